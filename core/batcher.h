@@ -1,0 +1,105 @@
+#ifndef WM_BATCHER_H
+#define WM_BATCHER_H
+#include "buffer.h"
+#include "oplog.h"
+
+/* What leaves together. Pending operations wait in one queue per partition, in
+ * order; a partition points at the lane where it goes now (a lane is one
+ * connection to one node), or at none and is held. So a new route moves whole
+ * queues and never touches an operation. A batch is cut from the ready
+ * partitions of a lane at the moment the connection can take it, and stays in
+ * the lane's in-flight list until it is acknowledged or given back. */
+typedef struct wm_batcher wm_batcher;
+
+#define WM_LANE_NONE (-1)
+
+typedef struct wm_batch_limits {
+    uint32_t max_ops;      /* operations in one OP_BATCH */
+    uint32_t max_bytes;    /* bytes of one OP_BATCH, at most WM_FRAME_BYTES_MAX */
+    uint32_t max_in_flight; /* unacknowledged batches per lane */
+    uint64_t linger_us;    /* how long a batch may wait for company; 0: end of tick */
+    uint64_t ack_timeout_us;
+} wm_batch_limits;
+
+/* No message above this leaves: one over 64 MiB ends a 0.11 server process, the
+ * v2 server takes 2 MiB, and small ones are good for latency. */
+#define WM_FRAME_BYTES_MAX (1024u * 1024u)
+
+/* What happened to an operation, for whoever keeps the books. */
+typedef struct wm_batcher_hooks {
+    void *user;
+    /* Just before an acknowledged operation leaves the log. */
+    void (*acked)(void *user, int lane, uint32_t op);
+    /* An operation joined a batch on `lane`. */
+    void (*routed)(void *user, int lane, uint32_t op);
+} wm_batcher_hooks;
+
+/* `log` is borrowed. NULL when out of memory. */
+wm_batcher *wm_batcher_new(wm_oplog *log, uint32_t partitions, wm_batch_limits limits, wm_batcher_hooks hooks);
+void wm_batcher_free(wm_batcher *b);
+
+/* Appends a pending operation to the queue of op->partition. */
+void wm_batcher_add(wm_batcher *b, uint32_t op, uint64_t now_us);
+/* Takes a pending operation out of its queue, to be dropped. False when it is
+ * not there. */
+bool wm_batcher_remove_pending(wm_batcher *b, uint32_t op);
+/* The oldest pending operation, WM_NO_OP when none is. */
+uint32_t wm_batcher_oldest_pending(wm_batcher *b);
+
+/* Makes lanes 0 .. count-1 exist. WM_OK or WM_ENOMEM. */
+int wm_batcher_set_lanes(wm_batcher *b, uint32_t count);
+/* Whether a partition with a batch in flight on this lane takes no second one
+ * until the ack (v2 servers, which reorder). */
+void wm_batcher_set_serial(wm_batcher *b, int lane, bool serial);
+/* Where a partition goes now; WM_LANE_NONE holds it. */
+void wm_batcher_set_route(wm_batcher *b, uint32_t partition, int lane);
+int wm_batcher_route(const wm_batcher *b, uint32_t partition);
+/* Gives every pending operation its partition anew: `partition_of` computes it
+ * from the key. All routes are none afterwards. WM_OK or WM_ENOMEM (nothing
+ * changed). In-flight operations get theirs when they come back. */
+int wm_batcher_repartition(wm_batcher *b, uint32_t partitions, uint32_t (*partition_of)(void *user, const char *key, size_t len),
+                           void *user);
+uint32_t wm_batcher_partitions(const wm_batcher *b);
+
+/* Whether the lane has a batch to send now: something is ready, the in-flight
+ * window is open, and the batch is full or has lingered. */
+bool wm_batcher_is_due(const wm_batcher *b, int lane, uint64_t now_us);
+/* When wm_batcher_is_due turns true by lingering alone; UINT64_MAX: never. */
+uint64_t wm_batcher_due_at(const wm_batcher *b, int lane);
+/* Cuts the next batch of the lane and appends its OP_BATCH message to `frame`.
+ * The operations are in flight then. Their number; 0 when none is ready or the
+ * window is full; WM_ENOMEM (nothing changed). */
+int wm_batcher_take(wm_batcher *b, int lane, wm_buffer *frame, uint64_t now_us);
+
+/* Settles the batch on this lane whose last operation has exactly this id. The
+ * number of operations acknowledged; 0 when there is no such batch. */
+uint32_t wm_batcher_ack(wm_batcher *b, int lane, const char *last_id, size_t len);
+/* Finds an in-flight operation of the lane by its id; WM_NO_OP when there is
+ * none. */
+uint32_t wm_batcher_find_in_flight(wm_batcher *b, int lane, const char *id, size_t len);
+/* Takes one operation out of its in-flight batch, to be settled as rejected. */
+bool wm_batcher_remove_in_flight(wm_batcher *b, int lane, uint32_t op);
+/* Returns every in-flight batch of the lane to pending, in order. The number of
+ * operations. */
+uint32_t wm_batcher_release_lane(wm_batcher *b, int lane, uint64_t now_us);
+/* Returns the lane's batches whose deadline has passed to pending. */
+uint32_t wm_batcher_release_expired(wm_batcher *b, int lane, uint64_t now_us);
+/* Brings the deadlines of the lane's batches forward to `at_us` at the latest:
+ * after an error that names no operation. */
+void wm_batcher_hasten(wm_batcher *b, int lane, uint64_t at_us);
+/* The earliest deadline on the lane, UINT64_MAX when nothing is in flight. */
+uint64_t wm_batcher_deadline(const wm_batcher *b, int lane);
+
+typedef struct wm_lane_load {
+    uint32_t pending_ops;
+    size_t pending_bytes;
+    uint32_t in_flight_batches;
+    uint32_t in_flight_ops;
+} wm_lane_load;
+wm_lane_load wm_batcher_load(const wm_batcher *b, int lane);
+/* Pending operations of partitions without a route. */
+uint32_t wm_batcher_held(const wm_batcher *b);
+
+/* The id of an operation as it stands in its bytes. */
+const char *wm_op_id(const wm_op *op);
+#endif

@@ -1,0 +1,30 @@
+#ifndef WM_BUFFER_H
+#define WM_BUFFER_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A growable run of bytes. Keeps its capacity when cleared, so that a buffer
+ * in a loop stops allocating once it has seen its largest content. */
+typedef struct wm_buffer {
+    uint8_t *data;
+    size_t len;
+    size_t cap;
+    bool failed; /* an allocation failed; the content is cut, do not send it */
+} wm_buffer;
+
+/* Zeroes the struct; nothing is allocated until the first write. */
+void wm_buffer_init(wm_buffer *b);
+/* Frees the bytes. Safe twice. */
+void wm_buffer_close(wm_buffer *b);
+/* Forgets the content and a past failure, keeps the capacity. */
+void wm_buffer_clear(wm_buffer *b);
+/* Room for `extra` more bytes after `len`: returns a pointer to them, valid
+ * until the next call that may grow, or NULL when out of memory. The caller
+ * writes there and adds to `len`. */
+uint8_t *wm_buffer_reserve(wm_buffer *b, size_t extra);
+/* Appends a copy of `len` bytes. On failure sets `failed`. */
+void wm_buffer_append(wm_buffer *b, const void *bytes, size_t len);
+/* Removes the first `len` bytes (at most all). */
+void wm_buffer_consume(wm_buffer *b, size_t len);
+#endif

@@ -1,0 +1,461 @@
+#include "client_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "status.h"
+
+#define DEFAULT_PARTITIONS 271u
+/* How often deadlines and pauses are looked at (ms). */
+#define TIMER_MS 20
+/* Ack latencies are kept up to an hour, batch sizes up to the frame's limit. */
+#define LATENCY_MAX_US 3600000000u
+#define BATCH_SIZE_MAX 65535u
+
+void wm_client_event(wm_client *c, wm_event event, const void *text, size_t len)
+{
+    wm_event_queue_push(&c->events, event, text, len);
+}
+
+uint64_t wm_client_unix_ms(wm_client *c)
+{
+    return (uint64_t)((int64_t)c->now_us + c->wall_offset_us) / 1000;
+}
+
+static void refresh_time(wm_client *c)
+{
+    c->now_us = wm_now_us();
+    c->wall_offset_us = (int64_t)(wm_wall_ms() * 1000) - (int64_t)c->now_us;
+}
+
+void wm_client_check_water(wm_client *c)
+{
+    double fill = wm_oplog_fill(c->log);
+    if (!c->above_high_water && fill >= c->high_water) {
+        c->above_high_water = true;
+        wm_client_event(c, (wm_event){.type = WM_EVENT_HIGH_WATER, .a = wm_oplog_count(c->log)}, NULL, 0);
+    } else if (c->above_high_water && fill <= c->low_water) {
+        c->above_high_water = false;
+        wm_client_event(c, (wm_event){.type = WM_EVENT_LOW_WATER, .a = wm_oplog_count(c->log)}, NULL, 0);
+    }
+}
+
+/* -- routes -------------------------------------------------------------------------- */
+
+static bool is_usable(const wm_client *c, int lane)
+{
+    return c->paces[lane].usable && wm_node_pool_lane(c->pool, lane).state == WM_LANE_READY;
+}
+
+static int lane_for(const wm_client *c, uint32_t partition)
+{
+    int slot = c->routes[partition].slot;
+    if (slot < 0) return WM_LANE_NONE;
+    uint32_t per_node = wm_node_pool_lanes(c->pool) / wm_node_pool_count(c->pool);
+    int lane = wm_node_pool_lane_of(c->pool, slot, partition % per_node);
+    return is_usable(c, lane) ? lane : WM_LANE_NONE;
+}
+
+void wm_client_apply_routes(wm_client *c)
+{
+    uint32_t count = wm_batcher_partitions(c->batcher);
+    for (uint32_t p = 0; p < count; p++) wm_batcher_set_route(c->batcher, p, lane_for(c, p));
+}
+
+static void mark_owner(wm_client *c, uint32_t partition)
+{
+    const wm_partition_map *map = wm_router_map(c->router);
+    wm_partition_route *route = &c->routes[partition];
+    route->to_owner = false;
+    if (route->slot < 0) return;
+    if (map == NULL) {
+        route->to_owner = true; /* a single server owns everything */
+        return;
+    }
+    if (partition >= map->partition_count) return;
+    uint16_t owner = map->owners[partition];
+    route->to_owner = owner != WM_MAP_NO_NODE && strcmp(map->nodes[owner].id, wm_node_pool_id(c->pool, route->slot)) == 0;
+}
+
+int wm_client_set_route(wm_client *c, uint32_t partition, int slot)
+{
+    if (partition >= wm_batcher_partitions(c->batcher)) return WM_EINVAL;
+    if (slot < -1 || slot >= (int)wm_node_pool_count(c->pool)) return WM_EINVAL;
+    wm_partition_route *route = &c->routes[partition];
+    /* From a node to another one: how long until it is acknowledged there? The
+     * hold in between belongs to that time. */
+    if (slot != route->slot && route->slot >= 0 && route->moved_us == 0) route->moved_us = wm_now_us();
+    route->slot = slot;
+    mark_owner(c, partition);
+    wm_batcher_set_route(c->batcher, partition, lane_for(c, partition));
+    return WM_OK;
+}
+
+int wm_client_route(const wm_client *c, uint32_t partition)
+{
+    return c->routes[partition].slot;
+}
+
+static uint32_t partition_of(void *user, const char *key, size_t len)
+{
+    wm_client *c = user;
+    const wm_partition_map *map = wm_router_map(c->router);
+    return wm_partition_of(c->hash, key, len, map ? map->partition_count : wm_batcher_partitions(c->batcher));
+}
+
+static int repartition(wm_client *c, uint32_t count)
+{
+    wm_partition_route *fresh = calloc(count, sizeof *fresh);
+    if (fresh == NULL) return WM_ENOMEM;
+    for (uint32_t i = 0; i < count; i++) fresh[i].slot = -1;
+    int result = wm_batcher_repartition(c->batcher, count, partition_of, c);
+    if (result < 0) {
+        free(fresh);
+        return result;
+    }
+    free(c->routes);
+    c->routes = fresh;
+    return WM_OK;
+}
+
+int wm_client_set_hash(wm_client *c, wm_hash_kind kind)
+{
+    if (c->hash == kind) return WM_OK;
+    bool same = kind == WM_HASH_FNV1A && c->hash == WM_HASH_UNKNOWN; /* what unknown stood for */
+    c->hash = kind;
+    return same ? WM_OK : repartition(c, wm_batcher_partitions(c->batcher));
+}
+
+wm_hash_kind wm_client_hash(const wm_client *c)
+{
+    return c->hash;
+}
+
+uint32_t wm_client_partition_count(const wm_client *c)
+{
+    return wm_batcher_partitions(c->batcher);
+}
+
+uint32_t wm_client_partition_of(const wm_client *c, const char *key, size_t len)
+{
+    return wm_partition_of(c->hash, key, len, wm_batcher_partitions(c->batcher));
+}
+
+static bool is_reachable(void *user, const char *node_id)
+{
+    wm_client *c = user;
+    uint32_t count = wm_node_pool_count(c->pool);
+    uint32_t per_node = count ? wm_node_pool_lanes(c->pool) / count : 0;
+    for (uint32_t s = 0; s < count; s++) {
+        if (strcmp(wm_node_pool_id(c->pool, (int)s), node_id) != 0) continue;
+        for (uint32_t k = 0; k < per_node; k++)
+            if (is_usable(c, wm_node_pool_lane_of(c->pool, (int)s, k))) return true;
+    }
+    return false;
+}
+
+bool wm_client_choose_map(wm_client *c)
+{
+    if (!wm_router_choose(c->router, is_reachable, c)) return false;
+    const wm_partition_map *map = wm_router_map(c->router);
+    if (map->partition_count != wm_batcher_partitions(c->batcher)) repartition(c, map->partition_count);
+    for (uint32_t p = 0; p < wm_batcher_partitions(c->batcher); p++) mark_owner(c, p);
+    return true;
+}
+
+/* -- what the batcher reports ---------------------------------------------------------- */
+
+static void on_acked(void *user, int lane, uint32_t index)
+{
+    wm_client *c = user;
+    const wm_op *op = wm_oplog_at(c->log, index);
+    c->stats.ops_acked++;
+    if (c->node_stats != NULL && lane != c->foreign_lane)
+        c->node_stats[wm_node_pool_slot_of(c->pool, lane)].ops_acked++;
+    wm_histogram_record(c->ack_latency, c->now_us - op->recorded_us);
+    if (op->notify) wm_client_event(c, (wm_event){.type = WM_EVENT_OP_DONE, .a = (int64_t)op->seq}, NULL, 0);
+    wm_partition_route *route = &c->routes[op->partition];
+    if (route->moved_us != 0 && lane != c->foreign_lane && wm_node_pool_slot_of(c->pool, lane) == route->slot) {
+        wm_event event = {
+            .type = WM_EVENT_RESUMED,
+            .lane = lane,
+            .a = op->partition,
+            .b = (int64_t)(c->now_us - route->moved_us),
+        };
+        route->moved_us = 0;
+        wm_client_event(c, event, NULL, 0);
+    }
+}
+
+static void on_routed(void *user, int lane, uint32_t index)
+{
+    wm_client *c = user;
+    if (lane == c->foreign_lane) return;
+    const wm_op *op = wm_oplog_at(c->log, index);
+    wm_routing_metrics *metrics = wm_router_metrics(c->router);
+    if (c->routes[op->partition].to_owner) metrics->direct_routes++;
+    else metrics->fallback_routes++;
+    c->node_stats[wm_node_pool_slot_of(c->pool, lane)].ops_sent++;
+}
+
+/* -- what the pool reports --------------------------------------------------------------- */
+
+static void on_auth_required(void *user, int lane)
+{
+    wm_client_event(user, (wm_event){.type = WM_EVENT_AUTH_REQUIRED, .lane = lane}, NULL, 0);
+}
+
+static void on_ready(void *user, int lane)
+{
+    wm_client *c = user;
+    bool serial = wm_node_pool_lane(c->pool, lane).dialect == WM_DIALECT_V2;
+    wm_batcher_set_serial(c->batcher, lane, serial);
+    c->paces[lane] = (wm_pace){.usable = false};
+    wm_router_source_began(c->router, wm_node_pool_slot_of(c->pool, lane));
+    wm_client_event(c, (wm_event){.type = WM_EVENT_READY, .lane = lane}, NULL, 0);
+}
+
+static void on_lost(void *user, int lane, const wm_lane_end *end)
+{
+    wm_client *c = user;
+    c->now_us = wm_now_us();
+    c->stats.ops_resent += wm_batcher_release_lane(c->batcher, lane, c->now_us);
+    c->paces[lane].usable = false;
+    wm_client_apply_routes(c);
+    wm_event event = {
+        .type = WM_EVENT_LOST,
+        .lane = lane,
+        .a = end->reason,
+        .b = end->close_code,
+        .flag = end->was_ready,
+    };
+    wm_client_event(c, event, end->detail, strlen(end->detail));
+}
+
+static void on_batch(void *user, int lane, wm_buffer *out)
+{
+    wm_client *c = user;
+    uint64_t now = wm_now_us();
+    if (c->paces[lane].paused_until_us > now) return;
+    size_t before = out->len;
+    int ops = wm_batcher_take(c->batcher, lane, out, now);
+    if (ops <= 0) return;
+    c->stats.batches_sent++;
+    c->stats.bytes_sent += out->len - before;
+    c->node_stats[wm_node_pool_slot_of(c->pool, lane)].batches_sent++;
+    wm_histogram_record(c->batch_sizes, (uint64_t)ops);
+    if (wm_batcher_is_due(c->batcher, lane, now)) wm_node_pool_want_batch(c->pool, lane);
+}
+
+void wm_client_use_lane(wm_client *c, int lane)
+{
+    if (wm_node_pool_lane(c->pool, lane).state != WM_LANE_READY) return;
+    c->paces[lane].usable = true;
+    wm_client_apply_routes(c);
+}
+
+static const wm_node_pool_events pool_events = {
+    .auth_required = on_auth_required,
+    .ready = on_ready,
+    .lost = on_lost,
+    .message = wm_client_on_message,
+    .text = wm_client_on_text,
+    .batch = on_batch,
+};
+
+/* -- time ------------------------------------------------------------------------------------ */
+
+void wm_client_flush(wm_client *c)
+{
+    uint64_t now = c->now_us = wm_now_us();
+    uint32_t lanes = wm_node_pool_lanes(c->pool);
+    for (uint32_t i = 0; i < lanes; i++) {
+        if (c->paces[i].paused_until_us > now) continue;
+        if (wm_batcher_is_due(c->batcher, (int)i, now)) wm_node_pool_want_batch(c->pool, (int)i);
+    }
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    wm_client *c = timer->data;
+    refresh_time(c);
+    uint32_t lanes = wm_node_pool_lanes(c->pool);
+    for (uint32_t i = 0; i < lanes; i++) {
+        if (wm_batcher_deadline(c->batcher, (int)i) > c->now_us) continue;
+        uint32_t ops = wm_batcher_release_expired(c->batcher, (int)i, c->now_us);
+        c->stats.ops_resent += ops;
+        wm_client_event(c, (wm_event){.type = WM_EVENT_ACK_TIMEOUT, .lane = (int)i, .a = ops}, NULL, 0);
+    }
+    wm_client_flush(c);
+}
+
+/* -- foreign providers -------------------------------------------------------------------------- */
+
+int wm_client_foreign_take(wm_client *c, wm_buffer *out)
+{
+    if (c->foreign_lane == WM_LANE_NONE) {
+        if (wm_batcher_set_lanes(c->batcher, 1) < 0) return WM_ENOMEM;
+        c->foreign_lane = 0; /* such a client has no nodes in the pool */
+    }
+    for (uint32_t p = 0; p < wm_batcher_partitions(c->batcher); p++)
+        wm_batcher_set_route(c->batcher, p, c->foreign_lane);
+    return wm_batcher_take(c->batcher, c->foreign_lane, out, wm_now_us());
+}
+
+uint32_t wm_client_foreign_ack(wm_client *c, const char *last_id, size_t len)
+{
+    if (c->foreign_lane == WM_LANE_NONE) return 0;
+    c->now_us = wm_now_us();
+    uint32_t settled = wm_batcher_ack(c->batcher, c->foreign_lane, last_id, len);
+    wm_client_check_water(c);
+    return settled;
+}
+
+uint32_t wm_client_foreign_release(wm_client *c)
+{
+    if (c->foreign_lane == WM_LANE_NONE) return 0;
+    return wm_batcher_release_lane(c->batcher, c->foreign_lane, wm_now_us());
+}
+
+/* -- life ------------------------------------------------------------------------------------------ */
+
+int wm_client_add_node(wm_client *c, const char *url)
+{
+    int slot = wm_node_pool_add(c->pool, url);
+    if (slot < 0) return slot;
+    uint32_t lanes = wm_node_pool_lanes(c->pool);
+    wm_node_stats *stats = realloc(c->node_stats, ((size_t)slot + 1) * sizeof *stats);
+    if (stats == NULL) return WM_ENOMEM;
+    c->node_stats = stats;
+    stats[slot] = (wm_node_stats){0};
+    wm_pace *paces = realloc(c->paces, lanes * sizeof *paces);
+    if (paces == NULL) return WM_ENOMEM;
+    c->paces = paces;
+    memset(paces + c->lane_count, 0, (lanes - c->lane_count) * sizeof *paces);
+    c->lane_count = lanes;
+    if (wm_batcher_set_lanes(c->batcher, lanes) < 0) return WM_ENOMEM;
+    return slot;
+}
+
+static bool set_up(wm_client *c, const wm_client_options *o, const char **error)
+{
+    *error = "client: out of memory";
+    c->transport = wm_transport_new(c->loop, &o->transport);
+    if (c->transport == NULL) {
+        *error = "client: the WebSocket library cannot be set up (is ca_file a readable PEM file?)";
+        return false;
+    }
+    c->pool = wm_node_pool_new(c->loop, c->transport, o->pool, pool_events, c);
+    c->router = wm_router_new();
+    c->log = wm_oplog_new(o->log);
+    c->ack_latency = wm_histogram_new(LATENCY_MAX_US, 3);
+    c->batch_sizes = wm_histogram_new(BATCH_SIZE_MAX, 3);
+    c->routes = calloc(DEFAULT_PARTITIONS, sizeof *c->routes);
+    if (!c->pool || !c->router || !c->log || !c->ack_latency || !c->batch_sizes || !c->routes) return false;
+    for (uint32_t i = 0; i < DEFAULT_PARTITIONS; i++) c->routes[i].slot = -1;
+    wm_batcher_hooks hooks = {c, on_acked, on_routed};
+    c->batcher = wm_batcher_new(c->log, DEFAULT_PARTITIONS, o->batch, hooks);
+    c->node_names = calloc(1, sizeof *c->node_names);
+    if (!c->batcher || !c->node_names) return false;
+    c->node_names[0] = strdup(o->node_id);
+    c->node_name_count = 1;
+    c->timer = calloc(1, sizeof *c->timer);
+    if (!c->node_names[0] || !c->timer) return false;
+    uv_timer_init(wm_loop_uv(c->loop), c->timer);
+    c->timer->data = c;
+    uv_timer_start(c->timer, on_timer, TIMER_MS, TIMER_MS);
+    wm_op_ids_init(&c->ids, o->op_prefix);
+    refresh_time(c);
+    *error = NULL;
+    return true;
+}
+
+wm_client *wm_client_new(wm_loop *loop, const wm_client_options *options, const char **error)
+{
+    wm_client *c = calloc(1, sizeof *c);
+    if (c == NULL) {
+        *error = "client: out of memory";
+        return NULL;
+    }
+    c->loop = loop;
+    c->foreign_lane = WM_LANE_NONE;
+    c->drop_oldest = options->drop_oldest;
+    c->high_water = options->high_water;
+    c->low_water = options->low_water;
+    wm_event_queue_init(&c->events);
+    if (set_up(c, options, error)) return c;
+    wm_client_free(c);
+    return NULL;
+}
+
+static void free_timer(uv_handle_t *handle)
+{
+    free(handle);
+}
+
+void wm_client_free(wm_client *c)
+{
+    if (c == NULL) return;
+    if (c->timer != NULL) {
+        if (c->timer->loop != NULL) uv_close((uv_handle_t *)c->timer, free_timer);
+        else free(c->timer);
+    }
+    wm_node_pool_free(c->pool);
+    wm_transport_free(c->transport);
+    wm_batcher_free(c->batcher);
+    wm_oplog_free(c->log);
+    wm_router_free(c->router);
+    wm_histogram_free(c->ack_latency);
+    wm_histogram_free(c->batch_sizes);
+    wm_event_queue_close(&c->events);
+    wm_client_free_maps(c);
+    free(c->routes);
+    free(c->paces);
+    free(c->node_stats);
+    free(c);
+}
+
+wm_node_pool *wm_client_pool(wm_client *c)
+{
+    return c->pool;
+}
+
+wm_router *wm_client_router(wm_client *c)
+{
+    return c->router;
+}
+
+wm_batcher *wm_client_batcher(wm_client *c)
+{
+    return c->batcher;
+}
+
+wm_oplog *wm_client_oplog(wm_client *c)
+{
+    return c->log;
+}
+
+wm_event_queue *wm_client_events(wm_client *c)
+{
+    return &c->events;
+}
+
+const wm_client_stats *wm_client_stats_of(const wm_client *c)
+{
+    return &c->stats;
+}
+
+const wm_node_stats *wm_client_node_stats(const wm_client *c, int slot)
+{
+    return &c->node_stats[slot];
+}
+
+const wm_histogram *wm_client_ack_latency(const wm_client *c)
+{
+    return c->ack_latency;
+}
+
+const wm_histogram *wm_client_batch_sizes(const wm_client *c)
+{
+    return c->batch_sizes;
+}

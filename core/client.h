@@ -1,0 +1,132 @@
+#ifndef WM_CLIENT_H
+#define WM_CLIENT_H
+#include "batcher.h"
+#include "event_queue.h"
+#include "histogram.h"
+#include "hlc.h"
+#include "node_pool.h"
+#include "record_store.h"
+#include "router.h"
+
+/* A client of one cluster (or one server): ties op log, batcher, router and
+ * node pool together. It decides nothing that is a policy: which node a
+ * partition goes to, when to connect again, which token to show are answers of
+ * the script to events. Single-threaded, on one loop. */
+typedef struct wm_client wm_client;
+/* One map of a client: its local copy and what its operations share. Belongs to
+ * the client. */
+typedef struct wm_map wm_map;
+
+typedef struct wm_client_options {
+    const char *node_id;   /* the client's id in timestamps: a lower-case UUID */
+    const char *op_prefix; /* WM_OP_ID_PREFIX characters in front of operation ids */
+    wm_transport_options transport;
+    wm_node_pool_options pool;
+    wm_batch_limits batch;
+    wm_oplog_limits log;
+    bool drop_oldest;      /* a full log drops its oldest pending operation */
+    double high_water;     /* share of the log's limits, 0..1, for events */
+    double low_water;
+} wm_client_options;
+
+typedef struct wm_client_stats {
+    uint64_t ops_recorded;
+    uint64_t ops_acked;
+    uint64_t ops_rejected;
+    uint64_t ops_dropped;
+    uint64_t ops_resent;     /* went back to pending */
+    uint64_t batches_sent;
+    uint64_t batches_acked;
+    uint64_t stray_acks;     /* acknowledgements that matched nothing */
+    uint64_t overloads;      /* ERROR 429 */
+    uint64_t bytes_sent;     /* of OP_BATCH messages */
+} wm_client_stats;
+
+typedef struct wm_node_stats {
+    uint64_t ops_sent;
+    uint64_t ops_acked;
+    uint64_t batches_sent;
+} wm_node_stats;
+
+/* NULL on failure with a static text in `*error`. */
+wm_client *wm_client_new(wm_loop *loop, const wm_client_options *options, const char **error);
+/* Closes connections and frees everything, unsent operations included. */
+void wm_client_free(wm_client *c);
+
+wm_node_pool *wm_client_pool(wm_client *c);
+wm_router *wm_client_router(wm_client *c);
+wm_batcher *wm_client_batcher(wm_client *c);
+wm_oplog *wm_client_oplog(wm_client *c);
+wm_event_queue *wm_client_events(wm_client *c);
+const wm_client_stats *wm_client_stats_of(const wm_client *c);
+const wm_node_stats *wm_client_node_stats(const wm_client *c, int slot);
+/* Record -> acknowledgement, in microseconds; operations per batch. */
+const wm_histogram *wm_client_ack_latency(const wm_client *c);
+const wm_histogram *wm_client_batch_sizes(const wm_client *c);
+
+/* Adds a node; its slot, or WM_EINVAL, WM_ENOMEM. */
+int wm_client_add_node(wm_client *c, const char *url);
+/* Lets operations use a lane that is ready: to be called once it is known which
+ * node answers there. Ends by itself with the connection. */
+void wm_client_use_lane(wm_client *c, int lane);
+/* The table of routes: where a partition goes from now on; `slot` -1 holds. WM_EINVAL for a partition or a slot that does not exist. */
+int wm_client_set_route(wm_client *c, uint32_t partition, int slot);
+/* After the held map may have changed: partition count, owners. True when the
+ * held map is another one. */
+bool wm_client_choose_map(wm_client *c);
+/* Which hash the cluster uses; pending operations get their partitions anew.
+ * WM_OK or WM_ENOMEM. */
+int wm_client_set_hash(wm_client *c, wm_hash_kind kind);
+wm_hash_kind wm_client_hash(const wm_client *c);
+uint32_t wm_client_partition_of(const wm_client *c, const char *key, size_t len);
+uint32_t wm_client_partition_count(const wm_client *c);
+/* The slot that a partition is routed to, -1 when it is held. */
+int wm_client_route(const wm_client *c, uint32_t partition);
+
+/* Asks every lane that has a batch due to send it. To be called once a tick. */
+void wm_client_flush(wm_client *c);
+
+/* For a provider that is not built on the node pool: takes everything pending
+ * as one OP_BATCH message into `out`; what it carried is then in flight until
+ * wm_client_foreign_ack or _release. The number of operations, or WM_ENOMEM. */
+int wm_client_foreign_take(wm_client *c, wm_buffer *out);
+uint32_t wm_client_foreign_ack(wm_client *c, const char *last_id, size_t len);
+uint32_t wm_client_foreign_release(wm_client *c);
+
+/* -- maps ------------------------------------------------------------------------- */
+
+/* The map of this name, made at the first call; NULL when out of memory. */
+wm_map *wm_client_map(wm_client *c, const char *name, size_t len);
+wm_record_store *wm_map_store(wm_map *m);
+/* The node id that a record's `node` stands for. */
+const char *wm_client_node_name(const wm_client *c, uint32_t node);
+
+/* Merges a record that a server sent: last write wins; the clock is advanced.
+ * `value` NULL is a tombstone. WM_OK, 1 when the local record stayed, WM_EINVAL
+ * for an impossible time, WM_ENOMEM. */
+int wm_map_merge(wm_map *m, const char *key, size_t key_len, const uint8_t *value, size_t value_len,
+                 const wm_timestamp *time);
+/* A server said that the key is gone without saying when (v2 REMOVE): the value
+ * is removed unless this client has an unacknowledged write of the key. 1 when it
+ * stayed. */
+int wm_map_forget(wm_map *m, const char *key, size_t key_len);
+
+/* The write path, callable through the FFI: no call back into Lua, no
+ * allocation after warm-up. Begin gives a place for the value's MessagePack
+ * bytes of at least `value_size`; NULL with wm_map_status saying why. Commit
+ * records the operation and returns its seq (a whole number as a double, which a
+ * compiled trace keeps unboxed), or a negative status. A begin without a commit
+ * leaves no trace. */
+__attribute__((visibility("default"))) uint8_t *wm_map_begin_set(wm_map *m, const char *key, size_t key_len,
+                                                                 size_t value_size);
+__attribute__((visibility("default"))) double wm_map_commit_set(wm_map *m, size_t value_len);
+__attribute__((visibility("default"))) int wm_map_status(const wm_map *m);
+/* Records a removal; its seq or a negative status. */
+double wm_map_remove(wm_map *m, const char *key, size_t key_len);
+/* Asks for an OP_DONE event when the operation is settled. False when it is no
+ * longer in the log. */
+bool wm_client_notify(wm_client *c, uint64_t seq);
+/* Heap allocations of the write path so far: 0 more per operation after
+ * warm-up. */
+uint64_t wm_map_allocations(const wm_map *m);
+#endif

@@ -1,0 +1,87 @@
+#ifndef WM_CLIENT_INTERNAL_H
+#define WM_CLIENT_INTERNAL_H
+#include "client.h"
+#include "op_encoding.h"
+
+/* Shared by the client's own files: client.c (life, routes, flushing),
+ * client_messages.c (what servers say), client_maps.c (reads and writes). */
+
+/* Whether operations may use a lane, and how it is held back after an overload. */
+typedef struct wm_pace {
+    bool usable; /* the script knows which node answers there */
+    uint64_t paused_until_us;
+    uint64_t backoff_us;
+} wm_pace;
+
+typedef struct wm_partition_route {
+    int slot;
+    bool to_owner;       /* the slot is the partition's owner in the held map */
+    uint64_t moved_us;   /* when the route changed, until its first ack; 0 else */
+} wm_partition_route;
+
+struct wm_map {
+    wm_client *client;
+    char *name;
+    size_t name_len;
+    wm_record_store *store;
+    wm_op_template *template;
+};
+
+/* The write that begin started and commit finishes. */
+typedef struct wm_open_write {
+    uint8_t *bytes;
+    size_t head_len;
+    uint16_t key_at;
+    uint32_t key_len;
+    uint32_t hash;
+    wm_hlc time;
+    wm_op_ids ids; /* taken over at commit */
+    uint64_t now_us;
+} wm_open_write;
+
+struct wm_client {
+    wm_loop *loop;
+    wm_transport *transport;
+    wm_node_pool *pool;
+    wm_router *router;
+    wm_oplog *log;
+    wm_batcher *batcher;
+    wm_event_queue events;
+    wm_client_stats stats;
+    wm_node_stats *node_stats;
+    wm_histogram *ack_latency;
+    wm_histogram *batch_sizes;
+    wm_hash_kind hash;
+    wm_partition_route *routes;
+    wm_pace *paces; /* by lane */
+    uint32_t lane_count;
+    int foreign_lane; /* of a provider outside the pool; WM_LANE_NONE: none yet */
+    uv_timer_t *timer; /* deadlines, pauses, linger; freed by its close callback */
+    uint64_t now_us;   /* of the message or tick at hand */
+    int64_t wall_offset_us; /* Unix time minus monotonic time */
+    /* writing */
+    wm_hlc clock;
+    wm_op_ids ids;
+    wm_open_write open;
+    int status;
+    uint32_t last_op; /* index of the newest operation, settled or not */
+    bool drop_oldest;
+    bool above_high_water;
+    double high_water;
+    double low_water;
+    wm_map **maps;
+    uint32_t map_count;
+    char **node_names; /* interned node ids; 0 is this client */
+    uint32_t node_name_count;
+};
+
+void wm_client_on_message(void *user, int lane, const wm_message *m);
+void wm_client_on_text(void *user, int lane, const uint8_t *bytes, size_t len);
+void wm_client_event(wm_client *c, wm_event event, const void *text, size_t len);
+/* Compares the fill of the log with its water marks. */
+void wm_client_check_water(wm_client *c);
+/* Points every partition at a lane that is ready, or at none. */
+void wm_client_apply_routes(wm_client *c);
+uint64_t wm_client_unix_ms(wm_client *c);
+void wm_client_free_maps(wm_client *c);
+#endif

@@ -1,0 +1,267 @@
+/* Reads and writes of maps: the local copy, and how an operation is recorded. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "client_internal.h"
+#include "status.h"
+
+/* Millis beyond this (year 10889) cannot be a time; a hostile one must not drag
+ * the clock. */
+#define MILLIS_MAX ((uint64_t)1 << 48)
+
+wm_map *wm_client_map(wm_client *c, const char *name, size_t len)
+{
+    for (uint32_t i = 0; i < c->map_count; i++) {
+        wm_map *known = c->maps[i];
+        if (known->name_len == len && memcmp(known->name, name, len) == 0) return known;
+    }
+    wm_map **grown = realloc(c->maps, (c->map_count + 1) * sizeof *grown);
+    if (grown == NULL) return NULL;
+    c->maps = grown;
+    wm_map *m = calloc(1, sizeof *m);
+    if (m == NULL) return NULL;
+    m->client = c;
+    m->name = malloc(len + 1);
+    m->store = wm_record_store_new();
+    m->template = wm_op_template_new(name, len, c->node_names[0]);
+    if (m->name == NULL || m->store == NULL || m->template == NULL) {
+        free(m->name);
+        wm_record_store_free(m->store);
+        wm_op_template_free(m->template);
+        free(m);
+        return NULL;
+    }
+    memcpy(m->name, name, len);
+    m->name[len] = 0;
+    m->name_len = len;
+    c->maps[c->map_count++] = m;
+    return m;
+}
+
+void wm_client_free_maps(wm_client *c)
+{
+    for (uint32_t i = 0; i < c->map_count; i++) {
+        wm_map *m = c->maps[i];
+        free(m->name);
+        wm_record_store_free(m->store);
+        wm_op_template_free(m->template);
+        free(m);
+    }
+    free(c->maps);
+    for (uint32_t i = 0; i < c->node_name_count; i++) free(c->node_names[i]);
+    free(c->node_names);
+}
+
+wm_record_store *wm_map_store(wm_map *m)
+{
+    return m->store;
+}
+
+const char *wm_client_node_name(const wm_client *c, uint32_t node)
+{
+    return c->node_names[node];
+}
+
+uint64_t wm_map_allocations(const wm_map *m)
+{
+    return wm_record_store_allocations(m->store);
+}
+
+int wm_map_status(const wm_map *m)
+{
+    return m->client->status;
+}
+
+/* -- writing ------------------------------------------------------------------------- */
+
+static void drop_oldest(wm_client *c)
+{
+    while (wm_oplog_is_full(c->log)) {
+        uint32_t index = wm_batcher_oldest_pending(c->batcher);
+        if (index == WM_NO_OP) return; /* all in flight: nothing may be dropped */
+        const wm_op *op = wm_oplog_at(c->log, index);
+        wm_batcher_remove_pending(c->batcher, index);
+        wm_client_event(c, (wm_event){.type = WM_EVENT_OP_DROPPED, .a = (int64_t)op->seq}, op->span.bytes + op->key_at,
+                        op->key_len);
+        c->stats.ops_dropped++;
+        wm_oplog_settle(c->log, index);
+    }
+}
+
+static uint8_t *begin(wm_map *m, bool remove, const char *key, size_t key_len, size_t value_size)
+{
+    wm_client *c = m->client;
+    wm_open_write *w = &c->open;
+    size_t head = wm_op_head_size(m->template, key_len);
+    c->status = WM_ESIZE;
+    if (key_len > WM_OP_KEY_MAX || value_size > WM_FRAME_BYTES_MAX) return NULL;
+    if (c->drop_oldest && wm_oplog_is_full(c->log)) drop_oldest(c);
+    size_t available;
+    c->status = wm_oplog_reserve(c->log, head + value_size, &w->bytes, &available);
+    if (c->status < 0) return NULL;
+    w->now_us = c->now_us = wm_now_us();
+    w->time = c->clock;
+    wm_hlc_now(&w->time, wm_client_unix_ms(c));
+    w->ids = c->ids;
+    w->head_len = wm_op_encode_head(m->template, w->bytes, remove, &w->ids, key, key_len, &w->time, &w->key_at);
+    w->key_len = (uint32_t)key_len;
+    w->hash = wm_hash_fnv1a(key, key_len);
+    return w->bytes + w->head_len;
+}
+
+/* The largest operation that still fits into a message with its frame head. */
+#define OP_BYTES_MAX (WM_FRAME_BYTES_MAX - 64u)
+
+static double commit(wm_map *m, bool remove, size_t value_len)
+{
+    wm_client *c = m->client;
+    wm_open_write *w = &c->open;
+    size_t len = w->head_len + value_len;
+    if (len > OP_BYTES_MAX) return c->status = WM_ESIZE;
+    const char *key = (const char *)w->bytes + w->key_at;
+    wm_record record = {
+        .key = key,
+        .key_len = w->key_len,
+        .value = remove ? NULL : w->bytes + w->head_len,
+        .value_len = remove ? 0 : (uint32_t)value_len,
+        .millis = w->time.millis,
+        .counter = w->time.counter,
+        .node = 0,
+    };
+    uint32_t index = wm_oplog_commit(c->log, len);
+    if (index == WM_NO_OP) return c->status = WM_ENOMEM;
+    if (wm_record_store_put(m->store, w->hash, &record) < 0) {
+        wm_oplog_settle(c->log, index);
+        return c->status = WM_ENOMEM;
+    }
+    c->last_op = index;
+    c->clock = w->time;
+    c->ids = w->ids;
+    uint32_t hash = c->hash == WM_HASH_XXH64 ? wm_hash_xxh64(key, w->key_len) : w->hash;
+    wm_op *op = wm_oplog_at(c->log, index);
+    op->recorded_us = w->now_us;
+    op->key_at = w->key_at;
+    op->key_len = w->key_len;
+    op->partition = hash % wm_batcher_partitions(c->batcher);
+    wm_batcher_add(c->batcher, index, w->now_us);
+    c->stats.ops_recorded++;
+    if (c->routes[op->partition].slot < 0 && wm_router_map(c->router) == NULL)
+        wm_router_metrics(c->router)->partition_misses++;
+    wm_client_check_water(c);
+    return (double)op->seq;
+}
+
+uint8_t *wm_map_begin_set(wm_map *m, const char *key, size_t key_len, size_t value_size)
+{
+    return begin(m, false, key, key_len, value_size);
+}
+
+double wm_map_commit_set(wm_map *m, size_t value_len)
+{
+    return commit(m, false, value_len);
+}
+
+double wm_map_remove(wm_map *m, const char *key, size_t key_len)
+{
+    uint8_t *value = begin(m, true, key, key_len, 1);
+    if (value == NULL) return m->client->status;
+    *value = 0xc0; /* a removal carries the value nil */
+    return commit(m, true, 1);
+}
+
+static uint32_t find_op(wm_client *c, uint64_t seq)
+{
+    if (c->last_op != WM_NO_OP && wm_oplog_at(c->log, c->last_op)->seq == seq) return c->last_op;
+    for (uint32_t i = 1; i < wm_oplog_end(c->log); i++)
+        if (wm_oplog_at(c->log, i)->seq == seq) return i;
+    return WM_NO_OP;
+}
+
+bool wm_client_notify(wm_client *c, uint64_t seq)
+{
+    uint32_t index = find_op(c, seq);
+    if (index == WM_NO_OP || wm_oplog_at(c->log, index)->state == WM_OP_FREE) return false;
+    wm_oplog_at(c->log, index)->notify = true;
+    return true;
+}
+
+/* -- merging -------------------------------------------------------------------------- */
+
+static bool intern_node(wm_client *c, const char *name, size_t len, uint32_t *out)
+{
+    for (uint32_t i = 0; i < c->node_name_count; i++) {
+        if (strlen(c->node_names[i]) == len && memcmp(c->node_names[i], name, len) == 0) {
+            *out = i;
+            return true;
+        }
+    }
+    char **grown = realloc(c->node_names, (c->node_name_count + 1) * sizeof *grown);
+    if (grown == NULL) return false;
+    c->node_names = grown;
+    char *copy = malloc(len + 1);
+    if (copy == NULL) return false;
+    memcpy(copy, name, len);
+    copy[len] = 0;
+    *out = c->node_name_count;
+    grown[c->node_name_count++] = copy;
+    return true;
+}
+
+typedef struct comparison {
+    const wm_client *client;
+    const wm_timestamp *time;
+} comparison;
+
+static bool is_newer(void *user, const wm_record *stored)
+{
+    const comparison *x = user;
+    const char *node = x->client->node_names[stored->node];
+    wm_timestamp held = {stored->millis, stored->counter, node, strlen(node)};
+    return wm_timestamp_compare(x->time, &held) > 0;
+}
+
+int wm_map_merge(wm_map *m, const char *key, size_t key_len, const uint8_t *value, size_t value_len,
+                 const wm_timestamp *time)
+{
+    wm_client *c = m->client;
+    if (time->millis > MILLIS_MAX || time->counter > UINT32_MAX) return WM_EINVAL;
+    wm_hlc_update(&c->clock, wm_wall_ms(), time->millis, time->counter);
+    wm_record record = {
+        .key = key,
+        .key_len = (uint32_t)key_len,
+        .value = value,
+        .value_len = (uint32_t)value_len,
+        .millis = time->millis,
+        .counter = time->counter,
+    };
+    if (!intern_node(c, time->node, time->node_len, &record.node)) return WM_ENOMEM;
+    comparison user = {c, time};
+    return wm_record_store_merge(m->store, wm_hash_fnv1a(key, key_len), &record, is_newer, &user);
+}
+
+/* Whether an operation of this key waits, in whatever map: a namesake in another
+ * map keeps the value until the next event, which is rare and harmless. */
+static bool has_unsettled(wm_client *c, const char *key, size_t key_len)
+{
+    uint32_t partition = wm_client_partition_of(c, key, key_len);
+    for (uint32_t i = 1; i < wm_oplog_end(c->log); i++) {
+        const wm_op *op = wm_oplog_at(c->log, i);
+        if (op->partition != partition || op->state == WM_OP_FREE || op->key_len != key_len) continue;
+        if (memcmp(op->span.bytes + op->key_at, key, key_len) == 0) return true;
+    }
+    return false;
+}
+
+int wm_map_forget(wm_map *m, const char *key, size_t key_len)
+{
+    wm_client *c = m->client;
+    uint32_t hash = wm_hash_fnv1a(key, key_len);
+    wm_record record;
+    if (!wm_record_store_get(m->store, hash, key, key_len, &record) || record.value == NULL) return 1;
+    bool own = record.node == 0; /* only then can a write of this client be newer */
+    if (own && has_unsettled(c, key, key_len)) return 1;
+    record.value = NULL;
+    record.value_len = 0;
+    record.key = key;
+    return wm_record_store_put(m->store, hash, &record);
+}

@@ -1,0 +1,138 @@
+/* What servers say that the core needs itself: acknowledgements, partition maps,
+ * errors. Everything else becomes an event for the script. */
+#include <string.h>
+
+#include "client_internal.h"
+#include "status.h"
+
+/* After an ERROR that names no operation, how long acknowledgements may still
+ * come before what is in flight goes back (both servers answer within
+ * milliseconds). */
+#define AFTER_ERROR_US 500000u
+#define PAUSE_FIRST_US 50000u
+#define PAUSE_MAX_US 2000000u
+
+static bool string_field(const wm_message *m, const char *name, wm_mp_item *out)
+{
+    const uint8_t *bytes;
+    size_t len;
+    wm_mp_reader r;
+    if (m->payload == NULL) return false;
+    if (wm_mp_find(m->payload, m->payload_len, name, &bytes, &len) < 0 || bytes == NULL) return false;
+    wm_mp_reader_init(&r, bytes, len);
+    return wm_mp_read(&r, out) >= 0 && out->kind == WM_MP_STR;
+}
+
+static void on_op_ack(wm_client *c, int lane, const wm_message *m)
+{
+    wm_mp_item last;
+    uint32_t settled = 0;
+    if (string_field(m, "lastId", &last)) settled = wm_batcher_ack(c->batcher, lane, (const char *)last.bytes, last.len);
+    if (settled == 0) {
+        c->stats.stray_acks++;
+        return;
+    }
+    c->stats.batches_acked++;
+    c->paces[lane].backoff_us = 0;
+    wm_client_check_water(c);
+    if (wm_batcher_is_due(c->batcher, lane, c->now_us)) wm_node_pool_want_batch(c->pool, lane);
+}
+
+static void on_op_rejected(wm_client *c, int lane, const wm_message *m)
+{
+    wm_mp_item id, reason;
+    if (!string_field(m, "opId", &id)) return;
+    uint32_t index = wm_batcher_find_in_flight(c->batcher, lane, (const char *)id.bytes, id.len);
+    if (index == WM_NO_OP || !wm_batcher_remove_in_flight(c->batcher, lane, index)) return;
+    const wm_op *op = wm_oplog_at(c->log, index);
+    wm_buffer text;
+    wm_buffer_init(&text);
+    wm_buffer_append(&text, op->span.bytes + op->key_at, op->key_len);
+    if (string_field(m, "reason", &reason)) wm_buffer_append(&text, reason.bytes, reason.len);
+    wm_event event = {.type = WM_EVENT_OP_REJECTED, .lane = lane, .a = (int64_t)op->seq, .b = op->key_len};
+    if (!text.failed) wm_client_event(c, event, text.data, text.len);
+    wm_buffer_close(&text);
+    c->stats.ops_rejected++;
+    wm_oplog_settle(c->log, index);
+    wm_client_check_water(c);
+}
+
+static void map_event(wm_client *c, int lane)
+{
+    int slot = wm_node_pool_slot_of(c->pool, lane);
+    wm_event event = {
+        .type = WM_EVENT_MAP,
+        .lane = lane,
+        .a = (int64_t)wm_router_version_of(c->router, slot),
+        .flag = wm_client_choose_map(c),
+    };
+    wm_client_event(c, event, NULL, 0);
+}
+
+static void on_partition_map(wm_client *c, int lane, const wm_message *m)
+{
+    const char *error = "partition map: no payload";
+    wm_partition_map *map = NULL;
+    if (m->payload != NULL) map = wm_partition_map_decode(m->payload, m->payload_len, &error);
+    if (map == NULL) {
+        wm_client_event(c, (wm_event){.type = WM_EVENT_MAP_ERROR, .lane = lane}, error, strlen(error));
+        return;
+    }
+    if (wm_router_offer(c->router, wm_node_pool_slot_of(c->pool, lane), map) == 1) map_event(c, lane);
+}
+
+static void on_partition_map_delta(wm_client *c, int lane, const wm_message *m)
+{
+    const char *error = "partition map delta: no payload";
+    int slot = wm_node_pool_slot_of(c->pool, lane);
+    if (m->payload != NULL && wm_router_apply_delta(c->router, slot, m->payload, m->payload_len, &error) == WM_OK) {
+        map_event(c, lane);
+        return;
+    }
+    wm_client_event(c, (wm_event){.type = WM_EVENT_MAP_ERROR, .lane = lane}, error, strlen(error));
+}
+
+/* ERROR names no request. 429: the frame was dropped; the lane slows down. Any
+ * error may stand for a batch that will not be acknowledged, so what is in
+ * flight on this lane gets a short deadline instead of its long one. */
+static void on_error(wm_client *c, int lane, const wm_message *m)
+{
+    uint64_t code = 0;
+    const uint8_t *bytes;
+    size_t len;
+    wm_mp_reader r;
+    wm_mp_item it, text = {.kind = WM_MP_NIL};
+    if (m->payload != NULL && wm_mp_find(m->payload, m->payload_len, "code", &bytes, &len) >= 0 && bytes != NULL) {
+        wm_mp_reader_init(&r, bytes, len);
+        if (wm_mp_read(&r, &it) >= 0) wm_mp_as_uint(&it, &code);
+    }
+    wm_pace *pace = &c->paces[lane];
+    bool has_batches = wm_batcher_load(c->batcher, lane).in_flight_batches > 0;
+    if (has_batches) {
+        pace->backoff_us = pace->backoff_us ? pace->backoff_us * 2 : PAUSE_FIRST_US;
+        if (pace->backoff_us > PAUSE_MAX_US) pace->backoff_us = PAUSE_MAX_US;
+        pace->paused_until_us = c->now_us + pace->backoff_us;
+        wm_batcher_hasten(c->batcher, lane, c->now_us + AFTER_ERROR_US);
+    }
+    if (code == 429) c->stats.overloads++;
+    string_field(m, "message", &text);
+    wm_event event = {.type = WM_EVENT_SERVER_ERROR, .lane = lane, .a = (int64_t)code};
+    wm_client_event(c, event, text.kind == WM_MP_STR ? text.bytes : NULL, text.kind == WM_MP_STR ? text.len : 0);
+}
+
+void wm_client_on_message(void *user, int lane, const wm_message *m)
+{
+    wm_client *c = user;
+    c->now_us = wm_now_us();
+    if (wm_message_is(m, "OP_ACK")) on_op_ack(c, lane, m);
+    else if (wm_message_is(m, "PARTITION_MAP")) on_partition_map(c, lane, m);
+    else if (wm_message_is(m, "PARTITION_MAP_DELTA")) on_partition_map_delta(c, lane, m);
+    else if (wm_message_is(m, "OP_REJECTED")) on_op_rejected(c, lane, m);
+    else if (wm_message_is(m, "ERROR")) on_error(c, lane, m);
+    else wm_client_event(c, (wm_event){.type = WM_EVENT_MESSAGE, .lane = lane}, m->body, m->body_len);
+}
+
+void wm_client_on_text(void *user, int lane, const uint8_t *bytes, size_t len)
+{
+    wm_client_event(user, (wm_event){.type = WM_EVENT_TEXT, .lane = lane}, bytes, len);
+}

@@ -1,0 +1,60 @@
+#ifndef WM_EVENT_QUEUE_H
+#define WM_EVENT_QUEUE_H
+#include "buffer.h"
+
+/* What the core has to tell the script, as data: callbacks of the network
+ * append here, Lua drains it after the service call has returned. */
+
+/* X(NAME, "lua name") with what the fields mean. */
+#define WM_EVENTS(X)                                                              \
+    X(AUTH_REQUIRED, "auth_required") /* lane */                                  \
+    X(READY, "ready")                 /* lane */                                  \
+    X(LOST, "lost")                   /* lane, a: reason, b: close code, text: detail; flag: was ready */ \
+    X(MAP, "map")                     /* lane; a: its version; flag: the held map changed */ \
+    X(MAP_ERROR, "map_error")         /* lane, text */                            \
+    X(MESSAGE, "message")             /* lane, text: the MessagePack message */   \
+    X(TEXT, "text")                   /* lane, text: JSON */                      \
+    X(SERVER_ERROR, "server_error")   /* lane, a: code, text */                   \
+    X(OP_DONE, "op_done")             /* a: seq; somebody waits for it */         \
+    X(OP_REJECTED, "op_rejected")     /* lane, a: seq, b: length of the key; text: key, then the reason */ \
+    X(OP_DROPPED, "op_dropped")       /* a: seq, text: key */                     \
+    X(ACK_TIMEOUT, "ack_timeout")     /* lane, a: operations that went back */    \
+    X(HIGH_WATER, "high_water")       /* a: operations in the log */              \
+    X(LOW_WATER, "low_water")         /* a: operations in the log */              \
+    X(RESUMED, "resumed")             /* lane, a: partition, b: us since its route changed: first ack since */
+
+typedef enum wm_event_type {
+    WM_EVENT_NONE,
+#define X(name, key) WM_EVENT_##name,
+    WM_EVENTS(X)
+#undef X
+} wm_event_type;
+
+/* The Lua name of a type. Static. */
+const char *wm_event_name(wm_event_type type);
+
+typedef struct wm_event {
+    wm_event_type type;
+    int lane;
+    bool flag;
+    int64_t a;
+    int64_t b;
+    size_t text_at; /* in the queue's bytes */
+    size_t text_len;
+} wm_event;
+
+typedef struct wm_event_queue {
+    wm_buffer events; /* of wm_event */
+    wm_buffer bytes;
+    size_t next;      /* events handed out */
+    uint64_t dropped; /* lost for want of memory */
+} wm_event_queue;
+
+void wm_event_queue_init(wm_event_queue *q);
+void wm_event_queue_close(wm_event_queue *q);
+/* Appends an event and a copy of `text` (NULL: none). */
+void wm_event_queue_push(wm_event_queue *q, wm_event event, const void *text, size_t len);
+/* The oldest event and its text; NULL when there is none. Both are valid until
+ * the next push or pop. */
+const wm_event *wm_event_queue_pop(wm_event_queue *q, const char **text);
+#endif

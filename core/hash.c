@@ -1,0 +1,52 @@
+#include "hash.h"
+
+#include <xxhash.h>
+
+#include "utf8.h"
+
+#define FNV_OFFSET UINT32_C(0x811c9dc5)
+#define FNV_PRIME  UINT32_C(0x01000193)
+#define REPLACEMENT 0xfffd
+
+static uint32_t step(uint32_t h, uint32_t unit)
+{
+    return (h ^ unit) * FNV_PRIME;
+}
+
+uint32_t wm_hash_fnv1a(const char *key, size_t len)
+{
+    const uint8_t *p = (const uint8_t *)key;
+    const uint8_t *end = p + len;
+    uint32_t h = FNV_OFFSET;
+    for (;;) {
+        /* The multiplications wait for each other, so the test for ASCII costs
+         * nothing beside them. */
+        while (p != end && *p < 0x80) h = step(h, *p++);
+        if (p == end) return h;
+
+        uint32_t c;
+        size_t n = wm_utf8_read(p, (size_t)(end - p), &c);
+        if (n == 0) {
+            h = step(h, REPLACEMENT);
+            p++;
+            continue;
+        }
+        if (c >= 0x10000) {
+            c -= 0x10000;
+            h = step(h, 0xd800 + (c >> 10));
+            c = 0xdc00 + (c & 0x3ff);
+        }
+        h = step(h, c);
+        p += n;
+    }
+}
+
+uint32_t wm_hash_xxh64(const char *key, size_t len)
+{
+    return (uint32_t)XXH64(key, len, 0);
+}
+
+uint32_t wm_hash(wm_hash_kind kind, const char *key, size_t len)
+{
+    return kind == WM_HASH_XXH64 ? wm_hash_xxh64(key, len) : wm_hash_fnv1a(key, len);
+}

@@ -1,0 +1,51 @@
+#ifndef WM_HLC_H
+#define WM_HLC_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A hybrid logical clock: wall-clock milliseconds plus a counter for events
+ * within one millisecond. Time comes in as an argument; nothing here reads a
+ * clock. The rules are the reference implementation's (spec/vectors/hlc.json). */
+typedef struct wm_hlc {
+    uint64_t millis;
+    uint64_t counter;
+} wm_hlc;
+
+/* A point of hybrid time and the node that made it. `node` is borrowed. */
+typedef struct wm_timestamp {
+    uint64_t millis;
+    uint64_t counter;
+    const char *node;
+    size_t node_len;
+} wm_timestamp;
+
+/* A remote time further ahead of the wall clock than this is drift (ms). */
+#define WM_HLC_MAX_DRIFT_MS 60000
+/* The largest millis or counter, 2^53 - 1: what a float64 holds exactly. */
+#define WM_HLC_MAX UINT64_C(9007199254740991)
+
+/* Advances the clock for a local event at `wall_ms` (Unix milliseconds). The
+ * event's time is then in `c`. */
+void wm_hlc_now(wm_hlc *c, uint64_t wall_ms);
+/* Merges a time received from another node. Returns false when that time was
+ * more than WM_HLC_MAX_DRIFT_MS ahead of the wall clock; it is merged all the
+ * same, as the reference does by default. A time beyond WM_HLC_MAX is nobody's
+ * clock: false, and never merged. */
+bool wm_hlc_update(wm_hlc *c, uint64_t wall_ms, uint64_t remote_millis, uint64_t remote_counter);
+/* As wm_hlc_update, but a drifted time is refused: false, clock unchanged. */
+bool wm_hlc_update_strict(wm_hlc *c, uint64_t wall_ms, uint64_t remote_millis, uint64_t remote_counter);
+/* The same with another limit in place of WM_HLC_MAX_DRIFT_MS. */
+bool wm_hlc_update_within(wm_hlc *c, uint64_t wall_ms, uint64_t remote_millis, uint64_t remote_counter,
+                          uint64_t max_drift_ms);
+/* -1, 0 or 1 by millis, counter, node id (bytewise, as the v2 server; equal to
+ * the 0.11 order for lower-case UUIDs). */
+int wm_timestamp_compare(const wm_timestamp *a, const wm_timestamp *b);
+/* Writes "millis:counter:node" and a NUL; returns the length without the NUL.
+ * When that is not below `size` nothing but a NUL is written. */
+size_t wm_timestamp_format(const wm_timestamp *t, char *out, size_t size);
+/* Reads "millis:counter:node"; `node` then points into `text` and may be empty.
+ * False when the text is not of that form: decimal digits only, and no further
+ * ':' (the reference also takes signs, fractions and blanks). */
+bool wm_timestamp_parse(const char *text, size_t len, wm_timestamp *out);
+#endif

@@ -1,0 +1,16 @@
+#ifndef HOST_COMMANDS_H
+#define HOST_COMMANDS_H
+
+/* Exit codes. */
+enum {
+    HOST_OK = 0,
+    HOST_FAILED = 1, /* the script raised an error, or what was asked for failed */
+    HOST_USAGE = 2,  /* wrong arguments, or a script that cannot be read */
+    HOST_INTERRUPTED = 130,
+};
+
+/* `wingman run SCRIPT [ARGS]`; argv[0] is "run". */
+int host_run(int argc, char **argv);
+/* `wingman probe URL...`; argv[0] is "probe". */
+int host_probe(int argc, char **argv);
+#endif

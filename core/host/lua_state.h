@@ -1,0 +1,17 @@
+#ifndef HOST_LUA_STATE_H
+#define HOST_LUA_STATE_H
+#include <lua.h>
+
+/* A Lua state with the standard libraries in which require "wingman" works
+ * without any environment set-up, from the build tree and installed. NULL after
+ * saying why on standard error. The caller closes it. */
+lua_State *host_lua_new(void);
+
+/* Sets the global `arg` as the luajit executable does: arg[0] is `name`. */
+void host_lua_set_args(lua_State *L, const char *name, int argc, char **argv);
+
+/* Calls the function below its `nargs` arguments on the stack, with a traceback
+ * in its error. SIGINT raises the error "interrupted" in the script; a second
+ * one ends the process. A host exit code; errors are printed. */
+int host_lua_call(lua_State *L, int nargs);
+#endif

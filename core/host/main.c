@@ -1,0 +1,57 @@
+/* The executable: which command is it, and what do the exit codes say. */
+#include <stdio.h>
+#include <string.h>
+
+#include "commands.h"
+#include "sim.h"
+
+typedef struct command {
+    const char *name;
+    const char *arguments;
+    const char *summary;
+    int (*run)(int argc, char **argv); /* argv[0] is the command's name */
+} command;
+
+static int version(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    printf("wingman %s\n", WINGMAN_VERSION);
+    return HOST_OK;
+}
+
+static const command commands[] = {
+    {"run", "SCRIPT [ARGS]", "run a Lua script; - reads it from standard input", host_run},
+    {"sim", "[OPTIONS]", "run a simulated cluster", wm_sim_main},
+    {"probe", "URL...", "say what a cluster's nodes are and hold", host_probe},
+    {"version", "", "print the version", version},
+};
+
+static void usage(FILE *out)
+{
+    fputs("usage: wingman COMMAND [ARGS]\n\n", out);
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        fprintf(out, "  %-8s %-15s %s\n", commands[i].name, commands[i].arguments, commands[i].summary);
+    fputs("\nwingman COMMAND --help says more.\n"
+          "exit codes: 0 done, 1 the script or the cluster failed, 2 wrong usage, 130 interrupted\n",
+          out);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        usage(stderr);
+        return HOST_USAGE;
+    }
+    const char *name = argv[1];
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+        usage(stdout);
+        return HOST_OK;
+    }
+    if (strcmp(name, "--version") == 0) return version(0, NULL);
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        if (strcmp(name, commands[i].name) == 0) return commands[i].run(argc - 1, argv + 1);
+    fprintf(stderr, "wingman: '%s' is no command\n\n", name);
+    usage(stderr);
+    return HOST_USAGE;
+}

@@ -1,0 +1,32 @@
+#ifndef WM_LUA_CODEC_H
+#define WM_LUA_CODEC_H
+#include <lua.h>
+
+#include "msgpack.h"
+
+/* Lua values to MessagePack and back. Which value becomes what stands at the
+ * top of lua/wingman/msgpack.lua. Both directions run no user code: no
+ * metamethod is called. Both may raise when Lua is out of memory, or when a
+ * finalizer that the collector happens to run raises, so whoever calls them
+ * keeps his memory in something that Lua frees. */
+
+/* What wm_lua_encode writes at most: more would end a server process. */
+#define WM_LUA_MAX_ENCODED (64u << 20)
+
+/* Appends the value at `index`. 0, or < 0 with `*err` a text that names the
+ * place and the reason, good until the next call on this Lua state; `out` is
+ * then as long as before. Leaves the Lua stack as it was. */
+int wm_lua_encode(lua_State *L, int index, wm_buffer *out, const char **err);
+/* The same with another limit, in bytes, for what is appended. */
+int wm_lua_encode_within(lua_State *L, int index, size_t max_bytes, wm_buffer *out, const char **err);
+
+/* Reads one value and pushes it: exactly one, and the reader stands behind it.
+ * Or pushes nothing, leaves the reader where it was and returns < 0: a
+ * wm_mp_result or one of the following. */
+#define WM_LUA_EKEY (-30)        /* a map key that no Lua table can have */
+#define WM_LUA_ETIMESTAMP (-31)  /* a timestamp extension that says no time */
+#define WM_LUA_EEXTENSION (-400) /* plus the extension's type, -128 .. 127 */
+int wm_lua_decode(lua_State *L, wm_mp_reader *r);
+/* A text for a code of wm_lua_decode; good until the next call on this state. */
+const char *wm_lua_decode_text(lua_State *L, int code);
+#endif

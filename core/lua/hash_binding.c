@@ -1,0 +1,60 @@
+/* wingman.core.hash_fnv1a, hash_xxh64, partition. */
+#include <lauxlib.h>
+#include <string.h>
+
+#include "binding.h"
+#include "hash.h"
+
+/* A number would be hashed by its text, which nobody means. */
+static const char *check_key(lua_State *L, int index, size_t *len)
+{
+    luaL_checktype(L, index, LUA_TSTRING);
+    return lua_tolstring(L, index, len);
+}
+
+static int l_hash_fnv1a(lua_State *L)
+{
+    size_t len;
+    const char *key = check_key(L, 1, &len);
+    lua_pushnumber(L, wm_hash_fnv1a(key, len));
+    return 1;
+}
+
+static int l_hash_xxh64(lua_State *L)
+{
+    size_t len;
+    const char *key = check_key(L, 1, &len);
+    lua_pushnumber(L, wm_hash_xxh64(key, len));
+    return 1;
+}
+
+static wm_hash_kind check_kind(lua_State *L, int index)
+{
+    const char *name = luaL_checkstring(L, index);
+    if (strcmp(name, "fnv1a") == 0) return WM_HASH_FNV1A;
+    if (strcmp(name, "xxh64") == 0) return WM_HASH_XXH64;
+    luaL_argerror(L, index, "'fnv1a' or 'xxh64' expected");
+    return WM_HASH_UNKNOWN;
+}
+
+static int l_partition(lua_State *L)
+{
+    wm_hash_kind kind = check_kind(L, 1);
+    size_t len;
+    const char *key = check_key(L, 2, &len);
+    lua_Number count = luaL_checknumber(L, 3);
+    luaL_argcheck(L, count >= 1 && count <= UINT32_MAX, 3, "a number of partitions, 1 at least");
+    lua_pushnumber(L, wm_hash(kind, key, len) % (uint32_t)count);
+    return 1;
+}
+
+void wm_lua_open_hash(lua_State *L)
+{
+    static const luaL_Reg functions[] = {
+        {"hash_fnv1a", l_hash_fnv1a},
+        {"hash_xxh64", l_hash_xxh64},
+        {"partition", l_partition},
+        {NULL, NULL},
+    };
+    luaL_register(L, NULL, functions);
+}

@@ -1,0 +1,73 @@
+/* wingman.core.loop(): the event loop of this Lua state, as an object. */
+#include "binding.h"
+#include "loop.h"
+#include "loop_userdata.h"
+
+wm_loop *wm_lua_check_loop(lua_State *L, int index)
+{
+    wm_loop **slot = luaL_checkudata(L, index, "wingman.loop");
+    if (*slot == NULL) luaL_argerror(L, index, "the loop is closed");
+    return *slot;
+}
+
+static int l_turn(lua_State *L)
+{
+    wm_loop *loop = wm_lua_check_loop(L, 1);
+    lua_Number wait_s = luaL_checknumber(L, 2);
+    wm_loop_turn(loop, wait_s < 0 ? -1 : (int64_t)(wait_s * 1e6));
+    return 0;
+}
+
+static int l_close(lua_State *L)
+{
+    wm_loop **slot = luaL_checkudata(L, 1, "wingman.loop");
+    wm_loop *loop = *slot;
+    *slot = NULL;
+    wm_loop_free(loop);
+    return 0;
+}
+
+static int l_loop(lua_State *L)
+{
+    wm_loop **slot = lua_newuserdata(L, sizeof *slot);
+    *slot = NULL;
+    luaL_getmetatable(L, "wingman.loop");
+    lua_setmetatable(L, -2);
+    *slot = wm_loop_new();
+    return *slot ? 1 : luaL_error(L, "loop: out of memory or file descriptors");
+}
+
+static int l_now(lua_State *L)
+{
+    lua_pushnumber(L, (lua_Number)wm_now_us() / 1e6);
+    return 1;
+}
+
+static int l_wall_ms(lua_State *L)
+{
+    lua_pushnumber(L, (lua_Number)wm_wall_ms());
+    return 1;
+}
+
+void wm_lua_open_loop(lua_State *L)
+{
+    static const luaL_Reg methods[] = {
+        {"turn", l_turn},
+        {"close", l_close},
+        {NULL, NULL},
+    };
+    luaL_newmetatable(L, "wingman.loop");
+    lua_pushcfunction(L, l_close);
+    lua_setfield(L, -2, "__gc");
+    lua_newtable(L);
+    luaL_register(L, NULL, methods);
+    lua_setfield(L, -2, "__index");
+    lua_pop(L, 1);
+
+    lua_pushcfunction(L, l_loop);
+    lua_setfield(L, -2, "loop");
+    lua_pushcfunction(L, l_now);
+    lua_setfield(L, -2, "now");
+    lua_pushcfunction(L, l_wall_ms);
+    lua_setfield(L, -2, "wall_ms");
+}

@@ -1,0 +1,63 @@
+/* wingman.core.parse_message and unbatch: whole frames, for tools and specs.
+ * The client reads its frames in C. */
+#include <lauxlib.h>
+
+#include "binding.h"
+#include "message.h"
+
+static const char *check_frame(lua_State *L, size_t *len)
+{
+    luaL_checktype(L, 1, LUA_TSTRING);
+    return lua_tolstring(L, 1, len);
+}
+
+static int push_error(lua_State *L, int code)
+{
+    lua_pushnil(L);
+    lua_pushstring(L, wm_message_error_text(code));
+    return 2;
+}
+
+/* type, and where the payload starts and how long it is: nil without one. */
+static int l_parse_message(lua_State *L)
+{
+    size_t len;
+    const char *frame = check_frame(L, &len);
+    wm_message m;
+    int rc = wm_message_parse(frame, len, &m);
+    if (rc < 0) return push_error(L, rc);
+    lua_pushlstring(L, m.type, m.type_len);
+    if (m.payload == NULL) return 1;
+    lua_pushnumber(L, (lua_Number)((const char *)m.payload - frame) + 1);
+    lua_pushnumber(L, (lua_Number)m.payload_len);
+    return 3;
+}
+
+/* The list is on top of the stack; a raised error unwinds nothing that needs
+ * freeing. */
+static int append_frame(void *user, const uint8_t *frame, size_t len)
+{
+    lua_State *L = user;
+    lua_pushlstring(L, (const char *)frame, len);
+    lua_rawseti(L, -2, (int)lua_objlen(L, -2) + 1);
+    return 0;
+}
+
+static int l_unbatch(lua_State *L)
+{
+    size_t len;
+    const char *frame = check_frame(L, &len);
+    lua_newtable(L);
+    int rc = wm_message_unbatch(frame, len, append_frame, L);
+    return rc < 0 ? push_error(L, rc) : 1;
+}
+
+void wm_lua_open_message(lua_State *L)
+{
+    static const luaL_Reg functions[] = {
+        {"parse_message", l_parse_message},
+        {"unbatch", l_unbatch},
+        {NULL, NULL},
+    };
+    luaL_register(L, NULL, functions);
+}

@@ -1,0 +1,100 @@
+#ifndef WM_MSGPACK_H
+#define WM_MSGPACK_H
+#include "buffer.h"
+
+/* MessagePack, as the two server families speak it. The writer uses the one
+ * profile that both read: smallest integers, float64 for what lies outside
+ * -2^31 .. 2^32-1 (the 0.11 server turns 64-bit integers into BigInts that
+ * fail its checks), no extensions. The reader takes every standard form. */
+
+/* Nesting that the reader and the Lua encoder accept. */
+#define WM_MP_MAX_DEPTH 128
+
+typedef enum wm_mp_kind {
+    WM_MP_NIL,
+    WM_MP_BOOL,
+    WM_MP_UINT,   /* any integer >= 0, in .u */
+    WM_MP_INT,    /* any integer < 0, in .i */
+    WM_MP_FLOAT,  /* float32 or float64, in .f */
+    WM_MP_STR,
+    WM_MP_BIN,
+    WM_MP_ARRAY,  /* .count elements follow */
+    WM_MP_MAP,    /* .count pairs follow */
+    WM_MP_EXT,    /* .ext_type, bytes in .bytes/.len */
+    WM_MP_ABSENT, /* d4 00 00: JavaScript's undefined; treat the field as missing */
+} wm_mp_kind;
+
+typedef struct wm_mp_item {
+    wm_mp_kind kind;
+    bool b;
+    int8_t ext_type;
+    uint32_t count;
+    uint32_t len;         /* of .bytes */
+    const uint8_t *bytes; /* STR, BIN, EXT: points into the input */
+    union {
+        uint64_t u;
+        int64_t i;
+        double f;
+    };
+} wm_mp_item;
+
+typedef struct wm_mp_reader {
+    const uint8_t *pos;
+    const uint8_t *end;
+} wm_mp_reader;
+
+typedef enum wm_mp_result {
+    WM_MP_OK = 0,
+    WM_MP_ETRUNCATED = -1, /* the input ends inside a value, or a length or a
+                            * count exceeds what is left */
+    WM_MP_EINVALID = -2,   /* the byte c1, which no value starts with */
+    WM_MP_EDEPTH = -3,     /* nested deeper than WM_MP_MAX_DEPTH */
+} wm_mp_result;
+
+/* A text for a result, for error messages. Static. */
+const char *wm_mp_result_text(int result);
+
+void wm_mp_reader_init(wm_mp_reader *r, const void *bytes, size_t len);
+/* Reads one scalar whole, or the header of an array or map. A count is checked
+ * against the bytes left (an element takes one byte at least). On an error the
+ * reader stays where it was, here and below. */
+int wm_mp_read(wm_mp_reader *r, wm_mp_item *out);
+/* Steps over one whole value, however nested (up to WM_MP_MAX_DEPTH). */
+int wm_mp_skip(wm_mp_reader *r);
+/* The same with a lower limit: `depth` levels of arrays and maps. */
+int wm_mp_skip_within(wm_mp_reader *r, int depth);
+/* Steps over one whole value and gives its bytes. */
+int wm_mp_slice(wm_mp_reader *r, const uint8_t **bytes, size_t *len);
+
+/* -- reading what a field should be; false when it is something else -- */
+/* An integer >= 0, or a whole float >= 0 (times arrive as float64). */
+bool wm_mp_as_uint(const wm_mp_item *it, uint64_t *out);
+/* True for a STR that equals the C string. */
+bool wm_mp_is(const wm_mp_item *it, const char *text);
+
+/* Finds `name` in the map at `bytes`, whatever its key order; the value's
+ * bytes. When a key stands twice the last one wins. WM_MP_OK with *out NULL
+ * when it is not there or absent (d4 00 00), or when `bytes` hold no map. */
+int wm_mp_find(const void *bytes, size_t len, const char *name, const uint8_t **out, size_t *out_len);
+
+/* -- writing; failures end up in b->failed -- */
+void wm_mp_write_nil(wm_buffer *b);
+void wm_mp_write_bool(wm_buffer *b, bool v);
+/* Whole numbers in -2^31 .. 2^32-1 as the smallest integer, else float64. */
+void wm_mp_write_number(wm_buffer *b, double v);
+/* Always the 9-byte float64: for times, whose width must not vary. */
+void wm_mp_write_float64(wm_buffer *b, double v);
+/* Exact 64-bit integers: smallest form, d3/cf beyond 32 bits. */
+void wm_mp_write_uint64(wm_buffer *b, uint64_t v);
+void wm_mp_write_int64(wm_buffer *b, int64_t v);
+void wm_mp_write_str(wm_buffer *b, const char *s, size_t len);
+/* The same for a C string. */
+void wm_mp_write_cstr(wm_buffer *b, const char *s);
+void wm_mp_write_bin(wm_buffer *b, const void *bytes, size_t len);
+/* Headers; the caller writes `count` values (or pairs) next. fixarray/array16/32
+ * and fixmap/map16/32 by size. */
+void wm_mp_write_array(wm_buffer *b, uint32_t count);
+void wm_mp_write_map(wm_buffer *b, uint32_t count);
+/* Bytes that are MessagePack already. */
+void wm_mp_write_raw(wm_buffer *b, const void *bytes, size_t len);
+#endif

@@ -1,0 +1,454 @@
+#include "node_pool.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "status.h"
+
+/* How often heartbeats and timeouts are looked at (ms). */
+#define CHECK_MS 100
+/* A server that has not asked for a token by then may want none: it is asked
+ * with a PING (protocol, section 3). */
+#define SILENT_OPEN_US 1000000u
+/* A loop that was not turned for this long proves nothing about its peers. */
+#define STALL_US 1000000u
+#define MESSAGE_MAX (1024u * 1024u)
+
+typedef struct lane {
+    wm_node_pool *pool;
+    wm_connection *connection;
+    wm_lane_info info;
+    int id;
+    bool first_seen;    /* the first message told the dialect */
+    bool token_wanted;
+    uint64_t opened_us;
+    uint64_t token_sent_us;
+    uint64_t ping_due_us;
+    double ping_stamp;  /* what the PONG of the last PING must echo */
+    uint64_t ping_sent_us;
+    bool batch_wanted;
+    wm_buffer queue;    /* waiting messages, each behind its u32 length */
+} lane;
+
+typedef struct node {
+    char *url_text;
+    wm_url url;
+    char *id;
+    lane *lanes;
+} node;
+
+struct wm_node_pool {
+    wm_loop *loop;
+    wm_transport *transport;
+    wm_node_pool_options options;
+    wm_node_pool_events events;
+    void *user;
+    node *nodes;
+    uint32_t count;
+    uv_timer_t *check; /* freed by its own close callback */
+    uint64_t checked_us;
+};
+
+const char *wm_dialect_name(wm_dialect d)
+{
+    static const char *const names[] = {"unknown", "0.11", "v2"};
+    return names[d];
+}
+
+static lane *lane_at(const wm_node_pool *pool, int id)
+{
+    uint32_t per_node = pool->options.connections_per_node;
+    return &pool->nodes[(uint32_t)id / per_node].lanes[(uint32_t)id % per_node];
+}
+
+/* -- sending ----------------------------------------------------------------------- */
+
+static int enqueue(lane *l, const uint8_t *message, size_t len)
+{
+    if (len > MESSAGE_MAX) return WM_ESIZE;
+    if (l->queue.len + len > l->pool->options.max_queued_bytes) return WM_EFULL;
+    uint32_t size = (uint32_t)len;
+    if (wm_buffer_reserve(&l->queue, len + sizeof size) == NULL) return WM_ENOMEM;
+    wm_buffer_append(&l->queue, &size, sizeof size);
+    wm_buffer_append(&l->queue, message, len);
+    wm_connection_want_write(l->connection);
+    return WM_OK;
+}
+
+static void send_ping(lane *l, uint64_t now_us)
+{
+    wm_buffer b;
+    wm_buffer_init(&b);
+    l->ping_stamp = (double)wm_wall_ms();
+    l->ping_sent_us = now_us;
+    l->ping_due_us = now_us + l->pool->options.heartbeat_us;
+    wm_mp_write_map(&b, 2);
+    wm_mp_write_cstr(&b, "type");
+    wm_mp_write_cstr(&b, "PING");
+    wm_mp_write_cstr(&b, "timestamp");
+    wm_mp_write_float64(&b, l->ping_stamp);
+    if (!b.failed) enqueue(l, b.data, b.len);
+    wm_buffer_close(&b);
+}
+
+static void on_writable(void *user, wm_buffer *out)
+{
+    lane *l = user;
+    size_t before = out->len;
+    if (l->queue.len > 0) {
+        uint32_t size;
+        memcpy(&size, l->queue.data, sizeof size);
+        wm_buffer_append(out, l->queue.data + sizeof size, size);
+        wm_buffer_consume(&l->queue, sizeof size + size);
+    } else if (l->batch_wanted && l->info.state == WM_LANE_READY) {
+        l->batch_wanted = false;
+        l->pool->events.batch(l->pool->user, l->id, out);
+    }
+    l->info.bytes_out += out->len - before;
+    if (l->queue.len > 0 || l->batch_wanted) wm_connection_want_write(l->connection);
+}
+
+/* -- life of a lane ------------------------------------------------------------------ */
+
+static void reset(lane *l)
+{
+    l->connection = NULL;
+    l->info.state = WM_LANE_IDLE;
+    l->info.connected_at_us = 0;
+    l->info.rtt_us = 0;
+    l->first_seen = l->token_wanted = l->batch_wanted = false;
+    l->token_sent_us = 0;
+    l->ping_stamp = -1;
+    wm_buffer_clear(&l->queue);
+}
+
+static void report_lost(lane *l, wm_end_reason reason, int code, const char *detail)
+{
+    wm_lane_end end = {reason, code, detail, l->info.state == WM_LANE_READY};
+    reset(l);
+    l->pool->events.lost(l->pool->user, l->id, &end);
+}
+
+static void fail(lane *l, wm_end_reason reason, const char *detail)
+{
+    if (l->connection == NULL) return;
+    char kept[160]; /* `detail` may point into the message that is being read */
+    size_t len = strlen(detail);
+    if (len >= sizeof kept) len = sizeof kept - 1;
+    memcpy(kept, detail, len);
+    kept[len] = 0;
+    wm_connection_close(l->connection, reason == WM_END_HEARTBEAT ? 0 : 1000);
+    report_lost(l, reason, 0, kept);
+}
+
+static void become_ready(lane *l)
+{
+    if (l->info.state == WM_LANE_READY) return;
+    uint64_t now = wm_now_us();
+    l->info.state = WM_LANE_READY;
+    l->info.connected_at_us = now;
+    l->info.connects++;
+    send_ping(l, now);
+    l->pool->events.ready(l->pool->user, l->id);
+}
+
+/* -- receiving ------------------------------------------------------------------------ */
+
+static bool text_field(const wm_message *m, const char *name, char *out, size_t size)
+{
+    const uint8_t *bytes;
+    size_t len;
+    wm_mp_reader r;
+    wm_mp_item it;
+    out[0] = 0;
+    if (wm_mp_find(m->body, m->body_len, name, &bytes, &len) < 0 || bytes == NULL) return false;
+    wm_mp_reader_init(&r, bytes, len);
+    if (wm_mp_read(&r, &it) < 0 || it.kind != WM_MP_STR) return false;
+    size_t n = it.len < size - 1 ? it.len : size - 1;
+    memcpy(out, it.bytes, n);
+    out[n] = 0;
+    return true;
+}
+
+static void on_pong(lane *l, const wm_message *m)
+{
+    const uint8_t *bytes;
+    size_t len;
+    wm_mp_reader r;
+    wm_mp_item it;
+    uint64_t echoed;
+    if (wm_mp_find(m->body, m->body_len, "timestamp", &bytes, &len) < 0 || bytes == NULL) return;
+    wm_mp_reader_init(&r, bytes, len);
+    if (wm_mp_read(&r, &it) < 0 || !wm_mp_as_uint(&it, &echoed)) return;
+    if ((double)echoed == l->ping_stamp) l->info.rtt_us = wm_now_us() - l->ping_sent_us;
+    /* A server that never asked for a token and answers needs none. */
+    if (l->info.state == WM_LANE_AUTHENTICATING && !l->token_wanted && l->token_sent_us == 0) become_ready(l);
+}
+
+static int on_inner(void *user, const uint8_t *frame, size_t len)
+{
+    lane *l = user;
+    wm_node_pool *pool = l->pool;
+    wm_message m;
+    if (l->connection == NULL) return WM_OK; /* an earlier one of this envelope ended it */
+    int result = wm_message_parse(frame, len, &m);
+    if (result < 0) return result;
+    if (wm_message_is(&m, "PONG")) {
+        on_pong(l, &m);
+    } else if (wm_message_is(&m, "AUTH_REQUIRED")) {
+        if (l->info.state != WM_LANE_AUTHENTICATING || l->token_wanted || l->token_sent_us != 0) return WM_OK;
+        l->token_wanted = true;
+        pool->events.auth_required(pool->user, l->id);
+    } else if (wm_message_is(&m, "AUTH_ACK")) {
+        if (l->info.state == WM_LANE_AUTHENTICATING) become_ready(l);
+    } else if (wm_message_is(&m, "AUTH_FAIL")) {
+        char text[128];
+        text_field(&m, "error", text, sizeof text);
+        fail(l, WM_END_AUTH_FAILED, text);
+    } else {
+        pool->events.message(pool->user, l->id, &m);
+    }
+    return WM_OK;
+}
+
+static void on_received(void *user, const uint8_t *message, size_t len, bool text)
+{
+    lane *l = user;
+    l->info.last_heard_us = wm_now_us();
+    l->info.bytes_in += len;
+    if (text) {
+        l->pool->events.text(l->pool->user, l->id, message, len);
+        return;
+    }
+    if (!l->first_seen && len > 0) {
+        l->first_seen = true;
+        l->info.dialect = message[0] == 0xde ? WM_DIALECT_TS : WM_DIALECT_V2;
+    }
+    int result = wm_message_unbatch(message, len, on_inner, l);
+    if (result < 0) fail(l, WM_END_PROTOCOL, wm_message_error_text(result));
+}
+
+static void on_opened(void *user)
+{
+    lane *l = user;
+    l->info.state = WM_LANE_AUTHENTICATING;
+    l->opened_us = l->info.last_heard_us = wm_now_us();
+    l->ping_due_us = l->opened_us + SILENT_OPEN_US;
+}
+
+static void on_ended(void *user, const wm_connection_end *end)
+{
+    lane *l = user;
+    report_lost(l, end->reason, end->close_code, end->detail);
+}
+
+static const wm_connection_events connection_events = {on_opened, on_received, on_writable, on_ended};
+
+/* -- time ------------------------------------------------------------------------------ */
+
+static void check_lane(lane *l, uint64_t now, uint64_t stalled_us)
+{
+    const wm_node_pool_options *o = &l->pool->options;
+    if (l->info.state < WM_LANE_AUTHENTICATING) return;
+    l->info.last_heard_us += stalled_us;
+    if (l->token_sent_us != 0 && l->info.state == WM_LANE_AUTHENTICATING && now - l->token_sent_us > o->auth_timeout_us) {
+        fail(l, WM_END_AUTH_TIMEOUT, "");
+        return;
+    }
+    if (now > l->info.last_heard_us && now - l->info.last_heard_us > o->heartbeat_timeout_us) {
+        fail(l, WM_END_HEARTBEAT, "");
+        return;
+    }
+    bool may_ping = l->info.state == WM_LANE_READY || (!l->token_wanted && l->token_sent_us == 0);
+    if (may_ping && now >= l->ping_due_us) send_ping(l, now);
+}
+
+static void on_check(uv_timer_t *timer)
+{
+    wm_node_pool *pool = timer->data;
+    uint64_t now = wm_now_us();
+    uint64_t since = now - pool->checked_us;
+    uint64_t stalled_us = since > STALL_US ? since : 0;
+    pool->checked_us = now;
+    uint32_t lanes = wm_node_pool_lanes(pool);
+    for (uint32_t i = 0; i < lanes; i++) check_lane(lane_at(pool, (int)i), now, stalled_us);
+}
+
+static void free_timer(uv_handle_t *handle)
+{
+    free(handle);
+}
+
+/* -- the pool --------------------------------------------------------------------------- */
+
+wm_node_pool *wm_node_pool_new(wm_loop *loop, wm_transport *transport, wm_node_pool_options options,
+                               wm_node_pool_events events, void *user)
+{
+    wm_node_pool *pool = calloc(1, sizeof *pool);
+    uv_timer_t *check = calloc(1, sizeof *check);
+    if (pool == NULL || check == NULL) {
+        free(pool);
+        free(check);
+        return NULL;
+    }
+    *pool = (wm_node_pool){
+        .loop = loop,
+        .transport = transport,
+        .options = options,
+        .events = events,
+        .user = user,
+        .check = check,
+        .checked_us = wm_now_us(),
+    };
+    uv_timer_init(wm_loop_uv(loop), check);
+    check->data = pool;
+    uv_timer_start(check, on_check, CHECK_MS, CHECK_MS);
+    return pool;
+}
+
+void wm_node_pool_free(wm_node_pool *pool)
+{
+    if (pool == NULL) return;
+    for (uint32_t i = 0; i < wm_node_pool_lanes(pool); i++) {
+        lane *l = lane_at(pool, (int)i);
+        if (l->connection != NULL) wm_connection_close(l->connection, 1000);
+        wm_buffer_close(&l->queue);
+    }
+    for (uint32_t i = 0; i < pool->count; i++) {
+        free(pool->nodes[i].url_text);
+        free(pool->nodes[i].id);
+        free(pool->nodes[i].lanes);
+    }
+    uv_close((uv_handle_t *)pool->check, free_timer);
+    free(pool->nodes);
+    free(pool);
+}
+
+int wm_node_pool_add(wm_node_pool *pool, const char *url)
+{
+    node n = {0};
+    if (!wm_url_parse(url, "/ws", &n.url)) return WM_EINVAL;
+    uint32_t per_node = pool->options.connections_per_node;
+    node *grown = realloc(pool->nodes, (pool->count + 1) * sizeof *grown);
+    if (grown == NULL) return WM_ENOMEM;
+    pool->nodes = grown;
+    n.url_text = strdup(url);
+    n.id = strdup("");
+    n.lanes = calloc(per_node, sizeof *n.lanes);
+    if (n.url_text == NULL || n.id == NULL || n.lanes == NULL) {
+        free(n.url_text);
+        free(n.id);
+        free(n.lanes);
+        return WM_ENOMEM;
+    }
+    for (uint32_t i = 0; i < per_node; i++) {
+        n.lanes[i].pool = pool;
+        n.lanes[i].id = (int)(pool->count * per_node + i);
+    }
+    pool->nodes[pool->count] = n;
+    return (int)pool->count++;
+}
+
+uint32_t wm_node_pool_count(const wm_node_pool *pool)
+{
+    return pool->count;
+}
+
+uint32_t wm_node_pool_lanes(const wm_node_pool *pool)
+{
+    return pool->count * pool->options.connections_per_node;
+}
+
+const char *wm_node_pool_url(const wm_node_pool *pool, int slot)
+{
+    return pool->nodes[slot].url_text;
+}
+
+const char *wm_node_pool_id(const wm_node_pool *pool, int slot)
+{
+    return pool->nodes[slot].id;
+}
+
+int wm_node_pool_set_id(wm_node_pool *pool, int slot, const char *id)
+{
+    char *copy = strdup(id);
+    if (copy == NULL) return WM_ENOMEM;
+    free(pool->nodes[slot].id);
+    pool->nodes[slot].id = copy;
+    return WM_OK;
+}
+
+int wm_node_pool_slot_of(const wm_node_pool *pool, int id)
+{
+    return (int)((uint32_t)id / pool->options.connections_per_node);
+}
+
+int wm_node_pool_lane_of(const wm_node_pool *pool, int slot, uint32_t connection)
+{
+    return (int)((uint32_t)slot * pool->options.connections_per_node + connection);
+}
+
+int wm_node_pool_connect(wm_node_pool *pool, int id)
+{
+    lane *l = lane_at(pool, id);
+    if (l->connection != NULL) return WM_OK;
+    reset(l);
+    l->info.dialect = WM_DIALECT_UNKNOWN;
+    l->connection =
+        wm_connection_open(pool->transport, &pool->nodes[wm_node_pool_slot_of(pool, id)].url, &connection_events, l);
+    if (l->connection == NULL) return WM_ENOMEM;
+    l->info.state = WM_LANE_CONNECTING;
+    return WM_OK;
+}
+
+void wm_node_pool_disconnect(wm_node_pool *pool, int id, int close_code)
+{
+    lane *l = lane_at(pool, id);
+    if (l->connection == NULL) return;
+    wm_connection_close(l->connection, close_code);
+    reset(l);
+}
+
+void wm_node_pool_fail(wm_node_pool *pool, int id, wm_end_reason reason, const char *detail)
+{
+    fail(lane_at(pool, id), reason, detail);
+}
+
+int wm_node_pool_authenticate(wm_node_pool *pool, int id, const char *token, size_t len)
+{
+    lane *l = lane_at(pool, id);
+    if (!l->token_wanted) return WM_EINVAL;
+    wm_buffer b;
+    wm_buffer_init(&b);
+    wm_mp_write_map(&b, 2);
+    wm_mp_write_cstr(&b, "type");
+    wm_mp_write_cstr(&b, "AUTH");
+    wm_mp_write_cstr(&b, "token");
+    wm_mp_write_str(&b, token, len);
+    int result = b.failed ? WM_ENOMEM : enqueue(l, b.data, b.len);
+    wm_buffer_close(&b);
+    if (result < 0) return result;
+    l->token_wanted = false;
+    l->token_sent_us = wm_now_us();
+    return WM_OK;
+}
+
+int wm_node_pool_send(wm_node_pool *pool, int id, const uint8_t *message, size_t len)
+{
+    lane *l = lane_at(pool, id);
+    if (l->info.state != WM_LANE_READY) return WM_EINVAL;
+    return enqueue(l, message, len);
+}
+
+void wm_node_pool_want_batch(wm_node_pool *pool, int id)
+{
+    lane *l = lane_at(pool, id);
+    if (l->info.state != WM_LANE_READY || l->batch_wanted) return;
+    l->batch_wanted = true;
+    wm_connection_want_write(l->connection);
+}
+
+wm_lane_info wm_node_pool_lane(const wm_node_pool *pool, int id)
+{
+    return lane_at(pool, id)->info;
+}

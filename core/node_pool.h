@@ -1,0 +1,101 @@
+#ifndef WM_NODE_POOL_H
+#define WM_NODE_POOL_H
+#include "message.h"
+#include "transport.h"
+
+/* The nodes a client talks to and the connections to each: connecting,
+ * authentication, heartbeat. A node is known by its slot, a small number that
+ * stays; its server-assigned id is learnt later. A lane is one connection:
+ * slot * connections_per_node + connection. The pool never reconnects by
+ * itself: it reports the loss, a policy decides. */
+typedef struct wm_node_pool wm_node_pool;
+
+typedef enum wm_dialect {
+    WM_DIALECT_UNKNOWN,
+    WM_DIALECT_TS,   /* the 0.11 server */
+    WM_DIALECT_V2,
+} wm_dialect;
+/* "unknown", "0.11", "v2". */
+const char *wm_dialect_name(wm_dialect d);
+
+typedef enum wm_lane_state {
+    WM_LANE_IDLE,           /* not connected, nothing under way */
+    WM_LANE_CONNECTING,     /* TCP, TLS, upgrade */
+    WM_LANE_AUTHENTICATING, /* open; waiting for the server or for a token */
+    WM_LANE_READY,
+} wm_lane_state;
+
+typedef struct wm_lane_end {
+    wm_end_reason reason;
+    int close_code;
+    const char *detail;
+    bool was_ready;
+} wm_lane_end;
+
+/* Called inside wm_loop_turn; they must not call Lua. */
+typedef struct wm_node_pool_events {
+    void (*auth_required)(void *user, int lane);
+    void (*ready)(void *user, int lane);
+    void (*lost)(void *user, int lane, const wm_lane_end *end);
+    /* Any message that the pool does not deal with itself, envelopes opened. */
+    void (*message)(void *user, int lane, const wm_message *m);
+    /* A text message (JSON). */
+    void (*text)(void *user, int lane, const uint8_t *bytes, size_t len);
+    /* The lane is ready and can take an OP_BATCH: append it, or nothing. */
+    void (*batch)(void *user, int lane, wm_buffer *out);
+} wm_node_pool_events;
+
+typedef struct wm_node_pool_options {
+    uint32_t connections_per_node;
+    uint64_t heartbeat_us;         /* a PING this often on every open connection */
+    uint64_t heartbeat_timeout_us; /* silence after which a connection is dead */
+    uint64_t auth_timeout_us;      /* from the token sent to its answer */
+    size_t max_queued_bytes;       /* messages that wait on one connection */
+} wm_node_pool_options;
+
+/* NULL when out of memory. `transport` is borrowed. */
+wm_node_pool *wm_node_pool_new(wm_loop *loop, wm_transport *transport, wm_node_pool_options options,
+                               wm_node_pool_events events, void *user);
+/* Closes every connection and frees the pool; no further callback comes. */
+void wm_node_pool_free(wm_node_pool *pool);
+
+/* Adds a node and gives its slot; WM_EINVAL when the URL is none, WM_ENOMEM. */
+int wm_node_pool_add(wm_node_pool *pool, const char *url);
+uint32_t wm_node_pool_count(const wm_node_pool *pool);
+uint32_t wm_node_pool_lanes(const wm_node_pool *pool);
+const char *wm_node_pool_url(const wm_node_pool *pool, int slot);
+/* The server-assigned id, "" until it is learnt. set: WM_OK or WM_ENOMEM. */
+const char *wm_node_pool_id(const wm_node_pool *pool, int slot);
+int wm_node_pool_set_id(wm_node_pool *pool, int slot, const char *id);
+int wm_node_pool_slot_of(const wm_node_pool *pool, int lane);
+int wm_node_pool_lane_of(const wm_node_pool *pool, int slot, uint32_t connection);
+
+/* Starts connecting an idle lane; WM_OK (also when it is under way) or
+ * WM_ENOMEM. */
+int wm_node_pool_connect(wm_node_pool *pool, int lane);
+/* Ends a lane from this side; `lost` is not called. */
+void wm_node_pool_disconnect(wm_node_pool *pool, int lane, int close_code);
+/* Ends a lane because of what it did; `lost` is called. */
+void wm_node_pool_fail(wm_node_pool *pool, int lane, wm_end_reason reason, const char *detail);
+/* Answers `auth_required`, once per connection. WM_OK, WM_EINVAL when the lane
+ * does not wait for a token, WM_ENOMEM. */
+int wm_node_pool_authenticate(wm_node_pool *pool, int lane, const char *token, size_t len);
+/* Queues one message (a whole MessagePack map) on a lane that is ready. WM_OK,
+ * WM_EINVAL when it is not, WM_EFULL when too much waits already, WM_ESIZE above
+ * 1 MiB, WM_ENOMEM. */
+int wm_node_pool_send(wm_node_pool *pool, int lane, const uint8_t *message, size_t len);
+/* Asks for `batch` on a ready lane. */
+void wm_node_pool_want_batch(wm_node_pool *pool, int lane);
+
+typedef struct wm_lane_info {
+    wm_lane_state state;
+    wm_dialect dialect;
+    uint64_t connected_at_us; /* of the present connection, 0 when there is none */
+    uint64_t rtt_us;          /* last heartbeat round trip, 0 until the first */
+    uint64_t last_heard_us;
+    uint64_t bytes_in;
+    uint64_t bytes_out;
+    uint32_t connects;        /* connections that became ready so far */
+} wm_lane_info;
+wm_lane_info wm_node_pool_lane(const wm_node_pool *pool, int lane);
+#endif

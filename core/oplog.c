@@ -1,0 +1,150 @@
+#include "oplog.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "status.h"
+
+#define CHUNK_BYTES (256u * 1024u)
+#define FIRST_OPS 1024u
+/* A look for half-empty chunks once in so many settled operations. */
+#define COMPACT_EVERY 65536u
+
+struct wm_oplog {
+    wm_oplog_limits limits;
+    wm_op_arena *arena;
+    wm_op *ops;
+    uint32_t end; /* first index never used */
+    uint32_t cap;
+    uint32_t free_ops;
+    uint32_t count;
+    size_t bytes;
+    uint64_t last_seq;
+    uint32_t until_compact;
+};
+
+wm_oplog *wm_oplog_new(wm_oplog_limits limits)
+{
+    wm_oplog *log = calloc(1, sizeof *log);
+    if (log == NULL) return NULL;
+    log->limits = limits;
+    log->arena = wm_op_arena_new(CHUNK_BYTES);
+    log->ops = calloc(FIRST_OPS, sizeof *log->ops);
+    log->cap = FIRST_OPS;
+    log->end = 1; /* index 0 is WM_NO_OP */
+    log->until_compact = COMPACT_EVERY;
+    if (log->arena == NULL || log->ops == NULL) {
+        wm_oplog_free(log);
+        return NULL;
+    }
+    return log;
+}
+
+void wm_oplog_free(wm_oplog *log)
+{
+    if (log == NULL) return;
+    wm_op_arena_free(log->arena);
+    free(log->ops);
+    free(log);
+}
+
+bool wm_oplog_is_full(const wm_oplog *log)
+{
+    return log->count >= log->limits.max_ops || log->bytes >= log->limits.max_bytes;
+}
+
+int wm_oplog_reserve(wm_oplog *log, size_t size, uint8_t **bytes, size_t *available)
+{
+    if (wm_oplog_is_full(log)) return WM_EFULL;
+    *bytes = wm_op_arena_reserve(log->arena, size, available);
+    return *bytes ? WM_OK : WM_ENOMEM;
+}
+
+static uint32_t take_slot(wm_oplog *log)
+{
+    if (log->free_ops != WM_NO_OP) {
+        uint32_t index = log->free_ops;
+        log->free_ops = log->ops[index].next;
+        return index;
+    }
+    if (log->end == log->cap) {
+        wm_op *grown = realloc(log->ops, (size_t)log->cap * 2 * sizeof *grown);
+        if (grown == NULL) return WM_NO_OP;
+        log->ops = grown;
+        log->cap *= 2;
+    }
+    return log->end++;
+}
+
+uint32_t wm_oplog_commit(wm_oplog *log, size_t len)
+{
+    uint32_t index = take_slot(log);
+    if (index == WM_NO_OP) return WM_NO_OP;
+    log->ops[index] = (wm_op){
+        .span = wm_op_arena_commit(log->arena, (uint32_t)len, index),
+        .seq = ++log->last_seq,
+        .state = WM_OP_PENDING,
+    };
+    log->count++;
+    log->bytes += len;
+    return index;
+}
+
+wm_op *wm_oplog_at(wm_oplog *log, uint32_t index)
+{
+    return &log->ops[index];
+}
+
+static wm_op_span *span_of(void *user, uint32_t owner)
+{
+    wm_oplog *log = user;
+    wm_op *op = &log->ops[owner];
+    return op->state == WM_OP_FREE ? NULL : &op->span;
+}
+
+void wm_oplog_settle(wm_oplog *log, uint32_t index)
+{
+    wm_op *op = &log->ops[index];
+    log->count--;
+    log->bytes -= op->span.len;
+    wm_op_arena_release(log->arena, &op->span);
+    op->state = WM_OP_FREE;
+    op->next = log->free_ops;
+    log->free_ops = index;
+    if (--log->until_compact == 0) {
+        log->until_compact = COMPACT_EVERY;
+        wm_op_arena_compact(log->arena, span_of, log);
+    }
+}
+
+uint32_t wm_oplog_count(const wm_oplog *log)
+{
+    return log->count;
+}
+
+size_t wm_oplog_bytes(const wm_oplog *log)
+{
+    return log->bytes;
+}
+
+uint32_t wm_oplog_end(const wm_oplog *log)
+{
+    return log->end;
+}
+
+uint64_t wm_oplog_last_seq(const wm_oplog *log)
+{
+    return log->last_seq;
+}
+
+double wm_oplog_fill(const wm_oplog *log)
+{
+    double ops = (double)log->count / (double)log->limits.max_ops;
+    double bytes = (double)log->bytes / (double)log->limits.max_bytes;
+    return ops > bytes ? ops : bytes;
+}
+
+size_t wm_oplog_footprint(const wm_oplog *log)
+{
+    return wm_op_arena_footprint(log->arena);
+}

@@ -1,0 +1,67 @@
+#ifndef WM_OPLOG_H
+#define WM_OPLOG_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "op_arena.h"
+
+/* The op log: every operation that was accepted and is not yet settled. It owns
+ * the operations' bytes (the finished MessagePack map that goes into OP_BATCH)
+ * and enforces the limits; where an operation waits is the batcher's business. */
+
+#define WM_NO_OP 0u /* operations are named by index; 0 is none */
+
+typedef enum wm_op_state {
+    WM_OP_FREE,
+    WM_OP_PENDING,  /* in its partition's queue: held or queued */
+    WM_OP_IN_FLIGHT, /* in a batch that was sent */
+} wm_op_state;
+
+typedef struct wm_op {
+    wm_op_span span;
+    uint64_t seq;         /* order of recording, from 1; stays when settled */
+    uint64_t recorded_us;
+    uint32_t next;        /* the next in its queue, WM_NO_OP at the end */
+    uint32_t partition;
+    uint32_t key_len;
+    uint16_t key_at;      /* offset of the key in the bytes */
+    uint8_t state;
+    bool notify;          /* somebody waits for this one operation */
+    uint8_t tries;        /* how often it came back unacknowledged, up to 255 */
+} wm_op;
+
+typedef struct wm_oplog_limits {
+    uint32_t max_ops;
+    size_t max_bytes;
+} wm_oplog_limits;
+
+typedef struct wm_oplog wm_oplog;
+
+/* NULL when out of memory. */
+wm_oplog *wm_oplog_new(wm_oplog_limits limits);
+void wm_oplog_free(wm_oplog *log);
+/* Room for one more operation of up to `size` bytes: WM_OK and where to write,
+ * WM_EFULL when a limit is reached, WM_ENOMEM. */
+int wm_oplog_reserve(wm_oplog *log, size_t size, uint8_t **bytes, size_t *available);
+/* Keeps the `len` bytes written at the reserved place as a new operation in
+ * state WM_OP_PENDING, with the next seq. Its index; WM_NO_OP when out of
+ * memory. */
+uint32_t wm_oplog_commit(wm_oplog *log, size_t len);
+/* The operation at an index; valid until the next commit. */
+wm_op *wm_oplog_at(wm_oplog *log, uint32_t index);
+/* Forgets an operation: acknowledged, rejected or dropped. */
+void wm_oplog_settle(wm_oplog *log, uint32_t index);
+/* Operations in the log, and their bytes. */
+uint32_t wm_oplog_count(const wm_oplog *log);
+size_t wm_oplog_bytes(const wm_oplog *log);
+/* One more than the highest index ever given: for walks over all operations. */
+uint32_t wm_oplog_end(const wm_oplog *log);
+/* The seq of the newest operation; 0 when there was none. */
+uint64_t wm_oplog_last_seq(const wm_oplog *log);
+bool wm_oplog_is_full(const wm_oplog *log);
+/* How full the log is: the larger share of its two limits, 0..1. */
+double wm_oplog_fill(const wm_oplog *log);
+/* Bytes of memory held for operations' bytes. */
+size_t wm_oplog_footprint(const wm_oplog *log);
+#endif

@@ -1,0 +1,354 @@
+#include "partition_map.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "msgpack.h"
+#include "status.h"
+
+/* Reading state: the map that grows and the buffers it is made from. */
+typedef struct decoder {
+    wm_partition_map *map;
+    wm_buffer strings; /* offsets while it grows, pointers at the end */
+    uint32_t node_cap;
+    const char *error;
+} decoder;
+
+static bool fail(decoder *d, const char *text)
+{
+    if (d->error == NULL) d->error = text;
+    return false;
+}
+
+/* Copies a string behind the others; its offset, to become a pointer later. */
+static size_t keep(decoder *d, const uint8_t *bytes, size_t len)
+{
+    size_t at = d->strings.len;
+    wm_buffer_append(&d->strings, bytes, len);
+    wm_buffer_append(&d->strings, "", 1);
+    return at;
+}
+
+static uint16_t add_node(decoder *d, size_t id, size_t endpoint, size_t status)
+{
+    wm_partition_map *m = d->map;
+    if (m->node_count == WM_MAP_NODES_MAX) {
+        fail(d, "partition map: more than 4096 nodes");
+        return WM_MAP_NO_NODE;
+    }
+    if (m->node_count == d->node_cap) {
+        uint32_t cap = d->node_cap ? d->node_cap * 2 : 8;
+        wm_map_node *grown = realloc(m->nodes, cap * sizeof *grown);
+        if (grown == NULL) {
+            fail(d, "partition map: out of memory");
+            return WM_MAP_NO_NODE;
+        }
+        m->nodes = grown;
+        d->node_cap = cap;
+    }
+    /* Offsets stand in the pointers until the string buffer stops moving. */
+    m->nodes[m->node_count] = (wm_map_node){(char *)id, (char *)endpoint, (char *)status};
+    return (uint16_t)m->node_count++;
+}
+
+static const char *text_at(const decoder *d, const char *offset)
+{
+    return (const char *)d->strings.data + (size_t)offset;
+}
+
+static uint16_t node_by_id(decoder *d, const uint8_t *id, size_t len)
+{
+    for (uint32_t i = 0; i < d->map->node_count; i++) {
+        const char *known = text_at(d, d->map->nodes[i].id);
+        if (strlen(known) == len && memcmp(known, id, len) == 0) return (uint16_t)i;
+    }
+    size_t empty = keep(d, (const uint8_t *)"", 0);
+    return add_node(d, keep(d, id, len), empty, empty);
+}
+
+static bool read_item(decoder *d, wm_mp_reader *r, wm_mp_item *it, wm_mp_kind kind)
+{
+    if (wm_mp_read(r, it) < 0 || it->kind != kind) return fail(d, "partition map: malformed");
+    return true;
+}
+
+/* Reads a string value of a field; "" when it is of another kind. */
+static bool read_text(decoder *d, wm_mp_reader *r, size_t *offset)
+{
+    wm_mp_reader before = *r;
+    wm_mp_item it;
+    if (wm_mp_read(r, &it) < 0) return fail(d, "partition map: malformed");
+    if (it.kind != WM_MP_STR) {
+        *r = before;
+        if (wm_mp_skip(r) < 0) return fail(d, "partition map: malformed");
+        return true;
+    }
+    if (memchr(it.bytes, 0, it.len)) return fail(d, "partition map: a zero byte in a name");
+    *offset = keep(d, it.bytes, it.len);
+    return true;
+}
+
+static bool skip(decoder *d, wm_mp_reader *r)
+{
+    return wm_mp_skip(r) < 0 ? fail(d, "partition map: malformed") : true;
+}
+
+static bool read_endpoints(decoder *d, wm_mp_reader *r, size_t *endpoint)
+{
+    wm_mp_item fields, key;
+    if (!read_item(d, r, &fields, WM_MP_MAP)) return false;
+    for (uint32_t i = 0; i < fields.count; i++) {
+        if (!read_item(d, r, &key, WM_MP_STR)) return false;
+        bool ok = wm_mp_is(&key, "websocket") ? read_text(d, r, endpoint) : skip(d, r);
+        if (!ok) return false;
+    }
+    return true;
+}
+
+static bool read_node(decoder *d, wm_mp_reader *r)
+{
+    wm_mp_item fields, key;
+    size_t none = keep(d, (const uint8_t *)"", 0);
+    size_t id = none, endpoint = none, status = none;
+    if (!read_item(d, r, &fields, WM_MP_MAP)) return false;
+    for (uint32_t i = 0; i < fields.count; i++) {
+        if (!read_item(d, r, &key, WM_MP_STR)) return false;
+        bool ok;
+        if (wm_mp_is(&key, "nodeId")) ok = read_text(d, r, &id);
+        else if (wm_mp_is(&key, "status")) ok = read_text(d, r, &status);
+        else if (wm_mp_is(&key, "endpoints")) ok = read_endpoints(d, r, &endpoint);
+        else ok = skip(d, r);
+        if (!ok) return false;
+    }
+    if (id == none || d->strings.data == NULL || d->strings.data[id] == 0)
+        return fail(d, "partition map: a node without nodeId");
+    return add_node(d, id, endpoint, status) != WM_MAP_NO_NODE;
+}
+
+static bool read_nodes(decoder *d, const uint8_t *bytes, size_t len)
+{
+    wm_mp_reader r;
+    wm_mp_item list;
+    wm_mp_reader_init(&r, bytes, len);
+    if (!read_item(d, &r, &list, WM_MP_ARRAY)) return false;
+    for (uint32_t i = 0; i < list.count; i++)
+        if (!read_node(d, &r)) return false;
+    return true;
+}
+
+typedef struct partition_entry {
+    uint64_t id;
+    uint16_t owner;
+    uint16_t backups[WM_MAP_BACKUPS_MAX];
+    uint32_t backup_count;
+} partition_entry;
+
+static bool read_backups(decoder *d, wm_mp_reader *r, partition_entry *e)
+{
+    wm_mp_item list, it;
+    if (!read_item(d, r, &list, WM_MP_ARRAY)) return false;
+    e->backup_count = 0;
+    for (uint32_t i = 0; i < list.count; i++) {
+        if (!read_item(d, r, &it, WM_MP_STR)) return false;
+        if (memchr(it.bytes, 0, it.len)) return fail(d, "partition map: a zero byte in a name");
+        if (e->backup_count == WM_MAP_BACKUPS_MAX) continue;
+        uint16_t node = node_by_id(d, it.bytes, it.len);
+        if (node == WM_MAP_NO_NODE) return false;
+        e->backups[e->backup_count++] = node;
+    }
+    return true;
+}
+
+static bool read_partition(decoder *d, wm_mp_reader *r, partition_entry *e)
+{
+    wm_mp_item fields, key, it;
+    *e = (partition_entry){.id = UINT64_MAX, .owner = WM_MAP_NO_NODE};
+    if (!read_item(d, r, &fields, WM_MP_MAP)) return false;
+    for (uint32_t i = 0; i < fields.count; i++) {
+        if (!read_item(d, r, &key, WM_MP_STR)) return false;
+        if (wm_mp_is(&key, "partitionId")) {
+            if (wm_mp_read(r, &it) < 0 || !wm_mp_as_uint(&it, &e->id)) return fail(d, "partition map: bad partitionId");
+        } else if (wm_mp_is(&key, "ownerNodeId")) {
+            if (!read_item(d, r, &it, WM_MP_STR)) return false;
+            if (memchr(it.bytes, 0, it.len)) return fail(d, "partition map: a zero byte in a name");
+            if (it.len == 0) continue; /* nobody */
+            e->owner = node_by_id(d, it.bytes, it.len);
+            if (e->owner == WM_MAP_NO_NODE) return false;
+        } else if (wm_mp_is(&key, "backupNodeIds")) {
+            if (!read_backups(d, r, e)) return false;
+        } else if (!skip(d, r)) {
+            return false;
+        }
+    }
+    if (e->id >= d->map->partition_count) return fail(d, "partition map: a partitionId outside the partition count");
+    return true;
+}
+
+/* Two passes over the list: the second places the backups of the entry that
+ * counts (the last one of its id) behind each other in partition order. */
+static bool read_partitions(decoder *d, const uint8_t *bytes, size_t len)
+{
+    wm_partition_map *m = d->map;
+    wm_mp_reader r, again;
+    wm_mp_item list;
+    partition_entry e;
+    wm_mp_reader_init(&r, bytes, len);
+    if (!read_item(d, &r, &list, WM_MP_ARRAY)) return false;
+    again = r;
+    for (uint32_t p = 0; p < m->partition_count; p++) m->owners[p] = WM_MAP_NO_NODE;
+    for (uint32_t i = 0; i < list.count; i++) {
+        if (!read_partition(d, &r, &e)) return false;
+        m->owners[e.id] = e.owner;
+        m->backup_from[e.id + 1] = e.backup_count;
+    }
+    for (uint32_t p = 0; p < m->partition_count; p++) m->backup_from[p + 1] += m->backup_from[p];
+    uint32_t total = m->backup_from[m->partition_count];
+    m->backups = calloc(total ? total : 1, sizeof *m->backups);
+    if (m->backups == NULL) return fail(d, "partition map: out of memory");
+    for (uint32_t i = 0; i < list.count; i++) {
+        if (!read_partition(d, &again, &e)) return false;
+        uint32_t from = m->backup_from[e.id], room = m->backup_from[e.id + 1] - from;
+        if (e.backup_count > room) e.backup_count = room; /* an earlier duplicate */
+        memcpy(m->backups + from, e.backups, e.backup_count * sizeof *m->backups);
+    }
+    return true;
+}
+
+static bool field(decoder *d, const uint8_t *payload, size_t len, const char *name, const uint8_t **bytes, size_t *size)
+{
+    if (wm_mp_find(payload, len, name, bytes, size) < 0) return fail(d, "partition map: malformed");
+    return true;
+}
+
+static bool field_uint(decoder *d, const uint8_t *payload, size_t len, const char *name, uint64_t *out)
+{
+    const uint8_t *bytes;
+    size_t size;
+    wm_mp_reader r;
+    wm_mp_item it;
+    if (!field(d, payload, len, name, &bytes, &size)) return false;
+    if (bytes == NULL) return true;
+    wm_mp_reader_init(&r, bytes, size);
+    if (wm_mp_read(&r, &it) < 0 || !wm_mp_as_uint(&it, out)) return fail(d, "partition map: a number is expected");
+    return true;
+}
+
+static bool decode(decoder *d, const uint8_t *payload, size_t len)
+{
+    wm_partition_map *m = d->map;
+    const uint8_t *nodes, *partitions;
+    size_t nodes_len, partitions_len;
+    uint64_t count = 0, generated = 0;
+    if (!field_uint(d, payload, len, "version", &m->version)) return false;
+    if (!field_uint(d, payload, len, "partitionCount", &count)) return false;
+    if (!field_uint(d, payload, len, "generatedAt", &generated)) return false;
+    if (count == 0 || count > WM_PARTITIONS_MAX) return fail(d, "partition map: partitionCount is not in 1..65536");
+    m->partition_count = (uint32_t)count;
+    m->generated_at_ms = (double)generated;
+    m->owners = calloc(count, sizeof *m->owners);
+    m->backup_from = calloc(count + 1, sizeof *m->backup_from);
+    if (m->owners == NULL || m->backup_from == NULL) return fail(d, "partition map: out of memory");
+    if (!field(d, payload, len, "nodes", &nodes, &nodes_len)) return false;
+    if (!field(d, payload, len, "partitions", &partitions, &partitions_len)) return false;
+    if (nodes == NULL || partitions == NULL) return fail(d, "partition map: nodes or partitions are missing");
+    if (!read_nodes(d, nodes, nodes_len) || !read_partitions(d, partitions, partitions_len)) return false;
+    if (d->strings.failed) return fail(d, "partition map: out of memory");
+    m->strings = (char *)d->strings.data;
+    for (uint32_t i = 0; i < m->node_count; i++) {
+        wm_map_node *n = &m->nodes[i];
+        *n = (wm_map_node){text_at(d, n->id), text_at(d, n->endpoint), text_at(d, n->status)};
+    }
+    return true;
+}
+
+wm_partition_map *wm_partition_map_decode(const uint8_t *payload, size_t len, const char **error)
+{
+    decoder d = {.map = calloc(1, sizeof(wm_partition_map))};
+    if (d.map == NULL) {
+        *error = "partition map: out of memory";
+        return NULL;
+    }
+    wm_buffer_init(&d.strings);
+    if (decode(&d, payload, len)) return d.map;
+    *error = d.error;
+    wm_buffer_close(&d.strings);
+    d.map->strings = NULL;
+    wm_partition_map_free(d.map);
+    return NULL;
+}
+
+void wm_partition_map_free(wm_partition_map *map)
+{
+    if (map == NULL) return;
+    free(map->nodes);
+    free(map->owners);
+    free(map->backups);
+    free(map->backup_from);
+    free(map->strings);
+    free(map);
+}
+
+uint16_t wm_partition_map_find_node(const wm_partition_map *map, const char *id)
+{
+    for (uint32_t i = 0; i < map->node_count; i++)
+        if (strcmp(map->nodes[i].id, id) == 0) return (uint16_t)i;
+    return WM_MAP_NO_NODE;
+}
+
+static uint16_t known_node(const wm_partition_map *map, const wm_mp_item *id)
+{
+    for (uint32_t i = 0; i < map->node_count; i++)
+        if (wm_mp_is(id, map->nodes[i].id)) return (uint16_t)i;
+    return WM_MAP_NO_NODE;
+}
+
+/* Reads one change; writes the new owner when `apply`. */
+static bool read_change(wm_partition_map *map, wm_mp_reader *r, bool apply)
+{
+    wm_mp_item fields, key, it;
+    uint64_t id = UINT64_MAX;
+    uint16_t owner = WM_MAP_NO_NODE;
+    if (wm_mp_read(r, &fields) < 0 || fields.kind != WM_MP_MAP) return false;
+    for (uint32_t i = 0; i < fields.count; i++) {
+        if (wm_mp_read(r, &key) < 0 || key.kind != WM_MP_STR) return false;
+        if (wm_mp_is(&key, "partitionId")) {
+            if (wm_mp_read(r, &it) < 0 || !wm_mp_as_uint(&it, &id)) return false;
+        } else if (wm_mp_is(&key, "newOwner")) {
+            if (wm_mp_read(r, &it) < 0 || it.kind != WM_MP_STR) return false;
+            owner = known_node(map, &it);
+        } else if (wm_mp_skip(r) < 0) {
+            return false;
+        }
+    }
+    if (id >= map->partition_count || owner == WM_MAP_NO_NODE) return false;
+    if (apply) map->owners[id] = owner;
+    return true;
+}
+
+int wm_partition_map_apply_delta(wm_partition_map *map, const uint8_t *payload, size_t len, const char **error)
+{
+    decoder d = {.map = map};
+    uint64_t version = 0, previous = UINT64_MAX;
+    const uint8_t *changes;
+    size_t changes_len;
+    *error = "partition map delta: malformed";
+    if (!field_uint(&d, payload, len, "version", &version) ||
+        !field_uint(&d, payload, len, "previousVersion", &previous) ||
+        !field(&d, payload, len, "changes", &changes, &changes_len) || changes == NULL)
+        return WM_EINVAL;
+    if (previous != map->version) {
+        *error = "partition map delta: made for another version";
+        return WM_EINVAL;
+    }
+    for (int apply = 0; apply <= 1; apply++) { /* check everything, then change */
+        wm_mp_reader r;
+        wm_mp_item list;
+        wm_mp_reader_init(&r, changes, changes_len);
+        if (wm_mp_read(&r, &list) < 0 || list.kind != WM_MP_ARRAY) return WM_EINVAL;
+        for (uint32_t i = 0; i < list.count; i++)
+            if (!read_change(map, &r, apply)) return WM_EINVAL;
+    }
+    map->version = version;
+    *error = NULL;
+    return WM_OK;
+}

@@ -1,0 +1,47 @@
+#ifndef WM_PARTITION_MAP_H
+#define WM_PARTITION_MAP_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Which node owns each partition, as one server said it: flat arrays that are
+ * indexed, never searched. A decoded map does not change but by a delta. */
+
+#define WM_PARTITIONS_MAX 65536u /* both families use 271 */
+#define WM_MAP_NODES_MAX 4096u
+#define WM_MAP_BACKUPS_MAX 16u /* of one partition; further ones are ignored */
+#define WM_MAP_NO_NODE UINT16_MAX
+
+typedef struct wm_map_node {
+    const char *id;       /* belongs to the map */
+    const char *endpoint; /* as advertised, "" when there was none */
+    const char *status;   /* ACTIVE, JOINING, LEAVING, SUSPECTED, FAILED; "" for a
+                           * node that owns partitions but is not in the list */
+} wm_map_node;
+
+typedef struct wm_partition_map {
+    uint64_t version; /* comparable only with maps of the same node and process */
+    double generated_at_ms;
+    uint32_t partition_count;
+    uint32_t node_count;
+    wm_map_node *nodes;
+    uint16_t *owners;      /* node index by partition; WM_MAP_NO_NODE when not told */
+    uint16_t *backups;     /* all backups, partition after partition */
+    uint32_t *backup_from; /* partition_count + 1 entries into `backups` */
+    char *strings;
+} wm_partition_map;
+
+/* Decodes the payload of PARTITION_MAP. Rules for what the wire may hold: a
+ * partition that is missing has no owner; listed twice, the last one counts; an
+ * owner that is not in `nodes` is kept with an empty endpoint; ids outside
+ * 0 .. partitionCount-1 are an error. NULL on failure, `*error` then is a static
+ * text. Free with wm_partition_map_free. */
+wm_partition_map *wm_partition_map_decode(const uint8_t *payload, size_t len, const char **error);
+void wm_partition_map_free(wm_partition_map *map);
+/* Applies the payload of PARTITION_MAP_DELTA. WM_OK; WM_EINVAL when it is
+ * malformed, names an unknown node or its previousVersion is not the map's: the
+ * map is unchanged then, and a full one has to be asked for. */
+int wm_partition_map_apply_delta(wm_partition_map *map, const uint8_t *payload, size_t len, const char **error);
+/* The index of a node id, WM_MAP_NO_NODE when the map does not know it. */
+uint16_t wm_partition_map_find_node(const wm_partition_map *map, const char *id);
+#endif

@@ -1,0 +1,198 @@
+#include "record_store.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "status.h"
+
+/* A key and its value in one block, the value at a fixed place behind the key,
+ * so that an update of the same size allocates nothing. */
+typedef struct entry {
+    uint64_t millis;
+    uint64_t counter;
+    uint32_t node;
+    uint32_t key_len;
+    uint32_t value_len;
+    uint32_t value_cap;
+    bool removed;
+    char key[]; /* key_len bytes, then value_cap bytes */
+} entry;
+
+typedef struct slot {
+    uint32_t hash;
+    entry *entry;
+} slot;
+
+/* Open addressing with linear probing; keys are never taken out (a removed key
+ * is a tombstone), so probing needs no deleted marks. */
+struct wm_record_store {
+    slot *slots;
+    size_t mask;
+    size_t used;
+    size_t live;
+    uint64_t allocations;
+};
+
+#define FIRST_SLOTS 64u
+
+wm_record_store *wm_record_store_new(void)
+{
+    wm_record_store *s = calloc(1, sizeof *s);
+    if (s == NULL) return NULL;
+    s->slots = calloc(FIRST_SLOTS, sizeof *s->slots);
+    s->mask = FIRST_SLOTS - 1;
+    if (s->slots != NULL) return s;
+    free(s);
+    return NULL;
+}
+
+void wm_record_store_free(wm_record_store *s)
+{
+    if (s == NULL) return;
+    for (size_t i = 0; i <= s->mask; i++) free(s->slots[i].entry);
+    free(s->slots);
+    free(s);
+}
+
+/* FNV-1a's low bits are good, XXH64's too; one multiply spreads partitions that
+ * share a remainder. */
+static size_t home(const wm_record_store *s, uint32_t hash)
+{
+    return (size_t)((hash * UINT64_C(0x9E3779B97F4A7C15)) >> 32) & s->mask;
+}
+
+static slot *find(const wm_record_store *s, uint32_t hash, const char *key, size_t len)
+{
+    for (size_t i = home(s, hash);; i = (i + 1) & s->mask) {
+        slot *at = &s->slots[i];
+        if (at->entry == NULL) return at;
+        if (at->hash == hash && at->entry->key_len == len && memcmp(at->entry->key, key, len) == 0) return at;
+    }
+}
+
+static bool grow(wm_record_store *s)
+{
+    size_t count = (s->mask + 1) * 2;
+    slot *old = s->slots;
+    size_t old_count = s->mask + 1;
+    slot *fresh = calloc(count, sizeof *fresh);
+    if (fresh == NULL) return false;
+    s->allocations++;
+    s->slots = fresh;
+    s->mask = count - 1;
+    for (size_t i = 0; i < old_count; i++) {
+        if (old[i].entry == NULL) continue;
+        size_t to = home(s, old[i].hash);
+        while (fresh[to].entry != NULL) to = (to + 1) & s->mask;
+        fresh[to] = old[i];
+    }
+    free(old);
+    return true;
+}
+
+static uint8_t *value_of(entry *e)
+{
+    return (uint8_t *)e->key + e->key_len;
+}
+
+/* An entry of the slot with room for the value. */
+static entry *make_entry(wm_record_store *s, slot *at, const wm_record *r)
+{
+    entry *e = at->entry;
+    if (e != NULL && e->value_cap >= r->value_len) return e;
+    uint32_t cap = e == NULL ? r->value_len : r->value_len + r->value_len / 2;
+    entry *made = realloc(e, sizeof *made + r->key_len + cap);
+    if (made == NULL) return NULL;
+    s->allocations++;
+    if (e == NULL) {
+        made->key_len = r->key_len;
+        made->removed = true; /* not live until it is filled */
+        memcpy(made->key, r->key, r->key_len);
+        s->used++;
+    }
+    made->value_cap = cap;
+    at->entry = made;
+    return made;
+}
+
+static int store(wm_record_store *s, slot *at, uint32_t hash, const wm_record *r)
+{
+    entry *e = make_entry(s, at, r);
+    if (e == NULL) return WM_ENOMEM;
+    bool removed = r->value == NULL;
+    if (e->removed && !removed) s->live++;
+    if (!e->removed && removed) s->live--;
+    at->hash = hash;
+    e->removed = removed;
+    e->millis = r->millis;
+    e->counter = r->counter;
+    e->node = r->node;
+    e->value_len = removed ? 0 : r->value_len;
+    if (!removed) memcpy(value_of(e), r->value, r->value_len);
+    return WM_OK;
+}
+
+static bool make_space(wm_record_store *s)
+{
+    return (s->used + 1) * 4 <= (s->mask + 1) * 3 || grow(s);
+}
+
+int wm_record_store_put(wm_record_store *s, uint32_t hash, const wm_record *r)
+{
+    if (!make_space(s)) return WM_ENOMEM;
+    return store(s, find(s, hash, r->key, r->key_len), hash, r);
+}
+
+static void read_entry(entry *e, wm_record *out)
+{
+    *out = (wm_record){
+        .key = e->key,
+        .key_len = e->key_len,
+        .value = e->removed ? NULL : value_of(e),
+        .value_len = e->value_len,
+        .millis = e->millis,
+        .counter = e->counter,
+        .node = e->node,
+    };
+}
+
+int wm_record_store_merge(wm_record_store *s, uint32_t hash, const wm_record *r,
+                          bool (*newer)(void *user, const wm_record *stored), void *user)
+{
+    if (!make_space(s)) return WM_ENOMEM;
+    slot *at = find(s, hash, r->key, r->key_len);
+    if (at->entry != NULL) {
+        wm_record stored;
+        read_entry(at->entry, &stored);
+        if (!newer(user, &stored)) return 1;
+    }
+    return store(s, at, hash, r);
+}
+
+bool wm_record_store_get(const wm_record_store *s, uint32_t hash, const char *key, size_t len, wm_record *out)
+{
+    slot *at = find(s, hash, key, len);
+    if (at->entry == NULL) return false;
+    read_entry(at->entry, out);
+    return true;
+}
+
+size_t wm_record_store_size(const wm_record_store *s)
+{
+    return s->live;
+}
+
+size_t wm_record_store_next(const wm_record_store *s, size_t position, wm_record *out)
+{
+    for (size_t i = position; i <= s->mask; i++) {
+        if (s->slots[i].entry == NULL) continue;
+        read_entry(s->slots[i].entry, out);
+        return i + 1;
+    }
+    return 0;
+}
+
+uint64_t wm_record_store_allocations(const wm_record_store *s)
+{
+    return s->allocations;
+}

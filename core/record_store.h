@@ -1,0 +1,43 @@
+#ifndef WM_RECORD_STORE_H
+#define WM_RECORD_STORE_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The local copy of one map: key -> newest record, by last-write-wins. Values
+ * are kept as MessagePack and handed out as bytes, so a reader can never change
+ * what is stored. A removed key stays as a tombstone, which competes with later
+ * arrivals like any record. */
+typedef struct wm_record_store wm_record_store;
+
+typedef struct wm_record {
+    const char *key;
+    const uint8_t *value; /* NULL for a tombstone */
+    uint64_t millis;
+    uint64_t counter;
+    uint32_t key_len;
+    uint32_t value_len;
+    uint32_t node; /* index of a node id, as the caller interned it */
+} wm_record;
+
+/* NULL when out of memory. */
+wm_record_store *wm_record_store_new(void);
+void wm_record_store_free(wm_record_store *s);
+/* Stores a record whose time is known to be newer than the stored one (a local
+ * write: the clock only goes forward). WM_OK or WM_ENOMEM. Copies key and value. */
+int wm_record_store_put(wm_record_store *s, uint32_t hash, const wm_record *r);
+/* As put, but only when `newer(user, &stored)` says so or the key is new.
+ * WM_OK, 1 when the stored record stayed, WM_ENOMEM. */
+int wm_record_store_merge(wm_record_store *s, uint32_t hash, const wm_record *r,
+                          bool (*newer)(void *user, const wm_record *stored), void *user);
+/* The record of a key; false when there is none. Pointers hold until the next
+ * put or merge. */
+bool wm_record_store_get(const wm_record_store *s, uint32_t hash, const char *key, size_t len, wm_record *out);
+/* Keys with a value. */
+size_t wm_record_store_size(const wm_record_store *s);
+/* Walks all records, tombstones included, in no particular order: start with 0,
+ * pass what came back; 0 ends. Records that are added meanwhile may be missed. */
+size_t wm_record_store_next(const wm_record_store *s, size_t position, wm_record *out);
+/* Heap allocations made so far, for the counter that benchmarks print. */
+uint64_t wm_record_store_allocations(const wm_record_store *s);
+#endif

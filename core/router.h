@@ -1,0 +1,50 @@
+#ifndef WM_ROUTER_H
+#define WM_ROUTER_H
+#include "hash.h"
+#include "partition_map.h"
+
+/* Which partition map is believed, and how often it was followed. Servers count
+ * map versions each for itself, so every source (a node's slot) keeps its own
+ * newest map, and the router holds the one that names most of the nodes that
+ * can be reached; among equals the one generated last. */
+typedef struct wm_router wm_router;
+
+/* Counted whenever an operation is routed, as the reference client does: to the
+ * owner of its partition, to another node, or found without a map. */
+typedef struct wm_routing_metrics {
+    uint64_t direct_routes;
+    uint64_t fallback_routes;
+    uint64_t partition_misses;
+} wm_routing_metrics;
+
+/* NULL when out of memory. */
+wm_router *wm_router_new(void);
+void wm_router_free(wm_router *r);
+/* A connection to `source` begins: its process may be a new one that counts
+ * versions from the start. WM_OK or WM_ENOMEM. */
+int wm_router_source_began(wm_router *r, int source);
+/* Takes a map from a source; the router owns it from here on. 1: kept; 0: not
+ * newer than the source's last one, freed; WM_ENOMEM: freed. */
+int wm_router_offer(wm_router *r, int source, wm_partition_map *map);
+/* Applies PARTITION_MAP_DELTA to the source's map. WM_OK, or WM_EINVAL and the
+ * reason: then a full map has to be asked for. */
+int wm_router_apply_delta(wm_router *r, int source, const uint8_t *payload, size_t len, const char **error);
+/* Chooses the map to believe. True when another one (or a changed one) is held
+ * than before. */
+bool wm_router_choose(wm_router *r, bool (*reachable)(void *user, const char *node_id), void *user);
+/* The held map, NULL before the first. */
+const wm_partition_map *wm_router_map(const wm_router *r);
+/* The source of the held map, -1 when there is none. */
+int wm_router_map_source(const wm_router *r);
+/* The version that a source last gave in its present connection; 0: none yet. */
+uint64_t wm_router_version_of(const wm_router *r, int source);
+wm_routing_metrics *wm_router_metrics(wm_router *r);
+/* Maps believed so far. */
+uint64_t wm_router_generation(const wm_router *r);
+
+/* The partition of a key: hash % count. */
+static inline uint32_t wm_partition_of(wm_hash_kind kind, const char *key, size_t len, uint32_t count)
+{
+    return wm_hash(kind, key, len) % count;
+}
+#endif

@@ -1,0 +1,243 @@
+#include "cluster.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "dialect.h"
+#include "map_message.h"
+#include "memory.h"
+#include "node.h"
+#include "placement.h"
+#include "socket.h"
+
+uint64_t sim_wall_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* xorshift64*, after one step of splitmix64 on the seed. */
+static uint64_t seeded(uint64_t seed)
+{
+    uint64_t z = seed + UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    z ^= z >> 31;
+    return z ? z : 1;
+}
+
+uint32_t sim_random(sim_cluster *c, uint32_t bound)
+{
+    c->random ^= c->random >> 12;
+    c->random ^= c->random << 25;
+    c->random ^= c->random >> 27;
+    uint64_t high = c->random * UINT64_C(0x2545f4914f6cdd1d) >> 32;
+    return (uint32_t)(high * bound >> 32);
+}
+
+sim_node *sim_cluster_find(const sim_cluster *c, const char *id)
+{
+    for (uint32_t i = 0; i < c->node_count; i++)
+        if (strcmp(c->nodes[i]->id, id) == 0) return c->nodes[i];
+    return NULL;
+}
+
+uint32_t sim_cluster_members(const sim_cluster *c)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < c->node_count; i++) count += c->nodes[i]->member;
+    return count;
+}
+
+bool sim_cluster_is_one(const sim_cluster *c)
+{
+    return c->node_count > 1;
+}
+
+uint32_t sim_partition_of(const sim_cluster *c, uint32_t key_hash)
+{
+    return key_hash % c->options->partitions;
+}
+
+/* -- changes of the membership -- */
+
+/* Every member but `except` notices that owners have changed. */
+static void changed(sim_cluster *c, const char *reason, const sim_node *except)
+{
+    sim_placement_update(c);
+    if (c->dialect->replicates) sim_placement_redistribute(c);
+    c->change_reason = reason;
+    for (uint32_t i = 0; i < c->node_count; i++) {
+        sim_node *n = c->nodes[i];
+        if (n->running && n->member && n != except) sim_map_changed(n);
+    }
+}
+
+static void leave(sim_cluster *c, sim_node *n, bool failed)
+{
+    if (!n->member) return;
+    n->member = false;
+    n->failed = failed && c->form == SIM_FORM_V2;
+    changed(c, failed ? "FAILOVER" : "LEAVE", NULL);
+}
+
+static void notice_loss(void *owner, const uint8_t *bytes, size_t len)
+{
+    sim_node *n = owner;
+    (void)bytes;
+    (void)len;
+    if (!n->running) leave(n->cluster, n, true);
+}
+
+static const char *start(sim_cluster *c, sim_node *n)
+{
+    int rc = sim_node_start(n);
+    if (rc != 0) return uv_strerror(rc);
+    n->member = true;
+    n->failed = false;
+    uint32_t members = sim_cluster_members(c);
+    n->map_version = c->dialect->first_version(members, members - 1);
+    changed(c, "JOIN", n);
+    sim_map_remember_pushed(n);
+    return NULL;
+}
+
+const char *sim_cluster_kill(sim_cluster *c, sim_node *n)
+{
+    if (!n->running) return "is not running";
+    sim_node_end(n, false);
+    sim_delay_call(&c->delays, c->options->detection_ms, notice_loss, n, NULL, 0);
+    return NULL;
+}
+
+static void kill_late(void *owner, const uint8_t *bytes, size_t len)
+{
+    sim_node *n = owner;
+    (void)bytes;
+    (void)len;
+    sim_cluster_kill(n->cluster, n);
+}
+
+void sim_cluster_kill_soon(sim_cluster *c, sim_node *n)
+{
+    sim_delay_call(&c->delays, 0, kill_late, n, NULL, 0);
+}
+
+const char *sim_cluster_stop(sim_cluster *c, sim_node *n)
+{
+    if (!n->running) return "is not running";
+    sim_node_end(n, true);
+    leave(c, n, false);
+    return NULL;
+}
+
+const char *sim_cluster_restart(sim_cluster *c, sim_node *n)
+{
+    if (n->running) return "is running";
+    leave(c, n, true); /* when nobody had noticed yet */
+    return start(c, n);
+}
+
+const char *sim_cluster_move(sim_cluster *c, uint32_t partition, sim_node *to)
+{
+    if (!to->member) return "is not a member of the cluster";
+    c->moved_to[partition] = to->index;
+    changed(c, "REBALANCE", NULL);
+    return NULL;
+}
+
+/* -- the whole -- */
+
+static void before_poll(uv_prepare_t *handle)
+{
+    sim_sockets_flush(handle->data);
+}
+
+static void after_poll(uv_check_t *handle)
+{
+    sim_sockets_flush(handle->data);
+}
+
+static bool start_all(sim_cluster *c)
+{
+    for (uint32_t i = 0; i < c->node_count; i++) {
+        int rc = sim_node_start(c->nodes[i]);
+        if (rc != 0) {
+            fprintf(stderr, "wingman sim: %s: port %d: %s\n", c->nodes[i]->id, c->nodes[i]->port, uv_strerror(rc));
+            return false;
+        }
+        c->nodes[i]->member = true;
+        c->nodes[i]->map_version = c->dialect->first_version(c->node_count, i);
+    }
+    sim_placement_update(c);
+    for (uint32_t i = 0; i < c->node_count; i++) sim_map_remember_pushed(c->nodes[i]);
+    return true;
+}
+
+static uint16_t *node_table(uint32_t partitions)
+{
+    uint16_t *table = sim_alloc(partitions * sizeof *table);
+    for (uint32_t i = 0; i < partitions; i++) table[i] = SIM_NO_NODE;
+    return table;
+}
+
+sim_cluster *sim_cluster_new(uv_loop_t *loop, const sim_options *options)
+{
+    sim_cluster *c = sim_alloc(sizeof *c);
+    c->loop = loop;
+    c->options = options;
+    c->dialect = options->is_0_11 ? &sim_dialect_0_11 : &sim_dialect_v2;
+    c->form = c->dialect->form;
+    c->delays.loop = loop;
+    c->random = seeded(options->seed);
+    c->change_reason = "JOIN";
+    c->owners = node_table(options->partitions);
+    c->backups = node_table(options->partitions);
+    c->moved_to = node_table(options->partitions);
+    c->nodes = sim_alloc(options->nodes * sizeof *c->nodes);
+    uv_prepare_init(loop, &c->before_poll);
+    uv_check_init(loop, &c->after_poll);
+    c->before_poll.data = c->after_poll.data = c;
+    uv_prepare_start(&c->before_poll, before_poll);
+    uv_check_start(&c->after_poll, after_poll);
+    bool ok = true;
+    for (uint32_t i = 0; ok && i < options->nodes; i++) {
+        c->nodes[i] = sim_node_new(c, (uint16_t)i, options->ports[i]);
+        if (c->nodes[i] != NULL) c->node_count++;
+        else ok = false;
+    }
+    if (ok && start_all(c)) return c;
+    sim_cluster_close(c);
+    uv_run(loop, UV_RUN_DEFAULT);
+    sim_cluster_free(c);
+    return NULL;
+}
+
+void sim_cluster_close(sim_cluster *c)
+{
+    for (uint32_t i = 0; i < c->node_count; i++) {
+        if (c->nodes[i]->running) sim_node_end(c->nodes[i], false);
+        sim_sockets_drop(c->nodes[i], false);
+    }
+    sim_delays_cancel(&c->delays);
+    uv_close((uv_handle_t *)&c->before_poll, NULL);
+    uv_close((uv_handle_t *)&c->after_poll, NULL);
+}
+
+void sim_cluster_free(sim_cluster *c)
+{
+    for (uint32_t i = 0; i < c->node_count; i++) sim_node_free(c->nodes[i]);
+    sim_subscriptions_close(&c->subscriptions);
+    sim_names_close(&c->names);
+    wm_buffer_close(&c->frame);
+    wm_buffer_close(&c->out);
+    wm_buffer_close(&c->text);
+    free(c->owners);
+    free(c->backups);
+    free(c->moved_to);
+    free(c->nodes);
+    free(c->ops);
+    free(c);
+}

@@ -1,0 +1,109 @@
+#ifndef SIM_CLUSTER_H
+#define SIM_CLUSTER_H
+#include <uv.h>
+
+#include "delay.h"
+#include "faults.h"
+#include "form.h"
+#include "hlc.h"
+#include "names.h"
+#include "operation.h"
+#include "options.h"
+#include "session.h"
+#include "stats.h"
+#include "store.h"
+#include "subscription.h"
+
+/* N nodes in one process and what they know of each other: who is a member and
+ * who owns which partition. */
+
+struct sim_dialect;
+struct sim_socket;
+typedef struct sim_cluster sim_cluster;
+
+#define SIM_NO_NODE UINT16_MAX
+
+typedef struct sim_node {
+    sim_cluster *cluster;
+    uint16_t index;
+    char id[16];
+    bool running;
+    bool paused;
+    bool member; /* the others count on it: lags behind `running` by the detection time */
+    bool failed; /* v2 lists lost members as FAILED until they return */
+    int port;      /* of clients, 0 before the first start */
+    int peer_port; /* advertised on 0.11; bound, but nobody listens there */
+    int port_guard; /* a socket that keeps `port` ours while the node is down */
+    int peer_guard;
+    uint64_t map_version;
+    uint64_t pushed_version; /* what the last push said, and its owners: for deltas */
+    uint16_t *pushed_owners;
+    uint64_t calls; /* messages received: the numbers of stray acknowledgements */
+    uv_tcp_t *listener; /* NULL when nothing listens */
+    bool accept_waits;  /* a connection came while paused */
+    sim_session *sessions;
+    struct sim_socket *sockets; /* also those that are no session yet */
+    uint32_t open; /* sessions */
+    sim_delays delays;
+    wm_hlc clock;
+    sim_store store;
+    sim_faults faults;
+    sim_stats stats;
+} sim_node;
+
+struct sim_cluster {
+    uv_loop_t *loop;
+    const sim_options *options;
+    const struct sim_dialect *dialect;
+    sim_form form;
+    uint32_t node_count;
+    sim_node **nodes;
+    uint16_t *owners;   /* by partition; SIM_NO_NODE when there is no member */
+    uint16_t *backups;  /* SIM_NO_NODE when there is none */
+    uint16_t *moved_to; /* ordered owners, SIM_NO_NODE: as the rule says */
+    const char *change_reason; /* of the last change: FAILOVER, JOIN, LEAVE, REBALANCE */
+    bool sends_deltas;
+    sim_names names;
+    sim_subscriptions subscriptions;
+    sim_delays delays;
+    uint64_t random;
+    uint64_t event_stamp;
+    struct sim_socket *dirty; /* sockets with something to flush */
+    uv_prepare_t before_poll;
+    uv_check_t after_poll;
+    wm_buffer frame; /* scratch: the frame being handled, in the dialect's form */
+    wm_buffer out;   /* scratch: the message being written */
+    wm_buffer text;  /* scratch: JSON */
+    sim_op *ops;     /* scratch: the operations of a batch */
+    uint32_t ops_cap;
+};
+
+/* Makes the nodes and starts them. NULL, and the reason on standard error, when
+ * a port cannot be had. */
+sim_cluster *sim_cluster_new(uv_loop_t *loop, const sim_options *options);
+/* Ends all connections and nodes. The loop has to run once more to close its
+ * handles; then sim_cluster_free. */
+void sim_cluster_close(sim_cluster *c);
+void sim_cluster_free(sim_cluster *c);
+
+/* Unix milliseconds. */
+uint64_t sim_wall_ms(void);
+/* A random number below `bound`, from the seed. */
+uint32_t sim_random(sim_cluster *c, uint32_t bound);
+
+sim_node *sim_cluster_find(const sim_cluster *c, const char *id);
+/* Members of the cluster as its nodes believe. */
+uint32_t sim_cluster_members(const sim_cluster *c);
+/* Whether this was started as a cluster: its nodes behave so also when only one
+ * is left. */
+bool sim_cluster_is_one(const sim_cluster *c);
+uint32_t sim_partition_of(const sim_cluster *c, uint32_t key_hash);
+
+/* Orders. Each gives NULL, or a text that says why not. */
+const char *sim_cluster_kill(sim_cluster *c, sim_node *n);
+const char *sim_cluster_stop(sim_cluster *c, sim_node *n);
+const char *sim_cluster_restart(sim_cluster *c, sim_node *n);
+/* Kills the node once the present call stack has returned. */
+void sim_cluster_kill_soon(sim_cluster *c, sim_node *n);
+const char *sim_cluster_move(sim_cluster *c, uint32_t partition, sim_node *to);
+#endif

@@ -1,0 +1,180 @@
+/* `fault ID NAME [ARGS]`: what a node shall do wrong. */
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control.h"
+#include "form.h"
+#include "memory.h"
+#include "node.h"
+#include "socket.h"
+
+#define FRAME_BYTES_MAX (UINT32_C(1) << 30)
+
+typedef struct fault fault;
+struct fault {
+    const char *name;
+    const char *args; /* for the usage */
+    int min_args;
+    int max_args;
+    bool (*apply)(sim_control *k, const fault *f, sim_node *n, char **argv);
+    size_t field; /* of sim_faults, for flags and counts */
+};
+
+/* A flag; alone it means 1. */
+static bool set_flag(sim_control *k, const fault *f, sim_node *n, char **argv)
+{
+    uint64_t on = 1;
+    if (argv[0] != NULL && !sim_control_number(k, f->name, argv[0], 1, &on)) return false;
+    *(bool *)((char *)&n->faults + f->field) = on;
+    int rc = sim_node_update_listener(n); /* for `refuse` */
+    return rc == 0 || sim_control_fail(k, "%s: %s", f->name, uv_strerror(rc));
+}
+
+static bool set_count(sim_control *k, const fault *f, sim_node *n, char **argv)
+{
+    uint64_t v;
+    if (!sim_control_number(k, f->name, argv[0], UINT32_MAX, &v)) return false;
+    *(uint32_t *)((char *)&n->faults + f->field) = (uint32_t)v;
+    return true;
+}
+
+static bool ack_delay(sim_control *k, const fault *f, sim_node *n, char **argv)
+{
+    return sim_control_number(k, f->name, argv[0], 3600000, &n->faults.ack_delay_ms);
+}
+
+static bool batch_error(sim_control *k, const fault *f, sim_node *n, char **argv)
+{
+    static const struct {
+        const char *text;
+        sim_batch_error error;
+    } names[] = {
+#define X(name, text) {text, SIM_BATCH_##name},
+        SIM_BATCH_ERRORS(X)
+#undef X
+    };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        uint64_t count;
+        if (strcmp(names[i].text, argv[0]) != 0) continue;
+        if (!sim_control_number(k, f->name, argv[1], UINT32_MAX, &count)) return false;
+        n->faults.error = names[i].error;
+        n->faults.errors_left = (uint32_t)count;
+        return true;
+    }
+    return sim_control_fail(k, "error: expected NOT_OWNER, STALE_MAP, 500 or 429, got '%s'", argv[0]);
+}
+
+static bool garbage(sim_control *k, const fault *f, sim_node *n, char **argv)
+{
+    static const uint8_t bytes[] = {0xc1, 0xff, 0x00, 0xde, 0xff, 0xff};
+    (void)k;
+    (void)f;
+    (void)argv;
+    sim_sockets_send(n, bytes, sizeof bytes);
+    return true;
+}
+
+static bool close_all(sim_control *k, const fault *f, sim_node *n, char **argv)
+{
+    uint64_t code;
+    if (!sim_control_number(k, f->name, argv[0], 4999, &code)) return false;
+    if (code < 1000) return sim_control_fail(k, "close: expected a close code of 1000 to 4999, got '%s'", argv[0]);
+    sim_sockets_close(n, (int)code, "ordered");
+    return true;
+}
+
+static bool cut(sim_control *k, const fault *f, sim_node *n, char **argv)
+{
+    if (!sim_control_number(k, f->name, argv[0], UINT32_MAX, &n->faults.cut_left)) return false;
+    n->faults.cut = true;
+    return true;
+}
+
+/* {type: "SIM_PADDING", data: bin} of exactly so many bytes: only its size is
+ * wrong. The length is always written in four bytes, so that any size fits. */
+static bool oversize(sim_control *k, const fault *f, sim_node *n, char **argv)
+{
+    uint64_t size;
+    if (!sim_control_number(k, f->name, argv[0], FRAME_BYTES_MAX, &size)) return false;
+    wm_buffer b;
+    wm_buffer_init(&b);
+    sim_put_map(&b, n->cluster->form, 2);
+    sim_put_text(&b, "type");
+    sim_put_text(&b, "SIM_PADDING");
+    sim_put_text(&b, "data");
+    bool fits = size >= b.len + 5;
+    if (fits) {
+        uint32_t len = (uint32_t)(size - b.len - 5);
+        uint8_t header[] = {0xc6, (uint8_t)(len >> 24), (uint8_t)(len >> 16), (uint8_t)(len >> 8), (uint8_t)len};
+        wm_buffer_append(&b, header, sizeof header);
+        uint8_t *zeros = sim_alloc(len);
+        wm_buffer_append(&b, zeros, len);
+        free(zeros);
+        sim_sockets_send(n, b.data, b.len);
+    }
+    wm_buffer_close(&b);
+    return fits || sim_control_fail(k, "oversize: a frame of %s bytes is too small to be a message", argv[0]);
+}
+
+static bool map_version(sim_control *k, const fault *f, sim_node *n, char **argv)
+{
+    bool pushed = n->pushed_version == n->map_version;
+    if (!sim_control_number(k, f->name, argv[0], UINT32_MAX, &n->map_version)) return false;
+    if (pushed) n->pushed_version = n->map_version;
+    return true;
+}
+
+static bool none(sim_control *k, const fault *f, sim_node *n, char **argv)
+{
+    (void)argv;
+    n->faults = (sim_faults){0};
+    int rc = sim_node_update_listener(n);
+    return rc == 0 || sim_control_fail(k, "%s: %s", f->name, uv_strerror(rc));
+}
+
+#define FIELD(name) offsetof(sim_faults, name)
+
+static const fault faults[] = {
+    {"ack-delay", "MS", 1, 1, ack_delay, 0},
+    {"ack-drop", "N", 1, 1, set_count, FIELD(ack_drop)},
+    {"ack-duplicate", "N", 1, 1, set_count, FIELD(ack_duplicate)},
+    {"reorder", "0|1", 0, 1, set_flag, FIELD(reorder)},
+    {"refuse", "0|1", 0, 1, set_flag, FIELD(refuse)},
+    {"silent", "0|1", 0, 1, set_flag, FIELD(silent)},
+    {"mute", "0|1", 0, 1, set_flag, FIELD(mute)},
+    {"map-withhold", "0|1", 0, 1, set_flag, FIELD(map_withhold)},
+    {"no-auth-ack", "0|1", 0, 1, set_flag, FIELD(no_auth_ack)},
+    {"error", "NAME N", 2, 2, batch_error, 0},
+    {"garbage", "", 0, 0, garbage, 0},
+    {"close", "CODE", 1, 1, close_all, 0},
+    {"cut", "N", 1, 1, cut, 0},
+    {"oversize", "BYTES", 1, 1, oversize, 0},
+    {"map-version", "N", 1, 1, map_version, 0},
+    {"none", "", 0, 0, none, 0},
+};
+
+static bool apply(sim_control *k, const fault *f, const char *id, char **argv)
+{
+    if (strcmp(id, "all") != 0) {
+        sim_node *n = sim_control_node(k, id);
+        return n != NULL && f->apply(k, f, n, argv);
+    }
+    for (uint32_t i = 0; i < k->cluster->node_count; i++)
+        if (!f->apply(k, f, k->cluster->nodes[i], argv)) return false;
+    return true;
+}
+
+bool sim_control_fault(sim_control *k, int argc, char **argv)
+{
+    char *args[3] = {NULL};
+    for (int i = 2; i < argc; i++) args[i - 2] = argv[i];
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+        const fault *f = &faults[i];
+        if (strcmp(f->name, argv[1]) != 0) continue;
+        if (argc - 2 < f->min_args || argc - 2 > f->max_args)
+            return sim_control_fail(k, "fault: usage: fault ID %s %s", f->name, f->args);
+        return apply(k, f, argv[0], args);
+    }
+    return sim_control_fail(k, "unknown fault '%s'", argv[1]);
+}

@@ -1,0 +1,199 @@
+/* The v2 server: stamps writes itself, stores them where they arrive, and is
+ * silent about what it does not like. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "compare.h"
+#include "dialect.h"
+#include "json.h"
+#include "jwt.h"
+#include "live.h"
+#include "queries.h"
+#include "reply.h"
+#include "writes.h"
+
+#define LEEWAY_S 60
+#define CLOSE_AFTER_FAIL_MS 2000
+#define PAYLOAD_MAX 8192
+
+static uint64_t first_version(uint32_t members, uint32_t rank)
+{
+    return members > 1 ? members - rank : 0;
+}
+
+static void endpoint(const sim_node *viewer, const sim_node *node, char *out, size_t size)
+{
+    (void)viewer;
+    snprintf(out, size, "ws://127.0.0.1:%d", node->port);
+}
+
+/* -- authentication -- */
+
+/* The member of a payload in MessagePack; ABSENT when it is not there. */
+static wm_mp_item claim(const wm_buffer *payload, const char *name)
+{
+    const uint8_t *field;
+    size_t len;
+    wm_mp_find(payload->data, payload->len, name, &field, &len);
+    return sim_item_of(field, len);
+}
+
+static void accept_user(sim_session *s, const wm_mp_item *subject)
+{
+    sim_cluster *c = s->node->cluster;
+    s->authenticated = true;
+    s->node->stats.auths++;
+    wm_buffer *b = sim_begin(c, "AUTH_ACK", 1);
+    sim_put_pair(b, "userId", (const char *)subject->bytes, subject->len);
+    sim_session_send_now(s, b);
+}
+
+static void close_late(void *owner, const uint8_t *bytes, size_t len)
+{
+    (void)bytes;
+    (void)len;
+    sim_session_close(owner, 0, "");
+}
+
+static void refuse_user(sim_session *s)
+{
+    static const char text[] = "Authentication failed";
+    wm_buffer *b = sim_begin(s->node->cluster, "AUTH_FAIL", 1);
+    sim_put_pair(b, "error", text, sizeof text - 1);
+    sim_session_send_now(s, b);
+    sim_delay_call(&s->delays, CLOSE_AFTER_FAIL_MS, close_late, s, NULL, 0);
+}
+
+static void authenticate(sim_session *s, const char *token, size_t len)
+{
+    char payload[PAYLOAD_MAX];
+    wm_buffer claims;
+    if (s->node->faults.no_auth_ack) return;
+    wm_buffer_init(&claims);
+    int64_t now_s = (int64_t)(sim_wall_ms() / 1000) - LEEWAY_S;
+    const char *reason = wm_jwt_verify(token, len, s->node->cluster->options->secret, now_s, payload, sizeof payload);
+    bool ok = reason == NULL && sim_json_to_msgpack(payload, strlen(payload), &claims);
+    wm_mp_item subject = {.kind = WM_MP_ABSENT}, expiry = {.kind = WM_MP_ABSENT};
+    if (ok) {
+        subject = claim(&claims, "sub");
+        expiry = claim(&claims, "exp");
+    }
+    bool has_expiry = expiry.kind == WM_MP_UINT || expiry.kind == WM_MP_FLOAT;
+    if (subject.kind == WM_MP_STR && has_expiry) accept_user(s, &subject);
+    else refuse_user(s);
+    wm_buffer_close(&claims);
+}
+
+static void say_nothing(sim_session *s)
+{
+    (void)s;
+}
+
+static bool early(sim_session *s, const wm_message *m)
+{
+    (void)s;
+    (void)m;
+    return false;
+}
+
+/* -- writes -- */
+
+static bool apply(sim_session *s, const sim_op *op)
+{
+    sim_node *n = s->node;
+    sim_cluster *c = n->cluster;
+    if (op->is_or) return false; /* not simulated */
+    wm_hlc_now(&n->clock, sim_wall_ms());
+    sim_live_round(c);
+    if (op->is_remove || !op->has_record) {
+        sim_write_remove(n, op, s);
+        return true;
+    }
+    const sim_name *self = sim_names_get(&c->names, n->id, strlen(n->id));
+    sim_op stamped = *op;
+    stamped.ttl_ms = 0; /* client writes are kept without expiry */
+    return sim_write_merge(n, &stamped, s, n->clock.millis, n->clock.counter, self) == SIM_CHANGED;
+}
+
+static void write_batch(sim_session *s, const sim_op *ops, uint32_t count)
+{
+    bool ok = true;
+    for (uint32_t i = 0; i < count; i++) ok = apply(s, &ops[i]) && ok;
+    if (!ok) sim_reply_error(s, 500, "OR-map operations are not simulated", false);
+    else if (count == 0) sim_reply_ack(s, (sim_span){NULL, 0}, NULL);
+    else sim_reply_ack(s, ops[count - 1].id, "APPLIED");
+}
+
+static void client_op(sim_session *s, const sim_op *op)
+{
+    if (apply(s, op)) sim_reply_ack(s, op->id, "APPLIED");
+}
+
+/* -- what subscribers hear -- */
+
+static void send_event(sim_node *n, sim_session *to, const sim_op *op, bool removed)
+{
+    sim_cluster *c = n->cluster;
+    const char *type = removed ? "REMOVE" : "PUT";
+    wm_buffer *b = sim_begin_payload(c, "SERVER_EVENT", removed ? 3 : 4);
+    sim_put_pair(b, "mapName", op->map.p, op->map.len);
+    sim_put_pair(b, "eventType", type, strlen(type));
+    sim_put_pair(b, "key", op->key.p, op->key.len);
+    if (!removed) {
+        sim_put_text(b, "record");
+        sim_put_map(b, c->form, 3);
+        sim_put_text(b, "value");
+        wm_mp_write_raw(b, op->value, op->value_len);
+        sim_put_text(b, "timestamp");
+        sim_put_timestamp(b, c->form, n->clock.millis, n->clock.counter, n->id, strlen(n->id));
+        sim_put_text(b, "ttlMs");
+        wm_mp_write_nil(b);
+    }
+    sim_session_send(to, b);
+}
+
+/* Nothing for the writer itself. The event comes before the session's updates. */
+static void live_update(sim_node *holder, sim_subscription *sub, bool matches, const sim_op *op,
+                        const sim_session *writer)
+{
+    sim_session *to = sub->session;
+    if (to->node != holder || to == writer) return;
+    if (sim_live_is_new(to)) send_event(holder, to, op, op->is_remove || !op->has_record);
+    const char *change = sim_live_change(sub->matched, matches);
+    if (change != NULL) sim_session_send(to, sim_live_query_update(sub, op, matches, "changeType", change));
+}
+
+static void query_response(sim_session *s, sim_subscription *sub)
+{
+    sim_cluster *c = s->node->cluster;
+    const sim_map *map = sim_store_find_map(&s->node->store, sub->map);
+    uint32_t count;
+    bool cut;
+    sim_record **found = sim_query_run(&sub->query, map, sim_wall_ms(), NULL, NULL, &count, &cut);
+    wm_buffer *b = sim_begin_payload(c, "QUERY_RESP", 3);
+    sim_put_pair(b, "queryId", sub->id, sub->id_len);
+    sim_put_text(b, "results");
+    wm_mp_write_array(b, count);
+    sim_put_results(b, c->form, found, count);
+    sim_put_text(b, "merkleRootHash");
+    sim_put_uint(b, c->form, map != NULL ? sim_merkle_root(&map->merkle) : 0);
+    sim_session_send(s, b);
+    free(found);
+}
+
+const sim_dialect sim_dialect_v2 = {
+    .name = "v2",
+    .form = SIM_FORM_V2,
+    .max_message = 2 * 1024 * 1024,
+    .push_ms = 60,
+    .first_version = first_version,
+    .endpoint = endpoint,
+    .authenticate = authenticate,
+    .malformed = say_nothing,
+    .invalid = say_nothing,
+    .early = early,
+    .write_batch = write_batch,
+    .client_op = client_op,
+    .live_update = live_update,
+    .query_response = query_response,
+};

@@ -1,0 +1,197 @@
+/* A frame from a client: into the family's form, past authentication, to the
+ * handler of its type. */
+#include <string.h>
+
+#include "compare.h"
+#include "dialect.h"
+#include "json.h"
+#include "map_message.h"
+#include "queries.h"
+#include "reply.h"
+#include "sync.h"
+#include "writes.h"
+
+#define CLIENT_BATCH_ITEMS_MAX 8192 /* of the v2 server */
+
+/* Handlers give false when the message does not fit its schema. */
+
+static bool on_ping(sim_session *s, const wm_message *m)
+{
+    sim_cluster *c = s->node->cluster;
+    const uint8_t *field;
+    size_t len;
+    uint64_t whole;
+    wm_mp_find(m->body, m->body_len, "timestamp", &field, &len);
+    wm_mp_item it = sim_item_of(field, len);
+    bool is_number = it.kind == WM_MP_UINT || it.kind == WM_MP_INT || it.kind == WM_MP_FLOAT;
+    bool is_whole = wm_mp_as_uint(&it, &whole);
+    if (c->form == SIM_FORM_V2 ? !is_whole : !is_number) return false;
+
+    s->node->stats.pings++;
+    s->last_ping_ms = sim_wall_ms();
+    wm_buffer *b = sim_begin(c, "PONG", 2);
+    sim_put_text(b, "timestamp");
+    if (c->form == SIM_FORM_V2) sim_put_uint(b, c->form, whole);
+    else wm_mp_write_raw(b, field, len);
+    sim_put_text(b, "serverTime");
+    sim_put_uint(b, c->form, s->last_ping_ms);
+    sim_session_send_now(s, b);
+    return true;
+}
+
+static bool on_auth(sim_session *s, const wm_message *m)
+{
+    const uint8_t *field;
+    size_t len;
+    wm_mp_find(m->body, m->body_len, "token", &field, &len);
+    wm_mp_item token = sim_item_of(field, len);
+    if (token.kind != WM_MP_STR) return false;
+    bool takes_no_token = s->node->cluster->form == SIM_FORM_V2 && s->node->cluster->options->no_auth;
+    if (s->authenticated || takes_no_token) return true; /* ignored, valid or not */
+    s->node->cluster->dialect->authenticate(s, (const char *)token.bytes, token.len);
+    return true;
+}
+
+/* v2 answers these two with the number of an internal call. */
+static bool on_stray_ack(sim_session *s, const wm_message *m)
+{
+    sim_node *n = s->node;
+    (void)m;
+    if (n->cluster->form != SIM_FORM_V2) return true;
+    char number[24];
+    int len = snprintf(number, sizeof number, "%llu", (unsigned long long)n->calls);
+    sim_reply_ack(s, (sim_span){number, (size_t)len}, NULL);
+    return true;
+}
+
+/* v2: u32 big-endian length and message, until the end. */
+static bool on_client_batch(sim_session *s, const wm_message *m)
+{
+    const uint8_t *field;
+    size_t len;
+    if (s->node->cluster->form != SIM_FORM_V2) return false;
+    wm_mp_find(m->body, m->body_len, "data", &field, &len);
+    wm_mp_item data = sim_item_of(field, len);
+    if (data.kind != WM_MP_BIN) return false;
+
+    wm_buffer copy, inner; /* the scratch frame is used again for each item */
+    wm_buffer_init(&copy);
+    wm_buffer_init(&inner);
+    wm_buffer_append(&copy, data.bytes, data.len);
+    const uint8_t *p = copy.data, *end = copy.data + copy.len;
+    for (int items = 0; end - p >= 4 && items < CLIENT_BATCH_ITEMS_MAX; items++) {
+        size_t size = (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
+        p += 4;
+        if (size > (size_t)(end - p)) break;
+        wm_message message;
+        wm_buffer_clear(&inner);
+        bool ok = sim_recode(SIM_FORM_V2, p, size, &inner) == 0;
+        ok = ok && wm_message_parse(inner.data, inner.len, &message) == 0;
+        if (ok && !wm_message_is(&message, "BATCH")) sim_session_handle(s, inner.data, inner.len);
+        p += size;
+    }
+    wm_buffer_close(&copy);
+    wm_buffer_close(&inner);
+    return true;
+}
+
+/* Known to the servers, not simulated: neither an answer nor an error. */
+static bool ignore(sim_session *s, const wm_message *m)
+{
+    (void)s;
+    (void)m;
+    return true;
+}
+
+typedef struct handler {
+    const char *type;
+    bool (*handle)(sim_session *s, const wm_message *m);
+} handler;
+
+static const handler handlers[] = {
+    {"OP_BATCH", sim_on_op_batch},
+    {"CLIENT_OP", sim_on_client_op},
+    {"PING", on_ping},
+    {"AUTH", on_auth},
+    {"PARTITION_MAP_REQUEST", sim_on_map_request},
+    {"QUERY_SUB", sim_on_query_sub},
+    {"QUERY_UNSUB", sim_on_query_unsub},
+    {"SYNC_INIT", sim_on_sync_init},
+    {"MERKLE_REQ_BUCKET", sim_on_merkle_request},
+    {"SEARCH_UNSUB", on_stray_ack},
+    {"ORMAP_PUSH_DIFF", on_stray_ack},
+    {"BATCH", on_client_batch},
+    {"TOPIC_SUB", ignore},
+    {"TOPIC_UNSUB", ignore},
+    {"TOPIC_PUB", ignore},
+    {"LOCK_REQUEST", ignore},
+    {"LOCK_RELEASE", ignore},
+    {"COUNTER_REQUEST", ignore},
+    {"COUNTER_SYNC", ignore},
+    {"ENTRY_PROCESS", ignore},
+    {"ENTRY_PROCESS_BATCH", ignore},
+    {"SEARCH", ignore},
+    {"SEARCH_SUB", ignore},
+    {"JOURNAL_SUBSCRIBE", ignore},
+    {"JOURNAL_UNSUBSCRIBE", ignore},
+    {"JOURNAL_READ", ignore},
+    {"REGISTER_RESOLVER", ignore},
+    {"UNREGISTER_RESOLVER", ignore},
+    {"LIST_RESOLVERS", ignore},
+    {"ORMAP_SYNC_INIT", ignore},
+    {"ORMAP_MERKLE_REQ_BUCKET", ignore},
+    {"ORMAP_DIFF_REQUEST", ignore},
+};
+
+static const handler *find_handler(const wm_message *m)
+{
+    for (size_t i = 0; i < sizeof handlers / sizeof *handlers; i++)
+        if (wm_message_is(m, handlers[i].type)) return &handlers[i];
+    return NULL;
+}
+
+void sim_session_handle(sim_session *s, const uint8_t *bytes, size_t len)
+{
+    const sim_dialect *d = s->node->cluster->dialect;
+    wm_message m;
+    if (s->closing) return;
+    s->node->calls++;
+    const handler *h = wm_message_parse(bytes, len, &m) == 0 ? find_handler(&m) : NULL;
+    if (h == NULL) {
+        d->invalid(s);
+        return;
+    }
+    if (!sim_session_ready(s) && h->handle != on_auth && !d->early(s, &m)) return;
+    if (!h->handle(s, &m)) d->invalid(s);
+}
+
+static void handle_late(void *owner, const uint8_t *bytes, size_t len)
+{
+    sim_session_handle(owner, bytes, len);
+}
+
+/* v2 works on several messages of a connection at once, so a batch may overtake
+ * an earlier one, in effect as in acknowledgement. */
+static bool is_reordered(const sim_session *s, const wm_buffer *frame)
+{
+    wm_message m;
+    if (!s->node->faults.reorder || s->node->cluster->form != SIM_FORM_V2) return false;
+    return wm_message_parse(frame->data, frame->len, &m) == 0 && wm_message_is(&m, "OP_BATCH");
+}
+
+void sim_session_receive(sim_session *s, bool text, const uint8_t *bytes, size_t len)
+{
+    sim_cluster *c = s->node->cluster;
+    wm_buffer *frame = &c->frame;
+    if (s->closing || (text && c->form == SIM_FORM_V2)) return;
+    wm_buffer_clear(frame);
+    bool ok = !text && sim_recode(c->form, bytes, len, frame) == 0;
+    if (!ok && c->form == SIM_FORM_0_11) {
+        wm_buffer_clear(frame);
+        ok = sim_json_to_msgpack((const char *)bytes, len, frame);
+    }
+    if (!ok) c->dialect->malformed(s);
+    else if (is_reordered(s, frame))
+        sim_delay_call(&s->delays, sim_random(c, SIM_REORDER_MS + 1), handle_late, s, frame->data, frame->len);
+    else sim_session_handle(s, frame->data, frame->len);
+}

@@ -1,0 +1,38 @@
+#ifndef SIM_FAULTS_H
+#define SIM_FAULTS_H
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What a node was ordered to do wrong. They outlive a restart of the node. */
+
+/* How the next OP_BATCHes are refused. */
+#define SIM_BATCH_ERRORS(X)   \
+    X(NOT_OWNER, "NOT_OWNER") \
+    X(STALE_MAP, "STALE_MAP") \
+    X(ERROR_500, "500")       \
+    X(ERROR_429, "429")
+
+typedef enum sim_batch_error {
+#define X(name, text) SIM_BATCH_##name,
+    SIM_BATCH_ERRORS(X)
+#undef X
+} sim_batch_error;
+
+typedef struct sim_faults {
+    uint64_t ack_delay_ms;
+    uint32_t ack_drop;      /* acknowledgements still to be lost */
+    uint32_t ack_duplicate; /* acknowledgements still to be sent twice */
+    uint32_t errors_left;   /* batches still to be refused, as `error` says */
+    sim_batch_error error;
+    bool reorder;      /* random delays of 0 to SIM_REORDER_MS */
+    bool refuse;       /* nothing listens */
+    bool silent;       /* upgrades are not answered */
+    bool mute;         /* nothing leaves any more */
+    bool map_withhold; /* neither maps nor answers to map requests */
+    bool no_auth_ack;
+    bool cut;          /* reset the connection on which byte cut_left arrives */
+    uint64_t cut_left;
+} sim_faults;
+
+#define SIM_REORDER_MS 20
+#endif

@@ -1,0 +1,159 @@
+#include "map_message.h"
+
+#include <string.h>
+
+#include "compare.h"
+#include "dialect.h"
+#include "reply.h"
+
+#define PUSH_MIN_MS 10
+#define PAUSED_RETRY_MS 5
+
+static void put_node(wm_buffer *b, const sim_node *viewer, const sim_node *n)
+{
+    sim_form form = n->cluster->form;
+    char url[64];
+    n->cluster->dialect->endpoint(viewer, n, url, sizeof url);
+    sim_put_map(b, form, 3);
+    sim_put_pair(b, "nodeId", n->id, strlen(n->id));
+    sim_put_text(b, "endpoints");
+    sim_put_map(b, form, 1);
+    sim_put_pair(b, "websocket", url, strlen(url));
+    sim_put_text(b, "status");
+    sim_put_text(b, n->member ? "ACTIVE" : "FAILED");
+}
+
+static bool is_listed(const sim_node *n)
+{
+    return n->member || n->failed;
+}
+
+/* 0.11 puts itself first, v2 keeps the order of the nodes. */
+static void put_nodes(wm_buffer *b, const sim_node *viewer)
+{
+    sim_cluster *c = viewer->cluster;
+    bool self_first = c->form == SIM_FORM_0_11;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < c->node_count; i++) count += is_listed(c->nodes[i]);
+    wm_mp_write_array(b, count);
+    if (self_first && is_listed(viewer)) put_node(b, viewer, viewer);
+    for (uint32_t i = 0; i < c->node_count; i++) {
+        const sim_node *n = c->nodes[i];
+        if (is_listed(n) && !(self_first && n == viewer)) put_node(b, viewer, n);
+    }
+}
+
+static void put_partitions(wm_buffer *b, const sim_cluster *c)
+{
+    wm_mp_write_array(b, c->options->partitions);
+    for (uint32_t p = 0; p < c->options->partitions; p++) {
+        const char *owner = c->owners[p] != SIM_NO_NODE ? c->nodes[c->owners[p]]->id : "";
+        sim_put_map(b, c->form, 3);
+        sim_put_text(b, "partitionId");
+        sim_put_uint(b, c->form, p);
+        sim_put_pair(b, "ownerNodeId", owner, strlen(owner));
+        sim_put_text(b, "backupNodeIds");
+        wm_mp_write_array(b, c->backups[p] != SIM_NO_NODE ? 1 : 0);
+        if (c->backups[p] != SIM_NO_NODE) sim_put_text(b, c->nodes[c->backups[p]]->id);
+    }
+}
+
+static wm_buffer *full_map(const sim_node *viewer)
+{
+    sim_cluster *c = viewer->cluster;
+    wm_buffer *b = sim_begin_payload(c, "PARTITION_MAP", 5);
+    sim_put_text(b, "version");
+    sim_put_uint(b, c->form, viewer->map_version);
+    sim_put_text(b, "partitionCount");
+    sim_put_uint(b, c->form, c->options->partitions);
+    sim_put_text(b, "nodes");
+    put_nodes(b, viewer);
+    sim_put_text(b, "partitions");
+    put_partitions(b, c);
+    sim_put_text(b, "generatedAt");
+    sim_put_uint(b, c->form, sim_wall_ms());
+    return b;
+}
+
+static void put_owner_id(wm_buffer *b, const sim_cluster *c, const char *key, uint16_t node)
+{
+    sim_put_text(b, key);
+    sim_put_text(b, node != SIM_NO_NODE ? c->nodes[node]->id : "");
+}
+
+/* No server sends this form; clients have to know it all the same. */
+static wm_buffer *delta(const sim_node *n)
+{
+    sim_cluster *c = n->cluster;
+    uint32_t changes = 0;
+    for (uint32_t p = 0; p < c->options->partitions; p++) changes += n->pushed_owners[p] != c->owners[p];
+    wm_buffer *b = sim_begin_payload(c, "PARTITION_MAP_DELTA", 4);
+    sim_put_text(b, "version");
+    sim_put_uint(b, c->form, n->map_version);
+    sim_put_text(b, "previousVersion");
+    sim_put_uint(b, c->form, n->pushed_version);
+    sim_put_text(b, "changes");
+    wm_mp_write_array(b, changes);
+    for (uint32_t p = 0; p < c->options->partitions; p++) {
+        if (n->pushed_owners[p] == c->owners[p]) continue;
+        sim_put_map(b, c->form, 4);
+        sim_put_text(b, "partitionId");
+        sim_put_uint(b, c->form, p);
+        put_owner_id(b, c, "previousOwner", n->pushed_owners[p]);
+        put_owner_id(b, c, "newOwner", c->owners[p]);
+        sim_put_text(b, "reason");
+        sim_put_text(b, c->change_reason);
+    }
+    sim_put_text(b, "timestamp");
+    sim_put_uint(b, c->form, sim_wall_ms());
+    return b;
+}
+
+bool sim_on_map_request(sim_session *s, const wm_message *m)
+{
+    sim_node *n = s->node;
+    uint64_t current = 0;
+    const uint8_t *field = NULL;
+    size_t len = 0;
+    if (m->payload != NULL) wm_mp_find(m->payload, m->payload_len, "currentVersion", &field, &len);
+    wm_mp_item it = sim_item_of(field, len);
+    if (it.kind != WM_MP_ABSENT && !(it.kind == WM_MP_NIL && n->cluster->form == SIM_FORM_V2)) {
+        if (n->cluster->form == SIM_FORM_V2 && it.kind == WM_MP_FLOAT) return false;
+        if (!wm_mp_as_uint(&it, &current)) return false;
+    }
+    sim_stats_map_request(&n->stats, sim_wall_ms(), current);
+    if (current < n->map_version && !n->faults.map_withhold) sim_session_send(s, full_map(n));
+    return true;
+}
+
+void sim_map_remember_pushed(sim_node *n)
+{
+    sim_cluster *c = n->cluster;
+    n->pushed_version = n->map_version;
+    memcpy(n->pushed_owners, c->owners, c->options->partitions * sizeof *c->owners);
+}
+
+static void push(void *owner, const uint8_t *bytes, size_t len)
+{
+    sim_node *n = owner;
+    (void)bytes;
+    (void)len;
+    if (n->paused) {
+        sim_delay_call(&n->delays, PAUSED_RETRY_MS, push, n, NULL, 0);
+        return;
+    }
+    if (n->pushed_version == n->map_version) return; /* an earlier push said it already */
+    if (!n->faults.map_withhold) {
+        const wm_buffer *b = n->cluster->sends_deltas ? delta(n) : full_map(n);
+        for (sim_session *s = n->sessions; s != NULL; s = s->next)
+            if (sim_session_ready(s)) sim_session_send(s, b);
+    }
+    sim_map_remember_pushed(n);
+}
+
+void sim_map_changed(sim_node *n)
+{
+    uint32_t spread = (uint32_t)n->cluster->dialect->push_ms - PUSH_MIN_MS + 1;
+    n->map_version++;
+    sim_delay_call(&n->delays, PUSH_MIN_MS + sim_random(n->cluster, spread), push, n, NULL, 0);
+}

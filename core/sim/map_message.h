@@ -1,0 +1,15 @@
+#ifndef SIM_MAP_MESSAGE_H
+#define SIM_MAP_MESSAGE_H
+#include "cluster.h"
+#include "message.h"
+
+/* PARTITION_MAP: requests, and pushes after a change. */
+
+/* PARTITION_MAP_REQUEST. False when its schema refuses it. */
+bool sim_on_map_request(sim_session *s, const wm_message *m);
+/* The node has noticed a change: its version grows, and its clients get the new
+ * map a moment later. */
+void sim_map_changed(sim_node *n);
+/* What later deltas start from. */
+void sim_map_remember_pushed(sim_node *n);
+#endif

@@ -1,0 +1,182 @@
+#include "node.h"
+
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dialect.h"
+#include "memory.h"
+#include "reply.h"
+#include "socket.h"
+
+#define BACKLOG 1024
+#define IDLE_CHECK_MS 5000
+#define RETRY_AFTER_MS 5000
+
+/* -- ports -- */
+
+/* Binds a port of 127.0.0.1 without listening, so that nobody else gets it and
+ * connecting there is refused. The socket, or -1; *port is what was bound. */
+static int reserve_port(int *port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)*port)};
+    socklen_t len = sizeof address;
+    int yes = 1;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) return -1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    if (bind(fd, (struct sockaddr *)&address, sizeof address) != 0 ||
+        getsockname(fd, (struct sockaddr *)&address, &len) != 0) {
+        close(fd);
+        return -1;
+    }
+    *port = ntohs(address.sin_port);
+    return fd;
+}
+
+sim_node *sim_node_new(sim_cluster *c, uint16_t index, int port)
+{
+    sim_node *n = sim_alloc(sizeof *n);
+    n->cluster = c;
+    n->index = index;
+    n->port = port;
+    n->delays.loop = c->loop;
+    n->pushed_owners = sim_alloc(c->options->partitions * sizeof *n->pushed_owners);
+    n->store.hash = c->options->hash;
+    n->store.keep_empty = c->dialect->keeps_empty;
+    snprintf(n->id, sizeof n->id, "node-%u", index + 1u);
+    n->port_guard = reserve_port(&n->port);
+    n->peer_guard = reserve_port(&n->peer_port);
+    if (n->port_guard < 0 || n->peer_guard < 0) {
+        fprintf(stderr, "wingman sim: %s: port %d of 127.0.0.1 cannot be used\n", n->id, port);
+        sim_node_free(n);
+        return NULL;
+    }
+    return n;
+}
+
+void sim_node_free(sim_node *n)
+{
+    if (n->port_guard >= 0) close(n->port_guard);
+    if (n->peer_guard >= 0) close(n->peer_guard);
+    sim_stats_reset(&n->stats);
+    sim_store_close(&n->store);
+    free(n->pushed_owners);
+    free(n);
+}
+
+/* -- listening -- */
+
+static void free_handle(uv_handle_t *handle)
+{
+    free(handle);
+}
+
+static void on_connection(uv_stream_t *listener, int status)
+{
+    sim_node *n = listener->data;
+    if (status != 0) return;
+    if (n->paused) n->accept_waits = true; /* libuv asks for no more until it is taken */
+    else sim_socket_accept(n);
+}
+
+static int open_listener(sim_node *n)
+{
+    struct sockaddr_in address;
+    uv_tcp_t *listener = sim_alloc(sizeof *listener);
+    uv_tcp_init(n->cluster->loop, listener);
+    listener->data = n;
+    uv_ip4_addr("127.0.0.1", n->port, &address);
+    int rc = uv_tcp_bind(listener, (struct sockaddr *)&address, 0);
+    if (rc == 0) rc = uv_listen((uv_stream_t *)listener, BACKLOG, on_connection);
+    if (rc != 0) uv_close((uv_handle_t *)listener, free_handle);
+    else n->listener = listener;
+    return rc;
+}
+
+int sim_node_update_listener(sim_node *n)
+{
+    bool wanted = n->running && !n->faults.refuse;
+    if (wanted && n->listener == NULL) return open_listener(n);
+    if (!wanted && n->listener != NULL) {
+        uv_close((uv_handle_t *)n->listener, free_handle);
+        n->listener = NULL;
+        n->accept_waits = false;
+    }
+    return 0;
+}
+
+/* -- life -- */
+
+static void check_idle(void *owner, const uint8_t *bytes, size_t len)
+{
+    sim_node *n = owner;
+    uint64_t now = sim_wall_ms(), limit = n->cluster->dialect->idle_ms;
+    (void)bytes;
+    (void)len;
+    for (sim_session *s = n->sessions; s != NULL && !n->paused; s = s->next)
+        if (s->authenticated && now > s->last_ping_ms + limit) sim_session_close(s, 4002, "Heartbeat timeout");
+    sim_delay_call(&n->delays, IDLE_CHECK_MS, check_idle, n, NULL, 0);
+}
+
+int sim_node_start(sim_node *n)
+{
+    n->running = true;
+    int rc = sim_node_update_listener(n);
+    if (rc != 0) {
+        n->running = false;
+        return rc;
+    }
+    n->clock = (wm_hlc){0};
+    n->calls = 0;
+    if (n->cluster->dialect->idle_ms > 0) sim_delay_call(&n->delays, IDLE_CHECK_MS, check_idle, n, NULL, 0);
+    return 0;
+}
+
+static void say_goodbye(sim_node *n)
+{
+    sim_cluster *c = n->cluster;
+    if (c->form == SIM_FORM_V2) return; /* its connections just end */
+    wm_buffer *b = sim_begin(c, "SHUTDOWN_PENDING", 1);
+    sim_put_text(b, "retryAfter");
+    sim_put_uint(b, c->form, RETRY_AFTER_MS);
+    for (sim_session *s = n->sessions; s != NULL; s = s->next) {
+        sim_session_send_now(s, b);
+        sim_session_close(s, 1001, "Server Shutdown");
+    }
+}
+
+void sim_node_end(sim_node *n, bool graceful)
+{
+    bool waits_for_close = graceful && n->cluster->form == SIM_FORM_0_11;
+    if (graceful) say_goodbye(n);
+    n->running = false;
+    n->paused = false;
+    sim_node_update_listener(n);
+    sim_delays_cancel(&n->delays);
+    if (!waits_for_close) sim_sockets_drop(n, !graceful);
+    for (sim_session *s = n->sessions, *next; s != NULL; s = next) {
+        next = s->next;
+        if (!s->closing) s->link->drop(s->link_data, !graceful); /* in memory only */
+    }
+    sim_store_close(&n->store);
+}
+
+void sim_node_pause(sim_node *n)
+{
+    n->paused = true;
+    sim_sockets_pause(n);
+}
+
+void sim_node_resume(sim_node *n)
+{
+    n->paused = false;
+    sim_sockets_resume(n);
+    if (n->accept_waits) {
+        n->accept_waits = false;
+        sim_socket_accept(n);
+    }
+}

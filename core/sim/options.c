@@ -1,0 +1,140 @@
+#include "options.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+static const char help[] =
+    "wingman sim - a simulated TopGun cluster on this machine\n"
+    "\n"
+    "usage: wingman sim [options]\n"
+    "\n"
+    "  --nodes N          nodes, 1 to 64 (3)\n"
+    "  --dialect D        v2 or 0.11: which server family answers (v2)\n"
+    "  --hash H           fnv1a or xxh64: the string hash; xxh64 only with 0.11 (fnv1a)\n"
+    "  --ports A,B,C      client ports; 0 lets the system choose (0 for all)\n"
+    "  --partitions N     partitions (271)\n"
+    "  --secret S         HS256 secret of tokens (random, printed)\n"
+    "  --no-auth          take connections without a token\n"
+    "  --rate N           operations a second per connection before ERROR 429, v2 only (no limit)\n"
+    "  --detection-ms N   how long the others take to notice a killed node (50)\n"
+    "  --seed N           seed of everything random (1)\n"
+    "  --control          for programs: one JSON line when ready, then a command a line on\n"
+    "                     standard input, each answered by one JSON line; ends with its input\n"
+    "  --help             this text\n"
+    "\n"
+    "It keeps everything in memory and imitates the wire, faults included. It is no database.\n";
+
+static sim_options_result wrong(const char *option, const char *reason, const char *value)
+{
+    fprintf(stderr, "wingman sim: %s: %s", option, reason);
+    if (value != NULL) fprintf(stderr, ", got '%s'", value);
+    fputs("\n", stderr);
+    return SIM_OPTIONS_WRONG;
+}
+
+static bool parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *out)
+{
+    char *stop;
+    if (text[0] < '0' || text[0] > '9') return false;
+    unsigned long long v = strtoull(text, &stop, 10);
+    if (*stop != '\0' || v < min || v > max) return false;
+    *out = v;
+    return true;
+}
+
+static bool parse_ports(const char *text, int ports[SIM_NODES_MAX], uint32_t *count)
+{
+    for (uint32_t i = 0; i < SIM_NODES_MAX; i++) {
+        char *stop;
+        if (*text < '0' || *text > '9') return false;
+        unsigned long v = strtoul(text, &stop, 10);
+        if (v > 65535) return false;
+        ports[i] = (int)v;
+        *count = i + 1;
+        if (*stop == '\0') return true;
+        if (*stop != ',') return false;
+        text = stop + 1;
+    }
+    return false;
+}
+
+static const char *random_secret(void)
+{
+    static char secret[33];
+    uint8_t bytes[16];
+    if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes) return "wingman-sim";
+    for (size_t i = 0; i < sizeof bytes; i++) snprintf(secret + i * 2, 3, "%02x", bytes[i]);
+    return secret;
+}
+
+typedef struct parsed {
+    sim_options *out;
+    uint32_t ports; /* how many were given */
+} parsed;
+
+/* An option with a value. */
+static sim_options_result take(parsed *p, const char *name, const char *value)
+{
+    sim_options *o = p->out;
+    uint64_t n;
+    if (strcmp(name, "--nodes") == 0) {
+        if (!parse_number(value, 1, SIM_NODES_MAX, &n)) return wrong(name, "expected 1 to 64", value);
+        o->nodes = (uint32_t)n;
+    } else if (strcmp(name, "--dialect") == 0) {
+        if (strcmp(value, "v2") != 0 && strcmp(value, "0.11") != 0) return wrong(name, "expected v2 or 0.11", value);
+        o->is_0_11 = strcmp(value, "0.11") == 0;
+    } else if (strcmp(name, "--hash") == 0) {
+        if (strcmp(value, "fnv1a") == 0) o->hash = WM_HASH_FNV1A;
+        else if (strcmp(value, "xxh64") == 0) o->hash = WM_HASH_XXH64;
+        else return wrong(name, "expected fnv1a or xxh64", value);
+    } else if (strcmp(name, "--secret") == 0) {
+        if (value[0] == '\0') return wrong(name, "must not be empty", NULL);
+        o->secret = value;
+    } else if (strcmp(name, "--ports") == 0) {
+        if (!parse_ports(value, o->ports, &p->ports)) return wrong(name, "expected ports separated by commas", value);
+    } else if (strcmp(name, "--partitions") == 0) {
+        if (!parse_number(value, 1, SIM_PARTITIONS_MAX, &n)) return wrong(name, "expected 1 to 65535", value);
+        o->partitions = (uint32_t)n;
+    } else if (strcmp(name, "--rate") == 0) {
+        if (!parse_number(value, 0, UINT32_MAX, &n)) return wrong(name, "expected operations a second", value);
+        o->rate = (double)n;
+    } else if (strcmp(name, "--seed") == 0) {
+        if (!parse_number(value, 0, UINT64_MAX, &o->seed)) return wrong(name, "expected a number", value);
+    } else if (strcmp(name, "--detection-ms") == 0) {
+        if (!parse_number(value, 0, 3600000, &o->detection_ms)) return wrong(name, "expected milliseconds", value);
+    } else {
+        return wrong(name, "unknown option; see wingman sim --help", NULL);
+    }
+    return SIM_OPTIONS_RUN;
+}
+
+sim_options_result sim_options_parse(int argc, char **argv, sim_options *out)
+{
+    parsed p = {.out = out};
+    *out = (sim_options){.nodes = 3, .partitions = 271, .hash = WM_HASH_FNV1A, .seed = 1, .detection_ms = 50};
+    for (int i = 1; i < argc; i++) {
+        const char *name = argv[i];
+        if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
+            fputs(help, stdout);
+            return SIM_OPTIONS_HELP;
+        }
+        if (strcmp(name, "--control") == 0) {
+            out->control = true;
+        } else if (strcmp(name, "--no-auth") == 0) {
+            out->no_auth = true;
+        } else if (name[0] != '-') {
+            return wrong(name, "not an option; see wingman sim --help", NULL);
+        } else {
+            char *value = i + 1 < argc ? argv[++i] : NULL;
+            if (value == NULL) return wrong(name, "a value is missing, or the option is unknown", NULL);
+            if (take(&p, name, value) != SIM_OPTIONS_RUN) return SIM_OPTIONS_WRONG;
+        }
+    }
+    if (out->hash == WM_HASH_XXH64 && !out->is_0_11) return wrong("--hash", "v2 servers always use fnv1a", NULL);
+    if (out->rate > 0 && out->is_0_11) return wrong("--rate", "only v2 servers limit the rate", NULL);
+    if (p.ports > 0 && p.ports != out->nodes) return wrong("--ports", "as many ports as nodes are needed", NULL);
+    if (out->secret == NULL) out->secret = random_secret();
+    return SIM_OPTIONS_RUN;
+}

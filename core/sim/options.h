@@ -1,0 +1,32 @@
+#ifndef SIM_OPTIONS_H
+#define SIM_OPTIONS_H
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "hash.h"
+
+#define SIM_NODES_MAX 64
+#define SIM_PARTITIONS_MAX 65535
+
+typedef struct sim_options {
+    uint32_t nodes;
+    uint32_t partitions;
+    bool is_0_11; /* the dialect */
+    wm_hash_kind hash;
+    const char *secret;
+    int ports[SIM_NODES_MAX]; /* 0: the system chooses */
+    double rate;              /* operations a second per connection; 0: no limit */
+    uint64_t seed;
+    uint64_t detection_ms;
+    bool no_auth;
+    bool control;
+} sim_options;
+
+/* What parsing came to. */
+typedef enum sim_options_result { SIM_OPTIONS_RUN, SIM_OPTIONS_HELP, SIM_OPTIONS_WRONG } sim_options_result;
+
+/* Fills `out` from the command line; strings belong to argv or are static.
+ * On SIM_OPTIONS_WRONG the reason is on standard error, on SIM_OPTIONS_HELP
+ * the help on standard output. */
+sim_options_result sim_options_parse(int argc, char **argv, sim_options *out);
+#endif

@@ -1,0 +1,51 @@
+#include "queries.h"
+
+#include <string.h>
+
+#include "compare.h"
+#include "dialect.h"
+#include "reply.h"
+
+/* A string field of the payload; kind is another when it is something else. */
+static wm_mp_item text_field(const wm_message *m, const char *name)
+{
+    const uint8_t *field = NULL;
+    size_t len = 0;
+    if (m->payload != NULL) wm_mp_find(m->payload, m->payload_len, name, &field, &len);
+    return sim_item_of(field, len);
+}
+
+bool sim_on_query_sub(sim_session *s, const wm_message *m)
+{
+    sim_cluster *c = s->node->cluster;
+    wm_mp_item id = text_field(m, "queryId"), map = text_field(m, "mapName");
+    const uint8_t *field;
+    size_t len;
+    sim_query query;
+    if (id.kind != WM_MP_STR || map.kind != WM_MP_STR) return false;
+    wm_mp_find(m->payload, m->payload_len, "query", &field, &len);
+    if (field == NULL || !sim_query_read(c->form, field, len, &query)) return false;
+    const sim_name *name = sim_names_get(&c->names, (const char *)map.bytes, map.len);
+    sim_subscription *sub = sim_subscribe(&c->subscriptions, s, name, (const char *)id.bytes, id.len, query);
+    c->dialect->query_response(s, sub);
+    return true;
+}
+
+bool sim_on_query_unsub(sim_session *s, const wm_message *m)
+{
+    wm_mp_item id = text_field(m, "queryId");
+    if (id.kind != WM_MP_STR) return false;
+    sim_unsubscribe(&s->node->cluster->subscriptions, s, (const char *)id.bytes, id.len);
+    return true;
+}
+
+void sim_put_results(wm_buffer *b, sim_form form, sim_record **records, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        const sim_record *r = records[i];
+        sim_put_map(b, form, 2);
+        sim_put_pair(b, "key", r->key, r->key_len);
+        sim_put_text(b, "value");
+        wm_mp_write_raw(b, r->value, r->value_len);
+    }
+}

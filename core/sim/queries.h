@@ -1,0 +1,12 @@
+#ifndef SIM_QUERIES_H
+#define SIM_QUERIES_H
+#include "cluster.h"
+#include "message.h"
+
+/* QUERY_SUB and QUERY_UNSUB. False when the schema refuses the message. */
+bool sim_on_query_sub(sim_session *s, const wm_message *m);
+bool sim_on_query_unsub(sim_session *s, const wm_message *m);
+
+/* Appends [{key, value}] of these records. */
+void sim_put_results(wm_buffer *b, sim_form form, sim_record **records, uint32_t count);
+#endif

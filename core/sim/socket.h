@@ -1,0 +1,22 @@
+#ifndef SIM_SOCKET_H
+#define SIM_SOCKET_H
+#include "cluster.h"
+
+/* A client's TCP connection: the upgrade, frames in and out. Output is gathered
+ * and written once per turn of the loop. */
+typedef struct sim_socket sim_socket;
+
+/* Accepts the connection that waits at the node's listener. */
+void sim_socket_accept(sim_node *n);
+/* Ends every connection of the node: with RST, or by FIN after what is written. */
+void sim_sockets_drop(sim_node *n, bool reset);
+/* A close frame with this code to every client of the node. */
+void sim_sockets_close(sim_node *n, int code, const char *reason);
+/* Sends one binary frame of raw bytes to every client of the node. */
+void sim_sockets_send(sim_node *n, const uint8_t *bytes, size_t len);
+/* Stops and goes on reading and writing. */
+void sim_sockets_pause(sim_node *n);
+void sim_sockets_resume(sim_node *n);
+/* Writes what has gathered on all sockets. */
+void sim_sockets_flush(sim_cluster *c);
+#endif

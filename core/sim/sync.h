@@ -1,0 +1,10 @@
+#ifndef SIM_SYNC_H
+#define SIM_SYNC_H
+#include "cluster.h"
+#include "message.h"
+
+/* The Merkle dialogue over what this node holds. False when the schema refuses
+ * the message. */
+bool sim_on_sync_init(sim_session *s, const wm_message *m);
+bool sim_on_merkle_request(sim_session *s, const wm_message *m);
+#endif

@@ -1,0 +1,130 @@
+#include "writes.h"
+
+#include <string.h>
+
+#include "compare.h"
+#include "dialect.h"
+#include "live.h"
+#include "memory.h"
+#include "placement.h"
+#include "reply.h"
+
+uint32_t sim_write_partition(const sim_cluster *c, const sim_op *op)
+{
+    return sim_partition_of(c, wm_hash(c->options->hash, op->key.p, op->key.len));
+}
+
+/* The operations of the batch in the cluster's scratch array; -1 when one of
+ * them, or the batch itself, does not fit the schema. */
+static int64_t read_ops(sim_cluster *c, const wm_message *m)
+{
+    const uint8_t *field;
+    size_t len;
+    wm_mp_item list;
+    wm_mp_reader r;
+    if (m->payload == NULL) return -1;
+    wm_mp_find(m->payload, m->payload_len, "ops", &field, &len);
+    list = sim_item_of(field, len);
+    if (list.kind != WM_MP_ARRAY) return -1;
+    c->ops = sim_grow(c->ops, &c->ops_cap, list.count, sizeof *c->ops);
+    wm_mp_reader_init(&r, field, len);
+    wm_mp_read(&r, &list);
+    for (uint32_t i = 0; i < list.count; i++)
+        if (!sim_op_read(c->form, &r, &c->ops[i])) return -1;
+    return list.count;
+}
+
+/* The rate limit of v2: the frame is dropped. */
+static bool too_fast(sim_session *s, double cost)
+{
+    if (sim_session_spend(s, cost)) return false;
+    sim_reply_error(s, 429, "rate limit exceeded", false);
+    return true;
+}
+
+static void count_op(sim_node *n, const sim_op *op)
+{
+    const sim_cluster *c = n->cluster;
+    if (c->owners[sim_write_partition(c, op)] != n->index) n->stats.foreign_ops++;
+    sim_stats_received(&n->stats, op->id.p, op->id.len, op->key.p, op->key.len);
+}
+
+bool sim_on_op_batch(sim_session *s, const wm_message *m)
+{
+    sim_cluster *c = s->node->cluster;
+    int64_t count = read_ops(c, m);
+    if (count < 0) return false;
+    if (too_fast(s, count > 0 ? (double)count : 1)) return true;
+    sim_stats_batch(&s->node->stats, (uint32_t)count);
+    for (int64_t i = 0; i < count; i++) count_op(s->node, &c->ops[i]);
+    if (!sim_reply_batch_error(s, c->ops, (uint32_t)count)) c->dialect->write_batch(s, c->ops, (uint32_t)count);
+    return true;
+}
+
+bool sim_on_client_op(sim_session *s, const wm_message *m)
+{
+    sim_op op;
+    wm_mp_reader r;
+    if (m->payload == NULL) return false;
+    wm_mp_reader_init(&r, m->payload, m->payload_len);
+    if (!sim_op_read(s->node->cluster->form, &r, &op)) return false;
+    if (too_fast(s, 1)) return true;
+    s->node->stats.client_ops++;
+    count_op(s->node, &op);
+    s->node->cluster->dialect->client_op(s, &op);
+    return true;
+}
+
+static void keep_backup(sim_node *n, const sim_name *map, const sim_write *w)
+{
+    sim_cluster *c = n->cluster;
+    uint16_t backup = c->backups[sim_partition_of(c, w->key_hash)];
+    if (!c->dialect->replicates || backup == SIM_NO_NODE || backup == n->index) return;
+    if (c->nodes[backup]->running) sim_placement_copy(c->nodes[backup], map, w);
+}
+
+sim_effect sim_write_merge(sim_node *n, const sim_op *op, const sim_session *writer, uint64_t millis,
+                           uint64_t counter, const sim_name *node)
+{
+    sim_cluster *c = n->cluster;
+    const sim_name *name = sim_names_get(&c->names, op->map.p, op->map.len);
+    sim_map *map = sim_store_map(&n->store, name, op->is_or ? SIM_MAP_OR : SIM_MAP_LWW);
+    if ((map->kind == SIM_MAP_OR) != op->is_or) return SIM_WRONG_KIND;
+    if (op->is_or || !op->has_record) return SIM_NO_RECORD;
+
+    sim_write w = {
+        .key = op->key.p,
+        .key_len = op->key.len,
+        .key_hash = wm_hash(c->options->hash, op->key.p, op->key.len),
+        .value = op->value,
+        .value_len = op->value_len,
+        .millis = millis,
+        .counter = counter,
+        .node = node,
+        .ttl_ms = op->ttl_ms,
+    };
+    sim_record *r = sim_map_find(map, w.key_hash, w.key, w.key_len);
+    if (!sim_record_loses(r, millis, counter, node)) return SIM_UNCHANGED;
+    sim_subscription *listeners = sim_subscribers(&c->subscriptions, name);
+    if (listeners != NULL) sim_live_before(listeners, r);
+    sim_map_put(&n->store, map, r, &w);
+    keep_backup(n, name, &w);
+    if (listeners != NULL) sim_live_after(n, listeners, op, writer);
+    return SIM_CHANGED;
+}
+
+void sim_write_remove(sim_node *n, const sim_op *op, const sim_session *writer)
+{
+    static const uint8_t nil = 0xc0;
+    sim_cluster *c = n->cluster;
+    const sim_name *name = sim_names_get(&c->names, op->map.p, op->map.len);
+    sim_map *map = sim_store_map(&n->store, name, SIM_MAP_LWW);
+    sim_record *r = sim_map_find(map, wm_hash(c->options->hash, op->key.p, op->key.len), op->key.p, op->key.len);
+    sim_subscription *listeners = sim_subscribers(&c->subscriptions, name);
+    sim_op gone = *op;
+    gone.value = &nil;
+    gone.value_len = 1;
+    if (listeners != NULL) sim_live_before(listeners, r);
+    if (r != NULL) sim_map_remove(map, r);
+    if (listeners != NULL) sim_live_after(n, listeners, &gone, writer);
+}

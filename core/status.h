@@ -1,0 +1,12 @@
+#ifndef WM_STATUS_H
+#define WM_STATUS_H
+
+/* Results of core functions: 0 or more is success. */
+enum {
+    WM_OK = 0,
+    WM_ENOMEM = -100, /* out of memory; nothing was changed */
+    WM_EFULL = -101,  /* a limit is reached; repeat when there is room again */
+    WM_ESIZE = -102,  /* larger than a message to the server may be */
+    WM_EINVAL = -103, /* an argument or a received value is not of the right form */
+};
+#endif

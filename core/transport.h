@@ -1,0 +1,86 @@
+#ifndef WM_TRANSPORT_H
+#define WM_TRANSPORT_H
+#include "buffer.h"
+#include "loop.h"
+
+/* WebSocket connections, by libwebsockets. A transport is the settings that
+ * connections share (certificates, size limit); a connection reports through
+ * callbacks, which run inside wm_loop_turn and must not call Lua. */
+typedef struct wm_transport wm_transport;
+typedef struct wm_connection wm_connection;
+
+/* Why a connection ended. The names are what scripts see. */
+#define WM_END_REASONS(X)                                                     \
+    X(CLOSED, "closed", "the server closed the connection")                  \
+    X(LOST, "lost", "the connection broke off without a close frame")        \
+    X(REFUSED, "refused", "nothing listens there, or the network said no")   \
+    X(DNS, "dns", "the host name has no address")                            \
+    X(TLS, "tls", "the TLS handshake failed")                                \
+    X(UPGRADE, "upgrade", "the server did not accept the WebSocket upgrade") \
+    X(CONNECT_TIMEOUT, "connect_timeout", "no connection in time")           \
+    X(AUTH_TIMEOUT, "auth_timeout", "no answer to the authentication in time") \
+    X(AUTH_FAILED, "auth_failed", "the server refused the token")            \
+    X(HEARTBEAT, "heartbeat", "nothing was heard for too long")              \
+    X(PROTOCOL, "protocol", "the server sent something that is not the protocol") \
+    X(LOCAL, "local", "closed by this side")
+
+typedef enum wm_end_reason {
+#define X(name, key, text) WM_END_##name,
+    WM_END_REASONS(X)
+#undef X
+} wm_end_reason;
+
+/* The key ("closed") and the sentence of a reason. Static. */
+const char *wm_end_reason_key(wm_end_reason reason);
+const char *wm_end_reason_text(wm_end_reason reason);
+
+typedef struct wm_connection_end {
+    wm_end_reason reason;
+    int close_code;     /* the WebSocket close code, 0 when there was none */
+    const char *detail; /* more words, "" when there are none; valid for the call */
+} wm_connection_end;
+
+typedef struct wm_connection_events {
+    void (*opened)(void *user);
+    /* One whole message; the bytes are valid for the call. */
+    void (*received)(void *user, const uint8_t *message, size_t len, bool text);
+    /* The connection can take one message: append it to `out`, or nothing. Ask
+     * again with wm_connection_want_write. */
+    void (*writable)(void *user, wm_buffer *out);
+    /* The last call for this connection, exactly once, unless the owner closed
+     * it itself. The connection is freed afterwards. */
+    void (*ended)(void *user, const wm_connection_end *end);
+} wm_connection_events;
+
+typedef struct wm_transport_options {
+    const char *ca_file;     /* PEM; NULL: the system's authorities */
+    bool tls_verify;         /* false only when a person asked for it by name */
+    size_t max_message;      /* bytes of one received message; more ends the connection */
+    uint64_t connect_timeout_us; /* from opening to the finished upgrade */
+} wm_transport_options;
+
+/* NULL when libwebsockets cannot be set up (an unreadable ca_file among the
+ * reasons). Free after the last connection was closed. */
+wm_transport *wm_transport_new(wm_loop *loop, const wm_transport_options *options);
+void wm_transport_free(wm_transport *t);
+
+typedef struct wm_url {
+    char host[256];
+    char path[512];
+    int port;
+    bool tls;
+} wm_url;
+
+/* Reads ws://host[:port][/path] or wss://...; IPv6 addresses in brackets. The
+ * path is `default_path` when there is none. False when it is not of that form. */
+bool wm_url_parse(const char *text, const char *default_path, wm_url *out);
+
+/* Starts connecting. NULL when out of memory. Everything else that can go wrong
+ * arrives as `ended`, never before this call has returned. */
+wm_connection *wm_connection_open(wm_transport *t, const wm_url *url, const wm_connection_events *events, void *user);
+/* Asks for `writable`. */
+void wm_connection_want_write(wm_connection *c);
+/* Ends the connection from this side; no further callback comes and the pointer
+ * is dead. With a close code of 0 at once and without a close frame. */
+void wm_connection_close(wm_connection *c, int close_code);
+#endif

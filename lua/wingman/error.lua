@@ -1,0 +1,36 @@
+--- Errors that can happen in a correct program: values with a code, returned as
+--- `nil, err`. Mistakes of the programmer are raised instead.
+local M = {}
+
+---@class wingman.error
+---@field code string     one of M.codes
+---@field message string  names the thing and says what to do
+local error_meta = {}
+error_meta.__index = error_meta
+function error_meta:__tostring() return self.code .. ": " .. self.message end
+
+--- Every code, and what became of the data.
+M.codes = {
+  NOT_CONNECTED = "no server could be reached; what was recorded stays in the op log",
+  AUTH_FAILED = "the server refused the token; what was recorded stays in the op log",
+  TIMEOUT = "it took longer than allowed; nothing was lost",
+  LOG_FULL = "the op log is at its limit; this operation was not recorded",
+  TOO_LARGE = "the operation cannot fit into one message; it was not recorded",
+  NOT_ENCODABLE = "the value has no MessagePack form; the operation was not recorded",
+  OUT_OF_MEMORY = "the operation was not recorded",
+  CLOSED = "the client is closed",
+  REFUSED = "the server answered with an error",
+  CLUSTER = "an embedded cluster could not be started or controlled",
+}
+
+---@param code string
+---@param message string
+---@param fields table|nil  further fields of the error
+---@return wingman.error
+function M.new(code, message, fields)
+  local err = fields or {}
+  err.code, err.message = code, message
+  return setmetatable(err, error_meta)
+end
+
+return M

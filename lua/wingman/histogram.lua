@@ -1,0 +1,38 @@
+--- Latency recording with a fixed relative precision, over a wide range.
+---
+--- A histogram keeps whole numbers (microseconds, say) to 1 .. 5 significant
+--- digits. Recording takes the same short time whatever was recorded before,
+--- and allocates nothing. Two histograms add up exactly, so every worker can
+--- have its own.
+---
+---   local latency = histogram.new(60e6, 3)      -- up to a minute in us
+---   latency:record(812)
+---   print(latency:percentile(99.9))
+---   latency:hgrm("latency.hgrm", 1000)          -- in ms, for an HDR plotter
+
+local core = require "wingman.core"
+
+local M = {}
+
+---@class wingman.histogram
+---@field record fun(self: wingman.histogram, value: number) the whole part of a number >= 0; what is above the largest value counts as that and as an overflow
+---@field record_n fun(self: wingman.histogram, value: number, count: integer) the same value several times
+---@field merge fun(self: wingman.histogram, from: wingman.histogram) adds the other one's counts
+---@field reset fun(self: wingman.histogram) forgets everything
+---@field count fun(self: wingman.histogram): integer
+---@field overflows fun(self: wingman.histogram): integer how many were above the largest value
+---@field min fun(self: wingman.histogram): integer exact; 0 when empty
+---@field max fun(self: wingman.histogram): integer exact, at most the largest value; 0 when empty
+---@field mean fun(self: wingman.histogram): number
+---@field stddev fun(self: wingman.histogram): number
+---@field percentile fun(self: wingman.histogram, percentile: number): integer 0 .. 100
+---@field hgrm fun(self: wingman.histogram, path?: string, scale?: number, ticks_per_half?: integer): string|true|nil, string? the percentile distribution as HDR plotters read it, values divided by `scale` (1): as a string, or to a file, then true or nil and the error
+---@field close fun(self: wingman.histogram) frees the memory before the collector does
+
+--- A new, empty histogram.
+---@param max number the largest value that is kept as it is, 1 .. 2^53
+---@param digits? integer significant digits, 1 .. 5; 3 unless told
+---@return wingman.histogram
+function M.new(max, digits) return core.histogram(max, digits) end
+
+return M

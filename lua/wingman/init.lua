@@ -1,0 +1,36 @@
+--- Wingman: a client host for TopGun clusters.
+---
+---   local wingman = require "wingman"
+---   wingman.run(function()
+---     local client = wingman.client { cluster = "sim://3" }
+---     assert(client:start())
+---     client:map "test":set("key-1", { v = 1 })
+---     assert(client:drain(5))
+---     client:close()
+---   end)
+local client = require "wingman.client"
+local core = require "wingman.core"
+local loop = require "wingman.loop"
+local msgpack = require "wingman.msgpack"
+local endpoint = require "wingman.policy.endpoint"
+local reconnect = require "wingman.policy.reconnect"
+local routing = require "wingman.policy.routing"
+
+return {
+  version = core.version,
+  --- Makes a client: see wingman.client and wingman.options.
+  client = client.new,
+  --- Runs a function as a task and turns the loop until it has returned.
+  run = loop.run,
+  --- Waits for some seconds.
+  sleep = loop.sleep,
+  --- One tick for a host that owns the loop.
+  step = loop.step,
+  spawn = loop.spawn,
+  --- Marks for values: see wingman.msgpack.
+  null = msgpack.null,
+  array = msgpack.array,
+  map = msgpack.map,
+  bin = msgpack.bin,
+  policy = { endpoint = endpoint, reconnect = reconnect, routing = routing },
+}

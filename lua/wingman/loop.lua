@@ -1,0 +1,336 @@
+--- The loop of this Lua state: coroutines, timers and futures on top of the
+--- core's event loop.
+---
+--- `loop.run(fn)` owns the thread until fn has returned. A host that has a loop
+--- of its own calls `loop.step(budget_us)` once a tick instead. A call that
+--- waits yields when it is made inside a task of the loop; made anywhere else it
+--- pumps the loop until it is done.
+local core = require "wingman.core"
+
+local coroutine_running, coroutine_resume = coroutine.running, coroutine.resume
+local coroutine_create, coroutine_yield = coroutine.create, coroutine.yield
+local coroutine_status = coroutine.status
+local floor, huge = math.floor, math.huge
+local now = core.now
+
+local M = {}
+
+--- Monotonic time in seconds; only differences mean something.
+M.now = now
+
+local handle           -- the core loop, made at first use
+local timers = {}      -- binary heap of timers by due time
+local ready = {}       -- tasks and callbacks to run, a queue
+local ready_head, ready_tail = 1, 0
+local tasks = setmetatable({}, { __mode = "k" }) -- coroutine -> task
+local sources = {}     -- objects with drain_events() or flush(), in order
+local report           -- what is done with an error that nobody waits for
+
+--- The core loop of this Lua state, for functions of wingman.core.
+function M.handle()
+  handle = handle or core.loop()
+  return handle
+end
+
+--- Sets who hears of errors in tasks and timers that nobody waits for. The
+--- default writes them to standard error.
+---@param fn fun(message: string)|nil
+function M.on_error(fn) report = fn end
+
+local function complain(message)
+  if report then return report(message) end
+  io.stderr:write("wingman: error in a task: ", message, "\n")
+end
+
+-- Timers ---------------------------------------------------------------------
+
+---@class wingman.timer
+---@field due number  monotonic seconds
+---@field fn fun()|nil  nil once it has run or was cancelled
+---@field index integer|nil  its place in the heap
+local timer_methods = {}
+timer_methods.__index = timer_methods
+
+local function place(timer, i)
+  timers[i] = timer
+  timer.index = i
+end
+
+local function sift_up(timer, i)
+  while i > 1 do
+    local parent = floor(i / 2)
+    if timers[parent].due <= timer.due then break end
+    place(timers[parent], i)
+    i = parent
+  end
+  place(timer, i)
+end
+
+local function sift_down(timer, i)
+  local n = #timers
+  while true do
+    local child = i * 2
+    if child > n then break end
+    if child < n and timers[child + 1].due < timers[child].due then child = child + 1 end
+    if timers[child].due >= timer.due then break end
+    place(timers[child], i)
+    i = child
+  end
+  place(timer, i)
+end
+
+local function remove_timer(timer)
+  local i = timer.index
+  timer.index = nil
+  local last = table.remove(timers)
+  if last == timer then return end
+  place(last, i)
+  sift_up(last, i)
+  sift_down(last, last.index)
+end
+
+--- Ends the timer; its function does not run any more. Safe twice.
+function timer_methods:cancel()
+  self.fn = nil
+  if self.index then remove_timer(self) end
+end
+
+--- Runs `fn` once, `seconds` from now.
+---@param seconds number
+---@param fn fun()
+---@return wingman.timer
+function M.timer(seconds, fn)
+  local timer = setmetatable({ due = now() + seconds, fn = fn, index = false }, timer_methods)
+  timers[#timers + 1] = timer
+  sift_up(timer, #timers)
+  return timer
+end
+
+--- How many timers are waiting: for specs that look for left-overs.
+function M.timer_count() return #timers end
+
+-- Tasks and futures -----------------------------------------------------------
+
+local function push_ready(fn, a, b)
+  ready_tail = ready_tail + 1
+  ready[ready_tail] = { fn, a, b }
+end
+
+---@class wingman.future
+---@field done boolean
+---@field package ok boolean|nil
+---@field package values table|nil
+---@field package waiters table|nil
+local future_methods = {}
+future_methods.__index = future_methods
+
+--- A value that is not there yet.
+---@return wingman.future
+function M.future() return setmetatable({ done = false }, future_methods) end
+
+local function settle(future, ok, ...)
+  if future.done then return false end
+  future.done, future.ok = true, ok
+  future.values = { n = select("#", ...), ... }
+  local waiters = future.waiters
+  future.waiters = nil
+  if waiters then
+    for i = 1, #waiters do push_ready(waiters[i], future) end
+  end
+  return true
+end
+
+--- Settles the future with values. False when it was settled before; the first
+--- settlement counts.
+---@return boolean
+function future_methods:resolve(...) return settle(self, true, ...) end
+
+--- Settles the future with an error: `wait` returns nil, err.
+---@return boolean
+function future_methods:reject(err) return settle(self, false, err) end
+
+--- Calls `fn(future)` once the future is settled, in a later step of the loop.
+---@param fn fun(future: wingman.future)
+function future_methods:on_settled(fn)
+  if self.done then return push_ready(fn, self) end
+  self.waiters = self.waiters or {}
+  self.waiters[#self.waiters + 1] = fn
+end
+
+local function outcome(future)
+  local values = future.values
+  if future.ok then return unpack(values, 1, values.n) end
+  return nil, values[1]
+end
+
+local function resume(task, ...)
+  local ok, err = coroutine_resume(task.co, ...)
+  if coroutine_status(task.co) ~= "dead" then return end
+  tasks[task.co] = nil
+  if not ok then
+    local trace = debug.traceback(task.co, tostring(err))
+    task.error = err
+    if task.waiters or task.watched then task:reject(trace) else complain(trace) end
+  end
+end
+
+local function pump_until(future, deadline)
+  while not future.done do
+    local left = deadline - now()
+    if left <= 0 then return end
+    M.turn(left)
+  end
+end
+
+--- Waits until the future is settled: its values, or nil, err. After
+--- `timeout` seconds: nil, "timeout"; the future itself goes on.
+---@param timeout number|nil  seconds; nil waits for ever
+function future_methods:wait(timeout)
+  if self.done then return outcome(self) end
+  local co = coroutine_running()
+  local task = co and tasks[co]
+  if not task then
+    pump_until(self, timeout and now() + timeout or huge)
+    if not self.done then return nil, "timeout" end
+    return outcome(self)
+  end
+  local timer, woken
+  local function wake()
+    if woken then return end
+    woken = true
+    if timer then timer:cancel() end
+    resume(task)
+  end
+  if timeout then timer = M.timer(timeout, wake) end
+  self:on_settled(wake)
+  coroutine_yield()
+  if not self.done then return nil, "timeout" end
+  return outcome(self)
+end
+
+--- Starts `fn(...)` as a task of the loop, in its next step. The task is a
+--- future of what fn returns; an error in it is the future's error, or is
+--- reported when nobody waits for it.
+---@return wingman.future task
+function M.spawn(fn, ...)
+  local task = M.future()
+  local args = { n = select("#", ...), ... }
+  task.co = coroutine_create(function()
+    task:resolve(fn(unpack(args, 1, args.n)))
+  end)
+  tasks[task.co] = task
+  push_ready(resume, task)
+  return task
+end
+
+--- Waits for `seconds`.
+---@param seconds number
+function M.sleep(seconds)
+  local future = M.future()
+  M.timer(seconds, function() future:resolve(true) end)
+  future:wait()
+end
+
+--- Waits until `condition()` is true, looking after every turn of the loop and
+--- at least every 5 ms. True, or nil, "timeout".
+---@param condition fun(): any
+---@param timeout number|nil  seconds
+function M.wait_until(condition, timeout)
+  local deadline = timeout and now() + timeout or huge
+  while true do
+    local value = condition()
+    if value then return value end
+    if now() >= deadline then return nil, "timeout" end
+    M.sleep(0.005)
+  end
+end
+
+-- Turning ---------------------------------------------------------------------
+
+--- Registers an object: `source:drain_events()`, if it has one, is called after each time the sockets
+--- were serviced, `source:flush()`, if it has one, before.
+function M.add_source(source) sources[#sources + 1] = source end
+
+function M.remove_source(source)
+  for i = #sources, 1, -1 do
+    if sources[i] == source then table.remove(sources, i) end
+  end
+end
+
+local function guarded(fn, a, b)
+  local ok, err = xpcall(function() return fn(a, b) end, debug.traceback)
+  if not ok then complain(tostring(err)) end
+end
+
+local function run_due_timers()
+  local time = now()
+  while timers[1] and timers[1].due <= time do
+    local timer = timers[1]
+    local fn = timer.fn
+    timer:cancel()
+    if fn then guarded(fn) end
+  end
+end
+
+local function run_ready(until_time)
+  local last = ready_tail -- what these add runs in the next turn: I/O is not starved
+  while ready_head <= last do
+    local item = ready[ready_head]
+    ready[ready_head] = nil
+    ready_head = ready_head + 1
+    guarded(item[1], item[2], item[3])
+    if until_time and now() >= until_time then return end
+  end
+  if ready_head > ready_tail then ready_head, ready_tail = 1, 0 end
+end
+
+local function each_source(method)
+  for i = #sources, 1, -1 do
+    local source = sources[i]
+    if source and source[method] then guarded(source[method], source) end
+  end
+end
+
+--- One turn: due timers, ready tasks, what was recorded leaves, sockets are
+--- serviced (waiting up to `wait` seconds when nothing is ready), events are
+--- handed out.
+---@param wait number seconds
+function M.turn(wait)
+  run_due_timers()
+  run_ready()
+  each_source "flush"
+  if ready_head <= ready_tail then
+    wait = 0
+  elseif timers[1] then
+    wait = math.max(0, math.min(wait, timers[1].due - now()))
+  end
+  M.handle():turn(wait == huge and -1 or wait)
+  each_source "drain_events"
+end
+
+--- One tick of a host that owns the loop: as M.turn, never waits, and starts no
+--- further task once `budget_us` microseconds are used.
+---@param budget_us number|nil  default 1000
+function M.step(budget_us)
+  local deadline = now() + (budget_us or 1000) / 1e6
+  run_due_timers()
+  run_ready(deadline)
+  each_source "flush"
+  M.handle():turn(0)
+  each_source "drain_events"
+end
+
+--- Runs `fn(...)` as a task and turns the loop until it has returned. Returns
+--- what fn returned; raises its error, with the traceback of the task.
+function M.run(fn, ...)
+  if type(fn) ~= "function" then
+    error("loop.run: a function is expected, got " .. type(fn), 2)
+  end
+  local task = M.spawn(fn, ...)
+  task.watched = true
+  pump_until(task, huge)
+  if not task.ok then error(task.values[1], 0) end
+  return unpack(task.values, 1, task.values.n)
+end
+
+return M

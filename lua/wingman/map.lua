@@ -1,0 +1,159 @@
+--- A map of the cluster, local-first: reads come from the local copy at once,
+--- writes change it and are recorded for the cluster in the same call. The newest
+--- record by hybrid logical clock wins, whoever wrote it.
+local emitter = require "wingman.emitter"
+local errors = require "wingman.error"
+local shape_encoder = require "wingman.shape_encoder"
+
+local M = {}
+
+---@class wingman.map
+---@field name string
+local methods = {}
+methods.__index = methods
+
+--- The codes of the core's refusals, for messages.
+local FULL, TOO_LARGE = "full", "too large"
+local status_names = { [-100] = "out of memory", [-101] = FULL, [-102] = TOO_LARGE }
+
+---@param client wingman.client
+---@param name string
+---@return wingman.map
+function M.new(client, name)
+  local core_map = client.core:map(name)
+  return setmetatable({
+    client = client,
+    name = name,
+    core_map = core_map,
+    set_flat = shape_encoder.setter and shape_encoder.setter(core_map:pointer()),
+    events = emitter.new(),
+  }, methods)
+end
+
+local function refuse(self, key, reason)
+  if reason == FULL then
+    return nil, errors.new("LOG_FULL", ("the op log is full (%d operations); map '%s', key '%s' was not recorded")
+      :format(self.client:pending_ops(), self.name, key), { map = self.name, key = key })
+  elseif reason == TOO_LARGE then
+    return nil, errors.new("TOO_LARGE", ("map '%s', key '%s': the operation is larger than one message may be (1 MiB)")
+      :format(self.name, key), { map = self.name, key = key })
+  elseif reason == "out of memory" then
+    return nil, errors.new("OUT_OF_MEMORY", ("map '%s', key '%s'"):format(self.name, key))
+  end
+  return nil, errors.new("NOT_ENCODABLE", ("map '%s', key '%s': %s"):format(self.name, key, reason),
+    { map = self.name, key = key })
+end
+
+-- The general way, and what happens when the log is full: `pause` waits for room.
+local function write_slowly(self, key, write)
+  while true do
+    local seq, reason = write()
+    if seq then return seq end
+    if reason ~= FULL or self.client.options.log.when_full ~= "pause" then return refuse(self, key, reason) end
+    local ok, err = self.client:wait_for_room()
+    if not ok then return nil, err end
+  end
+end
+
+local function check_key(key, what)
+  if type(key) ~= "string" then error(what .. ": the key is a string, got " .. type(key), 3) end
+  if key == "" or #key > 65535 then error(what .. ": the key has 1 to 65535 bytes, got " .. #key, 3) end
+end
+
+--- Writes a value. It is readable at once and safe in the op log when this
+--- returns; the cluster has it when `client:drain()` or `client:wait(seq)` says so.
+--- With the log full: waits (`when_full = "pause"`) or returns nil, err.
+---@param key string
+---@param value any  not nil: anything with a MessagePack form (see wingman.msgpack)
+---@return number|nil seq  the operation's number, for client:wait
+---@return wingman.error|nil
+function methods:set(key, value)
+  if type(key) ~= "string" or key == "" or #key > 65535 then check_key(key, "map:set") end
+  if self.client.closed then return nil, errors.new("CLOSED", "the client is closed") end
+  local reason
+  if type(value) == "table" and self.set_flat then
+    local seq, status = self.set_flat(key, value)
+    if seq then return seq end
+    reason = status
+  elseif value == nil then
+    error("map:set: the value is nil; use map:remove(key), or wingman.null inside a value", 2)
+  end
+  if reason and status_names[reason] ~= FULL then return refuse(self, key, status_names[reason] or "refused") end
+  return write_slowly(self, key, function() return self.core_map:set(key, value) end)
+end
+
+--- Removes a key: a tombstone is written, which competes like any value.
+---@param key string
+---@return number|nil seq, wingman.error|nil
+function methods:remove(key)
+  check_key(key, "map:remove")
+  if self.client.closed then return nil, errors.new("CLOSED", "the client is closed") end
+  return write_slowly(self, key, function() return self.core_map:remove(key) end)
+end
+
+--- The value of a key in the local copy, nil when there is none. A fresh value each
+--- time: changing it changes nothing stored.
+---@param key string
+function methods:get(key)
+  check_key(key, "map:get")
+  if self.client.closed then error("map:get: the client is closed", 2) end
+  return self.core_map:get(key)
+end
+
+--- When and by whom the local record of a key was written: { millis, counter,
+--- node, removed }; nil for an unknown key.
+---@param key string
+function methods:record(key)
+  check_key(key, "map:record")
+  local millis, counter, node, removed = self.core_map:record(key)
+  if not millis then return nil end
+  return { millis = millis, counter = counter, node = node, removed = removed }
+end
+
+--- Walks keys and values of the local copy, in no particular order:
+--- `for key, value in map:each() do`.
+---@return fun(): string|nil, any
+function methods:each()
+  local position = 0
+  return function()
+    local key, value
+    position, key, value = self.core_map:next(position or 0)
+    return key, value
+  end
+end
+
+--- How many keys have a value in the local copy.
+---@return integer
+function methods:size() return self.core_map:size() end
+
+--- Merges a record of a server: true when the local copy changed.
+---@param key string
+---@param value any
+---@param timestamp { millis: number, counter: number, nodeId: string }
+---@param removed boolean
+function methods:merge(key, value, timestamp, removed)
+  local changed, err = self.core_map:merge(key, value, timestamp.millis, timestamp.counter, timestamp.nodeId, removed)
+  if changed then self.events:emit("change", key, not removed and value or nil, "remote") end
+  return changed, err
+end
+
+--- A server removed the key without saying when.
+---@param key string
+function methods:forget(key)
+  if self.core_map:forget(key) then self.events:emit("change", key, nil, "remote") end
+end
+
+--- Listens: "change" -> fn(key, value|nil, origin) for changes that other clients
+--- made. The first listener subscribes at every node; a 0.11 cluster sends no such
+--- events (it keeps subscriptions elsewhere).
+---@param event "change"
+---@param fn fun(key: string, value: any, origin: string)
+function methods:on(event, fn)
+  if event ~= "change" then error("map:on: there is only the event 'change'", 2) end
+  self.events:on(event, fn)
+  self.client:subscribe(self.name)
+end
+
+function methods:off(event, fn) self.events:off(event, fn) end
+
+return M

@@ -1,0 +1,137 @@
+--- The options of `wingman.client`: one rule each. An option that is unknown or of
+--- the wrong kind is an error that names it.
+local M = {}
+
+---@class wingman.option_rule
+---@field type string  "number", "string", "boolean", "table", "function", alternatives with "|"
+---@field default any
+---@field min number|nil
+---@field max number|nil
+---@field one_of string[]|nil
+---@field group table<string, wingman.option_rule>|nil  a table of options
+---@field about string
+
+--- Durations are in seconds.
+---@type table<string, wingman.option_rule>
+M.rules = {
+  server = { type = "string", about = "URL of a single server: ws://host:port" },
+  cluster = { type = "string|table", about = "sim://N, topgun://N, or { seeds = { urls } , nodes = { id = url } }" },
+  auth = { type = "table", about = "how to authenticate", group = {
+    token = { type = "string|function", about = "a JWT, or a function that returns one" },
+  } },
+  routing = { type = "string|function", default = "direct", about = "direct, forward, backup, or a routing policy" },
+  fallback = { type = "boolean", default = false,
+    about = "direct routing: send to another node while the owner cannot be reached (see README for the cost)" },
+  reconnect = { type = "string|function|table", default = "exponential", about = "when to connect again" },
+  endpoint = { type = "string|function|table", default = "auto",
+    about = "auto, advertised, seeds, { node_id = url }, or a function: how a node is reached" },
+  hash = { type = "string", default = "auto", one_of = { "auto", "fnv1a", "xxh64" }, about = "the cluster's key hash" },
+  connections_per_node = { type = "number", default = 1, min = 1, max = 64, about = "connections to each node" },
+  node_id = { type = "string", about = "this client's id in timestamps; default: a new UUID" },
+  probe_map = { type = "string", default = "wingman-probe", about = "a map the token may read, for finding node ids" },
+  connect_timeout = { type = "number", default = 5, min = 0.01, max = 3600, about = "TCP, TLS and upgrade" },
+  auth_timeout = { type = "number", default = 5, min = 0.01, max = 3600, about = "token sent to its answer" },
+  start_timeout = { type = "number", default = 10, min = 0.01, max = 3600, about = "how long start() waits" },
+  heartbeat = { type = "table", default = {}, about = "PING and silence", group = {
+    interval = { type = "number", default = 5, min = 0.05, max = 3600, about = "a PING this often" },
+    timeout = { type = "number", default = 15, min = 0.05, max = 3600, about = "silence after which a connection is dead" },
+  } },
+  batch = { type = "table", default = {}, about = "what leaves together", group = {
+    ops = { type = "number", min = 1, max = 65535, about = "operations in one OP_BATCH; default 1000, single server 65535" },
+    bytes = { type = "number", default = 512 * 1024, min = 1024, max = 1024 * 1024, about = "bytes of one OP_BATCH" },
+    linger = { type = "number", default = 0, min = 0, max = 60, about = "wait for company; 0: the end of the tick" },
+    in_flight = { type = "number", default = 64, min = 1, max = 100000, about = "unacknowledged batches per connection" },
+    ack_timeout = { type = "number", default = 5, min = 0.05, max = 3600, about = "deadline of a batch" },
+  } },
+  log = { type = "table", default = {}, about = "the op log", group = {
+    max_ops = { type = "number", default = 1000000, min = 1, max = 2 ^ 31, about = "operations" },
+    max_bytes = { type = "number", default = 256 * 1024 * 1024, min = 1, max = 2 ^ 40, about = "bytes" },
+    when_full = { type = "string", default = "pause", one_of = { "pause", "throw", "drop_oldest" },
+      about = "pause: the caller waits; throw: nil, err; drop_oldest: an event names what was dropped" },
+    high_water = { type = "number", default = 0.8, min = 0, max = 1, about = "share of the limits for the event high_water" },
+    low_water = { type = "number", default = 0.5, min = 0, max = 1, about = "share for low_water, and where pause ends" },
+  } },
+  map_requests = { type = "table", default = {}, about = "asking for the partition map", group = {
+    debounce = { type = "number", default = 0.5, min = 0, max = 60, about = "connections within it make one request" },
+    max_wait = { type = "number", default = 2, min = 0, max = 600, about = "a stream of connections cannot delay it longer" },
+    answer_timeout = { type = "number", default = 1, min = 0.05, max = 60, about = "silence that means current" },
+    refresh = { type = "number", default = 30, min = 0.1, max = 86400, about = "ask again after so long without news" },
+  } },
+  tls = { type = "table", default = {}, about = "wss://", group = {
+    ca_file = { type = "string", about = "PEM file of the authorities; default: the system's" },
+    insecure_skip_verify = { type = "boolean", default = false, about = "accept any certificate: for tests only" },
+  } },
+  max_message_bytes = { type = "number", default = 64 * 1024 * 1024, min = 1024, max = 2 ^ 31,
+    about = "a larger message from a server ends its connection" },
+  max_queued_bytes = { type = "number", default = 8 * 1024 * 1024, min = 1024, max = 2 ^ 31,
+    about = "messages other than batches that wait on one connection" },
+  log_to = { type = "function", about = "fn(level, event, fields): who gets log lines; default: warnings to stderr" },
+}
+
+local function check(rule, name, value)
+  local kind = type(value)
+  if not ("|" .. rule.type .. "|"):find("|" .. kind .. "|", 1, true) then
+    error(("option %s: %s is expected, got %s"):format(name, (rule.type:gsub("|", " or ")), kind), 0)
+  end
+  if kind == "number" and not (value >= (rule.min or -math.huge) and value <= (rule.max or math.huge)) then
+    error(("option %s: %s is not in %s .. %s"):format(name, value, rule.min, rule.max), 0)
+  end
+  if rule.one_of then
+    for _, allowed in ipairs(rule.one_of) do
+      if value == allowed then return end
+    end
+    error(("option %s: '%s' is none of %s"):format(name, value, table.concat(rule.one_of, ", ")), 0)
+  end
+end
+
+local function fill(rules, given, prefix)
+  local result = {}
+  for name in pairs(given) do
+    if not rules[name] then error(("unknown option %s%s"):format(prefix, tostring(name)), 0) end
+  end
+  for name, rule in pairs(rules) do
+    local value = given[name]
+    if value == nil then value = rule.default end
+    if value ~= nil then
+      check(rule, prefix .. name, value)
+      if rule.group then value = fill(rule.group, value, prefix .. name .. ".") end
+    end
+    result[name] = value
+  end
+  return result
+end
+
+local function check_target(options)
+  if (options.server == nil) == (options.cluster == nil) then
+    error("one of the options server and cluster is needed", 0)
+  end
+  local cluster = options.cluster
+  if type(cluster) ~= "table" then return end
+  for name in pairs(cluster) do
+    if name ~= "seeds" and name ~= "nodes" then error("unknown option cluster." .. tostring(name), 0) end
+  end
+  local seeds, nodes = cluster.seeds or {}, cluster.nodes or {}
+  if type(seeds) ~= "table" or type(nodes) ~= "table" then
+    error("options cluster.seeds and cluster.nodes are tables of URLs", 0)
+  end
+  if #seeds == 0 and next(nodes) == nil then error("option cluster.seeds: at least one URL is needed", 0) end
+end
+
+--- The options with their defaults; raises for one that is wrong, at the place
+--- `level` levels up.
+---@param given table
+---@param level integer
+function M.check(given, level)
+  if type(given) ~= "table" then
+    error("wingman.client: a table of options is expected, got " .. type(given), level + 1)
+  end
+  local ok, result = pcall(function()
+    local options = fill(M.rules, given, "")
+    check_target(options)
+    return options
+  end)
+  if not ok then error("wingman.client: " .. result, level + 1) end
+  return result
+end
+
+return M

@@ -1,0 +1,37 @@
+--- Routing policies: where the operations of a partition go now. Asked once per
+--- partition whenever the map or a node's health changes, never per operation.
+---
+--- A policy is `function(partition, view) -> node id | nil`; nil holds the
+--- partition's operations until the next change. `partition` has id, owner (node
+--- id or nil) and backups (node ids); `view:usable(node_id)` says whether
+--- operations can be sent there now, `view:nodes()` lists the usable ones.
+local M = {}
+
+--- To the owner, else hold. The only safe choice on a 0.11 cluster, which
+--- acknowledges a batch at the wrong node and loses it.
+function M.direct(partition, view)
+  if partition.owner and view:usable(partition.owner) then return partition.owner end
+  return nil
+end
+
+--- To the owner; while it cannot be reached, to its first backup that can.
+function M.backup(partition, view)
+  if partition.owner and view:usable(partition.owner) then return partition.owner end
+  for _, id in ipairs(partition.backups) do
+    if view:usable(id) then return id end
+  end
+  return nil
+end
+
+--- Everything to one node, which passes it on. A 0.11 server loses batches that
+--- it passes on; a v2 server keeps them where they arrived.
+function M.forward(_, view)
+  return view:nodes()[1]
+end
+
+--- The owner, else any node that can be reached: `fallback = true`.
+function M.direct_or_any(partition, view)
+  return M.backup(partition, view) or view:nodes()[1]
+end
+
+return M

@@ -1,0 +1,188 @@
+--- Child processes with pipes, on the loop of this Lua state. Calls that wait
+--- yield inside a task and pump the loop elsewhere, as all of Wingman's do.
+local ffi = require "ffi"
+local core = require "wingman.core"
+local loop = require "wingman.loop"
+
+ffi.cdef "ssize_t readlink(const char *path, char *buf, size_t size);"
+
+local M = {}
+
+local signals = {
+  SIGHUP = 1, SIGINT = 2, SIGQUIT = 3, SIGKILL = 9, SIGUSR1 = 10, SIGUSR2 = 12,
+  SIGTERM = 15, SIGCONT = 18, SIGSTOP = 19,
+}
+local signal_names = {}
+for name, number in pairs(signals) do signal_names[number] = name end
+
+---@class wingman.process
+---@field pid integer
+---@field package child userdata
+---@field package seen integer  the changes that waiting tasks have been told of
+---@field package news wingman.future  resolved at the next change
+local methods = {}
+methods.__index = methods
+
+local option_types = {
+  file = "string", args = "table", env = "table", cwd = "string", stdin = "boolean", stderr = "boolean",
+}
+
+--- Starts a child process. Its standard output is collected; when 16 MiB wait to
+--- be read, the child waits.
+---@param options table  file (looked for in PATH when it has no slash), args (a
+---  list, without the program's name), env (name -> value, added to ours), cwd,
+---  stdin (true: a pipe for write; else /dev/null), stderr (true: collected; else
+---  it goes where ours goes)
+---@return wingman.process|nil, string|nil err
+function M.spawn(options)
+  for name, value in pairs(options) do
+    if not option_types[name] then error(("process.spawn: unknown option '%s'"):format(tostring(name)), 2) end
+    if type(value) ~= option_types[name] then
+      error(("process.spawn: %s: a %s is expected, got %s"):format(name, option_types[name], type(value)), 2)
+    end
+  end
+  if not options.file then error("process.spawn: file is missing", 2) end
+  local env
+  if options.env then
+    env = {}
+    for name, value in pairs(options.env) do env[#env + 1] = name .. "=" .. tostring(value) end
+  end
+  local child, err = core.process(loop.handle(), options.file, options.args or {}, env, options.cwd,
+    options.stdin or false, options.stderr or false)
+  if not child then return nil, ("%s: %s"):format(options.file, err) end
+  local self = setmetatable({ pid = child:pid(), child = child, seen = 0, news = loop.future() }, methods)
+  loop.add_source(self)
+  return self
+end
+
+--- Tells waiting tasks that something happened; called by the loop.
+function methods:drain_events()
+  local changes = self.child:changes()
+  if changes == self.seen then return end
+  self.seen = changes
+  local news = self.news
+  self.news = loop.future()
+  news:resolve(true)
+end
+
+local function check_open(self)
+  if not self.child then error("the process is closed", 3) end
+end
+
+-- Calls look() until it returns something, a look after each change.
+local function await(self, timeout, look)
+  local deadline = timeout and loop.now() + timeout
+  while true do
+    local a, b = look()
+    if a ~= nil or b ~= nil then return a, b end
+    local left = deadline and deadline - loop.now()
+    if left and left <= 0 then return nil, "timeout" end
+    self.news:wait(left)
+    if not self.child then return nil, "closed" end
+  end
+end
+
+--- Queues text for the child's standard input.
+---@param text string
+---@return true|nil, string|nil err
+function methods:write(text)
+  check_open(self)
+  return self.child:write(text)
+end
+
+--- The child reads its end of input once what was written is through.
+function methods:close_stdin()
+  check_open(self)
+  self.child:close_stdin()
+end
+
+--- The next line without its end; nil, "closed" at the end of the output.
+---@param timeout number|nil  seconds; nil waits for ever
+---@param stream "stdout"|"stderr"|nil
+---@return string|nil, string|nil err
+function methods:read_line(timeout, stream)
+  check_open(self)
+  return await(self, timeout, function()
+    local line, ended = self.child:read_line(stream)
+    if line then return line end
+    if ended == true then return nil, "closed" end
+    if ended == false then return nil, "a line is longer than 16 MiB" end
+  end)
+end
+
+--- All output until its end.
+---@param timeout number|nil  seconds; nil waits for ever
+---@param stream "stdout"|"stderr"|nil
+---@return string|nil, string|nil err
+function methods:read_all(timeout, stream)
+  check_open(self)
+  local parts = {}
+  return await(self, timeout, function()
+    local text, ended = self.child:read(stream)
+    parts[#parts + 1] = text
+    if ended then return table.concat(parts) end
+  end)
+end
+
+--- Sends a signal.
+---@param signal string|integer|nil  "SIGTERM" (the default), "SIGKILL", "SIGSTOP", … or a number
+---@return true|nil, string|nil err
+function methods:kill(signal)
+  check_open(self)
+  local number = signal == nil and signals.SIGTERM or signals[signal] or tonumber(signal)
+  if not number then error(("kill: unknown signal '%s'"):format(tostring(signal)), 2) end
+  return self.child:kill(number)
+end
+
+--- Waits for the end of the child.
+---@param timeout number|nil  seconds; nil waits for ever
+---@return integer|nil code, string|integer|nil signal  the signal that ended it, or nil; nil, "timeout"
+function methods:wait(timeout)
+  check_open(self)
+  local ended, err = await(self, timeout, function()
+    if self.child:exit_status() then return true end
+  end)
+  if not ended then return nil, err end
+  local code, signal = self.child:exit_status()
+  return code, signal ~= 0 and (signal_names[signal] or signal) or nil
+end
+
+--- Kills the child if it still runs, and frees what it held. Safe twice.
+function methods:close()
+  if not self.child then return end
+  loop.remove_source(self)
+  self.child:close()
+  self.child = nil
+  self.news:resolve(true)
+end
+
+local function this_executable()
+  local buffer = ffi.new "char[4096]"
+  local n = tonumber(ffi.C.readlink("/proc/self/exe", buffer, 4096))
+  return n > 0 and ffi.string(buffer, n) or nil
+end
+
+local function exists(path)
+  local file = io.open(path, "rb")
+  if file then file:close() end
+  return file ~= nil
+end
+
+--- Where the executable `wingman` is: WINGMAN_EXECUTABLE, this process itself, or
+--- the one beside the core module (build/lib/wingman/core.so and build/wingman;
+--- lib/wingman/core.so and bin/wingman).
+---@return string path
+function M.wingman_path()
+  local named = os.getenv "WINGMAN_EXECUTABLE"
+  if named and named ~= "" then return named end
+  local this = this_executable()
+  if this and this:match "/wingman$" then return this end
+  local module = package.searchpath("wingman.core", package.cpath)
+  local prefix = module and (module:match "^(.*)/lib/wingman/core%.so$" or module == "lib/wingman/core.so" and ".")
+  for _, place in ipairs { "/wingman", "/bin/wingman" } do
+    if prefix and exists(prefix .. place) then return prefix .. place end
+  end
+  return "wingman"
+end
+
+return M

@@ -1,0 +1,498 @@
+--- The provider for a cluster: many nodes, every key owned by one of them. It
+--- learns which connection is which node by asking, keeps the partition map and
+--- the hash known, and has the routing policy fill the route table whenever one of
+--- them changes: `recompute` is the only place where routes change.
+local core_module = require "wingman.core"
+local emitter = require "wingman.emitter"
+local hash_probe = require "wingman.hash_probe"
+local links_module = require "wingman.provider.links"
+local loop = require "wingman.loop"
+local map_requests = require "wingman.map_requests"
+local merkle_walk = require "wingman.merkle_walk"
+local replies_module = require "wingman.replies"
+
+local M = {}
+
+--- Tries to learn a node's id; then the connection is given up.
+local IDENTIFY_TRIES = 3
+--- A start does not wait longer than this for seeds that answer nothing once
+--- everything else is known (seconds).
+local STRAGGLERS = 1
+
+---@class wingman.cluster_provider
+---@field map table|nil  the held partition map, as core:partition_map() gives it
+---@field hash_kind string|nil
+---@field hash_how string|nil  how the hash was found
+local methods = {}
+methods.__index = methods
+
+local function log(self, level, event, fields) self.options.log_to(level, event, fields) end
+
+local function nodes_by_id(self)
+  local found = {}
+  for _, node in ipairs(self.links.nodes) do
+    if node.id and node.usable then found[node.id] = node end
+  end
+  return found
+end
+
+-- Routes ----------------------------------------------------------------------
+
+local function make_view(self)
+  local usable = nodes_by_id(self)
+  local ids = {}
+  for id in pairs(usable) do ids[#ids + 1] = id end
+  table.sort(ids)
+  return {
+    usable = function(_, id) return usable[id] ~= nil end,
+    nodes = function() return ids end,
+  }, usable
+end
+
+-- The slot of every partition by the policy; nil and the error when it fails.
+local function ask_policy(self, view, usable)
+  local slots = {}
+  local map = self.map
+  local partition = {}
+  for p = 0, map.partition_count - 1 do
+    partition.id, partition.owner, partition.backups = p, map.owners[p + 1] or nil, map.backups[p + 1]
+    local id = self.routing(partition, view)
+    if id ~= nil and (type(id) ~= "string" or not usable[id]) then
+      error(("routing policy: '%s' for partition %d is no node that can be used"):format(tostring(id), p), 0)
+    end
+    slots[p] = id and usable[id].slot or -1
+  end
+  return slots
+end
+
+local function route_everything_to(self, slot)
+  for p = 0, self.core:partition_count() - 1 do self.core:set_route(p, slot) end
+  self.routed = slot >= 0 and self.core:partition_count() or 0
+end
+
+--- Fills the route table anew: after every change of the map, of a node's
+--- health, or of what is known about the cluster.
+function methods:recompute()
+  if self.closed then return end
+  if self.core:choose_map() then self.map = self.core:partition_map() end
+  if self.map then
+    self.mapless = nil
+    if not self.hash_kind then
+      route_everything_to(self, -1)
+      self:find_hash()
+    else
+      local view, usable = make_view(self)
+      local ok, slots = xpcall(function() return ask_policy(self, view, usable) end, debug.traceback)
+      if ok then
+        self.routed = 0
+        for p, slot in pairs(slots) do
+          self.core:set_route(p, slot)
+          if slot >= 0 then self.routed = self.routed + 1 end
+        end
+      else
+        log(self, "error", "routing_policy", { error = slots })
+      end
+    end
+  elseif self.mapless then
+    route_everything_to(self, self.mapless.usable and self.mapless.slot or -1)
+  end
+  self.core:flush()
+  self:update_state()
+end
+
+-- Identity and hash -------------------------------------------------------------
+
+local function set_hash(self, kind, how)
+  self.hash_kind, self.hash_how = kind, how
+  self.core:set_hash(kind)
+  log(self, "info", "hash_found", { hash = kind, how = how })
+end
+
+--- Finds the hash in the background, once at a time.
+function methods:find_hash()
+  if self.hash_kind or self.finding_hash or not self.map then return end
+  local node
+  for _, candidate in pairs(nodes_by_id(self)) do node = candidate end
+  if not node then return end
+  self.finding_hash = true
+  loop.spawn(function()
+    local kind, how = hash_probe.find {
+      core = self.core, replies = self.replies, lane = node.lanes[1], node_id = node.id, map = self.map,
+      client_id = self.options.node_id, maps = self.map_names(), probe_map = self.options.probe_map,
+    }
+    self.finding_hash = nil
+    if self.closed then return end
+    if kind then
+      set_hash(self, kind, how)
+      return self:recompute()
+    end
+    self.hash_problem = how
+    log(self, "warn", "hash_unknown", { reason = how, node = node.id })
+    self.hash_timer = loop.timer(1, function() self:find_hash() end)
+  end)
+end
+
+local function note_dialect(self, node)
+  node.dialect = self.core:lane_info(node.lanes[1]).dialect
+  if node.dialect == "v2" and not self.hash_kind then set_hash(self, "fnv1a", "every v2 server uses it") end
+end
+
+-- A second way to a node that is connected already adds nothing.
+local function is_duplicate(self, node, id)
+  for _, other in ipairs(self.links.nodes) do
+    if other ~= node and other.id == id and other.usable then return other end
+  end
+end
+
+local function identified(self, link, id)
+  local node = link.node
+  if node.usable and node.id ~= id then
+    log(self, "warn", "node_id_differs", { url = node.url, ids = { node.id, id } })
+    self.core:disconnect(link.lane, 1000)
+    return
+  end
+  local twin = is_duplicate(self, node, id)
+  if twin then
+    log(self, "info", "same_node_twice", { node = id, urls = { twin.url, node.url } })
+    node.twin_of = twin
+    self.links:disconnect(node)
+    return self:recompute()
+  end
+  node.id, node.usable = id, true
+  self.core:set_node_id(node.slot, id)
+  self.core:use_lane(link.lane)
+  link.usable = true
+  note_dialect(self, node)
+  self:recompute()
+  self.events:emit("node_connected", { id = id, url = node.url, dialect = node.dialect })
+end
+
+-- Asks the server at the other end for its node id: the answer to SYNC_INIT
+-- carries it. Never guessed from a URL.
+local function identify(self, link)
+  for _ = 1, IDENTIFY_TRIES do
+    local root = merkle_walk.root(self.replies, link.lane, self.map_names()[1] or self.options.probe_map)
+    if self.closed or link.state ~= "ready" then return end
+    local id = root and type(root.timestamp) == "table" and root.timestamp.nodeId
+    if type(id) == "string" and id ~= "" then return identified(self, link, id) end
+  end
+  log(self, "warn", "node_id_unknown", { url = link.node.url })
+  link.node.unidentified = true
+  self:update_state()
+end
+
+-- Nodes that the map names and nobody has shown -----------------------------------
+
+local function is_known_url(self, url)
+  for _, node in ipairs(self.links.nodes) do
+    if node.url == url then return true end
+  end
+  return false
+end
+
+local function seeds_settled(self)
+  for _, node in ipairs(self.links.nodes) do
+    if not node.settled then return false end
+    local ready = self.links.lanes[node.lanes[1]].state == "ready"
+    if ready and not node.id and not node.unidentified then return false end
+  end
+  return true
+end
+
+-- Advertised addresses are tried for nodes that no connection has shown, once the
+-- seeds have had their say; a connection that works is never closed for one.
+local function connect_unseen(self)
+  if not self.map or not seeds_settled(self) then return end
+  local shown = {}
+  for _, node in ipairs(self.links.nodes) do
+    if node.id then shown[node.id] = true end
+  end
+  for _, listed in ipairs(self.map.nodes) do
+    if not shown[listed.id] then
+      local ok, url = xpcall(function() return self.endpoint(listed.id, listed.endpoint, self.seeds) end, debug.traceback)
+      if not ok then
+        log(self, "error", "endpoint_policy", { node = listed.id, error = url })
+      elseif url and not is_known_url(self, url) then
+        local node, err = self.links:add(url)
+        if node then self.links:connect(node)
+        else log(self, "warn", "endpoint_invalid", { node = listed.id, error = err }) end
+      end
+    end
+  end
+end
+
+-- State -------------------------------------------------------------------------------
+
+--- Whether operations are routed by what is known about the cluster.
+function methods:is_routing_active()
+  return self.routed > 0 and (self.mapless ~= nil or (self.map ~= nil and self.hash_kind ~= nil))
+end
+
+local function state_of(self, counts)
+  if self:is_routing_active() then return "CONNECTED" end
+  if counts.ready then return "SYNCING" end
+  if counts.authenticating then return "AUTHENTICATING" end
+  if counts.connecting then return "CONNECTING" end
+  if counts.backoff then return "BACKOFF" end
+  if counts.refused or counts.given_up then return "ERROR" end
+  return "DISCONNECTED"
+end
+
+local function is_complete(self)
+  for p = 0, self.core:partition_count() - 1 do
+    if self.core:route(p) < 0 then return false end
+  end
+  return true
+end
+
+--- Derives the state of the whole from its parts, and settles a start that waits.
+function methods:update_state()
+  if self.closed then return end
+  local state = state_of(self, self.links:count_states())
+  self.state:set(state, state == "ERROR" and self.links:reasons() or nil)
+  connect_unseen(self)
+  if not self.started then return end
+  if state == "CONNECTED" then
+    if is_complete(self) or seeds_settled(self) then
+      self.started:resolve(true)
+    elseif not self.straggler_timer then
+      self.straggler_timer = loop.timer(STRAGGLERS, function() self.started:resolve(true) end)
+    end
+  elseif state == "ERROR" then
+    self.started:resolve(false)
+  end
+end
+
+-- Events of links ---------------------------------------------------------------------
+
+local function on_ready(self, link)
+  self.ready_order[#self.ready_order + 1] = link.node.slot
+  if link.node.twin_of and not link.node.twin_of.usable then link.node.twin_of = nil end
+  self.requests:node_connected(link.node.slot)
+  loop.spawn(identify, self, link)
+end
+
+local function on_lost(self, link, reason, code, detail, was_ready)
+  local node = link.node
+  self.replies:lane_lost(link.lane)
+  local was_usable = link.usable
+  link.usable = false
+  node.unidentified = nil
+  node.usable = false
+  for _, lane in ipairs(node.lanes) do node.usable = node.usable or self.links.lanes[lane].usable end
+  for i = #self.ready_order, 1, -1 do
+    if self.ready_order[i] == node.slot and not node.usable then table.remove(self.ready_order, i) end
+  end
+  if was_ready and not node.usable then
+    for _, other in ipairs(self.links.nodes) do
+      if other.twin_of == node then
+        other.twin_of = nil
+        self.links:connect(other)
+      end
+    end
+  end
+  self:recompute()
+  if was_usable then
+    self.requests:route_missed()
+    self.events:emit("node_lost", { id = node.id, url = node.url, reason = reason, code = code, detail = detail })
+  end
+end
+
+-- Interface -----------------------------------------------------------------------------
+
+--- Starts connecting. True once operations can flow (authenticated, map and hash
+--- known, routes computed), or nil and why not. Waits.
+---@param timeout number seconds
+---@return boolean|nil ok, string|nil reason
+function methods:connect(timeout)
+  self.started = loop.future()
+  for _, node in ipairs(self.links.nodes) do self.links:connect(node) end
+  self:update_state()
+  local ok = self.started:wait(timeout)
+  if self.straggler_timer then self.straggler_timer:cancel() end
+  self.started = nil
+  if ok or self:is_routing_active() then return true end
+  local missing = "no node could be reached"
+  if self.state.current == "SYNCING" then
+    missing = self.map and ("the cluster's hash is not known: " .. tostring(self.hash_problem or "still looking"))
+      or "connected, but no partition map came"
+  end
+  return nil, missing .. ": " .. self.links:reasons()
+end
+
+--- Takes one event of the core; true when it was for the provider.
+function methods:handle(event, lane, a, b, flag, text)
+  if self.links:handle(event, lane, a, b, flag, text) then return true end
+  if event == "map" then
+    self.requests:answered()
+    if flag then self.map = self.core:partition_map() end
+    self:recompute()
+    if flag then self.events:emit("map_changed", { version = a, nodes = #self.map.nodes }) end
+    return true
+  elseif event == "map_error" then
+    log(self, "warn", "partition_map_refused", { reason = text, node = self.links.lanes[lane].node.url })
+    self.requests:route_missed()
+    return true
+  end
+  return false
+end
+
+--- Takes a decoded message; true when somebody here waited for it.
+function methods:offer(lane, message) return self.replies:offer(lane, message) end
+
+--- Sends pending operations: each to the node that its key's route names, one
+--- OP_BATCH per node. Returns which keys have a route: `false` for those that
+--- stay pending without one; a key that is not listed is on its way.
+---@param operations wingman.operations
+---@return table<string, boolean>
+function methods:send_batch(operations)
+  self.core:flush()
+  local results = {}
+  local _, _, held = self.core:pending()
+  if held == 0 then return results end
+  for _, op in ipairs(operations:held()) do results[op.key] = false end
+  if self.map and next(results) then self.requests:route_missed() end
+  return results
+end
+
+--- Sends a message to the node that the key's route names, or to any node
+--- without a key. True, or nil, err.
+---@param message table
+---@param key string|nil
+function methods:send(message, key)
+  local node = key and self:connection(key) or self:any_connection()
+  if not node then return nil, "no node for it is connected" end
+  local bytes, err = core_module.encode(message)
+  if not bytes then return nil, err end
+  return self.core:send(node.lanes[1], bytes)
+end
+
+--- The node that a key's operations go to now; nil while they are held.
+---@param key string
+---@return wingman.link_node|nil
+function methods:connection(key)
+  local slot = self.core:route(self.core:partition_of(key))
+  return slot >= 0 and self.links.nodes[slot + 1] or nil
+end
+
+--- Some node that can be used.
+---@return wingman.link_node|nil
+function methods:any_connection()
+  for _, node in ipairs(self.links.nodes) do
+    if node.usable then return node end
+  end
+end
+
+--- Ids of the nodes that can be used, sorted.
+---@return string[]
+function methods:connected_nodes()
+  local ids = {}
+  for id in pairs(nodes_by_id(self)) do ids[#ids + 1] = id end
+  table.sort(ids)
+  return ids
+end
+
+--- The usable nodes themselves.
+---@return wingman.link_node[]
+function methods:nodes()
+  local list = {}
+  for _, id in ipairs(self:connected_nodes()) do list[#list + 1] = nodes_by_id(self)[id] end
+  return list
+end
+
+function methods:is_connected() return self.state.current == "CONNECTED" end
+function methods:on(event, fn) self.events:on(event, fn) end
+function methods:off(event, fn) self.events:off(event, fn) end
+
+--- A new token; nodes that refused the old one are tried at once.
+function methods:set_token(token) self.links:set_token(token) end
+
+--- Ends timers and waits. The sockets close with the core client.
+function methods:close()
+  if self.closed then return end
+  self.closed = true
+  self.links:close()
+  self.requests:close()
+  self.replies:close()
+  for _, name in ipairs { "straggler_timer", "hash_timer" } do
+    if self[name] then self[name]:cancel() end
+  end
+  if self.started then self.started:resolve(false) end
+  self.state:set("DISCONNECTED", "closed")
+end
+
+local function request_map(self, slot)
+  local node = self.links.nodes[slot + 1]
+  local version = self.core:version_of(slot)
+  local message = { type = "PARTITION_MAP_REQUEST", payload = {} }
+  if version > 0 then message.payload.currentVersion = version end
+  local bytes = core_module.encode(message)
+  for _, lane in ipairs(node.lanes) do
+    if self.core:send(lane, bytes) then return true end
+  end
+  return false
+end
+
+-- No map came. With a version that is "current"; without any map it is what a
+-- lone v2 node does, which owns everything.
+local function on_silence(self, slot)
+  if self.map or self.closed then return end
+  local usable = {}
+  for _, node in pairs(nodes_by_id(self)) do usable[#usable + 1] = node end
+  if #usable == 1 and usable[1].slot == slot and usable[1].dialect == "v2" and seeds_settled(self) then
+    self.mapless = usable[1]
+    return self:recompute()
+  end
+  self.requests:ask_any()
+end
+
+---@param core userdata  wingman.core.client
+---@param options table  checked options
+---@param policies { routing: function, reconnect: function, endpoint: function }
+---@param state wingman.connection_state
+---@param map_names fun(): string[]  maps that the client uses, for probes
+---@return wingman.cluster_provider|nil, string|nil
+function M.new(core, options, policies, state, map_names)
+  local self = setmetatable({
+    core = core,
+    options = options,
+    routing = policies.routing,
+    endpoint = policies.endpoint,
+    state = state,
+    map_names = map_names,
+    events = emitter.new(),
+    replies = replies_module.new(core),
+    ready_order = {},
+    seeds = {},
+    routed = 0,
+  }, methods)
+  self.links = links_module.new(core, options, policies.reconnect, {
+    ready = function(link) on_ready(self, link) end,
+    lost = function(link, ...) on_lost(self, link, ...) end,
+    changed = function() self:update_state() end,
+    log = function(...) options.log_to(...) end,
+  })
+  if options.hash ~= "auto" then
+    self.hash_kind, self.hash_how = options.hash, "set by the option hash"
+    core:set_hash(options.hash)
+  end
+  local urls = {}
+  for _, url in ipairs(options.cluster.seeds or {}) do urls[#urls + 1] = url end
+  for _, url in pairs(options.cluster.nodes or {}) do urls[#urls + 1] = url end
+  for _, url in ipairs(urls) do
+    if not is_known_url(self, url) then
+      local node, err = self.links:add(url)
+      if not node then return nil, err end
+      self.seeds[#self.seeds + 1] = url
+    end
+  end
+  self.requests = map_requests.new(options.map_requests, {
+    send = function(slot) return request_map(self, slot) end,
+    ready_slots = function() return self.ready_order end,
+    has_map = function() return self.map ~= nil end,
+    silent = function(slot) on_silence(self, slot) end,
+  })
+  return self
+end
+
+return M

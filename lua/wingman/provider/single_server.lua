@@ -1,0 +1,114 @@
+--- The provider for one server: everything goes to it, exactly as if no cluster
+--- existed. It has no `send_batch`: the engine hands it all pending operations and
+--- they leave as one OP_BATCH.
+local core_module = require "wingman.core"
+local emitter = require "wingman.emitter"
+local links_module = require "wingman.provider.links"
+local loop = require "wingman.loop"
+local replies_module = require "wingman.replies"
+
+local M = {}
+
+---@class wingman.single_server_provider
+local methods = {}
+methods.__index = methods
+
+local function set_routes(self, slot)
+  for p = 0, self.core:partition_count() - 1 do self.core:set_route(p, slot) end
+end
+
+local function update_state(self)
+  if self.closed then return end
+  local counts = self.links:count_states()
+  local state = counts.ready and "CONNECTED" or counts.authenticating and "AUTHENTICATING"
+    or counts.connecting and "CONNECTING" or counts.backoff and "BACKOFF"
+    or (counts.refused or counts.given_up) and "ERROR" or "DISCONNECTED"
+  self.state:set(state, state == "ERROR" and self.links:reasons() or nil)
+  if not self.started then return end
+  if state == "CONNECTED" then self.started:resolve(true)
+  elseif state == "ERROR" then self.started:resolve(false) end
+end
+
+--- Starts connecting. True once operations can flow, or nil and why not. Waits.
+---@param timeout number seconds
+function methods:connect(timeout)
+  self.started = loop.future()
+  self.links:connect(self.node)
+  update_state(self)
+  local ok = self.started:wait(timeout)
+  self.started = nil
+  if ok or self:is_connected() then return true end
+  return nil, "the server could not be reached: " .. self.links:reasons()
+end
+
+function methods:handle(event, lane, a, b, flag, text)
+  return self.links:handle(event, lane, a, b, flag, text) or event == "map" or event == "map_error"
+end
+
+function methods:offer(lane, message) return self.replies:offer(lane, message) end
+
+--- Sends operations (a wingman.operations: what is pending leaves as one OP_BATCH)
+--- or a message. True, or nil, err.
+---@param data wingman.operations|table
+function methods:send(data)
+  if data.is_operations then
+    self.core:flush()
+    return true
+  end
+  local bytes, err = core_module.encode(data)
+  if not bytes then return nil, err end
+  return self.core:send(self.node.lanes[1], bytes)
+end
+
+function methods:connection() return self:any_connection() end
+function methods:any_connection() return self:is_connected() and self.node or nil end
+function methods:connected_nodes() return self:is_connected() and { self.node.id or self.node.url } or {} end
+function methods:nodes() return { self:any_connection() } end
+function methods:is_connected() return self.state.current == "CONNECTED" end
+--- There is nothing to route.
+function methods:is_routing_active() return false end
+function methods:on(event, fn) self.events:on(event, fn) end
+function methods:off(event, fn) self.events:off(event, fn) end
+function methods:set_token(token) self.links:set_token(token) end
+
+function methods:close()
+  if self.closed then return end
+  self.closed = true
+  self.links:close()
+  self.replies:close()
+  if self.started then self.started:resolve(false) end
+  self.state:set("DISCONNECTED", "closed")
+end
+
+---@param core userdata  wingman.core.client
+---@param options table  checked options
+---@param policies { reconnect: function }
+---@param state wingman.connection_state
+---@return wingman.single_server_provider|nil, string|nil
+function M.new(core, options, policies, state)
+  local self = setmetatable({
+    core = core, state = state, events = emitter.new(), replies = replies_module.new(core),
+  }, methods)
+  self.links = links_module.new(core, options, policies.reconnect, {
+    ready = function(link)
+      self.node.dialect = core:lane_info(link.lane).dialect
+      core:use_lane(link.lane)
+      self.events:emit("node_connected", { url = self.node.url, dialect = self.node.dialect })
+    end,
+    lost = function(link, reason, code, detail, was_ready)
+      self.replies:lane_lost(link.lane)
+      if was_ready then
+        self.events:emit("node_lost", { url = self.node.url, reason = reason, code = code, detail = detail })
+      end
+    end,
+    changed = function() update_state(self) end,
+    log = function(...) options.log_to(...) end,
+  })
+  local node, err = self.links:add(options.server)
+  if not node then return nil, err end
+  self.node = node
+  set_routes(self, node.slot)
+  return self
+end
+
+return M

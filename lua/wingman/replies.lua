@@ -1,0 +1,68 @@
+--- Waiting for the answer to a message. The protocol has no request numbers, so an
+--- answer is recognised by its connection, its type and a field or two.
+local loop = require "wingman.loop"
+local core = require "wingman.core"
+
+local M = {}
+
+---@class wingman.replies
+local methods = {}
+methods.__index = methods
+
+---@param client_core userdata  wingman.core.client
+---@return wingman.replies
+function M.new(client_core) return setmetatable({ core = client_core, waiting = {} }, methods) end
+
+--- Sends a message on a lane and waits for the first message there that
+--- `matches(message)`: the message, or nil, err.
+---@param lane integer
+---@param message table
+---@param matches fun(message: table): any
+---@param timeout number  seconds
+---@return table|nil, string|nil
+function methods:request(lane, message, matches, timeout)
+  local bytes, err = core.encode(message)
+  if not bytes then return nil, err end
+  local waiter = { lane = lane, matches = matches, future = loop.future() }
+  self.waiting[waiter] = true
+  local ok, send_err = self.core:send(lane, bytes)
+  if not ok then
+    self.waiting[waiter] = nil
+    return nil, send_err
+  end
+  local answer, wait_err = waiter.future:wait(timeout)
+  self.waiting[waiter] = nil
+  return answer, wait_err
+end
+
+--- Hands a message to whoever waits for it; true when somebody did.
+---@param lane integer
+---@param message table
+function methods:offer(lane, message)
+  for waiter in pairs(self.waiting) do
+    if waiter.lane == lane and waiter.matches(message) then
+      self.waiting[waiter] = nil
+      waiter.future:resolve(message)
+      return true
+    end
+  end
+  return false
+end
+
+--- The lane is lost: whoever waits there hears of it.
+function methods:lane_lost(lane)
+  for waiter in pairs(self.waiting) do
+    if waiter.lane == lane then
+      self.waiting[waiter] = nil
+      waiter.future:reject("connection lost")
+    end
+  end
+end
+
+--- Ends every wait.
+function methods:close()
+  for waiter in pairs(self.waiting) do waiter.future:reject("closed") end
+  self.waiting = {}
+end
+
+return M

@@ -1,0 +1,231 @@
+--- The fast way of a value into its operation. Most values of a map have one shape:
+--- a flat table with the same few string keys. For such a shape a function is
+--- generated that reads the fields by name and writes MessagePack through the FFI
+--- straight into the operation's place in the log; LuaJIT compiles it whole.
+--- Everything else (other shapes, nested tables, marks, big integers) goes the
+--- general way through the core, with the same result.
+local M = {}
+
+local has_ffi, ffi = pcall(require, "ffi")
+if not (has_ffi and jit) then return M end
+
+local bit = require "bit"
+
+ffi.cdef [[
+typedef struct wm_map wm_map;
+uint8_t *wm_map_begin_set(wm_map *m, const char *key, size_t key_len, size_t value_size);
+double wm_map_commit_set(wm_map *m, size_t value_len);
+int wm_map_status(const wm_map *m);
+]]
+
+local C = ffi.load(assert(package.searchpath("wingman.core", package.cpath)))
+local scratch = ffi.new("union { double number; uint64_t bits; }")
+
+--- Fields of a shape at most; what is larger goes the general way.
+local MAX_FIELDS = 16
+--- Strings longer than this go the general way (their length takes more bytes).
+local MAX_STRING = 65535
+--- Shapes per map; a map whose values keep changing shape goes the general way.
+local MAX_SHAPES = 8
+
+-- Bytes of a string's header, and the string itself, at `p`.
+local function write_string(p, pos, s)
+  local n = #s
+  if n < 32 then
+    p[pos] = 0xa0 + n
+    pos = pos + 1
+  elseif n < 256 then
+    p[pos] = 0xd9
+    p[pos + 1] = n
+    pos = pos + 2
+  else
+    p[pos] = 0xda
+    p[pos + 1] = bit.rshift(n, 8)
+    p[pos + 2] = bit.band(n, 255)
+    pos = pos + 3
+  end
+  ffi.copy(p + pos, s, n)
+  return pos + n
+end
+
+local uint16_ptr, uint32_ptr, uint64_ptr = ffi.typeof "uint16_t *", ffi.typeof "uint32_t *", ffi.typeof "uint64_t *"
+local bswap, rshift = bit.bswap, bit.rshift
+
+-- The rules of the core's codec: whole numbers in -2^31 .. 2^32-1 as the smallest
+-- integer, all others as float64.
+local function write_number(p, pos, v)
+  if v >= 0 and v < 128 and v % 1 == 0 then
+    p[pos] = v
+    return pos + 1
+  end
+  if v % 1 == 0 then
+    if v >= 0 then
+      if v < 256 then
+        p[pos] = 0xcc
+        p[pos + 1] = v
+        return pos + 2
+      elseif v < 65536 then
+        p[pos] = 0xcd
+        ffi.cast(uint16_ptr, p + (pos + 1))[0] = rshift(bswap(v), 16)
+        return pos + 3
+      elseif v < 4294967296 then
+        p[pos] = 0xce
+        ffi.cast(uint32_ptr, p + (pos + 1))[0] = bswap(v)
+        return pos + 5
+      end
+    elseif v >= -32 then
+      p[pos] = 256 + v
+      return pos + 1
+    elseif v >= -128 then
+      p[pos] = 0xd0
+      p[pos + 1] = 256 + v
+      return pos + 2
+    elseif v >= -32768 then
+      p[pos] = 0xd1
+      ffi.cast(uint16_ptr, p + (pos + 1))[0] = rshift(bswap(v), 16)
+      return pos + 3
+    elseif v >= -2147483648 then
+      p[pos] = 0xd2
+      ffi.cast(uint32_ptr, p + (pos + 1))[0] = bswap(v)
+      return pos + 5
+    end
+  end
+  scratch.number = v
+  p[pos] = 0xcb
+  ffi.cast(uint64_ptr, p + (pos + 1))[0] = bswap(scratch.bits)
+  return pos + 9
+end
+
+-- A string's room by its length, 9 for a number, 1 for a boolean; a negative
+-- number for what goes the general way, big enough to outweigh the rest.
+local NOT_FLAT = -1e9
+local utf8_valid -- set below: only valid UTF-8 is a MessagePack string
+
+local function room(v)
+  local t = type(v)
+  if t == "number" then return 9 end
+  if t == "string" then return #v <= MAX_STRING and utf8_valid(v) and #v + 3 or NOT_FLAT end
+  if t == "boolean" then return 1 end
+  return NOT_FLAT
+end
+
+local function write_scalar(p, pos, v)
+  local t = type(v)
+  if t == "number" then return write_number(p, pos, v) end
+  if t == "string" then return write_string(p, pos, v) end
+  p[pos] = v and 0xc3 or 0xc2
+  return pos + 1
+end
+
+-- Strings from the server or from Lua sources are nearly all ASCII: eight bytes at
+-- a time are checked for a high bit; what has one is left to the general way.
+local char_ptr = ffi.typeof "const uint8_t *"
+local uint64_const_ptr = ffi.typeof "const uint64_t *"
+local HIGH_BITS = 0x8080808080808080ULL
+function utf8_valid(s)
+  local n = #s
+  local p = ffi.cast(char_ptr, s)
+  local i = 0
+  while i + 8 <= n do
+    if bit.band(ffi.cast(uint64_const_ptr, p + i)[0], HIGH_BITS) ~= 0 then return false end
+    i = i + 8
+  end
+  while i < n do
+    if p[i] >= 128 then return false end
+    i = i + 1
+  end
+  return true
+end
+
+-- The keys of a value, sorted; nil when it has not the form of a shape.
+local function shape_of(value)
+  local keys = {}
+  for k, v in pairs(value) do
+    if type(k) ~= "string" or #k > 31 or not utf8_valid(k) then return nil end
+    if room(v) < 0 then return nil end
+    keys[#keys + 1] = k
+    if #keys > MAX_FIELDS then return nil end
+  end
+  if #keys == 0 then return nil end
+  table.sort(keys)
+  return keys
+end
+
+-- The generated function: size(value) -> room needed or a negative number,
+-- write(p, value) -> length. Each key is a constant with its MessagePack bytes.
+local function compile(keys)
+  local lines = { "local room, write_scalar, copy, next_key, keys = ...", "local pairs = pairs" }
+  local function add(text, ...) lines[#lines + 1] = text:format(...) end
+  for i, key in ipairs(keys) do
+    add("local k%d = %q", i, string.char(0xa0 + #key) .. key)
+  end
+  add "local function size(v)"
+  add "  local n = 0"
+  add "  for _ in pairs(v) do n = n + 1 end"
+  add("  if n ~= %d then return -1 end", #keys)
+  local sum = { "1" }
+  for i, key in ipairs(keys) do
+    add("  local f%d = v[%q]", i, key)
+    sum[#sum + 1] = ("room(f%d) + %d"):format(i, #key + 1)
+  end
+  add("  return %s", table.concat(sum, " + "))
+  add "end"
+  add "local function write(p, v)"
+  add("  p[0] = %d", #keys < 16 and 0x80 + #keys or 0xde)
+  add("  local pos = %d", #keys < 16 and 1 or 3)
+  if #keys >= 16 then add("  p[1], p[2] = 0, %d", #keys) end
+  for i, key in ipairs(keys) do
+    add("  copy(p + pos, k%d, %d)", i, #key + 1)
+    add("  pos = write_scalar(p, pos + %d, v[%q])", #key + 1, key)
+  end
+  add "  return pos"
+  add "end"
+  add "return size, write"
+  local chunk = assert(loadstring(table.concat(lines, "\n"), "=shape"))
+  return chunk(room, write_scalar, ffi.copy)
+end
+
+--- A setter for one map: set(key, value) -> seq, or nil when the value is to go
+--- the general way, or nil and a status below 0 when the write was refused.
+---@param pointer userdata  the map's address, from core map:pointer()
+---@return fun(key: string, value: table): number|nil, number|nil
+function M.setter(pointer)
+  local map = ffi.cast("wm_map *", pointer)
+  local begin, commit, status = C.wm_map_begin_set, C.wm_map_commit_set, C.wm_map_status
+  local shapes, count = {}, 0
+  local last_size, last_write -- of the shape that was met last
+
+  local function learn(value)
+    if getmetatable(value) ~= nil or count >= MAX_SHAPES then return false end
+    local keys = shape_of(value)
+    if not keys then return false end
+    local name = table.concat(keys, "\0")
+    local shape = shapes[name]
+    if not shape then
+      count = count + 1
+      local size, write = compile(keys)
+      shape = { size = size, write = write }
+      shapes[name] = shape
+    end
+    last_size, last_write = shape.size, shape.write
+    return true
+  end
+
+  return function(key, value)
+    local size, write = last_size, last_write
+    local need = size and size(value) or -1
+    if need < 0 or getmetatable(value) ~= nil then
+      if not learn(value) then return nil end
+      size, write = last_size, last_write
+      need = size(value)
+      if need < 0 then return nil end
+    end
+    local p = begin(map, key, #key, need + 1)
+    if p == nil then return nil, status(map) end
+    local seq = commit(map, write(p, value))
+    if seq < 0 then return nil, seq end
+    return seq
+  end
+end
+
+return M

@@ -1,0 +1,260 @@
+--- The simulated cluster: starts `wingman sim` as a process of its own and gives
+--- it orders. Every method waits for the answer, and gives nil, err when there is
+--- none or the order was refused; calls of several tasks are put one after the
+--- other.
+local cjson = require "cjson"
+local core = require "wingman.core"
+local errors = require "wingman.error"
+local loop = require "wingman.loop"
+local process = require "wingman.process"
+
+local char, concat = string.char, table.concat
+
+local M = {}
+
+--- Seconds until the process has opened its ports, and to answer an order.
+local START_TIMEOUT = 10
+local ANSWER_TIMEOUT = 30
+local STOP_TIMEOUT = 5
+
+--- What `start` takes: the option of the command line, the type of the value.
+local rules = {
+  nodes = { "--nodes", "number" },
+  dialect = { "--dialect", "string" },
+  hash = { "--hash", "string" },
+  secret = { "--secret", "string" },
+  ports = { "--ports", "table" },
+  partitions = { "--partitions", "number" },
+  rate = { "--rate", "number" },
+  seed = { "--seed", "number" },
+  detection_ms = { "--detection-ms", "number" },
+  no_auth = { "--no-auth", "boolean" },
+}
+
+---@class wingman.sim.node
+---@field id string
+---@field url string
+
+---@class wingman.sim.record
+---@field value any     decoded; core.null for a tombstone
+---@field millis integer
+---@field counter integer
+---@field node string
+---@field tombstone boolean|nil
+
+---@class wingman.sim.cluster
+---@field kind "sim"
+---@field dialect "v2"|"0.11"
+---@field hash "fnv1a"|"xxh64"
+---@field urls string[]
+---@field token string   one that the cluster accepts
+---@field secret string  for other tokens
+---@field nodes wingman.sim.node[]
+---@field package process table|nil  nil once it has ended
+---@field package busy wingman.future|nil  settled when the order under way is answered
+local methods = {}
+methods.__index = methods
+
+local function failure(format, ...) return errors.new("CLUSTER", "sim: " .. format:format(...)) end
+
+local function arguments(options)
+  local args = { "sim", "--control" }
+  for name, value in pairs(options) do
+    local rule = rules[name]
+    if not rule then error(("sim.start: unknown option '%s'"):format(tostring(name)), 3) end
+    if type(value) ~= rule[2] then
+      error(("sim.start: %s: a %s is expected, got %s"):format(name, rule[2], type(value)), 3)
+    end
+    if value == true then
+      args[#args + 1] = rule[1]
+    elseif value ~= false then
+      args[#args + 1] = rule[1]
+      args[#args + 1] = type(value) == "table" and concat(value, ",")
+        or type(value) == "number" and ("%d"):format(value) or value
+    end
+  end
+  return args
+end
+
+--- Starts a cluster and waits until it can be connected to.
+---@param options table|nil  nodes (3), dialect ("v2"), hash ("fnv1a"), secret,
+---  ports (a list), partitions (271), rate, seed (1), detection_ms (50), no_auth
+---@return wingman.sim.cluster|nil, wingman.error|nil
+function M.start(options)
+  local args = arguments(options or {})
+  local child, err = process.spawn { file = process.wingman_path(), args = args, stdin = true }
+  if not child then return nil, failure("cannot be started: %s", tostring(err)) end
+  local line
+  line, err = child:read_line(START_TIMEOUT)
+  local ok, ready = pcall(cjson.decode, line or "")
+  if not ok or ready.event ~= "ready" then
+    child:kill "SIGKILL"
+    child:wait(STOP_TIMEOUT)
+    child:close()
+    return nil, failure("did not become ready (%s); its standard error says more", tostring(line or err))
+  end
+  local urls = {}
+  for i, node in ipairs(ready.nodes) do urls[i] = node.url end
+  return setmetatable({
+    kind = "sim",
+    dialect = ready.dialect,
+    hash = ready.hash,
+    urls = urls,
+    token = ready.token,
+    secret = ready.secret,
+    nodes = ready.nodes,
+    process = child,
+  }, methods)
+end
+
+local function discard(self)
+  local child = self.process
+  self.process = nil
+  if not child then return end
+  child:kill "SIGKILL"
+  child:wait(STOP_TIMEOUT)
+  child:close()
+end
+
+--- One order and its answer. An answer that does not come ends the process: the
+--- next one would be taken for it.
+local function ask(self, text)
+  local child = self.process
+  if not child then return nil, failure("is not running") end
+  local written, err = child:write(text .. "\n")
+  local line
+  if written then line, err = child:read_line(ANSWER_TIMEOUT) end
+  if not line then
+    discard(self)
+    return nil, failure("no answer to '%s': %s", text, tostring(err))
+  end
+  local ok, answer = pcall(cjson.decode, line)
+  if not ok then
+    discard(self)
+    return nil, failure("the answer to '%s' is no JSON", text)
+  end
+  if not answer.ok then return nil, failure("%s", answer.error) end
+  return answer
+end
+
+--- Gives an order in the words of `wingman sim --control`.
+---@param text string
+---@return table|nil answer, wingman.error|nil
+function methods:command(text)
+  if type(text) ~= "string" or text:find "\n" then error("command: one line of text is expected", 2) end
+  while self.busy do self.busy:wait() end
+  local busy = loop.future()
+  self.busy = busy
+  local answer, err = ask(self, text)
+  self.busy = nil
+  busy:resolve()
+  return answer, err
+end
+
+local function order(name)
+  return function(self, id)
+    local answer, err = self:command(name .. " " .. id)
+    return answer and true, err
+  end
+end
+
+--- Kills a node: its connections are reset, its memory is lost.
+---@type fun(self: wingman.sim.cluster, id: string): true|nil, wingman.error|nil
+methods.kill = order "kill"
+--- Stops a node in good order; its memory is lost as well.
+---@type fun(self: wingman.sim.cluster, id: string): true|nil, wingman.error|nil
+methods.stop_node = order "stop"
+--- Starts a node that is down, with an empty memory, at its old URL.
+---@type fun(self: wingman.sim.cluster, id: string): true|nil, wingman.error|nil
+methods.restart = order "restart"
+--- As SIGSTOP: connections stay, nothing is read or answered.
+---@type fun(self: wingman.sim.cluster, id: string): true|nil, wingman.error|nil
+methods.pause = order "pause"
+---@type fun(self: wingman.sim.cluster, id: string): true|nil, wingman.error|nil
+methods.resume = order "resume"
+
+--- Orders a fault, see `fault` in the list of commands.
+---@param id string  a node's id, or "all"
+---@param name string
+---@param ... string|number|boolean  its arguments; true and false stand for 1 and 0
+---@return true|nil, wingman.error|nil
+function methods:fault(id, name, ...)
+  local words = { "fault", id, name }
+  for i = 1, select("#", ...) do
+    local argument = select(i, ...)
+    if type(argument) == "boolean" then argument = argument and 1 or 0 end
+    words[#words + 1] = tostring(argument)
+  end
+  local answer, err = self:command(concat(words, " "))
+  return answer and true, err
+end
+
+--- Makes a node the owner of a partition, for as long as it is a member.
+---@param partition integer
+---@param id string
+---@return true|nil, wingman.error|nil
+function methods:move(partition, id)
+  local answer, err = self:command(("move %d %s"):format(partition, id))
+  return answer and true, err
+end
+
+local function unhex(text)
+  return (text:gsub("%x%x", function(pair) return char(tonumber(pair, 16)) end))
+end
+
+--- What the nodes hold of a map.
+---@param map string
+---@param id string|nil  one node; nil: all
+---@return table<string, table<string, wingman.sim.record>>|nil nodes, wingman.error|nil
+function methods:dump(map, id)
+  local answer, err = self:command("dump " .. map .. (id and " " .. id or ""))
+  if not answer then return nil, err end
+  for _, records in pairs(answer.nodes) do
+    for _, record in pairs(records) do
+      record.value = core.decode(unhex(record.value_hex))
+      record.value_hex = nil
+    end
+  end
+  return answer.nodes
+end
+
+--- How many records of a map each node holds, tombstones left out.
+---@param map string
+---@return table<string, integer>|nil nodes, wingman.error|nil
+function methods:counts(map)
+  local answer, err = self:command("counts " .. map)
+  return answer and answer.nodes, err
+end
+
+--- What each node counted: opened, open, auths, map_requests, map_request_list,
+--- op_batches, batch_sizes, ops, client_ops, foreign_ops, acks, pings.
+---@return table<string, table>|nil nodes, wingman.error|nil
+function methods:stats()
+  local answer, err = self:command "stats"
+  return answer and answer.nodes, err
+end
+
+--- The operations that a node was sent, in the order of their arrival: `total`,
+--- and `ids` and `keys` of the last 100,000.
+---@param id string
+---@return {total: integer, ids: string[], keys: string[]}|nil, wingman.error|nil
+function methods:received(id) return self:command("received " .. id) end
+
+---@return true|nil, wingman.error|nil
+function methods:reset_stats()
+  local answer, err = self:command "reset-stats"
+  return answer and true, err
+end
+
+--- Kills the whole cluster at once, as a crash of the machine would.
+function methods:kill_process() discard(self) end
+
+--- Ends the cluster. Safe twice.
+function methods:stop()
+  if not self.process then return end
+  self:command "quit"
+  if self.process then self.process:wait(STOP_TIMEOUT) end
+  discard(self)
+end
+
+return M
