@@ -346,7 +346,7 @@ function methods:known_map(name) return self.maps[name] end
 
 local function send_subscription(self, name, node)
   local id = self.subscriptions[name]
-  local message = { type = "QUERY_SUB", payload = { queryId = id, mapName = name, query = core.map {} } }
+  local message = { type = "QUERY_SUB", payload = { queryId = id, mapName = name, query = {} } }
   self.core:send(node.lanes[1], core.encode(message))
 end
 

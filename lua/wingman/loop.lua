@@ -178,7 +178,7 @@ local function pump_until(future, deadline)
   while not future.done do
     local left = deadline - now()
     if left <= 0 then return end
-    M.turn(left)
+    M.turn(left, future)
   end
 end
 
@@ -295,11 +295,12 @@ end
 --- serviced (waiting up to `wait` seconds when nothing is ready), events are
 --- handed out.
 ---@param wait number seconds
-function M.turn(wait)
+---@param awaited wingman.future|nil  once it is settled nothing waits
+function M.turn(wait, awaited)
   run_due_timers()
   run_ready()
   each_source "flush"
-  if ready_head <= ready_tail then
+  if ready_head <= ready_tail or (awaited and awaited.done) then
     wait = 0
   elseif timers[1] then
     wait = math.max(0, math.min(wait, timers[1].due - now()))
