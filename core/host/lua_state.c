@@ -13,12 +13,14 @@
 #include "commands.h"
 
 /* Where the Lua files and the module are, seen from the executable's directory:
- * the build tree (build/wingman), then an installation (bin/wingman). */
+ * a build tree (build/wingman, build/sanitized/wingman), an installation
+ * (bin/wingman). */
 static const struct {
     const char *lua;
     const char *module;
 } places[] = {
     {"/../lua", "/lib"},
+    {"/../../lua", "/lib"},
     {"/../share/wingman/lua", "/../lib"},
 };
 
@@ -60,8 +62,8 @@ static bool set_paths(lua_State *L)
         return true;
     }
     fprintf(stderr,
-            "wingman: its Lua files are neither in %s/../lua nor in %s/../share/wingman/lua; "
-            "build or install it again\n",
+            "wingman: its Lua files are neither in %s/../lua nor in %s/../share/wingman/lua, or lib/wingman/core.so "
+            "is missing; build or install it again\n",
             directory, directory);
     return false;
 }

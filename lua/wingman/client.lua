@@ -176,6 +176,7 @@ function methods:close()
   if self.closed then return end
   self.closed = true
   loop.remove_source(self)
+  if self.engine then self.engine:close() end
   if self.provider then self.provider:close() end
   local closed = errors.new("CLOSED", "the client was closed")
   for _, future in pairs(self.waiting_ops) do future:reject(closed) end

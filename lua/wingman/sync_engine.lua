@@ -1,6 +1,7 @@
 --- The sync engine: hands what was recorded to the provider at the end of each
 --- tick, and keeps what could not be sent. It does not know whether there is one
 --- server or a cluster: it tests for `send_batch` and nothing else.
+local loop = require "wingman.loop"
 local operations_module = require "wingman.operations"
 
 local M = {}
@@ -12,31 +13,45 @@ methods.__index = methods
 
 --- Keys that one warning names at most.
 local NAMED_KEYS = 20
+--- Seconds between two warnings.
+local WARNING_INTERVAL = 1
 
 ---@param core userdata   wingman.core.client
 ---@param provider table  a connection provider
 ---@param log_to fun(level: string, event: string, fields: table)
 ---@return wingman.sync_engine
 function M.new(core, provider, log_to)
-  local self = setmetatable({ core = core, provider = provider, log_to = log_to, flushed = 0 }, methods)
+  local self = setmetatable({ core = core, provider = provider, log_to = log_to, flushed = 0, failed = {} }, methods)
   -- A provider with a transport of its own says what became of a batch.
   provider:on("acknowledged", function(last_id) core:foreign_ack(last_id) end)
   provider:on("released", function() core:foreign_release() end)
   return self
 end
 
--- One structured warning for all keys that could not be sent; they stay pending.
-local function warn_failed(self, results)
-  local keys, count = {}, 0
-  for key, sent in pairs(results) do
-    if not sent then
-      count = count + 1
-      if count <= NAMED_KEYS then keys[count] = key end
-    end
-  end
-  if count == 0 then return end
+-- One structured warning for all keys that failed since the last one.
+local function warn(self)
+  local keys = {}
+  for key in pairs(self.failed) do keys[#keys + 1] = key end
+  if #keys == 0 then return end
+  self.failed = {}
   table.sort(keys)
+  local count = #keys
+  for i = count, NAMED_KEYS + 1, -1 do keys[i] = nil end
   self.log_to("warn", "send_batch_failed", { failed_keys = keys, count = count })
+end
+
+-- The first failure is told at once, what follows at most once a second.
+local function note_failed(self, results)
+  for key, sent in pairs(results) do
+    if not sent then self.failed[key] = true end
+  end
+  if self.warn_timer or next(self.failed) == nil then return end
+  warn(self)
+  local function tell_the_rest()
+    self.warn_timer = next(self.failed) and loop.timer(WARNING_INTERVAL, tell_the_rest) or nil
+    warn(self)
+  end
+  self.warn_timer = loop.timer(WARNING_INTERVAL, tell_the_rest)
 end
 
 --- Hands over what was recorded since the last call. Once a tick.
@@ -47,10 +62,15 @@ function methods:flush()
   self.flushed = last
   local provider = self.provider
   if provider.send_batch then
-    warn_failed(self, provider:send_batch(operations))
+    note_failed(self, provider:send_batch(operations))
   else
     provider:send(operations)
   end
+end
+
+--- Ends its timer.
+function methods:close()
+  if self.warn_timer then self.warn_timer:cancel() end
 end
 
 return M

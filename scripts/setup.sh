@@ -1,0 +1,98 @@
+# Sourced by quickstart.sh and test.sh: what they need on a fresh Debian 12
+# machine. A second run finds everything there and says nothing.
+#
+#   setup run     to build and run Wingman
+#   setup test    also to test it
+#   setup_server  the real TopGun server, an npm package, below build/topgun
+
+runtime_packages="cmake make pkg-config libwebsockets-dev libwebsockets-evlib-uv libuv1-dev libluajit-5.1-dev
+  lua-cjson libxxhash-dev libssl-dev iso-codes"
+test_packages="lua-busted lua-dkjson lua-messagepack clang-14 libclang-rt-14-dev socat openssl"
+
+say() { printf '%s\n' "$*" >&2; }
+
+# Runs a command quietly; its output is shown when it fails.
+quietly() {
+  local log status=0
+  log=$(mktemp)
+  "$@" >"$log" 2>&1 || status=$?
+  if [ "$status" -ne 0 ]; then
+    tail -n 30 "$log" >&2
+    say "failed ($status): $*"
+  fi
+  rm -f "$log"
+  return "$status"
+}
+
+missing_packages() {
+  local package
+  for package in "$@"; do
+    case $(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true) in
+      installed) ;;
+      *) printf '%s ' "$package" ;;
+    esac
+  done
+}
+
+# Node may be there without Debian's packages, which would not go with it.
+node_packages() {
+  if ! command -v npm >/dev/null; then echo nodejs npm; fi
+}
+
+install_packages() {
+  if ! command -v dpkg-query >/dev/null; then return 0; fi # not Debian: cmake says what it does not find
+  local missing root=""
+  missing=$(missing_packages "$@")
+  if [ -z "$missing" ]; then return 0; fi
+  if [ "$(id -u)" -ne 0 ]; then
+    if command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
+      root="sudo -n"
+    else
+      say "Packages are missing, and installing them takes root. As root:"
+      say "  apt-get update && apt-get install --no-install-recommends ${missing% }"
+      return 1
+    fi
+  fi
+  say "installing ${missing% }"
+  quietly $root env DEBIAN_FRONTEND=noninteractive apt-get update &&
+    quietly $root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing
+}
+
+# build DIRECTORY [CMAKE OPTIONS]: configures once, then builds what changed.
+build() {
+  local tree=$1
+  shift
+  if [ ! -f "$tree/Makefile" ]; then
+    say "configuring and building $tree"
+    quietly cmake -S . -B "$tree" "$@" || return 1
+  fi
+  quietly cmake --build "$tree" --parallel "$(nproc)"
+}
+
+setup() {
+  if [ "$1" = test ]; then
+    install_packages $runtime_packages $test_packages $(node_packages) || return 1
+  else
+    install_packages $runtime_packages || return 1
+  fi
+  build build
+}
+
+# Pinned by spec/topgun/package-lock.json. Without it the specs that need it are
+# skipped, by name; so a failure here is told and is not the end.
+setup_server() {
+  if [ -n "${WINGMAN_TOPGUN_SERVER:-}" ]; then return 0; fi
+  local lock=build/topgun/package-lock.json
+  if cmp -s spec/topgun/package-lock.json "$lock" && [ -d build/topgun/node_modules ]; then return 0; fi
+  if ! command -v npm >/dev/null; then
+    say "npm is not installed: no real TopGun server"
+    return 0
+  fi
+  say "installing the TopGun server (npm package @topgunbuild/server-linux-x64)"
+  mkdir -p build/topgun
+  cp spec/topgun/package.json build/topgun/
+  if ! (cd build/topgun && cp ../../spec/topgun/package-lock.json . && quietly npm ci --no-audit --no-fund); then
+    rm -rf build/topgun
+    say "the TopGun server could not be installed; specs about it will be skipped"
+  fi
+}

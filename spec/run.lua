@@ -1,0 +1,6 @@
+--- Runs busted in this LuaJIT, so that the module under test and the runner are
+--- one process: `build/wingman run spec/run.lua [FILES]`.
+if #arg == 0 then arg[1] = "spec" end
+table.insert(arg, 1, "--ignore-lua")
+table.insert(arg, 2, "--output=plainTerminal")
+require "busted.runner" { standalone = false }
