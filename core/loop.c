@@ -44,17 +44,26 @@ wm_loop *wm_loop_new(void)
     return loop;
 }
 
+/* Runs what is left to do, as far as it needs no waiting. */
+static void run_out(wm_loop *loop)
+{
+    for (int i = 0; i < 1000 && uv_run(&loop->uv, UV_RUN_NOWAIT) != 0; i++) {
+    }
+}
+
 void wm_loop_free(wm_loop *loop)
 {
     if (loop == NULL) return;
+    uv_close((uv_handle_t *)&loop->bound, NULL);
     if (loop->lws != NULL) {
         /* On a foreign loop the destruction is in steps: lws closes its
-         * handles, the loop has to run for that, then the rest goes. */
+         * handles, the loop has to run for that, then the rest goes. lws sets
+         * our pointer to NULL when it is done. */
         lws_context_destroy(loop->lws);
+        run_out(loop);
+        if (loop->lws != NULL) lws_context_destroy(loop->lws);
     }
-    uv_close((uv_handle_t *)&loop->bound, NULL);
-    for (int i = 0; i < 1000 && uv_run(&loop->uv, UV_RUN_NOWAIT) != 0; i++) {
-    }
+    run_out(loop);
     uv_loop_close(&loop->uv);
     free(loop);
 }
