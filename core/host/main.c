@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "commands.h"
+#include "relay.h"
 #include "sim.h"
 
 typedef struct command {
@@ -24,6 +25,7 @@ static const command commands[] = {
     {"run", "SCRIPT [ARGS]", "run a Lua script; - reads it from standard input", host_run},
     {"sim", "[OPTIONS]", "run a simulated cluster", wm_sim_main},
     {"probe", "URL...", "say what a cluster's nodes are and hold", host_probe},
+    {"relay", "COUNT", "pass on the traffic between real nodes (for topgun://N)", wm_relay_main},
     {"version", "", "print the version", version},
 };
 

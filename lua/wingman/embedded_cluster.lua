@@ -10,6 +10,39 @@ local modules = { sim = "wingman.sim", topgun = "wingman.topgun" }
 ---@param url string
 function M.is_url(url) return modules[url:match("^(%a+)://") or ""] ~= nil end
 
+local converters = {
+  number = tonumber,
+  string = function(text) return text end,
+  boolean = function(text)
+    if text == "" or text == "1" or text == "true" then return true end
+    if text == "0" or text == "false" then return false end
+  end,
+  table = function(text)
+    local list = {}
+    for item in text:gmatch "[^,]+" do list[#list + 1] = tonumber(item) or item end
+    return list
+  end,
+}
+
+-- "a=1&b" as options of the kinds that are expected; nil and what is wrong.
+local function read_options(query, types)
+  local options = {}
+  for part in query:gmatch "[^&]+" do
+    local name, text = part:match "^([^=]*)=?(.*)$"
+    name = name:gsub("-", "_")
+    if not types[name] then
+      local known = {}
+      for option in pairs(types) do known[#known + 1] = option end
+      table.sort(known)
+      return nil, ("there is no option '%s'; there are %s"):format(name, table.concat(known, ", "))
+    end
+    local value = converters[types[name]](text)
+    if value == nil then return nil, ("option %s: a %s is expected, got '%s'"):format(name, types[name], text) end
+    options[name] = value
+  end
+  return options
+end
+
 --- Starts what the URL names. Waits. The cluster object has urls, token, kill,
 --- restart, stop (see wingman.sim).
 ---@param url string
@@ -19,10 +52,14 @@ function M.start(url)
   if not kind or not modules[kind] then
     return nil, errors.new("CLUSTER", ("'%s' is no cluster URL: sim://N, topgun://N or a list of ws:// seeds"):format(url))
   end
-  local options = { nodes = tonumber(count) }
-  for name, value in query:gmatch("([^=&]+)=([^&]*)") do options[name:gsub("-", "_")] = tonumber(value) or value end
-  if query:find("dialect=0.11", 1, true) then options.dialect = "0.11" end
-  local cluster, err = require(modules[kind]).start(options)
+  local starter = require(modules[kind])
+  local options, wrong = read_options(query, starter.option_types)
+  if not options then return nil, errors.new("CLUSTER", ("'%s': %s"):format(url, wrong)) end
+  options.nodes = tonumber(count)
+  if options.nodes < 1 or options.nodes > 64 then
+    return nil, errors.new("CLUSTER", ("'%s': 1 to 64 nodes are expected"):format(url))
+  end
+  local cluster, err = starter.start(options)
   if not cluster then return nil, errors.new("CLUSTER", ("%s could not be started: %s"):format(url, tostring(err))) end
   return cluster
 end

@@ -29,7 +29,13 @@ local rules = {
   seed = { "--seed", "number" },
   detection_ms = { "--detection-ms", "number" },
   no_auth = { "--no-auth", "boolean" },
+  volatile = { "--volatile", "boolean" },
 }
+
+--- The options of `start` and their Lua types.
+---@type table<string, string>
+M.option_types = {}
+for name, rule in pairs(rules) do M.option_types[name] = rule[2] end
 
 ---@class wingman.sim.node
 ---@field id string
@@ -78,7 +84,8 @@ end
 
 --- Starts a cluster and waits until it can be connected to.
 ---@param options table|nil  nodes (3), dialect ("v2"), hash ("fnv1a"), secret,
----  ports (a list), partitions (271), rate, seed (1), detection_ms (50), no_auth
+---  ports (a list), partitions (271), rate, seed (1), detection_ms (50), no_auth,
+---  volatile
 ---@return wingman.sim.cluster|nil, wingman.error|nil
 function M.start(options)
   local args = arguments(options or {})
@@ -158,13 +165,14 @@ local function order(name)
   end
 end
 
---- Kills a node: its connections are reset, its memory is lost.
+--- Kills a node: its connections are reset. Its records are lost with the 0.11
+--- dialect and with `volatile`, else there again after a restart.
 ---@type fun(self: wingman.sim.cluster, id: string): true|nil, wingman.error|nil
 methods.kill = order "kill"
---- Stops a node in good order; its memory is lost as well.
+--- Stops a node in good order; its records as after `kill`.
 ---@type fun(self: wingman.sim.cluster, id: string): true|nil, wingman.error|nil
 methods.stop_node = order "stop"
---- Starts a node that is down, with an empty memory, at its old URL.
+--- Starts a node that is down, at its old URL.
 ---@type fun(self: wingman.sim.cluster, id: string): true|nil, wingman.error|nil
 methods.restart = order "restart"
 --- As SIGSTOP: connections stay, nothing is read or answered.

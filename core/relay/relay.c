@@ -1,0 +1,298 @@
+#include "relay.h"
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "buffer.h"
+
+static const char help[] =
+    "usage: wingman relay COUNT\n\n"
+    "Opens COUNT local ports and passes their connections on to COUNT others, which it\n"
+    "chooses among the free ones; used by topgun://N between the nodes of a cluster.\n"
+    "Prints one line of JSON: {\"ports\":[{\"listen\":P,\"target\":P},...]}. Ends with its\n"
+    "standard input.\n";
+
+enum {
+    RELAYS_MAX = 64,
+    PACED_FRAMES = 4, /* the handshake of the server's cluster protocol takes three */
+    PAUSE_MS = 20,
+    HEAD_BYTES = 4, /* of a frame: its length, big-endian */
+    QUEUE_MAX = 1 << 20, /* bytes that wait for a slow reader before its peer is read no more */
+};
+
+typedef struct hop hop;
+
+/* One direction: what `from` sends goes to `to`. */
+typedef struct direction {
+    hop *hop;
+    uv_tcp_t *from;
+    uv_tcp_t *to;
+    uv_timer_t pause;
+    wm_buffer waiting;
+    uint32_t frames; /* paced ones so far */
+    bool pausing;
+    bool ended; /* the sender is at its end */
+    bool stopped; /* reading stopped: the receiver is slow */
+} direction;
+
+/* A connection and its continuation. */
+struct hop {
+    uv_tcp_t client;
+    uv_tcp_t server;
+    uv_connect_t connecting;
+    direction up;
+    direction down;
+    int handles; /* open ones; the memory goes with the last */
+    bool closing;
+};
+
+typedef struct relay {
+    uv_tcp_t listener;
+    int listen_port;
+    int target_port;
+} relay;
+
+typedef struct write_request {
+    uv_write_t request;
+    direction *direction;
+    uint8_t bytes[];
+} write_request;
+
+/* -- end of a hop -- */
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+    hop *h = handle->data;
+    if (--h->handles > 0) return;
+    wm_buffer_close(&h->up.waiting);
+    wm_buffer_close(&h->down.waiting);
+    free(h);
+}
+
+static void end(hop *h)
+{
+    if (h->closing) return;
+    h->closing = true;
+    uv_close((uv_handle_t *)&h->client, on_handle_closed);
+    uv_close((uv_handle_t *)&h->server, on_handle_closed);
+    uv_close((uv_handle_t *)&h->up.pause, on_handle_closed);
+    uv_close((uv_handle_t *)&h->down.pause, on_handle_closed);
+}
+
+/* -- one direction -- */
+
+static void forward(direction *d);
+
+static void give_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
+{
+    static char bytes[65536];
+    (void)handle;
+    (void)suggested;
+    *out = uv_buf_init(bytes, sizeof bytes);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+{
+    hop *h = stream->data;
+    direction *d = stream == (uv_stream_t *)&h->client ? &h->up : &h->down;
+    if (n > 0) wm_buffer_append(&d->waiting, buf->base, (size_t)n);
+    else if (n < 0) d->ended = true;
+    if (d->waiting.failed) end(h);
+    else if (n != 0) forward(d);
+}
+
+static void on_written(uv_write_t *request, int status)
+{
+    write_request *w = (write_request *)request;
+    direction *d = w->direction;
+    free(w);
+    if (d->hop->closing) return;
+    if (status < 0) {
+        end(d->hop);
+    } else if (d->stopped && uv_stream_get_write_queue_size((uv_stream_t *)d->to) < QUEUE_MAX / 2) {
+        d->stopped = false;
+        uv_read_start((uv_stream_t *)d->from, give_buffer, on_read);
+    }
+}
+
+static bool send_on(direction *d, size_t len)
+{
+    write_request *w = malloc(sizeof *w + len);
+    if (w == NULL) return false;
+    w->direction = d;
+    memcpy(w->bytes, d->waiting.data, len);
+    wm_buffer_consume(&d->waiting, len);
+    uv_buf_t buf = uv_buf_init((char *)w->bytes, (unsigned)len);
+    if (uv_write(&w->request, (uv_stream_t *)d->to, &buf, 1, on_written) != 0) {
+        free(w);
+        return false;
+    }
+    if (!d->stopped && uv_stream_get_write_queue_size((uv_stream_t *)d->to) > QUEUE_MAX) {
+        d->stopped = true;
+        uv_read_stop((uv_stream_t *)d->from);
+    }
+    return true;
+}
+
+static void on_pause_over(uv_timer_t *timer)
+{
+    hop *h = timer->data;
+    direction *d = timer == &h->up.pause ? &h->up : &h->down;
+    d->pausing = false;
+    forward(d);
+}
+
+/* The length of the frame at the front, with its head; 0 when it is incomplete. */
+static size_t whole_frame(const wm_buffer *b)
+{
+    if (b->len < HEAD_BYTES) return 0;
+    size_t len = HEAD_BYTES + ((size_t)b->data[0] << 24 | (size_t)b->data[1] << 16 | (size_t)b->data[2] << 8 | b->data[3]);
+    return b->len >= len ? len : 0;
+}
+
+static void forward(direction *d)
+{
+    while (!d->hop->closing && !d->pausing && d->waiting.len > 0) {
+        size_t len = d->waiting.len;
+        if (d->frames < PACED_FRAMES) {
+            len = whole_frame(&d->waiting);
+            if (len == 0) break;
+            d->frames++;
+            d->pausing = true;
+            uv_timer_start(&d->pause, on_pause_over, PAUSE_MS, 0);
+        }
+        if (!send_on(d, len)) end(d->hop);
+    }
+    if (!d->hop->closing && d->ended && !d->pausing) end(d->hop);
+}
+
+static void init_direction(direction *d, hop *h, uv_tcp_t *from, uv_tcp_t *to)
+{
+    *d = (direction){.hop = h, .from = from, .to = to};
+    wm_buffer_init(&d->waiting);
+    uv_timer_init(from->loop, &d->pause);
+    d->pause.data = h;
+}
+
+/* -- connections -- */
+
+static void on_connected(uv_connect_t *request, int status)
+{
+    hop *h = request->data;
+    if (h->closing) return;
+    if (status != 0) {
+        end(h);
+        return;
+    }
+    uv_tcp_nodelay(&h->client, 1);
+    uv_tcp_nodelay(&h->server, 1);
+    uv_read_start((uv_stream_t *)&h->client, give_buffer, on_read);
+    uv_read_start((uv_stream_t *)&h->server, give_buffer, on_read);
+}
+
+static void on_connection(uv_stream_t *listener, int status)
+{
+    relay *r = listener->data;
+    hop *h = status == 0 ? calloc(1, sizeof *h) : NULL;
+    if (h == NULL) return;
+    uv_tcp_init(listener->loop, &h->client);
+    uv_tcp_init(listener->loop, &h->server);
+    h->client.data = h->server.data = h->connecting.data = h;
+    init_direction(&h->up, h, &h->client, &h->server);
+    init_direction(&h->down, h, &h->server, &h->client);
+    h->handles = 4;
+    struct sockaddr_in to;
+    uv_ip4_addr("127.0.0.1", r->target_port, &to);
+    if (uv_accept(listener, (uv_stream_t *)&h->client) != 0 ||
+        uv_tcp_connect(&h->connecting, &h->server, (struct sockaddr *)&to, on_connected) != 0)
+        end(h);
+}
+
+static int local_port(const uv_tcp_t *tcp)
+{
+    struct sockaddr_in name;
+    int len = sizeof name;
+    return uv_tcp_getsockname(tcp, (struct sockaddr *)&name, &len) == 0 ? ntohs(name.sin_port) : -1;
+}
+
+/* Listens on a free port. 0 or a libuv error. */
+static int listen_anywhere(uv_loop_t *loop, uv_tcp_t *tcp, uv_connection_cb on)
+{
+    struct sockaddr_in any;
+    uv_ip4_addr("127.0.0.1", 0, &any);
+    uv_tcp_init(loop, tcp);
+    int rc = uv_tcp_bind(tcp, (struct sockaddr *)&any, 0);
+    return rc != 0 ? rc : uv_listen((uv_stream_t *)tcp, 128, on);
+}
+
+static void refuse(uv_stream_t *listener, int status)
+{
+    (void)listener;
+    (void)status;
+}
+
+/* -- the process -- */
+
+static void on_input(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+{
+    (void)buf;
+    if (n < 0) uv_stop(stream->loop);
+}
+
+static int open_relays(uv_loop_t *loop, relay *relays, int count)
+{
+    uv_tcp_t chosen[RELAYS_MAX]; /* held together, so that all are different */
+    int rc = 0;
+    for (int i = 0; i < count && rc == 0; i++) {
+        rc = listen_anywhere(loop, &chosen[i], refuse);
+        relays[i].target_port = local_port(&chosen[i]);
+        relays[i].listener.data = &relays[i];
+        if (rc == 0) rc = listen_anywhere(loop, &relays[i].listener, on_connection);
+        relays[i].listener.data = &relays[i];
+        relays[i].listen_port = local_port(&relays[i].listener);
+    }
+    if (rc != 0) return rc;
+    for (int i = 0; i < count; i++) uv_close((uv_handle_t *)&chosen[i], NULL);
+    uv_run(loop, UV_RUN_NOWAIT); /* the chosen ports are free when the line is printed */
+    return 0;
+}
+
+int wm_relay_main(int argc, char **argv)
+{
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        fputs(help, stdout);
+        return EXIT_SUCCESS;
+    }
+    int count = argc == 2 ? atoi(argv[1]) : 0;
+    if (count < 1 || count > RELAYS_MAX) {
+        fputs(help, stderr);
+        return 2;
+    }
+    static relay relays[RELAYS_MAX];
+    uv_loop_t loop;
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGINT, SIG_IGN); /* Ctrl-C is the parent's to handle */
+    uv_loop_init(&loop);
+    int rc = open_relays(&loop, relays, count);
+    if (rc != 0) {
+        fprintf(stderr, "wingman relay: cannot listen: %s\n", uv_strerror(rc));
+        return EXIT_FAILURE;
+    }
+    printf("{\"ports\":[");
+    for (int i = 0; i < count; i++)
+        printf("%s{\"listen\":%d,\"target\":%d}", i ? "," : "", relays[i].listen_port, relays[i].target_port);
+    puts("]}");
+    fflush(stdout);
+    uv_pipe_t input;
+    uv_pipe_init(&loop, &input, 0);
+    if (uv_pipe_open(&input, STDIN_FILENO) == 0) {
+        uv_read_start((uv_stream_t *)&input, give_buffer, on_input);
+        uv_run(&loop, UV_RUN_DEFAULT);
+    }
+    return EXIT_SUCCESS;
+}
