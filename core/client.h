@@ -123,6 +123,10 @@ __attribute__((visibility("default"))) double wm_map_commit_set(wm_map *m, size_
 __attribute__((visibility("default"))) int wm_map_status(const wm_map *m);
 /* Records a removal; its seq or a negative status. */
 double wm_map_remove(wm_map *m, const char *key, size_t key_len);
+/* Records once more what this client last wrote to a key, with the time it was
+ * written at: for a node that has lost it. The operation's seq or a negative
+ * status; WM_EINVAL when the newest record of the key is not this client's. */
+double wm_map_resend(wm_map *m, const char *key, size_t key_len);
 /* Asks for an OP_DONE event when the operation is settled. False when it is no
  * longer in the log. */
 bool wm_client_notify(wm_client *c, uint64_t seq);

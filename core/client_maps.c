@@ -88,7 +88,9 @@ static void drop_oldest(wm_client *c)
     }
 }
 
-static uint8_t *begin(wm_map *m, bool remove, const char *key, size_t key_len, size_t value_size)
+/* Gives a place for the value, behind the head of an operation of this time. */
+static uint8_t *begin_at(wm_map *m, bool remove, const char *key, size_t key_len, size_t value_size,
+                         const wm_hlc *time)
 {
     wm_client *c = m->client;
     wm_open_write *w = &c->open;
@@ -99,9 +101,7 @@ static uint8_t *begin(wm_map *m, bool remove, const char *key, size_t key_len, s
     size_t available;
     c->status = wm_oplog_reserve(c->log, head + value_size, &w->bytes, &available);
     if (c->status < 0) return NULL;
-    w->now_us = c->now_us = wm_now_us();
-    w->time = c->clock;
-    wm_hlc_now(&w->time, wm_client_unix_ms(c));
+    w->time = *time;
     w->ids = c->ids;
     w->head_len = wm_op_encode_head(m->template, w->bytes, remove, &w->ids, key, key_len, &w->time, &w->key_at);
     w->key_len = (uint32_t)key_len;
@@ -109,8 +109,38 @@ static uint8_t *begin(wm_map *m, bool remove, const char *key, size_t key_len, s
     return w->bytes + w->head_len;
 }
 
+static uint8_t *begin(wm_map *m, bool remove, const char *key, size_t key_len, size_t value_size)
+{
+    wm_client *c = m->client;
+    c->open.now_us = c->now_us = wm_now_us();
+    wm_hlc time = c->clock;
+    wm_hlc_now(&time, wm_client_unix_ms(c));
+    return begin_at(m, remove, key, key_len, value_size, &time);
+}
+
 /* The largest operation that still fits into a message with its frame head. */
 #define OP_BYTES_MAX (WM_FRAME_BYTES_MAX - 64u)
+
+/* Hands an operation that is in the log to the batcher. */
+static double enqueue(wm_client *c, uint32_t index)
+{
+    const wm_open_write *w = &c->open;
+    wm_op *op = wm_oplog_at(c->log, index);
+    const char *key = (const char *)op->span.bytes + w->key_at;
+    uint32_t hash = c->hash == WM_HASH_XXH64 ? wm_hash_xxh64(key, w->key_len) : w->hash;
+    c->last_op = index;
+    c->ids = w->ids;
+    op->recorded_us = w->now_us;
+    op->key_at = w->key_at;
+    op->key_len = w->key_len;
+    op->partition = hash % wm_batcher_partitions(c->batcher);
+    wm_batcher_add(c->batcher, index, w->now_us);
+    c->stats.ops_recorded++;
+    if (c->routes[op->partition].slot < 0 && wm_router_map(c->router) == NULL)
+        wm_router_metrics(c->router)->partition_misses++;
+    wm_client_check_water(c);
+    return (double)op->seq;
+}
 
 static double commit(wm_map *m, bool remove, size_t value_len)
 {
@@ -134,21 +164,8 @@ static double commit(wm_map *m, bool remove, size_t value_len)
         wm_oplog_settle(c->log, index);
         return c->status = WM_ENOMEM;
     }
-    c->last_op = index;
     c->clock = w->time;
-    c->ids = w->ids;
-    uint32_t hash = c->hash == WM_HASH_XXH64 ? wm_hash_xxh64(key, w->key_len) : w->hash;
-    wm_op *op = wm_oplog_at(c->log, index);
-    op->recorded_us = w->now_us;
-    op->key_at = w->key_at;
-    op->key_len = w->key_len;
-    op->partition = hash % wm_batcher_partitions(c->batcher);
-    wm_batcher_add(c->batcher, index, w->now_us);
-    c->stats.ops_recorded++;
-    if (c->routes[op->partition].slot < 0 && wm_router_map(c->router) == NULL)
-        wm_router_metrics(c->router)->partition_misses++;
-    wm_client_check_water(c);
-    return (double)op->seq;
+    return enqueue(c, index);
 }
 
 uint8_t *wm_map_begin_set(wm_map *m, const char *key, size_t key_len, size_t value_size)
@@ -167,6 +184,27 @@ double wm_map_remove(wm_map *m, const char *key, size_t key_len)
     if (value == NULL) return m->client->status;
     *value = 0xc0; /* a removal carries the value nil */
     return commit(m, true, 1);
+}
+
+double wm_map_resend(wm_map *m, const char *key, size_t key_len)
+{
+    wm_client *c = m->client;
+    wm_record record;
+    bool found = wm_record_store_get(m->store, wm_hash_fnv1a(key, key_len), key, key_len, &record);
+    if (!found || record.node != 0) return c->status = WM_EINVAL;
+    bool remove = record.value == NULL;
+    size_t value_len = remove ? 1 : record.value_len;
+    wm_hlc time = c->clock;
+    time.millis = record.millis;
+    time.counter = record.counter;
+    c->open.now_us = c->now_us = wm_now_us();
+    uint8_t *value = begin_at(m, remove, key, key_len, value_len, &time);
+    if (value == NULL) return c->status;
+    if (remove) *value = 0xc0;
+    else memcpy(value, record.value, value_len);
+    uint32_t index = wm_oplog_commit(c->log, c->open.head_len + value_len);
+    if (index == WM_NO_OP) return c->status = WM_ENOMEM;
+    return enqueue(c, index);
 }
 
 static uint32_t find_op(wm_client *c, uint64_t seq)

@@ -73,6 +73,12 @@ local function say(format, ...)
   io.flush()
 end
 
+-- That writes wait while their node is dead is the point of the show.
+local function log(level, event, fields)
+  if (level ~= "warn" and level ~= "error") or event == "send_batch_failed" then return end
+  io.stderr:write("quickstart: ", event, " ", cjson.encode(fields), "\n")
+end
+
 local function client_of()
   local cluster, auth = options.cluster, nil
   if cluster:match "^wss?://" then
@@ -80,7 +86,7 @@ local function client_of()
     for url in cluster:gmatch "[^,]+" do seeds[#seeds + 1] = url end
     cluster, auth = { seeds = seeds }, options.token and { token = options.token }
   end
-  return wingman.client { cluster = cluster, auth = auth }
+  return wingman.client { cluster = cluster, auth = auth, log_to = log }
 end
 
 -- The death of a node -------------------------------------------------------------
@@ -143,11 +149,22 @@ local function import(client, records)
   return core.now() - start, death
 end
 
-local function summary(client, records, took, death, back)
+-- Servers keep nothing of a node that died; the client has its own writes still.
+local function repair(client, death)
+  local count, err = client:repair(MAP)
+  if not count then fail(1, "repair: " .. tostring(err)) end
+  say("  %-10s %s records sent again that the cluster had acknowledged and lost with %s\n", "repair",
+    text_table.count(count), death.node)
+  local drained, drain_err = client:drain(DRAIN_TIMEOUT)
+  if not drained then fail(1, tostring(drain_err)) end
+  return count
+end
+
+local function summary(client, records, took, death, repaired, back)
   local stats, routing = client:stats(), client:routing_metrics()
   return {
     cluster = options.cluster, dialect = client:dialect(), data = options.data,
-    written = #records, acknowledged = stats.ops_acked, import_seconds = took,
+    written = #records, sent_again = repaired, acknowledged = stats.ops_acked - repaired, import_seconds = took,
     nodes = back.nodes, killed = death and death.node, failover_seconds = death and death.failover,
     routing = routing, batch_sizes = stats.batch_sizes, ack_latency = stats.ack_latency,
     verified = back.verified, missing = #back.missing, wrong = #back.wrong,
@@ -199,11 +216,15 @@ local function main()
   local took, death = import(client, records)
   local drained, drain_err = client:drain(DRAIN_TIMEOUT)
   if not drained then fail(1, tostring(drain_err)) end
-  if death then loop.wait_until(function() return death.done end) end
+  local repaired = 0
+  if death then
+    loop.wait_until(function() return death.done end)
+    repaired = repair(client, death)
+  end
   local back, back_err = verify.read_back(client, MAP, records)
   if not back then fail(1, "reading back: " .. tostring(back_err)) end
 
-  local s = summary(client, records, took, death, back)
+  local s = summary(client, records, took, death, repaired, back)
   s.total_seconds = core.now() - begun
   client:close()
   if options.json then print(cjson.encode(s)) else print_summary(s, back) end

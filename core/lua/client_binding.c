@@ -637,6 +637,31 @@ static int l_map_remove(lua_State *L)
     return push_seq(L, wm_map_remove(m, key, len));
 }
 
+/* resend(key): the seq; nil and the reason. */
+static int l_map_resend(lua_State *L)
+{
+    wm_map *m = check_map(L);
+    size_t len;
+    const char *key = luaL_checklstring(L, 2, &len);
+    return push_seq(L, wm_map_resend(m, key, len));
+}
+
+/* next_own(position): the next position and the key of a record that this client
+ * wrote, removals included; nothing at the end. */
+static int l_map_next_own(lua_State *L)
+{
+    wm_map *m = check_map(L);
+    size_t position = (size_t)luaL_checknumber(L, 2);
+    wm_record record;
+    do {
+        position = wm_record_store_next(wm_map_store(m), position, &record);
+        if (position == 0) return 0;
+    } while (record.node != 0);
+    lua_pushnumber(L, (lua_Number)position);
+    lua_pushlstring(L, record.key, record.key_len);
+    return 2;
+}
+
 static int push_value(lua_State *L, const uint8_t *bytes, size_t len)
 {
     wm_mp_reader r;
@@ -796,6 +821,8 @@ void wm_lua_open_client(lua_State *L)
         {"pointer", l_map_pointer},
         {"set", l_map_set},
         {"remove", l_map_remove},
+        {"resend", l_map_resend},
+        {"next_own", l_map_next_own},
         {"get", l_map_get},
         {"record", l_map_record},
         {"next", l_map_next},

@@ -251,7 +251,6 @@ static int open_relays(uv_loop_t *loop, relay *relays, int count)
     for (int i = 0; i < count && rc == 0; i++) {
         rc = listen_anywhere(loop, &chosen[i], refuse);
         relays[i].target_port = local_port(&chosen[i]);
-        relays[i].listener.data = &relays[i];
         if (rc == 0) rc = listen_anywhere(loop, &relays[i].listener, on_connection);
         relays[i].listener.data = &relays[i];
         relays[i].listen_port = local_port(&relays[i].listener);
@@ -290,7 +289,8 @@ int wm_relay_main(int argc, char **argv)
     fflush(stdout);
     uv_pipe_t input;
     uv_pipe_init(&loop, &input, 0);
-    if (uv_pipe_open(&input, STDIN_FILENO) == 0) {
+    /* A file, /dev/null for one, cannot be polled; it is at its end at once. */
+    if (uv_guess_handle(STDIN_FILENO) != UV_FILE && uv_pipe_open(&input, STDIN_FILENO) == 0) {
         uv_read_start((uv_stream_t *)&input, give_buffer, on_input);
         uv_run(&loop, UV_RUN_DEFAULT);
     }

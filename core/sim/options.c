@@ -19,8 +19,6 @@ static const char help[] =
     "  --no-auth          take connections without a token\n"
     "  --rate N           operations a second per connection before ERROR 429, v2 only (no limit)\n"
     "  --detection-ms N   how long the others take to notice a killed node (50)\n"
-    "  --volatile         a v2 node that ends loses its records, as a 0.11 node always does;\n"
-    "                     else they are there again when it is restarted\n"
     "  --seed N           seed of everything random (1)\n"
     "  --control          for programs: one JSON line when ready, then a command a line on\n"
     "                     standard input, each answered by one JSON line; ends with its input\n"
@@ -126,8 +124,6 @@ sim_options_result sim_options_parse(int argc, char **argv, sim_options *out)
             out->control = true;
         } else if (strcmp(name, "--no-auth") == 0) {
             out->no_auth = true;
-        } else if (strcmp(name, "--volatile") == 0) {
-            out->is_volatile = true;
         } else if (name[0] != '-') {
             return wrong(name, "not an option; see wingman sim --help", NULL);
         } else {

@@ -19,7 +19,6 @@ typedef struct sim_options {
     uint64_t seed;
     uint64_t detection_ms;
     bool no_auth;
-    bool is_volatile; /* a v2 node that ends loses its records */
     bool control;
 } sim_options;
 

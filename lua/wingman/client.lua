@@ -12,6 +12,7 @@ local merkle_walk = require "wingman.merkle_walk"
 local options_module = require "wingman.options"
 local reconnect_policies = require "wingman.policy.reconnect"
 local routing_policies = require "wingman.policy.routing"
+local repair = require "wingman.repair"
 local server_events = require "wingman.server_events"
 local sync_engine = require "wingman.sync_engine"
 local uuid = require "wingman.uuid"
@@ -382,8 +383,9 @@ local function query_node(self, node, name, query)
   return answer.payload.results
 end
 
---- Asks the cluster: every connected node, one after the other, joined by key. A
---- v2 node answers with what it holds itself, a 0.11 node for the whole cluster.
+--- Asks the cluster: every connected node, one after the other, joined by key;
+--- where two nodes have a key, the answer of its owner counts. A v2 node answers
+--- with what it holds itself, a 0.11 node for the whole cluster.
 ---@param name string
 ---@param query table|nil  { where = ..., sort = ..., limit = ... }; default: everything
 ---@return table<string, any>|nil values_by_key, wingman.error|nil
@@ -392,9 +394,13 @@ function methods:query(name, query)
   local nodes = self.provider and self.provider:nodes() or {}
   if #nodes == 0 then return nil, errors.new("NOT_CONNECTED", "no node is connected") end
   for _, node in ipairs(nodes) do
-    local results, err = query_node(self, node, name, query or core.map {})
+    local results, err = query_node(self, node, name, query or {})
     if not results then return nil, err end
-    for _, entry in ipairs(results) do values[entry.key] = entry.value end
+    local map = self:partition_map()
+    for _, entry in ipairs(results) do
+      local owner = map and map.owners[self:partition_of(entry.key) + 1]
+      if values[entry.key] == nil or owner == node.id then values[entry.key] = entry.value end
+    end
   end
   return values
 end
@@ -413,6 +419,24 @@ function methods:holdings(node_id, name)
     end
   end
   return nil, errors.new("NOT_CONNECTED", ("no connected node is '%s'"):format(node_id))
+end
+
+--- Sends again what this client wrote and its owner does not have: after a node
+--- has died or come back, since servers keep nothing through that (see
+--- wingman.repair for what is compared, and the cost). Waits for the comparison, not
+--- for the acknowledgements.
+---@param name string|nil  one map; nil: every map of this client
+---@return integer|nil count  of writes recorded again
+---@return wingman.error|nil
+function methods:repair(name)
+  if self.closed then return nil, errors.new("CLOSED", "the client is closed") end
+  local count = 0
+  for _, map_name in ipairs(name and { name } or self.map_order) do
+    local repaired, err = repair.map(self, self:map(map_name))
+    if not repaired then return nil, err end
+    count = count + repaired
+  end
+  return count
 end
 
 -- Figures ------------------------------------------------------------------------------------------

@@ -91,6 +91,16 @@ function methods:remove(key)
   return write_slowly(self, key, function() return self.core_map:remove(key) end)
 end
 
+--- Records once more what this client last wrote to a key, with the time it was
+--- written at; see client:repair. nil, err when another client's write is newer.
+---@param key string
+---@return number|nil seq, wingman.error|nil
+function methods:resend(key)
+  check_key(key, "map:resend")
+  if self.client.closed then return nil, errors.new("CLOSED", "the client is closed") end
+  return write_slowly(self, key, function() return self.core_map:resend(key) end)
+end
+
 --- The value of a key in the local copy, nil when there is none. A fresh value each
 --- time: changing it changes nothing stored.
 ---@param key string

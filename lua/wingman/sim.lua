@@ -29,7 +29,6 @@ local rules = {
   seed = { "--seed", "number" },
   detection_ms = { "--detection-ms", "number" },
   no_auth = { "--no-auth", "boolean" },
-  volatile = { "--volatile", "boolean" },
 }
 
 --- The options of `start` and their Lua types.
@@ -84,8 +83,7 @@ end
 
 --- Starts a cluster and waits until it can be connected to.
 ---@param options table|nil  nodes (3), dialect ("v2"), hash ("fnv1a"), secret,
----  ports (a list), partitions (271), rate, seed (1), detection_ms (50), no_auth,
----  volatile
+---  ports (a list), partitions (271), rate, seed (1), detection_ms (50), no_auth
 ---@return wingman.sim.cluster|nil, wingman.error|nil
 function M.start(options)
   local args = arguments(options or {})
@@ -165,8 +163,7 @@ local function order(name)
   end
 end
 
---- Kills a node: its connections are reset. Its records are lost with the 0.11
---- dialect and with `volatile`, else there again after a restart.
+--- Kills a node: its connections are reset, its records are lost.
 ---@type fun(self: wingman.sim.cluster, id: string): true|nil, wingman.error|nil
 methods.kill = order "kill"
 --- Stops a node in good order; its records as after `kill`.

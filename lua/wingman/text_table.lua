@@ -29,9 +29,12 @@ function M.duration(seconds)
   return ("%.2f s"):format(seconds)
 end
 
+-- 7,910 or 12.5 ms or 93 %: a number and at most its unit.
+local function is_quantity(text) return text:match "^%-?%d[%d.,]*%s?%a*%%?$" ~= nil end
+
 --- The rows as lines. Numbers are written with commas; a column whose first row
---- (below the heading) is a number, or a text that begins with a digit, is put to
---- the right, with its heading.
+--- (below the heading) is a number, alone or with its unit, is put to the right,
+--- with its heading.
 ---@param rows any[][]  the first one is the heading when `heading` is true
 ---@param options { heading: boolean|nil, indent: string|nil }|nil
 ---@return string  with a line end after each row
@@ -44,7 +47,7 @@ function M.format(rows, options)
       local text = type(value) == "number" and M.count(value) or tostring(value)
       cells[i][c] = text
       widths[c] = math.max(widths[c] or 0, width(text))
-      if i == (options.heading and 2 or 1) then right[c] = text:match "^%-?%d" ~= nil end
+      if i == (options.heading and 2 or 1) then right[c] = is_quantity(text) end
     end
   end
   local lines = {}

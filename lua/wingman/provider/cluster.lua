@@ -298,6 +298,23 @@ local function on_lost(self, link, reason, code, detail, was_ready)
   end
 end
 
+local function owners_of(map)
+  local owners = {}
+  for _, id in ipairs(map and map.owners or {}) do
+    if id then owners[id] = true end
+  end
+  return owners
+end
+
+-- A node that was given partitions again is back: no reason to wait for the next
+-- try. (Being listed says little: a v2 server lists dead nodes too.)
+local function connect_returned(self, before)
+  local owned, owns = owners_of(before), owners_of(self.map)
+  for _, node in ipairs(self.links.nodes) do
+    if node.id and owns[node.id] and not owned[node.id] and not node.twin_of then self.links:hurry(node) end
+  end
+end
+
 -- Interface -----------------------------------------------------------------------------
 
 --- Starts connecting. True once operations can flow (authenticated, map and hash
@@ -325,9 +342,12 @@ function methods:handle(event, lane, a, b, flag, text)
   if self.links:handle(event, lane, a, b, flag, text) then return true end
   if event == "map" then
     self.requests:answered()
-    if flag then self.map = self.core:partition_map() end
+    if not flag then return true, self:recompute() end
+    local before = self.map
+    self.map = self.core:partition_map()
     self:recompute()
-    if flag then self.events:emit("map_changed", { version = a, nodes = #self.map.nodes }) end
+    connect_returned(self, before)
+    self.events:emit("map_changed", { version = a, nodes = #self.map.nodes })
     return true
   elseif event == "map_error" then
     log(self, "warn", "partition_map_refused", { reason = text, node = self.links.lanes[lane].node.url })

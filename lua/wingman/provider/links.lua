@@ -90,6 +90,16 @@ function methods:connect(node)
   end
 end
 
+--- The node is said to be there: connections that wait for their next try, or
+--- were given up, try now.
+---@param node wingman.link_node
+function methods:hurry(node)
+  for _, lane in ipairs(node.lanes) do
+    local link = self.lanes[lane]
+    if link.state == "backoff" or link.state == "given_up" then connect_lane(self, link) end
+  end
+end
+
 --- Closes a node's connections and does not try again.
 ---@param node wingman.link_node
 ---@param state string|nil  what the lanes are then; default "idle"

@@ -1,0 +1,217 @@
+--- `wingman probe`: what a node says of itself and its cluster. Nothing is written
+--- to a v2 node; a 0.11 node may be sent one record that expires (see hash_probe).
+local cjson = require "cjson"
+local client_module = require "wingman.client"
+local embedded_cluster = require "wingman.embedded_cluster"
+local errors = require "wingman.error"
+local loop = require "wingman.loop"
+local text_table = require "wingman.text_table"
+
+local M = {}
+
+local USAGE = [[
+usage: wingman probe [OPTIONS] URL...
+
+Asks each node for its server family, its id and its partition map. A URL is
+ws://host:port, wss://host:port, or sim://N or topgun://N, which starts a cluster,
+asks its nodes and stops it.
+
+  --token-file FILE       file with the token to show (a JWT); without it the
+                          environment variable WINGMAN_TOKEN is used
+  --ca-file FILE          PEM file of the authorities for wss:// (default: the system's)
+  --insecure-skip-verify  accept any certificate
+  --timeout SECONDS       for each node (default 5)
+  --json                  one JSON object per node and line
+
+exit codes: 0 every node answered, 1 one did not, 2 wrong usage
+]]
+
+--- Heartbeat of the probe's connection (seconds): the answer to the first PING is
+--- the round-trip time.
+local HEARTBEAT = 0.05
+--- Seconds of silence after a map request that mean that the node has no map.
+local MAP_SILENCE = 0.3
+
+---@class wingman.probe.answer
+---@field url string
+---@field dialect "v2"|"0.11"|"unknown"
+---@field node_id string|nil
+---@field hash string         "fnv1a", "xxh64" or "unknown"
+---@field hash_found string|nil  how it was found
+---@field map_version integer|nil  nil when the node has no map
+---@field partition_count integer|nil
+---@field nodes { id: string, endpoint: string, partitions: integer }[]|nil  members by the node's map
+---@field rtt number|nil      seconds
+
+local function members(map)
+  local owned = {}
+  for _, id in ipairs(map.owners) do
+    if id then owned[id] = (owned[id] or 0) + 1 end
+  end
+  local nodes = {}
+  for _, node in ipairs(map.nodes) do
+    nodes[#nodes + 1] = { id = node.id, endpoint = node.endpoint, partitions = owned[node.id] or 0 }
+  end
+  table.sort(nodes, function(a, b) return a.id < b.id end)
+  return nodes
+end
+
+local function only_here() return nil end
+
+--- Asks one node, on a connection of its own. Waits.
+---@param url string
+---@param options { token: string|function|nil, tls: table|nil, timeout: number|nil }|nil
+---@return wingman.probe.answer|nil, wingman.error|nil
+function M.ask(url, options)
+  options = options or {}
+  local made, client = pcall(client_module.new, {
+    cluster = { seeds = { url } },
+    auth = options.token and { token = options.token } or nil,
+    tls = options.tls,
+    endpoint = only_here,
+    reconnect = only_here,
+    start_timeout = options.timeout or 5,
+    heartbeat = { interval = HEARTBEAT },
+    map_requests = { answer_timeout = MAP_SILENCE, debounce = 0 },
+    log_to = function() end,
+  })
+  if not made then return nil, errors.new("USAGE", tostring(client)) end
+  local started, err = client:start()
+  if not started then
+    client:close()
+    return nil, err
+  end
+  local rtt = loop.wait_until(function()
+    local node = client:health().nodes[1]
+    return node.rtt > 0 and node.rtt or nil
+  end, 1)
+  local map, router = client:partition_map(), client:router_stats()
+  local answer = {
+    url = url, dialect = client:dialect(), node_id = client:connected_nodes()[1], hash = router.hash,
+    hash_found = router.hash_found, map_version = map and map.version, partition_count = map and map.partition_count,
+    nodes = map and members(map), rtt = rtt,
+  }
+  client:close()
+  return answer
+end
+
+local flags = { ["--json"] = "json", ["--insecure-skip-verify"] = "insecure" }
+local values = { ["--token-file"] = "token_file", ["--ca-file"] = "ca_file", ["--timeout"] = "timeout" }
+
+-- The options and URLs; nil and what is wrong.
+local function parse(arguments)
+  local options, i = { urls = {}, timeout = "5" }, 1
+  while arguments[i] do
+    local word = arguments[i]
+    if word == "--help" or word == "-h" then return { help = true } end
+    if flags[word] then
+      options[flags[word]] = true
+    elseif values[word] then
+      i = i + 1
+      if not arguments[i] then return nil, word .. " needs a value" end
+      options[values[word]] = arguments[i]
+    elseif word:sub(1, 1) == "-" then
+      return nil, "'" .. word .. "' is no option"
+    else
+      options.urls[#options.urls + 1] = word
+    end
+    i = i + 1
+  end
+  options.timeout = tonumber(options.timeout)
+  if not options.timeout or options.timeout < 0.01 or options.timeout > 3600 then
+    return nil, "--timeout: 0.01 to 3600 seconds are expected"
+  end
+  if #options.urls == 0 then return nil, "a URL is missing" end
+  return options
+end
+
+local function read_token(path)
+  if not path then return os.getenv "WINGMAN_TOKEN" end
+  local file, err = io.open(path, "r")
+  if not file then return nil, "--token-file: " .. err end
+  local token = file:read "*l"
+  file:close()
+  if not token or token == "" then return nil, "--token-file: " .. path .. " has no first line" end
+  return token
+end
+
+local function row(answer)
+  local own, all = 0, answer.partition_count
+  for _, node in ipairs(answer.nodes or {}) do
+    if node.id == answer.node_id then own = node.partitions end
+  end
+  return {
+    answer.url, answer.dialect, answer.node_id or "?", answer.map_version or "none",
+    all and ("%d of %d"):format(own, all) or "all",
+    answer.rtt and text_table.duration(answer.rtt) or "?", answer.hash,
+  }
+end
+
+local function print_answers(answers)
+  local rows = { { "url", "family", "node", "map version", "partitions", "round trip", "hash" } }
+  for _, answer in ipairs(answers) do rows[#rows + 1] = row(answer) end
+  if #rows > 1 then io.write(text_table.format(rows, { heading = true })) end
+end
+
+-- Asks every URL; how many failed.
+local function ask_all(urls, options, json)
+  local answers, failed = {}, 0
+  for _, url in ipairs(urls) do
+    local answer, err = M.ask(url, options)
+    if json then print(cjson.encode(answer or { url = url, error = tostring(err) })) end
+    if answer then
+      answers[#answers + 1] = answer
+    else
+      failed = failed + 1
+      io.stderr:write("wingman probe: ", tostring(err), "\n")
+    end
+  end
+  if not json then print_answers(answers) end
+  return failed
+end
+
+--- The command.
+---@param arguments string[]
+---@return integer exit_code
+function M.main(arguments)
+  local options, wrong = parse(arguments)
+  if not options then
+    io.stderr:write("wingman probe: ", wrong, "\n\n", USAGE)
+    return 2
+  end
+  if options.help then
+    io.write(USAGE)
+    return 0
+  end
+  local token, token_err = read_token(options.token_file)
+  if token_err then
+    io.stderr:write("wingman probe: ", token_err, "\n")
+    return 2
+  end
+  local shared = {
+    timeout = options.timeout,
+    tls = { ca_file = options.ca_file, insecure_skip_verify = options.insecure or false },
+  }
+  return loop.run(function()
+    local failed = 0
+    for _, url in ipairs(options.urls) do
+      if embedded_cluster.is_url(url) then
+        local cluster, err = embedded_cluster.start(url)
+        if cluster then
+          shared.token = cluster.token
+          failed = failed + ask_all(cluster.urls, shared, options.json)
+          cluster:stop()
+        else
+          failed = failed + 1
+          io.stderr:write("wingman probe: ", tostring(err), "\n")
+        end
+      else
+        shared.token = token
+        failed = failed + ask_all({ url }, shared, options.json)
+      end
+    end
+    return failed == 0 and 0 or 1
+  end)
+end
+
+return M

@@ -1,0 +1,274 @@
+--- The real v2 server: starts a cluster of it in a temporary folder, with the same
+--- control as the simulated one (see wingman.sim), so far as a real server has it.
+---
+--- What server 2.2.0 is like on one machine, and what is done about it:
+---  - It loses what arrives together with a frame of its join handshake, and its
+---    clusters then never become whole. `wingman relay` spaces those frames.
+---  - A node that joined keeps the map of that moment when others join after it.
+---    It is restarted once, when all are there.
+---  - When the cluster is not whole after all that, everything begins afresh.
+---
+--- Nothing is left behind, however this process ends: each server ends with the
+--- pipe from this process (see wingman.topgun.node), and a shell that waits for
+--- the same removes the folder.
+local binary_module = require "wingman.topgun.binary"
+local cjson = require "cjson"
+local core = require "wingman.core"
+local errors = require "wingman.error"
+local ffi = require "ffi"
+local loop = require "wingman.loop"
+local node_module = require "wingman.topgun.node"
+local probe = require "wingman.probe"
+local process = require "wingman.process"
+local uuid = require "wingman.uuid"
+
+ffi.cdef "char *mkdtemp(char *template_);"
+
+local M = {}
+
+local TRIES = 4
+--- Seconds: for a first node to become master (it takes 3); for a cluster to
+--- notice a change of its members; for a helper process to answer.
+local MASTER_TIMEOUT, JOIN_TIMEOUT, HELPER_TIMEOUT = 8, 6, 10
+--- Seconds that the cluster's token is good for.
+local TOKEN_LIFE = 7 * 86400
+
+--- The options of `start` and their Lua types.
+---@type table<string, string>
+M.option_types = { nodes = "number" }
+
+-- Removes the folder once standard input ends; the servers need a moment to end.
+local JANITOR = [[
+read -r _
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+  rm -rf "$1" 2>/dev/null
+  [ -e "$1" ] || exit 0
+  sleep 0.1
+done
+]]
+
+---@class wingman.topgun.cluster
+---@field kind "topgun"
+---@field dialect "v2"
+---@field hash "fnv1a"
+---@field urls string[]
+---@field token string   one that the cluster accepts
+---@field secret string  for other tokens
+---@field nodes wingman.topgun.node[]
+---@field folder string|nil  nil once the cluster has ended
+local methods = {}
+methods.__index = methods
+
+local function failure(format, ...) return errors.new("CLUSTER", "topgun: " .. format:format(...)) end
+
+-- Runs a command to its end; nil, err when it failed.
+local function run(file, ...)
+  local child, err = process.spawn { file = file, args = { ... } }
+  if not child then return nil, failure("%s", err) end
+  local code = child:wait(HELPER_TIMEOUT)
+  child:close()
+  if code ~= 0 then return nil, failure("%s ended with code %s", file, tostring(code)) end
+  return true
+end
+
+local function make_folder()
+  local template = (os.getenv "TMPDIR" or "/tmp") .. "/wingman-topgun-XXXXXX"
+  local buffer = ffi.new("char[?]", #template + 1, template)
+  if ffi.C.mkdtemp(buffer) == nil then return nil, failure("no folder can be made at %s", template) end
+  return ffi.string(buffer)
+end
+
+-- A long-lived helper that ends when this process does, its first line being JSON
+-- when `expects_line`.
+local function start_helper(options, expects_line)
+  options.stdin = true
+  local child, err = process.spawn(options)
+  if not child then return nil, failure("%s", err) end
+  if not expects_line then return child end
+  local ok, answer = pcall(cjson.decode, child:read_line(HELPER_TIMEOUT) or "")
+  if ok then return child, answer end
+  child:close()
+  return nil, failure("%s %s gave no answer", options.file, options.args[1])
+end
+
+-- The seeds of a node: the relays of all the others, or of one of them.
+local function seeds_of(self, node, only)
+  local seeds = {}
+  for i, other in ipairs(self.nodes) do
+    if self.relay_ports and (only == nil and other ~= node or other == only) then
+      seeds[#seeds + 1] = "127.0.0.1:" .. self.relay_ports[i].listen
+    end
+  end
+  return seeds
+end
+
+local function begin(self, node, seeds) return node:start(self.binary, self.secret, seeds) end
+
+-- Waits until each of these nodes has a map with `count` owners.
+local function await_owners(self, nodes, count)
+  local deadline = loop.now() + JOIN_TIMEOUT
+  for _, node in ipairs(nodes) do
+    while true do
+      local answer = probe.ask(node.url, { token = self.token })
+      local owners = 0
+      for _, member in ipairs(answer and answer.nodes or {}) do
+        if member.partitions > 0 then owners = owners + 1 end
+      end
+      if owners == count then break end
+      if loop.now() > deadline then return nil, failure("%s sees %d of %d nodes", node.id, owners, count) end
+      loop.sleep(0.02)
+    end
+  end
+  return true
+end
+
+-- One node after the other joins the first; then those that joined before the
+-- last one are restarted, so that they learn of it.
+local function join(self)
+  local nodes = self.nodes
+  local first = nodes[1]
+  -- Its own address as its seed: it finds nobody there and makes itself master.
+  local ok, err = begin(self, first, seeds_of(self, first, first))
+  if not ok then return nil, err end
+  if not loop.wait_until(function() return first:output():find("promoted", 1, true) end, MASTER_TIMEOUT) then
+    return nil, failure("%s did not become master", first.id)
+  end
+  for i = 2, #nodes do
+    ok, err = begin(self, nodes[i], seeds_of(self, nodes[i], first))
+    if ok then ok, err = await_owners(self, { first, nodes[i] }, i) end
+    if not ok then return nil, err end
+  end
+  for i = 2, #nodes - 1 do
+    nodes[i]:halt "kill"
+    ok, err = begin(self, nodes[i], seeds_of(self, nodes[i]))
+    if not ok then return nil, err end
+  end
+  return await_owners(self, nodes, #nodes)
+end
+
+-- One attempt, with new ports and empty folders.
+local function form(self, count)
+  self.nodes = {}
+  local ports = { { target = 0 } }
+  if count > 1 then
+    local helper, answer = start_helper({ file = process.wingman_path(), args = { "relay", tostring(count) } }, true)
+    if not helper then return nil, answer end
+    self.relay, ports = helper, answer.ports
+    self.relay_ports = ports
+  end
+  for i = 1, count do
+    local id = "node-" .. i
+    local folder = ("%s/%s-%s"):format(self.folder, id, uuid.letters(6))
+    local ok, err = run("mkdir", folder)
+    if not ok then return nil, err end
+    self.nodes[i] = node_module.new(id, folder, ports[i].target)
+  end
+  if count == 1 then return begin(self, self.nodes[1], {}) end
+  return join(self)
+end
+
+local function end_attempt(self)
+  for _, node in ipairs(self.nodes) do node:halt "kill" end
+  if self.relay then self.relay:close() end
+  self.relay = nil
+end
+
+--- Starts a cluster and waits until every node knows all of it: about 5 s for
+--- three nodes.
+---@param options { nodes: integer|nil }|nil  nodes: 3
+---@return wingman.topgun.cluster|nil, wingman.error|nil
+function M.start(options)
+  options = options or {}
+  for name in pairs(options) do
+    if not M.option_types[name] then error(("topgun.start: unknown option '%s'"):format(tostring(name)), 2) end
+  end
+  local source, err = binary_module.find()
+  if not source then return nil, err end
+  local folder, folder_err = make_folder()
+  if not folder then return nil, folder_err end
+  local secret = uuid.letters(32)
+  local expires = math.floor(core.wall_ms() / 1000) + TOKEN_LIFE
+  local self = setmetatable({
+    kind = "topgun", dialect = "v2", hash = "fnv1a", urls = {}, nodes = {}, folder = folder, secret = secret,
+    token = core.jwt_sign(cjson.encode { sub = "wingman", exp = expires }, secret),
+    binary = folder .. "/topgun-server",
+  }, methods)
+  self.janitor, err = start_helper { file = "sh", args = { "-c", JANITOR, "topgun-janitor", folder } }
+  local ok = self.janitor and true
+  -- The package ships the file without its execute bit, perhaps in a place that
+  -- is not ours to change.
+  if ok then ok, err = run("install", "-m", "755", source, self.binary) end
+  for _ = 1, ok and TRIES or 0 do
+    ok, err = form(self, options.nodes or 3)
+    if ok then break end
+    end_attempt(self)
+  end
+  if not ok then
+    self:stop()
+    return nil, err
+  end
+  for i, node in ipairs(self.nodes) do self.urls[i] = node.url end
+  return self
+end
+
+local function node_of(self, id)
+  for _, node in ipairs(self.nodes) do
+    if node.id == id then return node end
+  end
+  return nil, failure("there is no node '%s'", tostring(id))
+end
+
+-- A method that gives a running node an order.
+local function order(act)
+  return function(self, id)
+    local node, err = node_of(self, id)
+    if not node then return nil, err end
+    if not node.pid then return nil, failure("%s does not run", id) end
+    act(node)
+    return true
+  end
+end
+
+--- Kills a node (SIGKILL). Server 2.2.0 has a database file and does not read it:
+--- after a restart neither queries nor trees show what the node held.
+---@type fun(self: wingman.topgun.cluster, id: string): true|nil, wingman.error|nil
+methods.kill = order(function(node) node:halt "kill" end)
+--- Stops a node in good order (SIGTERM); its records as after `kill`.
+---@type fun(self: wingman.topgun.cluster, id: string): true|nil, wingman.error|nil
+methods.stop_node = order(function(node) node:halt "term" end)
+--- SIGSTOP: connections stay, nothing is read or answered.
+---@type fun(self: wingman.topgun.cluster, id: string): true|nil, wingman.error|nil
+methods.pause = order(function(node) node:signal "stop" end)
+---@type fun(self: wingman.topgun.cluster, id: string): true|nil, wingman.error|nil
+methods.resume = order(function(node) node:signal "continue" end)
+
+--- Starts a node that is down, at its old URL. Returns when its port is open; the
+--- others learn of it a little later.
+---@param id string
+---@return true|nil, wingman.error|nil
+function methods:restart(id)
+  local node, err = node_of(self, id)
+  if not node then return nil, err end
+  if node.pid then return nil, failure("%s runs already", id) end
+  return begin(self, node, seeds_of(self, node))
+end
+
+--- Kills the whole cluster at once, as a crash of the machine would.
+function methods:kill_process()
+  for _, node in ipairs(self.nodes) do node:signal "kill" end
+  end_attempt(self)
+end
+
+--- Ends the cluster and removes its folder. Safe twice.
+function methods:stop()
+  if not self.folder then return end
+  end_attempt(self)
+  if self.janitor then
+    self.janitor:close_stdin()
+    self.janitor:wait(HELPER_TIMEOUT)
+    self.janitor:close()
+  end
+  self.folder, self.janitor = nil, nil
+end
+
+return M

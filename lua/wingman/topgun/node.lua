@@ -1,0 +1,126 @@
+--- One process of the real server.
+local errors = require "wingman.error"
+local ffi = require "ffi"
+local loop = require "wingman.loop"
+local process = require "wingman.process"
+
+ffi.cdef "int kill(int pid, int sig);"
+
+local M = {}
+
+--- Seconds: for a node to open its port; to stop when asked to.
+local PORT_TIMEOUT, STOP_TIMEOUT = 10, 5
+
+local SIGNALS = { kill = 9, term = 15, continue = 18, stop = 19 }
+
+-- The server runs under a shell that prints its pid, kills it when the pipe from
+-- this process closes (however this process ends), and ends with it.
+local GUARD = [[
+exec 3<&0 2>/dev/null
+log=$1
+shift
+"$@" </dev/null >>"$log" 2>&1 &
+server=$!
+echo "$server"
+( read -r _ <&3; kill -9 "$server" ) 2>/dev/null &
+guard=$!
+wait "$server"
+code=$?
+kill "$guard" 2>/dev/null
+exit "$code"
+]]
+
+---@class wingman.topgun.node
+---@field id string
+---@field url string|nil  where clients connect; the same after a restart
+---@field port integer|nil
+---@field cluster_port integer
+---@field folder string
+---@field log string     the file that its output goes to
+---@field pid integer|nil  of the server; nil while it does not run
+---@field package child wingman.process|nil
+local methods = {}
+methods.__index = methods
+
+---@param id string
+---@param folder string  its data and its log; is there already
+---@param cluster_port integer
+---@return wingman.topgun.node
+function M.new(id, folder, cluster_port)
+  return setmetatable({ id = id, folder = folder, log = folder .. "/log", cluster_port = cluster_port, seen = 0 }, methods)
+end
+
+local function read_file(path)
+  local file = io.open(path, "rb")
+  if not file then return "" end
+  local text = file:read "*a"
+  file:close()
+  return text
+end
+
+--- What the server has written since it was last started.
+function methods:output() return (read_file(self.log):sub(self.seen + 1):gsub("\27%[[%d;]*m", "")) end
+
+local function last_lines(self)
+  local lines = {}
+  for line in self:output():gmatch "[^\n]+" do lines[#lines + 1] = line end
+  return table.concat(lines, "\n", math.max(1, #lines - 4))
+end
+
+--- Starts the server; waits until it has opened its port. The port for clients is
+--- the system's choice the first time.
+---@param binary string
+---@param secret string   of the tokens
+---@param seeds string[]  host:port of other nodes' cluster ports
+---@return true|nil, wingman.error|nil
+function methods:start(binary, secret, seeds)
+  self.seen = #read_file(self.log)
+  local child, err = process.spawn {
+    file = "sh",
+    args = {
+      "-c", GUARD, "topgun-guard", self.log, binary,
+      "--node-id", self.id, "--host", "127.0.0.1", "--port", ("%d"):format(self.port or 0),
+      "--cluster-port", ("%d"):format(self.cluster_port), "--seed-nodes", table.concat(seeds, ","),
+    },
+    env = {
+      JWT_SECRET = secret, TOPGUN_BIND_ADDR = "127.0.0.1", TOPGUN_REDB_PATH = self.folder .. "/data.redb",
+      RUST_LOG = "info",
+    },
+    stdin = true,
+  }
+  if not child then return nil, errors.new("CLUSTER", ("topgun: %s cannot be started: %s"):format(self.id, err)) end
+  self.child = child
+  self.pid = tonumber(child:read_line(PORT_TIMEOUT) or "")
+  local port = loop.wait_until(function()
+    return child:wait(0) and "ended" or self:output():match "PORT=(%d+)"
+  end, PORT_TIMEOUT)
+  self.port = tonumber(port)
+  if not self.pid or not self.port then
+    local lines = last_lines(self)
+    self:halt "kill"
+    return nil, errors.new("CLUSTER", ("topgun: %s did not open its port; its log ends with:\n%s"):format(self.id, lines))
+  end
+  self.url = ("ws://127.0.0.1:%d/ws"):format(self.port)
+  return true
+end
+
+--- Sends a signal: "kill", "term", "stop" (pause) or "continue".
+---@return boolean  whether the server was there to get it
+function methods:signal(name) return self.pid ~= nil and ffi.C.kill(self.pid, SIGNALS[name]) == 0 end
+
+--- Ends the server by "kill" or "term", and waits until it has ended.
+---@param by "kill"|"term"
+function methods:halt(by)
+  local child = self.child
+  if not child then return end
+  self:signal "continue"
+  self:signal(by)
+  if not child:wait(STOP_TIMEOUT) then
+    self:signal "kill"
+    child:wait(STOP_TIMEOUT)
+  end
+  child:close()
+  self.child, self.pid = nil, nil
+end
+
+return M
