@@ -1,0 +1,229 @@
+--- The behaviour that Wingman exists for, (1) to (9), on each cluster that can be had.
+local clusters = require "spec.support.cluster"
+local core = require "wingman.core"
+local loop = require "wingman.loop"
+local vectors = require "spec.core.support"
+
+local OPS = 300
+
+-- The partition of a key by the recorded vectors, not by the code under test.
+local function recorded_partition(key, kind)
+  for _, case in ipairs(vectors.vectors "hash.json".cases) do
+    if case.s == key then return kind == "fnv1a" and case.p_fnv or case.p_xxh end
+  end
+end
+
+local function count_fds()
+  local listing = assert(io.popen "ls /proc/$PPID/fd")
+  local count = 0
+  for _ in listing:lines() do count = count + 1 end
+  listing:close()
+  return count
+end
+
+local function sum(t)
+  local total = 0
+  for _, n in pairs(t) do total = total + n end
+  return total
+end
+
+-- Batches and operations that each node was sent since `before`, by the client.
+local function sent(client, before)
+  local batches, ops = {}, {}
+  for _, node in ipairs(client:health().nodes) do
+    local was = before and before[node.id] or { batches_sent = 0, ops_sent = 0 }
+    batches[node.id] = node.stats.batches_sent - was.batches_sent
+    ops[node.id] = node.stats.ops_sent - was.ops_sent
+  end
+  return batches, ops
+end
+
+-- How many of `OPS` keys each node owns.
+local function owned_keys(client)
+  local counts, owners = {}, client:partition_map().owners
+  for i = 1, OPS do
+    local id = owners[client:partition_of("key-" .. i) + 1]
+    counts[id] = (counts[id] or 0) + 1
+  end
+  return counts
+end
+
+local function first_node_only(shared)
+  return { cluster = { seeds = { shared.cluster.urls[1] } }, endpoint = function() return nil end }
+end
+
+clusters.on_each(getfenv(), "cluster behaviour", function(shared, it)
+  it("(1) a client with seeds has a partition map with a version above 0 within 10 s", function()
+    local client = shared:client()
+    local begun = core.now()
+    assert(client:start())
+    assert.is_true(core.now() - begun < 10)
+    local map = client:partition_map()
+    assert.is_true(map.version > 0)
+    assert.equal(271, map.partition_count)
+    assert.equal(3, #client:connected_nodes())
+  end)
+
+  it("(2) a write reaches the node that owns hash(key) % 271 and no other", function()
+    local client = shared:started()
+    local kind = client:router_stats().hash
+    local partition = recorded_partition("key-1", kind)
+    assert.is_number(partition)
+    local owner = client:partition_map().owners[partition + 1]
+    assert(client:map("test"):set("key-1", { v = 1 }))
+    assert(client:drain(5))
+    assert.same({ owner }, shared:receivers("test", "key-1"))
+    assert.same({ v = 1 }, assert(client:query "test")["key-1"])
+  end)
+
+  it("(3) the engine gives send_batch each operation with its key; one OP_BATCH per node", function()
+    local client = shared:started()
+    local send_batch, seen, calls = client.provider.send_batch, {}, 0
+    client.provider.send_batch = function(self, operations)
+      calls = calls + 1
+      for _, op in ipairs(operations:list()) do seen[op.key] = (seen[op.key] or 0) + 1 end
+      return send_batch(self, operations)
+    end
+    local owned, map = owned_keys(client), client:map(shared:map_name())
+    for i = 1, OPS do assert(map:set("key-" .. i, { i = i })) end
+    assert(client:drain(5))
+    assert.equal(1, calls)
+    for i = 1, OPS do assert.equal(1, seen["key-" .. i]) end
+    local batches, ops = sent(client)
+    for _, node in ipairs(shared.cluster.nodes) do assert.equal(1, batches[node.id]) end
+    assert.same(owned, ops)
+  end)
+
+  it("(4) a single server gets one OP_BATCH with everything", function()
+    local client = shared:started { server = shared.cluster.urls[2] }
+    assert.is_nil(client.provider.send_batch)
+    assert.is_false(client:is_routing_active())
+    if not shared.is_real then assert(shared.cluster:reset_stats()) end
+    local map = client:map(shared:map_name())
+    for i = 1, OPS do assert(map:set("key-" .. i, { i = i })) end
+    assert(client:drain(5))
+    local stats = client:stats()
+    assert.equal(1, stats.batches_sent)
+    assert.equal(OPS, stats.ops_acked)
+    if not shared.is_real then
+      local nodes = assert(shared.cluster:stats())
+      assert.same({ 0, 1, 0 }, { nodes["node-1"].op_batches, nodes["node-2"].op_batches, nodes["node-3"].op_batches })
+      assert.equal(OPS, nodes["node-2"].ops)
+    end
+  end)
+
+  it("(5) routing metrics count direct routes, fallbacks and misses", function()
+    local client = shared:started()
+    client:reset_routing_metrics()
+    local name = shared:map_name()
+    for i = 1, OPS do assert(client:map(name):set("key-" .. i, i)) end
+    assert(client:drain(5))
+    assert.same({ direct_routes = OPS, fallback_routes = 0, partition_misses = 0, total_routes = OPS },
+      client:routing_metrics())
+    client:reset_routing_metrics()
+    assert.equal(0, client:routing_metrics().total_routes)
+
+    local options = first_node_only(shared)
+    options.fallback = true
+    local lame = shared:started(options)
+    local own = owned_keys(lame)["node-1"]
+    for i = 1, OPS do assert(lame:map(name):set("key-" .. i, i)) end
+    assert(lame:drain(5))
+    assert.same({ direct_routes = own, fallback_routes = OPS - own, partition_misses = 0, total_routes = OPS },
+      lame:routing_metrics())
+
+    local early = shared:client()
+    for i = 1, 7 do assert(early:map(name):set("early-" .. i, i)) end
+    assert.equal(7, early:routing_metrics().partition_misses)
+    assert(early:start())
+    assert(early:drain(5))
+    assert.equal(7, early:stats().ops_acked)
+  end)
+
+  it("(8) keys without a route are warned about and stay pending", function()
+    local client = shared:started(first_node_only(shared))
+    local own = owned_keys(client)["node-1"]
+    for i = 1, OPS do assert(client:map(shared.url):set("key-" .. i, i)) end
+    local ok, err = client:drain(0.5)
+    assert.is_nil(ok)
+    assert.equal("TIMEOUT", err.code)
+    assert.equal(OPS - own, client:pending_ops())
+    assert.equal(own, client:stats().ops_acked)
+    local warnings = shared:logged "send_batch_failed"
+    assert.equal(1, #warnings)
+    assert.equal(OPS - own, warnings[1].count)
+    assert.is_true(#warnings[1].failed_keys > 0)
+    local owners = client:partition_map().owners
+    for _, key in ipairs(warnings[1].failed_keys) do
+      assert.not_equal("node-1", owners[client:partition_of(key) + 1])
+    end
+  end)
+
+  it("(9) close() leaves no timer, no socket and no memory behind", function()
+    local function cycle()
+      local client = shared:started()
+      client:map("closing"):set("a", 1)
+      assert(client:drain(5))
+      client:map("closing"):set("b", 2)
+      client:close()
+      shared.clients = {}
+    end
+    for _ = 1, 50 do cycle() end
+    collectgarbage()
+    collectgarbage()
+    local timers, fds, memory = loop.timer_count(), count_fds(), collectgarbage "count"
+    for _ = 1, 50 do cycle() end
+    collectgarbage()
+    collectgarbage()
+    assert.equal(timers, loop.timer_count())
+    -- A socket says goodbye before it is closed.
+    assert(loop.wait_until(function() return count_fds() == fds end, 2), "file descriptors are left")
+    assert.is_true(collectgarbage "count" - memory < 64, "Lua memory grew")
+  end)
+
+  it("(6) the map is asked for after every reconnection, whatever version is held", function()
+    local client = shared:started { map_requests = { refresh = 600 } }
+    local requests, at_connect = client.provider.requests, nil
+    local node_connected = requests.node_connected
+    function requests:node_connected(slot)
+      at_connect = self.sent
+      node_connected(self, slot)
+    end
+    for _ = 1, 2 do
+      at_connect = nil
+      assert(shared.cluster:kill "node-3")
+      assert(loop.wait_until(function() return #client:connected_nodes() == 2 end, 5))
+      if not shared.is_real then assert(shared.cluster:reset_stats()) end
+      shared:restart("node-3", client)
+      assert.is_true(client:partition_map().version > 0)
+      assert(loop.wait_until(function() return requests.sent > at_connect end, 3), "no request after the reconnection")
+      if not shared.is_real then
+        assert(loop.wait_until(function() return assert(shared.cluster:stats())["node-3"].map_requests > 0 end, 1),
+          "the node that connected last was not the one that was asked")
+      end
+    end
+  end)
+
+  it("(7) simultaneous reconnections make one request", function()
+    local client = shared:started {
+      heartbeat = { interval = 0.1, timeout = 0.4 }, reconnect = function() return 0.05 end,
+      map_requests = { refresh = 600 },
+    }
+    local requests = client.provider.requests
+    assert(loop.wait_until(function() return not requests.debounce_timer end, 3))
+    for _, node in ipairs(shared.cluster.nodes) do assert(shared.cluster:pause(node.id)) end
+    assert(loop.wait_until(function() return #client:connected_nodes() == 0 end, 5))
+    local asked, opened = requests.sent, 0
+    client:on("node_connected", function() opened = opened + 1 end)
+    if not shared.is_real then assert(shared.cluster:reset_stats()) end
+    for _, node in ipairs(shared.cluster.nodes) do assert(shared.cluster:resume(node.id)) end
+    assert(loop.wait_until(function() return opened == 3 end, 5))
+    assert(loop.wait_until(function() return not requests.debounce_timer end, 3))
+    assert.equal(asked + 1, requests.sent)
+    if not shared.is_real then
+      local counted = {}
+      for id, node in pairs(assert(shared.cluster:stats())) do counted[id] = node.map_requests end
+      assert(sum(counted) >= 1)
+    end
+  end)
+end)

@@ -1,0 +1,128 @@
+--- Clusters for specs: the same spec on the simulated cluster, in both dialects, and
+--- on the real server.
+local embedded_cluster = require "wingman.embedded_cluster"
+local loop = require "wingman.loop"
+local topgun_binary = require "wingman.topgun.binary"
+local wingman = require "wingman"
+
+local M = {}
+
+--- What a spec about behaviour on the wire runs on.
+M.urls = { "sim://3", "sim://3?dialect=0.11", "topgun://3" }
+
+---@class spec.shared_cluster
+---@field url string
+---@field cluster table  wingman.sim.cluster or wingman.topgun.cluster
+---@field is_real boolean
+---@field is_0_11 boolean
+local methods = {}
+methods.__index = methods
+
+--- A client of the cluster; closed when the test ends. Warnings go to `log`.
+---@param options table|nil
+function methods:client(options)
+  options = options or {}
+  if not options.server and not options.cluster then options.cluster = { seeds = self.cluster.urls } end
+  options.auth = options.auth or { token = self.cluster.token }
+  options.log_to = options.log_to or function(level, event, fields)
+    self.log[#self.log + 1] = { level = level, event = event, fields = fields }
+  end
+  local client = wingman.client(options)
+  self.clients[#self.clients + 1] = client
+  return client
+end
+
+--- A client that is connected to every node.
+function methods:started(options)
+  local client = self:client(options)
+  assert(client:start())
+  return client
+end
+
+function methods:close_clients()
+  for _, client in ipairs(self.clients) do client:close() end
+  self.clients, self.log = {}, {}
+end
+
+--- Log lines of this event.
+function methods:logged(event)
+  local found = {}
+  for _, line in ipairs(self.log) do
+    if line.event == event then found[#found + 1] = line.fields end
+  end
+  return found
+end
+
+--- The ids of the nodes that were sent a key of a map, sorted. The simulated
+--- cluster says so itself; a real node has what it was sent, and nothing else.
+function methods:receivers(map_name, key)
+  local ids = {}
+  local observer = self.is_real and self:started()
+  for _, node in ipairs(self.cluster.nodes) do
+    local has = false
+    if observer then
+      has = assert(observer:holdings(node.id, map_name))[key] ~= nil
+    else
+      for _, received in ipairs(assert(self.cluster:received(node.id)).keys) do has = has or received == key end
+    end
+    if has then ids[#ids + 1] = node.id end
+  end
+  return ids
+end
+
+--- A map name that no other test uses.
+function methods:map_name()
+  self.names = (self.names or 0) + 1
+  return "m" .. self.names
+end
+
+--- Starts a node and waits until a client sees it own partitions and can use it.
+function methods:restart(id, client)
+  assert(self.cluster:restart(id))
+  assert(loop.wait_until(function()
+    local owns = false
+    for _, owner in ipairs(client:partition_map().owners) do owns = owns or owner == id end
+    if not owns then return false end
+    for _, connected in ipairs(client:connected_nodes()) do
+      if connected == id then return true end
+    end
+  end, 20), id .. " did not come back")
+end
+
+--- The first `count` keys (of "key-1", "key-2", ...) that a node owns.
+function M.keys_of(client, id, count)
+  local keys, owners, i = {}, client:partition_map().owners, 0
+  while #keys < count do
+    i = i + 1
+    local key = "key-" .. i
+    if owners[client:partition_of(key) + 1] == id then keys[#keys + 1] = key end
+  end
+  return keys
+end
+
+--- Declares specs once for each cluster. `body` gets the shared cluster and the `it`
+--- to declare with: where a cluster cannot be had, that one reports each spec as
+--- skipped, with the reason.
+---@param name string
+---@param body fun(shared: spec.shared_cluster, it: function)
+---@param urls string[]|nil  default: M.urls
+function M.on_each(env, name, body, urls)
+  for _, url in ipairs(urls or M.urls) do
+    local is_real = url:match "^topgun" ~= nil
+    env.describe(name .. ", on " .. url .. ":", function()
+      local shared = setmetatable({
+        url = url, is_real = is_real, is_0_11 = url:match "0%.11" ~= nil, clients = {}, log = {},
+      }, methods)
+      local _, missing = topgun_binary.find()
+      if is_real and missing then
+        return body(shared, function(test) env.pending(test .. " (skipped: " .. missing.message .. ")") end)
+      end
+      env.setup(function() shared.cluster = assert(embedded_cluster.start(url)) end)
+      env.teardown(function() if shared.cluster then shared.cluster:stop() end end)
+      env.after_each(function() shared:close_clients() end)
+      body(shared, env.it)
+    end)
+  end
+end
+
+return M
