@@ -38,7 +38,7 @@ typedef struct wm_client_stats {
     uint64_t batches_sent;
     uint64_t batches_acked;
     uint64_t stray_acks;     /* acknowledgements that matched nothing */
-    uint64_t overloads;      /* ERROR 429 */
+    uint64_t overloads;      /* errors that made a connection with batches in flight slow down */
     uint64_t bytes_sent;     /* of OP_BATCH messages */
 } wm_client_stats;
 

@@ -92,8 +92,8 @@ static void on_partition_map_delta(wm_client *c, int lane, const wm_message *m)
     wm_client_event(c, (wm_event){.type = WM_EVENT_MAP_ERROR, .lane = lane}, error, strlen(error));
 }
 
-/* ERROR names no request. 429: the frame was dropped; the lane slows down. Any
- * error may stand for a batch that will not be acknowledged, so what is in
+/* ERROR names no request. With 429 the frame was dropped, with 500 "Write-behind
+ * capacity exceeded" (server 2.2.0) a part of it: the lane slows down. Any error may stand for a batch that will not be acknowledged, so what is in
  * flight on this lane gets a short deadline instead of its long one. */
 static void on_error(wm_client *c, int lane, const wm_message *m)
 {
@@ -113,8 +113,8 @@ static void on_error(wm_client *c, int lane, const wm_message *m)
         if (pace->backoff_us > PAUSE_MAX_US) pace->backoff_us = PAUSE_MAX_US;
         pace->paused_until_us = c->now_us + pace->backoff_us;
         wm_batcher_hasten(c->batcher, lane, c->now_us + AFTER_ERROR_US);
+        c->stats.overloads++;
     }
-    if (code == 429) c->stats.overloads++;
     string_field(m, "message", &text);
     wm_event event = {.type = WM_EVENT_SERVER_ERROR, .lane = lane, .a = (int64_t)code};
     wm_client_event(c, event, text.kind == WM_MP_STR ? text.bytes : NULL, text.kind == WM_MP_STR ? text.len : 0);

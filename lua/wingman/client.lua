@@ -6,6 +6,7 @@ local embedded_cluster = require "wingman.embedded_cluster"
 local emitter = require "wingman.emitter"
 local endpoint_policies = require "wingman.policy.endpoint"
 local errors = require "wingman.error"
+local log_throttle = require "wingman.log_throttle"
 local loop = require "wingman.loop"
 local map_module = require "wingman.map"
 local merkle_walk = require "wingman.merkle_walk"
@@ -28,6 +29,8 @@ methods.__index = methods
 
 --- Seconds to wait for the answer to a query.
 local QUERY_TIMEOUT = 10
+--- Server 2.2.0 leaves out what goes beyond so many results, without a word.
+local QUERY_CLAMP = 10000
 
 local function default_log(level, event, fields)
   if level ~= "warn" and level ~= "error" then return end
@@ -110,6 +113,7 @@ function M.new(given)
     options = options,
     policies = make_policies(options),
     events = emitter.new(),
+    log_seldom = log_throttle.new(options.log_to),
     maps = {},
     map_order = {},
     subscriptions = {},
@@ -241,13 +245,14 @@ end
 
 function handlers.server_error(self, lane, code, _, _, text)
   local node = self.provider.links.lanes[lane].node
-  self.options.log_to(code == 429 and "info" or "warn", "server_error", { code = code, message = text, url = node.url })
+  self.log_seldom(code == 429 and "info" or "warn", "server_error", { code = code, message = text, url = node.url },
+    node.url .. text)
   self.events:emit("server_error", { code = code, message = text, url = node.url, node = node.id })
 end
 
 function handlers.ack_timeout(self, lane, ops)
   local node = self.provider.links.lanes[lane].node
-  self.options.log_to("warn", "ack_timeout", { url = node.url, ops = ops })
+  self.log_seldom("warn", "ack_timeout", { url = node.url, ops = ops }, "ack_timeout " .. node.url)
   self.events:emit("ack_timeout", { url = node.url, node = node.id, ops = ops })
 end
 
@@ -383,6 +388,25 @@ local function query_node(self, node, name, query)
   return answer.payload.results
 end
 
+-- The results of one node, all of them: where the server may have cut the list,
+-- the node is read by its Merkle tree.
+local function query_all(self, node, name, query)
+  local results, err = query_node(self, node, name, query)
+  if not results or #results < QUERY_CLAMP or query.limit then return results, err end
+  if query.where or query.sort then
+    return nil, errors.new("TOO_MANY", ("%s: the query of map '%s' has %d or more results, and servers answer with no more: set a limit")
+      :format(node.url, name, QUERY_CLAMP))
+  end
+  local records
+  records, err = self:holdings(node.id or node.url, name)
+  if not records then return nil, err end
+  results = {}
+  for key, record in pairs(records) do
+    if record.value ~= core.null then results[#results + 1] = { key = key, value = record.value } end
+  end
+  return results
+end
+
 --- Asks the cluster: every connected node, one after the other, joined by key;
 --- where two nodes have a key, the answer of its owner counts. A v2 node answers
 --- with what it holds itself, a 0.11 node for the whole cluster.
@@ -394,7 +418,7 @@ function methods:query(name, query)
   local nodes = self.provider and self.provider:nodes() or {}
   if #nodes == 0 then return nil, errors.new("NOT_CONNECTED", "no node is connected") end
   for _, node in ipairs(nodes) do
-    local results, err = query_node(self, node, name, query or {})
+    local results, err = query_all(self, node, name, query or {})
     if not results then return nil, err end
     local map = self:partition_map()
     for _, entry in ipairs(results) do

@@ -1,0 +1,273 @@
+--- A client against clusters: order, sizes, refusals, overload, death of a node.
+local clusters = require "spec.support.cluster"
+local core = require "wingman.core"
+local loop = require "wingman.loop"
+local wingman = require "wingman"
+
+local function set_all(map, count, value)
+  for i = 1, count do assert(map:set("key-" .. i, value or i)) end
+end
+
+clusters.on_each(getfenv(), "client", function(shared, it)
+  it("keeps the order of the writes of a key", function()
+    local client = shared:started()
+    local name = shared:map_name()
+    local map = client:map(name)
+    for i = 1, 200 do
+      for k = 1, 5 do assert(map:set("k" .. k, i)) end
+      if i % 3 == 0 then loop.sleep(0) end
+    end
+    assert(client:drain(10))
+    local values = assert(client:query(name))
+    for k = 1, 5 do assert.equal(200, values["k" .. k]) end
+  end)
+
+  it("removes what it wrote", function()
+    local client = shared:started()
+    local name = shared:map_name()
+    local map = client:map(name)
+    set_all(map, 20)
+    assert(client:drain(5))
+    for i = 1, 10 do assert(map:remove("key-" .. i)) end
+    assert.is_nil(map:get "key-1")
+    assert.equal(10, map:size())
+    assert(client:drain(5))
+    local values = assert(client:query(name))
+    for i = 1, 20 do assert.equal(i > 10 and i or nil, values["key-" .. i]) end
+  end)
+
+  it("writes keys and values of every kind", function()
+    local client = shared:started()
+    local name = shared:map_name()
+    local map = client:map(name)
+    local long = ("x"):rep(100000)
+    local records = {
+      ["Ünïcode/日本語"] = "ünï", ["𐐷 astral"] = 1.5, [("k"):rep(1000)] = true, number = -7, zero = 0, text = "",
+      list = { 1, 2, { "three" } }, nested = { a = { b = { c = false } } }, long = long, big = 2 ^ 40,
+    }
+    for key, value in pairs(records) do assert(map:set(key, value)) end
+    assert(client:drain(5))
+    local values = assert(client:query(name))
+    for key, value in pairs(records) do
+      assert.same(value, values[key])
+      assert.same(value, map:get(key))
+    end
+  end)
+
+  it("takes an operation of nearly 1 MiB and refuses a larger one by name and size", function()
+    local client = shared:started()
+    local name = shared:map_name()
+    local map = client:map(name)
+    assert(map:set("large", ("x"):rep(1000 * 1000)))
+    assert(map:set("small", 1))
+    assert(client:drain(10))
+    -- Server 2.2.0 takes it and ends the connection when it is asked for it.
+    if not shared.is_real then assert.equal(1000 * 1000, #assert(client:query(name)).large) end
+    local ok, err = map:set("huge", ("x"):rep(1024 * 1024 + 1))
+    assert.is_nil(ok)
+    assert.equal("TOO_LARGE", err.code)
+    assert.truthy(err.message:find("'huge'", 1, true))
+    assert.truthy(err.message:find(name, 1, true))
+    assert.is_nil(map:get "huge")
+    assert.equal(0, client:pending_ops())
+  end)
+
+  it("settles wait(seq) when the operation is acknowledged", function()
+    local client = shared:started()
+    local seq = assert(client:map(shared:map_name()):set("a", 1))
+    assert.equal(1, client:pending_ops())
+    assert.is_true(assert(client:wait(seq, 5)))
+    assert.equal(0, client:pending_ops())
+    assert.is_true(assert(client:wait(seq, 5)))
+  end)
+
+  it("refuses a wrong token with an error that does not show it", function()
+    local token = core.jwt_sign('{"sub":"x","exp":4000000000}', "not the secret")
+    local client = shared:client { auth = { token = token }, start_timeout = 2 }
+    local ok, err = client:start()
+    assert.is_nil(ok)
+    assert.equal("AUTH_FAILED", err.code)
+    assert.is_nil(tostring(err):find(token, 1, true))
+    for _, line in ipairs(shared.log) do
+      for _, value in pairs(line.fields) do assert.is_nil(tostring(value):find(token, 1, true)) end
+    end
+  end)
+
+  it("asks a token function, which may wait", function()
+    local asked = 0
+    local client = shared:started { auth = { token = function()
+      asked = asked + 1
+      loop.sleep(0.01)
+      return shared.cluster.token
+    end } }
+    assert.equal(3, #client:connected_nodes())
+    assert.equal(3, asked)
+  end)
+
+  it("says what is wrong with a token function", function()
+    local client = shared:client { auth = { token = function() error "no token today" end }, start_timeout = 1 }
+    local ok, err = client:start()
+    assert.is_nil(ok)
+    assert.truthy(tostring(err):find("no token today", 1, true))
+  end)
+
+  it("uses several connections per node, one of them for each key", function()
+    local client = shared:started { connections_per_node = 3 }
+    local name = shared:map_name()
+    local map = client:map(name)
+    for i = 1, 50 do
+      for k = 1, 30 do assert(map:set("k" .. k, i)) end
+      loop.sleep(0)
+    end
+    assert(client:drain(10))
+    local values = assert(client:query(name))
+    for k = 1, 30 do assert.equal(50, values["k" .. k]) end
+    local used = 0
+    for _, node in ipairs(client.provider.links.nodes) do
+      for _, lane in ipairs(node.lanes) do
+        if client.core:lane_info(lane).state == "ready" then used = used + 1 end
+      end
+    end
+    assert.equal(9, used)
+  end)
+
+  it("waits for room in a full log, and loses nothing", function()
+    local client = shared:started { log = { max_ops = 100 } }
+    local name = shared:map_name()
+    set_all(client:map(name), 2000)
+    assert.is_true(client:pending_ops() <= 100)
+    assert(client:drain(10))
+    local values, count = assert(client:query(name)), 0
+    for _ in pairs(values) do count = count + 1 end
+    assert.equal(2000, count)
+  end)
+
+  it("ends every wait when it is closed", function()
+    local client = shared:started { cluster = { seeds = { shared.cluster.urls[1] } }, endpoint = function() end }
+    local map, owners, held = client:map(shared:map_name()), client:partition_map().owners, nil
+    for i = 1, 50 do
+      local seq = assert(map:set("key-" .. i, i))
+      if owners[client:partition_of("key-" .. i) + 1] ~= "node-1" then held = seq end
+    end
+    local results = {}
+    loop.spawn(function() results.wait = { client:wait(held) } end)
+    loop.spawn(function() results.drain = { client:drain() } end)
+    loop.sleep(0.05)
+    client:close()
+    assert(loop.wait_until(function() return results.wait and results.drain end, 1))
+    assert.is_nil(results.wait[1])
+    assert.equal("CLOSED", results.wait[2].code)
+    assert.is_nil(results.drain[1])
+    assert.equal("CLOSED", results.drain[2].code)
+    local ok, err = map:set("late", 1)
+    assert.is_nil(ok)
+    assert.equal("CLOSED", err.code)
+  end)
+
+  it("goes on with the next owner when a node is killed, and repairs what died with it", function()
+    local client = shared:started()
+    local name = shared:map_name()
+    local map = client:map(name)
+    set_all(map, 500, "before")
+    assert(client:drain(5))
+    local resumed
+    client:on("resumed", function(event) resumed = resumed or event end)
+    assert(shared.cluster:kill "node-3")
+    for i = 501, 1000 do assert(map:set("key-" .. i, "after")) end
+    assert(client:drain(15))
+    assert.is_table(resumed)
+    assert.not_equal("node-3", resumed.node)
+    assert.is_true(resumed.seconds >= 0)
+    shared:restart("node-3", client)
+    assert(client:repair(name))
+    assert(client:drain(10))
+    local values = assert(client:query(name))
+    for i = 1, 1000 do assert.equal(i <= 500 and "before" or "after", values["key-" .. i]) end
+    assert.equal(0, assert(client:repair(name)))
+  end)
+end)
+
+-- Servers of the v2 family tell other clients about changes.
+clusters.on_each(getfenv(), "changes by others", function(shared, it)
+  it("reach the listeners of a map", function()
+    local reader, writer = shared:started(), shared:started()
+    local name, changes = shared:map_name(), {}
+    reader:map(name):on("change", function(key, value, origin)
+      assert.equal("remote", origin)
+      changes[key] = value == nil and "removed" or value
+    end)
+    loop.sleep(0.1)
+    for i = 1, 50 do assert(writer:map(name):set("key-" .. i, { i = i })) end
+    assert(writer:drain(5))
+    assert(loop.wait_until(function()
+      for i = 1, 50 do
+        if not changes["key-" .. i] then return false end
+      end
+      return true
+    end, 3))
+    assert.same({ i = 50 }, reader:map(name):get "key-50")
+    assert(writer:map(name):remove "key-50")
+    assert(writer:drain(5))
+    assert(loop.wait_until(function() return changes["key-50"] == "removed" end, 3))
+    assert.is_nil(reader:map(name):get "key-50")
+  end)
+end, { "sim://3", "topgun://3" })
+
+-- The errors of an overload name no operation: 429 in the simulated cluster, 500
+-- "Write-behind capacity exceeded" (10,000 operations) in the real one.
+clusters.on_each(getfenv(), "overload", function(shared, it)
+  it("slows a connection down and loses nothing", function()
+    local client = shared:started()
+    local count = shared.is_real and 40000 or 9000
+    local name = shared:map_name()
+    local map = client:map(name)
+    local begun = core.now()
+    set_all(map, count)
+    assert(client:drain(40))
+    assert.is_true(client:stats().overloads > 0, "there was no overload in " .. (core.now() - begun) .. " s")
+    local found = 0
+    for _ in pairs(assert(client:query(name))) do found = found + 1 end
+    assert.equal(count, found)
+  end)
+end, { "sim://3?rate=1000", "topgun://3" })
+
+describe("client, refused by a batch error,", function()
+  local names = { v2 = { "NOT_OWNER", "STALE_MAP", "500", "429" }, ["0.11"] = { "NOT_OWNER", "STALE_MAP", "500", "429" } }
+  for _, dialect in ipairs { "v2", "0.11" } do
+    clusters.on_each(getfenv(), "recovers", function(shared, it)
+      for _, name in ipairs(names[dialect]) do
+        it("from " .. name, function()
+          local client = shared:started { batch = { ack_timeout = 0.3 } }
+          assert(shared.cluster:fault("all", "error", name, 2))
+          local map_name = shared:map_name()
+          set_all(client:map(map_name), 300)
+          assert(client:drain(10))
+          local found = 0
+          for _ in pairs(assert(client:query(map_name))) do found = found + 1 end
+          assert.equal(300, found)
+        end)
+      end
+    end, { "sim://3?dialect=" .. dialect })
+  end
+end)
+
+describe("client:start", function()
+  it("names every seed that cannot be reached", function()
+    local client = wingman.client { cluster = { seeds = { "ws://127.0.0.1:1", "ws://127.0.0.1:2/ws" } },
+      start_timeout = 0.3, log_to = function() end }
+    local ok, err = client:start()
+    client:close()
+    assert.is_nil(ok)
+    assert.equal("NOT_CONNECTED", err.code)
+    assert.truthy(err.message:find("ws://127.0.0.1:1", 1, true))
+    assert.truthy(err.message:find("ws://127.0.0.1:2/ws", 1, true))
+  end)
+
+  it("names a URL that is none", function()
+    local client = wingman.client { cluster = { seeds = { "http://x" } }, log_to = function() end }
+    local ok, err = client:start()
+    client:close()
+    assert.is_nil(ok)
+    assert.truthy(err.message:find("'http://x'", 1, true))
+  end)
+end)
