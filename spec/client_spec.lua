@@ -231,6 +231,23 @@ clusters.on_each(getfenv(), "overload", function(shared, it)
   end)
 end, { "sim://3?rate=1000", "topgun://3" })
 
+-- A v2 server leaves out silently what goes beyond 10,000 results.
+clusters.on_each(getfenv(), "queries", function(shared, it)
+  it("are complete beyond what a server answers at once", function()
+    local client = shared:started { server = shared.cluster.urls[1] }
+    local name = shared:map_name()
+    local map = client:map(name)
+    for i = 1, 10500 do assert(map:set("key-" .. i, { i = i })) end
+    assert(client:drain(30))
+    local count = 0
+    for _ in pairs(assert(client:query(name))) do count = count + 1 end
+    assert.equal(10500, count)
+    local values, err = client:query(name, { where = { i = { ["$gt"] = 0 } } })
+    if values then return end -- the server did not take the filter for one that matches all
+    assert.equal("TOO_MANY", err.code)
+  end)
+end, { "sim://1", "topgun://1" })
+
 describe("client, refused by a batch error,", function()
   local names = { v2 = { "NOT_OWNER", "STALE_MAP", "500", "429" }, ["0.11"] = { "NOT_OWNER", "STALE_MAP", "500", "429" } }
   for _, dialect in ipairs { "v2", "0.11" } do

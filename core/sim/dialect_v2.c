@@ -163,6 +163,9 @@ static void live_update(sim_node *holder, sim_subscription *sub, bool matches, c
     if (change != NULL) sim_session_send(to, sim_live_query_update(sub, op, matches, "changeType", change));
 }
 
+/* Recorded from 2.2.0: max_query_records, and no word about what is left out. */
+enum { QUERY_CLAMP = 10000 };
+
 static void query_response(sim_session *s, sim_subscription *sub)
 {
     sim_cluster *c = s->node->cluster;
@@ -170,6 +173,7 @@ static void query_response(sim_session *s, sim_subscription *sub)
     uint32_t count;
     bool cut;
     sim_record **found = sim_query_run(&sub->query, map, sim_wall_ms(), NULL, NULL, &count, &cut);
+    if (count > QUERY_CLAMP) count = QUERY_CLAMP;
     wm_buffer *b = sim_begin_payload(c, "QUERY_RESP", 3);
     sim_put_pair(b, "queryId", sub->id, sub->id_len);
     sim_put_text(b, "results");
