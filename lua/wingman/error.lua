@@ -20,6 +20,8 @@ M.codes = {
   OUT_OF_MEMORY = "the operation was not recorded",
   CLOSED = "the client is closed",
   REFUSED = "the server answered with an error",
+  TOO_MANY = "a server would leave out results without saying so; ask for fewer",
+  USAGE = "an argument is wrong",
   CLUSTER = "an embedded cluster could not be started or controlled",
 }
 

@@ -1,0 +1,110 @@
+local loop = require "wingman.loop"
+local map_requests = require "wingman.map_requests"
+
+local DEBOUNCE = 0.05
+
+-- A host that records requests; `has_map` and `slots` are the test's to change.
+local function host_of(has_map)
+  local host = { asked = {}, silences = {}, slots = {}, map = has_map, refuses = {} }
+  host.callbacks = {
+    send = function(slot)
+      if host.refuses[slot] then return false end
+      host.asked[#host.asked + 1] = slot
+      return true
+    end,
+    ready_slots = function() return host.slots end,
+    has_map = function() return host.map end,
+    silent = function(slot) host.silences[#host.silences + 1] = slot end,
+  }
+  return host
+end
+
+local function new(host, options)
+  local all = { debounce = DEBOUNCE, max_wait = 0.2, answer_timeout = 0.05, refresh = 60 }
+  for name, value in pairs(options or {}) do all[name] = value end
+  return map_requests.new(all, host.callbacks)
+end
+
+local function connect(requests, host, slot)
+  table.insert(host.slots, slot)
+  requests:node_connected(slot)
+end
+
+describe("map requests", function()
+  local requests, timers
+  before_each(function() timers = loop.timer_count() end)
+  after_each(function()
+    requests:close()
+    assert.equal(timers, loop.timer_count(), "timers are left")
+  end)
+
+  it("ask at once without a map, and once more for what connected within the window", function()
+    local host = host_of(false)
+    requests = new(host)
+    connect(requests, host, 0)
+    assert.same({ 0 }, host.asked)
+    connect(requests, host, 1)
+    connect(requests, host, 2)
+    assert.same({ 0 }, host.asked)
+    host.map = true
+    assert(loop.wait_until(function() return #host.asked > 1 end, 1))
+    assert.same({ 0, 2 }, host.asked)
+  end)
+
+  it("go to the node that connected last, once for all of a window, whatever map is held", function()
+    local host = host_of(true)
+    requests = new(host)
+    for slot = 0, 4 do connect(requests, host, slot) end
+    assert.same({}, host.asked)
+    assert(loop.wait_until(function() return #host.asked > 0 end, 1))
+    loop.sleep(DEBOUNCE * 2)
+    assert.same({ 4 }, host.asked)
+    assert.equal(1, requests.sent)
+  end)
+
+  it("are not put off for ever by a stream of connections", function()
+    local host = host_of(true)
+    requests = new(host)
+    local begun = loop.now()
+    while #host.asked == 0 and loop.now() - begun < 2 do
+      connect(requests, host, 0)
+      loop.sleep(DEBOUNCE / 5)
+    end
+    assert.near(0.2, loop.now() - begun, 0.1)
+  end)
+
+  it("try the next node when one cannot take them", function()
+    local host = host_of(true)
+    requests = new(host)
+    host.slots = { 0, 1, 2 }
+    host.refuses = { [2] = true, [1] = true }
+    assert.is_true(requests:ask_any())
+    assert.same({ 0 }, host.asked)
+    host.refuses[0] = true
+    assert.is_false(requests:ask_any())
+  end)
+
+  it("tell silence, and not when news came", function()
+    local host = host_of(true)
+    requests = new(host)
+    requests:ask(3)
+    assert(loop.wait_until(function() return #host.silences > 0 end, 1))
+    assert.same({ 3 }, host.silences)
+    requests:ask(4)
+    requests:answered()
+    loop.sleep(0.1)
+    assert.same({ 3 }, host.silences)
+  end)
+
+  it("are repeated when there is no news, and when a route misses", function()
+    local host = host_of(true)
+    host.slots = { 7 }
+    requests = new(host, { refresh = 0.03 })
+    assert(loop.wait_until(function() return #host.asked >= 3 end, 1))
+    requests:close()
+    host.asked = {}
+    requests = new(host)
+    for _ = 1, 10 do requests:route_missed() end
+    assert.same({ 7 }, host.asked)
+  end)
+end)

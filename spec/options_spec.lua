@@ -1,0 +1,48 @@
+local options = require "wingman.options"
+local wingman = require "wingman"
+
+local function refused(given, message)
+  local ok, err = pcall(function() local _ = wingman.client(given) end)
+  assert.is_false(ok)
+  assert.truthy(err:find(message, 1, true), err)
+  assert.truthy(err:find("options_spec", 1, true), "the error points to the caller: " .. err)
+end
+
+describe("options", function()
+  it("have defaults for everything but the target", function()
+    local checked = options.check({ server = "ws://x:1" }, 1)
+    assert.equal(5, checked.heartbeat.interval)
+    assert.equal("pause", checked.log.when_full)
+    assert.equal("direct", checked.routing)
+    assert.is_false(checked.tls.insecure_skip_verify)
+  end)
+
+  it("name what is wrong", function()
+    local server = "ws://x:1"
+    local function client(given) return function() wingman.client(given) end end
+    assert.error_matches(client {}, "one of the options server and cluster is needed")
+    assert.error_matches(client { server = server, cluster = "sim://3" }, "one of the options server and cluster")
+    assert.error_matches(client { server = server, hart = 1 }, "unknown option hart")
+    assert.error_matches(client { server = server, batch = { opps = 1 } }, "unknown option batch%.opps")
+    assert.error_matches(client { server = server, batch = { ops = "many" } }, "option batch%.ops: number is expected, got string")
+    assert.error_matches(client { server = server, batch = { ops = 0 } }, "option batch%.ops: 0 is not in 1")
+    assert.error_matches(client { server = server, batch = { ops = 0 / 0 } }, "option batch%.ops")
+    assert.error_matches(client { server = server, hash = "md5" }, "option hash: 'md5' is none of auto, fnv1a, xxh64")
+    assert.error_matches(client { cluster = { seeds = {} } }, "at least one URL is needed")
+    assert.error_matches(client { cluster = { seads = {} } }, "unknown option cluster%.seads")
+    assert.error_matches(client { server = server, routing = "fastest" }, "there is no policy 'fastest'")
+    assert.error_matches(function() wingman.client() end, "a table of options is expected, got nil")
+  end)
+
+  it("point to the caller", function() refused({ server = "ws://x:1", hart = 1 }, "unknown option hart") end)
+
+  it("are documented, each of them", function()
+    local function check(rules)
+      for name, rule in pairs(rules) do
+        assert.is_string(rule.about, name)
+        if rule.group then check(rule.group) end
+      end
+    end
+    check(options.rules)
+  end)
+end)
