@@ -143,7 +143,8 @@ function methods:size() return self.core_map:size() end
 ---@param removed boolean
 function methods:merge(key, value, timestamp, removed)
   local changed, err = self.core_map:merge(key, value, timestamp.millis, timestamp.counter, timestamp.nodeId, removed)
-  if changed then self.events:emit("change", key, not removed and value or nil, "remote") end
+  if removed then value = nil end
+  if changed then self.events:emit("change", key, value, "remote") end
   return changed, err
 end
 

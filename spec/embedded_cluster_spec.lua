@@ -1,0 +1,105 @@
+local embedded_cluster = require "wingman.embedded_cluster"
+local loop = require "wingman.loop"
+local process = require "wingman.process"
+local topgun_binary = require "wingman.topgun.binary"
+local wingman = require "wingman"
+
+local function refused(url, message)
+  local cluster, err = embedded_cluster.start(url)
+  assert.is_nil(cluster)
+  assert.equal("CLUSTER", err.code)
+  assert.truthy(err.message:find(message, 1, true), err.message)
+end
+
+describe("embedded cluster", function()
+  it("tells its URLs from others", function()
+    assert.is_true(embedded_cluster.is_url "sim://3")
+    assert.is_true(embedded_cluster.is_url "topgun://1")
+    assert.is_false(embedded_cluster.is_url "ws://host:1")
+    assert.is_false(embedded_cluster.is_url "nonsense")
+  end)
+
+  it("starts with the options of its URL", function()
+    local cluster = assert(embedded_cluster.start "sim://2?dialect=0.11&hash=xxh64&partitions=13")
+    assert.equal(2, #cluster.urls)
+    assert.equal("0.11", cluster.dialect)
+    assert.equal("xxh64", cluster.hash)
+    local client = wingman.client { cluster = { seeds = cluster.urls }, auth = { token = cluster.token } }
+    assert(client:start())
+    assert.equal(13, client:partition_map().partition_count)
+    client:close()
+    cluster:stop()
+    cluster:stop()
+  end)
+
+  it("names what is wrong with a URL", function()
+    refused("sim://0", "1 to 64 nodes")
+    refused("sim://65", "1 to 64 nodes")
+    refused("sim://", "is no cluster URL")
+    refused("http://3", "is no cluster URL")
+    refused("sim://3?colour=red", "there is no option 'colour'")
+    refused("sim://3?rate=fast", "option rate: a number is expected, got 'fast'")
+    refused("topgun://3?dialect=v2", "there is no option 'dialect'")
+  end)
+
+  it("comes and goes with the client that named it", function()
+    local client = wingman.client { cluster = "sim://1" }
+    assert(client:start())
+    local child = client:cluster().process
+    assert.is_number(child.pid)
+    local pid = child.pid
+    client:close()
+    assert.not_equal(0, os.execute(("kill -0 %d 2>/dev/null"):format(pid)))
+  end)
+end)
+
+-- What is left of a cluster whose script was killed: nothing.
+describe("embedded cluster, after SIGKILL of its script,", function()
+  local SCRIPT = [[
+    local wingman = require "wingman"
+    wingman.run(function()
+      local cluster = assert(require("wingman.embedded_cluster").start(arg[1]))
+      print(cluster.folder or "none")
+      io.flush()
+      wingman.sleep(60)
+    end)
+  ]]
+
+  -- Processes whose command line or parent chain belongs to this run.
+  local function descendants(pid)
+    local child = assert(process.spawn { file = "sh", args = { "-c", [[
+      find_all() { for p in $(cat /proc/$1/task/*/children 2>/dev/null); do echo $p; find_all $p; done; }
+      find_all $1]], "sh", tostring(pid) } })
+    local pids = {}
+    for line in child:read_all(5):gmatch "%d+" do pids[#pids + 1] = tonumber(line) end
+    child:close()
+    return pids
+  end
+
+  local function check(url, least)
+    local child = assert(process.spawn { file = process.wingman_path(), args = { "run", "-", url }, stdin = true })
+    assert(child:write(SCRIPT))
+    child:close_stdin()
+    local folder = assert(child:read_line(40))
+    local pids = descendants(child.pid)
+    assert.is_true(#pids >= least, #pids .. " processes")
+    child:kill "SIGKILL"
+    child:wait(5)
+    child:close()
+    assert(loop.wait_until(function()
+      for _, pid in ipairs(pids) do
+        if os.execute(("kill -0 %d 2>/dev/null"):format(pid)) == 0 then return false end
+      end
+      return folder == "none" or os.execute(("test ! -e '%s'"):format(folder)) == 0
+    end, 5), "something is left of " .. url)
+  end
+
+  it("leaves nothing of sim://3", function() check("sim://3", 1) end)
+
+  local _, missing = topgun_binary.find()
+  if missing then
+    pending("leaves nothing of topgun://2 (skipped: " .. missing.message .. ")")
+  else
+    it("leaves nothing of topgun://2", function() check("topgun://2", 6) end)
+  end
+end)

@@ -1,0 +1,76 @@
+--- The control of a real cluster. That it behaves on the wire as the simulated one is
+--- checked where both are used.
+local loop = require "wingman.loop"
+local probe = require "wingman.probe"
+local topgun = require "wingman.topgun"
+local topgun_binary = require "wingman.topgun.binary"
+
+local _, missing = topgun_binary.find()
+
+describe("topgun", function()
+  if missing then
+    pending("starts, kills, restarts and pauses real nodes (skipped: " .. missing.message .. ")")
+    return
+  end
+
+  local cluster
+  setup(function() cluster = assert(topgun.start { nodes = 3 }) end)
+  teardown(function() if cluster then cluster:stop() end end)
+
+  local function answers(node) return (probe.ask(node.url, { token = cluster.token, timeout = 0.5 })) end
+
+  it("is whole when it has started: every node knows three owners", function()
+    for _, node in ipairs(cluster.nodes) do
+      local answer = assert(answers(node))
+      assert.equal(node.id, answer.node_id)
+      assert.equal("v2", answer.dialect)
+      local total = 0
+      for _, member in ipairs(answer.nodes) do
+        assert.is_true(member.partitions >= 90)
+        total = total + member.partitions
+      end
+      assert.equal(271, total)
+    end
+  end)
+
+  it("refuses a token of another secret", function()
+    local answer, err = probe.ask(cluster.urls[1], { token = "abc", timeout = 2 })
+    assert.is_nil(answer)
+    assert.equal("AUTH_FAILED", err.code)
+  end)
+
+  it("pauses and resumes a node", function()
+    local node = cluster.nodes[2]
+    assert(cluster:pause(node.id))
+    assert.is_nil(answers(node))
+    assert(cluster:resume(node.id))
+    assert.is_table(answers(node))
+  end)
+
+  it("kills and restarts a node at its old URL", function()
+    local node = cluster.nodes[3]
+    assert(cluster:kill(node.id))
+    assert.is_nil(answers(node))
+    local ok, err = cluster:kill(node.id)
+    assert.is_nil(ok)
+    assert.truthy(err.message:find("node-3 does not run", 1, true))
+    assert(cluster:restart(node.id))
+    assert.is_table(answers(node))
+    ok, err = cluster:restart(node.id)
+    assert.is_nil(ok)
+    assert.truthy(err.message:find("node-3 runs already", 1, true))
+  end)
+
+  it("names a node that there is not", function()
+    local ok, err = cluster:kill "node-9"
+    assert.is_nil(ok)
+    assert.truthy(err.message:find("there is no node 'node-9'", 1, true))
+  end)
+
+  it("removes its folder when it stops", function()
+    local folder = cluster.folder
+    assert.equal(0, os.execute("test -d " .. folder))
+    cluster:stop()
+    assert(loop.wait_until(function() return os.execute("test ! -e " .. folder) == 0 end, 3))
+  end)
+end)
