@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "status.h"
 
@@ -339,10 +340,14 @@ int wm_client_add_node(wm_client *c, const char *url)
 
 static bool set_up(wm_client *c, const wm_client_options *o, const char **error)
 {
-    *error = "client: out of memory";
+    if (o->transport.ca_file != NULL && access(o->transport.ca_file, R_OK) != 0) {
+        *error = "option tls.ca_file: the file cannot be read";
+        return false;
+    }
+    *error = "out of memory";
     c->transport = wm_transport_new(c->loop, &o->transport);
     if (c->transport == NULL) {
-        *error = "client: the WebSocket library cannot be set up (is ca_file a readable PEM file?)";
+        *error = "the WebSocket library cannot be set up";
         return false;
     }
     c->pool = wm_node_pool_new(c->loop, c->transport, o->pool, pool_events, c);

@@ -1,6 +1,7 @@
 #include "transport.h"
 
 #include <libwebsockets.h>
+#include <openssl/x509_vfy.h>
 #include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +40,7 @@ struct wm_connection {
     uint16_t close_code; /* what to send when closing from this side */
     int peer_code;
     char peer_reason[128];
+    const char *certificate_problem; /* a text of OpenSSL's, NULL: none */
 };
 
 static const char *const end_keys[] = {
@@ -155,6 +157,8 @@ static void connection_failed(wm_connection *c, const char *bytes, size_t len)
     memcpy(detail, bytes ? bytes : "", bytes ? len : 0);
     detail[bytes ? len : 0] = 0;
     wm_end_reason reason = classify(detail);
+    if (reason == WM_END_TLS && c->certificate_problem != NULL)
+        snprintf(detail, sizeof detail, "the certificate was refused: %s", c->certificate_problem);
     if (reason == WM_END_REFUSED && c->address_next < c->address_count && !c->ended) {
         connect_next(c);
         return;
@@ -164,10 +168,14 @@ static void connection_failed(wm_connection *c, const char *bytes, size_t len)
 
 static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
 {
-    (void)user;
     wm_connection *c = wsi ? lws_get_opaque_user_data(wsi) : NULL;
     if (c == NULL) return 0;
     switch (reason) {
+    case LWS_CALLBACK_OPENSSL_PERFORM_SERVER_CERT_VERIFICATION:
+        /* Asked for each certificate of the chain; `len` is OpenSSL's own verdict,
+         * which stands. */
+        if (len == 0) c->certificate_problem = X509_verify_cert_error_string(X509_STORE_CTX_get_error(user));
+        return 0;
     case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
         c->wsi = NULL;
         lws_set_opaque_user_data(wsi, NULL);

@@ -122,7 +122,10 @@ function M.new(given)
   }, methods)
   self.state = connection_state.new(function(to, from, reason) self.events:emit("state", to, from, reason) end)
   local handle, err = core.client(loop.handle(), core_options(options))
-  if not handle then error("wingman.client: " .. err, 2) end
+  if not handle then
+    if err:find("ca_file", 1, true) then err = ("%s: '%s'"):format(err, options.tls.ca_file) end
+    error("wingman.client: " .. err, 2)
+  end
   self.core = handle
   loop.add_source(self)
   return self
@@ -409,7 +412,8 @@ end
 
 --- Asks the cluster: every connected node, one after the other, joined by key;
 --- where two nodes have a key, the answer of its owner counts. A v2 node answers
---- with what it holds itself, a 0.11 node for the whole cluster.
+--- with what it holds itself, records included that it no longer owns and the owner
+--- does not have (or has removed); a 0.11 node answers for the whole cluster.
 ---@param name string
 ---@param query table|nil  { where = ..., sort = ..., limit = ... }; default: everything
 ---@return table<string, any>|nil values_by_key, wingman.error|nil

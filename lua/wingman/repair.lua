@@ -2,23 +2,47 @@
 --- A node that was killed comes back empty, the partitions of a dead node go to
 --- nodes that have none of their records, and a 0.11 node acknowledges and drops
 --- what it no longer owns. The client still has its own writes and their times.
+local core = require "wingman.core"
+
 local M = {}
 
--- The keys of the client's own writes whose owner does not have them.
+local function is_equal(a, b)
+  if type(a) ~= "table" or type(b) ~= "table" then return a == b end
+  for k, v in pairs(a) do
+    if not is_equal(v, b[k]) then return false end
+  end
+  for k in pairs(b) do
+    if a[k] == nil then return false end
+  end
+  return true
+end
+
+-- Whether what a node holds is older than what this client wrote last. A v2 server
+-- stamps records with its own clock; where that is behind ours, the value decides.
+local function is_stale(held, map, key)
+  local time, own = held.timestamp, map:record(key)
+  if time.millis > own.millis or (time.millis == own.millis and time.counter >= own.counter) then return false end
+  local value = map:get(key)
+  if value == nil then value = core.null end
+  return not is_equal(held.value, value)
+end
+
+-- The keys of the client's own writes that their owner does not have, or has an
+-- older value of.
 local function lost_keys(client, map, partition_map, holdings)
   local lost, position, key = {}, 0, nil
   while true do
     position, key = map.core_map:next_own(position)
     if not position then return lost end
-    local owner = partition_map.owners[client:partition_of(key) + 1]
-    local records = owner and holdings[owner]
-    if records and records[key] == nil then lost[#lost + 1] = key end
+    local records = holdings[partition_map.owners[client:partition_of(key) + 1] or false]
+    local held = records and records[key]
+    if records and (not held or is_stale(held, map, key)) then lost[#lost + 1] = key end
   end
 end
 
 --- Compares one map of the client with what the connected nodes hold of the
 --- partitions that they own, and records the client's own writes again that are
---- missing there, with their old times. A record that is there, of whatever time,
+--- missing there, or older, with the times they were written at. A newer record
 --- is left alone. Reads the whole map from every node. Waits.
 ---@param client wingman.client
 ---@param map wingman.map
