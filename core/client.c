@@ -283,9 +283,13 @@ static void on_timer(uv_timer_t *timer)
     uint32_t lanes = wm_node_pool_lanes(c->pool);
     for (uint32_t i = 0; i < lanes; i++) {
         if (wm_batcher_deadline(c->batcher, (int)i) > c->now_us) continue;
-        uint32_t ops = wm_batcher_release_expired(c->batcher, (int)i, c->now_us);
-        c->stats.ops_resent += ops;
+        uint32_t ops = wm_batcher_load(c->batcher, (int)i).in_flight_ops;
+        bool is_v2 = wm_node_pool_lane(c->pool, (int)i).dialect == WM_DIALECT_V2;
+        if (!is_v2) c->stats.ops_resent += ops = wm_batcher_release_expired(c->batcher, (int)i, c->now_us);
         wm_client_event(c, (wm_event){.type = WM_EVENT_ACK_TIMEOUT, .lane = (int)i, .a = ops}, NULL, 0);
+        /* Sent again on the same connection, a batch could be overtaken by its own
+         * first copy: a v2 server works on several at once and the last write wins. */
+        if (is_v2) wm_node_pool_fail(c->pool, (int)i, WM_END_ACK_TIMEOUT, "");
     }
     wm_client_flush(c);
 }

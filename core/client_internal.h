@@ -11,6 +11,7 @@ typedef struct wm_pace {
     bool usable; /* the script knows which node answers there */
     uint64_t paused_until_us;
     uint64_t backoff_us;
+    uint32_t refusals; /* errors while batches were in flight, v2: each stands for one of them */
 } wm_pace;
 
 typedef struct wm_partition_route {

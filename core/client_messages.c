@@ -23,6 +23,18 @@ static bool string_field(const wm_message *m, const char *name, wm_mp_item *out)
     return wm_mp_read(&r, out) >= 0 && out->kind == WM_MP_STR;
 }
 
+/* A v2 server answers each batch, by an acknowledgement or by an error that does
+ * not say which: once there are as many errors as batches, it is all of them, and
+ * sending them again duplicates nothing. */
+static void release_refused(wm_client *c, int lane)
+{
+    wm_pace *pace = &c->paces[lane];
+    if (pace->refusals == 0 || wm_node_pool_lane(c->pool, lane).dialect != WM_DIALECT_V2) return;
+    if (pace->refusals < wm_batcher_load(c->batcher, lane).in_flight_batches) return;
+    pace->refusals = 0;
+    c->stats.ops_resent += wm_batcher_release_lane(c->batcher, lane, c->now_us);
+}
+
 static void on_op_ack(wm_client *c, int lane, const wm_message *m)
 {
     wm_mp_item last;
@@ -34,6 +46,7 @@ static void on_op_ack(wm_client *c, int lane, const wm_message *m)
     }
     c->stats.batches_acked++;
     c->paces[lane].backoff_us = 0;
+    release_refused(c, lane);
     wm_client_check_water(c);
     if (wm_batcher_is_due(c->batcher, lane, c->now_us)) wm_node_pool_want_batch(c->pool, lane);
 }
@@ -93,8 +106,9 @@ static void on_partition_map_delta(wm_client *c, int lane, const wm_message *m)
 }
 
 /* ERROR names no request. With 429 the frame was dropped, with 500 "Write-behind
- * capacity exceeded" (server 2.2.0) a part of it: the lane slows down. Any error may stand for a batch that will not be acknowledged, so what is in
- * flight on this lane gets a short deadline instead of its long one. */
+ * capacity exceeded" (server 2.2.0) a part of it: the lane slows down, and a batch
+ * is to be sent again. Which one is counted out on v2; on 0.11, where a second copy
+ * is harmless, what is in flight gets a short deadline instead of its long one. */
 static void on_error(wm_client *c, int lane, const wm_message *m)
 {
     uint64_t code = 0;
@@ -112,7 +126,10 @@ static void on_error(wm_client *c, int lane, const wm_message *m)
         pace->backoff_us = pace->backoff_us ? pace->backoff_us * 2 : PAUSE_FIRST_US;
         if (pace->backoff_us > PAUSE_MAX_US) pace->backoff_us = PAUSE_MAX_US;
         pace->paused_until_us = c->now_us + pace->backoff_us;
-        wm_batcher_hasten(c->batcher, lane, c->now_us + AFTER_ERROR_US);
+        pace->refusals++;
+        if (wm_node_pool_lane(c->pool, lane).dialect != WM_DIALECT_V2)
+            wm_batcher_hasten(c->batcher, lane, c->now_us + AFTER_ERROR_US);
+        release_refused(c, lane);
         c->stats.overloads++;
     }
     string_field(m, "message", &text);

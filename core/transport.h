@@ -21,6 +21,7 @@ typedef struct wm_connection wm_connection;
     X(AUTH_TIMEOUT, "auth_timeout", "no answer to the authentication in time") \
     X(AUTH_FAILED, "auth_failed", "the server refused the token")            \
     X(HEARTBEAT, "heartbeat", "nothing was heard for too long")              \
+    X(ACK_TIMEOUT, "ack_timeout", "a batch was not acknowledged in time")    \
     X(PROTOCOL, "protocol", "the server sent something that is not the protocol") \
     X(LOCAL, "local", "closed by this side")
 

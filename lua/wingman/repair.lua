@@ -17,14 +17,21 @@ local function is_equal(a, b)
   return true
 end
 
--- Whether what a node holds is older than what this client wrote last. A v2 server
--- stamps records with its own clock; where that is behind ours, the value decides.
-local function is_stale(held, map, key)
-  local time, own = held.timestamp, map:record(key)
-  if time.millis > own.millis or (time.millis == own.millis and time.counter >= own.counter) then return false end
-  local value = map:get(key)
-  if value == nil then value = core.null end
-  return not is_equal(held.value, value)
+local function is_before(a, b) return a.millis < b.millis or (a.millis == b.millis and a.counter < b.counter) end
+
+-- Whether the owner's record is older than what this client wrote last. With a v2
+-- server, whose records have the time of their arrival, an older write of ours can
+-- look newer than the last one; then the node that got the last one is the witness.
+local function is_stale(held, map, key, holdings)
+  local own = map:get(key)
+  if own == nil then own = core.null end
+  if is_equal(held.value, own) then return false end
+  if is_before(held.timestamp, map:record(key)) then return true end
+  for _, records in pairs(holdings) do
+    local other = records[key]
+    if other and is_before(held.timestamp, other.timestamp) and is_equal(other.value, own) then return true end
+  end
+  return false
 end
 
 -- The keys of the client's own writes that their owner does not have, or has an
@@ -36,7 +43,9 @@ local function lost_keys(client, map, partition_map, holdings)
     if not position then return lost end
     local records = holdings[partition_map.owners[client:partition_of(key) + 1] or false]
     local held = records and records[key]
-    if records and (not held or is_stale(held, map, key)) then lost[#lost + 1] = key end
+    -- What is removed need not be there: a v2 server keeps no mark of a removal.
+    local is_lost = records and (held and is_stale(held, map, key, holdings) or not held and map:get(key) ~= nil)
+    if is_lost then lost[#lost + 1] = key end
   end
 end
 
