@@ -86,6 +86,7 @@ int wm_client_set_route(wm_client *c, uint32_t partition, int slot)
     /* From a node to another one: how long until it is acknowledged there? The
      * hold in between belongs to that time. */
     if (slot != route->slot && route->slot >= 0 && route->moved_us == 0) route->moved_us = wm_now_us();
+    if (slot != route->slot) route->moved_seq = wm_oplog_last_seq(c->log);
     route->slot = slot;
     mark_owner(c, partition);
     wm_batcher_set_route(c->batcher, partition, lane_for(c, partition));
@@ -176,6 +177,9 @@ static void on_acked(void *user, int lane, uint32_t index)
     wm_histogram_record(c->ack_latency, c->now_us - op->recorded_us);
     if (op->notify) wm_client_event(c, (wm_event){.type = WM_EVENT_OP_DONE, .a = (int64_t)op->seq}, NULL, 0);
     wm_partition_route *route = &c->routes[op->partition];
+    if (op->seq <= route->moved_seq && lane != c->foreign_lane &&
+        wm_node_pool_lane(c->pool, lane).dialect == WM_DIALECT_V2)
+        wm_client_acked_after_move(c, op);
     if (route->moved_us != 0 && lane != c->foreign_lane && wm_node_pool_slot_of(c->pool, lane) == route->slot) {
         wm_event event = {
             .type = WM_EVENT_RESUMED,

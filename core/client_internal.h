@@ -18,6 +18,7 @@ typedef struct wm_partition_route {
     int slot;
     bool to_owner;       /* the slot is the partition's owner in the held map */
     uint64_t moved_us;   /* when the route changed, until its first ack; 0 else */
+    uint64_t moved_seq;  /* the newest operation when the route last changed */
 } wm_partition_route;
 
 struct wm_map {
@@ -85,4 +86,10 @@ void wm_client_check_water(wm_client *c);
 void wm_client_apply_routes(wm_client *c);
 uint64_t wm_client_unix_ms(wm_client *c);
 void wm_client_free_maps(wm_client *c);
+/* A write was acknowledged by a v2 node after its partition had moved. Such a
+ * server stamps records when they arrive, so an older write of the same key, at
+ * the node that had the partition before, may have a later time than this one was
+ * made at. The local record gets the time of the acknowledgement: so it is known
+ * which of the two is newer. */
+void wm_client_acked_after_move(wm_client *c, const wm_op *op);
 #endif
