@@ -1,0 +1,120 @@
+--- The cluster provider: policies, endpoints, seeds, identities.
+local clusters = require "spec.support.cluster"
+local loop = require "wingman.loop"
+local policy = require("wingman").policy
+
+local function set_all(map, count)
+  for i = 1, count do assert(map:set("key-" .. i, i)) end
+end
+
+clusters.on_each(getfenv(), "cluster provider", function(shared, it)
+  it("asks a routing policy per partition and change, never per operation", function()
+    local calls = 0
+    local client = shared:started { routing = function(partition, view)
+      calls = calls + 1
+      return policy.routing.direct(partition, view)
+    end }
+    loop.sleep(client.options.map_requests.debounce + 0.1)
+    local before = calls
+    assert.is_true(before >= 271)
+    set_all(client:map(shared:map_name()), 2000)
+    assert(client:drain(10))
+    assert.equal(before, calls)
+  end)
+
+  it("keeps the last good table when a policy raises or answers nonsense, and says so", function()
+    local answer = policy.routing.direct
+    local client = shared:started { routing = function(...) return answer(...) end }
+    local name = shared:map_name()
+    for _, bad in ipairs { function() error "policy broke" end, function() return "no-such-node" end, function() return 42 end } do
+      answer = bad
+      client.provider:recompute()
+      set_all(client:map(name), 100)
+      assert(client:drain(5))
+    end
+    local complaints = shared:logged "routing_policy"
+    assert.equal(3, #complaints)
+    assert.truthy(complaints[1].error:find("policy broke", 1, true))
+    assert.truthy(complaints[1].error:find("traceback", 1, true))
+    assert.truthy(complaints[2].error:find("'no-such-node' for partition 0 is no node that can be used", 1, true))
+    assert.truthy(complaints[3].error:find("'42'", 1, true))
+  end)
+
+  it("learns which seed is which node, and counts a node once", function()
+    local urls = { shared.cluster.urls[1], (shared.cluster.urls[1]:gsub("127%.0%.0%.1", "localhost")), shared.cluster.urls[2],
+      shared.cluster.urls[3] }
+    local client = shared:started { cluster = { seeds = urls } }
+    assert(loop.wait_until(function() return #client:connected_nodes() == 3 end, 3))
+    assert.same({ "node-1", "node-2", "node-3" }, client:connected_nodes())
+    set_all(client:map(shared:map_name()), 200)
+    assert(client:drain(5))
+  end)
+
+  it("starts though one seed is dead", function()
+    local client = shared:client { cluster = { seeds = { "ws://127.0.0.1:1", unpack(shared.cluster.urls) } } }
+    local begun = loop.now()
+    assert(client:start())
+    assert.is_true(loop.now() - begun < 2)
+    assert.equal(3, #client:connected_nodes())
+  end)
+
+  it("takes the address of a node from an explicit table", function()
+    local nodes = {}
+    for i, node in ipairs(shared.cluster.nodes) do nodes[node.id] = shared.cluster.urls[i] end
+    local client = shared:started { cluster = { seeds = { shared.cluster.urls[2] }, nodes = nodes } }
+    assert(loop.wait_until(function() return #client:connected_nodes() == 3 end, 3))
+  end)
+
+  it("finds the other nodes from one seed by the endpoint policy", function()
+    local asked = {}
+    local client = shared:started {
+      cluster = { seeds = { shared.cluster.urls[1] } },
+      endpoint = function(id, _, seeds)
+        asked[id] = seeds
+        for i, node in ipairs(shared.cluster.nodes) do
+          if node.id == id then return shared.cluster.urls[i] end
+        end
+      end,
+    }
+    assert(loop.wait_until(function() return #client:connected_nodes() == 3 end, 3))
+    assert.is_nil(asked["node-1"])
+    assert.same({ shared.cluster.urls[1] }, asked["node-2"])
+    set_all(client:map(shared:map_name()), 200)
+    assert(client:drain(5))
+  end)
+
+  it("reports an endpoint policy that raises, and goes on without", function()
+    local client = shared:started { cluster = { seeds = { shared.cluster.urls[1] } }, endpoint = function() error "no idea" end }
+    assert.same({ "node-1" }, client:connected_nodes())
+    assert.truthy(shared:logged("endpoint_policy")[1].error:find("no idea", 1, true))
+  end)
+
+  it("gives up when the reconnect policy raises, and says so", function()
+    local client = shared:client { cluster = { seeds = { "ws://127.0.0.1:1" } }, reconnect = function() error "why" end,
+      start_timeout = 2 }
+    local ok, err = client:start()
+    assert.is_nil(ok)
+    assert.equal("ERROR", client.state.current)
+    assert.truthy(shared:logged("reconnect_policy")[1].error:find("why", 1, true))
+    assert.truthy(err.message:find("ws://127.0.0.1:1", 1, true))
+  end)
+
+  it("goes through the states, and keeps them", function()
+    local client = shared:client()
+    assert.equal("DISCONNECTED", client.state.current)
+    assert(client:start())
+    local states = {}
+    for _, change in ipairs(client.state.history) do states[#states + 1] = change.to end
+    assert.same({ "CONNECTING", "AUTHENTICATING", "SYNCING", "CONNECTED" }, states)
+    client:close()
+    assert.equal("DISCONNECTED", client.state.current)
+  end)
+
+  it("sends messages to the owner of a key, or to any node", function()
+    local client = shared:started()
+    local owner = client:partition_map().owners[client:partition_of "key-1" + 1]
+    assert.equal(owner, client.provider:connection("key-1").id)
+    assert.is_table(client.provider:any_connection())
+    assert(client.provider:send({ type = "PING", timestamp = 1 }, "key-1"))
+  end)
+end)
