@@ -143,22 +143,24 @@ uint32_t wm_client_partition_of(const wm_client *c, const char *key, size_t len)
     return wm_partition_of(c->hash, key, len, wm_batcher_partitions(c->batcher));
 }
 
-static bool is_reachable(void *user, const char *node_id)
+static wm_node_sight sight_of(void *user, const char *node_id)
 {
     wm_client *c = user;
     uint32_t count = wm_node_pool_count(c->pool);
     uint32_t per_node = count ? wm_node_pool_lanes(c->pool) / count : 0;
+    wm_node_sight sight = WM_NODE_UNSEEN;
     for (uint32_t s = 0; s < count; s++) {
         if (strcmp(wm_node_pool_id(c->pool, (int)s), node_id) != 0) continue;
         for (uint32_t k = 0; k < per_node; k++)
-            if (is_usable(c, wm_node_pool_lane_of(c->pool, (int)s, k))) return true;
+            if (is_usable(c, wm_node_pool_lane_of(c->pool, (int)s, k))) return WM_NODE_REACHABLE;
+        sight = WM_NODE_LOST;
     }
-    return false;
+    return sight;
 }
 
 bool wm_client_choose_map(wm_client *c)
 {
-    if (!wm_router_choose(c->router, is_reachable, c)) return false;
+    if (!wm_router_choose(c->router, sight_of, c)) return false;
     const wm_partition_map *map = wm_router_map(c->router);
     if (map->partition_count != wm_batcher_partitions(c->batcher)) repartition(c, map->partition_count);
     for (uint32_t p = 0; p < wm_batcher_partitions(c->batcher); p++) mark_owner(c, p);

@@ -88,27 +88,38 @@ int wm_router_apply_delta(wm_router *r, int id, const uint8_t *payload, size_t l
     return WM_OK;
 }
 
-static uint32_t reachable_nodes(const wm_partition_map *map, bool (*reachable)(void *, const char *), void *user)
+typedef struct judgement {
+    uint32_t reachable; /* of the nodes that it names */
+    uint32_t lost;      /* partitions that it gives to nodes that were lost */
+} judgement;
+
+static judgement judge(const wm_partition_map *map, wm_node_sight (*sight)(void *, const char *), void *user)
 {
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < map->node_count; i++)
-        if (reachable(user, map->nodes[i].id)) n++;
-    return n;
+    judgement j = {0, 0};
+    for (uint32_t i = 0; i < map->node_count; i++) {
+        wm_node_sight seen = sight(user, map->nodes[i].id);
+        if (seen == WM_NODE_REACHABLE) j.reachable++;
+        if (seen != WM_NODE_LOST) continue;
+        for (uint32_t p = 0; p < map->partition_count; p++) j.lost += map->owners[p] == i;
+    }
+    return j;
 }
 
-bool wm_router_choose(wm_router *r, bool (*reachable)(void *user, const char *node_id), void *user)
+bool wm_router_choose(wm_router *r, wm_node_sight (*sight)(void *user, const char *node_id), void *user)
 {
     int best = -1;
-    uint32_t best_reach = 0;
+    judgement best_is = {0, 0};
     for (uint32_t i = 0; i < r->count; i++) {
         const wm_partition_map *map = r->sources[i].map;
         if (map == NULL) continue;
-        uint32_t reach = reachable_nodes(map, reachable, user);
-        bool better = best < 0 || reach > best_reach ||
-                      (reach == best_reach && map->generated_at_ms > r->sources[best].map->generated_at_ms);
+        judgement is = judge(map, sight, user);
+        bool better = best < 0;
+        if (!better && is.reachable != best_is.reachable) better = is.reachable > best_is.reachable;
+        else if (!better && is.lost != best_is.lost) better = is.lost < best_is.lost;
+        else if (!better) better = map->generated_at_ms > r->sources[best].map->generated_at_ms;
         if (!better) continue;
         best = (int)i;
-        best_reach = reach;
+        best_is = is;
     }
     if (best < 0) return false;
     if (best == r->held && r->sources[best].revision == r->held_revision) return false;

@@ -5,8 +5,11 @@
 
 /* Which partition map is believed, and how often it was followed. Servers count
  * map versions each for itself, so every source (a node's slot) keeps its own
- * newest map, and the router holds the one that names most of the nodes that
- * can be reached; among equals the one generated last. */
+ * newest map, and the router holds the one that names most of the nodes that can
+ * be reached; among those the one that gives least to nodes that were lost; among
+ * equals the one generated last. A map's time alone tells little: servers of both
+ * families stamp it when they send it, and a node that has not noticed a death
+ * yet, or never will, sends its old view under a new time. */
 typedef struct wm_router wm_router;
 
 /* Counted whenever an operation is routed, as the reference client does: to the
@@ -16,6 +19,10 @@ typedef struct wm_routing_metrics {
     uint64_t fallback_routes;
     uint64_t partition_misses;
 } wm_routing_metrics;
+
+/* What a client sees of a node: nothing so far, a connection that can be used, or
+ * that there was one. */
+typedef enum wm_node_sight { WM_NODE_UNSEEN, WM_NODE_REACHABLE, WM_NODE_LOST } wm_node_sight;
 
 /* NULL when out of memory. */
 wm_router *wm_router_new(void);
@@ -31,7 +38,7 @@ int wm_router_offer(wm_router *r, int source, wm_partition_map *map);
 int wm_router_apply_delta(wm_router *r, int source, const uint8_t *payload, size_t len, const char **error);
 /* Chooses the map to believe. True when another one (or a changed one) is held
  * than before. */
-bool wm_router_choose(wm_router *r, bool (*reachable)(void *user, const char *node_id), void *user);
+bool wm_router_choose(wm_router *r, wm_node_sight (*sight)(void *user, const char *node_id), void *user);
 /* The held map, NULL before the first. */
 const wm_partition_map *wm_router_map(const wm_router *r);
 /* The source of the held map, -1 when there is none. */

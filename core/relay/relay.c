@@ -261,6 +261,27 @@ static int open_relays(uv_loop_t *loop, relay *relays, int count)
     return 0;
 }
 
+/* A timer belongs to a hop, which closes all of its own. */
+static void end_hop_of(uv_handle_t *handle, void *unused)
+{
+    (void)unused;
+    if (handle->type == UV_TIMER) end(handle->data);
+}
+
+static void close_rest(uv_handle_t *handle, void *unused)
+{
+    (void)unused;
+    if (!uv_is_closing(handle)) uv_close(handle, NULL);
+}
+
+static void close_all(uv_loop_t *loop)
+{
+    uv_walk(loop, end_hop_of, NULL);
+    uv_walk(loop, close_rest, NULL);
+    uv_run(loop, UV_RUN_DEFAULT);
+    uv_loop_close(loop);
+}
+
 int wm_relay_main(int argc, char **argv)
 {
     if (argc == 2 && strcmp(argv[1], "--help") == 0) {
@@ -280,6 +301,7 @@ int wm_relay_main(int argc, char **argv)
     int rc = open_relays(&loop, relays, count);
     if (rc != 0) {
         fprintf(stderr, "wingman relay: cannot listen: %s\n", uv_strerror(rc));
+        close_all(&loop);
         return EXIT_FAILURE;
     }
     printf("{\"ports\":[");
@@ -294,5 +316,6 @@ int wm_relay_main(int argc, char **argv)
         uv_read_start((uv_stream_t *)&input, give_buffer, on_input);
         uv_run(&loop, UV_RUN_DEFAULT);
     }
+    close_all(&loop);
     return EXIT_SUCCESS;
 }

@@ -608,8 +608,8 @@ describe("msgpack beside another implementation", function()
     if type(value) == "cdata" then return true end
     if type(value) == "number" then return value ~= 0 and math.abs(value) < 2 ^ -126 end
     if type(value) ~= "table" then return false end
-    for _, v in pairs(value) do
-      if beyond_it(v) then return true end
+    for k, v in pairs(value) do
+      if beyond_it(k) or beyond_it(v) then return true end
     end
     return false
   end
