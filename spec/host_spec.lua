@@ -17,6 +17,22 @@ end
 
 local function script(text, ...) return wingman({ "run", "-", ... }, text) end
 
+describe("the specs", function()
+  it("test the module that was built with the executable that runs them", function()
+    local executable, modules = nil, {}
+    for line in io.lines "/proc/self/maps" do
+      local path = line:match "(/%S+)$"
+      if path then
+        executable = executable or path:match "^(.*)/wingman$"
+        local directory = path:match "^(.*)/lib/wingman/core%.so$"
+        if directory then modules[directory] = true end
+      end
+    end
+    if not executable then return pending "not run by wingman" end
+    assert.same({ [executable] = true }, modules)
+  end)
+end)
+
 describe("wingman", function()
   it("shows its commands, and which word is none", function()
     local code, out, err = wingman { "--help" }

@@ -1,5 +1,8 @@
 --- Runs busted in this LuaJIT, so that the module under test and the runner are
 --- one process: `build/wingman run spec/run.lua [FILES]`.
+-- Loaded before busted puts the paths of .busted in front, which name build/: this
+-- executable may be another build, with sanitizers for one.
+require "wingman.core"
 if #arg == 0 then arg[1] = "spec" end
 table.insert(arg, 1, "--ignore-lua")
 table.insert(arg, 2, "--output=plainTerminal")

@@ -43,11 +43,13 @@ static void put_nodes(wm_buffer *b, const sim_node *viewer)
     }
 }
 
-static void put_partitions(wm_buffer *b, const sim_cluster *c)
+static void put_partitions(wm_buffer *b, const sim_node *viewer)
 {
+    const sim_cluster *c = viewer->cluster;
+    const uint16_t *owners = viewer->faults.map_stale ? viewer->pushed_owners : c->owners;
     wm_mp_write_array(b, c->options->partitions);
     for (uint32_t p = 0; p < c->options->partitions; p++) {
-        const char *owner = c->owners[p] != SIM_NO_NODE ? c->nodes[c->owners[p]]->id : "";
+        const char *owner = owners[p] != SIM_NO_NODE ? c->nodes[owners[p]]->id : "";
         sim_put_map(b, c->form, 3);
         sim_put_text(b, "partitionId");
         sim_put_uint(b, c->form, p);
@@ -58,18 +60,23 @@ static void put_partitions(wm_buffer *b, const sim_cluster *c)
     }
 }
 
+static uint64_t version_of(const sim_node *n)
+{
+    return n->faults.map_stale ? n->pushed_version : n->map_version;
+}
+
 static wm_buffer *full_map(const sim_node *viewer)
 {
     sim_cluster *c = viewer->cluster;
     wm_buffer *b = sim_begin_payload(c, "PARTITION_MAP", 5);
     sim_put_text(b, "version");
-    sim_put_uint(b, c->form, viewer->map_version);
+    sim_put_uint(b, c->form, version_of(viewer));
     sim_put_text(b, "partitionCount");
     sim_put_uint(b, c->form, c->options->partitions);
     sim_put_text(b, "nodes");
     put_nodes(b, viewer);
     sim_put_text(b, "partitions");
-    put_partitions(b, c);
+    put_partitions(b, viewer);
     sim_put_text(b, "generatedAt");
     sim_put_uint(b, c->form, sim_wall_ms());
     return b;
@@ -122,7 +129,7 @@ bool sim_on_map_request(sim_session *s, const wm_message *m)
         if (!wm_mp_as_uint(&it, &current)) return false;
     }
     sim_stats_map_request(&n->stats, sim_wall_ms(), current);
-    if (current < n->map_version && !n->faults.map_withhold) sim_session_send(s, full_map(n));
+    if (current < version_of(n) && !n->faults.map_withhold) sim_session_send(s, full_map(n));
     return true;
 }
 
@@ -142,6 +149,7 @@ static void push(void *owner, const uint8_t *bytes, size_t len)
         sim_delay_call(&n->delays, PAUSED_RETRY_MS, push, n, NULL, 0);
         return;
     }
+    if (n->faults.map_stale) return;
     if (n->pushed_version == n->map_version) return; /* an earlier push said it already */
     if (!n->faults.map_withhold) {
         const wm_buffer *b = n->cluster->sends_deltas ? delta(n) : full_map(n);

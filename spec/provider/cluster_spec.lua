@@ -118,3 +118,32 @@ clusters.on_each(getfenv(), "cluster provider", function(shared, it)
     assert(client.provider:send({ type = "PING", timestamp = 1 }, "key-1"))
   end)
 end)
+
+-- A real node does so at times, but not when told to.
+clusters.on_each(getfenv(), "cluster provider and stale maps", function(shared, it)
+  it("does not believe a node that still gives partitions to a dead one", function()
+    local client = shared:started { map_requests = { debounce = 0.05 } }
+    assert(shared.cluster:fault("node-2", "map-stale", true))
+    assert(shared.cluster:kill "node-3")
+    local function owns_none()
+      for _, id in ipairs(client:partition_map().owners) do
+        if id == "node-3" then return false end
+      end
+      return true
+    end
+    assert(loop.wait_until(owns_none, 5))
+    local node
+    for _, candidate in ipairs(client.provider:nodes()) do
+      if candidate.id == "node-2" then node = candidate end
+    end
+    local is_back = false
+    client:on("node_connected", function(event) is_back = is_back or event.id == "node-2" end)
+    assert(shared.cluster:fault("node-2", "close", 1001))
+    assert(loop.wait_until(function() return is_back end, 5))
+    -- A new connection is asked, and answers with its old view under a new time.
+    assert(loop.wait_until(function() return client.core:version_of(node.slot) > 0 end, 5))
+    assert.is_true(owns_none())
+    set_all(client:map(shared:map_name()), 500)
+    assert(client:drain(5))
+  end)
+end, { "sim://3", "sim://3?dialect=0.11" })
