@@ -143,6 +143,11 @@ uint32_t wm_client_partition_of(const wm_client *c, const char *key, size_t len)
     return wm_partition_of(c->hash, key, len, wm_batcher_partitions(c->batcher));
 }
 
+int wm_client_slot_of_key(const wm_client *c, const char *key, size_t len)
+{
+    return c->routes[wm_client_partition_of(c, key, len)].slot;
+}
+
 static wm_node_sight sight_of(void *user, const char *node_id)
 {
     wm_client *c = user;

@@ -82,6 +82,9 @@ uint32_t wm_client_partition_of(const wm_client *c, const char *key, size_t len)
 uint32_t wm_client_partition_count(const wm_client *c);
 /* The slot that a partition is routed to, -1 when it is held. */
 int wm_client_route(const wm_client *c, uint32_t partition);
+/* The slot that a key is routed to, -1 when it is held: hash, partition and route
+ * in one call, for the FFI. */
+__attribute__((visibility("default"))) int wm_client_slot_of_key(const wm_client *c, const char *key, size_t len);
 
 /* Asks every lane that has a batch due to send it. To be called once a tick. */
 void wm_client_flush(wm_client *c);

@@ -88,6 +88,12 @@ clusters.on_each(getfenv(), "faults of the reference client", function(shared, i
     set_all(map, 5000)
     assert.is_true(client:pending_ops() > 0)
     assert(client:drain(10))
+    -- A 0.11 node that has lost a partition and not yet said so acknowledges a batch
+    -- and loses it; only the other nodes' hash trees tell.
+    if shared.is_0_11 then
+      assert(client:repair "d")
+      assert(client:drain(10))
+    end
     local values = assert(client:query "d")
     for i = 1, 5000 do assert.is_table(values["key-" .. i], "key-" .. i .. " is missing") end
   end)

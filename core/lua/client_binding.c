@@ -310,6 +310,23 @@ static int l_route(lua_State *L)
     return 1;
 }
 
+/* The address for the FFI; valid until the client is closed. */
+static int l_pointer(lua_State *L)
+{
+    lua_pushlightuserdata(L, check_client(L));
+    return 1;
+}
+
+/* slot_of_key(key): the slot that a key is routed to, -1 when it is held. */
+static int l_slot_of_key(lua_State *L)
+{
+    wm_client *c = check_client(L);
+    size_t len;
+    const char *key = luaL_checklstring(L, 2, &len);
+    lua_pushinteger(L, wm_client_slot_of_key(c, key, len));
+    return 1;
+}
+
 static int l_set_hash(lua_State *L)
 {
     static const char *const names[] = {"unknown", "fnv1a", "xxh64", NULL};
@@ -795,6 +812,8 @@ void wm_lua_open_client(lua_State *L)
         {"node_stats", l_node_stats},
         {"set_route", l_set_route},
         {"route", l_route},
+        {"pointer", l_pointer},
+        {"slot_of_key", l_slot_of_key},
         {"set_hash", l_set_hash},
         {"partition_of", l_partition_of},
         {"partition_count", l_partition_count},

@@ -1,13 +1,27 @@
 /* The Lua module "wingman.core": the C core, as tables, userdata and numbers. */
+#include <dlfcn.h>
+#include <stdint.h>
+
 #include "binding.h"
 
 __attribute__((visibility("default"))) int luaopen_wingman_core(lua_State *L);
+
+/* core.path: the file that this module was loaded from. The FFI has to call this
+ * very copy, wherever package.cpath points by then. */
+static void set_path(lua_State *L)
+{
+    Dl_info info;
+    if (dladdr((void *)(uintptr_t)luaopen_wingman_core, &info) == 0) luaL_error(L, "wingman.core: dladdr failed");
+    lua_pushstring(L, info.dli_fname);
+    lua_setfield(L, -2, "path");
+}
 
 int luaopen_wingman_core(lua_State *L)
 {
     lua_newtable(L);
     lua_pushliteral(L, WINGMAN_VERSION);
     lua_setfield(L, -2, "version");
+    set_path(L);
     wm_lua_open_codec(L);
     wm_lua_open_message(L);
     wm_lua_open_hash(L);

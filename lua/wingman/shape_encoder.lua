@@ -18,7 +18,7 @@ double wm_map_commit_set(wm_map *m, size_t value_len);
 int wm_map_status(const wm_map *m);
 ]]
 
-local C = ffi.load(assert(package.searchpath("wingman.core", package.cpath)))
+local C = ffi.load(require("wingman.core").path)
 local scratch = ffi.new("union { double number; uint64_t bits; }")
 
 --- Fields of a shape at most; what is larger goes the general way.

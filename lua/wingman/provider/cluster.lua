@@ -6,6 +6,7 @@ local core_module = require "wingman.core"
 local emitter = require "wingman.emitter"
 local hash_probe = require "wingman.hash_probe"
 local links_module = require "wingman.provider.links"
+local key_route = require "wingman.key_route"
 local loop = require "wingman.loop"
 local map_requests = require "wingman.map_requests"
 local merkle_walk = require "wingman.merkle_walk"
@@ -391,7 +392,8 @@ end
 ---@param key string
 ---@return wingman.link_node|nil
 function methods:connection(key)
-  local slot = self.core:route(self.core:partition_of(key))
+  if self.closed then return nil end
+  local slot = self.slot_of_key(key)
   return slot >= 0 and self.links.nodes[slot + 1] or nil
 end
 
@@ -482,6 +484,7 @@ function M.new(core, options, policies, state, map_names)
     map_names = map_names,
     events = emitter.new(),
     replies = replies_module.new(core),
+    slot_of_key = key_route.new(core),
     ready_order = {},
     seeds = {},
     routed = 0,
