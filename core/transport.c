@@ -210,6 +210,7 @@ static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user,
         }
         return 0;
     case LWS_CALLBACK_CLIENT_CLOSED:
+    case LWS_CALLBACK_WSI_DESTROY: /* the end of a socket that lws has told nothing else about */
         c->wsi = NULL;
         lws_set_opaque_user_data(wsi, NULL);
         finish(c, c->peer_code ? WM_END_CLOSED : WM_END_LOST, c->peer_code, c->peer_reason);

@@ -11,9 +11,12 @@
 
 #define CLIENT "wingman.core.client"
 #define MAP "wingman.core.map"
+/* A larger scratch buffer is not kept. */
+#define SCRATCH_KEPT (1 << 20)
 
 typedef struct client_slot {
     wm_client *client;
+    wm_buffer scratch; /* for values and batches on their way; see borrow */
 } client_slot;
 
 /* A map of a client; its environment table keeps the client's userdata alive. */
@@ -34,6 +37,22 @@ static wm_map *check_map(lua_State *L)
     map_slot *slot = luaL_checkudata(L, 1, MAP);
     if (slot->owner->client == NULL) luaL_error(L, "the client of this map is closed");
     return slot->map;
+}
+
+/* The scratch buffer, so that nothing is allocated per call. It is taken out
+ * meanwhile: a finalizer that runs during the call may need one too. */
+static wm_buffer borrow(client_slot *slot)
+{
+    wm_buffer b = slot->scratch;
+    wm_buffer_init(&slot->scratch);
+    b.len = 0;
+    return b;
+}
+
+static void give_back(client_slot *slot, wm_buffer *b)
+{
+    if (slot->client == NULL || slot->scratch.data != NULL || b->failed || b->cap > SCRATCH_KEPT) wm_buffer_close(b);
+    else slot->scratch = *b;
 }
 
 static int check_node(lua_State *L, wm_client *c, int index)
@@ -149,6 +168,7 @@ static int l_client(lua_State *L)
         return luaL_error(L, "client options node_id and op_prefix (8 characters) are needed");
     client_slot *slot = lua_newuserdata(L, sizeof *slot);
     slot->client = NULL;
+    wm_buffer_init(&slot->scratch);
     luaL_getmetatable(L, CLIENT);
     lua_setmetatable(L, -2);
     lua_newtable(L); /* the loop must outlive the client */
@@ -169,6 +189,8 @@ static int l_close(lua_State *L)
     wm_client *c = slot->client;
     slot->client = NULL;
     wm_client_free(c);
+    wm_buffer_close(&slot->scratch);
+    wm_buffer_init(&slot->scratch);
     return 0;
 }
 
@@ -492,12 +514,12 @@ static int l_notify(lua_State *L)
 static int l_foreign_take(lua_State *L)
 {
     wm_client *c = check_client(L);
-    wm_buffer out;
-    wm_buffer_init(&out);
+    client_slot *slot = lua_touserdata(L, 1);
+    wm_buffer out = borrow(slot);
     int ops = wm_client_foreign_take(c, &out);
     if (ops > 0) lua_pushlstring(L, (const char *)out.data, out.len);
     else lua_pushnil(L);
-    wm_buffer_close(&out);
+    give_back(slot, &out);
     lua_pushinteger(L, ops);
     return 2;
 }
@@ -627,14 +649,18 @@ static int l_map_set(lua_State *L)
     size_t len;
     const char *key = luaL_checklstring(L, 2, &len);
     luaL_checkany(L, 3);
-    wm_buffer value;
-    wm_buffer_init(&value);
+    client_slot *owner = ((map_slot *)lua_touserdata(L, 1))->owner;
+    wm_buffer value = borrow(owner);
     const char *error = NULL;
     if (wm_lua_encode(L, 3, &value, &error) < 0) {
         lua_pushnil(L);
         lua_pushstring(L, error);
-        wm_buffer_close(&value);
+        give_back(owner, &value);
         return 2;
+    }
+    if (owner->client == NULL) { /* a finalizer has closed it meanwhile */
+        wm_buffer_close(&value);
+        return luaL_error(L, "the client of this map is closed");
     }
     uint8_t *place = wm_map_begin_set(m, key, len, value.len);
     double seq = place ? 0 : wm_map_status(m);
@@ -642,7 +668,7 @@ static int l_map_set(lua_State *L)
         memcpy(place, value.data, value.len);
         seq = wm_map_commit_set(m, value.len);
     }
-    wm_buffer_close(&value);
+    give_back(owner, &value);
     return push_seq(L, seq);
 }
 
@@ -756,15 +782,19 @@ static int l_map_merge(lua_State *L)
         return 2;
     }
     wm_timestamp time = {(uint64_t)millis, (uint64_t)counter, node, node_len};
-    wm_buffer value;
-    wm_buffer_init(&value);
+    client_slot *owner = ((map_slot *)lua_touserdata(L, 1))->owner;
+    wm_buffer value = borrow(owner);
     const char *error = NULL;
     int result = tombstone ? 0 : wm_lua_encode(L, 3, &value, &error);
+    if (owner->client == NULL) {
+        wm_buffer_close(&value);
+        return luaL_error(L, "the client of this map is closed");
+    }
     if (result >= 0) {
         result = wm_map_merge(m, key, key_len, tombstone ? NULL : value.data, value.len, &time);
         if (result < 0) error = status_text(result);
     }
-    wm_buffer_close(&value);
+    give_back(owner, &value);
     if (result >= 0) {
         lua_pushboolean(L, result == 0);
         return 1;

@@ -46,7 +46,7 @@ function now() {
   } else {
     counter++;
   }
-  return { millis, counter, nodeId: "client-0001" };
+  return { millis, counter, nodeId: "6f1c2b9e-0d4a-4c57-9a3e-5b8f7d2e1c04" };
 }
 
 // Record, route by direct index, encode a batch, frame it (masked, as clients must),
