@@ -105,6 +105,20 @@ static uint32_t partition_of(void *user, const char *key, size_t len)
     return wm_partition_of(c->hash, key, len, map ? map->partition_count : wm_batcher_partitions(c->batcher));
 }
 
+static void set_partition_count(wm_client *c, uint32_t count)
+{
+    c->partition_count = count;
+    c->partition_magic = UINT64_MAX / count + 1;
+}
+
+/* hash % partition count without a division: "Faster Remainder by Direct
+ * Computation" (Lemire, Kaser, Kurz 2019), exact for 32-bit numbers. */
+static uint32_t partition_of_hash(const wm_client *c, uint32_t hash)
+{
+    uint64_t fraction = c->partition_magic * hash;
+    return (uint32_t)(((unsigned __int128)fraction * c->partition_count) >> 64);
+}
+
 static int repartition(wm_client *c, uint32_t count)
 {
     wm_partition_route *fresh = calloc(count, sizeof *fresh);
@@ -117,6 +131,7 @@ static int repartition(wm_client *c, uint32_t count)
     }
     free(c->routes);
     c->routes = fresh;
+    set_partition_count(c, count);
     return WM_OK;
 }
 
@@ -140,7 +155,7 @@ uint32_t wm_client_partition_count(const wm_client *c)
 
 uint32_t wm_client_partition_of(const wm_client *c, const char *key, size_t len)
 {
-    return wm_partition_of(c->hash, key, len, wm_batcher_partitions(c->batcher));
+    return partition_of_hash(c, wm_hash(c->hash, key, len));
 }
 
 int wm_client_slot_of_key(const wm_client *c, const char *key, size_t len)
@@ -373,6 +388,7 @@ static bool set_up(wm_client *c, const wm_client_options *o, const char **error)
     c->routes = calloc(DEFAULT_PARTITIONS, sizeof *c->routes);
     if (!c->pool || !c->router || !c->log || !c->ack_latency || !c->batch_sizes || !c->routes) return false;
     for (uint32_t i = 0; i < DEFAULT_PARTITIONS; i++) c->routes[i].slot = -1;
+    set_partition_count(c, DEFAULT_PARTITIONS);
     wm_batcher_hooks hooks = {c, on_acked, on_routed};
     c->batcher = wm_batcher_new(c->log, DEFAULT_PARTITIONS, o->batch, hooks);
     c->node_names = calloc(1, sizeof *c->node_names);

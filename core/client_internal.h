@@ -55,6 +55,8 @@ struct wm_client {
     wm_histogram *batch_sizes;
     wm_hash_kind hash;
     wm_partition_route *routes;
+    uint32_t partition_count;  /* of the routes */
+    uint64_t partition_magic;  /* 2^64 / partition_count, rounded up; see partition_of_hash */
     wm_pace *paces; /* by lane */
     uint32_t lane_count;
     int foreign_lane; /* of a provider outside the pool; WM_LANE_NONE: none yet */

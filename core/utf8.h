@@ -3,7 +3,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
 /* UTF-8 as RFC 3629 has it: shortest forms only, no surrogates, nothing above
  * U+10FFFF. */
@@ -42,26 +41,6 @@ static inline size_t wm_utf8_read(const uint8_t *p, size_t left, uint32_t *code_
     return 4;
 }
 
-static inline bool wm_utf8_valid(const void *bytes, size_t len)
-{
-    const uint8_t *p = bytes;
-    uint32_t ignored;
-    while (len > 0) {
-        if (len >= 8) {
-            /* Most text is ASCII: eight bytes at a time while it is. */
-            uint64_t eight;
-            memcpy(&eight, p, 8);
-            if ((eight & UINT64_C(0x8080808080808080)) == 0) {
-                p += 8;
-                len -= 8;
-                continue;
-            }
-        }
-        size_t n = wm_utf8_read(p, len, &ignored);
-        if (n == 0) return false;
-        p += n;
-        len -= n;
-    }
-    return true;
-}
+/* Whether all of it is well-formed. For the FFI, too. */
+__attribute__((visibility("default"))) bool wm_utf8_valid(const void *bytes, size_t len);
 #endif

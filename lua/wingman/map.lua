@@ -60,6 +60,11 @@ local function check_key(key, what)
   if key == "" or #key > 65535 then error(what .. ": the key has 1 to 65535 bytes, got " .. #key, 3) end
 end
 
+-- Apart from map:set, because LuaJIT does not compile a function that makes closures.
+local function set_slowly(self, key, value)
+  return write_slowly(self, key, function() return self.core_map:set(key, value) end)
+end
+
 --- Writes a value. It is readable at once and safe in the op log when this
 --- returns; the cluster has it when `client:drain()` or `client:wait(seq)` says so.
 --- With the log full: waits (`when_full = "pause"`) or returns nil, err.
@@ -79,7 +84,7 @@ function methods:set(key, value)
     error("map:set: the value is nil; use map:remove(key), or wingman.null inside a value", 2)
   end
   if reason and status_names[reason] ~= FULL then return refuse(self, key, status_names[reason] or "refused") end
-  return write_slowly(self, key, function() return self.core_map:set(key, value) end)
+  return set_slowly(self, key, value)
 end
 
 --- Removes a key: a tombstone is written, which competes like any value.

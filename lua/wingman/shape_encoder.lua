@@ -16,6 +16,7 @@ typedef struct wm_map wm_map;
 uint8_t *wm_map_begin_set(wm_map *m, const char *key, size_t key_len, size_t value_size);
 double wm_map_commit_set(wm_map *m, size_t value_len);
 int wm_map_status(const wm_map *m);
+bool wm_utf8_valid(const void *bytes, size_t len);
 ]]
 
 local C = ffi.load(require("wingman.core").path)
@@ -99,7 +100,10 @@ end
 -- A string's room by its length, 9 for a number, 1 for a boolean; a negative
 -- number for what goes the general way, big enough to outweigh the rest.
 local NOT_FLAT = -1e9
-local utf8_valid -- set below: only valid UTF-8 is a MessagePack string
+-- Only valid UTF-8 is a MessagePack string. In C: a loop here would keep LuaJIT from
+-- compiling the caller's loop.
+local C_utf8_valid = C.wm_utf8_valid
+local function utf8_valid(s) return C_utf8_valid(s, #s) end
 
 local function room(v)
   local t = type(v)
@@ -115,26 +119,6 @@ local function write_scalar(p, pos, v)
   if t == "string" then return write_string(p, pos, v) end
   p[pos] = v and 0xc3 or 0xc2
   return pos + 1
-end
-
--- Strings from the server or from Lua sources are nearly all ASCII: eight bytes at
--- a time are checked for a high bit; what has one is left to the general way.
-local char_ptr = ffi.typeof "const uint8_t *"
-local uint64_const_ptr = ffi.typeof "const uint64_t *"
-local HIGH_BITS = 0x8080808080808080ULL
-function utf8_valid(s)
-  local n = #s
-  local p = ffi.cast(char_ptr, s)
-  local i = 0
-  while i + 8 <= n do
-    if bit.band(ffi.cast(uint64_const_ptr, p + i)[0], HIGH_BITS) ~= 0 then return false end
-    i = i + 8
-  end
-  while i < n do
-    if p[i] >= 128 then return false end
-    i = i + 1
-  end
-  return true
 end
 
 -- The keys of a value, sorted; nil when it has not the form of a shape.
@@ -154,15 +138,19 @@ end
 -- The generated function: size(value) -> room needed or a negative number,
 -- write(p, value) -> length. Each key is a constant with its MessagePack bytes.
 local function compile(keys)
-  local lines = { "local room, write_scalar, copy, next_key, keys = ...", "local pairs = pairs" }
+  local lines = { "local room, write_scalar, copy = ...", "local next = next" }
   local function add(text, ...) lines[#lines + 1] = text:format(...) end
   for i, key in ipairs(keys) do
     add("local k%d = %q", i, string.char(0xa0 + #key) .. key)
   end
   add "local function size(v)"
-  add "  local n = 0"
-  add "  for _ in pairs(v) do n = n + 1 end"
-  add("  if n ~= %d then return -1 end", #keys)
+  -- Counted without a loop, which LuaJIT could not compile within the caller's.
+  add "  local k = next(v)"
+  for _ = 1, #keys do
+    add "  if k == nil then return -1 end"
+    add "  k = next(v, k)"
+  end
+  add "  if k ~= nil then return -1 end"
   local sum = { "1" }
   for i, key in ipairs(keys) do
     add("  local f%d = v[%q]", i, key)
