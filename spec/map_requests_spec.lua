@@ -51,6 +51,18 @@ describe("map requests", function()
     assert.same({ 0, 2 }, host.asked)
   end)
 
+  it("ask a node that came back within the window again", function()
+    local host = host_of(false)
+    requests = new(host)
+    connect(requests, host, 0)
+    assert.same({ 0 }, host.asked)
+    host.map = true
+    host.slots = {}
+    connect(requests, host, 0)
+    assert(loop.wait_until(function() return #host.asked > 1 end, 1))
+    assert.same({ 0, 0 }, host.asked)
+  end)
+
   it("go to the node that connected last, once for all of a window, whatever map is held", function()
     local host = host_of(true)
     requests = new(host)

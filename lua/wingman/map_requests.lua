@@ -56,6 +56,7 @@ end
 --- A node connected.
 ---@param slot integer
 function methods:node_connected(slot)
+  if self.first_slot == slot then self.first_slot = nil end -- another connection than the one that was asked
   if not self.host.has_map() and not self.debounce_timer then
     self:ask(slot)
     -- What connects within the window is covered by one more request at its end.
