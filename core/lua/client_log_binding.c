@@ -1,0 +1,166 @@
+/* Methods of a client: what is in its log, what has happened, how it went. */
+#include "client_userdata.h"
+
+static int l_flush(lua_State *L)
+{
+    wm_client_flush(wm_lua_check_client(L));
+    return 0;
+}
+
+/* Operations in the log, their bytes, held ones, the newest seq. */
+static int l_pending(lua_State *L)
+{
+    wm_client *c = wm_lua_check_client(L);
+    wm_oplog *log = wm_client_oplog(c);
+    lua_pushnumber(L, wm_oplog_count(log));
+    lua_pushnumber(L, (lua_Number)wm_oplog_bytes(log));
+    lua_pushnumber(L, wm_batcher_held(wm_client_batcher(c)));
+    lua_pushnumber(L, (lua_Number)wm_oplog_last_seq(log));
+    return 4;
+}
+
+/* Pending operations with a seq above `after`, newest index first, as tables
+ * {seq, id, key, partition, routed, bytes}; at most `most`. For foreign providers
+ * and for reports, not for the hot path. */
+static int l_operations(lua_State *L)
+{
+    wm_client *c = wm_lua_check_client(L);
+    uint64_t after = wm_lua_check_whole(L, 2);
+    lua_Integer most = luaL_optinteger(L, 3, 1000000);
+    bool only_held = lua_toboolean(L, 4);
+    wm_oplog *log = wm_client_oplog(c);
+    int n = 0;
+    lua_newtable(L);
+    for (uint32_t i = 1; i < wm_oplog_end(log) && n < most; i++) {
+        const wm_op *op = wm_oplog_at(log, i);
+        if (op->state == WM_OP_FREE || op->seq <= after) continue;
+        bool routed = op->state == WM_OP_IN_FLIGHT || wm_batcher_route(wm_client_batcher(c), op->partition) != WM_LANE_NONE;
+        if (only_held && routed) continue;
+        lua_createtable(L, 0, 7);
+        wm_lua_set_number(L, "seq", (lua_Number)op->seq);
+        lua_pushlstring(L, wm_op_id(op), 21);
+        lua_setfield(L, -2, "id");
+        lua_pushlstring(L, (const char *)op->span.bytes + op->key_at, op->key_len);
+        lua_setfield(L, -2, "key");
+        wm_lua_set_number(L, "partition", op->partition);
+        lua_pushboolean(L, routed);
+        lua_setfield(L, -2, "routed");
+        lua_pushboolean(L, op->state == WM_OP_IN_FLIGHT);
+        lua_setfield(L, -2, "in_flight");
+        lua_pushlstring(L, (const char *)op->span.bytes, op->span.len);
+        lua_setfield(L, -2, "bytes");
+        lua_rawseti(L, -2, ++n);
+    }
+    return 1;
+}
+
+static int l_notify(lua_State *L)
+{
+    wm_client *c = wm_lua_check_client(L);
+    lua_pushboolean(L, wm_client_notify(c, wm_lua_check_whole(L, 2)));
+    return 1;
+}
+
+static int l_foreign_take(lua_State *L)
+{
+    wm_client *c = wm_lua_check_client(L);
+    client_slot *slot = lua_touserdata(L, 1);
+    wm_buffer out = wm_lua_borrow(slot);
+    int ops = wm_client_foreign_take(c, &out);
+    if (ops > 0) lua_pushlstring(L, (const char *)out.data, out.len);
+    else lua_pushnil(L);
+    wm_lua_give_back(slot, &out);
+    lua_pushinteger(L, ops);
+    return 2;
+}
+
+static int l_foreign_ack(lua_State *L)
+{
+    wm_client *c = wm_lua_check_client(L);
+    size_t len;
+    const char *id = luaL_checklstring(L, 2, &len);
+    lua_pushnumber(L, wm_client_foreign_ack(c, id, len));
+    return 1;
+}
+
+static int l_foreign_release(lua_State *L)
+{
+    lua_pushnumber(L, wm_client_foreign_release(wm_lua_check_client(L)));
+    return 1;
+}
+
+
+/* type, lane, a, b, flag, text; nothing when there is no event. `a` is the reason's
+ * key for "lost". */
+static int l_next_event(lua_State *L)
+{
+    const char *text;
+    const wm_event *e = wm_event_queue_pop(wm_client_events(wm_lua_check_client(L)), &text);
+    if (e == NULL) return 0;
+    lua_pushstring(L, wm_event_name(e->type));
+    lua_pushinteger(L, e->lane);
+    if (e->type == WM_EVENT_LOST) lua_pushstring(L, wm_end_reason_key((wm_end_reason)e->a));
+    else lua_pushnumber(L, (lua_Number)e->a);
+    lua_pushnumber(L, (lua_Number)e->b);
+    lua_pushboolean(L, e->flag);
+    lua_pushlstring(L, text, e->text_len);
+    return 6;
+}
+
+static int l_stats(lua_State *L)
+{
+    wm_client *c = wm_lua_check_client(L);
+    const wm_client_stats *s = wm_client_stats_of(c);
+    lua_newtable(L);
+    wm_lua_set_number(L, "ops_recorded", (lua_Number)s->ops_recorded);
+    wm_lua_set_number(L, "ops_acked", (lua_Number)s->ops_acked);
+    wm_lua_set_number(L, "ops_rejected", (lua_Number)s->ops_rejected);
+    wm_lua_set_number(L, "ops_dropped", (lua_Number)s->ops_dropped);
+    wm_lua_set_number(L, "ops_resent", (lua_Number)s->ops_resent);
+    wm_lua_set_number(L, "batches_sent", (lua_Number)s->batches_sent);
+    wm_lua_set_number(L, "batches_acked", (lua_Number)s->batches_acked);
+    wm_lua_set_number(L, "stray_acks", (lua_Number)s->stray_acks);
+    wm_lua_set_number(L, "overloads", (lua_Number)s->overloads);
+    wm_lua_set_number(L, "bytes_sent", (lua_Number)s->bytes_sent);
+    wm_lua_set_number(L, "log_footprint", (lua_Number)wm_oplog_footprint(wm_client_oplog(c)));
+    return 1;
+}
+
+static void push_distribution(lua_State *L, const wm_histogram *h, lua_Number scale)
+{
+    static const struct {
+        const char *name;
+        double percentile;
+    } points[] = {{"p50", 50}, {"p90", 90}, {"p99", 99}, {"p999", 99.9}};
+    lua_newtable(L);
+    wm_lua_set_number(L, "count", (lua_Number)wm_histogram_count(h));
+    wm_lua_set_number(L, "min", (lua_Number)wm_histogram_min(h) * scale);
+    wm_lua_set_number(L, "mean", wm_histogram_mean(h) * scale);
+    wm_lua_set_number(L, "max", (lua_Number)wm_histogram_max(h) * scale);
+    for (size_t i = 0; i < sizeof points / sizeof *points; i++)
+        wm_lua_set_number(L, points[i].name, (lua_Number)wm_histogram_percentile(h, points[i].percentile) * scale);
+}
+
+/* Ack latency in seconds, batch sizes in operations: two tables with count, min,
+ * mean, p50, p90, p99, p999, max. */
+static int l_distributions(lua_State *L)
+{
+    wm_client *c = wm_lua_check_client(L);
+    push_distribution(L, wm_client_ack_latency(c), 1e-6);
+    push_distribution(L, wm_client_batch_sizes(c), 1);
+    return 2;
+}
+
+const luaL_Reg wm_lua_client_log_methods[] = {
+    {"flush", l_flush},
+    {"pending", l_pending},
+    {"operations", l_operations},
+    {"notify", l_notify},
+    {"foreign_take", l_foreign_take},
+    {"foreign_ack", l_foreign_ack},
+    {"foreign_release", l_foreign_release},
+    {"next_event", l_next_event},
+    {"stats", l_stats},
+    {"distributions", l_distributions},
+    {NULL, NULL},
+};

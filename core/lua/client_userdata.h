@@ -1,0 +1,54 @@
+#ifndef WM_LUA_CLIENT_USERDATA_H
+#define WM_LUA_CLIENT_USERDATA_H
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "buffer.h"
+#include "client.h"
+
+/* The userdata of a client and of its maps, for the files that are their methods:
+ * client_binding.c (life and nodes), client_routing_binding.c, client_log_binding.c
+ * (operations, events, figures), map_binding.c. */
+
+#define WM_LUA_CLIENT "wingman.core.client"
+#define WM_LUA_MAP "wingman.core.map"
+
+typedef struct client_slot {
+    wm_client *client; /* NULL: closed */
+    wm_buffer scratch; /* for values and batches on their way; see wm_lua_borrow */
+} client_slot;
+
+/* A map of a client; its environment table keeps the client's userdata alive. */
+typedef struct map_slot {
+    wm_map *map;
+    client_slot *owner;
+} map_slot;
+
+extern const luaL_Reg wm_lua_client_routing_methods[];
+extern const luaL_Reg wm_lua_client_log_methods[];
+extern const luaL_Reg wm_lua_map_methods[];
+
+/* The first argument; raises when it is closed or something else. */
+wm_client *wm_lua_check_client(lua_State *L);
+/* A node slot or a lane of the client; raises when there is none of that number. */
+int wm_lua_check_node(lua_State *L, wm_client *c, int index);
+int wm_lua_check_lane(lua_State *L, wm_client *c, int index);
+
+/* A whole number from 0 to 2^53, which every double of that size is; raises for NaN
+ * and all else. */
+uint64_t wm_lua_check_whole(lua_State *L, int index);
+
+/* The client's scratch buffer, empty, so that nothing is allocated per call. It is
+ * taken out meanwhile: a finalizer that runs during the call may need one too. */
+wm_buffer wm_lua_borrow(client_slot *slot);
+void wm_lua_give_back(client_slot *slot, wm_buffer *b);
+
+/* A core status as text. */
+const char *wm_lua_status_text(int status);
+/* Pushes true, or nil and the status as text; returns how many values that is. */
+int wm_lua_push_result(lua_State *L, int status);
+/* Sets a field of the table on top. */
+void wm_lua_set_number(lua_State *L, const char *name, lua_Number n);
+/* Pushes a new userdata for a map of the client that is the first argument. */
+int wm_lua_push_map(lua_State *L);
+#endif

@@ -1,0 +1,244 @@
+/* A map of the C client as a Lua object. */
+#include <string.h>
+
+#include "client_userdata.h"
+#include "codec.h"
+#include "status.h"
+
+static wm_map *check_map(lua_State *L)
+{
+    map_slot *slot = luaL_checkudata(L, 1, WM_LUA_MAP);
+    if (slot->owner->client == NULL) luaL_error(L, "the client of this map is closed");
+    return slot->map;
+}
+
+int wm_lua_push_map(lua_State *L)
+{
+    wm_client *c = wm_lua_check_client(L);
+    size_t len;
+    const char *name = luaL_checklstring(L, 2, &len);
+    wm_map *map = wm_client_map(c, name, len);
+    if (map == NULL) return luaL_error(L, "map '%s': out of memory", name);
+    map_slot *slot = lua_newuserdata(L, sizeof *slot);
+    slot->map = map;
+    slot->owner = lua_touserdata(L, 1);
+    luaL_getmetatable(L, WM_LUA_MAP);
+    lua_setmetatable(L, -2);
+    lua_newtable(L);
+    lua_pushvalue(L, 1);
+    lua_setfield(L, -2, "client");
+    lua_setfenv(L, -2);
+    return 1;
+}
+
+/* The address for the FFI; valid until the client is closed. */
+static int l_map_pointer(lua_State *L)
+{
+    lua_pushlightuserdata(L, check_map(L));
+    return 1;
+}
+
+static int push_seq(lua_State *L, double seq)
+{
+    if (seq >= 0) {
+        lua_pushnumber(L, seq);
+        return 1;
+    }
+    lua_pushnil(L);
+    lua_pushstring(L, wm_lua_status_text((int)seq));
+    return 2;
+}
+
+/* set(key, value): the general way, for any value that can be encoded; its seq,
+ * or nil and "full", "too large", "out of memory", or the codec's reason. */
+static int l_map_set(lua_State *L)
+{
+    wm_map *m = check_map(L);
+    size_t len;
+    const char *key = luaL_checklstring(L, 2, &len);
+    luaL_checkany(L, 3);
+    client_slot *owner = ((map_slot *)lua_touserdata(L, 1))->owner;
+    wm_buffer value = wm_lua_borrow(owner);
+    const char *error = NULL;
+    if (wm_lua_encode(L, 3, &value, &error) < 0) {
+        lua_pushnil(L);
+        lua_pushstring(L, error);
+        wm_lua_give_back(owner, &value);
+        return 2;
+    }
+    if (owner->client == NULL) { /* a finalizer has closed it meanwhile */
+        wm_buffer_close(&value);
+        return luaL_error(L, "the client of this map is closed");
+    }
+    uint8_t *place = wm_map_begin_set(m, key, len, value.len);
+    double seq = place ? 0 : wm_map_status(m);
+    if (place != NULL) {
+        memcpy(place, value.data, value.len);
+        seq = wm_map_commit_set(m, value.len);
+    }
+    wm_lua_give_back(owner, &value);
+    return push_seq(L, seq);
+}
+
+static int l_map_remove(lua_State *L)
+{
+    wm_map *m = check_map(L);
+    size_t len;
+    const char *key = luaL_checklstring(L, 2, &len);
+    return push_seq(L, wm_map_remove(m, key, len));
+}
+
+/* resend(key): the seq; nil and the reason. */
+static int l_map_resend(lua_State *L)
+{
+    wm_map *m = check_map(L);
+    size_t len;
+    const char *key = luaL_checklstring(L, 2, &len);
+    return push_seq(L, wm_map_resend(m, key, len));
+}
+
+/* next_own(position): the next position and the key of a record that this client
+ * wrote, removals included; nothing at the end. */
+static int l_map_next_own(lua_State *L)
+{
+    wm_map *m = check_map(L);
+    size_t position = (size_t)wm_lua_check_whole(L, 2);
+    wm_record record;
+    do {
+        position = wm_record_store_next(wm_map_store(m), position, &record);
+        if (position == 0) return 0;
+    } while (record.node != 0);
+    lua_pushnumber(L, (lua_Number)position);
+    lua_pushlstring(L, record.key, record.key_len);
+    return 2;
+}
+
+static int push_value(lua_State *L, const uint8_t *bytes, size_t len)
+{
+    wm_mp_reader r;
+    wm_mp_reader_init(&r, bytes, len);
+    if (wm_lua_decode(L, &r) < 0) lua_pushnil(L); /* an extension that Lua has no value for */
+    return 1;
+}
+
+static int l_map_get(lua_State *L)
+{
+    wm_map *m = check_map(L);
+    size_t len;
+    const char *key = luaL_checklstring(L, 2, &len);
+    wm_record record;
+    bool found = wm_record_store_get(wm_map_store(m), wm_hash_fnv1a(key, len), key, len, &record);
+    if (!found || record.value == NULL) {
+        lua_pushnil(L);
+        return 1;
+    }
+    return push_value(L, record.value, record.value_len);
+}
+
+/* record(key): millis, counter, node id, and whether it is a tombstone; nothing
+ * for an unknown key. */
+static int l_map_record(lua_State *L)
+{
+    wm_map *m = check_map(L);
+    size_t len;
+    const char *key = luaL_checklstring(L, 2, &len);
+    map_slot *slot = lua_touserdata(L, 1);
+    wm_record record;
+    if (!wm_record_store_get(wm_map_store(m), wm_hash_fnv1a(key, len), key, len, &record)) return 0;
+    lua_pushnumber(L, (lua_Number)record.millis);
+    lua_pushnumber(L, (lua_Number)record.counter);
+    lua_pushstring(L, wm_client_node_name(slot->owner->client, record.node));
+    lua_pushboolean(L, record.value == NULL);
+    return 4;
+}
+
+/* next(position): the next position, key and value; nothing at the end. */
+static int l_map_next(lua_State *L)
+{
+    wm_map *m = check_map(L);
+    size_t position = (size_t)wm_lua_check_whole(L, 2);
+    wm_record record;
+    do {
+        position = wm_record_store_next(wm_map_store(m), position, &record);
+        if (position == 0) return 0;
+    } while (record.value == NULL);
+    lua_pushnumber(L, (lua_Number)position);
+    lua_pushlstring(L, record.key, record.key_len);
+    push_value(L, record.value, record.value_len);
+    return 3;
+}
+
+static int l_map_size(lua_State *L)
+{
+    lua_pushnumber(L, (lua_Number)wm_record_store_size(wm_map_store(check_map(L))));
+    return 1;
+}
+
+/* merge(key, value, millis, counter, node, tombstone): true when the local copy
+ * changed, false when its record is newer; nil and the reason on failure. */
+static int l_map_merge(lua_State *L)
+{
+    wm_map *m = check_map(L);
+    size_t key_len, node_len;
+    const char *key = luaL_checklstring(L, 2, &key_len);
+    lua_Number millis = luaL_checknumber(L, 4), counter = luaL_checknumber(L, 5);
+    const char *node = luaL_checklstring(L, 6, &node_len);
+    bool tombstone = lua_toboolean(L, 7);
+    if (!(millis >= 0 && millis < 9007199254740992.0) || !(counter >= 0 && counter < 4294967296.0)) {
+        lua_pushnil(L);
+        lua_pushliteral(L, "a timestamp that is not one");
+        return 2;
+    }
+    wm_timestamp time = {(uint64_t)millis, (uint64_t)counter, node, node_len};
+    client_slot *owner = ((map_slot *)lua_touserdata(L, 1))->owner;
+    wm_buffer value = wm_lua_borrow(owner);
+    const char *error = NULL;
+    int result = tombstone ? 0 : wm_lua_encode(L, 3, &value, &error);
+    if (owner->client == NULL) {
+        wm_buffer_close(&value);
+        return luaL_error(L, "the client of this map is closed");
+    }
+    if (result >= 0) {
+        result = wm_map_merge(m, key, key_len, tombstone ? NULL : value.data, value.len, &time);
+        if (result < 0) error = wm_lua_status_text(result);
+    }
+    wm_lua_give_back(owner, &value);
+    if (result >= 0) {
+        lua_pushboolean(L, result == 0);
+        return 1;
+    }
+    lua_pushnil(L);
+    lua_pushstring(L, error);
+    return 2;
+}
+
+static int l_map_forget(lua_State *L)
+{
+    wm_map *m = check_map(L);
+    size_t len;
+    const char *key = luaL_checklstring(L, 2, &len);
+    lua_pushboolean(L, wm_map_forget(m, key, len) == 0);
+    return 1;
+}
+
+static int l_map_allocations(lua_State *L)
+{
+    lua_pushnumber(L, (lua_Number)wm_map_allocations(check_map(L)));
+    return 1;
+}
+
+const luaL_Reg wm_lua_map_methods[] = {
+    {"pointer", l_map_pointer},
+    {"set", l_map_set},
+    {"remove", l_map_remove},
+    {"resend", l_map_resend},
+    {"next_own", l_map_next_own},
+    {"get", l_map_get},
+    {"record", l_map_record},
+    {"next", l_map_next},
+    {"size", l_map_size},
+    {"merge", l_map_merge},
+    {"forget", l_map_forget},
+    {"allocations", l_map_allocations},
+    {NULL, NULL},
+};

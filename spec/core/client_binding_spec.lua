@@ -1,0 +1,118 @@
+--- The C client as a Lua object: what it refuses, and what it does when it is closed.
+local core = require "wingman.core"
+local wingman = require "wingman"
+
+local NAN, INFINITY = 0 / 0, 1 / 0
+
+describe("core client", function()
+  local client, map
+  before_each(function()
+    -- Never started: nothing is connected.
+    client = assert(wingman.client { server = "ws://127.0.0.1:1" })
+    map = client.core:map "binding"
+  end)
+  after_each(function() client:close() end)
+
+  it("refuses what is no node, lane, partition or position", function()
+    local c = client.core
+    for _, bad in ipairs { -1, 1, 1e9, NAN } do
+      assert.has_error(function() c:set_node_id(bad, "node-1") end)
+      assert.has_error(function() c:connect(bad) end)
+      assert.has_error(function() c:lane_info(bad) end)
+      assert.has_error(function() c:node_stats(bad) end)
+    end
+    for _, bad in ipairs { -1, 271, 2 ^ 40 } do
+      assert.has_error(function() c:route(bad) end)
+      assert.has_error(function() c:set_route(bad, -1) end)
+    end
+    assert.has_error(function() c:set_route(0, 5) end)
+    for _, bad in ipairs { -1, NAN, INFINITY, 2 ^ 60 } do
+      assert.has_error(function() c:notify(bad) end)
+      assert.has_error(function() c:operations(bad) end)
+      assert.has_error(function() map:next(bad) end)
+      assert.has_error(function() map:next_own(bad) end)
+    end
+    assert.has_error(function() c:set_hash "md5" end)
+    assert.has_error(function() c:send(0, {}) end)
+  end)
+
+  it("walks nothing from a position that there never was", function()
+    assert(map:set("a", 1))
+    assert.is_nil((map:next(2 ^ 53)))
+    assert.is_nil((map:next_own(2 ^ 40)))
+  end)
+
+  it("refuses a URL that is none", function()
+    local slot, err = client.core:add_node "http://127.0.0.1"
+    assert.is_nil(slot)
+    assert.equal("'http://127.0.0.1' is not a ws:// or wss:// URL", err)
+  end)
+
+  it("refuses times that are none, and merges the others", function()
+    for _, bad in ipairs { -1, NAN, INFINITY, 2 ^ 53 } do
+      assert.same({ nil, "a timestamp that is not one" }, { map:merge("k", 1, bad, 0, "n") })
+    end
+    for _, bad in ipairs { -1, NAN, 2 ^ 32 } do
+      assert.same({ nil, "a timestamp that is not one" }, { map:merge("k", 1, 1, bad, "n") })
+    end
+    assert.is_true(map:merge("k", { a = 1 }, 5, 0, "n"))
+    assert.is_false(map:merge("k", { a = 2 }, 4, 0, "n"))
+    assert.same({ a = 1 }, map:get "k")
+  end)
+
+  it("says why a value cannot be written, and stays as it was", function()
+    local seq, err = map:set("k", function() end)
+    assert.is_nil(seq)
+    assert.is_string(err)
+    assert.is_nil(map:get "k")
+    assert.equal(0, (client.core:pending()))
+    assert.equal(1, map:set("k", { nested = { 1, 2, 3 } }))
+    assert.same({ nested = { 1, 2, 3 } }, map:get "k")
+  end)
+
+  it("raises for everything once it is closed, and may be closed again", function()
+    local c = client.core
+    client:close()
+    c:close()
+    for name in pairs(getmetatable(c).__index) do
+      if name ~= "close" then
+        local ok, err = pcall(c[name], c, 0, 0, 0)
+        assert.is_false(ok, name)
+        assert.truthy(err:find("the client is closed", 1, true), name .. ": " .. err)
+      end
+    end
+    for name in pairs(getmetatable(map).__index) do
+      local ok, err = pcall(map[name], map, "a", 0, 0)
+      assert.is_false(ok, name)
+      assert.truthy(err:find("the client of this map is closed", 1, true), name .. ": " .. err)
+    end
+  end)
+
+  it("takes no other object for itself", function()
+    assert.has_error(function() client.core.pending(map) end)
+    assert.has_error(function() map.size(client.core) end)
+    assert.has_error(function() client.core.pending(nil) end)
+  end)
+
+  it("survives a finalizer that writes in the middle of a write", function()
+    local other = client.core:map "other"
+    for i = 1, 200 do
+      local finalized = newproxy(true)
+      getmetatable(finalized).__gc = function() assert(other:set("f" .. i, { i = i })) end
+      finalized = nil
+      local value = {}
+      for k = 1, 50 do value["key" .. k] = ("x"):rep(k) .. i end
+      assert(map:set("k" .. i, value))
+      collectgarbage "step"
+      assert.same(value, map:get("k" .. i))
+    end
+    collectgarbage()
+    assert.equal(200, map:size())
+    assert.equal(200, other:size())
+  end)
+
+  it("needs its options", function()
+    assert.has_error(function() core.client(require("wingman.loop").core, {}) end)
+    assert.has_error(function() core.client(nil, {}) end)
+  end)
+end)
