@@ -1,5 +1,6 @@
 #include "hash.h"
 
+#include <string.h>
 #include <xxhash.h>
 
 #include "utf8.h"
@@ -19,8 +20,15 @@ uint32_t wm_hash_fnv1a(const char *key, size_t len)
     const uint8_t *end = p + len;
     uint32_t h = FNV_OFFSET;
     for (;;) {
-        /* The multiplications wait for each other, so the test for ASCII costs
-         * nothing beside them. */
+        /* Most keys are ASCII: one test for four bytes keeps the processor at the
+         * multiplications, of which it works on several keys' at once. */
+        while (end - p >= 4) {
+            uint32_t four;
+            memcpy(&four, p, 4);
+            if (four & UINT32_C(0x80808080)) break;
+            h = step(step(step(step(h, p[0]), p[1]), p[2]), p[3]);
+            p += 4;
+        }
         while (p != end && *p < 0x80) h = step(h, *p++);
         if (p == end) return h;
 

@@ -37,10 +37,30 @@ local function random_table()
   return value
 end
 
-describe("shape encoder", function()
+-- The module as a LuaJIT without table.nkeys loads it.
+local function without_nkeys()
+  local module, nkeys = package.loaded["wingman.shape_encoder"], package.loaded["table.nkeys"]
+  package.loaded["wingman.shape_encoder"], package.loaded["table.nkeys"] = nil, nil
+  package.preload["table.nkeys"] = function() error "there is none" end
+  local fallback = require "wingman.shape_encoder"
+  package.preload["table.nkeys"] = nil
+  package.loaded["wingman.shape_encoder"], package.loaded["table.nkeys"] = module, nkeys
+  return fallback
+end
+
+local as_loaded = require "wingman.shape_encoder".setter
+
+for name, setter in pairs { ["shape encoder"] = as_loaded, ["shape encoder without table.nkeys"] = without_nkeys().setter } do
+describe(name, function()
   local client
-  before_each(function() client = wingman.client { server = "ws://127.0.0.1:1" } end)
-  after_each(function() client:close() end)
+  before_each(function()
+    require "wingman.shape_encoder".setter = setter
+    client = wingman.client { server = "ws://127.0.0.1:1" }
+  end)
+  after_each(function()
+    client:close()
+    require "wingman.shape_encoder".setter = as_loaded
+  end)
 
   local function recorded() return client.core:operations(0) end
 
@@ -95,3 +115,4 @@ describe("shape encoder", function()
     assert.same(more, map:get "seventeen")
   end)
 end)
+end

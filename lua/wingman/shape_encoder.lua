@@ -10,6 +10,8 @@ local has_ffi, ffi = pcall(require, "ffi")
 if not (has_ffi and jit) then return M end
 
 local bit = require "bit"
+-- The fork of LuaJIT that set-up installs counts a table's keys in one compiled call.
+local has_nkeys, nkeys = pcall(require, "table.nkeys")
 
 ffi.cdef [[
 typedef struct wm_map wm_map;
@@ -138,19 +140,22 @@ end
 -- The generated function: size(value) -> room needed or a negative number,
 -- write(p, value) -> length. Each key is a constant with its MessagePack bytes.
 local function compile(keys)
-  local lines = { "local room, write_scalar, copy = ...", "local next = next" }
+  local lines = { "local room, write_scalar, copy, nkeys = ...", "local next = next" }
   local function add(text, ...) lines[#lines + 1] = text:format(...) end
   for i, key in ipairs(keys) do
     add("local k%d = %q", i, string.char(0xa0 + #key) .. key)
   end
   add "local function size(v)"
-  -- Counted without a loop, which LuaJIT could not compile within the caller's.
-  add "  local k = next(v)"
-  for _ = 1, #keys do
-    add "  if k == nil then return -1 end"
-    add "  k = next(v, k)"
+  if has_nkeys then
+    add("  if nkeys(v) ~= %d then return -1 end", #keys)
+  else -- without a loop, which LuaJIT could not compile within the caller's
+    add "  local k = next(v)"
+    for _ = 1, #keys do
+      add "  if k == nil then return -1 end"
+      add "  k = next(v, k)"
+    end
+    add "  if k ~= nil then return -1 end"
   end
-  add "  if k ~= nil then return -1 end"
   local sum = { "1" }
   for i, key in ipairs(keys) do
     add("  local f%d = v[%q]", i, key)
@@ -170,7 +175,7 @@ local function compile(keys)
   add "end"
   add "return size, write"
   local chunk = assert(loadstring(table.concat(lines, "\n"), "=shape"))
-  return chunk(room, write_scalar, ffi.copy)
+  return chunk(room, write_scalar, ffi.copy, nkeys)
 end
 
 --- A setter for one map: set(key, value) -> seq, or nil when the value is to go
