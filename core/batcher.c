@@ -305,11 +305,6 @@ int wm_batcher_route(const wm_batcher *b, uint32_t id)
     return b->partitions[id].lane;
 }
 
-uint32_t wm_batcher_partitions(const wm_batcher *b)
-{
-    return b->partition_count;
-}
-
 typedef struct ordered {
     uint64_t seq;
     uint32_t op;

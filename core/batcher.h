@@ -59,7 +59,6 @@ int wm_batcher_route(const wm_batcher *b, uint32_t partition);
  * changed). In-flight operations get theirs when they come back. */
 int wm_batcher_repartition(wm_batcher *b, uint32_t partitions, uint32_t (*partition_of)(void *user, const char *key, size_t len),
                            void *user);
-uint32_t wm_batcher_partitions(const wm_batcher *b);
 
 /* Whether the lane has a batch to send now: something is ready, the in-flight
  * window is open, and the batch is full or has lingered. */

@@ -59,7 +59,7 @@ static int lane_for(const wm_client *c, uint32_t partition)
 
 void wm_client_apply_routes(wm_client *c)
 {
-    uint32_t count = wm_batcher_partitions(c->batcher);
+    uint32_t count = c->partition_count;
     for (uint32_t p = 0; p < count; p++) wm_batcher_set_route(c->batcher, p, lane_for(c, p));
 }
 
@@ -80,7 +80,7 @@ static void mark_owner(wm_client *c, uint32_t partition)
 
 int wm_client_set_route(wm_client *c, uint32_t partition, int slot)
 {
-    if (partition >= wm_batcher_partitions(c->batcher)) return WM_EINVAL;
+    if (partition >= c->partition_count) return WM_EINVAL;
     if (slot < -1 || slot >= (int)wm_node_pool_count(c->pool)) return WM_EINVAL;
     wm_partition_route *route = &c->routes[partition];
     /* From a node to another one: how long until it is acknowledged there? The
@@ -100,9 +100,7 @@ int wm_client_route(const wm_client *c, uint32_t partition)
 
 static uint32_t partition_of(void *user, const char *key, size_t len)
 {
-    wm_client *c = user;
-    const wm_partition_map *map = wm_router_map(c->router);
-    return wm_partition_of(c->hash, key, len, map ? map->partition_count : wm_batcher_partitions(c->batcher));
+    return wm_client_partition_of(user, key, len);
 }
 
 static void set_partition_count(wm_client *c, uint32_t count)
@@ -111,27 +109,21 @@ static void set_partition_count(wm_client *c, uint32_t count)
     c->partition_magic = UINT64_MAX / count + 1;
 }
 
-/* hash % partition count without a division: "Faster Remainder by Direct
- * Computation" (Lemire, Kaser, Kurz 2019), exact for 32-bit numbers. */
-static uint32_t partition_of_hash(const wm_client *c, uint32_t hash)
-{
-    uint64_t fraction = c->partition_magic * hash;
-    return (uint32_t)(((unsigned __int128)fraction * c->partition_count) >> 64);
-}
-
 static int repartition(wm_client *c, uint32_t count)
 {
     wm_partition_route *fresh = calloc(count, sizeof *fresh);
     if (fresh == NULL) return WM_ENOMEM;
     for (uint32_t i = 0; i < count; i++) fresh[i].slot = -1;
+    uint32_t before = c->partition_count;
+    set_partition_count(c, count);
     int result = wm_batcher_repartition(c->batcher, count, partition_of, c);
     if (result < 0) {
+        set_partition_count(c, before);
         free(fresh);
         return result;
     }
     free(c->routes);
     c->routes = fresh;
-    set_partition_count(c, count);
     return WM_OK;
 }
 
@@ -140,7 +132,7 @@ int wm_client_set_hash(wm_client *c, wm_hash_kind kind)
     if (c->hash == kind) return WM_OK;
     bool same = kind == WM_HASH_FNV1A && c->hash == WM_HASH_UNKNOWN; /* what unknown stood for */
     c->hash = kind;
-    return same ? WM_OK : repartition(c, wm_batcher_partitions(c->batcher));
+    return same ? WM_OK : repartition(c, c->partition_count);
 }
 
 wm_hash_kind wm_client_hash(const wm_client *c)
@@ -150,12 +142,12 @@ wm_hash_kind wm_client_hash(const wm_client *c)
 
 uint32_t wm_client_partition_count(const wm_client *c)
 {
-    return wm_batcher_partitions(c->batcher);
+    return c->partition_count;
 }
 
 uint32_t wm_client_partition_of(const wm_client *c, const char *key, size_t len)
 {
-    return partition_of_hash(c, wm_hash(c->hash, key, len));
+    return wm_client_partition_of_hash(c, wm_hash(c->hash, key, len));
 }
 
 int wm_client_slot_of_key(const wm_client *c, const char *key, size_t len)
@@ -182,8 +174,8 @@ bool wm_client_choose_map(wm_client *c)
 {
     if (!wm_router_choose(c->router, sight_of, c)) return false;
     const wm_partition_map *map = wm_router_map(c->router);
-    if (map->partition_count != wm_batcher_partitions(c->batcher)) repartition(c, map->partition_count);
-    for (uint32_t p = 0; p < wm_batcher_partitions(c->batcher); p++) mark_owner(c, p);
+    if (map->partition_count != c->partition_count) repartition(c, map->partition_count);
+    for (uint32_t p = 0; p < c->partition_count; p++) mark_owner(c, p);
     return true;
 }
 
@@ -328,7 +320,7 @@ int wm_client_foreign_take(wm_client *c, wm_buffer *out)
         if (wm_batcher_set_lanes(c->batcher, 1) < 0) return WM_ENOMEM;
         c->foreign_lane = 0; /* such a client has no nodes in the pool */
     }
-    for (uint32_t p = 0; p < wm_batcher_partitions(c->batcher); p++)
+    for (uint32_t p = 0; p < c->partition_count; p++)
         wm_batcher_set_route(c->batcher, p, c->foreign_lane);
     return wm_batcher_take(c->batcher, c->foreign_lane, out, wm_now_us());
 }

@@ -2,6 +2,7 @@
 #define WM_CLIENT_H
 #include "batcher.h"
 #include "event_queue.h"
+#include "hash.h"
 #include "histogram.h"
 #include "hlc.h"
 #include "node_pool.h"

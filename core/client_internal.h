@@ -56,7 +56,7 @@ struct wm_client {
     wm_hash_kind hash;
     wm_partition_route *routes;
     uint32_t partition_count;  /* of the routes */
-    uint64_t partition_magic;  /* 2^64 / partition_count, rounded up; see partition_of_hash */
+    uint64_t partition_magic;  /* 2^64 / partition_count, rounded up; see wm_client_partition_of_hash */
     wm_pace *paces; /* by lane */
     uint32_t lane_count;
     int foreign_lane; /* of a provider outside the pool; WM_LANE_NONE: none yet */
@@ -78,6 +78,14 @@ struct wm_client {
     char **node_names; /* interned node ids; 0 is this client */
     uint32_t node_name_count;
 };
+
+/* hash % partition count without a division: "Faster Remainder by Direct
+ * Computation" (Lemire, Kaser, Kurz 2019), exact for 32-bit numbers. */
+static inline uint32_t wm_client_partition_of_hash(const wm_client *c, uint32_t hash)
+{
+    uint64_t fraction = c->partition_magic * hash;
+    return (uint32_t)(((unsigned __int128)fraction * c->partition_count) >> 64);
+}
 
 void wm_client_on_message(void *user, int lane, const wm_message *m);
 void wm_client_on_text(void *user, int lane, const uint8_t *bytes, size_t len);

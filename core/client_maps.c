@@ -101,6 +101,7 @@ static uint8_t *begin_at(wm_map *m, bool remove, const char *key, size_t key_len
     size_t available;
     c->status = wm_oplog_reserve(c->log, head + value_size, &w->bytes, &available);
     if (c->status < 0) return NULL;
+    w->now_us = c->now_us;
     w->time = *time;
     w->ids = c->ids;
     w->head_len = wm_op_encode_head(m->template, w->bytes, remove, &w->ids, key, key_len, &w->time, &w->key_at);
@@ -112,7 +113,7 @@ static uint8_t *begin_at(wm_map *m, bool remove, const char *key, size_t key_len
 static uint8_t *begin(wm_map *m, bool remove, const char *key, size_t key_len, size_t value_size)
 {
     wm_client *c = m->client;
-    c->open.now_us = c->now_us = wm_now_us();
+    c->now_us = wm_now_us();
     wm_hlc time = c->clock;
     wm_hlc_now(&time, wm_client_unix_ms(c));
     return begin_at(m, remove, key, key_len, value_size, &time);
@@ -133,7 +134,7 @@ static double enqueue(wm_client *c, uint32_t index)
     op->recorded_us = w->now_us;
     op->key_at = w->key_at;
     op->key_len = w->key_len;
-    op->partition = hash % wm_batcher_partitions(c->batcher);
+    op->partition = wm_client_partition_of_hash(c, hash);
     wm_batcher_add(c->batcher, index, w->now_us);
     c->stats.ops_recorded++;
     if (c->routes[op->partition].slot < 0 && wm_router_map(c->router) == NULL)
@@ -197,7 +198,7 @@ double wm_map_resend(wm_map *m, const char *key, size_t key_len)
     wm_hlc time = c->clock;
     time.millis = record.millis;
     time.counter = record.counter;
-    c->open.now_us = c->now_us = wm_now_us();
+    c->now_us = wm_now_us();
     uint8_t *value = begin_at(m, remove, key, key_len, value_len, &time);
     if (value == NULL) return c->status;
     if (remove) *value = 0xc0;

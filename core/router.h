@@ -1,6 +1,5 @@
 #ifndef WM_ROUTER_H
 #define WM_ROUTER_H
-#include "hash.h"
 #include "partition_map.h"
 
 /* Which partition map is believed, and how often it was followed. Servers count
@@ -48,10 +47,4 @@ uint64_t wm_router_version_of(const wm_router *r, int source);
 wm_routing_metrics *wm_router_metrics(wm_router *r);
 /* Maps believed so far. */
 uint64_t wm_router_generation(const wm_router *r);
-
-/* The partition of a key: hash % count. */
-static inline uint32_t wm_partition_of(wm_hash_kind kind, const char *key, size_t len, uint32_t count)
-{
-    return wm_hash(kind, key, len) % count;
-}
 #endif

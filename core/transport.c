@@ -1,8 +1,8 @@
 #include "transport.h"
 
 #include <libwebsockets.h>
-#include <openssl/x509_vfy.h>
 #include <netdb.h>
+#include <openssl/x509_vfy.h>
 #include <stdlib.h>
 #include <string.h>
 

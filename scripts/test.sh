@@ -71,8 +71,7 @@ specs build/wingman "$@"
 if ! $quick; then
   echo "== specs, with the address, undefined-behaviour and leak sanitizers"
   build build/sanitized -DWINGMAN_SANITIZE=ON -DCMAKE_BUILD_TYPE=Debug
-  LSAN_OPTIONS="suppressions=spec/leak_suppressions.txt:print_suppressions=0" \
-    UBSAN_OPTIONS=print_stacktrace=1 specs build/sanitized/wingman "$@"
+  UBSAN_OPTIONS=print_stacktrace=1 specs build/sanitized/wingman "$@"
   if [ $# -eq 0 ]; then
     echo "== fuzzers, ${WINGMAN_FUZZ_SECONDS:-20} s"
     build build/fuzz -DWINGMAN_FUZZ=ON -DCMAKE_C_COMPILER=clang-14

@@ -89,7 +89,6 @@ static int l_foreign_release(lua_State *L)
     return 1;
 }
 
-
 /* type, lane, a, b, flag, text; nothing when there is no event. `a` is the reason's
  * key for "lost". */
 static int l_next_event(lua_State *L)

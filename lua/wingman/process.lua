@@ -177,8 +177,7 @@ function M.wingman_path()
   if named and named ~= "" then return named end
   local this = this_executable()
   if this and this:match "/wingman$" then return this end
-  local module = package.searchpath("wingman.core", package.cpath)
-  local prefix = module and (module:match "^(.*)/lib/wingman/core%.so$" or module == "lib/wingman/core.so" and ".")
+  local prefix = core.path:match "^(.*)/lib/wingman/core%.so$" or core.path == "lib/wingman/core.so" and "."
   for _, place in ipairs { "/wingman", "/bin/wingman" } do
     if prefix and exists(prefix .. place) then return prefix .. place end
   end
