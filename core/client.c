@@ -1,5 +1,6 @@
 #include "client_internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -287,6 +288,7 @@ static const wm_node_pool_events pool_events = {
 void wm_client_flush(wm_client *c)
 {
     uint64_t now = c->now_us = wm_now_us();
+    wm_client_sync_log(c);
     uint32_t lanes = wm_node_pool_lanes(c->pool);
     for (uint32_t i = 0; i < lanes; i++) {
         if (c->paces[i].paused_until_us > now) continue;
@@ -360,16 +362,16 @@ int wm_client_add_node(wm_client *c, const char *url)
     return slot;
 }
 
-static bool set_up(wm_client *c, const wm_client_options *o, const char **error)
+static bool set_up(wm_client *c, const wm_client_options *o, char *error, size_t size)
 {
     if (o->transport.ca_file != NULL && access(o->transport.ca_file, R_OK) != 0) {
-        *error = "option tls.ca_file: the file cannot be read";
+        snprintf(error, size, "option tls.ca_file: the file cannot be read: '%s'", o->transport.ca_file);
         return false;
     }
-    *error = "out of memory";
+    snprintf(error, size, "out of memory");
     c->transport = wm_transport_new(c->loop, &o->transport);
     if (c->transport == NULL) {
-        *error = "the WebSocket library cannot be set up";
+        snprintf(error, size, "the WebSocket library cannot be set up");
         return false;
     }
     c->pool = wm_node_pool_new(c->loop, c->transport, o->pool, pool_events, c);
@@ -394,15 +396,14 @@ static bool set_up(wm_client *c, const wm_client_options *o, const char **error)
     uv_timer_start(c->timer, on_timer, TIMER_MS, TIMER_MS);
     wm_op_ids_init(&c->ids, o->op_prefix);
     refresh_time(c);
-    *error = NULL;
-    return true;
+    return o->oplog_path == NULL || wm_client_open_log(c, o, error, size);
 }
 
-wm_client *wm_client_new(wm_loop *loop, const wm_client_options *options, const char **error)
+wm_client *wm_client_new(wm_loop *loop, const wm_client_options *options, char *error, size_t size)
 {
     wm_client *c = calloc(1, sizeof *c);
     if (c == NULL) {
-        *error = "client: out of memory";
+        snprintf(error, size, "out of memory");
         return NULL;
     }
     c->loop = loop;
@@ -411,7 +412,7 @@ wm_client *wm_client_new(wm_loop *loop, const wm_client_options *options, const 
     c->high_water = options->high_water;
     c->low_water = options->low_water;
     wm_event_queue_init(&c->events);
-    if (set_up(c, options, error)) return c;
+    if (set_up(c, options, error, size)) return c;
     wm_client_free(c);
     return NULL;
 }
@@ -424,6 +425,7 @@ static void free_timer(uv_handle_t *handle)
 void wm_client_free(wm_client *c)
 {
     if (c == NULL) return;
+    if (c->log != NULL) wm_oplog_sync(c->log);
     if (c->timer != NULL) {
         if (c->timer->loop != NULL) uv_close((uv_handle_t *)c->timer, free_timer);
         else free(c->timer);

@@ -25,6 +25,9 @@ typedef struct wm_client_options {
     wm_node_pool_options pool;
     wm_batch_limits batch;
     wm_oplog_limits log;
+    const char *oplog_path;  /* keeps the op log in this file; NULL: in memory */
+    bool oplog_sync;         /* each write of the file waits for the disk */
+    bool node_id_is_default; /* the id in the op log's file comes before it */
     bool drop_oldest;      /* a full log drops its oldest pending operation */
     double high_water;     /* share of the log's limits, 0..1, for events */
     double low_water;
@@ -32,6 +35,7 @@ typedef struct wm_client_options {
 
 typedef struct wm_client_stats {
     uint64_t ops_recorded;
+    uint64_t ops_loaded;     /* from the op log's file */
     uint64_t ops_acked;
     uint64_t ops_rejected;
     uint64_t ops_dropped;
@@ -49,8 +53,8 @@ typedef struct wm_node_stats {
     uint64_t batches_sent;
 } wm_node_stats;
 
-/* NULL on failure with a static text in `*error`. */
-wm_client *wm_client_new(wm_loop *loop, const wm_client_options *options, const char **error);
+/* NULL on failure with the reason in `error`, cut to `size`. */
+wm_client *wm_client_new(wm_loop *loop, const wm_client_options *options, char *error, size_t size);
 /* Closes connections and frees everything, unsent operations included. */
 void wm_client_free(wm_client *c);
 
@@ -87,7 +91,12 @@ int wm_client_route(const wm_client *c, uint32_t partition);
  * in one call, for the FFI. */
 __attribute__((visibility("default"))) int wm_client_slot_of_key(const wm_client *c, const char *key, size_t len);
 
-/* Asks every lane that has a batch due to send it. To be called once a tick. */
+/* Writes the changes of the op log to its file, if it has one: WM_OK, or WM_EDISK,
+ * which an event tells once and which makes the log count as full until it can be
+ * written again. Part of every flush. */
+int wm_client_sync_log(wm_client *c);
+/* Asks every lane that has a batch due to send it, behind a sync of the log. To be
+ * called once a tick. */
 void wm_client_flush(wm_client *c);
 
 /* For a provider that is not built on the node pool: takes everything pending

@@ -68,6 +68,7 @@ struct wm_client {
     wm_op_ids ids;
     wm_open_write open;
     int status;
+    uint64_t log_failed_us; /* when the log's file could not be written last; 0: it could */
     uint32_t last_op; /* index of the newest operation, settled or not */
     bool drop_oldest;
     bool above_high_water;
@@ -96,6 +97,9 @@ void wm_client_check_water(wm_client *c);
 void wm_client_apply_routes(wm_client *c);
 uint64_t wm_client_unix_ms(wm_client *c);
 void wm_client_free_maps(wm_client *c);
+/* Opens the log's file: the client's id is the file's, what is in it is pending
+ * and in the local copy. False with the reason in `error`. */
+bool wm_client_open_log(wm_client *c, const wm_client_options *o, char *error, size_t size);
 /* A write was acknowledged by a v2 node after its partition had moved. Such a
  * server stamps records when they arrive, so an older write of the same key, at
  * the node that had the partition before, may have a later time than this one was

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "client_internal.h"
+#include "op_decoding.h"
 #include "status.h"
 
 /* Millis beyond this (year 10889) cannot be a time; a hostile one must not drag
@@ -208,56 +209,21 @@ double wm_map_resend(wm_map *m, const char *key, size_t key_len)
     return enqueue(c, index);
 }
 
-/* The bytes of a field of a MessagePack map; NULL when it is not there. */
-static const uint8_t *field(const uint8_t *map, size_t len, const char *name, size_t *field_len)
-{
-    const uint8_t *found = NULL;
-    if (map == NULL || wm_mp_find(map, len, name, &found, field_len) < 0) return NULL;
-    return found;
-}
-
-static bool field_is(const uint8_t *map, size_t len, const char *name, uint64_t expected)
-{
-    size_t found_len;
-    const uint8_t *found = field(map, len, name, &found_len);
-    wm_mp_reader r;
-    wm_mp_item it;
-    uint64_t value;
-    if (found == NULL) return false;
-    wm_mp_reader_init(&r, found, found_len);
-    return wm_mp_read(&r, &it) >= 0 && wm_mp_as_uint(&it, &value) && value == expected;
-}
-
-static wm_map *map_of(wm_client *c, const wm_op *op)
-{
-    size_t len;
-    const uint8_t *bytes = field(op->span.bytes, op->span.len, "mapName", &len);
-    wm_mp_reader r;
-    wm_mp_item it;
-    if (bytes == NULL) return NULL;
-    wm_mp_reader_init(&r, bytes, len);
-    if (wm_mp_read(&r, &it) < 0 || it.kind != WM_MP_STR) return NULL;
-    return wm_client_map(c, (const char *)it.bytes, it.len);
-}
-
 void wm_client_acked_after_move(wm_client *c, const wm_op *op)
 {
-    size_t record_len, value_len, time_len;
-    const uint8_t *bytes = field(op->span.bytes, op->span.len, "record", &record_len);
-    const uint8_t *value = field(bytes, record_len, "value", &value_len);
-    const uint8_t *time = field(bytes, record_len, "timestamp", &time_len);
-    wm_map *m = map_of(c, op);
-    if (m == NULL || value == NULL || time == NULL) return;
-    const char *key = (const char *)op->span.bytes + op->key_at;
-    uint32_t hash = wm_hash_fnv1a(key, op->key_len);
+    wm_op_view view;
+    if (!wm_op_decode(op->span.bytes, op->span.len, &view)) return;
+    wm_map *m = wm_client_map(c, view.map_name, view.map_len);
+    if (m == NULL) return;
+    uint32_t hash = wm_hash_fnv1a(view.key, view.key_len);
     wm_record record;
-    if (!wm_record_store_get(m->store, hash, key, op->key_len, &record) || record.node != 0) return;
-    if (!field_is(time, time_len, "millis", record.millis) || !field_is(time, time_len, "counter", record.counter)) return;
+    if (!wm_record_store_get(m->store, hash, view.key, view.key_len, &record) || record.node != 0) return;
+    if (view.time.millis != record.millis || view.time.counter != record.counter) return;
     wm_hlc_now(&c->clock, wm_client_unix_ms(c));
     bool removed = record.value == NULL;
-    record.key = key;
-    record.value = removed ? NULL : value;
-    record.value_len = removed ? 0 : (uint32_t)value_len;
+    record.key = view.key;
+    record.value = removed ? NULL : view.value;
+    record.value_len = removed ? 0 : (uint32_t)view.value_len;
     record.millis = c->clock.millis;
     record.counter = c->clock.counter;
     wm_record_store_put(m->store, hash, &record); /* out of memory: the old time stays */

@@ -21,6 +21,7 @@
     X(ACK_TIMEOUT, "ack_timeout")     /* lane, a: operations that went back */    \
     X(HIGH_WATER, "high_water")       /* a: operations in the log */              \
     X(LOW_WATER, "low_water")         /* a: operations in the log */              \
+    X(LOG_FILE, "log_file")           /* flag: the op log's file can be written again; else text: why not */ \
     X(RESUMED, "resumed")             /* lane, a: partition, b: us since its route changed: first ack since */
 
 typedef enum wm_event_type {

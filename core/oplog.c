@@ -1,8 +1,10 @@
 #include "oplog.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "op_store.h"
 #include "status.h"
 
 #define CHUNK_BYTES (256u * 1024u)
@@ -21,6 +23,8 @@ struct wm_oplog {
     size_t bytes;
     uint64_t last_seq;
     uint32_t until_compact;
+    wm_op_store *store; /* NULL: in memory only */
+    bool store_failed;
 };
 
 wm_oplog *wm_oplog_new(wm_oplog_limits limits)
@@ -43,6 +47,7 @@ wm_oplog *wm_oplog_new(wm_oplog_limits limits)
 void wm_oplog_free(wm_oplog *log)
 {
     if (log == NULL) return;
+    wm_op_store_close(log->store);
     wm_op_arena_free(log->arena);
     free(log->ops);
     free(log);
@@ -50,7 +55,7 @@ void wm_oplog_free(wm_oplog *log)
 
 bool wm_oplog_is_full(const wm_oplog *log)
 {
-    return log->count >= log->limits.max_ops || log->bytes >= log->limits.max_bytes;
+    return log->store_failed || log->count >= log->limits.max_ops || log->bytes >= log->limits.max_bytes;
 }
 
 int wm_oplog_reserve(wm_oplog *log, size_t size, uint8_t **bytes, size_t *available)
@@ -76,17 +81,35 @@ static uint32_t take_slot(wm_oplog *log)
     return log->end++;
 }
 
-uint32_t wm_oplog_commit(wm_oplog *log, size_t len)
+/* Makes the bytes at the reserved place an operation. */
+static void keep(wm_oplog *log, uint32_t index, size_t len, uint64_t seq)
 {
-    uint32_t index = take_slot(log);
-    if (index == WM_NO_OP) return WM_NO_OP;
     log->ops[index] = (wm_op){
         .span = wm_op_arena_commit(log->arena, (uint32_t)len, index),
-        .seq = ++log->last_seq,
+        .seq = seq,
         .state = WM_OP_PENDING,
     };
     log->count++;
     log->bytes += len;
+    if (seq > log->last_seq) log->last_seq = seq;
+}
+
+static void give_back_slot(wm_oplog *log, uint32_t index)
+{
+    log->ops[index].state = WM_OP_FREE;
+    log->ops[index].next = log->free_ops;
+    log->free_ops = index;
+}
+
+uint32_t wm_oplog_commit(wm_oplog *log, size_t len)
+{
+    uint32_t index = take_slot(log);
+    if (index == WM_NO_OP) return WM_NO_OP;
+    if (log->store != NULL && !wm_op_store_recorded(log->store, index, log->last_seq + 1)) {
+        give_back_slot(log, index);
+        return WM_NO_OP;
+    }
+    keep(log, index, len, log->last_seq + 1);
     return index;
 }
 
@@ -107,10 +130,9 @@ void wm_oplog_settle(wm_oplog *log, uint32_t index)
     wm_op *op = &log->ops[index];
     log->count--;
     log->bytes -= op->span.len;
+    if (log->store != NULL) wm_op_store_settled(log->store, op);
     wm_op_arena_release(log->arena, &op->span);
-    op->state = WM_OP_FREE;
-    op->next = log->free_ops;
-    log->free_ops = index;
+    give_back_slot(log, index);
     if (--log->until_compact == 0) {
         log->until_compact = COMPACT_EVERY;
         wm_op_arena_compact(log->arena, span_of, log);
@@ -147,4 +169,47 @@ double wm_oplog_fill(const wm_oplog *log)
 size_t wm_oplog_footprint(const wm_oplog *log)
 {
     return wm_op_arena_footprint(log->arena);
+}
+
+/* -- the file -------------------------------------------------------------------------- */
+
+static uint32_t add_loaded(void *user, uint64_t seq, const uint8_t *bytes, uint32_t len)
+{
+    wm_oplog *log = user;
+    size_t available;
+    uint8_t *to = wm_op_arena_reserve(log->arena, len, &available);
+    uint32_t index = to == NULL ? WM_NO_OP : take_slot(log);
+    if (index == WM_NO_OP) return WM_NO_OP;
+    memcpy(to, bytes, len);
+    keep(log, index, len, seq);
+    return index;
+}
+
+bool wm_oplog_open(wm_oplog *log, const char *path, const char *node_id, bool sync, char *error, size_t size)
+{
+    log->store = wm_op_store_open(path, sync, log->limits.max_bytes, error, size);
+    if (log->store == NULL) return false;
+    bool is_new = wm_op_store_node_id(log->store)[0] == 0;
+    if ((!is_new || wm_op_store_set_node_id(log->store, node_id)) &&
+        wm_op_store_load(log->store, log, add_loaded, log))
+        return true;
+    snprintf(error, size, "%s", wm_op_store_error(log->store));
+    return false;
+}
+
+const char *wm_oplog_node_id(const wm_oplog *log)
+{
+    return log->store == NULL ? "" : wm_op_store_node_id(log->store);
+}
+
+int wm_oplog_sync(wm_oplog *log)
+{
+    if (log->store == NULL || (!log->store_failed && !wm_op_store_is_dirty(log->store))) return WM_OK;
+    log->store_failed = !wm_op_store_commit(log->store, log);
+    return log->store_failed ? WM_EDISK : WM_OK;
+}
+
+const char *wm_oplog_error(const wm_oplog *log)
+{
+    return log->store == NULL || !log->store_failed ? "" : wm_op_store_error(log->store);
 }

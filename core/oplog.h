@@ -29,6 +29,8 @@ typedef struct wm_op {
     uint8_t state;
     bool notify;          /* somebody waits for this one operation */
     uint8_t tries;        /* how often it came back unacknowledged, up to 255 */
+    uint32_t segment;     /* where it is in the log's file, see op_store.c; 0: not there */
+    uint32_t place;
 } wm_op;
 
 typedef struct wm_oplog_limits {
@@ -41,6 +43,20 @@ typedef struct wm_oplog wm_oplog;
 /* NULL when out of memory. */
 wm_oplog *wm_oplog_new(wm_oplog_limits limits);
 void wm_oplog_free(wm_oplog *log);
+/* Keeps the log in a file from now on: what the file holds is pending again, with
+ * its old seqs and as yet without recorded_us, key_at, key_len and partition.
+ * `sync`: each wm_oplog_sync waits for the disk. The id of the client whose
+ * operations these are is `node_id` in a new file. False with the reason in
+ * `error` (cut to `size`): use the log no more. */
+bool wm_oplog_open(wm_oplog *log, const char *path, const char *node_id, bool sync, char *error, size_t size);
+/* The client id in the file; "" without one. */
+const char *wm_oplog_node_id(const wm_oplog *log);
+/* Writes what changed since the last call to the file, if there is one. WM_OK, or
+ * WM_EDISK when it cannot be written: the log counts as full until a later call
+ * succeeds, and what was recorded stays pending. */
+int wm_oplog_sync(wm_oplog *log);
+/* Why the file cannot be written; "" when it can. */
+const char *wm_oplog_error(const wm_oplog *log);
 /* Room for one more operation of up to `size` bytes: WM_OK and where to write,
  * WM_EFULL when a limit is reached, WM_ENOMEM. */
 int wm_oplog_reserve(wm_oplog *log, size_t size, uint8_t **bytes, size_t *available);

@@ -8,5 +8,6 @@ enum {
     WM_EFULL = -101,  /* a limit is reached; repeat when there is room again */
     WM_ESIZE = -102,  /* larger than a message to the server may be */
     WM_EINVAL = -103, /* an argument or a received value is not of the right form */
+    WM_EDISK = -104,  /* a file cannot be written; nothing was lost, repeat later */
 };
 #endif

@@ -132,7 +132,7 @@ clusters.on_each(getfenv(), "client", function(shared, it)
   end)
 
   it("waits for room in a full log, and loses nothing", function()
-    local client = shared:started { log = { max_ops = 100 } }
+    local client = shared:started { oplog = { max_ops = 100 } }
     local name = shared:map_name()
     set_all(client:map(name), 2000)
     assert.is_true(client:pending_ops() <= 100)

@@ -142,6 +142,7 @@ int host_lua_call(lua_State *L, int nargs)
     lua_insert(L, base);
     interruptible = L;
     signal(SIGPIPE, SIG_IGN); /* a closed socket is an error of a call, not an end */
+    signal(SIGXFSZ, SIG_IGN); /* and so is a file that may not grow */
     signal(SIGINT, on_sigint);
     int status = lua_pcall(L, nargs, 1, base);
     signal(SIGINT, SIG_DFL);

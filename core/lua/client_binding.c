@@ -151,6 +151,9 @@ static int l_client(lua_State *L)
                 .max_ops = (uint32_t)number_option(L, "log_ops"),
                 .max_bytes = (size_t)number_option(L, "log_bytes"),
             },
+        .oplog_path = string_option(L, "oplog_path"),
+        .oplog_sync = boolean_option(L, "oplog_sync"),
+        .node_id_is_default = boolean_option(L, "node_id_is_default"),
         .drop_oldest = boolean_option(L, "drop_oldest"),
         .high_water = number_option(L, "high_water"),
         .low_water = number_option(L, "low_water"),
@@ -166,8 +169,8 @@ static int l_client(lua_State *L)
     lua_pushvalue(L, 1);
     lua_setfield(L, -2, "loop");
     lua_setfenv(L, -2);
-    const char *error = NULL;
-    slot->client = wm_client_new(loop, &o, &error);
+    char error[512];
+    slot->client = wm_client_new(loop, &o, error, sizeof error);
     if (slot->client != NULL) return 1;
     lua_pushnil(L);
     lua_pushstring(L, error);

@@ -1,10 +1,31 @@
 /* Methods of a client: what is in its log, what has happened, how it went. */
 #include "client_userdata.h"
+#include "status.h"
 
 static int l_flush(lua_State *L)
 {
     wm_client_flush(wm_lua_check_client(L));
     return 0;
+}
+
+/* true, or nil and why the log's file cannot be written. */
+static int l_sync_log(lua_State *L)
+{
+    wm_client *c = wm_lua_check_client(L);
+    if (wm_client_sync_log(c) == WM_OK) {
+        lua_pushboolean(L, true);
+        return 1;
+    }
+    lua_pushnil(L);
+    lua_pushstring(L, wm_oplog_error(wm_client_oplog(c)));
+    return 2;
+}
+
+/* The id of the client in timestamps. */
+static int l_node_id(lua_State *L)
+{
+    lua_pushstring(L, wm_client_node_name(wm_lua_check_client(L), 0));
+    return 1;
 }
 
 /* Operations in the log, their bytes, held ones, the newest seq. */
@@ -112,6 +133,7 @@ static int l_stats(lua_State *L)
     const wm_client_stats *s = wm_client_stats_of(c);
     lua_newtable(L);
     wm_lua_set_number(L, "ops_recorded", (lua_Number)s->ops_recorded);
+    wm_lua_set_number(L, "ops_loaded", (lua_Number)s->ops_loaded);
     wm_lua_set_number(L, "ops_acked", (lua_Number)s->ops_acked);
     wm_lua_set_number(L, "ops_rejected", (lua_Number)s->ops_rejected);
     wm_lua_set_number(L, "ops_dropped", (lua_Number)s->ops_dropped);
@@ -152,6 +174,8 @@ static int l_distributions(lua_State *L)
 
 const luaL_Reg wm_lua_client_log_methods[] = {
     {"flush", l_flush},
+    {"sync_log", l_sync_log},
+    {"node_id", l_node_id},
     {"pending", l_pending},
     {"operations", l_operations},
     {"notify", l_notify},

@@ -74,9 +74,10 @@ local function make_policies(options)
 end
 
 local function core_options(options)
-  local batch, log = options.batch, options.log
+  local batch, log = options.batch, options.oplog
   return {
-    node_id = options.node_id,
+    node_id = options.node_id or uuid.v4(),
+    node_id_is_default = options.node_id == nil,
     op_prefix = uuid.letters(8),
     ca_file = options.tls.ca_file,
     tls_verify = not options.tls.insecure_skip_verify,
@@ -94,6 +95,8 @@ local function core_options(options)
     ack_timeout = batch.ack_timeout,
     log_ops = log.max_ops,
     log_bytes = log.max_bytes,
+    oplog_path = log.path,
+    oplog_sync = log.sync,
     drop_oldest = log.when_full == "drop_oldest",
     high_water = log.high_water,
     low_water = log.low_water,
@@ -102,12 +105,13 @@ end
 
 -- Life ------------------------------------------------------------------------------
 
---- Makes a client; nothing is connected before `start`. Raises for a wrong option.
+--- Makes a client; nothing is connected before `start`. Raises for a wrong option;
+--- nil, err when the op log's file cannot be used. What the file holds is pending
+--- again and in the local copies.
 ---@param given table  see wingman.options
----@return wingman.client
+---@return wingman.client|nil, wingman.error|nil
 function M.new(given)
   local options = options_module.check(given, 2)
-  options.node_id = options.node_id or uuid.v4()
   options.log_to = options.log_to or default_log
   local self = setmetatable({
     options = options,
@@ -123,10 +127,11 @@ function M.new(given)
   self.state = connection_state.new(function(to, from, reason) self.events:emit("state", to, from, reason) end)
   local handle, err = core.client(loop.handle(), core_options(options))
   if not handle then
-    if err:find("ca_file", 1, true) then err = ("%s: '%s'"):format(err, options.tls.ca_file) end
-    error("wingman.client: " .. err, 2)
+    if not err:find("oplog.path", 1, true) then error("wingman.client: " .. err, 2) end
+    return nil, errors.new("OPLOG", err)
   end
   self.core = handle
+  options.node_id = handle:node_id()
   loop.add_source(self)
   return self
 end
@@ -178,7 +183,8 @@ function methods:start()
 end
 
 --- Ends everything at once: sockets, timers, waits (which get an error), the
---- embedded cluster. What is still in the op log is gone: call `drain` before.
+--- embedded cluster. What is still in the op log is gone, unless it has a file: call
+--- `drain` before.
 --- Safe twice.
 function methods:close()
   if self.closed then return end
@@ -264,6 +270,19 @@ function handlers.resumed(self, lane, partition, us)
   self.events:emit("resumed", { partition = partition, node = node.id, seconds = us / 1e6 })
 end
 
+function handlers.log_file(self, _, _, _, writable, reason)
+  if writable then
+    self.options.log_to("info", "oplog_written_again", { path = self.options.oplog.path })
+    self.events:emit("oplog_recovered")
+    if self.progress then self.progress:resolve() end
+    return
+  end
+  local err = errors.new("OPLOG", ("the op log's file '%s' cannot be written: %s; nothing is lost, and no write is taken until it can")
+    :format(self.options.oplog.path, reason), { path = self.options.oplog.path, reason = reason })
+  self.options.log_to("error", "oplog_not_written", { path = err.path, reason = reason })
+  self.events:emit("oplog_error", err)
+end
+
 function handlers.high_water(self, _, ops) self.events:emit("high_water", ops) end
 
 function handlers.low_water(self, _, ops)
@@ -274,6 +293,17 @@ end
 --- Part of the loop: what was recorded leaves at the end of the tick.
 function methods:flush()
   if self.engine then self.engine:flush() end
+  if self.options.oplog.path then self.core:sync_log() end
+end
+
+--- Writes the op log to its file now, instead of at the end of the tick: what was
+--- recorded before is then kept there. True without a file, too.
+---@return boolean|nil, wingman.error|nil
+function methods:sync()
+  if self.closed then return nil, errors.new("CLOSED", "the client is closed") end
+  local ok, reason = self.core:sync_log()
+  if ok then return true end
+  return nil, errors.new("OPLOG", ("the op log's file '%s' cannot be written: %s"):format(self.options.oplog.path, reason))
 end
 
 --- Part of the loop: hands out what the network brought.
@@ -561,7 +591,7 @@ end
 
 --- Listens to the client: "state", "node_connected", "node_lost", "map_changed",
 --- "resumed", "high_water", "low_water", "op_dropped", "op_rejected", "ack_timeout",
---- "server_error", "message".
+--- "oplog_error", "oplog_recovered", "server_error", "message".
 function methods:on(event, fn) self.events:on(event, fn) end
 function methods:off(event, fn) self.events:off(event, fn) end
 

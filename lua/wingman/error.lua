@@ -14,6 +14,7 @@ M.codes = {
   NOT_CONNECTED = "no server could be reached; what was recorded stays in the op log",
   AUTH_FAILED = "the server refused the token; what was recorded stays in the op log",
   TIMEOUT = "it took longer than allowed; nothing was lost",
+  OPLOG = "the op log's file cannot be used or written; what was recorded before stays in the op log",
   LOG_FULL = "the op log is at its limit; this operation was not recorded",
   TOO_LARGE = "the operation cannot fit into one message; it was not recorded",
   NOT_ENCODABLE = "the value has no MessagePack form; the operation was not recorded",

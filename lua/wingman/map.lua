@@ -32,6 +32,8 @@ end
 
 local function refuse(self, key, reason)
   if reason == FULL then
+    local written, err = self.client:sync()
+    if not written then return nil, err end
     return nil, errors.new("LOG_FULL", ("the op log is full (%d operations); map '%s', key '%s' was not recorded")
       :format(self.client:pending_ops(), self.name, key), { map = self.name, key = key })
   elseif reason == TOO_LARGE then
@@ -49,7 +51,7 @@ local function write_slowly(self, key, write)
   while true do
     local seq, reason = write()
     if seq then return seq end
-    if reason ~= FULL or self.client.options.log.when_full ~= "pause" then return refuse(self, key, reason) end
+    if reason ~= FULL or self.client.options.oplog.when_full ~= "pause" then return refuse(self, key, reason) end
     local ok, err = self.client:wait_for_room()
     if not ok then return nil, err end
   end

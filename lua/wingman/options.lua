@@ -27,7 +27,7 @@ M.rules = {
     about = "auto, advertised, seeds, { node_id = url }, or a function: how a node is reached" },
   hash = { type = "string", default = "auto", one_of = { "auto", "fnv1a", "xxh64" }, about = "the cluster's key hash" },
   connections_per_node = { type = "number", default = 1, min = 1, max = 64, about = "connections to each node" },
-  node_id = { type = "string", about = "this client's id in timestamps; default: a new UUID" },
+  node_id = { type = "string", about = "this client's id in timestamps; default: the one in the op log's file, else a new UUID" },
   probe_map = { type = "string", default = "wingman-probe", about = "a map the token may read, for finding node ids" },
   connect_timeout = { type = "number", default = 5, min = 0.01, max = 3600, about = "TCP, TLS and upgrade" },
   auth_timeout = { type = "number", default = 5, min = 0.01, max = 3600, about = "token sent to its answer" },
@@ -43,7 +43,10 @@ M.rules = {
     in_flight = { type = "number", default = 64, min = 1, max = 100000, about = "unacknowledged batches per connection" },
     ack_timeout = { type = "number", default = 5, min = 0.05, max = 3600, about = "deadline of a batch" },
   } },
-  log = { type = "table", default = {}, about = "the op log", group = {
+  oplog = { type = "table", default = {}, about = "the op log", group = {
+    path = { type = "string", about = "a file that keeps what is pending when the process ends; default: memory only" },
+    sync = { type = "boolean", default = false,
+      about = "wait for the disk at each tick: what is pending outlives the machine, not only the process" },
     max_ops = { type = "number", default = 1000000, min = 1, max = 2 ^ 31, about = "operations" },
     max_bytes = { type = "number", default = 256 * 1024 * 1024, min = 1, max = 2 ^ 40, about = "bytes" },
     when_full = { type = "string", default = "pause", one_of = { "pause", "throw", "drop_oldest" },

@@ -21,7 +21,8 @@ local WARNING_INTERVAL = 1
 ---@param log_to fun(level: string, event: string, fields: table)
 ---@return wingman.sync_engine
 function M.new(core, provider, log_to)
-  local self = setmetatable({ core = core, provider = provider, log_to = log_to, flushed = 0, failed = {} }, methods)
+  local _, _, _, last = core:pending() -- what the op log's file brought leaves with the routes, unannounced
+  local self = setmetatable({ core = core, provider = provider, log_to = log_to, flushed = last, failed = {} }, methods)
   -- A provider with a transport of its own says what became of a batch.
   provider:on("acknowledged", function(last_id) core:foreign_ack(last_id) end)
   provider:on("released", function() core:foreign_release() end)

@@ -1,0 +1,255 @@
+--- The op log in a file: what was recorded is there after the end of the process,
+--- however it ended.
+local clusters = require "spec.support.cluster"
+local core = require "wingman.core"
+local loop = require "wingman.loop"
+local process = require "wingman.process"
+local wingman = require "wingman"
+
+local NOWHERE = "ws://127.0.0.1:1"
+
+local paths, clients = {}, {}
+
+local function new_path()
+  local path = os.tmpname()
+  os.remove(path)
+  paths[#paths + 1] = path
+  return path
+end
+
+local function open(path, options)
+  options = options or {}
+  if not options.cluster then options.server = NOWHERE end
+  options.oplog = { path = path, max_ops = options.max_ops, when_full = options.when_full }
+  options.max_ops, options.when_full = nil, nil
+  options.log_to = function() end
+  local client, err = wingman.client(options)
+  clients[#clients + 1] = client
+  return client, err
+end
+
+local function clean_up()
+  for _, client in ipairs(clients) do client:close() end
+  for _, path in ipairs(paths) do os.remove(path) end
+  clients, paths = {}, {}
+end
+
+-- key -> value of what is pending, and how many operations that are.
+local function pending(client)
+  local found, count = {}, 0
+  for _, op in ipairs(client.core:operations(0)) do
+    local message = core.decode(op.bytes)
+    found[op.key] = message.record.value
+    count = count + 1
+  end
+  return found, count
+end
+
+-- Takes a batch as a transport would, and acknowledges it or not.
+local function take(client, acknowledge)
+  local message, count = client.core:foreign_take()
+  local ops = core.decode(message).payload.ops
+  if acknowledge then assert.equal(count, client.core:foreign_ack(ops[#ops].id)) end
+  return count
+end
+
+local function size_of(path)
+  local file = assert(io.open(path, "rb"))
+  local size = file:seek "end"
+  file:close()
+  return size
+end
+
+describe("op log in a file", function()
+  after_each(clean_up)
+
+  it("has what is pending, and its values, after a new start", function()
+    local path = new_path()
+    local client = assert(open(path))
+    local map = client:map "m"
+    assert(map:set("a", { v = 1 }))
+    assert(map:set("a", { v = 2 }))
+    assert(map:set("text", "ü"))
+    assert(map:set("gone", true))
+    assert(map:remove "gone")
+    local time, id = map:record "a", client.options.node_id
+    client:close()
+
+    client = assert(open(path))
+    map = client:map "m"
+    assert.equal(5, client:pending_ops())
+    assert.equal(5, client:stats().ops_loaded)
+    assert.equal(id, client.options.node_id)
+    assert.same({ v = 2 }, map:get "a")
+    assert.same(time, map:record "a")
+    assert.equal("ü", map:get "text")
+    assert.is_nil(map:get "gone")
+    -- A later write is later by the clock, and comes after in the queue.
+    local seq = assert(map:set("a", { v = 3 }))
+    assert.equal(6, seq)
+    assert.is_true(map:record("a").millis > time.millis
+      or (map:record("a").millis == time.millis and map:record("a").counter > time.counter))
+    local message = client.core:foreign_take()
+    local values = {}
+    for _, op in ipairs(core.decode(message).payload.ops) do
+      if op.key == "a" then values[#values + 1] = op.record.value.v end
+    end
+    assert.same({ 1, 2, 3 }, values)
+  end)
+
+  it("forgets what was acknowledged", function()
+    local path = new_path()
+    local client = assert(open(path, { batch = { ops = 100 } }))
+    local map = client:map "m"
+    for i = 1, 250 do assert(map:set("k" .. i, { v = i })) end
+    assert.equal(100, take(client, true))
+    assert.equal(100, take(client, true))
+    local left = pending(client)
+    client:close()
+    client = assert(open(path))
+    local found, count = pending(client)
+    assert.equal(50, count)
+    assert.same(left, found)
+    take(client, true)
+    client:close()
+    assert.equal(0, assert(open(path)):pending_ops())
+  end)
+
+  it("is not larger than a few times what is pending", function()
+    local path = new_path()
+    local client = assert(open(path, { batch = { ops = 46, in_flight = 100000 } }))
+    local map = client:map "m"
+    local text = ("x"):rep(1000)
+    -- Of each tick four in fifty stay unacknowledged.
+    for tick = 1, 1000 do
+      for i = 1, 50 do assert(map:set(("t%d-%d"):format(tick, i), { text = text })) end
+      assert(client:sync())
+      assert.equal(46, take(client, true))
+      assert.equal(4, take(client, false))
+    end
+    assert(client:sync())
+    local _, bytes = client.core:pending()
+    assert.equal(4000, client:pending_ops())
+    assert.is_true(size_of(path) < 6 * bytes, ("%d bytes for %d"):format(size_of(path), bytes))
+    local expected = pending(client)
+    client:close()
+    assert.same(expected, (pending(assert(open(path)))))
+  end)
+
+  it("keeps every write through SIGKILL at any moment", function()
+    local path = new_path()
+    local seed = os.time()
+    math.randomseed(seed)
+    local written, acknowledged = {}, {}
+    for round = 1, 15 do
+      local child = assert(process.spawn {
+        file = process.wingman_path(), args = { "run", "spec/support/oplog_writer.lua", path, tostring(round * 1e6) },
+      })
+      local line = assert(child:read_line(20))
+      loop.sleep(math.random() * 0.04)
+      child:kill "SIGKILL"
+      while line do
+        local what, tick = line:match "^(%a+) (%d+)$"
+        if what then (what == "written" and written or acknowledged)[tonumber(tick)] = true end
+        line = child:read_line(5)
+      end
+      child:wait(5)
+      child:close()
+    end
+    local client = assert(open(path))
+    local found = pending(client)
+    local kept, forgotten = 0, 0
+    for tick in pairs(written) do
+      for i = 1, 20 do
+        local value = found[("%d-%d"):format(tick, i)]
+        local context = ("seed %d, tick %d, write %d"):format(seed, tick, i)
+        if tick % 3 == 0 then
+          assert.same({ tick = tick, i = i }, value, context)
+          kept = kept + 1
+        elseif acknowledged[tick] then
+          assert.is_nil(value, context)
+          forgotten = forgotten + 1
+        end
+      end
+    end
+    assert.is_true(kept > 1000 and forgotten > 1000, ("%d kept, %d forgotten"):format(kept, forgotten))
+  end)
+
+  it("takes no write while its file cannot be written, and goes on when it can", function()
+    local child = assert(process.spawn {
+      file = process.wingman_path(), args = { "run", "spec/support/oplog_disk_full.lua", new_path() }, stderr = true,
+    })
+    assert.equal("full: OPLOG the disk is full, or has an error\n"
+      .. "everything recorded is pending\n"
+      .. "recovered\n"
+      .. "everything is in the file\n", child:read_all(20))
+    assert.truthy(child:read_all(5, "stderr"):find("error oplog_not_written", 1, true))
+    assert.equal(0, child:wait(5))
+    child:close()
+  end)
+
+  it("refuses what is no op log, is of another client or in use, and says so", function()
+    local path = new_path()
+    local function refused(options)
+      local client, err = open(path, options)
+      assert.is_nil(client)
+      assert.equal("OPLOG", err.code)
+      assert.truthy(err.message:find(path, 1, true))
+      return err.message
+    end
+    local client = assert(open(path))
+    assert.truthy(refused():find("another client has it open", 1, true))
+    client:close()
+    assert.truthy(refused({ node_id = "somebody" }):find("option node_id", 1, true))
+    assert(open(path)):close()
+
+    local file = assert(io.open(path, "wb"))
+    file:write(("this is no op log\n"):rep(1000))
+    file:close()
+    assert.truthy(refused():find("no op log", 1, true))
+
+    path = new_path() .. "/in/no/directory"
+    assert.truthy(refused():find("No such file", 1, true))
+  end)
+
+  it("refuses a file of a newer format", function()
+    local path = new_path()
+    assert(open(path)):close()
+    local file = assert(io.open(path, "r+b"))
+    local bytes = file:read "*a"
+    -- The entry of the format: its name, then 1 as 32 bits.
+    local at, changed = 1, 0
+    while true do
+      local _, last = bytes:find("wingman op log", at, true)
+      if not last then break end
+      file:seek("set", last)
+      file:write "\2\0\0\0"
+      at, changed = last, changed + 1
+    end
+    file:close()
+    assert.is_true(changed > 0)
+    local client, err = open(path)
+    assert.is_nil(client)
+    assert.truthy(err.message:find("its format is 2", 1, true))
+  end)
+end)
+
+clusters.on_each(getfenv(), "op log in a file", function(shared, it)
+  after_each(clean_up)
+
+  it("delivers what an earlier process left", function()
+    local path, name = new_path(), shared:map_name()
+    local options = { cluster = { seeds = shared.cluster.urls }, auth = { token = shared.cluster.token } }
+    local client = assert(open(path, options)) -- never started: as if it had died before
+    for i = 1, 500 do assert(client:map(name):set("key-" .. i, { v = i })) end
+    client:close()
+    client = assert(open(path, { cluster = options.cluster, auth = options.auth }))
+    assert.equal(500, client:pending_ops())
+    assert(client:start())
+    assert(client:drain(10))
+    local values = assert(client:query(name))
+    for i = 1, 500 do assert.same({ v = i }, values["key-" .. i]) end
+    client:close()
+    assert.equal(0, assert(open(path)):pending_ops())
+  end)
+end)
