@@ -25,6 +25,7 @@ typedef struct batch {
     uint32_t *ops;      /* WM_NO_OP where one was taken out */
     uint32_t count;
     uint32_t cap;
+    uint64_t sent_us;
     uint64_t deadline_us;
     char last_id[WM_OP_ID_LEN]; /* as sent: what its acknowledgement names */
 } batch;
@@ -447,6 +448,7 @@ int wm_batcher_take(wm_batcher *b, int id, wm_buffer *frame, uint64_t now_us)
     memcpy(t->last_id, wm_op_id(wm_oplog_at(b->log, t->ops[t->count - 1])), WM_OP_ID_LEN);
     frame->data[count_at] = (uint8_t)(t->count >> 8);
     frame->data[count_at + 1] = (uint8_t)t->count;
+    t->sent_us = now_us;
     t->deadline_us = now_us + b->limits.ack_timeout_us;
     l->waiting_since_us = now_us;
     append_in_flight(l, t);
@@ -589,7 +591,13 @@ uint64_t wm_batcher_deadline(const wm_batcher *b, int id)
 wm_lane_load wm_batcher_load(const wm_batcher *b, int id)
 {
     const lane *l = &b->lanes[id];
-    return (wm_lane_load){l->pending_ops, l->pending_bytes, l->in_flight_batches, l->in_flight_ops};
+    return (wm_lane_load){
+        .pending_ops = l->pending_ops,
+        .pending_bytes = l->pending_bytes,
+        .in_flight_batches = l->in_flight_batches,
+        .in_flight_ops = l->in_flight_ops,
+        .oldest_sent_us = l->oldest == NULL ? 0 : l->oldest->sent_us,
+    };
 }
 
 uint32_t wm_batcher_held(const wm_batcher *b)

@@ -94,6 +94,7 @@ typedef struct wm_lane_load {
     size_t pending_bytes;
     uint32_t in_flight_batches;
     uint32_t in_flight_ops;
+    uint64_t oldest_sent_us; /* of the oldest unacknowledged batch; 0: none is in flight */
 } wm_lane_load;
 wm_lane_load wm_batcher_load(const wm_batcher *b, int lane);
 /* Pending operations of partitions without a route. */

@@ -133,7 +133,7 @@ static void on_error(wm_client *c, int lane, const wm_message *m)
         c->stats.overloads++;
     }
     string_field(m, "message", &text);
-    wm_event event = {.type = WM_EVENT_SERVER_ERROR, .lane = lane, .a = (int64_t)code};
+    wm_event event = {.type = WM_EVENT_SERVER_ERROR, .lane = lane, .a = (int64_t)code, .flag = has_batches};
     wm_client_event(c, event, text.kind == WM_MP_STR ? text.bytes : NULL, text.kind == WM_MP_STR ? text.len : 0);
 }
 

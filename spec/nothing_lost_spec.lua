@@ -65,7 +65,7 @@ local function run(shared, seed)
     return {
       reconnect = function() return 0.03 end, heartbeat = { interval = 0.05, timeout = 0.25 },
       batch = { ack_timeout = 0.3, ops = math.random(3) == 1 and 7 or nil }, connections_per_node = math.random(2),
-      map_requests = { debounce = 0.05, refresh = 0.3, answer_timeout = 0.2 },
+      map_requests = { debounce = 0.05, refresh = 0.3, answer_timeout = 0.2 }, circuit = { reset = 0.3 },
     }
   end
   local clients, expected, undo = {}, {}, {}

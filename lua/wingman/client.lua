@@ -1,5 +1,6 @@
 --- A client of one cluster or one server.
 local cjson = require "cjson"
+local circuit_policies = require "wingman.policy.circuit"
 local connection_state = require "wingman.connection_state"
 local core = require "wingman.core"
 local embedded_cluster = require "wingman.embedded_cluster"
@@ -70,7 +71,10 @@ local function make_policies(options)
     local resolve = endpoint
     endpoint = function(id, advertised, seeds) return nodes[id] or resolve(id, advertised, seeds) end
   end
-  return { routing = routing, reconnect = reconnect, endpoint = endpoint }
+  local circuit = options.circuit
+  if type(circuit) == "table" then circuit = circuit_policies.consecutive(circuit)
+  elseif type(circuit) == "string" then circuit = named(circuit_policies, circuit, "circuit") end
+  return { routing = routing, reconnect = reconnect, endpoint = endpoint, circuit = circuit }
 end
 
 local function core_options(options)
@@ -173,7 +177,7 @@ function methods:start()
     self:resubscribe()
     self.events:emit("node_connected", node)
   end)
-  for _, name in ipairs { "node_lost", "map_changed" } do
+  for _, name in ipairs { "node_lost", "map_changed", "circuit" } do
     provider:on(name, function(...) self.events:emit(name, ...) end)
   end
   local connected, reason = provider:connect(self.options.start_timeout)
@@ -252,16 +256,21 @@ function handlers.op_dropped(self, _, seq, _, _, key)
   self.events:emit("op_dropped", err)
 end
 
-function handlers.server_error(self, lane, code, _, _, text)
+function handlers.server_error(self, lane, code, _, had_batches, text)
   local node = self.provider.links.lanes[lane].node
   self.log_seldom(code == 429 and "info" or "warn", "server_error", { code = code, message = text, url = node.url },
     node.url .. text)
+  if had_batches and self.provider.refused then self.provider:refused(node, ("error %d: %s"):format(code, text)) end
   self.events:emit("server_error", { code = code, message = text, url = node.url, node = node.id })
 end
 
 function handlers.ack_timeout(self, lane, ops)
   local node = self.provider.links.lanes[lane].node
   self.log_seldom("warn", "ack_timeout", { url = node.url, ops = ops }, "ack_timeout " .. node.url)
+  -- A v2 connection is given up then, which is told as a loss.
+  if self.provider.refused and node.dialect ~= "v2" then
+    self.provider:refused(node, "a batch was not acknowledged in time")
+  end
   self.events:emit("ack_timeout", { url = node.url, node = node.id, ops = ops })
 end
 
@@ -539,7 +548,8 @@ function methods:health()
     local info = self.core:lane_info(node.lanes[1])
     nodes[#nodes + 1] = {
       id = node.id, url = node.url, state = info.state, dialect = info.dialect, rtt = info.rtt,
-      usable = node.usable or info.state == "ready", last_reason = node.last_reason,
+      usable = node.usable or info.state == "ready",
+      circuit = self.provider.circuits and self.provider.circuits:state_of(node) or "closed", last_reason = node.last_reason,
       pending_ops = info.pending_ops, in_flight_ops = info.in_flight_ops,
       stats = self.core:node_stats(node.slot),
     }
@@ -589,7 +599,7 @@ function methods:set_auth_token(token)
   if self.provider then self.provider:set_token(token) end
 end
 
---- Listens to the client: "state", "node_connected", "node_lost", "map_changed",
+--- Listens to the client: "state", "node_connected", "node_lost", "map_changed", "circuit",
 --- "resumed", "high_water", "low_water", "op_dropped", "op_rejected", "ack_timeout",
 --- "oplog_error", "oplog_recovered", "server_error", "message".
 function methods:on(event, fn) self.events:on(event, fn) end

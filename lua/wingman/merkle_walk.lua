@@ -28,13 +28,14 @@ end
 ---@param replies wingman.replies
 ---@param lane integer
 ---@param map_name string
+---@param timeout number|nil  seconds
 ---@return table|nil payload, string|nil err
-function M.root(replies, lane, map_name)
+function M.root(replies, lane, map_name, timeout)
   local answer, err = replies:request(lane, { type = "SYNC_INIT", mapName = map_name, lastSyncTimestamp = 0 },
     function(message)
       return (message.type == "SYNC_RESP_ROOT" or message.type == "SYNC_RESET_REQUIRED")
         and message.payload and message.payload.mapName == map_name
-    end, ANSWER_TIMEOUT)
+    end, timeout or ANSWER_TIMEOUT)
   if not answer then return nil, err end
   return answer.payload
 end

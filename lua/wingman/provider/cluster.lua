@@ -2,6 +2,7 @@
 --- learns which connection is which node by asking, keeps the partition map and
 --- the hash known, and has the routing policy fill the route table whenever one of
 --- them changes: `recompute` is the only place where routes change.
+local circuits_module = require "wingman.provider.circuits"
 local core_module = require "wingman.core"
 local emitter = require "wingman.emitter"
 local hash_probe = require "wingman.hash_probe"
@@ -41,6 +42,9 @@ end
 
 local function make_view(self)
   local usable = nodes_by_id(self)
+  for id, node in pairs(usable) do
+    if not self.circuits:is_closed(node) then usable[id] = nil end
+  end
   local ids = {}
   for id in pairs(usable) do ids[#ids + 1] = id end
   table.sort(ids)
@@ -164,6 +168,7 @@ local function identified(self, link, id)
   self.core:use_lane(link.lane)
   link.usable = true
   note_dialect(self, node)
+  self.circuits:connected(node)
   self:recompute()
   self.events:emit("node_connected", { id = id, url = node.url, dialect = node.dialect })
 end
@@ -292,6 +297,7 @@ local function on_lost(self, link, reason, code, detail, was_ready)
       end
     end
   end
+  self.circuits:failure(node, was_usable and "lost" or "connect", reason)
   self:recompute()
   if was_usable then
     self.requests:route_missed()
@@ -435,12 +441,24 @@ function methods:close()
   self.closed = true
   self.links:close()
   self.requests:close()
+  self.circuits:close()
   self.replies:close()
   for _, name in ipairs { "straggler_timer", "hash_timer" } do
     if self[name] then self[name]:cancel() end
   end
   if self.started then self.started:resolve(false) end
   self.state:set("DISCONNECTED", "closed")
+end
+
+--- A node answered batches with an error, or not in time.
+---@param node wingman.link_node
+---@param reason string
+function methods:refused(node, reason) self.circuits:failure(node, "refused", reason) end
+
+local function circuit_changed(self, node, state, reason)
+  log(self, state == "open" and "warn" or "info", "circuit_" .. state, { node = node.id, url = node.url, reason = reason })
+  self:recompute()
+  self.events:emit("circuit", { node = node.id, url = node.url, state = state, reason = reason })
 end
 
 local function request_map(self, slot)
@@ -493,6 +511,15 @@ function M.new(core, options, policies, state, map_names)
     ready = function(link) on_ready(self, link) end,
     lost = function(link, ...) on_lost(self, link, ...) end,
     changed = function() self:update_state() end,
+    log = function(...) options.log_to(...) end,
+  })
+  self.circuits = circuits_module.new(policies.circuit, options.unanswered or options.batch.ack_timeout / 2, {
+    core = core,
+    nodes = function() return self.links.nodes end,
+    probe = function(node, timeout)
+      return merkle_walk.root(self.replies, node.lanes[1], self.map_names()[1] or options.probe_map, timeout)
+    end,
+    changed = function(...) circuit_changed(self, ...) end,
     log = function(...) options.log_to(...) end,
   })
   if options.hash ~= "auto" then

@@ -1,0 +1,185 @@
+local circuit = require "wingman.policy.circuit"
+local circuits = require "wingman.provider.circuits"
+local clusters = require "spec.support.cluster"
+local loop = require "wingman.loop"
+
+describe("circuits", function()
+  local closing
+  after_each(function()
+    if closing then closing:close() end
+    closing = nil
+  end)
+
+  -- A host without a network: one node, whose probes are answered as `world` says.
+  local function on_nothing(policy)
+    local node = { id = "node-1", url = "ws://x", slot = 0, lanes = { 0 }, usable = true }
+    local world = { probes = 0, answer = true, acked = 0, unanswered = 0, changes = {}, logged = {} }
+    closing = circuits.new(policy, 0.04, {
+      nodes = function() return { node } end,
+      core = {
+        node_stats = function() return { ops_acked = world.acked } end,
+        lane_info = function() return { unanswered = world.unanswered } end,
+      },
+      probe = function()
+        world.probes = world.probes + 1
+        loop.sleep(0.02)
+        return world.answer
+      end,
+      changed = function(_, state) world.changes[#world.changes + 1] = state end,
+      log = function(level, event) world.logged[#world.logged + 1] = level .. " " .. event end,
+    })
+    return closing, node, world
+  end
+
+  local function await(condition) assert(loop.wait_until(condition, 5)) end
+
+  it("send one probe when it is time, whatever else happens, and close when it is answered", function()
+    local c, node, world = on_nothing(circuit.consecutive { failures = 2, reset = 0.05 })
+    c:failure(node, "lost", "x")
+    c:failure(node, "lost", "x")
+    assert.is_false(c:is_closed(node))
+    await(function() return world.probes == 1 end)
+    assert.equal("half_open", (c:state_of(node)))
+    for _ = 1, 5 do c:connected(node) end
+    await(function() return c:is_closed(node) end)
+    assert.equal(1, world.probes)
+    assert.same({ "open", "half_open", "closed" }, world.changes)
+    assert.equal(1, select(2, c:state_of(node)))
+  end)
+
+  it("stay open when the probe is not answered", function()
+    local c, node, world = on_nothing(circuit.consecutive { failures = 1, reset = 0.05 })
+    world.answer = false
+    c:failure(node, "lost", "x")
+    await(function() return world.probes == 2 end)
+    assert.same({ "open", "half_open", "open", "half_open" }, world.changes)
+    world.answer = true
+    await(function() return c:is_closed(node) end)
+  end)
+
+  it("ask a node that leaves a batch unanswered, and open only when it answers nothing", function()
+    local c, node, world = on_nothing(circuit.consecutive { reset = 60 })
+    world.unanswered = 1
+    await(function() return world.probes >= 2 end)
+    assert.is_true(c:is_closed(node))
+    world.answer = false
+    await(function() return not c:is_closed(node) end)
+    world.acked = 7 -- late, but it lives
+    await(function() return c:is_closed(node) end)
+  end)
+
+  it("do not suspect a node that acknowledges other batches", function()
+    local _, _, world = on_nothing(circuit.consecutive())
+    world.unanswered, world.answer = 1, false
+    local looks = 0
+    await(function()
+      world.acked, looks = world.acked + 1, looks + 1
+      return looks > 30
+    end)
+    assert.equal(0, world.probes)
+    assert.same({}, world.changes)
+  end)
+
+  it("use a policy of the script's own, and survive its mistakes", function()
+    local told = {}
+    local c, node, world = on_nothing(function(of)
+      assert(of.url == "ws://x")
+      return {
+        failure = function(_, kind) told[#told + 1] = kind end,
+        success = function() error "a mistake" end,
+        connected = function() end,
+        state = function() return #told >= 2 and "open" or "closed" end,
+        due = function() end,
+      }
+    end)
+    c:failure(node, "refused", "x")
+    assert.is_true(c:is_closed(node))
+    c:failure(node, "connect", "x")
+    assert.is_false(c:is_closed(node))
+    assert.same({ "refused", "connect" }, told)
+    world.acked = 1
+    await(function() return #world.logged > 0 end)
+    assert.equal("error circuit_policy", world.logged[1])
+    assert.is_false(c:is_closed(node))
+  end)
+end)
+
+clusters.on_each(getfenv(), "circuits", function(shared, it)
+  local function states(client)
+    local seen = {}
+    client:on("circuit", function(change) seen[#seen + 1] = change.node .. " " .. change.state end)
+    return seen
+  end
+
+  local function circuit_of(client, id)
+    for _, node in ipairs(client:health().nodes) do
+      if node.id == id then return node.circuit end
+    end
+  end
+
+  it("take out a node that keeps its connection and answers nothing, and take it back", function()
+    local client = shared:started {
+      unanswered = 0.2, batch = { ack_timeout = 30 }, heartbeat = { timeout = 60 }, map_requests = { refresh = 0.3 },
+      routing = function(partition, view) return view:usable(partition.owner) and partition.owner or nil end,
+    }
+    local seen = states(client)
+    local id = client:connected_nodes()[2]
+    local keys = clusters.keys_of(client, id, 20)
+    local map = client:map(shared:map_name())
+    assert(shared.cluster:pause(id))
+    for _, key in ipairs(keys) do assert(map:set(key, { v = key })) end
+    assert(loop.wait_until(function() return seen[1] end, 10), "no circuit opened")
+    assert.equal(id .. " open", seen[1])
+    assert.equal("open", circuit_of(client, id))
+    assert.is_nil(client.provider:connection(keys[1]), "the node is still used")
+    assert(shared.cluster:resume(id))
+    assert(client:drain(20))
+    assert(loop.wait_until(function() return circuit_of(client, id) == "closed" end, 10))
+    for _, key in ipairs(keys) do assert.same({ v = key }, map:get(key)) end
+  end)
+end)
+
+clusters.on_each(getfenv(), "circuits", function(shared, it)
+  it("leave a node alone for a while that connects and breaks off again and again", function()
+    local client = shared:started {
+      circuit = { failures = 3, reset = 0.5 }, reconnect = function() return 0.01 end,
+    }
+    local id = client:connected_nodes()[1]
+    local opened, closed
+    client:on("circuit", function(change)
+      if change.node == id and change.state == "open" then opened = opened or loop.now() end
+      if change.node == id and change.state == "closed" then closed = closed or loop.now() end
+    end)
+    local function is_connected()
+      for _, connected in ipairs(client:connected_nodes()) do
+        if connected == id then return true end
+      end
+    end
+    for _ = 1, 3 do
+      assert(loop.wait_until(is_connected, 5))
+      assert(shared.cluster:fault(id, "close", 1012))
+      assert(loop.wait_until(function() return not is_connected() end, 5))
+    end
+    assert.is_truthy(opened)
+    assert(client:map(shared:map_name()):set(clusters.keys_of(client, id, 1)[1], 1))
+    assert(client:drain(10))
+    assert.is_true(closed - opened >= 0.5, "closed after " .. closed - opened)
+  end)
+
+  it("open when a server answers every batch with an error", function()
+    local client = shared:started { circuit = { failures = 3, reset = 0.3 } }
+    local id = client:connected_nodes()[1]
+    local opened
+    client:on("circuit", function(change) opened = opened or (change.state == "open" and change) end)
+    assert(shared.cluster:fault(id, "error", 500, 4))
+    local map, keys = client:map(shared:map_name()), clusters.keys_of(client, id, 50)
+    for _, key in ipairs(keys) do
+      assert(map:set(key, 1))
+      loop.sleep(0.01)
+    end
+    assert(loop.wait_until(function() return opened end, 10))
+    assert.equal(id, opened.node)
+    assert.truthy(opened.reason:find("error 500", 1, true))
+    assert(client:drain(20))
+  end)
+end, { "sim://3", "sim://3?dialect=0.11" })
