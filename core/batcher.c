@@ -521,24 +521,39 @@ uint32_t wm_batcher_find_in_flight(wm_batcher *b, int id, const char *op_id, siz
 
 bool wm_batcher_remove_in_flight(wm_batcher *b, int id, uint32_t index)
 {
-    lane *l = &b->lanes[id];
     wm_op *op = wm_oplog_at(b->log, index);
     uint32_t place;
     batch *t = find_in_flight(b, id, wm_op_id(op), WM_OP_ID_LEN, &place);
     if (t == NULL) return false;
     t->ops[place] = WM_NO_OP;
-    leaves_flight(b, l, op);
+    leaves_flight(b, &b->lanes[id], op);
     refresh_ready(b, op->partition);
     return true;
 }
 
-static uint32_t give_back(wm_batcher *b, lane *l, batch *t, uint64_t now_us)
+static void return_op(wm_batcher *b, int id, uint32_t index, uint64_t now_us)
+{
+    leaves_flight(b, &b->lanes[id], wm_oplog_at(b->log, index));
+    put_back(b, index, now_us);
+    if (b->hooks.returned) b->hooks.returned(b->hooks.user, id, index);
+}
+
+bool wm_batcher_return_in_flight(wm_batcher *b, int id, uint32_t index, uint64_t now_us)
+{
+    uint32_t place;
+    batch *t = find_in_flight(b, id, wm_op_id(wm_oplog_at(b->log, index)), WM_OP_ID_LEN, &place);
+    if (t == NULL) return false;
+    t->ops[place] = WM_NO_OP;
+    return_op(b, id, index, now_us);
+    return true;
+}
+
+static uint32_t give_back(wm_batcher *b, int id, batch *t, uint64_t now_us)
 {
     uint32_t returned = 0;
     for (uint32_t i = t->count; i-- > 0;) {
         if (t->ops[i] == WM_NO_OP) continue;
-        leaves_flight(b, l, wm_oplog_at(b->log, t->ops[i]));
-        put_back(b, t->ops[i], now_us);
+        return_op(b, id, t->ops[i], now_us);
         returned++;
     }
     keep_spare(b, t);
@@ -555,7 +570,7 @@ static uint32_t release(wm_batcher *b, int id, uint64_t now_us, bool all)
         batch *next = t->next;
         if (all || t->deadline_us <= now_us) {
             unlink_batch(l, previous, t);
-            returned += give_back(b, l, t, now_us);
+            returned += give_back(b, id, t, now_us);
         } else {
             previous = t;
         }

@@ -32,6 +32,8 @@ typedef struct wm_batcher_hooks {
     void (*acked)(void *user, int lane, uint32_t op);
     /* An operation joined a batch on `lane`. */
     void (*routed)(void *user, int lane, uint32_t op);
+    /* An operation came back unacknowledged and is pending again. */
+    void (*returned)(void *user, int lane, uint32_t op);
 } wm_batcher_hooks;
 
 /* `log` is borrowed. NULL when out of memory. */
@@ -78,6 +80,8 @@ uint32_t wm_batcher_ack(wm_batcher *b, int lane, const char *last_id, size_t len
 uint32_t wm_batcher_find_in_flight(wm_batcher *b, int lane, const char *id, size_t len);
 /* Takes one operation out of its in-flight batch, to be settled as rejected. */
 bool wm_batcher_remove_in_flight(wm_batcher *b, int lane, uint32_t op);
+/* Returns one operation of an in-flight batch to pending. False when it is in none. */
+bool wm_batcher_return_in_flight(wm_batcher *b, int lane, uint32_t op, uint64_t now_us);
 /* Returns every in-flight batch of the lane to pending, in order. The number of
  * operations. */
 uint32_t wm_batcher_release_lane(wm_batcher *b, int lane, uint64_t now_us);

@@ -218,6 +218,15 @@ static void on_routed(void *user, int lane, uint32_t index)
     c->node_stats[wm_node_pool_slot_of(c->pool, lane)].ops_sent++;
 }
 
+static void on_returned(void *user, int lane, uint32_t index)
+{
+    wm_client *c = user;
+    const wm_op *op = wm_oplog_at(c->log, index);
+    if (op->tries != c->max_tries) return;
+    wm_event event = {.type = WM_EVENT_OP_TRIES, .lane = lane, .a = (int64_t)op->seq, .b = op->tries};
+    wm_client_event(c, event, op->span.bytes + op->key_at, op->key_len);
+}
+
 /* -- what the pool reports --------------------------------------------------------------- */
 
 static void on_auth_required(void *user, int lane)
@@ -305,7 +314,10 @@ static void on_timer(uv_timer_t *timer)
         if (wm_batcher_deadline(c->batcher, (int)i) > c->now_us) continue;
         uint32_t ops = wm_batcher_load(c->batcher, (int)i).in_flight_ops;
         bool is_v2 = wm_node_pool_lane(c->pool, (int)i).dialect == WM_DIALECT_V2;
-        if (!is_v2) c->stats.ops_resent += ops = wm_batcher_release_expired(c->batcher, (int)i, c->now_us);
+        if (!is_v2) {
+            c->stats.ops_resent += ops = wm_batcher_release_expired(c->batcher, (int)i, c->now_us);
+            wm_client_slow_down(c, (int)i);
+        }
         wm_client_event(c, (wm_event){.type = WM_EVENT_ACK_TIMEOUT, .lane = (int)i, .a = ops}, NULL, 0);
         /* Sent again on the same connection, a batch could be overtaken by its own
          * first copy: a v2 server works on several at once and the last write wins. */
@@ -383,7 +395,7 @@ static bool set_up(wm_client *c, const wm_client_options *o, char *error, size_t
     if (!c->pool || !c->router || !c->log || !c->ack_latency || !c->batch_sizes || !c->routes) return false;
     for (uint32_t i = 0; i < DEFAULT_PARTITIONS; i++) c->routes[i].slot = -1;
     set_partition_count(c, DEFAULT_PARTITIONS);
-    wm_batcher_hooks hooks = {c, on_acked, on_routed};
+    wm_batcher_hooks hooks = {c, on_acked, on_routed, on_returned};
     c->batcher = wm_batcher_new(c->log, DEFAULT_PARTITIONS, o->batch, hooks);
     c->node_names = calloc(1, sizeof *c->node_names);
     if (!c->batcher || !c->node_names) return false;
@@ -408,6 +420,7 @@ wm_client *wm_client_new(wm_loop *loop, const wm_client_options *options, char *
     }
     c->loop = loop;
     c->foreign_lane = WM_LANE_NONE;
+    c->max_tries = options->max_tries;
     c->drop_oldest = options->drop_oldest;
     c->high_water = options->high_water;
     c->low_water = options->low_water;

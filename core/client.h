@@ -28,6 +28,7 @@ typedef struct wm_client_options {
     const char *oplog_path;  /* keeps the op log in this file; NULL: in memory */
     bool oplog_sync;         /* each write of the file waits for the disk */
     bool node_id_is_default; /* the id in the op log's file comes before it */
+    uint8_t max_tries;     /* an operation that came back so often is told, and stays pending */
     bool drop_oldest;      /* a full log drops its oldest pending operation */
     double high_water;     /* share of the log's limits, 0..1, for events */
     double low_water;
@@ -74,6 +75,13 @@ int wm_client_add_node(wm_client *c, const char *url);
 /* Lets operations use a lane that is ready: to be called once it is known which
  * node answers there. Ends by itself with the connection. */
 void wm_client_use_lane(wm_client *c, int lane);
+/* The server answered with an error that names no request (ERROR does not). With
+ * 429 the frame was dropped, with 500 "Write-behind capacity exceeded" (server
+ * 2.2.0) a part of it: the lane slows down, and a batch is to be sent again. Which
+ * one is counted out on v2; on 0.11, where a second copy is harmless, what is in
+ * flight gets a short deadline instead of its long one. False when no batch was in
+ * flight. */
+bool wm_client_refuse_batches(wm_client *c, int lane);
 /* The table of routes: where a partition goes from now on; `slot` -1 holds. WM_EINVAL for a partition or a slot that does not exist. */
 int wm_client_set_route(wm_client *c, uint32_t partition, int slot);
 /* After the held map may have changed: partition count, owners. True when the

@@ -70,6 +70,7 @@ struct wm_client {
     int status;
     uint64_t log_failed_us; /* when the log's file could not be written last; 0: it could */
     uint32_t last_op; /* index of the newest operation, settled or not */
+    uint8_t max_tries;
     bool drop_oldest;
     bool above_high_water;
     double high_water;
@@ -91,6 +92,9 @@ static inline uint32_t wm_client_partition_of_hash(const wm_client *c, uint32_t 
 void wm_client_on_message(void *user, int lane, const wm_message *m);
 void wm_client_on_text(void *user, int lane, const uint8_t *bytes, size_t len);
 void wm_client_event(wm_client *c, wm_event event, const void *text, size_t len);
+/* Nothing is sent on the lane for a while, twice as long each time until an
+ * acknowledgement comes. */
+void wm_client_slow_down(wm_client *c, int lane);
 /* Compares the fill of the log with its water marks. */
 void wm_client_check_water(wm_client *c);
 /* Points every partition at a lane that is ready, or at none. */

@@ -12,6 +12,14 @@
 #define PAUSE_FIRST_US 50000u
 #define PAUSE_MAX_US 2000000u
 
+void wm_client_slow_down(wm_client *c, int lane)
+{
+    wm_pace *pace = &c->paces[lane];
+    pace->backoff_us = pace->backoff_us ? pace->backoff_us * 2 : PAUSE_FIRST_US;
+    if (pace->backoff_us > PAUSE_MAX_US) pace->backoff_us = PAUSE_MAX_US;
+    pace->paused_until_us = c->now_us + pace->backoff_us;
+}
+
 static bool string_field(const wm_message *m, const char *name, wm_mp_item *out)
 {
     const uint8_t *bytes;
@@ -51,12 +59,29 @@ static void on_op_ack(wm_client *c, int lane, const wm_message *m)
     if (wm_batcher_is_due(c->batcher, lane, c->now_us)) wm_node_pool_want_batch(c->pool, lane);
 }
 
+/* A code by which a server says that the operation belongs to another node. Known
+ * from the type definitions; no server of today sends one. */
+static bool is_routing_code(const wm_message *m)
+{
+    wm_mp_item code;
+    if (!string_field(m, "code", &code)) return false;
+    return (code.len == 9 && memcmp(code.bytes, "NOT_OWNER", 9) == 0) ||
+           (code.len == 9 && memcmp(code.bytes, "STALE_MAP", 9) == 0);
+}
+
 static void on_op_rejected(wm_client *c, int lane, const wm_message *m)
 {
     wm_mp_item id, reason;
     if (!string_field(m, "opId", &id)) return;
     uint32_t index = wm_batcher_find_in_flight(c->batcher, lane, (const char *)id.bytes, id.len);
-    if (index == WM_NO_OP || !wm_batcher_remove_in_flight(c->batcher, lane, index)) return;
+    if (index == WM_NO_OP) return;
+    if (is_routing_code(m)) {
+        wm_client_slow_down(c, lane);
+        c->stats.ops_resent += wm_batcher_return_in_flight(c->batcher, lane, index, c->now_us);
+        wm_client_event(c, (wm_event){.type = WM_EVENT_SERVER_ERROR, .lane = lane, .flag = true}, m->body, m->body_len);
+        return;
+    }
+    if (!wm_batcher_remove_in_flight(c->batcher, lane, index)) return;
     const wm_op *op = wm_oplog_at(c->log, index);
     wm_buffer text;
     wm_buffer_init(&text);
@@ -105,36 +130,23 @@ static void on_partition_map_delta(wm_client *c, int lane, const wm_message *m)
     wm_client_event(c, (wm_event){.type = WM_EVENT_MAP_ERROR, .lane = lane}, error, strlen(error));
 }
 
-/* ERROR names no request. With 429 the frame was dropped, with 500 "Write-behind
- * capacity exceeded" (server 2.2.0) a part of it: the lane slows down, and a batch
- * is to be sent again. Which one is counted out on v2; on 0.11, where a second copy
- * is harmless, what is in flight gets a short deadline instead of its long one. */
+bool wm_client_refuse_batches(wm_client *c, int lane)
+{
+    if (wm_batcher_load(c->batcher, lane).in_flight_batches == 0) return false;
+    wm_client_slow_down(c, lane);
+    c->paces[lane].refusals++;
+    if (wm_node_pool_lane(c->pool, lane).dialect != WM_DIALECT_V2)
+        wm_batcher_hasten(c->batcher, lane, c->now_us + AFTER_ERROR_US);
+    release_refused(c, lane);
+    c->stats.overloads++;
+    return true;
+}
+
 static void on_error(wm_client *c, int lane, const wm_message *m)
 {
-    uint64_t code = 0;
-    const uint8_t *bytes;
-    size_t len;
-    wm_mp_reader r;
-    wm_mp_item it, text = {.kind = WM_MP_NIL};
-    if (m->payload != NULL && wm_mp_find(m->payload, m->payload_len, "code", &bytes, &len) >= 0 && bytes != NULL) {
-        wm_mp_reader_init(&r, bytes, len);
-        if (wm_mp_read(&r, &it) >= 0) wm_mp_as_uint(&it, &code);
-    }
-    wm_pace *pace = &c->paces[lane];
-    bool has_batches = wm_batcher_load(c->batcher, lane).in_flight_batches > 0;
-    if (has_batches) {
-        pace->backoff_us = pace->backoff_us ? pace->backoff_us * 2 : PAUSE_FIRST_US;
-        if (pace->backoff_us > PAUSE_MAX_US) pace->backoff_us = PAUSE_MAX_US;
-        pace->paused_until_us = c->now_us + pace->backoff_us;
-        pace->refusals++;
-        if (wm_node_pool_lane(c->pool, lane).dialect != WM_DIALECT_V2)
-            wm_batcher_hasten(c->batcher, lane, c->now_us + AFTER_ERROR_US);
-        release_refused(c, lane);
-        c->stats.overloads++;
-    }
-    string_field(m, "message", &text);
-    wm_event event = {.type = WM_EVENT_SERVER_ERROR, .lane = lane, .a = (int64_t)code, .flag = has_batches};
-    wm_client_event(c, event, text.kind == WM_MP_STR ? text.bytes : NULL, text.kind == WM_MP_STR ? text.len : 0);
+    bool had_batches = wm_client_refuse_batches(c, lane);
+    wm_event event = {.type = WM_EVENT_SERVER_ERROR, .lane = lane, .flag = had_batches};
+    wm_client_event(c, event, m->body, m->body_len);
 }
 
 void wm_client_on_message(void *user, int lane, const wm_message *m)

@@ -14,9 +14,10 @@
     X(MAP_ERROR, "map_error")         /* lane, text */                            \
     X(MESSAGE, "message")             /* lane, text: the MessagePack message */   \
     X(TEXT, "text")                   /* lane, text: JSON */                      \
-    X(SERVER_ERROR, "server_error")   /* lane, a: code, text; flag: batches were in flight */ \
+    X(SERVER_ERROR, "server_error")   /* lane, text: the MessagePack message; flag: batches were in flight */ \
     X(OP_DONE, "op_done")             /* a: seq; somebody waits for it */         \
     X(OP_REJECTED, "op_rejected")     /* lane, a: seq, b: length of the key; text: key, then the reason */ \
+    X(OP_TRIES, "op_tries")           /* lane, a: seq, b: tries; text: key; it stays in the log */ \
     X(OP_DROPPED, "op_dropped")       /* a: seq, text: key */                     \
     X(ACK_TIMEOUT, "ack_timeout")     /* lane, a: operations that went back */    \
     X(HIGH_WATER, "high_water")       /* a: operations in the log */              \

@@ -14,6 +14,8 @@ local function host_of(has_map)
     end,
     ready_slots = function() return host.slots end,
     has_map = function() return host.map end,
+    route_is_missing = function() return host.missing or false end,
+    log = function(_, event) host.logged = event end,
     silent = function(slot) host.silences[#host.silences + 1] = slot end,
   }
   return host
@@ -117,6 +119,53 @@ describe("map requests", function()
     host.asked = {}
     requests = new(host)
     for _ = 1, 10 do requests:route_missed() end
+    assert.same({ 7 }, host.asked)
+  end)
+
+  it("are repeated while a route is missing, as the policy allows, and the first never waits", function()
+    local host = host_of(true)
+    host.slots, host.missing = { 7 }, true
+    local calls = {}
+    requests = new(host, { throttle = function(n)
+      calls[#calls + 1] = n
+      return 0.01 * n
+    end })
+    requests:route_missed()
+    assert.equal(1, #host.asked)
+    requests:route_missed()
+    assert.equal(1, #host.asked)
+    assert(loop.wait_until(function() return #host.asked >= 4 end, 2))
+    assert.same({ 1, 2, 3, 4 }, calls)
+    requests:answered(true)
+    requests:route_missed()
+    assert.equal(5, #host.asked)
+    assert.equal(1, calls[5])
+    host.missing = false
+    loop.sleep(0.05)
+    assert.equal(5, #host.asked)
+  end)
+
+  it("go out at once when the map is known to be old, and once more for all of a window", function()
+    local host = host_of(true)
+    host.slots = { 7 }
+    requests = new(host, { throttle = function() return 60 end })
+    requests:route_missed()
+    loop.sleep(DEBOUNCE * 1.2)
+    requests:map_is_old()
+    assert.equal(2, #host.asked)
+    for _ = 1, 5 do requests:map_is_old() end
+    assert.equal(2, #host.asked)
+    assert(loop.wait_until(function() return #host.asked == 3 end, 1))
+    loop.sleep(DEBOUNCE * 2)
+    assert.equal(3, #host.asked)
+  end)
+
+  it("follow the slowest throttle when the policy makes a mistake", function()
+    local host = host_of(true)
+    host.slots = { 7 }
+    requests = new(host, { throttle = function() error "a mistake" end })
+    requests:route_missed()
+    assert.equal("refresh_policy", host.logged)
     assert.same({ 7 }, host.asked)
   end)
 end)

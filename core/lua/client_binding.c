@@ -154,6 +154,7 @@ static int l_client(lua_State *L)
         .oplog_path = string_option(L, "oplog_path"),
         .oplog_sync = boolean_option(L, "oplog_sync"),
         .node_id_is_default = boolean_option(L, "node_id_is_default"),
+        .max_tries = (uint8_t)number_option(L, "max_tries"),
         .drop_oldest = boolean_option(L, "drop_oldest"),
         .high_water = number_option(L, "high_water"),
         .low_water = number_option(L, "low_water"),
@@ -294,6 +295,14 @@ static int l_node_stats(lua_State *L)
     return 1;
 }
 
+/* After an error message of a kind that the core does not know. */
+static int l_refuse_batches(lua_State *L)
+{
+    wm_client *c = wm_lua_check_client(L);
+    lua_pushboolean(L, wm_client_refuse_batches(c, wm_lua_check_lane(L, c, 2)));
+    return 1;
+}
+
 static int l_use_lane(lua_State *L)
 {
     wm_client *c = wm_lua_check_client(L);
@@ -329,6 +338,7 @@ void wm_lua_open_client(lua_State *L)
         {"authenticate", l_authenticate},
         {"send", l_send},
         {"use_lane", l_use_lane},
+        {"refuse_batches", l_refuse_batches},
         {"lane_info", l_lane_info},
         {"node_stats", l_node_stats},
         {"map", wm_lua_push_map},

@@ -15,6 +15,7 @@ local options_module = require "wingman.options"
 local reconnect_policies = require "wingman.policy.reconnect"
 local repair = require "wingman.repair"
 local routing_policies = require "wingman.policy.routing"
+local server_error = require "wingman.server_error"
 local server_events = require "wingman.server_events"
 local sync_engine = require "wingman.sync_engine"
 local uuid = require "wingman.uuid"
@@ -97,6 +98,7 @@ local function core_options(options)
     max_in_flight = batch.in_flight,
     linger = batch.linger,
     ack_timeout = batch.ack_timeout,
+    max_tries = batch.tries,
     log_ops = log.max_ops,
     log_bytes = log.max_bytes,
     oplog_path = log.path,
@@ -207,8 +209,27 @@ end
 
 -- Events of the core ---------------------------------------------------------------------
 
+-- A server's error on a lane; `had_batches`: one of them may be what it is about.
+local function on_server_error(self, lane, err, had_batches)
+  local node = self.provider.links.lanes[lane].node
+  err.node, err.url = node.id, node.url
+  self.log_seldom(err.code == "OVERLOADED" and err.status == 429 and "info" or "warn", "server_error",
+    { code = err.code, status = err.status, message = err.message, url = node.url }, node.url .. err.code .. err.message)
+  if err.code == "NOT_OWNER" or err.code == "STALE_MAP" then
+    if self.provider.map_is_old then self.provider:map_is_old() end
+  elseif had_batches and self.provider.refused then
+    self.provider:refused(node, ("error %s: %s"):format(err.status or err.code, err.message))
+  end
+  self.events:emit("server_error", err)
+end
+
 local function on_message(self, lane, message)
   if type(message) ~= "table" then return end
+  local err = server_error.of(message)
+  if err then
+    local about_batches = err.code == "NOT_OWNER" or err.code == "STALE_MAP"
+    return on_server_error(self, lane, err, about_batches and self.core:refuse_batches(lane))
+  end
   if self.provider:offer(lane, message) then return end
   if server_events.handle(self, message) then return end
   if message.type == "GC_PRUNE" or message.type == "QUERY_UPDATE" or message.type == "QUERY_RESP" then return end
@@ -242,8 +263,8 @@ function handlers.op_done(self, _, seq) settle(self, seq, true) end
 
 function handlers.op_rejected(self, _, seq, key_len, _, text)
   local key, reason = text:sub(1, key_len), text:sub(key_len + 1)
-  local err = errors.new("REFUSED", ("the server rejected the write of key '%s': %s"):format(key, reason),
-    { key = key, reason = reason })
+  local err = errors.new("REJECTED", ("the server rejected the write of key '%s': %s"):format(key, reason),
+    { key = key, reason = reason, seq = seq, retriable = false })
   self.options.log_to("warn", "op_rejected", { key = key, reason = reason })
   settle(self, seq, false, err)
   self.events:emit("op_rejected", err)
@@ -256,12 +277,18 @@ function handlers.op_dropped(self, _, seq, _, _, key)
   self.events:emit("op_dropped", err)
 end
 
-function handlers.server_error(self, lane, code, _, had_batches, text)
+function handlers.op_tries(self, lane, seq, tries, _, key)
   local node = self.provider.links.lanes[lane].node
-  self.log_seldom(code == 429 and "info" or "warn", "server_error", { code = code, message = text, url = node.url },
-    node.url .. text)
-  if had_batches and self.provider.refused then self.provider:refused(node, ("error %d: %s"):format(code, text)) end
-  self.events:emit("server_error", { code = code, message = text, url = node.url, node = node.id })
+  local err = errors.new("NOT_ACKNOWLEDGED", ("the write of key '%s' was sent %d times without an acknowledgement; it stays in the op log")
+    :format(key, tries), { key = key, seq = seq, tries = tries, node = node.id, url = node.url })
+  self.log_seldom("warn", "op_tries", { key = key, tries = tries, url = node.url }, "op_tries " .. node.url)
+  self.events:emit("op_tries", err)
+end
+
+function handlers.server_error(self, lane, _, _, had_batches, text)
+  local message = core.decode(text)
+  self.provider:offer(lane, message)
+  on_server_error(self, lane, server_error.of(message) or errors.new("SERVER_ERROR", "an error that cannot be read"), had_batches)
 end
 
 function handlers.ack_timeout(self, lane, ops)
@@ -600,7 +627,7 @@ function methods:set_auth_token(token)
 end
 
 --- Listens to the client: "state", "node_connected", "node_lost", "map_changed", "circuit",
---- "resumed", "high_water", "low_water", "op_dropped", "op_rejected", "ack_timeout",
+--- "resumed", "high_water", "low_water", "op_dropped", "op_rejected", "op_tries", "ack_timeout",
 --- "oplog_error", "oplog_recovered", "server_error", "message".
 function methods:on(event, fn) self.events:on(event, fn) end
 function methods:off(event, fn) self.events:off(event, fn) end

@@ -1,9 +1,11 @@
 --- When the partition map is asked for. Every node connection schedules a request,
 --- whatever version is held; connections within the debounce window become one
 --- request, to the node that connected last; a stream of connections cannot push
---- it out for ever. Without a map the first request goes out at once. A server
---- that has nothing newer stays silent, and that is a good answer.
+--- it out for ever. Without a map the first request goes out at once, as it does at
+--- the first sign that the held one is old; how soon the next may follow is a policy.
+--- A server that has nothing newer stays silent, and that is a good answer.
 local loop = require "wingman.loop"
+local refresh_policies = require "wingman.policy.refresh"
 
 local M = {}
 
@@ -16,13 +18,16 @@ methods.__index = methods
 ---@field send fun(slot: integer): boolean    sends one request; false when the node cannot take it
 ---@field ready_slots fun(): integer[]        nodes that can be asked, most recently connected last
 ---@field has_map fun(): boolean
+---@field route_is_missing fun(): boolean     operations wait for a route
 ---@field silent fun(slot: integer)           no answer came in time
+---@field log fun(level: string, event: string, fields: table)
 
 ---@param options table  the options map_requests
 ---@param host wingman.map_requests_host
 ---@return wingman.map_requests
 function M.new(options, host)
-  local self = setmetatable({ options = options, host = host, sent = 0 }, methods)
+  local self = setmetatable({ options = options, host = host, sent = 0, misses = 0 }, methods)
+  self.throttle = options.throttle or refresh_policies.backoff { first = options.debounce, max = options.refresh }
   self:rearm()
   return self
 end
@@ -77,18 +82,55 @@ function methods:node_connected(slot)
   end)
 end
 
---- A route is missing though nodes are connected: asks at once, repeats no more
---- often than the debounce window.
-function methods:route_missed()
-  local now = loop.now()
-  if self.miss_asked and now - self.miss_asked < self.options.debounce then return end
-  self.miss_asked = now
-  self:ask_any()
+local ask_for_route
+
+-- When the next request may go out; it does while routes are missing.
+local function wait_for_route(self, delay)
+  cancel(self, "throttle_timer")
+  self.throttle_timer = loop.timer(delay, function()
+    self.throttle_timer = nil
+    if self.news or self.host.route_is_missing() then return ask_for_route(self) end
+    self.misses = 0
+  end)
 end
 
---- News came: the refresh starts anew.
-function methods:answered()
+function ask_for_route(self)
+  self.misses, self.news, self.miss_asked = self.misses + 1, false, loop.now()
+  self:ask_any()
+  local ok, delay = xpcall(self.throttle, debug.traceback, self.misses)
+  if not ok or type(delay) ~= "number" then
+    self.host.log("error", "refresh_policy", { error = ok and "no number of seconds was returned" or delay })
+    delay = self.options.refresh
+  end
+  wait_for_route(self, delay)
+end
+
+--- A route is missing though nodes are connected: asks at once, and again as the
+--- policy allows, until no route is missing.
+function methods:route_missed()
+  if not self.throttle_timer then ask_for_route(self) end
+end
+
+--- Something happened that may have made the map old (a node is lost, a server says
+--- so): asks at once, whatever was asked before; for all that happens within the
+--- debounce window once more at its end.
+function methods:map_is_old()
+  self.misses = 0
+  local since = loop.now() - (self.miss_asked or -math.huge)
+  if since >= self.options.debounce then return ask_for_route(self) end
+  self.news = true
+  wait_for_route(self, self.options.debounce - since)
+end
+
+--- An answer came: the refresh starts anew. With another map than before, so does
+--- the throttle.
+---@param is_new boolean
+function methods:answered(is_new)
   cancel(self, "answer_timer")
+  if is_new and not self.news then
+    cancel(self, "throttle_timer")
+    self.misses = 0
+  end
   self:rearm()
 end
 
@@ -107,6 +149,7 @@ function methods:close()
   cancel(self, "debounce_timer")
   cancel(self, "answer_timer")
   cancel(self, "refresh_timer")
+  cancel(self, "throttle_timer")
 end
 
 return M

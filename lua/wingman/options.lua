@@ -45,6 +45,8 @@ M.rules = {
     linger = { type = "number", default = 0, min = 0, max = 60, about = "wait for company; 0: the end of the tick" },
     in_flight = { type = "number", default = 64, min = 1, max = 100000, about = "unacknowledged batches per connection" },
     ack_timeout = { type = "number", default = 5, min = 0.05, max = 3600, about = "deadline of a batch" },
+    tries = { type = "number", default = 10, min = 1, max = 255,
+      about = "an operation that came back so often is told by the event op_tries; it stays in the op log" },
   } },
   oplog = { type = "table", default = {}, about = "the op log", group = {
     path = { type = "string", about = "a file that keeps what is pending when the process ends; default: memory only" },
@@ -62,6 +64,7 @@ M.rules = {
     max_wait = { type = "number", default = 2, min = 0, max = 600, about = "a stream of connections cannot delay it longer" },
     answer_timeout = { type = "number", default = 1, min = 0.05, max = 60, about = "silence that means current" },
     refresh = { type = "number", default = 30, min = 0.1, max = 86400, about = "ask again after so long without news" },
+    throttle = { type = "function", about = "a refresh policy: how soon to ask again while routes are missing" },
   } },
   tls = { type = "table", default = {}, about = "wss://", group = {
     ca_file = { type = "string", about = "PEM file of the authorities; default: the system's" },

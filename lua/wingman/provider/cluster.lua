@@ -300,7 +300,7 @@ local function on_lost(self, link, reason, code, detail, was_ready)
   self.circuits:failure(node, was_usable and "lost" or "connect", reason)
   self:recompute()
   if was_usable then
-    self.requests:route_missed()
+    self.requests:map_is_old()
     self.events:emit("node_lost", { id = node.id, url = node.url, reason = reason, code = code, detail = detail })
   end
 end
@@ -348,7 +348,7 @@ end
 function methods:handle(event, lane, a, b, flag, text)
   if self.links:handle(event, lane, a, b, flag, text) then return true end
   if event == "map" then
-    self.requests:answered()
+    self.requests:answered(flag)
     if not flag then return true, self:recompute() end
     local before = self.map
     self.map = self.core:partition_map()
@@ -455,6 +455,9 @@ end
 ---@param reason string
 function methods:refused(node, reason) self.circuits:failure(node, "refused", reason) end
 
+--- A server said that what was sent to it belongs elsewhere.
+function methods:map_is_old() self.requests:map_is_old() end
+
 local function circuit_changed(self, node, state, reason)
   log(self, state == "open" and "warn" or "info", "circuit_" .. state, { node = node.id, url = node.url, reason = reason })
   self:recompute()
@@ -540,7 +543,12 @@ function M.new(core, options, policies, state, map_names)
     send = function(slot) return request_map(self, slot) end,
     ready_slots = function() return self.ready_order end,
     has_map = function() return self.map ~= nil end,
+    route_is_missing = function()
+      local _, _, held = core:pending()
+      return held > 0
+    end,
     silent = function(slot) on_silence(self, slot) end,
+    log = function(...) options.log_to(...) end,
   })
   return self
 end

@@ -1,0 +1,134 @@
+local clusters = require "spec.support.cluster"
+local core = require "wingman.core"
+local loop = require "wingman.loop"
+local server_error = require "wingman.server_error"
+
+describe("server error", function()
+  it("is found in every shape, and says whether the same again may succeed", function()
+    local hint = { partitionId = 7, currentOwner = "node-2", mapVersion = 3 }
+    local cases = {
+      { { type = "ERROR", payload = { code = 429, message = "slow" } }, "OVERLOADED", true, "slow" },
+      { { type = "ERROR", payload = { code = 500, message = "x" } }, "OVERLOADED", true, "x" },
+      { { type = "ERROR", payload = { code = 503, message = "x" } }, "OVERLOADED", true, "x" },
+      { { type = "ERROR", payload = { code = 400, message = "x" } }, "INVALID", false, "x" },
+      { { type = "ERROR", payload = { code = 401, message = "x" } }, "UNAUTHORIZED", false, "x" },
+      { { type = "ERROR", payload = { code = 403, message = "x" } }, "FORBIDDEN", false, "x" },
+      { { type = "ERROR", payload = { code = 404, message = "x" } }, "NOT_FOUND", false, "x" },
+      { { type = "ERROR", payload = { code = 999 } }, "SERVER_ERROR", false, "" },
+      { { type = "ERROR" }, "SERVER_ERROR", false, "" },
+      { { type = "ERROR", payload = 5 }, "SERVER_ERROR", false, "" },
+      { { type = "ERROR", payload = { code = "NOT_OWNER", message = "m", hint = hint } }, "NOT_OWNER", true, "m" },
+      { { type = "X", error = { code = "NOT_OWNER", message = "m", hint = hint } }, "NOT_OWNER", true, "m" },
+      { { type = "X", code = "STALE_MAP", message = "m", hint = hint }, "STALE_MAP", true, "m" },
+      { { type = "X", payload = { error = { code = "STALE_MAP", message = "m" } } }, "STALE_MAP", true, "m" },
+      { { type = "OP_REJECTED", payload = { opId = "1", reason = "no" } }, "REJECTED", false, "no" },
+      { { type = "OP_REJECTED", payload = { opId = "1", reason = "no", code = "NOT_OWNER" } }, "NOT_OWNER", true, "no" },
+      { { type = "MERGE_REJECTED", mapName = "m", key = "k", reason = "r" }, "MERGE_REJECTED", false, "r" },
+    }
+    for i, case in ipairs(cases) do
+      local err = server_error.of(case[1])
+      assert.equal(case[2], err.code, i)
+      assert.equal(case[3], err.retriable, i)
+      assert.equal(case[4], err.message, i)
+    end
+    assert.same(hint, server_error.of(cases[11][1]).hint)
+    assert.equal("1", server_error.of(cases[15][1]).op_id)
+    assert.equal(429, server_error.of(cases[1][1]).status)
+    local merge = server_error.of { type = "MERGE_REJECTED", mapName = "m", key = "k", attemptedValue = core.null }
+    assert.same({ "m", "k" }, { merge.map, merge.key })
+    assert.is_nil(merge.attempted_value)
+  end)
+
+  it("is none where there is none", function()
+    for _, message in ipairs { {}, { type = "PONG" }, { type = "QUERY_RESP", payload = { error = "text" } },
+      { type = "X", payload = { code = 400 } }, "text" } do
+      assert.is_nil(server_error.of(message))
+    end
+    assert.is_nil(server_error.of(nil))
+  end)
+end)
+
+-- The operation that a batch holds back, as the simulated node has it.
+local function last_id(shared, id)
+  local ids
+  assert(loop.wait_until(function()
+    ids = assert(shared.cluster:received(id)).ids
+    return #ids > 0
+  end, 5))
+  return ids[#ids]
+end
+
+local function hex(text) return (text:gsub(".", function(byte) return ("%02x"):format(byte:byte()) end)) end
+
+clusters.on_each(getfenv(), "a server's error", function(shared, it)
+  -- A node that has a write and does not acknowledge it; the client and the write's future.
+  local function held_back(options)
+    local client = shared:started(options)
+    local id = client:connected_nodes()[1]
+    local name = shared:map_name()
+    assert(shared.cluster:reset_stats())
+    assert(shared.cluster:fault(id, "ack-drop", 1))
+    local key = clusters.keys_of(client, id, 1)[1]
+    local seq = assert(client:map(name):set(key, { v = 1 }))
+    local seen = {}
+    client:on("server_error", function(err) seen[#seen + 1] = err end)
+    return client, id, seq, last_id(shared, id), seen
+  end
+
+  local function inject(id, message)
+    assert(shared.cluster:command(("send %s binary %s"):format(id, hex(core.encode(message)))))
+  end
+
+  it("that says NOT_OWNER brings the operation back and the map anew, and the operation is acknowledged", function()
+    local client, id, seq, op_id, seen = held_back { map_requests = { debounce = 0.05 } }
+    local before = client:router_stats().map_requests
+    inject(id, { type = "OP_REJECTED", payload = { opId = op_id, reason = "moved", code = "NOT_OWNER", hint = { mapVersion = 9 } } })
+    assert.is_true(client:wait(seq, 5))
+    assert.equal("NOT_OWNER", seen[1].code)
+    assert.equal(id, seen[1].node)
+    assert.is_true(seen[1].retriable)
+    assert.equal(9, seen[1].hint.mapVersion)
+    assert.is_true(client:router_stats().map_requests > before)
+    assert.equal(1, client:stats().ops_resent)
+  end)
+
+  it("that says STALE_MAP at the top of a message does so, too", function()
+    local client, id, seq, _, seen = held_back { map_requests = { debounce = 0.05 }, batch = { ack_timeout = 30 } }
+    inject(id, { type = "OP_ERROR", error = { code = "STALE_MAP", message = "old", hint = { serverVersion = 4 } } })
+    assert.is_true(client:wait(seq, 5))
+    assert.equal("STALE_MAP", seen[1].code)
+    assert.equal(4, seen[1].hint.serverVersion)
+  end)
+
+  it("that rejects an operation settles it with the reason", function()
+    local client, id, seq, op_id = held_back()
+    local told
+    client:on("op_rejected", function(err) told = err end)
+    inject(id, { type = "OP_REJECTED", payload = { opId = op_id, reason = "Access Denied" } })
+    local ok, err = client:wait(seq, 5)
+    assert.is_nil(ok)
+    assert.equal("REJECTED", err.code)
+    assert.is_false(err.retriable)
+    assert.truthy(err.message:find("Access Denied", 1, true))
+    assert.equal(told, err)
+    assert.equal(0, client:pending_ops())
+  end)
+
+  it("again and again is told once, and the operation stays in the log", function()
+    local client = shared:started {
+      batch = { ack_timeout = 0.1, tries = 3 }, reconnect = function() return 0.02 end, circuit = "never",
+    }
+    local id = client:connected_nodes()[1]
+    local told = {}
+    client:on("op_tries", function(err) told[#told + 1] = err end)
+    assert(shared.cluster:fault(id, "ack-drop", 6))
+    local key = clusters.keys_of(client, id, 1)[1]
+    local seq = assert(client:map(shared:map_name()):set(key, { v = 1 }))
+    assert(loop.wait_until(function() return told[1] end, 10))
+    assert.equal("NOT_ACKNOWLEDGED", told[1].code)
+    assert.same({ key, seq, 3 }, { told[1].key, told[1].seq, told[1].tries })
+    assert.equal(1, client:pending_ops())
+    assert.is_true(client:wait(seq, 20))
+    assert.equal(1, #told)
+  end)
+end, { "sim://3", "sim://3?dialect=0.11" })
