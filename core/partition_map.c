@@ -239,7 +239,10 @@ static bool decode(decoder *d, const uint8_t *payload, size_t len)
     const uint8_t *nodes, *partitions;
     size_t nodes_len, partitions_len;
     uint64_t count = 0, generated = 0;
+    m->version = UINT64_MAX;
     if (!field_uint(d, payload, len, "version", &m->version)) return false;
+    /* As a version of its own it would be the last one that its node can ever send. */
+    if (m->version == UINT64_MAX) return fail(d, "partition map: no version that counts");
     if (!field_uint(d, payload, len, "partitionCount", &count)) return false;
     if (!field_uint(d, payload, len, "generatedAt", &generated)) return false;
     if (count == 0 || count > WM_PARTITIONS_MAX) return fail(d, "partition map: partitionCount is not in 1..65536");
@@ -338,6 +341,10 @@ int wm_partition_map_apply_delta(wm_partition_map *map, const uint8_t *payload, 
         return WM_EINVAL;
     if (previous != map->version) {
         *error = "partition map delta: made for another version";
+        return WM_EINVAL;
+    }
+    if (version <= previous || version == UINT64_MAX) {
+        *error = "partition map delta: to no version that counts";
         return WM_EINVAL;
     }
     for (int apply = 0; apply <= 1; apply++) { /* check everything, then change */
