@@ -207,10 +207,29 @@ end
 
 -- Events of the core ---------------------------------------------------------------------
 
+-- What a server said was nonsense; its connection stays.
+local function refuse(self, lane, event, kind, reason)
+  local url = self.provider.links.lanes[lane].node.url
+  self.log_seldom("warn", event, { type = kind, reason = reason, url = url }, url .. event .. reason)
+end
+
+--- Messages that are read here and mean nothing without a payload that is a map.
+local needs_payload = {
+  SERVER_EVENT = true, SERVER_BATCH_EVENT = true, SYNC_RESP_ROOT = true, SYNC_RESP_BUCKETS = true,
+  SYNC_RESP_LEAF = true, SYNC_RESET_REQUIRED = true, QUERY_RESP = true, QUERY_UPDATE = true,
+}
+
 local function on_message(self, lane, message)
-  if type(message) ~= "table" then return end
+  if type(message) ~= "table" or type(message.type) ~= "string" then
+    return refuse(self, lane, "message_not_read", nil, "the message is not a map with a string `type`")
+  end
+  if needs_payload[message.type] and type(message.payload) ~= "table" then
+    return refuse(self, lane, "message_refused", message.type, "the payload is no map")
+  end
   if self.provider:offer(lane, message) then return end
-  if server_events.handle(self, message) then return end
+  local is_announcement, refused = server_events.handle(self, message)
+  if refused then refuse(self, lane, "message_refused", message.type, refused) end
+  if is_announcement then return end
   if message.type == "GC_PRUNE" or message.type == "QUERY_UPDATE" or message.type == "QUERY_RESP" then return end
   if self.events:has("message") then self.events:emit("message", message, lane) end
 end
@@ -226,15 +245,14 @@ local handlers = {}
 
 function handlers.message(self, lane, _, _, _, text)
   local message, err = core.decode(text)
-  if message == nil then
-    return self.options.log_to("warn", "message_not_read", { error = err })
-  end
+  if message == nil then return refuse(self, lane, "message_not_read", nil, err) end
   on_message(self, lane, message)
 end
 
 function handlers.text(self, lane, _, _, _, text)
   local ok, message = pcall(cjson.decode, text)
-  if not ok then return self.options.log_to("warn", "message_not_read", { error = message }) end
+  -- The parser's own words hold places and pieces of the text, no two alike.
+  if not ok then return refuse(self, lane, "message_not_read", nil, "the text is no JSON") end
   on_message(self, lane, message)
 end
 
