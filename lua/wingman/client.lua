@@ -433,6 +433,15 @@ function methods:resubscribe()
   end
 end
 
+-- Whether these are results of a query: { key, value } each.
+local function are_results(results)
+  if type(results) ~= "table" then return false end
+  for _, entry in ipairs(results) do
+    if type(entry) ~= "table" or type(entry.key) ~= "string" then return false end
+  end
+  return true
+end
+
 local function query_node(self, node, name, query)
   local id = uuid.v4()
   local answer, err = self.provider.replies:request(node.lanes[1],
@@ -443,7 +452,10 @@ local function query_node(self, node, name, query)
     return nil, errors.new("TIMEOUT", ("%s: the query of map '%s' was not answered: %s"):format(node.url, name, err))
   end
   if answer.payload.error and answer.payload.error ~= core.null then
-    return nil, errors.new("REFUSED", ("%s: %s"):format(node.url, answer.payload.error))
+    return nil, errors.new("REFUSED", ("%s: %s"):format(node.url, tostring(answer.payload.error)))
+  end
+  if not are_results(answer.payload.results) then
+    return nil, errors.new("REFUSED", ("%s: the results of the query of map '%s' cannot be read"):format(node.url, name))
   end
   return answer.payload.results
 end
