@@ -48,11 +48,12 @@ clusters.on_each(getfenv(1), "A hostile server", function(shared, it)
     assert(client:wait(seq, PATIENCE))
   end
 
+  -- A connection whose node has not said its name yet ends without the event.
   local function all_are_usable()
     for _, node in ipairs(client:health().nodes) do
-      if not node.usable or node.circuit ~= "closed" then return false end
+      if node.circuit ~= "closed" then return false end
     end
-    return true
+    return #client:connected_nodes() == #shared.cluster.nodes
   end
 
   -- Connected everywhere, each key routed to its owner.
@@ -184,6 +185,42 @@ clusters.on_each(getfenv(1), "A hostile server", function(shared, it)
     assert(shared.cluster:fault(HOSTILE, "none"))
     assert(shared.cluster:fault(HOSTILE, "close", 1000)) -- a connection that waits for its AUTH_ACK
     settle()
+    write(HOSTILE)
+    nothing_raised()
+  end)
+
+  it("results of a query that are none: the query fails", function()
+    fresh()
+    local replies = client.provider.replies
+    for _, results in ipairs { 7, "x", core.null, { 7 }, { { value = 1 } }, { { key = 7 } }, { { key = core.null } } } do
+      replies.request = function() return { type = "QUERY_RESP", payload = { results = results } } end
+      local values, err = client:query "hostile"
+      assert.is_nil(values)
+      assert.equal("REFUSED", err.code)
+    end
+    replies.request = function() return { type = "QUERY_RESP", payload = { error = { 7 } } } end
+    assert.equal("REFUSED", select(2, client:query "hostile").code)
+    replies.request = nil
+    assert.equal("table", type(assert(client:query "hostile")))
+  end)
+
+  it("answers that are none while one is waited for: only the right one is taken", function()
+    fresh()
+    assert(shared.cluster:fault(HOSTILE, "mute", true))
+    local replies = client.provider.replies
+    local reading = loop.spawn(client.holdings, client, HOSTILE, "hostile")
+    wait_until(function() return next(replies.waiting) end, "nothing was asked")
+    local function answer(message)
+      local bytes = core.encode(message)
+      send { as = "raw", bytes = "\130" .. string.char(#bytes) .. bytes }
+    end
+    for _, kind in ipairs { "SYNC_RESP_ROOT", "SYNC_RESP_LEAF", "SYNC_RESP_BUCKETS", "SYNC_RESET_REQUIRED", "QUERY_RESP" } do
+      answer { type = kind }
+      for _, payload in ipairs { 7, "x", core.null, true, {}, { mapName = 7 } } do answer { type = kind, payload = payload } end
+    end
+    answer { type = "SYNC_RESP_ROOT", payload = { mapName = "hostile", rootHash = 0 } }
+    assert.same({}, assert(reading:wait(PATIENCE)))
+    assert(shared.cluster:fault(HOSTILE, "none"))
     write(HOSTILE)
     nothing_raised()
   end)
