@@ -9,6 +9,8 @@
 /* Millis beyond this (year 10889) cannot be a time; a hostile one must not drag
  * the clock. */
 #define MILLIS_MAX ((uint64_t)1 << 48)
+/* Ids of nodes and clients are kept for good, so that hostile ones must not be long. */
+#define NODE_NAME_MAX 256u
 
 wm_map *wm_client_map(wm_client *c, const char *name, size_t len)
 {
@@ -285,6 +287,7 @@ int wm_map_merge(wm_map *m, const char *key, size_t key_len, const uint8_t *valu
 {
     wm_client *c = m->client;
     if (time->millis > MILLIS_MAX || time->counter > UINT32_MAX) return WM_EINVAL;
+    if (time->node_len > NODE_NAME_MAX || memchr(time->node, 0, time->node_len) != NULL) return WM_EINVAL;
     wm_hlc_update(&c->clock, wm_wall_ms(), time->millis, time->counter);
     wm_record record = {
         .key = key,

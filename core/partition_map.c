@@ -6,11 +6,16 @@
 #include "msgpack.h"
 #include "status.h"
 
+/* Places for the ids of nodes: a power of two, above WM_MAP_NODES_MAX. */
+#define INDEX_SIZE 8192u
+
 /* Reading state: the map that grows and the buffers it is made from. */
 typedef struct decoder {
     wm_partition_map *map;
     wm_buffer strings; /* offsets while it grows, pointers at the end */
+    bool is_whole;     /* the map was read before: its nodes hold pointers */
     uint32_t node_cap;
+    uint16_t *index; /* nodes by the hash of their id: a map may name thousands, 65,536 times */
     const char *error;
 } decoder;
 
@@ -27,6 +32,36 @@ static size_t keep(decoder *d, const uint8_t *bytes, size_t len)
     wm_buffer_append(&d->strings, bytes, len);
     wm_buffer_append(&d->strings, "", 1);
     return at;
+}
+
+static const char *text_at(const decoder *d, const char *offset)
+{
+    return (const char *)d->strings.data + (size_t)offset;
+}
+
+static bool make_index(decoder *d)
+{
+    d->index = malloc(INDEX_SIZE * sizeof *d->index);
+    if (d->index == NULL) return fail(d, "partition map: out of memory");
+    for (uint32_t i = 0; i < INDEX_SIZE; i++) d->index[i] = WM_MAP_NO_NODE;
+    return true;
+}
+
+/* The place of the first node of this id in the index, or a free one for it. */
+static uint16_t *place_of(const decoder *d, const uint8_t *id, size_t len)
+{
+    /* The address makes the start another one in each process: ids that were
+     * chosen to share a place do so nowhere else. */
+    uint32_t hash = 0x811c9dc5u ^ (uint32_t)((uintptr_t)d->index >> 4);
+    for (size_t i = 0; i < len; i++) hash = (hash ^ id[i]) * 0x01000193u;
+    hash ^= hash >> 16;
+    for (uint32_t at = hash % INDEX_SIZE;; at = (at + 1) % INDEX_SIZE) {
+        uint16_t *place = &d->index[at];
+        if (*place == WM_MAP_NO_NODE) return place;
+        const char *known = d->map->nodes[*place].id;
+        if (!d->is_whole) known = text_at(d, known);
+        if (strlen(known) == len && memcmp(known, id, len) == 0) return place;
+    }
 }
 
 static uint16_t add_node(decoder *d, size_t id, size_t endpoint, size_t status)
@@ -48,20 +83,18 @@ static uint16_t add_node(decoder *d, size_t id, size_t endpoint, size_t status)
     }
     /* Offsets stand in the pointers until the string buffer stops moving. */
     m->nodes[m->node_count] = (wm_map_node){(char *)id, (char *)endpoint, (char *)status};
+    if (d->strings.failed) return WM_MAP_NO_NODE;
+    const uint8_t *name = d->strings.data + id;
+    uint16_t *place = place_of(d, name, strlen((const char *)name));
+    if (*place == WM_MAP_NO_NODE) *place = (uint16_t)m->node_count;
     return (uint16_t)m->node_count++;
-}
-
-static const char *text_at(const decoder *d, const char *offset)
-{
-    return (const char *)d->strings.data + (size_t)offset;
 }
 
 static uint16_t node_by_id(decoder *d, const uint8_t *id, size_t len)
 {
-    for (uint32_t i = 0; i < d->map->node_count; i++) {
-        const char *known = text_at(d, d->map->nodes[i].id);
-        if (strlen(known) == len && memcmp(known, id, len) == 0) return (uint16_t)i;
-    }
+    if (d->strings.failed) return WM_MAP_NO_NODE;
+    uint16_t known = *place_of(d, id, len);
+    if (known != WM_MAP_NO_NODE) return known;
     size_t empty = keep(d, (const uint8_t *)"", 0);
     return add_node(d, keep(d, id, len), empty, empty);
 }
@@ -120,7 +153,8 @@ static bool read_node(decoder *d, wm_mp_reader *r)
         else ok = skip(d, r);
         if (!ok) return false;
     }
-    if (id == none || d->strings.data == NULL || d->strings.data[id] == 0)
+    if (d->strings.failed) return fail(d, "partition map: out of memory");
+    if (id == none || d->strings.data[id] == 0)
         return fail(d, "partition map: a node without nodeId");
     return add_node(d, id, endpoint, status) != WM_MAP_NO_NODE;
 }
@@ -239,7 +273,10 @@ static bool decode(decoder *d, const uint8_t *payload, size_t len)
     const uint8_t *nodes, *partitions;
     size_t nodes_len, partitions_len;
     uint64_t count = 0, generated = 0;
+    m->version = UINT64_MAX;
     if (!field_uint(d, payload, len, "version", &m->version)) return false;
+    /* As a version of its own it would be the last one that its node can ever send. */
+    if (m->version == UINT64_MAX) return fail(d, "partition map: no version that counts");
     if (!field_uint(d, payload, len, "partitionCount", &count)) return false;
     if (!field_uint(d, payload, len, "generatedAt", &generated)) return false;
     if (count == 0 || count > WM_PARTITIONS_MAX) return fail(d, "partition map: partitionCount is not in 1..65536");
@@ -248,6 +285,7 @@ static bool decode(decoder *d, const uint8_t *payload, size_t len)
     m->owners = calloc(count, sizeof *m->owners);
     m->backup_from = calloc(count + 1, sizeof *m->backup_from);
     if (m->owners == NULL || m->backup_from == NULL) return fail(d, "partition map: out of memory");
+    if (!make_index(d)) return false;
     if (!field(d, payload, len, "nodes", &nodes, &nodes_len)) return false;
     if (!field(d, payload, len, "partitions", &partitions, &partitions_len)) return false;
     if (nodes == NULL || partitions == NULL) return fail(d, "partition map: nodes or partitions are missing");
@@ -269,8 +307,10 @@ wm_partition_map *wm_partition_map_decode(const uint8_t *payload, size_t len, co
         return NULL;
     }
     wm_buffer_init(&d.strings);
-    if (decode(&d, payload, len)) return d.map;
-    *error = d.error;
+    bool ok = decode(&d, payload, len);
+    free(d.index);
+    if (ok) return d.map;
+    *error = d.error != NULL ? d.error : "partition map: out of memory";
     wm_buffer_close(&d.strings);
     d.map->strings = NULL;
     wm_partition_map_free(d.map);
@@ -295,16 +335,10 @@ uint16_t wm_partition_map_find_node(const wm_partition_map *map, const char *id)
     return WM_MAP_NO_NODE;
 }
 
-static uint16_t known_node(const wm_partition_map *map, const wm_mp_item *id)
-{
-    for (uint32_t i = 0; i < map->node_count; i++)
-        if (wm_mp_is(id, map->nodes[i].id)) return (uint16_t)i;
-    return WM_MAP_NO_NODE;
-}
-
 /* Reads one change; writes the new owner when `apply`. */
-static bool read_change(wm_partition_map *map, wm_mp_reader *r, bool apply)
+static bool read_change(decoder *d, wm_mp_reader *r, bool apply)
 {
+    wm_partition_map *map = d->map;
     wm_mp_item fields, key, it;
     uint64_t id = UINT64_MAX;
     uint16_t owner = WM_MAP_NO_NODE;
@@ -315,7 +349,7 @@ static bool read_change(wm_partition_map *map, wm_mp_reader *r, bool apply)
             if (wm_mp_read(r, &it) < 0 || !wm_mp_as_uint(&it, &id)) return false;
         } else if (wm_mp_is(&key, "newOwner")) {
             if (wm_mp_read(r, &it) < 0 || it.kind != WM_MP_STR) return false;
-            owner = known_node(map, &it);
+            owner = *place_of(d, it.bytes, it.len);
         } else if (wm_mp_skip(r) < 0) {
             return false;
         }
@@ -325,9 +359,34 @@ static bool read_change(wm_partition_map *map, wm_mp_reader *r, bool apply)
     return true;
 }
 
+static bool index_nodes(decoder *d)
+{
+    if (!make_index(d)) return false;
+    for (uint32_t i = 0; i < d->map->node_count; i++) {
+        const char *id = d->map->nodes[i].id;
+        uint16_t *place = place_of(d, (const uint8_t *)id, strlen(id));
+        if (*place == WM_MAP_NO_NODE) *place = (uint16_t)i;
+    }
+    return true;
+}
+
+/* Checks every change, then makes them. */
+static bool apply_changes(decoder *d, const uint8_t *changes, size_t len)
+{
+    for (int apply = 0; apply <= 1; apply++) {
+        wm_mp_reader r;
+        wm_mp_item list;
+        wm_mp_reader_init(&r, changes, len);
+        if (wm_mp_read(&r, &list) < 0 || list.kind != WM_MP_ARRAY) return false;
+        for (uint32_t i = 0; i < list.count; i++)
+            if (!read_change(d, &r, apply)) return false;
+    }
+    return true;
+}
+
 int wm_partition_map_apply_delta(wm_partition_map *map, const uint8_t *payload, size_t len, const char **error)
 {
-    decoder d = {.map = map};
+    decoder d = {.map = map, .is_whole = true};
     uint64_t version = 0, previous = UINT64_MAX;
     const uint8_t *changes;
     size_t changes_len;
@@ -340,14 +399,14 @@ int wm_partition_map_apply_delta(wm_partition_map *map, const uint8_t *payload, 
         *error = "partition map delta: made for another version";
         return WM_EINVAL;
     }
-    for (int apply = 0; apply <= 1; apply++) { /* check everything, then change */
-        wm_mp_reader r;
-        wm_mp_item list;
-        wm_mp_reader_init(&r, changes, changes_len);
-        if (wm_mp_read(&r, &list) < 0 || list.kind != WM_MP_ARRAY) return WM_EINVAL;
-        for (uint32_t i = 0; i < list.count; i++)
-            if (!read_change(map, &r, apply)) return WM_EINVAL;
+    if (version <= previous || version == UINT64_MAX) {
+        *error = "partition map delta: to no version that counts";
+        return WM_EINVAL;
     }
+    if (!index_nodes(&d)) return WM_ENOMEM;
+    bool ok = apply_changes(&d, changes, changes_len);
+    free(d.index);
+    if (!ok) return WM_EINVAL;
     map->version = version;
     *error = NULL;
     return WM_OK;

@@ -104,8 +104,9 @@ static void kill_socket(wm_connection *c)
 static void receive(wm_connection *c, struct lws *wsi, const uint8_t *bytes, size_t len)
 {
     size_t limit = c->transport->options.max_message;
-    bool whole = lws_is_final_fragment(wsi) && lws_remaining_packet_payload(wsi) == 0;
-    if (len > limit || c->in.len > limit - len) {
+    size_t announced = lws_remaining_packet_payload(wsi); /* of this frame, and not here yet */
+    bool whole = lws_is_final_fragment(wsi) && announced == 0;
+    if (len > limit || c->in.len > limit - len || announced > limit - len - c->in.len) {
         kill_socket(c);
         finish(c, WM_END_PROTOCOL, 0, "a message larger than max_message");
         return;

@@ -53,6 +53,7 @@ bool sim_control_nodes(sim_control *k, int argc, char **argv);
 
 bool sim_control_inject(sim_control *k, int argc, char **argv);
 bool sim_control_inject_text(sim_control *k, int argc, char **argv);
+bool sim_control_send(sim_control *k, int argc, char **argv);
 bool sim_control_eject(sim_control *k, int argc, char **argv);
 void sim_control_close_injected(sim_control *k);
 #endif

@@ -71,7 +71,7 @@ static bool garbage(sim_control *k, const fault *f, sim_node *n, char **argv)
     (void)k;
     (void)f;
     (void)argv;
-    sim_sockets_send(n, bytes, sizeof bytes);
+    sim_sockets_send(n, SIM_SENT_BINARY, bytes, sizeof bytes);
     return true;
 }
 
@@ -111,7 +111,7 @@ static bool oversize(sim_control *k, const fault *f, sim_node *n, char **argv)
         uint8_t *zeros = sim_alloc(len);
         wm_buffer_append(&b, zeros, len);
         free(zeros);
-        sim_sockets_send(n, b.data, b.len);
+        sim_sockets_send(n, SIM_SENT_BINARY, b.data, b.len);
     }
     wm_buffer_close(&b);
     return fits || sim_control_fail(k, "oversize: a frame of %s bytes is too small to be a message", argv[0]);

@@ -1,10 +1,12 @@
-/* `inject` and `eject`: sessions without sockets, for specs that compare frames. */
+/* `inject` and `eject`: sessions without sockets, for specs that compare frames.
+ * `send`: bytes that no server would send, to the clients that have sockets. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "control.h"
 #include "json.h"
 #include "memory.h"
+#include "socket.h"
 
 typedef struct sim_injected {
     struct sim_injected *next;
@@ -112,6 +114,26 @@ bool sim_control_inject(sim_control *k, int argc, char **argv)
 bool sim_control_inject_text(sim_control *k, int argc, char **argv)
 {
     return inject(k, argc, argv, true);
+}
+
+bool sim_control_send(sim_control *k, int argc, char **argv)
+{
+    static const struct {
+        const char *name;
+        sim_sent_as as;
+    } forms[] = {{"binary", SIM_SENT_BINARY}, {"text", SIM_SENT_TEXT}, {"raw", SIM_SENT_RAW}};
+    sim_node *n = sim_control_node(k, argv[0]);
+    if (n == NULL) return false;
+    size_t form = 0;
+    while (form < sizeof forms / sizeof *forms && strcmp(forms[form].name, argv[1]) != 0) form++;
+    if (form == sizeof forms / sizeof *forms)
+        return sim_control_fail(k, "send: expected binary, text or raw, got '%s'", argv[1]);
+    wm_buffer bytes;
+    wm_buffer_init(&bytes);
+    bool ok = argc < 3 || read_hex(k, argv[2], &bytes);
+    if (ok) sim_sockets_send(n, forms[form].as, bytes.data, bytes.len);
+    wm_buffer_close(&bytes);
+    return ok;
 }
 
 bool sim_control_eject(sim_control *k, int argc, char **argv)

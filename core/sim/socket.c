@@ -338,10 +338,17 @@ void sim_sockets_close(sim_node *n, int code, const char *reason)
     for (sim_session *s = n->sessions; s != NULL; s = s->next) sim_session_close(s, code, reason);
 }
 
-void sim_sockets_send(sim_node *n, const uint8_t *bytes, size_t len)
+void sim_sockets_send(sim_node *n, sim_sent_as as, const uint8_t *bytes, size_t len)
 {
-    for (sim_session *s = n->sessions; s != NULL; s = s->next)
-        if (!s->closing) s->link->frame(s->link_data, false, bytes, len);
+    for (sim_socket *k = n->sockets; k != NULL; k = k->next) {
+        if (k->state != STATE_OPEN) continue;
+        if (as != SIM_SENT_RAW) {
+            put_frame(k, as == SIM_SENT_TEXT ? SIM_WS_TEXT : SIM_WS_BINARY, bytes, len);
+        } else {
+            wm_buffer_append(&k->out, bytes, len);
+            mark_dirty(k);
+        }
+    }
 }
 
 void sim_sockets_pause(sim_node *n)

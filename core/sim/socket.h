@@ -12,8 +12,14 @@ void sim_socket_accept(sim_node *n);
 void sim_sockets_drop(sim_node *n, bool reset);
 /* A close frame with this code to every client of the node. */
 void sim_sockets_close(sim_node *n, int code, const char *reason);
-/* Sends one binary frame of raw bytes to every client of the node. */
-void sim_sockets_send(sim_node *n, const uint8_t *bytes, size_t len);
+/* How given bytes leave: as the payload of a frame, or as they are. */
+typedef enum sim_sent_as {
+    SIM_SENT_BINARY,
+    SIM_SENT_TEXT,
+    SIM_SENT_RAW,
+} sim_sent_as;
+/* Sends bytes to every client of the node whose connection is upgraded. */
+void sim_sockets_send(sim_node *n, sim_sent_as as, const uint8_t *bytes, size_t len);
 /* Stops and goes on reading and writing. */
 void sim_sockets_pause(sim_node *n);
 void sim_sockets_resume(sim_node *n);

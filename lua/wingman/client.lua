@@ -128,6 +128,8 @@ function M.new(given)
     map_order = {},
     subscriptions = {},
     waiting_ops = {},
+    failures = {},
+    failure_order = { last = 0 },
     closed = false,
   }, methods)
   self.state = connection_state.new(function(to, from, reason) self.events:emit("state", to, from, reason) end)
@@ -223,21 +225,52 @@ local function on_server_error(self, lane, err, had_batches)
   self.events:emit("server_error", err)
 end
 
+-- What a server said was nonsense; its connection stays.
+local function refuse(self, lane, event, kind, reason)
+  local url = self.provider.links.lanes[lane].node.url
+  self.log_seldom("warn", event, { type = kind, reason = reason, url = url }, url .. event .. reason)
+end
+
+--- Messages that are read here and mean nothing without a payload that is a map.
+local needs_payload = {
+  SERVER_EVENT = true, SERVER_BATCH_EVENT = true, SYNC_RESP_ROOT = true, SYNC_RESP_BUCKETS = true,
+  SYNC_RESP_LEAF = true, SYNC_RESET_REQUIRED = true, QUERY_RESP = true, QUERY_UPDATE = true,
+}
+
 local function on_message(self, lane, message)
-  if type(message) ~= "table" then return end
+  if type(message) ~= "table" or type(message.type) ~= "string" then
+    return refuse(self, lane, "message_not_read", nil, "the message is not a map with a string `type`")
+  end
+  if needs_payload[message.type] and type(message.payload) ~= "table" then
+    return refuse(self, lane, "message_refused", message.type, "the payload is no map")
+  end
   local err = server_error.of(message)
   if err then
     local about_batches = err.code == "NOT_OWNER" or err.code == "STALE_MAP"
     return on_server_error(self, lane, err, about_batches and self.core:refuse_batches(lane))
   end
   if self.provider:offer(lane, message) then return end
-  if server_events.handle(self, message) then return end
+  local is_announcement, refused = server_events.handle(self, message)
+  if refused then refuse(self, lane, "message_refused", message.type, refused) end
+  if is_announcement then return end
   if message.type == "GC_PRUNE" or message.type == "QUERY_UPDATE" or message.type == "QUERY_RESP" then return end
   if self.events:has("message") then self.events:emit("message", message, lane) end
 end
 
+--- Rejected and dropped operations that are remembered for who waits for them later.
+local REMEMBERED = 1000
+
+local function remember_failure(self, seq, err)
+  local order = self.failure_order
+  order.last = order.last + 1
+  order[order.last], self.failures[seq] = seq, err
+  local oldest = order.last - REMEMBERED
+  if order[oldest] then self.failures[order[oldest]], order[oldest] = nil, nil end
+end
+
 local function settle(self, seq, ok, err)
   local future = self.waiting_ops[seq]
+  if not ok then remember_failure(self, seq, err) end
   if not future then return end
   self.waiting_ops[seq] = nil
   if ok then future:resolve(true) else future:reject(err) end
@@ -247,15 +280,14 @@ local handlers = {}
 
 function handlers.message(self, lane, _, _, _, text)
   local message, err = core.decode(text)
-  if message == nil then
-    return self.options.log_to("warn", "message_not_read", { error = err })
-  end
+  if message == nil then return refuse(self, lane, "message_not_read", nil, err) end
   on_message(self, lane, message)
 end
 
 function handlers.text(self, lane, _, _, _, text)
   local ok, message = pcall(cjson.decode, text)
-  if not ok then return self.options.log_to("warn", "message_not_read", { error = message }) end
+  -- The parser's own words hold places and pieces of the text, no two alike.
+  if not ok then return refuse(self, lane, "message_not_read", nil, "the text is no JSON") end
   on_message(self, lane, message)
 end
 
@@ -382,12 +414,14 @@ function methods:drain(timeout)
 end
 
 --- Waits until one operation is settled: true when it was acknowledged, nil, err
---- when it was rejected or dropped, or after `timeout` seconds.
+--- when it was rejected or dropped, or after `timeout` seconds. The last 1,000 that
+--- were rejected or dropped are remembered.
 ---@param seq number  what set or remove returned
 ---@param timeout number|nil
 function methods:wait(seq, timeout)
   local future = self.waiting_ops[seq]
   if not future then
+    if self.failures[seq] then return nil, self.failures[seq] end
     if not self.core:notify(seq) then return true end
     future = loop.future()
     self.waiting_ops[seq] = future
@@ -442,6 +476,15 @@ function methods:resubscribe()
   end
 end
 
+-- Whether these are results of a query: { key, value } each.
+local function are_results(results)
+  if type(results) ~= "table" then return false end
+  for _, entry in ipairs(results) do
+    if type(entry) ~= "table" or type(entry.key) ~= "string" then return false end
+  end
+  return true
+end
+
 local function query_node(self, node, name, query)
   local id = uuid.v4()
   local answer, err = self.provider.replies:request(node.lanes[1],
@@ -452,7 +495,10 @@ local function query_node(self, node, name, query)
     return nil, errors.new("TIMEOUT", ("%s: the query of map '%s' was not answered: %s"):format(node.url, name, err))
   end
   if answer.payload.error and answer.payload.error ~= core.null then
-    return nil, errors.new("REFUSED", ("%s: %s"):format(node.url, answer.payload.error))
+    return nil, errors.new("REFUSED", ("%s: %s"):format(node.url, tostring(answer.payload.error)))
+  end
+  if not are_results(answer.payload.results) then
+    return nil, errors.new("REFUSED", ("%s: the results of the query of map '%s' cannot be read"):format(node.url, name))
   end
   return answer.payload.results
 end

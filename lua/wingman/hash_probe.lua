@@ -78,13 +78,7 @@ end
 
 -- Whether the leaf at `path` holds `key`.
 local function leaf_holds(replies, lane, map_name, path, key)
-  local answer = replies:request(lane, { type = "MERKLE_REQ_BUCKET", payload = { mapName = map_name, path = path } },
-    function(message)
-      return (message.type == "SYNC_RESP_LEAF" or message.type == "SYNC_RESP_BUCKETS")
-        and message.payload.mapName == map_name and message.payload.path == path
-    end, 2)
-  if not answer or answer.type ~= "SYNC_RESP_LEAF" then return false end
-  for _, entry in ipairs(answer.payload.records) do
+  for _, entry in ipairs(merkle_walk.leaf(replies, lane, map_name, path) or {}) do
     if entry.key == key then return true end
   end
   return false

@@ -1,6 +1,6 @@
 --- Reading what one node holds of a map, by its Merkle tree: SYNC_INIT, then the
 --- buckets that are not empty, down to the leaves. The number of requests in
---- flight is bounded.
+--- flight is bounded, and so is the tree: what a node answers is not believed.
 local loop = require "wingman.loop"
 
 local M = {}
@@ -9,22 +9,67 @@ local M = {}
 local ANSWER_TIMEOUT = 2
 --- Requests in flight during a whole walk.
 local IN_FLIGHT = 64
+--- Bytes of a path: a partition's number, a slash and the digits of a hash, with
+--- room to spare. Children are longer than their parent, so every walk ends.
+local PATH_MAX = 16
+--- Paths of a whole walk: trees of three levels for each of 271 partitions are
+--- 271 * 4369.
+local PATHS_MAX = 2 ^ 21
 
 local function is_answer(map_name, path)
   return function(message)
     local payload = message.payload
     return (message.type == "SYNC_RESP_BUCKETS" or message.type == "SYNC_RESP_LEAF")
-      and payload.mapName == map_name and payload.path == path
+      and type(payload) == "table" and payload.mapName == map_name and payload.path == path
   end
 end
 
+local function is_count(value) return type(value) == "number" and value >= 0 and value < math.huge end
+
+local function is_record(record)
+  local time = type(record) == "table" and record.timestamp
+  return type(time) == "table" and is_count(time.millis) and is_count(time.counter)
+end
+
+-- Paths of the children that hold something, sorted; a key may already be a whole
+-- path. nil and what is wrong.
+local function children(path, buckets)
+  if type(buckets) ~= "table" then return nil, "the buckets are no map" end
+  local paths = {}
+  for digit, hash in pairs(buckets) do
+    if type(digit) ~= "string" or digit == "" then return nil, "a bucket without a digit" end
+    if hash ~= 0 then
+      local child = #digit > 1 and digit or path .. digit
+      if #child <= #path or #child > PATH_MAX then return nil, ("the bucket '%s' cannot be there"):format(digit:sub(1, 32)) end
+      paths[#paths + 1] = child
+    end
+  end
+  table.sort(paths)
+  return paths
+end
+
+-- One step down: the records of a leaf, or the paths below. nil, nil and what is
+-- wrong.
 local function bucket(replies, lane, map_name, path)
-  return replies:request(lane, { type = "MERKLE_REQ_BUCKET", payload = { mapName = map_name, path = path } },
+  local answer, err = replies:request(lane, { type = "MERKLE_REQ_BUCKET", payload = { mapName = map_name, path = path } },
     is_answer(map_name, path), ANSWER_TIMEOUT)
+  if not answer then return nil, nil, err end
+  if answer.type == "SYNC_RESP_BUCKETS" then
+    local paths, wrong = children(path, answer.payload.buckets)
+    return nil, paths, wrong
+  end
+  local records = answer.payload.records
+  if type(records) ~= "table" then return nil, nil, "the records of a leaf are no array" end
+  for _, entry in ipairs(records) do
+    if type(entry) ~= "table" or type(entry.key) ~= "string" or not is_record(entry.record) then
+      return nil, nil, "a record in a leaf is none"
+    end
+  end
+  return records
 end
 
 --- Asks a node for the root of a map. The answer's payload holds rootHash and
---- timestamp, whose nodeId is the node's id.
+--- timestamp, whose nodeId is the node's id; neither is checked here.
 ---@param replies wingman.replies
 ---@param lane integer
 ---@param map_name string
@@ -34,55 +79,53 @@ function M.root(replies, lane, map_name, timeout)
   local answer, err = replies:request(lane, { type = "SYNC_INIT", mapName = map_name, lastSyncTimestamp = 0 },
     function(message)
       return (message.type == "SYNC_RESP_ROOT" or message.type == "SYNC_RESET_REQUIRED")
-        and message.payload and message.payload.mapName == map_name
+        and type(message.payload) == "table" and message.payload.mapName == map_name
     end, timeout or ANSWER_TIMEOUT)
   if not answer then return nil, err end
   return answer.payload
 end
 
--- Paths of the children that hold something; a key may already be a whole path.
-local function children(path, buckets)
-  local paths = {}
-  for digit, hash in pairs(buckets) do
-    if hash ~= 0 then paths[#paths + 1] = #digit > 1 and digit or path .. digit end
-  end
-  table.sort(paths)
-  return paths
+--- The records of the leaf at a path: { key, record } each. nil, err when no leaf
+--- is there.
+---@param replies wingman.replies
+---@param lane integer
+---@param map_name string
+---@param path string
+---@return table[]|nil records, string|nil err
+function M.leaf(replies, lane, map_name, path)
+  local records, _, err = bucket(replies, lane, map_name, path)
+  return records, not records and (err or "no leaf is there") or nil
 end
 
 --- The records of the first leaf that has any: nil when the map is empty there.
 ---@return table[]|nil records, string|nil path_or_err
 function M.first_leaf(replies, lane, map_name)
   local path = ""
-  for _ = 0, 8 do
-    local answer, err = bucket(replies, lane, map_name, path)
-    if not answer then return nil, err end
-    if answer.type == "SYNC_RESP_LEAF" then
-      if #answer.payload.records > 0 then return answer.payload.records, path end
-      return nil, "empty"
-    end
-    path = children(path, answer.payload.buckets)[1]
-    if not path then return nil, "empty" end
+  while true do
+    local records, paths, err = bucket(replies, lane, map_name, path)
+    if records and records[1] then return records, path end
+    path = paths and paths[1]
+    if not path then return nil, err or "empty" end
   end
-  return nil, "the tree is deeper than it can be"
 end
 
 --- Every record that a node holds of a map, as { key = record }; tombstones
---- included (record.value is null).
+--- included (record.value is null). What came before an error does not count.
+---@param replies wingman.replies
+---@param lane integer
+---@param map_name string
 ---@return table<string, table>|nil records, string|nil err
 function M.records(replies, lane, map_name)
   local found, queue, failure = {}, { "" }, nil
-  local running = 0
+  local running, known = 0, 1
   local wake = loop.future()
   local function visit(path)
-    local answer, err = bucket(replies, lane, map_name, path)
-    if not answer then
-      failure = failure or ("path '" .. path .. "': " .. tostring(err))
-    elseif answer.type == "SYNC_RESP_LEAF" then
-      for _, entry in ipairs(answer.payload.records) do found[entry.key] = entry.record end
-    else
-      for _, child in ipairs(children(path, answer.payload.buckets)) do queue[#queue + 1] = child end
-    end
+    local records, paths, err = bucket(replies, lane, map_name, path)
+    if err then failure = failure or ("path '" .. path .. "': " .. tostring(err)) end
+    for _, entry in ipairs(records or {}) do found[entry.key] = entry.record end
+    for _, child in ipairs(paths or {}) do queue[#queue + 1] = child end
+    known = known + #(paths or {})
+    if known > PATHS_MAX then failure = failure or "the tree is larger than one can be" end
     running = running - 1
     wake:resolve()
   end

@@ -10,31 +10,38 @@ local function is_timestamp(t)
     and type(t.nodeId) == "string" and t.millis == t.millis
 end
 
+-- Why an event was refused; nil when it was taken or is about nothing that is here.
 local function merge_event(client, event)
-  if type(event) ~= "table" or type(event.mapName) ~= "string" or type(event.key) ~= "string" then return end
+  if type(event) ~= "table" then return "an event is a map" end
+  if type(event.mapName) ~= "string" or type(event.key) ~= "string" then return "mapName and key are texts" end
   local map = client:known_map(event.mapName)
-  if not map then return end
+  if not map then return nil end
   local record = event.record
-  if type(record) == "table" and is_timestamp(record.timestamp) then
-    map:merge(event.key, record.value, record.timestamp, record.value == nil or record.value == core.null)
-  elseif event.eventType == "REMOVE" then
-    map:forget(event.key) -- a v2 server tells a removal without its time
+  if record == nil or record == core.null then
+    -- A v2 server tells a removal without its time.
+    if event.eventType == "REMOVE" then map:forget(event.key) end
+    return nil
   end
+  if type(record) ~= "table" then return "a record is a map" end
+  if not is_timestamp(record.timestamp) then return "a record's timestamp is { millis, counter, nodeId }" end
+  local merged, reason = map:merge(event.key, record.value, record.timestamp,
+    record.value == nil or record.value == core.null)
+  return merged == nil and reason or nil
 end
 
---- Takes a message; true when it was an announcement of changes.
+--- Takes a message; true when it was an announcement of changes, and what was wrong
+--- with it, if something was: the rest of it counts all the same.
 ---@param client wingman.client
----@param message table
+---@param message table  whose payload is a table
+---@return boolean is_announcement, string|nil refused
 function M.handle(client, message)
   local payload = message.payload
-  if message.type == "SERVER_EVENT" and type(payload) == "table" then
-    merge_event(client, payload)
-  elseif message.type == "SERVER_BATCH_EVENT" and type(payload) == "table" and type(payload.events) == "table" then
-    for _, event in ipairs(payload.events) do merge_event(client, event) end
-  else
-    return false
-  end
-  return true
+  if message.type == "SERVER_EVENT" then return true, merge_event(client, payload) end
+  if message.type ~= "SERVER_BATCH_EVENT" then return false end
+  if type(payload.events) ~= "table" then return true, "events are an array" end
+  local refused
+  for _, event in ipairs(payload.events) do refused = merge_event(client, event) or refused end
+  return true, refused
 end
 
 return M
