@@ -219,7 +219,7 @@ local function on_server_error(self, lane, err, had_batches)
     { code = err.code, status = err.status, message = err.message, url = node.url }, node.url .. err.code .. err.message)
   if err.code == "NOT_OWNER" or err.code == "STALE_MAP" then
     if self.provider.map_is_old then self.provider:map_is_old() end
-  elseif had_batches and self.provider.refused then
+  elseif had_batches and err.status ~= 429 and self.provider.refused then -- 429 speaks of our rate, not of the node
     self.provider:refused(node, ("error %s: %s"):format(err.status or err.code, err.message))
   end
   self.events:emit("server_error", err)
