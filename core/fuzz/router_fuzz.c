@@ -1,0 +1,105 @@
+/* Partition maps and deltas of several nodes, in any order: the map that is
+ * believed can be indexed without a check, a source's version only grows within a
+ * connection, and what is refused changes nothing.
+ *
+ * Input: steps of one byte (what, and of which source), two bytes (a length,
+ * little-endian) and so many bytes of payload. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "router.h"
+#include "status.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define REQUIRE(condition) \
+    do {                   \
+        if (!(condition)) abort(); \
+    } while (0)
+
+#define SOURCES 3
+
+static wm_node_sight sight(void *user, const char *node_id)
+{
+    const uint8_t *salt = user;
+    return (wm_node_sight)((*salt + strlen(node_id) + (uint8_t)node_id[0]) % 3);
+}
+
+static void check_map(const wm_partition_map *m)
+{
+    REQUIRE(m->partition_count > 0 && m->partition_count <= WM_PARTITIONS_MAX && m->version != UINT64_MAX);
+    for (uint32_t p = 0; p < m->partition_count; p++) {
+        REQUIRE(m->owners[p] == WM_MAP_NO_NODE || m->owners[p] < m->node_count);
+        REQUIRE(m->backup_from[p] <= m->backup_from[p + 1]);
+        for (uint32_t i = m->backup_from[p]; i < m->backup_from[p + 1]; i++) REQUIRE(m->backups[i] < m->node_count);
+    }
+}
+
+static void offer(wm_router *r, int source, const uint8_t *bytes, size_t len)
+{
+    const char *error = NULL;
+    uint64_t before = wm_router_version_of(r, source);
+    wm_partition_map *map = wm_partition_map_decode(bytes, len, &error);
+    REQUIRE((map == NULL) == (error != NULL));
+    if (map == NULL) return;
+    uint64_t version = map->version;
+    int kept = wm_router_offer(r, source, map);
+    REQUIRE(kept == (before == 0 || version > before));
+    REQUIRE(wm_router_version_of(r, source) == (kept ? version : before));
+}
+
+static void apply_delta(wm_router *r, int source, const uint8_t *bytes, size_t len)
+{
+    const char *error = NULL;
+    uint64_t before = wm_router_version_of(r, source);
+    int result = wm_router_apply_delta(r, source, bytes, len, &error);
+    REQUIRE((result == WM_OK) == (error == NULL));
+    if (result == WM_OK) REQUIRE(wm_router_version_of(r, source) > before);
+    else REQUIRE(wm_router_version_of(r, source) == before);
+}
+
+static void choose(wm_router *r, uint8_t salt)
+{
+    uint64_t generation = wm_router_generation(r);
+    bool changed = wm_router_choose(r, sight, &salt);
+    REQUIRE(wm_router_generation(r) == generation + changed);
+    REQUIRE(!wm_router_choose(r, sight, &salt)); /* nothing has changed since */
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    wm_router *r = wm_router_new();
+    REQUIRE(r != NULL);
+    while (size >= 3) {
+        int source = data[0] % SOURCES;
+        size_t len = (size_t)data[1] | (size_t)data[2] << 8;
+        uint8_t step = data[0] / SOURCES;
+        data += 3;
+        size -= 3;
+        if (len > size) len = size;
+        switch (step % 8) {
+        case 0:
+            wm_router_source_began(r, source);
+            REQUIRE(wm_router_version_of(r, source) == 0);
+            break;
+        case 1:
+            choose(r, step);
+            break;
+        case 2:
+        case 3:
+        case 4:
+            apply_delta(r, source, data, len);
+            break;
+        default:
+            offer(r, source, data, len);
+            break;
+        }
+        const wm_partition_map *held = wm_router_map(r);
+        REQUIRE((held == NULL) == (wm_router_map_source(r) < 0));
+        if (held != NULL) check_map(held);
+        data += len;
+        size -= len;
+    }
+    wm_router_free(r);
+    return 0;
+}
