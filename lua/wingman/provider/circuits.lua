@@ -60,6 +60,7 @@ end
 
 -- The one place where a circuit's state changes.
 function update(self, node, reason)
+  if self.closed then return end
   local held = breaker_of(self, node)
   local now = loop.now()
   local state = call(self, node, "state", now) or held.state

@@ -516,15 +516,6 @@ function M.new(core, options, policies, state, map_names)
     changed = function() self:update_state() end,
     log = function(...) options.log_to(...) end,
   })
-  self.circuits = circuits_module.new(policies.circuit, options.unanswered or options.batch.ack_timeout / 2, {
-    core = core,
-    nodes = function() return self.links.nodes end,
-    probe = function(node, timeout)
-      return merkle_walk.root(self.replies, node.lanes[1], self.map_names()[1] or options.probe_map, timeout)
-    end,
-    changed = function(...) circuit_changed(self, ...) end,
-    log = function(...) options.log_to(...) end,
-  })
   if options.hash ~= "auto" then
     self.hash_kind, self.hash_how = options.hash, "set by the option hash"
     core:set_hash(options.hash)
@@ -539,6 +530,15 @@ function M.new(core, options, policies, state, map_names)
       self.seeds[#self.seeds + 1] = url
     end
   end
+  self.circuits = circuits_module.new(policies.circuit, options.unanswered or options.batch.ack_timeout / 2, {
+    core = core,
+    nodes = function() return self.links.nodes end,
+    probe = function(node, timeout)
+      return merkle_walk.root(self.replies, node.lanes[1], self.map_names()[1] or options.probe_map, timeout)
+    end,
+    changed = function(...) circuit_changed(self, ...) end,
+    log = function(...) options.log_to(...) end,
+  })
   self.requests = map_requests.new(options.map_requests, {
     send = function(slot) return request_map(self, slot) end,
     ready_slots = function() return self.ready_order end,
