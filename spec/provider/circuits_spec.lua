@@ -137,7 +137,7 @@ clusters.on_each(getfenv(), "circuits", function(shared, it)
     assert(loop.wait_until(function() return circuit_of(client, id) == "closed" end, 10))
     for _, key in ipairs(keys) do assert.same({ v = key }, map:get(key)) end
   end)
-end)
+end, { "sim://3", "sim://3?dialect=0.11" })
 
 clusters.on_each(getfenv(), "circuits", function(shared, it)
   it("leave a node alone for a while that connects and breaks off again and again", function()
