@@ -1,0 +1,112 @@
+--- What the core reports: one handler for each kind of event that is not the
+--- provider's.
+local cjson = require "cjson"
+local core = require "wingman.core"
+local errors = require "wingman.error"
+local messages = require "wingman.client.server_messages"
+local server_error = require "wingman.server_error"
+
+--- Rejected and dropped operations that are remembered for who waits for them later.
+local REMEMBERED = 1000
+
+local function remember_failure(self, seq, err)
+  local order = self.failure_order
+  order.last = order.last + 1
+  order[order.last], self.failures[seq] = seq, err
+  local oldest = order.last - REMEMBERED
+  if order[oldest] then self.failures[order[oldest]], order[oldest] = nil, nil end
+end
+
+local function settle(self, seq, ok, err)
+  local future = self.waiting_ops[seq]
+  if not ok then remember_failure(self, seq, err) end
+  if not future then return end
+  self.waiting_ops[seq] = nil
+  if ok then future:resolve(true) else future:reject(err) end
+end
+
+--- `handlers[event](client, lane, a, b, flag, text)`; what the arguments are is said
+--- in core/event_queue.h.
+local handlers = {}
+
+function handlers.message(self, lane, _, _, _, text)
+  local message, err = core.decode(text)
+  if message == nil then return messages.refuse(self, lane, "message_not_read", nil, err) end
+  messages.take(self, lane, message)
+end
+
+function handlers.text(self, lane, _, _, _, text)
+  local ok, message = pcall(cjson.decode, text)
+  -- The parser's own words hold places and pieces of the text, no two alike.
+  if not ok then return messages.refuse(self, lane, "message_not_read", nil, "the text is no JSON") end
+  messages.take(self, lane, message)
+end
+
+function handlers.op_done(self, _, seq) settle(self, seq, true) end
+
+function handlers.op_rejected(self, _, seq, key_len, _, text)
+  local key, reason = text:sub(1, key_len), text:sub(key_len + 1)
+  local err = errors.new("REJECTED", ("the server rejected the write of key '%s': %s"):format(key, reason),
+    { key = key, reason = reason, seq = seq, retriable = false })
+  self.options.log_to("warn", "op_rejected", { key = key, reason = reason })
+  settle(self, seq, false, err)
+  self.events:emit("op_rejected", err)
+end
+
+function handlers.op_dropped(self, _, seq, _, _, key)
+  local err = errors.new("LOG_FULL", ("the op log was full: the oldest write, of key '%s', was dropped"):format(key),
+    { key = key })
+  settle(self, seq, false, err)
+  self.events:emit("op_dropped", err)
+end
+
+function handlers.op_tries(self, lane, seq, tries, _, key)
+  local node = self.provider.links.lanes[lane].node
+  local err = errors.new("NOT_ACKNOWLEDGED", ("the write of key '%s' was sent %d times without an acknowledgement; it stays in the op log")
+    :format(key, tries), { key = key, seq = seq, tries = tries, node = node.id, url = node.url })
+  self.log_seldom("warn", "op_tries", { key = key, tries = tries, url = node.url }, "op_tries " .. node.url)
+  self.events:emit("op_tries", err)
+end
+
+function handlers.server_error(self, lane, _, _, had_batches, text)
+  local message = core.decode(text)
+  self.provider:offer(lane, message)
+  messages.failed(self, lane, server_error.of(message) or errors.new("SERVER_ERROR", "an error that cannot be read"), had_batches)
+end
+
+function handlers.ack_timeout(self, lane, ops)
+  local node = self.provider.links.lanes[lane].node
+  self.log_seldom("warn", "ack_timeout", { url = node.url, ops = ops }, "ack_timeout " .. node.url)
+  -- A v2 connection is given up then, which is told as a loss.
+  if self.provider.refused and node.dialect ~= "v2" then
+    self.provider:refused(node, "a batch was not acknowledged in time")
+  end
+  self.events:emit("ack_timeout", { url = node.url, node = node.id, ops = ops })
+end
+
+function handlers.resumed(self, lane, partition, us)
+  local node = self.provider.links.lanes[lane].node
+  self.events:emit("resumed", { partition = partition, node = node.id, seconds = us / 1e6 })
+end
+
+function handlers.log_file(self, _, _, _, writable, reason)
+  if writable then
+    self.options.log_to("info", "oplog_written_again", { path = self.options.oplog.path })
+    self.events:emit("oplog_recovered")
+    if self.progress then self.progress:resolve() end
+    return
+  end
+  local err = errors.new("OPLOG", ("the op log's file '%s' cannot be written: %s; nothing is lost, and no write is taken until it can")
+    :format(self.options.oplog.path, reason), { path = self.options.oplog.path, reason = reason })
+  self.options.log_to("error", "oplog_not_written", { path = err.path, reason = reason })
+  self.events:emit("oplog_error", err)
+end
+
+function handlers.high_water(self, _, ops) self.events:emit("high_water", ops) end
+
+function handlers.low_water(self, _, ops)
+  self.events:emit("low_water", ops)
+  if self.progress then self.progress:resolve() end
+end
+
+return handlers

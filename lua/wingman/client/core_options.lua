@@ -1,0 +1,39 @@
+--- The options of the core's client, from those of the script.
+local uuid = require "wingman.uuid"
+
+local M = {}
+
+---@param options table  checked options
+---@return table  see core/lua/client_binding.c
+function M.of(options)
+  local batch, log = options.batch, options.oplog
+  return {
+    node_id = options.node_id or uuid.v4(),
+    node_id_is_default = options.node_id == nil,
+    op_prefix = uuid.letters(8),
+    ca_file = options.tls.ca_file,
+    tls_verify = not options.tls.insecure_skip_verify,
+    max_message_bytes = options.max_message_bytes,
+    max_queued_bytes = options.max_queued_bytes,
+    connect_timeout = options.connect_timeout,
+    auth_timeout = options.auth_timeout,
+    connections_per_node = options.connections_per_node,
+    heartbeat_interval = options.heartbeat.interval,
+    heartbeat_timeout = options.heartbeat.timeout,
+    batch_ops = batch.ops or (options.server and 65535 or 1000),
+    batch_bytes = batch.bytes,
+    max_in_flight = batch.in_flight,
+    linger = batch.linger,
+    ack_timeout = batch.ack_timeout,
+    max_tries = batch.tries,
+    log_ops = log.max_ops,
+    log_bytes = log.max_bytes,
+    oplog_path = log.path,
+    oplog_sync = log.sync,
+    drop_oldest = log.when_full == "drop_oldest",
+    high_water = log.high_water,
+    low_water = log.low_water,
+  }
+end
+
+return M

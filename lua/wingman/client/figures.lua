@@ -1,0 +1,86 @@
+--- What can be read of a client: single facts, counters, how everything is.
+
+---@class wingman.client
+local methods = {}
+
+--- How operations were routed: direct_routes, fallback_routes, partition_misses,
+--- total_routes.
+function methods:routing_metrics() return self.core:routing_metrics() end
+function methods:reset_routing_metrics() self.core:reset_routing_metrics() end
+
+--- Whether operations are routed by partition.
+---@return boolean
+function methods:is_routing_active()
+  return self.provider ~= nil and self.provider:is_routing_active()
+end
+
+--- Node ids (a single server's URL while its id is not known).
+---@return string[]
+function methods:connected_nodes() return self.provider and self.provider:connected_nodes() or {} end
+
+--- Operations that are recorded and not acknowledged.
+---@return integer
+function methods:pending_ops() return (self.core:pending()) end
+
+--- What is known for routing: map version, partitions, nodes, hash, held operations.
+function methods:router_stats()
+  local version, generation = self.core:map_version()
+  local _, _, held = self.core:pending()
+  local provider = self.provider or {}
+  local map = provider.map
+  return {
+    map_version = version, maps_seen = generation, partition_count = self.core:partition_count(),
+    node_count = map and #map.nodes or 0, routed_partitions = provider.routed or 0, held_ops = held,
+    hash = provider.hash_kind or "unknown", hash_found = provider.hash_how,
+    map_requests = provider.requests and provider.requests.sent or 0,
+  }
+end
+
+--- The state of everything at one look.
+function methods:health()
+  local nodes = {}
+  for _, node in ipairs(self.provider and self.provider.links.nodes or {}) do
+    local info = self.core:lane_info(node.lanes[1])
+    nodes[#nodes + 1] = {
+      id = node.id, url = node.url, state = info.state, dialect = info.dialect, rtt = info.rtt,
+      usable = node.usable or info.state == "ready",
+      circuit = self.provider.circuits and self.provider.circuits:state_of(node) or "closed", last_reason = node.last_reason,
+      pending_ops = info.pending_ops, in_flight_ops = info.in_flight_ops,
+      stats = self.core:node_stats(node.slot),
+    }
+  end
+  return {
+    state = self.state.current, connected = #self:connected_nodes(), routing_active = self:is_routing_active(),
+    pending_ops = self:pending_ops(), nodes = nodes,
+  }
+end
+
+--- Counters since the client was made, and the distributions of ack latency
+--- (seconds) and batch sizes (operations).
+function methods:stats()
+  local stats = self.core:stats()
+  stats.ack_latency, stats.batch_sizes = self.core:distributions()
+  return stats
+end
+
+--- The server family: "0.11", "v2", or "unknown" before the first connection;
+--- "mixed" when nodes differ.
+---@return string
+function methods:dialect()
+  local found
+  for _, node in ipairs(self.provider and self.provider.links.nodes or {}) do
+    if node.dialect then found = (found == nil or found == node.dialect) and node.dialect or "mixed" end
+  end
+  return found or "unknown"
+end
+
+--- The held partition map: version, nodes, owners[partition + 1]; nil without one.
+function methods:partition_map() return self.provider and self.provider.map end
+--- The partition of a key.
+---@return integer
+function methods:partition_of(key) return self.core:partition_of(key) end
+--- The embedded cluster of sim://N or topgun://N, to kill and restart nodes; nil
+--- for other clusters.
+function methods:cluster() return self.embedded end
+
+return methods

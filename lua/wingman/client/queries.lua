@@ -1,0 +1,142 @@
+--- What a client asks the nodes: queries, what a node holds, and to be told of
+--- changes.
+local core = require "wingman.core"
+local errors = require "wingman.error"
+local merkle_walk = require "wingman.merkle_walk"
+local repair = require "wingman.repair"
+local uuid = require "wingman.uuid"
+
+---@class wingman.client
+local methods = {}
+
+--- Seconds to wait for the answer to a query.
+local QUERY_TIMEOUT = 10
+--- Server 2.2.0 leaves out what goes beyond so many results, without a word.
+local QUERY_CLAMP = 10000
+
+local function send_subscription(self, name, node)
+  local id = self.subscriptions[name]
+  local message = { type = "QUERY_SUB", payload = { queryId = id, mapName = name, query = {} } }
+  self.core:send(node.lanes[1], core.encode(message))
+end
+
+--- Asks every node to announce changes of a map; again after each reconnection.
+---@param name string
+function methods:subscribe(name)
+  if self.subscriptions[name] then return end
+  self.subscriptions[name] = uuid.v4()
+  if not self.provider then return end
+  for _, node in ipairs(self.provider:nodes()) do send_subscription(self, name, node) end
+end
+
+--- Part of the provider's business: subscriptions die with their connection.
+function methods:resubscribe()
+  for name in pairs(self.subscriptions) do
+    for _, node in ipairs(self.provider:nodes()) do send_subscription(self, name, node) end
+  end
+end
+
+-- Whether these are results of a query: { key, value } each.
+local function are_results(results)
+  if type(results) ~= "table" then return false end
+  for _, entry in ipairs(results) do
+    if type(entry) ~= "table" or type(entry.key) ~= "string" then return false end
+  end
+  return true
+end
+
+local function query_node(self, node, name, query)
+  local id = uuid.v4()
+  local answer, err = self.provider.replies:request(node.lanes[1],
+    { type = "QUERY_SUB", payload = { queryId = id, mapName = name, query = query } },
+    function(message) return message.type == "QUERY_RESP" and message.payload.queryId == id end, QUERY_TIMEOUT)
+  self.core:send(node.lanes[1], core.encode { type = "QUERY_UNSUB", payload = { queryId = id } })
+  if not answer then
+    return nil, errors.new("TIMEOUT", ("%s: the query of map '%s' was not answered: %s"):format(node.url, name, err))
+  end
+  if answer.payload.error and answer.payload.error ~= core.null then
+    return nil, errors.new("REFUSED", ("%s: %s"):format(node.url, tostring(answer.payload.error)))
+  end
+  if not are_results(answer.payload.results) then
+    return nil, errors.new("REFUSED", ("%s: the results of the query of map '%s' cannot be read"):format(node.url, name))
+  end
+  return answer.payload.results
+end
+
+-- The results of one node, all of them: where the server may have cut the list,
+-- the node is read by its Merkle tree.
+local function query_all(self, node, name, query)
+  local results, err = query_node(self, node, name, query)
+  if not results or #results < QUERY_CLAMP or query.limit then return results, err end
+  if query.where or query.sort then
+    return nil, errors.new("TOO_MANY", ("%s: the query of map '%s' has %d or more results, and servers answer with no more: set a limit")
+      :format(node.url, name, QUERY_CLAMP))
+  end
+  local records
+  records, err = self:holdings(node.id or node.url, name)
+  if not records then return nil, err end
+  results = {}
+  for key, record in pairs(records) do
+    if record.value ~= core.null then results[#results + 1] = { key = key, value = record.value } end
+  end
+  return results
+end
+
+--- Asks the cluster: every connected node, one after the other, joined by key;
+--- where two nodes have a key, the answer of its owner counts. A v2 node answers
+--- with what it holds itself, records included that it no longer owns and the owner
+--- does not have (or has removed); a 0.11 node answers for the whole cluster.
+---@param name string
+---@param query table|nil  { where = ..., sort = ..., limit = ... }; default: everything
+---@return table<string, any>|nil values_by_key, wingman.error|nil
+function methods:query(name, query)
+  local values = {}
+  local nodes = self.provider and self.provider:nodes() or {}
+  if #nodes == 0 then return nil, errors.new("NOT_CONNECTED", "no node is connected") end
+  for _, node in ipairs(nodes) do
+    local results, err = query_all(self, node, name, query or {})
+    if not results then return nil, err end
+    local map = self:partition_map()
+    for _, entry in ipairs(results) do
+      local owner = map and map.owners[self:partition_of(entry.key) + 1]
+      if values[entry.key] == nil or owner == node.id then values[entry.key] = entry.value end
+    end
+  end
+  return values
+end
+
+--- What one node itself holds of a map, read by its Merkle tree: key -> record
+--- ({ value, timestamp }, tombstones with value null).
+---@param node_id string
+---@param name string
+---@return table<string, table>|nil, wingman.error|nil
+function methods:holdings(node_id, name)
+  for _, node in ipairs(self.provider:nodes()) do
+    if node.id == node_id or node.url == node_id then
+      local records, err = merkle_walk.records(self.provider.replies, node.lanes[1], name)
+      if not records then return nil, errors.new("TIMEOUT", ("%s: map '%s': %s"):format(node.url, name, err)) end
+      return records
+    end
+  end
+  return nil, errors.new("NOT_CONNECTED", ("no connected node is '%s'"):format(node_id))
+end
+
+--- Sends again what this client wrote and its owner does not have: after a node
+--- has died or come back, since servers keep nothing through that (see
+--- wingman.repair for what is compared, and the cost). Waits for the comparison, not
+--- for the acknowledgements.
+---@param name string|nil  one map; nil: every map of this client
+---@return integer|nil count  of writes recorded again
+---@return wingman.error|nil
+function methods:repair(name)
+  if self.closed then return nil, errors.new("CLOSED", "the client is closed") end
+  local count = 0
+  for _, map_name in ipairs(name and { name } or self.map_order) do
+    local repaired, err = repair.map(self, self:map(map_name))
+    if not repaired then return nil, err end
+    count = count + repaired
+  end
+  return count
+end
+
+return methods

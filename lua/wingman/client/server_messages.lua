@@ -1,0 +1,67 @@
+--- What servers say: every message that the core hands up, decoded, is given to who
+--- waits for it, or read here.
+local server_error = require "wingman.server_error"
+local server_events = require "wingman.server_events"
+
+local M = {}
+
+--- Takes a server's error on a lane.
+---@param self wingman.client
+---@param lane integer
+---@param err wingman.server_error
+---@param had_batches boolean  one of them may be what it is about
+function M.failed(self, lane, err, had_batches)
+  local node = self.provider.links.lanes[lane].node
+  err.node, err.url = node.id, node.url
+  self.log_seldom(err.code == "OVERLOADED" and err.status == 429 and "info" or "warn", "server_error",
+    { code = err.code, status = err.status, message = err.message, url = node.url }, node.url .. err.code .. err.message)
+  if err.code == "NOT_OWNER" or err.code == "STALE_MAP" then
+    if self.provider.map_is_old then self.provider:map_is_old() end
+  elseif had_batches and err.status ~= 429 and self.provider.refused then -- 429 speaks of our rate, not of the node
+    self.provider:refused(node, ("error %s: %s"):format(err.status or err.code, err.message))
+  end
+  self.events:emit("server_error", err)
+end
+
+--- What a server said was nonsense; its connection stays.
+---@param self wingman.client
+---@param lane integer
+---@param event string  of the log
+---@param kind string|nil  the message's type
+---@param reason string
+function M.refuse(self, lane, event, kind, reason)
+  local url = self.provider.links.lanes[lane].node.url
+  self.log_seldom("warn", event, { type = kind, reason = reason, url = url }, url .. event .. reason)
+end
+
+--- Messages that are read here and mean nothing without a payload that is a map.
+local needs_payload = {
+  SERVER_EVENT = true, SERVER_BATCH_EVENT = true, SYNC_RESP_ROOT = true, SYNC_RESP_BUCKETS = true,
+  SYNC_RESP_LEAF = true, SYNC_RESET_REQUIRED = true, QUERY_RESP = true, QUERY_UPDATE = true,
+}
+
+--- Takes a decoded message.
+---@param self wingman.client
+---@param lane integer
+---@param message any
+function M.take(self, lane, message)
+  if type(message) ~= "table" or type(message.type) ~= "string" then
+    return M.refuse(self, lane, "message_not_read", nil, "the message is not a map with a string `type`")
+  end
+  if needs_payload[message.type] and type(message.payload) ~= "table" then
+    return M.refuse(self, lane, "message_refused", message.type, "the payload is no map")
+  end
+  local err = server_error.of(message)
+  if err then
+    local about_batches = err.code == "NOT_OWNER" or err.code == "STALE_MAP"
+    return M.failed(self, lane, err, about_batches and self.core:refuse_batches(lane))
+  end
+  if self.provider:offer(lane, message) then return end
+  local is_announcement, refused = server_events.handle(self, message)
+  if refused then M.refuse(self, lane, "message_refused", message.type, refused) end
+  if is_announcement then return end
+  if message.type == "GC_PRUNE" or message.type == "QUERY_UPDATE" or message.type == "QUERY_RESP" then return end
+  if self.events:has("message") then self.events:emit("message", message, lane) end
+end
+
+return M
