@@ -64,8 +64,8 @@ void wm_loop_free(wm_loop *loop)
         if (loop->lws != NULL) lws_context_destroy(loop->lws);
     }
     run_out(loop);
-    uv_loop_close(&loop->uv);
-    free(loop);
+    /* A name that is still looked up: libuv's thread will write here when it is done. */
+    if (uv_loop_close(&loop->uv) != UV_EBUSY) free(loop);
 }
 
 uv_loop_t *wm_loop_uv(wm_loop *loop)

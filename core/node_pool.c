@@ -388,14 +388,14 @@ int wm_node_pool_lane_of(const wm_node_pool *pool, int slot, uint32_t connection
     return (int)((uint32_t)slot * pool->options.connections_per_node + connection);
 }
 
-int wm_node_pool_connect(wm_node_pool *pool, int id)
+int wm_node_pool_connect(wm_node_pool *pool, int id, const wm_addresses *addresses)
 {
     lane *l = lane_at(pool, id);
     if (l->connection != NULL) return WM_OK;
     reset(l);
     l->info.dialect = WM_DIALECT_UNKNOWN;
     l->connection =
-        wm_connection_open(pool->transport, &pool->nodes[wm_node_pool_slot_of(pool, id)].url, &connection_events, l);
+        wm_connection_open(pool->transport, &pool->nodes[wm_node_pool_slot_of(pool, id)].url, addresses, &connection_events, l);
     if (l->connection == NULL) return WM_ENOMEM;
     l->info.state = WM_LANE_CONNECTING;
     return WM_OK;

@@ -70,9 +70,10 @@ int wm_node_pool_set_id(wm_node_pool *pool, int slot, const char *id);
 int wm_node_pool_slot_of(const wm_node_pool *pool, int lane);
 int wm_node_pool_lane_of(const wm_node_pool *pool, int slot, uint32_t connection);
 
-/* Starts connecting an idle lane; WM_OK (also when it is under way) or
+/* Starts connecting an idle lane, to the given addresses of its host or, with NULL,
+ * to those that the system's resolver knows; WM_OK (also when it is under way) or
  * WM_ENOMEM. */
-int wm_node_pool_connect(wm_node_pool *pool, int lane);
+int wm_node_pool_connect(wm_node_pool *pool, int lane, const wm_addresses *addresses);
 /* Ends a lane from this side; `lost` is not called. */
 void wm_node_pool_disconnect(wm_node_pool *pool, int lane, int close_code);
 /* Ends a lane because of what it did; `lost` is called. */

@@ -6,8 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Addresses of one host name that are tried one after the other. */
-#define MAX_ADDRESSES 8
+/* While an address has not answered for so long, the next one is tried as well
+ * (RFC 8305, section 8: the recommended value). */
+#define ATTEMPT_STAGGER_MS 250
 /* How long a closing connection may take to send its close frame (seconds). */
 #define CLOSE_GRACE_S 1
 
@@ -18,29 +19,39 @@ struct wm_transport {
     wm_buffer out; /* LWS_PRE bytes, then the message that is being sent */
 };
 
-/* A connection lives until its timer handle is closed, its name look-up is
- * over and libwebsockets has let go of it, in whatever order. */
+/* One address of a connection's host on its way to a finished upgrade. */
+typedef struct attempt {
+    wm_connection *connection;
+    struct lws *wsi;                 /* NULL before it begins and after it has ended */
+    const char *certificate_problem; /* a text of OpenSSL's, NULL: none */
+    bool failed;
+} attempt;
+
+/* A connection races attempts at its host's addresses until one of them is
+ * established. It lives until its timer handle is closed, its name look-up is over
+ * and libwebsockets has let go of every attempt, in whatever order. */
 struct wm_connection {
     wm_transport *transport;
     const wm_connection_events *events; /* NULL once detached */
     void *user;
     wm_url url;
-    uv_timer_t timer; /* first the start, then the connect timeout */
+    uv_timer_t timer;     /* the start, the next attempt, the connect timeout */
+    uint64_t deadline_ms; /* of the connect timeout, by the loop's clock */
     uv_getaddrinfo_t lookup;
-    struct lws *wsi;
-    wm_buffer in; /* fragments of a message that is not whole yet */
-    char addresses[MAX_ADDRESSES][INET6_ADDRSTRLEN];
-    int address_count;
-    int address_next;
-    int pending; /* handles and requests that still point here */
+    wm_addresses addresses;
+    attempt attempts[WM_ADDRESSES_MAX]; /* by address */
+    int begun;        /* attempts so far */
+    int running;      /* attempts that have neither won nor failed */
+    wm_end_reason failure; /* of the attempt that came furthest; WM_END_LOCAL: none has failed */
+    char failure_detail[160];
+    struct lws *wsi;  /* the attempt that won, NULL before and after */
+    wm_buffer in;     /* fragments of a message that is not whole yet */
+    int pending;      /* handles and requests that still point here */
     bool looking_up;
-    bool attempting; /* inside lws_client_connect_via_info or waiting for its end */
-    bool established;
     bool ended;
     uint16_t close_code; /* what to send when closing from this side */
     int peer_code;
     char peer_reason[128];
-    const char *certificate_problem; /* a text of OpenSSL's, NULL: none */
 };
 
 static const char *const end_keys[] = {
@@ -93,10 +104,13 @@ static void finish(wm_connection *c, wm_end_reason reason, int code, const char 
     events->ended(c->user, &end);
 }
 
-/* Lets libwebsockets drop the socket at its next service. */
-static void kill_socket(wm_connection *c)
+/* Lets libwebsockets drop the sockets at its next service, all but one. */
+static void kill_sockets(wm_connection *c, const struct lws *but)
 {
-    if (c->wsi != NULL) lws_set_timeout(c->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
+    for (int i = 0; i < c->begun; i++) {
+        struct lws *wsi = c->attempts[i].wsi;
+        if (wsi != NULL && wsi != but) lws_set_timeout(wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
+    }
 }
 
 /* -- receiving ------------------------------------------------------------------- */
@@ -107,7 +121,7 @@ static void receive(wm_connection *c, struct lws *wsi, const uint8_t *bytes, siz
     size_t announced = lws_remaining_packet_payload(wsi); /* of this frame, and not here yet */
     bool whole = lws_is_final_fragment(wsi) && announced == 0;
     if (len > limit || c->in.len > limit - len || announced > limit - len - c->in.len) {
-        kill_socket(c);
+        kill_sockets(c, NULL);
         finish(c, WM_END_PROTOCOL, 0, "a message larger than max_message");
         return;
     }
@@ -117,7 +131,7 @@ static void receive(wm_connection *c, struct lws *wsi, const uint8_t *bytes, siz
     }
     wm_buffer_append(&c->in, bytes, len);
     if (c->in.failed) {
-        kill_socket(c);
+        kill_sockets(c, NULL);
         finish(c, WM_END_PROTOCOL, 0, "out of memory for a message");
         return;
     }
@@ -149,78 +163,7 @@ static wm_end_reason classify(const char *detail)
     return WM_END_REFUSED;
 }
 
-static void connect_next(wm_connection *c);
-
-static void connection_failed(wm_connection *c, const char *bytes, size_t len)
-{
-    char detail[160];
-    if (len >= sizeof detail) len = sizeof detail - 1;
-    memcpy(detail, bytes ? bytes : "", bytes ? len : 0);
-    detail[bytes ? len : 0] = 0;
-    wm_end_reason reason = classify(detail);
-    if (reason == WM_END_TLS && c->certificate_problem != NULL)
-        snprintf(detail, sizeof detail, "the certificate was refused: %s", c->certificate_problem);
-    if (reason == WM_END_REFUSED && c->address_next < c->address_count && !c->ended) {
-        connect_next(c);
-        return;
-    }
-    finish(c, reason, 0, detail);
-}
-
-static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
-{
-    wm_connection *c = wsi ? lws_get_opaque_user_data(wsi) : NULL;
-    if (c == NULL) return 0;
-    switch (reason) {
-    case LWS_CALLBACK_OPENSSL_PERFORM_SERVER_CERT_VERIFICATION:
-        /* Asked for each certificate of the chain; `len` is OpenSSL's own verdict,
-         * which stands. */
-        if (len == 0) c->certificate_problem = X509_verify_cert_error_string(X509_STORE_CTX_get_error(user));
-        return 0;
-    case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
-        c->wsi = NULL;
-        lws_set_opaque_user_data(wsi, NULL);
-        connection_failed(c, in, len);
-        let_go(c);
-        return 0;
-    case LWS_CALLBACK_CLIENT_ESTABLISHED:
-        c->established = true;
-        if (c->ended) return -1;
-        uv_timer_stop(&c->timer);
-        c->events->opened(c->user);
-        return 0;
-    case LWS_CALLBACK_CLIENT_RECEIVE:
-        if (c->ended) return -1;
-        receive(c, wsi, in, len);
-        return c->ended ? -1 : 0;
-    case LWS_CALLBACK_CLIENT_WRITEABLE:
-        if (c->ended) {
-            if (c->close_code != 0) lws_close_reason(wsi, c->close_code, NULL, 0);
-            return -1;
-        }
-        return send_next(c, wsi);
-    case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
-        if (len >= 2) {
-            const uint8_t *bytes = in;
-            size_t text = len - 2 < sizeof c->peer_reason - 1 ? len - 2 : sizeof c->peer_reason - 1;
-            c->peer_code = bytes[0] << 8 | bytes[1];
-            memcpy(c->peer_reason, bytes + 2, text);
-            c->peer_reason[text] = 0;
-        } else {
-            c->peer_code = 1005;
-        }
-        return 0;
-    case LWS_CALLBACK_CLIENT_CLOSED:
-    case LWS_CALLBACK_WSI_DESTROY: /* the end of a socket that lws has told nothing else about */
-        c->wsi = NULL;
-        lws_set_opaque_user_data(wsi, NULL);
-        finish(c, c->peer_code ? WM_END_CLOSED : WM_END_LOST, c->peer_code, c->peer_reason);
-        let_go(c);
-        return 0;
-    default:
-        return 0;
-    }
-}
+static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len);
 
 static const struct lws_protocols protocols[] = {
     {"wingman", on_lws, 0, 64 * 1024, 0, NULL, 0},
@@ -229,25 +172,62 @@ static const struct lws_protocols protocols[] = {
 
 /* -- connecting ------------------------------------------------------------------ */
 
-static void connect_next(wm_connection *c)
+/* How far an attempt came before it failed: what the furthest one says tells most. */
+static int distance(wm_end_reason reason)
+{
+    return reason == WM_END_UPGRADE ? 3 : reason == WM_END_TLS ? 2 : reason == WM_END_REFUSED ? 1 : 0;
+}
+
+static void note_failure(wm_connection *c, wm_end_reason reason, const char *detail)
+{
+    if (distance(reason) <= distance(c->failure)) return;
+    c->failure = reason;
+    snprintf(c->failure_detail, sizeof c->failure_detail, "%s", detail);
+}
+
+static void begin_next(wm_connection *c);
+
+static void attempt_failed(attempt *a, const char *bytes, size_t len)
+{
+    wm_connection *c = a->connection;
+    char detail[160];
+    snprintf(detail, sizeof detail, "%.*s", bytes ? (int)len : 0, bytes ? bytes : "");
+    wm_end_reason reason = classify(detail);
+    if (reason == WM_END_TLS && a->certificate_problem != NULL)
+        snprintf(detail, sizeof detail, "the certificate was refused: %s", a->certificate_problem);
+    note_failure(c, reason, detail);
+    a->failed = true;
+    c->running--;
+    if (c->ended || c->wsi != NULL) return;
+    if (c->begun < c->addresses.count) begin_next(c);
+    else if (c->running == 0) finish(c, c->failure, 0, c->failure_detail);
+}
+
+static void on_timer(uv_timer_t *timer);
+
+/* The timer goes off for the next attempt, or for the end of all patience. */
+static void arm(wm_connection *c)
+{
+    uint64_t now = uv_now(wm_loop_uv(c->transport->loop));
+    uint64_t wait = c->deadline_ms > now ? c->deadline_ms - now : 0;
+    if (c->begun < c->addresses.count && wait > ATTEMPT_STAGGER_MS) wait = ATTEMPT_STAGGER_MS;
+    uv_timer_start(&c->timer, on_timer, wait, 0);
+}
+
+static struct lws_client_connect_info connect_info(wm_connection *c, attempt *a, const char *host)
 {
     wm_transport *t = c->transport;
-    char host[300];
-    bool ipv6 = strchr(c->url.host, ':') != NULL;
-    bool default_port = c->url.port == (c->url.tls ? 443 : 80);
-    if (default_port) snprintf(host, sizeof host, ipv6 ? "[%s]" : "%s", c->url.host);
-    else snprintf(host, sizeof host, ipv6 ? "[%s]:%d" : "%s:%d", c->url.host, c->url.port);
     struct lws_client_connect_info info = {
         .context = wm_loop_lws(t->loop),
         .vhost = t->vhost,
-        .address = c->addresses[c->address_next++],
+        .address = c->addresses.text[a - c->attempts],
         .port = c->url.port,
         .path = c->url.path,
-        .host = host,
+        .host = host, /* also the name in the TLS handshake, and the one that is verified */
         .local_protocol_name = protocols[0].name,
         .ietf_version_or_minus_one = -1,
-        .opaque_user_data = c,
-        .pwsi = &c->wsi,
+        .opaque_user_data = a,
+        .pwsi = &a->wsi,
     };
     if (c->url.tls) {
         info.ssl_connection = LCCSCF_USE_SSL;
@@ -255,56 +235,76 @@ static void connect_next(wm_connection *c)
             info.ssl_connection |= LCCSCF_ALLOW_SELFSIGNED | LCCSCF_ALLOW_INSECURE |
                                    LCCSCF_SKIP_SERVER_CERT_HOSTNAME_CHECK | LCCSCF_ALLOW_EXPIRED;
     }
-    c->pending++; /* for the wsi: released by CONNECTION_ERROR or CLOSED */
-    int before = c->pending;
-    c->attempting = true;
+    return info;
+}
+
+/* libwebsockets is given an address, never a name: it would look the name up inside
+ * this call, while the loop stands still, and try its addresses one after the other. */
+static void begin_next(wm_connection *c)
+{
+    char host[300];
+    bool ipv6 = strchr(c->url.host, ':') != NULL;
+    bool default_port = c->url.port == (c->url.tls ? 443 : 80);
+    if (default_port) snprintf(host, sizeof host, ipv6 ? "[%s]" : "%s", c->url.host);
+    else snprintf(host, sizeof host, ipv6 ? "[%s]:%d" : "%s:%d", c->url.host, c->url.port);
+    attempt *a = &c->attempts[c->begun++];
+    a->connection = c;
+    c->running++;
+    c->pending += 2; /* this call, and the wsi: released by CONNECTION_ERROR or CLOSED */
+    arm(c);
+    struct lws_client_connect_info info = connect_info(c, a, host);
     struct lws *wsi = lws_client_connect_via_info(&info);
-    c->attempting = false;
-    if (wsi == NULL && c->pending == before && c->wsi == NULL && !c->ended) {
+    if (wsi == NULL && a->wsi == NULL && !a->failed) {
         /* Failed before there was a wsi to report through. */
-        finish(c, WM_END_REFUSED, 0, "the connection could not be set up");
+        static const char text[] = "the connection could not be set up";
+        attempt_failed(a, text, sizeof text - 1);
         let_go(c);
     }
+    let_go(c);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    wm_connection *c = timer->data;
+    if (uv_now(timer->loop) < c->deadline_ms && c->begun < c->addresses.count) {
+        begin_next(c);
+        return;
+    }
+    kill_sockets(c, NULL);
+    finish(c, WM_END_CONNECT_TIMEOUT, 0, c->failure_detail);
 }
 
 static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *list)
 {
     wm_connection *c = req->data;
     c->looking_up = false;
-    for (struct addrinfo *a = list; a != NULL && c->address_count < MAX_ADDRESSES; a = a->ai_next) {
-        if (getnameinfo(a->ai_addr, a->ai_addrlen, c->addresses[c->address_count], sizeof c->addresses[0], NULL, 0,
-                        NI_NUMERICHOST) == 0)
-            c->address_count++;
+    for (struct addrinfo *a = list; a != NULL; a = a->ai_next) {
+        char text[sizeof c->addresses.text[0]];
+        if (getnameinfo(a->ai_addr, a->ai_addrlen, text, sizeof text, NULL, 0, NI_NUMERICHOST) == 0)
+            wm_addresses_add(&c->addresses, text);
     }
     uv_freeaddrinfo(list);
+    wm_addresses_interleave(&c->addresses);
     if (!c->ended) {
-        if (c->address_count > 0) connect_next(c);
+        if (c->addresses.count > 0) begin_next(c);
         else finish(c, WM_END_DNS, 0, status < 0 ? uv_strerror(status) : "no address");
     }
     let_go(c);
 }
 
-static void on_connect_timeout(uv_timer_t *timer)
-{
-    wm_connection *c = timer->data;
-    kill_socket(c);
-    finish(c, WM_END_CONNECT_TIMEOUT, 0, "");
-}
-
 static void on_start(uv_timer_t *timer)
 {
     wm_connection *c = timer->data;
-    uv_timer_start(timer, on_connect_timeout, c->transport->options.connect_timeout_us / 1000, 0);
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
-    unsigned char numeric[16];
-    if (inet_pton(AF_INET, c->url.host, numeric) == 1 || inet_pton(AF_INET6, c->url.host, numeric) == 1) {
-        snprintf(c->addresses[0], sizeof c->addresses[0], "%.45s", c->url.host);
-        c->address_count = 1;
-        connect_next(c);
+    c->deadline_ms = uv_now(timer->loop) + c->transport->options.connect_timeout_us / 1000;
+    if (c->addresses.count == 0 && wm_address_is_numeric(c->url.host)) wm_addresses_add(&c->addresses, c->url.host);
+    if (c->addresses.count > 0) {
+        begin_next(c);
         return;
     }
+    arm(c);
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
     c->lookup.data = c;
-    if (uv_getaddrinfo(wm_loop_uv(c->transport->loop), &c->lookup, on_resolved, c->url.host, NULL, &hints) != 0) {
+    if (uv_getaddrinfo(timer->loop, &c->lookup, on_resolved, c->url.host, NULL, &hints) != 0) {
         finish(c, WM_END_DNS, 0, "the look-up could not be started");
         return;
     }
@@ -312,7 +312,8 @@ static void on_start(uv_timer_t *timer)
     c->pending++;
 }
 
-wm_connection *wm_connection_open(wm_transport *t, const wm_url *url, const wm_connection_events *events, void *user)
+wm_connection *wm_connection_open(wm_transport *t, const wm_url *url, const wm_addresses *addresses,
+                                  const wm_connection_events *events, void *user)
 {
     wm_connection *c = calloc(1, sizeof *c);
     if (c == NULL) return NULL;
@@ -320,6 +321,9 @@ wm_connection *wm_connection_open(wm_transport *t, const wm_url *url, const wm_c
     c->events = events;
     c->user = user;
     c->url = *url;
+    c->failure = WM_END_LOCAL;
+    if (addresses != NULL) c->addresses = *addresses;
+    wm_addresses_interleave(&c->addresses);
     c->pending = 1; /* the timer handle */
     uv_timer_init(wm_loop_uv(t->loop), &c->timer);
     c->timer.data = c;
@@ -327,9 +331,102 @@ wm_connection *wm_connection_open(wm_transport *t, const wm_url *url, const wm_c
     return c;
 }
 
+/* -- what libwebsockets reports --------------------------------------------------- */
+
+static void established(attempt *a, struct lws *wsi)
+{
+    wm_connection *c = a->connection;
+    c->wsi = wsi;
+    c->running--;
+    uv_timer_stop(&c->timer);
+    kill_sockets(c, wsi);
+    c->events->opened(c->user);
+}
+
+static void note_close_frame(wm_connection *c, const uint8_t *bytes, size_t len)
+{
+    if (len < 2) {
+        c->peer_code = 1005;
+        return;
+    }
+    c->peer_code = bytes[0] << 8 | bytes[1];
+    snprintf(c->peer_reason, sizeof c->peer_reason, "%.*s", (int)(len - 2), (const char *)bytes + 2);
+}
+
+static wm_end_reason reason_of_close(int code)
+{
+    switch (code) {
+    case 0: return WM_END_LOST;
+    case 1002: return WM_END_BAD_FRAME;
+    case 1013: return WM_END_OVERLOADED;
+    case 4001: return WM_END_AUTH_FAILED;
+    default: return WM_END_CLOSED;
+    }
+}
+
+/* libwebsockets has let go of an attempt's socket. */
+static void socket_gone(attempt *a, struct lws *wsi)
+{
+    wm_connection *c = a->connection;
+    a->wsi = NULL;
+    lws_set_opaque_user_data(wsi, NULL);
+    if (c->wsi == wsi) {
+        c->wsi = NULL;
+        finish(c, reason_of_close(c->peer_code), c->peer_code, c->peer_reason);
+    } else {
+        attempt_failed(a, NULL, 0);
+    }
+    let_go(c);
+}
+
+static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
+{
+    attempt *a = wsi ? lws_get_opaque_user_data(wsi) : NULL;
+    if (a == NULL) return 0;
+    wm_connection *c = a->connection;
+    switch (reason) {
+    case LWS_CALLBACK_OPENSSL_PERFORM_SERVER_CERT_VERIFICATION:
+        /* Asked for each certificate of the chain; `len` is OpenSSL's own verdict,
+         * which stands. */
+        if (len == 0) a->certificate_problem = X509_verify_cert_error_string(X509_STORE_CTX_get_error(user));
+        return 0;
+    case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
+        a->wsi = NULL;
+        lws_set_opaque_user_data(wsi, NULL);
+        attempt_failed(a, in, in ? len : 0);
+        let_go(c);
+        return 0;
+    case LWS_CALLBACK_CLIENT_ESTABLISHED:
+        if (c->ended || c->wsi != NULL) return -1; /* another address was faster */
+        established(a, wsi);
+        return 0;
+    case LWS_CALLBACK_CLIENT_RECEIVE:
+        if (c->ended || c->wsi != wsi) return -1;
+        receive(c, wsi, in, len);
+        return c->ended ? -1 : 0;
+    case LWS_CALLBACK_CLIENT_WRITEABLE:
+        if (c->ended) {
+            if (c->close_code != 0) lws_close_reason(wsi, c->close_code, NULL, 0);
+            return -1;
+        }
+        return c->wsi == wsi ? send_next(c, wsi) : -1;
+    case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+        if (c->wsi == wsi) note_close_frame(c, in, len);
+        return 0;
+    case LWS_CALLBACK_CLIENT_CLOSED:
+    case LWS_CALLBACK_WSI_DESTROY: /* the end of a socket that lws has told nothing else about */
+        socket_gone(a, wsi);
+        return 0;
+    default:
+        return 0;
+    }
+}
+
+/* -- the owner's calls ------------------------------------------------------------- */
+
 void wm_connection_want_write(wm_connection *c)
 {
-    if (c->wsi != NULL && c->established && !c->ended) lws_callback_on_writable(c->wsi);
+    if (c->wsi != NULL && !c->ended) lws_callback_on_writable(c->wsi);
 }
 
 void wm_connection_close(wm_connection *c, int close_code)
@@ -337,11 +434,11 @@ void wm_connection_close(wm_connection *c, int close_code)
     if (c->ended) return;
     c->events = NULL;
     c->close_code = (uint16_t)close_code;
-    if (c->wsi != NULL && c->established && close_code != 0) {
+    if (c->wsi != NULL && close_code != 0) {
         lws_callback_on_writable(c->wsi);
         lws_set_timeout(c->wsi, PENDING_TIMEOUT_USER_OK, CLOSE_GRACE_S);
     } else {
-        kill_socket(c);
+        kill_sockets(c, NULL);
     }
     finish(c, WM_END_LOCAL, 0, "");
 }
@@ -376,41 +473,4 @@ void wm_transport_free(wm_transport *t)
     lws_vhost_destroy(t->vhost);
     wm_buffer_close(&t->out);
     free(t);
-}
-
-bool wm_url_parse(const char *text, const char *default_path, wm_url *out)
-{
-    *out = (wm_url){0};
-    if (strncmp(text, "ws://", 5) == 0) text += 5;
-    else if (strncmp(text, "wss://", 6) == 0) {
-        text += 6;
-        out->tls = true;
-    } else return false;
-    const char *host = text;
-    size_t host_len;
-    if (*text == '[') {
-        host = text + 1;
-        const char *end = strchr(host, ']');
-        if (end == NULL) return false;
-        host_len = (size_t)(end - host);
-        text = end + 1;
-    } else {
-        host_len = strcspn(text, ":/?#");
-        text += host_len;
-    }
-    if (host_len == 0 || host_len >= sizeof out->host) return false;
-    memcpy(out->host, host, host_len);
-    out->port = out->tls ? 443 : 80;
-    if (*text == ':') {
-        char *end;
-        long port = strtol(text + 1, &end, 10);
-        if (end == text + 1 || port < 1 || port > 65535) return false;
-        out->port = (int)port;
-        text = end;
-    }
-    if (*text != 0 && *text != '/' && *text != '?') return false;
-    const char *path = *text == 0 || strcmp(text, "/") == 0 ? default_path : text;
-    if (strlen(path) >= sizeof out->path) return false;
-    strcpy(out->path, path);
-    return true;
 }

@@ -1,7 +1,9 @@
 #ifndef WM_TRANSPORT_H
 #define WM_TRANSPORT_H
+#include "addresses.h"
 #include "buffer.h"
 #include "loop.h"
+#include "url.h"
 
 /* WebSocket connections, by libwebsockets. A transport is the settings that
  * connections share (certificates, size limit); a connection reports through
@@ -19,7 +21,9 @@ typedef struct wm_connection wm_connection;
     X(UPGRADE, "upgrade", "the server did not accept the WebSocket upgrade") \
     X(CONNECT_TIMEOUT, "connect_timeout", "no connection in time")           \
     X(AUTH_TIMEOUT, "auth_timeout", "no answer to the authentication in time") \
-    X(AUTH_FAILED, "auth_failed", "the server refused the token")            \
+    X(AUTH_FAILED, "auth_failed", "the server refused the token (AUTH_FAIL, or close code 4001)") \
+    X(OVERLOADED, "overloaded", "the server has too much to do (close code 1013)") \
+    X(BAD_FRAME, "bad_frame", "the server could not read what was sent to it (close code 1002)") \
     X(HEARTBEAT, "heartbeat", "nothing was heard for too long")              \
     X(ACK_TIMEOUT, "ack_timeout", "a batch was not acknowledged in time")    \
     X(PROTOCOL, "protocol", "the server sent something that is not the protocol") \
@@ -65,20 +69,15 @@ typedef struct wm_transport_options {
 wm_transport *wm_transport_new(wm_loop *loop, const wm_transport_options *options);
 void wm_transport_free(wm_transport *t);
 
-typedef struct wm_url {
-    char host[256];
-    char path[512];
-    int port;
-    bool tls;
-} wm_url;
-
-/* Reads ws://host[:port][/path] or wss://...; IPv6 addresses in brackets. The
- * path is `default_path` when there is none. False when it is not of that form. */
-bool wm_url_parse(const char *text, const char *default_path, wm_url *out);
-
-/* Starts connecting. NULL when out of memory. Everything else that can go wrong
- * arrives as `ended`, never before this call has returned. */
-wm_connection *wm_connection_open(wm_transport *t, const wm_url *url, const wm_connection_events *events, void *user);
+/* Starts connecting to the given addresses of the host, or, with NULL, to those that
+ * the system's resolver knows (asked in a thread of libuv's, so that the loop goes
+ * on). The addresses are raced (RFC 8305): both families in turns, one more every
+ * 250 ms while none has finished its upgrade and at once when one fails; the first
+ * that has is the connection, the others are closed. Host header, TLS name and
+ * verification are those of the URL. NULL when out of memory. Everything else that
+ * can go wrong arrives as `ended`, never before this call has returned. */
+wm_connection *wm_connection_open(wm_transport *t, const wm_url *url, const wm_addresses *addresses,
+                                  const wm_connection_events *events, void *user);
 /* Asks for `writable`. */
 void wm_connection_want_write(wm_connection *c);
 /* Ends the connection from this side; no further callback comes and the pointer

@@ -122,12 +122,12 @@ clusters.on_each(getfenv(1), "A hostile server", function(shared, it)
 
   local function check_stay(frame)
     local before = client:stats()
-    local session = health_of(HOSTILE).stats.connects
+    local session = health_of(HOSTILE).connects
     send(frame)
     write(HOSTILE)
     write(OTHER)
     assert.is_nil(lost, "the connection ended: " .. tostring(lost and lost.reason))
-    assert.equal(session, health_of(HOSTILE).stats.connects)
+    assert.equal(session, health_of(HOSTILE).connects)
     if frame.warns then assert(logged(frame.warns), "nothing was logged") end
     if frame.counts then assert.equal(before[frame.counts] + 1, client:stats()[frame.counts]) end
     settle()

@@ -43,9 +43,9 @@ describe("wss://", function()
     return port
   end
 
-  local function start(url, tls)
+  local function start(url, tls, resolver)
     local client = wingman.client { server = url, auth = { token = cluster.token }, tls = tls, start_timeout = 2,
-      reconnect = function() return nil end, log_to = function() end }
+      resolver = resolver, reconnect = function() return nil end, log_to = function() end }
     local ok, err = client:start()
     if ok then
       assert(client:map("m"):set("k", 1))
@@ -89,6 +89,18 @@ describe("wss://", function()
 
   it("refuses a certificate for another name", function()
     local ok, err = start("wss://localhost:" .. other, { ca_file = folder .. "/ca.pem" })
+    assert.is_nil(ok)
+    assert.truthy(err.message:lower():find "hostname mismatch", err.message)
+  end)
+
+  it("verifies the name of the URL, whatever address it is resolved to", function()
+    local function here() return { "127.0.0.1" } end
+    assert(start("wss://elsewhere.example:" .. other, { ca_file = folder .. "/ca.pem" }, here))
+    local ok, err = start("wss://wrong.example:" .. other, { ca_file = folder .. "/ca.pem" }, here)
+    assert.is_nil(ok)
+    assert.truthy(err.message:lower():find "hostname mismatch", err.message)
+    -- An address in the certificate is no reason to trust another name.
+    ok, err = start("wss://elsewhere.example:" .. good, { ca_file = folder .. "/ca.pem" }, here)
     assert.is_nil(ok)
     assert.truthy(err.message:lower():find "hostname mismatch", err.message)
   end)

@@ -228,10 +228,24 @@ static int l_slot_of(lua_State *L)
     return 1;
 }
 
+/* connect(lane[, addresses]): an array of numeric addresses of the node's host. */
 static int l_connect(lua_State *L)
 {
     wm_client *c = wm_lua_check_client(L);
-    return wm_lua_push_result(L, wm_node_pool_connect(wm_client_pool(c), wm_lua_check_lane(L, c, 2)));
+    int lane = wm_lua_check_lane(L, c, 2);
+    if (lua_isnoneornil(L, 3)) return wm_lua_push_result(L, wm_node_pool_connect(wm_client_pool(c), lane, NULL));
+    wm_addresses addresses = {.count = 0};
+    luaL_checktype(L, 3, LUA_TTABLE);
+    int count = (int)lua_objlen(L, 3);
+    for (int i = 1; i <= count; i++) {
+        lua_rawgeti(L, 3, i);
+        const char *text = lua_tostring(L, -1);
+        if (text == NULL || !wm_addresses_add(&addresses, text))
+            return luaL_error(L, "connect: '%s' is not an IPv4 or IPv6 address", text ? text : luaL_typename(L, -1));
+        lua_pop(L, 1);
+    }
+    luaL_argcheck(L, addresses.count > 0, 3, "at least one address is needed");
+    return wm_lua_push_result(L, wm_node_pool_connect(wm_client_pool(c), lane, &addresses));
 }
 
 static int l_disconnect(lua_State *L)

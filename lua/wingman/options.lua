@@ -28,6 +28,7 @@ M.rules = {
     about = "age of a batch without its answer that opens its node's circuit; default: half of batch.ack_timeout" },
   endpoint = { type = "string|function|table", default = "auto",
     about = "auto, advertised, seeds, { node_id = url }, or a function: how a node is reached" },
+  resolver = { type = "function", about = "fn(host) -> { addresses }, in place of the system's resolver" },
   hash = { type = "string", default = "auto", one_of = { "auto", "fnv1a", "xxh64" }, about = "the cluster's key hash" },
   connections_per_node = { type = "number", default = 1, min = 1, max = 64, about = "connections to each node" },
   node_id = { type = "string", about = "this client's id in timestamps; default: the one in the op log's file, else a new UUID" },

@@ -43,7 +43,7 @@ function methods:health()
     local info = self.core:lane_info(node.lanes[1])
     nodes[#nodes + 1] = {
       id = node.id, url = node.url, state = info.state, dialect = info.dialect, rtt = info.rtt,
-      usable = node.usable or info.state == "ready",
+      usable = node.usable or info.state == "ready", connects = info.connects,
       circuit = self.provider.circuits and self.provider.circuits:state_of(node) or "closed", last_reason = node.last_reason,
       pending_ops = info.pending_ops, in_flight_ops = info.in_flight_ops,
       stats = self.core:node_stats(node.slot),
@@ -54,11 +54,6 @@ function methods:health()
     pending_ops = self:pending_ops(), nodes = nodes,
   }
 end
-
---- The last hundred node losses, oldest first, each with the times of what followed;
---- the event "failover" has one of them once it is overcome.
----@return wingman.failover[]
-function methods:failovers() return self.provider and self.provider.failovers:list() or {} end
 
 --- Counters since the client was made, and the distributions of ack latency
 --- (seconds) and batch sizes (operations).

@@ -1,26 +1,30 @@
 --- Reconnect policies: when to try a node again.
 ---
 --- A policy is `function(node, attempt, reason) -> seconds | nil`: `node` has id
---- (nil until learnt) and url, `attempt` is 1 for the first try after the loss,
---- `reason` is a key such as "lost", "refused", "heartbeat". nil gives the node up.
+--- (nil until learnt), url and last_resort (a seed, while no node is connected),
+--- `attempt` is 1 for the first try after the loss, `reason` is a key such as "lost",
+--- "refused", "heartbeat". nil gives the node up; a last resort that is given up stays
+--- away.
 local M = {}
 
 ---@class wingman.exponential_options
 ---@field first number|nil     seconds before the first retry, default 1
 ---@field factor number|nil    growth, default 2
 ---@field max number|nil       longest delay in seconds, default 30
----@field attempts integer|nil tries before giving up, default 10
+---@field attempts integer|nil tries before giving up, default 10, and no end for a last resort
 ---@field jitter number|nil    share of the delay that is random, default 0.5
 
 --- Delays that double up to a limit, with jitter so that clients do not return in
---- step. The defaults are the reference client's: 1 s, x2, at most 30 s, 10 tries.
+--- step. The defaults are the reference client's: 1 s, x2, at most 30 s, 10 tries;
+--- without `attempts` the seeds are tried for ever while no node is connected.
 ---@param options wingman.exponential_options|nil
 function M.exponential(options)
   options = options or {}
   local first, factor = options.first or 1, options.factor or 2
-  local max, attempts = options.max or 30, options.attempts or 10
+  local max = options.max or 30
   local jitter = options.jitter or 0.5
-  return function(_, attempt)
+  return function(node, attempt)
+    local attempts = options.attempts or (node.last_resort and math.huge or 10)
     if attempt > attempts then return nil end
     local delay = math.min(max, first * factor ^ (attempt - 1))
     return delay * (1 - jitter * math.random())

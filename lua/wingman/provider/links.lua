@@ -2,6 +2,7 @@
 --- again. Both providers are built on it; what a connection is good for is theirs
 --- to decide.
 local loop = require "wingman.loop"
+local resolver = require "wingman.resolver"
 
 local M = {}
 
@@ -10,6 +11,7 @@ local M = {}
 ---@field url string
 ---@field id string|nil    server-assigned, known once a connection has told it
 ---@field lanes integer[]  the core's numbers of its connections
+---@field is_seed boolean  the user gave its URL
 ---@field settled boolean  a first connection has worked or failed
 ---@field last_reason string|nil  why the last connection ended
 ---@field last_detail string|nil
@@ -44,6 +46,8 @@ function M.new(core, options, reconnect, hooks)
     reconnect = reconnect,
     hooks = hooks,
     token = options.auth and options.auth.token,
+    resolver = options.resolver,
+    resolver_timeout = options.connect_timeout,
     connections = options.connections_per_node,
     nodes = {},
     lanes = {},
@@ -53,11 +57,12 @@ end
 
 --- Adds a node by URL; nil, err when it is none.
 ---@param url string
+---@param is_seed boolean  the user gave it
 ---@return wingman.link_node|nil, string|nil
-function methods:add(url)
+function methods:add(url, is_seed)
   local slot, err = self.core:add_node(url)
   if not slot then return nil, err end
-  local node = { slot = slot, url = url, lanes = {}, settled = false }
+  local node = { slot = slot, url = url, lanes = {}, is_seed = is_seed, settled = false }
   self.nodes[slot + 1] = node
   for i = 0, self.connections - 1 do
     local lane = self.core:lane_of(slot, i)
@@ -73,12 +78,31 @@ local function set_state(self, link, state)
   self.hooks.changed()
 end
 
+local function open(self, link, addresses)
+  local called, ok, err = pcall(self.core.connect, self.core, link.lane, addresses)
+  if called and ok then return end
+  self:handle("lost", link.lane, called and "refused" or "dns", 0, false, called and err or ok)
+end
+
+-- With a resolver of the script's, which may wait.
+local function resolve_and_open(self, link, host)
+  local attempt = {}
+  link.resolving = attempt
+  loop.spawn(function()
+    local addresses, reason = resolver.ask(self.resolver, host, self.resolver_timeout)
+    if self.closed or link.resolving ~= attempt then return end -- no longer wanted
+    link.resolving = nil
+    if addresses then return open(self, link, addresses) end
+    self:handle("lost", link.lane, "dns", 0, false, reason)
+  end)
+end
+
 local function connect_lane(self, link)
   if link.timer then link.timer:cancel() end
   link.timer = nil
-  local ok, err = self.core:connect(link.lane)
-  if not ok then self.hooks.log("error", "connect_failed", { url = link.node.url, error = err }) end
   set_state(self, link, "connecting")
+  local host = self.resolver and resolver.name_in(link.node.url)
+  if host then resolve_and_open(self, link, host) else open(self, link) end
 end
 
 --- Starts connecting every idle lane of a node.
@@ -107,7 +131,7 @@ function methods:disconnect(node, state)
   for _, lane in ipairs(node.lanes) do
     local link = self.lanes[lane]
     if link.timer then link.timer:cancel() end
-    link.timer = nil
+    link.timer, link.resolving = nil, nil
     self.core:disconnect(lane, 1000)
     set_state(self, link, state or "idle")
   end
@@ -117,10 +141,17 @@ local function is_auth_failure(reason, code)
   return reason == "auth_failed" or code == 4001
 end
 
+local function any_is_ready(self)
+  for _, link in pairs(self.lanes) do
+    if link.state == "ready" then return true end
+  end
+  return false
+end
+
 -- Asks the policy; nil when it gives up. An error in it counts as giving up and
 -- is reported with its traceback.
 local function next_delay(self, link, reason)
-  local node = { id = link.node.id, url = link.node.url }
+  local node = { id = link.node.id, url = link.node.url, last_resort = link.node.is_seed and not any_is_ready(self) }
   local ok, delay = xpcall(function() return self.reconnect(node, link.attempt, reason) end, debug.traceback)
   if ok and (delay == nil or type(delay) == "number") then return delay end
   self.hooks.log("error", "reconnect_policy", {
@@ -143,6 +174,18 @@ local function schedule(self, link, reason)
     link.timer = nil
     if not self.closed then connect_lane(self, link) end
   end)
+end
+
+-- The last node is lost: the seeds that were given up while others were there are
+-- what is left.
+local function fall_back_to_seeds(self)
+  if any_is_ready(self) then return end
+  for _, link in pairs(self.lanes) do
+    if link.node.is_seed and link.state == "given_up" then
+      link.attempt = 0
+      schedule(self, link, "cluster_lost")
+    end
+  end
 end
 
 local function token_failed(self, link, message)
@@ -197,6 +240,7 @@ function methods:handle(event, lane, a, b, flag, text)
       else
         schedule(self, link, a)
       end
+      if flag then fall_back_to_seeds(self) end
     end
     self.hooks.lost(link, a, b, text, flag)
   else
@@ -230,7 +274,7 @@ function methods:close()
   self.closed = true
   for _, link in pairs(self.lanes) do
     if link.timer then link.timer:cancel() end
-    link.timer = nil
+    link.timer, link.resolving = nil, nil
     link.state = "idle"
   end
 end
