@@ -615,6 +615,28 @@ wm_lane_load wm_batcher_load(const wm_batcher *b, int id)
     };
 }
 
+static bool holds_one_of(const wm_batcher *b, const batch *t, const bool *chosen, uint64_t seq)
+{
+    for (uint32_t i = 0; i < t->count; i++) {
+        if (t->ops[i] == WM_NO_OP) continue;
+        const wm_op *op = wm_oplog_at(b->log, t->ops[i]);
+        if (chosen[op->partition] && op->seq <= seq) return true;
+    }
+    return false;
+}
+
+bool wm_batcher_has_backlog(const wm_batcher *b, const bool *chosen, uint64_t seq)
+{
+    for (uint32_t i = 0; i < b->partition_count; i++) {
+        uint32_t head = b->partitions[i].head;
+        if (chosen[i] && head != WM_NO_OP && wm_oplog_at(b->log, head)->seq <= seq) return true;
+    }
+    for (uint32_t i = 0; i < b->lane_count; i++)
+        for (const batch *t = b->lanes[i].oldest; t != NULL; t = t->next)
+            if (holds_one_of(b, t, chosen, seq)) return true;
+    return false;
+}
+
 uint32_t wm_batcher_held(const wm_batcher *b)
 {
     return b->held;

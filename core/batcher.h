@@ -101,6 +101,10 @@ typedef struct wm_lane_load {
     uint64_t oldest_sent_us; /* of the oldest unacknowledged batch; 0: none is in flight */
 } wm_lane_load;
 wm_lane_load wm_batcher_load(const wm_batcher *b, int lane);
+/* Whether operations with a seq up to `seq` are not settled in one of the partitions
+ * that `chosen` (a flag for each) names. Looks at the front of every queue and at
+ * what is in flight until it finds one. */
+bool wm_batcher_has_backlog(const wm_batcher *b, const bool *chosen, uint64_t seq);
 /* Pending operations of partitions without a route. */
 uint32_t wm_batcher_held(const wm_batcher *b);
 

@@ -250,6 +250,8 @@ static void on_lost(void *user, int lane, const wm_lane_end *end)
     c->now_us = wm_now_us();
     c->stats.ops_resent += wm_batcher_release_lane(c->batcher, lane, c->now_us);
     c->paces[lane].usable = false;
+    for (uint32_t p = 0; p < c->partition_count; p++)
+        if (wm_batcher_route(c->batcher, p) == lane && c->routes[p].moved_us == 0) c->routes[p].moved_us = c->now_us;
     wm_client_apply_routes(c);
     wm_event event = {
         .type = WM_EVENT_LOST,

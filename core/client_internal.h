@@ -17,7 +17,7 @@ typedef struct wm_pace {
 typedef struct wm_partition_route {
     int slot;
     bool to_owner;       /* the slot is the partition's owner in the held map */
-    uint64_t moved_us;   /* when the route changed, until its first ack; 0 else */
+    uint64_t moved_us;   /* when the route changed or its connection was lost, until its first ack; 0 else */
     uint64_t moved_seq;  /* the newest operation when the route last changed */
 } wm_partition_route;
 

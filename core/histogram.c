@@ -5,10 +5,11 @@
 #include "histogram.h"
 
 #include <math.h>
-#include <stdbool.h>
 #include <stdlib.h>
 
 #define MAX_DIGITS 5
+/* Totals up to here are exact where they are added as doubles. */
+#define MAX_TOTAL (UINT64_C(1) << 53)
 /* Keeps every sum of a value and a slot's width within 64 bits. */
 #define MAX_TRACKABLE (UINT64_MAX >> 2)
 
@@ -201,6 +202,56 @@ uint64_t wm_histogram_percentile(const wm_histogram *h, double percentile)
         if (seen > 0 && (double)seen >= wanted) return reported(h, i);
     }
     return h->max;
+}
+
+uint64_t wm_histogram_count_to(const wm_histogram *h, uint64_t value)
+{
+    uint64_t seen = 0;
+    if (value >= h->max) return h->total;
+    for (size_t i = 0; i < h->slots && reported(h, i) <= value; i++) seen += h->counts[i];
+    return seen;
+}
+
+uint64_t wm_histogram_limit(const wm_histogram *h)
+{
+    return h->limit;
+}
+
+int wm_histogram_digits(const wm_histogram *h)
+{
+    return h->digits;
+}
+
+bool wm_histogram_next_slot(const wm_histogram *h, size_t *slot, uint64_t *count)
+{
+    if (h->total == 0) return false;
+    for (size_t i = *slot, last = slot_of(h, h->max); i <= last; i++) {
+        if (h->counts[i] == 0) continue;
+        *slot = i;
+        *count = h->counts[i];
+        return true;
+    }
+    return false;
+}
+
+bool wm_histogram_add_slot(wm_histogram *h, size_t slot, uint64_t count)
+{
+    if (slot > slot_of(h, h->limit)) return false;
+    if (h->total > MAX_TOTAL || count > MAX_TOTAL - h->total) return false;
+    uint64_t value = middle(h, slot);
+    wm_histogram_record_n(h, value < h->limit ? value : h->limit, count);
+    return true;
+}
+
+bool wm_histogram_set_bounds(wm_histogram *h, uint64_t min, uint64_t max, uint64_t overflows)
+{
+    if (h->total == 0) return min == 0 && max == 0 && overflows == 0;
+    if (min > max || max > h->limit || overflows > h->total) return false;
+    if (slot_of(h, min) != slot_of(h, h->min) || slot_of(h, max) != slot_of(h, h->max)) return false;
+    h->min = min;
+    h->max = max;
+    h->overflows = overflows;
+    return true;
 }
 
 /* The next percentile to print: the distance to 100 halves after each

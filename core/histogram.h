@@ -1,5 +1,7 @@
 #ifndef WM_HISTOGRAM_H
 #define WM_HISTOGRAM_H
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -31,6 +33,27 @@ double wm_histogram_stddev(const wm_histogram *h);
 /* The highest value equivalent to the one below which `percentile` per cent
  * (0..100) of the records lie, never above the exact maximum; 0 when empty. */
 uint64_t wm_histogram_percentile(const wm_histogram *h, double percentile);
+/* How many records lie in slots that end at or below `value`: exact up to the
+ * width of a slot. */
+uint64_t wm_histogram_count_to(const wm_histogram *h, uint64_t value);
+uint64_t wm_histogram_limit(const wm_histogram *h);
+int wm_histogram_digits(const wm_histogram *h);
+
+/* Slots by their index, to store a histogram and to get it back: slot
+ * (b << bits) + (v >> b) counts value v, where 2 << bits is the first power of
+ * two at or above 2 * 10^digits, and b is how many bits v has beyond bits + 1. */
+
+/* Finds the first slot at or after `*slot` that has counts. False: there is
+ * none. */
+bool wm_histogram_next_slot(const wm_histogram *h, size_t *slot, uint64_t *count);
+/* Records `count` times the middle of that slot, within the limit. False, and
+ * nothing changed: no such slot, or the total would not be exact in a double
+ * (2^53). */
+bool wm_histogram_add_slot(wm_histogram *h, size_t slot, uint64_t count);
+/* The smallest and largest value as they were recorded, and how many were above
+ * the limit. False, and nothing changed: they are not in the first and last
+ * slot that have counts, or there are fewer records than overflows. */
+bool wm_histogram_set_bounds(wm_histogram *h, uint64_t min, uint64_t max, uint64_t overflows);
 /* Percentile distribution in the .hgrm text form that HDR plotters read;
  * values are divided by `scale` (1000 prints us as ms). 0, or -1 on a write
  * error. */

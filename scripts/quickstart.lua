@@ -96,7 +96,7 @@ end
 local function kill_and_restart(client)
   local cluster = client:cluster()
   local victim = cluster.nodes[#cluster.nodes].id
-  local death = { node = victim, done = false }
+  local death = { node = victim, killed_at = core.now(), done = false }
   local taken_over = loop.future()
   local function on_resumed(event)
     if event.node ~= victim and not taken_over.done then
@@ -106,10 +106,10 @@ local function kill_and_restart(client)
   end
   client:on("resumed", on_resumed)
   loop.spawn(function()
-    local killed = core.now()
+    death.killed_at = core.now()
     assert(cluster:kill(victim))
     local taken = taken_over:wait(FAILOVER_TIMEOUT)
-    death.failover = taken and taken - killed
+    death.failover = taken and taken - death.killed_at
     say("  %-10s %s killed; %s\n", "", victim, taken
       and ("%s answers for its keys after %s"):format(death.new_owner, text_table.duration(death.failover))
       or ("nobody took its keys over in %d s, they wait for it"):format(FAILOVER_TIMEOUT))
@@ -160,15 +160,38 @@ local function repair(client, death)
   return count
 end
 
+-- What happened when, in seconds from the kill.
+local function timeline(client, death)
+  for _, loss in ipairs(client:failovers()) do
+    if loss.node == death.node and loss.detected_at >= death.killed_at then
+      local noticed = loss.detected_at - death.killed_at
+      local times = { noticed = noticed }
+      for _, name in ipairs { "map_asked", "map_received", "rerouted", "first_ack", "drained" } do
+        times[name] = loss[name] and noticed + loss[name]
+      end
+      return times
+    end
+  end
+end
+
 local function summary(client, records, took, death, repaired, back)
   local stats, routing = client:stats(), client:routing_metrics()
   return {
     cluster = options.cluster, dialect = client:dialect(), data = options.data,
     written = #records, sent_again = repaired, acknowledged = stats.ops_acked - repaired, import_seconds = took,
     nodes = back.nodes, killed = death and death.node, failover_seconds = death and death.failover,
+    failover = death and timeline(client, death),
     routing = routing, batch_sizes = stats.batch_sizes, ack_latency = stats.ack_latency,
     verified = back.verified, missing = #back.missing, wrong = #back.wrong,
   }
+end
+
+local function print_timeline(times)
+  local heading, row = { "noticed", "map asked", "map received", "rerouted", "first ack", "drained" }, {}
+  for i, name in ipairs { "noticed", "map_asked", "map_received", "rerouted", "first_ack", "drained" } do
+    row[i] = times[name] and text_table.duration(times[name]) or "-"
+  end
+  say("%s", text_table.format({ heading, row }, { heading = true, indent = "  " }))
 end
 
 local function print_summary(s, back)
@@ -184,11 +207,11 @@ local function print_summary(s, back)
     { "batches", ("%s, of %.0f operations on average, the largest of %s"):format(count(b.count), b.mean, count(b.max)) },
     { "latency", ("p50 %s, p99 %s, max %s from set to acknowledgement"):format(duration(l.p50), duration(l.p99), duration(l.max)) },
   }
-  if s.killed then
-    rows[#rows + 1] = { "failover", s.failover_seconds and duration(s.failover_seconds) .. " from the kill to the first acknowledgement of the new owner"
-      or "none: the keys waited for their node" }
-  end
   say("%s", text_table.format(rows, { indent = "  " }))
+  if s.failover then
+    say("\nFrom the death of %s to the last write that had to wait for it\n\n", s.killed)
+    print_timeline(s.failover)
+  end
   say("\n%s written, %s acknowledged: %s verified, %s missing, %s wrong\n", count(s.written), count(s.acknowledged),
     count(s.verified), count(s.missing), count(s.wrong))
   for _, problem in ipairs { { "missing", back.missing }, { "wrong", back.wrong } } do

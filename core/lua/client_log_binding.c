@@ -1,4 +1,6 @@
 /* Methods of a client: what is in its log, what has happened, how it went. */
+#include <string.h>
+
 #include "client_userdata.h"
 #include "status.h"
 
@@ -38,6 +40,26 @@ static int l_pending(lua_State *L)
     lua_pushnumber(L, wm_batcher_held(wm_client_batcher(c)));
     lua_pushnumber(L, (lua_Number)wm_oplog_last_seq(log));
     return 4;
+}
+
+/* has_backlog(partitions, seq): whether operations up to `seq` are not settled in one
+ * of the listed partitions; numbers that are none are passed over. */
+static int l_has_backlog(lua_State *L)
+{
+    wm_client *c = wm_lua_check_client(L);
+    luaL_checktype(L, 2, LUA_TTABLE);
+    uint64_t seq = wm_lua_check_whole(L, 3);
+    uint32_t count = wm_client_partition_count(c);
+    bool *chosen = lua_newuserdata(L, count * sizeof *chosen);
+    memset(chosen, 0, count * sizeof *chosen);
+    for (int i = (int)lua_objlen(L, 2); i > 0; i--) {
+        lua_rawgeti(L, 2, i);
+        lua_Number partition = lua_tonumber(L, -1);
+        lua_pop(L, 1);
+        if (partition >= 0 && partition < count) chosen[(uint32_t)partition] = true;
+    }
+    lua_pushboolean(L, wm_batcher_has_backlog(wm_client_batcher(c), chosen, seq));
+    return 1;
 }
 
 /* Pending operations with a seq above `after`, newest index first, as tables
@@ -177,6 +199,7 @@ const luaL_Reg wm_lua_client_log_methods[] = {
     {"sync_log", l_sync_log},
     {"node_id", l_node_id},
     {"pending", l_pending},
+    {"has_backlog", l_has_backlog},
     {"operations", l_operations},
     {"notify", l_notify},
     {"foreign_take", l_foreign_take},

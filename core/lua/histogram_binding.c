@@ -1,6 +1,7 @@
-/* wingman.core.histogram(max, digits). */
+/* wingman.core.histogram(max, digits), wingman.core.histogram_import(table). */
 #include <errno.h>
 #include <lauxlib.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,6 +100,123 @@ static int l_percentile(lua_State *L)
     return 1;
 }
 
+static int l_count_to(lua_State *L)
+{
+    wm_histogram *h = check_histogram(L, 1);
+    lua_pushnumber(L, (lua_Number)wm_histogram_count_to(h, check_whole(L, 2)));
+    return 1;
+}
+
+static void set_number(lua_State *L, const char *field, uint64_t value)
+{
+    lua_pushnumber(L, (lua_Number)value);
+    lua_setfield(L, -2, field);
+}
+
+static int l_export(lua_State *L)
+{
+    const wm_histogram *h = check_histogram(L, 1);
+    lua_createtable(L, 0, 8);
+    set_number(L, "digits", (uint64_t)wm_histogram_digits(h));
+    set_number(L, "lowest", 1);
+    set_number(L, "limit", wm_histogram_limit(h));
+    set_number(L, "min", wm_histogram_min(h));
+    set_number(L, "max", wm_histogram_max(h));
+    set_number(L, "overflows", wm_histogram_overflows(h));
+
+    lua_newtable(L);
+    size_t slot = 0, before = 0;
+    uint64_t count;
+    for (int i = 1; wm_histogram_next_slot(h, &slot, &count); i += 2) {
+        lua_pushnumber(L, (lua_Number)(slot - before));
+        lua_rawseti(L, -2, i);
+        lua_pushnumber(L, (lua_Number)count);
+        lua_rawseti(L, -2, i + 1);
+        before = slot++;
+    }
+    lua_setfield(L, -2, "counts");
+    return 1;
+}
+
+/* A whole number in a field of the table at `index`; the one before is given
+ * back when the field is missing. */
+static bool whole_field(lua_State *L, int index, const char *field, uint64_t *value)
+{
+    lua_getfield(L, index, field);
+    lua_Number n = lua_tonumber(L, -1);
+    bool missing = lua_isnil(L, -1);
+    bool whole = lua_type(L, -1) == LUA_TNUMBER && n >= 0 && n <= MAX_WHOLE && (lua_Number)(uint64_t)n == n;
+    lua_pop(L, 1);
+    if (whole) *value = (uint64_t)n;
+    return missing || whole;
+}
+
+static bool whole_item(lua_State *L, int index, int item, uint64_t *value)
+{
+    lua_rawgeti(L, index, item);
+    lua_Number n = lua_tonumber(L, -1);
+    bool whole = lua_type(L, -1) == LUA_TNUMBER && n >= 0 && n <= MAX_WHOLE && (lua_Number)(uint64_t)n == n;
+    lua_pop(L, 1);
+    if (whole) *value = (uint64_t)n;
+    return whole;
+}
+
+/* Adds the counts, a list of slots (each as the distance to the one before) and
+ * counts. NULL, or what is wrong. */
+static const char *add_counts(lua_State *L, int index, wm_histogram *h)
+{
+    size_t items = lua_objlen(L, index);
+    if (items % 2 != 0) return "counts: pairs of a slot and a count are expected";
+    uint64_t slot = 0;
+    for (size_t i = 1; i < items; i += 2) {
+        uint64_t step, count;
+        if (!whole_item(L, index, (int)i, &step) || !whole_item(L, index, (int)i + 1, &count))
+            return "counts: whole numbers are expected";
+        if (i > 1 && step == 0) return "counts: the slots do not ascend";
+        if (count == 0) return "counts: a slot without a count";
+        slot += step;
+        if (slot > MAX_WHOLE || !wm_histogram_add_slot(h, (size_t)slot, count))
+            return "counts: a slot above the limit, or more than 2^53 records";
+    }
+    return NULL;
+}
+
+static int refuse(lua_State *L, const char *message)
+{
+    lua_pushnil(L);
+    lua_pushstring(L, message);
+    return 2;
+}
+
+static int l_import(lua_State *L)
+{
+    uint64_t digits = 0, limit = 0, lowest = 1, min, max, overflows = 0;
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_settop(L, 1);
+    if (!whole_field(L, 1, "digits", &digits) || digits < 1 || digits > 5)
+        return refuse(L, "digits: 1 to 5 are expected");
+    if (!whole_field(L, 1, "limit", &limit) || limit < 1)
+        return refuse(L, "limit: a whole number between 1 and 2^53 is expected");
+    if (!whole_field(L, 1, "lowest", &lowest) || lowest != 1) return refuse(L, "lowest: 1 is expected");
+    lua_getfield(L, 1, "counts");
+    if (!lua_istable(L, 2)) return refuse(L, "counts: a list is expected");
+
+    wm_histogram **slot = lua_newuserdata(L, sizeof *slot);
+    *slot = NULL;
+    luaL_getmetatable(L, "wingman.histogram");
+    lua_setmetatable(L, -2);
+    *slot = wm_histogram_new(limit, (int)digits);
+    if (*slot == NULL) return luaL_error(L, "histogram: out of memory");
+    const char *wrong = add_counts(L, 2, *slot);
+    if (wrong != NULL) return refuse(L, wrong);
+    min = wm_histogram_min(*slot);
+    max = wm_histogram_max(*slot);
+    if (!whole_field(L, 1, "min", &min) || !whole_field(L, 1, "max", &max) ||
+        !whole_field(L, 1, "overflows", &overflows) || !wm_histogram_set_bounds(*slot, min, max, overflows))
+        return refuse(L, "min, max, overflows: they do not fit the counts");
+    return 1;
+}
+
 static int l_text_gc(lua_State *L)
 {
     char **text = luaL_checkudata(L, 1, "wingman.text");
@@ -190,6 +308,8 @@ void wm_lua_open_histogram(lua_State *L)
         {"mean", l_mean},
         {"stddev", l_stddev},
         {"percentile", l_percentile},
+        {"count_to", l_count_to},
+        {"export", l_export},
         {"hgrm", l_hgrm},
         {"close", l_close},
         {NULL, NULL},
@@ -209,4 +329,6 @@ void wm_lua_open_histogram(lua_State *L)
 
     lua_pushcfunction(L, l_histogram);
     lua_setfield(L, -2, "histogram");
+    lua_pushcfunction(L, l_import);
+    lua_setfield(L, -2, "histogram_import");
 }

@@ -144,6 +144,7 @@ static const fault faults[] = {
     {"silent", "0|1", 0, 1, set_flag, FIELD(silent)},
     {"mute", "0|1", 0, 1, set_flag, FIELD(mute)},
     {"map-withhold", "0|1", 0, 1, set_flag, FIELD(map_withhold)},
+    {"map-unpushed", "0|1", 0, 1, set_flag, FIELD(map_unpushed)},
     {"map-stale", "0|1", 0, 1, set_flag, FIELD(map_stale)},
     {"no-auth-ack", "0|1", 0, 1, set_flag, FIELD(no_auth_ack)},
     {"error", "NAME N", 2, 2, batch_error, 0},

@@ -29,6 +29,7 @@ typedef struct sim_faults {
     bool silent;       /* upgrades are not answered */
     bool mute;         /* nothing leaves any more */
     bool map_withhold; /* neither maps nor answers to map requests */
+    bool map_unpushed; /* maps for who asks only */
     bool map_stale;    /* does not notice changes: answers with the map that it last pushed */
     bool no_auth_ack;
     bool cut;          /* reset the connection on which byte cut_left arrives */

@@ -151,7 +151,7 @@ static void push(void *owner, const uint8_t *bytes, size_t len)
     }
     if (n->faults.map_stale) return;
     if (n->pushed_version == n->map_version) return; /* an earlier push said it already */
-    if (!n->faults.map_withhold) {
+    if (!n->faults.map_withhold && !n->faults.map_unpushed) {
         const wm_buffer *b = n->cluster->sends_deltas ? delta(n) : full_map(n);
         for (sim_session *s = n->sessions; s != NULL; s = s->next)
             if (sim_session_ready(s)) sim_session_send(s, b);

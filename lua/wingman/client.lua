@@ -109,7 +109,7 @@ function methods:start()
     self:resubscribe()
     self.events:emit("node_connected", node)
   end)
-  for _, name in ipairs { "node_lost", "map_changed", "circuit" } do
+  for _, name in ipairs { "node_lost", "map_changed", "circuit", "failover" } do
     provider:on(name, function(...) self.events:emit(name, ...) end)
   end
   local connected, reason = provider:connect(self.options.start_timeout)
@@ -157,11 +157,12 @@ end
 function methods:drain_events()
   while not self.closed do
     local event, lane, a, b, flag, text = self.core:next_event()
-    if not event then return end
+    if not event then break end
     local handler = core_events[event]
     if handler then handler(self, lane, a, b, flag, text)
     elseif self.provider then self.provider:handle(event, lane, a, b, flag, text) end
   end
+  if self.provider and not self.closed then self.provider.failovers:look() end
 end
 
 -- Waiting ------------------------------------------------------------------------------------
@@ -244,7 +245,7 @@ function methods:set_auth_token(token)
   if self.provider then self.provider:set_token(token) end
 end
 
---- Listens to the client: "state", "node_connected", "node_lost", "map_changed", "circuit",
+--- Listens to the client: "state", "node_connected", "node_lost", "map_changed", "circuit", "failover",
 --- "resumed", "high_water", "low_water", "op_dropped", "op_rejected", "op_tries", "ack_timeout",
 --- "oplog_error", "oplog_recovered", "server_error", "message".
 function methods:on(event, fn) self.events:on(event, fn) end

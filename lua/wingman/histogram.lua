@@ -26,6 +26,8 @@ local M = {}
 ---@field mean fun(self: wingman.histogram): number
 ---@field stddev fun(self: wingman.histogram): number
 ---@field percentile fun(self: wingman.histogram, percentile: number): integer 0 .. 100
+---@field count_to fun(self: wingman.histogram, value: number): integer how many lie at or below the value, to the precision of the digits
+---@field export fun(self: wingman.histogram): wingman.histogram.exported everything in it, as a table for JSON
 ---@field hgrm fun(self: wingman.histogram, path?: string, scale?: number, ticks_per_half?: integer): string|true|nil, string? the percentile distribution as HDR plotters read it, values divided by `scale` (1): as a string, or to a file, then true or nil and the error
 ---@field close fun(self: wingman.histogram) frees the memory before the collector does
 
@@ -34,5 +36,19 @@ local M = {}
 ---@param digits? integer significant digits, 1 .. 5; 3 unless told
 ---@return wingman.histogram
 function M.new(max, digits) return core.histogram(max, digits) end
+
+---@class wingman.histogram.exported
+---@field digits integer
+---@field lowest integer     always 1
+---@field limit integer      the largest value that is kept as it is
+---@field min integer        exact; 0 when empty
+---@field max integer        exact; 0 when empty
+---@field overflows integer
+---@field counts integer[]   slot, count, slot, count, …: ascending, each slot as its distance to the one before
+
+--- The histogram that `export` made the table of: every count, and the bounds.
+---@param exported wingman.histogram.exported
+---@return wingman.histogram|nil, string|nil err  what is wrong with the table
+function M.import(exported) return core.histogram_import(exported) end
 
 return M

@@ -202,6 +202,92 @@ describe("histogram", function()
     assert.matches("No space left", err)
   end)
 
+  it("gives everything back that was exported, for all digits (seed " .. support.seed .. ")", function()
+    math.randomseed(support.seed)
+    for digits = 1, 5 do
+      for _, limit in ipairs { 1, 1000, 60e6, 2 ^ 53 } do
+        local h = histogram.new(limit, digits)
+        for _ = 1, 300 do h:record_n(math.floor(10 ^ (math.random() * 15)), math.random(1, 1000)) end
+        local exported = h:export()
+        local again = assert(histogram.import(exported))
+        assert.same(exported, again:export())
+        assert.equal(h:hgrm(), again:hgrm())
+        for _, ask in ipairs { "count", "min", "max", "overflows", "mean", "stddev" } do
+          assert.equal(h[ask](h), again[ask](again), ask)
+        end
+        h:close()
+        again:close()
+      end
+    end
+  end)
+
+  it("exports slots as distances, with their counts", function()
+    local h = histogram.new(1e6, 1) -- single steps to 31, then 16 slots to each doubling
+    h:record(0)
+    h:record_n(31, 5)
+    h:record_n(33, 7)
+    h:record(1e6)
+    h:record(2e6)
+    assert.same({ digits = 1, lowest = 1, limit = 1e6, min = 0, max = 1e6, overflows = 1,
+      counts = { 0, 1, 31, 5, 1, 7, 15 * 16 - 2, 2 } }, h:export())
+    assert.same({ digits = 3, lowest = 1, limit = 10, min = 0, max = 0, overflows = 0, counts = {} },
+      histogram.new(10, 3):export())
+    assert.same({}, assert(histogram.import(histogram.new(10, 3):export())):export().counts)
+  end)
+
+  it("takes the middle of a slot where bounds were not exported", function()
+    local h = assert(histogram.import { digits = 1, limit = 1e6, counts = { 32, 1, 16, 1 } })
+    assert.equal(33, h:min())
+    assert.equal(66, h:max())
+    assert.equal(2, h:count())
+  end)
+
+  it("refuses an export that cannot have come from a histogram", function()
+    local good = { digits = 1, limit = 1000, min = 33, max = 64, overflows = 0, counts = { 32, 1, 16, 1 } }
+    assert(histogram.import(good))
+    local function refused(message, field, value)
+      local bad = {}
+      for k, v in pairs(good) do bad[k] = v end
+      bad[field] = value
+      local h, err = histogram.import(bad)
+      assert.is_nil(h, field)
+      assert.matches(message, err)
+    end
+    for _, digits in ipairs { 0, 6, 1.5, "3", false } do refused("^digits", "digits", digits) end
+    for _, limit in ipairs { 0, -1, 2 ^ 54, 0 / 0, 1 / 0 } do refused("^limit", "limit", limit) end
+    refused("^lowest", "lowest", 2)
+    refused("^counts: a list", "counts", 5)
+    refused("^counts: pairs", "counts", { 32 })
+    refused("^counts: whole", "counts", { 32, 0.5 })
+    refused("^counts: whole", "counts", { -1, 1 })
+    refused("^counts: whole", "counts", { "32", 1 })
+    refused("do not ascend", "counts", { 32, 1, 0, 1 })
+    refused("without a count", "counts", { 32, 0 })
+    refused("above the limit", "counts", { 32, 1, 200, 1 })
+    refused("2^53", "counts", { 32, 2 ^ 53, 16, 1 })
+    refused("^min, max", "min", 31)
+    refused("^min, max", "min", 34)
+    refused("^min, max", "max", 63)
+    refused("^min, max", "max", 68)
+    refused("^min, max", "overflows", 3)
+    refused("^min, max", "overflows", 0.5)
+    refused("^min, max", "counts", {})
+    assert.has_error(function() histogram.import(5) end)
+  end)
+
+  it("counts what lies at or below a value", function()
+    local h = histogram.new(1e6, 3)
+    for i = 1, 1000 do h:record(i) end
+    h:record_n(500000, 10)
+    assert.equal(0, h:count_to(0))
+    assert.equal(1, h:count_to(1))
+    assert.equal(999, h:count_to(999.9))
+    assert.equal(1000, h:count_to(499000))
+    assert.equal(1010, h:count_to(500000))
+    assert.equal(1010, h:count_to(2 ^ 53))
+    assert.equal(0, histogram.new(10):count_to(5))
+  end)
+
   it("refuses wrong arguments, and use after close", function()
     for _, bad in ipairs { { 0, 3 }, { -1, 3 }, { 2 ^ 60, 3 }, { 0 / 0, 3 }, { 100, 0 }, { 100, 6 } } do
       assert.has_error(function() histogram.new(bad[1], bad[2]) end)

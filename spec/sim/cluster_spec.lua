@@ -238,6 +238,13 @@ for _, dialect in ipairs { "v2", "0.11" } do
       assert.is_nil(connection:receive(SILENCE))
     end)
 
+    it("gives maps to who asks only", function()
+      assert(cluster:fault("node-1", "map-unpushed", true))
+      assert(cluster:move(3, "node-1"))
+      assert.is_nil(connection:receive(SILENCE))
+      assert.equal("node-1", map_from(connection).partitions[4].ownerNodeId)
+    end)
+
     it("does not answer AUTH", function()
       assert(cluster:fault("node-1", "no-auth-ack"))
       local other = support.connect(cluster, "node-1")

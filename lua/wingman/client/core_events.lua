@@ -86,6 +86,7 @@ end
 
 function handlers.resumed(self, lane, partition, us)
   local node = self.provider.links.lanes[lane].node
+  self.provider.failovers:acked(partition)
   self.events:emit("resumed", { partition = partition, node = node.id, seconds = us / 1e6 })
 end
 

@@ -55,6 +55,11 @@ function methods:health()
   }
 end
 
+--- The last hundred node losses, oldest first, each with the times of what followed;
+--- the event "failover" has one of them once it is overcome.
+---@return wingman.failover[]
+function methods:failovers() return self.provider and self.provider.failovers:list() or {} end
+
 --- Counters since the client was made, and the distributions of ack latency
 --- (seconds) and batch sizes (operations).
 function methods:stats()

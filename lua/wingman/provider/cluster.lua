@@ -5,6 +5,7 @@
 local circuits_module = require "wingman.provider.circuits"
 local core_module = require "wingman.core"
 local emitter = require "wingman.emitter"
+local failover = require "wingman.failover"
 local hash_probe = require "wingman.hash_probe"
 local key_route = require "wingman.key_route"
 local links_module = require "wingman.provider.links"
@@ -75,6 +76,14 @@ local function route_everything_to(self, slot)
   self.routed = slot >= 0 and self.core:partition_count() or 0
 end
 
+local function note_routes(self)
+  local serving = {}
+  for _, node in ipairs(self.links.nodes) do
+    if node.usable and self.circuits:is_closed(node) then serving[node.slot] = true end
+  end
+  self.failovers:routes_changed(serving)
+end
+
 --- Fills the route table anew: after every change of the map, of a node's
 --- health, or of what is known about the cluster.
 function methods:recompute()
@@ -102,6 +111,7 @@ function methods:recompute()
     route_everything_to(self, self.mapless.usable and self.mapless.slot or -1)
   end
   self.core:flush()
+  note_routes(self)
   self:update_state()
 end
 
@@ -297,6 +307,7 @@ local function on_lost(self, link, reason, code, detail, was_ready)
       end
     end
   end
+  if not node.usable then self.failovers:lost(node, reason, detail) end
   self.circuits:failure(node, was_usable and "lost" or "connect", reason)
   self:recompute()
   if was_usable then
@@ -352,6 +363,7 @@ function methods:handle(event, lane, a, b, flag, text)
     if not flag then return true, self:recompute() end
     local before = self.map
     self.map = self.core:partition_map()
+    self.failovers:map_received()
     self:recompute()
     connect_returned(self, before)
     self.events:emit("map_changed", { version = a, nodes = #self.map.nodes })
@@ -460,6 +472,7 @@ function methods:map_is_old() self.requests:map_is_old() end
 
 local function circuit_changed(self, node, state, reason)
   log(self, state == "open" and "warn" or "info", "circuit_" .. state, { node = node.id, url = node.url, reason = reason })
+  if state == "open" then self.failovers:lost(node, "circuit", reason) end
   self:recompute()
   self.events:emit("circuit", { node = node.id, url = node.url, state = state, reason = reason })
 end
@@ -471,7 +484,10 @@ local function request_map(self, slot)
   if version > 0 then message.payload.currentVersion = version end
   local bytes = core_module.encode(message)
   for _, lane in ipairs(node.lanes) do
-    if self.core:send(lane, bytes) then return true end
+    if self.core:send(lane, bytes) then
+      self.failovers:map_asked()
+      return true
+    end
   end
   return false
 end
@@ -510,6 +526,10 @@ function M.new(core, options, policies, state, map_names)
     seeds = {},
     routed = 0,
   }, methods)
+  self.failovers = failover.new {
+    core = core,
+    completed = function(record) self.events:emit("failover", record) end,
+  }
   self.links = links_module.new(core, options, policies.reconnect, {
     ready = function(link) on_ready(self, link) end,
     lost = function(link, ...) on_lost(self, link, ...) end,

@@ -3,6 +3,7 @@
 --- they leave as one OP_BATCH.
 local core_module = require "wingman.core"
 local emitter = require "wingman.emitter"
+local failover = require "wingman.failover"
 local links_module = require "wingman.provider.links"
 local loop = require "wingman.loop"
 local replies_module = require "wingman.replies"
@@ -89,14 +90,23 @@ function M.new(core, options, policies, state)
   local self = setmetatable({
     core = core, state = state, events = emitter.new(), replies = replies_module.new(core),
   }, methods)
+  self.failovers = failover.new {
+    core = core,
+    completed = function(record) self.events:emit("failover", record) end,
+  }
   self.links = links_module.new(core, options, policies.reconnect, {
     ready = function(link)
       self.node.dialect = core:lane_info(link.lane).dialect
       core:use_lane(link.lane)
+      self.failovers:routes_changed { [self.node.slot] = true }
       self.events:emit("node_connected", { url = self.node.url, dialect = self.node.dialect })
     end,
     lost = function(link, reason, code, detail, was_ready)
       self.replies:lane_lost(link.lane)
+      if self.links:count_states().ready == nil then
+        self.failovers:lost(self.node, reason, detail)
+        self.failovers:routes_changed {}
+      end
       if was_ready then
         self.events:emit("node_lost", { url = self.node.url, reason = reason, code = code, detail = detail })
       end

@@ -1,0 +1,173 @@
+--- The timeline of every node loss: when it was noticed, when the partition map was
+--- asked for and came, when all partitions of the node had a route again, when the
+--- first write to them was acknowledged, and when all that had piled up was.
+---
+--- A node is lost when operations can go there no more: its last connection ended, or
+--- its circuit opened.
+local loop = require "wingman.loop"
+
+local M = {}
+
+--- Losses that are remembered; older ones are forgotten.
+local KEPT = 100
+--- Seconds between two looks at the log while something is still to be acknowledged.
+local LOOK_EVERY = 0.001
+
+--- Times other than `detected_at` are seconds after it; nil: it has not happened.
+---@class wingman.failover
+---@field node string|nil        its id
+---@field url string
+---@field reason string          as in the event node_lost; "circuit": its circuit opened
+---@field detail string|nil
+---@field partitions integer     how many went there
+---@field detected_at number     monotonic seconds, as loop.now()
+---@field map_asked number|nil
+---@field map_received number|nil  the map that gave routes, or else the first one after them
+---@field rerouted number|nil    each of the partitions has a node that can be used
+---@field first_ack number|nil   a write to one of them was acknowledged; nil, too, when none waited
+---@field drained number|nil     what was written to them until `rerouted` has been settled
+
+---@class wingman.failovers
+---@field private host wingman.failovers_host
+---@field private cases table[]  the remembered losses, oldest first
+---@field private open table[]   those of them that are not drained
+---@field private home table<integer, integer>  partition -> slot of the node that it went to last
+---@field private serving table<integer, boolean>  slots of the nodes that operations go to
+local methods = {}
+methods.__index = methods
+
+---@class wingman.failovers_host
+---@field core userdata  wingman.core.client
+---@field completed fun(record: wingman.failover)  it is drained
+
+---@param host wingman.failovers_host
+---@return wingman.failovers
+function M.new(host)
+  return setmetatable({ host = host, cases = {}, open = {}, home = {}, serving = {}, count = 0, looked_at = 0 }, methods)
+end
+
+local function since(case) return loop.now() - case.record.detected_at end
+
+local function copy(record)
+  local result = {}
+  for name, value in pairs(record) do result[name] = value end
+  return result
+end
+
+local function remove(list, item)
+  for i = #list, 1, -1 do
+    if list[i] == item then table.remove(list, i) end
+  end
+end
+
+local function partitions_of(self, slot)
+  local list, set = {}, {}
+  for partition, home in pairs(self.home) do
+    if home == slot then
+      list[#list + 1] = partition
+      set[partition] = true
+    end
+  end
+  return list, set
+end
+
+--- A node takes no more operations. Nothing happens when it took none before. Called
+--- before the routes change.
+---@param node wingman.link_node
+---@param reason string
+---@param detail string|nil
+function methods:lost(node, reason, detail)
+  if not self.serving[node.slot] then return end
+  self.serving[node.slot] = nil
+  local list, set = partitions_of(self, node.slot)
+  local case = {
+    partitions = list, set = set,
+    record = {
+      node = node.id, url = node.url, reason = reason, detail = detail, partitions = #list, detected_at = loop.now(),
+    },
+  }
+  self.cases[#self.cases + 1] = case
+  self.open[#self.open + 1] = case
+  if #self.cases > KEPT then remove(self.open, table.remove(self.cases, 1)) end
+end
+
+--- The partition map was asked for.
+function methods:map_asked()
+  for _, case in ipairs(self.open) do case.record.map_asked = case.record.map_asked or since(case) end
+end
+
+--- Another partition map is held than before. Called before the routes follow it.
+function methods:map_received()
+  for _, case in ipairs(self.open) do
+    local record = case.record
+    if not (record.rerouted and record.map_received) then record.map_received = since(case) end
+  end
+end
+
+-- Partitions of another count are other partitions: what went anywhere is waited for.
+local function renumber(self, count)
+  self.count, self.home = count, {}
+  for _, case in ipairs(self.open) do
+    case.partitions, case.set = {}, {}
+    for p = 0, count - 1 do case.partitions[p + 1], case.set[p] = p, true end
+  end
+end
+
+local function is_rerouted(self, case)
+  for _, partition in ipairs(case.partitions) do
+    if not self.serving[self.host.core:route(partition)] then return false end
+  end
+  return true
+end
+
+--- The routes were computed anew.
+---@param serving table<integer, boolean>  slots of the nodes that operations may go to
+function methods:routes_changed(serving)
+  local core = self.host.core
+  self.serving = serving
+  if core:partition_count() ~= self.count then renumber(self, core:partition_count()) end
+  for p = 0, self.count - 1 do
+    local slot = core:route(p)
+    if slot >= 0 then self.home[p] = slot end
+  end
+  for _, case in ipairs(self.open) do
+    if not case.record.rerouted and is_rerouted(self, case) then
+      case.record.rerouted = since(case)
+      local _, _, _, last = core:pending()
+      case.last_seq = last
+    end
+  end
+end
+
+--- A partition got its first acknowledgement since it moved.
+---@param partition integer
+function methods:acked(partition)
+  for _, case in ipairs(self.open) do
+    if case.set[partition] then case.record.first_ack = case.record.first_ack or since(case) end
+  end
+end
+
+--- Sees which losses are overcome. Called after each turn of the loop.
+function methods:look()
+  if #self.open == 0 or loop.now() - self.looked_at < LOOK_EVERY then return end
+  self.looked_at = loop.now()
+  local over = {}
+  for _, case in ipairs(self.open) do
+    if case.last_seq and not self.host.core:has_backlog(case.partitions, case.last_seq) then over[#over + 1] = case end
+  end
+  for _, case in ipairs(over) do
+    case.record.drained = since(case)
+    remove(self.open, case)
+    self.host.completed(copy(case.record))
+  end
+end
+
+--- The losses, oldest first: the last hundred.
+---@return wingman.failover[]
+function methods:list()
+  local list = {}
+  for i, case in ipairs(self.cases) do list[i] = copy(case.record) end
+  return list
+end
+
+return M
