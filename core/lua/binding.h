@@ -7,6 +7,7 @@
  * the stack, and leaves it there. One binding file per core module. */
 void wm_lua_open_codec(lua_State *L);
 void wm_lua_open_message(lua_State *L);
+void wm_lua_open_file(lua_State *L);
 void wm_lua_open_hash(lua_State *L);
 void wm_lua_open_hlc(lua_State *L);
 void wm_lua_open_histogram(lua_State *L);

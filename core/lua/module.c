@@ -24,6 +24,7 @@ int luaopen_wingman_core(lua_State *L)
     set_path(L);
     wm_lua_open_codec(L);
     wm_lua_open_message(L);
+    wm_lua_open_file(L);
     wm_lua_open_hash(L);
     wm_lua_open_hlc(L);
     wm_lua_open_histogram(L);

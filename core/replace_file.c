@@ -1,0 +1,87 @@
+#include "replace_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int write_all(int fd, const char *data, size_t len)
+{
+    while (len > 0) {
+        ssize_t n = write(fd, data, len);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return errno;
+        data += n;
+        len -= (size_t)n;
+    }
+    return 0;
+}
+
+static int write_in_place(const char *path, const void *data, size_t len)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0) return errno;
+    int rc = write_all(fd, data, len);
+    if (close(fd) != 0 && rc == 0) rc = errno;
+    return rc;
+}
+
+/* A new file beside `target`, whose name goes into `temporary`. The file that a
+ * process of the same number left when it was killed is stepped over. */
+static int create_beside(const char *target, char *temporary, size_t size)
+{
+    for (int i = 0; i < 100; i++) {
+        snprintf(temporary, size, "%s.%ld-%d.tmp", target, (long)getpid(), i);
+        int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (fd >= 0 || errno != EEXIST) return fd;
+    }
+    return -1;
+}
+
+/* The rename is in the directory: it is synced too, where that can be had. */
+static void sync_directory(char *path)
+{
+    char *slash = strrchr(path, '/');
+    if (slash != NULL) *slash = '\0';
+    int fd = open(slash == NULL ? "." : slash == path ? "/" : path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (slash != NULL) *slash = '/';
+    if (fd < 0) return;
+    fsync(fd);
+    close(fd);
+}
+
+/* `old` is what is there now, or NULL. */
+static int replace(char *target, const struct stat *old, const void *data, size_t len)
+{
+    char temporary[PATH_MAX + 48];
+    int fd = create_beside(target, temporary, sizeof temporary);
+    if (fd < 0) return errno;
+    int rc = write_all(fd, data, len);
+    if (rc == 0 && old != NULL && fchmod(fd, old->st_mode & 07777) != 0) rc = errno;
+    if (rc == 0 && fsync(fd) != 0) rc = errno;
+    if (close(fd) != 0 && rc == 0) rc = errno;
+    if (rc == 0 && rename(temporary, target) != 0) rc = errno;
+    if (rc != 0) unlink(temporary);
+    else sync_directory(target);
+    return rc;
+}
+
+int wm_replace_file(const char *path, const void *data, size_t len)
+{
+    char target[PATH_MAX];
+    struct stat old;
+    if (stat(path, &old) == 0) {
+        if (S_ISDIR(old.st_mode)) return EISDIR;
+        if (!S_ISREG(old.st_mode)) return write_in_place(path, data, len);
+        if (realpath(path, target) == NULL) return errno;
+        return replace(target, &old, data, len);
+    }
+    if (errno != ENOENT) return errno;
+    if (strlen(path) >= sizeof target) return ENAMETOOLONG;
+    strcpy(target, path);
+    return replace(target, NULL, data, len);
+}

@@ -1,0 +1,25 @@
+--- The latency distribution in the text form that HDR plotters read: milliseconds for
+--- times. Comment lines come last, as plotters skip those that begin with "#".
+local utf8_text = require "wingman.load.report.utf8_text"
+local verdict = require "wingman.load.report.verdict"
+local view = require "wingman.load.report.view"
+
+local M = {}
+
+local TICKS_PER_HALF = 5
+
+--- The percentile distribution of a document's operations.
+---@param document table
+---@return string|nil, string|nil err
+function M.format(document)
+  local metric = view.main_latency(document)
+  if not metric then return nil, "there is no latency in this report" end
+  local h = view.histogram(metric.histogram)
+  local step = view.seconds(metric.histogram.unit)
+  local text = h:hgrm(nil, step and 1e-3 / step or 1, TICKS_PER_HALF)
+  h:close()
+  local late = verdict.late(document)
+  return text .. (late and ("#[Generator late: %s]\n"):format(utf8_text.terminal(late)) or "")
+end
+
+return M

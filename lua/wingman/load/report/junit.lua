@@ -1,0 +1,81 @@
+--- Thresholds and checks as JUnit test cases, for what continuous integration shows
+--- of a build. The order of elements and attributes is that of the schema that Ant's
+--- reports follow, which the laxer readers take as well.
+local format = require "wingman.load.report.format"
+local utf8_text = require "wingman.load.report.utf8_text"
+local verdict = require "wingman.load.report.verdict"
+
+local M = {}
+
+local escape = utf8_text.escape
+
+-- A test case; `failure` is the message of a failed one.
+local function case(class, name, seconds, failure, kind)
+  local head = ('    <testcase name="%s" classname="%s" time="%.3f"'):format(escape(name), escape(class), seconds)
+  if not failure then return head .. "/>" end
+  return ('%s>\n      <%s message="%s" type="%s">%s</%s>\n    </testcase>'):format(head, kind, escape(failure),
+    escape(class), escape(failure), kind)
+end
+
+local function threshold_cases(document, list)
+  local failures = 0
+  for _, threshold in ipairs(document.thresholds) do
+    local failure
+    if not threshold.passed then
+      failures = failures + 1
+      failure = ("%s was %s%s"):format(threshold.metric, verdict.threshold_value(document, threshold),
+        threshold.aborted and ", which ended the run" or "")
+    end
+    list[#list + 1] = case("thresholds", threshold.metric .. " " .. threshold.expression, 0, failure, "failure")
+  end
+  return failures
+end
+
+-- A check on its own fails nothing: a threshold on `checks` does. Its case says the
+-- rate, so that the build shows it.
+local function check_cases(document, list)
+  for _, check in ipairs(document.checks) do
+    local all = check.passed + check.failed
+    list[#list + 1] = case("checks", ("%s (%s of %s passed)"):format(check.name, format.count(check.passed),
+      format.count(all)), 0)
+  end
+end
+
+-- The run itself: an error when it did not come to its end, a failure with --strict.
+local function run_case(document, list)
+  local head = verdict.headline(document)
+  local broken = document.outcome == "error" or document.outcome == "interrupted"
+  local only_reason = document.outcome ~= "passed" and not broken and #verdict.failed_thresholds(document) == 0
+  list[#list + 1] = case("run", "the run came to its end", document.duration_s,
+    (broken or only_reason) and head.sentence or nil, broken and "error" or "failure")
+  return broken and 1 or 0, only_reason and 1 or 0
+end
+
+local function property(name, value)
+  return ('      <property name="%s" value="%s"/>'):format(escape(name), escape(value))
+end
+
+--- The XML text.
+---@param document table
+---@return string
+function M.format(document)
+  local cases = {}
+  local errors, run_failures = run_case(document, cases)
+  local failures = run_failures + threshold_cases(document, cases)
+  check_cases(document, cases)
+  local late = verdict.late(document)
+  local properties = { property("outcome", document.outcome), property("generator_late", document.generator_late) }
+  if document.seed then properties[#properties + 1] = property("seed", ("%.0f"):format(document.seed)) end
+  return table.concat({
+    '<?xml version="1.0" encoding="UTF-8"?>', "<testsuites>",
+    ('  <testsuite name="%s" timestamp="%s" hostname="localhost" tests="%d" failures="%d" errors="%d" time="%.3f" id="0" package="wingman">')
+      :format(escape(document.name ~= "" and document.name or "load test"), format.timestamp(document.started_at), #cases, failures, errors, document.duration_s),
+    "    <properties>", table.concat(properties, "\n"), "    </properties>",
+    table.concat(cases, "\n"),
+    ("    <system-out>%s</system-out>"):format(escape(verdict.headline(document).work)),
+    ("    <system-err>%s</system-err>"):format(escape(late and "generator late: " .. late or "")),
+    "  </testsuite>", "</testsuites>", "",
+  }, "\n")
+end
+
+return M

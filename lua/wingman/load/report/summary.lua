@@ -1,0 +1,206 @@
+--- The end of a run at a terminal: the verdict first, then the numbers, then what
+--- they are made of.
+local format = require "wingman.load.report.format"
+local layout = require "wingman.load.report.layout"
+local verdict = require "wingman.load.report.verdict"
+local view = require "wingman.load.report.view"
+
+local M = {}
+
+local LABEL = 12
+
+local function field(out, label, pieces, gap) out:field(2, { text = label, style = "dim" }, LABEL, pieces, gap or 3) end
+
+local function headline(out, document)
+  local head = verdict.headline(document)
+  out:field(0, { text = head.word, style = head.good and "good" or "bad" }, #head.word + 2,
+    { { text = head.sentence, style = "bold" } })
+  local late, missing = verdict.late(document), verdict.missing_shards(document)
+  if late then out:field(0, { text = "LATE", style = "warn" }, #head.word + 2, { { text = late } }) end
+  if missing then out:field(0, { text = "PARTS", style = "warn" }, #head.word + 2, { { text = missing } }) end
+  out:blank()
+end
+
+local function about(out, document)
+  local pieces = { { text = document.name, whole = true } }
+  local environment = document.environment
+  if environment.cluster then pieces[#pieces + 1] = { text = environment.cluster, style = "dim", whole = true } end
+  pieces[#pieces + 1] = { text = format.timestamp(document.started_at) .. "Z", style = "dim", whole = true }
+  if not verdict.headline(document).good then
+    pieces[#pieces + 1] = { text = verdict.headline(document).work, whole = true }
+  end
+  field(out, "run", pieces)
+end
+
+local function throughput(out, document)
+  local pieces = {}
+  local acked, counted = view.count(document, "ops_acked")
+  if counted then
+    pieces[1] = { text = format.number(view.per_second(document, acked)) .. " ops/s acknowledged", whole = true }
+  end
+  local iterations = view.count(document, "iterations")
+  if iterations > 0 then
+    pieces[#pieces + 1] = { text = format.number(view.per_second(document, iterations)) .. " iterations/s", whole = true }
+  end
+  if #pieces > 0 then field(out, "throughput", pieces) end
+end
+
+local percentiles = { { "p50", "p50" }, { "p90", "p90" }, { "p99", "p99" }, { "p99.9", "p99_9" }, { "max", "max" } }
+
+local function latency(out, document)
+  local metric = view.main_latency(document)
+  if not metric then return end
+  local pieces = {}
+  for i, p in ipairs(percentiles) do
+    pieces[i] = { text = p[1] .. " " .. format.quantity(metric[p[2]], metric.unit), whole = true }
+  end
+  field(out, metric.name == "op_latency" and "latency" or "iteration", pieces, 2)
+end
+
+local function losses(out, document)
+  local lost, counted = view.count(document, "ops_lost")
+  local pieces = counted and { { text = format.count(lost), style = lost > 0 and "bad" or nil, whole = true } } or {}
+  for _, other in ipairs { { "ops_rejected", "rejected" }, { "ops_resent", "sent again" },
+    { "iterations_dropped", "iterations dropped" }, { "reconnects", "reconnects" } } do
+    local n = view.count(document, other[1])
+    if n > 0 then pieces[#pieces + 1] = { text = other[2] .. " " .. format.count(n), whole = true } end
+  end
+  if #pieces > 0 then field(out, counted and "lost" or "trouble", pieces) end
+end
+
+local function failovers(out, document)
+  for i, failover in ipairs(document.failovers) do
+    if i > 5 then
+      field(out, "", { { text = ("and %d more"):format(#document.failovers - 5), style = "dim" } })
+      break
+    end
+    local text = ("%s lost at %s"):format(failover.node, format.duration(failover.at_s))
+    local after = failover.first_ack_s and "first acknowledgement after " .. format.duration(failover.first_ack_s)
+      or "its partitions were not acknowledged again"
+    field(out, i == 1 and "failover" or "", { { text = text .. "," }, { text = after } })
+  end
+end
+
+local function generator(out, document)
+  local pieces = { { text = verdict.late(document) and "late" or "on time",
+    style = verdict.late(document) and "warn" or nil, whole = true } }
+  local lag = view.total(document, "schedule_lag") or view.total(document, "loop_lag")
+  if lag and lag.count and lag.count > 0 then
+    local what = lag.name == "schedule_lag" and "schedule lag" or "loop lag"
+    pieces[#pieces + 1] = { text = ("%s p99 %s"):format(what, format.duration(lag.p99)), whole = true }
+    pieces[#pieces + 1] = { text = "max " .. format.duration(lag.max), whole = true }
+  end
+  local cpu = 0
+  for _, point in ipairs(document.series.points) do cpu = math.max(cpu, point.gauges.cpu or 0) end
+  if cpu > 0 then pieces[#pieces + 1] = { text = ("cpu at most %.2f of a core"):format(cpu), whole = true } end
+  field(out, "generator", pieces)
+end
+
+local function mark(passed) return { text = passed and "ok" or "FAILED", style = passed and "good" or "bad" } end
+
+local function section(out, title)
+  out:blank()
+  out:field(2, { text = title, style = "bold" }, LABEL, {})
+end
+
+local function thresholds(out, document)
+  if #document.thresholds == 0 then return end
+  section(out, "Thresholds")
+  local rows = {}
+  for i, threshold in ipairs(document.thresholds) do
+    rows[i] = { mark(threshold.passed), { text = threshold.metric }, { text = threshold.expression },
+      { text = verdict.threshold_value(document, threshold), style = not threshold.passed and "bad" or nil, right = true },
+      { text = threshold.aborted and "ended the run" or "" } }
+  end
+  out:rows(2, rows)
+end
+
+local function checks(out, document)
+  if #document.checks == 0 then return end
+  section(out, "Checks")
+  local rows = {}
+  for i, check in ipairs(document.checks) do
+    local all = check.passed + check.failed
+    rows[i] = { { text = format.share(all > 0 and check.passed / all or 1), right = true,
+      style = check.failed == 0 and "good" or "warn" }, { text = check.name },
+      { text = check.failed > 0 and ("%s of %s failed"):format(format.count(check.failed), format.count(all)) or "" } }
+  end
+  out:rows(2, rows)
+end
+
+local function dim(text) return { text = text, style = "dim" } end
+local function right(text) return { text = text, right = true } end
+local function dim_right(text) return { text = text, style = "dim", right = true } end
+
+local function scenarios(out, document)
+  if #document.scenarios == 0 then return end
+  section(out, "Scenarios")
+  local rows = { { dim "name", dim "executor", dim_right "iterations", dim_right "dropped", dim_right "p50", dim_right "p99" } }
+  local latencies = {}
+  for _, found in ipairs(view.by_tag(document, "op_latency", "scenario")) do latencies[found.value] = found.metric end
+  for _, scenario in ipairs(document.scenarios) do
+    local metric = latencies[scenario.name]
+    rows[#rows + 1] = { { text = scenario.name }, { text = scenario.executor }, right(format.count(scenario.iterations)),
+      right(format.count(scenario.iterations_dropped or 0)), right(metric and format.duration(metric.p50) or "-"),
+      right(metric and format.duration(metric.p99) or "-") }
+  end
+  out:rows(2, rows)
+end
+
+local function nodes(out, document)
+  local acked = view.by_tag(document, "ops_acked", "node")
+  if #acked == 0 then return end
+  section(out, "Nodes")
+  local latencies, all = {}, 0
+  for _, found in ipairs(view.by_tag(document, "op_latency", "node")) do latencies[found.value] = found.metric end
+  for _, found in ipairs(acked) do all = all + found.metric.count end
+  local rows = { { dim "node", dim_right "acknowledged", dim_right "share", dim_right "p50", dim_right "p99" } }
+  for _, found in ipairs(acked) do
+    local metric = latencies[found.value]
+    rows[#rows + 1] = { { text = found.value }, right(format.count(found.metric.count)),
+      right(format.share(all > 0 and found.metric.count / all or 0)), right(metric and format.duration(metric.p50) or "-"),
+      right(metric and format.duration(metric.p99) or "-") }
+  end
+  out:rows(2, rows)
+end
+
+local function events(out, document)
+  if #document.faults > 0 then
+    section(out, "Faults")
+    local rows = {}
+    for i, fault in ipairs(document.faults) do
+      rows[i] = { right(format.duration(fault.at_s)), { text = fault.action .. " " .. (fault.target or "") },
+        { text = fault.ok and "" or "did not work", style = "bad" }, dim(fault.detail or "") }
+    end
+    out:rows(2, rows)
+  end
+  if #document.errors > 0 then
+    section(out, "Errors")
+    local rows = {}
+    for i, err in ipairs(document.errors) do rows[i] = { right(format.count(err.count)), { text = err.code } } end
+    out:rows(2, rows)
+  end
+end
+
+--- The summary.
+---@param document table  a valid one
+---@param options { colour: boolean|nil, width: integer|nil }|nil  see terminal.options(); no colour, 80
+---@return string
+function M.format(document, options)
+  local out = layout.new(options)
+  headline(out, document)
+  about(out, document)
+  throughput(out, document)
+  latency(out, document)
+  losses(out, document)
+  failovers(out, document)
+  generator(out, document)
+  thresholds(out, document)
+  checks(out, document)
+  scenarios(out, document)
+  nodes(out, document)
+  events(out, document)
+  return out:text()
+end
+
+return M

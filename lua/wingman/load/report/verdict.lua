@@ -1,0 +1,104 @@
+--- What a report has to say first, in a word and a sentence; and what every form of
+--- it says about the generator. The forms only dress it.
+local format = require "wingman.load.report.format"
+local view = require "wingman.load.report.view"
+
+local M = {}
+
+local words = { passed = "PASSED", failed = "FAILED", aborted = "ABORTED", interrupted = "INTERRUPTED", error = "ERROR" }
+
+-- The unit of a threshold's value: its own, or that of the metric it is about.
+local function threshold_unit(document, threshold)
+  if threshold.unit then return threshold.unit end
+  if threshold.expression:match "^%s*count" or threshold.expression:match "^%s*rate" then return nil end
+  local name = threshold.metric:match "^[^{]*"
+  for _, metric in ipairs(document.metrics) do
+    if metric.name == name and (metric.type == "trend" or metric.type == "gauge") then return metric.unit end
+  end
+end
+
+--- What was measured for a threshold, as text.
+---@param document table
+---@param threshold table
+---@return string
+function M.threshold_value(document, threshold)
+  if threshold.value == nil then return "nothing measured" end
+  local unit = threshold_unit(document, threshold)
+  return format.quantity(threshold.value, (unit == "s" or unit == "bytes") and unit or nil)
+end
+
+--- The thresholds that were not kept.
+---@param document table
+---@return table[]
+function M.failed_thresholds(document)
+  local failed = {}
+  for _, threshold in ipairs(document.thresholds) do
+    if not threshold.passed then failed[#failed + 1] = threshold end
+  end
+  return failed
+end
+
+local function thresholds_sentence(document)
+  local failed = M.failed_thresholds(document)
+  local first = failed[1]
+  if not first then return document.reason or "a threshold was crossed" end
+  local text = ("%s %s was %s"):format(first.metric, first.expression, M.threshold_value(document, first))
+  if #failed == 1 then return text end
+  return text .. (", and %d more of %d thresholds"):format(#failed - 1, #document.thresholds)
+end
+
+-- What became of the work: "60,000 operations acknowledged in 30 s, none lost".
+local function work_sentence(document)
+  local acked, counts_ops = view.count(document, "ops_acked")
+  local lost, counts_lost = view.count(document, "ops_lost")
+  local time = format.duration(document.duration_s)
+  if not counts_ops or acked == 0 and view.count(document, "iterations") > 0 then
+    return ("%s in %s"):format(format.plural(view.count(document, "iterations"), "iteration"), time)
+  end
+  local text = ("%s acknowledged in %s"):format(format.plural(acked, "operation"), time)
+  if not counts_lost then return text end
+  return text .. (lost == 0 and ", none lost" or (", %s LOST"):format(format.count(lost)))
+end
+
+---@class wingman.report.headline
+---@field word string     "PASSED", "FAILED", …
+---@field good boolean
+---@field sentence string why, or what was done
+---@field work string     what was done
+
+--- The line that is to be found in a second.
+---@param document table
+---@return wingman.report.headline
+function M.headline(document)
+  local outcome = document.outcome
+  local work = work_sentence(document)
+  local sentence = work
+  if outcome == "failed" or outcome == "aborted" then
+    sentence = thresholds_sentence(document)
+  elseif outcome ~= "passed" then
+    sentence = document.reason or "the run did not come to its end"
+  end
+  return { word = words[outcome], good = outcome == "passed", sentence = sentence, work = work }
+end
+
+--- The warning that the numbers are the generator's: nil when it was on time.
+---@param document table
+---@return string|nil
+function M.late(document)
+  if not document.generator_late and document.limit ~= "generator" then return nil end
+  local text = document.limit == "generator" and "the generator, not the cluster, was the limit"
+    or "the generator was late; latencies are partly its own"
+  return document.late_reason and text .. ": " .. document.late_reason or text
+end
+
+--- How many of the shards that were started are in the document: nil when all are.
+---@param document table
+---@return string|nil
+function M.missing_shards(document)
+  local wanted = 0
+  for _, shard in ipairs(document.shards) do wanted = math.max(wanted, shard.count) end
+  if #document.shards >= wanted then return nil end
+  return ("%d of %d shards are in this report"):format(#document.shards, wanted)
+end
+
+return M

@@ -1,0 +1,98 @@
+--- Looking things up in a document.
+local histogram = require "wingman.histogram"
+
+local M = {}
+
+local unit_s = { ns = 1e-9, us = 1e-6, ms = 1e-3, s = 1 }
+
+--- Seconds in a unit of time; nil for other units.
+---@param unit string
+---@return number|nil
+function M.seconds(unit) return unit_s[unit] end
+
+--- How much one step of a histogram is in the metric's unit.
+---@param metric table  a trend
+---@return number
+function M.step(metric)
+  local from, to = unit_s[metric.histogram.unit], unit_s[metric.unit]
+  return from and to and from / to or 1
+end
+
+local function only_tag(metric)
+  local tag, value = next(metric.tags)
+  if tag and next(metric.tags, tag) == nil then return tag, value end
+end
+
+--- The metric of that name without tags: the total.
+---@param document table
+---@param name string
+---@return table|nil
+function M.total(document, name)
+  for _, metric in ipairs(document.metrics) do
+    if metric.name == name and next(metric.tags) == nil then return metric end
+  end
+end
+
+--- The metrics of a name that have this tag and no other, by the tag's value.
+---@param document table
+---@param name string
+---@param tag string
+---@return { value: string, metric: table }[]
+function M.by_tag(document, name, tag)
+  local found = {}
+  for _, metric in ipairs(document.metrics) do
+    local only, value = only_tag(metric)
+    if metric.name == name and only == tag then found[#found + 1] = { value = value, metric = metric } end
+  end
+  table.sort(found, function(a, b) return a.value < b.value end)
+  return found
+end
+
+--- The total of a counter: its entry without tags, else the sum of those by
+--- scenario, or by node; 0 where there is none.
+---@param document table
+---@param name string
+---@return number count, boolean known  false: the document says nothing about it
+function M.count(document, name)
+  local total = M.total(document, name)
+  if total then return total.count or 0, true end
+  for _, tag in ipairs { "scenario", "node", "code" } do
+    local sum, parts = 0, M.by_tag(document, name, tag)
+    for _, part in ipairs(parts) do sum = sum + (part.metric.count or 0) end
+    if #parts > 0 then return sum, true end
+  end
+  return 0, false
+end
+
+--- The trend that a report speaks of first: of operations, else of iterations.
+---@param document table
+---@return table|nil
+function M.main_latency(document)
+  for _, name in ipairs { "op_latency", "iteration_duration" } do
+    local metric = M.total(document, name)
+    if metric and metric.type == "trend" and metric.count > 0 then return metric end
+  end
+end
+
+--- The histogram of a trend or a point's latency. The caller closes it.
+---@param exported table
+---@return wingman.histogram
+function M.histogram(exported) return assert(histogram.import(exported)) end
+
+--- Count per second of the run.
+---@param document table
+---@param count number
+---@return number
+function M.per_second(document, count) return document.duration_s > 0 and count / document.duration_s or 0 end
+
+--- Tags as a selector writes them: "{node:a,scenario:b}", "" without tags.
+---@param tags table<string, string>
+---@return string
+function M.tags_text(tags)
+  local parts = {}
+  for name, value in pairs(tags) do parts[#parts + 1] = name .. ":" .. value end
+  table.sort(parts)
+  return #parts > 0 and "{" .. table.concat(parts, ",") .. "}" or ""
+end
+
+return M

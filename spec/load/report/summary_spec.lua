@@ -1,0 +1,99 @@
+local fixture = require "spec.load.report.fixture"
+local layout = require "wingman.load.report.layout"
+local report = require "wingman.load.report"
+
+local function lines(text)
+  local list = {}
+  for line in text:gmatch "([^\n]*)\n" do list[#list + 1] = line end
+  return list
+end
+
+describe("report summary", function()
+  local passed = fixture.document { rate = 500 }
+  local failed = fixture.document { rate = 500, slow = 150, late = true }
+
+  it("says in its first line whether the run passed, and what was done", function()
+    assert.equal("PASSED  15,000 operations acknowledged in 30.0 s, none lost", lines(report.summary(passed))[1])
+  end)
+
+  it("says in its first line why a run failed", function()
+    local text = report.summary(failed, { width = 200 })
+    assert.equal("FAILED  op_latency{scenario:writes} p(99)<50ms was 254 ms, and 1 more of 4 thresholds", lines(text)[1])
+    local interrupted = fixture.document { rate = 50, seconds = 2, kill = false }
+    interrupted.outcome, interrupted.reason, interrupted.finished = "interrupted", "by SIGINT after 2 s", false
+    assert.equal("INTERRUPTED  by SIGINT after 2 s", lines(report.summary(interrupted))[1])
+    interrupted.outcome, interrupted.reason = "error", nil
+    assert.equal("ERROR  the run did not come to its end", lines(report.summary(interrupted))[1])
+  end)
+
+  it("says in its second line that the generator was late, also of a run that passed", function()
+    local late = fixture.document { rate = 50, late = true }
+    local text = lines(report.summary(late, { width = 200 }))
+    assert.equal("PASSED", text[1]:match "^%u+")
+    assert.equal("LATE    the generator, not the cluster, was the limit: schedule lag p99 was 38 ms, 412 iterations were dropped", text[2])
+    late.limit = "none"
+    assert.matches("^LATE    the generator was late; latencies are partly its own", lines(report.summary(late, { width = 200 }))[2])
+    assert.is_nil(report.summary(passed):find "LATE")
+  end)
+
+  it("has the percentiles, what was lost, the failover and every threshold", function()
+    local text = report.summary(passed)
+    for _, pattern in ipairs {
+      "\n  latency +p50 %d+ us  p90 %d+ us  p99 [%d.]+ ms  p99.9 [%d.]+ ms  max [%d.]+ ms\n", "\n  lost +0   sent again 37",
+      "\n  failover +node%-2 lost at 10.0 s, first acknowledgement after 74.1 ms\n", "\n  throughput +500 ops/s acknowledged",
+      "\n  ok  ops_lost +count==0 +0\n", "\n  99.5 %%  status is ok  10 of 2,000 failed\n", "\n  node%-3 +[%d,]+  [%d.]+ %%",
+      "\n  10.0 s  kill node%-2", "\n  14  NOT_OWNER\n", "\n  writes  constant%-arrival%-rate +15,000 +0",
+    } do
+      assert.matches(pattern, text)
+    end
+    assert.matches("\n  FAILED  op_latency{scenario:writes}  p%(99%)<50ms +254 ms\n", report.summary(failed))
+  end)
+
+  it("shouts what was lost", function()
+    local lossy = fixture.document { rate = 50 }
+    for _, metric in ipairs(lossy.metrics) do if metric.name == "ops_lost" then metric.count = 3 end end
+    assert.matches("^PASSED  1,500 operations acknowledged in 30.0 s, 3 LOST\n", report.summary(lossy))
+  end)
+
+  it("says which shards are missing", function()
+    local _, shards = fixture.sharded { shards = 2, rate = 50, seconds = 2 }
+    assert.matches("\nPARTS   1 of 2 shards are in this report\n", report.summary(shards[1]))
+  end)
+
+  it("has no escape without colour, and the same text with it", function()
+    local plain = report.summary(failed)
+    local colour = report.summary(failed, { colour = true })
+    assert.is_nil(plain:find "\27")
+    assert.matches("^\27%[1;31mFAILED\27%[0m", colour)
+    assert.equal(plain, (colour:gsub("\27%[[%d;]*m", "")))
+  end)
+
+  it("fits any width", function()
+    for _, document in ipairs { passed, failed, fixture.hostile_document() } do
+      for _, width in ipairs { 24, 31, 40, 60, 79, 80, 132 } do
+        for _, line in ipairs(lines(report.summary(document, { width = width }))) do
+          assert.is_true(layout.columns(line) <= width, ("%d columns for %d: %s"):format(layout.columns(line), width, line))
+          assert.is_nil(line:find "%s$")
+        end
+      end
+    end
+  end)
+
+  it("lets no name move the cursor", function()
+    local text = report.summary(fixture.hostile_document(), { width = 300 })
+    assert.is_nil(text:gsub("\n", ""):find "[%z\1-\31\127]")
+    assert.is_nil(text:find "\194[\128-\159]")
+    assert.matches("a%?%[2J%?%[31mred", text)
+  end)
+
+  it("is of use for a run without operations", function()
+    local bare = fixture.document { rate = 50, seconds = 2, kill = false }
+    bare.metrics = {}
+    bare.thresholds, bare.checks, bare.scenarios, bare.series.points = {}, {}, {}, {}
+    assert.equal("PASSED  0 iterations in 2.00 s", lines(report.summary(bare))[1])
+  end)
+
+  it("raises for what is no document", function()
+    assert.has_error(function() report.summary {} end)
+  end)
+end)
