@@ -296,14 +296,15 @@ static const wm_node_pool_events pool_events = {
 
 /* -- time ------------------------------------------------------------------------------------ */
 
-void wm_client_flush(wm_client *c)
+void wm_client_flush(wm_client *c, bool all)
 {
     uint64_t now = c->now_us = wm_now_us();
+    uint64_t due = all ? UINT64_MAX - 1 : now; /* UINT64_MAX is the due time of a lane that has nothing */
     wm_client_sync_log(c);
     uint32_t lanes = wm_node_pool_lanes(c->pool);
     for (uint32_t i = 0; i < lanes; i++) {
         if (c->paces[i].paused_until_us > now) continue;
-        if (wm_batcher_is_due(c->batcher, (int)i, now)) wm_node_pool_want_batch(c->pool, (int)i);
+        if (wm_batcher_is_due(c->batcher, (int)i, due)) wm_node_pool_want_batch(c->pool, (int)i);
     }
 }
 
@@ -325,7 +326,7 @@ static void on_timer(uv_timer_t *timer)
          * first copy: a v2 server works on several at once and the last write wins. */
         if (is_v2) wm_node_pool_fail(c->pool, (int)i, WM_END_ACK_TIMEOUT, "");
     }
-    wm_client_flush(c);
+    wm_client_flush(c, false);
 }
 
 /* -- foreign providers -------------------------------------------------------------------------- */

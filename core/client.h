@@ -105,7 +105,7 @@ __attribute__((visibility("default"))) int wm_client_slot_of_key(const wm_client
 int wm_client_sync_log(wm_client *c);
 /* Asks every lane that has a batch due to send it, behind a sync of the log. To be
  * called once a tick. */
-void wm_client_flush(wm_client *c);
+void wm_client_flush(wm_client *c, bool all);
 
 /* For a provider that is not built on the node pool: takes everything pending
  * as one OP_BATCH message into `out`; what it carried is then in flight until

@@ -7,12 +7,18 @@
 struct wm_loop {
     uv_loop_t uv;
     uv_timer_t bound; /* ends a turn that would wait for too long */
+    uv_async_t woken; /* ends one from outside */
     struct lws_context *lws;
 };
 
 static void on_bound(uv_timer_t *timer)
 {
     (void)timer; /* waking up is all it is for */
+}
+
+static void on_woken(uv_async_t *async)
+{
+    (void)async;
 }
 
 static uint64_t clock_ns(clockid_t clock)
@@ -40,6 +46,12 @@ wm_loop *wm_loop_new(void)
         free(loop);
         return NULL;
     }
+    if (uv_async_init(&loop->uv, &loop->woken, on_woken) != 0) {
+        uv_loop_close(&loop->uv);
+        free(loop);
+        return NULL;
+    }
+    uv_unref((uv_handle_t *)&loop->woken); /* nothing to wait for */
     uv_timer_init(&loop->uv, &loop->bound);
     return loop;
 }
@@ -55,6 +67,7 @@ void wm_loop_free(wm_loop *loop)
 {
     if (loop == NULL) return;
     uv_close((uv_handle_t *)&loop->bound, NULL);
+    uv_close((uv_handle_t *)&loop->woken, NULL);
     if (loop->lws != NULL) {
         /* On a foreign loop the destruction is in steps: lws closes its
          * handles, the loop has to run for that, then the rest goes. lws sets
@@ -88,6 +101,11 @@ struct lws_context *wm_loop_lws(wm_loop *loop)
     };
     loop->lws = lws_create_context(&info);
     return loop->lws;
+}
+
+void wm_loop_wake(void *loop)
+{
+    uv_async_send(&((wm_loop *)loop)->woken);
 }
 
 void wm_loop_turn(wm_loop *loop, int64_t wait_us)

@@ -20,6 +20,9 @@ struct lws_context *wm_loop_lws(wm_loop *loop);
 /* Services everything that is ready; when nothing is, waits up to `wait_us`
  * microseconds (0: does not wait; < 0: until something happens). */
 void wm_loop_turn(wm_loop *loop, int64_t wait_us);
+/* Ends the wait of a turn, or of the next one. Takes a wm_loop; may be called from signal
+ * handlers and other threads while the loop is there. */
+void wm_loop_wake(void *loop);
 /* Monotonic time in microseconds; only differences mean something. */
 uint64_t wm_now_us(void);
 /* Unix time in milliseconds. */

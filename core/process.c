@@ -325,6 +325,7 @@ static int spawn(wm_process *p, wm_loop *loop, const wm_process_options *options
         .args = (char **)options->args,
         .env = env,
         .cwd = options->cwd,
+        .flags = options->own_session ? UV_PROCESS_DETACHED : 0,
         .stdio_count = 3,
         .stdio = stdio,
     };

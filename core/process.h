@@ -29,6 +29,7 @@ typedef struct wm_process_options {
     const char *cwd;         /* or NULL */
     bool pipe_stdin;         /* false: /dev/null */
     bool capture_stderr;     /* false: goes where ours goes */
+    bool own_session;        /* no signals of our terminal reach it */
 } wm_process_options;
 
 /* Starts a child. 0, or a negative libuv error. Free with wm_process_free. */

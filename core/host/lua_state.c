@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "commands.h"
+#include "signals.h"
 
 /* Where the Lua files and the module are, seen from the executable's directory:
  * a build tree (build/wingman, build/sanitized/wingman), an installation
@@ -28,6 +29,9 @@ static const struct {
  * makes a table per operation: at Lua's 200 a fifth of a write's time goes into
  * sweeping (scripts/bench/hot_path.lua), at 400 half of that, beyond it no less. */
 #define GC_PAUSE 400
+
+/* How the chunk names of Wingman's Lua files begin. */
+static char own_files[PATH_MAX * 2];
 
 static bool readable(const char *directory, const char *place, const char *file)
 {
@@ -61,6 +65,7 @@ static bool set_paths(lua_State *L)
         const char *lua = lua_pushfstring(L, "%s%s/?.lua;%s%s/?/init.lua", directory, places[i].lua, directory,
                                           places[i].lua);
         prepend(L, "path", lua);
+        snprintf(own_files, sizeof own_files, "@%s%s/wingman/", directory, places[i].lua);
         const char *module = lua_pushfstring(L, "%s%s/?.so", directory, places[i].module);
         prepend(L, "cpath", module);
         lua_pop(L, 2);
@@ -101,27 +106,7 @@ void host_lua_set_args(lua_State *L, const char *name, int argc, char **argv)
     lua_setglobal(L, "arg");
 }
 
-/* -- interruption -- */
-
-static lua_State *interruptible;
-static volatile sig_atomic_t interrupted;
-
-static void raise_interrupted(lua_State *L, lua_Debug *ar)
-{
-    (void)ar;
-    lua_sethook(L, NULL, 0, 0);
-    luaL_error(L, "interrupted");
-}
-
-/* lua_sethook is made for use in signal handlers; a hook runs when Lua does, so
- * a script that waits in the loop is woken by the signal (EINTR) and then it. */
-static void on_sigint(int number)
-{
-    if (interrupted) _exit(HOST_INTERRUPTED);
-    interrupted = 1;
-    signal(number, on_sigint);
-    lua_sethook(interruptible, raise_interrupted, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
-}
+/* -- calls -- */
 
 static int traceback(lua_State *L)
 {
@@ -130,9 +115,43 @@ static int traceback(lua_State *L)
         lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, 1));
         return 1;
     }
-    if (interrupted) return 1;
+    if (host_signals_is_interruption(lua_tostring(L, 1))) return 1;
     luaL_traceback(L, L, lua_tostring(L, 1), 1);
     return 1;
+}
+
+/* The script was ended by the error: what its loop has begun is waited for, or done now
+ * when the loop has not heard of the signal. */
+static void finish(lua_State *L, int number)
+{
+    static const char code[] = "if package.loaded['wingman.loop'] then require('wingman.interrupt').finish(...) end";
+    host_signals_take();
+    int failed = luaL_loadbuffer(L, code, sizeof code - 1, "=wingman");
+    if (!failed) {
+        lua_pushstring(L, number == SIGTERM ? "SIGTERM" : "SIGINT");
+        failed = lua_pcall(L, 1, 0, 0);
+    }
+    if (!failed) return;
+    fprintf(stderr, "wingman: %s\n", lua_tostring(L, -1));
+    lua_pop(L, 1);
+}
+
+/* The exit code of a script that has ended as `status` says, with its result or its
+ * error on top. */
+static int end_of_script(lua_State *L, int status)
+{
+    int number = host_signals_seen();
+    int interrupted = 128 + number;
+    /* os.exit is one way to an exit code, `return 3` in the script another. */
+    if (status == 0 && lua_isnumber(L, -1)) return (int)lua_tointeger(L, -1);
+    if (status == 0 && number == 0) return HOST_OK;
+    if (status != 0 && (number == 0 || !host_signals_is_interruption(lua_tostring(L, -1)))) {
+        fprintf(stderr, "wingman: %s\n", lua_tostring(L, -1));
+        return number == 0 ? HOST_FAILED : interrupted;
+    }
+    if (status != 0) finish(L, number);
+    fprintf(stderr, "wingman: %s\n", number == SIGTERM ? "terminated" : "interrupted");
+    return interrupted;
 }
 
 int host_lua_call(lua_State *L, int nargs)
@@ -140,20 +159,10 @@ int host_lua_call(lua_State *L, int nargs)
     int base = lua_gettop(L) - nargs;
     lua_pushcfunction(L, traceback);
     lua_insert(L, base);
-    interruptible = L;
-    signal(SIGPIPE, SIG_IGN); /* a closed socket is an error of a call, not an end */
-    signal(SIGXFSZ, SIG_IGN); /* and so is a file that may not grow */
-    signal(SIGINT, on_sigint);
+    host_signals_start(L, own_files);
     int status = lua_pcall(L, nargs, 1, base);
-    signal(SIGINT, SIG_DFL);
-    if (status == 0) {
-        /* os.exit is one way to an exit code, `return 3` in the script another. */
-        int code = lua_isnumber(L, -1) ? (int)lua_tointeger(L, -1) : HOST_OK;
-        lua_settop(L, base - 1);
-        return code;
-    }
-    if (interrupted) fputs("wingman: interrupted\n", stderr);
-    else fprintf(stderr, "wingman: %s\n", lua_tostring(L, -1));
+    int code = end_of_script(L, status);
+    host_signals_stop();
     lua_settop(L, base - 1);
-    return interrupted ? HOST_INTERRUPTED : HOST_FAILED;
+    return code;
 }

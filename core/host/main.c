@@ -35,7 +35,8 @@ static void usage(FILE *out)
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         fprintf(out, "  %-8s %-15s %s\n", commands[i].name, commands[i].arguments, commands[i].summary);
     fputs("\nwingman COMMAND --help says more.\n"
-          "exit codes: 0 done, 1 the script or the cluster failed, 2 wrong usage, 130 interrupted\n",
+          "exit codes: 0 done, 1 the script or the cluster failed, 2 wrong usage,\n"
+          "130 interrupted, 143 terminated\n",
           out);
 }
 

@@ -11,8 +11,12 @@ static const char help[] =
     "Runs a Lua script (LuaJIT) in which require \"wingman\" works. SCRIPT - reads it\n"
     "from standard input. ARGS are the global `arg` and `...`. A number that the\n"
     "script returns is the exit code.\n\n"
+    "SIGINT (Ctrl-C) and SIGTERM first send what was written and wait up to 10 s for its\n"
+    "acknowledgements, for every open client; what is not acknowledged then is told by\n"
+    "cause. A second signal ends at once. A script can do otherwise: require\n"
+    "\"wingman.interrupt\".\n\n"
     "exit codes: 0 done, 1 the script raised an error, 2 wrong usage or no such script,\n"
-    "130 interrupted\n";
+    "130 interrupted (SIGINT), 143 terminated (SIGTERM)\n";
 
 int host_run(int argc, char **argv)
 {

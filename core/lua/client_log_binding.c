@@ -4,9 +4,10 @@
 #include "client_userdata.h"
 #include "status.h"
 
+/* flush(all): what is due leaves; with true also what waits for company. */
 static int l_flush(lua_State *L)
 {
-    wm_client_flush(wm_lua_check_client(L));
+    wm_client_flush(wm_lua_check_client(L), lua_toboolean(L, 2));
     return 0;
 }
 

@@ -1,5 +1,9 @@
 /* wingman.core.loop(): the event loop of this Lua state, as an object. */
+#include <signal.h>
+#include <stdbool.h>
+
 #include "binding.h"
+#include "interruption.h"
 #include "loop.h"
 #include "loop_userdata.h"
 
@@ -10,11 +14,42 @@ wm_loop *wm_lua_check_loop(lua_State *L, int index)
     return *slot;
 }
 
+/* The executable's; NULL in another host. */
+static wm_interruption *interruption_of(lua_State *L)
+{
+    lua_getfield(L, LUA_REGISTRYINDEX, WM_INTERRUPTION_KEY);
+    wm_interruption *interruption = lua_touserdata(L, -1);
+    lua_pop(L, 1);
+    return interruption;
+}
+
+static bool is_waiting(const wm_interruption *interruption)
+{
+    return interruption != NULL && interruption->signal != 0 && !interruption->taken;
+}
+
+/* turn(wait_s): "SIGINT" or "SIGTERM", once, when such a signal came. */
 static int l_turn(lua_State *L)
 {
     wm_loop *loop = wm_lua_check_loop(L, 1);
     lua_Number wait_s = luaL_checknumber(L, 2);
+    wm_interruption *interruption = interruption_of(L);
+    if (is_waiting(interruption)) wait_s = 0; /* it came before the loop could be woken */
     wm_loop_turn(loop, wait_s < 0 ? -1 : (int64_t)(wait_s * 1e6));
+    if (!is_waiting(interruption)) return 0;
+    interruption->taken = 1;
+    lua_pushstring(L, interruption->signal == SIGTERM ? "SIGTERM" : "SIGINT");
+    return 1;
+}
+
+/* The signal that came is dealt with: the next one is a first one again. */
+static int l_rearm(lua_State *L)
+{
+    wm_interruption *interruption = interruption_of(L);
+    if (interruption != NULL && interruption->taken) {
+        interruption->signal = 0;
+        interruption->taken = 0;
+    }
     return 0;
 }
 
@@ -22,6 +57,8 @@ static int l_close(lua_State *L)
 {
     wm_loop **slot = luaL_checkudata(L, 1, "wingman.loop");
     wm_loop *loop = *slot;
+    wm_interruption *interruption = interruption_of(L);
+    if (interruption != NULL && loop != NULL && interruption->loop == loop) interruption->wake = NULL;
     *slot = NULL;
     wm_loop_free(loop);
     return 0;
@@ -34,7 +71,13 @@ static int l_loop(lua_State *L)
     luaL_getmetatable(L, "wingman.loop");
     lua_setmetatable(L, -2);
     *slot = wm_loop_new();
-    return *slot ? 1 : luaL_error(L, "loop: out of memory or file descriptors");
+    if (*slot == NULL) return luaL_error(L, "loop: out of memory or file descriptors");
+    wm_interruption *interruption = interruption_of(L);
+    if (interruption != NULL && interruption->wake == NULL) {
+        interruption->loop = *slot;
+        interruption->wake = wm_loop_wake;
+    }
+    return 1;
 }
 
 static int l_now(lua_State *L)
@@ -56,6 +99,8 @@ void wm_lua_open_loop(lua_State *L)
         {"close", l_close},
         {NULL, NULL},
     };
+    wm_interruption *interruption = interruption_of(L);
+    if (interruption != NULL) interruption->expected = 1;
     luaL_newmetatable(L, "wingman.loop");
     lua_pushcfunction(L, l_close);
     lua_setfield(L, -2, "__gc");
@@ -70,4 +115,6 @@ void wm_lua_open_loop(lua_State *L)
     lua_setfield(L, -2, "now");
     lua_pushcfunction(L, l_wall_ms);
     lua_setfield(L, -2, "wall_ms");
+    lua_pushcfunction(L, l_rearm);
+    lua_setfield(L, -2, "rearm");
 }

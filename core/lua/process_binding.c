@@ -153,7 +153,8 @@ static const char **push_strings(lua_State *L, int index, const char *first)
     return strings;
 }
 
-/* process(loop, file, args, env or nil, cwd or nil, pipe_stdin, capture_stderr)
+/* process(loop, file, args, env or nil, cwd or nil, pipe_stdin, capture_stderr,
+ * own_session)
  * -> process, or nil, error. */
 static int l_process(lua_State *L)
 {
@@ -161,6 +162,7 @@ static int l_process(lua_State *L)
     wm_process_options options = {.file = luaL_checkstring(L, 2), .cwd = luaL_optstring(L, 5, NULL)};
     options.pipe_stdin = lua_toboolean(L, 6);
     options.capture_stderr = lua_toboolean(L, 7);
+    options.own_session = lua_toboolean(L, 8);
     options.args = (char *const *)push_strings(L, 3, options.file);
     if (!lua_isnoneornil(L, 4)) options.env = push_strings(L, 4, NULL);
 

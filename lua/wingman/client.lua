@@ -1,4 +1,5 @@
 --- A client of one cluster or one server.
+local backlog = require "wingman.client.backlog"
 local connection_state = require "wingman.connection_state"
 local core = require "wingman.core"
 local core_events = require "wingman.client.core_events"
@@ -25,6 +26,8 @@ methods.__index = methods
 for _, part in ipairs { require "wingman.client.figures", require "wingman.client.queries" } do
   for name, method in pairs(part) do methods[name] = method end
 end
+
+local open = {} -- the clients that are not closed
 
 local function default_log(level, event, fields)
   if level ~= "warn" and level ~= "error" then return end
@@ -67,9 +70,18 @@ function M.new(given)
     return nil, errors.new("OPLOG", err)
   end
   self.core = handle
+  open[self] = true
   options.node_id = handle:node_id()
   loop.add_source(self)
   return self
+end
+
+--- The clients of this Lua state that are not closed.
+---@return wingman.client[]
+function M.open_clients()
+  local list = {}
+  for client in pairs(open) do list[#list + 1] = client end
+  return list
 end
 
 local function make_provider(self)
@@ -125,6 +137,7 @@ end
 function methods:close()
   if self.closed then return end
   self.closed = true
+  open[self] = nil
   loop.remove_source(self)
   if self.engine then self.engine:close() end
   if self.provider then self.provider:close() end
@@ -180,17 +193,21 @@ function methods:wait_for_room()
   return true
 end
 
---- Waits until everything recorded so far is acknowledged.
+--- Sends everything that has a route, what lingers for company too, and waits until
+--- all that is recorded is acknowledged.
 ---@param timeout number|nil  seconds; default: for ever
----@return boolean|nil ok, wingman.error|nil
+---@return boolean|nil ok, wingman.error|nil  with pending, and of these held, queued, sent (see backlog)
 function methods:drain(timeout)
   if self.closed then return nil, errors.new("CLOSED", "the client is closed") end
-  local done = loop.wait_until(function() return self.closed or self:pending_ops() == 0 end, timeout)
+  local done = loop.wait_until(function()
+    if self.closed or self:pending_ops() == 0 then return true end
+    self.core:flush(true)
+  end, timeout)
   if self.closed then return nil, errors.new("CLOSED", "the client was closed") end
   if done then return true end
-  local _, _, held = self.core:pending()
-  return nil, errors.new("TIMEOUT", ("%d operations are not acknowledged after %g s (%d of them have no route); they stay in the op log")
-    :format(self:pending_ops(), timeout, held), { pending = self:pending_ops(), held = held })
+  local left = self:backlog()
+  return nil, errors.new("TIMEOUT", ("%d operations are not acknowledged after %g s: %s; they stay in the op log")
+    :format(left.pending, timeout, backlog.text(left)), left)
 end
 
 --- Waits until one operation is settled: true when it was acknowledged, nil, err

@@ -24,6 +24,7 @@ local ready = {}       -- tasks and callbacks to run, a queue
 local ready_head, ready_tail = 1, 0
 local tasks = setmetatable({}, { __mode = "k" }) -- coroutine -> task
 local sources = {}     -- objects with drain_events() or flush(), in order
+local stopped          -- why nothing waits any more
 local report           -- what is done with an error that nobody waits for
 
 --- The core loop of this Lua state, for functions of wingman.core.
@@ -174,8 +175,13 @@ local function resume(task, ...)
   end
 end
 
+local function raise_when_stopped()
+  if stopped then error(stopped, 0) end
+end
+
 local function pump_until(future, deadline)
   while not future.done do
+    raise_when_stopped()
     local left = deadline - now()
     if left <= 0 then return end
     M.turn(left, future)
@@ -245,6 +251,11 @@ function M.wait_until(condition, timeout)
   end
 end
 
+--- Ends what the loop is turned for: `run`, `step` and every call that pumps it raise
+--- `reason` from now on.
+---@param reason string
+function M.stop(reason) stopped = reason end
+
 -- Turning ---------------------------------------------------------------------
 
 --- Registers an object: `source:drain_events()`, if it has one, is called after each time the sockets
@@ -284,6 +295,12 @@ local function run_ready(until_time)
   if ready_head > ready_tail then ready_head, ready_tail = 1, 0 end
 end
 
+-- Serves the sockets. A signal of the executable is taken up by a task.
+local function service(wait)
+  local signal = M.handle():turn(wait)
+  if signal then require("wingman.interrupt").signalled(signal) end
+end
+
 local function each_source(method)
   for i = #sources, 1, -1 do
     local source = sources[i]
@@ -300,12 +317,12 @@ function M.turn(wait, awaited)
   run_due_timers()
   run_ready()
   each_source "flush"
-  if ready_head <= ready_tail or (awaited and awaited.done) then
+  if stopped or ready_head <= ready_tail or (awaited and awaited.done) then
     wait = 0
   elseif timers[1] then
     wait = math.max(0, math.min(wait, timers[1].due - now()))
   end
-  M.handle():turn(wait == huge and -1 or wait)
+  service(wait == huge and -1 or wait)
   each_source "drain_events"
 end
 
@@ -314,10 +331,11 @@ end
 ---@param budget_us number|nil  default 1000
 function M.step(budget_us)
   local deadline = now() + (budget_us or 1000) / 1e6
+  raise_when_stopped()
   run_due_timers()
   run_ready(deadline)
   each_source "flush"
-  M.handle():turn(0)
+  service(0)
   each_source "drain_events"
 end
 

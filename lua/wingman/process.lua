@@ -25,6 +25,7 @@ methods.__index = methods
 
 local option_types = {
   file = "string", args = "table", env = "table", cwd = "string", stdin = "boolean", stderr = "boolean",
+  own_session = "boolean",
 }
 
 --- Starts a child process. Its standard output is collected; when 16 MiB wait to
@@ -32,7 +33,8 @@ local option_types = {
 ---@param options table  file (looked for in PATH when it has no slash), args (a
 ---  list, without the program's name), env (name -> value, added to ours), cwd,
 ---  stdin (true: a pipe for write; else /dev/null), stderr (true: collected; else
----  it goes where ours goes)
+---  it goes where ours goes), own_session (true: a Ctrl-C at our terminal is not sent
+---  to the child; one that does not end with its standard input may then outlive us)
 ---@return wingman.process|nil, string|nil err
 function M.spawn(options)
   for name, value in pairs(options) do
@@ -48,7 +50,7 @@ function M.spawn(options)
     for name, value in pairs(options.env) do env[#env + 1] = name .. "=" .. tostring(value) end
   end
   local child, err = core.process(loop.handle(), options.file, options.args or {}, env, options.cwd,
-    options.stdin or false, options.stderr or false)
+    options.stdin or false, options.stderr or false, options.own_session or false)
   if not child then return nil, ("%s: %s"):format(options.file, err) end
   local self = setmetatable({ pid = child:pid(), child = child, seen = 0, news = loop.future() }, methods)
   loop.add_source(self)

@@ -87,7 +87,7 @@ end
 ---@return wingman.sim.cluster|nil, wingman.error|nil
 function M.start(options)
   local args = arguments(options or {})
-  local child, err = process.spawn { file = process.wingman_path(), args = args, stdin = true }
+  local child, err = process.spawn { file = process.wingman_path(), args = args, stdin = true, own_session = true }
   if not child then return nil, failure("cannot be started: %s", tostring(err)) end
   local line
   line, err = child:read_line(START_TIMEOUT)

@@ -81,7 +81,7 @@ end
 -- A long-lived helper that ends when this process does, its first line being JSON
 -- when `expects_line`.
 local function start_helper(options, expects_line)
-  options.stdin = true
+  options.stdin, options.own_session = true, true
   local child, err = process.spawn(options)
   if not child then return nil, failure("%s", err) end
   if not expects_line then return child end

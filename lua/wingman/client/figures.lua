@@ -1,4 +1,5 @@
 --- What can be read of a client: single facts, counters, how everything is.
+local backlog = require "wingman.client.backlog"
 
 ---@class wingman.client
 local methods = {}
@@ -21,6 +22,10 @@ function methods:connected_nodes() return self.provider and self.provider:connec
 --- Operations that are recorded and not acknowledged.
 ---@return integer
 function methods:pending_ops() return (self.core:pending()) end
+
+--- Operations that are recorded and not acknowledged, by what they wait for.
+---@return wingman.backlog
+function methods:backlog() return backlog.of(self) end
 
 --- What is known for routing: map version, partitions, nodes, hash, held operations.
 function methods:router_stats()

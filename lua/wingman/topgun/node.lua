@@ -86,7 +86,7 @@ function methods:start(binary, secret, seeds)
       JWT_SECRET = secret, TOPGUN_BIND_ADDR = "127.0.0.1", TOPGUN_REDB_PATH = self.folder .. "/data.redb",
       RUST_LOG = "info",
     },
-    stdin = true,
+    stdin = true, own_session = true,
   }
   if not child then return nil, errors.new("CLUSTER", ("topgun: %s cannot be started: %s"):format(self.id, err)) end
   self.child = child

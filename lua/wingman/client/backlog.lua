@@ -1,0 +1,37 @@
+--- What waits in the op log of a client, and for what.
+local M = {}
+
+---@class wingman.backlog
+---@field pending integer  all of it
+---@field held integer     for a route: the node that it belongs to cannot be used, or is not known
+---@field queued integer   for its turn: it has a route and is not sent
+---@field sent integer     for its acknowledgement
+
+---@param client wingman.client
+---@return wingman.backlog
+function M.of(client)
+  local pending, _, held = client.core:pending()
+  local sent = 0
+  local links = client.provider and client.provider.links
+  for lane in pairs(links and links.lanes or {}) do
+    sent = sent + client.core:lane_info(lane).in_flight_ops
+  end
+  return { pending = pending, held = held, queued = pending - held - sent, sent = sent }
+end
+
+local words = {
+  { "held", "without a node to go to" }, { "queued", "not sent yet" }, { "sent", "sent, without an answer" },
+}
+
+--- "12 without a node to go to, 3 sent, without an answer".
+---@param backlog wingman.backlog
+---@return string
+function M.text(backlog)
+  local parts = {}
+  for _, word in ipairs(words) do
+    if backlog[word[1]] > 0 then parts[#parts + 1] = ("%d %s"):format(backlog[word[1]], word[2]) end
+  end
+  return table.concat(parts, ", ")
+end
+
+return M

@@ -1,0 +1,137 @@
+--- The end of `wingman run` by SIGINT (Ctrl-C) or SIGTERM: every open client sends
+--- what it holds and gets some seconds for the acknowledgements; then the script is
+--- ended. A script that has something better to do registers a function. A second
+--- signal ends the process at once, whatever goes on.
+---
+--- In a host that embeds the module signals are the host's, and nothing here happens.
+local backlog = require "wingman.client.backlog"
+local core = require "wingman.core"
+local loop = require "wingman.loop"
+local text_table = require "wingman.text_table"
+
+local M = {}
+
+--- Seconds that acknowledgements are waited for, at most.
+M.limit = 10
+
+--- Seconds of waiting that are not worth a word.
+local QUIETLY = 0.2
+--- The error that ends the script; the executable knows it by this text.
+local REASON = "interrupted"
+--- Nodes that a report names at most.
+local NAMED_NODES = 5
+
+local handlers = {}
+
+--- Runs `fn(signal)` as a task at the first SIGINT or SIGTERM, in place of the
+--- draining: the script goes on until it ends by itself.
+---@param fn fun(signal: "SIGINT"|"SIGTERM")
+function M.on(fn)
+  if type(fn) ~= "function" then error("interrupt.on: a function is expected, got " .. type(fn), 2) end
+  handlers[#handlers + 1] = fn
+end
+
+--- Takes a function out again. Safe when it is not there.
+function M.off(fn)
+  for i = #handlers, 1, -1 do
+    if handlers[i] == fn then table.remove(handlers, i) end
+  end
+end
+
+--- The signal is dealt with and the script goes on: the next one is a first one
+--- again, and the exit code will not speak of this one.
+function M.rearm() core.rearm() end
+
+local function say(format, ...) io.stderr:write("wingman: ", format:format(...), "\n") end
+
+local function open_clients()
+  return package.loaded["wingman.client"] and require("wingman.client").open_clients() or {}
+end
+
+local function sum(clients)
+  local total = { pending = 0, held = 0, queued = 0, sent = 0 }
+  for _, client in ipairs(clients) do
+    for name, count in pairs(client:backlog()) do total[name] = total[name] + count end
+  end
+  return total
+end
+
+local function wait_for_acknowledgements(clients, seconds)
+  return loop.wait_until(function()
+    local pending = 0
+    for _, client in ipairs(clients) do
+      client.core:flush(true)
+      pending = pending + client:pending_ops()
+    end
+    return pending == 0
+  end, seconds)
+end
+
+-- Why there is nowhere to go to.
+local function name_lost_nodes(clients)
+  local named = 0
+  for _, client in ipairs(clients) do
+    for _, node in ipairs(client:health().nodes) do
+      if not node.usable and named < NAMED_NODES then
+        named = named + 1
+        say("  %s%s: %s", node.id and node.id .. " at " or "", node.url, node.last_reason or "not connected")
+      end
+    end
+  end
+end
+
+local function report(clients)
+  local files = {}
+  for _, client in ipairs(clients) do
+    if client:pending_ops() > 0 and client.options.oplog.path then files[#files + 1] = client.options.oplog.path end
+  end
+  local left = sum(clients)
+  say("%s writes were not acknowledged: %s", text_table.count(left.pending), backlog.text(left))
+  if left.held > 0 then name_lost_nodes(clients) end
+  if #files > 0 then say("they are kept in %s", table.concat(files, ", ")) end
+end
+
+local function drain(clients)
+  if #clients == 0 or wait_for_acknowledgements(clients, QUIETLY) then return end
+  say("waiting up to %g s for the acknowledgements of %s writes; a second signal ends at once", M.limit,
+    text_table.count(sum(clients).pending))
+  local begun = loop.now()
+  if wait_for_acknowledgements(clients, M.limit) then
+    return say("all are acknowledged, after %s", text_table.duration(loop.now() - begun))
+  end
+  report(clients)
+end
+
+local function drain_and_close()
+  local clients = open_clients()
+  drain(clients)
+  for _, client in ipairs(clients) do client:close() end
+end
+
+local tasks = {} -- what the signal has started
+
+--- Part of the loop: a signal came.
+---@param signal string
+function M.signalled(signal)
+  tasks = {}
+  for i, fn in ipairs(handlers) do tasks[i] = loop.spawn(fn, signal) end
+  if #handlers > 0 then return end
+  tasks[1] = loop.spawn(function()
+    local ok, err = xpcall(drain_and_close, debug.traceback)
+    if not ok then say("%s", err) end
+    loop.stop(REASON)
+  end)
+end
+
+--- Part of the executable: the script was ended by the error "interrupted". Waits for
+--- what the signal has started, or starts it now.
+---@param signal string
+function M.finish(signal)
+  if #tasks == 0 then M.signalled(signal) end
+  for _, task in ipairs(tasks) do
+    local _, err = task:wait()
+    if err then say("%s", err) end
+  end
+end
+
+return M
