@@ -14,5 +14,6 @@ void wm_lua_open_histogram(lua_State *L);
 void wm_lua_open_jwt(lua_State *L);
 void wm_lua_open_loop(lua_State *L);
 void wm_lua_open_process(lua_State *L);
+void wm_lua_open_stream(lua_State *L);
 void wm_lua_open_client(lua_State *L);
 #endif

@@ -1,0 +1,178 @@
+--- Local sockets on the loop of this Lua state, for people and programs that look at
+--- this process: a control socket, an attached prompt, a scrape of metrics. Calls that
+--- wait yield inside a task and pump the loop elsewhere, as all of Wingman's do.
+local core = require "wingman.core"
+local loop = require "wingman.loop"
+
+local M = {}
+
+--- A peer that sends more than this without the end of a line is not understood.
+local LINE_MAX = 1024 * 1024
+
+---@class wingman.stream
+---@field port integer|nil  of a TCP listener
+---@field path string|nil   of a listener in the file system
+---@field package socket userdata|nil
+---@field package seen integer  the changes that waiting tasks have been told of
+---@field package news wingman.future  resolved at the next change
+---@field package text string  read and not yet taken
+---@field package ended string|nil  why nothing more will come
+local methods = {}
+methods.__index = methods
+
+local function wrap(socket)
+  local self = setmetatable({ socket = socket, seen = 0, news = loop.future(), text = "" }, methods)
+  loop.add_source(self)
+  return self
+end
+
+local option_types = { path = "string", host = "string", port = "number", mode = "number" }
+
+local function check(options, what)
+  for name, value in pairs(options) do
+    if not option_types[name] then error(("stream.%s: unknown option '%s'"):format(what, tostring(name)), 3) end
+    if type(value) ~= option_types[name] then
+      error(("stream.%s: %s: a %s is expected, got %s"):format(what, name, option_types[name], type(value)), 3)
+    end
+  end
+  if (options.path == nil) == (options.port == nil) then
+    error(("stream.%s: one of path and port is needed"):format(what), 3)
+  end
+  return options.path or ("%s:%d"):format(options.host or "127.0.0.1", options.port)
+end
+
+--- Listens. A socket in the file system has mode 0600 unless `mode` says otherwise;
+--- one that a dead process left is replaced.
+---@param options { path: string|nil, host: string|nil, port: integer|nil, mode: integer|nil }
+---  path, or port (0: any) with host (an address; default 127.0.0.1)
+---@return wingman.stream|nil, string|nil err
+function M.listen(options)
+  local place = check(options, "listen")
+  local socket, err = core.listen(loop.handle(), options.path, options.host, options.port, options.mode)
+  if not socket then return nil, ("%s: %s"):format(place, err) end
+  local self = wrap(socket)
+  self.path = options.path
+  if not options.path then self.port = socket:port() end
+  return self
+end
+
+--- Connects; that nobody listens at a TCP port is told by the first read.
+---@param options { path: string|nil, host: string|nil, port: integer|nil }
+---@return wingman.stream|nil, string|nil err
+function M.connect(options)
+  local place = check(options, "connect")
+  local socket, err = core.connect(loop.handle(), options.path, options.host, options.port)
+  if not socket then return nil, ("%s: %s"):format(place, err) end
+  return wrap(socket)
+end
+
+--- Tells waiting tasks that something happened; called by the loop.
+function methods:drain_events()
+  local changes = self.socket:changes()
+  if changes == self.seen then return end
+  self.seen = changes
+  local news = self.news
+  self.news = loop.future()
+  news:resolve(true)
+end
+
+-- Calls look() until it returns something, a look after each change.
+local function await(self, timeout, look)
+  local deadline = timeout and loop.now() + timeout
+  while self.socket do
+    local value, err = look()
+    if value ~= nil or err then return value, err end
+    self.socket:watch()
+    local left = deadline and deadline - loop.now()
+    if left and left <= 0 then return nil, "timeout" end
+    self.news:wait(left)
+  end
+  return nil, "closed"
+end
+
+--- The next connection to a listener.
+---@param timeout number|nil  seconds; nil waits for ever
+---@return wingman.stream|nil, string|nil err  "timeout", "closed" after close
+function methods:accept(timeout)
+  local socket, err = await(self, timeout, function() return self.socket:accept() end)
+  if not socket then return nil, err end
+  return wrap(socket)
+end
+
+-- Adds what has come to `text`; false, with self.ended, when nothing more will.
+local function fill(self)
+  if self.ended then return false end
+  local bytes, err = self.socket:read()
+  if bytes == "" or err then
+    self.ended = err or "closed"
+    return false
+  end
+  self.text = self.text .. (bytes or "")
+  return true
+end
+
+--- What has come, at least one byte; waits for it.
+---@param timeout number|nil  seconds; nil waits for ever
+---@return string|nil, string|nil err  "closed" at the end
+function methods:read(timeout)
+  return await(self, timeout, function()
+    local open = fill(self)
+    if self.text == "" then return nil, not open and self.ended or nil end
+    local text = self.text
+    self.text = ""
+    return text
+  end)
+end
+
+--- The next line without its end; a last line without one counts.
+---@param timeout number|nil  seconds; nil waits for ever
+---@return string|nil, string|nil err  "closed" at the end
+function methods:read_line(timeout)
+  return await(self, timeout, function()
+    local open = fill(self)
+    local line, rest = self.text:match "^([^\n]*)\n(.*)$"
+    if not line and not open and self.text ~= "" then line, rest = self.text, "" end
+    if line then
+      self.text = rest
+      return line
+    end
+    if #self.text > LINE_MAX then return nil, "a line is longer than 1 MiB" end
+    return nil, not open and self.ended or nil
+  end)
+end
+
+--- Queues text for the peer. nil, err when the peer is gone, or when 16 MiB wait.
+---@param text string
+---@return true|nil, string|nil err
+function methods:write(text)
+  if not self.socket then return nil, "closed" end
+  return self.socket:write(text)
+end
+
+--- Waits until everything written is with the system.
+---@param timeout number|nil  seconds; nil waits for ever
+---@return true|nil, string|nil err
+function methods:drain(timeout)
+  local deadline = timeout and loop.now() + timeout
+  while self.socket and self.socket:unwritten() > 0 do
+    local left = deadline and deadline - loop.now()
+    if left and left <= 0 then return nil, "timeout" end
+    self.news:wait(left)
+  end
+  if not self.socket then return nil, "closed" end
+  return true
+end
+
+--- Whether this end was closed.
+function methods:closed() return self.socket == nil end
+
+--- Closes; who waits gets nil, "closed". A listener's file goes. Safe twice.
+function methods:close()
+  if not self.socket then return end
+  loop.remove_source(self)
+  self.socket:close()
+  self.socket = nil
+  self.news:resolve(true)
+end
+
+return M
