@@ -329,6 +329,11 @@ static void on_timer(uv_timer_t *timer)
     wm_client_flush(c, false);
 }
 
+void wm_client_hand_up_acks(wm_client *c, bool on)
+{
+    c->hands_up_acks = on;
+}
+
 /* -- foreign providers -------------------------------------------------------------------------- */
 
 int wm_client_foreign_take(wm_client *c, wm_buffer *out)

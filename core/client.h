@@ -103,6 +103,9 @@ __attribute__((visibility("default"))) int wm_client_slot_of_key(const wm_client
  * which an event tells once and which makes the log count as full until it can be
  * written again. Part of every flush. */
 int wm_client_sync_log(wm_client *c);
+/* Whether acknowledgements that settle no batch of this client are handed up as
+ * messages: while somebody waits for one of a message of the script's own. */
+void wm_client_hand_up_acks(wm_client *c, bool on);
 /* Asks every lane that has a batch due to send it, behind a sync of the log. To be
  * called once a tick. */
 void wm_client_flush(wm_client *c, bool all);

@@ -72,6 +72,7 @@ struct wm_client {
     uint32_t last_op; /* index of the newest operation, settled or not */
     uint8_t max_tries;
     bool drop_oldest;
+    bool hands_up_acks; /* acknowledgements that settle no batch are messages for the script */
     bool above_high_water;
     double high_water;
     double low_water;

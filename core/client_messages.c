@@ -50,6 +50,7 @@ static void on_op_ack(wm_client *c, int lane, const wm_message *m)
     if (string_field(m, "lastId", &last)) settled = wm_batcher_ack(c->batcher, lane, (const char *)last.bytes, last.len);
     if (settled == 0) {
         c->stats.stray_acks++;
+        if (c->hands_up_acks) wm_client_event(c, (wm_event){.type = WM_EVENT_MESSAGE, .lane = lane}, m->body, m->body_len);
         return;
     }
     c->stats.batches_acked++;
@@ -61,21 +62,45 @@ static void on_op_ack(wm_client *c, int lane, const wm_message *m)
 
 /* A code by which a server says that the operation belongs to another node. Known
  * from the type definitions; no server of today sends one. */
-static bool is_routing_code(const wm_message *m)
+static bool has_routing_code(const uint8_t *map, size_t len)
 {
+    const uint8_t *bytes;
+    size_t size;
+    wm_mp_reader r;
     wm_mp_item code;
-    if (!string_field(m, "code", &code)) return false;
-    return (code.len == 9 && memcmp(code.bytes, "NOT_OWNER", 9) == 0) ||
-           (code.len == 9 && memcmp(code.bytes, "STALE_MAP", 9) == 0);
+    if (map == NULL || wm_mp_find(map, len, "code", &bytes, &size) < 0 || bytes == NULL) return false;
+    wm_mp_reader_init(&r, bytes, size);
+    if (wm_mp_read(&r, &code) < 0 || code.kind != WM_MP_STR || code.len != 9) return false;
+    return memcmp(code.bytes, "NOT_OWNER", 9) == 0 || memcmp(code.bytes, "STALE_MAP", 9) == 0;
+}
+
+/* In a map itself or in its `error`. */
+static bool speaks_of_routes(const uint8_t *map, size_t len)
+{
+    const uint8_t *error = NULL;
+    size_t size = 0;
+    if (map == NULL) return false;
+    if (has_routing_code(map, len)) return true;
+    return wm_mp_find(map, len, "error", &error, &size) >= 0 && has_routing_code(error, size);
+}
+
+/* The operation that was rejected, if it is in flight here. */
+static uint32_t rejected_op(wm_client *c, int lane, const wm_message *m)
+{
+    wm_mp_item id;
+    if (!string_field(m, "opId", &id)) return WM_NO_OP;
+    return wm_batcher_find_in_flight(c->batcher, lane, (const char *)id.bytes, id.len);
 }
 
 static void on_op_rejected(wm_client *c, int lane, const wm_message *m)
 {
-    wm_mp_item id, reason;
-    if (!string_field(m, "opId", &id)) return;
-    uint32_t index = wm_batcher_find_in_flight(c->batcher, lane, (const char *)id.bytes, id.len);
-    if (index == WM_NO_OP) return;
-    if (is_routing_code(m)) {
+    wm_mp_item reason;
+    uint32_t index = rejected_op(c, lane, m);
+    if (index == WM_NO_OP) { /* of a message of the script's own, or late */
+        wm_client_event(c, (wm_event){.type = WM_EVENT_MESSAGE, .lane = lane}, m->body, m->body_len);
+        return;
+    }
+    if (speaks_of_routes(m->payload, m->payload_len) || speaks_of_routes(m->body, m->body_len)) {
         wm_client_slow_down(c, lane);
         c->stats.ops_resent += wm_batcher_return_in_flight(c->batcher, lane, index, c->now_us);
         wm_client_event(c, (wm_event){.type = WM_EVENT_SERVER_ERROR, .lane = lane, .flag = true}, m->body, m->body_len);

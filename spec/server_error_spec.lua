@@ -92,6 +92,49 @@ clusters.on_each(getfenv(), "a server's error", function(shared, it)
     assert.equal(1, client:stats().ops_resent)
   end)
 
+  it("that rejects an operation for its route never loses it, wherever the code stands", function()
+    for i, shape in ipairs {
+      function(op_id) return { type = "OP_REJECTED", payload = { opId = op_id, code = "STALE_MAP" } } end,
+      function(op_id) return { type = "OP_REJECTED", payload = { opId = op_id, error = { code = "NOT_OWNER" } } } end,
+      function(op_id) return { type = "OP_REJECTED", payload = { opId = op_id }, error = { code = "STALE_MAP" } } end,
+      function(op_id) return { type = "OP_REJECTED", payload = { opId = op_id }, code = "NOT_OWNER" } end,
+    } do
+      local client, id, seq, op_id, seen = held_back { map_requests = { debounce = 0.05 }, batch = { ack_timeout = 30 } }
+      inject(id, shape(op_id))
+      assert.is_true(client:wait(seq, 5), "shape " .. i)
+      assert.equal(op_id, seen[1].op_id, "shape " .. i)
+      assert.is_true(seen[1].retriable)
+      assert.equal(0, client:stats().ops_rejected)
+    end
+  end)
+
+  it("about an operation that is not in flight is told, and changes nothing", function()
+    local client, id, seq, op_id, seen = held_back { batch = { ack_timeout = 30 } }
+    inject(id, { type = "OP_REJECTED", payload = { opId = "of nobody", reason = "no", code = 403 } })
+    inject(id, { type = "OP_REJECTED", payload = { opId = "of nobody", code = "NOT_OWNER" } })
+    inject(id, { type = "OP_REJECTED", payload = { reason = "no id" } })
+    assert(loop.wait_until(function() return #seen == 3 end, 5))
+    assert.same({ "REJECTED", 403, "of nobody" }, { seen[1].code, seen[1].status, seen[1].op_id })
+    assert.equal("NOT_OWNER", seen[2].code)
+    assert.equal(1, client:pending_ops())
+    assert.same({ 0, 0 }, { client:stats().ops_resent, client:stats().overloads })
+    inject(id, { type = "OP_ACK", payload = { lastId = op_id } })
+    assert.is_true(client:wait(seq, 5))
+    inject(id, { type = "OP_REJECTED", payload = { opId = op_id, reason = "late" } })
+    assert(loop.wait_until(function() return #seen == 4 end, 5))
+    assert.equal(0, client:stats().ops_rejected)
+  end)
+
+  it("of a conflict resolver is told with the map and the key", function()
+    local client, id, _, _, seen = held_back()
+    inject(id, { type = "MERGE_REJECTED", mapName = "m", key = "k", reason = "older", attemptedValue = 5,
+      timestamp = { millis = 1, counter = 0, nodeId = "n" } })
+    assert(loop.wait_until(function() return seen[1] end, 5))
+    assert.same({ "MERGE_REJECTED", false, "m", "k", 5, "older" },
+      { seen[1].code, seen[1].retriable, seen[1].map, seen[1].key, seen[1].attempted_value, seen[1].message })
+    assert(client:drain(10))
+  end)
+
   it("that says STALE_MAP at the top of a message does so, too", function()
     local client, id, seq, _, seen = held_back { map_requests = { debounce = 0.05 }, batch = { ack_timeout = 30 } }
     inject(id, { type = "OP_ERROR", error = { code = "STALE_MAP", message = "old", hint = { serverVersion = 4 } } })

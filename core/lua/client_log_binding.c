@@ -24,6 +24,12 @@ static int l_sync_log(lua_State *L)
     return 2;
 }
 
+static int l_hand_up_acks(lua_State *L)
+{
+    wm_client_hand_up_acks(wm_lua_check_client(L), lua_toboolean(L, 2));
+    return 0;
+}
+
 /* The id of the client in timestamps. */
 static int l_node_id(lua_State *L)
 {
@@ -197,6 +203,7 @@ static int l_distributions(lua_State *L)
 
 const luaL_Reg wm_lua_client_log_methods[] = {
     {"flush", l_flush},
+    {"hand_up_acks", l_hand_up_acks},
     {"sync_log", l_sync_log},
     {"node_id", l_node_id},
     {"pending", l_pending},

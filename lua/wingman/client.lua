@@ -23,7 +23,7 @@ local M = {}
 local methods = {}
 methods.__index = methods
 
-for _, part in ipairs { require "wingman.client.figures", require "wingman.client.queries" } do
+for _, part in ipairs { require "wingman.client.figures", require "wingman.client.queries", require "wingman.client.send" } do
   for name, method in pairs(part) do methods[name] = method end
 end
 

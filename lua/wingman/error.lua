@@ -23,6 +23,7 @@ M.codes = {
   CLOSED = "the client is closed",
   REJECTED = "the server refused the write for what it is; it has left the op log",
   REFUSED = "the server answered with an error",
+  BUSY = "too much waits to be sent on that connection already; this was not sent",
   TOO_MANY = "a server would leave out results without saying so; ask for fewer",
   USAGE = "an argument is wrong",
   CLUSTER = "an embedded cluster could not be started or controlled",

@@ -23,17 +23,30 @@ function M.new(client_core) return setmetatable({ core = client_core, waiting = 
 function methods:request(lane, message, matches, timeout)
   local bytes, err = core.encode(message)
   if not bytes then return nil, err end
+  local waiter = self:expect(lane, matches)
+  local answer, wait_err
+  local ok, send_err = self.core:send(lane, bytes)
+  if ok then answer, wait_err = waiter.future:wait(timeout) end
+  self:forget(waiter)
+  return answer, ok and wait_err or send_err
+end
+
+---@class wingman.reply_waiter
+---@field future wingman.future  of the message; an error when the connection is lost
+
+--- Waits for the first message on a lane that `matches(message)`; until `forget`.
+---@param lane integer
+---@param matches fun(message: table): any
+---@return wingman.reply_waiter
+function methods:expect(lane, matches)
   local waiter = { lane = lane, matches = matches, future = loop.future() }
   self.waiting[waiter] = true
-  local ok, send_err = self.core:send(lane, bytes)
-  if not ok then
-    self.waiting[waiter] = nil
-    return nil, send_err
-  end
-  local answer, wait_err = waiter.future:wait(timeout)
-  self.waiting[waiter] = nil
-  return answer, wait_err
+  return waiter
 end
+
+--- Ends an `expect`. Safe when it is over.
+---@param waiter wingman.reply_waiter
+function methods:forget(waiter) self.waiting[waiter] = nil end
 
 --- Hands a message to whoever waits for it; true when somebody did.
 ---@param lane integer

@@ -10,7 +10,7 @@ local M = {}
 ---@class wingman.server_error: wingman.error
 ---@field code string        as in M.codes
 ---@field retriable boolean  whether the same again may succeed
----@field status integer|nil the server's number, for ERROR
+---@field status integer|nil the server's number, for ERROR and OP_REJECTED
 ---@field hint table|nil     what the server says would help: currentOwner, mapVersion, ...
 ---@field op_id string|nil   the operation, for OP_REJECTED
 ---@field map string|nil     the map and the key, for MERGE_REJECTED
@@ -45,10 +45,10 @@ local function new(code, message, fields)
 end
 
 -- NOT_OWNER and STALE_MAP are told apart by their words, never by a number.
-local function routing_error(part)
+local function routing_error(part, payload)
   if type(part) ~= "table" or (part.code ~= "NOT_OWNER" and part.code ~= "STALE_MAP") then return nil end
-  return new(part.code, text(part.message) or text(part.reason) or "", {
-    hint = table_or_nil(part.hint), op_id = text(part.opId),
+  return new(part.code, text(part.message) or text(part.reason) or text(payload.reason) or "", {
+    hint = table_or_nil(part.hint), op_id = text(part.opId) or text(payload.opId),
   })
 end
 
@@ -58,8 +58,8 @@ end
 function M.of(message)
   if type(message) ~= "table" then return nil end
   local payload = table_or_nil(message.payload) or {}
-  local found = routing_error(payload) or routing_error(payload.error) or routing_error(message.error)
-    or routing_error(message)
+  local found = routing_error(payload, payload) or routing_error(payload.error, payload)
+    or routing_error(message.error, payload) or routing_error(message, payload)
   if found then return found end
   if message.type == "ERROR" then
     local status = type(payload.code) == "number" and payload.code or nil
@@ -67,7 +67,9 @@ function M.of(message)
       status = status, hint = table_or_nil(payload.details),
     })
   elseif message.type == "OP_REJECTED" then
-    return new("REJECTED", text(payload.reason) or "", { op_id = text(payload.opId) })
+    return new("REJECTED", text(payload.reason) or "", {
+      op_id = text(payload.opId), status = type(payload.code) == "number" and payload.code or nil,
+    })
   elseif message.type == "MERGE_REJECTED" then
     local value = message.attemptedValue
     if value == core.null then value = nil end

@@ -40,6 +40,9 @@ local needs_payload = {
   SYNC_RESP_LEAF = true, SYNC_RESET_REQUIRED = true, QUERY_RESP = true, QUERY_UPDATE = true,
 }
 
+--- Messages that are nobody's when nobody waits for them.
+local read_by_who_asked = { GC_PRUNE = true, OP_ACK = true, QUERY_UPDATE = true, QUERY_RESP = true }
+
 --- Takes a decoded message.
 ---@param self wingman.client
 ---@param lane integer
@@ -53,14 +56,15 @@ function M.take(self, lane, message)
   end
   local err = server_error.of(message)
   if err then
-    local about_batches = err.code == "NOT_OWNER" or err.code == "STALE_MAP"
+    -- One that names an operation, which is none in flight here, is about no batch.
+    local about_batches = (err.code == "NOT_OWNER" or err.code == "STALE_MAP") and not err.op_id
     return M.failed(self, lane, err, about_batches and self.core:refuse_batches(lane))
   end
   if self.provider:offer(lane, message) then return end
   local is_announcement, refused = server_events.handle(self, message)
   if refused then M.refuse(self, lane, "message_refused", message.type, refused) end
   if is_announcement then return end
-  if message.type == "GC_PRUNE" or message.type == "QUERY_UPDATE" or message.type == "QUERY_RESP" then return end
+  if read_by_who_asked[message.type] then return end
   if self.events:has("message") then self.events:emit("message", message, lane) end
 end
 

@@ -1,0 +1,153 @@
+--- Messages of the script's own: to the node that owns a key, and again when that
+--- node does not own it any more, or cannot be reached.
+local core = require "wingman.core"
+local errors = require "wingman.error"
+local loop = require "wingman.loop"
+
+---@class wingman.client
+local methods = {}
+
+---@class wingman.send_options
+---@field max_retries integer|nil         after the first try, default 3
+---@field retry_delay number|nil          seconds before the first retry, twice as many before each further one; default 0.1
+---@field retry_on_not_owner boolean|nil  default true; false: NOT_OWNER is returned
+---@field answer nil|fun(message: table): any  knows the answer to the message; then that is waited for and returned
+---@field timeout number|nil              seconds for the answer, default 5
+
+local option_types = {
+  max_retries = "number", retry_delay = "number", retry_on_not_owner = "boolean", answer = "function", timeout = "number",
+}
+
+--- Without an answer to wait for, a message counts as taken when so many seconds have
+--- brought no refusal, or three round trips, if these are longer.
+local REFUSAL_WINDOW = 0.1
+local LONGEST_DELAY = 30
+local DEFAULT_TIMEOUT = 5
+
+local function check(options)
+  for name, value in pairs(options) do
+    local expected = option_types[name]
+    if not expected then error(("send_with_retry: unknown option '%s'"):format(tostring(name)), 3) end
+    if type(value) ~= expected then
+      error(("send_with_retry: %s: a %s is expected, got %s"):format(name, expected, type(value)), 3)
+    end
+  end
+end
+
+local function failed(code, retriable, format, ...)
+  return nil, errors.new(code, format:format(...), { retriable = retriable })
+end
+
+local function ready_lane(self, node)
+  for _, lane in ipairs(node.lanes) do
+    local info = self.core:lane_info(lane)
+    if info.state == "ready" then return lane, info end
+  end
+end
+
+-- A connection to where the message belongs now.
+local function target(self, key)
+  local provider = self.provider
+  if not provider then return nil end
+  local node
+  if key then node = provider:connection(key) else node = provider:any_connection() end
+  if not node then return nil end
+  local lane, info = ready_lane(self, node)
+  return lane and node, lane, info
+end
+
+-- The core keeps acknowledgements to itself but for those that somebody may wait for.
+local function wait_for_acks(self, change)
+  self.sending = (self.sending or 0) + change
+  if not self.closed then self.core:hand_up_acks(self.sending > 0) end
+end
+
+-- One try: what the answer is (true without one to wait for), or nil, err.
+local function try(self, bytes, key, options)
+  local node, lane, info = target(self, key)
+  if not node then
+    return failed("NOT_CONNECTED", true, "no node that the message could go to is connected%s",
+      key and (" (key '%s')"):format(key) or "")
+  end
+  local waiter, mistake
+  waiter = self.provider.replies:expect(lane, function(message)
+    if not options.answer then return nil end
+    local ok, result = xpcall(options.answer, debug.traceback, message)
+    if ok then return result end
+    mistake = result
+    waiter.future:reject "mistake"
+  end)
+  wait_for_acks(self, 1)
+  local function on_server_error(err)
+    -- One that names an operation is about that.
+    local about_routes = err.code == "NOT_OWNER" or err.code == "STALE_MAP"
+    if about_routes and err.url == node.url and not err.op_id then waiter.future:reject(err) end
+  end
+  self.events:on("server_error", on_server_error)
+  local sent, reason = self.core:send(lane, bytes)
+  local answer, err
+  if sent then
+    answer, err = waiter.future:wait(options.answer and (options.timeout or DEFAULT_TIMEOUT) or math.max(REFUSAL_WINDOW, 3 * info.rtt))
+  end
+  self.events:off("server_error", on_server_error)
+  self.provider.replies:forget(waiter)
+  wait_for_acks(self, -1)
+  if mistake then error(mistake, 0) end
+  if not sent then return failed("BUSY", true, "%s: the message cannot be sent: %s", node.url, reason) end
+  if answer ~= nil then return answer end
+  if type(err) == "table" then return nil, err end
+  if err == "timeout" and not options.answer then return true end
+  if err == "timeout" then return failed("TIMEOUT", true, "%s: no answer came", node.url) end
+  return failed("NOT_CONNECTED", true, "%s: %s before the message was known to have arrived", node.url, err)
+end
+
+local function may_retry(err, options)
+  if err.code == "NOT_OWNER" then return options.retry_on_not_owner ~= false end
+  return err.code == "STALE_MAP" or err.code == "NOT_CONNECTED" or err.code == "BUSY"
+end
+
+-- Waits for a better route, at most so long. A server's own words have had the map
+-- asked for; a route that is missing may be in a newer one.
+local function wait_for_route(self, key, err, delay)
+  if err.code ~= "NOT_CONNECTED" then return loop.sleep(delay) end
+  local provider = self.provider
+  if provider and provider.map_is_old then provider:map_is_old() end
+  loop.wait_until(function() return self.closed or target(self, key) end, delay)
+end
+
+--- Sends a message to the node that owns the key, or to any node without one. Tries
+--- again when that node says that it is not the owner or that the map is old, when it is
+--- not connected or its connection breaks off: the map is asked for anew, and each retry
+--- waits twice as long as the one before. A message may so arrive twice.
+---
+--- With `answer` the answer is waited for and returned. Without it, true says that the
+--- message left and was not refused within a tenth of a second: the protocol
+--- acknowledges no message as such. Waits.
+---@param data table|string  a message, or its MessagePack bytes
+---@param key string|nil
+---@param options wingman.send_options|nil
+---@return any|nil answer, wingman.error|nil  err.retriable: the same again may succeed
+function methods:send_with_retry(data, key, options)
+  options = options or {}
+  if type(options) ~= "table" then error("send_with_retry: options are a table, got " .. type(options), 2) end
+  check(options)
+  if key ~= nil and type(key) ~= "string" then error("send_with_retry: the key is a string, got " .. type(key), 2) end
+  local bytes, reason = data, nil
+  if type(data) == "table" then bytes, reason = core.encode(data)
+  elseif type(data) ~= "string" then error("send_with_retry: a message (a table) or its bytes are expected, got " .. type(data), 2) end
+  if not bytes then return failed("NOT_ENCODABLE", false, "the message has no MessagePack form: %s", reason) end
+  local retries, delay = options.max_retries or 3, options.retry_delay or 0.1
+  for attempt = 0, retries do
+    if self.closed then return failed("CLOSED", false, "the client is closed") end
+    local answer, err = try(self, bytes, key, options)
+    if answer ~= nil then return answer end
+    if self.closed then return failed("CLOSED", false, "the client was closed") end
+    if attempt == retries or not may_retry(err, options) then
+      err.attempts = attempt + 1
+      return nil, err
+    end
+    wait_for_route(self, key, err, math.min(LONGEST_DELAY, delay * 2 ^ attempt))
+  end
+end
+
+return methods
