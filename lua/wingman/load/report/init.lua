@@ -4,7 +4,7 @@
 ---   local report = require "wingman.load.report"
 ---   local document = assert(report.read "run.json")
 ---   io.write(report.summary(document, report.terminal()))
----   assert(report.write(document, "csv=run.csv"))
+---   assert(report.write(document, "html=run.html"))
 local core = require "wingman.core"
 local json = require "wingman.load.report.json"
 local summary = require "wingman.load.report.summary"
@@ -18,6 +18,8 @@ local forms = {
   csv = function(document) return require "wingman.load.report.csv".format(document) end,
   hgrm = function(document) return require "wingman.load.report.hgrm".format(document) end,
   junit = function(document) return require "wingman.load.report.junit".format(document) end,
+  html = function(document) return require "wingman.load.report.html".format(document) end,
+  svg = function(document) return require "wingman.load.report.percentiles".format(document) end,
   text = function(document) return summary.format(document) end,
 }
 
@@ -99,6 +101,11 @@ function M.summary(document, options)
   assert(validate.validate(document))
   return summary.format(document, options)
 end
+
+--- The latencies of several runs on one percentile plot, as an SVG file's text.
+---@param entries { name: string, document: table, metric: string|nil }[]
+---@return string|nil, string|nil err
+function M.compare_svg(entries) return require "wingman.load.report.percentiles".compare(entries) end
 
 --- What standard output can show: options for `summary`.
 ---@return { colour: boolean, width: integer }

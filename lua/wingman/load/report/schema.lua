@@ -39,8 +39,9 @@ end
 --- One entry for each name and set of tags. The entry without tags is the total.
 local metrics = list(shape.variant("type", {
   counter = metric { count = whole },
-  -- `min` and `max` of gauges that were added up from shards are bounds, not sights.
-  gauge = metric { value = number, min = number, max = number },
+  -- Nothing in it: it was never set. `min` and `max` of gauges that were added up from
+  -- shards are bounds, not sights.
+  gauge = metric { value = optional(number), min = optional(number), max = optional(number) },
   rate = metric { passed = whole, total = whole },
   -- The numbers are in `unit`; they are what the histogram says, for people who read
   -- JSON with jq.

@@ -45,8 +45,21 @@ local entities = { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&qu
 ---@return string
 function M.escape(text)
   local clean = M.clean(tostring(text)):gsub("[\t\r\n]", " "):gsub("[%z\1-\8\11\12\14-\31\127]", REPLACEMENT)
-  clean = clean:gsub("\239\191[\190\191]", REPLACEMENT)
+  clean = clean:gsub("\239\191[\190\191]", REPLACEMENT):gsub("\194[\128-\159]", REPLACEMENT)
   return (clean:gsub("[&<>\"']", entities))
+end
+
+--- The text, or as much of it as `most` characters hold with an ellipsis.
+---@param text string
+---@param most integer
+---@return string
+function M.short(text, most)
+  local count, cut = 0, nil
+  for at in M.clean(text):gmatch "()[^\128-\191][\128-\191]*" do
+    count = count + 1
+    if count == most then cut = at end
+  end
+  return count > most and M.clean(text):sub(1, cut - 1) .. "…" or text
 end
 
 --- Text for a terminal: nothing in it moves the cursor or changes colours. Control
