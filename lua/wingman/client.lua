@@ -124,6 +124,12 @@ function methods:start()
   for _, name in ipairs { "node_lost", "map_changed", "circuit", "failover" } do
     provider:on(name, function(...) self.events:emit(name, ...) end)
   end
+  provider:on("auth_failed", function(node, message)
+    local err = errors.new("AUTH_FAILED", ("%s: %s; client:set_auth_token goes on at once"):format(node.url, message),
+      { node = node.id, url = node.url })
+    self.options.log_to("warn", "auth_failed", { url = node.url, reason = message })
+    self.events:emit("auth_failed", err)
+  end)
   local connected, reason = provider:connect(self.options.start_timeout)
   if connected then return true end
   local refused = provider.links:count_states().refused
@@ -262,7 +268,7 @@ function methods:set_auth_token(token)
   if self.provider then self.provider:set_token(token) end
 end
 
---- Listens to the client: "state", "node_connected", "node_lost", "map_changed", "circuit", "failover",
+--- Listens to the client: "state", "node_connected", "node_lost", "map_changed", "circuit", "failover", "auth_failed",
 --- "resumed", "high_water", "low_water", "op_dropped", "op_rejected", "op_tries", "ack_timeout",
 --- "oplog_error", "oplog_recovered", "server_error", "message".
 function methods:on(event, fn) self.events:on(event, fn) end

@@ -95,6 +95,7 @@ function M.find(host)
   end
   local kind = judge_leaf(host.replies, host.lane, host.probe_map)
   if kind then return kind, "by a leaf of map " .. host.probe_map end
+  if host.replies.closed then return nil, "the client was closed" end
   local key = M.probe_key(host.map, host.node_id, host.client_id .. "/")
   if not key then return nil, "node " .. host.node_id .. " owns too little for a probe" end
   local ok, err = write_probe(host, key)

@@ -21,6 +21,7 @@ function M.new(client_core) return setmetatable({ core = client_core, waiting = 
 ---@param timeout number  seconds
 ---@return table|nil, string|nil
 function methods:request(lane, message, matches, timeout)
+  if self.closed then return nil, "closed" end
   local bytes, err = core.encode(message)
   if not bytes then return nil, err end
   local waiter = self:expect(lane, matches)
@@ -72,8 +73,9 @@ function methods:lane_lost(lane)
   end
 end
 
---- Ends every wait.
+--- Ends every wait; what is asked later has no answer either.
 function methods:close()
+  self.closed = true
   for waiter in pairs(self.waiting) do waiter.future:reject("closed") end
   self.waiting = {}
 end

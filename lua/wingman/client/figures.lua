@@ -41,6 +41,12 @@ function methods:router_stats()
   }
 end
 
+local function copy(counts)
+  local result = {}
+  for name, count in pairs(counts) do result[name] = count end
+  return result
+end
+
 --- The state of everything at one look.
 function methods:health()
   local nodes = {}
@@ -50,6 +56,7 @@ function methods:health()
       id = node.id, url = node.url, state = info.state, dialect = info.dialect, rtt = info.rtt,
       usable = node.usable or info.state == "ready", connects = info.connects,
       circuit = self.provider.circuits and self.provider.circuits:state_of(node) or "closed", last_reason = node.last_reason,
+      losses = copy(node.losses),
       pending_ops = info.pending_ops, in_flight_ops = info.in_flight_ops,
       stats = self.core:node_stats(node.slot),
     }
@@ -65,11 +72,13 @@ end
 ---@return wingman.failover[]
 function methods:failovers() return self.provider and self.provider.failovers:list() or {} end
 
---- Counters since the client was made, and the distributions of ack latency
---- (seconds) and batch sizes (operations).
+--- Counters since the client was made; `losses`, how often connections ended or did
+--- not come about, by reason (WM_END_REASONS in core/transport.h lists them); and the
+--- distributions of ack latency (seconds) and batch sizes (operations).
 function methods:stats()
   local stats = self.core:stats()
   stats.ack_latency, stats.batch_sizes = self.core:distributions()
+  stats.losses = copy(self.provider and self.provider.links.losses or {})
   return stats
 end
 

@@ -534,6 +534,7 @@ function M.new(core, options, policies, state, map_names)
     ready = function(link) on_ready(self, link) end,
     lost = function(link, ...) on_lost(self, link, ...) end,
     changed = function() self:update_state() end,
+    auth_failed = function(link, message) self.events:emit("auth_failed", link.node, message) end,
     log = function(...) options.log_to(...) end,
   })
   if options.hash ~= "auto" then

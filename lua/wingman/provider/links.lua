@@ -1,10 +1,18 @@
 --- The links to the nodes of a provider: connecting, showing the token, trying
 --- again. Both providers are built on it; what a connection is good for is theirs
 --- to decide.
+local authentication = require "wingman.provider.authentication"
 local loop = require "wingman.loop"
 local resolver = require "wingman.resolver"
 
 local M = {}
+
+--- Reasons after which a node is left alone for longer and longer, even though
+--- connections come about in between: it has too much to do; it cannot read what is
+--- sent to it, which a repetition will not change.
+local backs_off = { overloaded = true, bad_frame = true }
+--- A connection that lasted so long is a fresh start all the same (seconds).
+local CALM = 60
 
 ---@class wingman.link_node
 ---@field slot integer     the core's number of this node
@@ -15,13 +23,20 @@ local M = {}
 ---@field settled boolean  a first connection has worked or failed
 ---@field last_reason string|nil  why the last connection ended
 ---@field last_detail string|nil
+---@field losses table<string, integer>  how often its connections ended, or did not come about, by reason
+---@field refused_token string|nil
 
 ---@class wingman.link_lane
 ---@field lane integer
 ---@field node wingman.link_node
 ---@field state string  "idle" connecting authenticating ready backoff refused given_up
 ---@field attempt integer
+---@field attempt_before integer  what `attempt` was when it became ready
+---@field ready_at number|nil
 ---@field timer wingman.timer|nil
+---@field work table|nil  what a task is finding out for its next step; another table: no longer wanted
+---@field shown_token string|nil
+---@field next_token string|nil
 
 ---@class wingman.links
 ---@field nodes wingman.link_node[]  by slot + 1
@@ -33,27 +48,8 @@ methods.__index = methods
 ---@field ready fun(lane: wingman.link_lane)
 ---@field lost fun(lane: wingman.link_lane, reason: string, code: integer, detail: string, was_ready: boolean)
 ---@field changed fun()  a lane's state changed
+---@field auth_failed fun(link: wingman.link_lane, message: string)
 ---@field log fun(level: string, event: string, fields: table)
-
----@param core userdata  wingman.core.client
----@param options table  checked options of the client
----@param reconnect function  the reconnect policy
----@param hooks wingman.links_hooks
----@return wingman.links
-function M.new(core, options, reconnect, hooks)
-  return setmetatable({
-    core = core,
-    reconnect = reconnect,
-    hooks = hooks,
-    token = options.auth and options.auth.token,
-    resolver = options.resolver,
-    resolver_timeout = options.connect_timeout,
-    connections = options.connections_per_node,
-    nodes = {},
-    lanes = {},
-    closed = false,
-  }, methods)
-end
 
 --- Adds a node by URL; nil, err when it is none.
 ---@param url string
@@ -62,12 +58,12 @@ end
 function methods:add(url, is_seed)
   local slot, err = self.core:add_node(url)
   if not slot then return nil, err end
-  local node = { slot = slot, url = url, lanes = {}, is_seed = is_seed, settled = false }
+  local node = { slot = slot, url = url, lanes = {}, is_seed = is_seed, settled = false, losses = {} }
   self.nodes[slot + 1] = node
   for i = 0, self.connections - 1 do
     local lane = self.core:lane_of(slot, i)
     node.lanes[i + 1] = lane
-    self.lanes[lane] = { lane = lane, node = node, state = "idle", attempt = 0 }
+    self.lanes[lane] = { lane = lane, node = node, state = "idle", attempt = 0, attempt_before = 0 }
   end
   return node
 end
@@ -78,6 +74,12 @@ local function set_state(self, link, state)
   self.hooks.changed()
 end
 
+-- Nothing that was to follow follows.
+local function rest(link)
+  if link.timer then link.timer:cancel() end
+  link.timer, link.work = nil, nil
+end
+
 local function open(self, link, addresses)
   local called, ok, err = pcall(self.core.connect, self.core, link.lane, addresses)
   if called and ok then return end
@@ -86,20 +88,19 @@ end
 
 -- With a resolver of the script's, which may wait.
 local function resolve_and_open(self, link, host)
-  local attempt = {}
-  link.resolving = attempt
+  local work = {}
+  link.work = work
   loop.spawn(function()
     local addresses, reason = resolver.ask(self.resolver, host, self.resolver_timeout)
-    if self.closed or link.resolving ~= attempt then return end -- no longer wanted
-    link.resolving = nil
+    if link.work ~= work then return end -- no longer wanted
+    link.work = nil
     if addresses then return open(self, link, addresses) end
     self:handle("lost", link.lane, "dns", 0, false, reason)
   end)
 end
 
 local function connect_lane(self, link)
-  if link.timer then link.timer:cancel() end
-  link.timer = nil
+  rest(link)
   set_state(self, link, "connecting")
   local host = self.resolver and resolver.name_in(link.node.url)
   if host then resolve_and_open(self, link, host) else open(self, link) end
@@ -120,7 +121,8 @@ end
 function methods:hurry(node)
   for _, lane in ipairs(node.lanes) do
     local link = self.lanes[lane]
-    if link.state == "backoff" or link.state == "given_up" then connect_lane(self, link) end
+    local may_hurry = not backs_off[node.last_reason] -- it is there, and wants to be left alone
+    if link.state == "given_up" or (link.state == "backoff" and may_hurry) then connect_lane(self, link) end
   end
 end
 
@@ -130,15 +132,10 @@ end
 function methods:disconnect(node, state)
   for _, lane in ipairs(node.lanes) do
     local link = self.lanes[lane]
-    if link.timer then link.timer:cancel() end
-    link.timer, link.resolving = nil, nil
+    rest(link)
     self.core:disconnect(lane, 1000)
     set_state(self, link, state or "idle")
   end
-end
-
-local function is_auth_failure(reason, code)
-  return reason == "auth_failed" or code == 4001
 end
 
 local function any_is_ready(self)
@@ -188,61 +185,45 @@ local function fall_back_to_seeds(self)
   end
 end
 
-local function token_failed(self, link, message)
-  self.core:disconnect(link.lane, 1000)
-  link.node.settled = true
-  link.node.last_reason, link.node.last_detail = "auth_failed", message
-  set_state(self, link, "refused")
-  self.hooks.lost(link, "auth_failed", 0, message, false)
+-- Books the end of a connection, or of an attempt at one.
+local function note_loss(self, link, reason, detail)
+  local node = link.node
+  node.settled = true
+  node.last_reason, node.last_detail = reason, detail
+  node.losses[reason] = (node.losses[reason] or 0) + 1
+  self.losses[reason] = (self.losses[reason] or 0) + 1
+  local lasted = link.ready_at and loop.now() - link.ready_at or 0
+  if backs_off[reason] and lasted < CALM then link.attempt = math.max(link.attempt, link.attempt_before) end
+  link.ready_at, link.work = nil, nil
+  link.state = "idle"
 end
 
--- The token function may wait, so it runs in a task of its own.
-local function show_token(self, link)
-  set_state(self, link, "authenticating")
-  local token = self.token
-  if token == nil then
-    return token_failed(self, link, "the server asks for a token and none was given: set auth = { token = ... }")
+-- What follows the end of a connection.
+local function lost(self, link, reason, code, detail, was_ready)
+  local is_auth = reason == "auth_failed"
+  if is_auth then detail = self.authentication.tokens:scrubbed(detail) end
+  note_loss(self, link, reason, detail)
+  if not self.closed then
+    if is_auth then self.authentication:refused(link) else schedule(self, link, reason) end
+    if was_ready then fall_back_to_seeds(self) end
   end
-  if type(token) == "string" then
-    self.core:authenticate(link.lane, token)
-    return
-  end
-  loop.spawn(function()
-    local ok, value = xpcall(token, debug.traceback)
-    if self.closed or link.state ~= "authenticating" then return end
-    if not ok or type(value) ~= "string" then
-      return token_failed(self, link, "auth.token: " .. (ok and "the function returned no string" or tostring(value)))
-    end
-    self.core:authenticate(link.lane, value)
-  end)
+  self.hooks.lost(link, reason, code, detail, was_ready)
+  if is_auth then self.hooks.auth_failed(link, detail) end
 end
 
 --- Takes one event of the core; true when it was one of connections.
 function methods:handle(event, lane, a, b, flag, text)
+  local link = self.lanes[lane]
   if event == "auth_required" then
-    show_token(self, self.lanes[lane])
+    self.authentication:show(link)
   elseif event == "ready" then
-    local link = self.lanes[lane]
-    link.attempt = 0
+    link.attempt_before, link.attempt, link.ready_at = link.attempt, 0, loop.now()
     link.node.settled = true
     link.node.last_reason, link.node.last_detail = nil, nil
     set_state(self, link, "ready")
     self.hooks.ready(link)
   elseif event == "lost" then
-    local link = self.lanes[lane]
-    link.node.settled = true
-    link.node.last_reason, link.node.last_detail = a, text
-    link.state = "idle"
-    if not self.closed then
-      -- A token that was refused is not shown again; a function may have a new one.
-      if is_auth_failure(a, b) and type(self.token) ~= "function" then
-        set_state(self, link, "refused")
-      else
-        schedule(self, link, a)
-      end
-      if flag then fall_back_to_seeds(self) end
-    end
-    self.hooks.lost(link, a, b, text, flag)
+    lost(self, link, a, b, text, flag)
   else
     return false
   end
@@ -251,15 +232,7 @@ end
 
 --- A new token; connections that were refused try again at once.
 ---@param token string|function
-function methods:set_token(token)
-  self.token = token
-  for _, link in pairs(self.lanes) do
-    if link.state == "refused" then
-      link.attempt = 0
-      connect_lane(self, link)
-    end
-  end
-end
+function methods:set_token(token) self.authentication:set(token) end
 
 --- How many lanes are in each state.
 ---@return table<string, integer>
@@ -272,9 +245,9 @@ end
 --- Cancels every timer. The sockets close with the core client.
 function methods:close()
   self.closed = true
+  self.authentication:close()
   for _, link in pairs(self.lanes) do
-    if link.timer then link.timer:cancel() end
-    link.timer, link.resolving = nil, nil
+    rest(link)
     link.state = "idle"
   end
 end
@@ -288,6 +261,50 @@ function methods:reasons()
     lines[#lines + 1] = node.url .. ": " .. reason
   end
   return table.concat(lines, "; ")
+end
+
+local function make_authentication(self, token, timeout)
+  return authentication.new(token, timeout, {
+    authenticate = function(link, shown) self.core:authenticate(link.lane, shown) end,
+    open = function(link) connect_lane(self, link) end,
+    set_state = function(link, state) set_state(self, link, state) end,
+    delay = function(link) return next_delay(self, link, "auth_failed") end,
+    no_token = function(link, why)
+      self.core:disconnect(link.lane, 1000)
+      lost(self, link, "auth_failed", 0, why, false)
+    end,
+    refused_links = function()
+      local found = {}
+      for _, link in pairs(self.lanes) do
+        local waits = link.state == "backoff" and link.node.last_reason == "auth_failed"
+        if link.state == "refused" or waits then found[#found + 1] = link end
+      end
+      return found
+    end,
+    log = self.hooks.log,
+  })
+end
+
+---@param core userdata  wingman.core.client
+---@param options table  checked options of the client
+---@param reconnect function  the reconnect policy
+---@param hooks wingman.links_hooks
+---@return wingman.links
+function M.new(core, options, reconnect, hooks)
+  local self = setmetatable({
+    core = core,
+    reconnect = reconnect,
+    hooks = hooks,
+    resolver = options.resolver,
+    resolver_timeout = options.connect_timeout,
+    connections = options.connections_per_node,
+    nodes = {},
+    lanes = {},
+    losses = {},
+    closed = false,
+  }, methods)
+  self.authentication = make_authentication(self, options.auth and options.auth.token, options.auth_timeout)
+  return self
 end
 
 return M

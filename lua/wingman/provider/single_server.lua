@@ -112,6 +112,7 @@ function M.new(core, options, policies, state)
       end
     end,
     changed = function() update_state(self) end,
+    auth_failed = function(link, message) self.events:emit("auth_failed", link.node, message) end,
     log = function(...) options.log_to(...) end,
   })
   local node, err = self.links:add(options.server, true)

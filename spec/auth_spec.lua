@@ -1,0 +1,248 @@
+--- Tokens: asked for again whenever one is needed, never shown again to a node that
+--- refused it, never in what is logged.
+local cjson = require "cjson"
+local clusters = require "spec.support.cluster"
+local core = require "wingman.core"
+local loop = require "wingman.loop"
+local token_source = require "wingman.token_source"
+
+local PATIENCE = 20
+
+local names = 0
+
+-- A token of its own each time; `seconds` from now it expires.
+local function sign(secret, seconds)
+  names = names + 1
+  return core.jwt_sign(cjson.encode { sub = "user-" .. names, exp = math.ceil(core.wall_ms() / 1000) + (seconds or 3600) }, secret)
+end
+
+local function wait_until(condition, what) assert(loop.wait_until(condition, PATIENCE), what) end
+
+clusters.on_each(getfenv(), "authentication", function(shared, it)
+  local function good(seconds) return sign(shared.cluster.secret, seconds) end
+  local function bad() return sign "not the secret" end
+
+  -- A client of the first node alone.
+  local function client_of(token, options)
+    options = options or {}
+    options.cluster, options.endpoint = { seeds = { shared.cluster.urls[1] } }, "seeds"
+    options.auth, options.start_timeout = { token = token }, options.start_timeout or 5
+    options.reconnect = options.reconnect or function() return 0.01 end
+    return shared:client(options)
+  end
+
+  local function is_connected(client) return #client:connected_nodes() == 1 end
+
+  -- Breaks the connection off; it comes again.
+  local function reconnect(client)
+    local connects = client:health().nodes[1].connects
+    if shared.is_real then
+      client.core:disconnect(0)
+      client.provider.links:handle("lost", 0, "lost", 0, true, "")
+    else
+      assert(shared.cluster:fault("node-1", "close", 1012))
+    end
+    wait_until(function() return client:health().nodes[1].connects > connects and is_connected(client) end,
+      "it did not connect again")
+  end
+
+  it("asks the token function for every connection", function()
+    local given = {}
+    local client = client_of(function()
+      loop.sleep(0.01)
+      given[#given + 1] = good()
+      return given[#given]
+    end)
+    assert(client:start())
+    assert.equal(1, #given)
+    for i = 2, 4 do
+      reconnect(client)
+      assert.equal(i, #given)
+    end
+  end)
+
+  it("asks ahead of exp, and has a valid token when the function fails later", function()
+    local asked, fails = 0, false
+    local client = client_of(function()
+      asked = asked + 1
+      if fails then error "the token service is down" end
+      return good(1)
+    end)
+    assert(client:start())
+    assert.equal(1, asked)
+    wait_until(function() return asked == 2 end, "no token was asked for ahead of exp")
+    assert.equal(1, client:health().nodes[1].connects, "the open connection was given up")
+    fails = true
+    reconnect(client)
+    assert.is_true(asked > 2)
+    assert.truthy(shared:logged("token_function")[1].error:find("the token service is down", 1, true))
+  end)
+
+  it("survives a function that raises, gives nothing, or never answers", function()
+    local answers = {
+      function() error "the token service is down" end, function() return nil end, function() return "" end,
+      function() return 7 end, function() loop.sleep(60) end,
+    }
+    local asked, told = 0, {}
+    local client = client_of(function()
+      asked = asked + 1
+      return (answers[asked] or good)()
+    end, { auth_timeout = 0.1 })
+    client:on("auth_failed", function(err) told[#told + 1] = err end)
+    local ok, err = client:start()
+    assert.is_nil(ok)
+    assert.equal("AUTH_FAILED", err.code)
+    wait_until(function() return is_connected(client) end, "it did not recover")
+    assert.equal(#answers + 1, asked)
+    assert.equal("AUTH_FAILED", told[1].code)
+    assert.truthy(told[1].message:find("the token service is down", 1, true), told[1].message)
+    assert.equal(told[1].url, shared.cluster.urls[1])
+    assert.is_true(client:stats().losses.auth_failed >= 1)
+  end)
+
+  it("does not show a refused string again, and goes on at once with another", function()
+    local told = {}
+    local client = client_of(bad())
+    client:on("auth_failed", function(err) told[#told + 1] = err end)
+    assert.equal("AUTH_FAILED", select(2, client:start()).code)
+    assert.equal("auth_failed", client:health().nodes[1].last_reason)
+    assert.equal(1, #told)
+    assert.equal(1, client:stats().losses.auth_failed)
+    loop.sleep(0.2)
+    assert.equal(1, client:stats().losses.auth_failed)
+    client:set_auth_token(good())
+    wait_until(function() return is_connected(client) end, "the new token did not resume")
+    assert.equal(1, client:health().nodes[1].connects)
+  end)
+
+  it("asks the function again, and connects only when it has another token", function()
+    local refused, answer, asked, delays = bad(), nil, 0, 0
+    answer = refused
+    local client = client_of(function()
+      asked = asked + 1
+      return answer
+    end, { reconnect = function(_, attempt, reason)
+      assert.equal("auth_failed", reason)
+      delays = math.max(delays, attempt)
+      return 0.01
+    end })
+    assert.equal("AUTH_FAILED", select(2, client:start()).code)
+    wait_until(function() return asked >= 8 end, "the function is not asked again")
+    assert.equal(1, client:stats().losses.auth_failed, "a refused token was shown again")
+    assert.is_true(delays > 3, "the policy is not asked")
+    answer = good()
+    wait_until(function() return is_connected(client) end, "the new token did not resume")
+  end)
+
+  it("leaves it at the policy's pace when every new token is refused", function()
+    local asked = 0
+    local client = client_of(function()
+      asked = asked + 1
+      return bad()
+    end, { reconnect = function(_, attempt) return attempt < 4 and 0.01 or nil end, start_timeout = 10 })
+    assert.is_nil((client:start()))
+    wait_until(function() return asked >= 4 end, "no new token was tried")
+    loop.sleep(0.1)
+    assert.equal(4, asked)
+    assert.equal(4, client:stats().losses.auth_failed)
+    client:set_auth_token(good())
+    wait_until(function() return is_connected(client) end, "the new token did not resume")
+  end)
+
+  it("lets a new token overtake a function that is still thinking", function()
+    local client = client_of(function()
+      loop.sleep(0.3)
+      return bad()
+    end)
+    local starting = loop.spawn(client.start, client)
+    wait_until(function() return client.state.current == "AUTHENTICATING" end, "it did not connect")
+    client:set_auth_token(good())
+    assert.is_true(starting:wait())
+    assert.is_nil(client:stats().losses.auth_failed)
+  end)
+end)
+
+clusters.on_each(getfenv(), "authentication", function(shared, it)
+  it("ends with close 4001 on an open connection: not again with that token", function()
+    local told = {}
+    local client = shared:started()
+    client:on("auth_failed", function(err) told[#told + 1] = err.node end)
+    assert(client:map(shared:map_name()):set("k", 1))
+    assert(shared.cluster:command "expire-tokens")
+    wait_until(function() return #told == 3 end, "it was not told")
+    table.sort(told)
+    assert.same({ "node-1", "node-2", "node-3" }, told)
+    assert.equal("ERROR", client.state.current)
+    loop.sleep(0.1)
+    assert.equal(3, client:stats().losses.auth_failed)
+    client:set_auth_token(sign(shared.cluster.secret))
+    wait_until(function() return #client:connected_nodes() == 3 end, "the new token did not resume")
+    assert(client:drain(PATIENCE))
+  end)
+
+  it("ends with close 4001 where a function has another token: goes on at once", function()
+    local client = shared:started {
+      auth = { token = function() return sign(shared.cluster.secret) end }, reconnect = function() return 60 end,
+    }
+    assert(shared.cluster:command "expire-tokens")
+    wait_until(function() return client:stats().losses.auth_failed == 3 end, "it was not noticed")
+    wait_until(function() return #client:connected_nodes() == 3 end, "the new token did not resume")
+  end)
+
+  it("keeps tokens out of all that is said, whatever a server or a function repeats", function()
+    local said = {}
+    local function hear(...)
+      for i = 1, select("#", ...) do
+        local value = select(i, ...)
+        if type(value) == "table" then
+          for _, field in pairs(value) do hear(field) end
+        else
+          said[#said + 1] = tostring(value)
+        end
+      end
+    end
+    local opaque = "s3cr3t-token"
+    local client = shared:client {
+      auth = { token = opaque }, log_to = function(...) hear(...) end, start_timeout = 5,
+      cluster = { seeds = { shared.cluster.urls[1] } }, endpoint = "seeds", reconnect = function() return 0.01 end,
+    }
+    client:on("auth_failed", function(err) hear(err, tostring(err)) end)
+    client:on("node_lost", function(node) hear(node) end)
+    hear(select(2, client:start()))
+    local token = sign(shared.cluster.secret)
+    client:set_auth_token(function() return token end)
+    wait_until(function() return #client:connected_nodes() == 1 end, "it did not connect")
+    local bytes = core.encode { type = "AUTH_FAIL", error = "no good: " .. token }
+    local hex = bytes:gsub(".", function(c) return ("%02x"):format(c:byte()) end)
+    assert(shared.cluster:command("send node-1 binary " .. hex))
+    wait_until(function() return client:stats().losses.auth_failed == 2 end, "it was not refused")
+    client:set_auth_token(function() error("cannot use " .. token) end)
+    wait_until(function() return client:stats().losses.auth_failed >= 3 end, "the function did not fail")
+    hear(client:health(), client.provider.links:reasons())
+    local all = table.concat(said, "\n")
+    assert.truthy(all:find("no good: (token)", 1, true), all)
+    assert.truthy(all:find("cannot use (token)", 1, true), all)
+    assert.is_nil(all:find(token, 1, true))
+    assert.is_nil(all:find(opaque, 1, true))
+  end)
+end, { "sim://3", "sim://3?dialect=0.11" })
+
+describe("token source", function()
+  it("takes tokens out of texts, opaque ones and pieces of JWTs too", function()
+    local source = token_source.new("an%opaque-1", 1, {})
+    assert.equal("bad: (token), (token)!", source:scrubbed "bad: an%opaque-1, an%opaque-1!")
+    assert.equal("bad: (token)", source:scrubbed("bad: " .. sign("x"):sub(1, 60)))
+    assert.equal("nothing here", source:scrubbed "nothing here")
+  end)
+
+  it("reads exp, and nothing into what is no JWT", function()
+    local expiry = token_source.expiry
+    assert.equal(4000000000, expiry(core.jwt_sign('{"sub":"x","exp":4000000000}', "s")))
+    assert.equal(4000000000.5, expiry(core.jwt_sign('{"exp":4000000000.5,"sub":"\195\188~~~???"}', "s")))
+    assert.is_nil(expiry(core.jwt_sign('{"sub":"x"}', "s")))
+    assert.is_nil(expiry(core.jwt_sign('{"exp":"soon"}', "s")))
+    for _, text in ipairs { "", "abc", "a.b", "a.b.c", "..", "a.!!!.c", "a.e30.c", "a.bnVsbA.c", "a.W10.c" } do
+      assert.is_nil(expiry(text), text)
+    end
+  end)
+end)
