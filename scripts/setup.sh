@@ -6,9 +6,9 @@
 #   setup_server  the real TopGun server, an npm package, below build/topgun
 
 runtime_packages="cmake make pkg-config libwebsockets-dev libwebsockets-evlib-uv libuv1-dev libluajit2-5.1-dev
-  lua-cjson libxxhash-dev liblmdb-dev libssl-dev iso-codes"
+  libedit-dev lua-cjson libxxhash-dev liblmdb-dev libssl-dev iso-codes"
 test_packages="luajit2 lua-busted lua-dkjson lua-messagepack libmsgpack-dev clang-14 libclang-rt-14-dev socat openssl
-  libxml2-utils chromium"
+  libxml2-utils chromium tmux"
 
 say() { printf '%s\n' "$*" >&2; }
 

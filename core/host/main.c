@@ -23,6 +23,7 @@ static int version(int argc, char **argv)
 
 static const command commands[] = {
     {"run", "SCRIPT [ARGS]", "run a Lua script; - reads it from standard input", host_run},
+    {"repl", "[URL]", "a prompt, on a cluster or without one", host_repl},
     {"sim", "[OPTIONS]", "run a simulated cluster", wm_sim_main},
     {"probe", "URL...", "say what a cluster's nodes are and hold", host_probe},
     {"relay", "COUNT", "pass on the traffic between real nodes (for topgun://N)", wm_relay_main},

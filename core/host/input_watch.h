@@ -1,0 +1,19 @@
+#ifndef HOST_INPUT_WATCH_H
+#define HOST_INPUT_WATCH_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <uv.h>
+
+/* Standard input beside the loop: the loop wakes up when there is something, and
+ * reading never waits. A terminal, a pipe, a socket or a file. */
+typedef struct input_watch input_watch;
+
+/* NULL when out of memory. Close with input_watch_close; the handle itself goes with
+ * the loop's next turn. */
+input_watch *input_watch_new(uv_loop_t *loop);
+void input_watch_close(input_watch *w);
+/* Whether the loop wakes up for input. */
+void input_watch_set(input_watch *w, bool watching);
+/* What is there: its length; 0 when nothing is there yet; -1 at the end. */
+long input_watch_read(input_watch *w, char *bytes, size_t size);
+#endif

@@ -1,0 +1,57 @@
+--- The command line of `wingman repl`.
+local M = {}
+
+M.USAGE = [[
+usage: wingman repl [OPTIONS] [URL] [-]
+
+A prompt for Lua, on a cluster or without one. URL is a seed (or several, with commas
+between them: ws://host:port), sim://N or topgun://N, which start N nodes and end them
+with the prompt. The client is the global `client`; `.help` says more.
+
+  -                         run what comes on standard input, and end (so without a
+                            terminal, too)
+  -e CODE                   run CODE, and end; may be repeated
+  -i SCRIPT                 run SCRIPT, then show the prompt
+  --attach PATH             a prompt inside a running program that listens there
+  --json                    values as JSON, one a line
+  --token-file FILE         a token in its first line; default: WINGMAN_TOKEN
+  --ca-file FILE            authorities for wss://
+  --insecure-skip-verify    accept any certificate: for tests only
+
+exit codes: 0 done, 1 a chunk raised an error or ended in nil and an error, or the
+cluster could not be reached, 2 wrong usage, 130 interrupted; os.exit(n) passes on n
+]]
+
+local values = {
+  ["-i"] = "script", ["--attach"] = "attach", ["--token-file"] = "token_file", ["--ca-file"] = "ca_file",
+}
+local flags = { ["-"] = "stdin", ["--json"] = "json", ["--insecure-skip-verify"] = "insecure", ["--help"] = "help", ["-h"] = "help" }
+
+---@param words string[]
+---@return table|nil options, string|nil wrong
+function M.parse(words)
+  local options, i = { texts = {} }, 1
+  while words[i] do
+    local word = words[i]
+    if flags[word] then
+      options[flags[word]] = true
+    elseif word == "-e" or values[word] then
+      i = i + 1
+      if not words[i] then return nil, word .. " needs a value" end
+      if word == "-e" then options.texts[#options.texts + 1] = words[i] else options[values[word]] = words[i] end
+    elseif word:sub(1, 1) == "-" then
+      return nil, "'" .. word .. "' is no option"
+    elseif options.url then
+      return nil, "one URL is expected; seeds have commas between them"
+    else
+      options.url = word
+    end
+    i = i + 1
+  end
+  if options.attach and (options.url or options.script) then
+    return nil, "--attach goes without a URL and a script: they belong to the other program"
+  end
+  return options
+end
+
+return M

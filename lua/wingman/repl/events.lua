@@ -1,0 +1,104 @@
+--- What happens to a client, as lines for a person.
+local escape = require "wingman.repl.escape"
+local text_table = require "wingman.text_table"
+
+local M = {}
+
+local function name_of(node) return node.id or node.url end
+
+-- event -> what is said, and how it is coloured; nothing: it is not worth a line.
+local texts = {}
+
+function texts.node_connected(node) return ("%s connected at %s"):format(node.id, node.url), "good" end
+
+function texts.node_lost(node)
+  local detail = node.detail and node.detail ~= "" and " (" .. node.detail .. ")" or ""
+  return ("%s lost: %s%s"):format(name_of(node), node.reason, detail), "error"
+end
+
+function texts.circuit(change)
+  return ("circuit of %s %s: %s"):format(name_of(change), tostring(change.state):gsub("_", " "), change.reason or ""),
+    change.state == "closed" and "good" or "warning"
+end
+
+function texts.state(to, from, reason)
+  if to ~= "ERROR" then return nil end
+  return "no connection: " .. (reason or from), "error"
+end
+
+function texts.high_water(ops) return ("the op log holds %s operations: its high-water mark"):format(text_table.count(ops)), "warning" end
+function texts.low_water(ops) return ("the op log is down to %s operations"):format(text_table.count(ops)), "good" end
+function texts.ack_timeout(what)
+  return ("%s operations sent to %s are not acknowledged in time; they are sent again"):format(text_table.count(what.ops), what.node or what.url), "warning"
+end
+function texts.oplog_recovered() return "the op log's file can be written again", "good" end
+
+for _, name in ipairs { "op_rejected", "op_dropped", "op_tries", "oplog_error", "server_error" } do
+  texts[name] = function(err) return tostring(err), "error" end
+end
+
+-- How many partitions have another owner than before; a new version alone is no news.
+local function moved(before, now)
+  local n = 0
+  for p = 1, math.max(#before, #now) do
+    if before[p] ~= now[p] then n = n + 1 end
+  end
+  return n
+end
+
+local function follow_map(client, tell)
+  local owners = client:partition_map() and client:partition_map().owners or {}
+  client:on("map_changed", function(map)
+    local before = owners
+    owners = client:partition_map().owners
+    local n = moved(before, owners)
+    if n > 0 then tell(("partition map version %d: %d partitions moved, %d nodes"):format(map.version, n, map.nodes), "comment") end
+  end)
+end
+
+-- Log lines that say what an event says, too.
+local said_by_event = {
+  server_error = true, op_rejected = true, op_tries = true, ack_timeout = true, oplog_not_written = true,
+}
+
+local function stamp(paint) return paint("comment", os.date "%H:%M:%S" .. " ") end
+
+--- A log line of a client as a line of the prompt; nil when an event says it, or when
+--- it is no warning.
+---@param paint fun(kind: string, text: string): string
+---@return string|nil
+function M.log_line(paint, level, event, fields)
+  if (level ~= "warn" and level ~= "error") or said_by_event[event] then return nil end
+  local parts = {}
+  for name, value in pairs(fields) do
+    if type(value) == "table" then value = table.concat(value, ",") end
+    parts[#parts + 1] = name .. "=" .. escape.plain(tostring(value))
+  end
+  table.sort(parts)
+  return stamp(paint) .. paint(level == "error" and "error" or "warning", event .. " " .. table.concat(parts, " ")) .. "\n"
+end
+
+--- Tells the events of a client: `say(text)` with a whole line for each.
+---@param client wingman.client
+---@param paint fun(kind: string, text: string): string
+---@param say fun(text: string)
+function M.follow(client, paint, say)
+  local function tell(line, kind)
+    if line then say(stamp(paint) .. paint(kind, escape.plain(line)) .. "\n") end
+  end
+  for event, text in pairs(texts) do
+    client:on(event, function(...) tell(text(...)) end)
+  end
+  follow_map(client, tell)
+end
+
+--- One line about a client that has connected.
+---@param client wingman.client
+---@return string
+function M.summary(client)
+  local router = client:router_stats()
+  return ("connected: %d %s of the %s family, %d partitions, map version %s, hash %s"):format(
+    #client:connected_nodes(), #client:connected_nodes() == 1 and "node" or "nodes", client:dialect(), router.partition_count, router.map_version, router.hash)
+end
+
+return M

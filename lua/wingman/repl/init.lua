@@ -1,0 +1,141 @@
+--- `wingman repl`: an interactive prompt, also for pipes and single commands.
+local arguments = require "wingman.repl.arguments"
+local loop = require "wingman.loop"
+
+local M = {}
+
+--- The globals that a prompt has beside Lua's own.
+---@param environment table
+local function fill(environment)
+  local wingman = require "wingman"
+  environment.wingman = wingman
+  environment.sleep = wingman.sleep
+end
+
+local function batch_session(options)
+  local session_module = require "wingman.repl.session"
+  return session_module.new {
+    write = function(text) io.stdout:write(text) end,
+    write_error = function(text)
+      io.stdout:flush()
+      io.stderr:write(text)
+    end,
+    json = options.json,
+  }
+end
+
+local function run_batch(options, given)
+  local batch = require "wingman.repl.batch"
+  local connection = require "wingman.repl.connection"
+  local session = batch_session(options)
+  fill(session.environment)
+  return loop.run(function()
+    if options.url then
+      local started, err = connection.open(session, options.url, given)
+      if not started then
+        io.stderr:write("wingman repl: ", err, "\n")
+        return 2
+      end
+      local ok
+      ok, err = started:wait()
+      if not ok then
+        session:complain(err)
+        return 1
+      end
+    end
+    local ok = batch.run_texts(session, options.texts)
+    if ok and (options.stdin or #options.texts == 0) then ok = batch.run_input(session) end
+    if session.client then session.client:close() end
+    return ok and 0 or 1
+  end)
+end
+
+-- The client of the prompt, in the background; what happens to it is said.
+local function connect(session, prompt, url, given)
+  local connection = require "wingman.repl.connection"
+  local events = require "wingman.repl.events"
+  local function say(text) prompt:say(text) end
+  given.log_to = function(...)
+    local line = events.log_line(session.paint, ...)
+    if line then say(line) end
+  end
+  local started, err = connection.open(session, url, given)
+  if not started then return nil, err end
+  local client = session.client
+  loop.spawn(function()
+    local ok, start_err = started:wait()
+    if session.client ~= client or client.closed then return end
+    if ok then say(session.paint("good", events.summary(client)) .. "\n") else session:complain(start_err) end
+    events.follow(client, session.paint, say)
+  end)
+  return client
+end
+
+-- Writes that nobody has acknowledged would be gone without a word.
+local function close_client(session)
+  local client = session.client
+  if not client or client.closed then return end
+  if client:pending_ops() > 0 and not client.options.oplog.path then
+    local ok, err = client:drain(2)
+    if not ok then session:complain(err) end
+  end
+  client:close()
+end
+
+local function run_interactive(options, given)
+  local colours = require "wingman.repl.colours"
+  local interactive = require "wingman.repl.interactive"
+  local session_module = require "wingman.repl.session"
+  local terminal = require "wingman.terminal"
+  local session
+  local prompt = interactive.open(function(self)
+    session = session_module.new {
+      write = function(text) self:say(text) end,
+      colour = colours.wanted(),
+      width = terminal.width,
+      json = options.json,
+    }
+    return session
+  end)
+  if not prompt then return run_batch(options, given) end
+  prompt:say(("wingman %s   .help for help, Ctrl-D leaves\n"):format(require("wingman.core").version))
+  loop.timer(0, function()
+    fill(session.environment)
+    function session.environment.connect(url) return connect(session, prompt, url, given) end
+    if options.url then
+      local client, err = connect(session, prompt, options.url, given)
+      if not client then session:complain(err) end
+    end
+  end)
+  prompt:run()
+  close_client(session)
+  return 0
+end
+
+--- The command.
+---@param words string[]
+---@return integer exit_code
+function M.main(words)
+  local options, wrong = arguments.parse(words)
+  if not options then
+    io.stderr:write("wingman repl: ", wrong, "\n\n", arguments.USAGE)
+    return 2
+  end
+  if options.help then
+    io.write(arguments.USAGE)
+    return 0
+  end
+  local connection = require "wingman.repl.connection"
+  local token, token_err = connection.read_token(options.token_file)
+  if token_err then
+    io.stderr:write("wingman repl: ", token_err, "\n")
+    return 2
+  end
+  local given = { token = token, ca_file = options.ca_file, insecure = options.insecure }
+  local terminal = require "wingman.terminal"
+  local is_batch = options.stdin or (#options.texts > 0 and not options.script)
+  if not is_batch and terminal.is_terminal(0) and terminal.is_terminal(1) then return run_interactive(options, given) end
+  return run_batch(options, given)
+end
+
+return M

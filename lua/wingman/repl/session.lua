@@ -1,0 +1,161 @@
+--- What a prompt is, whatever it is typed at: lines in, text out. The terminal, a pipe
+--- and `--attach` are ways to it.
+local cjson = require "cjson"
+local chunk_module = require "wingman.repl.chunk"
+local colours = require "wingman.repl.colours"
+local escape = require "wingman.repl.escape"
+local loop = require "wingman.loop"
+local printer = require "wingman.repl.printer"
+local reader = require "wingman.repl.reader"
+
+local M = {}
+
+---@class wingman.repl.session
+---@field client wingman.client|nil  what the commands are about
+---@field write fun(text: string)
+---@field paint fun(kind: string, text: string): string
+---@field width fun(): integer
+---@field running wingman.repl.chunk|nil
+---@field lines string[]  chunks that have run, for .save
+---@field environment table  the globals of what is typed
+---@field settings table<string, any>  of the commands
+local methods = {}
+methods.__index = methods
+
+local function is_error(value) return type(value) == "table" and type(value.code) == "string" and value.message ~= nil end
+
+--- An error as one sees it: text, or an error object with its code.
+---@param err any
+---@return string
+function methods:error_text(err)
+  if type(err) == "string" then return err end
+  if is_error(err) then return escape.plain(tostring(err)) end
+  return self.printer:format(err)
+end
+
+function methods:complain(err) self.write_error(self.paint("error", self:error_text(err)) .. "\n") end
+
+-- A view of wingman.inspect knows how it looks.
+local function show_value(self, value)
+  local meta = type(value) == "table" and getmetatable(value)
+  if meta and meta.render then return meta.render(value, self.paint, self.width()):gsub("\n$", "") end
+  return self.printer:format(value)
+end
+
+local function show_json(value)
+  local ok, text = pcall(cjson.encode, value)
+  return ok and text or cjson.encode { error = "no JSON form: " .. tostring(text) }
+end
+
+--- Shows what a chunk returned; false when that says that something went wrong: an
+--- error it raised, or nil and an error.
+---@param results table
+---@return boolean ok
+function methods:show(results)
+  if not results[1] then
+    self:complain(results[2])
+    return false
+  end
+  if results.n == 3 and results[2] == nil and is_error(results[3]) then
+    self:complain(results[3])
+    return false
+  end
+  local last = results.n
+  while last > 2 and results[last] == nil do last = last - 1 end -- value, nil: there was no error
+  for i = 2, last do
+    self.write((self.json and show_json(results[i]) or show_value(self, results[i])) .. "\n")
+  end
+  if results[2] ~= nil then self.environment._ = results[2] end
+  return true
+end
+
+--- Starts a function as the running chunk. `finished(ok)` is called once its results
+--- are shown.
+---@param fn function
+---@param finished fun(ok: boolean)
+function methods:start(fn, finished)
+  local chunk = chunk_module.start(fn)
+  self.running = chunk
+  chunk.task:on_settled(function()
+    self.running = nil
+    local results = chunk:wait()
+    if chunk.interrupted and not results[1] then
+      self.write_error(self.paint("error", "interrupted") .. "\n")
+      return finished(false)
+    end
+    finished(self:show(results))
+  end)
+end
+
+--- Takes a line. "more": the chunk goes on in the next line; "running": `finished`
+--- will be called; "nothing": there was nothing to do; "error": it has been told.
+---@param line string
+---@param finished fun(ok: boolean)
+---@return "more"|"running"|"nothing"|"error" state
+---@return string text  of the whole chunk
+function methods:submit(line, finished)
+  if not self.reader:is_open() and line:match "^%s*%.%a" then
+    local commands = require "wingman.repl.commands"
+    self:start(function() return commands.run(self, line) end, finished)
+    return "running", line
+  end
+  local state, result, text = self.reader:add(line)
+  if state == "chunk" then
+    setfenv(result, self.environment)
+    self.lines[#self.lines + 1] = text
+    self:start(result, finished)
+    return "running", text
+  end
+  if state == "error" then self:complain(result) end
+  return state, text
+end
+
+--- As submit, and waits: true when it went well; nil when more lines are needed.
+---@param line string
+---@return boolean|nil ok
+function methods:run(line)
+  local done = loop.future()
+  local state = self:submit(line, function(ok) done:resolve(ok) end)
+  if state == "more" then return nil end
+  if state == "running" then return done:wait() end
+  return state ~= "error"
+end
+
+--- Ends the running chunk; without one, drops the lines of the chunk that was begun.
+function methods:interrupt()
+  if self.running then self.running:interrupt() else self.reader:abandon() end
+end
+
+--- Whether a chunk runs; whether one was begun and goes on in the next line.
+---@return boolean
+function methods:is_running() return self.running ~= nil end
+function methods:is_open() return self.reader:is_open() end
+
+--- What could be typed: `answer(insert, candidates)`, see wingman.repl.completion.
+---@param text string
+---@param cursor integer
+---@param answer fun(insert: string, candidates: string[])
+function methods:complete(text, cursor, answer)
+  local completion = require "wingman.repl.completion"
+  answer(completion.complete(self, text, cursor))
+end
+
+---@param options { write: fun(text: string), write_error: fun(text: string)|nil, colour: boolean|nil, width: fun(): integer|nil, json: boolean|nil, environment: table|nil }
+---@return wingman.repl.session
+function M.new(options)
+  local width = options.width or function() return 80 end
+  return setmetatable({
+    write = options.write,
+    write_error = options.write_error or options.write,
+    paint = colours.painter(options.colour or false),
+    width = width,
+    json = options.json,
+    printer = printer.new { colour = options.colour, width = width },
+    reader = reader.new(),
+    lines = {},
+    environment = options.environment or _G,
+    settings = {},
+  }, methods)
+end
+
+return M

@@ -1,0 +1,102 @@
+--- `wingman repl` without a terminal: pipes, -e, exit codes.
+local cjson = require "cjson"
+local process = require "wingman.process"
+
+-- Runs the executable to its end: exit code, output, errors.
+local function repl(args, input)
+  table.insert(args, 1, "repl")
+  local child = assert(process.spawn { file = process.wingman_path(), args = args, stdin = true, stderr = true })
+  if input then assert(child:write(input)) end
+  child:close_stdin()
+  local out = child:read_all(20)
+  local err = child:read_all(20, "stderr")
+  local code, signal = child:wait(20)
+  child:close()
+  return signal or code, out, err
+end
+
+describe("wingman repl in a pipe", function()
+  it("runs what comes, chunk by chunk", function()
+    local code, out, err = repl({ "-" }, "x = {\n a = 1,\n}\nx\nfor i = 1, 2 do\nprint(i)\nend\n_.a + 1\n\n-- done\n_")
+    assert.same({ 0, "{ a = 1 }\n1\n2\n2\n2\n", "" }, { code, out, err })
+  end)
+
+  it("ends with 1 at the first error, which goes to standard error", function()
+    local code, out, err = repl({ "-" }, 'print "one"\nerror "on purpose"\nprint "two"\n')
+    assert.same({ 1, "one\n" }, { code, out })
+    assert.truthy(err:find("on purpose", 1, true))
+    code, out, err = repl({ "-" }, "1\nthis is no Lua\n2\n")
+    assert.same({ 1, "1\n" }, { code, out })
+    assert.truthy(err:find("near 'is'", 1, true))
+    code, _, err = repl({ "-" }, "if true then\n")
+    assert.equal(1, code)
+    assert.truthy(err:find("<eof>", 1, true))
+    code, _, err = repl({}, "nil, setmetatable({ code = 'X', message = 'words' }, { __tostring = function() return 'X: words' end })\n")
+    assert.same({ 1, "X: words\n" }, { code, err })
+  end)
+
+  it("shows where an error in a function came from, and nothing of the prompt's own", function()
+    local _, _, err = repl({ "-" }, "function inner() local t = nil; return t.x end\nfunction outer() return (inner()) end\nouter()\n")
+    assert.truthy(err:find("prompt:1: attempt to index local 't'", 1, true))
+    assert.truthy(err:find("in function 'inner'", 1, true))
+    assert.is_nil(err:find("chunk.lua", 1, true))
+  end)
+
+  it("passes on the code of os.exit", function()
+    assert.equal(7, (repl({ "-" }, "os.exit(7)\n")))
+    assert.equal(3, (repl { "-e", "os.exit(3)" }))
+  end)
+
+  it("runs -e, more than one of them", function()
+    local code, out = repl { "-e", "x = 20", "-e", "x + 1", "-e", '"a", nil' }
+    assert.same({ 0, "21\n\"a\"\n" }, { code, out })
+    assert.equal(1, (repl { "-e", "error {}" }))
+    assert.equal(1, (repl { "-e", "if" }))
+  end)
+
+  it("has a client, connected before the first chunk", function()
+    local code, out, err = repl({ "sim://2", "-" }, [[
+m = client:map "players"
+m:set("ann", { x = 12 }) > 0
+client:drain(5)
+client:query "players"
+sleep(0.01)
+cluster:kill "node-2"
+]])
+    assert.same({ 0, "" }, { code, err })
+    assert.equal("true\ntrue\n{ ann = { x = 12 } }\ntrue\n", out)
+  end)
+
+  it("ends with 1 when the cluster cannot be reached, and with 2 when it is called wrongly", function()
+    local code, out, err = repl { "-e", "1", "sim://0" }
+    assert.same({ 1, "" }, { code, out })
+    assert.truthy(err:find("1 to 64 nodes", 1, true))
+    assert.equal(2, (repl { "--colour" }))
+    assert.equal(2, (repl { "-e" }))
+    assert.equal(2, (repl { "ws://a:1", "ws://b:1" }))
+    assert.equal(2, (repl { "--attach", "/x", "ws://b:1" }))
+    assert.equal(2, (repl { "--token-file", "/no/such/file", "ws://b:1" }))
+    code, _, err = repl { "-e", "1", "http://x" }
+    assert.equal(1, code)
+    assert.truthy(err:find("http://x", 1, true))
+  end)
+
+  it("gives values as JSON, one a line", function()
+    local code, out = repl { "--json", "-e", '{ a = { 1, 2 } }, "x"' }
+    local lines = {}
+    for line in out:gmatch "[^\n]+" do lines[#lines + 1] = cjson.decode(line) end
+    assert.equal(0, code)
+    assert.same({ { a = { 1, 2 } }, "x" }, lines)
+  end)
+
+  it("keeps the network running while it waits for input", function()
+    local child = assert(process.spawn { file = process.wingman_path(), args = { "repl", "-" }, stdin = true })
+    child:write "io.stdout:setvbuf 'line' wingman.spawn(function() sleep(0.05) print 'from a task' end)\n"
+    assert.equal("from a task", child:read_line(5))
+    child:write "1 + 1\n"
+    child:close_stdin()
+    assert.equal("2", child:read_line(5))
+    assert.equal(0, (child:wait(5)))
+    child:close()
+  end)
+end)

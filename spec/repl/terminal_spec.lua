@@ -1,0 +1,314 @@
+--- The prompt in a real terminal: keys are typed into tmux, its screen is read.
+local loop = require "wingman.loop"
+local terminal = require "spec.support.terminal"
+
+local function last_line(screen) return screen:match "[^\n]*$" end
+
+local function count(text, plain)
+  local n, at = 0, 1
+  while true do
+    local found = text:find(plain, at, true)
+    if not found then return n end
+    n, at = n + 1, found + 1
+  end
+end
+
+describe("wingman repl at a terminal", function()
+  if not terminal.is_there() then
+    it("needs tmux", function() pending "tmux is not installed" end)
+    return
+  end
+
+  local t
+  local function open(...) t = terminal.open(...) return t end
+  after_each(function()
+    if t then t:close() end
+    t = nil
+  end)
+
+  it("evaluates, goes on over lines while the parser wants more, and leaves with Ctrl-D", function()
+    open {}
+    t:await_prompt()
+    t:enter "1 + 1"
+    t:await "\n2\nwingman>$"
+    t:enter "square = function(x)"
+    t:await "%.%.$"
+    t:enter "return x * x"
+    t:enter "end"
+    t:await_prompt()
+    t:enter "square(_ + 7)"
+    t:await "\n81\nwingman>$"
+    t:press "C-d"
+    t:await "code 0\nicanon echo$"
+  end)
+
+  it("shows what happens above the line, and leaves the line alone", function()
+    open { "sim://3" }
+    t:await "connected: 3 nodes"
+    t:enter "wingman.spawn(function() for i = 1, 3 do sleep(0.2) print('tick ' .. i) end end)"
+    t:type "1000 + 2"
+    t:press "Left" -- the cursor is inside the line
+    local screen = t:await "tick 3\nwingman> 1000 %+ 2$"
+    assert.truthy(screen:find("tick 1\ntick 2\ntick 3\nwingman> 1000 + 2", 1, true))
+    t:press "3"
+    t:press "Enter"
+    t:await "\n1032\nwingman>$"
+    t:type "unfinished"
+    t:press("C-a", "C-k")
+    t:enter 'cluster:kill "node-2"'
+    t:await "true\n"
+    t:type "a line"
+    screen = t:await "node%-2 lost: [^\n]*\n"
+    assert.equal("wingman> a line", last_line(t:await "a line$"))
+  end)
+
+  it("keeps a line of several rows whole while output comes", function()
+    open({}, { width = 40 })
+    t:await_prompt()
+    t:enter "wingman.spawn(function() for i = 1, 20 do sleep(0.05) print('line ' .. i) end end)"
+    t:await "running"
+    t:type(("x"):rep(70) .. ("y"):rep(30))
+    t:await("line 20\nwingman> " .. ("x"):rep(70) .. ("y"):rep(30), true)
+    local screen = t:screen()
+    assert.equal(1, count(screen, ("x"):rep(70)))
+    for i = 1, 20 do assert.equal(1, count(screen .. "\n", "\nline " .. i .. "\n"), "line " .. i) end
+  end)
+
+  it("ends the chunk that runs with Ctrl-C, and nothing else", function()
+    open { "sim://1" }
+    t:await "connected: 1 node"
+    for i, chunk in ipairs {
+      "while true do end",
+      "sleep(1000)",
+      "local n = 0; for i = 1, 1e15 do n = n + i end",
+      "coroutine.wrap(function() while true do end end)()",
+      "client:map('m'):set('k', {}) while true do sleep(0.001) end",
+      "io.read()",
+    } do
+      t:enter(chunk .. " -- chunk " .. i)
+      t:await("-- chunk " .. i)
+      local deadline = loop.now() + 10
+      repeat -- it may not have started at the first
+        loop.sleep(0.05)
+        t:press "C-c"
+      until count(t:screen(), "interrupted\n") == i or loop.now() > deadline
+      assert.equal(i, count(t:await_prompt(), "interrupted\n"), chunk)
+    end
+    t:enter "#client:connected_nodes() + 4100"
+    t:await "\n4101\n"
+    t:enter "while true do pcall(function() while true do end end) end"
+    t:await("end end) end", true)
+    local deadline = loop.now() + 10
+    repeat -- the first one is caught
+      t:press "C-c"
+      loop.sleep(0.05)
+    until t:screen():find "wingman>$" or loop.now() > deadline
+    t:await_prompt()
+    t:enter "'still ' .. 'here'"
+    t:await '"still here"\nwingman>$'
+  end)
+
+  it("drops the line, or the chunk that was begun, with Ctrl-C", function()
+    open {}
+    t:await_prompt()
+    t:type "some words"
+    t:await "words$"
+    t:press "C-c"
+    t:await "%^C\nwingman>$"
+    t:enter "if true then"
+    t:await "%.%.$"
+    t:press "C-c"
+    t:await_prompt()
+    t:enter "'a' .. 'b'"
+    t:await '"ab"\nwingman>$'
+    t:enter "if true then"
+    t:await "%.%.$"
+    t:press "C-d"
+    t:await_prompt()
+  end)
+
+  it("gives the terminal back when a task does not let go, and at SIGTERM", function()
+    open {}
+    t:await_prompt()
+    t:enter "wingman.spawn(function() while true do end end)"
+    t:await("do end end)", true)
+    local deadline = loop.now() + 10
+    repeat t:press "C-c" until t:screen():find("code", 1, true) or loop.now() > deadline
+    t:await "code 130\n[%^C]*icanon echo"
+    t:close()
+    open {}
+    t:await_prompt()
+    t:enter "io.open('/proc/self/stat'):read('*n')"
+    local pid = t:await("\n%d+\nwingman>$"):match "\n(%d+)\nwingman>$"
+    os.execute("kill -TERM " .. pid)
+    t:await "code 143\nicanon echo$"
+  end)
+
+  it("remembers over sessions, searches, and keeps tokens and its file to itself", function()
+    local path = os.tmpname()
+    os.remove(path)
+    open({}, { history = path })
+    t:await_prompt()
+    t:enter "apple = 'red'"
+    t:enter "banana = {"
+    t:enter "'yellow' }"
+    t:enter "cherry = 'dark'"
+    t:enter "token = 'eyJhbGciOi.eyJzdWIiOi.c2ln'"
+    t:enter " secret = 1"
+    t:await "secret = 1\nwingman>$"
+    t:press "C-d"
+    t:await "code 0"
+    t:close()
+    local file = assert(io.open(path))
+    assert.equal("apple = 'red'\nbanana = {\\n'yellow' }\ncherry = 'dark'\n", file:read "*a")
+    file:close()
+    local stat = assert(io.popen("stat -c %a " .. path))
+    assert.equal("600", stat:read "*l")
+    stat:close()
+
+    open({}, { history = path })
+    t:await_prompt()
+    t:press "Up"
+    t:await "wingman> cherry = 'dark'$"
+    t:press "Up"
+    t:await "wingman> banana = { *\n'yellow' }$"
+    t:press "Enter"
+    t:enter "banana[1]"
+    t:await '"yellow"\nwingman>$'
+    t:press "C-r"
+    t:type "app"
+    t:await "bck:app"
+    t:press "Enter"
+    t:enter "apple"
+    t:await '"red"\nwingman>$'
+    os.remove(path)
+  end)
+
+  it("goes on with the network while the history is searched", function()
+    local path = os.tmpname()
+    open({}, { history = path })
+    t:await_prompt()
+    t:enter "wingman.spawn(function() sleep(0.3) print('from a task') end)"
+    t:press "C-r"
+    t:type "spa"
+    t:await "bck:spa"
+    local screen = t:await "from a task\n"
+    assert.truthy(screen:find("from a task\nwingman> wingman.spawn", 1, true), screen)
+    t:await "bck:spa"
+    os.remove(path)
+  end)
+
+  it("completes globals, fields, methods, and the names of maps, nodes and options with TAB", function()
+    open { "sim://2" }
+    t:await "connected: 2 nodes"
+    local function completes(typed, expected)
+      t:press("C-a", "C-k")
+      t:type(typed)
+      t:press "Tab"
+      local ok, err = pcall(t.await, t, "wingman> " .. expected .. "\n?$")
+      if not ok then error(("%s: %s"):format(typed, err), 2) end
+    end
+    t:enter "players = client:map 'players' ; players:set('player-7', { x = 1 })"
+    t:await_prompt()
+    completes("coro", "coroutine")
+    completes("string.for", "string%.format")
+    completes("client:routing_m", "client:routing_metrics")
+    completes("client.opt", "client%.options")
+    completes("client.options.heart", "client%.options%.heartbeat")
+    completes('client:map "pl', 'client:map "players"')
+    completes("client:query('pl", "client:query%('players'")
+    completes('cluster:kill "node-', 'cluster:kill "node%-')
+    completes('cluster:kill "node-2', 'cluster:kill "node%-2"')
+    completes('players:get "pl', 'players:get "player%-7"')
+    completes("wingman.client { conn", "wingman%.client { connect")
+    completes("wingman.client { batch = { ling", "wingman%.client { batch = { linger")
+    completes("wingman.client { routing = 'forw", "wingman%.client { routing = 'forward'")
+    completes(".hel", "%.help")
+    t:press("C-a", "C-k")
+    t:type "client:ro"
+    t:press("Tab", "Tab")
+    local screen = t:await "router_stats +routing_metrics\nwingman> client:rout$"
+    assert.is_nil(screen:find("error", 1, true))
+  end)
+
+  it("does not call what TAB passes", function()
+    open {}
+    t:await_prompt()
+    t:enter "trap = setmetatable({}, { __index = function() error 'called' end, __tostring = function() error 'called' end })"
+    t:await_prompt()
+    t:type "trap.field.oth"
+    t:press("Tab", "Tab")
+    t:type "er"
+    local screen = t:await "trap%.field%.other$"
+    assert.is_nil(screen:find("called'\n", 1, true))
+    assert.equal("wingman> trap.field.other", last_line(screen))
+  end)
+
+  it("takes a paste of 200 lines, typed or marked", function()
+    local lines = { "sum = 0" }
+    for i = 1, 199 do lines[i + 1] = ("sum = sum + %d -- žluť %d"):format(i, i) end
+    open {}
+    t:await_prompt()
+    t:paste(table.concat(lines, "\n") .. "\n")
+    t:await("%d žluť 199\nwingman>$" and "žluť 199\nwingman>$")
+    t:enter "sum"
+    t:await "\n19900\nwingman>$"
+    local screen = t:screen(true)
+    for i = 1, 199 do assert.equal(1, count(screen, ("wingman> sum = sum + %d -- žluť %d\n"):format(i, i)), i) end
+
+    lines[1] = "local total = 0"
+    for i = 1, 199 do lines[i + 1] = ("total = total + %d -- 猫 %d"):format(i, i) end
+    lines[201] = "print('total ' .. total)"
+    t:paste(table.concat(lines, "\n") .. "\n", true)
+    t:await "print%('total ' %.%. total%)$"
+    t:press "Enter"
+    t:await "\ntotal 19900\nwingman>$"
+  end)
+
+  it("draws the line anew when the terminal changes its size", function()
+    open({}, { width = 100, height = 20 })
+    t:await_prompt()
+    t:enter "for i = 1, 10 do print(i) end" -- so that no row has scrolled off, where no program can reach it
+    t:await "\n10\nwingman>$"
+    local text = "answer = '" .. ("0123456789"):rep(12) .. "'"
+    t:type(text)
+    t:await(text, true)
+    local function await_whole(width, ending)
+      local deadline = loop.now() + 10
+      local screen
+      repeat
+        loop.sleep(0.01)
+        screen = t:screen()
+      until screen:sub(-#text - #ending) == text .. ending and count(screen, "answer = ") == 1 or loop.now() > deadline
+      assert.equal("wingman> " .. text .. ending, last_line(screen), ("at width %d:\n%s"):format(width, screen))
+      assert.equal(1, count(screen, "answer = "), screen)
+    end
+    for _, width in ipairs { 60, 33, 80, 150, 100 } do
+      t:resize(width, 20)
+      t:await_size(width) -- tmux tells the program a moment after it has changed the screen
+      t:press "C-a"
+      t:await_column(9)
+      t:press "C-e"
+      t:await_column((9 + #text) % width)
+      await_whole(width, "")
+    end
+    t:type "x"
+    await_whole(100, "x")
+    t:press "BSpace"
+    await_whole(100, "")
+    t:press "Enter"
+    t:enter "#answer"
+    t:await "\n120\nwingman>$"
+  end)
+
+  it("lends the terminal to io.read and to other programs", function()
+    open {}
+    t:await_prompt()
+    t:enter "'<' .. io.read() .. '>'"
+    t:await("io.read() .. '>'", true)
+    t:enter "seen as it is typed"
+    t:await '\nseen as it is typed\n"<seen as it is typed>"\nwingman>$'
+    t:enter "os.execute 'stty -a | grep -o -e \" icanon\" -e \" echo \" | tr -d \"\\\\n\"; echo'"
+    t:await "\n icanon echo ?\n"
+  end)
+end)
