@@ -1,11 +1,11 @@
 #include "prompt_signals.h"
 
 #include <lauxlib.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "commands.h"
 #include "line_editor.h"
 
 /* So many Ctrl-C that nobody has taken: the loop itself is stuck in a script. */
@@ -14,6 +14,7 @@
 static const int taken[] = {SIGINT, SIGWINCH, SIGCONT, SIGTERM, SIGHUP};
 #define TAKEN (sizeof taken / sizeof *taken)
 
+static pthread_t thread; /* the one that runs Lua */
 static uv_async_t *wake; /* freed by its close callback */
 static struct sigaction before[TAKEN];
 static volatile sig_atomic_t interrupts;
@@ -59,11 +60,15 @@ static void give_up(void)
     line_editor_restore_terminal();
     ssize_t ignored = write(STDERR_FILENO, text, sizeof text - 1);
     (void)ignored;
-    _exit(HOST_INTERRUPTED);
+    _exit(128 + SIGINT);
 }
 
 static void on_signal(int number)
 {
+    if (!pthread_equal(pthread_self(), thread)) {
+        pthread_kill(thread, number);
+        return;
+    }
     if (number == SIGTERM || number == SIGHUP) {
         line_editor_restore_terminal();
         signal(number, SIG_DFL);
@@ -94,6 +99,7 @@ int prompt_signals_begin(uv_loop_t *loop)
         wake = NULL;
         return err;
     }
+    thread = pthread_self();
     struct sigaction action = {.sa_handler = on_signal};
     sigemptyset(&action.sa_mask);
     for (size_t i = 0; i < TAKEN; i++) {
