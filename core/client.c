@@ -239,7 +239,9 @@ static void on_ready(void *user, int lane)
     wm_client *c = user;
     bool serial = wm_node_pool_lane(c->pool, lane).dialect == WM_DIALECT_V2;
     wm_batcher_set_serial(c->batcher, lane, serial);
-    c->paces[lane] = (wm_pace){.usable = false};
+    /* A new connection does not make up for batches that were not answered in time. */
+    wm_pace *pace = &c->paces[lane];
+    *pace = (wm_pace){.paused_until_us = pace->paused_until_us, .backoff_us = pace->backoff_us};
     wm_router_source_began(c->router, wm_node_pool_slot_of(c->pool, lane));
     wm_client_event(c, (wm_event){.type = WM_EVENT_READY, .lane = lane}, NULL, 0);
 }
@@ -317,10 +319,8 @@ static void on_timer(uv_timer_t *timer)
         if (wm_batcher_deadline(c->batcher, (int)i) > c->now_us) continue;
         uint32_t ops = wm_batcher_load(c->batcher, (int)i).in_flight_ops;
         bool is_v2 = wm_node_pool_lane(c->pool, (int)i).dialect == WM_DIALECT_V2;
-        if (!is_v2) {
-            c->stats.ops_resent += ops = wm_batcher_release_expired(c->batcher, (int)i, c->now_us);
-            wm_client_slow_down(c, (int)i);
-        }
+        if (!is_v2) c->stats.ops_resent += ops = wm_batcher_release_expired(c->batcher, (int)i, c->now_us);
+        wm_client_slow_down(c, (int)i);
         wm_client_event(c, (wm_event){.type = WM_EVENT_ACK_TIMEOUT, .lane = (int)i, .a = ops}, NULL, 0);
         /* Sent again on the same connection, a batch could be overtaken by its own
          * first copy: a v2 server works on several at once and the last write wins. */
