@@ -190,7 +190,7 @@ static void on_acked(void *user, int lane, uint32_t index)
     if (c->node_stats != NULL && lane != c->foreign_lane)
         c->node_stats[wm_node_pool_slot_of(c->pool, lane)].ops_acked++;
     wm_histogram_record(c->ack_latency, c->now_us - op->recorded_us);
-    if (op->notify) wm_client_event(c, (wm_event){.type = WM_EVENT_OP_DONE, .a = (int64_t)op->seq}, NULL, 0);
+    if (op->notify) wm_client_event(c, (wm_event){.type = WM_EVENT_OP_DONE, .lane = lane, .a = (int64_t)op->seq}, NULL, 0);
     wm_partition_route *route = &c->routes[op->partition];
     if (op->seq <= route->moved_seq && lane != c->foreign_lane &&
         wm_node_pool_lane(c->pool, lane).dialect == WM_DIALECT_V2)

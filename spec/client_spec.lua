@@ -81,6 +81,18 @@ clusters.on_each(getfenv(), "client", function(shared, it)
     assert.is_true(assert(client:wait(seq, 5)))
   end)
 
+  it("says by settlement(seq) which node acknowledged", function()
+    local client = shared:started()
+    local map = client:map(shared:map_name())
+    for _, id in ipairs(client:connected_nodes()) do
+      local settlement = client:settlement(assert(map:set(clusters.keys_of(client, id, 1)[1], 1)))
+      assert.same({ true, id }, { settlement:wait(5) })
+    end
+    local seq = assert(map:set("a", 1))
+    assert(client:drain(5))
+    assert.same({ true }, { client:settlement(seq):wait(0) })
+  end)
+
   it("refuses a wrong token with an error that does not show it", function()
     local token = core.jwt_sign('{"sub":"x","exp":4000000000}', "not the secret")
     local client = shared:client { auth = { token = token }, start_timeout = 2 }

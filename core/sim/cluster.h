@@ -68,6 +68,7 @@ struct sim_cluster {
     sim_delays delays;
     uint64_t random;
     uint64_t event_stamp;
+    uint64_t sessions; /* opened so far */
     struct sim_socket *dirty; /* sockets with something to flush */
     uv_prepare_t before_poll;
     uv_check_t after_poll;

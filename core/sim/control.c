@@ -141,6 +141,7 @@ static const sim_command commands[] = {
     {"counts", 1, 1, "MAP", sim_control_counts},
     {"stats", 0, 0, "", sim_control_stats},
     {"received", 1, 1, "ID", sim_control_received},
+    {"arrivals", 1, 1, "ID", sim_control_arrivals},
     {"reset-stats", 0, 0, "", sim_control_reset_stats},
     {"fault", 2, 4, "ID|all NAME [ARGS]", sim_control_fault},
     {"move", 2, 2, "PARTITION ID", on_move},

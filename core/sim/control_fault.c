@@ -91,6 +91,40 @@ static bool cut(sim_control *k, const fault *f, sim_node *n, char **argv)
     return true;
 }
 
+static bool cut_out(sim_control *k, const fault *f, sim_node *n, char **argv)
+{
+    if (!sim_control_number(k, f->name, argv[0], UINT32_MAX, &n->faults.cut_out_left)) return false;
+    n->faults.cut_out = true;
+    return true;
+}
+
+static bool reset(sim_control *k, const fault *f, sim_node *n, char **argv)
+{
+    (void)k;
+    (void)f;
+    (void)argv;
+    sim_sockets_drop(n, true);
+    return true;
+}
+
+static bool drop(sim_control *k, const fault *f, sim_node *n, char **argv)
+{
+    (void)k;
+    (void)f;
+    (void)argv;
+    sim_sockets_drop(n, false);
+    return true;
+}
+
+static bool half_open(sim_control *k, const fault *f, sim_node *n, char **argv)
+{
+    (void)k;
+    (void)f;
+    (void)argv;
+    sim_sockets_abandon(n);
+    return true;
+}
+
 /* {type: "SIM_PADDING", data: bin} of exactly so many bytes: only its size is
  * wrong. The length is always written in four bytes, so that any size fits. */
 static bool oversize(sim_control *k, const fault *f, sim_node *n, char **argv)
@@ -151,6 +185,10 @@ static const fault faults[] = {
     {"garbage", "", 0, 0, garbage, 0},
     {"close", "CODE", 1, 1, close_all, 0},
     {"cut", "N", 1, 1, cut, 0},
+    {"cut-out", "N", 1, 1, cut_out, 0},
+    {"reset", "", 0, 0, reset, 0},
+    {"drop", "", 0, 0, drop, 0},
+    {"half-open", "", 0, 0, half_open, 0},
     {"oversize", "BYTES", 1, 1, oversize, 0},
     {"map-version", "N", 1, 1, map_version, 0},
     {"none", "", 0, 0, none, 0},

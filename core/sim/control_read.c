@@ -98,6 +98,16 @@ bool sim_control_received(sim_control *k, int argc, char **argv)
     return true;
 }
 
+bool sim_control_arrivals(sim_control *k, int argc, char **argv)
+{
+    (void)argc;
+    const sim_node *n = sim_control_node(k, argv[0]);
+    if (n == NULL) return false;
+    sim_json_raw(&k->answer, ",");
+    sim_stats_arrivals_json(&n->stats, &k->answer);
+    return true;
+}
+
 bool sim_control_reset_stats(sim_control *k, int argc, char **argv)
 {
     (void)argc;

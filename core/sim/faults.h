@@ -34,6 +34,8 @@ typedef struct sim_faults {
     bool no_auth_ack;
     bool cut;          /* reset the connection on which byte cut_left arrives */
     uint64_t cut_left;
+    bool cut_out;      /* end the connection in the frame with the byte cut_out_left that leaves */
+    uint64_t cut_out_left;
 } sim_faults;
 
 #define SIM_REORDER_MS 20

@@ -17,6 +17,7 @@ sim_session *sim_session_open(sim_node *node, const sim_link *link, void *link_d
 {
     sim_session *s = sim_alloc(sizeof *s);
     s->node = node;
+    s->number = ++node->cluster->sessions;
     s->link = link;
     s->link_data = link_data;
     s->delays.loop = node->cluster->loop;

@@ -23,6 +23,7 @@ typedef struct sim_session {
     struct sim_node *node;
     struct sim_session *next;
     struct sim_session *prev;
+    uint64_t number; /* from 1, in the order of opening, of the whole cluster */
     const sim_link *link;
     void *link_data;
     struct sim_subscription *subscriptions;

@@ -15,6 +15,7 @@ typedef enum socket_state {
     STATE_OPEN,
     STATE_CLOSING, /* a close frame was sent */
     STATE_FINISHED, /* nothing is read or queued any more; what was written still leaves */
+    STATE_ABANDONED, /* half-open: what arrives is thrown away, and nothing is said about it */
     STATE_DEAD,
 } socket_state;
 
@@ -136,19 +137,33 @@ void sim_sockets_flush(sim_cluster *c)
     }
 }
 
-static void put_frame(sim_socket *k, int opcode, const uint8_t *bytes, size_t len)
-{
-    uint8_t header[10];
-    if (k->node->faults.mute) return;
-    wm_buffer_append(&k->out, header, sim_ws_header(header, opcode, len));
-    wm_buffer_append(&k->out, bytes, len);
-    mark_dirty(k);
-}
-
 /* What was written leaves, then the connection ends. */
 static void finish(sim_socket *k)
 {
     k->state = STATE_FINISHED;
+    mark_dirty(k);
+}
+
+/* Counts bytes for the fault `cut-out`; whether it falls into a frame of `len`. */
+static bool is_cut_out(sim_faults *f, size_t len)
+{
+    if (!f->cut_out) return false;
+    f->cut_out = len < f->cut_out_left;
+    if (f->cut_out) f->cut_out_left -= len;
+    return !f->cut_out;
+}
+
+static void put_frame(sim_socket *k, int opcode, const uint8_t *bytes, size_t len)
+{
+    uint8_t header[10];
+    if (k->node->faults.mute) return;
+    size_t before = k->out.len;
+    wm_buffer_append(&k->out, header, sim_ws_header(header, opcode, len));
+    wm_buffer_append(&k->out, bytes, len);
+    if (is_cut_out(&k->node->faults, k->out.len - before)) {
+        k->out.len = before + (size_t)k->node->faults.cut_out_left;
+        finish(k);
+    }
     mark_dirty(k);
 }
 
@@ -286,6 +301,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
         end(k, false);
         return;
     }
+    if (k->state == STATE_ABANDONED) return;
     bool armed = k->node->faults.cut;
     size_t len = cut(&k->node->faults, (size_t)n);
     const uint8_t *pos = (const uint8_t *)buf->base, *stop = pos + len;
@@ -330,6 +346,19 @@ void sim_sockets_drop(sim_node *n, bool reset)
         next = k->next;
         if (!reset && k->out.len > 0 && !k->writing) write_out(k);
         end(k, reset);
+    }
+}
+
+void sim_sockets_abandon(sim_node *n)
+{
+    for (sim_socket *k = n->sockets; k != NULL; k = k->next) {
+        if (k->state == STATE_DEAD) continue;
+        k->state = STATE_ABANDONED;
+        forget_dirty(k);
+        sim_delays_cancel(&k->delays);
+        if (k->session != NULL) sim_session_end(k->session);
+        k->session = NULL;
+        wm_buffer_clear(&k->out);
     }
 }
 

@@ -10,6 +10,9 @@ typedef struct sim_socket sim_socket;
 void sim_socket_accept(sim_node *n);
 /* Ends every connection of the node: with RST, or by FIN after what is written. */
 void sim_sockets_drop(sim_node *n, bool reset);
+/* Half-open: the node knows nothing of its present connections any more, and their
+ * clients hear nothing of that. New ones are as ever. */
+void sim_sockets_abandon(sim_node *n);
 /* A close frame with this code to every client of the node. */
 void sim_sockets_close(sim_node *n, int code, const char *reason);
 /* How given bytes leave: as the payload of a frame, or as they are. */

@@ -25,18 +25,24 @@ void sim_stats_batch(sim_stats *s, uint32_t size)
     s->ops += size;
 }
 
-void sim_stats_received(sim_stats *s, const char *id, size_t id_len, const char *key, size_t key_len)
+static char *keep(char *at, sim_span *text)
+{
+    if (text->len > 0) memcpy(at, text->p, text->len);
+    text->p = at;
+    return at + text->len;
+}
+
+void sim_stats_received(sim_stats *s, const sim_arrival *op)
 {
     if (s->received == NULL) s->received = sim_alloc(SIM_KEPT_OPS * sizeof *s->received);
     sim_received *r = &s->received[s->received_count++ % SIM_KEPT_OPS];
-    if (id_len + key_len > r->cap) {
-        r->cap = (uint32_t)(id_len + key_len);
+    size_t len = op->id.len + op->key.len + op->writer.len;
+    if (len > r->cap) {
+        r->cap = (uint32_t)len;
         r->text = sim_realloc(r->text, r->cap);
     }
-    if (id_len > 0) memcpy(r->text, id, id_len);
-    if (key_len > 0) memcpy(r->text + id_len, key, key_len);
-    r->id_len = (uint32_t)id_len;
-    r->key_len = (uint32_t)key_len;
+    r->op = *op;
+    keep(keep(keep(r->text, &r->op.id), &r->op.key), &r->op.writer);
 }
 
 /* The first number of a ring's oldest kept element. */
@@ -86,9 +92,25 @@ void sim_stats_received_json(const sim_stats *s, wm_buffer *out)
         for (uint64_t i = first; i < s->received_count; i++) {
             const sim_received *r = &s->received[i % SIM_KEPT_OPS];
             if (i > first) sim_json_raw(out, ",");
-            if (keys) sim_json_string(out, r->text + r->id_len, r->key_len);
-            else sim_json_string(out, r->text, r->id_len);
+            const sim_span *text = keys ? &r->op.key : &r->op.id;
+            sim_json_string(out, text->p, text->len);
         }
         sim_json_raw(out, "]");
     }
+}
+
+void sim_stats_arrivals_json(const sim_stats *s, wm_buffer *out)
+{
+    uint64_t first = oldest(s->received_count, SIM_KEPT_OPS);
+    sim_json_printf(out, "\"total\":%llu,\"arrivals\":[", (unsigned long long)s->received_count);
+    for (uint64_t i = first; i < s->received_count; i++) {
+        const sim_arrival *op = &s->received[i % SIM_KEPT_OPS].op;
+        sim_json_raw(out, i > first ? ",[" : "[");
+        sim_json_string(out, op->key.p, op->key.len);
+        sim_json_printf(out, ",%llu,%llu,", (unsigned long long)op->millis, (unsigned long long)op->counter);
+        sim_json_string(out, op->writer.p, op->writer.len);
+        sim_json_printf(out, ",%llu,%s,%s]", (unsigned long long)op->session, op->foreign ? "true" : "false",
+                        op->refused ? "true" : "false");
+    }
+    sim_json_raw(out, "]");
 }

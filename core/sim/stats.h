@@ -1,6 +1,7 @@
 #ifndef SIM_STATS_H
 #define SIM_STATS_H
 #include "buffer.h"
+#include "operation.h"
 
 /* What a node counted since the simulator started or the last reset-stats; a
  * restart of the node changes nothing. */
@@ -14,12 +15,23 @@ typedef struct sim_map_request {
     uint64_t current_version;
 } sim_map_request;
 
-/* An operation as it was received: its id and its key, one after the other. */
+/* An operation as it arrived. */
+typedef struct sim_arrival {
+    sim_span id;
+    sim_span key;
+    sim_span writer; /* who stamped it, and when */
+    uint64_t millis;
+    uint64_t counter;
+    uint64_t session;
+    bool foreign; /* its partition belonged to another node */
+    bool refused; /* an error answered its batch */
+} sim_arrival;
+
+/* What is kept of it: the texts stand one after the other. */
 typedef struct sim_received {
+    sim_arrival op;
     char *text;
     uint32_t cap;
-    uint32_t id_len;
-    uint32_t key_len;
 } sim_received;
 
 typedef struct sim_stats {
@@ -41,9 +53,13 @@ typedef struct sim_stats {
 void sim_stats_reset(sim_stats *s);
 void sim_stats_map_request(sim_stats *s, uint64_t at_ms, uint64_t current_version);
 void sim_stats_batch(sim_stats *s, uint32_t size);
-void sim_stats_received(sim_stats *s, const char *id, size_t id_len, const char *key, size_t key_len);
+/* Copies the texts. */
+void sim_stats_received(sim_stats *s, const sim_arrival *op);
 /* Appends all counters as a JSON object; `open` connections are among them. */
 void sim_stats_json(const sim_stats *s, uint32_t open, wm_buffer *out);
 /* Appends the members "total", "ids" and "keys". */
 void sim_stats_received_json(const sim_stats *s, wm_buffer *out);
+/* Appends the members "total" and "arrivals": [key, millis, counter, writer, session,
+ * foreign, refused] of each, in the order of their arrival. */
+void sim_stats_arrivals_json(const sim_stats *s, wm_buffer *out);
 #endif

@@ -42,11 +42,22 @@ static bool too_fast(sim_session *s, double cost)
     return true;
 }
 
-static void count_op(sim_node *n, const sim_op *op)
+static void count_op(const sim_session *s, const sim_op *op, bool refused)
 {
+    sim_node *n = s->node;
     const sim_cluster *c = n->cluster;
-    if (c->owners[sim_write_partition(c, op)] != n->index) n->stats.foreign_ops++;
-    sim_stats_received(&n->stats, op->id.p, op->id.len, op->key.p, op->key.len);
+    sim_arrival arrival = {
+        .id = op->id,
+        .key = op->key,
+        .writer = op->node,
+        .millis = op->millis,
+        .counter = op->counter,
+        .session = s->number,
+        .foreign = c->owners[sim_write_partition(c, op)] != n->index,
+        .refused = refused,
+    };
+    n->stats.foreign_ops += arrival.foreign;
+    sim_stats_received(&n->stats, &arrival);
 }
 
 bool sim_on_op_batch(sim_session *s, const wm_message *m)
@@ -56,7 +67,7 @@ bool sim_on_op_batch(sim_session *s, const wm_message *m)
     if (count < 0) return false;
     if (too_fast(s, count > 0 ? (double)count : 1)) return true;
     sim_stats_batch(&s->node->stats, (uint32_t)count);
-    for (int64_t i = 0; i < count; i++) count_op(s->node, &c->ops[i]);
+    for (int64_t i = 0; i < count; i++) count_op(s, &c->ops[i], s->node->faults.errors_left > 0);
     if (!sim_reply_batch_error(s, c->ops, (uint32_t)count)) c->dialect->write_batch(s, c->ops, (uint32_t)count);
     return true;
 }
@@ -70,7 +81,7 @@ bool sim_on_client_op(sim_session *s, const wm_message *m)
     if (!sim_op_read(s->node->cluster->form, &r, &op)) return false;
     if (too_fast(s, 1)) return true;
     s->node->stats.client_ops++;
-    count_op(s->node, &op);
+    count_op(s, &op, false);
     s->node->cluster->dialect->client_op(s, &op);
     return true;
 }

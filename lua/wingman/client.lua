@@ -216,20 +216,27 @@ function methods:drain(timeout)
     :format(left.pending, timeout, backlog.text(left)), left)
 end
 
---- Waits until one operation is settled: true when it was acknowledged, nil, err
---- when it was rejected or dropped, or after `timeout` seconds. The last 1,000 that
---- were rejected or dropped are remembered.
+--- A future of one operation: true and the id of the node that acknowledged it (no
+--- id when that was before this call), nil, err when it was rejected or dropped. The
+--- last 1,000 that were are remembered.
+---@param seq number  what set or remove returned
+---@return wingman.future
+function methods:settlement(seq)
+  local future = self.waiting_ops[seq]
+  if future then return future end
+  future = loop.future()
+  if self.failures[seq] then future:reject(self.failures[seq])
+  elseif self.core:notify(seq) then self.waiting_ops[seq] = future
+  else future:resolve(true) end
+  return future
+end
+
+--- Waits for the settlement of one operation: true, or nil, err, also after
+--- `timeout` seconds.
 ---@param seq number  what set or remove returned
 ---@param timeout number|nil
 function methods:wait(seq, timeout)
-  local future = self.waiting_ops[seq]
-  if not future then
-    if self.failures[seq] then return nil, self.failures[seq] end
-    if not self.core:notify(seq) then return true end
-    future = loop.future()
-    self.waiting_ops[seq] = future
-  end
-  local ok, err = future:wait(timeout)
+  local ok, err = self:settlement(seq):wait(timeout)
   if ok then return true end
   if err == "timeout" then err = errors.new("TIMEOUT", "the operation is not acknowledged yet; it stays in the op log") end
   return nil, err

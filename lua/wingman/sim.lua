@@ -245,6 +245,22 @@ end
 ---@return {total: integer, ids: string[], keys: string[]}|nil, wingman.error|nil
 function methods:received(id) return self:command("received " .. id) end
 
+--- The operations that a node was sent, as it saw them, in the order of their
+--- arrival; the last 100,000. `session` numbers connections, `foreign` says that the
+--- partition belonged to another node, `refused` that an error answered the batch.
+---@param id string
+---@return {key: string, millis: integer, counter: integer, writer: string, session: integer, foreign: boolean, refused: boolean}[]|nil
+---@return wingman.error|nil
+function methods:arrivals(id)
+  local answer, err = self:command("arrivals " .. id)
+  if not answer then return nil, err end
+  local arrivals = answer.arrivals
+  for i, a in ipairs(arrivals) do
+    arrivals[i] = { key = a[1], millis = a[2], counter = a[3], writer = a[4], session = a[5], foreign = a[6], refused = a[7] }
+  end
+  return arrivals
+end
+
 ---@return true|nil, wingman.error|nil
 function methods:reset_stats()
   local answer, err = self:command "reset-stats"

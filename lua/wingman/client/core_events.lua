@@ -17,12 +17,19 @@ local function remember_failure(self, seq, err)
   if order[oldest] then self.failures[order[oldest]], order[oldest] = nil, nil end
 end
 
-local function settle(self, seq, ok, err)
+local function settle(self, seq, node, err)
   local future = self.waiting_ops[seq]
-  if not ok then remember_failure(self, seq, err) end
+  if err then remember_failure(self, seq, err) end
   if not future then return end
   self.waiting_ops[seq] = nil
-  if ok then future:resolve(true) else future:reject(err) end
+  if err then future:reject(err) else future:resolve(true, node) end
+end
+
+-- The id of the node that a lane leads to, while it is not known its URL; nil for a
+-- provider without lanes.
+local function node_of(self, lane)
+  local link = self.provider and self.provider.links.lanes[lane]
+  return link and (link.node.id or link.node.url)
 end
 
 --- `handlers[event](client, lane, a, b, flag, text)`; what the arguments are is said
@@ -42,21 +49,21 @@ function handlers.text(self, lane, _, _, _, text)
   messages.take(self, lane, message)
 end
 
-function handlers.op_done(self, _, seq) settle(self, seq, true) end
+function handlers.op_done(self, lane, seq) settle(self, seq, node_of(self, lane)) end
 
 function handlers.op_rejected(self, _, seq, key_len, _, text)
   local key, reason = text:sub(1, key_len), text:sub(key_len + 1)
   local err = errors.new("REJECTED", ("the server rejected the write of key '%s': %s"):format(key, reason),
     { key = key, reason = reason, seq = seq, retriable = false })
   self.options.log_to("warn", "op_rejected", { key = key, reason = reason })
-  settle(self, seq, false, err)
+  settle(self, seq, nil, err)
   self.events:emit("op_rejected", err)
 end
 
 function handlers.op_dropped(self, _, seq, _, _, key)
   local err = errors.new("LOG_FULL", ("the op log was full: the oldest write, of key '%s', was dropped"):format(key),
     { key = key })
-  settle(self, seq, false, err)
+  settle(self, seq, nil, err)
   self.events:emit("op_dropped", err)
 end
 

@@ -1,0 +1,105 @@
+--- Faults of the simulated cluster's connections, as a client's sockets see them, and
+--- what a node says of the operations that reached it.
+local clusters = require "spec.support.cluster"
+local loop = require "wingman.loop"
+
+local OPS = 60
+
+clusters.on_each(getfenv(), "connection faults", function(shared, it)
+  local client, losses
+
+  before_each(function()
+    assert(shared.cluster:reset_stats())
+    losses = {}
+    client = shared:started {
+      reconnect = function() return 0.03 end, heartbeat = { interval = 0.05, timeout = 0.2 },
+      batch = { ack_timeout = 30 },
+    }
+    client:on("node_lost", function(event) losses[#losses + 1] = event end)
+  end)
+
+  after_each(function() assert(shared.cluster:fault("all", "none")) end)
+
+  local function await_loss()
+    assert(loop.wait_until(function() return losses[1] end, 3), "no connection was lost")
+    assert.equal("node-1", losses[1].id)
+    return losses[1]
+  end
+
+  local function await_return()
+    assert(loop.wait_until(function() return #client:connected_nodes() == 3 end, 3), "node-1 did not come back")
+  end
+
+  -- So many writes to node-1; the map's name.
+  local function write(map_name)
+    for _, key in ipairs(clusters.keys_of(client, "node-1", OPS)) do assert(client:map(map_name):set(key, { key = key })) end
+  end
+
+  local function held(map_name) return assert(shared.cluster:counts(map_name))["node-1"] end
+
+  for _, name in ipairs { "reset", "drop" } do
+    it(name .. ": the connections end without a close frame, and the node keeps what it has", function()
+      local map_name = shared:map_name()
+      write(map_name)
+      assert(client:drain(3))
+      assert(shared.cluster:fault("node-1", name))
+      assert.equal("lost", await_loss().reason)
+      await_return()
+      assert.equal(OPS, held(map_name))
+    end)
+  end
+
+  it("half-open: nothing arrives, nothing is said; a new connection works", function()
+    local map_name = shared:map_name()
+    assert(shared.cluster:fault("node-1", "half-open"))
+    write(map_name)
+    assert.is_nil(client:drain(0.1))
+    assert.equal(0, held(map_name))
+    assert.equal(0, #losses)
+    assert.equal("heartbeat", await_loss().reason)
+    await_return()
+    assert(client:drain(3))
+    assert.equal(OPS, held(map_name))
+  end)
+
+  it("cut-out: the connection ends inside of a frame that leaves", function()
+    local map_name = shared:map_name()
+    assert(shared.cluster:fault("node-1", "cut-out", 5))
+    write(map_name)
+    await_loss()
+    await_return()
+    assert(client:drain(3))
+    assert.equal(OPS, held(map_name))
+    assert.is_true(assert(shared.cluster:stats())["node-1"].opened >= 2)
+  end)
+
+  it("arrivals: each operation with its time, its connection, and what became of its batch", function()
+    local map = client:map(shared:map_name())
+    assert(shared.cluster:fault("node-1", "error", "429", 1))
+    local key = clusters.keys_of(client, "node-1", 1)[1]
+    assert(map:set(key, { v = 1 }))
+    local time = map:record(key)
+    assert(client:drain(5))
+    local arrivals = assert(shared.cluster:arrivals "node-1")
+    assert.equal(2, #arrivals)
+    for i, arrival in ipairs(arrivals) do
+      assert.same({ key, time.millis, time.counter, time.node, false, i == 1 },
+        { arrival.key, arrival.millis, arrival.counter, arrival.writer, arrival.foreign, arrival.refused })
+      assert.equal(arrivals[1].session, arrival.session)
+    end
+    assert(client:map(map.name):set(key, { v = 2 }))
+    assert(client:drain(5))
+    assert.equal(3, #assert(shared.cluster:arrivals "node-1"))
+  end)
+
+  it("arrivals: what is sent to a node that does not own it is foreign", function()
+    local map = client:map(shared:map_name())
+    local key = clusters.keys_of(client, "node-1", 1)[1]
+    assert(shared.cluster:fault("all", "map-withhold", true))
+    assert(shared.cluster:move(client:partition_of(key), "node-2"))
+    assert(map:set(key, { v = 1 }))
+    assert(client:drain(5))
+    assert.is_true(assert(shared.cluster:arrivals "node-1")[1].foreign)
+    assert(shared.cluster:move(client:partition_of(key), "node-1"))
+  end)
+end, { "sim://3", "sim://3?dialect=0.11" })
