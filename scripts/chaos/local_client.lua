@@ -1,0 +1,148 @@
+--- A client in this process whose every operation is written into the history.
+local history_module = require "chaos.history"
+local loop = require "wingman.loop"
+local wingman = require "wingman"
+
+local now = loop.now
+
+local M = {}
+
+---@class chaos.local_client
+---@field name string
+---@field client wingman.client
+---@field package history chaos.history
+---@field package seen table|nil  the partition map that was written down last
+local methods = {}
+methods.__index = methods
+
+--- Part of the loop: writes down each partition map that the client holds.
+function methods:drain_events()
+  local map = self.client:partition_map()
+  if map == self.seen or not map then return end
+  self.seen = map
+  table.insert(self.record.maps, { at = now(), owners = map.owners })
+end
+
+local function listen(self)
+  self.client:on("node_connected", function(node) table.insert(self.record.connections, { at = now(), node = node.id }) end)
+  self.client:on("node_lost", function(event)
+    table.insert(self.record.losses, { at = now(), node = event.id, reason = event.reason })
+  end)
+end
+
+--- Makes a client and waits until it is connected.
+---@param history chaos.history
+---@param name string
+---@param options table  of wingman.client
+---@return chaos.local_client|nil, wingman.error|nil
+function M.start(history, name, options)
+  local client, err = wingman.client(options)
+  if not client then return nil, err end
+  local self = setmetatable({
+    name = name, history = history, client = client, record = history:client_started(name, now()), own = {}, by_seq = {},
+  }, methods)
+  listen(self)
+  loop.add_source(self)
+  local ok, start_err = client:start()
+  if not ok then
+    self:close()
+    return nil, start_err
+  end
+  self:drain_events()
+  return self
+end
+
+--- Writes or removes a key. Waits while the op log is full and set to pause.
+---@param map_name string
+---@param key string
+---@param kind "set"|"remove"
+function methods:write(map_name, key, kind)
+  local map, history = self.client:map(map_name), self.history
+  self:drain_events()
+  local op = history:invoke(self.name, key, kind, now())
+  local seq, err
+  if kind == "set" then seq, err = map:set(key, history_module.value(op.id)) else seq, err = map:remove(key) end
+  if not seq then
+    op.refused = err.code
+    return
+  end
+  local time = map:record(key)
+  op.partition = self.client:partition_of(key)
+  history:recorded(op, history_module.time(time.millis, time.counter, time.node), now())
+  self.own[key] = op
+  self.by_seq[seq] = op
+  self.client:settlement(seq):on_settled(function(future)
+    local ok, result = future:wait(0)
+    self.by_seq[seq] = nil
+    if ok then history:acked(op, result, now()) else history:failed(op, result.code, now()) end
+  end)
+end
+
+--- Reads a key from the local copy: what this client wrote is there at once.
+---@param map_name string
+---@param key string  that only this client writes
+function methods:read(map_name, key)
+  local value = self.client:map(map_name):get(key)
+  local saw = value ~= nil and history_module.written_by(value) or nil
+  local last = self.own[key]
+  table.insert(self.history.reads, {
+    client = self.name, key = key, at = now(), own = true, saw = saw, wrong = value ~= nil and not saw and "a damaged value" or nil,
+    expected = last and last.kind == "set" and last.id or nil,
+  })
+end
+
+--- Asks the nodes for a map. What cannot be had under faults is no answer.
+---@param map_name string
+function methods:query(map_name)
+  local values = self.client:query(map_name)
+  for key, value in pairs(values or {}) do
+    local saw = history_module.written_by(value)
+    table.insert(self.history.reads, {
+      client = self.name, key = key, at = now(), own = false, saw = saw, wrong = not saw and "a damaged value" or nil,
+    })
+  end
+end
+
+--- Waits until every operation is settled and every node is connected.
+---@param nodes integer
+---@param timeout number
+---@return boolean
+function methods:settle(nodes, timeout)
+  local deadline = now() + timeout
+  loop.wait_until(function() return #self.client:connected_nodes() == nodes end, timeout)
+  return self.client:drain(math.max(0.01, deadline - now())) == true
+end
+
+--- Sends again what servers lost, until there is nothing more: true, or nil and why not.
+---@param map_name string
+---@return boolean|nil, string|nil
+function methods:repair(map_name)
+  for _ = 1, 6 do
+    local again, err = self.client:repair(map_name)
+    if not again then return nil, tostring(err) end
+    local drained, drain_err = self.client:drain(15)
+    if not drained then return nil, tostring(drain_err) end
+    if again == 0 then return true end
+  end
+  return nil, "repair finds no end"
+end
+
+--- Writes down what is left in the log, and the counters.
+function methods:finish()
+  local pending = {}
+  for _, op in ipairs(self.client.core:operations(0)) do
+    local known = self.by_seq[op.seq]
+    if known then pending[known.id] = true end
+  end
+  self.record.pending = pending
+  self.record.counts = self.client:stats()
+  self.record.counts.pending = self.client:pending_ops()
+end
+
+--- Ends the client. Safe twice.
+function methods:close()
+  loop.remove_source(self)
+  self.client:close()
+end
+
+return M
