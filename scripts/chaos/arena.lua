@@ -44,6 +44,9 @@ function methods:halt(id, by)
   return true
 end
 
+--- Whether a node is neither down nor paused.
+function methods:is_up(id) return not self.down[id] and not self.paused[id] end
+
 --- Starts a node that is down.
 function methods:restart(id)
   if not self.down[id] then return end

@@ -21,6 +21,7 @@ local function settlements(index, report)
     end
     if in_log then report:client("stuck", op, "still in the log after all nodes were back") end
     if op.failed then report:count("reported", 1) end
+    if op.refused then report:count("refused", 1) end
   end
 end
 
@@ -55,28 +56,25 @@ local function arrivals(index, report)
   end
 end
 
--- Over one connection the operations of a key arrive in the order of their writing,
--- and on v2, where order is all there is, each one once. A 0.11 node goes by the
--- clients' clocks: what it refused may come again after a later write.
+-- A v2 server knows no other order than that of arrival: over one connection the
+-- operations of a key arrive in the order of their writing, and each one once. (A 0.11
+-- server goes by the clients' clocks, and may get them in any order.)
 local function arrival_order(index, report)
-  local is_v2 = index.history.dialect == "v2"
-  local seen, latest, refused = {}, {}, {}
+  if index.history.dialect ~= "v2" then return end
+  local seen, latest = {}, {}
   for _, arrival in ipairs(index.arrivals) do
     local op = arrival.op
     local place = op.client .. " " .. arrival.session .. " " .. op.key
     local copy = arrival.session .. " " .. op.id
-    if arrival.refused then
-      refused[copy] = true
-    elseif not seen[copy] then
-      seen[copy] = true
+    if not arrival.refused then
       local before = latest[place]
-      local is_late = before and before.order > op.order
-      if is_late and (is_v2 or not refused[copy]) then
+      if seen[copy] then
+        report:client("sent_twice", op, "sent twice to %s over one connection", arrival.node)
+      elseif before and before.order > op.order then
         report:client("order", op, "came to %s after the later write %s, over one connection", arrival.node, before.id)
       end
-      if not is_late then latest[place] = op end
-    elseif is_v2 then
-      report:client("sent_twice", op, "sent twice to %s over one connection", arrival.node)
+      seen[copy] = true
+      if not before or before.order < op.order then latest[place] = op end
     end
   end
 end

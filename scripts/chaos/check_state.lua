@@ -128,14 +128,14 @@ function M.run(index, state, report)
 end
 
 -- The last operation of a key that one client alone writes, if that client can know
--- what it wrote: it was not killed since.
+-- what it wrote: it was not killed since, and the operation was not given up.
 local function last_known(index, ops)
   local last = ops[#ops]
   for _, op in ipairs(ops) do
     if op.client ~= last.client then return nil end
   end
   local starts = index.history.clients[last.client].starts
-  return #starts == 1 and last.recorded and last or nil
+  return #starts == 1 and last.recorded and not last.failed and last or nil
 end
 
 --- Checks the state after every client has repaired: each key that one client writes

@@ -59,7 +59,7 @@ local function stray_acks(arena, id, rng)
   end
 end
 
-local client_killed = {
+M.client_killed = {
   name = "client kill", about = "SIGKILL of a client process, which comes back with its op log's file",
   apply = function(arena)
     for _, client in ipairs(arena.clients) do
@@ -104,13 +104,18 @@ M.simulated = {
     arena:fault(id, "map-version", rng:int(1, 60))
   end },
   { name = "move", about = "partitions change their owner in the middle of batches", apply = function(arena, id, rng)
-    for _ = 1, rng:int(1, 40) do assert(arena.cluster:move(rng:int(0, 270), id)) end
+    for _ = 1, arena:is_up(id) and rng:int(1, 40) or 0 do assert(arena.cluster:move(rng:int(0, 270), id)) end
   end },
   { name = "delta", about = "changes of the map instead of maps", apply = function(arena)
     assert(arena.cluster:command "delta 1")
     return function() assert(arena.cluster:command "delta 0") end
   end },
-  client_killed,
+  M.client_killed,
 }
+
+--- Each fault in words.
+---@type table<string, string>
+M.about = {}
+for _, fault in ipairs(M.simulated) do M.about[fault.name] = fault.about end
 
 return M

@@ -2,6 +2,7 @@
 local history_module = require "chaos.history"
 local loop = require "wingman.loop"
 local wingman = require "wingman"
+local workload = require "chaos.workload"
 
 local now = loop.now
 
@@ -51,6 +52,9 @@ function M.start(history, name, options)
   self:drain_events()
   return self
 end
+
+--- Works until `is_over()`.
+function methods:work(maps, rng, is_over) workload.run(self, maps, rng, is_over) end
 
 --- Writes or removes a key. Waits while the op log is full and set to pause.
 ---@param map_name string
@@ -117,14 +121,15 @@ end
 ---@param map_name string
 ---@return boolean|nil, string|nil
 function methods:repair(map_name)
+  local problem
   for _ = 1, 6 do
     local again, err = self.client:repair(map_name)
-    if not again then return nil, tostring(err) end
     local drained, drain_err = self.client:drain(15)
-    if not drained then return nil, tostring(drain_err) end
-    if again == 0 then return true end
+    if again == 0 and drained then return true end
+    problem = err or drain_err or "repair finds no end"
+    if err then loop.sleep(0.2) end -- a connection was lost while a node was read
   end
-  return nil, "repair finds no end"
+  return nil, tostring(problem)
 end
 
 --- Writes down what is left in the log, and the counters.

@@ -1,10 +1,13 @@
 --- Faults after a plan that follows from the seed: each round one fault, or two that
 --- overlap, at nodes of its choice.
+local faults_module = require "chaos.faults"
 local loop = require "wingman.loop"
 local random = require "chaos.random"
 
 local M = {}
 
+--- How often a round also kills a client.
+local CLIENT_KILL = 0.12
 --- Seconds that faults last, and between rounds.
 local HOLD_LEAST, HOLD_MOST, REST_MOST = 0.04, 0.16, 0.08
 
@@ -38,6 +41,7 @@ function M.plan(catalog, options, rng)
     else
       faults[1] = planned(rng:pick(catalog), options.nodes, rng)
       if rng:chance(0.75) then faults[2] = planned(rng:pick(catalog), options.nodes, rng) end
+      if rng:chance(CLIENT_KILL) then faults[#faults + 1] = planned(faults_module.client_killed, options.nodes, rng) end
     end
     rounds[i] = {
       faults = faults, hold = stretch * (HOLD_LEAST + rng:float() * (HOLD_MOST - HOLD_LEAST)), rest = stretch * rng:float() * REST_MOST,
@@ -46,13 +50,23 @@ function M.plan(catalog, options, rng)
   return rounds
 end
 
+--- Whether a plan kills clients: one then has to be a process.
+function M.kills_clients(rounds)
+  for _, round in ipairs(rounds) do
+    for _, f in ipairs(round.faults) do
+      if f.fault == faults_module.client_killed then return true end
+    end
+  end
+  return false
+end
+
 --- A plan in words: "kill node-2; pause node-1 + reset node-3; ...".
 ---@param rounds chaos.round[]
 function M.describe(rounds)
   local parts = {}
   for i, round in ipairs(rounds) do
     local names = {}
-    for k, f in ipairs(round.faults) do names[k] = ("%s node-%d"):format(f.fault.name, f.node) end
+    for k, f in ipairs(round.faults) do names[k] = f.fault == faults_module.client_killed and f.fault.name or ("%s node-%d"):format(f.fault.name, f.node) end
     parts[i] = table.concat(names, " + ")
   end
   return table.concat(parts, "; ")

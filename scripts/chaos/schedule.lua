@@ -10,6 +10,7 @@ local history_module = require "chaos.history"
 local local_client = require "chaos.local_client"
 local loop = require "wingman.loop"
 local nemesis = require "chaos.nemesis"
+local process_client = require "chaos.process_client"
 local random = require "chaos.random"
 local readback = require "chaos.readback"
 local workload = require "chaos.workload"
@@ -37,11 +38,15 @@ function M.of_seed(seed)
   return { url = seed % 2 == 0 and "sim://3" or "sim://3?dialect=0.11", first = math.floor(seed / 2) }
 end
 
-local function start_clients(run)
-  for i = 1, CLIENTS do
+local function start_clients(run, rounds)
+  local processes = nemesis.kills_clients(rounds) and 1 or 0
+  for i = 1, CLIENTS - processes do
     local options = client_options.of(run.cluster, random.new(run.seed * 31 + i))
-    local client = assert(local_client.start(run.history, "c" .. i, options))
-    run.arena.clients[i] = client
+    run.arena.clients[i] = assert(local_client.start(run.history, "c" .. i, options))
+  end
+  for i = CLIENTS - processes + 1, CLIENTS do
+    run.arena.clients[i] = process_client.start(run.history, "c" .. i,
+      { cluster = run.cluster, urls = run.cluster.urls, maps = run.maps, seed = run.seed * 31 + i })
   end
 end
 
@@ -49,7 +54,7 @@ local function work(run, rounds)
   local over, tasks = false, {}
   for i, client in ipairs(run.arena.clients) do
     local rng = random.new(run.seed * 7 + i)
-    tasks[i] = loop.spawn(workload.run, client, run.maps, rng, function() return over end)
+    tasks[i] = loop.spawn(client.work, client, run.maps, rng, function() return over end)
   end
   local attack = loop.spawn(nemesis.run, run.arena, rounds)
   local ok, err = attack:wait()
@@ -109,7 +114,7 @@ function M.run(seed, options)
   local rounds = nemesis.plan(faults.simulated, { rounds = options.rounds or ROUNDS, first = plan.first, nodes = #ids }, random.new(seed))
   local report, repaired
   local ok, err = xpcall(function()
-    start_clients(run)
+    start_clients(run, rounds)
     work(run, rounds)
     settle(run)
     report, repaired = read_and_check(run)
@@ -121,6 +126,14 @@ function M.run(seed, options)
     seed = seed, url = url, plan = nemesis.describe(rounds), report = report, injected = run.arena.injected,
     repaired = repaired, seconds = loop.now() - begun, history = run.history,
   }
+end
+
+--- Runs schedules on one kind of cluster: a function that runs that of a seed, and one
+--- that ends what they share.
+---@param url string|nil  nil: as the seeds say
+---@return fun(seed: integer): chaos.result, fun()
+function M.runner(url)
+  return function(seed) return M.run(seed, { url = url }) end, function() end
 end
 
 return M

@@ -156,14 +156,14 @@ for _, dialect in ipairs { "v2", "0.11" } do
       assert.equal("", kinds(check(story, repaired)))
     end)
 
-    it("finds writes of a key that change their order on one connection", function()
+    it("finds writes of a key that change their order on one connection, where the server goes by that", function()
       local first, second = story:write("c1", "a"), story:write("c1", "a")
       story:arrive(second, "node-1")
       story:arrive(first, "node-1")
       story:hold(second, "node-1")
       story:ack(second, "node-1")
       story:ack(first, "node-1")
-      assert.equal("order", kinds(check(story)))
+      assert.equal(dialect == "v2" and "order" or "", kinds(check(story)))
     end)
 
     it("finds clocks that do not go forward", function()

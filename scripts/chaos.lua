@@ -1,0 +1,143 @@
+--- The proof that nothing is lost: random faults while clients write, and a check of
+--- what every node holds afterwards against everything that clients were told.
+---
+--- usage: wingman run scripts/chaos.lua [--minutes M] [--seed N] [--cluster URL] [--json]
+local directory = arg[0]:match "^(.*)/[^/]*$" or "."
+package.path = directory .. "/?.lua;" .. package.path
+
+local cjson = require "cjson"
+local checker = require "chaos.checker"
+local core = require "wingman.core"
+local faults = require "chaos.faults"
+local loop = require "wingman.loop"
+local pool = require "chaos.pool"
+local schedule = require "chaos.schedule"
+local summary_module = require "chaos.summary"
+local text_table = require "wingman.text_table"
+local wingman = require "wingman"
+
+local USAGE = [[
+usage: wingman run scripts/chaos.lua [OPTIONS]
+
+Runs schedules: four clients write, remove and read while nodes, connections and
+client processes fail; then everything is healed, every node is read back, and what it
+holds is checked against what the clients were told. A schedule follows from its seed.
+
+  --seed N       the first seed (default: by the clock); alone: that one schedule
+  --schedules N  so many schedules, with seeds from the first one on (default 60)
+  --minutes M    schedules for so long
+  --cluster URL  sim://3 or sim://3?dialect=0.11 (default: the two in turns), or
+                 topgun://3, the real server
+  --jobs N       schedules side by side (default 4; on topgun:// 1)
+  --json         one JSON object instead of text
+
+exit codes: 0 the client lost nothing, 1 it lost something or a schedule could not be
+run to its end, 2 wrong usage
+]]
+
+--- Findings of a schedule that are shown, and seconds between two lines of progress.
+local SHOWN, PROGRESS_EVERY = 8, 10
+
+local function fail(code, message)
+  io.stderr:write("chaos: ", message, "\n")
+  os.exit(code, true)
+end
+
+local function parse(arguments)
+  local options, i = {}, 1
+  while arguments[i] do
+    local name = arguments[i]:match "^%-%-(%a+)$"
+    if name == "help" then
+      io.write(USAGE)
+      os.exit(0, true)
+    elseif name == "json" then
+      options.json = true
+    elseif name == "cluster" or name == "seed" or name == "schedules" or name == "minutes" or name == "jobs" then
+      i = i + 1
+      options[name] = arguments[i] or fail(2, "--" .. name .. " needs a value\n\n" .. USAGE)
+      if name ~= "cluster" then
+        local number = tonumber(options[name])
+        if not number or number <= 0 then fail(2, ("--%s: a number is expected, got '%s'"):format(name, options[name])) end
+        options[name] = number
+      end
+    else
+      fail(2, "'" .. arguments[i] .. "' is no option\n\n" .. USAGE)
+    end
+    i = i + 1
+  end
+  if options.cluster and not options.cluster:match "^sim://%d" and not options.cluster:match "^topgun://%d" then
+    fail(2, ("--cluster: sim://3 or topgun://3 is expected, got '%s': what is killed must have been started here"):format(options.cluster))
+  end
+  return options
+end
+
+local options = parse(arg)
+local is_real = options.cluster ~= nil and options.cluster:match "^topgun" ~= nil
+local seed = options.seed or os.time() % 1000000
+local count = options.schedules or (options.minutes and math.huge) or (options.seed and 1) or 60
+local begun = loop.now()
+
+local function say(format, ...)
+  if options.json then return end
+  io.write(format:format(...))
+  io.flush()
+end
+
+local function clock(seconds) return ("%d:%02d"):format(seconds / 60, seconds % 60) end
+
+local function progress(summary)
+  local time = loop.now() - begun
+  say("  %s%s  %s schedules, %s faults, %s operations, %s lost\n", clock(time),
+    options.minutes and " of " .. clock(options.minutes * 60) or "", text_table.count(summary.schedules),
+    text_table.count(summary:fault_count()), text_table.count(summary.ops), text_table.count(summary.lost))
+end
+
+local function tell_failure(result)
+  say("\nseed %d on %s: %d findings\n  %s\n", result.seed, result.url, #result.report.findings, result.plan)
+  for i = 1, math.min(SHOWN, #result.report.findings) do say("  %s\n", checker.describe(result.report.findings[i])) end
+  say("  again: wingman run scripts/chaos.lua --seed %d%s\n\n", result.seed, options.cluster and " --cluster " .. options.cluster or "")
+end
+
+local function seeds()
+  local given = 0
+  return function()
+    local is_over = options.minutes and loop.now() - begun >= options.minutes * 60
+    if given >= count or is_over then return nil end
+    given = given + 1
+    return seed + given - 1
+  end
+end
+
+local function main()
+  local target = options.cluster or "sim://3 and sim://3?dialect=0.11"
+  say("chaos: seeds from %d on %s\n\n", seed, target)
+  local summary = summary_module.new()
+  local run, finish = schedule.runner(options.cluster)
+  local function finished(failed_seed, result, err)
+    if result then
+      summary:add(result)
+      if #result.report.findings > 0 then tell_failure(result) end
+    else
+      summary:broke(failed_seed)
+      say("\nseed %d could not be run to its end: %s\n\n", failed_seed, err)
+    end
+  end
+  local over = false
+  local teller = loop.spawn(function()
+    while not loop.wait_until(function() return over end, PROGRESS_EVERY) do progress(summary) end
+  end)
+  pool.start(is_real and 1 or options.jobs or 4, seeds(), run, finished):join()
+  over = true
+  teller:wait()
+  finish()
+  if options.json then
+    local data = summary:data()
+    data.seed, data.cluster, data.seconds = seed, target, core.now() - begun
+    print(cjson.encode(data))
+  else
+    summary:print(faults.about)
+  end
+  return summary:is_clean() and 0 or 1
+end
+
+return wingman.run(main)

@@ -1,0 +1,115 @@
+--- What many schedules come to, as numbers and as text.
+local checker = require "chaos.checker"
+local text_table = require "wingman.text_table"
+
+local M = {}
+
+---@class chaos.summary
+---@field schedules integer
+---@field repaired integer     of them checked after repair, too
+---@field failed integer[]     seeds with findings
+---@field broken integer[]     seeds whose schedule could not be run to its end
+---@field ops integer
+---@field acknowledged integer
+---@field duplicated integer   copies that nodes were sent, which change nothing
+---@field resent integer       operations that went back to pending
+---@field reported integer     errors that told the caller
+---@field refused integer      never recorded, as the caller was told
+---@field reads integer
+---@field lost integer         findings
+---@field lost_by_servers table<string, integer>
+---@field faults table<string, integer>
+local methods = {}
+methods.__index = methods
+
+---@return chaos.summary
+function M.new()
+  return setmetatable({
+    schedules = 0, repaired = 0, failed = {}, broken = {}, ops = 0, acknowledged = 0, duplicated = 0, resent = 0, reported = 0, refused = 0,
+    reads = 0, lost = 0, lost_by_servers = {}, faults = {}, findings_by_kind = {},
+  }, methods)
+end
+
+local function add_all(to, from)
+  for name, count in pairs(from) do to[name] = (to[name] or 0) + count end
+end
+
+---@param result chaos.result
+function methods:add(result)
+  local report = result.report
+  self.schedules = self.schedules + 1
+  if result.repaired then self.repaired = self.repaired + 1 end
+  for _, name in ipairs { "ops", "acknowledged", "duplicated", "resent", "reported", "refused", "reads" } do
+    self[name] = self[name] + (report.counts[name] or 0)
+  end
+  add_all(self.lost_by_servers, report.lost_by_servers)
+  add_all(self.faults, result.injected)
+  self.lost = self.lost + #report.findings
+  for _, finding in ipairs(report.findings) do add_all(self.findings_by_kind, { [finding.kind] = 1 }) end
+  if #report.findings > 0 then table.insert(self.failed, result.seed) end
+end
+
+--- A schedule that could not be run to its end.
+function methods:broke(seed) table.insert(self.broken, seed) end
+
+function methods:fault_count()
+  local total = 0
+  for _, count in pairs(self.faults) do total = total + count end
+  return total
+end
+
+---@return boolean
+function methods:is_clean() return #self.failed == 0 and #self.broken == 0 end
+
+local function rows_of(counts, words)
+  local names, rows = {}, {}
+  for name in pairs(counts) do names[#names + 1] = name end
+  table.sort(names)
+  for i, name in ipairs(names) do rows[i] = { name, counts[name], words and words[name] or nil } end
+  return rows
+end
+
+local function print_faults(self, about)
+  local rows = rows_of(self.faults, about)
+  table.insert(rows, 1, { "fault", "times", "what it is" })
+  io.write("\nWhat went wrong, on purpose\n\n", text_table.format(rows, { heading = true, indent = "  " }))
+end
+
+--- Writes the end of a run.
+---@param about table<string, string>  faults in words
+function methods:print(about)
+  local count = text_table.count
+  print_faults(self, about)
+  io.write("\nWhat became of the operations\n\n", text_table.format({
+    { "written", self.ops, ("by the clients of %s schedules"):format(count(self.schedules)) },
+    { "acknowledged", self.acknowledged, "" },
+    { "reported", self.reported, "errors that told the caller: a full log of the kind that drops" },
+    { "refused", self.refused, "never recorded, as the caller was told: a full log of the kind that throws" },
+    { "sent again", self.resent, "after a connection, an acknowledgement or a batch was lost" },
+    { "duplicated", self.duplicated, "copies that nodes got, which changed nothing" },
+    { "reads", self.reads, "each a value that was written, the writer's own last one" },
+  }, { indent = "  " }))
+  if next(self.lost_by_servers) then
+    io.write("\nWhat servers lost of what they had acknowledged\n\n",
+      text_table.format(rows_of(self.lost_by_servers, checker.server_kinds), { indent = "  " }))
+  end
+  if next(self.findings_by_kind) then
+    io.write("\nWhat the client did wrong\n\n",
+      text_table.format(rows_of(self.findings_by_kind, checker.client_kinds), { indent = "  " }))
+  end
+  io.write(("\n%s schedules, %s faults, %s operations: %s lost by the client; in %s schedules every key had its last value after repair\n"):format(
+    count(self.schedules), count(self:fault_count()), count(self.ops), count(self.lost), count(self.repaired)))
+  if #self.broken > 0 then io.write(("not run to their end: seeds %s\n"):format(table.concat(self.broken, " "))) end
+end
+
+--- As plain data.
+function methods:data()
+  return {
+    schedules = self.schedules, repaired = self.repaired, operations = self.ops, acknowledged = self.acknowledged,
+    reported = self.reported, refused = self.refused, resent = self.resent, duplicated = self.duplicated, reads = self.reads, lost = self.lost,
+    lost_by_kind = self.findings_by_kind, lost_by_servers = self.lost_by_servers, faults = self.faults, failed_seeds = self.failed,
+    broken_seeds = self.broken,
+  }
+end
+
+return M
