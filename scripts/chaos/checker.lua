@@ -13,6 +13,7 @@ M.client_kinds = {
   never_arrived = "counted as acknowledged by a node that never took it",
   lost = "acknowledged, and missing or older with no server to blame",
   not_repaired = "not at its owner after repair",
+  stale_map = "did not learn of the cluster's map",
   stuck = "still in the log long after all nodes were back",
   unknown_value = "a value that nobody wrote",
   misrouted = "sent to a node that no map of the client named as the owner",
@@ -67,10 +68,9 @@ function report_methods:count(name, by) self.counts[name] = (self.counts[name] o
 
 --- Checks a history.
 ---@param history chaos.history
----@param state chaos.state           as the faults left it
----@param repaired chaos.state|nil    after every client has repaired
+---@param state chaos.state  as the faults left it
 ---@return chaos.report
-function M.check(history, state, repaired)
+function M.check(history, state)
   local report = setmetatable({ findings = {}, lost_by_servers = {}, blamed = {}, counts = {} }, report_methods)
   local index = index_module.new(history)
   for _, op in ipairs(history.ops) do
@@ -80,9 +80,15 @@ function M.check(history, state, repaired)
   report:count("reads", #history.reads)
   check_operations.run(index, report)
   check_state.run(index, state, report)
-  if repaired then check_state.run_repaired(index, repaired, report) end
-  report.blamed = nil
   return report
+end
+
+--- Checks the state after every client has repaired, too.
+---@param history chaos.history
+---@param repaired chaos.state
+---@param report chaos.report
+function M.check_repaired(history, repaired, report)
+  check_state.run_repaired(index_module.new(history), repaired, report)
 end
 
 --- A finding as one line.

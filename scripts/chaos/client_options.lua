@@ -45,4 +45,11 @@ function M.of(cluster, rng)
   }
 end
 
+--- Of a client that reads what is there.
+function M.reader(cluster)
+  return {
+    cluster = { seeds = cluster.urls }, auth = { token = M.token_function(cluster.secret) }, log_to = function() end,
+  }
+end
+
 return M

@@ -132,6 +132,19 @@ function methods:repair(map_name)
   return nil, tostring(problem)
 end
 
+--- Whether this client has the same owners as another one within `timeout`.
+---@param other wingman.client
+function methods:agrees_with(other, timeout)
+  return loop.wait_until(function()
+    local mine, theirs = self.client:partition_map(), other:partition_map()
+    if not mine or not theirs then return false end
+    for i, owner in ipairs(theirs.owners) do
+      if mine.owners[i] ~= owner then return false end
+    end
+    return true
+  end, timeout) == true
+end
+
 --- Writes down what is left in the log, and the counters.
 function methods:finish()
   local pending = {}

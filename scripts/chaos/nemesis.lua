@@ -8,8 +8,10 @@ local M = {}
 
 --- How often a round also kills a client.
 local CLIENT_KILL = 0.12
---- Seconds that faults last, and between rounds.
-local HOLD_LEAST, HOLD_MOST, REST_MOST = 0.04, 0.16, 0.08
+--- Seconds that faults last (every second time long enough for heartbeats and
+--- acknowledgements to time out), until the second one of a pair, and between rounds.
+local HOLD_LEAST, HOLD_SHORT, HOLD_LONG = 0.04, 0.15, 0.5
+local AFTER_MOST, REST_MOST = 0.1, 0.08
 
 ---@class chaos.planned_fault
 ---@field fault chaos.fault
@@ -23,7 +25,7 @@ local HOLD_LEAST, HOLD_MOST, REST_MOST = 0.04, 0.16, 0.08
 ---@field rest number
 
 local function planned(fault, nodes, rng)
-  return { fault = fault, node = rng:int(1, nodes), after = rng:float() * HOLD_LEAST, seed = rng:int(1, 2 ^ 30) }
+  return { fault = fault, node = rng:int(1, nodes), after = rng:float() * AFTER_MOST, seed = rng:int(1, 2 ^ 30) }
 end
 
 --- What happens in a schedule. The first round is one fault alone, the `first`-th of
@@ -44,7 +46,8 @@ function M.plan(catalog, options, rng)
       if rng:chance(CLIENT_KILL) then faults[#faults + 1] = planned(faults_module.client_killed, options.nodes, rng) end
     end
     rounds[i] = {
-      faults = faults, hold = stretch * (HOLD_LEAST + rng:float() * (HOLD_MOST - HOLD_LEAST)), rest = stretch * rng:float() * REST_MOST,
+      faults = faults, hold = stretch * (HOLD_LEAST + rng:float() * (rng:pick { HOLD_SHORT, HOLD_LONG } - HOLD_LEAST)),
+      rest = stretch * rng:float() * REST_MOST,
     }
   end
   return rounds

@@ -13,6 +13,7 @@ local nemesis = require "chaos.nemesis"
 local process_client = require "chaos.process_client"
 local random = require "chaos.random"
 local readback = require "chaos.readback"
+local wingman = require "wingman"
 local workload = require "chaos.workload"
 
 local M = {}
@@ -66,33 +67,42 @@ local function work(run, rounds)
   if err then error(err, 0) end
 end
 
--- Every node back, every operation settled where it can be.
+-- Every node back, every operation settled where it can be, and a client that has seen
+-- nothing of all this to read with.
 local function settle(run)
   run.arena:heal()
   for _, client in ipairs(run.arena.clients) do client:settle(#run.cluster.nodes, SETTLE_TIMEOUT) end
   loop.sleep(QUIET)
+  run.reader = assert(wingman.client(client_options.reader(run.cluster)))
+  assert(run.reader:start())
+  assert(loop.wait_until(function() return #run.reader:connected_nodes() == #run.cluster.nodes end, SETTLE_TIMEOUT),
+    "the cluster is not whole again")
 end
 
 -- What two nodes have forgotten one after the other nobody can know.
-local function repair(run)
+local function repair(run, report)
   if run.arena.losses > 1 then return nil end
   for _, client in ipairs(run.arena.clients) do
     if client.repair then
       local ok, err = client:repair(run.maps.own)
-      if not ok then return nil, client.name .. ": " .. err end
+      if not ok then report:client("not_repaired", { client = client.name }, "%s", err) end
     end
   end
   return assert(readback.state(run.cluster, run.reader, { run.maps.own }))
 end
 
 local function read_and_check(run)
-  run.reader = run.arena.clients[1].client
   local state = assert(readback.state(run.cluster, run.reader, { run.maps.own, run.maps.shared }))
   for _, client in ipairs(run.arena.clients) do client:finish() end
   run.history.arrivals = readback.arrivals(run.cluster)
-  local repaired, why_not = repair(run)
-  local report = checker.check(run.history, state, repaired)
-  if why_not then report:client("not_repaired", {}, "%s", why_not) end
+  local report = checker.check(run.history, state)
+  for _, client in ipairs(run.arena.clients) do
+    if client.agrees_with and not client:agrees_with(run.reader, SETTLE_TIMEOUT) then
+      report:client("stale_map", { client = client.name }, "has other owners than a new client, %d s after all nodes were back", SETTLE_TIMEOUT)
+    end
+  end
+  local repaired = repair(run, report)
+  if repaired then checker.check_repaired(run.history, repaired, report) end
   return report, repaired ~= nil
 end
 
@@ -120,6 +130,7 @@ function M.run(seed, options)
     report, repaired = read_and_check(run)
   end, debug.traceback)
   for _, client in ipairs(run.arena.clients) do client:close() end
+  if run.reader then run.reader:close() end
   if not options.cluster then cluster:stop() end
   if not ok then error(("seed %d (%s): %s"):format(seed, nemesis.describe(rounds), err), 0) end
   return {
