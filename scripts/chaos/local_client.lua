@@ -119,14 +119,17 @@ end
 
 --- Sends again what servers lost, until there is nothing more: true, or nil and why not.
 ---@param map_name string
+---@param nodes integer  of the cluster: only what is connected is compared
 ---@return boolean|nil, string|nil
-function methods:repair(map_name)
+function methods:repair(map_name, nodes)
   local problem
-  for _ = 1, 6 do
+  for _ = 1, 10 do
+    local is_whole = loop.wait_until(function() return #self.client:connected_nodes() == nodes end, 10)
     local again, err = self.client:repair(map_name)
     local drained, drain_err = self.client:drain(15)
-    if again == 0 and drained then return true end
-    problem = err or drain_err or "repair finds no end"
+    is_whole = is_whole and #self.client:connected_nodes() == nodes
+    if again == 0 and drained and is_whole then return true end
+    problem = err or drain_err or (is_whole and "repair finds no end" or "a node is not connected")
     if err then loop.sleep(0.2) end -- a connection was lost while a node was read
   end
   return nil, tostring(problem)

@@ -84,7 +84,7 @@ local function repair(run, report)
   if run.arena.losses > 1 then return nil end
   for _, client in ipairs(run.arena.clients) do
     if client.repair then
-      local ok, err = client:repair(run.maps.own)
+      local ok, err = client:repair(run.maps.own, #run.cluster.nodes)
       if not ok then report:client("not_repaired", { client = client.name }, "%s", err) end
     end
   end
