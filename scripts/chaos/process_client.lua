@@ -43,12 +43,13 @@ local function untold_removal(self, key)
   end
 end
 
--- What an earlier process left in the file.
+-- What an earlier process left in the file: also what was acknowledged just before
+-- that ended, and is sent once more. Each process has its own future of it.
 function handlers.loaded(self, e)
   local op = e.id and self.history.by_id[e.id] or self.history.by_time[e.time] or untold_removal(self, e.key)
   op.partition = e.partition
   if not op.recorded then self.history:recorded(op, e.time, e.at) end
-  op.kept = op.kept or e.at
+  op.kept, op.settled = op.kept or e.at, 0
 end
 
 function handlers.refused(self, e) self.history.by_id[e.id].refused = e.code end
