@@ -4,6 +4,7 @@
 #   setup run     to build and run Wingman
 #   setup test    also to test it
 #   setup_server  the real TopGun server, an npm package, below build/topgun
+#   setup_prometheus  Debian's prometheus, below build/prometheus unless it is installed
 
 runtime_packages="cmake make pkg-config libwebsockets-dev libwebsockets-evlib-uv libuv1-dev libluajit2-5.1-dev
   libedit-dev lua-cjson libxxhash-dev liblmdb-dev libssl-dev iso-codes"
@@ -95,5 +96,18 @@ setup_server() {
   if ! (cd build/topgun && cp ../../spec/topgun/package-lock.json . && quietly npm ci --no-audit --no-fund); then
     rm -rf build/topgun
     say "the TopGun server could not be installed; specs about it will be skipped"
+  fi
+}
+
+# Only the program: installing the package would start a service. Without it the specs
+# that need it are skipped, by name.
+setup_prometheus() {
+  if command -v prometheus >/dev/null || [ -x build/prometheus/usr/bin/prometheus ]; then return 0; fi
+  if ! command -v dpkg-deb >/dev/null; then return 0; fi
+  say "fetching Debian's package prometheus"
+  mkdir -p build/prometheus
+  if ! (cd build/prometheus && quietly apt-get download prometheus && quietly dpkg-deb -x prometheus_*.deb .); then
+    rm -rf build/prometheus
+    say "prometheus could not be had; specs about it will be skipped"
   fi
 }

@@ -15,6 +15,7 @@ if [ "${1:-}" = --quick ]; then
 fi
 setup test
 setup_server
+setup_prometheus
 
 passed=0 failed=0 skipped=0
 log=$(mktemp)

@@ -19,6 +19,7 @@ local forms = {
   hgrm = function(document) return require "wingman.load.report.hgrm".format(document) end,
   junit = function(document) return require "wingman.load.report.junit".format(document) end,
   html = function(document) return require "wingman.load.report.html".format(document) end,
+  prometheus = function(document) return require "wingman.load.report.prometheus".format(document) end,
   svg = function(document) return require "wingman.load.report.percentiles".format(document) end,
   text = function(document) return summary.format(document) end,
 }
@@ -101,6 +102,11 @@ function M.summary(document, options)
   assert(validate.validate(document))
   return summary.format(document, options)
 end
+
+--- The metrics of a document in Prometheus' text format.
+---@param document table
+---@return string
+function M.prometheus(document) return require "wingman.load.report.prometheus".format(document) end
 
 --- The latencies of several runs on one percentile plot, as an SVG file's text.
 ---@param entries { name: string, document: table, metric: string|nil }[]
