@@ -13,6 +13,8 @@
 /* Ack latencies are kept up to an hour, batch sizes up to the frame's limit. */
 #define LATENCY_MAX_US 3600000000u
 #define BATCH_SIZE_MAX 65535u
+/* Bytes of traced messages that wait for the script. */
+#define TRACED_MAX (16u * 1024u * 1024u)
 
 void wm_client_event(wm_client *c, wm_event event, const void *text, size_t len)
 {
@@ -287,6 +289,19 @@ void wm_client_use_lane(wm_client *c, int lane)
     wm_client_apply_routes(c);
 }
 
+static void on_traced(void *user, int lane, const uint8_t *message, size_t len, bool outward, bool text)
+{
+    wm_client *c = user;
+    wm_event event = {.type = WM_EVENT_FRAME, .lane = lane, .a = (int64_t)len, .b = text, .flag = outward};
+    bool fits = len <= TRACED_MAX && c->events.bytes.len <= TRACED_MAX - len;
+    wm_client_event(c, event, fits ? message : NULL, fits ? len : 0);
+}
+
+void wm_client_trace(wm_client *c, bool on)
+{
+    wm_node_pool_trace(c->pool, on);
+}
+
 static const wm_node_pool_events pool_events = {
     .auth_required = on_auth_required,
     .ready = on_ready,
@@ -294,6 +309,7 @@ static const wm_node_pool_events pool_events = {
     .message = wm_client_on_message,
     .text = wm_client_on_text,
     .batch = on_batch,
+    .traced = on_traced,
 };
 
 /* -- time ------------------------------------------------------------------------------------ */

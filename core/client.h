@@ -72,6 +72,8 @@ const wm_histogram *wm_client_batch_sizes(const wm_client *c);
 
 /* Adds a node; its slot, or WM_EINVAL, WM_ENOMEM. */
 int wm_client_add_node(wm_client *c, const char *url);
+/* Whether every message becomes an event, too: for looking at the wire. */
+void wm_client_trace(wm_client *c, bool on);
 /* Lets operations use a lane that is ready: to be called once it is known which
  * node answers there. Ends by itself with the connection. */
 void wm_client_use_lane(wm_client *c, int lane);

@@ -23,7 +23,8 @@
     X(HIGH_WATER, "high_water")       /* a: operations in the log */              \
     X(LOW_WATER, "low_water")         /* a: operations in the log */              \
     X(LOG_FILE, "log_file")           /* flag: the op log's file can be written again; else text: why not */ \
-    X(RESUMED, "resumed")             /* lane, a: partition, b: us since its route changed or broke off: first ack since */
+    X(RESUMED, "resumed")             /* lane, a: partition, b: us since its route changed or broke off: first ack since */ \
+    X(FRAME, "frame")                 /* lane, a: bytes, b: 1 for JSON; flag: sent; text: the message, or nothing when too many wait */
 
 typedef enum wm_event_type {
     WM_EVENT_NONE,

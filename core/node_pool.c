@@ -43,6 +43,7 @@ struct wm_node_pool {
     wm_node_pool_options options;
     wm_node_pool_events events;
     void *user;
+    bool traced;
     node *nodes;
     uint32_t count;
     uv_timer_t *check; /* freed by its own close callback */
@@ -104,7 +105,10 @@ static void on_writable(void *user, wm_buffer *out)
         l->batch_wanted = false;
         l->pool->events.batch(l->pool->user, l->id, out);
     }
-    l->info.bytes_out += out->len - before;
+    size_t len = out->len - before;
+    l->info.bytes_out += len;
+    if (l->pool->traced && len > 0 && !out->failed)
+        l->pool->events.traced(l->pool->user, l->id, out->data + before, len, true, false);
     if (l->queue.len > 0 || l->batch_wanted) wm_connection_want_write(l->connection);
 }
 
@@ -216,6 +220,7 @@ static void on_received(void *user, const uint8_t *message, size_t len, bool tex
     lane *l = user;
     l->info.last_heard_us = wm_now_us();
     l->info.bytes_in += len;
+    if (l->pool->traced) l->pool->events.traced(l->pool->user, l->id, message, len, false, text);
     if (text) {
         l->pool->events.text(l->pool->user, l->id, message, len);
         return;
@@ -438,6 +443,11 @@ int wm_node_pool_send(wm_node_pool *pool, int id, const uint8_t *message, size_t
     lane *l = lane_at(pool, id);
     if (l->info.state != WM_LANE_READY) return WM_EINVAL;
     return enqueue(l, message, len);
+}
+
+void wm_node_pool_trace(wm_node_pool *pool, bool on)
+{
+    pool->traced = on;
 }
 
 void wm_node_pool_want_batch(wm_node_pool *pool, int id)

@@ -43,6 +43,9 @@ typedef struct wm_node_pool_events {
     void (*text)(void *user, int lane, const uint8_t *bytes, size_t len);
     /* The lane is ready and can take an OP_BATCH: append it, or nothing. */
     void (*batch)(void *user, int lane, wm_buffer *out);
+    /* While wm_node_pool_trace is on: every message, before it is read or after it was
+     * written. The bytes are valid for the call. */
+    void (*traced)(void *user, int lane, const uint8_t *message, size_t len, bool outward, bool text);
 } wm_node_pool_events;
 
 typedef struct wm_node_pool_options {
@@ -85,6 +88,8 @@ int wm_node_pool_authenticate(wm_node_pool *pool, int lane, const char *token, s
  * WM_EINVAL when it is not, WM_EFULL when too much waits already, WM_ESIZE above
  * 1 MiB, WM_ENOMEM. */
 int wm_node_pool_send(wm_node_pool *pool, int lane, const uint8_t *message, size_t len);
+/* Whether `traced` is called; off costs one branch a message. */
+void wm_node_pool_trace(wm_node_pool *pool, bool on);
 /* Asks for `batch` on a ready lane. */
 void wm_node_pool_want_batch(wm_node_pool *pool, int lane);
 

@@ -218,8 +218,8 @@ static void bind_keys(EditLine *el)
         {"^I", "wingman-complete"},
         {"\033[200~", "wingman-paste"},
     };
-    el_set(el, EL_ADDFN, "wingman-complete", "complete a name", complete);
-    el_set(el, EL_ADDFN, "wingman-paste", "insert what was pasted", paste);
+    el_wset(el, EL_ADDFN, L"wingman-complete", L"complete a name", complete);
+    el_wset(el, EL_ADDFN, L"wingman-paste", L"insert what was pasted", paste);
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) el_set(el, EL_BIND, keys[i][0], keys[i][1], NULL);
 }
 

@@ -317,6 +317,13 @@ static int l_refuse_batches(lua_State *L)
     return 1;
 }
 
+static int l_trace(lua_State *L)
+{
+    wm_client *c = wm_lua_check_client(L);
+    wm_client_trace(c, lua_toboolean(L, 2));
+    return 0;
+}
+
 static int l_use_lane(lua_State *L)
 {
     wm_client *c = wm_lua_check_client(L);
@@ -352,6 +359,7 @@ void wm_lua_open_client(lua_State *L)
         {"authenticate", l_authenticate},
         {"send", l_send},
         {"use_lane", l_use_lane},
+        {"trace", l_trace},
         {"refuse_batches", l_refuse_batches},
         {"lane_info", l_lane_info},
         {"node_stats", l_node_stats},

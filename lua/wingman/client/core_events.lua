@@ -51,6 +51,11 @@ end
 
 function handlers.op_done(self, lane, seq) settle(self, seq, node_of(self, lane)) end
 
+-- Only while somebody traces; see wingman.inspect.trace.
+function handlers.frame(self, lane, bytes, is_text, outward, message)
+  self.events:emit("frame", self.provider.links.lanes[lane].node, outward, message, bytes, is_text == 1)
+end
+
 function handlers.op_rejected(self, _, seq, key_len, _, text)
   local key, reason = text:sub(1, key_len), text:sub(key_len + 1)
   local err = errors.new("REJECTED", ("the server rejected the write of key '%s': %s"):format(key, reason),

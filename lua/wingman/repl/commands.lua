@@ -1,41 +1,144 @@
---- The commands of the prompt: `.name arguments`.
+--- The commands of the prompt: `.name arguments`. What they do is in wingman.inspect;
+--- here are their words.
+local inspect = require "wingman.inspect"
+local live = require "wingman.repl.live"
+local reader = require "wingman.repl.reader"
+local text_table = require "wingman.text_table"
+
 local M = {}
 
 ---@class wingman.repl.command
 ---@field arguments string    how it is called, for .help
 ---@field summary string
----@field takes table|nil     what each argument is, for TAB: "map", "node", "key", "expression", a list
+---@field takes table|nil     what each argument is, for TAB: "map", "node", "key", "expression", a list of words
 ---@field run fun(session: wingman.repl.session, rest: string): any  what it returns is shown
 
 ---@type table<string, wingman.repl.command>
 M.list = {}
 
+local function fail(format, ...) error(format:format(...), 0) end
+
+local function client_of(session)
+  local client = session.client
+  if not client then fail "there is no client: connect(\"sim://3\") makes one" end
+  if client.closed then fail "the client is closed" end
+  return client
+end
+
+-- The words of the rest; fewer than `needed` are an error that shows how it is called.
+local function words(name, rest, needed)
+  local list = {}
+  for word in rest:gmatch "%S+" do list[#list + 1] = word:match '^"(.*)"$' or word:match "^'(.*)'$" or word end
+  if #list < needed then fail("it is called as .%s %s", name, M.list[name].arguments) end
+  return list
+end
+
+local function evaluator(session, name, text)
+  if text == "" then words(name, text, 1) end
+  local fn, err = reader.compile(text)
+  if not fn then fail("%s", err) end
+  return setfenv(fn, session.environment)
+end
+
+-- Cluster ---------------------------------------------------------------------------
+
+M.list.nodes = { arguments = "", summary = "state, round trip, circuit, partitions and operations of every node",
+  run = function(session) return inspect.nodes(client_of(session)) end }
+
+M.list.map = { arguments = "[FILE]", summary = "who owns which partition; to a file as JSON",
+  run = function(session, rest)
+    if rest == "" then return inspect.map(client_of(session)) end
+    return inspect.save_map(client_of(session), rest)
+  end }
+
+M.list.route = { arguments = "KEY", summary = "where a key belongs, and where it goes now", takes = { "key" },
+  run = function(session, rest) return inspect.route(client_of(session), words("route", rest, 1)[1]) end }
+
+M.list.stats = { arguments = "", summary = "what was counted, and the latency of acknowledgements",
+  run = function(session) return inspect.stats(client_of(session)) end }
+
+M.list.records = { arguments = "MAP [PATTERN]", summary = "the records that are here, with their times", takes = { "map" },
+  run = function(session, rest)
+    local args = words("records", rest, 1)
+    return inspect.records(client_of(session):map(args[1]), args[2])
+  end }
+
+M.list.whatif = { arguments = "MAP.json [KEYS]", summary = "the keys seen so far, or those of a file, on another partition map",
+  run = function(session, rest)
+    local args = words("whatif", rest, 1)
+    return inspect.whatif(client_of(session), args[1], args[2])
+  end }
+
+M.list.sim = { arguments = "kill|restart|pause|resume|stop_node N", summary = "an order to the cluster of sim:// or topgun://",
+  takes = { { "kill", "restart", "pause", "resume", "stop_node" }, "node" },
+  run = function(session, rest)
+    local args = words("sim", rest, 2)
+    return inspect.sim(client_of(session), args[1], args[2])
+  end }
+
+-- What goes on ------------------------------------------------------------------------
+
+M.list.watch = { arguments = "MAP [PATTERN] | off", summary = "changes of a map as they come", takes = { "map" },
+  run = function(session, rest)
+    local args = words("watch", rest, 1)
+    if args[1] == "off" then return live.stop(session, "watch") end
+    live.watch(session, client_of(session), args[1], args[2])
+  end }
+
+M.list.trace = { arguments = "on|full|off", summary = "frames in both directions, decoded; full: not cut to a line",
+  takes = { { "on", "off", "full" } },
+  run = function(session, rest)
+    if rest == "off" then return live.stop(session, "trace") end
+    if rest ~= "on" and rest ~= "full" then words("trace", "", 1) end
+    live.trace(session, client_of(session), rest == "full")
+  end }
+
+-- Code ----------------------------------------------------------------------------------
+
+M.list.load = { arguments = "FILE", summary = "run a file",
+  run = function(session, rest)
+    words("load", rest, 1)
+    return inspect.load(rest, session.environment)
+  end }
+
+M.list.save = { arguments = "FILE", summary = "write what was typed, as a script",
+  run = function(session, rest)
+    words("save", rest, 1)
+    session.write(("%d chunks in %s\n"):format(inspect.save(rest, session.lines), rest))
+  end }
+
+M.list.time = { arguments = "EXPR", summary = "how long it takes, once", takes = { "expression" },
+  run = function(session, rest)
+    local fn = evaluator(session, "time", rest)
+    if jit then jit.off(fn, true) end
+    return (function(seconds, ...)
+      session.write(session.paint("comment", "took " .. text_table.duration(seconds)) .. "\n")
+      return ...
+    end)(inspect.time(fn))
+  end }
+
+M.list.bench = { arguments = "EXPR", summary = "how long it takes, over and over, compiled", takes = { "expression" },
+  run = function(session, rest) return inspect.bench(evaluator(session, "bench", rest)) end }
+
 local function help_text(session)
-  local text_table = require "wingman.text_table"
   local names, rows = {}, {}
   for name in pairs(M.list) do names[#names + 1] = name end
   table.sort(names)
   for i, name in ipairs(names) do rows[i] = { "." .. name .. " " .. M.list[name].arguments, M.list[name].summary } end
-  return session.paint("heading", "Lua, and these commands:") .. "\n" .. text_table.format(rows, { indent = "  " })
-    .. [[
+  return session.paint("heading", "Lua, and these commands (each is a function of wingman.inspect):") .. "\n"
+    .. text_table.format(rows, { indent = "  " }) .. [[
 Globals: client, cluster (of sim:// and topgun://), wingman, connect(url), sleep(s), help(x), _ (the last result).
 A chunk over several lines goes on until it is whole. Locals end with their chunk. What is typed here is
 interpreted, so that Ctrl-C can end it; .bench compiles. TAB completes, Ctrl-R searches the history.
 ]]
 end
 
-local function evaluate(session, text)
-  local reader = require "wingman.repl.reader"
-  local fn, err = reader.compile(text)
-  if not fn then error(err, 0) end
-  return setfenv(fn, session.environment)
-end
-
 M.list.help = { arguments = "[NAME]", summary = "this, or what a doc comment says: .help client.query", takes = { "expression" },
   run = function(session, rest)
     if rest == "" then return session.write(help_text(session)) end
     local help = require "wingman.repl.help"
-    session.write(help.about(evaluate(session, (rest:gsub(":", ".")))(), session.paint))
+    local path = rest:gsub(":", ".")
+    session.write(help.about(evaluator(session, "help", path)(), session.paint))
   end }
 
 --- Runs a command line; raises for one that is wrong.
@@ -44,7 +147,7 @@ M.list.help = { arguments = "[NAME]", summary = "this, or what a doc comment say
 function M.run(session, line)
   local name, rest = line:match "^%s*%.(%a+)%s*(.-)%s*$"
   local command = M.list[name]
-  if not command then error(("there is no command .%s; .help lists them"):format(name), 0) end
+  if not command then fail("there is no command .%s; .help lists them", name) end
   return command.run(session, rest)
 end
 

@@ -41,9 +41,11 @@ function M.of(fn)
   return doc
 end
 
+-- What fits on a line of the list.
 local function first_sentence(doc)
   local text = table.concat(doc.text, " ")
-  return text:match "^(.-[%.:])%s" or text
+  local sentence = text:match "^(.-%.)%s" or text
+  return #sentence > 90 and sentence:sub(1, 89):gsub("%s%S*$", "") .. " …" or sentence
 end
 
 local function tag_line(tag)

@@ -5,11 +5,14 @@ local loop = require "wingman.loop"
 local M = {}
 
 --- The globals that a prompt has beside Lua's own.
----@param environment table
-local function fill(environment)
+---@param session wingman.repl.session
+local function fill(session)
+  local help = require "wingman.repl.help"
   local wingman = require "wingman"
+  local environment = session.environment
   environment.wingman = wingman
   environment.sleep = wingman.sleep
+  environment.help = function(value) session.write(help.about(value, session.paint)) end
 end
 
 local function batch_session(options)
@@ -28,7 +31,7 @@ local function run_batch(options, given)
   local batch = require "wingman.repl.batch"
   local connection = require "wingman.repl.connection"
   local session = batch_session(options)
-  fill(session.environment)
+  fill(session)
   return loop.run(function()
     if options.url then
       local started, err = connection.open(session, options.url, given)
@@ -82,6 +85,18 @@ local function close_client(session)
   client:close()
 end
 
+-- What `-e` and `-i` ask for, before the prompt is a person's.
+local function run_given(session, prompt, options)
+  for _, text in ipairs(options.texts) do session:run(text) end
+  if not options.script then return end
+  local done = loop.future()
+  session:start(function()
+    local inspect = require "wingman.inspect"
+    return inspect.load(options.script, session.environment)
+  end, function(ok) done:resolve(ok) end)
+  done:wait()
+end
+
 local function run_interactive(options, given)
   local colours = require "wingman.repl.colours"
   local interactive = require "wingman.repl.interactive"
@@ -100,14 +115,16 @@ local function run_interactive(options, given)
   if not prompt then return run_batch(options, given) end
   prompt:say(("wingman %s   .help for help, Ctrl-D leaves\n"):format(require("wingman.core").version))
   loop.timer(0, function()
-    fill(session.environment)
+    fill(session)
     function session.environment.connect(url) return connect(session, prompt, url, given) end
     if options.url then
       local client, err = connect(session, prompt, options.url, given)
       if not client then session:complain(err) end
     end
+    if options.script or #options.texts > 0 then loop.spawn(run_given, session, prompt, options) end
   end)
   prompt:run()
+  session:close()
   close_client(session)
   return 0
 end

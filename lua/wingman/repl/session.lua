@@ -16,6 +16,7 @@ local M = {}
 ---@field paint fun(kind: string, text: string): string
 ---@field width fun(): integer
 ---@field running wingman.repl.chunk|nil
+---@field colour boolean
 ---@field lines string[]  chunks that have run, for .save
 ---@field environment table  the globals of what is typed
 ---@field settings table<string, any>  of the commands
@@ -140,6 +141,13 @@ function methods:complete(text, cursor, answer)
   answer(completion.complete(self, text, cursor))
 end
 
+--- Ends what goes on: traces and watches. The client is not the session's.
+function methods:close()
+  local live = require "wingman.repl.live"
+  live.stop(self, "trace")
+  live.stop(self, "watch")
+end
+
 ---@param options { write: fun(text: string), write_error: fun(text: string)|nil, colour: boolean|nil, width: fun(): integer|nil, json: boolean|nil, environment: table|nil }
 ---@return wingman.repl.session
 function M.new(options)
@@ -149,6 +157,7 @@ function M.new(options)
     write_error = options.write_error or options.write,
     paint = colours.painter(options.colour or false),
     width = width,
+    colour = options.colour or false,
     json = options.json,
     printer = printer.new { colour = options.colour, width = width },
     reader = reader.new(),

@@ -1,0 +1,32 @@
+--- A look into a client and its cluster, for scripts and for the prompt: each command
+--- of the prompt is one of these functions. What they return is plain data; `print`
+--- shows it as the prompt does.
+---
+---   local inspect = require "wingman.inspect"
+---   print(inspect.nodes(client))
+---   for _, node in ipairs(inspect.nodes(client)) do assert(node.circuit == "closed") end
+local measure = require "wingman.inspect.measure"
+local nodes = require "wingman.inspect.nodes"
+local partitions = require "wingman.inspect.partitions"
+local records = require "wingman.inspect.records"
+local script = require "wingman.inspect.script"
+local stats = require "wingman.inspect.stats"
+local trace = require "wingman.inspect.trace"
+local whatif = require "wingman.inspect.whatif"
+
+return {
+  nodes = nodes.of,
+  map = partitions.of,
+  save_map = partitions.save,
+  route = partitions.route,
+  stats = stats.of,
+  records = records.of,
+  watch = records.watch,
+  trace = trace.start,
+  sim = nodes.order,
+  load = script.load,
+  save = script.save,
+  time = measure.time,
+  bench = measure.bench,
+  whatif = whatif.of,
+}

@@ -1,0 +1,83 @@
+--- The records of a map: with their times, and as they change.
+local escape = require "wingman.repl.escape"
+local printer = require "wingman.repl.printer"
+local text_table = require "wingman.text_table"
+local view = require "wingman.inspect.view"
+
+local M = {}
+
+--- Records that are listed unless told.
+local MAX_LISTED = 50
+
+-- A Lua pattern, or the text itself where it is none that works.
+local function matcher(pattern)
+  if pattern == nil or pattern == "" then return function() return true end end
+  if pcall(string.find, "", pattern) then return function(key) return key:find(pattern) ~= nil end end
+  return function(key) return key:find(pattern, 1, true) ~= nil end
+end
+
+local function time_text(millis) return os.date("%Y-%m-%d %H:%M:%S", math.floor(millis / 1000)) .. (".%03d"):format(millis % 1000) end
+
+local function render(list, paint, width)
+  local show = printer.new { width = function() return 100000 end }
+  local rows = { { "key", "written at", "counter", "by", "value" } }
+  for _, record in ipairs(list) do
+    rows[#rows + 1] = { escape.plain(record.key), time_text(record.millis), tostring(record.counter), record.own and "this client" or escape.plain(record.node),
+      show:format(record.value) }
+  end
+  local lines = {}
+  for line in text_table.format(rows, { heading = true }):gmatch "[^\n]+" do
+    if escape.width(line) > width then line = line:sub(1, width - 1):gsub("[\192-\255][\128-\191]*$", "") .. "…" end
+    lines[#lines + 1] = line .. "\n"
+  end
+  if lines[1] then lines[1] = paint("heading", lines[1]:sub(1, -2)) .. "\n" end
+  if list.total > #list then lines[#lines + 1] = paint("comment", ("%s more"):format(text_table.count(list.total - #list))) .. "\n" end
+  return table.concat(lines)
+end
+
+--- The records of a map in the local copy, with when and by whom they were written.
+---@param map wingman.map
+---@param pattern string|nil  a Lua pattern for the keys
+---@param limit integer|nil   how many are listed; default 50
+---@return { key: string, value: any, millis: number, counter: number, node: string, own: boolean }[]  `total` of them match
+function M.of(map, pattern, limit)
+  local matches, keys = matcher(pattern), {}
+  for key in map:each() do
+    if matches(key) then keys[#keys + 1] = key end
+  end
+  table.sort(keys)
+  local list = { total = #keys }
+  for i = 1, math.min(#keys, limit or MAX_LISTED) do
+    local record = map:record(keys[i])
+    list[i] = { key = keys[i], value = map:get(keys[i]), millis = record.millis, counter = record.counter, node = record.node,
+      own = record.node == map.client.options.node_id }
+  end
+  return view.of(list, render)
+end
+
+---@class wingman.inspect.watch
+---@field seen integer  changes so far
+---@field stop fun(self: wingman.inspect.watch)
+
+--- Calls `fn(key, value, origin)` for every change of a map that a server tells (a 0.11
+--- cluster tells none).
+---@param client wingman.client
+---@param name string  of the map
+---@param pattern string|nil  a Lua pattern for the keys
+---@param fn fun(key: string, value: any, origin: string)
+---@return wingman.inspect.watch
+function M.watch(client, name, pattern, fn)
+  if type(fn) ~= "function" then error("inspect.watch: a function is expected, got " .. type(fn), 2) end
+  local map, matches = client:map(name), matcher(pattern)
+  local watch = { seen = 0 }
+  local function listen(key, value, origin)
+    if not matches(key) then return end
+    watch.seen = watch.seen + 1
+    fn(key, value, origin)
+  end
+  function watch.stop() map:off("change", listen) end
+  map:on("change", listen)
+  return watch
+end
+
+return M

@@ -1,0 +1,255 @@
+--- A look into a client: the functions behind the prompt's commands.
+local cjson = require "cjson"
+local core = require "wingman.core"
+local inspect = require "wingman.inspect"
+local loop = require "wingman.loop"
+local wingman = require "wingman"
+
+describe("inspect", function()
+  local client
+  before_each(function()
+    client = wingman.client { cluster = "sim://3", log_to = function() end }
+    assert(client:start())
+  end)
+  after_each(function() client:close() end)
+
+  local function write(n)
+    local map = client:map "players"
+    for i = 1, n do assert(map:set("player-" .. i, { x = i })) end
+    assert(client:drain(5))
+    return map
+  end
+
+  it("shows the nodes: what they own, what they did, and those that are gone", function()
+    write(300)
+    local nodes = inspect.nodes(client)
+    assert.equal(3, #nodes)
+    local partitions, acknowledged = 0, 0
+    for i, node in ipairs(nodes) do
+      assert.equal("node-" .. i, node.id)
+      assert.equal("ready", node.state)
+      assert.equal("closed", node.circuit)
+      assert.equal(0, node.in_flight)
+      partitions, acknowledged = partitions + node.partitions, acknowledged + node.acknowledged
+    end
+    assert.same({ 271, 300 }, { partitions, acknowledged })
+    assert(inspect.sim(client, "kill", 2))
+    assert(loop.wait_until(function() return inspect.nodes(client)[2].state ~= "ready" end, 5))
+    local gone = inspect.nodes(client)[2]
+    assert.equal("node-2", gone.id)
+    local text = tostring(inspect.nodes(client))
+    assert.truthy(text:find("node%-2 +[%a ]*%(%a+%)"), text)
+    assert.truthy(text:find("node%-1 +ready"), text)
+  end)
+
+  it("shows the partition map, and which partitions are not at their owner", function()
+    local map = inspect.map(client)
+    assert.equal(271, map.partition_count)
+    assert.equal(0, map.elsewhere)
+    local letters = { ["node-1"] = "A", ["node-2"] = "B", ["node-3"] = "C" }
+    local expected = {}
+    for p = 1, 271 do expected[p] = letters[map.owners[p]] end
+    local shown = tostring(map):gsub("^[^\n]*\n", "")
+    local grid = {}
+    for row in shown:gmatch "%f[^\n%z] +%d+  (%u+)\n" do grid[#grid + 1] = row end
+    assert.equal(table.concat(expected), table.concat(grid))
+    -- the node stops answering for its partitions, the map stays as it is
+    client.provider.routing = function(partition) return partition.owner ~= "node-3" and partition.owner or nil end
+    client.provider:recompute()
+    map = inspect.map(client)
+    assert.equal(90, map.elsewhere)
+    local _, small = tostring(map):gsub("^[^\n]*\n", ""):gsub("  [A-Z]  .*", ""):gsub("c", "")
+    assert.equal(90, small)
+  end)
+
+  it("says where a key goes", function()
+    write(3)
+    local route = inspect.route(client, "player-2")
+    assert.equal(client:partition_of "player-2", route.partition)
+    assert.equal(client:partition_map().owners[route.partition + 1], route.owner)
+    assert.equal(route.owner, route.node)
+    assert.same({ "players" }, route.maps)
+    client.provider.routing = function() return nil end
+    client.provider:recompute()
+    route = inspect.route(client, "player-2")
+    assert.is_nil(route.node)
+    assert.truthy(tostring(route):find("writes wait", 1, true))
+    assert.has_error(function() inspect.route(client, 5) end)
+  end)
+
+  it("counts", function()
+    write(50)
+    local stats = inspect.stats(client)
+    assert.same({ 50, 50, 50, 0 }, { stats.ops_recorded, stats.ops_acked, stats.direct_routes, stats.pending })
+    assert.equal(50, stats.latency.count)
+    assert.is_true(stats.latency.p999 > 0 and stats.latency.p999 < 5)
+    assert.truthy(tostring(stats):find("recorded +50\n"))
+  end)
+
+  it("gives records with their times", function()
+    local before = core.wall_ms()
+    local map = write(12)
+    local records = inspect.records(map, "^player%-1")
+    assert.equal(4, records.total)
+    assert.equal("player-1", records[1].key)
+    assert.same({ x = 1 }, records[1].value)
+    assert.is_true(records[1].millis >= before - 1000 and records[1].millis <= core.wall_ms() + 1000)
+    assert.is_true(records[1].own)
+    assert.equal(2, #inspect.records(map, nil, 2))
+    assert.truthy(tostring(inspect.records(map, nil, 2)):find("10 more", 1, true))
+    assert.equal(0, inspect.records(map, "%").total) -- no pattern that works: taken as it is
+  end)
+
+  it("watches changes of others", function()
+    local other = wingman.client { cluster = { seeds = client:cluster().urls }, auth = { token = client:cluster().token } }
+    assert(other:start())
+    local seen = {}
+    local watch = inspect.watch(client, "players", "^a", function(key, value) seen[#seen + 1] = { key, value } end)
+    loop.sleep(0.05)
+    local theirs = other:map "players"
+    for _, key in ipairs { "ann", "bob", "abe" } do assert(theirs:set(key, { n = key })) end
+    assert(other:drain(5))
+    assert(loop.wait_until(function() return watch.seen == 2 end, 5))
+    table.sort(seen, function(a, b) return a[1] < b[1] end)
+    assert.same({ { "abe", { n = "abe" } }, { "ann", { n = "ann" } } }, seen)
+    watch.stop()
+    theirs:set("amy", { n = 1 })
+    theirs:set("zoe", { n = 1 })
+    assert(other:drain(5))
+    assert(loop.wait_until(function() return client:map("players"):get "zoe" end, 5))
+    assert.equal(2, watch.seen)
+    other:close()
+  end)
+
+  it("traces frames in both directions, until it is stopped", function()
+    local frames = {}
+    local trace = inspect.trace(client, function(frame) frames[#frames + 1] = frame end)
+    write(3)
+    local out, back = 0, 0
+    for _, frame in ipairs(frames) do
+      for _, message in ipairs(frame.messages) do
+        if message.type == "OP_BATCH" then
+          assert.is_true(frame.outward)
+          out = out + #message.payload.ops
+        elseif message.type == "OP_ACK" then
+          assert.is_false(frame.outward)
+          back = back + 1
+        end
+      end
+      assert.truthy(frame.node:match "^node%-%d$")
+      assert.is_true(frame.bytes > 0)
+    end
+    assert.equal(3, out)
+    assert.is_true(back > 0)
+    trace.stop()
+    local n = #frames
+    write(3)
+    assert.equal(n, #frames)
+  end)
+
+  it("masks tokens in what it traces", function()
+    local token = client:cluster().token
+    local seen, auths = {}, 0
+    inspect.trace(client, function(frame)
+      for _, message in ipairs(frame.messages) do
+        if message.type == "AUTH" then auths = auths + 1 end
+        seen[#seen + 1] = cjson.encode(message)
+      end
+    end)
+    local first = client:health().nodes[1].connects
+    client:cluster():kill "node-1"
+    client:cluster():restart "node-1"
+    assert(loop.wait_until(function() return client:health().nodes[1].connects > first end, 10))
+    client:map "players":set("stolen", { name = token, deep = { password = "hunter2" } })
+    assert(client:drain(5))
+    assert.is_true(auths > 0)
+    local all = table.concat(seen, "\n")
+    assert.is_nil(all:find(token, 1, true))
+    assert.is_nil(all:find("hunter2", 1, true))
+    assert.truthy(all:find("masked", 1, true))
+  end)
+
+  it("compares with another partition map", function()
+    write(400)
+    local held = client:partition_map()
+    local owners = {}
+    for p = 1, 271 do owners[p] = held.owners[p] == "node-3" and "node-9" or held.owners[p] end
+    local result = inspect.whatif(client, { partition_count = 271, owners = owners, nodes = { { id = "node-9", endpoint = "ws://new:1" } } })
+    local expected = 0
+    for key in client:map("players"):each() do
+      if held.owners[client:partition_of(key) + 1] == "node-3" then expected = expected + 1 end
+    end
+    assert.is_true(expected > 50)
+    assert.same({ 400, expected, 90 }, { result.keys, result.moved, result.partitions_moved })
+    assert.same({ from = "node-3", to = "node-9", keys = expected }, { from = result.moves[1].from, to = result.moves[1].to, keys = result.moves[1].keys })
+    assert.equal(1, #result.moves)
+    assert.same({ { id = "node-9", endpoint = "ws://new:1" } }, result.needed)
+    assert.same({ "node-3" }, result.idle)
+    assert.equal(expected, result.nodes["node-9"].new_keys)
+    for p = 1, 271 do owners[p] = "node-1" end
+    result = inspect.whatif(client, { owners = owners })
+    assert.equal(1, result.new_skew)
+    assert.equal(400, result.nodes["node-1"].new_keys)
+  end)
+
+  it("reads maps and keys from files, and says what is wrong with them", function()
+    write(5)
+    local path, keys = os.tmpname(), os.tmpname()
+    assert(inspect.save_map(client, path))
+    local result = inspect.whatif(client, path)
+    assert.same({ 5, 0, 0 }, { result.keys, result.moved, result.partitions_moved })
+    local function put(name, text)
+      local file = assert(io.open(name, "w"))
+      file:write(text)
+      file:close()
+    end
+    put(keys, "one\ntwo\nthree\n")
+    assert.equal(3, inspect.whatif(client, path, keys).keys)
+    put(keys, '["one", "two"]')
+    assert.equal(2, inspect.whatif(client, path, keys).keys)
+    put(keys, '{ "ann": {}, "bob": {} }')
+    assert.equal(2, inspect.whatif(client, path, keys).keys)
+    -- as it is on the wire, with another number of partitions
+    local partitions = {}
+    for p = 0, 2 do partitions[p + 1] = { partitionId = p, ownerNodeId = "node-" .. p + 1, backupNodeIds = {} } end
+    put(path, cjson.encode { payload = { version = 1, partitionCount = 3, nodes = { { nodeId = "node-1", endpoints = { websocket = "ws://a:1" } } },
+      partitions = partitions } })
+    result = inspect.whatif(client, path)
+    assert.same({ 5, 3 }, { result.keys, result.partition_count })
+    local total = 0
+    for _, node in pairs(result.nodes) do total = total + node.new_keys end
+    assert.equal(5, total)
+    for _, bad in ipairs { "{", "[]", '{ "partitions": 3 }', '{ "owners": [] }' } do
+      put(path, bad)
+      assert.has_error(function() inspect.whatif(client, path) end)
+    end
+    assert.has_error(function() inspect.whatif(client, "/no/such/file") end)
+    os.remove(path)
+    os.remove(keys)
+  end)
+
+  it("measures", function()
+    local seconds, a, b = inspect.time(function() loop.sleep(0.02) return "a", "b" end)
+    assert.is_true(seconds >= 0.02 and seconds < 2)
+    assert.same({ "a", "b" }, { a, b })
+    local calls = 0
+    local result = inspect.bench(function() calls = calls + 1 end, 0.02)
+    assert.is_true(calls >= result.calls and result.calls > 1000)
+    assert.is_true(result.p50 < 1e-5 and result.p50 <= result.p99)
+    local table_made = inspect.bench(function() return { {} } end, 0.02)
+    assert.is_true(result.garbage < 8)
+    assert.is_true(table_made.per_second > 0)
+    result = inspect.bench(function() loop.sleep(0.005) end, 0.05)
+    assert.equal(1, result.batch)
+    assert.is_true(result.p50 >= 0.005)
+  end)
+
+  it("orders an embedded cluster, and refuses what is no order", function()
+    assert(inspect.sim(client, "pause", "node-1"))
+    assert(inspect.sim(client, "resume", "1"))
+    local ok, err = inspect.sim(client, "kill", "node-77")
+    assert.is_nil(ok)
+    assert.equal("CLUSTER", err.code)
+    assert.has_error(function() inspect.sim(client, "explode", 1) end)
+  end)
+end)

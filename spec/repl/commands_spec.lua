@@ -1,0 +1,162 @@
+--- The commands of the prompt, and help.
+local loop = require "wingman.loop"
+local session_module = require "wingman.repl.session"
+local help = require "wingman.repl.help"
+local wingman = require "wingman"
+
+describe("commands", function()
+  local client, session, out
+  setup(function()
+    client = wingman.client { cluster = "sim://2", log_to = function() end }
+    assert(client:start())
+    local map = client:map "players"
+    for i = 1, 20 do map:set("player-" .. i, { x = i }) end
+    assert(client:drain(5))
+  end)
+  teardown(function() client:close() end)
+  before_each(function()
+    out = {}
+    session = session_module.new {
+      write = function(text) out[#out + 1] = text end,
+      environment = setmetatable({ client = client }, { __index = _G }),
+      width = function() return 90 end,
+    }
+    session.client = client
+  end)
+  after_each(function() session:close() end)
+
+  local function run(line)
+    out = {}
+    local ok = session:run(line)
+    return table.concat(out), ok
+  end
+
+  it("show the cluster", function()
+    assert.truthy(run(".nodes"):find("node%-1 +ready"))
+    assert.truthy(run(".map"):find("0  [AB]+\n"))
+    assert.truthy(run(".route player-3"):find("goes to +node%-%d at ws://"))
+    assert.truthy(run('.route "player-3"'):find("is here in +players"))
+    assert.truthy(run(".stats"):find("acknowledged +20\n"))
+    assert.truthy(run(".records players player%-1$"):find("player%-1 +%d%d%d%d%-%d%d%-%d%d .* this client +{ x = 1 }"))
+  end)
+
+  it("fit into the width of the terminal", function()
+    for _, line in ipairs { ".map", ".records players" } do
+      for row in run(line):gmatch "[^\n]+" do
+        assert.is_true(require("wingman.repl.escape").width(row) <= 90, row)
+      end
+    end
+  end)
+
+  it("say how they are called", function()
+    local text, ok = run ".route"
+    assert.is_false(ok)
+    assert.truthy(text:find(".route KEY", 1, true))
+    text, ok = run ".nonsense"
+    assert.is_false(ok)
+    assert.truthy(text:find(".help", 1, true))
+    text, ok = run ".trace maybe"
+    assert.is_false(ok)
+    assert.truthy(text:find("on|full|off", 1, true))
+    session.client = nil
+    text, ok = run ".nodes"
+    assert.is_false(ok)
+    assert.truthy(text:find("there is no client", 1, true))
+  end)
+
+  it("are not taken for Lua, nor Lua for them", function()
+    assert.equal("0.5\n", (run ".5"))
+    assert.is_nil((session:run "x = {"))
+    assert.is_nil((session:run ".5,"))
+    assert.is_true(session:run "}")
+    assert.same({ 0.5 }, session.environment.x)
+  end)
+
+  it("trace and watch until they are told to stop", function()
+    run ".trace on"
+    out = {}
+    client:map("players"):set("player-1", { x = 2 })
+    assert(client:drain(5))
+    local text = table.concat(out)
+    assert.truthy(text:find("-> node%-%d OP_BATCH %d+ bytes "), text)
+    assert.truthy(text:find("<- node%-%d OP_ACK "), text)
+    for row in text:gmatch "[^\n]+" do assert.is_true(#row <= 92, row) end
+    run ".trace full"
+    out = {}
+    client:map("players"):set("player-1", { x = 2 })
+    assert(client:drain(5))
+    assert.truthy(table.concat(out):find("mapName *= \"players\""))
+    run ".trace off"
+    out = {}
+    client:map("players"):set("player-1", { x = 3 })
+    assert(client:drain(5))
+    assert.equal("", table.concat(out))
+
+    run ".watch players"
+    local other = wingman.client { cluster = { seeds = client:cluster().urls }, auth = { token = client:cluster().token } }
+    assert(other:start())
+    loop.sleep(0.05)
+    out = {}
+    other:map("players"):set("new\27one", { "\27[31m" })
+    assert(other:drain(5))
+    assert(loop.wait_until(function() return #out > 0 end, 5))
+    assert.truthy(table.concat(out):find('players new\\027one = { "\\027[31m" }', 1, true), table.concat(out))
+    run ".watch off"
+    other:close()
+  end)
+
+  it("take the time, once and over and over", function()
+    assert.truthy(run(".time 1 + 1"):find("^took %d+ [um]s\n2\n"))
+    assert.truthy(run(".bench 1 + 1"):find("calls a second", 1, true))
+  end)
+
+  it("save what was typed, and load it", function()
+    local path = os.tmpname()
+    run "answer = 40"
+    run "answer = answer +"
+    run "2"
+    assert.truthy(run(".save " .. path):find("2 chunks", 1, true))
+    session.environment.answer = nil
+    run(".load " .. path)
+    assert.equal(42, session.environment.answer)
+    os.remove(path)
+    local _, ok = run(".load " .. path)
+    assert.is_false(ok)
+  end)
+
+  it("keep going with the other chunk when one is interrupted", function()
+    local ended
+    session:submit("sleep_forever = true while true do require('wingman.loop').sleep(10) end", function(ok) ended = ok end)
+    loop.sleep(0.01)
+    assert.is_true(session:is_running())
+    session:interrupt()
+    assert(loop.wait_until(function() return ended == false end, 5))
+    assert.equal("interrupted\n", out[#out])
+    assert.equal("3\n", (run "1 + 2"))
+  end)
+end)
+
+describe("help", function()
+  local function plain(_, text) return text end
+
+  it("comes from the doc comment", function()
+    local text = help.about(wingman.client, plain)
+    assert.truthy(text:find("M.new(given)", 1, true))
+    assert.truthy(text:find("Makes a client; nothing is connected before `start`.", 1, true))
+    assert.truthy(text:find("given  table  see wingman.options", 1, true))
+  end)
+
+  it("lists what an object can do", function()
+    local client = wingman.client { cluster = { seeds = { "ws://127.0.0.1:1" } }, log_to = function() end }
+    local text = help.about(client, plain)
+    assert.truthy(text:find(":drain%(timeout%) +%u"), text)
+    assert.truthy(text:find(":query%(name, query%) +Asks the cluster"), text)
+    client:close()
+  end)
+
+  it("says so where there is none", function()
+    assert.truthy(help.about(print, plain):find("no doc comment", 1, true))
+    assert.truthy(help.about(5, plain):find("number", 1, true))
+    assert.truthy(help.about({}, plain):find("no documented functions", 1, true))
+  end)
+end)
