@@ -25,7 +25,7 @@ typedef struct batch {
     uint32_t *ops;      /* WM_NO_OP where one was taken out */
     uint32_t count;
     uint32_t cap;
-    uint64_t sent_us;
+    wm_batch_times times;
     uint64_t deadline_us;
     char last_id[WM_OP_ID_LEN]; /* as sent: what its acknowledgement names */
 } batch;
@@ -448,11 +448,17 @@ int wm_batcher_take(wm_batcher *b, int id, wm_buffer *frame, uint64_t now_us)
     memcpy(t->last_id, wm_op_id(wm_oplog_at(b->log, t->ops[t->count - 1])), WM_OP_ID_LEN);
     frame->data[count_at] = (uint8_t)(t->count >> 8);
     frame->data[count_at + 1] = (uint8_t)t->count;
-    t->sent_us = now_us;
+    t->times = (wm_batch_times){now_us, now_us};
     t->deadline_us = now_us + b->limits.ack_timeout_us;
     l->waiting_since_us = now_us;
     append_in_flight(l, t);
     return (int)t->count;
+}
+
+void wm_batcher_written(wm_batcher *b, int id, uint64_t now_us)
+{
+    batch *t = b->lanes[id].newest;
+    if (t != NULL) t->times.written_us = now_us;
 }
 
 /* -- settling a batch -------------------------------------------------------------- */
@@ -489,7 +495,7 @@ uint32_t wm_batcher_ack(wm_batcher *b, int id, const char *last_id, size_t len)
         wm_op *op = wm_oplog_at(b->log, index);
         uint32_t pid = op->partition;
         leaves_flight(b, l, op);
-        if (b->hooks.acked) b->hooks.acked(b->hooks.user, id, index);
+        if (b->hooks.acked) b->hooks.acked(b->hooks.user, id, index, &t->times);
         wm_oplog_settle(b->log, index);
         refresh_ready(b, pid);
         settled++;
@@ -611,7 +617,7 @@ wm_lane_load wm_batcher_load(const wm_batcher *b, int id)
         .pending_bytes = l->pending_bytes,
         .in_flight_batches = l->in_flight_batches,
         .in_flight_ops = l->in_flight_ops,
-        .oldest_sent_us = l->oldest == NULL ? 0 : l->oldest->sent_us,
+        .oldest_sent_us = l->oldest == NULL ? 0 : l->oldest->times.cut_us,
     };
 }
 

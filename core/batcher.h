@@ -25,11 +25,17 @@ typedef struct wm_batch_limits {
  * v2 server takes 2 MiB, and small ones are good for latency. */
 #define WM_FRAME_BYTES_MAX (1024u * 1024u)
 
+/* When a batch was cut, and when the socket had taken its last byte. */
+typedef struct wm_batch_times {
+    uint64_t cut_us;
+    uint64_t written_us;
+} wm_batch_times;
+
 /* What happened to an operation, for whoever keeps the books. */
 typedef struct wm_batcher_hooks {
     void *user;
     /* Just before an acknowledged operation leaves the log. */
-    void (*acked)(void *user, int lane, uint32_t op);
+    void (*acked)(void *user, int lane, uint32_t op, const wm_batch_times *times);
     /* An operation joined a batch on `lane`. */
     void (*routed)(void *user, int lane, uint32_t op);
     /* An operation came back unacknowledged and is pending again. */
@@ -71,6 +77,8 @@ uint64_t wm_batcher_due_at(const wm_batcher *b, int lane);
  * The operations are in flight then. Their number; 0 when none is ready or the
  * window is full; WM_ENOMEM (nothing changed). */
 int wm_batcher_take(wm_batcher *b, int lane, wm_buffer *frame, uint64_t now_us);
+/* The socket has taken the newest batch of the lane whole. */
+void wm_batcher_written(wm_batcher *b, int lane, uint64_t now_us);
 
 /* Settles the batch on this lane whose last operation has exactly this id. The
  * number of operations acknowledged; 0 when there is no such batch. */

@@ -127,6 +127,7 @@ static int repartition(wm_client *c, uint32_t count)
     }
     free(c->routes);
     c->routes = fresh;
+    if (c->metrics != NULL) wm_client_measure(c, c->metrics); /* out of memory: the rest is measured */
     return WM_OK;
 }
 
@@ -184,14 +185,19 @@ bool wm_client_choose_map(wm_client *c)
 
 /* -- what the batcher reports ---------------------------------------------------------- */
 
-static void on_acked(void *user, int lane, uint32_t index)
+static void on_acked(void *user, int lane, uint32_t index, const wm_batch_times *times)
 {
     wm_client *c = user;
     const wm_op *op = wm_oplog_at(c->log, index);
+    int slot = -1;
     c->stats.ops_acked++;
-    if (c->node_stats != NULL && lane != c->foreign_lane)
-        c->node_stats[wm_node_pool_slot_of(c->pool, lane)].ops_acked++;
+    if (c->node_stats != NULL && lane != c->foreign_lane) {
+        slot = wm_node_pool_slot_of(c->pool, lane);
+        c->node_stats[slot].ops_acked++;
+        c->node_stats[slot].bytes_acked += op->span.len;
+    }
     wm_histogram_record(c->ack_latency, c->now_us - op->recorded_us);
+    if (c->metrics != NULL) wm_op_metrics_acked(c->metrics, op, slot, times->cut_us, times->written_us, c->now_us);
     if (op->notify) wm_client_event(c, (wm_event){.type = WM_EVENT_OP_DONE, .lane = lane, .a = (int64_t)op->seq}, NULL, 0);
     wm_partition_route *route = &c->routes[op->partition];
     if (op->seq <= route->moved_seq && lane != c->foreign_lane &&
@@ -217,7 +223,9 @@ static void on_routed(void *user, int lane, uint32_t index)
     wm_routing_metrics *metrics = wm_router_metrics(c->router);
     if (c->routes[op->partition].to_owner) metrics->direct_routes++;
     else metrics->fallback_routes++;
-    c->node_stats[wm_node_pool_slot_of(c->pool, lane)].ops_sent++;
+    wm_node_stats *node = &c->node_stats[wm_node_pool_slot_of(c->pool, lane)];
+    node->ops_sent++;
+    node->bytes_sent += op->span.len;
 }
 
 static void on_returned(void *user, int lane, uint32_t index)
@@ -282,6 +290,19 @@ static void on_batch(void *user, int lane, wm_buffer *out)
     if (wm_batcher_is_due(c->batcher, lane, now)) wm_node_pool_want_batch(c->pool, lane);
 }
 
+static void on_batch_written(void *user, int lane)
+{
+    wm_client *c = user;
+    wm_batcher_written(c->batcher, lane, wm_now_us());
+}
+
+int wm_client_measure(wm_client *c, wm_op_metrics *m)
+{
+    c->metrics = m;
+    wm_node_pool_measure(c->pool, wm_op_metrics_connections(m));
+    return wm_op_metrics_size(m, wm_node_pool_count(c->pool), c->partition_count);
+}
+
 void wm_client_use_lane(wm_client *c, int lane)
 {
     if (wm_node_pool_lane(c->pool, lane).state != WM_LANE_READY) return;
@@ -310,6 +331,7 @@ static const wm_node_pool_events pool_events = {
     .text = wm_client_on_text,
     .batch = on_batch,
     .traced = on_traced,
+    .batch_written = on_batch_written,
 };
 
 /* -- time ------------------------------------------------------------------------------------ */
@@ -395,6 +417,7 @@ int wm_client_add_node(wm_client *c, const char *url)
     memset(paces + c->lane_count, 0, (lanes - c->lane_count) * sizeof *paces);
     c->lane_count = lanes;
     if (wm_batcher_set_lanes(c->batcher, lanes) < 0) return WM_ENOMEM;
+    if (c->metrics != NULL && wm_client_measure(c, c->metrics) < 0) return WM_ENOMEM;
     return slot;
 }
 

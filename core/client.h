@@ -6,6 +6,7 @@
 #include "histogram.h"
 #include "hlc.h"
 #include "node_pool.h"
+#include "op_metrics.h"
 #include "record_store.h"
 #include "router.h"
 
@@ -52,6 +53,8 @@ typedef struct wm_node_stats {
     uint64_t ops_sent;
     uint64_t ops_acked;
     uint64_t batches_sent;
+    uint64_t bytes_sent;  /* of operations, as are bytes_acked */
+    uint64_t bytes_acked;
 } wm_node_stats;
 
 /* NULL on failure with the reason in `error`, cut to `size`. */
@@ -69,6 +72,8 @@ const wm_node_stats *wm_client_node_stats(const wm_client *c, int slot);
 /* Record -> acknowledgement, in microseconds; operations per batch. */
 const wm_histogram *wm_client_ack_latency(const wm_client *c);
 const wm_histogram *wm_client_batch_sizes(const wm_client *c);
+/* Measures operations into `m` (borrowed) from now on; WM_OK or WM_ENOMEM. */
+int wm_client_measure(wm_client *c, wm_op_metrics *m);
 
 /* Adds a node; its slot, or WM_EINVAL, WM_ENOMEM. */
 int wm_client_add_node(wm_client *c, const char *url);

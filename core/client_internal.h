@@ -53,6 +53,7 @@ struct wm_client {
     wm_node_stats *node_stats;
     wm_histogram *ack_latency;
     wm_histogram *batch_sizes;
+    wm_op_metrics *metrics; /* of a load test, its own; NULL: no test */
     wm_hash_kind hash;
     wm_partition_route *routes;
     uint32_t partition_count;  /* of the routes */

@@ -138,6 +138,7 @@ static double enqueue(wm_client *c, uint32_t index)
     op->key_at = w->key_at;
     op->key_len = w->key_len;
     op->partition = wm_client_partition_of_hash(c, hash);
+    if (c->metrics != NULL) wm_op_metrics_recorded(c->metrics, op);
     wm_batcher_add(c->batcher, index, w->now_us);
     c->stats.ops_recorded++;
     if (c->routes[op->partition].slot < 0 && wm_router_map(c->router) == NULL)

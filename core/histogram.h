@@ -17,7 +17,8 @@ typedef struct wm_histogram wm_histogram;
 wm_histogram *wm_histogram_new(uint64_t max, int digits);
 void wm_histogram_free(wm_histogram *h);
 void wm_histogram_reset(wm_histogram *h);
-void wm_histogram_record(wm_histogram *h, uint64_t value);
+/* Callable through the FFI. */
+__attribute__((visibility("default"))) void wm_histogram_record(wm_histogram *h, uint64_t value);
 void wm_histogram_record_n(wm_histogram *h, uint64_t value, uint64_t count);
 /* Adds every count of `from` to `into`: exact when both have the same digits
  * and what `from` has seen fits `into`, else by the middle of each of `from`'s

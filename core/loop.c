@@ -2,18 +2,36 @@
 
 #include <libwebsockets.h>
 #include <stdlib.h>
+#include <sys/timerfd.h>
 #include <time.h>
+#include <unistd.h>
 
 struct wm_loop {
     uv_loop_t uv;
-    uv_timer_t bound; /* ends a turn that would wait for too long */
+    uv_poll_t bound; /* ends a turn that would wait for too long: a timer of the kernel, to the
+                        microsecond, where libuv's own count in milliseconds */
+    int bound_fd;
     uv_async_t woken; /* ends one from outside */
     struct lws_context *lws;
 };
 
-static void on_bound(uv_timer_t *timer)
+static void on_bound(uv_poll_t *poll, int status, int events)
 {
-    (void)timer; /* waking up is all it is for */
+    uint64_t expirations;
+    wm_loop *loop = poll->data;
+    (void)status;
+    (void)events;
+    /* Waking up is all it is for. */
+    if (read(loop->bound_fd, &expirations, sizeof expirations) < 0) return;
+}
+
+/* Arms the bound, or disarms it with 0; only an armed one keeps a turn waiting. */
+static void set_bound(wm_loop *loop, int64_t us)
+{
+    if (us > 0) uv_ref((uv_handle_t *)&loop->bound);
+    else uv_unref((uv_handle_t *)&loop->bound);
+    struct itimerspec when = {.it_value = {us / 1000000, us % 1000000 * 1000}};
+    timerfd_settime(loop->bound_fd, 0, &when, NULL);
 }
 
 static void on_woken(uv_async_t *async)
@@ -38,24 +56,6 @@ uint64_t wm_wall_ms(void)
     return clock_ns(CLOCK_REALTIME) / 1000000;
 }
 
-wm_loop *wm_loop_new(void)
-{
-    wm_loop *loop = calloc(1, sizeof *loop);
-    if (loop == NULL) return NULL;
-    if (uv_loop_init(&loop->uv) != 0) {
-        free(loop);
-        return NULL;
-    }
-    if (uv_async_init(&loop->uv, &loop->woken, on_woken) != 0) {
-        uv_loop_close(&loop->uv);
-        free(loop);
-        return NULL;
-    }
-    uv_unref((uv_handle_t *)&loop->woken); /* nothing to wait for */
-    uv_timer_init(&loop->uv, &loop->bound);
-    return loop;
-}
-
 /* Runs what is left to do, as far as it needs no waiting. */
 static void run_out(wm_loop *loop)
 {
@@ -77,8 +77,32 @@ void wm_loop_free(wm_loop *loop)
         if (loop->lws != NULL) lws_context_destroy(loop->lws);
     }
     run_out(loop);
+    close(loop->bound_fd);
+    loop->bound_fd = -1;
     /* A name that is still looked up: libuv's thread will write here when it is done. */
     if (uv_loop_close(&loop->uv) != UV_EBUSY) free(loop);
+}
+
+wm_loop *wm_loop_new(void)
+{
+    wm_loop *loop = calloc(1, sizeof *loop);
+    if (loop == NULL) return NULL;
+    loop->bound_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    if (loop->bound_fd < 0 || uv_loop_init(&loop->uv) != 0) {
+        if (loop->bound_fd >= 0) close(loop->bound_fd);
+        free(loop);
+        return NULL;
+    }
+    loop->bound.data = loop;
+    if (uv_async_init(&loop->uv, &loop->woken, on_woken) != 0 ||
+        uv_poll_init(&loop->uv, &loop->bound, loop->bound_fd) != 0 ||
+        uv_poll_start(&loop->bound, UV_READABLE, on_bound) != 0) {
+        close(loop->bound_fd); /* out of memory or descriptors; what libuv has stays with it */
+        return NULL;
+    }
+    uv_unref((uv_handle_t *)&loop->woken); /* nothing to wait for */
+    uv_unref((uv_handle_t *)&loop->bound);
+    return loop;
 }
 
 uv_loop_t *wm_loop_uv(wm_loop *loop)
@@ -114,10 +138,7 @@ void wm_loop_turn(wm_loop *loop, int64_t wait_us)
         uv_run(&loop->uv, UV_RUN_NOWAIT);
         return;
     }
-    if (wait_us > 0) {
-        uv_update_time(&loop->uv);
-        uv_timer_start(&loop->bound, on_bound, (uint64_t)(wait_us + 999) / 1000, 0);
-    }
+    if (wait_us > 0) set_bound(loop, wait_us);
     uv_run(&loop->uv, UV_RUN_ONCE);
-    uv_timer_stop(&loop->bound);
+    if (wait_us > 0) set_bound(loop, 0);
 }

@@ -23,8 +23,9 @@ void wm_loop_turn(wm_loop *loop, int64_t wait_us);
 /* Ends the wait of a turn, or of the next one. Takes a wm_loop; may be called from signal
  * handlers and other threads while the loop is there. */
 void wm_loop_wake(void *loop);
-/* Monotonic time in microseconds; only differences mean something. */
-uint64_t wm_now_us(void);
+/* Monotonic time in microseconds; only differences mean something. Callable through
+ * the FFI. */
+__attribute__((visibility("default"))) uint64_t wm_now_us(void);
 /* Unix time in milliseconds. */
 uint64_t wm_wall_ms(void);
 #endif

@@ -21,12 +21,14 @@ typedef struct lane {
     int id;
     bool first_seen;    /* the first message told the dialect */
     bool token_wanted;
+    uint64_t connecting_us;
     uint64_t opened_us;
     uint64_t token_sent_us;
     uint64_t ping_due_us;
     double ping_stamp;  /* what the PONG of the last PING must echo */
     uint64_t ping_sent_us;
     bool batch_wanted;
+    bool batch_in_write; /* the message that is being written is a batch */
     wm_buffer queue;    /* waiting messages, each behind its u32 length */
 } lane;
 
@@ -44,6 +46,7 @@ struct wm_node_pool {
     wm_node_pool_events events;
     void *user;
     bool traced;
+    wm_connection_times times;
     node *nodes;
     uint32_t count;
     uv_timer_t *check; /* freed by its own close callback */
@@ -60,6 +63,11 @@ static lane *lane_at(const wm_node_pool *pool, int id)
 {
     uint32_t per_node = pool->options.connections_per_node;
     return &pool->nodes[(uint32_t)id / per_node].lanes[(uint32_t)id % per_node];
+}
+
+static void count(wm_histogram *h, uint64_t from_us, uint64_t to_us)
+{
+    if (h != NULL && to_us >= from_us) wm_histogram_record(h, to_us - from_us);
 }
 
 /* -- sending ----------------------------------------------------------------------- */
@@ -96,6 +104,7 @@ static void on_writable(void *user, wm_buffer *out)
 {
     lane *l = user;
     size_t before = out->len;
+    l->batch_in_write = false;
     if (l->queue.len > 0) {
         uint32_t size;
         memcpy(&size, l->queue.data, sizeof size);
@@ -104,12 +113,21 @@ static void on_writable(void *user, wm_buffer *out)
     } else if (l->batch_wanted && l->info.state == WM_LANE_READY) {
         l->batch_wanted = false;
         l->pool->events.batch(l->pool->user, l->id, out);
+        l->batch_in_write = out->len > before;
     }
     size_t len = out->len - before;
     l->info.bytes_out += len;
     if (l->pool->traced && len > 0 && !out->failed)
         l->pool->events.traced(l->pool->user, l->id, out->data + before, len, true, false);
     if (l->queue.len > 0 || l->batch_wanted) wm_connection_want_write(l->connection);
+}
+
+static void on_written(void *user)
+{
+    lane *l = user;
+    if (!l->batch_in_write) return;
+    l->batch_in_write = false;
+    l->pool->events.batch_written(l->pool->user, l->id);
 }
 
 /* -- life of a lane ------------------------------------------------------------------ */
@@ -120,7 +138,7 @@ static void reset(lane *l)
     l->info.state = WM_LANE_IDLE;
     l->info.connected_at_us = 0;
     l->info.rtt_us = 0;
-    l->first_seen = l->token_wanted = l->batch_wanted = false;
+    l->first_seen = l->token_wanted = l->batch_wanted = l->batch_in_write = false;
     l->token_sent_us = 0;
     l->ping_stamp = -1;
     wm_buffer_clear(&l->queue);
@@ -152,6 +170,7 @@ static void become_ready(lane *l)
     l->info.state = WM_LANE_READY;
     l->info.connected_at_us = now;
     l->info.connects++;
+    count(l->pool->times.auth, l->opened_us, now);
     send_ping(l, now);
     l->pool->events.ready(l->pool->user, l->id);
 }
@@ -184,7 +203,11 @@ static void on_pong(lane *l, const wm_message *m)
     if (wm_mp_find(m->body, m->body_len, "timestamp", &bytes, &len) < 0 || bytes == NULL) return;
     wm_mp_reader_init(&r, bytes, len);
     if (wm_mp_read(&r, &it) < 0 || !wm_mp_as_uint(&it, &echoed)) return;
-    if ((double)echoed == l->ping_stamp) l->info.rtt_us = wm_now_us() - l->ping_sent_us;
+    if ((double)echoed == l->ping_stamp) {
+        uint64_t now = wm_now_us();
+        l->info.rtt_us = now - l->ping_sent_us;
+        count(l->pool->times.heartbeat, l->ping_sent_us, now);
+    }
     /* A server that never asked for a token and answers needs none. */
     if (l->info.state == WM_LANE_AUTHENTICATING && !l->token_wanted && l->token_sent_us == 0) become_ready(l);
 }
@@ -238,6 +261,7 @@ static void on_opened(void *user)
     lane *l = user;
     l->info.state = WM_LANE_AUTHENTICATING;
     l->opened_us = l->info.last_heard_us = wm_now_us();
+    count(l->pool->times.connect, l->connecting_us, l->opened_us);
     l->ping_due_us = l->opened_us + SILENT_OPEN_US;
 }
 
@@ -247,7 +271,7 @@ static void on_ended(void *user, const wm_connection_end *end)
     report_lost(l, end->reason, end->close_code, end->detail);
 }
 
-static const wm_connection_events connection_events = {on_opened, on_received, on_writable, on_ended};
+static const wm_connection_events connection_events = {on_opened, on_received, on_writable, on_written, on_ended};
 
 /* -- time ------------------------------------------------------------------------------ */
 
@@ -329,6 +353,11 @@ void wm_node_pool_free(wm_node_pool *pool)
     free(pool);
 }
 
+void wm_node_pool_measure(wm_node_pool *pool, wm_connection_times times)
+{
+    pool->times = times;
+}
+
 int wm_node_pool_add(wm_node_pool *pool, const char *url)
 {
     node n = {0};
@@ -403,6 +432,7 @@ int wm_node_pool_connect(wm_node_pool *pool, int id, const wm_addresses *address
         wm_connection_open(pool->transport, &pool->nodes[wm_node_pool_slot_of(pool, id)].url, addresses, &connection_events, l);
     if (l->connection == NULL) return WM_ENOMEM;
     l->info.state = WM_LANE_CONNECTING;
+    l->connecting_us = wm_now_us();
     return WM_OK;
 }
 

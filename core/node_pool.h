@@ -1,5 +1,6 @@
 #ifndef WM_NODE_POOL_H
 #define WM_NODE_POOL_H
+#include "histogram.h"
 #include "message.h"
 #include "transport.h"
 
@@ -46,6 +47,8 @@ typedef struct wm_node_pool_events {
     /* While wm_node_pool_trace is on: every message, before it is read or after it was
      * written. The bytes are valid for the call. */
     void (*traced)(void *user, int lane, const uint8_t *message, size_t len, bool outward, bool text);
+    /* The socket has taken the last one whole. */
+    void (*batch_written)(void *user, int lane);
 } wm_node_pool_events;
 
 typedef struct wm_node_pool_options {
@@ -56,11 +59,20 @@ typedef struct wm_node_pool_options {
     size_t max_queued_bytes;       /* messages that wait on one connection */
 } wm_node_pool_options;
 
+/* Where the times of connections are counted, in microseconds; each may be NULL. */
+typedef struct wm_connection_times {
+    wm_histogram *connect;   /* opening to the finished upgrade: name, TCP, TLS, HTTP */
+    wm_histogram *auth;      /* from there until it is ready */
+    wm_histogram *heartbeat; /* round trips */
+} wm_connection_times;
+
 /* NULL when out of memory. `transport` is borrowed. */
 wm_node_pool *wm_node_pool_new(wm_loop *loop, wm_transport *transport, wm_node_pool_options options,
                                wm_node_pool_events events, void *user);
 /* Closes every connection and frees the pool; no further callback comes. */
 void wm_node_pool_free(wm_node_pool *pool);
+/* Counts the times of connections there from now on; the histograms are borrowed. */
+void wm_node_pool_measure(wm_node_pool *pool, wm_connection_times times);
 
 /* Adds a node and gives its slot; WM_EINVAL when the URL is none, WM_ENOMEM. */
 int wm_node_pool_add(wm_node_pool *pool, const char *url);

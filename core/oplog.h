@@ -29,6 +29,8 @@ typedef struct wm_op {
     uint8_t state;
     bool notify;          /* somebody waits for this one operation */
     uint8_t tries;        /* how often it came back unacknowledged, up to 255 */
+    uint16_t tag;         /* what it belongs to in a load test, see op_metrics.h; 0: nothing */
+    uint32_t late_us;     /* how much earlier than recorded_us it was meant to be recorded */
     uint32_t segment;     /* where it is in the log's file, see op_store.c; 0: not there */
     uint32_t place;
 } wm_op;

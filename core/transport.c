@@ -48,6 +48,7 @@ struct wm_connection {
     wm_buffer in;     /* fragments of a message that is not whole yet */
     int pending;      /* handles and requests that still point here */
     bool looking_up;
+    bool unwritten; /* lws holds the rest of the last message */
     bool ended;
     uint16_t close_code; /* what to send when closing from this side */
     int peer_code;
@@ -145,13 +146,25 @@ static void receive(wm_connection *c, struct lws *wsi, const uint8_t *bytes, siz
 static int send_next(wm_connection *c, struct lws *wsi)
 {
     wm_buffer *out = &c->transport->out;
+    if (c->unwritten) {
+        c->unwritten = false;
+        c->events->written(c->user);
+    }
     wm_buffer_clear(out);
     if (wm_buffer_reserve(out, LWS_PRE) == NULL) return 0;
     out->len = LWS_PRE;
     c->events->writable(c->user, out);
     if (out->failed || out->len <= LWS_PRE) return 0;
     size_t len = out->len - LWS_PRE;
-    return lws_write(wsi, out->data + LWS_PRE, len, LWS_WRITE_BINARY) < (int)len ? -1 : 0;
+    if (lws_write(wsi, out->data + LWS_PRE, len, LWS_WRITE_BINARY) < (int)len) return -1;
+    if (!lws_partial_buffered(wsi)) {
+        if (c->events != NULL) c->events->written(c->user);
+        return 0;
+    }
+    /* lws keeps the rest, and calls again once it is through. */
+    c->unwritten = true;
+    lws_callback_on_writable(wsi);
+    return 0;
 }
 
 static wm_end_reason classify(const char *detail)

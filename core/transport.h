@@ -52,6 +52,8 @@ typedef struct wm_connection_events {
     /* The connection can take one message: append it to `out`, or nothing. Ask
      * again with wm_connection_want_write. */
     void (*writable)(void *user, wm_buffer *out);
+    /* The kernel has taken the last byte of that message. */
+    void (*written)(void *user);
     /* The last call for this connection, exactly once, unless the owner closed
      * it itself. The connection is freed afterwards. */
     void (*ended)(void *user, const wm_connection_end *end);

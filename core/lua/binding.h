@@ -13,7 +13,9 @@ void wm_lua_open_hlc(lua_State *L);
 void wm_lua_open_histogram(lua_State *L);
 void wm_lua_open_jwt(lua_State *L);
 void wm_lua_open_loop(lua_State *L);
+void wm_lua_open_op_metrics(lua_State *L);
 void wm_lua_open_process(lua_State *L);
 void wm_lua_open_stream(lua_State *L);
+void wm_lua_open_usage(lua_State *L);
 void wm_lua_open_client(lua_State *L);
 #endif

@@ -305,6 +305,8 @@ static int l_node_stats(lua_State *L)
     lua_newtable(L);
     wm_lua_set_number(L, "ops_sent", (lua_Number)s->ops_sent);
     wm_lua_set_number(L, "ops_acked", (lua_Number)s->ops_acked);
+    wm_lua_set_number(L, "bytes_sent", (lua_Number)s->bytes_sent);
+    wm_lua_set_number(L, "bytes_acked", (lua_Number)s->bytes_acked);
     wm_lua_set_number(L, "batches_sent", (lua_Number)s->batches_sent);
     return 1;
 }

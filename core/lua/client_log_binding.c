@@ -2,6 +2,8 @@
 #include <string.h>
 
 #include "client_userdata.h"
+#include "histogram_userdata.h"
+#include "op_metrics_userdata.h"
 #include "status.h"
 
 /* flush(all): what is due leaves; with true also what waits for company. */
@@ -201,7 +203,27 @@ static int l_distributions(lua_State *L)
     return 2;
 }
 
+/* measure(metrics): operations recorded from now on are measured there. */
+static int l_measure(lua_State *L)
+{
+    wm_client *c = wm_lua_check_client(L);
+    wm_op_metrics *m = wm_lua_check_op_metrics(L, 2);
+    lua_getfenv(L, 1); /* the metrics must outlive the client */
+    lua_pushvalue(L, 2);
+    lua_setfield(L, -2, "metrics");
+    return wm_lua_push_result(L, wm_client_measure(c, m));
+}
+
+/* Merges the distribution of batch sizes into a histogram. */
+static int l_merge_batch_sizes(lua_State *L)
+{
+    wm_histogram_merge(wm_lua_check_histogram(L, 2), wm_client_batch_sizes(wm_lua_check_client(L)));
+    return 0;
+}
+
 const luaL_Reg wm_lua_client_log_methods[] = {
+    {"measure", l_measure},
+    {"merge_batch_sizes", l_merge_batch_sizes},
     {"flush", l_flush},
     {"hand_up_acks", l_hand_up_acks},
     {"sync_log", l_sync_log},

@@ -6,12 +6,12 @@
 #include <string.h>
 
 #include "binding.h"
-#include "histogram.h"
+#include "histogram_userdata.h"
 
 /* Beyond 2^53 a Lua number does not count in ones. */
 #define MAX_WHOLE 9007199254740992.0
 
-static wm_histogram *check_histogram(lua_State *L, int index)
+wm_histogram *wm_lua_check_histogram(lua_State *L, int index)
 {
     wm_histogram **slot = luaL_checkudata(L, index, "wingman.histogram");
     if (*slot == NULL) luaL_argerror(L, index, "the histogram is closed");
@@ -28,13 +28,13 @@ static uint64_t check_whole(lua_State *L, int index)
 
 static int l_record(lua_State *L)
 {
-    wm_histogram_record(check_histogram(L, 1), check_whole(L, 2));
+    wm_histogram_record(wm_lua_check_histogram(L, 1), check_whole(L, 2));
     return 0;
 }
 
 static int l_record_n(lua_State *L)
 {
-    wm_histogram *h = check_histogram(L, 1);
+    wm_histogram *h = wm_lua_check_histogram(L, 1);
     uint64_t value = check_whole(L, 2);
     wm_histogram_record_n(h, value, check_whole(L, 3));
     return 0;
@@ -42,8 +42,8 @@ static int l_record_n(lua_State *L)
 
 static int l_merge(lua_State *L)
 {
-    wm_histogram *into = check_histogram(L, 1);
-    const wm_histogram *from = check_histogram(L, 2);
+    wm_histogram *into = wm_lua_check_histogram(L, 1);
+    const wm_histogram *from = wm_lua_check_histogram(L, 2);
     luaL_argcheck(L, into != from, 2, "a histogram cannot be merged into itself");
     wm_histogram_merge(into, from);
     return 0;
@@ -51,49 +51,49 @@ static int l_merge(lua_State *L)
 
 static int l_reset(lua_State *L)
 {
-    wm_histogram_reset(check_histogram(L, 1));
+    wm_histogram_reset(wm_lua_check_histogram(L, 1));
     return 0;
 }
 
 static int l_count(lua_State *L)
 {
-    lua_pushnumber(L, (lua_Number)wm_histogram_count(check_histogram(L, 1)));
+    lua_pushnumber(L, (lua_Number)wm_histogram_count(wm_lua_check_histogram(L, 1)));
     return 1;
 }
 
 static int l_overflows(lua_State *L)
 {
-    lua_pushnumber(L, (lua_Number)wm_histogram_overflows(check_histogram(L, 1)));
+    lua_pushnumber(L, (lua_Number)wm_histogram_overflows(wm_lua_check_histogram(L, 1)));
     return 1;
 }
 
 static int l_min(lua_State *L)
 {
-    lua_pushnumber(L, (lua_Number)wm_histogram_min(check_histogram(L, 1)));
+    lua_pushnumber(L, (lua_Number)wm_histogram_min(wm_lua_check_histogram(L, 1)));
     return 1;
 }
 
 static int l_max(lua_State *L)
 {
-    lua_pushnumber(L, (lua_Number)wm_histogram_max(check_histogram(L, 1)));
+    lua_pushnumber(L, (lua_Number)wm_histogram_max(wm_lua_check_histogram(L, 1)));
     return 1;
 }
 
 static int l_mean(lua_State *L)
 {
-    lua_pushnumber(L, wm_histogram_mean(check_histogram(L, 1)));
+    lua_pushnumber(L, wm_histogram_mean(wm_lua_check_histogram(L, 1)));
     return 1;
 }
 
 static int l_stddev(lua_State *L)
 {
-    lua_pushnumber(L, wm_histogram_stddev(check_histogram(L, 1)));
+    lua_pushnumber(L, wm_histogram_stddev(wm_lua_check_histogram(L, 1)));
     return 1;
 }
 
 static int l_percentile(lua_State *L)
 {
-    wm_histogram *h = check_histogram(L, 1);
+    wm_histogram *h = wm_lua_check_histogram(L, 1);
     lua_Number percentile = luaL_checknumber(L, 2);
     luaL_argcheck(L, percentile >= 0 && percentile <= 100, 2, "a percentile between 0 and 100");
     lua_pushnumber(L, (lua_Number)wm_histogram_percentile(h, percentile));
@@ -102,7 +102,7 @@ static int l_percentile(lua_State *L)
 
 static int l_count_to(lua_State *L)
 {
-    wm_histogram *h = check_histogram(L, 1);
+    wm_histogram *h = wm_lua_check_histogram(L, 1);
     lua_pushnumber(L, (lua_Number)wm_histogram_count_to(h, check_whole(L, 2)));
     return 1;
 }
@@ -115,7 +115,7 @@ static void set_number(lua_State *L, const char *field, uint64_t value)
 
 static int l_export(lua_State *L)
 {
-    const wm_histogram *h = check_histogram(L, 1);
+    const wm_histogram *h = wm_lua_check_histogram(L, 1);
     lua_createtable(L, 0, 8);
     set_number(L, "digits", (uint64_t)wm_histogram_digits(h));
     set_number(L, "lowest", 1);
@@ -262,13 +262,20 @@ static int save_hgrm(lua_State *L, const wm_histogram *h, const char *path, int 
 
 static int l_hgrm(lua_State *L)
 {
-    const wm_histogram *h = check_histogram(L, 1);
+    const wm_histogram *h = wm_lua_check_histogram(L, 1);
     const char *path = luaL_optstring(L, 2, NULL);
     lua_Number scale = luaL_optnumber(L, 3, 1);
     lua_Number ticks = luaL_optnumber(L, 4, 5);
     luaL_argcheck(L, scale > 0 && scale <= MAX_WHOLE, 3, "a number above 0");
     luaL_argcheck(L, ticks >= 1 && ticks <= 1000, 4, "a number of lines between 1 and 1000");
     return path ? save_hgrm(L, h, path, (int)ticks, scale) : push_hgrm(L, h, (int)ticks, scale);
+}
+
+/* The address for the FFI; valid until the histogram is closed. */
+static int l_pointer(lua_State *L)
+{
+    lua_pushlightuserdata(L, wm_lua_check_histogram(L, 1));
+    return 1;
 }
 
 static int l_close(lua_State *L)
@@ -311,6 +318,7 @@ void wm_lua_open_histogram(lua_State *L)
         {"count_to", l_count_to},
         {"export", l_export},
         {"hgrm", l_hgrm},
+        {"pointer", l_pointer},
         {"close", l_close},
         {NULL, NULL},
     };
