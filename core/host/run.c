@@ -1,4 +1,4 @@
-/* `wingman run`: a script in a Lua state of its own. */
+/* `wingman run`: a script in a Lua state of its own; lua/wingman/run.lua does it. */
 #include <lauxlib.h>
 #include <stdio.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 #include "lua_state.h"
 
 static const char help[] =
-    "usage: wingman run SCRIPT [ARGS]\n\n"
+    "usage: wingman run [OPTIONS] SCRIPT [ARGS]\n\n"
     "Runs a Lua script (LuaJIT) in which require \"wingman\" works. SCRIPT - reads it\n"
     "from standard input. ARGS are the global `arg` and `...`. A number that the\n"
     "script returns is the exit code.\n\n"
@@ -16,7 +16,18 @@ static const char help[] =
     "cause. A second signal ends at once. A script can do otherwise: require\n"
     "\"wingman.interrupt\".\n\n"
     "exit codes: 0 done, 1 the script raised an error, 2 wrong usage or no such script,\n"
-    "130 interrupted (SIGINT), 143 terminated (SIGTERM)\n";
+    "130 interrupted (SIGINT), 143 terminated (SIGTERM)\n\n"
+    "A script that returns a load test (require \"wingman.load\") is run as such:\n\n"
+    "  --out FORM=FILE    write the report: json, csv, hgrm, junit, html; may be repeated\n"
+    "  --policy FILE      a Lua file that returns { routing = ..., reconnect = ..., endpoint = ... }\n"
+    "  --seed N           of all random choices; default 1\n"
+    "  --shard I/N        this run is part I (from 0) of N; found by itself in indexed jobs\n"
+    "                     of Kubernetes, arrays of Slurm and ranks of MPI\n"
+    "  --start-at TIME    begin then (Unix seconds), so that shards begin together\n"
+    "  --strict           a generator that was late is a failure\n"
+    "  --quiet            errors only\n\n"
+    "exit codes of load tests: 0 passed, 99 a threshold failed, 98 --strict and the generator\n"
+    "was late, 3 no connection; else as above\n";
 
 int host_run(int argc, char **argv)
 {
@@ -30,18 +41,9 @@ int host_run(int argc, char **argv)
     }
     lua_State *L = host_lua_new();
     if (L == NULL) return HOST_FAILED;
-    const char *script = argv[1];
-    int nargs = argc - 2;
-    host_lua_set_args(L, script, nargs, argv + 2);
-    int code;
-    if (luaL_loadfile(L, strcmp(script, "-") == 0 ? NULL : script) != 0) {
-        fprintf(stderr, "wingman: %s\n", lua_tostring(L, -1));
-        code = HOST_USAGE;
-    } else {
-        luaL_checkstack(L, nargs + 4, "arguments");
-        for (int i = 0; i < nargs; i++) lua_pushstring(L, argv[2 + i]);
-        code = host_lua_call(L, nargs);
-    }
+    host_lua_set_args(L, "run", argc - 1, argv + 1);
+    int code = HOST_FAILED;
+    if (luaL_loadstring(L, "return require('wingman.run').main(arg)") == 0) code = host_lua_call(L, 0);
     fflush(stdout);
     lua_close(L);
     return code;

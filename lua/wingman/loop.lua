@@ -25,6 +25,7 @@ local ready_head, ready_tail = 1, 0
 local tasks = setmetatable({}, { __mode = "k" }) -- coroutine -> task
 local sources = {}     -- objects with drain_events() or flush(), in order
 local stopped          -- why nothing waits any more
+local turns = 0       -- so far
 local report           -- what is done with an error that nobody waits for
 
 --- The core loop of this Lua state, for functions of wingman.core.
@@ -107,6 +108,10 @@ function M.timer(seconds, fn)
   return timer
 end
 
+--- How many turns there were.
+---@return integer
+function M.turns() return turns end
+
 --- How many timers are waiting: for specs that look for left-overs.
 function M.timer_count() return #timers end
 
@@ -165,7 +170,10 @@ local function outcome(future)
 end
 
 local function resume(task, ...)
+  local enter = task.enter
+  if enter and not enter(task) then return end
   local ok, err = coroutine_resume(task.co, ...)
+  if enter then task.leave(task) end
   if coroutine_status(task.co) ~= "dead" then return end
   tasks[task.co] = nil
   if not ok then
@@ -214,20 +222,41 @@ function future_methods:wait(timeout)
   return outcome(self)
 end
 
---- Starts `fn(...)` as a task of the loop, in its next step. The task is a
---- future of what fn returns; an error in it is the future's error, or is
---- reported when nobody waits for it.
+--- A task that nobody has started: see M.spawn and M.wake. With `enter` and `leave`
+--- set in it, enter(task) is called before each time that it goes on (false: it stays
+--- where it is, for good) and leave(task) when it waits again or has ended.
 ---@return wingman.future task
-function M.spawn(fn, ...)
+function M.task(fn, ...)
   local task = M.future()
   local args = { n = select("#", ...), ... }
   task.co = coroutine_create(function()
     task:resolve(fn(unpack(args, 1, args.n)))
   end)
   tasks[task.co] = task
+  return task
+end
+
+--- Starts `fn(...)` as a task of the loop, in its next step. The task is a
+--- future of what fn returns; an error in it is the future's error, or is
+--- reported when nobody waits for it.
+---@return wingman.future task
+function M.spawn(fn, ...)
+  local task = M.task(fn, ...)
   push_ready(resume, task)
   return task
 end
+
+--- Goes on at once with a task that was not started or has called M.park; not from
+--- within another task.
+---@type fun(task: wingman.future)
+M.wake = resume
+
+--- In a task: waits until somebody calls M.wake.
+M.park = coroutine_yield
+
+--- Calls fn(a, b) in the next turn, which does not wait then.
+---@type fun(fn: function, a: any, b: any)
+M.soon = push_ready
 
 --- Waits for `seconds`.
 ---@param seconds number
@@ -314,6 +343,7 @@ end
 ---@param wait number seconds
 ---@param awaited wingman.future|nil  once it is settled nothing waits
 function M.turn(wait, awaited)
+  turns = turns + 1
   run_due_timers()
   run_ready()
   each_source "flush"
@@ -332,6 +362,7 @@ end
 function M.step(budget_us)
   local deadline = now() + (budget_us or 1000) / 1e6
   raise_when_stopped()
+  turns = turns + 1
   run_due_timers()
   run_ready(deadline)
   each_source "flush"

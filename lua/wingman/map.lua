@@ -3,6 +3,7 @@
 --- record by hybrid logical clock wins, whoever wrote it.
 local emitter = require "wingman.emitter"
 local errors = require "wingman.error"
+local loop = require "wingman.loop"
 local shape_encoder = require "wingman.shape_encoder"
 
 local M = {}
@@ -46,12 +47,17 @@ local function refuse(self, key, reason)
     { map = self.name, key = key })
 end
 
--- The general way, and what happens when the log is full: `pause` waits for room.
+-- The general way, and what happens when the log is full: `pause` waits for room, and
+-- a load test is told since when, for the operation's latency.
 local function write_slowly(self, key, write)
+  local measured, began = self.client.measured, nil
   while true do
+    if began and measured then measured.since(began) end
     local seq, reason = write()
+    if began and measured then measured.since(0) end
     if seq then return seq end
     if reason ~= FULL or self.client.options.oplog.when_full ~= "pause" then return refuse(self, key, reason) end
+    began = began or loop.now()
     local ok, err = self.client:wait_for_room()
     if not ok then return nil, err end
   end

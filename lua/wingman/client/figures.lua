@@ -58,7 +58,7 @@ function methods:health()
       circuit = self.provider.circuits and self.provider.circuits:state_of(node) or "closed", last_reason = node.last_reason,
       losses = copy(node.losses),
       pending_ops = info.pending_ops, in_flight_ops = info.in_flight_ops,
-      stats = self.core:node_stats(node.slot),
+      slot = node.slot, stats = self.core:node_stats(node.slot),
     }
   end
   return {

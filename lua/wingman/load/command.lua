@@ -1,0 +1,157 @@
+--- `wingman run` for scripts that return a load test: options, the run, its report, the
+--- exit code.
+local console = require "wingman.load.console"
+local document = require "wingman.load.document"
+local interrupt = require "wingman.interrupt"
+local load = require "wingman.load"
+local loop = require "wingman.loop"
+local report = require "wingman.load.report"
+local run_module = require "wingman.load.run"
+
+local M = {}
+
+--- Exit codes; 1, 2 and 130 are those of every script.
+M.codes = {
+  passed = 0, script_error = 1, usage = 2, no_connection = 3, generator_late = 98, thresholds_failed = 99, interrupted = 130,
+}
+
+--- The options with a value, and those without.
+M.valued = { out = true, policy = true, seed = true, shard = true, ["start-at"] = true }
+M.flags = { strict = true, quiet = true }
+
+local function usage(format, ...)
+  return nil, "wingman run: " .. format:format(...)
+end
+
+local readers = {}
+
+function readers.out(into, value)
+  local form, wrong = report.parse_target(value)
+  if not form then return usage("--out: %s", wrong) end
+  into.out = into.out or {}
+  into.out[#into.out + 1] = value
+  return true
+end
+
+function readers.seed(into, value)
+  into.seed = tonumber(value)
+  if not into.seed or into.seed % 1 ~= 0 then return usage("--seed: a whole number is expected, got '%s'", value) end
+  return true
+end
+
+function readers.shard(into, value)
+  local index, count = value:match "^(%d+)/(%d+)$"
+  index, count = tonumber(index), tonumber(count)
+  if not index or count < 1 or index >= count then
+    return usage("--shard: I/N with I from 0 to N-1 is expected, got '%s'", value)
+  end
+  into.shard = { index = index, count = count }
+  return true
+end
+
+readers["start-at"] = function(into, value)
+  into.start_at = tonumber(value)
+  if not into.start_at then return usage("--start-at: Unix seconds are expected, got '%s'", value) end
+  return true
+end
+
+function readers.policy(into, value)
+  local chunk, err = loadfile(value)
+  if not chunk then return usage("--policy: %s", err) end
+  local ok, policy = pcall(chunk)
+  if not ok then return usage("--policy: %s", tostring(policy)) end
+  if type(policy) ~= "table" then return usage("--policy: '%s' returns no table", value) end
+  for name in pairs(policy) do
+    if name ~= "routing" and name ~= "reconnect" and name ~= "endpoint" and name ~= "circuit" then
+      return usage("--policy: '%s': '%s' is none of routing, reconnect, endpoint, circuit", value, tostring(name))
+    end
+  end
+  into.policy, into.policy_file = policy, value
+  return true
+end
+
+--- Reads options from a list; what is none is left in `rest`. Nil and why not.
+---@param args string[]
+---@return table|nil options, string|nil err
+function M.parse(args)
+  local into = { rest = {} }
+  local i = 1
+  while args[i] do
+    local name, value = args[i]:match "^%-%-([%a-]+)=?(.*)$"
+    if name and M.flags[name] then
+      into[name] = true
+    elseif name and M.valued[name] then
+      if not args[i]:find("=", 1, true) then
+        i = i + 1
+        value = args[i]
+      end
+      if not value then return usage("--%s: a value is missing", name) end
+      local ok, err = readers[name](into, value)
+      if not ok then return nil, err end
+    elseif name then
+      return usage("unknown option '%s'", args[i])
+    else
+      into.rest[#into.rest + 1] = args[i]
+    end
+    i = i + 1
+  end
+  return into
+end
+
+local function exit_code(result, options)
+  if result.outcome == "interrupted" then return M.codes.interrupted end
+  if result.outcome == "error" then return M.codes.script_error end
+  if result.outcome == "failed" or result.outcome == "aborted" then return M.codes.thresholds_failed end
+  if options.strict and result.generator_late then return M.codes.generator_late end
+  return M.codes.passed
+end
+
+local function write_reports(result, options)
+  local all = true
+  for _, target in ipairs(options.out or {}) do
+    local ok, err = report.write(result, target)
+    if not ok then
+      io.stderr:write("wingman run: ", target, ": ", tostring(err), "\n")
+      all = false
+    end
+  end
+  return all
+end
+
+--- Runs a test and shows it.
+---@param test wingman.load.test
+---@param before string[]  the arguments in front of the script
+---@param args string[]    those behind it, with its name at 0
+---@return integer exit code
+function M.main(test, before, args)
+  local all = {}
+  for _, list in ipairs { before, args } do
+    for _, word in ipairs(list) do all[#all + 1] = word end
+  end
+  local options, wrong = M.parse(all)
+  if not options then
+    io.stderr:write(wrong, "\n")
+    return M.codes.usage
+  end
+  options.script = args[0]
+  options.listener = console.new(options)
+  local run = run_module.new(test.options, options)
+  load.attach(run.registry)
+  local signalled = function(signal) run:abort("interrupted", "interrupted by " .. signal, 1) end
+  interrupt.on(signalled)
+  local ran = loop.run(function() return run:execute() end)
+  interrupt.off(signalled)
+  if not ran then
+    io.stderr:write("wingman run: ", run.reason or "the run could not begin", "\n")
+    run:close()
+    return run.connect_error and M.codes.no_connection or M.codes.script_error
+  end
+  local result = document.build(run)
+  run:close()
+  options.listener.ended(result)
+  local written = write_reports(result, options)
+  local code = exit_code(result, options)
+  return code == 0 and not written and M.codes.script_error or code
+end
+
+return M

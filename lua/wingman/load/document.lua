@@ -1,0 +1,161 @@
+--- The document wingman.report/1: what a run leaves behind. Everything in it can be merged
+--- exactly: counters and histograms add, series add point by point.
+local core = require "wingman.core"
+local threshold = require "wingman.load.threshold"
+local verdict = require "wingman.load.verdict"
+
+local M = {}
+
+M.schema = "wingman.report/1"
+
+local exporters = {}
+
+function exporters.counter(metric) return { count = metric.count } end
+function exporters.gauge(metric) return { value = metric.value, min = metric.min, max = metric.max } end
+function exporters.rate(metric) return { passed = metric.passed, total = metric.total } end
+
+function exporters.trend(metric)
+  local h, step = metric.histogram, metric.step
+  local exported = h:export()
+  exported.unit = step == 1 and metric.unit or "us"
+  local function at(p) return h:percentile(p) / step end
+  return {
+    histogram = exported, count = h:count(), min = h:min() / step, max = h:max() / step, mean = h:mean() / step,
+    p50 = at(50), p90 = at(90), p95 = at(95), p99 = at(99), p99_9 = at(99.9),
+  }
+end
+
+-- Nothing was ever seen: a trend without values, a gauge that was not set.
+local function is_empty(metric)
+  return metric.type == "gauge" and metric.value == nil
+end
+
+local function export_metrics(run)
+  local list = {}
+  for _, metric in ipairs(run.registry.list) do
+    if not is_empty(metric) then
+      local entry = exporters[metric.type](metric)
+      entry.name, entry.type, entry.unit, entry.tags = metric.name, metric.type, metric.unit, metric.tags
+      list[#list + 1] = entry
+    end
+  end
+  return list
+end
+
+local function export_scenarios(run)
+  local list = {}
+  for i, scenario in ipairs(run.scenarios) do
+    local module, options = scenario.options.module, scenario.options
+    list[i] = {
+      name = scenario.name, executor = options.executor, start_s = options.start_time,
+      duration_s = scenario.ended_us and scenario.started_us and ((scenario.stopped_us or scenario.ended_us) - scenario.started_us) / 1e6 or 0,
+      vus_max = scenario.most_users, rate_target = module.rate and module.rate(options),
+      iterations = scenario.iterations, iterations_dropped = scenario.dropped, iterations_interrupted = scenario.interrupted,
+      tags = scenario.tags,
+    }
+  end
+  return list
+end
+
+local function index_of(ids, id)
+  for i, known in ipairs(ids) do
+    if known == id then return i end
+  end
+  return -1
+end
+
+local function environment(run)
+  local client = run.client
+  local stats = client:router_stats()
+  local ids, seen = {}, {}
+  local map = client:partition_map()
+  for _, node in ipairs(map and map.nodes or {}) do
+    ids[#ids + 1], seen[node.id] = node.id, true
+  end
+  for _, node in ipairs(client:health().nodes) do
+    local id = node.id or node.url
+    if not seen[id] then ids[#ids + 1], seen[id] = id, true end
+  end
+  local cluster = run.options.cluster or run.options.server
+  return {
+    wingman = core.version, cluster = type(cluster) == "table" and table.concat(cluster.seeds or {}, ",") or cluster,
+    dialect = client:dialect(), hash = stats.hash, nodes = ids, partition_count = stats.partition_count,
+    policy = run.given.policy_file,
+  }
+end
+
+-- Who owns each partition at the end, who acknowledged it, how many operations, how long.
+local function partitions(run, ids)
+  local ops, latency, slots = run.op_metrics:partitions()
+  local by_slot = {}
+  for _, node in ipairs(run.client:health().nodes) do
+    if node.slot then by_slot[node.slot] = index_of(ids, node.id or node.url) end
+  end
+  local map = run.client:partition_map()
+  local owners, routed, means, samples = {}, {}, {}, {}
+  for p = 1, run.client.core:partition_count() do
+    owners[p] = map and map.owners[p] and index_of(ids, map.owners[p]) or -1
+    routed[p] = by_slot[slots[p] or -1] or -1
+    means[p] = latency[p] or false
+    ops[p] = ops[p] or 0
+    samples[p] = ops[p]
+  end
+  return { owners = owners, ops = ops, routed = routed, latency = means, samples = samples }
+end
+
+local function export_thresholds(run)
+  local list, all = {}, true
+  for i, one in ipairs(run.options.thresholds) do
+    local metric = run:metric(one)
+    local value = metric and threshold.value(metric, one, run.duration_s)
+    local passed = threshold.passes(one, value)
+    all = all and passed
+    list[i] = { metric = one.metric, expression = one.expression, value = value, passed = passed, aborted = one.aborted or false }
+  end
+  return list, all
+end
+
+local function export_checks(run)
+  local list = {}
+  for i, one in ipairs(run.checks.named) do list[i] = { name = one.name, passed = one.passed, failed = one.failed } end
+  return list
+end
+
+local function export_errors(run)
+  local list = {}
+  for code, count in pairs(run.errors) do list[#list + 1] = { code = code, count = count } end
+  table.sort(list, function(a, b) return a.code < b.code end)
+  return list
+end
+
+--- The document of a run that has ended, its client still open.
+---@param run wingman.load.run
+---@return table
+function M.build(run)
+  local env = environment(run)
+  local thresholds, passed = export_thresholds(run)
+  local judged = verdict.of(run)
+  return {
+    schema = M.schema,
+    name = run.options.name or "load test", script = run.given.script, seed = run.seed,
+    started_at = run.started_at, duration_s = run.duration_s, finished = run.outcome == nil,
+    outcome = run.outcome or run.script_error and "error" or passed and "passed" or "failed",
+    reason = run.reason or run.script_error and "the script raised an error",
+    limit = judged.limit, generator_late = judged.late, late_reason = judged.reason,
+    shards = { {
+      index = run.shard.index, count = run.shard.count, workers = 1, started_at = run.started_at, duration_s = run.duration_s,
+    } },
+    environment = env,
+    scenarios = export_scenarios(run),
+    metrics = export_metrics(run),
+    series = run.series:export(),
+    partitions = partitions(run, env.nodes),
+    faults = run.faults,
+    failovers = run:failovers(),
+    thresholds = thresholds,
+    checks = export_checks(run),
+    errors = export_errors(run),
+  }
+end
+
+return M

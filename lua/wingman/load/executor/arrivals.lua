@@ -1,0 +1,146 @@
+--- The open models: iterations begin when the schedule says, whatever became of those
+--- before. What is due is taken in batches, once a tick; no timer and no closure is made
+--- per arrival. An arrival that finds every user within an iteration, and no more users
+--- allowed, is dropped and counted; one that the generator itself was too slow for begins
+--- late and is measured from when it was meant.
+local loop = require "wingman.loop"
+local native = require "wingman.load.native"
+local schedule = require "wingman.load.schedule"
+
+local now_us = native.now_us
+local max = math.max
+
+local M = {}
+
+--- Seconds between two looks at the schedule, when there is that much to do.
+local TICK = 0.00025
+--- Iterations do not keep the sockets waiting longer than this (us).
+local SLICE_US = 1000
+
+---@class wingman.load.arrivals
+---@field schedule wingman.load.schedule
+local methods = {}
+methods.__index = methods
+
+--- The largest number of users unless max_vus says otherwise.
+local MAX_VUS = 1000
+
+---@param scenario wingman.load.scenario
+---@param stages fun(options: table): table[]
+function M.new(scenario, stages)
+  local options = scenario.options
+  local run = scenario.run
+  local most = run.share(max(options.max_vus or MAX_VUS, options.pre_allocated_vus or 1))
+  return setmetatable({
+    scenario = scenario,
+    stages = stages(options),
+    most = max(1, most),
+    first = math.min(max(1, most), run.share(options.pre_allocated_vus or 1)),
+    free = {},
+    slice_end = 0,
+  }, methods)
+end
+
+--- The next iteration that is due, for the user that asks.
+---@param now number us
+---@return number|nil planned us
+function methods:take(_, now)
+  if now >= self.slice_end then return nil end
+  return self.schedule:take(now)
+end
+
+--- The user has nothing to do.
+function methods:idle(vu) self.free[#self.free + 1] = vu end
+
+local function take_user(self)
+  local free = self.free
+  local vu = free[#free]
+  if vu then
+    free[#free] = nil
+    return vu
+  end
+  if #self.scenario.users < self.most then return self.scenario:new_user() end
+end
+
+-- Every user is within an iteration: what is due now does not take place.
+local function drop_due(self, now)
+  local scenario, plan = self.scenario, self.schedule
+  while plan:take(now) do scenario.dropped = scenario.dropped + 1 end
+  local asleep = 0
+  for _, vu in ipairs(scenario.users) do
+    if vu.sleeping then asleep = asleep + 1 end
+  end
+  -- Users that wait for the cluster are held up by it; ones that think are too few.
+  if asleep * 2 > #scenario.users then scenario.too_few_users = true else scenario.users_waited = true end
+end
+
+local function tick(self)
+  self.timer = nil
+  if self.stopped then return end
+  local now = now_us()
+  self.slice_end = now + SLICE_US
+  if self.schedule.next_us <= now then self.scenario.run:loop_lag(now - self.wanted_us) end
+  while self.schedule.next_us <= now and now < self.slice_end do
+    local vu = take_user(self)
+    if not vu then
+      drop_due(self, now)
+      break
+    end
+    loop.wake(vu.task)
+    now = now_us()
+  end
+  self:plan_tick()
+end
+
+--- Sets the timer for the next look; ends the scenario when nothing more will come.
+function methods:plan_tick()
+  if self.timer then self.timer:cancel() end
+  self.timer = nil
+  local now = now_us()
+  local plan = self.schedule
+  if now >= plan.ends_us and plan.next_us > now then return self.scenario:stop() end
+  local behind = plan.next_us <= now
+  local wait = (math.min(plan.next_us, plan.ends_us) - now) / 1e6
+  wait = behind and 0 or max(TICK, wait)
+  self.wanted_us = max(now, math.min(now + wait * 1e6, plan.ends_us))
+  self.timer = loop.timer(wait, function() tick(self) end)
+end
+
+function methods:start(start_us)
+  self.schedule = schedule.new(start_us, self.stages, self.scenario.run.shard)
+  for i = 1, self.first do self.free[i] = self.scenario:new_user() end
+  self.wanted_us = start_us
+  tick(self)
+end
+
+function methods:stop()
+  self.stopped = true
+  if self.timer then self.timer:cancel() end
+end
+
+--- Steering: nothing is due while it is paused, and what is left comes later.
+function methods:pause()
+  if self.paused_us then return end
+  self.paused_us = now_us()
+  if self.timer then self.timer:cancel() end
+  self.timer = nil
+end
+
+function methods:resume()
+  if not self.paused_us then return end
+  self.schedule:shift(now_us() - self.paused_us)
+  self.paused_us = nil
+  self:plan_tick()
+end
+
+---@param rate number  iterations per second of the whole test
+function methods:set_rate(rate)
+  if rate < 0 or rate >= math.huge then return nil, "a rate is 0 or more" end
+  self.schedule:set_rate(rate, now_us())
+  if not self.paused_us then self:plan_tick() end
+  return true
+end
+
+function methods:target() return self.schedule and self.schedule:rate_at(now_us()) or 0 end
+
+return M

@@ -1,0 +1,31 @@
+--- "externally-controlled": `vus` users for `duration`, steered while it runs up to
+--- `max_vus`.
+local loops = require "wingman.load.executor.loops"
+
+local M = {}
+
+M.options = { vus = "amount", max_vus = "count", duration = "duration" }
+M.required = { "duration" }
+
+function M.seconds(options) return options.duration end
+
+function M.new(scenario)
+  local options = scenario.options
+  local executor = loops.new(scenario, {
+    seconds = options.duration,
+    wanted = options.vus or 0,
+    target_at = function(self) return self.wanted end,
+    allows = function() return true end,
+  })
+  --- Steering: so many users from now on, in the whole test. True, or nil and why not.
+  function executor:set_vus(count)
+    local most = options.max_vus or math.huge
+    if count > most then return nil, ("max_vus is %d"):format(most) end
+    self.wanted = count
+    self:follow_target()
+    return true
+  end
+  return executor
+end
+
+return M

@@ -1,0 +1,135 @@
+--- The closed models: a number of users, each of which begins its next iteration when the
+--- one before is over. An iteration that never waits would keep the sockets waiting, so a
+--- user lets the loop turn once its slice is used up.
+local loop = require "wingman.loop"
+local native = require "wingman.load.native"
+
+local now_us = native.now_us
+
+local M = {}
+
+--- Iterations of all users together between two turns of the loop (us).
+local SLICE_US = 300
+
+---@class wingman.load.loops
+---@field seconds number|nil      how long the users work; nil: until there is nothing for them
+---@field max_seconds number|nil  then, how long at most
+---@field at_least integer|nil    users, however few this shard's part is
+---@field allows fun(self: wingman.load.loops, vu: wingman.load.vu, now_us: number): boolean  may the user begin another iteration?
+local methods = {}
+methods.__index = methods
+M.methods = methods
+
+---@param scenario wingman.load.scenario
+---@param fields table  allows, and what it needs; target_at(now_us) for a number of users that changes
+function M.new(scenario, fields)
+  fields.scenario = scenario
+  fields.active = 0     -- users numbered up to here may work
+  return setmetatable(fields, methods)
+end
+
+--- The next iteration of a user: now, unless it has none, or others have waited enough.
+function methods:take(vu, now)
+  if self.stopped or self.paused or vu.number > self.active or not self:allows(vu, now) then return nil end
+  if now >= self.slice_end then
+    vu.wants_turn = true
+    return nil
+  end
+  if self.counted then self:counted(vu) end
+  return now
+end
+
+-- Where a user goes on that has let the loop turn: the first of a turn opens the slice.
+local function go_on(vu, self)
+  if self.turn ~= loop.turns() then
+    self.turn, self.slice_end = loop.turns(), now_us() + SLICE_US
+  end
+  vu.waits_turn = false
+  loop.wake(vu.task)
+end
+
+function methods:idle(vu)
+  if vu.wants_turn then
+    vu.wants_turn, vu.waits_turn = false, true
+    return loop.soon(go_on, vu, self)
+  end
+  vu.idle = true
+  self:check_end()
+end
+
+--- Ends the scenario once no user will begin an iteration any more.
+function methods:check_end()
+  if self.stopped or self.paused or self.seconds and now_us() < self.ends_us then return end
+  for _, vu in ipairs(self.scenario.users) do
+    if not vu.idle then return end
+  end
+  self.scenario:stop()
+end
+
+--- Lets the users numbered 1 .. count work (of this shard's), and no others.
+---@param count integer
+function methods:set_active(count)
+  self.active = count
+  for i = #self.scenario.users + 1, count do
+    local vu = self.scenario:new_user()
+    vu.number, vu.idle = i, true
+  end
+  for i = 1, count do
+    local vu = self.scenario.users[i]
+    if vu.idle then
+      vu.idle = false
+      loop.soon(go_on, vu, self)
+    end
+  end
+end
+
+function methods:plan_end()
+  self.end_timer = loop.timer((self.ends_us - now_us()) / 1e6, function() self.scenario:stop() end)
+end
+
+function methods:start(start_us)
+  self.start_us, self.slice_end = start_us, 0
+  self.ends_us = start_us + (self.seconds or self.max_seconds) * 1e6
+  self:plan_end()
+  self:follow_target()
+  self:check_end() -- a shard may have no users
+end
+
+--- Brings the number of users in line with the target, again and again while it changes.
+function methods:follow_target()
+  if self.stopped then return end
+  local share = self.scenario.run.share
+  self:set_active(math.max(self.at_least or 0, share(math.floor(self:target() + 1e-9))))
+  if self.changes_until and now_us() < self.changes_until then
+    self.target_timer = loop.timer(0.05, function() self:follow_target() end)
+  end
+end
+
+function methods:target() return self:target_at(now_us()) end
+
+function methods:stop()
+  self.stopped = true
+  for _, name in ipairs { "end_timer", "target_timer" } do
+    if self[name] then self[name]:cancel() end
+  end
+end
+
+--- Steering: no iteration begins while it is paused, and the end comes later.
+function methods:pause()
+  if self.paused then return end
+  self.paused, self.paused_us = true, now_us()
+  self.end_timer:cancel()
+  if self.target_timer then self.target_timer:cancel() end
+end
+
+function methods:resume()
+  if not self.paused then return end
+  self.paused = false
+  for _, name in ipairs { "start_us", "ends_us", "changes_until" } do
+    if self[name] then self[name] = self[name] + now_us() - self.paused_us end
+  end
+  self:plan_end()
+  self:follow_target()
+end
+
+return M

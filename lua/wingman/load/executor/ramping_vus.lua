@@ -1,0 +1,41 @@
+--- "ramping-vus": from `start_vus` users to the target of each stage in a line. A user
+--- that is too many ends its iteration first.
+local loops = require "wingman.load.executor.loops"
+
+local M = {}
+
+M.options = { start_vus = "amount", stages = "stages" }
+M.required = { "stages" }
+
+function M.seconds(options)
+  local sum = 0
+  for _, stage in ipairs(options.stages) do sum = sum + stage.seconds end
+  return sum
+end
+
+local function target(options, seconds)
+  local from = options.start_vus or 0
+  for _, stage in ipairs(options.stages) do
+    if seconds < stage.seconds then return from + (stage.target - from) * seconds / stage.seconds end
+    seconds, from = seconds - stage.seconds, stage.target
+  end
+  return from
+end
+
+function M.new(scenario)
+  local options = scenario.options
+  local executor
+  executor = loops.new(scenario, {
+    seconds = M.seconds(options),
+    target_at = function(self, now_us) return target(options, (now_us - self.start_us) / 1e6) end,
+    allows = function() return true end,
+  })
+  local start = executor.start
+  function executor:start(start_us)
+    self.changes_until = start_us + self.seconds * 1e6
+    start(self, start_us)
+  end
+  return executor
+end
+
+return M

@@ -1,0 +1,25 @@
+--- "shared-iterations": `iterations` in all, by `vus` users, within `max_duration`.
+local loops = require "wingman.load.executor.loops"
+
+local M = {}
+
+M.options = { vus = "count", iterations = "count", max_duration = "duration" }
+M.required = { "iterations" }
+
+--- The longest that it may take.
+function M.seconds(options) return options.max_duration or 600 end
+
+function M.new(scenario)
+  local options = scenario.options
+  local left = scenario.run.share(options.iterations)
+  return loops.new(scenario, {
+    max_seconds = M.seconds(options),
+    left = left,
+    at_least = left > 0 and 1 or 0,
+    target_at = function() return options.vus or 1 end,
+    allows = function(self) return self.left > 0 end,
+    counted = function(self) self.left = self.left - 1 end,
+  })
+end
+
+return M

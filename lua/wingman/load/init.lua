@@ -1,0 +1,99 @@
+--- Load tests as scripts. A script makes a test and returns it; `wingman run SCRIPT` runs
+--- it, shows it, writes its report, and ends with an exit code that says how it went.
+---
+---   local load = require "wingman.load"
+---   return load.test {
+---     cluster   = os.getenv "WINGMAN_CLUSTER" or "sim://3",
+---     scenarios = {
+---       writes = { executor = "constant-arrival-rate", rate = 20000, duration = "30s",
+---                  keys = { count = 10000, distribution = "zipf" },
+---                  exec = function(vu) vu:map "bench":set(vu:key(), { v = vu.iteration }) end },
+---     },
+---     thresholds = { ["op_latency{scenario:writes}"] = { "p(99)<50ms" }, ops_lost = { "count==0" } },
+---   }
+local measures = require "wingman.load.measures"
+local options_module = require "wingman.load.options"
+
+local M = {}
+
+---@class wingman.load.test
+---@field options table  checked
+---@field custom table<string, { type: string, unit: string }>
+local test_class = {}
+test_class.__index = test_class
+
+-- Metrics of the script, until a run gives them their place.
+local custom = {}
+
+--- Whether a value is a load test.
+---@param value any
+---@return boolean
+function M.is_test(value) return getmetatable(value) == test_class end
+
+--- A load test; raises for an option that is wrong. See the files in scripts/load.
+---@param given table
+---@return wingman.load.test
+function M.test(given)
+  local ok, checked = pcall(options_module.check, given, custom)
+  -- `return load.test { … }` leaves no level of the script to point at.
+  local caller = debug.getinfo(2, "S")
+  local level = caller and caller.what ~= "C" and not caller.source:find "wingman/run%.lua$" and 2 or 0
+  if not ok then error("load.test: " .. tostring(checked), level) end
+  return setmetatable({ options = checked, custom = custom }, test_class)
+end
+
+local metric_class = {}
+metric_class.__index = metric_class
+
+-- A metric of the script: it records into the run that is under way.
+local function declare(kind, name, unit)
+  if type(name) ~= "string" or not name:match "^[%a_][%w_]*$" then
+    error(("load.%s: a name of letters, digits and '_' is expected"):format(kind), 3)
+  end
+  if measures.builtin[name] then error(("load.%s: '%s' is a built-in metric"):format(kind, name), 3) end
+  local known = custom[name]
+  if known and known.type ~= kind then error(("load.%s: '%s' is a %s"):format(kind, name, known.type), 3) end
+  known = known or setmetatable({ name = name, type = kind, unit = unit or "" }, metric_class)
+  custom[name] = known
+  return known
+end
+
+local function place(self, tags)
+  local registry = self.registry
+  if not registry then error(("metric '%s': only a run records it"):format(self.name), 3) end
+  return registry:get(self.type, self.name, self.unit, tags)
+end
+
+--- Counts: a counter by `value` (1), a trend a value in its unit, a rate true or false.
+---@param value any
+---@param tags table<string, string>|nil
+function metric_class:add(value, tags)
+  local metric = tags and place(self, tags) or self.metric or place(self)
+  metric:add(value)
+end
+
+--- Sets a gauge.
+---@param value number
+---@param tags table<string, string>|nil
+function metric_class:set(value, tags) place(self, tags):set(value) end
+
+--- Metrics of your own: load.counter "orders", load.trend("checkout", "s").
+---@param name string
+function M.counter(name, unit) return declare("counter", name, unit) end
+function M.gauge(name, unit) return declare("gauge", name, unit) end
+function M.rate(name) return declare("rate", name) end
+--- Times when the unit is "us", "ms" or "s"; whole numbers else.
+---@param name string
+---@param unit string|nil  "s" unless told
+function M.trend(name, unit) return declare("trend", name, unit or "s") end
+
+--- Gives the script's metrics their place in a run.
+---@param registry wingman.load.registry
+function M.attach(registry)
+  for _, metric in pairs(custom) do
+    metric.registry = registry
+    metric.metric = registry:get(metric.type, metric.name, metric.unit)
+  end
+end
+
+return M

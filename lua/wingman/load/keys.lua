@@ -1,0 +1,104 @@
+--- Which key comes next: the choosers of YCSB (Cooper et al., "Benchmarking cloud serving
+--- systems with YCSB", 2010). A chooser belongs to a scenario; what is random comes from
+--- the virtual user, so that a run can be repeated.
+local random = require "wingman.load.random"
+
+local floor, mix = math.floor, random.mix
+
+local M = {}
+
+local choosers = {}
+
+function choosers.uniform(options)
+  local last = options.count - 1
+  return function(vu) return vu.rng:int(0, last) end
+end
+
+-- Jim Gray's generator ("Quickly generating billion-record synthetic databases", 1994), as
+-- YCSB has it: rank 0 is the most frequent.
+local function zipf_ranks(count, theta)
+  local zetan = 0
+  for i = 1, count do zetan = zetan + 1 / i ^ theta end
+  local zeta2 = 1 + 0.5 ^ theta
+  local alpha = 1 / (1 - theta)
+  local eta = (1 - (2 / count) ^ (1 - theta)) / (1 - zeta2 / zetan)
+  return function(rng)
+    local u = rng:float()
+    local uz = u * zetan
+    if uz < 1 then return 0 end
+    if uz < zeta2 then return 1 end
+    local rank = floor(count * (eta * u - eta + 1) ^ alpha)
+    return rank < count and rank or count - 1
+  end
+end
+
+--- The frequent keys lie anywhere among the others, unless `scrambled = false`.
+function choosers.zipf(options)
+  local ranks = zipf_ranks(options.count, options.theta)
+  if options.scrambled == false then return function(vu) return ranks(vu.rng) end end
+  local count = options.count
+  return function(vu) return (mix(ranks(vu.rng)) + 2147483648) % count end
+end
+
+--- The newest keys are the most frequent ones; vu:new_key() makes them.
+function choosers.latest(options, inserted, shard)
+  local ranks = zipf_ranks(options.count, options.theta)
+  return function(vu)
+    local own = inserted.count - 1 - ranks(vu.rng)
+    if own < 0 then return options.count + own end
+    return options.count + own * shard.count + shard.index
+  end
+end
+
+--- One after the other, from the first again after the last. The users of a scenario
+--- share the sequence, and shards take turns: 1 of 4 has every fourth.
+function choosers.sequential(options, _, shard)
+  local count, next_index, step = options.count, shard.index, shard.count
+  return function()
+    local index = next_index % count
+    next_index = next_index + step
+    return index
+  end
+end
+
+local rules = { count = "number", distribution = "string", prefix = "string", theta = "number", scrambled = "boolean" }
+
+---@class wingman.load.keys
+---@field next fun(vu: wingman.load.vu): string     a key that is there, by the distribution
+---@field insert fun(): string                      a new key at the end
+
+--- The chooser of `keys = { count = 10000, distribution = "uniform", prefix = "key-",
+--- theta = 0.99 }`.
+---@param given table
+---@param shard { index: integer, count: integer }
+---@param what string  for errors
+---@return wingman.load.keys
+function M.new(given, shard, what)
+  for name, value in pairs(given) do
+    if not rules[name] then error(("%s: unknown option '%s'"):format(what, tostring(name)), 0) end
+    if type(value) ~= rules[name] then error(("%s.%s: a %s is expected"):format(what, name, rules[name]), 0) end
+  end
+  local options = {
+    count = given.count or 10000, distribution = given.distribution or "uniform", prefix = given.prefix or "key-",
+    theta = given.theta or 0.99, scrambled = given.scrambled,
+  }
+  if not choosers[options.distribution] then
+    error(("%s.distribution: uniform, zipf, latest or sequential is expected, got '%s'"):format(what, options.distribution), 0)
+  end
+  if options.count < 1 or options.count % 1 ~= 0 then error(what .. ".count: a whole number from 1 is expected", 0) end
+  if options.theta <= 0 or options.theta >= 1 then error(what .. ".theta: a number between 0 and 1 is expected", 0) end
+  local inserted = { count = 0 }
+  local choose = choosers[options.distribution](options, inserted, shard)
+  local prefix = options.prefix
+  return {
+    next = function(vu) return prefix .. (choose(vu) + 1) end,
+    insert = function()
+      -- New keys of shards do not meet: each takes its own residue.
+      local index = options.count + inserted.count * shard.count + shard.index
+      inserted.count = inserted.count + 1
+      return prefix .. (index + 1)
+    end,
+  }
+end
+
+return M

@@ -1,0 +1,182 @@
+--- The built-in metrics of a run: brought up to date from the core, the scenarios and the
+--- process when somebody looks. Nothing here runs per operation.
+local core = require "wingman.core"
+
+local M = {}
+
+--- Name, type and unit of every built-in metric.
+M.builtin = {}
+for _, name in ipairs {
+  "op_latency", "op_queue", "op_send", "op_ack", "iteration_duration", "group_duration", "schedule_lag", "loop_lag",
+  "connect_time", "auth_time", "heartbeat_rtt", "failover_time",
+} do M.builtin[name] = { type = "trend", unit = "s" } end
+M.builtin.batch_size = { type = "trend", unit = "ops" }
+for _, name in ipairs {
+  "ops_recorded", "ops_acked", "ops_sent", "ops_lost", "ops_rejected", "ops_resent", "batches_sent", "iterations",
+  "iterations_dropped", "iterations_interrupted", "reconnects", "errors", "direct_routes", "fallback_routes", "partition_misses",
+  "map_versions", "stray_acks",
+} do M.builtin[name] = { type = "counter", unit = "" } end
+for _, name in ipairs { "bytes_sent", "bytes_acked" } do M.builtin[name] = { type = "counter", unit = "bytes" } end
+for _, name in ipairs { "in_flight", "log_depth", "vus", "map_version", "circuit", "cpu" } do
+  M.builtin[name] = { type = "gauge", unit = "" }
+end
+M.builtin.rss_bytes = { type = "gauge", unit = "bytes" }
+M.builtin.checks = { type = "rate", unit = "" }
+
+local PARTS = { "op_latency", "op_queue", "op_send", "op_ack" }
+
+local function get(run, name, tags)
+  local kind = M.builtin[name]
+  return run.registry:get(kind.type, name, kind.unit, tags)
+end
+
+--- What the client counted before the test began, so that set-up is not measured.
+---@param run wingman.load.run
+function M.baseline(run)
+  local base = { stats = run.client.core:stats(), routing = run.client:routing_metrics(), nodes = {} }
+  for _, node in ipairs(run.client:health().nodes) do base.nodes[node.url] = node.stats end
+  run.base = base
+  run.cpu_base, run.cpu_at = core.thread_cpu_seconds(), run.now()
+end
+
+local function refill(metric) -- a trend that is merged anew
+  metric.histogram:reset()
+  return metric.histogram
+end
+
+local function operations(run)
+  local total = {}
+  for _, part in ipairs(PARTS) do total[part] = refill(get(run, part)) end
+  local recorded, acked = 0, 0
+  for _, scenario in ipairs(run.scenarios) do
+    local own = {}
+    for _, part in ipairs(PARTS) do own[part] = refill(get(run, part, scenario.tags)) end
+    local own_recorded, own_acked = 0, 0
+    local function take(tag, group)
+      for _, part in ipairs(PARTS) do
+        run.op_metrics:merge(tag, part, own[part])
+        if group then run.op_metrics:merge(tag, part, refill(get(run, part, group))) end
+      end
+      local r, a = run.op_metrics:counts(tag)
+      own_recorded, own_acked = own_recorded + r, own_acked + a
+    end
+    take(scenario.tag)
+    for name, group in pairs(scenario.groups) do
+      local tags = { group = name }
+      for tag, value in pairs(scenario.tags) do tags[tag] = value end
+      take(group.tag, tags)
+      refill(get(run, "group_duration", tags)):merge(group.durations)
+    end
+    for _, part in ipairs(PARTS) do total[part]:merge(own[part]) end
+    get(run, "ops_recorded", scenario.tags).count = own_recorded
+    get(run, "ops_acked", scenario.tags).count = own_acked
+    recorded, acked = recorded + own_recorded, acked + own_acked
+  end
+  get(run, "ops_recorded").count, get(run, "ops_acked").count = recorded, acked
+end
+
+local function iterations(run)
+  local sums = { iterations = 0, iterations_dropped = 0, iterations_interrupted = 0 }
+  local lags, durations
+  for _, scenario in ipairs(run.scenarios) do
+    local own = { iterations = scenario.iterations, iterations_dropped = scenario.dropped, iterations_interrupted = scenario.interrupted }
+    for name, count in pairs(own) do
+      get(run, name, scenario.tags).count = count
+      sums[name] = sums[name] + count
+    end
+    durations = durations or refill(get(run, "iteration_duration"))
+    durations:merge(scenario.duration_histogram)
+    refill(get(run, "iteration_duration", scenario.tags)):merge(scenario.duration_histogram)
+    if scenario.executor.schedule then
+      lags = lags or refill(get(run, "schedule_lag"))
+      lags:merge(scenario.lag_histogram)
+      refill(get(run, "schedule_lag", scenario.tags)):merge(scenario.lag_histogram)
+    end
+  end
+  for name, count in pairs(sums) do get(run, name).count = count end
+end
+
+local function connections(run)
+  run.op_metrics:merge_connections("connect", refill(get(run, "connect_time")))
+  run.op_metrics:merge_connections("auth", refill(get(run, "auth_time")))
+  run.op_metrics:merge_connections("heartbeat", refill(get(run, "heartbeat_rtt")))
+  refill(get(run, "loop_lag")):merge(run.loop_lags)
+end
+
+local states = { closed = 0, ["half_open"] = 1, ["half-open"] = 1, open = 2 }
+
+local function nodes(run, health)
+  for _, node in ipairs(health.nodes) do
+    local tags = { node = node.id or node.url }
+    local before = run.base.nodes[node.url] or {}
+    for _, name in ipairs { "ops_sent", "ops_acked", "batches_sent", "bytes_sent", "bytes_acked" } do
+      get(run, name, tags).count = node.stats[name] - (before[name] or 0)
+    end
+    get(run, "circuit", tags):set(states[node.circuit] or 0)
+    if node.slot then run.op_metrics:merge_node(node.slot, refill(get(run, "op_latency", tags))) end
+  end
+end
+
+local function client_totals(run)
+  local stats, base = run.client.core:stats(), run.base.stats
+  for metric, field in pairs {
+    ops_rejected = "ops_rejected", ops_resent = "ops_resent", batches_sent = "batches_sent", bytes_sent = "bytes_sent",
+    stray_acks = "stray_acks",
+  } do get(run, metric).count = stats[field] - base[field] end
+  local routing = run.client:routing_metrics()
+  for _, name in ipairs { "direct_routes", "fallback_routes", "partition_misses" } do
+    get(run, name).count = routing[name] - run.base.routing[name]
+  end
+  run.client.core:merge_batch_sizes(refill(get(run, "batch_size")))
+  get(run, "reconnects").count = run.reconnects
+  get(run, "map_versions").count = run.map_versions
+  get(run, "map_version"):set(run.client:router_stats().map_version)
+  local errors = get(run, "errors")
+  errors.count = 0
+  for code, count in pairs(run.errors) do
+    get(run, "errors", { code = code }).count = count
+    errors.count = errors.count + count
+  end
+end
+
+local function failovers(run)
+  local h = refill(get(run, "failover_time"))
+  for _, one in ipairs(run:failovers()) do
+    if one.first_ack_s then h:record(one.first_ack_s * 1e6) end
+  end
+end
+
+--- What can be looked at often: gauges of this moment.
+---@param run wingman.load.run
+---@return table<string, number> by name
+function M.gauges(run)
+  local health = run.client:health()
+  local in_flight, users = 0, 0
+  for _, node in ipairs(health.nodes) do in_flight = in_flight + node.in_flight_ops end
+  for _, scenario in ipairs(run.scenarios) do
+    if scenario.state == "running" then
+      users = users + (scenario.executor.active or #scenario.users)
+    end
+  end
+  local cpu, now = core.thread_cpu_seconds(), run.now()
+  local share = now > run.cpu_at and (cpu - run.cpu_base) / (now - run.cpu_at) or 0
+  run.cpu_base, run.cpu_at = cpu, now
+  local values = {
+    vus = users, in_flight = in_flight, log_depth = run.client:pending_ops(), cpu = share, rss_bytes = core.resident_bytes(),
+  }
+  for name, value in pairs(values) do get(run, name):set(value) end
+  return values, health
+end
+
+--- Brings every built-in metric up to date.
+---@param run wingman.load.run
+function M.refresh(run)
+  operations(run)
+  iterations(run)
+  connections(run)
+  nodes(run, run.client:health())
+  client_totals(run)
+  failovers(run)
+end
+
+return M

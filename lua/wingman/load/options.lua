@@ -1,0 +1,73 @@
+--- What a load test's table may say. A mistake is an error that names it.
+local duration = require "wingman.load.duration"
+local measures = require "wingman.load.measures"
+local nemesis = require "wingman.load.nemesis"
+local scenario = require "wingman.load.scenario"
+local threshold = require "wingman.load.threshold"
+
+local M = {}
+
+local kinds = {
+  name = "string", cluster = "string|table", server = "string", auth = "table", client = "table", scenarios = "table",
+  nemesis = "table", thresholds = "table", setup = "function", teardown = "function", seed = "number", tags = "table",
+  drain = "duration", connections = "string",
+}
+
+local function fits(value, kind)
+  for one in kind:gmatch "[^|]+" do
+    if type(value) == one then return true end
+  end
+  return false
+end
+
+local function check_kinds(given)
+  for name, value in pairs(given) do
+    local kind = kinds[name]
+    if not kind then error(("unknown option '%s'"):format(tostring(name)), 0) end
+    if kind ~= "duration" and not fits(value, kind) then
+      error(("option %s: a %s is expected, got %s"):format(name, (kind:gsub("|", " or a ")), type(value)), 0)
+    end
+  end
+end
+
+local function check_scenarios(given)
+  local list = {}
+  for name, options in pairs(given) do
+    list[#list + 1] = { name = name, options = scenario.check(name, options) }
+  end
+  if #list == 0 then error("scenarios: at least one is needed", 0) end
+  table.sort(list, function(a, b) return a.name < b.name end)
+  return list
+end
+
+local function check_thresholds(list, custom)
+  for _, one in ipairs(list) do
+    local known = measures.builtin[one.name] or custom[one.name]
+    if not known then error(("threshold on '%s': there is no metric '%s'"):format(one.metric, one.name), 0) end
+    threshold.check_fits(one, known.type, known.unit)
+  end
+  return list
+end
+
+--- The checked options of a test; raises a text for what is wrong.
+---@param given table
+---@param custom table<string, { type: string, unit: string }>  metrics that the script made
+---@return table
+function M.check(given, custom)
+  if type(given) ~= "table" then error("a table is expected, got " .. type(given), 0) end
+  check_kinds(given)
+  if (given.cluster == nil) == (given.server == nil) then error("one of cluster and server is needed", 0) end
+  if given.connections and given.connections ~= "shared" and given.connections ~= "per-vu" then
+    error(("option connections: shared or per-vu is expected, got '%s'"):format(given.connections), 0)
+  end
+  local checked = {}
+  for name, value in pairs(given) do checked[name] = value end
+  checked.scenarios = check_scenarios(given.scenarios or {})
+  checked.thresholds = check_thresholds(threshold.read(given.thresholds or {}), custom)
+  checked.nemesis = nemesis.check(given.nemesis or {}, checked.scenarios)
+  checked.drain = duration.check(given.drain or 30, "option drain")
+  checked.connections = given.connections or "shared"
+  return checked
+end
+
+return M

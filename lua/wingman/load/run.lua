@@ -1,0 +1,375 @@
+--- A run of a load test, or of one shard of it: connects, sets up, lets the scenarios run,
+--- keeps the plan of faults, measures, tears down.
+local core = require "wingman.core"
+local histogram = require "wingman.histogram"
+local loop = require "wingman.loop"
+local measures = require "wingman.load.measures"
+local metrics = require "wingman.load.metrics"
+local native = require "wingman.load.native"
+local nemesis = require "wingman.load.nemesis"
+local random = require "wingman.load.random"
+local scenario_module = require "wingman.load.scenario"
+local series = require "wingman.load.series"
+local steering = require "wingman.load.steering"
+local threshold = require "wingman.load.threshold"
+local wingman = require "wingman"
+
+local M = {}
+
+--- Faults and failovers that are kept; a run with more of them says how many there were.
+local MOST_FAULTS = 1000
+
+---@class wingman.load.run
+---@field options table         checked, see wingman.load.options
+---@field seed integer
+---@field shard { index: integer, count: integer }
+---@field scenarios wingman.load.scenario[]
+---@field client wingman.client
+---@field registry wingman.load.registry
+---@field state "starting"|"setup"|"running"|"draining"|"ended"
+---@field outcome string|nil    once it is known
+---@field reason string|nil
+local methods = {}
+methods.__index = methods
+
+-- Checks are a rate for each name, and one for all.
+local function checks_of(run)
+  local all = run.registry:rate "checks"
+  local named = {}
+  return {
+    named = named,
+    add = function(_, name, passed)
+      local one = named[name]
+      if not one then
+        one = { name = name, passed = 0, failed = 0 }
+        named[name] = one
+        named[#named + 1] = one
+      end
+      if passed then one.passed = one.passed + 1 else one.failed = one.failed + 1 end
+      all:add(passed)
+      return passed
+    end,
+  }
+end
+
+---@param options table   checked
+---@param given { seed: integer|nil, shard: table|nil, custom: table, policy: table|nil, listener: table|nil, cluster: table|nil }
+---@return wingman.load.run
+function M.new(options, given)
+  local self = setmetatable({
+    options = options,
+    seed = given.seed or options.seed or 1,
+    shard = given.shard or { index = 0, count = 1 },
+    given = given,
+    listener = given.listener or {},
+    registry = metrics.registry(),
+    op_metrics = core.op_metrics(),
+    now = loop.now,
+    maps = {},
+    scenarios = {},
+    errors = {},
+    faults = {},
+    lost_nodes = {},
+    reconnects = 0,
+    map_versions = 0,
+    last_vu = 0,
+    loop_lags = histogram.new(3600e6, 3),
+    state = "starting",
+    finished = loop.future(),
+  }, methods)
+  self.rng = random.new(self.seed, 0)
+  self.share = function(n)
+    local whole = math.floor(n / self.shard.count)
+    return whole + (self.shard.index < n - whole * self.shard.count and 1 or 0)
+  end
+  self.context = native.context(self.op_metrics)
+  self.checks = checks_of(self)
+  self.steering = steering.new(self)
+  self.planned_s = 0
+  for _, one in ipairs(options.scenarios) do
+    self.scenarios[#self.scenarios + 1] = scenario_module.new(self, one.name, one.options)
+    self.planned_s = math.max(self.planned_s, one.options.start_time + one.options.seconds)
+  end
+  return self
+end
+
+local function tell(self, event, ...)
+  local fn = self.listener[event]
+  if fn then fn(...) end
+end
+
+--- Seconds since the scenarios began; 0 before.
+function methods:elapsed() return self.start_us and (native.now_us() - self.start_us) / 1e6 or 0 end
+
+--- The next user's number: shards share the numbers.
+function methods:next_vu_id()
+  self.last_vu = self.last_vu + 1
+  return (self.last_vu - 1) * self.shard.count + self.shard.index + 1
+end
+
+function methods:count_error(code) self.errors[code] = (self.errors[code] or 0) + 1 end
+
+--- A mistake in the script: the first one is told, and the run has failed.
+function methods:script_failed(scenario, _, traceback)
+  self:count_error "SCRIPT"
+  if not self.script_error then
+    self.script_error = traceback
+    tell(self, "script_error", scenario.name, traceback)
+  end
+end
+
+function methods:loop_lag(us)
+  if us < 0 then us = 0 end
+  self.loop_lags:record(us)
+  if self.series then self.series:saw_lag(us) end
+end
+
+function methods:fault(fault)
+  if #self.faults < MOST_FAULTS then self.faults[#self.faults + 1] = fault end
+end
+
+function methods:fault_done(fault)
+  if not fault.ok then self:count_error "NEMESIS" end
+  tell(self, "fault", fault)
+end
+
+-- Connecting --------------------------------------------------------------------
+
+local function client_options(self)
+  local options, given = self.options, self.given
+  local result = {}
+  for name, value in pairs(options.client or {}) do result[name] = value end
+  result.cluster, result.server, result.auth = options.cluster, options.server, options.auth
+  if given.cluster then
+    result.cluster, result.server = { seeds = given.cluster.urls }, nil
+    result.auth = result.auth or { token = given.cluster.token }
+  end
+  for name, value in pairs(given.policy or {}) do result[name] = value end
+  result.log_to = function(level, event, fields) tell(self, "log", level, event, fields) end
+  return result
+end
+
+local function listen(self)
+  local client = self.client
+  client:on("node_lost", function(node)
+    self.lost_nodes[node.url] = true
+    self:count_error("NODE_LOST")
+    tell(self, "node", "lost", node)
+  end)
+  client:on("node_connected", function(node)
+    if self.lost_nodes[node.url] then
+      self.lost_nodes[node.url] = nil
+      self.reconnects = self.reconnects + 1
+      tell(self, "node", "connected", node)
+    end
+  end)
+  client:on("map_changed", function() self.map_versions = self.map_versions + 1 end)
+  client:on("server_error", function(err) self:count_error(err.code) end)
+  client:on("op_rejected", function(err) self:count_error(err.code) end)
+  client:on("op_dropped", function(err) self:count_error(err.code) end)
+  client:on("ack_timeout", function() self:count_error "ACK_TIMEOUT" end)
+end
+
+local function measure(self)
+  local client, context = self.client, self.context
+  client.core:measure(self.op_metrics)
+  client.measured = { since = function(seconds) context.since_us = seconds * 1e6 end }
+end
+
+--- Connects. True, or nil, err. Waits.
+---@return boolean|nil, wingman.error|nil
+function methods:connect()
+  local ok, client, err = pcall(wingman.client, client_options(self))
+  if not ok then return nil, require("wingman.error").new("USAGE", tostring(client)) end
+  if not client then return nil, err end
+  self.client = client
+  listen(self)
+  measure(self)
+  local started, why = client:start()
+  if not started then return nil, why end
+  return true
+end
+
+-- Ending ------------------------------------------------------------------------
+
+--- Ends the run before its time; what is under way has `grace` seconds. The first reason
+--- counts.
+---@param outcome "aborted"|"interrupted"|"error"
+---@param reason string
+---@param grace number|nil
+function methods:abort(outcome, reason, grace)
+  if not self.outcome then self.outcome, self.reason = outcome, reason end
+  for _, scenario in ipairs(self.scenarios) do
+    if scenario.state == "waiting" then
+      scenario.state = "ended"
+      scenario.ended:resolve(true)
+    end
+    scenario:stop(grace or 1)
+  end
+end
+
+-- Looks at the thresholds that end a run; once a second.
+local function check_aborting(self)
+  local elapsed = self:elapsed()
+  local any = false
+  for _, one in ipairs(self.options.thresholds) do any = any or one.abort end
+  if not any or self.outcome then return end
+  measures.refresh(self)
+  for _, one in ipairs(self.options.thresholds) do
+    if one.abort and elapsed >= one.delay then
+      local metric = self:metric(one)
+      local value = metric and threshold.value(metric, one, elapsed)
+      if value and not threshold.passes(one, value) then
+        one.aborted = true
+        return self:abort("aborted", ("threshold %s on %s was crossed after %.1f s"):format(one.expression, one.metric, elapsed))
+      end
+    end
+  end
+end
+
+--- The metric that a threshold looks at; nil while it has not been seen. The tags of a
+--- scenario need not be repeated in a selector that names the scenario.
+---@param one wingman.load.threshold
+function methods:metric(one)
+  local found = self.registry:find(one.name, one.tags)
+  if found then return found end
+  for _, metric in ipairs(self.registry.list) do
+    if metric.name == one.name and metric.tags.group == one.tags.group then
+      local all = true
+      for tag, value in pairs(one.tags) do all = all and metric.tags[tag] == value end
+      if all and next(one.tags) ~= nil then return metric end
+    end
+  end
+end
+
+local function sample_each_second(self)
+  local function again()
+    self.sampler = loop.timer(math.max(0, 1 - (loop.now() - self.sampled_at)), function()
+      self:loop_lag((loop.now() - self.sampled_at - 1) * 1e6)
+      self.sampled_at = self.sampled_at + 1
+      local point, health = self.series:take(self.seconds)
+      self.seconds = self.seconds + 1
+      tell(self, "point", point, health)
+      check_aborting(self)
+      again()
+    end)
+  end
+  self.sampled_at, self.seconds = loop.now(), 0
+  again()
+end
+
+-- Phases ------------------------------------------------------------------------
+
+local function scripted(self, what, fn, ...)
+  local ok, result = xpcall(fn, debug.traceback, ...)
+  if ok then return true, result end
+  self.script_error = self.script_error or tostring(result)
+  self:abort("error", what .. " raised an error")
+  tell(self, "script_error", what, tostring(result))
+  return false
+end
+
+-- What set-up and teardown are given.
+local function hand_of(self)
+  return {
+    client = self.client, data = self.data, shard = self.shard, seed = self.seed,
+    map = function(_, name) return self.client:map(name) end,
+  }
+end
+
+local function set_up(self)
+  self.state = "setup"
+  if self.given.data ~= nil then self.data = self.given.data end
+  if not self.options.setup or self.given.data ~= nil then return true end
+  local ok, data = scripted(self, "setup", self.options.setup, hand_of(self))
+  if not ok then return false end
+  self.data = data
+  local drained, err = self.client:drain(self.options.drain)
+  if drained then return true end
+  self:abort("error", "what setup wrote was not acknowledged: " .. tostring(err))
+  return false
+end
+
+local function start_scenarios(self)
+  for _, scenario in ipairs(self.scenarios) do
+    local wait = scenario.options.start_time
+    if wait <= 0 then
+      scenario:start(self.start_us)
+    else
+      loop.timer(wait, function()
+        if scenario.state == "waiting" then scenario:start(self.start_us + wait * 1e6) end
+      end)
+    end
+  end
+end
+
+-- Everything recorded is acknowledged, or was given its time.
+local function drain(self)
+  self.state = "draining"
+  if self.client.closed then return end
+  local grace = self.outcome == "interrupted" and 1 or self.options.drain
+  self.client:drain(grace)
+  self.ops_lost = self.client:pending_ops() + self.client.core:stats().ops_dropped
+end
+
+local function wait_for_start(self)
+  local at = self.given.start_at -- Unix seconds
+  if not at then return end
+  local left = at - core.wall_ms() / 1000
+  if left > 0 then loop.sleep(left) end
+end
+
+--- The whole run, from the connection to the teardown; in a task. False when it could
+--- not begin: `outcome` and `reason` say why.
+---@return boolean ran
+function methods:execute()
+  local connected, err = self:connect()
+  if not connected then
+    self.outcome, self.reason, self.connect_error = "error", tostring(err), err
+    return false
+  end
+  if not set_up(self) then return false end
+  measures.baseline(self)
+  self.series = series.new(self)
+  tell(self, "ready", self)
+  wait_for_start(self)
+  self.started_at = core.wall_ms() / 1000
+  self.start_us = native.now_us()
+  self.state = "running"
+  local end_nemesis = nemesis.start(self)
+  sample_each_second(self)
+  start_scenarios(self)
+  for _, scenario in ipairs(self.scenarios) do scenario.ended:wait() end
+  self.duration_s = self:elapsed()
+  end_nemesis()
+  drain(self)
+  self.sampler:cancel()
+  self.series:take(self.seconds)
+  if self.options.teardown then scripted(self, "teardown", self.options.teardown, hand_of(self)) end
+  measures.refresh(self)
+  self.registry:counter("ops_lost").count = self.ops_lost
+  self.state = "ended"
+  return true
+end
+
+--- Losses of nodes since the scenarios began; at_s from then.
+function methods:failovers()
+  local list = {}
+  for _, one in ipairs(self.client:failovers()) do
+    local at = one.detected_at - (self.start_us or 0) / 1e6
+    if self.start_us and at >= 0 then
+      list[#list + 1] = {
+        at_s = at, node = one.node or one.url, reason = one.reason, map_asked_s = one.map_asked, map_received_s = one.map_received,
+        rerouted_s = one.rerouted, first_ack_s = one.first_ack, drained_s = one.drained,
+      }
+    end
+  end
+  return list
+end
+
+--- Ends the client and the cluster that it started.
+function methods:close()
+  if self.client then self.client:close() end
+end
+
+return M

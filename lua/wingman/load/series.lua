@@ -1,0 +1,115 @@
+--- What a run did over time: a point a second, at most 600. When they are full, neighbours
+--- are joined and a point stands for twice as long: the memory of a run does not grow with
+--- its length.
+local histogram = require "wingman.histogram"
+local measures = require "wingman.load.measures"
+
+local M = {}
+
+local MOST = 600
+local TIME_MAX_US = 3600e6
+
+---@class wingman.load.series
+---@field interval_s number
+---@field points table[]
+local methods = {}
+methods.__index = methods
+
+---@param run wingman.load.run
+function M.new(run)
+  return setmetatable({ run = run, interval_s = 1, points = {}, lag_max_us = 0 }, methods)
+end
+
+local function totals(run)
+  local recorded, acked = 0, 0
+  local function count(tag)
+    local r, a = run.op_metrics:counts(tag)
+    recorded, acked = recorded + r, acked + a
+  end
+  local iterations, dropped = 0, 0
+  for _, scenario in ipairs(run.scenarios) do
+    count(scenario.tag)
+    for _, group in pairs(scenario.groups) do count(group.tag) end
+    iterations, dropped = iterations + scenario.iterations, dropped + scenario.dropped
+  end
+  local errors = 0
+  for _, n in pairs(run.errors) do errors = errors + n end
+  return {
+    ops_recorded = recorded, ops_acked = acked, bytes_sent = run.client.core:stats().bytes_sent, iterations = iterations,
+    dropped = dropped, errors = errors,
+  }
+end
+
+local function join(a, b)
+  for name, value in pairs(b.counters) do a.counters[name] = a.counters[name] + value end
+  a.gauges = b.gauges
+  a.lag_max_s = math.max(a.lag_max_s, b.lag_max_s)
+  a.latency:merge(b.latency)
+end
+
+-- Twice the interval, and one point in the place of two.
+local function make_room(self)
+  local joined = {}
+  self.interval_s = self.interval_s * 2
+  for _, point in ipairs(self.points) do
+    local last = joined[#joined]
+    point.t_s = point.t_s - point.t_s % self.interval_s
+    if last and last.t_s == point.t_s then join(last, point) else joined[#joined + 1] = point end
+  end
+  self.points = joined
+end
+
+local function keep(self, point)
+  local t_s = point.t_s - point.t_s % self.interval_s
+  local last = self.points[#self.points]
+  if last and last.t_s == t_s then return join(last, point) end
+  if #self.points == MOST then
+    make_room(self)
+    return keep(self, point)
+  end
+  local latency = histogram.new(TIME_MAX_US, 2) -- later seconds are joined to it
+  latency:merge(point.latency)
+  local counters = {}
+  for name, value in pairs(point.counters) do counters[name] = value end
+  self.points[#self.points + 1] = {
+    t_s = t_s, counters = counters, gauges = point.gauges, latency = latency, lag_max_s = point.lag_max_s,
+  }
+end
+
+--- Closes the second that ends now. What happened in it, for whoever shows it.
+---@param t_s integer  when it began, in whole seconds since the start
+---@return table point, table health
+function methods:take(t_s)
+  local run = self.run
+  local now = totals(run)
+  local before = self.before or { bytes_sent = run.base.stats.bytes_sent }
+  local counters = {}
+  for name, value in pairs(now) do counters[name] = value - (before[name] or 0) end
+  self.before = now
+  local latency = histogram.new(TIME_MAX_US, 2)
+  run.op_metrics:take_interval(latency)
+  local gauges, health = measures.gauges(run)
+  local point = { t_s = t_s, counters = counters, gauges = gauges, latency = latency, lag_max_s = self.lag_max_us / 1e6 }
+  self.lag_max_us = 0
+  keep(self, point)
+  return point, health
+end
+
+--- The greatest lag of the interval that is open.
+---@param us number
+function methods:saw_lag(us)
+  if us > self.lag_max_us then self.lag_max_us = us end
+end
+
+--- As it stands in a report.
+function methods:export()
+  local points = {}
+  for i, point in ipairs(self.points) do
+    local latency = point.latency:export()
+    latency.unit = "us"
+    points[i] = { t_s = point.t_s, counters = point.counters, gauges = point.gauges, latency = latency, lag_max_s = point.lag_max_s }
+  end
+  return { interval_s = self.interval_s, points = points }
+end
+
+return M

@@ -1,0 +1,178 @@
+--- Thresholds: "p(99)<50ms" on a metric, and whether a run keeps them.
+local duration = require "wingman.load.duration"
+
+local M = {}
+
+local comparisons = {
+  ["<"] = function(a, b) return a < b end,
+  ["<="] = function(a, b) return a <= b end,
+  [">"] = function(a, b) return a > b end,
+  [">="] = function(a, b) return a >= b end,
+  ["=="] = function(a, b) return a == b end,
+  ["!="] = function(a, b) return a ~= b end,
+}
+
+local units = { us = 1e-6, ms = 1e-3, s = 1 }
+
+---@class wingman.load.threshold
+---@field metric string       as it was written, with its selector
+---@field name string
+---@field tags table<string, string>
+---@field expression string   without white space
+---@field statistic string    "p", "avg", "min", "max", "med", "count", "rate", "value"
+---@field percentile number|nil
+---@field compare string
+---@field limit number        a time in seconds
+---@field has_unit boolean
+---@field abort boolean       ends the run when it is crossed
+---@field delay number        seconds from the start before it may
+
+--- Name and tags of "op_latency{scenario:writes,node:n1}"; raises when it is no selector.
+---@param text string
+---@return string name, table<string, string> tags
+function M.selector(text)
+  local name, rest = text:match "^%s*([%w_]+)%s*(.-)%s*$"
+  local inner = rest and (rest == "" and "" or rest:match "^{(.*)}$")
+  if not inner then error(("threshold on '%s': a metric's name is expected, like op_latency or op_latency{scenario:a}"):format(text), 0) end
+  local tags = {}
+  for part in inner:gmatch "[^,]+" do
+    local tag, value = part:match "^%s*([%w_]+)%s*[:=]%s*(.-)%s*$"
+    if not tag then error(("threshold on '%s': '%s' is no tag:value"):format(text, part), 0) end
+    tags[tag] = value
+  end
+  return name, tags
+end
+
+local statistics = { avg = true, min = true, max = true, med = true, count = true, rate = true, value = true }
+
+-- "p(99.9)<200ms" -> the fields of a threshold.
+local function parse(expression, metric)
+  local text = expression:gsub("%s+", "")
+  local left, compare, right = text:match "^([%w%.%(%)]+)([<>=!]=?)([%d%.]+%a*)$"
+  local what = ("threshold '%s' on '%s'"):format(expression, metric)
+  if not left or not comparisons[compare] then
+    error(what .. ": something like p(99)<50ms, avg<10ms, count==0, rate>0.95 is expected", 0)
+  end
+  local percentile = left:match "^p%(([%d.]+)%)$"
+  local statistic = percentile and "p" or left
+  percentile = tonumber(percentile)
+  if statistic == "p" and not (percentile and percentile <= 100) then error(what .. ": percentiles are 0 to 100", 0) end
+  if statistic ~= "p" and not statistics[statistic] then
+    error(("%s: '%s' is none of p(N), avg, min, max, med, count, rate, value"):format(what, left), 0)
+  end
+  local number, unit = right:match "^([%d.]+)(%a*)$"
+  number = tonumber(number)
+  if not number or (unit ~= "" and not units[unit]) then error(what .. ": a number is expected, with us, ms or s for a time", 0) end
+  return {
+    expression = text, statistic = statistic, percentile = percentile, compare = compare,
+    limit = number * (units[unit] or 1), has_unit = unit ~= "",
+  }
+end
+
+--- The thresholds of a test's table { [metric] = { expressions } }, each one a string or
+--- { "p(99)<50ms", abort = true, delay = "10s" }; raises for what cannot be read.
+---@param given table
+---@return wingman.load.threshold[]
+function M.read(given)
+  local list = {}
+  local names = {}
+  for metric in pairs(given) do
+    if type(metric) ~= "string" then error("thresholds: the keys are names of metrics", 0) end
+    names[#names + 1] = metric
+  end
+  table.sort(names)
+  for _, metric in ipairs(names) do
+    local name, tags = M.selector(metric)
+    local expressions = given[metric]
+    if type(expressions) == "string" then expressions = { expressions } end
+    if type(expressions) ~= "table" then error(("threshold on '%s': a list of expressions is expected"):format(metric), 0) end
+    if type(expressions[1]) == "string" and (expressions.abort ~= nil or expressions.delay ~= nil) then expressions = { expressions } end
+    for _, entry in ipairs(expressions) do
+      if type(entry) == "string" then entry = { entry } end
+      if type(entry) ~= "table" or type(entry[1]) ~= "string" then
+        error(("threshold on '%s': a string like \"p(99)<50ms\" is expected"):format(metric), 0)
+      end
+      local threshold = parse(entry[1], metric)
+      threshold.metric, threshold.name, threshold.tags = metric, name, tags
+      threshold.abort = entry.abort == true
+      threshold.delay = entry.delay and duration.check(entry.delay, ("threshold on '%s': delay"):format(metric)) or 0
+      list[#list + 1] = threshold
+    end
+  end
+  return list
+end
+
+local readers = {}
+
+function readers.trend(metric, threshold, seconds)
+  local h = metric.histogram
+  local n = h:count()
+  if threshold.statistic == "count" then return n end
+  if threshold.statistic == "rate" then return n / seconds end
+  if n == 0 then return nil end
+  local step = metric.step
+  if threshold.statistic == "p" then return h:percentile(threshold.percentile) / step end
+  if threshold.statistic == "avg" then return h:mean() / step end
+  if threshold.statistic == "med" then return h:percentile(50) / step end
+  if threshold.statistic == "min" then return h:min() / step end
+  if threshold.statistic == "max" then return h:max() / step end
+end
+
+function readers.counter(metric, threshold, seconds)
+  if threshold.statistic == "count" then return metric.count end
+  if threshold.statistic == "rate" then return metric.count / seconds end
+end
+
+function readers.gauge(metric, threshold)
+  local field = threshold.statistic
+  if field == "value" or field == "min" or field == "max" then return metric[field] end
+end
+
+function readers.rate(metric, threshold)
+  if threshold.statistic == "count" then return metric.total end
+  if threshold.statistic == "rate" and metric.total > 0 then return metric.passed / metric.total end
+end
+
+--- What fits which type, for a check before the run.
+local fitting = {
+  trend = "p avg min max med count rate", counter = "count rate", gauge = "value min max", rate = "rate count",
+}
+
+--- Raises when the threshold asks a metric for what it has not.
+---@param threshold wingman.load.threshold
+---@param kind string  the metric's type
+---@param unit string
+function M.check_fits(threshold, kind, unit)
+  local what = ("threshold '%s' on '%s'"):format(threshold.expression, threshold.metric)
+  if not (" " .. fitting[kind] .. " "):find(" " .. threshold.statistic .. " ", 1, true) then
+    error(("%s: a %s has %s"):format(what, kind, (fitting[kind]:gsub(" ", ", "))), 0)
+  end
+  local is_time = kind == "trend" and units[unit] and threshold.statistic ~= "count" and threshold.statistic ~= "rate"
+  if is_time and not threshold.has_unit and threshold.limit ~= 0 then
+    error(what .. ": a time needs its unit: us, ms or s", 0)
+  end
+end
+
+--- The value that a threshold looks at, a time in seconds; nil while there is none.
+---@param metric table  a metric of wingman.load.metrics, or one like it
+---@param threshold wingman.load.threshold
+---@param seconds number  how long the run has lasted, for rates
+---@return number|nil
+function M.value(metric, threshold, seconds)
+  local value = readers[metric.type](metric, threshold, math.max(seconds, 1e-9))
+  if value and metric.type == "trend" and units[metric.unit] and threshold.statistic ~= "count" and threshold.statistic ~= "rate" then
+    return value * units[metric.unit]
+  end
+  return value
+end
+
+--- Whether a value keeps the threshold. Nothing measured does not: a run that proves
+--- nothing has not passed.
+---@param threshold wingman.load.threshold
+---@param value number|nil
+---@return boolean
+function M.passes(threshold, value)
+  return value ~= nil and comparisons[threshold.compare](value, threshold.limit)
+end
+
+return M

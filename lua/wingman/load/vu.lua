@@ -1,0 +1,205 @@
+--- A virtual user: a coroutine that calls the scenario's `exec` again and again, and what
+--- it is given there. An iteration that does not wait costs no switch of coroutines; a
+--- user that waits goes on with its own tag and its own lateness.
+local loop = require "wingman.loop"
+local native = require "wingman.load.native"
+local random = require "wingman.load.random"
+
+local now_us, record = native.now_us, native.record
+
+local M = {}
+
+---@class wingman.load.vu
+---@field id integer         from 1, in the whole test (shards share the numbers)
+---@field iteration integer  of this user, from 1
+---@field scenario wingman.load.scenario
+---@field rng wingman.load.random
+---@field client wingman.client
+---@field data any           what the test's set-up returned
+---@field env table          of the scenario
+---@field busy boolean       within an iteration
+---@field sleeping boolean   within vu:sleep
+---@field package late_us integer
+---@field package tag integer
+---@field package began_us number
+local methods = {}
+methods.__index = methods
+
+-- What runs in the coroutine ----------------------------------------------------
+
+--- Takes iterations from the executor as long as it has some for this user. `now` is
+--- read once per iteration: its end is the next one's beginning.
+local function serve(vu)
+  local scenario = vu.scenario
+  local executor, exec, context = scenario.executor, scenario.exec, scenario.context
+  local lags, durations = scenario.lags, scenario.durations
+  local now = now_us()
+  while true do
+    local planned = executor:take(vu, now)
+    if not planned then return end
+    local late = now - planned
+    record(lags, late)
+    vu.late_us, vu.began_us, vu.busy = late, now, true
+    vu.iteration = vu.iteration + 1
+    context.late_us, context.tag = late, vu.tag
+    exec(vu)
+    local ended = now_us()
+    record(durations, ended - now)
+    vu.busy = false
+    scenario.iterations = scenario.iterations + 1
+    now = ended
+  end
+end
+
+local function on_error(err)
+  if type(err) == "table" and err.code then return err end
+  return { traceback = debug.traceback(tostring(err), 2) }
+end
+
+local function live(vu)
+  while true do
+    local ok, err = xpcall(serve, on_error, vu)
+    if ok then
+      vu.scenario.executor:idle(vu)
+      loop.park()
+    else
+      vu.busy, vu.tag = false, vu.scenario.tag
+      vu.scenario:failed(vu, err)
+    end
+  end
+end
+
+-- Called by the loop when the user goes on, and when it waits again.
+local function enter(task)
+  local vu = task.vu
+  if vu.given_up then return false end
+  local context = vu.context
+  context.late_us, context.tag = vu.late_us, vu.tag
+  return true
+end
+
+local function leave(task)
+  local context = task.vu.context
+  context.late_us, context.tag = 0, 0
+end
+
+--- A user that has not begun: wingman.loop.wake(vu.task) makes it take iterations.
+---@param scenario wingman.load.scenario
+---@param id integer
+---@return wingman.load.vu
+function M.new(scenario, id)
+  local run = scenario.run
+  local self = setmetatable({
+    id = id,
+    iteration = 0,
+    scenario = scenario,
+    rng = random.new(run.seed, id),
+    client = run.client,
+    data = run.data,
+    env = scenario.env,
+    context = scenario.context,
+    tag = scenario.tag,
+    late_us = 0,
+    began_us = 0,
+    busy = false,
+    sleeping = false,
+    maps = run.maps,
+  }, methods)
+  self.task = loop.task(live, self)
+  self.task.vu, self.task.enter, self.task.leave = self, enter, leave
+  return self
+end
+
+-- What scripts call ---------------------------------------------------------------
+
+--- A map of the cluster, by the user's client.
+---@param name string
+---@return wingman.map
+function methods:map(name)
+  local map = self.maps[name]
+  if map then return map end
+  map = self.client:map(name)
+  self.maps[name] = map
+  return map
+end
+
+--- The next key by the scenario's chooser.
+---@return string
+function methods:key()
+  local keys = self.scenario.keys
+  if not keys then error(("scenario '%s': vu:key() needs keys = { count = … }"):format(self.scenario.name), 2) end
+  return keys.next(self)
+end
+
+--- A key that was not there before, for choosers with the distribution "latest".
+---@return string
+function methods:new_key()
+  local keys = self.scenario.keys
+  if not keys then error(("scenario '%s': vu:new_key() needs keys = { count = … }"):format(self.scenario.name), 2) end
+  return keys.insert()
+end
+
+--- As math.random, from the user's own sequence.
+---@param low integer|nil
+---@param high integer|nil
+---@return number
+function methods:random(low, high)
+  if not low then return self.rng:float() end
+  if not high then return self.rng:int(1, low) end
+  return self.rng:int(low, high)
+end
+
+--- Think time.
+---@param seconds number
+function methods:sleep(seconds)
+  self.sleeping = true
+  loop.sleep(seconds)
+  self.sleeping = false
+end
+
+--- Waits until a write is acknowledged: what makes a closed model closed.
+---@param seq number|nil      what map:set returned
+---@param err wingman.error|nil
+---@param timeout number|nil  seconds; 30 unless told
+---@return boolean|nil ok, wingman.error|nil
+function methods:wait(seq, err, timeout)
+  if not seq then return nil, err end
+  return self.client:wait(seq, timeout or 30)
+end
+
+--- Counts whether something holds: check("name", condition), or check(value, { name =
+--- function(value) return condition end }). True when all hold.
+---@param subject any
+---@param conditions any
+---@return boolean
+function methods:check(subject, conditions)
+  local checks = self.scenario.run.checks
+  if type(conditions) ~= "table" then
+    if type(subject) ~= "string" then error("vu:check: a name and a condition are expected", 2) end
+    return checks:add(subject, conditions and true or false)
+  end
+  local all = true
+  for name, condition in pairs(conditions) do
+    all = checks:add(name, condition(subject) and true or false) and all
+  end
+  return all
+end
+
+--- Calls fn(vu); operations in it have the tag `group`. Returns what fn returns.
+---@param name string
+---@param fn function
+function methods:group(name, fn)
+  local before = self.tag
+  self.tag = self.scenario:group_tag(name)
+  self.context.tag = self.tag
+  local began = now_us()
+  local function finish(...)
+    self.scenario:group_ended(name, now_us() - began)
+    self.tag = before
+    self.context.tag = before
+    return ...
+  end
+  return finish(fn(self))
+end
+
+return M

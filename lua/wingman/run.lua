@@ -1,0 +1,46 @@
+--- `wingman run`: runs a script; one that returns a load test is run as such.
+local M = {}
+
+-- Where the script is among the arguments: behind options of load tests.
+local function script_at(args)
+  local i = 1
+  local command
+  while args[i] and args[i]:match "^%-%-%a" do
+    command = command or require "wingman.load.command"
+    local name = args[i]:match "^%-%-([%a-]+)$"
+    i = i + (name and command.valued[name] and 2 or 1)
+  end
+  return i
+end
+
+local function finish(before, args, result)
+  local load = package.loaded["wingman.load"]
+  if load and load.is_test(result) then return require("wingman.load.command").main(result, before, args) end
+  if #before > 0 then
+    io.stderr:write("wingman run: ", before[1], ": the script returns no load test, and only those take options\n")
+    return 2
+  end
+  return result
+end
+
+--- Runs what the command line says. The exit code, or what the script returned.
+---@param args string[]
+function M.main(args)
+  local at = script_at(args)
+  local before, rest = {}, { [0] = args[at] }
+  for i = 1, at - 1 do before[i] = args[i] end
+  for i = at + 1, #args do rest[i - at] = args[i] end
+  if not args[at] then
+    io.stderr:write "wingman run: a script is missing; wingman run --help says more\n"
+    return 2
+  end
+  _G.arg = rest
+  local chunk, err = loadfile(args[at] ~= "-" and args[at] or nil)
+  if not chunk then
+    io.stderr:write("wingman: ", err, "\n")
+    return 2
+  end
+  return finish(before, rest, chunk(unpack(rest)))
+end
+
+return M

@@ -1,0 +1,347 @@
+--- Load tests from the command line: executors, what they count, exit codes.
+local load_run = require "spec.support.load_run"
+local report = require "wingman.load.report"
+
+local run, metric, script = load_run.run, load_run.metric, load_run.script
+
+local SET = [[exec = function(vu) vu:map "bench":set(vu:key(), { v = vu.iteration }) end, keys = { count = 1000 },]]
+-- Waits for the acknowledgement: a closed model.
+local WAIT = [[exec = function(vu) assert(vu:wait(vu:map "bench":set(vu:key(), { v = vu.iteration }))) end, keys = { count = 1000 },]]
+
+describe("wingman run of a load test", function()
+  after_each(load_run.clean)
+
+  it("makes every iteration of a constant arrival rate and loses nothing", function()
+    local document, code, out, err = run(script([[executor = "constant-arrival-rate", rate = 2000, duration = "1s", ]] .. SET,
+      [[thresholds = { ops_lost = { "count==0" }, ["op_latency{scenario:main}"] = { "p(50)<5s" } },]]))
+    assert.equal(0, code, out .. err)
+    assert.is_true(report.validate(document))
+    assert.equal("passed", document.outcome)
+    assert.is_true(document.finished)
+    assert.equal(2000, document.scenarios[1].iterations)
+    assert.equal(0, document.scenarios[1].iterations_dropped)
+    for _, name in ipairs { "ops_recorded", "ops_acked", "iterations" } do
+      assert.equal(2000, metric(document, name).count, name)
+      assert.equal(2000, metric(document, name, { scenario = "main" }).count, name)
+    end
+    for _, part in ipairs { "op_latency", "op_queue", "op_send", "op_ack", "schedule_lag", "iteration_duration" } do
+      assert.equal(2000, metric(document, part).count, part)
+    end
+    assert.equal(0, metric(document, "ops_lost").count)
+    local per_node, partitions = 0, 0
+    for _, node in ipairs(document.environment.nodes) do per_node = per_node + metric(document, "ops_acked", { node = node }).count end
+    for _, ops in ipairs(document.partitions.ops) do partitions = partitions + ops end
+    assert.equal(2000, per_node)
+    assert.equal(2000, partitions)
+    local points = 0
+    for _, point in ipairs(document.series.points) do points = points + point.counters.ops_acked end
+    assert.equal(2000, points)
+    assert.is_true(metric(document, "connect_time").count >= 3)
+    assert.is_true(metric(document, "auth_time").count >= 3)
+  end)
+
+  it("runs the plan of faults, and tells how long the failover took", function()
+    local document, code, out, err = run(script([[executor = "constant-arrival-rate", rate = 1000, duration = "3s", ]] .. SET,
+      [[nemesis = { { at = "1s", kill = "owner-of:key-1" }, { at = "2s", restart = "last" } },
+        thresholds = { ops_lost = { "count==0" }, failover_time = { "max<2s" } },]]))
+    assert.equal(0, code, out .. err)
+    assert.equal(3000, metric(document, "ops_acked").count)
+    assert.equal(2, #document.faults)
+    assert.equal("kill", document.faults[1].action)
+    assert.is_true(document.faults[1].ok and document.faults[2].ok)
+    assert.equal(document.faults[1].target, document.faults[2].target)
+    assert.near(1, document.faults[1].at_s, 0.5)
+    assert.equal(1, #document.failovers)
+    assert.equal(document.faults[1].target, document.failovers[1].node)
+    assert.equal(1, metric(document, "failover_time").count)
+    assert.equal(1, metric(document, "reconnects").count)
+  end)
+
+  it("ends with 99 when a threshold fails, and says which", function()
+    local document, code, out = run(script([[executor = "shared-iterations", iterations = 10, ]] .. WAIT,
+      [[thresholds = { iterations = { "count==10", "count>10" } },]]))
+    assert.equal(99, code)
+    assert.equal("failed", document.outcome)
+    assert.is_true(document.thresholds[1].passed)
+    assert.is_false(document.thresholds[2].passed)
+    assert.truthy(out:find("count>10", 1, true))
+  end)
+
+  it("has a threshold fail that nothing was measured for", function()
+    local _, code = run(script([[executor = "shared-iterations", iterations = 10, ]] .. WAIT,
+      [[thresholds = { failover_time = { "max<1s" } },]]))
+    assert.equal(99, code)
+  end)
+
+  it("aborts on a threshold after its delay", function()
+    local document, code = run(script([[executor = "constant-arrival-rate", rate = 100, duration = "50s", ]] .. SET,
+      [[thresholds = { iterations = { { "count<10", abort = true, delay = "1500ms" } } },]]))
+    assert.equal(99, code)
+    assert.equal("aborted", document.outcome)
+    assert.is_false(document.finished)
+    assert.is_true(document.thresholds[1].aborted)
+    assert.is_true(document.duration_s >= 1.5 and document.duration_s < 20, tostring(document.duration_s))
+  end)
+
+  it("counts the iterations of each closed model exactly", function()
+    local document, code, out, err = run([[
+      local load = require "wingman.load"
+      local function write(vu) assert(vu:wait(vu:map "bench":set("k" .. vu.id, { v = vu.iteration }))) end
+      return load.test {
+        cluster = "sim://3",
+        scenarios = {
+          each = { executor = "per-vu-iterations", vus = 7, iterations = 11, exec = write },
+          shared = { executor = "shared-iterations", vus = 5, iterations = 123, exec = write },
+          busy = { executor = "shared-iterations", vus = 3, iterations = 5000,
+                   exec = function(vu) vu:map "busy":set("k" .. vu.id, vu.iteration) end },
+        },
+      }]])
+    assert.equal(0, code, out .. err)
+    local function of(name) return metric(document, "iterations", { scenario = name }).count end
+    assert.equal(77, of "each")
+    assert.equal(123, of "shared")
+    assert.equal(5000, of "busy")
+    assert.equal(77 + 123 + 5000, metric(document, "ops_acked").count)
+    assert.is_nil((metric(document, "schedule_lag")))
+  end)
+
+  it("keeps constant and ramping users at work, and not more", function()
+    local document, code, out, err = run([[
+      local load = require "wingman.load"
+      local high, now = 0, 0
+      local function work(vu)
+        now = now + 1
+        high = math.max(high, now)
+        vu:sleep(0.01)
+        now = now - 1
+      end
+      return load.test {
+        cluster = "sim://3",
+        scenarios = {
+          steady = { executor = "constant-vus", vus = 4, duration = "1s", exec = function(vu) vu:sleep(0.01) end },
+          ramp = { executor = "ramping-vus", start_vus = 0, exec = work,
+                   stages = { { duration = "500ms", target = 20 }, { duration = "500ms", target = 0 } } },
+        },
+        teardown = function() assert(high > 8 and high <= 20, "users at work: " .. high) end,
+      }]])
+    assert.equal(0, code, out .. err)
+    assert.equal(4, document.scenarios[2].vus_max)
+    assert.near(1, document.scenarios[2].duration_s, 0.5)
+    local steady = metric(document, "iterations", { scenario = "steady" }).count
+    assert.is_true(steady <= 404 and steady > 40, tostring(steady))
+  end)
+
+  it("follows a ramping arrival rate", function()
+    local document, code, out, err = run(script([[executor = "ramping-arrival-rate", start_rate = 0,
+      stages = { { duration = "500ms", target = 1000 }, { duration = "500ms", target = 1000 } }, ]] .. SET))
+    assert.equal(0, code, out .. err)
+    assert.equal(750, metric(document, "iterations").count)
+  end)
+
+  it("drops arrivals that find no user, counts them, and says whose fault it was", function()
+    local document, code = run(script([[executor = "constant-arrival-rate", rate = 200, duration = "1s", max_vus = 2,
+      exec = function(vu) vu:sleep(0.1) end]]))
+    assert.equal(0, code)
+    local made, dropped = metric(document, "iterations").count, metric(document, "iterations_dropped").count
+    assert.equal(200, made + dropped + metric(document, "iterations_interrupted").count)
+    assert.is_true(dropped > 150)
+    assert.equal("generator", document.limit)
+    assert.is_true(document.generator_late)
+    assert.truthy(document.late_reason:find("max_vus", 1, true))
+    local _, strict = run(script([[executor = "constant-arrival-rate", rate = 200, duration = "200ms", max_vus = 1,
+      exec = function(vu) vu:sleep(0.1) end]]), { "--strict" })
+    assert.equal(98, strict)
+  end)
+
+  it("names the cluster as the limit when users wait for it", function()
+    local document = run(script([[executor = "constant-arrival-rate", rate = 200, duration = "1500ms", max_vus = 2, ]] .. WAIT,
+      [[nemesis = { { at = "100ms", fault = "ack-delay", node = "all", args = { 200 } } },]]))
+    assert.is_true(document.faults[1].ok, document.faults[1].detail)
+    assert.is_true(metric(document, "iterations_dropped").count > 100)
+    assert.equal("cluster", document.limit)
+  end)
+
+  it("gives iterations that are under way their time, and then gives them up", function()
+    local document, code, out, err = run([[
+      local load = require "wingman.load"
+      return load.test {
+        cluster = "sim://3",
+        scenarios = {
+          short = { executor = "constant-vus", vus = 2, duration = "200ms", graceful_stop = "5s", exec = function(vu) vu:sleep(0.5) end },
+          long = { executor = "constant-vus", vus = 3, duration = "200ms", graceful_stop = "100ms", exec = function(vu) vu:sleep(60) end },
+        },
+      }]])
+    assert.equal(0, code, out .. err)
+    assert.equal(2, metric(document, "iterations", { scenario = "short" }).count)
+    assert.equal(0, metric(document, "iterations_interrupted", { scenario = "short" }).count)
+    assert.equal(0, metric(document, "iterations", { scenario = "long" }).count)
+    assert.equal(3, metric(document, "iterations_interrupted", { scenario = "long" }).count)
+  end)
+
+  it("starts scenarios at their time, with their tags and environment", function()
+    local document, code, out, err = run([[
+      local load = require "wingman.load"
+      return load.test {
+        cluster = "sim://3", tags = { build = "b7" },
+        scenarios = {
+          late = { executor = "shared-iterations", iterations = 5, start_time = "400ms", tags = { kind = "x" }, env = { map = "m9" },
+                   exec = function(vu) assert(vu:wait(vu:map(vu.env.map):set("a", 1))) end },
+        },
+        thresholds = { ["op_latency{scenario:late}"] = { "count==5" }, ["iterations{scenario:late,kind:x}"] = "count==5" },
+      }]])
+    assert.equal(0, code, out .. err)
+    assert.is_true(document.duration_s >= 0.4)
+    assert.equal(5, metric(document, "iterations", { scenario = "late", kind = "x", build = "b7" }).count)
+  end)
+
+  it("runs set-up and teardown, checks, groups and metrics of the script", function()
+    local document, code, out, err = run([[
+      local load = require "wingman.load"
+      local orders, size, ok, price = load.counter "orders", load.gauge "size", load.rate "ok", load.trend("price", "ms")
+      return load.test {
+        cluster = "sim://3",
+        setup = function(hand)
+          assert(hand:map "shop":set("stock", { n = 10 }))
+          return { stock = 10 }
+        end,
+        scenarios = {
+          shop = { executor = "per-vu-iterations", vus = 2, iterations = 10, exec = function(vu)
+            assert(vu.data.stock == 10)
+            vu:check("odd", vu.iteration % 2 == 1)
+            vu:check(vu.iteration, { small = function(n) return n < 4 end, positive = function(n) return n > 0 end })
+            orders:add(2)
+            size:set(vu.iteration)
+            ok:add(vu.iteration > 5)
+            price:add(20, { kind = "a" })
+            vu:group("pay", function() assert(vu:wait(vu:map "shop":set("a" .. vu.id, 1))) end)
+            assert(vu:wait(vu:map "shop":set("b" .. vu.id, 1)))
+          end },
+        },
+        teardown = function(hand) assert(hand:map "shop":get("stock").n == 10) end,
+        thresholds = { checks = { "rate>0.1" }, orders = { "count==40" }, ["price{kind:a}"] = { "p(99)<25ms", "min>15ms" } },
+      }]])
+    assert.equal(0, code, out .. err)
+    assert.equal(40, metric(document, "orders").count)
+    assert.equal(10, metric(document, "size").max)
+    assert.same({ 10, 20 }, { metric(document, "ok").passed, metric(document, "ok").total })
+    local checks = {}
+    for _, check in ipairs(document.checks) do checks[check.name] = { check.passed, check.failed } end
+    assert.same({ odd = { 10, 10 }, small = { 6, 14 }, positive = { 20, 0 } }, checks)
+    assert.same({ 36, 60 }, { metric(document, "checks").passed, metric(document, "checks").total })
+    assert.equal(20, metric(document, "op_latency", { scenario = "shop", group = "pay" }).count)
+    assert.equal(40, metric(document, "op_latency", { scenario = "shop" }).count)
+    assert.equal(40, metric(document, "ops_recorded").count) -- without set-up
+  end)
+
+  it("counts an error of the cluster by its code, and takes one of the script for a failure", function()
+    local document, code, out, err = run([[
+      local load = require "wingman.load"
+      local errors = require "wingman.error"
+      return load.test { cluster = "sim://3", scenarios = {
+        a = { executor = "shared-iterations", iterations = 10, exec = function(vu)
+          if vu.iteration % 2 == 0 then error(errors.new("LOG_FULL", "for the spec")) end
+        end } } }]])
+    assert.equal(0, code, out .. err)
+    assert.same({ { code = "LOG_FULL", count = 5 } }, document.errors)
+    document, code, out, err = run([[
+      local load = require "wingman.load"
+      return load.test { cluster = "sim://3", scenarios = {
+        a = { executor = "shared-iterations", iterations = 10, exec = function(vu)
+          if vu.iteration == 3 then local t = nil; t.x = 1 end
+        end } } }]])
+    assert.equal(1, code, out)
+    assert.equal("error", document.outcome)
+    assert.truthy(err:find("scenario 'a'", 1, true))
+    assert.truthy(err:find("stdin:4:", 1, true), err)
+    assert.same({ { code = "SCRIPT", count = 1 } }, document.errors)
+  end)
+
+  it("ends with 3 when nobody can be reached", function()
+    local document, code, _, err = run [[
+      local load = require "wingman.load"
+      return load.test { cluster = { seeds = { "ws://127.0.0.1:1" } }, client = { start_timeout = 0.5 },
+        scenarios = { a = { executor = "shared-iterations", iterations = 1, exec = function() end } } }]]
+    assert.equal(3, code)
+    assert.is_nil(document)
+    assert.truthy(err:find("ws://127.0.0.1:1", 1, true), err)
+  end)
+
+  it("ends with 2 for a wrong option, 1 for a wrong script, and names it", function()
+    local _, code, _, err = run("return 1", { "--sharp", "1/2" })
+    assert.equal(2, code)
+    for options, words in pairs {
+      ["--shard=3/3"] = "I from 0 to N-1", ["--seed=x"] = "a whole number", ["--out=csv"] = "FORM=FILE", ["--policy=/none.lua"] = "/none.lua",
+    } do
+      _, code, _, err = run(script([[executor = "shared-iterations", iterations = 1, exec = print]]), { options })
+      assert.equal(2, code, options)
+      assert.truthy(err:find(words, 1, true), err)
+    end
+    for text, words in pairs {
+      [script [[executor = "constant-vu", exec = print]]] = "executor: one of",
+      [script [[executor = "constant-vus", vus = 1, exec = print]]] = "constant-vus needs duration",
+      [script [[executor = "constant-vus", vus = 0.5, duration = 1, exec = print]]] = "vus: a whole number from 1",
+      [script [[executor = "constant-vus", vus = 1, duration = "soon", exec = print]]] = "a duration is expected",
+      [script [[executor = "constant-vus", vus = 1, duration = 1, rate = 5, exec = print]]] = "unknown option 'rate'",
+      [script([[executor = "constant-vus", vus = 1, duration = 1, exec = print]], [[treshold = {}]])] = "unknown option 'treshold'",
+      [script([[executor = "constant-vus", vus = 1, duration = 1, exec = print]], [[thresholds = { oplatency = "avg<1s" }]])] = "no metric 'oplatency'",
+      [script([[executor = "constant-vus", vus = 1, duration = 1, exec = print]], [[nemesis = { { at = 1, kil = "x" } }]])] = "unknown field 'kil'",
+    } do
+      _, code, _, err = run(text)
+      assert.equal(1, code, text)
+      assert.truthy(err:find(words, 1, true), err)
+    end
+  end)
+
+  it("repeats its random choices with a seed", function()
+    local function keys_of(seed)
+      local path = load_run.file ""
+      local code, out, err = load_run.finish(load_run.start(([[
+        local load = require "wingman.load"
+        local keys = {}
+        return load.test { cluster = "sim://1", scenarios = { a = { executor = "per-vu-iterations", vus = 3, iterations = 5,
+          keys = { count = 1000000 }, exec = function(vu) keys[#keys + 1] = vu.id .. ":" .. vu:key() end } },
+          teardown = function() table.sort(keys) local f = io.open(%q, "w") f:write(table.concat(keys, " ")) f:close() end }]])
+        :format(path), { "--quiet", "--seed", tostring(seed) }))
+      assert.equal(0, code, out .. err)
+      assert.equal("", out)
+      return io.open(path):read "*a"
+    end
+    local a, b, c = keys_of(5), keys_of(5), keys_of(6)
+    assert.equal(a, b)
+    assert.are_not.equal(a, c)
+  end)
+
+  it("takes a policy file", function()
+    local policy = load_run.file "return { routing = function(_, view) return view:nodes()[1] end }"
+    local document, code, out, err = run(script([[executor = "shared-iterations", iterations = 50, ]] .. SET), { "--policy", policy })
+    assert.equal(0, code, out .. err)
+    local busy = 0
+    for _, node in ipairs(document.environment.nodes) do
+      if metric(document, "ops_acked", { node = node }).count > 0 then busy = busy + 1 end
+    end
+    assert.equal(1, busy)
+    assert.equal(policy, document.environment.policy)
+  end)
+
+  it("is ended by SIGINT with what there is, and 130", function()
+    local path = load_run.file ""
+    local child = load_run.start(script([[executor = "constant-arrival-rate", rate = 100, duration = "60s", ]] .. SET), { "--out", "json=" .. path })
+    assert.truthy(child:read_line(20))
+    assert(child:kill "SIGINT")
+    local code = load_run.finish(child)
+    assert.equal(130, code)
+    local document = assert(report.read(path))
+    assert.equal("interrupted", document.outcome)
+    assert.is_true(metric(document, "iterations").count >= 90)
+    assert.equal(metric(document, "ops_recorded").count, metric(document, "ops_acked").count)
+  end)
+
+  it("leaves other scripts alone", function()
+    local code, out = load_run.finish(load_run.start [[print "hello" return 7]])
+    assert.equal(7, code)
+    assert.equal("hello\n", out)
+    local with_option, _, err = load_run.finish(load_run.start([[return 0]], { "--quiet" }))
+    assert.equal(2, with_option)
+    assert.truthy(err:find("no load test", 1, true))
+  end)
+end)

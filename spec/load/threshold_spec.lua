@@ -1,0 +1,88 @@
+--- Thresholds: how they are read, what they look at.
+local metrics = require "wingman.load.metrics"
+local threshold = require "wingman.load.threshold"
+
+local function read(metric, expression) return threshold.read({ [metric] = { expression } })[1] end
+
+describe("a threshold", function()
+  it("is read with its selector and units", function()
+    local one = read("op_latency{scenario:writes, node:n1}", " p(99.9) < 200ms ")
+    assert.equal("op_latency", one.name)
+    assert.same({ scenario = "writes", node = "n1" }, one.tags)
+    assert.equal("p(99.9)<200ms", one.expression)
+    assert.equal(99.9, one.percentile)
+    assert.near(0.2, one.limit, 1e-12)
+  end)
+
+  it("names what cannot be read", function()
+    for expression, words in pairs {
+      ["p(99)~5"] = "something like p(99)<50ms", ["p(101)<5ms"] = "percentiles are 0 to 100",
+      ["mean<5ms"] = "'mean' is none of", ["p(9)<5min"] = "us, ms or s",
+    } do
+      local ok, err = pcall(read, "op_latency", expression)
+      assert.is_false(ok, expression)
+      assert.truthy(err:find(words, 1, true), err)
+      assert.truthy(err:find("op_latency", 1, true), err)
+    end
+    assert.is_false(pcall(read, "op latency", "avg<1s"))
+    assert.is_false(pcall(read, "op_latency{a}", "avg<1s"))
+  end)
+
+  it("does not ask a metric for what it has not, nor for a time without unit", function()
+    local ok, err = pcall(threshold.check_fits, read("ops_lost", "p(99)<1"), "counter", "")
+    assert.is_false(ok)
+    assert.truthy(err:find("a counter has count, rate", 1, true))
+    assert.is_false(pcall(threshold.check_fits, read("op_latency", "p(99)<50"), "trend", "s"))
+    threshold.check_fits(read("batch_size", "p(99)<50"), "trend", "ops")
+    threshold.check_fits(read("op_latency", "count>50"), "trend", "s")
+  end)
+
+  it("looks at trends, counters, gauges and rates", function()
+    local registry = metrics.registry()
+    local trend = registry:trend("t", nil, "s")
+    for i = 1, 1000 do trend:add(i / 1000) end
+    local function value(expression, metric) return threshold.value(metric, read("t", expression), 10) end
+    assert.near(0.99, value("p(99)<1s", trend), 0.001)
+    assert.near(0.5, value("med<1s", trend), 0.001)
+    assert.near(0.5005, value("avg<1s", trend), 0.001)
+    assert.near(1, value("max<1s", trend), 1e-9)
+    assert.equal(1000, value("count>1", trend))
+    assert.equal(100, value("rate>1", trend))
+    local counter = registry:counter "c"
+    counter:add(30)
+    assert.equal(30, value("count==30", counter))
+    assert.equal(3, value("rate>1", counter))
+    local gauge = registry:gauge "g"
+    gauge:set(5)
+    gauge:set(2)
+    assert.equal(2, value("value<3", gauge))
+    assert.equal(5, value("max<3", gauge))
+    local rate = registry:rate "r"
+    for i = 1, 4 do rate:add(i > 1) end
+    assert.equal(0.75, value("rate>0.5", rate))
+  end)
+
+  it("of milliseconds is told in seconds", function()
+    local trend = metrics.registry():trend("t", nil, "ms")
+    trend:add(20)
+    assert.near(0.02, threshold.value(trend, read("t", "max<50ms"), 1), 1e-9)
+  end)
+
+  it("is not passed when nothing was measured", function()
+    local one = read("t", "p(99)<1s")
+    assert.is_nil(threshold.value(metrics.registry():trend "t", one, 1))
+    assert.is_false(threshold.passes(one, nil))
+    assert.is_true(threshold.passes(one, 0.5))
+    assert.is_false(threshold.passes(one, 1.5))
+  end)
+
+  it("compares in six ways", function()
+    for compare, expected in pairs {
+      ["<"] = { true, false, false }, ["<="] = { true, true, false }, [">"] = { false, false, true },
+      [">="] = { false, true, true }, ["=="] = { false, true, false }, ["!="] = { true, false, true },
+    } do
+      local one = read("c", "count" .. compare .. "5")
+      for i, value in ipairs { 4, 5, 6 } do assert.equal(expected[i], threshold.passes(one, value), compare .. value) end
+    end
+  end)
+end)

@@ -1,0 +1,85 @@
+--- Runs of load tests for specs: a script's text through the executable, and what it left.
+local process = require "wingman.process"
+local report = require "wingman.load.report"
+
+local M = {}
+
+--- Seconds after which a run has hung.
+local PATIENCE = 60
+
+--- A file of this content, removed by M.clean.
+local files = {}
+function M.file(content, suffix)
+  local path = os.tmpname() .. (suffix or "")
+  local file = assert(io.open(path, "w"))
+  file:write(content)
+  file:close()
+  files[#files + 1] = path
+  return path
+end
+
+function M.clean()
+  for _, path in ipairs(files) do os.remove(path) end
+  files = {}
+end
+
+--- Starts `wingman run OPTIONS -` with the script on its standard input.
+---@param script string
+---@param options string[]|nil
+---@param env table|nil
+function M.start(script, options, env)
+  local args = { "run" }
+  for _, option in ipairs(options or {}) do args[#args + 1] = option end
+  args[#args + 1] = "-"
+  local child = assert(process.spawn {
+    file = process.wingman_path(), args = args, stdin = true, stderr = true, env = env,
+  })
+  assert(child:write(script))
+  child:close_stdin()
+  return child
+end
+
+--- Waits for the end of a child: exit code, output, errors.
+function M.finish(child)
+  local out = child:read_all(PATIENCE)
+  local err = child:read_all(PATIENCE, "stderr")
+  local code, signal = child:wait(PATIENCE)
+  child:close()
+  return signal or code, out, err
+end
+
+--- Runs a script: its report (nil when it wrote none), exit code, output, errors.
+---@return table|nil document, integer|string code, string out, string err
+function M.run(script, options, env)
+  local path = M.file ""
+  local all = { "--out", "json=" .. path }
+  for _, option in ipairs(options or {}) do all[#all + 1] = option end
+  local code, out, err = M.finish(M.start(script, all, env))
+  local document = report.read(path)
+  return document, code, out, err
+end
+
+--- The metric of a report with exactly these tags; nil when there is none.
+function M.metric(document, name, tags)
+  tags = tags or {}
+  for _, metric in ipairs(document.metrics) do
+    local same = metric.name == name
+    for tag, value in pairs(tags) do same = same and metric.tags[tag] == value end
+    for tag in pairs(metric.tags) do same = same and tags[tag] ~= nil end
+    if same then return metric end
+  end
+end
+
+--- A test with one scenario, as a script. `fields` is Lua text.
+function M.script(scenario, fields)
+  return ([[
+    local load = require "wingman.load"
+    return load.test {
+      cluster = "sim://3",
+      scenarios = { main = { %s } },
+      %s
+    }
+  ]]):format(scenario, fields or "")
+end
+
+return M
