@@ -54,7 +54,7 @@ function M.new(given)
     options = options,
     policies = policies.make(options),
     events = emitter.new(),
-    log_seldom = log_throttle.new(options.log_to),
+    log_seldom = log_throttle.new(function(...) options.log_to(...) end),
     maps = {},
     map_order = {},
     subscriptions = {},
@@ -116,7 +116,7 @@ function methods:start()
   local provider, provider_err = make_provider(self)
   if not provider then return nil, errors.new("NOT_CONNECTED", provider_err) end
   self.provider = provider
-  self.engine = sync_engine.new(self.core, provider, self.options.log_to)
+  self.engine = sync_engine.new(self.core, provider, function(...) self.options.log_to(...) end)
   provider:on("node_connected", function(node)
     self:resubscribe()
     self.events:emit("node_connected", node)

@@ -5,6 +5,7 @@
 ---   local inspect = require "wingman.inspect"
 ---   print(inspect.nodes(client))
 ---   for _, node in ipairs(inspect.nodes(client)) do assert(node.circuit == "closed") end
+local control = require "wingman.inspect.control"
 local measure = require "wingman.inspect.measure"
 local nodes = require "wingman.inspect.nodes"
 local partitions = require "wingman.inspect.partitions"
@@ -24,6 +25,8 @@ return {
   watch = records.watch,
   trace = trace.start,
   sim = nodes.order,
+  policy = control.policy,
+  log = control.log,
   load = script.load,
   save = script.save,
   time = measure.time,

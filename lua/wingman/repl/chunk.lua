@@ -4,10 +4,6 @@ local loop = require "wingman.loop"
 
 local M = {}
 
--- Only the executable's prompt has it: there, Ctrl-C also ends a chunk that computes.
-local has_terminal, terminal = pcall(require, "wingman.terminal")
-local arm = has_terminal and terminal.arm or function() end
-
 ---@class wingman.repl.chunk
 ---@field task wingman.future  settled when it has ended
 ---@field interrupted boolean
@@ -32,8 +28,10 @@ end
 --- Starts a function. LuaJIT's compiled loops do not look for Ctrl-C, so what is typed
 --- is interpreted; what it calls is compiled.
 ---@param fn function
+---@param has_signals boolean  Ctrl-C ends it while it computes, too: in the executable
 ---@return wingman.repl.chunk
-function M.start(fn)
+function M.start(fn, has_signals)
+  local arm = has_signals and require("wingman.terminal").arm or function() end
   if jit then jit.off(fn, true) end
   local self = setmetatable({ interrupted = false }, methods)
   self.task = loop.spawn(function()

@@ -93,6 +93,23 @@ M.list.trace = { arguments = "on|full|off", summary = "frames in both directions
     live.trace(session, client_of(session), rest == "full")
   end }
 
+M.list.log = { arguments = "debug|info|warn|error|off", summary = "the client's log, from a level on, here, too",
+  takes = { { "debug", "info", "warn", "error", "off" } },
+  run = function(session, rest)
+    local args = words("log", rest, 1)
+    live.stop(session, "log")
+    if args[1] ~= "off" then live.log(session, client_of(session), args[1]) end
+  end }
+
+M.list.policy = { arguments = "routing|reconnect|endpoint EXPR", summary = "another policy: a name, or a function",
+  takes = { { "routing", "reconnect", "endpoint" }, "expression" },
+  run = function(session, rest)
+    words("policy", rest, 2)
+    local kind, text = rest:match "^(%S+)%s+(.*)$"
+    local policy = text:match "^[%a_]+$" and rawget(session.environment, text) or text:match "^[%a_]+$" or evaluator(session, "policy", text)()
+    inspect.policy(client_of(session), kind, policy)
+  end }
+
 -- Code ----------------------------------------------------------------------------------
 
 M.list.load = { arguments = "FILE", summary = "run a file",

@@ -46,14 +46,14 @@ local function moved(before, now)
   return n
 end
 
-local function follow_map(client, tell)
+local function map_listener(client, tell)
   local owners = client:partition_map() and client:partition_map().owners or {}
-  client:on("map_changed", function(map)
+  return function(map)
     local before = owners
     owners = client:partition_map().owners
     local n = moved(before, owners)
     if n > 0 then tell(("partition map version %d: %d partitions moved, %d nodes"):format(map.version, n, map.nodes), "comment") end
-  end)
+  end
 end
 
 -- Log lines that say what an event says, too.
@@ -63,33 +63,46 @@ local said_by_event = {
 
 local function stamp(paint) return paint("comment", os.date "%H:%M:%S" .. " ") end
 
---- A log line of a client as a line of the prompt; nil when an event says it, or when
---- it is no warning.
+local level_colours = { error = "error", warn = "warning" }
+
+--- A log line of a client as a line of the prompt.
 ---@param paint fun(kind: string, text: string): string
----@return string|nil
-function M.log_line(paint, level, event, fields)
-  if (level ~= "warn" and level ~= "error") or said_by_event[event] then return nil end
+---@return string
+function M.format_log(paint, level, event, fields)
   local parts = {}
   for name, value in pairs(fields) do
     if type(value) == "table" then value = table.concat(value, ",") end
     parts[#parts + 1] = name .. "=" .. escape.plain(tostring(value))
   end
   table.sort(parts)
-  return stamp(paint) .. paint(level == "error" and "error" or "warning", event .. " " .. table.concat(parts, " ")) .. "\n"
+  return stamp(paint) .. paint(level_colours[level] or "comment", event .. " " .. table.concat(parts, " ")) .. "\n"
+end
+
+--- The same; nil when an event says it, or when it is no warning.
+---@param paint fun(kind: string, text: string): string
+---@return string|nil
+function M.log_line(paint, level, event, fields)
+  if (level ~= "warn" and level ~= "error") or said_by_event[event] then return nil end
+  return M.format_log(paint, level, event, fields)
 end
 
 --- Tells the events of a client: `say(text)` with a whole line for each.
 ---@param client wingman.client
 ---@param paint fun(kind: string, text: string): string
 ---@param say fun(text: string)
+---@return fun()  ends it
 function M.follow(client, paint, say)
   local function tell(line, kind)
     if line then say(stamp(paint) .. paint(kind, escape.plain(line)) .. "\n") end
   end
+  local listeners = { map_changed = map_listener(client, tell) }
   for event, text in pairs(texts) do
-    client:on(event, function(...) tell(text(...)) end)
+    listeners[event] = function(...) tell(text(...)) end
   end
-  follow_map(client, tell)
+  for event, listener in pairs(listeners) do client:on(event, listener) end
+  return function()
+    for event, listener in pairs(listeners) do client:off(event, listener) end
+  end
 end
 
 --- One line about a client that has connected.

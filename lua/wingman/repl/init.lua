@@ -4,6 +4,9 @@ local loop = require "wingman.loop"
 
 local M = {}
 
+--- How long a program may take to answer who attaches (seconds): it may be busy.
+local ATTACH_TIMEOUT = 10
+
 --- The globals that a prompt has beside Lua's own.
 ---@param session wingman.repl.session
 local function fill(session)
@@ -28,6 +31,8 @@ local function batch_session(options)
 end
 
 local function run_batch(options, given)
+  local exit = os.exit
+  os.exit = function(code) return exit(code, true) end -- an embedded cluster ends in good order
   local batch = require "wingman.repl.batch"
   local connection = require "wingman.repl.connection"
   local session = batch_session(options)
@@ -109,6 +114,7 @@ local function run_interactive(options, given)
       colour = colours.wanted(),
       width = terminal.width,
       json = options.json,
+      has_signals = true,
     }
     return session
   end)
@@ -129,6 +135,52 @@ local function run_interactive(options, given)
   return 0
 end
 
+-- The prompt of another program, at a terminal or in a pipe.
+local function run_attached(options)
+  local attach = require "wingman.repl.attach"
+  local colours = require "wingman.repl.colours"
+  local terminal = require "wingman.terminal"
+  local is_batch = options.stdin or #options.texts > 0 or not (terminal.is_terminal(0) and terminal.is_terminal(1))
+  local prompt, gone
+  local function write(text)
+    io.stdout:write(text)
+    if is_batch then io.stdout:flush() end
+  end
+  local session, err = attach.open(options.attach, {
+    write = write, write_error = function(text) io.stderr:write(text) end,
+    width = terminal.width, colour = not is_batch and colours.wanted(),
+    left = function(reason)
+      gone = reason or "the program has ended the conversation"
+      if prompt then prompt:leave() end
+    end,
+  })
+  if not session then
+    io.stderr:write("wingman repl: --attach ", err, "\n")
+    return 1
+  end
+  local about
+  about, err = session:greet(ATTACH_TIMEOUT)
+  if not about then
+    io.stderr:write("wingman repl: --attach ", options.attach, ": ", tostring(err), "\n")
+    return 1
+  end
+  if is_batch then
+    local batch = require "wingman.repl.batch"
+    return loop.run(function()
+      local ok = batch.run_texts(session, options.texts)
+      if ok and (options.stdin or #options.texts == 0) then ok = batch.run_input(session) end
+      session:close()
+      return ok and not gone and 0 or 1
+    end)
+  end
+  prompt = require("wingman.repl.interactive").open(function() return session end)
+  prompt:say(("attached to %s   .help for help, Ctrl-D leaves it running\n"):format(about))
+  prompt:run()
+  session:close()
+  if gone then io.stderr:write("wingman repl: ", gone, "\n") end
+  return gone and 1 or 0
+end
+
 --- The command.
 ---@param words string[]
 ---@return integer exit_code
@@ -142,6 +194,7 @@ function M.main(words)
     io.write(arguments.USAGE)
     return 0
   end
+  if options.attach then return run_attached(options) end
   local connection = require "wingman.repl.connection"
   local token, token_err = connection.read_token(options.token_file)
   if token_err then

@@ -118,6 +118,7 @@ local function read_news(self)
   if redraw and not self.session:is_running() then
     hide(self)
     self.editor:take_terminal()
+    if self.session.tell_width then self.session:tell_width() end
   end
   if interrupts > 0 then on_interrupt(self) end
 end
@@ -155,6 +156,13 @@ function methods:run()
   self:close()
 end
 
+--- Ends `run` at the end of this turn.
+function methods:leave()
+  hide(self)
+  self.ended = true
+  loop.timer(0, function() end) -- this turn does not wait
+end
+
 --- Gives the terminal back.
 function methods:close()
   if not self.editor then return end
@@ -185,9 +193,9 @@ function M.open(make_session)
     advance(self, bytes)
   end)
   local exit = os.exit
-  os.exit = function(code, close)
+  os.exit = function(code)
     self:close()
-    return exit(code, close)
+    return exit(code, true)
   end
   self.session = make_session(self)
   return self

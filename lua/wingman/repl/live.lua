@@ -31,7 +31,7 @@ end
 
 --- Ends what was started of one kind.
 ---@param session wingman.repl.session
----@param kind "watch"|"trace"
+---@param kind "watch"|"trace"|"log"
 function M.stop(session, kind)
   for _, handle in ipairs(session.settings[kind] or {}) do handle.stop() end
   session.settings[kind] = nil
@@ -47,6 +47,17 @@ function M.watch(session, client, name, pattern)
   remember(session, "watch", inspect.watch(client, name, pattern, function(key, value)
     local text = value == nil and session.paint("warning", "removed") or show:format(value)
     session.write(fit(("%s%s %s = %s"):format(stamp(session), escape.plain(name), escape.plain(key), text), session.width()) .. "\n")
+  end))
+end
+
+--- Shows the client's log.
+---@param session wingman.repl.session
+---@param client wingman.client
+---@param level string
+function M.log(session, client, level)
+  local events = require "wingman.repl.events"
+  remember(session, "log", inspect.log(client, level, function(line_level, event, fields)
+    session.write(events.format_log(session.paint, line_level, event, fields))
   end))
 end
 

@@ -17,6 +17,7 @@ local M = {}
 ---@field width fun(): integer
 ---@field running wingman.repl.chunk|nil
 ---@field colour boolean
+---@field has_signals boolean  Ctrl-C at this process is about its chunks
 ---@field lines string[]  chunks that have run, for .save
 ---@field environment table  the globals of what is typed
 ---@field settings table<string, any>  of the commands
@@ -75,7 +76,7 @@ end
 ---@param fn function
 ---@param finished fun(ok: boolean)
 function methods:start(fn, finished)
-  local chunk = chunk_module.start(fn)
+  local chunk = chunk_module.start(fn, self.has_signals)
   self.running = chunk
   chunk.task:on_settled(function()
     self.running = nil
@@ -146,9 +147,10 @@ function methods:close()
   local live = require "wingman.repl.live"
   live.stop(self, "trace")
   live.stop(self, "watch")
+  live.stop(self, "log")
 end
 
----@param options { write: fun(text: string), write_error: fun(text: string)|nil, colour: boolean|nil, width: fun(): integer|nil, json: boolean|nil, environment: table|nil }
+---@param options { write: fun(text: string), write_error: fun(text: string)|nil, colour: boolean|nil, width: fun(): integer|nil, json: boolean|nil, has_signals: boolean|nil, environment: table|nil }
 ---@return wingman.repl.session
 function M.new(options)
   local width = options.width or function() return 80 end
@@ -159,6 +161,7 @@ function M.new(options)
     width = width,
     colour = options.colour or false,
     json = options.json,
+    has_signals = options.has_signals or false,
     printer = printer.new { colour = options.colour, width = width },
     reader = reader.new(),
     lines = {},

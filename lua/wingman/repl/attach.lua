@@ -1,0 +1,122 @@
+--- The other end of wingman.repl.server: a session for the prompt that is in another
+--- program. Whether a chunk is whole is decided here; it runs there.
+local cjson = require "cjson"
+local loop = require "wingman.loop"
+local reader = require "wingman.repl.reader"
+local stream = require "wingman.stream"
+
+local M = {}
+
+---@class wingman.repl.attachment
+local methods = {}
+methods.__index = methods
+
+local function send(self, message) self.connection:write(cjson.encode(message) .. "\n") end
+
+--- See wingman.repl.session.
+function methods:submit(line, finished)
+  if not self.reader:is_open() and line:match "^%s*%.%a" then
+    self.finished = finished
+    send(self, { op = "run", text = line })
+    return "running", line
+  end
+  local state, result, text = self.reader:add(line)
+  if state == "chunk" then
+    self.finished = finished
+    send(self, { op = "run", text = text })
+    return "running", text
+  end
+  if state == "error" then self.write(result .. "\n") end
+  return state, text
+end
+
+--- As submit, and waits; nil when more lines are needed.
+---@param line string
+---@return boolean|nil ok
+function methods:run(line)
+  local done = loop.future()
+  local state = self:submit(line, function(ok) done:resolve(ok) end)
+  if state == "more" then return nil end
+  if state == "running" then return done:wait() end
+  return state ~= "error"
+end
+
+function methods:complain(err) self.write_error(tostring(err) .. "\n") end
+
+function methods:interrupt()
+  if self.finished then send(self, { op = "interrupt" }) else self.reader:abandon() end
+end
+
+function methods:is_running() return self.finished ~= nil end
+function methods:is_open() return self.reader:is_open() end
+
+function methods:complete(text, cursor, answer)
+  self.answer = answer
+  send(self, { op = "complete", text = text, cursor = cursor })
+end
+
+local on = {}
+
+function on.out(self, message) self.write(message.text) end
+
+function on.finished(self, message)
+  local finished = self.finished
+  self.finished = nil
+  if finished then finished(message.ok) end
+end
+
+function on.completed(self, message)
+  local answer = self.answer
+  self.answer = nil
+  if answer then answer(message.insert, message.candidates) end
+end
+
+function on.hello(self, message) self.about:resolve(message.about) end
+
+-- Until the other side goes; then `self.left` hears of it.
+local function listen(self)
+  while true do
+    local line, err = self.connection:read_line()
+    local ok, message = pcall(cjson.decode, line or "")
+    if not ok or not on[message.op] then
+      self.about:reject(err or "what it says is no prompt's")
+      self.left(err ~= "closed" and err or nil)
+      return on.finished(self, { ok = false })
+    end
+    on[message.op](self, message)
+  end
+end
+
+--- Tells the screen's width, when it has changed.
+function methods:tell_width()
+  local width = self.width()
+  if width == self.told_width then return end
+  self.told_width = width
+  send(self, { op = "width", width = width })
+end
+
+function methods:close() self.connection:close() end
+
+--- Attaches. Waits until the other program has answered: what it is, or nil, err.
+---@param timeout number seconds
+---@return string|nil about, string|nil err
+function methods:greet(timeout)
+  loop.spawn(listen, self)
+  self.told_width = self.width()
+  send(self, { op = "hello", width = self.told_width, colour = self.colour })
+  return self.about:wait(timeout)
+end
+
+---@param path string
+---@param options { write: fun(text: string), write_error: fun(text: string), width: fun(): integer, colour: boolean, left: fun(reason: string|nil) }
+---@return wingman.repl.attachment|nil, string|nil err
+function M.open(path, options)
+  local connection, err = stream.connect { path = path }
+  if not connection then return nil, err end
+  return setmetatable({
+    connection = connection, reader = reader.new(), about = loop.future(), write = options.write,
+    write_error = options.write_error, width = options.width, colour = options.colour, left = options.left,
+  }, methods)
+end
+
+return M

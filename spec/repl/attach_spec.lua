@@ -1,0 +1,160 @@
+--- `wingman repl --attach`: a prompt inside a program that runs.
+local loop = require "wingman.loop"
+local process = require "wingman.process"
+local stream = require "wingman.stream"
+local terminal = require "spec.support.terminal"
+
+-- A program that counts at a rate which can be changed, and lets prompts attach.
+local PROGRAM = [[
+io.stdout:setvbuf "line"
+local wingman = require "wingman"
+rate, counted, done = 100, 0, false
+wingman.run(function()
+  local client = wingman.client { cluster = "sim://2", log_to = function() end }
+  assert(client:start())
+  local players = client:map "players"
+  local server = assert(require("wingman.repl.server").listen(arg[1], { client = client, secret = 42 }))
+  print "ready"
+  while not done do
+    wingman.sleep(1 / rate)
+    counted = counted + 1
+    players:set("player-" .. counted % 10, { n = counted })
+  end
+  server:close()
+  client:close()
+  print "done"
+end)]]
+
+describe("wingman repl --attach", function()
+  local path, program
+  before_each(function()
+    path = os.tmpname()
+    os.remove(path)
+    program = assert(process.spawn { file = process.wingman_path(), args = { "run", "-", path }, stdin = true })
+    program:write(PROGRAM)
+    program:close_stdin()
+    assert.equal("ready", program:read_line(10))
+  end)
+  after_each(function()
+    program:kill "SIGKILL"
+    program:wait(5)
+    program:close()
+    os.remove(path)
+  end)
+
+  -- Code in the program, from a pipe: exit code, output, errors.
+  local function attached(...)
+    local args = { "repl", "--attach", path }
+    for _, code in ipairs { ... } do
+      args[#args + 1] = "-e"
+      args[#args + 1] = code
+    end
+    local child = assert(process.spawn { file = process.wingman_path(), args = args, stderr = true })
+    local out, err = child:read_all(20), child:read_all(20, "stderr")
+    local code = child:wait(20)
+    child:close()
+    return code, out, err
+  end
+
+  it("looks at a program and changes it while it runs", function()
+    local code, out = attached("rate", "secret", ".nodes", "client:map 'players'.name")
+    assert.equal(0, code)
+    assert.truthy(out:find("^100\n42\nnode +state.*node%-2 +ready.*\n\"players\"\n$"), out)
+    assert.same({ 0, "before 100\n", "" }, { attached "print('before ' .. rate) rate = 1000" })
+    assert.same({ 0, "1000\n", "" }, { attached "rate" })
+    code = attached "client.provider.routing = nil .. 'x'"
+    assert.equal(1, code) -- and the program is not hurt
+    local _, first = attached "counted"
+    assert(loop.wait_until(function()
+      local _, later = attached "counted"
+      return tonumber(later) > tonumber(first)
+    end, 5))
+    attached "done = true"
+    assert.equal("done", program:read_line(5))
+    assert.equal(0, (program:wait(5)))
+    local gone, _, err = attached "1"
+    assert.equal(1, gone)
+    assert.truthy(err:find(path, 1, true))
+  end)
+
+  it("changes a policy, and hears the log from a level on", function()
+    local code, out = attached(".policy routing function() return nil end", ".route player-1", ".policy routing direct", ".route player-1")
+    assert.equal(0, code)
+    assert.truthy(out:find("goes to +nobody now.*goes to +node%-%d at"), out)
+    code, out = attached(".log info", "client:cluster():kill 'node-1'", "sleep(0.2)", ".log off")
+    assert.equal(0, code)
+    assert.truthy(out:find("circuit_", 1, true) or out:find("lost", 1, true), out)
+    assert.equal(1, (attached ".policy routing nonsense"))
+    assert.equal(1, (attached ".log loudly"))
+  end)
+
+  it("is for its owner alone", function()
+    local stat = assert(io.popen("stat -c '%a %F' " .. path))
+    assert.equal("600 socket", stat:read "*l")
+    stat:close()
+  end)
+
+  it("ends a conversation that it does not understand, and goes on", function()
+    for _, line in ipairs { "GET / HTTP/1.1", "{}", '{"op":"run","text":"done = true"}', '{"op":"hello"}\n{"op":"run"}',
+      '{"op":"hello","width":"wide"}', '{"op":"hello"}\n{"op":"complete","text":"x"}', "[" } do
+      local connection = assert(stream.connect { path = path })
+      connection:write(line .. "\n")
+      local text, err
+      repeat text, err = connection:read(5) until not text
+      assert.equal("closed", err, line)
+      connection:close()
+    end
+    assert.same({ 0, "false\n", "" }, { attached "done" })
+  end)
+
+  it("has several prompts at once, and ends what one leaves behind", function()
+    local connection = assert(stream.connect { path = path })
+    connection:write '{"op":"hello"}\n{"op":"run","text":"while true do left = (left or 0) + 1 sleep(0.01) end"}\n'
+    assert(loop.wait_until(function()
+      local _, out = attached "left"
+      return tonumber(out)
+    end, 5))
+    connection:close()
+    local last
+    assert(loop.wait_until(function()
+      local _, out = attached "left"
+      local same = out == last
+      last = out
+      loop.sleep(0.05)
+      return same
+    end, 5))
+  end)
+
+  it("is a prompt like any other, at a terminal", function()
+    if not terminal.is_there() then return pending "tmux is not installed" end
+    local t = terminal.open { "--attach", path }
+    t:await "attached to process %d+"
+    t:await_prompt()
+    t:enter "rate + 900"
+    t:await "\n1000\nwingman>$"
+    t:enter "for i = 1, 2 do"
+    t:await "%.%.$"
+    t:enter "print(i) end"
+    t:await "\n1\n2\nwingman>$"
+    t:type "client:map 'pl"
+    t:press "Tab"
+    t:await "client:map 'players'$"
+    t:press "C-c"
+    t:enter "sleep(1000)"
+    t:await "sleep%(1000%)\n?$"
+    local deadline = loop.now() + 10
+    repeat
+      t:press "C-c"
+      loop.sleep(0.05)
+    until t:screen():find "interrupted\n" or loop.now() > deadline
+    t:await_prompt()
+    t:type "half a li"
+    attached "client:cluster():kill 'node-2'"
+    t:await "node%-2 lost: [^\n]*\n.*wingman> half a li$"
+    t:press("C-a", "C-k")
+    attached "done = true"
+    t:await "ended the conversation\ncode 1\nicanon echo"
+    t:close()
+    assert.equal("done", program:read_line(5))
+  end)
+end)
