@@ -13,6 +13,8 @@ enum {
 int host_run(int argc, char **argv);
 /* `wingman probe URL...`; argv[0] is "probe". */
 int host_probe(int argc, char **argv);
+/* `wingman report show|diff|merge FILE...`; argv[0] is "report". */
+int host_report(int argc, char **argv);
 /* `wingman repl [URL]`; argv[0] is "repl". */
 int host_repl(int argc, char **argv);
 #endif

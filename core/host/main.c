@@ -26,6 +26,7 @@ static const command commands[] = {
     {"repl", "[URL]", "a prompt, on a cluster or without one", host_repl},
     {"sim", "[OPTIONS]", "run a simulated cluster", wm_sim_main},
     {"probe", "URL...", "say what a cluster's nodes are and hold", host_probe},
+    {"report", "show|diff|merge", "show, compare and merge the reports of load tests", host_report},
     {"relay", "COUNT", "pass on the traffic between real nodes (for topgun://N)", wm_relay_main},
     {"version", "", "print the version", version},
 };

@@ -3,6 +3,7 @@
 --- its shards say when they are merged can be compared. The same options and seed
 --- give the same document.
 local histogram = require "wingman.histogram"
+local tag_key = require "wingman.load.report.validate".tag_key
 
 local M = {}
 
@@ -121,6 +122,7 @@ local function metrics(self)
   add(gauge("vus", "vus", 50, 0, 50))
   add(gauge("map_version", "version", 5, 3, 5))
   add({ name = "checks", type = "rate", unit = "checks", tags = {}, passed = 1990, total = 2000 })
+  table.sort(list, function(a, b) return tag_key(a) < tag_key(b) end) -- as JSON has them
   return list
 end
 

@@ -108,6 +108,29 @@ end
 ---@return string
 function M.prometheus(document) return require "wingman.load.report.prometheus".format(document) end
 
+--- One document of the shards of a run, or of the same test on several machines:
+--- counts and histograms add exactly, thresholds are measured again.
+---@param documents table[]
+---@param names string[]|nil  what they are called in errors
+---@return table|nil, string|nil err  which do not fit together, and why
+function M.merge(documents, names) return require "wingman.load.report.merge".merge(documents, names) end
+
+--- Compares two runs; see wingman.load.report.diff for the method.
+---@param a table
+---@param b table
+---@param options { names: string[]|nil, tolerance: number|nil }|nil
+---@return wingman.report.comparison
+function M.diff(a, b, options) return require "wingman.load.report.diff".diff(a, b, options) end
+
+--- A comparison for a terminal.
+---@param comparison wingman.report.comparison
+---@param names string[]
+---@param options { colour: boolean|nil, width: integer|nil }|nil
+---@return string
+function M.diff_text(comparison, names, options)
+  return require "wingman.load.report.diff_text".format(comparison, names, options)
+end
+
 --- The latencies of several runs on one percentile plot, as an SVG file's text.
 ---@param entries { name: string, document: table, metric: string|nil }[]
 ---@return string|nil, string|nil err

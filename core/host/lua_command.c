@@ -1,0 +1,29 @@
+/* Commands that a Lua module does: its main(arg) returns the exit code. */
+#include <lauxlib.h>
+#include <stdio.h>
+
+#include "commands.h"
+#include "lua_state.h"
+
+static int run_main(const char *name, const char *module, int argc, char **argv)
+{
+    lua_State *L = host_lua_new();
+    if (L == NULL) return HOST_FAILED;
+    host_lua_set_args(L, name, argc - 1, argv + 1);
+    int code = HOST_FAILED;
+    const char *chunk = lua_pushfstring(L, "return require('%s').main(arg)", module);
+    if (luaL_loadstring(L, chunk) == 0) code = host_lua_call(L, 0);
+    fflush(stdout);
+    lua_close(L);
+    return code;
+}
+
+int host_probe(int argc, char **argv)
+{
+    return run_main("probe", "wingman.probe", argc, argv);
+}
+
+int host_report(int argc, char **argv)
+{
+    return run_main("report", "wingman.load.report.command", argc, argv);
+}

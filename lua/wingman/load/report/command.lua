@@ -1,0 +1,169 @@
+--- `wingman report`: shows, compares and merges reports.
+local json = require "wingman.load.report.json"
+local report = require "wingman.load.report"
+
+local M = {}
+
+local USAGE = [[
+usage: wingman report show FILE... [OPTIONS]
+       wingman report diff FILE FILE [OPTIONS]
+       wingman report merge FILE... [OPTIONS]
+
+FILE is what a load test wrote with --out json=FILE.
+
+  show   the summary of each report; with --out also in other forms
+  diff   is the second run better or worse than the first? Differences that the
+         noise of the two runs explains do not count
+  merge  one report of the shards of a run, or of the same test on several
+         machines; counts and histograms add exactly
+
+  --out FORM=FILE      write it as well: csv, hgrm, html, json, junit, prometheus,
+                       svg, text; - is standard output. May be repeated (show takes
+                       it for one FILE; not for diff)
+  --json               for programs: the report, or the comparison, as JSON
+  --tolerance PERCENT  of diff: changes of throughput and latency up to this count
+                       as none (default 0)
+
+exit codes: 0 done, and for diff: not worse; 99 the second run is worse;
+1 a file cannot be read or written, or reports do not fit together; 2 wrong usage
+]]
+
+local function fail(message)
+  io.stderr:write("wingman report: ", message, "\n")
+  return 1
+end
+
+local function usage_error(message)
+  io.stderr:write("wingman report: ", message, "\n\n", USAGE)
+  return 2
+end
+
+local values = { ["--out"] = true, ["--tolerance"] = true }
+
+-- The words after the command: { files =, outs =, json =, tolerance = }; nil and what is
+-- wrong.
+local function parse(arguments)
+  local options, i = { files = {}, outs = {}, tolerance = 0 }, 2
+  while arguments[i] do
+    local word = arguments[i]
+    local name, inline = word:match "^(%-%-[%w-]+)=(.*)$"
+    local flag = name or word
+    if values[flag] then
+      local value = inline or arguments[i + 1]
+      if not inline then i = i + 1 end
+      if not value then return nil, flag .. " needs a value" end
+      if flag == "--out" then
+        local form, wrong = report.parse_target(value)
+        if not form then return nil, "--out " .. wrong end
+        table.insert(options.outs, value)
+      else
+        options.tolerance = tonumber((value:gsub("%s*%%$", "")))
+        if not options.tolerance or options.tolerance < 0 or options.tolerance > 1000 then
+          return nil, ("--tolerance: per cent from 0 to 1000 are expected, got '%s'"):format(value)
+        end
+      end
+    elseif word == "--json" then
+      options.json = true
+    elseif word:sub(1, 1) == "-" then
+      return nil, ("'%s' is no option"):format(word)
+    else
+      table.insert(options.files, word)
+    end
+    i = i + 1
+  end
+  return options
+end
+
+local function read_all(files)
+  local documents = {}
+  for i, file in ipairs(files) do
+    local document, err = report.read(file)
+    if not document then return nil, err end
+    documents[i] = document
+  end
+  return documents
+end
+
+-- The summary or JSON, and the other forms.
+local function put_out(document, options)
+  for _, target in ipairs(options.outs) do
+    local ok, err = report.write(document, target)
+    if not ok then return fail(err) end
+  end
+  local on_stdout = false
+  for _, target in ipairs(options.outs) do on_stdout = on_stdout or target:match "=%-$" ~= nil end
+  if not on_stdout then
+    io.write(options.json and json.encode(document) or report.summary(document, report.terminal()))
+  end
+  return 0
+end
+
+local commands = {}
+
+function commands.show(options)
+  if #options.files == 0 then return usage_error "show: a file is missing" end
+  if #options.files > 1 and #options.outs > 0 then return usage_error "show: --out takes one file" end
+  local documents, err = read_all(options.files)
+  if not documents then return fail(err) end
+  for i, document in ipairs(documents) do
+    if i > 1 and not options.json then io.write "\n" end
+    local code = put_out(document, options)
+    if code ~= 0 then return code end
+  end
+  return 0
+end
+
+function commands.merge(options)
+  if #options.files == 0 then return usage_error "merge: a file is missing" end
+  local documents, err = read_all(options.files)
+  if not documents then return fail(err) end
+  local merged, why = report.merge(documents, options.files)
+  if not merged then return fail(why) end
+  return put_out(merged, options)
+end
+
+-- Names that tell two files apart, without the directory that they share.
+local function short_names(files)
+  local a, b = files[1]:match "[^/]*$", files[2]:match "[^/]*$"
+  if a == b then return files end
+  return { a, b }
+end
+
+function commands.diff(options)
+  if #options.files ~= 2 then return usage_error "diff: two files are expected" end
+  if #options.outs > 0 then return usage_error "diff: --out is for show and merge" end
+  local documents, err = read_all(options.files)
+  if not documents then return fail(err) end
+  local names = short_names(options.files)
+  local comparison = report.diff(documents[1], documents[2], { names = names, tolerance = options.tolerance / 100 })
+  if options.json then
+    if #comparison.notes == 0 then comparison.notes = nil end
+    io.write(json.encode_plain(comparison))
+  else
+    io.write(report.diff_text(comparison, names, report.terminal()))
+  end
+  return comparison.verdict == "worse" and 99 or 0
+end
+
+--- The command.
+---@param arguments string[]
+---@return integer exit_code
+function M.main(arguments)
+  local name = arguments[1]
+  for _, word in ipairs(arguments) do
+    if word == "--help" or word == "-h" then
+      io.write(USAGE)
+      return 0
+    end
+  end
+  if not name then return usage_error "show, diff or merge is expected" end
+  if not commands[name] then return usage_error(("'%s' is none of show, diff, merge"):format(name)) end
+  local options, wrong = parse(arguments)
+  if not options then return usage_error(wrong) end
+  local code = commands[name](options)
+  local flushed, why = io.stdout:flush()
+  if not flushed then return fail("standard output: " .. tostring(why)) end
+  return code
+end
+
+return M

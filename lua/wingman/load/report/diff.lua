@@ -1,0 +1,207 @@
+--- Two runs beside each other, with a verdict that knows the noise of both: what moved
+--- by more than the intervals of the runs themselves move (see bootstrap.lua) is better
+--- or worse; the rest is "no difference that this noise allows to see", with the
+--- interval. Each number has an interval of 99 %, so that five of them together say
+--- "different" of equal runs in at most one of twenty comparisons.
+---
+--- What it cannot know is what changed between two runs and in neither: another
+--- machine, a cold cache, a neighbour. `tolerance` is for that.
+local bootstrap = require "wingman.load.report.bootstrap"
+local format = require "wingman.load.report.format"
+local verdict = require "wingman.load.report.verdict"
+local view = require "wingman.load.report.view"
+
+local M = {}
+
+-- Histograms of a series have 2 digits: a percentile may be off by a slot.
+local SLOT = 0.01
+-- A percentile that fewer operations than this lie beyond is chance.
+local MIN_BEYOND = 10
+
+local shares = { p50 = 0.5, p99 = 0.99, p99_9 = 0.999 }
+
+---@class wingman.report.comparison
+---@field verdict "better"|"worse"|"same"|"unknown"
+---@field sentence string
+---@field rows wingman.report.comparison.row[]
+---@field notes string[]   why the two may not be comparable
+
+---@class wingman.report.comparison.row
+---@field name string
+---@field unit string      "s", "ops/s", "iterations/s", "share", "ops"
+---@field a number|nil
+---@field b number|nil
+---@field change number|nil  b / a - 1; b - a of shares and counts
+---@field low number|nil     of the change
+---@field high number|nil
+---@field verdict "better"|"worse"|"same"|"unknown"
+---@field reason string|nil  of "unknown"
+
+local function column(resamples, name)
+  local list = {}
+  for i, one in ipairs(resamples) do list[i] = one[name] end
+  return list
+end
+
+local function judge(row, tolerance, more_is_better)
+  row.verdict = "same"
+  if row.low > tolerance then row.verdict = more_is_better and "better" or "worse" end
+  if row.high < -tolerance then row.verdict = more_is_better and "worse" or "better" end
+  return row
+end
+
+local function ratio_row(name, unit, a, b, drawn, options)
+  local row = { name = name, unit = unit, a = a, b = b, verdict = "unknown" }
+  if options.reason then
+    row.reason = options.reason
+    return row
+  end
+  local low, high = bootstrap.interval(column(drawn.a, options.field), column(drawn.b, options.field), drawn.blocks, true)
+  local margin = options.margin or 0
+  row.change = b / a - 1
+  row.low = math.min(low * (1 - margin) - 1, row.change)
+  row.high = math.max(high * (1 + margin) - 1, row.change)
+  return judge(row, options.tolerance, options.more_is_better)
+end
+
+local function rate_row(a, b, drawn, tolerance, reason)
+  local acked, counted = view.count(a, "ops_acked")
+  local name = counted and acked > 0 and "ops_acked" or "iterations"
+  local rate_a, rate_b = view.per_second(a, view.count(a, name)), view.per_second(b, view.count(b, name))
+  if rate_a == 0 or rate_b == 0 then reason = reason or "nothing was done" end
+  return ratio_row("throughput", name == "ops_acked" and "ops/s" or "iterations/s", rate_a, rate_b, drawn,
+    { field = name == "ops_acked" and "throughput" or "iterations", tolerance = tolerance, more_is_better = true, reason = reason })
+end
+
+local function latency_rows(a, b, drawn, tolerance, reason)
+  local rows, of_a, of_b = {}, view.main_latency(a), view.main_latency(b)
+  if not of_a or not of_b or of_a.name ~= of_b.name then return rows end
+  for _, field in ipairs { "p50", "p99", "p99_9" } do
+    local why = reason
+    local beyond = math.min(of_a.count, of_b.count) * (1 - shares[field])
+    if beyond < MIN_BEYOND then why = why or "too few operations lie beyond it" end
+    if of_a.name ~= "op_latency" then why = why or "the series is of operations" end
+    if of_a[field] == 0 or of_b[field] == 0 then why = why or "it is below what can be measured" end
+    rows[#rows + 1] = ratio_row(field:gsub("_", "."), of_a.unit, of_a[field], of_b[field], drawn,
+      { field = field, tolerance = tolerance, margin = SLOT, reason = why })
+  end
+  return rows
+end
+
+local function error_count(document)
+  local n = 0
+  for _, err in ipairs(document.errors) do n = n + err.count end
+  return n
+end
+
+-- Errors for each operation, as a difference: none is a good number to have.
+local function error_row(a, b, drawn, reason)
+  local function share(document)
+    local ops = view.count(document, "ops_acked")
+    return ops > 0 and error_count(document) / ops or 0
+  end
+  if error_count(a) == 0 and error_count(b) == 0 then return nil end
+  local row = { name = "errors", unit = "share", a = share(a), b = share(b), verdict = "unknown", reason = reason }
+  if reason then return row end
+  row.change = row.b - row.a
+  local low, high = bootstrap.interval(column(drawn.a, "errors"), column(drawn.b, "errors"), drawn.blocks, false)
+  row.low, row.high = math.min(low, row.change), math.max(high, row.change)
+  return judge(row, 0, false)
+end
+
+-- Lost data is no noise.
+local function lost_row(a, b)
+  local lost_a, known_a = view.count(a, "ops_lost")
+  local lost_b, known_b = view.count(b, "ops_lost")
+  if not known_a or not known_b then return nil end
+  return { name = "lost", unit = "ops", a = lost_a, b = lost_b, change = lost_b - lost_a,
+    verdict = lost_b > lost_a and "worse" or lost_b < lost_a and "better" or "same" }
+end
+
+--- A change as people read it: "+25.3 %", "-14 %", "+3" of counts.
+---@param row wingman.report.comparison.row
+---@param n number
+---@return string
+function M.change_text(row, n)
+  if row.unit == "ops" then return (n > 0 and "+" or "") .. format.count(n) end
+  if n >= 10 then return ("x %s"):format(format.number(n + 1)) end
+  local text = (math.abs(n) < 0.9995 and "%+.1f %%" or "%+.0f %%"):format(n * 100)
+  return (text:gsub("^[+-](0%.0 %%)$", "%1"))
+end
+
+local compared = {
+  { "test", function(d) return d.name end },
+  { "script", function(d) return d.script end },
+  { "cluster", function(d) return d.environment.cluster end },
+  { "dialect", function(d) return d.environment.dialect end },
+  { "policy", function(d) return d.environment.policy end },
+  { "number of nodes", function(d) return #d.environment.nodes end },
+  { "number of shards", function(d) return #d.shards end },
+}
+
+local function notes_of(a, b, names)
+  local notes = {}
+  for _, what in ipairs(compared) do
+    local of_a, of_b = what[2](a), what[2](b)
+    if of_a ~= of_b then
+      notes[#notes + 1] = ("the %s differs: %s and %s"):format(what[1], tostring(of_a or "none"), tostring(of_b or "none"))
+    end
+  end
+  for i, document in ipairs { a, b } do
+    local late = verdict.late(document)
+    if late then notes[#notes + 1] = names[i] .. ": " .. late end
+    local head = verdict.headline(document)
+    if not head.good then notes[#notes + 1] = ("%s %s: %s"):format(names[i], head.word, head.sentence) end
+  end
+  return notes
+end
+
+-- "p50 +25.3 %, lost +3".
+local function named(rows, word)
+  local parts = {}
+  for _, row in ipairs(rows) do
+    if row.verdict == word then parts[#parts + 1] = row.name .. " " .. M.change_text(row, row.change) end
+  end
+  return #parts > 0 and table.concat(parts, ", ") or nil
+end
+
+local function overall(rows)
+  local worse, better, same = named(rows, "worse"), named(rows, "better"), 0
+  if worse then return "worse", better and worse .. "; but better: " .. better or worse end
+  if better then return "better", better end
+  for _, row in ipairs(rows) do same = same + (row.verdict == "same" and row.low and 1 or 0) end
+  if same > 0 then return "same", "no difference that this noise allows to see" end
+  return "unknown", "these runs are too short to tell noise from change"
+end
+
+local function noise_of(a, b)
+  local of_a, of_b = bootstrap.intervals(a, view.seconds), bootstrap.intervals(b, view.seconds)
+  local fewest = math.min(of_a.n, of_b.n)
+  if fewest < bootstrap.min_intervals then
+    return nil, ("%d whole intervals say too little about the noise, %d are needed"):format(fewest, bootstrap.min_intervals)
+  end
+  return {
+    a = bootstrap.resamples(of_a, shares, 20011), b = bootstrap.resamples(of_b, shares, 40009),
+    blocks = math.min(of_a.n / bootstrap.block_length(of_a), of_b.n / bootstrap.block_length(of_b)),
+  }
+end
+
+--- Compares two documents: is `b` better or worse than `a`?
+---@param a table
+---@param b table
+---@param options { names: string[]|nil, tolerance: number|nil }|nil  tolerance: a share by
+---  which throughput and latency may differ and still count as the same; 0 unless told
+---@return wingman.report.comparison
+function M.diff(a, b, options)
+  options = options or {}
+  local tolerance = options.tolerance or 0
+  local drawn, reason = noise_of(a, b)
+  local rows = { rate_row(a, b, drawn, tolerance, reason) }
+  for _, row in ipairs(latency_rows(a, b, drawn, tolerance, reason)) do rows[#rows + 1] = row end
+  rows[#rows + 1] = error_row(a, b, drawn, reason)
+  rows[#rows + 1] = lost_row(a, b)
+  local word, sentence = overall(rows)
+  return { verdict = word, sentence = sentence, rows = rows, notes = notes_of(a, b, options.names or { "the first", "the second" }) }
+end
+
+return M

@@ -1,0 +1,130 @@
+local cjson = require "cjson"
+local fixture = require "spec.load.report.fixture"
+local process = require "wingman.process"
+local report = require "wingman.load.report"
+
+describe("wingman report", function()
+  local directory
+  local whole, shards = fixture.sharded { shards = 3, rate = 200 }
+
+  local function path(name) return directory .. "/" .. name end
+
+  local function run(...)
+    local child = assert(process.spawn { file = process.wingman_path(), args = { "report", ... }, stderr = true,
+      env = { COLUMNS = "100", ASAN_OPTIONS = "detect_leaks=0" } })
+    local out, err = child:read_all(60), child:read_all(60, "stderr")
+    local code = child:wait(60)
+    child:close()
+    return code, out, err
+  end
+
+  setup(function()
+    directory = os.tmpname()
+    os.remove(directory)
+    os.execute("mkdir " .. directory)
+    assert(report.write(whole, "json=" .. path "whole.json"))
+    for i, shard in ipairs(shards) do assert(report.write(shard, ("json=%s"):format(path(i .. ".json")))) end
+    assert(report.write(fixture.document { rate = 200, slow = 2, seed = 3 }, "json=" .. path "slow.json"))
+  end)
+  teardown(function() os.execute("rm -rf " .. directory) end)
+
+  it("shows reports", function()
+    local code, out = run("show", path "whole.json")
+    assert.equal(0, code)
+    assert.equal(report.summary(whole, { width = 100 }), out)
+    code, out = run("show", path "1.json", path "2.json")
+    assert.equal(0, code)
+    assert.equal(report.summary(shards[1], { width = 100 }) .. "\n" .. report.summary(shards[2], { width = 100 }), out)
+  end)
+
+  it("writes other forms", function()
+    local code, out = run("show", path "whole.json", "--out", "html=" .. path "run.html", "--out=csv=-")
+    assert.equal(0, code)
+    assert.equal(report.render(whole, "csv"), out)
+    local file = assert(io.open(path "run.html"))
+    assert.equal(report.render(whole, "html"), file:read "*a")
+    file:close()
+  end)
+
+  it("merges shards, and says which do not fit", function()
+    local code, out = run("merge", path "3.json", path "1.json", path "2.json", "--json")
+    assert.equal(0, code)
+    assert.equal(report.render(assert(report.merge(shards)), "json"), out)
+    code, out = run("merge", path "1.json", path "2.json", "--out=json=" .. path "merged.json")
+    assert.equal(0, code)
+    assert.matches("PARTS   2 of 3 shards", out)
+    assert.equal(2, #assert(report.read(path "merged.json")).shards)
+    local _, err
+    code, out, err = run("merge", path "1.json", path "1.json")
+    assert.same({ 1, "", ("wingman report: %s and %s are the same report\n"):format(path "1.json", path "1.json") }, { code, out, err })
+    code, _, err = run("merge", path "1.json", path "whole.json")
+    assert.equal(1, code)
+    assert.matches("is of a run of 3 shards, .*whole.json of one of 1\n$", err)
+  end)
+
+  it("compares, with an exit code for what is worse", function()
+    local code, out = run("diff", path "whole.json", path "slow.json")
+    assert.equal(99, code)
+    assert.matches("^WORSE  p50 %+%d", out)
+    assert.matches("\n +whole.json +slow.json +change", out)
+    code, out = run("diff", path "slow.json", path "whole.json")
+    assert.equal(0, code)
+    assert.matches("^BETTER  p50 %-%d", out)
+    code, out = run("diff", path "whole.json", path "whole.json")
+    assert.equal(0, code)
+    assert.matches("^SAME  no difference that this noise allows to see\n", out)
+    assert.equal(0, (run("diff", path "whole.json", path "slow.json", "--tolerance", "300%")))
+  end)
+
+  it("compares for programs", function()
+    local code, out = run("diff", "--json", path "whole.json", path "slow.json")
+    assert.equal(99, code)
+    local got = cjson.decode(out)
+    assert.equal("worse", got.verdict)
+    assert.equal("p50", got.rows[2].name)
+    assert.is_true(got.rows[2].low > 0.5 and got.rows[2].high > got.rows[2].change)
+  end)
+
+  it("names the file that cannot be read or written", function()
+    local code, _, err = run("show", path "none.json")
+    assert.same({ 1, ("wingman report: %s: No such file or directory\n"):format(path "none.json") }, { code, err })
+    os.execute("echo '{\"schema\":\"wingman.report/1\"}' >" .. path "bad.json")
+    code, _, err = run("diff", path "whole.json", path "bad.json")
+    assert.equal(1, code)
+    assert.matches("bad.json: checks: missing\n$", err)
+    code, _, err = run("show", path "whole.json", "--out", "json=/nonexistent/x")
+    assert.same({ 1, "wingman report: /nonexistent/x: No such file or directory\n" }, { code, err })
+  end)
+
+  it("says when standard output is full", function()
+    local status = os.execute(("%s report show %s >/dev/full 2>%s"):format(process.wingman_path(), path "whole.json", path "err"))
+    assert.equal(256, status)
+    local file = assert(io.open(path "err"))
+    assert.matches("^wingman report: standard output: No space left on device\n$", file:read "*a")
+    file:close()
+  end)
+
+  it("names what is wrong with its arguments, with exit code 2", function()
+    for message, arguments in pairs {
+      ["show, diff or merge is expected"] = {},
+      ["'draw' is none of show, diff, merge"] = { "draw" },
+      ["show: a file is missing"] = { "show" },
+      ["diff: two files are expected"] = { "diff", "a" },
+      ["merge: a file is missing"] = { "merge" },
+      ["'--x' is no option"] = { "show", "a", "--x" },
+      ["--out needs a value"] = { "show", "a", "--out" },
+      ["--out 'xml' is no form of a report; there are csv, hgrm, html,"] = { "show", "a", "--out", "xml=b" },
+      ["--tolerance: per cent from 0 to 1000 are expected, got 'much'"] = { "diff", "a", "b", "--tolerance", "much" },
+      ["show: --out takes one file"] = { "show", "a", "b", "--out", "csv=-" },
+      ["diff: --out is for show and merge"] = { "diff", "a", "b", "--out", "csv=-" },
+    } do
+      local code, out, err = run(unpack(arguments))
+      assert.same({ 2, "" }, { code, out })
+      assert.truthy(err:find("wingman report: " .. message, 1, true), err)
+      assert.truthy(err:find("usage: wingman report show", 1, true))
+    end
+    local code, out = run("merge", "--help")
+    assert.equal(0, code)
+    assert.matches("exit codes: 0 done", out)
+  end)
+end)

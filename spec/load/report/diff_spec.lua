@@ -1,0 +1,126 @@
+local bootstrap = require "wingman.load.report.bootstrap"
+local fixture = require "spec.load.report.fixture"
+local layout = require "wingman.load.report.layout"
+local report = require "wingman.load.report"
+local seed = require "spec.core.support".seed
+local view = require "wingman.load.report.view"
+
+local function row(comparison, name)
+  for _, one in ipairs(comparison.rows) do if one.name == name then return one end end
+end
+
+local function quiet(options)
+  local all = { rate = 400, seconds = 30, kill = false, wander = 0.02 }
+  for k, v in pairs(options or {}) do all[k] = v end
+  return fixture.document(all)
+end
+
+describe("report diff", function()
+  it("sees no difference between a run and itself, or its like", function()
+    local a = quiet { seed = 1 }
+    for _, b in ipairs { a, quiet { seed = 2 } } do
+      local got = report.diff(a, b)
+      assert.equal("same", got.verdict)
+      assert.equal("no difference that this noise allows to see", got.sentence)
+      for _, one in ipairs(got.rows) do
+        assert.equal("same", one.verdict, one.name)
+        if one.low then assert.is_true(one.low <= one.change and one.change <= one.high, one.name) end
+      end
+    end
+  end)
+
+  it("sees what is slower, what is faster, and by how much", function()
+    local a, b = quiet { seed = 1 }, quiet { seed = 2, slow = 1.25 }
+    local got = report.diff(a, b)
+    assert.equal("worse", got.verdict)
+    local p50 = row(got, "p50")
+    assert.equal("worse", p50.verdict)
+    assert.is_true(p50.low <= 0.25 and p50.high >= 0.25 and p50.low > 0, ("%g to %g"):format(p50.low, p50.high))
+    local back = report.diff(b, a)
+    assert.equal("better", back.verdict)
+    assert.equal("better", row(back, "p50").verdict)
+    assert.is_true(row(back, "p50").high < 0)
+  end)
+
+  it("sees throughput that fell", function()
+    local got = report.diff(quiet { seed = 1, rate = 400 }, quiet { seed = 2, rate = 300 })
+    assert.equal("worse", row(got, "throughput").verdict)
+    assert.is_true(math.abs(row(got, "throughput").change + 0.25) < 1e-9)
+    assert.equal("better", row(report.diff(quiet { seed = 1, rate = 300 }, quiet { seed = 2, rate = 400 }), "throughput").verdict)
+  end)
+
+  it("does not take wandering for a change: few of 60 equal pairs differ (seed " .. seed .. ")", function()
+    local different = 0
+    for i = 1, 60 do
+      local function one(n) return fixture.document { rate = 100, seconds = 30, kill = false, seed = seed * 100 + 2 * i + n } end
+      if report.diff(one(0), one(1)).verdict ~= "same" then different = different + 1 end
+    end
+    -- One in twenty at most is promised; that 60 pairs have ten by chance has a
+    -- probability of 0.0004 even then.
+    assert.is_true(different < 10, different .. " of 60")
+  end)
+
+  it("needs more to be sure where there is more noise", function()
+    local function width(wander)
+      local p50 = row(report.diff(quiet { seed = 1, wander = wander }, quiet { seed = 2, wander = wander }), "p50")
+      return p50.high - p50.low
+    end
+    assert.is_true(width(0.2) > 3 * width(0.02))
+  end)
+
+  it("takes longer blocks where neighbours are alike", function()
+    local calm = bootstrap.intervals(quiet { wander = 0, seconds = 120 }, view.seconds)
+    local wandering = bootstrap.intervals(quiet { wander = 0.2, seconds = 120 }, view.seconds)
+    assert.equal(120, calm.n)
+    assert.equal(5, bootstrap.block_length(calm))
+    assert.is_true(bootstrap.block_length(wandering) > 5)
+  end)
+
+  it("is unknown where there are too few intervals, or operations", function()
+    local got = report.diff(quiet { seconds = 7 }, quiet { seconds = 30 })
+    assert.equal("unknown", got.verdict)
+    assert.matches("^7 whole intervals say too little about the noise, 8 are needed$", row(got, "p50").reason)
+    assert.equal("same", report.diff(quiet { seconds = 8 }, quiet { seconds = 8, seed = 3 }).verdict)
+    local few = row(report.diff(quiet { rate = 30 }, quiet { rate = 30, seed = 3 }), "p99.9")
+    assert.same({ "unknown", "too few operations lie beyond it" }, { few.verdict, few.reason })
+  end)
+
+  it("takes lost data for no noise", function()
+    local a, b = quiet { seconds = 5 }, quiet { seconds = 5 }
+    for _, metric in ipairs(b.metrics) do if metric.name == "ops_lost" then metric.count = 1 end end
+    assert.same({ "worse", "lost +1" }, { report.diff(a, b).verdict, report.diff(a, b).sentence })
+    assert.equal("better", report.diff(b, a).verdict)
+  end)
+
+  it("sees errors that were not there before", function()
+    local a, b = quiet { seed = 1 }, quiet { seed = 2 }
+    b.errors = { { code = "TIMEOUT", count = 300 } }
+    for _, point in ipairs(b.series.points) do point.counters.errors = 10 end
+    assert.equal("worse", row(report.diff(a, b), "errors").verdict)
+    assert.is_nil(row(report.diff(a, a), "errors"))
+  end)
+
+  it("lets a tolerance pass", function()
+    local a, b = quiet { seed = 1 }, quiet { seed = 2, slow = 1.25 }
+    assert.equal("same", report.diff(a, b, { tolerance = 0.5 }).verdict)
+    assert.equal("worse", report.diff(a, b, { tolerance = 0.05 }).verdict)
+  end)
+
+  it("says why two runs may not be comparable", function()
+    local a, b = quiet(), quiet { late = true }
+    b.environment.cluster, b.outcome, b.reason = "topgun://3", "interrupted", "by SIGINT"
+    local notes = report.diff(a, b, { names = { "a", "b" } }).notes
+    assert.same({ "the cluster differs: sim://3 and topgun://3",
+      "b: the generator, not the cluster, was the limit: schedule lag p99 was 38 ms, 412 iterations were dropped",
+      "b INTERRUPTED: by SIGINT" }, notes)
+  end)
+
+  it("says the same each time, and fits a terminal", function()
+    local a, b = quiet { seed = 1 }, quiet { seed = 2, slow = 1.25 }
+    local text = report.diff_text(report.diff(a, b), { "a.json", "b.json" }, { width = 80 })
+    assert.equal(text, report.diff_text(report.diff(a, b), { "a.json", "b.json" }, { width = 80 }))
+    assert.matches("^WORSE  p50 %+2%d", text)
+    assert.matches("\n  p50 +%d+ us +%d+ us +%+%d", text)
+    for line in text:gmatch "[^\n]+" do assert.is_true(layout.columns(line) <= 80, line) end
+  end)
+end)
