@@ -32,6 +32,8 @@ typedef struct batch {
 
 typedef struct lane {
     bool serial;
+    uint32_t narrowed; /* operations in a batch, one batch at a time; 0: as the limits say */
+    uint32_t calm;     /* batches acknowledged since it was narrowed */
     uint32_t ready; /* a ring of partitions; the one to serve first */
     uint32_t pending_ops;
     size_t pending_bytes;
@@ -53,6 +55,10 @@ struct wm_batcher {
     batch *spare; /* batches to be used again */
     uint32_t held;
 };
+
+/* So many acknowledgements end a narrowing: more than there are partitions, so that
+ * each had its turn. */
+#define CALM_AFTER 1000
 
 /* OP_BATCH up to the operations: {type: "OP_BATCH", payload: {ops: [ ... */
 static const uint8_t frame_head[] = "\x82\xa4type\xa8OP_BATCH\xa7payload\x81\xa3ops\xdc";
@@ -354,11 +360,21 @@ int wm_batcher_repartition(wm_batcher *b, uint32_t count, uint32_t (*partition_o
 
 /* -- cutting a batch --------------------------------------------------------------- */
 
+static uint32_t batch_ops(const wm_batcher *b, const lane *l)
+{
+    return l->narrowed != 0 ? l->narrowed : b->limits.max_ops;
+}
+
+static uint32_t window(const wm_batcher *b, const lane *l)
+{
+    return l->narrowed != 0 ? 1 : b->limits.max_in_flight;
+}
+
 uint64_t wm_batcher_due_at(const wm_batcher *b, int id)
 {
     const lane *l = &b->lanes[id];
-    if (l->ready == NO_PARTITION || l->in_flight_batches >= b->limits.max_in_flight) return UINT64_MAX;
-    bool full = l->pending_ops >= b->limits.max_ops || l->pending_bytes >= b->limits.max_bytes;
+    if (l->ready == NO_PARTITION || l->in_flight_batches >= window(b, l)) return UINT64_MAX;
+    bool full = l->pending_ops >= batch_ops(b, l) || l->pending_bytes >= b->limits.max_bytes;
     return full ? 0 : l->waiting_since_us + b->limits.linger_us;
 }
 
@@ -411,9 +427,9 @@ static void append_in_flight(lane *l, batch *t)
 int wm_batcher_take(wm_batcher *b, int id, wm_buffer *frame, uint64_t now_us)
 {
     lane *l = &b->lanes[id];
-    if (l->ready == NO_PARTITION || l->in_flight_batches >= b->limits.max_in_flight) return 0;
+    if (l->ready == NO_PARTITION || l->in_flight_batches >= window(b, l)) return 0;
     size_t wanted = l->pending_bytes < b->limits.max_bytes ? l->pending_bytes : b->limits.max_bytes;
-    uint32_t most = l->pending_ops < b->limits.max_ops ? l->pending_ops : b->limits.max_ops;
+    uint32_t most = l->pending_ops < batch_ops(b, l) ? l->pending_ops : batch_ops(b, l);
     batch *t = take_spare(b);
     if (t == NULL || !make_room(t, most) || wm_buffer_reserve(frame, wanted + FRAME_HEAD + 2) == NULL) {
         if (t != NULL) keep_spare(b, t);
@@ -488,6 +504,7 @@ uint32_t wm_batcher_ack(wm_batcher *b, int id, const char *last_id, size_t len)
     }
     if (t == NULL) return 0;
     unlink_batch(l, previous, t);
+    if (l->narrowed != 0 && ++l->calm >= CALM_AFTER) l->narrowed = 0;
     uint32_t settled = 0;
     for (uint32_t i = 0; i < t->count; i++) {
         uint32_t index = t->ops[i];
@@ -593,6 +610,22 @@ uint32_t wm_batcher_release_lane(wm_batcher *b, int id, uint64_t now_us)
 uint32_t wm_batcher_release_expired(wm_batcher *b, int id, uint64_t now_us)
 {
     return release(b, id, now_us, false);
+}
+
+void wm_batcher_narrow(wm_batcher *b, int id, uint32_t ops)
+{
+    b->lanes[id].narrowed = ops < b->limits.max_ops ? ops : b->limits.max_ops;
+    b->lanes[id].calm = 0;
+}
+
+uint32_t wm_batcher_sole_in_flight(const wm_batcher *b, int id)
+{
+    const lane *l = &b->lanes[id];
+    if (l->in_flight_ops != 1) return WM_NO_OP;
+    for (const batch *t = l->oldest; t != NULL; t = t->next)
+        for (uint32_t i = 0; i < t->count; i++)
+            if (t->ops[i] != WM_NO_OP) return t->ops[i];
+    return WM_NO_OP;
 }
 
 void wm_batcher_hasten(wm_batcher *b, int id, uint64_t at_us)

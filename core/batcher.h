@@ -98,6 +98,12 @@ uint32_t wm_batcher_release_expired(wm_batcher *b, int lane, uint64_t now_us);
 /* Brings the deadlines of the lane's batches forward to `at_us` at the latest:
  * after an error that names no operation. */
 void wm_batcher_hasten(wm_batcher *b, int lane, uint64_t at_us);
+/* Batches of the lane hold at most `ops` operations and leave one at a time, until a
+ * thousand of them were acknowledged: for finding an operation that breaks off the
+ * connection. 0: as the limits say. */
+void wm_batcher_narrow(wm_batcher *b, int lane, uint32_t ops);
+/* The operation that is in flight on the lane when it is the only one, else WM_NO_OP. */
+uint32_t wm_batcher_sole_in_flight(const wm_batcher *b, int lane);
 /* The earliest deadline on the lane, UINT64_MAX when nothing is in flight. */
 uint64_t wm_batcher_deadline(const wm_batcher *b, int lane);
 

@@ -260,6 +260,7 @@ static void on_lost(void *user, int lane, const wm_lane_end *end)
 {
     wm_client *c = user;
     c->now_us = wm_now_us();
+    if (end->reason == WM_END_BAD_FRAME && end->was_answered) wm_client_suspect(c, lane);
     c->stats.ops_resent += wm_batcher_release_lane(c->batcher, lane, c->now_us);
     c->paces[lane].usable = false;
     for (uint32_t p = 0; p < c->partition_count; p++)

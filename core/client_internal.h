@@ -14,6 +14,12 @@ typedef struct wm_pace {
     uint32_t refusals; /* errors while batches were in flight, v2: each stands for one of them */
 } wm_pace;
 
+/* The operation that was alone in flight when a server could not read something. */
+typedef struct wm_suspect {
+    uint64_t seq;
+    uint32_t times; /* in a row */
+} wm_suspect;
+
 typedef struct wm_partition_route {
     int slot;
     bool to_owner;       /* the slot is the partition's owner in the held map */
@@ -59,6 +65,7 @@ struct wm_client {
     uint32_t partition_count;  /* of the routes */
     uint64_t partition_magic;  /* 2^64 / partition_count, rounded up; see wm_client_partition_of_hash */
     wm_pace *paces; /* by lane */
+    wm_suspect suspect;
     uint32_t lane_count;
     int foreign_lane; /* of a provider outside the pool; WM_LANE_NONE: none yet */
     uv_timer_t *timer; /* deadlines, pauses, linger; freed by its close callback */
@@ -97,6 +104,15 @@ void wm_client_event(wm_client *c, wm_event event, const void *text, size_t len)
 /* Nothing is sent on the lane for a while, twice as long each time until an
  * acknowledgement comes. */
 void wm_client_slow_down(wm_client *c, int lane);
+/* Settles an operation that is in flight on the lane as rejected, with the words of
+ * whoever rejected it. */
+void wm_client_reject(wm_client *c, int lane, uint32_t index, const void *reason, size_t len);
+/* The lane ended because the server could not read what was sent to it, though it has
+ * read other messages there. Which operation was it? What is in flight on the lane is
+ * halved each time, until one operation is alone; when that happens to it three times
+ * in a row, it is rejected: so it is neither sent for ever nor in the way of the others.
+ * To be called before the lane's batches are given back. */
+void wm_client_suspect(wm_client *c, int lane);
 /* Compares the fill of the log with its water marks. */
 void wm_client_check_water(wm_client *c);
 /* Points every partition at a lane that is ready, or at none. */

@@ -92,6 +92,22 @@ static uint32_t rejected_op(wm_client *c, int lane, const wm_message *m)
     return wm_batcher_find_in_flight(c->batcher, lane, (const char *)id.bytes, id.len);
 }
 
+void wm_client_reject(wm_client *c, int lane, uint32_t index, const void *reason, size_t len)
+{
+    if (!wm_batcher_remove_in_flight(c->batcher, lane, index)) return;
+    const wm_op *op = wm_oplog_at(c->log, index);
+    wm_buffer text;
+    wm_buffer_init(&text);
+    wm_buffer_append(&text, op->span.bytes + op->key_at, op->key_len);
+    if (len > 0) wm_buffer_append(&text, reason, len);
+    wm_event event = {.type = WM_EVENT_OP_REJECTED, .lane = lane, .a = (int64_t)op->seq, .b = op->key_len};
+    if (!text.failed) wm_client_event(c, event, text.data, text.len);
+    wm_buffer_close(&text);
+    c->stats.ops_rejected++;
+    wm_oplog_settle(c->log, index);
+    wm_client_check_water(c);
+}
+
 static void on_op_rejected(wm_client *c, int lane, const wm_message *m)
 {
     wm_mp_item reason;
@@ -106,18 +122,8 @@ static void on_op_rejected(wm_client *c, int lane, const wm_message *m)
         wm_client_event(c, (wm_event){.type = WM_EVENT_SERVER_ERROR, .lane = lane, .flag = true}, m->body, m->body_len);
         return;
     }
-    if (!wm_batcher_remove_in_flight(c->batcher, lane, index)) return;
-    const wm_op *op = wm_oplog_at(c->log, index);
-    wm_buffer text;
-    wm_buffer_init(&text);
-    wm_buffer_append(&text, op->span.bytes + op->key_at, op->key_len);
-    if (string_field(m, "reason", &reason)) wm_buffer_append(&text, reason.bytes, reason.len);
-    wm_event event = {.type = WM_EVENT_OP_REJECTED, .lane = lane, .a = (int64_t)op->seq, .b = op->key_len};
-    if (!text.failed) wm_client_event(c, event, text.data, text.len);
-    wm_buffer_close(&text);
-    c->stats.ops_rejected++;
-    wm_oplog_settle(c->log, index);
-    wm_client_check_water(c);
+    if (!string_field(m, "reason", &reason)) reason = (wm_mp_item){.len = 0};
+    wm_client_reject(c, lane, index, reason.bytes, reason.len);
 }
 
 static void map_event(wm_client *c, int lane)

@@ -146,7 +146,7 @@ static void reset(lane *l)
 
 static void report_lost(lane *l, wm_end_reason reason, int code, const char *detail)
 {
-    wm_lane_end end = {reason, code, detail, l->info.state == WM_LANE_READY};
+    wm_lane_end end = {reason, code, detail, l->info.state == WM_LANE_READY, l->info.rtt_us != 0};
     reset(l);
     l->pool->events.lost(l->pool->user, l->id, &end);
 }

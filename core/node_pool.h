@@ -31,6 +31,7 @@ typedef struct wm_lane_end {
     int close_code;
     const char *detail;
     bool was_ready;
+    bool was_answered; /* a PING of this connection was answered */
 } wm_lane_end;
 
 /* Called inside wm_loop_turn; they must not call Lua. */

@@ -366,11 +366,19 @@ static void note_close_frame(wm_connection *c, const uint8_t *bytes, size_t len)
     snprintf(c->peer_reason, sizeof c->peer_reason, "%.*s", (int)(len - 2), (const char *)bytes + 2);
 }
 
-static wm_end_reason reason_of_close(int code)
+/* libwebsockets 4.1 takes the codes from 1012 to 2999 for invalid and tells 1002 in
+ * their place. So the texts that go with them have to say which it was; they are those
+ * of the 0.11 server. */
+static void restore_code(wm_connection *c)
 {
-    switch (code) {
+    if (c->peer_code == 1002 && strcmp(c->peer_reason, "Server overloaded") == 0) c->peer_code = 1013;
+}
+
+static wm_end_reason reason_of_close(const wm_connection *c)
+{
+    switch (c->peer_code) {
     case 0: return WM_END_LOST;
-    case 1002: return WM_END_BAD_FRAME;
+    case 1002: return strcmp(c->peer_reason, "Protocol Error") == 0 ? WM_END_BAD_FRAME : WM_END_CLOSED;
     case 1013: return WM_END_OVERLOADED;
     case 4001: return WM_END_AUTH_FAILED;
     default: return WM_END_CLOSED;
@@ -385,7 +393,8 @@ static void socket_gone(attempt *a, struct lws *wsi)
     lws_set_opaque_user_data(wsi, NULL);
     if (c->wsi == wsi) {
         c->wsi = NULL;
-        finish(c, reason_of_close(c->peer_code), c->peer_code, c->peer_reason);
+        restore_code(c);
+        finish(c, reason_of_close(c), c->peer_code, c->peer_reason);
     } else {
         attempt_failed(a, NULL, 0);
     }

@@ -41,7 +41,8 @@ const char *wm_end_reason_text(wm_end_reason reason);
 
 typedef struct wm_connection_end {
     wm_end_reason reason;
-    int close_code;     /* the WebSocket close code, 0 when there was none */
+    int close_code;     /* the WebSocket close code, 0 when there was none; 1002 may be any of
+                           1012 to 2999 (libwebsockets 4.1 tells no other for them) */
     const char *detail; /* more words, "" when there are none; valid for the call */
 } wm_connection_end;
 

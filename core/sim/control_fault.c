@@ -75,12 +75,25 @@ static bool garbage(sim_control *k, const fault *f, sim_node *n, char **argv)
     return true;
 }
 
+/* The words of the 0.11 server. */
+static const char *close_text(uint64_t code)
+{
+    switch (code) {
+    case 1001: return "Server Shutdown";
+    case 1002: return "Protocol Error";
+    case 1013: return "Server overloaded";
+    case 4001: return "Unauthorized";
+    case 4002: return "Heartbeat timeout";
+    default: return "ordered";
+    }
+}
+
 static bool close_all(sim_control *k, const fault *f, sim_node *n, char **argv)
 {
     uint64_t code;
     if (!sim_control_number(k, f->name, argv[0], 4999, &code)) return false;
     if (code < 1000) return sim_control_fail(k, "close: expected a close code of 1000 to 4999, got '%s'", argv[0]);
-    sim_sockets_close(n, (int)code, "ordered");
+    sim_sockets_close(n, (int)code, close_text(code));
     return true;
 }
 
@@ -122,6 +135,15 @@ static bool half_open(sim_control *k, const fault *f, sim_node *n, char **argv)
     (void)f;
     (void)argv;
     sim_sockets_abandon(n);
+    return true;
+}
+
+static bool unreadable(sim_control *k, const fault *f, sim_node *n, char **argv)
+{
+    (void)f;
+    size_t len = strlen(argv[0]);
+    if (len >= sizeof n->faults.unreadable) return sim_control_fail(k, "unreadable: the text is too long");
+    memcpy(n->faults.unreadable, argv[0], len + 1);
     return true;
 }
 
@@ -184,6 +206,7 @@ static const fault faults[] = {
     {"error", "NAME N", 2, 2, batch_error, 0},
     {"garbage", "", 0, 0, garbage, 0},
     {"close", "CODE", 1, 1, close_all, 0},
+    {"unreadable", "TEXT", 1, 1, unreadable, 0},
     {"cut", "N", 1, 1, cut, 0},
     {"cut-out", "N", 1, 1, cut_out, 0},
     {"reset", "", 0, 0, reset, 0},

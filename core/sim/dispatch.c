@@ -155,6 +155,11 @@ void sim_session_handle(sim_session *s, const uint8_t *bytes, size_t len)
     const sim_dialect *d = s->node->cluster->dialect;
     wm_message m;
     if (s->closing) return;
+    const char *unreadable = s->node->faults.unreadable;
+    if (unreadable[0] != 0 && memmem(bytes, len, unreadable, strlen(unreadable)) != NULL) {
+        sim_session_close(s, 1002, "Protocol Error");
+        return;
+    }
     s->node->calls++;
     const handler *h = wm_message_parse(bytes, len, &m) == 0 ? find_handler(&m) : NULL;
     if (h == NULL) {

@@ -32,6 +32,7 @@ typedef struct sim_faults {
     bool map_unpushed; /* maps for who asks only */
     bool map_stale;    /* does not notice changes: answers with the map that it last pushed */
     bool no_auth_ack;
+    char unreadable[64]; /* closes with 1002 on a message that holds these bytes; "": on none */
     bool cut;          /* reset the connection on which byte cut_left arrives */
     uint64_t cut_left;
     bool cut_out;      /* end the connection in the frame with the byte cut_out_left that leaves */
