@@ -24,6 +24,7 @@ static int version(int argc, char **argv)
 static const command commands[] = {
     {"run", "SCRIPT [ARGS]", "run a Lua script; - reads it from standard input", host_run},
     {"repl", "[URL]", "a prompt, on a cluster or without one", host_repl},
+    {"ctl", "PATH ORDER", "steer a load test that runs with --control PATH", host_ctl},
     {"sim", "[OPTIONS]", "run a simulated cluster", wm_sim_main},
     {"probe", "URL...", "say what a cluster's nodes are and hold", host_probe},
     {"report", "show|diff|merge", "show, compare and merge the reports of load tests", host_report},

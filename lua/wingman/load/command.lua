@@ -1,12 +1,17 @@
 --- `wingman run` for scripts that return a load test: options, the run, its report, the
 --- exit code.
+local core = require "wingman.core"
+local control = require "wingman.load.control"
 local console = require "wingman.load.console"
 local document = require "wingman.load.document"
 local interrupt = require "wingman.interrupt"
 local load = require "wingman.load"
 local loop = require "wingman.loop"
+local endpoint = require "wingman.load.report.endpoint"
+local measures = require "wingman.load.measures"
 local report = require "wingman.load.report"
 local run_module = require "wingman.load.run"
+local shard = require "wingman.load.shard"
 
 local M = {}
 
@@ -16,7 +21,7 @@ M.codes = {
 }
 
 --- The options with a value, and those without.
-M.valued = { out = true, policy = true, seed = true, shard = true, ["start-at"] = true }
+M.valued = { out = true, policy = true, seed = true, shard = true, ["start-at"] = true, control = true, prometheus = true }
 M.flags = { strict = true, quiet = true }
 
 local function usage(format, ...)
@@ -50,8 +55,21 @@ function readers.shard(into, value)
 end
 
 readers["start-at"] = function(into, value)
-  into.start_at = tonumber(value)
-  if not into.start_at then return usage("--start-at: Unix seconds are expected, got '%s'", value) end
+  local seconds_from_now = tonumber(value:match "^%+([%d.]+)$")
+  into.start_at = seconds_from_now and core.wall_ms() / 1000 + seconds_from_now or tonumber(value)
+  if not into.start_at then return usage("--start-at: Unix seconds, or +SECONDS from now, are expected, got '%s'", value) end
+  return true
+end
+
+function readers.control(into, value)
+  into.control = value
+  return true
+end
+
+function readers.prometheus(into, value)
+  local wrong = endpoint.check_address(value)
+  if wrong then return usage("--prometheus: %s", wrong) end
+  into.prometheus = value
   return true
 end
 
@@ -109,6 +127,7 @@ end
 local function write_reports(result, options)
   local all = true
   for _, target in ipairs(options.out or {}) do
+    target = target:gsub("{shard}", tostring(options.shard and options.shard.index or 0))
     local ok, err = report.write(result, target)
     if not ok then
       io.stderr:write("wingman run: ", target, ": ", tostring(err), "\n")
@@ -116,6 +135,64 @@ local function write_reports(result, options)
     end
   end
   return all
+end
+
+-- The shard of the command line, or the one that the environment speaks of.
+local function find_shard(options)
+  if options.shard then return true end
+  local found, err = shard.find(os.getenv)
+  if err then return usage("%s", err) end
+  options.shard = found
+  return true
+end
+
+-- What can be looked at and steered while it runs; a function that ends it.
+local function open_to_others(run, options)
+  local ends = {}
+  if options.control then
+    local stop, err = control.start(run, options.control)
+    if not stop then return usage("--control: %s", err) end
+    ends[#ends + 1] = stop
+  end
+  if options.prometheus then
+    local served, err = endpoint.serve(options.prometheus, function()
+      measures.refresh(run)
+      return document.build(run)
+    end)
+    if not served then return usage("--prometheus: %s", err) end
+    ends[#ends + 1] = function() served:close() end
+  end
+  return function()
+    for _, stop in ipairs(ends) do stop() end
+  end
+end
+
+-- Runs it as a task of the loop. The exit code.
+local function run_and_tell(test, options)
+  options.listener = console.new(options)
+  local run = run_module.new(test.options, options)
+  load.attach(run.registry)
+  local close_others, wrong
+  options.listener.ready = function()
+    close_others, wrong = open_to_others(run, options)
+    if not close_others then run:abort("error", wrong) end
+  end
+  local signalled = function(signal) run:abort("interrupted", "interrupted by " .. signal, 1) end
+  interrupt.on(signalled)
+  local ran = run:execute()
+  interrupt.off(signalled)
+  if close_others then close_others() end
+  if not ran or wrong then
+    io.stderr:write(wrong or "wingman run: " .. (run.reason or "the run could not begin"), "\n")
+    run:close()
+    return wrong and M.codes.usage or run.connect_error and M.codes.no_connection or M.codes.script_error
+  end
+  local result = document.build(run)
+  run:close()
+  options.listener.ended(result)
+  local written = write_reports(result, options)
+  local code = exit_code(result, options)
+  return code == 0 and not written and M.codes.script_error or code
 end
 
 --- Runs a test and shows it.
@@ -129,29 +206,14 @@ function M.main(test, before, args)
     for _, word in ipairs(list) do all[#all + 1] = word end
   end
   local options, wrong = M.parse(all)
-  if not options then
+  local known
+  if options then known, wrong = find_shard(options) end
+  if not known then
     io.stderr:write(wrong, "\n")
     return M.codes.usage
   end
   options.script = args[0]
-  options.listener = console.new(options)
-  local run = run_module.new(test.options, options)
-  load.attach(run.registry)
-  local signalled = function(signal) run:abort("interrupted", "interrupted by " .. signal, 1) end
-  interrupt.on(signalled)
-  local ran = loop.run(function() return run:execute() end)
-  interrupt.off(signalled)
-  if not ran then
-    io.stderr:write("wingman run: ", run.reason or "the run could not begin", "\n")
-    run:close()
-    return run.connect_error and M.codes.no_connection or M.codes.script_error
-  end
-  local result = document.build(run)
-  run:close()
-  options.listener.ended(result)
-  local written = write_reports(result, options)
-  local code = exit_code(result, options)
-  return code == 0 and not written and M.codes.script_error or code
+  return loop.run(run_and_tell, test, options)
 end
 
 return M

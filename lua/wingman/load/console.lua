@@ -31,6 +31,10 @@ function M.new(options)
     table.sort(parts)
     io.stderr:write("wingman: ", level, " ", event, " ", table.concat(parts, " "), "\n")
   end
+  function listener.waiting(seconds) say("begins in %.1f s", seconds) end
+  function listener.late_start(seconds)
+    io.stderr:write(("wingman run: --start-at was %.1f s ago; this shard begins late\n"):format(seconds))
+  end
   function listener.script_error(name, traceback)
     io.stderr:write("wingman run: scenario '", name, "': ", traceback, "\n")
   end

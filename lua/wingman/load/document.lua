@@ -107,7 +107,7 @@ local function export_thresholds(run)
   local list, all = {}, true
   for i, one in ipairs(run.options.thresholds) do
     local metric = run:metric(one)
-    local value = metric and threshold.value(metric, one, run.duration_s)
+    local value = metric and threshold.value(metric, one, run:duration())
     local passed = threshold.passes(one, value)
     all = all and passed
     list[i] = { metric = one.metric, expression = one.expression, value = value, passed = passed, aborted = one.aborted or false }
@@ -128,7 +128,7 @@ local function export_errors(run)
   return list
 end
 
---- The document of a run that has ended, its client still open.
+--- The document of a run that has ended, or is under way, its client still open.
 ---@param run wingman.load.run
 ---@return table
 function M.build(run)
@@ -138,12 +138,12 @@ function M.build(run)
   return {
     schema = M.schema,
     name = run.options.name or "load test", script = run.given.script, seed = run.seed,
-    started_at = run.started_at, duration_s = run.duration_s, finished = run.outcome == nil,
+    started_at = run.started_at, duration_s = run:duration(), finished = run.outcome == nil,
     outcome = run.outcome or run.script_error and "error" or passed and "passed" or "failed",
     reason = run.reason or run.script_error and "the script raised an error",
     limit = judged.limit, generator_late = judged.late, late_reason = judged.reason,
     shards = { {
-      index = run.shard.index, count = run.shard.count, workers = 1, started_at = run.started_at, duration_s = run.duration_s,
+      index = run.shard.index, count = run.shard.count, workers = 1, started_at = run.started_at, duration_s = run:duration(),
     } },
     environment = env,
     scenarios = export_scenarios(run),

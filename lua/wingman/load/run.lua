@@ -18,6 +18,7 @@ local M = {}
 
 --- Faults and failovers that are kept; a run with more of them says how many there were.
 local MOST_FAULTS = 1000
+local levels = { debug = 1, info = 2, warn = 3, error = 4 }
 
 ---@class wingman.load.run
 ---@field options table         checked, see wingman.load.options
@@ -74,8 +75,8 @@ function M.new(options, given)
     map_versions = 0,
     last_vu = 0,
     loop_lags = histogram.new(3600e6, 3),
+    log_level = "warn",
     state = "starting",
-    finished = loop.future(),
   }, methods)
   self.rng = random.new(self.seed, 0)
   self.share = function(n)
@@ -145,7 +146,9 @@ local function client_options(self)
     result.auth = result.auth or { token = given.cluster.token }
   end
   for name, value in pairs(given.policy or {}) do result[name] = value end
-  result.log_to = function(level, event, fields) tell(self, "log", level, event, fields) end
+  result.log_to = function(level, event, fields)
+    if levels[level] >= levels[self.log_level] then tell(self, "log", level, event, fields) end
+  end
   return result
 end
 
@@ -312,11 +315,16 @@ local function drain(self)
   self.ops_lost = self.client:pending_ops() + self.client.core:stats().ops_dropped
 end
 
+-- Shards that are told the same time begin together, as well as their clocks agree.
 local function wait_for_start(self)
   local at = self.given.start_at -- Unix seconds
   if not at then return end
   local left = at - core.wall_ms() / 1000
-  if left > 0 then loop.sleep(left) end
+  if left <= 0 then return tell(self, "late_start", -left) end
+  tell(self, "waiting", left)
+  loop.wait_until(function() return self.outcome or core.wall_ms() / 1000 >= at - 0.01 end)
+  left = at - core.wall_ms() / 1000
+  if left > 0 and not self.outcome then loop.sleep(left) end
 end
 
 --- The whole run, from the connection to the teardown; in a task. False when it could
@@ -331,14 +339,14 @@ function methods:execute()
   if not set_up(self) then return false end
   measures.baseline(self)
   self.series = series.new(self)
+  self.started_at = core.wall_ms() / 1000
   tell(self, "ready", self)
   wait_for_start(self)
-  self.started_at = core.wall_ms() / 1000
-  self.start_us = native.now_us()
+  self.started_at, self.start_us = core.wall_ms() / 1000, native.now_us()
   self.state = "running"
   local end_nemesis = nemesis.start(self)
   sample_each_second(self)
-  start_scenarios(self)
+  if self.outcome then self:abort(self.outcome, self.reason) else start_scenarios(self) end
   for _, scenario in ipairs(self.scenarios) do scenario.ended:wait() end
   self.duration_s = self:elapsed()
   end_nemesis()
@@ -351,6 +359,9 @@ function methods:execute()
   self.state = "ended"
   return true
 end
+
+--- How long the run has lasted, without the draining.
+function methods:duration() return self.duration_s or self:elapsed() end
 
 --- Losses of nodes since the scenarios began; at_s from then.
 function methods:failovers()

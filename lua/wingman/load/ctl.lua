@@ -1,0 +1,76 @@
+--- `wingman ctl PATH ORDER…`: one order to a run that was started with --control PATH.
+local cjson = require "cjson"
+local duration = require "wingman.load.duration"
+local loop = require "wingman.loop"
+local stream = require "wingman.stream"
+local text_table = require "wingman.text_table"
+
+local M = {}
+
+--- Seconds that a run may take to answer.
+local PATIENCE = 10
+
+M.help = [[
+usage: wingman ctl PATH ORDER
+
+Gives an order to a load test that runs with --control PATH.
+
+  status                   how things are; --json for programs
+  pause|resume [SCENARIO]  no iteration begins meanwhile
+  rate N [SCENARIO]        iterations per second, of scenarios with an arrival rate
+  vus N [SCENARIO]         users, of externally controlled scenarios
+  log LEVEL                what is told of clients: debug, info, warn, error
+  stop                     ends the run; its report is written
+
+exit codes: 0 done, 1 refused or no answer, 2 wrong usage
+]]
+
+local function show(answer)
+  local rows = { { "scenario", "state", "target", "iterations", "dropped", "users", "busy" } }
+  for _, one in ipairs(answer.scenarios) do
+    rows[#rows + 1] = { one.name, one.state, ("%.0f"):format(one.target), one.iterations, one.dropped, one.users, one.busy }
+  end
+  io.stdout:write(("%s: %s, %s of %s, %s operations not acknowledged\n"):format(answer.name or "load test", answer.state,
+    duration.text(answer.elapsed_s), duration.text(answer.planned_s), text_table.count(answer.log_depth)))
+  io.stdout:write(text_table.format(rows, { heading = true, indent = "  " }))
+end
+
+local function ask(path, order)
+  local conn, err = stream.connect { path = path }
+  if not conn then return nil, err end
+  local line
+  local ok, why = conn:write(order .. "\n")
+  if ok then line, why = conn:read_line(PATIENCE) end
+  conn:close()
+  if not line then return nil, ("%s: no answer (%s)"):format(path, tostring(why)) end
+  local decoded, answer = pcall(cjson.decode, line)
+  if not decoded or type(answer) ~= "table" then return nil, path .. ": the answer is no JSON" end
+  return answer, nil, line
+end
+
+---@param args string[]
+---@return integer exit code
+function M.main(args)
+  local words, json = {}, false
+  for _, word in ipairs(args) do
+    if word == "--json" then json = true
+    elseif word == "--help" or word == "-h" then
+      io.stdout:write(M.help)
+      return 0
+    else words[#words + 1] = word end
+  end
+  if #words < 2 then
+    io.stderr:write(M.help)
+    return 2
+  end
+  local answer, err, line = loop.run(function() return ask(words[1], table.concat(words, " ", 2)) end)
+  if not answer or not answer.ok then
+    io.stderr:write("wingman ctl: ", tostring(answer and answer.error or err), "\n")
+    return 1
+  end
+  if json then io.stdout:write(line, "\n")
+  elseif answer.scenarios then show(answer) end
+  return 0
+end
+
+return M

@@ -1,0 +1,150 @@
+--- Steering a run over its socket, and its metrics for Prometheus.
+local cjson = require "cjson"
+local load_run = require "spec.support.load_run"
+local loop = require "wingman.loop"
+local process = require "wingman.process"
+local report = require "wingman.load.report"
+local stream = require "wingman.stream"
+
+local metric = load_run.metric
+
+local function ctl(path, ...)
+  local child = assert(process.spawn { file = process.wingman_path(), args = { "ctl", path, ... }, stderr = true })
+  return load_run.finish(child)
+end
+
+-- Starts a run with a control socket and waits until it answers.
+local function start(scenario, options)
+  local path = load_run.file ""
+  os.remove(path)
+  local out = load_run.file ""
+  local all = { "--control", path, "--out", "json=" .. out, unpack(options or {}) }
+  local child = load_run.start(load_run.script(scenario), all)
+  assert(child:read_line(20))
+  return child, path, function()
+    local code, text, err = load_run.finish(child)
+    return report.read(out), code, text, err
+  end
+end
+
+local function status(path)
+  local code, out, err = ctl(path, "status", "--json")
+  assert.equal(0, code, err)
+  return cjson.decode(out)
+end
+
+local RATE = [[executor = "constant-arrival-rate", rate = 100, duration = "4s", exec = function(vu) vu:map "m":set("k", 1) end]]
+
+describe("the control socket", function()
+  after_each(load_run.clean)
+
+  it("pauses, resumes and tells the status; the end comes later by the pause", function()
+    local _, path, finish = start(RATE)
+    assert.equal(0, (ctl(path, "pause")))
+    local first = status(path)
+    assert.equal("paused", first.scenarios[1].state)
+    loop.sleep(1)
+    local second = status(path)
+    assert.equal(first.scenarios[1].iterations, second.scenarios[1].iterations)
+    assert.equal(0, (ctl(path, "resume", "main")))
+    local document, code, out, err = finish()
+    assert.equal(0, code, out .. err)
+    assert.equal(400, metric(document, "iterations").count)
+    assert.is_true(document.duration_s >= 5, tostring(document.duration_s))
+  end)
+
+  it("changes the rate", function()
+    local _, path, finish = start(RATE)
+    assert.equal(0, (ctl(path, "rate", "1000")))
+    assert.equal(1000, status(path).scenarios[1].target)
+    local document, code = finish()
+    assert.equal(0, code)
+    assert.is_true(metric(document, "iterations").count > 600, tostring(metric(document, "iterations").count))
+  end)
+
+  it("changes the users of an externally controlled scenario", function()
+    local _, path, finish = start [[executor = "externally-controlled", vus = 1, max_vus = 8, duration = "4s",
+      exec = function(vu) vu:sleep(0.05) end]]
+    assert.equal(0, (ctl(path, "vus", "8", "main")))
+    local code, _, err = ctl(path, "vus", "9")
+    assert.equal(1, code)
+    assert.truthy(err:find("max_vus is 8", 1, true))
+    assert.equal(0, (ctl(path, "vus", "0")))
+    loop.sleep(0.3)
+    assert.equal(0, status(path).scenarios[1].busy)
+    local document = finish()
+    assert.equal(8, document.scenarios[1].vus_max)
+  end)
+
+  it("stops a run, and its report is written", function()
+    local _, path, finish = start(RATE)
+    assert.equal(0, (ctl(path, "stop")))
+    local document, code = finish()
+    assert.equal(130, code)
+    assert.equal("interrupted", document.outcome)
+  end)
+
+  it("refuses what it does not know, by name", function()
+    local _, path, finish = start(RATE)
+    for _, case in ipairs {
+      { { "dance" }, "'dance' is no order" }, { { "rate" }, "a number of iterations" }, { { "rate", "-1" }, "0 or more" },
+      { { "pause", "other" }, "'other'" }, { { "vus", "3" }, "no running scenario" }, { { "log", "loud" }, "debug, info" },
+    } do
+      local code, _, err = ctl(path, unpack(case[1]))
+      assert.equal(1, code)
+      assert.truthy(err:find(case[2], 1, true), err)
+    end
+    assert.equal(2, (ctl(path)))
+    ctl(path, "stop")
+    finish()
+    local code, _, err = ctl(path, "status")
+    assert.equal(1, code)
+    assert.truthy(err:find(path, 1, true))
+  end)
+
+  it("is steered by steps of the script, too", function()
+    local document, code, out, err = load_run.run [[
+      local load = require "wingman.load"
+      return load.test { cluster = "sim://1",
+        scenarios = { a = { executor = "constant-arrival-rate", rate = 100, duration = "2s", exec = function() end } },
+        nemesis = { { at = "500ms", rate = 1000, scenario = "a" },
+                    { at = "1s", call = function(run) assert(run:pause "a") end },
+                    { at = "1500ms", call = function(run) assert(run:resume()) end },
+                    { at = "1600ms", run = "exit 3" } } }]]
+    assert.equal(0, code, out .. err)
+    local count = metric(document, "iterations").count
+    assert.is_true(count > 1000 and count < 1600, tostring(count))
+    assert.is_true(document.duration_s >= 2.4)
+    assert.is_true(document.faults[1].ok and document.faults[2].ok and document.faults[3].ok)
+    assert.is_false(document.faults[4].ok)
+    assert.truthy(document.faults[4].detail:find("exit code 3", 1, true))
+  end)
+end)
+
+describe("the metrics of a run for Prometheus", function()
+  after_each(load_run.clean)
+
+  it("are served while it runs", function()
+    local port
+    do -- a port that is free now
+      local listener = assert(stream.listen { port = 0 })
+      port = listener.port
+      listener:close()
+    end
+    local _, path, finish = start(RATE, { "--prometheus", "127.0.0.1:" .. port })
+    local conn = assert(stream.connect { port = port })
+    assert(conn:write "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    local text = ""
+    while true do
+      local more = conn:read(10)
+      if not more then break end
+      text = text .. more
+    end
+    conn:close()
+    assert.truthy(text:find("HTTP/1.1 200 OK", 1, true))
+    local acked = tonumber(text:match "wingman_ops_acked_total (%d+)")
+    assert.is_true(acked and acked > 0 or false, text:sub(1, 2000))
+    ctl(path, "stop")
+    finish()
+  end)
+end)

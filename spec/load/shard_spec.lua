@@ -1,0 +1,128 @@
+--- Shards of a run: how a process finds its own, and that together they are the whole.
+local load_run = require "spec.support.load_run"
+local report = require "wingman.load.report"
+local shard = require "wingman.load.shard"
+
+local metric = load_run.metric
+
+local function found(env) return shard.find(function(name) return env[name] end) end
+
+describe("a shard", function()
+  it("is found in the environment of schedulers", function()
+    assert.is_nil(found {})
+    for _, case in ipairs {
+      { { OMPI_COMM_WORLD_RANK = "2", OMPI_COMM_WORLD_SIZE = "4" }, 2, 4 },
+      { { PMI_RANK = "0", PMI_SIZE = "3" }, 0, 3 },
+      { { SLURM_ARRAY_TASK_ID = "7", SLURM_ARRAY_TASK_MIN = "5", SLURM_ARRAY_TASK_COUNT = "4", SLURM_ARRAY_TASK_STEP = "1" }, 2, 4 },
+      { { SLURM_ARRAY_TASK_ID = "9", SLURM_ARRAY_TASK_MIN = "1", SLURM_ARRAY_TASK_COUNT = "5", SLURM_ARRAY_TASK_STEP = "4" }, 2, 5 },
+      { { SLURM_PROCID = "1", SLURM_STEP_NUM_TASKS = "8" }, 1, 8 },
+      { { JOB_COMPLETION_INDEX = "3", WINGMAN_SHARDS = "10" }, 3, 10 },
+      -- a rank within a task of an array is a rank
+      { { OMPI_COMM_WORLD_RANK = "1", OMPI_COMM_WORLD_SIZE = "2", SLURM_ARRAY_TASK_ID = "0", SLURM_ARRAY_TASK_COUNT = "9" }, 1, 2 },
+    } do
+      local one = assert(found(case[1]))
+      assert.same({ case[2], case[3] }, { one.index, one.count })
+    end
+    assert.is_nil(found { SLURM_PROCID = "0", SLURM_STEP_NUM_TASKS = "1" }) -- a lone batch script
+  end)
+
+  it("that is told by halves is an error that says what to do", function()
+    local one, err = found { JOB_COMPLETION_INDEX = "3" }
+    assert.is_nil(one)
+    assert.truthy(err:find("WINGMAN_SHARDS", 1, true))
+    one, err = found { OMPI_COMM_WORLD_RANK = "4", OMPI_COMM_WORLD_SIZE = "4" }
+    assert.is_nil(one)
+    assert.truthy(err:find("4 of 4", 1, true))
+    one = found { PMI_RANK = "x", PMI_SIZE = "2" }
+    assert.is_nil(one)
+  end)
+end)
+
+describe("the shards of a run", function()
+  after_each(load_run.clean)
+
+  it("split arrivals, iterations, users, keys and numbers of users exactly", function()
+    local COUNT = 3
+    local script = [[
+      local load = require "wingman.load"
+      local out, keys = {}, {}
+      return load.test {
+        cluster = "sim://1",
+        scenarios = {
+          open = { executor = "constant-arrival-rate", rate = 100, duration = "1s", keys = { count = 100, distribution = "sequential" },
+                   exec = function(vu) keys[#keys + 1] = vu:key() end },
+          shared = { executor = "shared-iterations", iterations = 100, vus = 2, exec = function() end },
+          each = { executor = "per-vu-iterations", iterations = 5, vus = 7,
+                   exec = function(vu) out[#out + 1] = tostring(vu.id) end },
+        },
+        teardown = function() print("KEYS " .. table.concat(keys, " ")) print("IDS " .. table.concat(out, " ")) end,
+      }]]
+    local sums, keys, ids = {}, {}, {}
+    for index = 0, COUNT - 1 do
+      local document, code, out, err = load_run.run(script, { "--shard", index .. "/" .. COUNT })
+      assert.equal(0, code, out .. err)
+      assert.same({ index, COUNT }, { document.shards[1].index, document.shards[1].count })
+      for _, name in ipairs { "open", "shared", "each" } do
+        sums[name] = (sums[name] or 0) + metric(document, "iterations", { scenario = name }).count
+      end
+      for key in out:match("KEYS ([^\n]*)"):gmatch "%S+" do
+        assert.is_nil(keys[key], key)
+        keys[key], keys[#keys + 1] = true, key
+      end
+      for id in out:match("IDS ([^\n]*)"):gmatch "%S+" do
+        assert.is_true(ids[id] == nil or ids[id] == index, "user " .. id)
+        ids[id] = index
+      end
+    end
+    assert.same({ open = 100, shared = 100, each = 35 }, sums)
+    assert.equal(100, #keys)
+  end)
+
+  it("begin together at --start-at", function()
+    local core = require "wingman.core"
+    local at = math.floor(core.wall_ms() / 1000) + 2
+    local options = { "--start-at", tostring(at) }
+    local document, code, out, err = load_run.run(load_run.script [[executor = "shared-iterations", iterations = 1, exec = function() end]], options)
+    assert.equal(0, code, out .. err)
+    assert.is_true(document.started_at >= at and document.started_at < at + 0.5, ("%f"):format(document.started_at - at))
+  end)
+
+  it("find their place as ranks of mpirun", function()
+    if os.execute "command -v mpirun >/dev/null 2>&1" ~= 0 then return pending "there is no mpirun (Debian: openmpi-bin)" end
+    local process = require "wingman.process"
+    local sim = require "wingman.sim"
+    local cluster = assert(sim.start { nodes = 3 })
+    finally(function() cluster:stop() end)
+    local script = load_run.file(([[
+      local load = require "wingman.load"
+      return load.test {
+        cluster = { seeds = { %q, %q, %q } }, auth = { token = %q },
+        scenarios = { writes = { executor = "constant-arrival-rate", rate = 401, duration = "1s",
+                                 exec = function(vu) vu:map "m":set("k" .. vu.id, vu.iteration) end } },
+        thresholds = { ops_lost = "count==0" },
+      }]]):format(cluster.urls[1], cluster.urls[2], cluster.urls[3], cluster.token))
+    local out = load_run.file ""
+    local child = assert(process.spawn {
+      file = "mpirun", stderr = true,
+      args = { "--allow-run-as-root", "--oversubscribe", "-n", "4", process.wingman_path(), "run", "--quiet", "--start-at", "+1",
+        "--out", "json=" .. out .. ".{shard}", script },
+    })
+    local code, text, err = load_run.finish(child)
+    assert.equal(0, code, text .. err)
+    local acked, recorded, planned = 0, 0, {}
+    for index = 0, 3 do
+      local path = out .. "." .. index
+      local document = assert(report.read(path))
+      os.remove(path)
+      assert.same({ index, 4 }, { document.shards[1].index, document.shards[1].count })
+      planned[index + 1] = metric(document, "iterations").count
+      acked, recorded = acked + metric(document, "ops_acked").count, recorded + metric(document, "ops_recorded").count
+    end
+    assert.same({ 101, 100, 100, 100 }, planned)
+    assert.equal(401, recorded)
+    assert.equal(401, acked)
+    local received = 0
+    for _, node in pairs(assert(cluster:stats())) do received = received + node.ops end
+    assert.equal(401, received)
+  end)
+end)
