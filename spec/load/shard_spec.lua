@@ -113,12 +113,22 @@ describe("the shards of a run", function()
     for index = 0, 3 do
       local path = out .. "." .. index
       local document = assert(report.read(path))
-      os.remove(path)
       assert.same({ index, 4 }, { document.shards[1].index, document.shards[1].count })
       planned[index + 1] = metric(document, "iterations").count
       acked, recorded = acked + metric(document, "ops_acked").count, recorded + metric(document, "ops_recorded").count
     end
     assert.same({ 101, 100, 100, 100 }, planned)
+    local merged_path = out .. ".merged"
+    local merge = assert(process.spawn { file = process.wingman_path(), stderr = true,
+      args = { "report", "merge", "--out", "json=" .. merged_path, out .. ".0", out .. ".1", out .. ".2", out .. ".3" } })
+    code, text, err = load_run.finish(merge)
+    for index = 0, 3 do os.remove(out .. "." .. index) end
+    assert.equal(0, code, text .. err)
+    local merged = assert(report.read(merged_path))
+    os.remove(merged_path)
+    for _, name in ipairs { "iterations", "ops_recorded", "ops_acked", "op_latency" } do
+      assert.equal(401, metric(merged, name).count, name)
+    end
     assert.equal(401, recorded)
     assert.equal(401, acked)
     local received = 0
