@@ -185,6 +185,19 @@ bool wm_client_choose_map(wm_client *c)
 
 /* -- what the batcher reports ---------------------------------------------------------- */
 
+/* v2 stamps records itself. A node that has lost the partition meanwhile has stamped
+ * this operation at some time up to now: what was recorded before now is newer all the
+ * same, and the value is one to recognise should the partition return there. */
+static void keep_times_in_order(wm_client *c, int lane, const wm_op *op, wm_partition_route *route)
+{
+    if (wm_node_pool_lane(c->pool, lane).dialect != WM_DIALECT_V2) return;
+    if (wm_node_pool_slot_of(c->pool, lane) != route->slot) {
+        route->moved_seq = wm_oplog_last_seq(c->log);
+        wm_client_note_doubtful(c, op);
+    }
+    if (op->seq <= route->moved_seq) wm_client_acked_after_move(c, op);
+}
+
 static void on_acked(void *user, int lane, uint32_t index, const wm_batch_times *times)
 {
     wm_client *c = user;
@@ -200,10 +213,9 @@ static void on_acked(void *user, int lane, uint32_t index, const wm_batch_times 
     if (c->metrics != NULL) wm_op_metrics_acked(c->metrics, op, slot, times->cut_us, times->written_us, c->now_us);
     if (op->notify) wm_client_event(c, (wm_event){.type = WM_EVENT_OP_DONE, .lane = lane, .a = (int64_t)op->seq}, NULL, 0);
     wm_partition_route *route = &c->routes[op->partition];
-    if (op->seq <= route->moved_seq && lane != c->foreign_lane &&
-        wm_node_pool_lane(c->pool, lane).dialect == WM_DIALECT_V2)
-        wm_client_acked_after_move(c, op);
-    if (route->moved_us != 0 && lane != c->foreign_lane && wm_node_pool_slot_of(c->pool, lane) == route->slot) {
+    if (lane == c->foreign_lane) return;
+    keep_times_in_order(c, lane, op, route);
+    if (route->moved_us != 0 && wm_node_pool_slot_of(c->pool, lane) == route->slot) {
         wm_event event = {
             .type = WM_EVENT_RESUMED,
             .lane = lane,
@@ -232,6 +244,7 @@ static void on_returned(void *user, int lane, uint32_t index)
 {
     wm_client *c = user;
     const wm_op *op = wm_oplog_at(c->log, index);
+    if (c->is_losing_v2) wm_client_note_doubtful(c, op);
     if (op->tries != c->max_tries) return;
     wm_event event = {.type = WM_EVENT_OP_TRIES, .lane = lane, .a = (int64_t)op->seq, .b = op->tries};
     wm_client_event(c, event, op->span.bytes + op->key_at, op->key_len);
@@ -261,7 +274,9 @@ static void on_lost(void *user, int lane, const wm_lane_end *end)
     wm_client *c = user;
     c->now_us = wm_now_us();
     if (end->reason == WM_END_BAD_FRAME && end->was_answered) wm_client_suspect(c, lane);
+    c->is_losing_v2 = wm_node_pool_lane(c->pool, lane).dialect == WM_DIALECT_V2;
     c->stats.ops_resent += wm_batcher_release_lane(c->batcher, lane, c->now_us);
+    c->is_losing_v2 = false;
     c->paces[lane].usable = false;
     for (uint32_t p = 0; p < c->partition_count; p++)
         if (wm_batcher_route(c->batcher, p) == lane && c->routes[p].moved_us == 0) c->routes[p].moved_us = c->now_us;
@@ -499,6 +514,7 @@ void wm_client_free(wm_client *c)
     wm_histogram_free(c->ack_latency);
     wm_histogram_free(c->batch_sizes);
     wm_event_queue_close(&c->events);
+    wm_doubtful_writes_free(c->doubtful);
     wm_client_free_maps(c);
     free(c->routes);
     free(c->paces);

@@ -158,6 +158,10 @@ double wm_map_remove(wm_map *m, const char *key, size_t key_len);
  * written at: for a node that has lost it. The operation's seq or a negative
  * status; WM_EINVAL when the newest record of the key is not this client's. */
 double wm_map_resend(wm_map *m, const char *key, size_t key_len);
+/* Whether this client sent this value to a v2 server whose connection ended before
+ * the acknowledgement: then a record with it may be much older than its time says
+ * (doubtful_writes.h). `value` is MessagePack. */
+bool wm_map_is_doubtful(const wm_map *m, const char *key, size_t key_len, const uint8_t *value, size_t value_len);
 /* Asks for an OP_DONE event when the operation is settled. False when it is no
  * longer in the log. */
 bool wm_client_notify(wm_client *c, uint64_t seq);

@@ -1,6 +1,7 @@
 #ifndef WM_CLIENT_INTERNAL_H
 #define WM_CLIENT_INTERNAL_H
 #include "client.h"
+#include "doubtful_writes.h"
 #include "op_encoding.h"
 
 /* Shared by the client's own files: client.c (life, routes, flushing),
@@ -24,7 +25,8 @@ typedef struct wm_partition_route {
     int slot;
     bool to_owner;       /* the slot is the partition's owner in the held map */
     uint64_t moved_us;   /* when the route changed or its connection was lost, until its first ack; 0 else */
-    uint64_t moved_seq;  /* the newest operation when the route last changed */
+    uint64_t moved_seq;  /* the newest operation when the route last changed, or when a node that had
+                          * lost the partition acknowledged one */
 } wm_partition_route;
 
 struct wm_map {
@@ -76,6 +78,8 @@ struct wm_client {
     wm_op_ids ids;
     wm_open_write open;
     int status;
+    wm_doubtful_writes *doubtful; /* NULL until a v2 connection ends with batches in flight */
+    bool is_losing_v2;            /* what comes back to pending now is doubtful */
     uint64_t log_failed_us; /* when the log's file could not be written last; 0: it could */
     uint32_t last_op; /* index of the newest operation, settled or not */
     uint8_t max_tries;
@@ -128,4 +132,6 @@ bool wm_client_open_log(wm_client *c, const wm_client_options *o, char *error, s
  * made at. The local record gets the time of the acknowledgement: so it is known
  * which of the two is newer. */
 void wm_client_acked_after_move(wm_client *c, const wm_op *op);
+/* Remembers a write that comes back from a v2 connection that ended. */
+void wm_client_note_doubtful(wm_client *c, const wm_op *op);
 #endif

@@ -232,6 +232,21 @@ void wm_client_acked_after_move(wm_client *c, const wm_op *op)
     wm_record_store_put(m->store, hash, &record); /* out of memory: the old time stays */
 }
 
+void wm_client_note_doubtful(wm_client *c, const wm_op *op)
+{
+    wm_op_view view;
+    if (!wm_op_decode(op->span.bytes, op->span.len, &view) || view.removed) return; /* a removal leaves no record */
+    if (c->doubtful == NULL) c->doubtful = wm_doubtful_writes_new();
+    if (c->doubtful == NULL) return;
+    wm_doubtful_writes_add(c->doubtful, view.map_name, view.map_len, view.key, view.key_len, view.value, view.value_len);
+}
+
+bool wm_map_is_doubtful(const wm_map *m, const char *key, size_t key_len, const uint8_t *value, size_t value_len)
+{
+    const wm_doubtful_writes *d = m->client->doubtful;
+    return d != NULL && wm_doubtful_writes_has(d, m->name, m->name_len, key, key_len, value, value_len);
+}
+
 static uint32_t find_op(wm_client *c, uint64_t seq)
 {
     if (c->last_op != WM_NO_OP && wm_oplog_at(c->log, c->last_op)->seq == seq) return c->last_op;

@@ -23,11 +23,7 @@ end
 local faults = {
   gone "kill",
   gone "stop_node",
-  -- Not on v2: a node that is resumed applies what it was sent before, stamped with its
-  -- arrival, and that may look newer than what its successor got meanwhile.
-  function(cluster, id)
-    if cluster.dialect == "0.11" and cluster:pause(id) then return function() cluster:resume(id) end end
-  end,
+  function(cluster, id) if cluster:pause(id) then return function() cluster:resume(id) end end end,
   function(cluster, id) cluster:fault(id, "ack-drop", 2) end,
   function(cluster, id) cluster:fault(id, "ack-duplicate", 3) end,
   function(cluster, id) cluster:fault(id, "close", 1012) end,
@@ -69,7 +65,7 @@ local function run(shared, seed)
     return {
       reconnect = function() return 0.03 end, heartbeat = { interval = 0.05, timeout = 0.25 },
       batch = { ack_timeout = 0.3, ops = math.random(3) == 1 and 7 or nil }, connections_per_node = math.random(2),
-      map_requests = { debounce = 0.05, refresh = 0.3, answer_timeout = 0.2 }, circuit = "never",
+      map_requests = { debounce = 0.05, refresh = 0.3, answer_timeout = 0.2 }, circuit = { reset = 0.3 },
     }
   end
   local clients, expected, undo = {}, {}, {}

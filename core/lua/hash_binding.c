@@ -4,6 +4,7 @@
 
 #include "binding.h"
 #include "hash.h"
+#include "value_hash.h"
 
 /* A number would be hashed by its text, which nobody means. */
 static const char *check_key(lua_State *L, int index, size_t *len)
@@ -48,12 +49,24 @@ static int l_partition(lua_State *L)
     return 1;
 }
 
+/* value_hash(bytes): the hash of a MessagePack value as 8 bytes; nil for what is none. */
+static int l_value_hash(lua_State *L)
+{
+    size_t len;
+    const char *bytes = luaL_checklstring(L, 1, &len);
+    uint64_t hash;
+    if (!wm_value_hash((const uint8_t *)bytes, len, &hash)) return 0;
+    lua_pushlstring(L, (const char *)&hash, sizeof hash);
+    return 1;
+}
+
 void wm_lua_open_hash(lua_State *L)
 {
     static const luaL_Reg functions[] = {
         {"hash_fnv1a", l_hash_fnv1a},
         {"hash_xxh64", l_hash_xxh64},
         {"partition", l_partition},
+        {"value_hash", l_value_hash},
         {NULL, NULL},
     };
     luaL_register(L, NULL, functions);

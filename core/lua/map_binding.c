@@ -97,6 +97,17 @@ static int l_map_resend(lua_State *L)
     return push_seq(L, wm_map_resend(m, key, len));
 }
 
+/* is_doubtful(key, value as MessagePack) */
+static int l_map_is_doubtful(lua_State *L)
+{
+    wm_map *m = check_map(L);
+    size_t key_len, len;
+    const char *key = luaL_checklstring(L, 2, &key_len);
+    const char *value = luaL_checklstring(L, 3, &len);
+    lua_pushboolean(L, wm_map_is_doubtful(m, key, key_len, (const uint8_t *)value, len));
+    return 1;
+}
+
 /* next_own(position): the next position and the key of a record that this client
  * wrote, removals included; nothing at the end. */
 static int l_map_next_own(lua_State *L)
@@ -232,6 +243,7 @@ const luaL_Reg wm_lua_map_methods[] = {
     {"set", l_map_set},
     {"remove", l_map_remove},
     {"resend", l_map_resend},
+    {"is_doubtful", l_map_is_doubtful},
     {"next_own", l_map_next_own},
     {"get", l_map_get},
     {"record", l_map_record},

@@ -21,12 +21,16 @@ local function is_before(a, b) return a.millis < b.millis or (a.millis == b.mill
 
 -- Whether the owner's record is older than what this client wrote last. With a v2
 -- server, whose records have the time of their arrival, an older write of ours can
--- look newer than the last one; then the node that got the last one is the witness.
+-- look newer than the last one. Then the node that got the last one is the witness;
+-- and a write that was in flight when its connection ended may have arrived at any
+-- time since (of a removal no witness is left).
 local function is_stale(held, map, key, holdings)
   local own = map:get(key)
   if own == nil then own = core.null end
   if is_equal(held.value, own) then return false end
   if is_before(held.timestamp, map:record(key)) then return true end
+  local bytes = core.encode(held.value)
+  if bytes and map.core_map:is_doubtful(key, bytes) then return true end
   for _, records in pairs(holdings) do
     local other = records[key]
     if other and is_before(held.timestamp, other.timestamp) and is_equal(other.value, own) then return true end

@@ -1,0 +1,80 @@
+#include "doubtful_writes.h"
+
+#include <stdlib.h>
+#include <xxhash.h>
+
+#include "value_hash.h"
+
+#define NONE UINT32_MAX
+
+/* A ring of hashes, oldest overwritten, with chains by bucket for the search. */
+struct wm_doubtful_writes {
+    uint64_t hashes[WM_DOUBTFUL_WRITES_MAX];
+    uint32_t chain[WM_DOUBTFUL_WRITES_MAX]; /* the next older entry of the bucket */
+    uint32_t buckets[WM_DOUBTFUL_WRITES_MAX];
+    uint32_t next; /* where the next one goes */
+    uint32_t count;
+};
+
+static uint32_t bucket_of(uint64_t hash)
+{
+    return (uint32_t)(hash % WM_DOUBTFUL_WRITES_MAX);
+}
+
+wm_doubtful_writes *wm_doubtful_writes_new(void)
+{
+    wm_doubtful_writes *d = malloc(sizeof *d);
+    if (d == NULL) return NULL;
+    d->next = d->count = 0;
+    for (uint32_t i = 0; i < WM_DOUBTFUL_WRITES_MAX; i++) d->buckets[i] = NONE;
+    return d;
+}
+
+void wm_doubtful_writes_free(wm_doubtful_writes *d)
+{
+    free(d);
+}
+
+static bool hash_write(const char *map, size_t map_len, const char *key, size_t key_len, const uint8_t *value,
+                       size_t value_len, uint64_t *out)
+{
+    uint64_t of_value;
+    if (!wm_value_hash(value, value_len, &of_value)) return false;
+    *out = XXH64(key, key_len, XXH64(map, map_len, of_value));
+    return true;
+}
+
+static bool contains(const wm_doubtful_writes *d, uint64_t hash)
+{
+    for (uint32_t at = d->buckets[bucket_of(hash)]; at != NONE; at = d->chain[at])
+        if (d->hashes[at] == hash) return true;
+    return false;
+}
+
+static void forget(wm_doubtful_writes *d, uint32_t entry)
+{
+    uint32_t *link = &d->buckets[bucket_of(d->hashes[entry])];
+    while (*link != entry) link = &d->chain[*link];
+    *link = d->chain[entry];
+}
+
+void wm_doubtful_writes_add(wm_doubtful_writes *d, const char *map, size_t map_len, const char *key, size_t key_len,
+                            const uint8_t *value, size_t value_len)
+{
+    uint64_t hash;
+    if (!hash_write(map, map_len, key, key_len, value, value_len, &hash) || contains(d, hash)) return;
+    if (d->count == WM_DOUBTFUL_WRITES_MAX) forget(d, d->next);
+    else d->count++;
+    uint32_t bucket = bucket_of(hash);
+    d->hashes[d->next] = hash;
+    d->chain[d->next] = d->buckets[bucket];
+    d->buckets[bucket] = d->next;
+    d->next = (d->next + 1) % WM_DOUBTFUL_WRITES_MAX;
+}
+
+bool wm_doubtful_writes_has(const wm_doubtful_writes *d, const char *map, size_t map_len, const char *key,
+                            size_t key_len, const uint8_t *value, size_t value_len)
+{
+    uint64_t hash;
+    return hash_write(map, map_len, key, key_len, value, value_len, &hash) && contains(d, hash);
+}
