@@ -159,24 +159,39 @@ int wm_client_slot_of_key(const wm_client *c, const char *key, size_t len)
     return c->routes[wm_client_partition_of(c, key, len)].slot;
 }
 
-static wm_node_sight sight_of(void *user, const char *node_id)
+static bool has_usable_lane(const wm_client *c, uint32_t slot)
 {
-    wm_client *c = user;
-    uint32_t count = wm_node_pool_count(c->pool);
-    uint32_t per_node = count ? wm_node_pool_lanes(c->pool) / count : 0;
-    wm_node_sight sight = WM_NODE_UNSEEN;
-    for (uint32_t s = 0; s < count; s++) {
-        if (strcmp(wm_node_pool_id(c->pool, (int)s), node_id) != 0) continue;
-        for (uint32_t k = 0; k < per_node; k++)
-            if (is_usable(c, wm_node_pool_lane_of(c->pool, (int)s, k))) return WM_NODE_REACHABLE;
-        sight = WM_NODE_LOST;
+    uint32_t per_node = wm_node_pool_lanes(c->pool) / wm_node_pool_count(c->pool);
+    for (uint32_t k = 0; k < per_node; k++)
+        if (is_usable(c, wm_node_pool_lane_of(c->pool, (int)slot, k))) return true;
+    return false;
+}
+
+/* What is seen of each node. One that is reached by another URL than this one is not
+ * lost. */
+static void look_around(const wm_client *c, wm_router_node *nodes, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        const char *id = wm_node_pool_id(c->pool, (int)i);
+        wm_node_sight sight = id[0] == '\0' ? WM_NODE_UNSEEN : has_usable_lane(c, i) ? WM_NODE_REACHABLE : WM_NODE_LOST;
+        nodes[i] = (wm_router_node){id, sight};
     }
-    return sight;
+    for (uint32_t i = 0; i < count; i++)
+        for (uint32_t k = 0; k < count && nodes[i].sight == WM_NODE_LOST; k++)
+            if (k != i && nodes[k].sight != WM_NODE_UNSEEN && strcmp(nodes[k].id, nodes[i].id) == 0 &&
+                (nodes[k].sight == WM_NODE_REACHABLE || k < i))
+                nodes[i].sight = WM_NODE_UNSEEN;
 }
 
 bool wm_client_choose_map(wm_client *c)
 {
-    if (!wm_router_choose(c->router, sight_of, c)) return false;
+    uint32_t count = wm_node_pool_count(c->pool);
+    wm_router_node *nodes = calloc(count + 1, sizeof *nodes);
+    if (nodes == NULL) return false;
+    look_around(c, nodes, count);
+    bool changed = wm_router_choose(c->router, nodes, count);
+    free(nodes);
+    if (!changed) return false;
     const wm_partition_map *map = wm_router_map(c->router);
     if (map->partition_count != c->partition_count) repartition(c, map->partition_count);
     for (uint32_t p = 0; p < c->partition_count; p++) mark_owner(c, p);

@@ -9,6 +9,8 @@ typedef struct source {
     wm_partition_map *map;
     uint64_t version;  /* given in the present connection, 0: none yet */
     uint64_t revision; /* grows with every map or delta taken */
+    uint64_t began;    /* when its connection began and when the map was taken or confirmed last, */
+    uint64_t taken;    /* by the router's clock, which counts such events */
 } source;
 
 struct wm_router {
@@ -17,6 +19,7 @@ struct wm_router {
     int held;
     uint64_t held_revision;
     uint64_t generation;
+    uint64_t clock;
     wm_routing_metrics metrics;
 };
 
@@ -53,6 +56,7 @@ int wm_router_source_began(wm_router *r, int id)
     source *s = source_at(r, id);
     if (s == NULL) return WM_ENOMEM;
     s->version = 0;
+    s->began = ++r->clock;
     return WM_OK;
 }
 
@@ -71,6 +75,7 @@ int wm_router_offer(wm_router *r, int id, wm_partition_map *map)
     s->map = map;
     s->version = map->version;
     s->revision++;
+    s->taken = ++r->clock;
     return 1;
 }
 
@@ -85,39 +90,69 @@ int wm_router_apply_delta(wm_router *r, int id, const uint8_t *payload, size_t l
     if (result < 0) return result;
     s->version = s->map->version;
     s->revision++;
+    s->taken = ++r->clock;
     return WM_OK;
+}
+
+void wm_router_confirm(wm_router *r, int id)
+{
+    source *s = source_at(r, id);
+    if (s != NULL && s->version != 0) s->taken = ++r->clock;
 }
 
 typedef struct judgement {
     uint32_t reachable; /* of the nodes that it names */
+    uint32_t ignored;   /* lost nodes that it gives nothing, from before they came */
     uint32_t lost;      /* partitions that it gives to nodes that were lost */
 } judgement;
 
-static judgement judge(const wm_partition_map *map, wm_node_sight (*sight)(void *, const char *), void *user)
+static uint32_t owned_by(const wm_partition_map *map, const char *id)
 {
-    judgement j = {0, 0};
-    for (uint32_t i = 0; i < map->node_count; i++) {
-        wm_node_sight seen = sight(user, map->nodes[i].id);
-        if (seen == WM_NODE_REACHABLE) j.reachable++;
-        if (seen != WM_NODE_LOST) continue;
-        for (uint32_t p = 0; p < map->partition_count; p++) j.lost += map->owners[p] == i;
+    uint32_t owned = 0;
+    for (uint32_t p = 0; p < map->partition_count; p++) {
+        uint16_t owner = map->owners[p];
+        owned += owner != WM_MAP_NO_NODE && strcmp(map->nodes[owner].id, id) == 0;
+    }
+    return owned;
+}
+
+static bool names(const wm_partition_map *map, const char *id)
+{
+    for (uint32_t i = 0; i < map->node_count; i++)
+        if (strcmp(map->nodes[i].id, id) == 0) return true;
+    return false;
+}
+
+static judgement judge(const wm_router *r, const source *s, const wm_router_node *nodes, uint32_t count)
+{
+    judgement j = {0};
+    for (uint32_t i = 0; i < count; i++) {
+        if (nodes[i].sight == WM_NODE_REACHABLE) j.reachable += names(s->map, nodes[i].id);
+        if (nodes[i].sight != WM_NODE_LOST) continue;
+        uint32_t owned = owned_by(s->map, nodes[i].id);
+        j.lost += owned;
+        j.ignored += owned == 0 && i < r->count && s->taken < r->sources[i].began;
     }
     return j;
 }
 
-bool wm_router_choose(wm_router *r, wm_node_sight (*sight)(void *user, const char *node_id), void *user)
+static bool is_better(judgement a, judgement b, bool generated_later)
+{
+    if (a.reachable != b.reachable) return a.reachable > b.reachable;
+    if (a.ignored != b.ignored) return a.ignored < b.ignored;
+    if (a.lost != b.lost) return a.lost < b.lost;
+    return generated_later;
+}
+
+bool wm_router_choose(wm_router *r, const wm_router_node *nodes, uint32_t count)
 {
     int best = -1;
-    judgement best_is = {0, 0};
+    judgement best_is = {0};
     for (uint32_t i = 0; i < r->count; i++) {
         const wm_partition_map *map = r->sources[i].map;
         if (map == NULL) continue;
-        judgement is = judge(map, sight, user);
-        bool better = best < 0;
-        if (!better && is.reachable != best_is.reachable) better = is.reachable > best_is.reachable;
-        else if (!better && is.lost != best_is.lost) better = is.lost < best_is.lost;
-        else if (!better) better = map->generated_at_ms > r->sources[best].map->generated_at_ms;
-        if (!better) continue;
+        judgement is = judge(r, &r->sources[i], nodes, count);
+        if (best >= 0 && !is_better(is, best_is, map->generated_at_ms > r->sources[best].map->generated_at_ms)) continue;
         best = (int)i;
         best_is = is;
     }

@@ -5,10 +5,13 @@
 /* Which partition map is believed, and how often it was followed. Servers count
  * map versions each for itself, so every source (a node's slot) keeps its own
  * newest map, and the router holds the one that names most of the nodes that can
- * be reached; among those the one that gives least to nodes that were lost; among
- * equals the one generated last. A map's time alone tells little: servers of both
+ * be reached; among those one that knew of the nodes that were lost while they were
+ * there; among those the one that gives least to nodes that were lost; among equals
+ * the one generated last. A map's time alone tells little: servers of both
  * families stamp it when they send it, and a node that has not noticed a death
- * yet, or never will, sends its old view under a new time. */
+ * yet, or never will, sends its old view under a new time. And a map that gives
+ * nothing to a lost node may be from before that node came (back): such a view says
+ * nothing about who has its partitions now. */
 typedef struct wm_router wm_router;
 
 /* Counted whenever an operation is routed, as the reference client does: to the
@@ -22,6 +25,11 @@ typedef struct wm_routing_metrics {
 /* What a client sees of a node: nothing so far, a connection that can be used, or
  * that there was one. */
 typedef enum wm_node_sight { WM_NODE_UNSEEN, WM_NODE_REACHABLE, WM_NODE_LOST } wm_node_sight;
+/* A node as the client knows it; its place in a list is its number as a source. */
+typedef struct wm_router_node {
+    const char *id; /* "" while it is not known */
+    wm_node_sight sight;
+} wm_router_node;
 
 /* NULL when out of memory. */
 wm_router *wm_router_new(void);
@@ -35,9 +43,12 @@ int wm_router_offer(wm_router *r, int source, wm_partition_map *map);
 /* Applies PARTITION_MAP_DELTA to the source's map. WM_OK, or WM_EINVAL and the
  * reason: then a full map has to be asked for. */
 int wm_router_apply_delta(wm_router *r, int source, const uint8_t *payload, size_t len, const char **error);
-/* Chooses the map to believe. True when another one (or a changed one) is held
- * than before. */
-bool wm_router_choose(wm_router *r, wm_node_sight (*sight)(void *user, const char *node_id), void *user);
+/* A source has nothing newer than the map that it gave in its present connection:
+ * that is how it sees things now. */
+void wm_router_confirm(wm_router *r, int source);
+/* Chooses the map to believe, by what is seen of the nodes. True when another one (or a
+ * changed one) is held than before. */
+bool wm_router_choose(wm_router *r, const wm_router_node *nodes, uint32_t count);
 /* The held map, NULL before the first. */
 const wm_partition_map *wm_router_map(const wm_router *r);
 /* The source of the held map, -1 when there is none. */

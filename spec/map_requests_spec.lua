@@ -136,13 +136,28 @@ describe("map requests", function()
     assert.equal(1, #host.asked)
     assert(loop.wait_until(function() return #host.asked >= 4 end, 2))
     assert.same({ 1, 2, 3, 4 }, calls)
+    host.missing = false
     requests:answered(true)
     requests:route_missed()
     assert.equal(5, #host.asked)
     assert.equal(1, calls[5])
-    host.missing = false
     loop.sleep(0.05)
     assert.equal(5, #host.asked)
+  end)
+
+  it("go on after a map that leaves routes missing, from the beginning", function()
+    local host = host_of(true)
+    host.slots, host.missing = { 7 }, true
+    local calls = {}
+    requests = new(host, { throttle = function(n)
+      calls[#calls + 1] = n
+      return n == 1 and 0.02 or 60
+    end })
+    requests:route_missed()
+    assert(loop.wait_until(function() return #host.asked == 2 end, 2))
+    requests:answered(true)
+    assert(loop.wait_until(function() return #host.asked == 3 end, 2), "nothing is asked any more")
+    assert.same({ 1, 2, 1, 1 }, calls)
   end)
 
   it("go out at once when the map is known to be old, and once more for all of a window", function()

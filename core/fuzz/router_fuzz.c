@@ -19,12 +19,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define SOURCES 3
 
-static wm_node_sight sight(void *user, const char *node_id)
-{
-    const uint8_t *salt = user;
-    return (wm_node_sight)((*salt + strlen(node_id) + (uint8_t)node_id[0]) % 3);
-}
-
 static void check_map(const wm_partition_map *m)
 {
     REQUIRE(m->partition_count > 0 && m->partition_count <= WM_PARTITIONS_MAX && m->version != UINT64_MAX);
@@ -60,10 +54,18 @@ static void apply_delta(wm_router *r, int source, const uint8_t *bytes, size_t l
 
 static void choose(wm_router *r, uint8_t salt)
 {
+    wm_router_node nodes[SOURCES + 1]; /* one that has said nothing, too */
+    const wm_partition_map *held = wm_router_map(r);
+    char ids[SOURCES + 1][64] = {{0}};
+    for (uint32_t i = 0; i < SOURCES + 1; i++) {
+        if (held != NULL && held->node_count > 0)
+            strncpy(ids[i], held->nodes[(salt + i) % held->node_count].id, sizeof ids[i] - 1);
+        nodes[i] = (wm_router_node){ids[i], (wm_node_sight)((salt / 3 + i) % 3)};
+    }
     uint64_t generation = wm_router_generation(r);
-    bool changed = wm_router_choose(r, sight, &salt);
+    bool changed = wm_router_choose(r, nodes, SOURCES + 1);
     REQUIRE(wm_router_generation(r) == generation + changed);
-    REQUIRE(!wm_router_choose(r, sight, &salt)); /* nothing has changed since */
+    REQUIRE(!wm_router_choose(r, nodes, SOURCES + 1)); /* nothing has changed since */
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -81,6 +83,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         case 0:
             wm_router_source_began(r, source);
             REQUIRE(wm_router_version_of(r, source) == 0);
+            wm_router_confirm(r, (source + 1) % SOURCES);
             break;
         case 1:
             choose(r, step);

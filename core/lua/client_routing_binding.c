@@ -142,6 +142,14 @@ static int l_reset_routing_metrics(lua_State *L)
     return 0;
 }
 
+/* confirm_map(slot): the node has nothing newer than the map that it gave. */
+static int l_confirm_map(lua_State *L)
+{
+    wm_client *c = wm_lua_check_client(L);
+    wm_router_confirm(wm_client_router(c), wm_lua_check_node(L, c, 2));
+    return 0;
+}
+
 static int l_choose_map(lua_State *L)
 {
     lua_pushboolean(L, wm_client_choose_map(wm_lua_check_client(L)));
@@ -158,6 +166,7 @@ const luaL_Reg wm_lua_client_routing_methods[] = {
     {"partition_count", l_partition_count},
     {"partition_map", l_partition_map},
     {"choose_map", l_choose_map},
+    {"confirm_map", l_confirm_map},
     {"map_version", l_map_version},
     {"version_of", l_version_of},
     {"routing_metrics", l_routing_metrics},

@@ -95,15 +95,18 @@ local function wait_for_route(self, delay)
   end)
 end
 
+-- The policy's word on how long to wait after so many requests.
+local function throttled(self, requests)
+  local ok, delay = xpcall(self.throttle, debug.traceback, requests)
+  if ok and type(delay) == "number" then return delay end
+  self.host.log("error", "refresh_policy", { error = ok and "no number of seconds was returned" or delay })
+  return self.options.refresh
+end
+
 function ask_for_route(self)
   self.misses, self.news, self.miss_asked = self.misses + 1, false, loop.now()
   self:ask_any()
-  local ok, delay = xpcall(self.throttle, debug.traceback, self.misses)
-  if not ok or type(delay) ~= "number" then
-    self.host.log("error", "refresh_policy", { error = ok and "no number of seconds was returned" or delay })
-    delay = self.options.refresh
-  end
-  wait_for_route(self, delay)
+  wait_for_route(self, throttled(self, self.misses))
 end
 
 --- A route is missing though nodes are connected: asks at once, and again as the
@@ -123,14 +126,16 @@ function methods:map_is_old()
   wait_for_route(self, self.options.debounce - since)
 end
 
---- An answer came: the refresh starts anew. With another map than before, so does
---- the throttle.
+--- An answer came, and the routes follow it: the refresh starts anew. With another map
+--- than before, so does the throttle: a map that leaves routes missing is from before
+--- the change that is waited for.
 ---@param is_new boolean
 function methods:answered(is_new)
   cancel(self, "answer_timer")
   if is_new and not self.news then
     cancel(self, "throttle_timer")
     self.misses = 0
+    if self.host.route_is_missing() then wait_for_route(self, throttled(self, 1)) end
   end
   self:rearm()
 end

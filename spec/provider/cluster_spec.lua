@@ -145,5 +145,59 @@ clusters.on_each(getfenv(), "cluster provider and stale maps", function(shared, 
     assert.is_true(owns_none())
     set_all(client:map(shared:map_name()), 500)
     assert(client:drain(5))
+    assert(shared.cluster:fault("all", "none"))
+    shared:restart("node-3", client)
+  end)
+
+  local function owned_by_node_3(client)
+    for _, id in ipairs(client:partition_map().owners) do
+      if id == "node-3" then return true end
+    end
+    return false
+  end
+
+  -- The others have said that node-3 is gone, and nothing since: then it came back, and
+  -- is lost again. What happens to a key of it at that moment.
+  local function lost_again(client)
+    assert(shared.cluster:fault("all", "map-unpushed", true))
+    local key = clusters.keys_of(client, "node-3", 1)[1]
+    assert(shared.cluster:kill "node-3")
+    assert(client:map(shared:map_name()):set(key, 1)) -- what has no route has the map asked for
+    assert(loop.wait_until(function() return not owned_by_node_3(client) end, 5))
+    return function(key)
+      local told, route
+      client:on("node_lost", function() told, route = true, client.provider:connection(key) end)
+      assert(shared.cluster:kill "node-3")
+      assert(loop.wait_until(function() return told end, 5))
+      return route
+    end
+  end
+
+  it("does not believe a map from before the lost node had come back", function()
+    local client = shared:started { map_requests = { debounce = 0.05, refresh = 600 } }
+    local kill_again = lost_again(client)
+    shared:restart("node-3", client)
+    local key = clusters.keys_of(client, "node-3", 1)[1]
+    assert.is_nil(kill_again(key), "a key of the dead node goes somewhere before anybody said so")
+    local map = client:map(shared:map_name())
+    assert(map:set(key, { n = 1 }))
+    assert(client:drain(5))
+    assert.same({ n = 1 }, assert(client:holdings(client:partition_map().owners[client:partition_of(key) + 1], map.name))[key].value)
+    assert(shared.cluster:fault("all", "none"))
+    shared:restart("node-3", client)
+  end)
+
+  it("believes it when its node has nothing newer", function()
+    local client = shared:started { map_requests = { debounce = 0.05, refresh = 600, answer_timeout = 0.2 } }
+    local kill_again = lost_again(client)
+    assert(shared.cluster:fault("node-1", "map-stale", true))
+    assert(shared.cluster:fault("node-2", "map-stale", true))
+    shared:restart("node-3", client)
+    local key = clusters.keys_of(client, "node-3", 1)[1]
+    assert.is_nil(kill_again(key))
+    assert(client:map(shared:map_name()):set(key, 1))
+    assert(client:drain(5))
+    assert(shared.cluster:fault("all", "none"))
+    shared:restart("node-3", client)
   end)
 end, { "sim://3", "sim://3?dialect=0.11" })

@@ -94,6 +94,7 @@ function M.keys_of(client, id, count)
   local keys, owners, i = {}, client:partition_map().owners, 0
   while #keys < count do
     i = i + 1
+    assert(i < 1e6, id .. " owns nothing")
     local key = "key-" .. i
     if owners[client:partition_of(key) + 1] == id then keys[#keys + 1] = key end
   end

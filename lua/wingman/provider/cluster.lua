@@ -359,12 +359,14 @@ end
 function methods:handle(event, lane, a, b, flag, text)
   if self.links:handle(event, lane, a, b, flag, text) then return true end
   if event == "map" then
-    self.requests:answered(flag)
-    if not flag then return true, self:recompute() end
     local before = self.map
-    self.map = self.core:partition_map()
-    self.failovers:map_received()
+    if flag then
+      self.map = self.core:partition_map()
+      self.failovers:map_received()
+    end
     self:recompute()
+    self.requests:answered(flag)
+    if not flag then return true end
     connect_returned(self, before)
     self.events:emit("map_changed", { version = a, nodes = #self.map.nodes })
     return true
@@ -495,7 +497,13 @@ end
 -- No map came. With a version that is "current"; without any map it is what a
 -- lone v2 node does, which owns everything.
 local function on_silence(self, slot)
-  if self.map or self.closed then return end
+  if self.closed then return end
+  if self.map then
+    if self.links.nodes[slot + 1].usable then self.core:confirm_map(slot) end
+    if not self.core:choose_map() then return end
+    self.map = self.core:partition_map()
+    return self:recompute()
+  end
   local usable = {}
   for _, node in pairs(nodes_by_id(self)) do usable[#usable + 1] = node end
   if #usable == 1 and usable[1].slot == slot and usable[1].dialect == "v2" and seeds_settled(self) then
