@@ -424,12 +424,14 @@ static void append_in_flight(lane *l, batch *t)
     l->in_flight_ops += t->count;
 }
 
-int wm_batcher_take(wm_batcher *b, int id, wm_buffer *frame, uint64_t now_us)
+int wm_batcher_take_at_most(wm_batcher *b, int id, wm_buffer *frame, uint64_t now_us, wm_batch_limits limits)
 {
     lane *l = &b->lanes[id];
     if (l->ready == NO_PARTITION || l->in_flight_batches >= window(b, l)) return 0;
-    size_t wanted = l->pending_bytes < b->limits.max_bytes ? l->pending_bytes : b->limits.max_bytes;
-    uint32_t most = l->pending_ops < batch_ops(b, l) ? l->pending_ops : batch_ops(b, l);
+    uint32_t max_ops = limits.max_ops < batch_ops(b, l) ? limits.max_ops : batch_ops(b, l);
+    uint32_t max_bytes = limits.max_bytes < b->limits.max_bytes ? limits.max_bytes : b->limits.max_bytes;
+    size_t wanted = l->pending_bytes < max_bytes ? l->pending_bytes : max_bytes;
+    uint32_t most = l->pending_ops < max_ops ? l->pending_ops : max_ops;
     batch *t = take_spare(b);
     if (t == NULL || !make_room(t, most) || wm_buffer_reserve(frame, wanted + FRAME_HEAD + 2) == NULL) {
         if (t != NULL) keep_spare(b, t);
@@ -448,7 +450,7 @@ int wm_batcher_take(wm_batcher *b, int id, wm_buffer *frame, uint64_t now_us)
             wm_op *op = wm_oplog_at(b->log, p->head);
             /* The first operation always fits: its size was checked when it was
              * recorded. */
-            fits = t->count == 0 || frame->len - start + op->span.len <= b->limits.max_bytes;
+            fits = t->count == 0 || frame->len - start + op->span.len <= max_bytes;
             if (!fits) break;
             uint32_t index = pop_front(b, p);
             wm_buffer_append(frame, op->span.bytes, op->span.len);
@@ -469,6 +471,11 @@ int wm_batcher_take(wm_batcher *b, int id, wm_buffer *frame, uint64_t now_us)
     l->waiting_since_us = now_us;
     append_in_flight(l, t);
     return (int)t->count;
+}
+
+int wm_batcher_take(wm_batcher *b, int id, wm_buffer *frame, uint64_t now_us)
+{
+    return wm_batcher_take_at_most(b, id, frame, now_us, b->limits);
 }
 
 void wm_batcher_written(wm_batcher *b, int id, uint64_t now_us)

@@ -79,6 +79,8 @@ uint64_t wm_batcher_due_at(const wm_batcher *b, int lane);
 int wm_batcher_take(wm_batcher *b, int lane, wm_buffer *frame, uint64_t now_us);
 /* The socket has taken the newest batch of the lane whole. */
 void wm_batcher_written(wm_batcher *b, int lane, uint64_t now_us);
+/* The same with smaller limits of its operations and bytes. */
+int wm_batcher_take_at_most(wm_batcher *b, int lane, wm_buffer *frame, uint64_t now_us, wm_batch_limits limits);
 
 /* Settles the batch on this lane whose last operation has exactly this id. The
  * number of operations acknowledged; 0 when there is no such batch. */

@@ -15,6 +15,10 @@
 #define BATCH_SIZE_MAX 65535u
 /* Bytes of traced messages that wait for the script. */
 #define TRACED_MAX (16u * 1024u * 1024u)
+/* Bytes of events that wait for the script before a turn with a deadline reads no more. */
+#define EVENTS_ENOUGH (128u * 1024u)
+/* One frame in a turn with a deadline: encoding, masking and sending take some 50 us. */
+#define BOUNDED_BATCH ((wm_batch_limits){.max_ops = 250, .max_bytes = 16 * 1024})
 
 void wm_client_event(wm_client *c, wm_event event, const void *text, size_t len)
 {
@@ -312,7 +316,8 @@ static void on_batch(void *user, int lane, wm_buffer *out)
     uint64_t now = wm_now_us();
     if (c->paces[lane].paused_until_us > now) return;
     size_t before = out->len;
-    int ops = wm_batcher_take(c->batcher, lane, out, now);
+    int ops = wm_loop_is_bounded(c->loop) ? wm_batcher_take_at_most(c->batcher, lane, out, now, BOUNDED_BATCH)
+                                          : wm_batcher_take(c->batcher, lane, out, now);
     if (ops <= 0) return;
     c->stats.batches_sent++;
     c->stats.bytes_sent += out->len - before;
@@ -332,6 +337,12 @@ int wm_client_measure(wm_client *c, wm_op_metrics *m)
     c->metrics = m;
     wm_node_pool_measure(c->pool, wm_op_metrics_connections(m));
     return wm_op_metrics_size(m, wm_node_pool_count(c->pool), c->partition_count);
+}
+
+static bool has_room(void *user)
+{
+    wm_client *c = user;
+    return wm_event_queue_bytes(&c->events) < EVENTS_ENOUGH;
 }
 
 void wm_client_use_lane(wm_client *c, int lane)
@@ -359,6 +370,8 @@ static const wm_node_pool_events pool_events = {
     .ready = on_ready,
     .lost = on_lost,
     .message = wm_client_on_message,
+    .change = wm_client_on_change,
+    .has_room = has_room,
     .text = wm_client_on_text,
     .batch = on_batch,
     .traced = on_traced,
@@ -386,6 +399,7 @@ static void on_timer(uv_timer_t *timer)
     uint32_t lanes = wm_node_pool_lanes(c->pool);
     for (uint32_t i = 0; i < lanes; i++) {
         if (wm_batcher_deadline(c->batcher, (int)i) > c->now_us) continue;
+        if (wm_node_pool_is_behind(c->pool, (int)i)) continue; /* the answer may be here */
         uint32_t ops = wm_batcher_load(c->batcher, (int)i).in_flight_ops;
         bool is_v2 = wm_node_pool_lane(c->pool, (int)i).dialect == WM_DIALECT_V2;
         if (!is_v2) c->stats.ops_resent += ops = wm_batcher_release_expired(c->batcher, (int)i, c->now_us);
@@ -497,6 +511,7 @@ wm_client *wm_client_new(wm_loop *loop, const wm_client_options *options, char *
         return NULL;
     }
     c->loop = loop;
+    wm_loop_hold(loop);
     c->foreign_lane = WM_LANE_NONE;
     c->max_tries = options->max_tries;
     c->drop_oldest = options->drop_oldest;
@@ -534,6 +549,7 @@ void wm_client_free(wm_client *c)
     free(c->routes);
     free(c->paces);
     free(c->node_stats);
+    wm_loop_free(c->loop);
     free(c);
 }
 

@@ -103,6 +103,7 @@ static inline uint32_t wm_client_partition_of_hash(const wm_client *c, uint32_t 
 }
 
 void wm_client_on_message(void *user, int lane, const wm_message *m);
+void wm_client_on_change(void *user, int lane, const uint8_t *event, size_t len);
 void wm_client_on_text(void *user, int lane, const uint8_t *bytes, size_t len);
 void wm_client_event(wm_client *c, wm_event event, const void *text, size_t len);
 /* Nothing is sent on the lane for a while, twice as long each time until an

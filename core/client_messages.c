@@ -192,6 +192,11 @@ void wm_client_on_message(void *user, int lane, const wm_message *m)
     else wm_client_event(c, (wm_event){.type = WM_EVENT_MESSAGE, .lane = lane}, m->body, m->body_len);
 }
 
+void wm_client_on_change(void *user, int lane, const uint8_t *event, size_t len)
+{
+    wm_client_event(user, (wm_event){.type = WM_EVENT_CHANGE, .lane = lane}, event, len);
+}
+
 void wm_client_on_text(void *user, int lane, const uint8_t *bytes, size_t len)
 {
     wm_client_event(user, (wm_event){.type = WM_EVENT_TEXT, .lane = lane}, bytes, len);

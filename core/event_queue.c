@@ -2,6 +2,9 @@
 
 #include <string.h>
 
+/* Events handed out that are not worth moving the others for. */
+#define MIN_FORGOTTEN 1024u
+
 const char *wm_event_name(wm_event_type type)
 {
     static const char *const names[] = {
@@ -38,6 +41,20 @@ void wm_event_queue_push(wm_event_queue *q, wm_event event, const void *text, si
     wm_buffer_append(&q->events, &event, sizeof event);
 }
 
+/* A script that hands out a part at a time never empties the queue: what it has had
+ * goes once it is the larger half, so that each byte is moved once on average. */
+static void forget_handed_out(wm_event_queue *q)
+{
+    size_t count = q->events.len / sizeof(wm_event);
+    if (q->next < count / 2 || q->next < MIN_FORGOTTEN) return;
+    wm_event *events = (wm_event *)(void *)q->events.data;
+    size_t bytes = events[q->next].text_at;
+    for (size_t i = q->next; i < count; i++) events[i].text_at -= bytes;
+    wm_buffer_consume(&q->bytes, bytes);
+    wm_buffer_consume(&q->events, q->next * sizeof(wm_event));
+    q->next = 0;
+}
+
 const wm_event *wm_event_queue_pop(wm_event_queue *q, const char **text)
 {
     size_t count = q->events.len / sizeof(wm_event);
@@ -47,7 +64,16 @@ const wm_event *wm_event_queue_pop(wm_event_queue *q, const char **text)
         q->next = 0;
         return NULL;
     }
+    forget_handed_out(q);
     const wm_event *event = (const wm_event *)(void *)q->events.data + q->next++;
     *text = (const char *)q->bytes.data + event->text_at;
     return event;
+}
+
+size_t wm_event_queue_bytes(const wm_event_queue *q)
+{
+    size_t count = q->events.len / sizeof(wm_event);
+    if (q->next == count) return 0;
+    const wm_event *next = (const wm_event *)(void *)q->events.data + q->next;
+    return (count - q->next) * sizeof(wm_event) + q->bytes.len - next->text_at;
 }

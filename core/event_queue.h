@@ -13,6 +13,7 @@
     X(MAP, "map")                     /* lane; a: its version; flag: the held map changed */ \
     X(MAP_ERROR, "map_error")         /* lane, text */                            \
     X(MESSAGE, "message")             /* lane, text: the MessagePack message */   \
+    X(CHANGE, "change")               /* lane, text: one event of a SERVER_BATCH_EVENT, MessagePack */ \
     X(TEXT, "text")                   /* lane, text: JSON */                      \
     X(SERVER_ERROR, "server_error")   /* lane, text: the MessagePack message; flag: batches were in flight */ \
     X(OP_DONE, "op_done")             /* a: seq; on the lane that acknowledged */  \
@@ -60,4 +61,6 @@ void wm_event_queue_push(wm_event_queue *q, wm_event event, const void *text, si
 /* The oldest event and its text; NULL when there is none. Both are valid until
  * the next push or pop. */
 const wm_event *wm_event_queue_pop(wm_event_queue *q, const char **text);
+/* Bytes of events and texts that wait. */
+size_t wm_event_queue_bytes(const wm_event_queue *q);
 #endif

@@ -1,6 +1,8 @@
 #include "loop.h"
 
+#include <errno.h>
 #include <libwebsockets.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/timerfd.h>
 #include <time.h>
@@ -13,6 +15,10 @@ struct wm_loop {
     int bound_fd;
     uv_async_t woken; /* ends one from outside */
     struct lws_context *lws;
+    uint32_t holders; /* the owner among them */
+    uint64_t deadline_us; /* of the turn at hand; UINT64_MAX: it has none */
+    bool moved;
+    wm_work *first_work, *last_work;
 };
 
 static void on_bound(uv_poll_t *poll, int status, int events)
@@ -56,6 +62,40 @@ uint64_t wm_wall_ms(void)
     return clock_ns(CLOCK_REALTIME) / 1000000;
 }
 
+/* -- SIGPIPE -------------------------------------------------------------------- */
+
+/* Plain sockets are written to with MSG_NOSIGNAL, but OpenSSL uses write(), and a
+ * server that has gone would then end the process. How SIGPIPE is dealt with is the
+ * host's affair, so the thread just does not take it while it is in here. */
+typedef struct sigpipe_guard {
+    sigset_t before;
+    bool was_blocked;
+} sigpipe_guard;
+
+static sigpipe_guard block_sigpipe(void)
+{
+    sigpipe_guard g;
+    sigset_t pipe;
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe, &g.before);
+    g.was_blocked = sigismember(&g.before, SIGPIPE);
+    return g;
+}
+
+/* One that came meanwhile is ours: it is taken away before the next could be. */
+static void unblock_sigpipe(const sigpipe_guard *g)
+{
+    if (g->was_blocked) return;
+    sigset_t pipe;
+    struct timespec none = {0};
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    while (sigtimedwait(&pipe, NULL, &none) < 0 && errno == EINTR) {
+    }
+    pthread_sigmask(SIG_SETMASK, &g->before, NULL);
+}
+
 /* Runs what is left to do, as far as it needs no waiting. */
 static void run_out(wm_loop *loop)
 {
@@ -63,9 +103,15 @@ static void run_out(wm_loop *loop)
     }
 }
 
+void wm_loop_hold(wm_loop *loop)
+{
+    loop->holders++;
+}
+
 void wm_loop_free(wm_loop *loop)
 {
-    if (loop == NULL) return;
+    if (loop == NULL || --loop->holders > 0) return;
+    sigpipe_guard guard = block_sigpipe();
     uv_close((uv_handle_t *)&loop->bound, NULL);
     uv_close((uv_handle_t *)&loop->woken, NULL);
     if (loop->lws != NULL) {
@@ -81,6 +127,7 @@ void wm_loop_free(wm_loop *loop)
     loop->bound_fd = -1;
     /* A name that is still looked up: libuv's thread will write here when it is done. */
     if (uv_loop_close(&loop->uv) != UV_EBUSY) free(loop);
+    unblock_sigpipe(&guard);
 }
 
 wm_loop *wm_loop_new(void)
@@ -102,6 +149,8 @@ wm_loop *wm_loop_new(void)
     }
     uv_unref((uv_handle_t *)&loop->woken); /* nothing to wait for */
     uv_unref((uv_handle_t *)&loop->bound);
+    loop->holders = 1;
+    loop->deadline_us = UINT64_MAX;
     return loop;
 }
 
@@ -123,7 +172,11 @@ struct lws_context *wm_loop_lws(wm_loop *loop)
         .pcontext = &loop->lws,
         .pt_serv_buf_size = 64 * 1024,
     };
+    /* The library has SIGPIPE ignored in the whole process; see block_sigpipe. */
+    struct sigaction before;
+    sigaction(SIGPIPE, NULL, &before);
     loop->lws = lws_create_context(&info);
+    sigaction(SIGPIPE, &before, NULL);
     return loop->lws;
 }
 
@@ -132,13 +185,121 @@ void wm_loop_wake(void *loop)
     uv_async_send(&((wm_loop *)loop)->woken);
 }
 
+/* -- work in pieces --------------------------------------------------------------- */
+
+static void append_work(wm_loop *loop, wm_work *work)
+{
+    work->next = NULL;
+    work->posted = true;
+    if (loop->last_work != NULL) loop->last_work->next = work;
+    else loop->first_work = work;
+    loop->last_work = work;
+}
+
+void wm_loop_post(wm_loop *loop, wm_work *work)
+{
+    if (!work->posted) append_work(loop, work);
+}
+
+void wm_loop_withdraw(wm_loop *loop, wm_work *work)
+{
+    if (!work->posted) return;
+    wm_work **at = &loop->first_work, *before = NULL;
+    while (*at != work) {
+        before = *at;
+        at = &before->next;
+    }
+    *at = work->next;
+    if (loop->last_work == work) loop->last_work = before;
+    work->posted = false;
+}
+
+static wm_work *take_work(wm_loop *loop)
+{
+    wm_work *work = loop->first_work;
+    loop->first_work = work->next;
+    if (loop->first_work == NULL) loop->last_work = NULL;
+    work->posted = false;
+    return work;
+}
+
+/* Pieces in turns, until all is done or put off, or the time is over; one piece in any
+ * case. True when something was done. */
+static bool do_work(wm_loop *loop)
+{
+    bool any = false;
+    wm_work *first_put_off = NULL;
+    while (loop->first_work != NULL && loop->first_work != first_put_off) {
+        wm_work *work = take_work(loop);
+        wm_work_state state = work->piece(work->user);
+        if (state != WM_WORK_DONE) wm_loop_post(loop, work);
+        if (state != WM_WORK_LATER) {
+            any = true;
+            first_put_off = NULL;
+        } else if (first_put_off == NULL) {
+            first_put_off = work;
+        }
+        if (wm_loop_is_late(loop)) break;
+    }
+    return any;
+}
+
+/* -- turning ---------------------------------------------------------------------- */
+
+bool wm_loop_is_bounded(const wm_loop *loop)
+{
+    return loop->deadline_us != UINT64_MAX;
+}
+
+bool wm_loop_is_late(const wm_loop *loop)
+{
+    return wm_loop_is_bounded(loop) && wm_now_us() >= loop->deadline_us;
+}
+
+void wm_loop_moved(wm_loop *loop)
+{
+    loop->moved = true;
+}
+
 void wm_loop_turn(wm_loop *loop, int64_t wait_us)
 {
-    if (wait_us == 0) {
+    sigpipe_guard guard = block_sigpipe();
+    if (wait_us == 0 || loop->first_work != NULL) {
         uv_run(&loop->uv, UV_RUN_NOWAIT);
-        return;
+    } else {
+        if (wait_us > 0) set_bound(loop, wait_us);
+        uv_run(&loop->uv, UV_RUN_ONCE);
+        if (wait_us > 0) set_bound(loop, 0);
     }
-    if (wait_us > 0) set_bound(loop, wait_us);
-    uv_run(&loop->uv, UV_RUN_ONCE);
-    if (wait_us > 0) set_bound(loop, 0);
+    do_work(loop);
+    loop->moved = false;
+    unblock_sigpipe(&guard);
+}
+
+bool wm_loop_turn_until(wm_loop *loop, uint64_t deadline_us)
+{
+    sigpipe_guard guard = block_sigpipe();
+    loop->deadline_us = deadline_us;
+    do_work(loop);
+    do {
+        loop->moved = false;
+        uv_run(&loop->uv, UV_RUN_NOWAIT);
+        if (do_work(loop)) loop->moved = true;
+    } while (loop->moved && !wm_loop_is_late(loop));
+    loop->deadline_us = UINT64_MAX;
+    unblock_sigpipe(&guard);
+    return loop->first_work == NULL && !loop->moved;
+}
+
+int wm_loop_fd(const wm_loop *loop)
+{
+    return uv_backend_fd(&loop->uv);
+}
+
+int64_t wm_loop_timeout_us(wm_loop *loop)
+{
+    if (loop->first_work != NULL || loop->moved) return 0;
+    uv_update_time(&loop->uv);
+    int ms = uv_backend_timeout(&loop->uv);
+    return ms < 0 ? -1 : (int64_t)ms * 1000;
 }

@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#define MAX_ENVELOPES 4
-
 const char *wm_message_error_text(int code)
 {
     switch (code) {
@@ -18,50 +16,86 @@ const char *wm_message_error_text(int code)
     }
 }
 
-/* One pair of the outer map. The map itself is the first level of nesting. */
-static int parse_field(wm_mp_reader *r, wm_message *m)
+int wm_message_parser_begin(wm_message_parser *p, const void *frame, size_t len)
 {
-    wm_mp_item key = {.kind = WM_MP_NIL}, value;
-    wm_mp_reader peek = *r;
-    int rc = wm_mp_read(&peek, &key);
+    p->message = (wm_message){.body = frame, .body_len = len};
+    wm_mp_reader_init(&p->r, frame, len);
+    wm_mp_reader peek = p->r;
+    int rc = wm_mp_read(&peek, &p->head);
     if (rc != WM_MP_OK) return rc;
-    if ((rc = wm_mp_skip_within(r, WM_MP_MAX_DEPTH - 1)) != WM_MP_OK) return rc;
-
-    const uint8_t *start = r->pos;
-    peek = *r;
-    if ((rc = wm_mp_read(&peek, &value)) != WM_MP_OK) return rc;
-    if ((rc = wm_mp_skip_within(r, WM_MP_MAX_DEPTH - 1)) != WM_MP_OK) return rc;
-
-    if (wm_mp_is(&key, "type")) {
-        m->type = value.kind == WM_MP_STR ? (const char *)value.bytes : NULL;
-        m->type_len = m->type ? value.len : 0;
-    } else if (wm_mp_is(&key, "payload")) {
-        m->payload = value.kind == WM_MP_ABSENT ? NULL : start;
-        m->payload_len = m->payload ? (size_t)(r->pos - start) : 0;
+    if (p->head.kind == WM_MP_MAP) {
+        p->fields = p->head.count;
+        p->r = peek;
+        p->at = WM_PARSE_KEY;
+        return WM_MP_OK;
     }
+    p->fields = 0;
+    p->at = WM_PARSE_NO_MAP;
+    wm_mp_walk_begin(&p->walk, &p->r, WM_MP_MAX_DEPTH);
     return WM_MP_OK;
+}
+
+/* Notes the head of the key or value that stands next, and begins to step over it.
+ * The outer map is the first level of nesting. */
+static int begin_part(wm_message_parser *p)
+{
+    wm_mp_reader peek = p->r;
+    int rc = wm_mp_read(&peek, &p->head);
+    if (rc != WM_MP_OK) return rc;
+    p->start = p->r.pos;
+    wm_mp_walk_begin(&p->walk, &p->r, WM_MP_MAX_DEPTH - 1);
+    p->at++;
+    return WM_MP_OK;
+}
+
+static void end_key(wm_message_parser *p)
+{
+    p->is_type = wm_mp_is(&p->head, "type");
+    p->is_payload = wm_mp_is(&p->head, "payload");
+    p->at = WM_PARSE_VALUE;
+}
+
+static void end_value(wm_message_parser *p)
+{
+    wm_message *m = &p->message;
+    if (p->is_type) {
+        m->type = p->head.kind == WM_MP_STR ? (const char *)p->head.bytes : NULL;
+        m->type_len = m->type ? p->head.len : 0;
+    } else if (p->is_payload) {
+        m->payload = p->head.kind == WM_MP_ABSENT ? NULL : p->start;
+        m->payload_len = m->payload ? (size_t)(p->r.pos - p->start) : 0;
+    }
+    p->fields--;
+    p->at = WM_PARSE_KEY;
+}
+
+int wm_message_parser_on(wm_message_parser *p, uint32_t most, wm_message *out)
+{
+    int rc;
+    while (p->fields > 0 || p->at == WM_PARSE_NO_MAP) {
+        if (p->at == WM_PARSE_KEY || p->at == WM_PARSE_VALUE) {
+            if ((rc = begin_part(p)) != WM_MP_OK) return rc;
+        }
+        if ((rc = wm_mp_walk_on(&p->walk, &most)) != WM_MP_OK) return rc;
+        p->r = p->walk.at;
+        if (p->at == WM_PARSE_NO_MAP) break;
+        if (p->at == WM_PARSE_IN_KEY) end_key(p);
+        else end_value(p);
+    }
+    if (p->r.pos != p->r.end) return WM_MESSAGE_ETRAILING;
+    if (p->message.type == NULL) return WM_MESSAGE_ENOTYPE;
+    *out = p->message;
+    return 0;
 }
 
 int wm_message_parse(const void *frame, size_t len, wm_message *out)
 {
-    wm_message m = {.body = frame, .body_len = len};
-    wm_mp_reader r, peek;
-    wm_mp_item item;
-    wm_mp_reader_init(&r, frame, len);
-    peek = r;
-    int rc = wm_mp_read(&peek, &item);
+    wm_message_parser p;
+    int rc = wm_message_parser_begin(&p, frame, len);
     if (rc != WM_MP_OK) return rc;
-    if (item.kind == WM_MP_MAP) {
-        r = peek;
-        for (uint32_t left = item.count; left > 0; left--)
-            if ((rc = parse_field(&r, &m)) != WM_MP_OK) return rc;
-    } else if ((rc = wm_mp_skip(&r)) != WM_MP_OK) {
-        return rc;
+    while ((rc = wm_message_parser_on(&p, UINT32_MAX, out)) > 0) {
     }
-    if (r.pos != r.end) return WM_MESSAGE_ETRAILING;
-    if (m.type == NULL) return WM_MESSAGE_ENOTYPE;
-    *out = m;
-    return 0;
+    return rc;
 }
 
 bool wm_message_is(const wm_message *m, const char *type)
@@ -74,9 +108,12 @@ static uint32_t load_le32(const uint8_t *p)
     return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
 
-/* Gives the items of an envelope, after the count, once all their lengths are
- * known to fill the data exactly. */
-static int open_envelope(const wm_message *m, const uint8_t **items, uint32_t *count)
+uint32_t wm_message_item_len(const uint8_t *items)
+{
+    return load_le32(items);
+}
+
+int wm_message_open_envelope(const wm_message *m, const uint8_t **items, uint32_t *count)
 {
     const uint8_t *field;
     size_t field_len;
@@ -119,8 +156,8 @@ static int unbatch(const uint8_t *frame, size_t len, int envelopes, wm_message_e
     int rc = wm_message_parse(frame, len, &m);
     if (rc < 0) return rc;
     if (!wm_message_is(&m, "BATCH")) return each(user, frame, len);
-    if (envelopes == MAX_ENVELOPES) return WM_MESSAGE_EENVELOPE;
-    if ((rc = open_envelope(&m, &items, &count)) < 0) return rc;
+    if (envelopes == WM_MESSAGE_MAX_ENVELOPES) return WM_MESSAGE_EENVELOPE;
+    if ((rc = wm_message_open_envelope(&m, &items, &count)) < 0) return rc;
 
     for (uint32_t i = 0; i < count; i++) {
         uint32_t item_len = load_le32(items);

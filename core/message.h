@@ -20,12 +20,37 @@ typedef struct wm_message {
 #define WM_MESSAGE_ETRAILING (-21) /* bytes after the value */
 #define WM_MESSAGE_EENVELOPE (-22) /* a BATCH whose lengths do not fit */
 int wm_message_parse(const void *frame, size_t len, wm_message *out);
+
+/* The same in pieces, for large frames. */
+typedef struct wm_message_parser {
+    wm_message message;
+    wm_mp_reader r;
+    wm_mp_walk walk;
+    wm_mp_item head;      /* of the key, then of the value */
+    const uint8_t *start; /* of the value */
+    uint32_t fields;      /* still to come */
+    enum { WM_PARSE_KEY, WM_PARSE_IN_KEY, WM_PARSE_VALUE, WM_PARSE_IN_VALUE, WM_PARSE_NO_MAP } at;
+    bool is_type, is_payload;
+} wm_message_parser;
+/* 0 or a wm_mp_result < 0. */
+int wm_message_parser_begin(wm_message_parser *p, const void *frame, size_t len);
+/* Reads at most `most` (> 0) items: 1 when there is more, 0 when *out is the message,
+ * or a code < 0 as wm_message_parse. */
+int wm_message_parser_on(wm_message_parser *p, uint32_t most, wm_message *out);
+
 bool wm_message_is(const wm_message *m, const char *type);
 /* A text for any of the codes above, for error messages. Static. */
 const char *wm_message_error_text(int code);
 
 /* BATCH envelope of the 0.11 server: `data` holds u32 LE count, then count
- * times u32 LE length and one message. Calls `each` for every inner frame, in
+ * times u32 LE length and one message; nested to a depth of 4. */
+#define WM_MESSAGE_MAX_ENVELOPES 4
+/* Gives the items of an envelope, behind the count, once all their lengths are known
+ * to fill the data exactly. 0, or a code < 0. */
+int wm_message_open_envelope(const wm_message *m, const uint8_t **items, uint32_t *count);
+/* The length of the item at `items`; its bytes are the 4 behind it and on. */
+uint32_t wm_message_item_len(const uint8_t *items);
+/* Opens envelopes at once: calls `each` for every inner frame, in
  * order; nested envelopes are opened to a depth of 4. A frame that is no BATCH
  * is handed to `each` as it is. What `each` gets has passed wm_message_parse.
  * Stops at the first code < 0, from itself or from `each`, and returns it, else

@@ -251,18 +251,24 @@ int wm_mp_read(wm_mp_reader *r, wm_mp_item *out)
     }
 }
 
-int wm_mp_skip_within(wm_mp_reader *r, int depth)
+void wm_mp_walk_begin(wm_mp_walk *w, const wm_mp_reader *from, int depth)
 {
-    if (depth > WM_MP_MAX_DEPTH) depth = WM_MP_MAX_DEPTH;
-    uint64_t left[WM_MP_MAX_DEPTH]; /* values still to come, per open container */
-    int open = 0;
-    wm_mp_reader at = *r;
+    w->at = *from;
+    w->depth = depth > WM_MP_MAX_DEPTH ? WM_MP_MAX_DEPTH : depth;
+    w->open = 0;
+}
+
+int wm_mp_walk_on(wm_mp_walk *w, uint32_t *most)
+{
+    uint64_t *left = w->left;
+    int open = w->open;
     wm_mp_item item;
-    for (;;) {
-        int rc = wm_mp_read(&at, &item);
+    while (*most > 0) {
+        --*most;
+        int rc = wm_mp_read(&w->at, &item);
         if (rc != WM_MP_OK) return rc;
         if (item.kind == WM_MP_ARRAY || item.kind == WM_MP_MAP) {
-            if (open >= depth) return WM_MP_EDEPTH;
+            if (open >= w->depth) return WM_MP_EDEPTH;
             left[open++] = item.kind == WM_MP_MAP ? (uint64_t)item.count * 2 : item.count;
         } else if (open > 0) {
             left[open - 1]--;
@@ -271,10 +277,23 @@ int wm_mp_skip_within(wm_mp_reader *r, int depth)
             open--;
             if (open > 0) left[open - 1]--;
         }
-        if (open == 0) break;
+        if (open == 0) return WM_MP_OK;
     }
-    *r = at;
-    return WM_MP_OK;
+    w->open = open;
+    return 1;
+}
+
+int wm_mp_skip_within(wm_mp_reader *r, int depth)
+{
+    wm_mp_walk w;
+    int rc;
+    wm_mp_walk_begin(&w, r, depth);
+    do {
+        uint32_t most = UINT32_MAX;
+        rc = wm_mp_walk_on(&w, &most);
+    } while (rc > 0);
+    if (rc == WM_MP_OK) *r = w.at;
+    return rc;
 }
 
 int wm_mp_skip(wm_mp_reader *r)

@@ -63,6 +63,18 @@ int wm_mp_read(wm_mp_reader *r, wm_mp_item *out);
 int wm_mp_skip(wm_mp_reader *r);
 /* The same with a lower limit: `depth` levels of arrays and maps. */
 int wm_mp_skip_within(wm_mp_reader *r, int depth);
+/* The same in pieces: a walk that stops after some items and goes on later. */
+typedef struct wm_mp_walk {
+    wm_mp_reader at;                 /* behind what was stepped over so far */
+    int depth;
+    int open;
+    uint64_t left[WM_MP_MAX_DEPTH]; /* values still to come, per open container */
+} wm_mp_walk;
+/* `depth` as in wm_mp_skip_within. */
+void wm_mp_walk_begin(wm_mp_walk *w, const wm_mp_reader *from, int depth);
+/* Takes at most *most items and counts them off: WM_MP_OK at the end of the value, then
+ * w->at is behind it; 1 when there is more. */
+int wm_mp_walk_on(wm_mp_walk *w, uint32_t *most);
 /* Steps over one whole value and gives its bytes. */
 int wm_mp_slice(wm_mp_reader *r, const uint8_t **bytes, size_t *len);
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "inbox.h"
 #include "status.h"
 
 /* How often heartbeats and timeouts are looked at (ms). */
@@ -13,6 +14,8 @@
 /* A loop that was not turned for this long proves nothing about its peers. */
 #define STALL_US 1000000u
 #define MESSAGE_MAX (1024u * 1024u)
+/* Bytes that wait in a lane's inbox before its socket is not read any more. */
+#define INBOX_ENOUGH (256u * 1024u)
 
 typedef struct lane {
     wm_node_pool *pool;
@@ -30,6 +33,9 @@ typedef struct lane {
     bool batch_wanted;
     bool batch_in_write; /* the message that is being written is a batch */
     wm_buffer queue;    /* waiting messages, each behind its u32 length */
+    wm_inbox *inbox;    /* received in turns that have a deadline, and not read yet */
+    wm_work reading;    /* of the inbox */
+    bool held;          /* the socket is not read */
 } lane;
 
 typedef struct node {
@@ -105,6 +111,10 @@ static void on_writable(void *user, wm_buffer *out)
     lane *l = user;
     size_t before = out->len;
     l->batch_in_write = false;
+    if (wm_loop_is_late(l->pool->loop)) {
+        wm_connection_want_write(l->connection);
+        return;
+    }
     if (l->queue.len > 0) {
         uint32_t size;
         memcpy(&size, l->queue.data, sizeof size);
@@ -142,6 +152,9 @@ static void reset(lane *l)
     l->token_sent_us = 0;
     l->ping_stamp = -1;
     wm_buffer_clear(&l->queue);
+    wm_inbox_clear(l->inbox);
+    wm_loop_withdraw(l->pool->loop, &l->reading);
+    l->held = false;
 }
 
 static void report_lost(lane *l, wm_end_reason reason, int code, const char *detail)
@@ -212,48 +225,116 @@ static void on_pong(lane *l, const wm_message *m)
     if (l->info.state == WM_LANE_AUTHENTICATING && !l->token_wanted && l->token_sent_us == 0) become_ready(l);
 }
 
-static int on_inner(void *user, const uint8_t *frame, size_t len)
+static int on_message(void *user, const wm_message *m)
 {
     lane *l = user;
     wm_node_pool *pool = l->pool;
-    wm_message m;
     if (l->connection == NULL) return WM_OK; /* an earlier one of this envelope ended it */
-    int result = wm_message_parse(frame, len, &m);
-    if (result < 0) return result;
-    if (wm_message_is(&m, "PONG")) {
-        on_pong(l, &m);
-    } else if (wm_message_is(&m, "AUTH_REQUIRED")) {
+    if (wm_message_is(m, "PONG")) {
+        on_pong(l, m);
+    } else if (wm_message_is(m, "AUTH_REQUIRED")) {
         if (l->info.state != WM_LANE_AUTHENTICATING || l->token_wanted || l->token_sent_us != 0) return WM_OK;
         l->token_wanted = true;
         pool->events.auth_required(pool->user, l->id);
-    } else if (wm_message_is(&m, "AUTH_ACK")) {
+    } else if (wm_message_is(m, "AUTH_ACK")) {
         if (l->info.state == WM_LANE_AUTHENTICATING) become_ready(l);
-    } else if (wm_message_is(&m, "AUTH_FAIL")) {
+    } else if (wm_message_is(m, "AUTH_FAIL")) {
         char text[128];
-        text_field(&m, "error", text, sizeof text);
+        text_field(m, "error", text, sizeof text);
         fail(l, WM_END_AUTH_FAILED, text);
     } else {
-        pool->events.message(pool->user, l->id, &m);
+        pool->events.message(pool->user, l->id, m);
     }
     return WM_OK;
 }
 
-static void on_received(void *user, const uint8_t *message, size_t len, bool text)
+static int on_change(void *user, const uint8_t *event, size_t len)
+{
+    lane *l = user;
+    if (l->connection != NULL) l->pool->events.change(l->pool->user, l->id, event, len);
+    return WM_OK;
+}
+
+static void on_text(void *user, const uint8_t *bytes, size_t len)
+{
+    lane *l = user;
+    l->pool->events.text(l->pool->user, l->id, bytes, len);
+}
+
+static const wm_inbox_handlers handlers = {{on_message, on_change}, on_text};
+
+static void read_now(lane *l, const uint8_t *message, size_t len, bool text)
+{
+    if (text) {
+        on_text(l, message, len);
+        return;
+    }
+    wm_frame_reader reader;
+    int result = WM_OK;
+    wm_frame_reader_open(&reader, message, len);
+    while (result == WM_OK && wm_frame_reader_busy(&reader))
+        result = wm_frame_reader_next(&reader, &handlers.frames, l);
+    if (result < 0) fail(l, WM_END_PROTOCOL, wm_message_error_text(result));
+}
+
+static void read_from_inbox(lane *l)
+{
+    int result = wm_inbox_read(l->inbox, &handlers, l);
+    if (result < 0) fail(l, WM_END_PROTOCOL, wm_message_error_text(result));
+}
+
+static void hold(lane *l, bool held)
+{
+    if (l->connection == NULL || l->held == held) return;
+    l->held = held;
+    wm_connection_hold(l->connection, held);
+}
+
+static wm_work_state read_piece(void *user)
+{
+    lane *l = user;
+    wm_node_pool *pool = l->pool;
+    if (!wm_inbox_is_empty(l->inbox)) {
+        if (!pool->events.has_room(pool->user)) return WM_WORK_LATER;
+        read_from_inbox(l);
+        return WM_WORK_MORE;
+    }
+    hold(l, false);
+    return WM_WORK_DONE;
+}
+
+/* What the socket has beyond this waits there until the inbox is read. */
+static void keep_for_later(lane *l, const uint8_t *message, size_t len, bool text, wm_buffer *whole)
+{
+    wm_node_pool *pool = l->pool;
+    if (wm_inbox_put(l->inbox, message, len, text, whole) < 0) {
+        fail(l, WM_END_PROTOCOL, "out of memory for a message");
+        return;
+    }
+    wm_loop_post(pool->loop, &l->reading);
+    if (wm_inbox_bytes(l->inbox) > INBOX_ENOUGH) hold(l, true);
+    if (!wm_loop_is_late(pool->loop)) return;
+    uint32_t lanes = wm_node_pool_lanes(pool);
+    for (uint32_t i = 0; i < lanes; i++) {
+        lane *other = lane_at(pool, (int)i);
+        if (other->connection == NULL) continue;
+        hold(other, true);
+        wm_loop_post(pool->loop, &other->reading);
+    }
+}
+
+static void on_received(void *user, const uint8_t *message, size_t len, bool text, wm_buffer *whole)
 {
     lane *l = user;
     l->info.last_heard_us = wm_now_us();
     l->info.bytes_in += len;
     if (l->pool->traced) l->pool->events.traced(l->pool->user, l->id, message, len, false, text);
-    if (text) {
-        l->pool->events.text(l->pool->user, l->id, message, len);
-        return;
-    }
-    if (!l->first_seen && len > 0) {
+    if (!text && !l->first_seen && len > 0) {
         l->first_seen = true;
         l->info.dialect = message[0] == 0xde ? WM_DIALECT_TS : WM_DIALECT_V2;
     }
-    int result = wm_message_unbatch(message, len, on_inner, l);
-    if (result < 0) fail(l, WM_END_PROTOCOL, wm_message_error_text(result));
+    if (wm_loop_is_bounded(l->pool->loop) || !wm_inbox_is_empty(l->inbox)) keep_for_later(l, message, len, text, whole);
+    else read_now(l, message, len, text);
 }
 
 static void on_opened(void *user)
@@ -268,18 +349,26 @@ static void on_opened(void *user)
 static void on_ended(void *user, const wm_connection_end *end)
 {
     lane *l = user;
-    report_lost(l, end->reason, end->close_code, end->detail);
+    /* What was received before the end counts. */
+    while (l->connection != NULL && !wm_inbox_is_empty(l->inbox)) read_from_inbox(l);
+    if (l->connection != NULL) report_lost(l, end->reason, end->close_code, end->detail);
 }
 
 static const wm_connection_events connection_events = {on_opened, on_received, on_writable, on_written, on_ended};
 
 /* -- time ------------------------------------------------------------------------------ */
 
+static bool is_behind(const lane *l)
+{
+    return l->held || !wm_inbox_is_empty(l->inbox);
+}
+
 static void check_lane(lane *l, uint64_t now, uint64_t stalled_us)
 {
     const wm_node_pool_options *o = &l->pool->options;
     if (l->info.state < WM_LANE_AUTHENTICATING) return;
     l->info.last_heard_us += stalled_us;
+    if (is_behind(l)) l->info.last_heard_us = now;
     if (l->token_sent_us != 0 && l->info.state == WM_LANE_AUTHENTICATING && now - l->token_sent_us > o->auth_timeout_us) {
         fail(l, WM_END_AUTH_TIMEOUT, "");
         return;
@@ -342,6 +431,8 @@ void wm_node_pool_free(wm_node_pool *pool)
         lane *l = lane_at(pool, (int)i);
         if (l->connection != NULL) wm_connection_close(l->connection, 1000);
         wm_buffer_close(&l->queue);
+        wm_loop_withdraw(pool->loop, &l->reading);
+        wm_inbox_free(l->inbox);
     }
     for (uint32_t i = 0; i < pool->count; i++) {
         free(pool->nodes[i].url_text);
@@ -358,6 +449,15 @@ void wm_node_pool_measure(wm_node_pool *pool, wm_connection_times times)
     pool->times = times;
 }
 
+/* Of a node that was not added: `lanes` of its lanes were set up. */
+static void free_node(node *n, uint32_t lanes)
+{
+    for (uint32_t i = 0; i < lanes; i++) wm_inbox_free(n->lanes[i].inbox);
+    free(n->url_text);
+    free(n->id);
+    free(n->lanes);
+}
+
 int wm_node_pool_add(wm_node_pool *pool, const char *url)
 {
     node n = {0};
@@ -370,14 +470,19 @@ int wm_node_pool_add(wm_node_pool *pool, const char *url)
     n.id = strdup("");
     n.lanes = calloc(per_node, sizeof *n.lanes);
     if (n.url_text == NULL || n.id == NULL || n.lanes == NULL) {
-        free(n.url_text);
-        free(n.id);
-        free(n.lanes);
+        free_node(&n, 0);
         return WM_ENOMEM;
     }
     for (uint32_t i = 0; i < per_node; i++) {
-        n.lanes[i].pool = pool;
-        n.lanes[i].id = (int)(pool->count * per_node + i);
+        lane *l = &n.lanes[i];
+        l->pool = pool;
+        l->id = (int)(pool->count * per_node + i);
+        l->reading = (wm_work){.piece = read_piece, .user = l};
+        l->inbox = wm_inbox_new();
+        if (l->inbox == NULL) {
+            free_node(&n, i);
+            return WM_ENOMEM;
+        }
     }
     pool->nodes[pool->count] = n;
     return (int)pool->count++;
@@ -486,6 +591,11 @@ void wm_node_pool_want_batch(wm_node_pool *pool, int id)
     if (l->info.state != WM_LANE_READY || l->batch_wanted) return;
     l->batch_wanted = true;
     wm_connection_want_write(l->connection);
+}
+
+bool wm_node_pool_is_behind(const wm_node_pool *pool, int id)
+{
+    return is_behind(lane_at(pool, id));
 }
 
 wm_lane_info wm_node_pool_lane(const wm_node_pool *pool, int id)

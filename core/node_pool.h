@@ -34,13 +34,17 @@ typedef struct wm_lane_end {
     bool was_answered; /* a PING of this connection was answered */
 } wm_lane_end;
 
-/* Called inside wm_loop_turn; they must not call Lua. */
+/* Called inside a turn of the loop; they must not call Lua. */
 typedef struct wm_node_pool_events {
     void (*auth_required)(void *user, int lane);
     void (*ready)(void *user, int lane);
     void (*lost)(void *user, int lane, const wm_lane_end *end);
     /* Any message that the pool does not deal with itself, envelopes opened. */
     void (*message)(void *user, int lane, const wm_message *m);
+    /* One change of a SERVER_BATCH_EVENT. */
+    void (*change)(void *user, int lane, const uint8_t *event, size_t len);
+    /* Whether more messages can be taken; asked in turns that have a deadline. */
+    bool (*has_room)(void *user);
     /* A text message (JSON). */
     void (*text)(void *user, int lane, const uint8_t *bytes, size_t len);
     /* The lane is ready and can take an OP_BATCH: append it, or nothing. */
@@ -105,6 +109,10 @@ int wm_node_pool_send(wm_node_pool *pool, int lane, const uint8_t *message, size
 void wm_node_pool_trace(wm_node_pool *pool, bool on);
 /* Asks for `batch` on a ready lane. */
 void wm_node_pool_want_batch(wm_node_pool *pool, int lane);
+
+/* Whether messages were received, or wait in the socket, that nobody has read yet: what
+ * has not been heard is not overdue then. */
+bool wm_node_pool_is_behind(const wm_node_pool *pool, int lane);
 
 typedef struct wm_lane_info {
     wm_lane_state state;

@@ -23,25 +23,34 @@ typedef struct slot {
     entry *entry;
 } slot;
 
-/* Open addressing with linear probing; keys are never taken out (a removed key
- * is a tombstone), so probing needs no deleted marks. */
-struct wm_record_store {
-    slot *slots;
+typedef struct table {
+    slot *slots; /* NULL: there is no such table */
     size_t mask;
+} table;
+
+/* Open addressing with linear probing; keys are never taken out (a removed key
+ * is a tombstone), so probing needs no deleted marks. A table that grows moves into
+ * the larger one a few slots with each write: all at once, it would stop a game
+ * server's tick for as long as there are keys. */
+struct wm_record_store {
+    table table;
+    table old;    /* what is still moving */
+    size_t moved; /* slots of `old` that are in `table`; their entries are not ours to read */
     size_t used;
     size_t live;
     uint64_t allocations;
 };
 
 #define FIRST_SLOTS 64u
+/* Slots that one write moves: with two it would be through before the next growth. */
+#define MOVED_PER_WRITE 8u
 
 wm_record_store *wm_record_store_new(void)
 {
     wm_record_store *s = calloc(1, sizeof *s);
     if (s == NULL) return NULL;
-    s->slots = calloc(FIRST_SLOTS, sizeof *s->slots);
-    s->mask = FIRST_SLOTS - 1;
-    if (s->slots != NULL) return s;
+    s->table = (table){calloc(FIRST_SLOTS, sizeof(slot)), FIRST_SLOTS - 1};
+    if (s->table.slots != NULL) return s;
     free(s);
     return NULL;
 }
@@ -49,44 +58,65 @@ wm_record_store *wm_record_store_new(void)
 void wm_record_store_free(wm_record_store *s)
 {
     if (s == NULL) return;
-    for (size_t i = 0; i <= s->mask; i++) free(s->slots[i].entry);
-    free(s->slots);
+    for (size_t i = 0; i <= s->table.mask; i++) free(s->table.slots[i].entry);
+    for (size_t i = s->moved; s->old.slots != NULL && i <= s->old.mask; i++) free(s->old.slots[i].entry);
+    free(s->table.slots);
+    free(s->old.slots);
     free(s);
 }
 
 /* FNV-1a's low bits are good, XXH64's too; one multiply spreads partitions that
  * share a remainder. */
-static size_t home(const wm_record_store *s, uint32_t hash)
+static size_t home(const table *t, uint32_t hash)
 {
-    return (size_t)((hash * UINT64_C(0x9E3779B97F4A7C15)) >> 32) & s->mask;
+    return (size_t)((hash * UINT64_C(0x9E3779B97F4A7C15)) >> 32) & t->mask;
+}
+
+/* The key's slot, or the empty one where it belongs. The entries of the first `moved`
+ * slots have gone elsewhere: they are passed by unread. */
+static slot *find_in(const table *t, size_t moved, uint32_t hash, const char *key, size_t len)
+{
+    for (size_t i = home(t, hash);; i = (i + 1) & t->mask) {
+        slot *at = &t->slots[i];
+        if (at->entry == NULL) return at;
+        if (i < moved || at->hash != hash) continue;
+        if (at->entry->key_len == len && memcmp(at->entry->key, key, len) == 0) return at;
+    }
 }
 
 static slot *find(const wm_record_store *s, uint32_t hash, const char *key, size_t len)
 {
-    for (size_t i = home(s, hash);; i = (i + 1) & s->mask) {
-        slot *at = &s->slots[i];
-        if (at->entry == NULL) return at;
-        if (at->hash == hash && at->entry->key_len == len && memcmp(at->entry->key, key, len) == 0) return at;
+    slot *at = find_in(&s->table, 0, hash, key, len);
+    if (at->entry != NULL || s->old.slots == NULL) return at;
+    slot *old = find_in(&s->old, s->moved, hash, key, len);
+    return old->entry != NULL ? old : at;
+}
+
+static void move_some(wm_record_store *s, size_t count)
+{
+    table *t = &s->table;
+    for (; count > 0 && s->moved <= s->old.mask; count--) {
+        slot from = s->old.slots[s->moved++];
+        if (from.entry == NULL) continue;
+        size_t to = home(t, from.hash);
+        while (t->slots[to].entry != NULL) to = (to + 1) & t->mask;
+        t->slots[to] = from;
     }
+    if (s->moved <= s->old.mask) return;
+    free(s->old.slots);
+    s->old = (table){0};
+    s->moved = 0;
 }
 
 static bool grow(wm_record_store *s)
 {
-    size_t count = (s->mask + 1) * 2;
-    slot *old = s->slots;
-    size_t old_count = s->mask + 1;
+    size_t count = (s->table.mask + 1) * 2;
     slot *fresh = calloc(count, sizeof *fresh);
     if (fresh == NULL) return false;
     s->allocations++;
-    s->slots = fresh;
-    s->mask = count - 1;
-    for (size_t i = 0; i < old_count; i++) {
-        if (old[i].entry == NULL) continue;
-        size_t to = home(s, old[i].hash);
-        while (fresh[to].entry != NULL) to = (to + 1) & s->mask;
-        fresh[to] = old[i];
-    }
-    free(old);
+    s->old = s->table;
+    s->moved = 0;
+    s->table = (table){fresh, count - 1};
     return true;
 }
 
@@ -134,7 +164,8 @@ static int store(wm_record_store *s, slot *at, uint32_t hash, const wm_record *r
 
 static bool make_space(wm_record_store *s)
 {
-    return (s->used + 1) * 4 <= (s->mask + 1) * 3 || grow(s);
+    if (s->old.slots != NULL) move_some(s, MOVED_PER_WRITE);
+    return (s->used + 1) * 4 <= (s->table.mask + 1) * 3 || grow(s);
 }
 
 int wm_record_store_put(wm_record_store *s, uint32_t hash, const wm_record *r)
@@ -182,12 +213,20 @@ size_t wm_record_store_size(const wm_record_store *s)
     return s->live;
 }
 
+/* Positions of the old table are odd, those of the other one even: what moves from the
+ * one to the other during a walk is met twice, and not missed. */
 size_t wm_record_store_next(const wm_record_store *s, size_t position, wm_record *out)
 {
-    for (size_t i = position; i <= s->mask; i++) {
-        if (s->slots[i].entry == NULL) continue;
-        read_entry(s->slots[i].entry, out);
-        return i + 1;
+    bool in_old = position % 2 == 1 || position == 0;
+    for (size_t i = position / 2 + position % 2; in_old && s->old.slots != NULL && i <= s->old.mask; i++) {
+        if (i < s->moved || s->old.slots[i].entry == NULL) continue;
+        read_entry(s->old.slots[i].entry, out);
+        return i * 2 + 1;
+    }
+    for (size_t i = in_old ? 0 : position / 2; i <= s->table.mask; i++) {
+        if (s->table.slots[i].entry == NULL) continue;
+        read_entry(s->table.slots[i].entry, out);
+        return (i + 1) * 2;
     }
     return 0;
 }

@@ -36,7 +36,8 @@ bool wm_record_store_get(const wm_record_store *s, uint32_t hash, const char *ke
 /* Keys with a value. */
 size_t wm_record_store_size(const wm_record_store *s);
 /* Walks all records, tombstones included, in no particular order: start with 0,
- * pass what came back; 0 ends. Records that are added meanwhile may be missed. */
+ * pass what came back; 0 ends. When records are added meanwhile, some may be missed or
+ * met twice. */
 size_t wm_record_store_next(const wm_record_store *s, size_t position, wm_record *out);
 /* Heap allocations made so far, for the counter that benchmarks print. */
 uint64_t wm_record_store_allocations(const wm_record_store *s);

@@ -9,6 +9,13 @@
 /* While an address has not answered for so long, the next one is tried as well
  * (RFC 8305, section 8: the recommended value). */
 #define ATTEMPT_STAGGER_MS 250
+/* What one read of a socket takes at most: libwebsockets steps through it byte by
+ * byte, some 3 ns each, and a turn that has a deadline cannot be shorter. */
+#define READ_BYTES (8 * 1024)
+/* What an announced length alone makes us reserve at most. */
+#define RESERVE_BYTES (4u * 1024 * 1024)
+/* What one write hands to the kernel at most. */
+#define WRITE_BYTES (64 * 1024)
 /* How long a closing connection may take to send its close frame (seconds). */
 #define CLOSE_GRACE_S 1
 
@@ -127,9 +134,11 @@ static void receive(wm_connection *c, struct lws *wsi, const uint8_t *bytes, siz
         return;
     }
     if (whole && c->in.len == 0) {
-        c->events->received(c->user, bytes, len, !lws_frame_is_binary(wsi));
+        c->events->received(c->user, bytes, len, !lws_frame_is_binary(wsi), &c->in);
         return;
     }
+    /* Once for the whole frame: growing would copy it again and again. */
+    wm_buffer_reserve(&c->in, len + (announced < RESERVE_BYTES ? announced : RESERVE_BYTES));
     wm_buffer_append(&c->in, bytes, len);
     if (c->in.failed) {
         kill_sockets(c, NULL);
@@ -139,7 +148,7 @@ static void receive(wm_connection *c, struct lws *wsi, const uint8_t *bytes, siz
     if (!whole) return;
     /* The owner may close the connection inside `received`; the buffer lives
      * on until libwebsockets lets go. */
-    c->events->received(c->user, c->in.data, c->in.len, !lws_frame_is_binary(wsi));
+    c->events->received(c->user, c->in.data, c->in.len, !lws_frame_is_binary(wsi), &c->in);
     wm_buffer_clear(&c->in);
 }
 
@@ -155,6 +164,7 @@ static int send_next(wm_connection *c, struct lws *wsi)
     out->len = LWS_PRE;
     c->events->writable(c->user, out);
     if (out->failed || out->len <= LWS_PRE) return 0;
+    wm_loop_moved(c->transport->loop);
     size_t len = out->len - LWS_PRE;
     if (lws_write(wsi, out->data + LWS_PRE, len, LWS_WRITE_BINARY) < (int)len) return -1;
     if (!lws_partial_buffered(wsi)) {
@@ -179,7 +189,7 @@ static wm_end_reason classify(const char *detail)
 static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len);
 
 static const struct lws_protocols protocols[] = {
-    {"wingman", on_lws, 0, 64 * 1024, 0, NULL, 0},
+    {"wingman", on_lws, 0, READ_BYTES, 0, NULL, WRITE_BYTES},
     {NULL, NULL, 0, 0, 0, NULL, 0},
 };
 
@@ -424,6 +434,7 @@ static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user,
         return 0;
     case LWS_CALLBACK_CLIENT_RECEIVE:
         if (c->ended || c->wsi != wsi) return -1;
+        wm_loop_moved(c->transport->loop);
         receive(c, wsi, in, len);
         return c->ended ? -1 : 0;
     case LWS_CALLBACK_CLIENT_WRITEABLE:
@@ -448,7 +459,17 @@ static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 
 void wm_connection_want_write(wm_connection *c)
 {
-    if (c->wsi != NULL && !c->ended) lws_callback_on_writable(c->wsi);
+    if (c->wsi == NULL || c->ended) return;
+    lws_callback_on_writable(c->wsi);
+    wm_loop_moved(c->transport->loop);
+}
+
+void wm_connection_hold(wm_connection *c, bool held)
+{
+    if (c->wsi == NULL || c->ended) return;
+    lws_rx_flow_control(c->wsi, !held);
+    /* What the library or OpenSSL has read already makes no socket readable. */
+    if (!held) lws_callback_on_writable(c->wsi);
 }
 
 void wm_connection_close(wm_connection *c, int close_code)
@@ -456,7 +477,9 @@ void wm_connection_close(wm_connection *c, int close_code)
     if (c->ended) return;
     c->events = NULL;
     c->close_code = (uint16_t)close_code;
+    wm_loop_moved(c->transport->loop);
     if (c->wsi != NULL && close_code != 0) {
+        lws_rx_flow_control(c->wsi, 1); /* the other side's close frame has to be read */
         lws_callback_on_writable(c->wsi);
         lws_set_timeout(c->wsi, PENDING_TIMEOUT_USER_OK, CLOSE_GRACE_S);
     } else {

@@ -48,8 +48,9 @@ typedef struct wm_connection_end {
 
 typedef struct wm_connection_events {
     void (*opened)(void *user);
-    /* One whole message; the bytes are valid for the call. */
-    void (*received)(void *user, const uint8_t *message, size_t len, bool text);
+    /* One whole message; the bytes are valid for the call. When they are those of
+     * `whole`, its memory may be taken (and the buffer left empty); else it is empty. */
+    void (*received)(void *user, const uint8_t *message, size_t len, bool text, wm_buffer *whole);
     /* The connection can take one message: append it to `out`, or nothing. Ask
      * again with wm_connection_want_write. */
     void (*writable)(void *user, wm_buffer *out);
@@ -83,6 +84,8 @@ wm_connection *wm_connection_open(wm_transport *t, const wm_url *url, const wm_a
                                   const wm_connection_events *events, void *user);
 /* Asks for `writable`. */
 void wm_connection_want_write(wm_connection *c);
+/* Stops or goes on reading; frames that the library holds already may still come. */
+void wm_connection_hold(wm_connection *c, bool held);
 /* Ends the connection from this side; no further callback comes and the pointer
  * is dead. With a close code of 0 at once and without a close frame. */
 void wm_connection_close(wm_connection *c, int close_code);

@@ -293,7 +293,8 @@ static int l_lane_info(lua_State *L)
     wm_lua_set_number(L, "in_flight_batches", load.in_flight_batches);
     wm_lua_set_number(L, "in_flight_ops", load.in_flight_ops);
     uint64_t now = wm_now_us();
-    bool waits = load.oldest_sent_us != 0 && now > load.oldest_sent_us;
+    bool waits = load.oldest_sent_us != 0 && now > load.oldest_sent_us &&
+                 !wm_node_pool_is_behind(wm_client_pool(c), lane);
     wm_lua_set_number(L, "unanswered", waits ? (lua_Number)(now - load.oldest_sent_us) / 1e6 : 0);
     return 1;
 }

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "client_userdata.h"
+#include "codec.h"
 #include "histogram_userdata.h"
 #include "op_metrics_userdata.h"
 #include "status.h"
@@ -141,8 +142,27 @@ static int l_foreign_release(lua_State *L)
     return 1;
 }
 
+/* Pushes what a message says: its value, or nil and why it cannot be read. Straight from
+ * the queue, as a string per message would fill the host's string table; but from a copy,
+ * as a finalizer that the collector happens to run may write and so add events. */
+static int push_message(lua_State *L, const char *text, size_t len)
+{
+    client_slot *slot = lua_touserdata(L, 1);
+    wm_buffer copy = wm_lua_borrow(slot);
+    wm_mp_reader r;
+    wm_buffer_append(&copy, text, len);
+    wm_mp_reader_init(&r, copy.data, copy.len);
+    int rc = copy.failed ? WM_MP_ETRUNCATED : wm_lua_decode(L, &r);
+    wm_lua_give_back(slot, &copy);
+    if (rc >= 0) return 1;
+    lua_pushnil(L);
+    lua_pushstring(L, wm_lua_decode_text(L, rc));
+    return 2;
+}
+
 /* type, lane, a, b, flag, text; nothing when there is no event. `a` is the reason's
- * key for "lost". */
+ * key for "lost"; in place of the text, "message" and "change" have the decoded value,
+ * or nil and why it cannot be read. */
 static int l_next_event(lua_State *L)
 {
     const char *text;
@@ -154,6 +174,7 @@ static int l_next_event(lua_State *L)
     else lua_pushnumber(L, (lua_Number)e->a);
     lua_pushnumber(L, (lua_Number)e->b);
     lua_pushboolean(L, e->flag);
+    if (e->type == WM_EVENT_MESSAGE || e->type == WM_EVENT_CHANGE) return 5 + push_message(L, text, e->text_len);
     lua_pushlstring(L, text, e->text_len);
     return 6;
 }

@@ -28,6 +28,14 @@ static bool is_waiting(const wm_interruption *interruption)
     return interruption != NULL && interruption->signal != 0 && !interruption->taken;
 }
 
+static int push_signal(lua_State *L, wm_interruption *interruption)
+{
+    if (!is_waiting(interruption)) return 0;
+    interruption->taken = 1;
+    lua_pushstring(L, interruption->signal == SIGTERM ? "SIGTERM" : "SIGINT");
+    return 1;
+}
+
 /* turn(wait_s): "SIGINT" or "SIGTERM", once, when such a signal came. */
 static int l_turn(lua_State *L)
 {
@@ -36,10 +44,7 @@ static int l_turn(lua_State *L)
     wm_interruption *interruption = interruption_of(L);
     if (is_waiting(interruption)) wait_s = 0; /* it came before the loop could be woken */
     wm_loop_turn(loop, wait_s < 0 ? -1 : (int64_t)(wait_s * 1e6));
-    if (!is_waiting(interruption)) return 0;
-    interruption->taken = 1;
-    lua_pushstring(L, interruption->signal == SIGTERM ? "SIGTERM" : "SIGINT");
-    return 1;
+    return push_signal(L, interruption);
 }
 
 /* The signal that came is dealt with: the next one is a first one again. */
@@ -51,6 +56,30 @@ static int l_rearm(lua_State *L)
         interruption->taken = 0;
     }
     return 0;
+}
+
+/* turn_until(seconds of core.now): true when nothing is left for the next turn, and a
+ * signal as turn. */
+static int l_turn_until(lua_State *L)
+{
+    wm_loop *loop = wm_lua_check_loop(L, 1);
+    lua_pushboolean(L, wm_loop_turn_until(loop, (uint64_t)(luaL_checknumber(L, 2) * 1e6)));
+    return 1 + push_signal(L, interruption_of(L));
+}
+
+static int l_fd(lua_State *L)
+{
+    lua_pushinteger(L, wm_loop_fd(wm_lua_check_loop(L, 1)));
+    return 1;
+}
+
+/* Seconds until the sockets' side has something to do in any case; nil: never. */
+static int l_timeout(lua_State *L)
+{
+    int64_t us = wm_loop_timeout_us(wm_lua_check_loop(L, 1));
+    if (us < 0) return 0;
+    lua_pushnumber(L, (lua_Number)us / 1e6);
+    return 1;
 }
 
 static int l_close(lua_State *L)
@@ -96,6 +125,9 @@ void wm_lua_open_loop(lua_State *L)
 {
     static const luaL_Reg methods[] = {
         {"turn", l_turn},
+        {"turn_until", l_turn_until},
+        {"fd", l_fd},
+        {"timeout", l_timeout},
         {"close", l_close},
         {NULL, NULL},
     };

@@ -1,5 +1,4 @@
 --- A client of one cluster or one server.
-local backlog = require "wingman.client.backlog"
 local connection_state = require "wingman.connection_state"
 local core = require "wingman.core"
 local core_events = require "wingman.client.core_events"
@@ -14,6 +13,8 @@ local options_module = require "wingman.options"
 local policies = require "wingman.client.policies"
 local sync_engine = require "wingman.sync_engine"
 
+local now = loop.now
+
 local M = {}
 
 ---@class wingman.client
@@ -23,7 +24,10 @@ local M = {}
 local methods = {}
 methods.__index = methods
 
-for _, part in ipairs { require "wingman.client.figures", require "wingman.client.queries", require "wingman.client.send" } do
+for _, part in ipairs {
+  require "wingman.client.figures", require "wingman.client.queries", require "wingman.client.send",
+  require "wingman.client.ticks", require "wingman.client.waits",
+} do
   for name, method in pairs(part) do methods[name] = method end
 end
 
@@ -58,7 +62,9 @@ function M.new(given)
     maps = {},
     map_order = {},
     subscriptions = {},
+    ending = loop.future(),
     waiting_ops = {},
+    ack_callbacks = {},
     failures = {},
     failure_order = { last = 0 },
     closed = false,
@@ -112,6 +118,7 @@ function methods:start()
   if self.closed then return nil, errors.new("CLOSED", "the client is closed") end
   if self.provider then error("client:start: the client was started before", 2) end
   local ok, err = start_embedded(self)
+  if self.closed then return nil, errors.new("CLOSED", "the client was closed") end
   if not ok then return nil, err end
   local provider, provider_err = make_provider(self)
   if not provider then return nil, errors.new("NOT_CONNECTED", provider_err) end
@@ -131,27 +138,32 @@ function methods:start()
     self.events:emit("auth_failed", err)
   end)
   local connected, reason = provider:connect(self.options.start_timeout)
+  if self.closed then return nil, errors.new("CLOSED", "the client was closed") end
   if connected then return true end
   local refused = provider.links:count_states().refused
   return nil, errors.new(refused and "AUTH_FAILED" or "NOT_CONNECTED", reason)
 end
 
---- Ends everything at once: sockets, timers, waits (which get an error), the
---- embedded cluster. What is still in the op log is gone, unless it has a file: call
---- `drain` before.
+local function end_waits(self)
+  if self.engine then self.engine:close() end
+  if self.provider then self.provider:close() end
+  self:end_waits(errors.new("CLOSED", "the client was closed"))
+  self.state:set("DISCONNECTED", "closed")
+end
+
+--- Ends everything at once: sockets, timers, the embedded cluster, and waits: whoever
+--- waits, and whoever asked for an acknowledgement, has heard of it (nil, err) when this
+--- returns, and needs no further step of the loop. What is still in the op log is gone,
+--- unless it has a file: call `drain` before.
 --- Safe twice.
 function methods:close()
   if self.closed then return end
   self.closed = true
   open[self] = nil
   loop.remove_source(self)
-  if self.engine then self.engine:close() end
-  if self.provider then self.provider:close() end
-  local closed = errors.new("CLOSED", "the client was closed")
-  for _, future in pairs(self.waiting_ops) do future:reject(closed) end
-  if self.progress then self.progress:reject(closed) end
-  self.state:set("DISCONNECTED", "closed")
+  loop.at_once(end_waits, self)
   self.core:close()
+  loop.handle():turn_until(0) -- the close frames leave
   if self.embedded then self.embedded:stop() end
   self.embedded = nil
 end
@@ -172,75 +184,24 @@ function methods:sync()
   return nil, errors.new("OPLOG", ("the op log's file '%s' cannot be written: %s"):format(self.options.oplog.path, reason))
 end
 
---- Part of the loop: hands out what the network brought.
-function methods:drain_events()
+--- Part of the loop: hands out what the network brought; with a deadline (of
+--- loop.now) one event at least, and none after it. True when some are left.
+---@param deadline number|nil
+---@return boolean|nil left
+function methods:drain_events(deadline)
   while not self.closed do
-    local event, lane, a, b, flag, text = self.core:next_event()
+    local event, lane, a, b, flag, text, err = self.core:next_event()
     if not event then break end
     local handler = core_events[event]
-    if handler then handler(self, lane, a, b, flag, text)
+    if handler then handler(self, lane, a, b, flag, text, err)
     elseif self.provider then self.provider:handle(event, lane, a, b, flag, text) end
+    if deadline and now() >= deadline then return true end
   end
   if self.provider and not self.closed then self.provider.failovers:look() end
 end
 
--- Waiting ------------------------------------------------------------------------------------
-
---- Waits until the op log has room again (below its low-water mark).
----@return boolean|nil, wingman.error|nil
-function methods:wait_for_room()
-  self:flush()
-  self.core:flush()
-  self.progress = self.progress or loop.future()
-  -- A log whose limits are tiny may never cross its marks; look now and then.
-  local _, err = self.progress:wait(0.05)
-  if self.progress and self.progress.done then self.progress = nil end
-  if self.closed then return nil, err or errors.new("CLOSED", "the client was closed") end
-  return true
-end
-
---- Sends everything that has a route, what lingers for company too, and waits until
---- all that is recorded is acknowledged.
----@param timeout number|nil  seconds; default: for ever
----@return boolean|nil ok, wingman.error|nil  with pending, and of these held, queued, sent (see backlog)
-function methods:drain(timeout)
-  if self.closed then return nil, errors.new("CLOSED", "the client is closed") end
-  local done = loop.wait_until(function()
-    if self.closed or self:pending_ops() == 0 then return true end
-    self.core:flush(true)
-  end, timeout)
-  if self.closed then return nil, errors.new("CLOSED", "the client was closed") end
-  if done then return true end
-  local left = self:backlog()
-  return nil, errors.new("TIMEOUT", ("%d operations are not acknowledged after %g s: %s; they stay in the op log")
-    :format(left.pending, timeout, backlog.text(left)), left)
-end
-
---- A future of one operation: true and the id of the node that acknowledged it (no
---- id when that was before this call), nil, err when it was rejected or dropped. The
---- last 1,000 that were are remembered.
----@param seq number  what set or remove returned
----@return wingman.future
-function methods:settlement(seq)
-  local future = self.waiting_ops[seq]
-  if future then return future end
-  future = loop.future()
-  if self.failures[seq] then future:reject(self.failures[seq])
-  elseif self.core:notify(seq) then self.waiting_ops[seq] = future
-  else future:resolve(true) end
-  return future
-end
-
---- Waits for the settlement of one operation: true, or nil, err, also after
---- `timeout` seconds.
----@param seq number  what set or remove returned
----@param timeout number|nil
-function methods:wait(seq, timeout)
-  local ok, err = self:settlement(seq):wait(timeout)
-  if ok then return true end
-  if err == "timeout" then err = errors.new("TIMEOUT", "the operation is not acknowledged yet; it stays in the op log") end
-  return nil, err
-end
+--- Part of the loop: whether something was recorded that has not been handed over.
+function methods:has_work() return self.engine ~= nil and self.engine:has_work() end
 
 -- Maps and settings ------------------------------------------------------------
 

@@ -14,23 +14,32 @@ function M.new() return setmetatable({ listeners = {} }, methods) end
 ---@param fn function
 function methods:on(event, fn)
   if type(fn) ~= "function" then error("on: a function is expected, got " .. type(fn), 2) end
-  local list = self.listeners[event] or {}
-  self.listeners[event] = list
+  -- A new list each time: an emit that is under way goes on with the one it began.
+  local list = { unpack(self.listeners[event] or {}) }
   list[#list + 1] = fn
+  self.listeners[event] = list
 end
 
 --- Removes a listener. Safe when it is not there.
 function methods:off(event, fn)
-  local list = self.listeners[event]
-  if not list then return end
-  for i = #list, 1, -1 do
-    if list[i] == fn then table.remove(list, i) end
+  local list = {}
+  for _, listener in ipairs(self.listeners[event] or {}) do
+    if listener ~= fn then list[#list + 1] = listener end
   end
-  if #list == 0 then self.listeners[event] = nil end
+  self.listeners[event] = list[1] and list or nil
 end
 
 --- Whether anybody listens.
 function methods:has(event) return self.listeners[event] ~= nil end
+
+-- LuaJIT's xpcall hands arguments on; with Lua 5.1's it takes a closure.
+local hands_on = select(2, xpcall(function(x) return x end, debug.traceback, true))
+
+local function call(listener, ...)
+  if hands_on then return xpcall(listener, debug.traceback, ...) end
+  local args, n = { ... }, select("#", ...)
+  return xpcall(function() return listener(unpack(args, 1, n)) end, debug.traceback)
+end
 
 --- Calls the listeners in the order in which they came. One that raises does not
 --- keep the others from hearing: the first error is raised at the end.
@@ -38,10 +47,8 @@ function methods:emit(event, ...)
   local list = self.listeners[event]
   if not list then return end
   local failure
-  local snapshot = { unpack(list) }
-  for i = 1, #snapshot do
-    local args, n = { ... }, select("#", ...)
-    local ok, err = xpcall(function() snapshot[i](unpack(args, 1, n)) end, debug.traceback)
+  for i = 1, #list do
+    local ok, err = call(list[i], ...)
     failure = failure or (not ok and err)
   end
   if failure then error(failure, 0) end

@@ -134,14 +134,17 @@ future_methods.__index = future_methods
 ---@return wingman.future
 function M.future() return setmetatable({ done = false }, future_methods) end
 
+local at_once -- inside M.at_once: waiters and their futures, in turns
+
 local function settle(future, ok, ...)
   if future.done then return false end
   future.done, future.ok = true, ok
   future.values = { n = select("#", ...), ... }
   local waiters = future.waiters
   future.waiters = nil
-  if waiters then
-    for i = 1, #waiters do push_ready(waiters[i], future) end
+  for i = 1, waiters and #waiters or 0 do
+    if at_once then at_once[#at_once + 1], at_once[#at_once + 2] = waiters[i], future
+    else push_ready(waiters[i], future) end
   end
   return true
 end
@@ -187,12 +190,50 @@ local function raise_when_stopped()
   if stopped then error(stopped, 0) end
 end
 
+-- LuaJIT's xpcall hands arguments on; with Lua 5.1's it takes a closure.
+local hands_on = select(2, xpcall(function(x) return x end, debug.traceback, true))
+
+--- Calls fn(a, b, c); an error in it is reported, with its traceback, and ends nothing
+--- else. Gives what fn gave.
+function M.guarded(fn, a, b, c)
+  local ok, result
+  if hands_on then ok, result = xpcall(fn, debug.traceback, a, b, c)
+  else ok, result = xpcall(function() return fn(a, b, c) end, debug.traceback) end
+  if ok then return result end
+  complain(tostring(result))
+end
+local guarded = M.guarded
+
+--- Calls fn(a), and everybody who waits for a future that is settled in it, before it
+--- returns: for an end after which nobody may turn the loop.
+---@param fn fun(a: any)
+function M.at_once(fn, a)
+  if at_once then return fn(a) end
+  local list = {}
+  at_once = list
+  guarded(fn, a)
+  local i = 1
+  while list[i] do
+    guarded(list[i], list[i + 1])
+    i = i + 2
+  end
+  at_once = nil
+end
+
 local function pump_until(future, deadline)
   while not future.done do
     raise_when_stopped()
     local left = deadline - now()
     if left <= 0 then return end
     M.turn(left, future)
+  end
+end
+
+-- Nobody is left in the list of a future that may never be settled.
+local function forget_waiter(future, fn)
+  local waiters = future.waiters
+  for i = waiters and #waiters or 0, 1, -1 do
+    if waiters[i] == fn then return table.remove(waiters, i) end
   end
 end
 
@@ -218,8 +259,9 @@ function future_methods:wait(timeout)
   if timeout then timer = M.timer(timeout, wake) end
   self:on_settled(wake)
   coroutine_yield()
-  if not self.done then return nil, "timeout" end
-  return outcome(self)
+  if self.done then return outcome(self) end
+  forget_waiter(self, wake)
+  return nil, "timeout"
 end
 
 --- A task that nobody has started: see M.spawn and M.wake. With `enter` and `leave`
@@ -287,8 +329,13 @@ function M.stop(reason) stopped = reason end
 
 -- Turning ---------------------------------------------------------------------
 
---- Registers an object: `source:drain_events()`, if it has one, is called after each time the sockets
---- were serviced, `source:flush()`, if it has one, before.
+--- Seconds that a step gives to the sockets even when its budget is used up.
+local SOCKETS = 50e-6
+
+--- Registers an object. Each method is called if the object has it: `flush()` before
+--- the sockets are serviced; `drain_events(deadline)` afterwards, which in a step ends
+--- at the deadline (of M.now) and says whether events are left; `has_work()`: whether
+--- a turn should come at once.
 function M.add_source(source) sources[#sources + 1] = source end
 
 function M.remove_source(source)
@@ -297,24 +344,20 @@ function M.remove_source(source)
   end
 end
 
-local function guarded(fn, a, b)
-  local ok, err = xpcall(function() return fn(a, b) end, debug.traceback)
-  if not ok then complain(tostring(err)) end
-end
-
-local function run_due_timers()
+local function run_due_timers(until_time)
   local time = now()
   while timers[1] and timers[1].due <= time do
     local timer = timers[1]
     local fn = timer.fn
     timer:cancel()
     if fn then guarded(fn) end
+    if until_time and now() >= until_time then return end
   end
 end
 
 local function run_ready(until_time)
   local last = ready_tail -- what these add runs in the next turn: I/O is not starved
-  while ready_head <= last do
+  while ready_head <= last and ready_head <= ready_tail do -- one of them may have pumped
     local item = ready[ready_head]
     ready[ready_head] = nil
     ready_head = ready_head + 1
@@ -324,10 +367,27 @@ local function run_ready(until_time)
   if ready_head > ready_tail then ready_head, ready_tail = 1, 0 end
 end
 
--- Serves the sockets. A signal of the executable is taken up by a task.
-local function service(wait)
-  local signal = M.handle():turn(wait)
+-- Serves the sockets, until a deadline when there is one: whether nothing is left. A
+-- signal of the executable is taken up by a task.
+local function service(wait, deadline)
+  local signal, done
+  if deadline then done, signal = M.handle():turn_until(deadline)
+  else signal = M.handle():turn(wait) end
   if signal then require("wingman.interrupt").signalled(signal) end
+  return done
+end
+
+-- Hands out events; with a deadline each source gets one at least, and another is the
+-- first one each time. True when some are left.
+local first_source = 0
+local function hand_out(until_time)
+  local left = false
+  first_source = first_source + 1
+  for i = 1, #sources do
+    local source = sources[(first_source + i) % #sources + 1]
+    if source and source.drain_events and guarded(source.drain_events, source, until_time) then left = true end
+  end
+  return left
 end
 
 local function each_source(method)
@@ -353,21 +413,49 @@ function M.turn(wait, awaited)
     wait = math.max(0, math.min(wait, timers[1].due - now()))
   end
   service(wait == huge and -1 or wait)
-  each_source "drain_events"
+  hand_out()
 end
 
---- One tick of a host that owns the loop: as M.turn, never waits, and starts no
---- further task once `budget_us` microseconds are used.
+--- One tick of a host that owns the loop: as M.turn, but never waits, and begins
+--- nothing more once `budget_us` microseconds are used; what is left waits for the next
+--- step. Due timers, tasks and events of the last step get half of the budget at most,
+--- the sockets a quarter at least.
 ---@param budget_us number|nil  default 1000
+---@return boolean done  false when something is left
 function M.step(budget_us)
-  local deadline = now() + (budget_us or 1000) / 1e6
+  local begun = now()
+  if budget_us ~= nil and type(budget_us) ~= "number" then
+    error("step: a number of microseconds is expected, got " .. type(budget_us), 2)
+  end
   raise_when_stopped()
   turns = turns + 1
-  run_due_timers()
-  run_ready(deadline)
+  local budget = (budget_us or 1000) / 1e6
+  local half = begun + budget / 2
+  run_due_timers(half)
+  run_ready(half)
+  hand_out(half)
   each_source "flush"
-  service(0)
-  each_source "drain_events"
+  local done = service(0, math.max(begun + budget * 0.75, now() + SOCKETS))
+  local left = hand_out(begun + budget)
+  return done and not left and ready_head > ready_tail
+end
+
+--- File descriptors for a host with a poll loop of its own: when one is readable, or
+--- M.timeout() is over, a step has something to do.
+---@return integer[]
+function M.fds() return { M.handle():fd() } end
+
+--- Seconds until a step has something to do even if no descriptor turns readable.
+---@return number|nil seconds  nil: never
+function M.timeout()
+  if ready_head <= ready_tail then return 0 end
+  for i = 1, #sources do
+    local source = sources[i]
+    if source.has_work and source:has_work() then return 0 end
+  end
+  local seconds = M.handle():timeout()
+  local due = timers[1] and math.max(0, timers[1].due - now())
+  return due and math.min(due, seconds or due) or seconds
 end
 
 --- Runs `fn(...)` as a task and turns the loop until it has returned. Returns

@@ -73,14 +73,31 @@ local function set_slowly(self, key, value)
   return write_slowly(self, key, function() return self.core_map:set(key, value) end)
 end
 
+--- What map:set and map:remove may be told.
+---@class wingman.write_options
+---@field on_ack fun(ok: true|nil, err: wingman.error|nil)|nil  called once, when the write
+---  was acknowledged (true), or was rejected or dropped or the client was closed (nil, err)
+
+-- The result of a write, which somebody wants to hear the end of.
+local function with_options(self, what, options, seq, err)
+  if type(options) ~= "table" then error(what .. ": a table of options is expected, got " .. type(options), 3) end
+  for name in pairs(options) do
+    if name ~= "on_ack" then error(("%s: unknown option %s"):format(what, tostring(name)), 3) end
+  end
+  if seq and options.on_ack then self.client:when_settled(seq, options.on_ack) end
+  return seq, err
+end
+
 --- Writes a value. It is readable at once and safe in the op log when this
 --- returns; the cluster has it when `client:drain()` or `client:wait(seq)` says so.
 --- With the log full: waits (`when_full = "pause"`) or returns nil, err.
 ---@param key string
 ---@param value any  not nil: anything with a MessagePack form (see wingman.msgpack)
+---@param options wingman.write_options|nil
 ---@return number|nil seq  the operation's number, for client:wait
 ---@return wingman.error|nil
-function methods:set(key, value)
+function methods:set(key, value, options)
+  if options ~= nil then return with_options(self, "map:set", options, self:set(key, value)) end
   if type(key) ~= "string" or key == "" or #key > 65535 then check_key(key, "map:set") end
   if self.client.closed then return nil, errors.new("CLOSED", "the client is closed") end
   local reason
@@ -97,8 +114,10 @@ end
 
 --- Removes a key: a tombstone is written, which competes like any value.
 ---@param key string
+---@param options wingman.write_options|nil
 ---@return number|nil seq, wingman.error|nil
-function methods:remove(key)
+function methods:remove(key, options)
+  if options ~= nil then return with_options(self, "map:remove", options, self:remove(key)) end
   check_key(key, "map:remove")
   if self.client.closed then return nil, errors.new("CLOSED", "the client is closed") end
   return write_slowly(self, key, function() return self.core_map:remove(key) end)

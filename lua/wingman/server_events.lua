@@ -10,8 +10,12 @@ local function is_timestamp(t)
     and type(t.nodeId) == "string" and t.millis == t.millis
 end
 
--- Why an event was refused; nil when it was taken or is about nothing that is here.
-local function merge_event(client, event)
+--- Merges one change. Why it was refused; nil when it was taken or is about nothing
+--- that is here.
+---@param client wingman.client
+---@param event any
+---@return string|nil refused
+function M.merge(client, event)
   if type(event) ~= "table" then return "an event is a map" end
   if type(event.mapName) ~= "string" or type(event.key) ~= "string" then return "mapName and key are texts" end
   local map = client:known_map(event.mapName)
@@ -29,18 +33,19 @@ local function merge_event(client, event)
   return merged == nil and reason or nil
 end
 
---- Takes a message; true when it was an announcement of changes, and what was wrong
+--- Takes a message (of a SERVER_BATCH_EVENT, the core hands the changes up one by one
+--- unless it comes as a text); true when it was an announcement of changes, and what was wrong
 --- with it, if something was: the rest of it counts all the same.
 ---@param client wingman.client
 ---@param message table  whose payload is a table
 ---@return boolean is_announcement, string|nil refused
 function M.handle(client, message)
   local payload = message.payload
-  if message.type == "SERVER_EVENT" then return true, merge_event(client, payload) end
+  if message.type == "SERVER_EVENT" then return true, M.merge(client, payload) end
   if message.type ~= "SERVER_BATCH_EVENT" then return false end
   if type(payload.events) ~= "table" then return true, "events are an array" end
   local refused
-  for _, event in ipairs(payload.events) do refused = merge_event(client, event) or refused end
+  for _, event in ipairs(payload.events) do refused = M.merge(client, event) or refused end
   return true, refused
 end
 

@@ -55,6 +55,12 @@ local function note_failed(self, results)
   self.warn_timer = loop.timer(WARNING_INTERVAL, tell_the_rest)
 end
 
+--- Whether something was recorded since the last flush.
+function methods:has_work()
+  local _, _, _, last = self.core:pending()
+  return last ~= self.flushed
+end
+
 --- Hands over what was recorded since the last call. Once a tick.
 function methods:flush()
   local _, _, _, last = self.core:pending()

@@ -3,8 +3,10 @@
 local cjson = require "cjson"
 local core = require "wingman.core"
 local errors = require "wingman.error"
+local loop = require "wingman.loop"
 local messages = require "wingman.client.server_messages"
 local server_error = require "wingman.server_error"
+local server_events = require "wingman.server_events"
 
 --- Rejected and dropped operations that are remembered for who waits for them later.
 local REMEMBERED = 1000
@@ -18,8 +20,12 @@ local function remember_failure(self, seq, err)
 end
 
 local function settle(self, seq, node, err)
-  local future = self.waiting_ops[seq]
+  local future, callback = self.waiting_ops[seq], self.ack_callbacks[seq]
   if err then remember_failure(self, seq, err) end
+  if callback then
+    self.ack_callbacks[seq] = nil
+    loop.guarded(callback, not err or nil, err)
+  end
   if not future then return end
   self.waiting_ops[seq] = nil
   if err then future:reject(err) else future:resolve(true, node) end
@@ -33,13 +39,18 @@ local function node_of(self, lane)
 end
 
 --- `handlers[event](client, lane, a, b, flag, text)`; what the arguments are is said
---- in core/event_queue.h.
+--- in core/event_queue.h. "message" and "change" come decoded, or nil and why not.
 local handlers = {}
 
-function handlers.message(self, lane, _, _, _, text)
-  local message, err = core.decode(text)
+function handlers.message(self, lane, _, _, _, message, err)
   if message == nil then return messages.refuse(self, lane, "message_not_read", nil, err) end
   messages.take(self, lane, message)
+end
+
+function handlers.change(self, lane, _, _, _, event, err)
+  if event == nil then return messages.refuse(self, lane, "message_not_read", nil, err) end
+  local refused = server_events.merge(self, event)
+  if refused then messages.refuse(self, lane, "message_refused", "SERVER_BATCH_EVENT", refused) end
 end
 
 function handlers.text(self, lane, _, _, _, text)

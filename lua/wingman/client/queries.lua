@@ -90,6 +90,7 @@ end
 ---@param query table|nil  { where = ..., sort = ..., limit = ... }; default: everything
 ---@return table<string, any>|nil values_by_key, wingman.error|nil
 function methods:query(name, query)
+  if self.closed then return nil, errors.new("CLOSED", "the client is closed") end
   local values = {}
   local nodes = self.provider and self.provider:nodes() or {}
   if #nodes == 0 then return nil, errors.new("NOT_CONNECTED", "no node is connected") end
@@ -111,6 +112,7 @@ end
 ---@param name string
 ---@return table<string, table>|nil, wingman.error|nil
 function methods:holdings(node_id, name)
+  if self.closed then return nil, errors.new("CLOSED", "the client is closed") end
   for _, node in ipairs(self.provider:nodes()) do
     if node.id == node_id or node.url == node_id then
       local records, err = merkle_walk.records(self.provider.replies, node.lanes[1], name)

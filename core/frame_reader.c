@@ -1,0 +1,121 @@
+#include "frame_reader.h"
+
+#include "status.h"
+
+/* MessagePack items that one piece steps over: some microseconds. */
+#define PIECE_ITEMS 512u
+
+void wm_frame_reader_open(wm_frame_reader *r, const void *frame, size_t len)
+{
+    r->frame = frame;
+    r->len = len;
+    r->at = WM_FRAME_FRESH;
+    r->depth = 0;
+}
+
+bool wm_frame_reader_busy(const wm_frame_reader *r)
+{
+    return r->at != WM_FRAME_DONE;
+}
+
+/* The next message of the innermost envelope that has one; without one the frame is
+ * done. */
+static void advance(wm_frame_reader *r)
+{
+    r->at = WM_FRAME_DONE;
+    while (r->depth > 0 && r->envelopes[r->depth - 1].left == 0) r->depth--;
+    if (r->depth == 0) return;
+    const uint8_t *items = r->envelopes[r->depth - 1].items;
+    r->frame = items + 4;
+    r->len = wm_message_item_len(items);
+    r->envelopes[r->depth - 1].items = r->frame + r->len;
+    r->envelopes[r->depth - 1].left--;
+    r->at = WM_FRAME_FRESH;
+}
+
+static int enter_envelope(wm_frame_reader *r, const wm_message *m)
+{
+    const uint8_t *items;
+    uint32_t count;
+    if (r->depth == WM_MESSAGE_MAX_ENVELOPES) return WM_MESSAGE_EENVELOPE;
+    int rc = wm_message_open_envelope(m, &items, &count);
+    if (rc < 0) return rc;
+    r->envelopes[r->depth].items = items;
+    r->envelopes[r->depth++].left = count;
+    advance(r);
+    return WM_OK;
+}
+
+/* Stands before the first element of payload.events; false when there is no such
+ * array, and the message is one for others to refuse. The payload was checked as a
+ * whole, so that nothing in it can fail to be read. */
+static bool enter_changes(wm_frame_reader *r, const wm_message *m)
+{
+    wm_mp_item item;
+    if (m->payload == NULL) return false;
+    wm_mp_reader_init(&r->changes, m->payload, m->payload_len);
+    wm_mp_read(&r->changes, &item);
+    if (item.kind != WM_MP_MAP) return false;
+    for (uint32_t fields = item.count; fields > 0; fields--) {
+        wm_mp_item key;
+        wm_mp_reader peek = r->changes;
+        wm_mp_read(&peek, &key);
+        wm_mp_skip(&r->changes);
+        if (wm_mp_is(&key, "events")) {
+            wm_mp_read(&r->changes, &item);
+            r->changes_left = item.count;
+            r->at = WM_FRAME_CHANGES;
+            return item.kind == WM_MP_ARRAY;
+        }
+        wm_mp_skip(&r->changes);
+    }
+    return false;
+}
+
+static int next_change(wm_frame_reader *r, const wm_frame_handlers *handlers, void *user)
+{
+    const uint8_t *event;
+    size_t len;
+    if (r->changes_left == 0) {
+        advance(r);
+        return WM_OK;
+    }
+    r->changes_left--;
+    int rc = wm_mp_slice(&r->changes, &event, &len);
+    return rc < 0 ? rc : handlers->change(user, event, len);
+}
+
+static int parsed(wm_frame_reader *r, const wm_message *m, const wm_frame_handlers *handlers, void *user)
+{
+    if (wm_message_is(m, "BATCH")) return enter_envelope(r, m);
+    if (wm_message_is(m, "SERVER_BATCH_EVENT") && enter_changes(r, m)) return WM_OK;
+    int rc = handlers->message(user, m);
+    if (rc >= 0) advance(r);
+    return rc;
+}
+
+static int read_piece(wm_frame_reader *r, const wm_frame_handlers *handlers, void *user)
+{
+    wm_message m;
+    int rc;
+    switch (r->at) {
+    case WM_FRAME_FRESH:
+        if ((rc = wm_message_parser_begin(&r->parser, r->frame, r->len)) < 0) return rc;
+        r->at = WM_FRAME_PARSING;
+        /* fall through */
+    case WM_FRAME_PARSING:
+        rc = wm_message_parser_on(&r->parser, PIECE_ITEMS, &m);
+        return rc == 0 ? parsed(r, &m, handlers, user) : rc;
+    case WM_FRAME_CHANGES:
+        return next_change(r, handlers, user);
+    default:
+        return WM_OK;
+    }
+}
+
+int wm_frame_reader_next(wm_frame_reader *r, const wm_frame_handlers *handlers, void *user)
+{
+    int rc = read_piece(r, handlers, user);
+    if (rc < 0) r->at = WM_FRAME_DONE;
+    return rc < 0 ? rc : WM_OK;
+}

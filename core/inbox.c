@@ -1,0 +1,107 @@
+#include "inbox.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "status.h"
+
+typedef struct letter {
+    struct letter *next;
+    uint8_t *bytes; /* behind this struct, or taken over from a buffer */
+    size_t len;
+    bool text;
+    bool taken;
+} letter;
+
+struct wm_inbox {
+    letter *first, *last;
+    size_t bytes;
+    wm_frame_reader reader; /* of the first letter */
+    bool reading;           /* inside a handler, which the letter has to outlive */
+    bool abandoned;         /* cleared meanwhile */
+};
+
+wm_inbox *wm_inbox_new(void)
+{
+    return calloc(1, sizeof(wm_inbox));
+}
+
+static void drop_first(wm_inbox *in)
+{
+    letter *l = in->first;
+    in->first = l->next;
+    if (in->first == NULL) in->last = NULL;
+    in->bytes -= l->len;
+    if (l->taken) free(l->bytes);
+    free(l);
+}
+
+void wm_inbox_clear(wm_inbox *in)
+{
+    in->abandoned = in->reading;
+    if (in->reading) return;
+    while (in->first != NULL) drop_first(in);
+    in->reader.at = WM_FRAME_DONE;
+}
+
+void wm_inbox_free(wm_inbox *in)
+{
+    if (in == NULL) return;
+    wm_inbox_clear(in);
+    free(in);
+}
+
+static letter *letter_of(const uint8_t *bytes, size_t len, wm_buffer *whole)
+{
+    bool taken = whole->len > 0;
+    letter *l = malloc(sizeof *l + (taken ? 0 : len));
+    if (l == NULL) return NULL;
+    *l = (letter){.bytes = taken ? whole->data : (uint8_t *)(l + 1), .len = len, .taken = taken};
+    if (taken) wm_buffer_init(whole);
+    else memcpy(l->bytes, bytes, len);
+    return l;
+}
+
+int wm_inbox_put(wm_inbox *in, const uint8_t *bytes, size_t len, bool text, wm_buffer *whole)
+{
+    letter *l = letter_of(bytes, len, whole);
+    if (l == NULL) return WM_ENOMEM;
+    l->text = text;
+    if (in->last != NULL) in->last->next = l;
+    else in->first = l;
+    in->last = l;
+    in->bytes += len;
+    return WM_OK;
+}
+
+bool wm_inbox_is_empty(const wm_inbox *in)
+{
+    return in->first == NULL;
+}
+
+size_t wm_inbox_bytes(const wm_inbox *in)
+{
+    return in->bytes;
+}
+
+static int read_piece(wm_inbox *in, const wm_inbox_handlers *handlers, void *user)
+{
+    letter *l = in->first;
+    if (l->text) {
+        handlers->text(user, l->bytes, l->len);
+        return WM_OK;
+    }
+    if (!wm_frame_reader_busy(&in->reader)) wm_frame_reader_open(&in->reader, l->bytes, l->len);
+    return wm_frame_reader_next(&in->reader, &handlers->frames, user);
+}
+
+int wm_inbox_read(wm_inbox *in, const wm_inbox_handlers *handlers, void *user)
+{
+    if (in->first == NULL) return WM_OK;
+    in->reading = true;
+    int rc = read_piece(in, handlers, user);
+    in->reading = false;
+    if (in->abandoned) wm_inbox_clear(in);
+    else if (!wm_frame_reader_busy(&in->reader)) drop_first(in);
+    return rc;
+}

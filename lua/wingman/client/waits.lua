@@ -1,0 +1,96 @@
+--- What a client waits for: room in the op log, acknowledgements. Every wait ends with
+--- the client.
+local backlog = require "wingman.client.backlog"
+local errors = require "wingman.error"
+local loop = require "wingman.loop"
+
+---@class wingman.client
+local methods = {}
+
+local function closed() return nil, errors.new("CLOSED", "the client is closed") end
+
+--- Waits until the op log has room again (below its low-water mark).
+---@return boolean|nil, wingman.error|nil
+function methods:wait_for_room()
+  self:flush()
+  self.core:flush()
+  self.progress = self.progress or loop.future()
+  -- A log whose limits are tiny may never cross its marks; look now and then.
+  local _, err = self.progress:wait(0.05)
+  if self.progress and self.progress.done then self.progress = nil end
+  if self.closed then return nil, err or errors.new("CLOSED", "the client was closed") end
+  return true
+end
+
+--- Sends everything that has a route, what lingers for company too, and waits until
+--- all that is recorded is acknowledged.
+---@param timeout number|nil  seconds; default: for ever
+---@return boolean|nil ok, wingman.error|nil  with pending, and of these held, queued, sent (see backlog)
+function methods:drain(timeout)
+  if self.closed then return closed() end
+  local deadline = timeout and loop.now() + timeout or math.huge
+  while self:pending_ops() > 0 do
+    self.core:flush(true)
+    if loop.now() >= deadline then
+      local left = self:backlog()
+      return nil, errors.new("TIMEOUT", ("%d operations are not acknowledged after %g s: %s; they stay in the op log")
+        :format(left.pending, timeout, backlog.text(left)), left)
+    end
+    self.ending:wait(0.005)
+    if self.closed then return nil, errors.new("CLOSED", "the client was closed") end
+  end
+  return true
+end
+
+--- A future of one operation: true and the id of the node that acknowledged it (no
+--- id when that was before this call), nil, err when it was rejected or dropped. The
+--- last 1,000 that were are remembered.
+---@param seq number  what set or remove returned
+---@return wingman.future
+function methods:settlement(seq)
+  local future = self.waiting_ops[seq]
+  if future then return future end
+  future = loop.future()
+  if self.failures[seq] then future:reject(self.failures[seq])
+  elseif self.closed then future:reject(select(2, closed()))
+  elseif self.core:notify(seq) then self.waiting_ops[seq] = future
+  else future:resolve(true) end
+  return future
+end
+
+--- Waits for the settlement of one operation: true, or nil, err, also after
+--- `timeout` seconds.
+---@param seq number  what set or remove returned
+---@param timeout number|nil
+function methods:wait(seq, timeout)
+  local ok, err = self:settlement(seq):wait(timeout)
+  if ok then return true end
+  if err == "timeout" then err = errors.new("TIMEOUT", "the operation is not acknowledged yet; it stays in the op log") end
+  return nil, err
+end
+
+--- Calls fn(true) once the operation is acknowledged, or fn(nil, err) when it was
+--- rejected or dropped or the client ends before.
+---@param seq number
+---@param fn fun(ok: true|nil, err: wingman.error|nil)
+function methods:when_settled(seq, fn)
+  if type(fn) ~= "function" then error("on_ack: a function is expected, got " .. type(fn), 3) end
+  if not self.core:notify(seq) then
+    local failure = self.failures[seq]
+    return loop.guarded(fn, not failure or nil, failure)
+  end
+  self.ack_callbacks[seq] = fn
+end
+
+--- Part of close: everybody who waits hears of it.
+---@param err wingman.error
+function methods:end_waits(err)
+  self.ending:reject(err)
+  if self.progress then self.progress:reject(err) end
+  for _, future in pairs(self.waiting_ops) do future:reject(err) end
+  local callbacks = self.ack_callbacks
+  self.ack_callbacks = {}
+  for _, fn in pairs(callbacks) do loop.guarded(fn, nil, err) end
+end
+
+return methods

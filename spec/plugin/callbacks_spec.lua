@@ -1,0 +1,128 @@
+--- The callback style, and the end: close() has told everybody when it returns.
+local clusters = require "spec.support.cluster"
+local ffi = require "ffi"
+local loop = require "wingman.loop"
+
+pcall(ffi.cdef, [[
+typedef struct spec_pollfd { int fd; short events; short revents; } spec_pollfd;
+int poll(spec_pollfd *fds, unsigned long count, int timeout);
+]])
+
+clusters.on_each(getfenv(1), "callbacks", function(shared, it)
+  it("tell of an acknowledgement", function()
+    local client = shared:started()
+    local map, heard = client:map(shared:map_name()), {}
+    assert(map:set("a", { n = 1 }, { on_ack = function(ok, err) heard[#heard + 1] = { "set", ok, err } end }))
+    assert(client:drain(10))
+    assert(loop.wait_until(function() return heard[1] end, 5))
+    assert(map:remove("a", { on_ack = function(ok, err) heard[#heard + 1] = { "remove", ok, err } end }))
+    assert(loop.wait_until(function() return heard[2] end, 10))
+    loop.sleep(0.02)
+    assert.same({ { "set", true }, { "remove", true } }, heard)
+  end)
+
+  it("are checked", function()
+    local map = shared:started():map(shared:map_name())
+    assert.error_matches(function() map:set("a", 1, { on_akc = print }) end, "unknown option on_akc")
+    assert.error_matches(function() map:set("a", 1, { on_ack = 1 }) end, "a function is expected")
+    assert.error_matches(function() map:set("a", 1, print) end, "a table of options is expected")
+  end)
+
+  it("an error in one is reported and ends nothing", function()
+    local client, reported = shared:started(), nil
+    local map, heard = client:map(shared:map_name()), false
+    loop.on_error(function(message) reported = message end)
+    map:set("a", 1, { on_ack = function() error "in the callback" end })
+    map:set("b", 1, { on_ack = function() heard = true end })
+    assert(loop.wait_until(function() return heard and reported end, 10))
+    loop.on_error(nil)
+    assert.truthy(reported:find("in the callback", 1, true))
+  end)
+
+  it("close ends every wait before it returns", function()
+    local client = shared:client { routing = function() return nil end, start_timeout = 0.2 }
+    assert.is_nil(client:start()) -- connected, but everything is held
+    local name = shared:map_name()
+    local map, ended, errors = client:map(name), 0, {}
+    local seq = assert(map:set("a", 1, { on_ack = function(ok, err)
+      assert.is_nil(ok)
+      errors.on_ack = err.code
+    end }))
+    local waits = {
+      drain = function() return client:drain() end,
+      wait = function() return client:wait(seq) end,
+      query = function()
+        local _, err = client:query(name)
+        while not client.closed do _, err = client:query(name) end
+        return nil, err
+      end,
+      room = function() return client:wait_for_room() end,
+    }
+    for what, wait in pairs(waits) do
+      loop.spawn(function()
+        local ok, err = wait()
+        assert.is_nil(ok)
+        errors[what], ended = err.code, ended + 1
+      end)
+    end
+    loop.turn(0)
+    client:close()
+    assert.equal(4, ended)
+    assert.equal("CLOSED", errors.on_ack)
+    assert.equal("CLOSED", errors.drain)
+    assert.equal("CLOSED", errors.wait)
+    assert.equal("CLOSED", errors.room)
+    assert.is_not_nil(errors.query)
+    for _, call in ipairs { "drain", "query", "repair", "start", "sync" } do
+      local ok, err = client[call](client, name)
+      assert.is_nil(ok)
+      assert.equal("CLOSED", err.code)
+    end
+  end)
+
+  it("close during start ends start", function()
+    local client = shared:client()
+    local ok, err
+    loop.spawn(function() ok, err = client:start() end)
+    loop.turn(0)
+    client:close()
+    assert.is_nil(ok)
+    assert.equal("CLOSED", err.code)
+  end)
+
+  it("a coroutine of the host may make the first call", function()
+    local client
+    local co = coroutine.create(function()
+      client = shared:client()
+      assert(client:start())
+      client:map(shared:map_name()):set("a", { n = 1 })
+      coroutine.yield()
+    end)
+    assert(coroutine.resume(co))
+    co = nil
+    collectgarbage()
+    local done = false
+    loop.spawn(function() done = assert(client:drain(10)) end)
+    assert(loop.wait_until(function() return done end, 10))
+  end)
+
+  it("fds and timeout say when a step has something to do", function()
+    local client = shared:started()
+    local map, acked = client:map(shared:map_name()), false
+    while not client:step(1000) do end
+    map:set("a", 1, { on_ack = function() acked = true end })
+    assert.equal(0, client:timeout())
+    local fds = client:fds()
+    assert.equal(1, #fds)
+    local set = ffi.new("spec_pollfd[1]", { { fd = fds[1], events = 1 } })
+    local polls, begun = 0, loop.now()
+    while not acked and loop.now() - begun < 10 do
+      client:step(500)
+      local seconds = client:timeout()
+      if not acked then ffi.C.poll(set, 1, seconds and math.ceil(seconds * 1000) or -1) end
+      polls = polls + 1
+    end
+    assert.is_true(acked)
+    assert.is_true(polls < 2000, polls .. " polls: it span")
+  end)
+end)
