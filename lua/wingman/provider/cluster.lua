@@ -215,13 +215,13 @@ local function seeds_settled(self)
   return true
 end
 
--- Advertised addresses are tried for nodes that no connection has shown, once the
--- seeds have had their say; a connection that works is never closed for one.
+-- Advertised addresses are tried for nodes that no connection has shown, or that are
+-- away from where they were, once the seeds have had their say; a connection that works is never closed for one.
 local function connect_unseen(self)
   if not self.map or not seeds_settled(self) then return end
   local shown = {}
   for _, node in ipairs(self.links.nodes) do
-    if node.id then shown[node.id] = true end
+    if node.id and not self.links:is_away(node) then shown[node.id] = true end
   end
   for _, listed in ipairs(self.map.nodes) do
     if not shown[listed.id] then

@@ -11,6 +11,8 @@ local M = {}
 --- connections come about in between: it has too much to do; it cannot read what is
 --- sent to it, which a repetition will not change.
 local backs_off = { overloaded = true, bad_frame = true }
+--- Tries in a row that say that a node is not there any more.
+local AWAY_AFTER = 3
 --- A connection that lasted so long is a fresh start all the same (seconds).
 local CALM = 60
 
@@ -124,6 +126,14 @@ function methods:hurry(node)
     local may_hurry = not backs_off[node.last_reason] -- it is there, and wants to be left alone
     if link.state == "given_up" or (link.state == "backoff" and may_hurry) then connect_lane(self, link) end
   end
+end
+
+--- Whether tries to connect to a node failed several times in a row, or are given up.
+---@param node wingman.link_node
+---@return boolean
+function methods:is_away(node)
+  local link = self.lanes[node.lanes[1]]
+  return link.state == "given_up" or (link.state ~= "ready" and link.attempt >= AWAY_AFTER)
 end
 
 --- Closes a node's connections and does not try again.
