@@ -10,8 +10,8 @@
 --- of that many blocks is wider than the normal distribution.
 ---
 --- Tried on 900 pairs of made-up equal runs of 12, 30 and 120 intervals whose level
---- wanders (5 % a second, correlation 0.6): five pairs were called different, in one
---- number each.
+--- wanders (5 % a second, correlation 0.6): 13 pairs were called different, in one
+--- number each. Of 60 pairs of 120 intervals whose second was 10 % slower, 59 were seen.
 local ffi = require "ffi"
 local histogram = require "wingman.histogram"
 
@@ -86,7 +86,8 @@ local function correlation(values)
     variance = variance + (v - mean) ^ 2
     if i > 1 then covariance = covariance + (v - mean) * (values[i - 1] - mean) end
   end
-  return variance > 0 and covariance / variance or 0
+  -- What is constant but for rounding has none.
+  return variance > 1e-12 * n * mean * mean and covariance / variance or 0
 end
 
 -- A level of each interval: the mean slot of its latencies.
