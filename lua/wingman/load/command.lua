@@ -130,7 +130,7 @@ local function write_reports(result, options)
     target = target:gsub("{shard}", tostring(options.shard and options.shard.index or 0))
     local ok, err = report.write(result, target)
     if not ok then
-      io.stderr:write("wingman run: ", target, ": ", tostring(err), "\n")
+      io.stderr:write("wingman run: ", tostring(err), "\n")
       all = false
     end
   end

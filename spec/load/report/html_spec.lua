@@ -59,6 +59,21 @@ describe("report page", function()
     assert.is_nil(text:find "nan" or text:find "inf[^o]")
   end)
 
+  it("draws nothing beyond the end of the run, nor a rate of what is left over there", function()
+    local one = fixture.document { rate = 50, seconds = 10, kill = false }
+    one.duration_s = 10.01
+    one.series.points[11] = { t_s = 10, counters = { ops_acked = 40 }, gauges = { in_flight = 9999 }, lag_max_s = 9 }
+    local drawing = report.render(one, "html"):match '<section id="time">.-</svg>'
+    for d in drawing:gmatch ' d="([^"]+)"' do
+      for x, y in d:gmatch "[ML](%S+) ([%d.-]+)" do
+        assert.is_true(tonumber(x) >= 62 and tonumber(x) <= 840, d)
+        assert.is_true(tonumber(y) >= 0, d)
+      end
+    end
+    assert.is_nil(drawing:find ">10,000<" or drawing:find ">10 s</text><text[^>]*>9")
+    assert.truthy(drawing:find(">60<", 1, true)) -- 50 a second, not 4,000
+  end)
+
   it("draws no place that is no number", function()
     local odd = fixture.document { rate = 50, seconds = 3, kill = 1 }
     odd.duration_s, odd.thresholds[1].value, odd.thresholds[2].value = 0, 1 / 0, 0 / 0

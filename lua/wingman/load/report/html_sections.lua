@@ -63,10 +63,10 @@ local function over_time(document)
   if not drawing then return nil end
   local rows = {}
   for i, fault in ipairs(document.faults) do
-    rows[i] = { right(format.duration(fault.at_s)), fault.action, fault.target or "", fault.ok and "done" or
+    rows[i] = { format.duration(fault.at_s), fault.action, fault.target or "", fault.ok and "done" or
       { text = "did not work", class = "bad" }, fault.detail or "" }
   end
-  return figure(drawing) .. (#rows > 0 and html_table.format({ right "at", "fault", "target", "", "detail" }, rows) or "")
+  return figure(drawing) .. (#rows > 0 and html_table.format({ "at", "fault", "target", "", "detail" }, rows) or "")
 end
 
 local function failovers(document)
@@ -97,7 +97,7 @@ local function by_node(document, name)
 end
 
 local function nodes(document)
-  local acked, latencies, bytes = by_node(document, "ops_acked"), by_node(document, "op_latency"), by_node(document, "bytes_sent")
+  local acked, latencies, bytes = by_node(document, "ops_acked"), view.trends_by(document, "op_latency", "node"), by_node(document, "bytes_sent")
   local all, names, owned = 0, document.environment.nodes, owned_of(document)
   for _, metric in pairs(acked) do all = all + metric.count end
   if #names == 0 or all == 0 then return nil end
@@ -129,8 +129,7 @@ end
 
 local function scenarios(document)
   if #document.scenarios == 0 then return nil end
-  local latencies, rows = {}, {}
-  for _, found in ipairs(view.by_tag(document, "op_latency", "scenario")) do latencies[found.value] = found.metric end
+  local latencies, rows = view.trends_by(document, "op_latency", "scenario"), {}
   for i, s in ipairs(document.scenarios) do
     local l = latencies[s.name]
     rows[i] = { s.name, s.executor, right(s.rate_target and format.number(s.rate_target) .. "/s" or "-"),
@@ -164,8 +163,8 @@ local function metric_value(metric)
   if metric.type == "counter" then return format.count(metric.count) end
   if metric.type == "gauge" then
     if not metric.value then return "not set" end
-    return ("%s (%s to %s)"):format(format.quantity(metric.value, metric.unit), format.number(metric.min or metric.value),
-      format.number(metric.max or metric.value))
+    local function text(n) return format.quantity(n or metric.value, metric.unit) end
+    return ("%s (%s to %s)"):format(text(metric.value), text(metric.min), text(metric.max))
   end
   if metric.type == "rate" then return ("%s of %s"):format(format.count(metric.passed), format.count(metric.total)) end
   if metric.count == 0 then return "none" end

@@ -59,7 +59,7 @@ function M.render(document, form)
   if not forms[form] then error(("report.render: '%s' is no form of a report"):format(tostring(form)), 2) end
   local ok, wrong = validate.validate(document)
   if not ok then return nil, "no valid report: " .. wrong end
-  return forms[form](document)
+  return forms[form](json.in_order(document))
 end
 
 --- Writes the document to a file in one of its forms: "json=run.json". The file is

@@ -65,25 +65,25 @@ function encode(rule, value, depth)
   return encode_object(rule, value, depth)
 end
 
--- The metrics by name and tags, in whatever order they were made.
-local function in_order(document)
-  local sorted, keys = {}, {}
+--- The document with its metrics by name and tags, in whatever order they were made, so
+--- that every form of it is the same as of what is read from its JSON.
+---@param document table
+---@return table  a copy; its parts are the document's
+function M.in_order(document)
+  local copy, keys = {}, {}
+  for name, value in pairs(document) do copy[name] = value end
+  copy.metrics = {}
   for i, metric in ipairs(document.metrics) do
-    sorted[i], keys[metric] = metric, validate.tag_key(metric)
+    copy.metrics[i], keys[metric] = metric, validate.tag_key(metric)
   end
-  table.sort(sorted, function(a, b) return keys[a] < keys[b] end)
-  return sorted
+  table.sort(copy.metrics, function(a, b) return keys[a] < keys[b] end)
+  return copy
 end
 
 --- The document as JSON text.
 ---@param document table  a valid one
 ---@return string
-function M.encode(document)
-  local copy = {}
-  for name, value in pairs(document) do copy[name] = value end
-  copy.metrics = in_order(document)
-  return encode(schema.document, copy, 0) .. "\n"
-end
+function M.encode(document) return encode(schema.document, M.in_order(document), 0) .. "\n" end
 
 --- Any table as JSON with sorted keys; an empty one is an object.
 ---@param value any

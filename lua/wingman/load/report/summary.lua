@@ -136,8 +136,7 @@ local function scenarios(out, document)
   if #document.scenarios == 0 then return end
   section(out, "Scenarios")
   local rows = { { dim "name", dim "executor", dim_right "iterations", dim_right "dropped", dim_right "p50", dim_right "p99" } }
-  local latencies = {}
-  for _, found in ipairs(view.by_tag(document, "op_latency", "scenario")) do latencies[found.value] = found.metric end
+  local latencies = view.trends_by(document, "op_latency", "scenario")
   for _, scenario in ipairs(document.scenarios) do
     local metric = latencies[scenario.name]
     rows[#rows + 1] = { { text = scenario.name }, { text = scenario.executor }, right(format.count(scenario.iterations)),
@@ -151,8 +150,7 @@ local function nodes(out, document)
   local acked = view.by_tag(document, "ops_acked", "node")
   if #acked == 0 then return end
   section(out, "Nodes")
-  local latencies, all = {}, 0
-  for _, found in ipairs(view.by_tag(document, "op_latency", "node")) do latencies[found.value] = found.metric end
+  local latencies, all = view.trends_by(document, "op_latency", "node"), 0
   for _, found in ipairs(acked) do all = all + found.metric.count end
   local rows = { { dim "node", dim_right "acknowledged", dim_right "share", dim_right "p50", dim_right "p99" } }
   for _, found in ipairs(acked) do

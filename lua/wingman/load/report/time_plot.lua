@@ -17,17 +17,24 @@ local WIDTH, LEFT, RIGHT, TOP, GAP, BOTTOM = 952, 62, 112, 34, 34, 34
 ---@field text fun(value: number): string
 ---@field lines { name: string, class: string, values: (number|false)[], area: boolean|nil }[]
 
-local function each_point(document, fn)
+-- A point's time is cut short where the run ends within it.
+local function length_of(document, point)
+  return math.min(document.series.interval_s, document.duration_s - point.t_s)
+end
+
+-- The points but for what is left over at the end: a rate of so short a time is none.
+local function shown_points(document)
   local list = {}
-  for i, point in ipairs(document.series.points) do list[i] = fn(point) or false end
+  for _, point in ipairs(document.series.points) do
+    if length_of(document, point) > document.series.interval_s * 0.05 then list[#list + 1] = point end
+  end
   return list
 end
 
--- A point's time is cut short where the run ends within it.
-local function length_of(document, point)
-  local interval = document.series.interval_s
-  local left = document.duration_s - point.t_s
-  return left > interval * 0.05 and math.min(interval, left) or interval
+local function each_point(document, fn)
+  local list = {}
+  for i, point in ipairs(shown_points(document)) do list[i] = fn(point) or false end
+  return list
 end
 
 local function rate_of(document, name)
@@ -64,7 +71,7 @@ end
 
 local function latency_panel(document)
   local lists = { {}, {}, {} }
-  for i, point in ipairs(document.series.points) do
+  for i, point in ipairs(shown_points(document)) do
     local h = point.latency and view.histogram(point.latency)
     local step = point.latency and view.seconds(point.latency.unit) or 1
     for j, percentile in ipairs { 50, 99, 100 } do
@@ -97,10 +104,11 @@ local function vus_panel(document)
     { name = "VUs", class = "main", values = gauge_of(document, "vus"), area = true } } }
 end
 
+-- Users go at the end; that alone is no news.
 local function varies(values)
   local first
-  for _, value in ipairs(values) do
-    if value then
+  for i, value in ipairs(values) do
+    if value and i < #values then
       first = first or value
       if value ~= first then return true end
     end
@@ -135,7 +143,7 @@ end
 -- Steps: each point's value for as long as its interval lasts.
 local function step_points(document, values, x, y)
   local points = {}
-  for i, point in ipairs(document.series.points) do
+  for i, point in ipairs(shown_points(document)) do
     local value = values[i]
     if value then
       points[#points + 1] = { x(point.t_s), y(value) }

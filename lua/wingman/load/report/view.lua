@@ -48,6 +48,19 @@ function M.by_tag(document, name, tag)
   return found
 end
 
+--- The trends of a name by a tag's value, those without a record left out.
+---@param document table
+---@param name string
+---@param tag string
+---@return table<string, table>
+function M.trends_by(document, name, tag)
+  local found = {}
+  for _, entry in ipairs(M.by_tag(document, name, tag)) do
+    if entry.metric.type == "trend" and entry.metric.count > 0 then found[entry.value] = entry.metric end
+  end
+  return found
+end
+
 --- The total of a counter: its entry without tags, else the sum of those by
 --- scenario, or by node; 0 where there is none.
 ---@param document table
