@@ -79,6 +79,15 @@ describe("report summary", function()
     end
   end)
 
+  it("wraps names that are longer than a line, and loses nothing of them", function()
+    local long = fixture.document { rate = 50, seconds = 2 }
+    long.scenarios[1].name = ("0123456789"):rep(6)
+    long.errors = { { code = ("abcdefghij"):rep(6), count = 1 } }
+    local text = report.summary(long, { width = 24 }):gsub("%s", "")
+    assert.truthy(text:find(("0123456789"):rep(6), 1, true))
+    assert.truthy(text:find(("abcdefghij"):rep(6), 1, true))
+  end)
+
   it("lets no name move the cursor", function()
     local text = report.summary(fixture.hostile_document(), { width = 300 })
     assert.is_nil(text:gsub("\n", ""):find "[%z\1-\31\127]")

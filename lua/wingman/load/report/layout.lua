@@ -87,6 +87,10 @@ function methods:field(indent, label, label_width, pieces, gap)
   local column = indent + label_width
   if column > self.width / 2 then column = math.floor(math.min(indent + 2, self.width / 2)) end
   local text = label and utf8_text.terminal(label.text) or ""
+  if indent + M.columns(text) > self.width then -- a name longer than the line is wrapped itself
+    self:field(indent, nil, 0, { label })
+    label, text = nil, ""
+  end
   local head = (" "):rep(indent) .. self:paint(text, label and label.style)
   local at = indent + M.columns(text)
   if at > column or label and at == column then
