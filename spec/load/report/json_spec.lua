@@ -1,6 +1,7 @@
 local cjson = require "cjson"
 local fixture = require "spec.load.report.fixture"
 local json = require "wingman.load.report.json"
+local report = require "wingman.load.report"
 local utf8_text = require "wingman.load.report.utf8_text"
 local validate = require "wingman.load.report.validate"
 
@@ -76,6 +77,14 @@ describe("report as JSON", function()
     one.later = { list = { 1, 2 }, object = { a = "b" }, none = {} }
     one.environment.kernel = "6.1"
     assert.same(one, json.decode(json.encode(one)))
+  end)
+
+  it("takes what scripts choose: negative seeds, half counts, tags of other types", function()
+    local one = copy(document)
+    one.seed, one.scenarios[1].tags = -3, { a = 1, b = true, c = "x" }
+    table.insert(one.metrics, 1, { name = "a_half", type = "counter", unit = "", tags = {}, count = -0.5 })
+    assert.same(one, json.decode(json.encode(one)))
+    for _, form in ipairs(report.forms()) do assert(report.render(one, form)) end
   end)
 
   it("takes hostile names, and writes UTF-8", function()

@@ -38,7 +38,7 @@ end
 
 --- One entry for each name and set of tags. The entry without tags is the total.
 local metrics = list(shape.variant("type", {
-  counter = metric { count = whole },
+  counter = metric { count = shape.finite }, -- those of a script may count halves
   -- Nothing in it: it was never set. `min` and `max` of gauges that were added up from
   -- shards are bounds, not sights.
   gauge = metric { value = optional(number), min = optional(number), max = optional(number) },
@@ -67,7 +67,7 @@ M.document = object {
   schema = text,
   name = text,
   script = optional(text),
-  seed = optional(whole),
+  seed = optional(shape.finite),
   started_at = amount,
   duration_s = amount,
   finished = flag,                       -- false: cut short
@@ -90,7 +90,7 @@ M.document = object {
     name = text, executor = text, start_s = optional(amount), duration_s = optional(amount), vus_max = optional(whole),
     rate_target = optional(amount),      -- iterations per second
     iterations = whole, iterations_dropped = optional(whole), iterations_interrupted = optional(whole),
-    tags = optional(map(text)),
+    tags = optional(map(shape.scalar)),
   }),
   metrics = metrics,
   series = object { interval_s = amount, points = list(point, M.max_points) },

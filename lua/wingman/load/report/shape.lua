@@ -33,6 +33,9 @@ local function plain(kind, what, good)
 end
 
 M.text = plain("text", "a string", function(v) return type(v) == "string" end)
+M.scalar = plain("scalar", "a string, a number, true or false", function(v)
+  return type(v) == "string" or type(v) == "boolean" or type(v) == "number" and v - v == 0
+end)
 M.flag = plain("flag", "true or false", function(v) return type(v) == "boolean" end)
 --- A count: whole, from 0 to 2^53.
 M.whole = plain("whole", "a whole number from 0", function(v)
