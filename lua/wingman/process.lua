@@ -112,6 +112,19 @@ function methods:read_line(timeout, stream)
   end)
 end
 
+--- What has come, at least one byte; nil, "closed" at the end of the output.
+---@param timeout number|nil  seconds; nil waits for ever
+---@param stream "stdout"|"stderr"|nil
+---@return string|nil, string|nil err
+function methods:read(timeout, stream)
+  check_open(self)
+  return await(self, timeout, function()
+    local text, ended = self.child:read(stream)
+    if text ~= "" then return text end
+    if ended then return nil, "closed" end
+  end)
+end
+
 --- All output until its end.
 ---@param timeout number|nil  seconds; nil waits for ever
 ---@param stream "stdout"|"stderr"|nil

@@ -147,13 +147,17 @@ end
 ---@return table|nil answer, wingman.error|nil
 function methods:command(text)
   if type(text) ~= "string" or text:find "\n" then error("command: one line of text is expected", 2) end
-  while self.busy do self.busy:wait() end
-  local busy = loop.future()
-  self.busy = busy
-  local answer, err = ask(self, text)
-  self.busy = nil
-  busy:resolve()
-  return answer, err
+  -- In a task of its own: who waits may be ended (Ctrl-C at a prompt), the answer still
+  -- has to be read, or the next order would take it for its own.
+  return loop.spawn(function()
+    while self.busy do self.busy:wait() end
+    local busy = loop.future()
+    self.busy = busy
+    local answer, err = ask(self, text)
+    self.busy = nil
+    busy:resolve()
+    return answer, err
+  end):wait()
 end
 
 local function order(name)

@@ -31,6 +31,12 @@ describe("commands", function()
     return table.concat(out), ok
   end
 
+  it("show errors without what a terminal would obey", function()
+    local text, ok = run "error('a\\27[2J\\nb\\155')"
+    assert.is_false(ok)
+    assert.truthy(text:find("a\\027[2J\nb\\155", 1, true), text)
+  end)
+
   it("show the cluster", function()
     assert.truthy(run(".nodes"):find("node%-1 +ready"))
     assert.truthy(run(".map"):find("0  [AB]+\n"))
@@ -122,6 +128,16 @@ describe("commands", function()
     os.remove(path)
     local _, ok = run(".load " .. path)
     assert.is_false(ok)
+  end)
+
+  it("leave the cluster's orders in order when one is interrupted", function()
+    local ended
+    session:submit("client:cluster():command 'stats'", function(ok) ended = ok end)
+    loop.spawn(function() session:interrupt() end)
+    assert(loop.wait_until(function() return ended ~= nil end, 5))
+    assert.is_false(ended)
+    local counts = assert(loop.spawn(function() return client:cluster():counts "players" end):wait(10))
+    assert.is_true(counts["node-1"] + counts["node-2"] >= 20)
   end)
 
   it("keep going with the other chunk when one is interrupted", function()

@@ -42,6 +42,19 @@ describe("wingman repl at a terminal", function()
     t:await "code 0\nicanon echo$"
   end)
 
+  it("runs a script and code first, with -i and -e, and then shows the prompt", function()
+    local path = os.tmpname()
+    local file = assert(io.open(path, "w"))
+    file:write "fruit = 'pear' sleep(0.1) print 'from the script' error 'on purpose'"
+    file:close()
+    open { "-e", "x = 1 +", "-e", "'from ' .. '-e'", "-i", path }
+    local screen = t:await "on purpose\nwingman>$"
+    assert.truthy(screen:find('\n"from %-e"\nfrom the script\n'), screen)
+    t:enter "fruit"
+    t:await '\n"pear"\nwingman>$'
+    os.remove(path)
+  end)
+
   it("shows what happens above the line, and leaves the line alone", function()
     open { "sim://3" }
     t:await "connected: 3 nodes"

@@ -41,9 +41,33 @@ end
 local headings = { "node", "state", "round trip", "circuit", "partitions", "backups", "in flight", "waiting", "acknowledged", "url" }
 local colours = { ready = "good", connected = "good", closed = "good", open = "error", half_open = "warning", idle = "error" }
 
-local function render(list, paint)
+--- Columns that go where the screen is too narrow, in this order.
+local dispensable = { "url", "backups", "waiting", "acknowledged" }
+
+local function without(rows, heading)
+  for c, name in ipairs(rows[1]) do
+    if name == heading then
+      for _, row in ipairs(rows) do table.remove(row, c) end
+      return
+    end
+  end
+end
+
+local function fitted(rows, width)
+  local text = text_table.format(rows, { heading = true })
+  for _, heading in ipairs(dispensable) do
+    local widest = 0
+    for line in text:gmatch "[^\n]+" do widest = math.max(widest, escape.width(line)) end
+    if widest <= width then break end
+    without(rows, heading)
+    text = text_table.format(rows, { heading = true })
+  end
+  return text
+end
+
+local function render(list, paint, width)
   if #list == 0 then return "no nodes\n" end
-  local rows = { headings }
+  local rows = { { unpack(headings) } }
   for _, node in ipairs(list) do
     local state = node.state
     if state ~= "ready" and node.reason then state = state .. " (" .. node.reason .. ")" end
@@ -52,7 +76,7 @@ local function render(list, paint)
       node.partitions, node.backups, node.in_flight, node.waiting, node.acknowledged, escape.plain(node.url),
     }
   end
-  local text = text_table.format(rows, { heading = true })
+  local text = fitted(rows, width)
   local heading, rest = text:match "^([^\n]*\n)(.*)$"
   rest = rest:gsub("%f[%w_][%a_]+%f[^%w_]", function(word) return colours[word] and paint(colours[word], word) end)
   return paint("heading", heading:sub(1, -2)) .. "\n" .. rest

@@ -91,15 +91,22 @@ local function close_client(session)
 end
 
 -- What `-e` and `-i` ask for, before the prompt is a person's.
-local function run_given(session, prompt, options)
-  for _, text in ipairs(options.texts) do session:run(text) end
-  if not options.script then return end
-  local done = loop.future()
-  session:start(function()
-    local inspect = require "wingman.inspect"
-    return inspect.load(options.script, session.environment)
-  end, function(ok) done:resolve(ok) end)
-  done:wait()
+local function run_given(session, options, done)
+  local texts, i = options.texts, 0
+  local function next_one()
+    i = i + 1
+    if texts[i] then
+      if session:submit(texts[i], next_one) == "running" then return end
+      session:interrupt() -- a chunk that is not whole
+      return next_one()
+    end
+    if i > #texts + 1 or not options.script then return done() end
+    session:start(function()
+      local inspect = require "wingman.inspect"
+      return inspect.load(options.script, session.environment)
+    end, next_one)
+  end
+  next_one()
 end
 
 local function run_interactive(options, given)
@@ -127,9 +134,8 @@ local function run_interactive(options, given)
       local client, err = connect(session, prompt, options.url, given)
       if not client then session:complain(err) end
     end
-    if options.script or #options.texts > 0 then loop.spawn(run_given, session, prompt, options) end
   end)
-  prompt:run()
+  prompt:run(function(done) loop.timer(0, function() run_given(session, options, done) end) end)
   session:close()
   close_client(session)
   return 0

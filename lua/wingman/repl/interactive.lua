@@ -144,10 +144,10 @@ function methods:flush()
 end
 
 --- Shows the prompt until it is left.
-function methods:run()
-  begin(self, PROMPT)
-  self.input:want(true)
-  advance(self, "")
+---@param first fun(done: fun())|nil  what comes before it, until it calls `done`
+function methods:run(first)
+  local function start() finished(self) end
+  if first then first(start) else start() end
   while not self.ended do
     loop.turn(math.huge)
     read_news(self)
