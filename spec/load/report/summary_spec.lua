@@ -79,6 +79,16 @@ describe("report summary", function()
     end
   end)
 
+  it("finds a scenario's latency by all of its tags", function()
+    local tagged = fixture.document { rate = 500 }
+    tagged.scenarios[1].tags = { team = "x" }
+    assert.matches("\n  writes .* +%-  +%-\n", report.summary(tagged))
+    for _, metric in ipairs(tagged.metrics) do
+      if metric.tags.scenario then metric.tags.team = "x" end
+    end
+    assert.matches("\n  writes .* %d+ us  [%d.]+ ms\n", report.summary(tagged))
+  end)
+
   it("wraps names that are longer than a line, and loses nothing of them", function()
     local long = fixture.document { rate = 50, seconds = 2 }
     long.scenarios[1].name = ("0123456789"):rep(6)

@@ -129,9 +129,9 @@ end
 
 local function scenarios(document)
   if #document.scenarios == 0 then return nil end
-  local latencies, rows = view.trends_by(document, "op_latency", "scenario"), {}
+  local rows = {}
   for i, s in ipairs(document.scenarios) do
-    local l = latencies[s.name]
+    local l = view.of_scenario(document, "op_latency", s)
     rows[i] = { s.name, s.executor, right(s.rate_target and format.number(s.rate_target) .. "/s" or "-"),
       right(s.vus_max and format.count(s.vus_max) or "-"), right(format.count(s.iterations)),
       right(format.count(s.iterations_dropped or 0)), right(format.count(s.iterations_interrupted or 0)),

@@ -32,9 +32,11 @@ end
 -- The whole, its scenarios when there are several, or else the parts of an operation.
 local function lines_of(document, metric)
   local lines = { line_of(metric.name == "op_latency" and "operation" or "iteration", metric) }
-  local scenarios = view.by_tag(document, metric.name, "scenario")
-  if #scenarios > 1 then
-    for i = 1, math.min(3, #scenarios) do lines[#lines + 1] = line_of(scenarios[i].value, scenarios[i].metric) end
+  if #document.scenarios > 1 then
+    for i = 1, math.min(3, #document.scenarios) do
+      local own = view.of_scenario(document, metric.name, document.scenarios[i])
+      if own then lines[#lines + 1] = line_of(document.scenarios[i].name, own) end
+    end
     return lines
   end
   for _, part in ipairs { { "op_queue", "queue" }, { "op_send", "send" }, { "op_ack", "acknowledge" } } do

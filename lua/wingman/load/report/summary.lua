@@ -136,9 +136,8 @@ local function scenarios(out, document)
   if #document.scenarios == 0 then return end
   section(out, "Scenarios")
   local rows = { { dim "name", dim "executor", dim_right "iterations", dim_right "dropped", dim_right "p50", dim_right "p99" } }
-  local latencies = view.trends_by(document, "op_latency", "scenario")
   for _, scenario in ipairs(document.scenarios) do
-    local metric = latencies[scenario.name]
+    local metric = view.of_scenario(document, "op_latency", scenario)
     rows[#rows + 1] = { { text = scenario.name }, { text = scenario.executor }, right(format.count(scenario.iterations)),
       right(format.count(scenario.iterations_dropped or 0)), right(metric and format.duration(metric.p50) or "-"),
       right(metric and format.duration(metric.p99) or "-") }

@@ -62,8 +62,9 @@ figure{margin:12px 0 0;overflow-x:auto}figure svg{display:block;width:100%;min-w
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;margin-top:10px;width:100%;font-size:14px}
 th{font-weight:500;color:var(--dim);text-align:left;font-size:13px}
-th,td{padding:5px 16px 5px 0;border-bottom:1px solid var(--line);vertical-align:middle;overflow-wrap:anywhere}
-td.r,th.r{text-align:right;white-space:nowrap;overflow-wrap:normal}td:last-child,th:last-child{padding-right:0}
+th,td{padding:5px 16px 5px 0;border-bottom:1px solid var(--line);vertical-align:middle;max-width:26em;overflow-wrap:break-word}
+th{white-space:nowrap}
+td.r,th.r{text-align:right;white-space:nowrap}td:last-child,th:last-child{padding-right:0}
 td.good{color:var(--good)}td.bad{color:var(--bad);font-weight:600}td svg{display:block;width:170px;height:14px}
 code{font:13px ui-monospace,SFMono-Regular,Menlo,"DejaVu Sans Mono",monospace}
 summary{cursor:pointer;color:var(--dim);margin-top:10px}

@@ -48,6 +48,22 @@ function M.by_tag(document, name, tag)
   return found
 end
 
+--- The trend of a scenario: with the scenario's tags, and its name among them.
+---@param document table
+---@param name string
+---@param scenario table
+---@return table|nil  nil also when it has no record
+function M.of_scenario(document, name, scenario)
+  local wanted = { scenario = scenario.name }
+  for tag, value in pairs(scenario.tags or {}) do wanted[tag] = tostring(value) end
+  local text = M.tags_text(wanted)
+  for _, metric in ipairs(document.metrics) do
+    if metric.name == name and metric.type == "trend" and metric.count > 0 and M.tags_text(metric.tags) == text then
+      return metric
+    end
+  end
+end
+
 --- The trends of a name by a tag's value, those without a record left out.
 ---@param document table
 ---@param name string
