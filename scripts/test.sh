@@ -4,6 +4,7 @@
 #
 # usage: scripts/test.sh [--quick] [SPEC FILES]
 #   --quick  the specs only, without sanitizers and fuzzers
+# WINGMAN_TEST_JOBS: how many spec files run at a time (one more than there are cores)
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/setup.sh
@@ -18,27 +19,51 @@ setup_server
 setup_prometheus
 
 passed=0 failed=0 skipped=0
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
-
-# specs EXECUTABLE [FILES]: one run of busted, counted.
-specs() {
-  local status=0 counts
-  WINGMAN_EXECUTABLE=$1 timeout --kill-after=10 600 "$1" run spec/run.lua "${@:2}" 2>&1 | tee "$log" || status=$?
+# One file in a process of its own: what it printed in $2/FILE.log, and a line on how it
+# went: seconds, exit code, successes, failures, errors, pending.
+spec_file() {
+  local executable=$1 logs=$2 file=$3 status=0 began=$EPOCHREALTIME log counts
+  log=$logs/${file//\//-}.log
+  WINGMAN_EXECUTABLE=$executable timeout --kill-after=10 300 "$executable" run spec/run.lua "$file" >"$log" 2>&1 || status=$?
   counts=$(sed -n 's/^\([0-9]*\) success[a-z]* \/ \([0-9]*\) failure[a-z]* \/ \([0-9]*\) errors\{0,1\} \/ \([0-9]*\) pending.*/\1 \2 \3 \4/p' "$log" | tail -n 1)
-  if [ -z "$counts" ]; then
-    say "the run of the specs ended early (exit code $status)"
-    failed=$((failed + 1))
-    return
-  fi
-  set -- $counts
-  passed=$((passed + $1))
-  failed=$((failed + $2 + $3))
-  skipped=$((skipped + $4))
+  set -- ${counts:-0 0 1 0}
   if [ "$status" -ne 0 ] && [ $(($2 + $3)) -eq 0 ]; then
-    say "the specs passed, but the process ended with exit code $status"
-    failed=$((failed + 1))
+    echo "the process ended with exit code $status" >>"$log"
+    set -- "$1" 0 1 "$4"
   fi
+  local us=$((${EPOCHREALTIME/./} - ${began/./}))
+  printf '%s %d %d %d %d.%d\n' "$file" "$1" $(($2 + $3)) "$4" $((us / 1000000)) $((us / 100000 % 10)) >>"$logs/results"
+  printf '%5d.%d s  %4d passed' $((us / 1000000)) $((us / 100000 % 10)) "$1"
+  if [ $(($2 + $3)) -gt 0 ]; then printf ', %d failed' $(($2 + $3)); fi
+  if [ "$4" -gt 0 ]; then printf ', %d skipped' "$4"; fi
+  printf '  %s\n' "$file"
+}
+export -f spec_file
+
+# The spec files among the arguments, which may be folders; those that took longest the
+# last time first, so that none is left to run alone at the end.
+list_specs() {
+  find "$@" -name '*_spec.lua' | sort | while read -r file; do
+    printf '%s %s\n' "$(sed -n "s|^$file .* ||p" build/spec_seconds 2>/dev/null | tail -n 1 | grep . || echo 9999)" "$file"
+  done | sort -k1,1nr -s | cut -d ' ' -f 2
+}
+
+# specs NAME EXECUTABLE [FILES]: the spec files, some at a time (most of what they do is
+# waiting); failures and skipped specs are shown whole.
+specs() {
+  local logs=build/specs/$1 executable=$2 file ok bad pending seconds
+  shift 2
+  rm -rf "$logs"
+  mkdir -p "$logs"
+  list_specs "${@:-spec}" | xargs -P "${WINGMAN_TEST_JOBS:-$(($(nproc) + 1))}" -I{} bash -c 'spec_file "$@"' _ "$executable" "$logs" {}
+  while read -r file ok bad pending seconds; do
+    passed=$((passed + ok))
+    failed=$((failed + bad))
+    skipped=$((skipped + pending))
+    if [ "$bad" -gt 0 ]; then sed "s|^|$file: |" "$logs/${file//\//-}.log"; fi
+    if [ "$bad" -eq 0 ] && [ "$pending" -gt 0 ]; then sed -n '/^Pending/,/^$/p' "$logs/${file//\//-}.log"; fi
+  done <"$logs/results"
+  cat "$logs/results" >>build/spec_seconds
 }
 
 # Each fuzzer on its committed corpus; what it finds new stays out of the tree.
@@ -68,11 +93,11 @@ fuzz() {
 
 set -o pipefail
 echo "== specs"
-specs build/wingman "$@"
+specs plain build/wingman "$@"
 if ! $quick; then
   echo "== specs, with the address, undefined-behaviour and leak sanitizers"
   build build/sanitized -DWINGMAN_SANITIZE=ON -DCMAKE_BUILD_TYPE=Debug
-  UBSAN_OPTIONS=print_stacktrace=1 specs build/sanitized/wingman "$@"
+  UBSAN_OPTIONS=print_stacktrace=1 specs sanitized build/sanitized/wingman "$@"
   if [ $# -eq 0 ]; then
     echo "== fuzzers, ${WINGMAN_FUZZ_SECONDS:-20} s"
     build build/fuzz -DWINGMAN_FUZZ=ON -DCMAKE_C_COMPILER=clang-14

@@ -89,9 +89,17 @@ function methods:restart(id, client)
   end, 20), id .. " did not come back")
 end
 
---- The first `count` keys (of "key-1", "key-2", ...) that a node owns.
+--- The first `count` keys (of "key-1", "key-2", ...) that a node owns. Waits until it
+--- owns partitions: a real cluster may be on its way there.
 function M.keys_of(client, id, count)
-  local keys, owners, i = {}, client:partition_map().owners, 0
+  local owners
+  assert(loop.wait_until(function()
+    owners = client:partition_map().owners
+    for _, owner in ipairs(owners) do
+      if owner == id then return true end
+    end
+  end, 20), id .. " owns no partition")
+  local keys, i = {}, 0
   while #keys < count do
     i = i + 1
     assert(i < 1e6, id .. " owns nothing")
