@@ -26,6 +26,7 @@ spec_file() {
   log=$logs/${file//\//-}.log
   WINGMAN_EXECUTABLE=$executable timeout --kill-after=10 300 "$executable" run spec/run.lua "$file" >"$log" 2>&1 || status=$?
   counts=$(sed -n 's/^\([0-9]*\) success[a-z]* \/ \([0-9]*\) failure[a-z]* \/ \([0-9]*\) errors\{0,1\} \/ \([0-9]*\) pending.*/\1 \2 \3 \4/p' "$log" | tail -n 1)
+  if [ -z "$counts" ]; then echo "the run ended early, with exit code $status" >>"$log"; fi
   set -- ${counts:-0 0 1 0}
   if [ "$status" -ne 0 ] && [ $(($2 + $3)) -eq 0 ]; then
     echo "the process ended with exit code $status" >>"$log"
