@@ -61,6 +61,7 @@ describe("embedded cluster, after SIGKILL of its script,", function()
       local cluster = assert(require("wingman.embedded_cluster").start(arg[1]))
       print(cluster.folder or "none")
       io.flush()
+      if arg[2] == "error" then error "on purpose" end
       wingman.sleep(60)
     end)
   ]]
@@ -76,14 +77,18 @@ describe("embedded cluster, after SIGKILL of its script,", function()
     return pids
   end
 
-  local function check(url, least)
-    local child = assert(process.spawn { file = process.wingman_path(), args = { "run", "-", url }, stdin = true })
+  local function check(url, least, ending)
+    local child = assert(process.spawn { file = process.wingman_path(), args = { "run", "-", url, ending }, stdin = true,
+      stderr = true })
     assert(child:write(SCRIPT))
     child:close_stdin()
     local folder = assert(child:read_line(40))
-    local pids = descendants(child.pid)
-    assert.is_true(#pids >= least, #pids .. " processes")
-    child:kill "SIGKILL"
+    local pids = {}
+    if ending == "kill" then
+      pids = descendants(child.pid)
+      assert.is_true(#pids >= least, #pids .. " processes")
+      child:kill "SIGKILL"
+    end
     child:wait(5)
     child:close()
     assert(loop.wait_until(function()
@@ -94,12 +99,13 @@ describe("embedded cluster, after SIGKILL of its script,", function()
     end, 5), "something is left of " .. url)
   end
 
-  it("leaves nothing of sim://3", function() check("sim://3", 1) end)
+  it("leaves nothing of sim://3", function() check("sim://3", 1, "kill") end)
 
   local _, missing = topgun_binary.find()
   if missing then
     pending("leaves nothing of topgun://2 (skipped: " .. missing.message .. ")")
   else
-    it("leaves nothing of topgun://2", function() check("topgun://2", 6) end)
+    it("leaves nothing of topgun://2", function() check("topgun://2", 6, "kill") end)
+    it("leaves nothing of topgun://2 when the script ends by an error", function() check("topgun://2", 6, "error") end)
   end
 end)

@@ -23,7 +23,7 @@ M.rules = {
   fallback = { type = "boolean", default = false,
     about = "direct routing: send to another node while the owner cannot be reached (see README for the cost)" },
   reconnect = { type = "string|function|table", default = "exponential", about = "when to connect again" },
-  circuit = { type = "table|function|string", default = {}, about = "when a node is left alone: { failures = 5, reset = 30 }, never, or a policy" },
+  circuit = { type = "table|function|string", default = {}, about = "when a node is left alone: { failures = 5, first = 1, reset = 30 }, never, or a policy" },
   unanswered = { type = "number", min = 0.01, max = 3600,
     about = "age of a batch without its answer that opens its node's circuit; default: half of batch.ack_timeout" },
   endpoint = { type = "string|function|table", default = "auto",

@@ -37,14 +37,19 @@ local TOKEN_LIFE = 7 * 86400
 ---@type table<string, string>
 M.option_types = { nodes = "number" }
 
--- Removes the folder once standard input ends; the servers need a moment to end.
+-- Removes the folder once standard input ends; the servers need a moment to end. In a
+-- process below the shell: a script that ends by an error kills its children.
 local JANITOR = [[
-read -r _
-for _ in 1 2 3 4 5 6 7 8 9 10; do
-  rm -rf "$1" 2>/dev/null
-  [ -e "$1" ] || exit 0
-  sleep 0.1
-done
+exec 3<&0
+(
+  read -r _ <&3
+  for _ in 1 2 3 4 5 6 7 8 9 10; do
+    rm -rf "$1" 2>/dev/null
+    [ -e "$1" ] || exit 0
+    sleep 0.1
+  done
+) &
+wait
 ]]
 
 ---@class wingman.topgun.cluster

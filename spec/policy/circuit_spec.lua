@@ -4,7 +4,7 @@ local function breaker(options) return circuit.consecutive(options) { url = "ws:
 
 describe("circuit policy", function()
   it("opens after so many failures in a row, and turns half open after its time", function()
-    local b = breaker { failures = 3, reset = 10 }
+    local b = breaker { failures = 3, first = 10, reset = 10 }
     b:failure("lost", 100)
     b:failure("refused", 101)
     assert.equal("closed", b:state(101))
@@ -29,17 +29,53 @@ describe("circuit policy", function()
     assert.equal("closed", b:state(3))
   end)
 
-  it("has the reference's defaults", function()
+  it("opens after five failures by default, for 1 s, then for twice as long each time up to 30 s", function()
     local b = breaker()
-    for i = 1, 4 do b:failure("lost", i) end
-    assert.equal("closed", b:state(4))
-    b:failure("lost", 5)
-    assert.equal("open", b:state(34.9))
-    assert.equal("half_open", b:state(35))
+    for i = 1, 4 do b:failure("lost", i / 10) end
+    assert.equal("closed", b:state(0.4))
+    local now = 0.5
+    for _, seconds in ipairs { 1, 2, 4, 8, 16, 30, 30 } do
+      b:failure("lost", now)
+      assert.near(seconds, b:due(now), 1e-9)
+      assert.equal("open", b:state(now + seconds - 0.01))
+      assert.equal("half_open", b:state(now + seconds))
+      now = now + seconds
+    end
+  end)
+
+  local function open_again(b, now)
+    for i = 1, 5 do b:failure("lost", now + i / 100) end
+    return b:due(now + 0.05)
+  end
+
+  it("remembers how long it was open until the node has done well for 30 s", function()
+    local b = breaker()
+    assert.near(1, open_again(b, 0), 1e-9)
+    b:success(1.1)
+    assert.near(2, open_again(b, 2), 1e-9)
+    b:success(5)
+    b:success(20)
+    assert.near(4, open_again(b, 34), 1e-9)
+    b:connected(39)
+    b:success(40)
+    assert.near(1, open_again(b, 71), 1e-9)
+  end)
+
+  it("is not open for longer because of failures while it is", function()
+    local b = breaker { failures = 1, first = 1, reset = 8 }
+    for i = 0, 9 do b:failure("connect", i / 10) end
+    assert.near(1, b:due(0.9), 1e-9)
+    assert.equal("half_open", b:state(1.91))
+  end)
+
+  it("says which option is none", function()
+    assert.error_matches(function() circuit.consecutive { failurs = 5 } end, "unknown option 'failurs'")
+    assert.error_matches(function() circuit.consecutive { reset = "30" } end, "reset: a number above 0 is expected, got 30")
+    assert.error_matches(function() circuit.consecutive { first = 0 } end, "first: a number above 0")
   end)
 
   it("lets a connection make up for those that did not come about, and not for those that broke", function()
-    local b = breaker { failures = 3, reset = 10 }
+    local b = breaker { failures = 3, first = 10, reset = 10 }
     b:failure("lost", 1)
     for i = 2, 9 do b:failure("connect", i) end
     assert.equal("open", b:state(9))

@@ -140,6 +140,32 @@ clusters.on_each(getfenv(), "circuits", function(shared, it)
 end, { "sim://3", "sim://3?dialect=0.11" })
 
 clusters.on_each(getfenv(), "circuits", function(shared, it)
+  local function is_connected_to(client, id)
+    for _, connected in ipairs(client:connected_nodes()) do
+      if connected == id then return true end
+    end
+    return false
+  end
+
+  local function break_off(client, id, times)
+    for _ = 1, times do
+      assert(loop.wait_until(function() return is_connected_to(client, id) end, 5))
+      assert(shared.cluster:fault(id, "close", 1012))
+      assert(loop.wait_until(function() return not is_connected_to(client, id) end, 5))
+    end
+  end
+
+  it("let a node that is well again back soon, by default", function()
+    local client = shared:started { reconnect = function() return 0.005 end }
+    local id = client:connected_nodes()[1]
+    local opened
+    client:on("circuit", function(change) opened = opened or change.state == "open" end)
+    break_off(client, id, 5)
+    assert.is_true(opened)
+    assert(client:map(shared:map_name()):set(clusters.keys_of(client, id, 1)[1], 1))
+    assert(client:drain(8))
+  end)
+
   it("leave a node alone for a while that connects and breaks off again and again", function()
     local client = shared:started {
       circuit = { failures = 3, reset = 0.5 }, reconnect = function() return 0.01 end,
@@ -150,16 +176,7 @@ clusters.on_each(getfenv(), "circuits", function(shared, it)
       if change.node == id and change.state == "open" then opened = opened or loop.now() end
       if change.node == id and change.state == "closed" then closed = closed or loop.now() end
     end)
-    local function is_connected()
-      for _, connected in ipairs(client:connected_nodes()) do
-        if connected == id then return true end
-      end
-    end
-    for _ = 1, 3 do
-      assert(loop.wait_until(is_connected, 5))
-      assert(shared.cluster:fault(id, "close", 1012))
-      assert(loop.wait_until(function() return not is_connected() end, 5))
-    end
+    break_off(client, id, 3)
     assert.is_truthy(opened)
     assert(client:map(shared:map_name()):set(clusters.keys_of(client, id, 1)[1], 1))
     assert(client:drain(10))

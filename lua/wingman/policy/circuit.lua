@@ -16,16 +16,32 @@ local M = {}
 
 ---@class wingman.circuit_options
 ---@field failures integer|nil  in a row that open the circuit, default 5
----@field reset number|nil      seconds that it stays open, default 30
+---@field first number|nil      seconds that it stays open the first time, default 1
+---@field reset number|nil      seconds that it stays open at most, default 30
 
 ---@class wingman.breaker
 ---@field private failures integer  in a row
 ---@field private unconnected integer  those of them that a connection makes up for
 ---@field private opened number|nil
+---@field private openings integer  in a row, for the time that it stays open
+---@field private closed_at number|nil
 local breaker = {}
 breaker.__index = breaker
 
-local function open(self, now) self.opened = now end
+local function stays_open(self) return math.min(self.reset, self.first * 2 ^ (self.openings - 1)) end
+
+-- Opens, or begins its time anew. It doubles with each opening, until the node has done
+-- well for as long as the longest of them.
+local function open(self, now)
+  if self.closed_at and now - self.closed_at >= self.reset then self.openings = 0 end
+  if self:state(now) ~= "open" then self.openings = self.openings + 1 end
+  self.opened, self.closed_at = now, nil
+end
+
+local function close(self, now)
+  if self.opened then self.closed_at = now end
+  self.opened = nil
+end
 
 --- A failure that a working connection disproves counts only until there is one.
 local disproved_by_connecting = { connect = true, unanswered = true }
@@ -42,32 +58,47 @@ function breaker:failure(kind, now)
   if self.failures >= self.limit then open(self, now) end
 end
 
-function breaker:success()
-  self.failures, self.unconnected, self.opened = 0, 0, nil
+function breaker:success(now)
+  self.failures, self.unconnected = 0, 0
+  close(self, now)
 end
 
-function breaker:connected()
+function breaker:connected(now)
   self.failures, self.unconnected = self.failures - self.unconnected, 0
-  if self.failures < self.limit then self.opened = nil end
+  if self.failures < self.limit then close(self, now) end
 end
 
 function breaker:state(now)
   if not self.opened then return "closed" end
-  return now - self.opened >= self.reset and "half_open" or "open"
+  return now - self.opened >= stays_open(self) and "half_open" or "open"
 end
 
 function breaker:due(now)
-  return self.opened and math.max(0, self.reset - (now - self.opened))
+  return self.opened and math.max(0, stays_open(self) - (now - self.opened))
 end
 
---- Opens after so many failures in a row, for so long; then one probe decides. The
---- defaults are the reference client's: 5 failures, 30 s.
+local option_names = { failures = true, first = true, reset = true }
+
+local function check(options)
+  for name, value in pairs(options) do
+    if not option_names[name] then error(("circuit: unknown option '%s'"):format(tostring(name)), 3) end
+    if type(value) ~= "number" or not (value > 0) then
+      error(("circuit: %s: a number above 0 is expected, got %s"):format(name, tostring(value)), 3)
+    end
+  end
+end
+
+--- Opens after so many failures in a row; then one probe decides, first soon and, when
+--- the circuit opens again, after twice as long each time. The reference client waits
+--- for 30 s at once (5 failures): a node that broke off five times within a second and
+--- is well again would have its partitions held for 29 s.
 ---@param options wingman.circuit_options|nil
 function M.consecutive(options)
   options = options or {}
-  local limit, reset = options.failures or 5, options.reset or 30
+  check(options)
+  local limit, first, reset = options.failures or 5, options.first or 1, options.reset or 30
   return function()
-    return setmetatable({ limit = limit, reset = reset, failures = 0, unconnected = 0 }, breaker)
+    return setmetatable({ limit = limit, first = first, reset = reset, failures = 0, unconnected = 0, openings = 0 }, breaker)
   end
 end
 
