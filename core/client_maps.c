@@ -79,6 +79,8 @@ int wm_map_status(const wm_map *m)
 
 static void drop_oldest(wm_client *c)
 {
+    /* No number of dropped operations makes a disk writable. */
+    if (wm_oplog_error(c->log)[0] != '\0') return;
     while (wm_oplog_is_full(c->log)) {
         uint32_t index = wm_batcher_oldest_pending(c->batcher);
         if (index == WM_NO_OP) return; /* all in flight: nothing may be dropped */

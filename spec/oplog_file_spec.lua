@@ -175,18 +175,20 @@ describe("op log in a file", function()
     assert.is_true(kept > 1000 and forgotten > 1000, ("%d kept, %d forgotten"):format(kept, forgotten))
   end)
 
-  it("takes no write while its file cannot be written, and goes on when it can", function()
-    local child = assert(process.spawn {
-      file = process.wingman_path(), args = { "run", "spec/support/oplog_disk_full.lua", new_path() }, stderr = true,
-    })
-    assert.equal("full: OPLOG the disk is full, or has an error\n"
-      .. "everything recorded is pending\n"
-      .. "recovered\n"
-      .. "everything is in the file\n", child:read_all(20))
-    assert.truthy(child:read_all(5, "stderr"):find("error oplog_not_written", 1, true))
-    assert.equal(0, child:wait(5))
-    child:close()
-  end)
+  for _, when_full in ipairs { "throw", "drop_oldest" } do
+    it("takes no write while its file cannot be written, drops none, and goes on when it can, with " .. when_full, function()
+      local child = assert(process.spawn {
+        file = process.wingman_path(), args = { "run", "spec/support/oplog_disk_full.lua", new_path(), when_full }, stderr = true,
+      })
+      assert.equal("full: OPLOG the disk is full, or has an error\n"
+        .. "everything recorded is pending\n"
+        .. "recovered\n"
+        .. "everything is in the file\n", child:read_all(20))
+      assert.truthy(child:read_all(5, "stderr"):find("error oplog_not_written", 1, true))
+      assert.equal(0, child:wait(5))
+      child:close()
+    end)
+  end
 
   it("refuses what is no op log, is of another client or in use, and says so", function()
     local path = new_path()

@@ -124,9 +124,15 @@ clusters.on_each(getfenv(), "circuits", function(shared, it)
     }
     local seen = states(client)
     local id = client:connected_nodes()[2]
-    local keys = clusters.keys_of(client, id, 20)
-    local map = client:map(shared:map_name())
+    local map, keys = client:map(shared:map_name()), {}
     assert(shared.cluster:pause(id))
+    -- By the routes of this moment: a real cluster that has just formed may still move
+    -- partitions, and what went to others would be acknowledged.
+    for i = 1, 1e5 do
+      local node = client.provider:connection("key-" .. i)
+      if node and node.id == id and #keys < 20 then keys[#keys + 1] = "key-" .. i end
+    end
+    assert.equal(20, #keys)
     for _, key in ipairs(keys) do assert(map:set(key, { v = key })) end
     assert(loop.wait_until(function() return seen[1] end, 10), "no circuit opened")
     assert.equal(id .. " open", seen[1])
@@ -137,7 +143,7 @@ clusters.on_each(getfenv(), "circuits", function(shared, it)
     assert(loop.wait_until(function() return circuit_of(client, id) == "closed" end, 10))
     for _, key in ipairs(keys) do assert.same({ v = key }, map:get(key)) end
   end)
-end, { "sim://3", "sim://3?dialect=0.11" })
+end)
 
 clusters.on_each(getfenv(), "circuits", function(shared, it)
   local function is_connected_to(client, id)

@@ -1,0 +1,170 @@
+--- A full op log, by operations and by bytes; the window of a slow node; the water marks.
+local clusters = require "spec.support.cluster"
+local loop = require "wingman.loop"
+
+local TEXT = ("x"):rep(500)
+
+clusters.on_each(getfenv(), "back-pressure", function(shared, it)
+  -- A client whose node-1 takes what it is sent and answers nothing, and keys of it.
+  local function stalled(oplog, more)
+    local options = {
+      oplog = oplog, heartbeat = { timeout = 600 }, unanswered = 600, batch = { ack_timeout = 600 }, circuit = "never",
+    }
+    for name, value in pairs(more or {}) do options[name] = value end
+    local client = shared:started(options)
+    local keys = clusters.keys_of(client, "node-1", 200)
+    assert(shared.cluster:pause "node-1")
+    return client, client:map(shared:map_name()), keys
+  end
+
+  local function resume() assert(shared.cluster:resume "node-1") end
+
+  after_each(function() shared.cluster:resume "node-1" end)
+
+  local limits = {
+    operations = { { max_ops = 50 }, 1 }, bytes = { { max_bytes = 50 * 640 }, TEXT },
+  }
+
+  local function with(limit, when_full)
+    local oplog = { when_full = when_full }
+    for name, value in pairs(limit) do oplog[name] = value end
+    return oplog
+  end
+
+  for what, case in pairs(limits) do
+    local limit, value = case[1], case[2]
+
+    it("of a full log, by " .. what .. ", has a task wait until there is room, and no other", function()
+      local client, map, keys = stalled(with(limit, "pause"))
+      local written, turns = 0, 0
+      local writer = loop.spawn(function()
+        for _, key in ipairs(keys) do
+          assert(map:set(key, value))
+          written = written + 1
+        end
+      end)
+      local other = loop.spawn(function()
+        while not writer.done do
+          turns = turns + 1
+          loop.sleep(0.001)
+        end
+      end)
+      assert(loop.wait_until(function() return written >= 45 end, 5))
+      local before = turns
+      assert(loop.wait_until(function() return turns > before + 50 end, 5))
+      local held = written
+      assert.is_true(held >= 45 and held <= 55, held .. " writes were taken")
+      assert.equal(held, client:pending_ops())
+      resume()
+      writer:wait(20)
+      other:wait(5)
+      assert.equal(#keys, written)
+      assert(client:drain(10))
+      assert.equal(#keys, client:stats().ops_acked)
+    end)
+
+    it("of a full log, by " .. what .. ", has a caller outside of tasks turn the loop meanwhile", function()
+      local client, map, keys = stalled(with(limit, "pause"))
+      loop.timer(0.2, resume)
+      for _, key in ipairs(keys) do assert(map:set(key, value)) end
+      assert(client:drain(10))
+      assert.equal(#keys, client:stats().ops_acked)
+    end)
+
+    it("of a full log, by " .. what .. ", is an error when that is wanted", function()
+      local client, map, keys = stalled(with(limit, "throw"))
+      local written, seq, err = 0, nil, nil
+      repeat
+        seq, err = map:set(keys[written + 1], value)
+        if seq then written = written + 1 end
+      until not seq
+      assert.equal("LOG_FULL", err.code)
+      assert.is_true(written >= 45 and written <= 55, written .. " writes were taken")
+      assert.equal(written, client:pending_ops())
+      assert.is_nil(map:get(keys[written + 1]), "what was refused is in the local copy")
+      resume()
+      assert(client:drain(10))
+      assert(map:set(keys[written + 1], value))
+      assert(client:drain(10))
+      assert.equal(written + 1, client:stats().ops_acked)
+    end)
+
+    it("of a full log, by " .. what .. ", drops the oldest when that is wanted, and names each", function()
+      local client, map, keys = stalled(with(limit, "drop_oldest"))
+      local dropped, seqs = {}, {}
+      client:on("op_dropped", function(err) dropped[#dropped + 1] = err end)
+      for i, key in ipairs(keys) do seqs[i] = assert(map:set(key, value)) end
+      loop.sleep(0.05)
+      local count = client:stats().ops_dropped
+      assert.is_true(count >= 145 and count <= 155, count .. " were dropped")
+      assert.equal(count, #dropped)
+      for i, err in ipairs(dropped) do
+        assert.same({ "LOG_FULL", keys[i] }, { err.code, err.key })
+        local ok, why = client:wait(seqs[i], 1)
+        assert.is_nil(ok)
+        assert.equal(err, why)
+      end
+      resume()
+      assert(client:drain(10))
+      assert.equal(#keys - count, client:stats().ops_acked)
+      assert.is_true(client:wait(seqs[#keys], 1))
+    end)
+  end
+
+  it("of a full log drops nothing that was sent", function()
+    local client, map, keys = stalled { max_ops = 20, when_full = "drop_oldest" }
+    for i = 1, 20 do assert(map:set(keys[i], i)) end
+    assert(loop.wait_until(function() return client:backlog().sent > 0 end, 5))
+    local sent = client:backlog().sent
+    local taken = 0
+    for i = 21, 60 do taken = taken + (map:set(keys[i], i) and 1 or 0) end
+    assert.equal(sent, client:backlog().sent)
+    assert.equal(sent == 20 and 0 or 40, taken)
+    resume()
+    assert(client:drain(10))
+    for i = 1, sent do assert.is_true(client:wait(i, 0)) end
+  end)
+
+  it("tells once when the log is nearly full, and once when there is room again", function()
+    local client, map, keys = stalled { max_ops = 100, high_water = 0.8, low_water = 0.3 }
+    local told = {}
+    client:on("high_water", function(ops) told[#told + 1] = "high " .. ops end)
+    client:on("low_water", function(ops) told[#told + 1] = "low " .. ops end)
+    for i = 1, 79 do assert(map:set(keys[i], i)) end
+    loop.sleep(0.05)
+    assert.same({}, told)
+    for i = 80, 95 do assert(map:set(keys[i], i)) end
+    loop.sleep(0.05)
+    assert.same({ "high 80" }, told)
+    resume()
+    assert(client:drain(10))
+    loop.sleep(0.05)
+    assert.equal(2, #told)
+    local ops = tonumber(told[2]:match "^low (%d+)$")
+    assert.is_true(ops and ops <= 30, told[2])
+  end)
+
+  it("of a slow node bounds what it was sent, and keeps no other node waiting", function()
+    local client, map, keys = stalled(nil, { batch = { ack_timeout = 600, ops = 5, in_flight = 3 } })
+    local other = {}
+    for _, id in ipairs { "node-2", "node-3" } do
+      for _, key in ipairs(clusters.keys_of(client, id, 200)) do other[#other + 1] = key end
+    end
+    for i = 1, 200 do
+      assert(map:set(keys[i], i))
+      assert(map:set(other[2 * i - 1], i))
+      assert(map:set(other[2 * i], i))
+    end
+    assert(loop.wait_until(function() return client:stats().ops_acked >= 400 end, 10), "the other nodes wait")
+    local node
+    for _, candidate in ipairs(client:health().nodes) do
+      if candidate.id == "node-1" then node = candidate end
+    end
+    assert.is_true(node.in_flight_ops > 0 and node.in_flight_ops <= 15, node.in_flight_ops .. " are in flight")
+    assert.is_true(node.stats.batches_sent <= 3)
+    -- A real cluster may notice the pause and give the partitions to others.
+    if not shared.is_real then assert.equal(200, node.in_flight_ops + node.pending_ops) end
+    resume()
+    assert(client:drain(20))
+  end)
+end)
