@@ -26,6 +26,7 @@ static const char help[] =
     "                     ({shard} in FILE is I)\n"
     "  --start-at TIME    begin then (Unix seconds, or +SECONDS), so that shards begin together\n"
     "  --control PATH     take orders at a socket there, see wingman ctl\n"
+    "  --attach PATH      let prompts in at a socket there, see wingman repl --attach\n"
     "  --prometheus ADDR  serve metrics, e.g. at :9464\n"
     "  --strict           a generator that was late is a failure\n"
     "  --quiet            errors only\n\n"

@@ -33,6 +33,12 @@ local function status(path)
   return cjson.decode(out)
 end
 
+-- Code in a run, at its prompt: exit code, output, errors.
+local function at_prompt(path, code)
+  local child = assert(process.spawn { file = process.wingman_path(), args = { "repl", "--attach", path, "-e", code }, stderr = true })
+  return load_run.finish(child)
+end
+
 local RATE = [[executor = "constant-arrival-rate", rate = 100, duration = "4s", exec = function(vu) vu:map "m":set("k", 1) end]]
 
 describe("the control socket", function()
@@ -146,5 +152,27 @@ describe("the metrics of a run for Prometheus", function()
     assert.is_true(acked and acked > 0 or false, text:sub(1, 2000))
     ctl(path, "stop")
     finish()
+  end)
+end)
+
+describe("a prompt inside a run", function()
+  after_each(load_run.clean)
+
+  it("looks at it and changes its rate, and is not there unless it was asked for", function()
+    local path = load_run.file ""
+    os.remove(path)
+    local _, control, finish = start(RATE, { "--attach", path })
+    local code, out, err = at_prompt(path, "client:dialect(), steering:status().scenarios[1].target")
+    assert.same({ 0, '"v2"\n100\n' }, { code, out }, err)
+    assert.equal(0, (at_prompt(path, "assert(steering:rate(300))")))
+    assert.equal(300, status(control).scenarios[1].target)
+    code, out, err = at_prompt(path, ".nodes")
+    assert.equal(0, code, err)
+    assert.truthy(out:find("node%-1 +ready"), out)
+    local document
+    document, code, _, err = finish()
+    assert.equal(0, code, err)
+    assert.is_true(document.scenarios[1].iterations > 450)
+    assert.equal(1, (at_prompt(path, "1")))
   end)
 end)

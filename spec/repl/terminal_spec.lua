@@ -48,7 +48,7 @@ describe("wingman repl at a terminal", function()
     file:write "fruit = 'pear' sleep(0.1) print 'from the script' error 'on purpose'"
     file:close()
     open { "-e", "x = 1 +", "-e", "'from ' .. '-e'", "-i", path }
-    local screen = t:await "on purpose\nwingman>$"
+    local screen = t:await "on purpose\n.*wingman>$"
     assert.truthy(screen:find('\n"from %-e"\nfrom the script\n'), screen)
     t:enter "fruit"
     t:await '\n"pear"\nwingman>$'

@@ -9,6 +9,7 @@ local load = require "wingman.load"
 local loop = require "wingman.loop"
 local endpoint = require "wingman.load.report.endpoint"
 local measures = require "wingman.load.measures"
+local prompt_server = require "wingman.repl.server"
 local report = require "wingman.load.report"
 local run_module = require "wingman.load.run"
 local shard = require "wingman.load.shard"
@@ -21,7 +22,7 @@ M.codes = {
 }
 
 --- The options with a value, and those without.
-M.valued = { out = true, policy = true, seed = true, shard = true, ["start-at"] = true, control = true, prometheus = true }
+M.valued = { out = true, policy = true, seed = true, shard = true, ["start-at"] = true, control = true, attach = true, prometheus = true }
 M.flags = { strict = true, quiet = true }
 
 local function usage(format, ...)
@@ -63,6 +64,11 @@ end
 
 function readers.control(into, value)
   into.control = value
+  return true
+end
+
+function readers.attach(into, value)
+  into.attach = value
   return true
 end
 
@@ -153,6 +159,11 @@ local function open_to_others(run, options)
     local stop, err = control.start(run, options.control)
     if not stop then return usage("--control: %s", err) end
     ends[#ends + 1] = stop
+  end
+  if options.attach then
+    local prompts, err = prompt_server.listen(options.attach, { client = run.client, run = run, steering = run.steering })
+    if not prompts then return usage("--attach: %s", err) end
+    ends[#ends + 1] = function() prompts:close() end
   end
   if options.prometheus then
     local served, err = endpoint.serve(options.prometheus, function()
