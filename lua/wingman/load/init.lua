@@ -11,8 +11,11 @@
 ---     },
 ---     thresholds = { ["op_latency{scenario:writes}"] = { "p(99)<50ms" }, ops_lost = { "count==0" } },
 ---   }
+local data = require "wingman.load.data"
 local measures = require "wingman.load.measures"
 local options_module = require "wingman.load.options"
+local payload = require "wingman.load.payload"
+local sizes = require "wingman.load.sizes"
 
 local M = {}
 
@@ -86,6 +89,13 @@ function M.rate(name) return declare("rate", name) end
 ---@param name string
 ---@param unit string|nil  "s" unless told
 function M.trend(name, unit) return declare("trend", name, unit or "s") end
+
+--- Rows of a CSV, JSON or NDJSON file, see wingman.load.data.
+M.data = data.open
+--- Values made anew for each iteration, see wingman.load.payload.
+M.template = payload.template
+--- Sizes from a distribution, see wingman.load.sizes.
+M.sizes = sizes
 
 --- Gives the script's metrics their place in a run.
 ---@param registry wingman.load.registry

@@ -17,7 +17,7 @@ for _, name in ipairs {
   "map_versions", "stray_acks",
 } do M.builtin[name] = { type = "counter", unit = "" } end
 for _, name in ipairs { "bytes_sent", "bytes_acked" } do M.builtin[name] = { type = "counter", unit = "bytes" } end
-for _, name in ipairs { "in_flight", "log_depth", "vus", "map_version", "circuit", "cpu" } do
+for _, name in ipairs { "in_flight", "log_depth", "vus", "map_version", "circuit", "cpu", "sessions" } do
   M.builtin[name] = { type = "gauge", unit = "" }
 end
 M.builtin.rss_bytes = { type = "gauge", unit = "bytes" }
@@ -37,6 +37,7 @@ function M.baseline(run)
   for _, node in ipairs(run.client:health().nodes) do base.nodes[node.url] = node.stats end
   run.base = base
   run.cpu_base, run.cpu_at = core.thread_cpu_seconds(), run.now()
+  run.cpu_start = { used = run.cpu_base, at = run.cpu_at }
 end
 
 local function refill(metric) -- a trend that is merged anew
@@ -164,6 +165,7 @@ function M.gauges(run)
   local values = {
     vus = users, in_flight = in_flight, log_depth = run.client:pending_ops(), cpu = share, rss_bytes = core.resident_bytes(),
   }
+  if run.sessions then values.sessions = run.sessions.open end
   for name, value in pairs(values) do get(run, name):set(value) end
   return values, health
 end

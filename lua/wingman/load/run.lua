@@ -1,6 +1,7 @@
 --- A run of a load test, or of one shard of it: connects, sets up, lets the scenarios run,
 --- keeps the plan of faults, measures, tears down.
 local core = require "wingman.core"
+local data = require "wingman.load.data"
 local histogram = require "wingman.histogram"
 local loop = require "wingman.loop"
 local measures = require "wingman.load.measures"
@@ -9,6 +10,7 @@ local native = require "wingman.load.native"
 local nemesis = require "wingman.load.nemesis"
 local random = require "wingman.load.random"
 local scenario_module = require "wingman.load.scenario"
+local sessions = require "wingman.load.sessions"
 local series = require "wingman.load.series"
 local steering = require "wingman.load.steering"
 local threshold = require "wingman.load.threshold"
@@ -86,6 +88,7 @@ function M.new(options, given)
   self.context = native.context(self.op_metrics)
   self.checks = checks_of(self)
   self.steering = steering.new(self)
+  data.split(self.shard)
   self.planned_s = 0
   for _, one in ipairs(options.scenarios) do
     self.scenarios[#self.scenarios + 1] = scenario_module.new(self, one.name, one.options)
@@ -191,6 +194,34 @@ function methods:connect()
   local started, why = client:start()
   if not started then return nil, why end
   return true
+end
+
+-- Room for the connections of all users of this shard.
+local function make_sessions(self)
+  local capacity = 0
+  for _, scenario in ipairs(self.scenarios) do
+    capacity = capacity + math.ceil(scenario.options.module.users(scenario.options))
+  end
+  local urls = {}
+  for _, node in ipairs(self.client:health().nodes) do urls[#urls + 1] = node.url end
+  local auth = self.client.options.auth
+  local made, err = sessions.new {
+    urls = urls, token = auth and auth.token, capacity = capacity, metrics = self.op_metrics, client = self.options.client,
+    lost = function() self:count_error "SESSION_LOST" end,
+  }
+  if not made then error("connections = \"per-vu\": " .. tostring(err), 0) end
+  return made
+end
+
+--- The connections of single users; raises when the test has none.
+---@return wingman.load.sessions
+function methods:own_sessions()
+  if self.sessions then return self.sessions end
+  if self.options.connections ~= "per-vu" then
+    error("vu:connect and vu:disconnect need connections = \"per-vu\" in the test", 3)
+  end
+  self.sessions = make_sessions(self)
+  return self.sessions
 end
 
 -- Ending ------------------------------------------------------------------------
@@ -380,6 +411,7 @@ end
 
 --- Ends the client and the cluster that it started.
 function methods:close()
+  if self.sessions then self.sessions:close() end
   if self.client then self.client:close() end
 end
 

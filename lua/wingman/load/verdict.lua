@@ -1,5 +1,7 @@
 --- Whether the generator kept up with its own plan, and what held a run up: the generator
 --- or the cluster.
+local core = require "wingman.core"
+
 local M = {}
 
 --- Iterations that begin later than this at the 99th percentile, or a loop that is late by
@@ -10,10 +12,10 @@ local BUSY = 0.95
 
 local function millis(us) return ("%.1f ms"):format(us / 1000) end
 
--- The busiest the generator was over its time.
+-- The share of a core that the generator used, over the whole run.
 local function cpu(run)
-  local metric = run.registry:find("cpu", {})
-  return metric and metric.value or 0
+  local seconds = run.now() - run.cpu_start.at
+  return seconds > 0 and (core.thread_cpu_seconds() - run.cpu_start.used) / seconds or 0
 end
 
 --- limit: "none", "generator" or "cluster"; late: the generator did not keep its own
@@ -42,7 +44,7 @@ function M.of(run)
     return { limit = "cluster", late = false,
       reason = ("%d iterations were dropped: every user waited for the cluster"):format(dropped) }
   end
-  if cpu(run) > BUSY then return { limit = "generator", late = false } end
+  if cpu(run) > BUSY then return { limit = "generator", late = false, reason = "its core was busy all the time" } end
   if run.was_full then return { limit = "cluster", late = false } end
   return { limit = "none", late = false }
 end

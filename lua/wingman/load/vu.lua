@@ -3,9 +3,10 @@
 --- user that waits goes on with its own tag and its own lateness.
 local loop = require "wingman.loop"
 local native = require "wingman.load.native"
+local payload = require "wingman.load.payload"
 local random = require "wingman.load.random"
 
-local now_us, record = native.now_us, native.record
+local now_us, record, text = native.now_us, native.record, payload.text
 
 local M = {}
 
@@ -148,6 +149,19 @@ function methods:random(low, high)
   if not high then return self.rng:int(1, low) end
   return self.rng:int(low, high)
 end
+
+--- The user's own connection (the test has `connections = "per-vu"`): connects and waits
+--- until it is authenticated. True, or nil, err; the time is in connect_time and auth_time.
+---@param timeout number|nil  seconds
+---@return boolean|nil, wingman.error|nil
+function methods:connect(timeout) return self.scenario.run:own_sessions():connect(self.id, timeout) end
+function methods:disconnect() self.scenario.run:own_sessions():disconnect(self.id) end
+function methods:is_connected() return self.scenario.run:own_sessions():is_connected(self.id) end
+
+--- A text of `n` letters and digits.
+---@param n integer
+---@return string
+function methods:text(n) return text(self.rng, n) end
 
 --- Think time.
 ---@param seconds number

@@ -25,12 +25,16 @@ methods.__index = methods
 --- The largest number of users unless max_vus says otherwise.
 local MAX_VUS = 1000
 
+--- The largest number of users of the whole test.
+---@param options table
+function M.users(options) return max(options.max_vus or MAX_VUS, options.pre_allocated_vus or 1) end
+
 ---@param scenario wingman.load.scenario
 ---@param stages fun(options: table): table[]
 function M.new(scenario, stages)
   local options = scenario.options
   local run = scenario.run
-  local most = run.share(max(options.max_vus or MAX_VUS, options.pre_allocated_vus or 1))
+  local most = run.share(M.users(options))
   return setmetatable({
     scenario = scenario,
     stages = stages(options),

@@ -11,6 +11,9 @@ function M.rate(options) return options.rate / (options.time_unit or 1) end
 --- How long it takes.
 function M.seconds(options) return options.duration end
 
+--- The largest number of users.
+function M.users(options) return arrivals.users(options) end
+
 function M.new(scenario)
   return arrivals.new(scenario, function(options)
     local rate = M.rate(options)

@@ -8,6 +8,9 @@ M.required = { "vus", "duration" }
 
 function M.seconds(options) return options.duration end
 
+--- The largest number of users.
+function M.users(options) return options.vus end
+
 function M.new(scenario)
   local options = scenario.options
   return loops.new(scenario, {

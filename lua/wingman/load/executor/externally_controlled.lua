@@ -9,6 +9,9 @@ M.required = { "duration" }
 
 function M.seconds(options) return options.duration end
 
+--- The largest number of users.
+function M.users(options) return options.max_vus or options.vus or 0 end
+
 function M.new(scenario)
   local options = scenario.options
   local executor = loops.new(scenario, {

@@ -9,6 +9,9 @@ M.required = { "iterations" }
 --- The longest that it may take.
 function M.seconds(options) return options.max_duration or 600 end
 
+--- The largest number of users.
+function M.users(options) return options.vus or 1 end
+
 function M.new(scenario)
   local options = scenario.options
   return loops.new(scenario, {

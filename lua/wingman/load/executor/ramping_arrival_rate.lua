@@ -19,6 +19,9 @@ function M.seconds(options)
   return sum
 end
 
+--- The largest number of users.
+function M.users(options) return arrivals.users(options) end
+
 function M.new(scenario)
   return arrivals.new(scenario, function(options)
     local unit = options.time_unit or 1

@@ -22,6 +22,13 @@ local function target(options, seconds)
   return from
 end
 
+--- The largest number of users.
+function M.users(options)
+  local most = options.start_vus or 0
+  for _, stage in ipairs(options.stages) do most = math.max(most, stage.target) end
+  return most
+end
+
 function M.new(scenario)
   local options = scenario.options
   local executor

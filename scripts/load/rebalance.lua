@@ -1,0 +1,27 @@
+--- Partitions move under load: a node leaves in good order and comes back, and the map
+--- changes each time. Writes follow the owners; none is lost.
+local load = require "wingman.load"
+local duration = require "wingman.load.duration"
+
+local seconds = duration.check(os.getenv "DURATION" or "10s", "DURATION")
+
+return load.test {
+  name = "rebalance",
+  cluster = os.getenv "WINGMAN_CLUSTER" or "sim://3",
+  scenarios = {
+    writes = {
+      executor = "constant-arrival-rate", rate = tonumber(os.getenv "RATE" or 1000), duration = seconds, keys = { count = 5000 },
+      exec = function(vu) vu:map "rebalance":set(vu:key(), { v = vu.iteration }) end,
+    },
+  },
+  nemesis = {
+    { at = seconds * 0.2, stop = "owner-of:key-1" }, { at = seconds * 0.4, restart = "last" },
+    { at = seconds * 0.6, stop = "owner-of:key-2" }, { at = seconds * 0.8, restart = "last" },
+  },
+  drain = "60s",
+  thresholds = {
+    ops_lost = { "count==0" },
+    map_versions = { "count>=2" },
+    fallback_routes = { "count<100" }, -- what left while the map changed
+  },
+}
