@@ -15,6 +15,7 @@ struct wm_loop {
     int bound_fd;
     uv_async_t woken; /* ends one from outside */
     struct lws_context *lws;
+    wm_vhosts vhosts;
     uint32_t holders; /* the owner among them */
     uint64_t deadline_us; /* of the turn at hand; UINT64_MAX: it has none */
     bool moved;
@@ -123,6 +124,7 @@ void wm_loop_free(wm_loop *loop)
         if (loop->lws != NULL) lws_context_destroy(loop->lws);
     }
     run_out(loop);
+    wm_vhosts_close(&loop->vhosts);
     close(loop->bound_fd);
     loop->bound_fd = -1;
     /* A name that is still looked up: libuv's thread will write here when it is done. */
@@ -157,6 +159,11 @@ wm_loop *wm_loop_new(void)
 uv_loop_t *wm_loop_uv(wm_loop *loop)
 {
     return &loop->uv;
+}
+
+wm_vhosts *wm_loop_vhosts(wm_loop *loop)
+{
+    return &loop->vhosts;
 }
 
 struct lws_context *wm_loop_lws(wm_loop *loop)

@@ -1,5 +1,7 @@
 #ifndef WM_LOOP_H
 #define WM_LOOP_H
+#include "vhosts.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
@@ -20,6 +22,8 @@ uv_loop_t *wm_loop_uv(wm_loop *loop);
 /* The libwebsockets context, made at the first call; NULL when it cannot be
  * made. */
 struct lws_context *wm_loop_lws(wm_loop *loop);
+/* The settings that connections of this loop share; see wm_vhosts_get. */
+wm_vhosts *wm_loop_vhosts(wm_loop *loop);
 /* Services everything that is ready; when nothing is, waits up to `wait_us`
  * microseconds (0: does not wait; < 0: until something happens). */
 void wm_loop_turn(wm_loop *loop, int64_t wait_us);

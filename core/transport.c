@@ -499,14 +499,7 @@ wm_transport *wm_transport_new(wm_loop *loop, const wm_transport_options *option
     t->loop = loop;
     t->options = *options;
     wm_buffer_init(&t->out);
-    struct lws_context_creation_info info = {
-        .port = CONTEXT_PORT_NO_LISTEN,
-        .protocols = protocols,
-        .options = LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT,
-        .client_ssl_ca_filepath = options->ca_file,
-        .vhost_name = "wingman",
-    };
-    t->vhost = lws_create_vhost(context, &info);
+    t->vhost = wm_vhosts_get(wm_loop_vhosts(loop), context, protocols, options->ca_file);
     if (t->vhost != NULL) return t;
     free(t);
     return NULL;
@@ -515,7 +508,6 @@ wm_transport *wm_transport_new(wm_loop *loop, const wm_transport_options *option
 void wm_transport_free(wm_transport *t)
 {
     if (t == NULL) return;
-    lws_vhost_destroy(t->vhost);
     wm_buffer_close(&t->out);
     free(t);
 }

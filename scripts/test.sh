@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # All tests: sets everything up; then the specs, the specs again with the sanitizers,
-# and the fuzzers for WINGMAN_FUZZ_SECONDS (20) each.
+# the main job under valgrind, and the fuzzers for WINGMAN_FUZZ_SECONDS (20) each.
 #
 # usage: scripts/test.sh [--quick] [SPEC FILES]
-#   --quick  the specs only, without sanitizers and fuzzers
+#   --quick  the specs only, without sanitizers, valgrind and fuzzers
 # WINGMAN_TEST_JOBS: how many spec files run at a time (one more than there are cores)
 set -eu
 cd "$(dirname "$0")/.."
@@ -92,6 +92,25 @@ fuzz() {
   done
 }
 
+# The main job in memcheck: an invalid access, or a block that is lost for good, fails.
+# Both processes are checked, the client's and the simulated cluster's. In LuaJIT's
+# interpreter, which needs no suppressions.
+memcheck() {
+  local log=build/valgrind.log
+  rm -f build/valgrind.*.log
+  if timeout --kill-after=10 600 valgrind --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite \
+    --show-leak-kinds=definite --num-callers=30 --trace-children=yes --log-file=build/valgrind.%p.log \
+    build/wingman run spec/support/without_jit.lua scripts/quickstart.lua --rate 1000 --json >"$log" 2>&1 &&
+    ! cat build/valgrind.*.log | grep -q .; then
+    passed=$((passed + 1))
+    echo "no invalid access, no leak"
+  else
+    failed=$((failed + 1))
+    cat "$log" build/valgrind.*.log >&2
+    say "the main job failed under valgrind"
+  fi
+}
+
 set -o pipefail
 echo "== specs"
 specs plain build/wingman "$@"
@@ -100,6 +119,8 @@ if ! $quick; then
   build build/sanitized -DWINGMAN_SANITIZE=ON -DCMAKE_BUILD_TYPE=Debug
   UBSAN_OPTIONS=print_stacktrace=1 specs sanitized build/sanitized/wingman "$@"
   if [ $# -eq 0 ]; then
+    echo "== main job, under valgrind"
+    memcheck
     echo "== fuzzers, ${WINGMAN_FUZZ_SECONDS:-20} s"
     build build/fuzz -DWINGMAN_FUZZ=ON -DCMAKE_C_COMPILER=clang-14
     fuzz
