@@ -4,20 +4,20 @@
 --- them changes: `recompute` is the only place where routes change.
 local circuits_module = require "wingman.provider.circuits"
 local core_module = require "wingman.core"
+local discovery = require "wingman.provider.cluster.discovery"
 local emitter = require "wingman.emitter"
 local failover = require "wingman.failover"
-local hash_probe = require "wingman.hash_probe"
+local identity = require "wingman.provider.cluster.identity"
 local key_route = require "wingman.key_route"
 local links_module = require "wingman.provider.links"
 local loop = require "wingman.loop"
 local map_requests = require "wingman.map_requests"
 local merkle_walk = require "wingman.merkle_walk"
 local replies_module = require "wingman.replies"
+local routes = require "wingman.provider.cluster.routes"
 
 local M = {}
 
---- Tries to learn a node's id; then the connection is given up.
-local IDENTIFY_TRIES = 3
 --- A start does not wait longer than this for seeds that answer nothing once
 --- everything else is known (seconds).
 local STRAGGLERS = 1
@@ -31,7 +31,9 @@ methods.__index = methods
 
 local function log(self, level, event, fields) self.options.log_to(level, event, fields) end
 
-local function nodes_by_id(self)
+--- The nodes that can be used, by their ids.
+---@return table<string, wingman.link_node>
+function methods:nodes_by_id()
   local found = {}
   for _, node in ipairs(self.links.nodes) do
     if node.id and node.usable then found[node.id] = node end
@@ -39,203 +41,12 @@ local function nodes_by_id(self)
   return found
 end
 
--- Routes ----------------------------------------------------------------------
-
-local function make_view(self)
-  local usable = nodes_by_id(self)
-  for id, node in pairs(usable) do
-    if not self.circuits:is_closed(node) then usable[id] = nil end
-  end
-  local ids = {}
-  for id in pairs(usable) do ids[#ids + 1] = id end
-  table.sort(ids)
-  return {
-    usable = function(_, id) return usable[id] ~= nil end,
-    nodes = function() return ids end,
-  }, usable
-end
-
--- The slot of every partition by the policy; nil and the error when it fails.
-local function ask_policy(self, view, usable)
-  local slots = {}
-  local map = self.map
-  local partition = {}
-  for p = 0, map.partition_count - 1 do
-    partition.id, partition.owner, partition.backups = p, map.owners[p + 1] or nil, map.backups[p + 1]
-    local id = self.routing(partition, view)
-    if id ~= nil and (type(id) ~= "string" or not usable[id]) then
-      error(("routing policy: '%s' for partition %d is no node that can be used"):format(tostring(id), p), 0)
-    end
-    slots[p] = id and usable[id].slot or -1
-  end
-  return slots
-end
-
-local function route_everything_to(self, slot)
-  for p = 0, self.core:partition_count() - 1 do self.core:set_route(p, slot) end
-  self.routed = slot >= 0 and self.core:partition_count() or 0
-end
-
-local function note_routes(self)
-  local serving = {}
-  for _, node in ipairs(self.links.nodes) do
-    if node.usable and self.circuits:is_closed(node) then serving[node.slot] = true end
-  end
-  self.failovers:routes_changed(serving)
-end
-
 --- Fills the route table anew: after every change of the map, of a node's
 --- health, or of what is known about the cluster.
-function methods:recompute()
-  if self.closed then return end
-  if self.core:choose_map() then self.map = self.core:partition_map() end
-  if self.map then
-    self.mapless = nil
-    if not self.hash_kind then
-      route_everything_to(self, -1)
-      self:find_hash()
-    else
-      local view, usable = make_view(self)
-      local ok, slots = xpcall(function() return ask_policy(self, view, usable) end, debug.traceback)
-      if ok then
-        self.routed = 0
-        for p, slot in pairs(slots) do
-          self.core:set_route(p, slot)
-          if slot >= 0 then self.routed = self.routed + 1 end
-        end
-      else
-        log(self, "error", "routing_policy", { error = slots })
-      end
-    end
-  elseif self.mapless then
-    route_everything_to(self, self.mapless.usable and self.mapless.slot or -1)
-  end
-  self.core:flush()
-  note_routes(self)
-  self:update_state()
-end
-
--- Identity and hash -------------------------------------------------------------
-
-local function set_hash(self, kind, how)
-  self.hash_kind, self.hash_how = kind, how
-  self.core:set_hash(kind)
-  log(self, "info", "hash_found", { hash = kind, how = how })
-end
+function methods:recompute() routes.recompute(self) end
 
 --- Finds the hash in the background, once at a time.
-function methods:find_hash()
-  if self.hash_kind or self.finding_hash or not self.map then return end
-  local node
-  for _, candidate in pairs(nodes_by_id(self)) do node = candidate end
-  if not node then return end
-  self.finding_hash = true
-  loop.spawn(function()
-    local kind, how = hash_probe.find {
-      core = self.core, replies = self.replies, lane = node.lanes[1], node_id = node.id, map = self.map,
-      client_id = self.options.node_id, maps = self.map_names(), probe_map = self.options.probe_map,
-    }
-    self.finding_hash = nil
-    if self.closed then return end
-    if kind then
-      set_hash(self, kind, how)
-      return self:recompute()
-    end
-    self.hash_problem = how
-    log(self, "warn", "hash_unknown", { reason = how, node = node.id })
-    self.hash_timer = loop.timer(1, function() self:find_hash() end)
-  end)
-end
-
-local function note_dialect(self, node)
-  node.dialect = self.core:lane_info(node.lanes[1]).dialect
-  if node.dialect == "v2" and not self.hash_kind then set_hash(self, "fnv1a", "every v2 server uses it") end
-end
-
--- A second way to a node that is connected already adds nothing.
-local function is_duplicate(self, node, id)
-  for _, other in ipairs(self.links.nodes) do
-    if other ~= node and other.id == id and other.usable then return other end
-  end
-end
-
-local function identified(self, link, id)
-  local node = link.node
-  if node.usable and node.id ~= id then
-    log(self, "warn", "node_id_differs", { url = node.url, ids = { node.id, id } })
-    self.core:disconnect(link.lane, 1000)
-    return
-  end
-  local twin = is_duplicate(self, node, id)
-  if twin then
-    log(self, "info", "same_node_twice", { node = id, urls = { twin.url, node.url } })
-    node.twin_of = twin
-    self.links:disconnect(node)
-    return self:recompute()
-  end
-  node.id, node.usable = id, true
-  self.core:set_node_id(node.slot, id)
-  self.core:use_lane(link.lane)
-  link.usable = true
-  note_dialect(self, node)
-  self.circuits:connected(node)
-  self:recompute()
-  self.events:emit("node_connected", { id = id, url = node.url, dialect = node.dialect })
-end
-
--- Asks the server at the other end for its node id: the answer to SYNC_INIT
--- carries it. Never guessed from a URL.
-local function identify(self, link)
-  for _ = 1, IDENTIFY_TRIES do
-    local root = merkle_walk.root(self.replies, link.lane, self.map_names()[1] or self.options.probe_map)
-    if self.closed or link.state ~= "ready" then return end
-    local id = root and type(root.timestamp) == "table" and root.timestamp.nodeId
-    if type(id) == "string" and id ~= "" then return identified(self, link, id) end
-  end
-  log(self, "warn", "node_id_unknown", { url = link.node.url })
-  link.node.unidentified = true
-  self:update_state()
-end
-
--- Nodes that the map names and nobody has shown -----------------------------------
-
-local function is_known_url(self, url)
-  for _, node in ipairs(self.links.nodes) do
-    if node.url == url then return true end
-  end
-  return false
-end
-
-local function seeds_settled(self)
-  for _, node in ipairs(self.links.nodes) do
-    if not node.settled then return false end
-    local ready = self.links.lanes[node.lanes[1]].state == "ready"
-    if ready and not node.id and not node.unidentified then return false end
-  end
-  return true
-end
-
--- Advertised addresses are tried for nodes that no connection has shown, or that are
--- away from where they were, once the seeds have had their say; a connection that works is never closed for one.
-local function connect_unseen(self)
-  if not self.map or not seeds_settled(self) then return end
-  local shown = {}
-  for _, node in ipairs(self.links.nodes) do
-    if node.id and not self.links:is_away(node) then shown[node.id] = true end
-  end
-  for _, listed in ipairs(self.map.nodes) do
-    if not shown[listed.id] then
-      local ok, url = xpcall(function() return self.endpoint(listed.id, listed.endpoint, self.seeds) end, debug.traceback)
-      if not ok then
-        log(self, "error", "endpoint_policy", { node = listed.id, error = url })
-      elseif url and not is_known_url(self, url) then
-        local node, err = self.links:add(url, false)
-        if node then self.links:connect(node)
-        else log(self, "warn", "endpoint_invalid", { node = listed.id, error = err }) end
-      end
-    end
-  end
-end
+function methods:find_hash() identity.find_hash(self) end
 
 -- State -------------------------------------------------------------------------------
 
@@ -266,10 +77,10 @@ function methods:update_state()
   if self.closed then return end
   local state = state_of(self, self.links:count_states())
   self.state:set(state, state == "ERROR" and self.links:reasons() or nil)
-  connect_unseen(self)
+  discovery.connect_unseen(self)
   if not self.started then return end
   if state == "CONNECTED" then
-    if is_complete(self) or seeds_settled(self) then
+    if is_complete(self) or discovery.seeds_settled(self) then
       self.started:resolve(true)
     elseif not self.straggler_timer then
       self.straggler_timer = loop.timer(STRAGGLERS, function() self.started:resolve(true) end)
@@ -285,7 +96,7 @@ local function on_ready(self, link)
   self.ready_order[#self.ready_order + 1] = link.node.slot
   if link.node.twin_of and not link.node.twin_of.usable then link.node.twin_of = nil end
   self.requests:node_connected(link.node.slot)
-  loop.spawn(identify, self, link)
+  loop.spawn(identity.identify, self, link)
 end
 
 local function on_lost(self, link, reason, code, detail, was_ready)
@@ -429,7 +240,7 @@ end
 ---@return string[]
 function methods:connected_nodes()
   local ids = {}
-  for id in pairs(nodes_by_id(self)) do ids[#ids + 1] = id end
+  for id in pairs(self:nodes_by_id()) do ids[#ids + 1] = id end
   table.sort(ids)
   return ids
 end
@@ -438,7 +249,7 @@ end
 ---@return wingman.link_node[]
 function methods:nodes()
   local list = {}
-  for _, id in ipairs(self:connected_nodes()) do list[#list + 1] = nodes_by_id(self)[id] end
+  for _, id in ipairs(self:connected_nodes()) do list[#list + 1] = self:nodes_by_id()[id] end
   return list
 end
 
@@ -505,8 +316,8 @@ local function on_silence(self, slot)
     return self:recompute()
   end
   local usable = {}
-  for _, node in pairs(nodes_by_id(self)) do usable[#usable + 1] = node end
-  if #usable == 1 and usable[1].slot == slot and usable[1].dialect == "v2" and seeds_settled(self) then
+  for _, node in pairs(self:nodes_by_id()) do usable[#usable + 1] = node end
+  if #usable == 1 and usable[1].slot == slot and usable[1].dialect == "v2" and discovery.seeds_settled(self) then
     self.mapless = usable[1]
     return self:recompute()
   end
@@ -553,7 +364,7 @@ function M.new(core, options, policies, state, map_names)
   for _, url in ipairs(options.cluster.seeds or {}) do urls[#urls + 1] = url end
   for _, url in pairs(options.cluster.nodes or {}) do urls[#urls + 1] = url end
   for _, url in ipairs(urls) do
-    if not is_known_url(self, url) then
+    if not discovery.is_known_url(self, url) then
       local node, err = self.links:add(url, true)
       if not node then return nil, err end
       self.seeds[#self.seeds + 1] = url
