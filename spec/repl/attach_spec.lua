@@ -108,6 +108,9 @@ describe("wingman repl --attach", function()
   end)
 
   it("has several prompts at once, and ends what one leaves behind", function()
+    -- Who listens to the client, as a prompt sees it that listens itself.
+    local listeners = "local n = 0 for _, list in pairs(client.events.listeners) do n = n + #list end return n"
+    local _, before = attached(listeners)
     local connection = assert(stream.connect { path = path })
     connection:write '{"op":"hello"}\n{"op":"run","text":"while true do left = (left or 0) + 1 sleep(0.01) end"}\n'
     assert(loop.wait_until(function()
@@ -123,6 +126,8 @@ describe("wingman repl --attach", function()
       loop.sleep(0.05)
       return same
     end, 5))
+    local _, after = attached(listeners)
+    assert.equal(before, after)
   end)
 
   it("is a prompt like any other, at a terminal", function()

@@ -314,6 +314,21 @@ describe("wingman repl at a terminal", function()
     t:await "\n120\nwingman>$"
   end)
 
+  it("goes on after it was stopped", function()
+    open {}
+    t:await_prompt()
+    t:enter "io.open('/proc/self/stat'):read('*n')"
+    local pid = t:await("\n%d+\nwingman>$"):match "\n(%d+)\nwingman>$"
+    t:type "20 +"
+    t:await "20 %+$"
+    os.execute("kill -STOP " .. pid)
+    t:type " 3"
+    os.execute("kill -CONT " .. pid)
+    t:await "wingman> 20 %+ 3$"
+    t:press "Enter"
+    t:await "\n23\nwingman>$"
+  end)
+
   it("lends the terminal to io.read and to other programs", function()
     open {}
     t:await_prompt()

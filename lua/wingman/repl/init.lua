@@ -127,7 +127,7 @@ local function run_interactive(options, given)
   end)
   if not prompt then return run_batch(options, given) end
   prompt:say(("wingman %s   .help for help, Ctrl-D leaves\n"):format(require("wingman.core").version))
-  loop.timer(0, function()
+  loop.timer(0, function() -- after the prompt is there: a client takes longer than it
     fill(session)
     function session.environment.connect(url) return connect(session, prompt, url, given) end
     if options.url then
@@ -135,7 +135,8 @@ local function run_interactive(options, given)
       if not client then session:complain(err) end
     end
   end)
-  prompt:run(function(done) loop.timer(0, function() run_given(session, options, done) end) end)
+  local has_first = options.script or #options.texts > 0
+  prompt:run(has_first and function(done) loop.timer(0, function() run_given(session, options, done) end) end)
   session:close()
   close_client(session)
   return 0
