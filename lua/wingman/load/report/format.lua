@@ -18,7 +18,7 @@ end
 function M.number(n)
   local special = not_finite(n)
   if special then return special end
-  if n == math.floor(n) or math.abs(n) >= 1000 then return text_table.count(n) end
+  if n == math.floor(n) or math.abs(n) >= 999.5 then return text_table.count(n) end
   local magnitude = math.floor(math.log10(math.abs(n)))
   return (("%." .. math.min(9, math.max(0, 2 - magnitude)) .. "f"):format(n):gsub("(%.%d-)0+$", "%1"):gsub("%.$", ""))
 end
