@@ -50,6 +50,23 @@ describe("report page", function()
     assert.equal(2, count(text, '<line class="fault"'))
   end)
 
+  it("says in every drawing of percentiles that the generator was late", function()
+    for document, n in pairs { [passed] = 0, [failed] = 1 } do
+      assert.equal(n, count(report.render(document, "html"), ">generator late<"))
+      assert.equal(n, count(report.render(document, "svg"), ">generator late<"))
+      assert.equal(n, count(report.compare_svg { { name = "a", document = document } }, ">generator late<"))
+    end
+  end)
+
+  it("draws several runs beside each other", function()
+    local text = report.compare_svg {
+      { name = "open <model>", document = passed }, { name = "lag", document = failed, metric = "schedule_lag" },
+    }
+    assert.equal(2, count(text, '<path class="'))
+    assert.truthy(text:find(">open &lt;model&gt;, ", 1, true))
+    assert.same({ nil, "there is no latency in these reports" }, { report.compare_svg {} })
+  end)
+
   it("leaves out what there is nothing to say about", function()
     local bare = fixture.document { rate = 50, seconds = 2, kill = false }
     bare.metrics, bare.thresholds, bare.checks, bare.partitions, bare.scenarios = {}, {}, {}, nil, {}

@@ -100,7 +100,7 @@ end
 
 --- The plot. Lines without a record are left out; nil when all are.
 ---@param lines wingman.report.percentile_line[]  the first is the main one
----@param options { unit: string|nil, limits: { percentile: number, value: number, passed: boolean }[]|nil, label: string|nil }|nil
+---@param options { unit: string|nil, limits: { percentile: number, value: number, passed: boolean }[]|nil, label: string|nil, late: boolean|nil }|nil
 ---@return wingman.report.svg|nil
 function M.draw(lines, options)
   options = options or {}
@@ -125,6 +125,7 @@ function M.draw(lines, options)
       value = format.quantity(line.histogram:max() * line.step, options.unit or "s") }
   end
   draw_limits(drawing, limits, x, y, depth, lo, hi)
+  if options.late then drawing:text(WIDTH - RIGHT + 8, HEIGHT - BOTTOM + 16, "generator late", "bad") end
   draw_names(drawing, ends)
   return drawing
 end

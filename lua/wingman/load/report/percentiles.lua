@@ -1,6 +1,7 @@
 --- The percentile plot of a document, and of several side by side.
 local percentile_plot = require "wingman.load.report.percentile_plot"
 local theme = require "wingman.load.report.theme"
+local verdict = require "wingman.load.report.verdict"
 local view = require "wingman.load.report.view"
 
 local M = {}
@@ -53,7 +54,8 @@ function M.draw(document)
   local metric = view.main_latency(document)
   if not metric then return nil end
   local lines = lines_of(document, metric)
-  local drawing = percentile_plot.draw(lines, { unit = metric.unit, limits = limits_of(document, metric.name) })
+  local drawing = percentile_plot.draw(lines, { unit = metric.unit, limits = limits_of(document, metric.name),
+    late = verdict.late(document) ~= nil })
   close_all(lines)
   return drawing
 end
@@ -71,16 +73,16 @@ end
 ---@param entries { name: string, document: table, metric: string|nil }[]  the metric is op_latency unless named
 ---@return string|nil, string|nil err
 function M.compare(entries)
-  local lines, unit = {}, nil
+  local lines, unit, late = {}, nil, false
   for _, entry in ipairs(entries) do
     local name = entry.metric
     local metric = name and view.total(entry.document, name) or not name and view.main_latency(entry.document)
     if metric and metric.type == "trend" then
       lines[#lines + 1] = line_of(entry.name, metric)
-      unit = metric.unit
+      unit, late = metric.unit, late or verdict.late(entry.document) ~= nil
     end
   end
-  local drawing = percentile_plot.draw(lines, { unit = unit })
+  local drawing = percentile_plot.draw(lines, { unit = unit, late = late })
   close_all(lines)
   if not drawing then return nil, "there is no latency in these reports" end
   return drawing:file(theme.drawing)
