@@ -1,0 +1,59 @@
+--- A sign that the partition map is old makes the client ask at once; what follows
+--- within the debounce window waits for its end. (When the next requests may go out:
+--- spec/map_requests_spec.lua.)
+local clusters = require "spec.support.cluster"
+local loop = require "wingman.loop"
+
+local PATIENCE = 20
+
+clusters.on_each(getfenv(), "the partition map is asked for", function(shared, it)
+  -- Windows that do not end while the spec looks; maps for who asks only.
+  local function started(options)
+    assert(shared.cluster:fault("all", "map-unpushed"))
+    options = options or {}
+    options.map_requests = { debounce = 1.5, max_wait = 600, refresh = 3600, throttle = function() return 3600 end }
+    local client = shared:started(options)
+    assert(loop.wait_until(function() return #client:connected_nodes() == 3 end, PATIENCE))
+    loop.sleep(1.6) -- the window of the connections
+    return client, function() return client:router_stats().map_requests end
+  end
+
+  after_each(function()
+    assert(shared.cluster:fault("all", "none"))
+  end)
+
+  it("at once when a node is lost, and once more for what is lost within the window", function()
+    local client, requests = started { reconnect = "never" }
+    local before, at = requests(), {}
+    client:on("node_lost", function() at[#at + 1] = requests() - before end)
+    assert(shared.cluster:fault("node-3", "drop"))
+    assert(loop.wait_until(function() return #at == 1 end, PATIENCE))
+    assert(shared.cluster:fault("node-2", "drop"))
+    assert(loop.wait_until(function() return #at == 2 end, PATIENCE))
+    assert.same({ 1, 1 }, at)
+    assert(loop.wait_until(function() return requests() - before == 2 end, PATIENCE), "the window's end brings no request")
+  end)
+
+  it("at once when a server says that a batch belongs elsewhere", function()
+    for _, code in ipairs { "NOT_OWNER", "STALE_MAP" } do
+      local client, requests = started()
+      local before, at = requests(), nil
+      client:on("server_error", function() at = at or requests() - before end)
+      assert(shared.cluster:fault("node-1", "error", code, 1))
+      local key = clusters.keys_of(client, "node-1", 1)[1]
+      assert(client:wait(assert(client:map(shared:map_name()):set(key, 1)), PATIENCE))
+      assert.equal(1, at, code)
+      client:close()
+    end
+  end)
+
+  it("at once when a write has no route", function()
+    local client, requests = started { routing = function(partition, view)
+      return partition.id % 2 == 0 and view:usable(partition.owner) and partition.owner or nil
+    end }
+    local before = requests()
+    local map = client:map(shared:map_name())
+    for i = 1, 20 do assert(map:set("key-" .. i, i)) end
+    assert(loop.wait_until(function() return requests() - before == 1 end, 1), "it was not asked for at once")
+  end)
+end, { "sim://3", "sim://3?dialect=0.11" })
