@@ -1,4 +1,6 @@
 --- Named events with listeners: the `on`/`off` of clients, providers and maps.
+local protected = require "wingman.protected"
+
 local M = {}
 
 ---@class wingman.emitter
@@ -32,15 +34,6 @@ end
 --- Whether anybody listens.
 function methods:has(event) return self.listeners[event] ~= nil end
 
--- LuaJIT's xpcall hands arguments on; with Lua 5.1's it takes a closure.
-local hands_on = select(2, xpcall(function(x) return x end, debug.traceback, true))
-
-local function call(listener, ...)
-  if hands_on then return xpcall(listener, debug.traceback, ...) end
-  local args, n = { ... }, select("#", ...)
-  return xpcall(function() return listener(unpack(args, 1, n)) end, debug.traceback)
-end
-
 --- Calls the listeners in the order in which they came. One that raises does not
 --- keep the others from hearing: the first error is raised at the end.
 function methods:emit(event, ...)
@@ -48,7 +41,7 @@ function methods:emit(event, ...)
   if not list then return end
   local failure
   for i = 1, #list do
-    local ok, err = call(list[i], ...)
+    local ok, err = protected.call(list[i], ...)
     failure = failure or (not ok and err)
   end
   if failure then error(failure, 0) end

@@ -2,7 +2,6 @@
 --- guess sends two thirds of the writes to nodes that acknowledge and lose them.
 --- The path of a Merkle leaf is the first three hex digits of its keys' hash: a
 --- leaf with data decides. Where there is no data, a probe record is written.
-local bit = require "bit"
 local core = require "wingman.core"
 local loop = require "wingman.loop"
 local merkle_walk = require "wingman.merkle_walk"
@@ -12,7 +11,7 @@ local M = {}
 --- Seconds until the probe record expires.
 local PROBE_TTL = 60
 
-local function leaf_path(hash) return bit.tohex(bit.rshift(hash, 20)):sub(-3) end
+local function leaf_path(hash) return ("%03x"):format(math.floor(hash / 2 ^ 20)) end
 
 --- The hash kind that puts these keys into the leaf `path`; nil when both do or
 --- neither does.

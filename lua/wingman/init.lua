@@ -26,6 +26,12 @@ return {
   sleep = loop.sleep,
   --- One tick for a host that owns the loop.
   step = loop.step,
+  --- For hosts with a poll loop: descriptors that turn readable when a step has
+  --- something to do, and the seconds after which one has in any case.
+  fds = loop.fds,
+  timeout = loop.timeout,
+  --- Ends all of it, so that the next require loads Wingman anew: see wingman.unload.
+  unload = require "wingman.unload",
   spawn = loop.spawn,
   --- Marks for values: see wingman.msgpack.
   null = msgpack.null,

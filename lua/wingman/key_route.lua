@@ -2,15 +2,7 @@
 --- and route. Through the FFI where there is one, because LuaJIT compiles that.
 local M = {}
 
-local has_ffi, ffi = pcall(require, "ffi")
-local C
-if has_ffi and jit then
-  ffi.cdef [[
-  typedef struct wm_client wm_client;
-  int wm_client_slot_of_key(const wm_client *c, const char *key, size_t len);
-  ]]
-  C = ffi.load(require("wingman.core").path)
-end
+local C = require "wingman.client_ffi"
 
 --- A function from a key to the slot of the node that it is routed to, -1 while it
 --- is held. Only for as long as the core client is open.
@@ -18,7 +10,7 @@ end
 ---@return fun(key: string): integer
 function M.new(core)
   if not C then return function(key) return core:slot_of_key(key) end end
-  local client = ffi.cast("const wm_client *", core:pointer())
+  local client = require("ffi").cast("const wm_client *", core:pointer())
   local slot_of_key = C.wm_client_slot_of_key
   return function(key) return slot_of_key(client, key, #key) end
 end

@@ -6,6 +6,7 @@
 --- waits yields when it is made inside a task of the loop; made anywhere else it
 --- pumps the loop until it is done.
 local core = require "wingman.core"
+local protected = require "wingman.protected"
 
 local coroutine_running, coroutine_resume = coroutine.running, coroutine.resume
 local coroutine_create, coroutine_yield = coroutine.create, coroutine.yield
@@ -32,6 +33,15 @@ local report           -- what is done with an error that nobody waits for
 function M.handle()
   handle = handle or core.loop()
   return handle
+end
+
+--- Closes it: sockets, timers and tasks are gone. Whoever asks for it later gets a new
+--- one; what was made on this one is of no use any more.
+function M.close()
+  for i = #timers, 1, -1 do timers[i]:cancel() end
+  timers, sources, ready, ready_head, ready_tail = {}, {}, {}, 1, 0
+  if handle then handle:close() end
+  handle = nil
 end
 
 --- Sets who hears of errors in tasks and timers that nobody waits for. The
@@ -190,15 +200,10 @@ local function raise_when_stopped()
   if stopped then error(stopped, 0) end
 end
 
--- LuaJIT's xpcall hands arguments on; with Lua 5.1's it takes a closure.
-local hands_on = select(2, xpcall(function(x) return x end, debug.traceback, true))
-
 --- Calls fn(a, b, c); an error in it is reported, with its traceback, and ends nothing
 --- else. Gives what fn gave.
 function M.guarded(fn, a, b, c)
-  local ok, result
-  if hands_on then ok, result = xpcall(fn, debug.traceback, a, b, c)
-  else ok, result = xpcall(function() return fn(a, b, c) end, debug.traceback) end
+  local ok, result = protected.call(fn, a, b, c)
   if ok then return result end
   complain(tostring(result))
 end

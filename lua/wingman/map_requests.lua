@@ -5,6 +5,7 @@
 --- the first sign that the held one is old; how soon the next may follow is a policy.
 --- A server that has nothing newer stays silent, and that is a good answer.
 local loop = require "wingman.loop"
+local protected = require "wingman.protected"
 local refresh_policies = require "wingman.policy.refresh"
 
 local M = {}
@@ -97,7 +98,7 @@ end
 
 -- The policy's word on how long to wait after so many requests.
 local function throttled(self, requests)
-  local ok, delay = xpcall(self.throttle, debug.traceback, requests)
+  local ok, delay = protected.call(self.throttle, requests)
   if ok and type(delay) == "number" then return delay end
   self.host.log("error", "refresh_policy", { error = ok and "no number of seconds was returned" or delay })
   return self.options.refresh

@@ -2,6 +2,7 @@
 --- `function(host) -> { addresses }`, numeric ones in order of preference; nil, reason
 --- when there is none. It may wait.
 local loop = require "wingman.loop"
+local protected = require "wingman.protected"
 
 local M = {}
 
@@ -29,7 +30,7 @@ end
 ---@return string[]|nil addresses, string|nil reason
 function M.ask(fn, host, timeout)
   local asked = loop.spawn(function()
-    local ok, addresses, reason = xpcall(fn, debug.traceback, host)
+    local ok, addresses, reason = protected.call(fn, host)
     if not ok then return nil, ("resolver: %s"):format(addresses) end
     return checked(host, addresses, reason)
   end)

@@ -6,23 +6,14 @@
 --- general way through the core, with the same result.
 local M = {}
 
-local has_ffi, ffi = pcall(require, "ffi")
-if not (has_ffi and jit) then return M end
+local C = require "wingman.client_ffi"
+if not C then return M end
 
-local bit = require "bit"
+local bit, ffi = require "bit", require "ffi"
 -- The fork of LuaJIT that set-up installs counts a table's keys in one compiled call.
 local has_nkeys, nkeys = pcall(require, "table.nkeys")
 
-ffi.cdef [[
-typedef struct wm_map wm_map;
-uint8_t *wm_map_begin_set(wm_map *m, const char *key, size_t key_len, size_t value_size);
-double wm_map_commit_set(wm_map *m, size_t value_len);
-int wm_map_status(const wm_map *m);
-bool wm_utf8_valid(const void *bytes, size_t len);
-]]
-
-local C = ffi.load(require("wingman.core").path)
-local scratch = ffi.new("union { double number; uint64_t bits; }")
+local scratch = ffi.new "wm_double_bits"
 
 --- Fields of a shape at most; what is larger goes the general way.
 local MAX_FIELDS = 16

@@ -3,6 +3,7 @@
 local core = require "wingman.core"
 local errors = require "wingman.error"
 local loop = require "wingman.loop"
+local protected = require "wingman.protected"
 
 ---@class wingman.client
 local methods = {}
@@ -72,7 +73,7 @@ local function try(self, bytes, key, options)
   local waiter, mistake
   waiter = self.provider.replies:expect(lane, function(message)
     if not options.answer then return nil end
-    local ok, result = xpcall(options.answer, debug.traceback, message)
+    local ok, result = protected.call(options.answer, message)
     if ok then return result end
     mistake = result
     waiter.future:reject "mistake"

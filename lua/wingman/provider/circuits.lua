@@ -2,6 +2,7 @@
 --- that leaves a batch unanswered whether it answers anything, sends the one probe of
 --- a half-open circuit.
 local loop = require "wingman.loop"
+local protected = require "wingman.protected"
 
 local M = {}
 
@@ -32,7 +33,7 @@ end
 -- A policy's mistake must not stop the network: the circuit stays as it was.
 local function call(self, node, name, ...)
   local held = breaker_of(self, node)
-  local ok, result = xpcall(held.breaker[name], debug.traceback, held.breaker, ...)
+  local ok, result = protected.call(held.breaker[name], held.breaker, ...)
   if ok then return result end
   self.host.log("error", "circuit_policy", { node = node.id, url = node.url, error = result })
 end

@@ -1,0 +1,17 @@
+--- Protected calls with arguments and a traceback, which LuaJIT's xpcall does and Lua
+--- 5.1's does not.
+local M = {}
+
+local traceback = debug.traceback
+local hands_on = select(2, xpcall(function(x) return x end, traceback, true))
+
+--- Calls fn(...): true and what it gave, or false and the error with its traceback.
+---@param fn function
+---@return boolean ok, any result
+function M.call(fn, ...)
+  if hands_on then return xpcall(fn, traceback, ...) end
+  local args, n = { ... }, select("#", ...)
+  return xpcall(function() return fn(unpack(args, 1, n)) end, traceback)
+end
+
+return M

@@ -1,0 +1,18 @@
+--- The end of Wingman in a Lua state that goes on: for plugins that are reloaded.
+local client = require "wingman.client"
+local loop = require "wingman.loop"
+
+--- Closes every client (waits end with an error), the loop with its timers and sockets,
+--- and forgets the modules: the next require "wingman" loads them from their files. What
+--- was kept of this Wingman is of no use afterwards. The machine code of all traces goes
+--- (jit.flush), as LuaJIT frees no single one's: the host's own is compiled again. The C
+--- library stays, until the Lua state is closed.
+return function()
+  for _, one in ipairs(client.open_clients()) do one:close() end
+  loop.close()
+  for name in pairs(package.loaded) do
+    local is_ours = name == "wingman" or name:sub(1, 8) == "wingman."
+    if is_ours and name ~= "wingman.core" then package.loaded[name] = nil end
+  end
+  if jit then jit.flush() end
+end

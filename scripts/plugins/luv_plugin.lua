@@ -1,0 +1,36 @@
+-- Wingman on the loop of a luv host (Debian: lua-luv), which waits for its own things
+-- and for ours: a step when our descriptor is readable, or when our timeout is over.
+-- Settings as in tick_plugin.lua.
+--
+--   luajit scripts/plugins/luv_plugin.lua
+local prefix = os.getenv "WINGMAN_PREFIX"
+package.path = prefix .. "/share/wingman/lua/?.lua;" .. prefix .. "/share/wingman/lua/?/init.lua;" .. package.path
+package.cpath = prefix .. "/lib/?.so;" .. package.cpath
+local uv = require "luv"
+local wingman = require "wingman"
+
+local seeds = {}
+for url in os.getenv("WINGMAN_SEEDS"):gmatch "[^,]+" do seeds[#seeds + 1] = url end
+local client = wingman.client { cluster = { seeds = seeds }, auth = { token = os.getenv "WINGMAN_TOKEN" } }
+
+local ours = uv.new_poll(client:fds()[1])
+local alarm = uv.new_timer()
+local function step()
+  client:step(1000)
+  if client.closed then return end
+  local seconds = client:timeout()
+  if seconds then alarm:start(math.ceil(seconds * 1000), 0, step) else alarm:stop() end
+end
+ours:start("r", step)
+
+wingman.spawn(function()
+  assert(client:start())
+  assert(client:map "luv":set("hello", { from = "luv" }))
+  assert(client:drain(5))
+  print("acknowledged: " .. client:map "luv":get "hello".from)
+  client:close()
+  ours:stop()
+  alarm:stop()
+end)
+step()
+uv.run()

@@ -1,0 +1,40 @@
+-- A plugin for tick_host: counts ticks in a map of the cluster, and prints to standard
+-- error what the others count.
+--
+--   WINGMAN_PREFIX  where `cmake --install` has put Wingman
+--   WINGMAN_SEEDS   ws:// URLs with commas between them
+--   WINGMAN_TOKEN   a token that the cluster accepts
+local prefix = os.getenv "WINGMAN_PREFIX"
+package.path = prefix .. "/share/wingman/lua/?.lua;" .. prefix .. "/share/wingman/lua/?/init.lua;" .. package.path
+package.cpath = prefix .. "/lib/?.so;" .. package.cpath
+local wingman = require "wingman"
+
+local seeds = {}
+for url in os.getenv("WINGMAN_SEEDS"):gmatch "[^,]+" do seeds[#seeds + 1] = url end
+local client = wingman.client {
+  cluster = { seeds = seeds },
+  auth = { token = os.getenv "WINGMAN_TOKEN" },
+  oplog = { when_full = "throw" }, -- a tick must not wait
+}
+local map = client:map "tick_host"
+local me, ticks, acknowledged = client.options.node_id, 0, 0
+
+map:on("change", function(key, value)
+  if key ~= me then io.stderr:write(("another plugin has %d ticks\n"):format(value.ticks)) end
+end)
+wingman.spawn(function() -- start waits, so it gets a task; the ticks go on
+  local ok, err = client:start()
+  if not ok then io.stderr:write(tostring(err), "\n") end
+end)
+
+return {
+  tick = function()
+    ticks = ticks + 1
+    map:set(me, { ticks = ticks }, { on_ack = function(ok) acknowledged = acknowledged + (ok and 1 or 0) end })
+    client:step(1000)
+  end,
+  stop = function()
+    client:close()
+    io.stderr:write(("%d of %d ticks acknowledged\n"):format(acknowledged, ticks))
+  end,
+}

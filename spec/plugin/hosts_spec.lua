@@ -1,0 +1,104 @@
+--- Hosts that are not our executable: Wingman as it is installed, in a plain LuaJIT, in
+--- Lua 5.1, in a C program with a tick, on luv's loop; loaded again and again.
+local clusters = require "spec.support.cluster"
+local process = require "wingman.process"
+local steps = require "spec.support.steps"
+
+local PATIENCE = 120
+local build = process.wingman_path():match "^(.*)/"
+
+local function run(file, args, env)
+  local child = assert(process.spawn { file = file, args = args, env = env, stderr = true })
+  local out = child:read_all(PATIENCE) or ""
+  local err = child:read_all(PATIENCE, "stderr") or ""
+  local code = child:wait(PATIENCE)
+  child:close()
+  return code, out, err
+end
+
+local function exists(program) return os.execute("command -v " .. program .. " >/dev/null 2>&1") == 0 end
+
+clusters.on_each(getfenv(1), "hosts", function(shared, it)
+  local prefix, env
+
+  setup(function()
+    prefix = os.tmpname()
+    os.remove(prefix)
+    assert.equal(0, (run("cmake", { "--install", build, "--prefix", prefix })))
+    env = {
+      WINGMAN_PREFIX = prefix, WINGMAN_SEEDS = table.concat(shared.cluster.urls, ","), WINGMAN_TOKEN = shared.cluster.token,
+    }
+  end)
+  teardown(function() os.execute("rm -rf " .. prefix) end)
+
+  -- A sanitized module needs its runtime in the host; hosts that are there anyway have none.
+  local function in_foreign_host(program, name, test)
+    if steps.is_sanitized then return pending(name .. " (skipped: " .. program .. " is built without sanitizers)") end
+    if not exists(program) then return pending(name .. " (skipped: there is no " .. program .. ")") end
+    it(name, test)
+  end
+
+  -- Starts, writes, reads; and says on standard error what it found changed in its process.
+  local guest = [[
+    local prefix = os.getenv "WINGMAN_PREFIX"
+    package.path = prefix .. "/share/wingman/lua/?.lua;" .. prefix .. "/share/wingman/lua/?/init.lua;" .. package.path
+    package.cpath = prefix .. "/lib/?.so;" .. package.cpath
+    local function signals()
+      local file = io.open "/proc/self/status"
+      local text = file:read "*a"
+      file:close()
+      return text:match "SigBlk.-SigCgt:%s+%x+"
+    end
+    local globals, before = {}, signals()
+    for name in pairs(_G) do globals[name] = true end
+    local wingman = require "wingman"
+    local urls = {}
+    for url in os.getenv "WINGMAN_SEEDS":gmatch "[^,]+" do urls[#urls + 1] = url end
+    local client = wingman.client { cluster = { seeds = urls }, auth = { token = os.getenv "WINGMAN_TOKEN" } }
+    assert(client:start())
+    local map = client:map "guest"
+    assert(map:set("flat", { x = 1, y = "z" }))
+    assert(map:set("nested", { list = { 1, 2, 3 } }))
+    assert(client:drain(10))
+    assert(map:get "flat".y == "z" and map:get "nested".list[3] == 3)
+    assert(client:query "guest")
+    client:close()
+    for name in pairs(_G) do assert(globals[name], "a global: " .. name) end
+    assert(signals() == before, "signals")
+  ]]
+
+  for _, program in ipairs { "luajit", "lua5.1" } do
+    in_foreign_host(program, "works in " .. program .. ", and leaves globals, signals and output alone", function()
+      assert.same({ 0, "", "" }, { run(program, { "-e", guest }, env) })
+    end)
+  end
+
+  local times = shared.is_0_11 and 100 or 1000 -- 25 s for a thousand
+  in_foreign_host("luajit", ("is loaded %d times and leaves nothing behind"):format(times), function()
+    local code, out, err = run("luajit", {
+      "spec/support/reload_host.lua", prefix, env.WINGMAN_SEEDS, env.WINGMAN_TOKEN, tostring(times),
+    })
+    assert.same({ 0, "" }, { code, err })
+    local fds_before, rss_before, fds_after, rss_after = out:match "(%d+)%s+(%d+)%s+(%d+)%s+(%d+)"
+    assert.equal(fds_before, fds_after)
+    assert.is_true(rss_after - rss_before < 1024, ("%d KiB more"):format(rss_after - rss_before))
+  end)
+
+  it("works in a C program with a tick, in two Lua states at once", function()
+    local plugin = "scripts/plugins/tick_plugin.lua"
+    local code, out, err = run(build .. "/tick_host", { "40", plugin, plugin }, env)
+    assert.equal(0, code)
+    local _, ticks = out:gsub("%d+\n", "")
+    assert.equal(40, ticks)
+    local acknowledged = {}
+    for n in err:gmatch "(%d+) of 40 ticks acknowledged" do acknowledged[#acknowledged + 1] = tonumber(n) end
+    assert.equal(2, #acknowledged, err)
+    assert.is_true(acknowledged[1] > 10 and acknowledged[2] > 10, err)
+    if not shared.is_0_11 then assert.truthy(err:find "another plugin has %d+ ticks") end
+  end)
+
+  in_foreign_host("luajit", "works on luv's loop", function()
+    if run("luajit", { "-e", "require 'luv'" }) ~= 0 then return pending "lua-luv is not installed" end
+    assert.same({ 0, "acknowledged: luv\n", "" }, { run("luajit", { "scripts/plugins/luv_plugin.lua" }, env) })
+  end)
+end, { "sim://3", "sim://3?dialect=0.11" })
