@@ -1,0 +1,142 @@
+--- Two real Minetest servers that share players, chat and a leaderboard through the
+--- simulated cluster, by the mod in scripts/plugins/minetest. Without players: a mod of
+--- the spec (spec/support/minetest) calls what the mod has registered.
+local embedded_cluster = require "wingman.embedded_cluster"
+local loop = require "wingman.loop"
+local process = require "wingman.process"
+local steps = require "spec.support.steps"
+
+local PATIENCE = 60
+local build = process.wingman_path():match "^(.*)/"
+local program = "/usr/games/minetestserver"
+local missing
+if steps.is_sanitized then missing = "minetestserver is built without sanitizers"
+elseif not io.open(program) then missing = "the package minetest-server is not installed" end
+
+local function write(path, text)
+  local file = assert(io.open(path, "a"))
+  file:write(text)
+  file:close()
+end
+
+describe("wingman_sync, on two Minetest servers,", function()
+  if missing then
+    for _, what in ipairs { "shares players, chat and scores", "survives the loss of a node", "survives the loss of a server" } do
+      pending(what .. " (skipped: " .. missing .. ")")
+    end
+    return
+  end
+
+  local directory, cluster, servers
+
+  local function start(server)
+    local err
+    server.process, err = process.spawn { file = program, stderr = true, env = { HOME = server.world }, args = {
+      "--world", server.world, "--config", server.world .. "/minetest.conf", "--gameid", "devtest",
+      "--port", tostring(server.port), "--logfile", server.world .. "/log",
+    } }
+    assert(server.process, err)
+  end
+
+  local function make(name, port)
+    local server = { name = name, port = port, world = directory .. "/" .. name }
+    assert(os.execute(("mkdir -p %s/worldmods && cp -r scripts/plugins/minetest/wingman_sync spec/support/minetest/wingman_sync_spec %s/worldmods")
+      :format(server.world, server.world)) == 0)
+    write(server.world .. "/world.mt", "gameid = devtest\nbackend = dummy\nplayer_backend = dummy\nauth_backend = files\n")
+    write(server.world .. "/minetest.conf", table.concat({
+      "mg_name = singlenode", "secure.trusted_mods = wingman_sync", "wingman_sync.prefix = " .. directory .. "/prefix",
+      "wingman_sync.seeds = " .. table.concat(cluster.urls, ","), "wingman_sync.token = " .. cluster.token,
+      "wingman_sync.server = " .. name, "wingman_sync.expiry = 4", "bind_address = 127.0.0.1", "",
+    }, "\n"))
+    start(server)
+    return server
+  end
+
+  local function kill(server)
+    server.process:kill "SIGKILL"
+    server.process:wait(PATIENCE)
+    server.process:close()
+  end
+
+  local function order(server, line) write(server.world .. "/orders", line .. "\n") end
+
+  local function report(server)
+    local file = io.open(server.world .. "/report")
+    if not file then return "" end
+    local text = file:read "*a"
+    file:close()
+    return text
+  end
+
+  local function sees(server, text, otherwise)
+    local seen = loop.wait_until(function()
+      return (report(server):find(text, 1, true) ~= nil) == (otherwise ~= false)
+    end, PATIENCE)
+    if seen then return end
+    local log = io.open(server.world .. "/log")
+    error(("%s does not see '%s' but:\n%s\nlog:\n%s"):format(server.name, text, report(server), log and log:read "*a" or ""), 2)
+  end
+
+  setup(function()
+    directory = os.tmpname()
+    os.remove(directory)
+    local install = assert(process.spawn { file = "cmake", args = { "--install", build, "--prefix", directory .. "/prefix" } })
+    assert(install:wait(PATIENCE) == 0)
+    install:close()
+    cluster = assert(embedded_cluster.start "sim://3")
+    local port = 20000 + (os.time() * 7 + #directory) % 20000
+    servers = { west = make("west", port), east = make("east", port + 1) }
+    sees(servers.west, "Nobody is on another server.")
+    sees(servers.east, "Nobody is on another server.")
+  end)
+
+  teardown(function()
+    for _, server in pairs(servers or {}) do kill(server) end
+    if cluster then cluster:stop() end
+    os.execute("rm -rf " .. directory)
+  end)
+
+  it("shares players, chat and scores", function()
+    order(servers.west, "move ann 10 20 30")
+    order(servers.east, "move bob 1 2 3")
+    sees(servers.east, "ann on west at 10, 20, 30")
+    sees(servers.west, "bob on east at 1, 2, 3")
+    order(servers.west, "move ann 11 20 30")
+    sees(servers.east, "ann on west at 11, 20, 30")
+    order(servers.west, "say ann hello")
+    sees(servers.east, "[west] <ann> hello")
+    for _ = 1, 3 do order(servers.west, "dig ann") end
+    order(servers.east, "dig bob")
+    for _, server in pairs(servers) do sees(server, "1. ann 3\n2. bob 1") end
+    order(servers.west, "leave ann")
+    sees(servers.east, "ann on west", false)
+    order(servers.west, "move ann 11 20 30")
+    sees(servers.east, "ann on west at 11, 20, 30")
+  end)
+
+  it("survives the loss of a node", function()
+    assert(cluster:kill "node-2")
+    for i = 1, 12 do -- keys of all nodes
+      order(servers.west, ("move guest%d %d 0 0"):format(i, i))
+    end
+    order(servers.west, "dig ann")
+    for i = 1, 12 do sees(servers.east, ("guest%d on west at %d, 0, 0"):format(i, i)) end
+    sees(servers.east, "1. ann 4")
+    assert(cluster:restart "node-2")
+    order(servers.east, "say bob back")
+    sees(servers.west, "[east] <bob> back")
+  end)
+
+  it("survives the loss of a server", function()
+    kill(servers.east)
+    sees(servers.west, "bob on east", false) -- it has been silent for too long
+    order(servers.west, "dig ann")
+    sees(servers.west, "1. ann 5")
+    os.remove(servers.east.world .. "/orders")
+    os.remove(servers.east.world .. "/report")
+    start(servers.east)
+    sees(servers.east, "1. ann 5\n2. bob 1") -- what happened meanwhile, and what it was
+    order(servers.east, "move bob 4 5 6")
+    sees(servers.west, "bob on east at 4, 5, 6")
+  end)
+end)
