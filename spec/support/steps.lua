@@ -43,7 +43,8 @@ end
 ---@param values number[]
 ---@param share number  0 .. 1
 function M.percentile(values, share)
-  local sorted = { unpack(values) }
+  local sorted = {}
+  for i = 1, #values do sorted[i] = values[i] end
   table.sort(sorted)
   return sorted[math.max(1, math.ceil(#sorted * share))]
 end
