@@ -5,6 +5,7 @@
 
 #include "commands.h"
 #include "lua_state.h"
+#include "workers.h"
 
 static const char help[] =
     "usage: wingman run [OPTIONS] SCRIPT [ARGS]\n\n"
@@ -19,6 +20,7 @@ static const char help[] =
     "130 interrupted (SIGINT), 143 terminated (SIGTERM)\n\n"
     "A script that returns a load test (require \"wingman.load\") is run as such:\n\n"
     "  --out FORM=FILE    write the report: json, csv, hgrm, junit, html; may be repeated\n"
+    "  --workers N        in N threads, one core each\n"
     "  --policy FILE      a Lua file that returns { routing = ..., reconnect = ..., endpoint = ... }\n"
     "  --seed N           of all random choices; default 1\n"
     "  --shard I/N        this run is part I (from 0) of N; found by itself in indexed jobs\n"
@@ -46,6 +48,10 @@ int host_run(int argc, char **argv)
     lua_State *L = host_lua_new();
     if (L == NULL) return HOST_FAILED;
     host_lua_set_args(L, "run", argc - 1, argv + 1);
+    lua_getfield(L, LUA_REGISTRYINDEX, "_PRELOAD");
+    lua_pushcfunction(L, host_open_workers);
+    lua_setfield(L, -2, "wingman.workers");
+    lua_pop(L, 1);
     int code = HOST_FAILED;
     if (luaL_loadstring(L, "return require('wingman.run').main(arg)") == 0) code = host_lua_call(L, 0);
     fflush(stdout);

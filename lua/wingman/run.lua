@@ -13,6 +13,17 @@ local function script_at(args)
   return i
 end
 
+-- The script's text and chunk name (workers load it once more); nil and why not.
+local function read_script(path)
+  local file, err = io.stdin, nil
+  if path ~= "-" then file, err = io.open(path, "rb") end
+  if not file then return nil, err end
+  local text, why = file:read "*a"
+  if path ~= "-" then file:close() end
+  if not text then return nil, path .. ": " .. tostring(why) end
+  return (text:gsub("^#[^\n]*", "")), path == "-" and "=stdin" or "@" .. path
+end
+
 local function finish(before, args, result)
   local load = package.loaded["wingman.load"]
   if load and load.is_test(result) then return require("wingman.load.command").main(result, before, args) end
@@ -35,11 +46,14 @@ function M.main(args)
     return 2
   end
   _G.arg = rest
-  local chunk, err = loadfile(args[at] ~= "-" and args[at] or nil)
+  local text, name = read_script(args[at])
+  local chunk, err
+  if text then chunk, err = loadstring(text, name) else err = name end
   if not chunk then
     io.stderr:write("wingman: ", err, "\n")
     return 2
   end
+  M.text, M.chunk_name = text, name
   return finish(before, rest, chunk(unpack(rest)))
 end
 

@@ -1,5 +1,6 @@
 --- `wingman run` for scripts that return a load test: options, the run, its report, the
 --- exit code.
+local coordinator = require "wingman.load.coordinator"
 local core = require "wingman.core"
 local control = require "wingman.load.control"
 local console = require "wingman.load.console"
@@ -22,7 +23,7 @@ M.codes = {
 }
 
 --- The options with a value, and those without.
-M.valued = { out = true, policy = true, seed = true, shard = true, ["start-at"] = true, control = true, attach = true, prometheus = true }
+M.valued = { out = true, policy = true, seed = true, shard = true, ["start-at"] = true, control = true, workers = true, attach = true, prometheus = true }
 M.flags = { strict = true, quiet = true }
 
 local function usage(format, ...)
@@ -59,6 +60,15 @@ readers["start-at"] = function(into, value)
   local seconds_from_now = tonumber(value:match "^%+([%d.]+)$")
   into.start_at = seconds_from_now and core.wall_ms() / 1000 + seconds_from_now or tonumber(value)
   if not into.start_at then return usage("--start-at: Unix seconds, or +SECONDS from now, are expected, got '%s'", value) end
+  return true
+end
+
+function readers.workers(into, value)
+  into.workers = tonumber(value)
+  if not into.workers or into.workers % 1 ~= 0 or into.workers < 1 or into.workers > 256 then
+    return usage("--workers: a whole number from 1 to 256 is expected, got '%s'", value)
+  end
+  if into.workers == 1 then into.workers = nil end
   return true
 end
 
@@ -153,7 +163,7 @@ local function find_shard(options)
 end
 
 -- What can be looked at and steered while it runs; a function that ends it.
-local function open_to_others(run, options)
+local function open_to_others(run, options, build)
   local ends = {}
   if options.control then
     local stop, err = control.start(run, options.control)
@@ -166,10 +176,7 @@ local function open_to_others(run, options)
     ends[#ends + 1] = function() prompts:close() end
   end
   if options.prometheus then
-    local served, err = endpoint.serve(options.prometheus, function()
-      measures.refresh(run)
-      return document.build(run)
-    end)
+    local served, err = endpoint.serve(options.prometheus, build)
     if not served then return usage("--prometheus: %s", err) end
     ends[#ends + 1] = function() served:close() end
   end
@@ -178,28 +185,64 @@ local function open_to_others(run, options)
   end
 end
 
--- Runs it as a task of the loop. The exit code.
-local function run_and_tell(test, options)
-  options.listener = console.new(options)
-  local run = run_module.new(test.options, options)
-  load.attach(run.registry)
-  local close_others, wrong
-  options.listener.ready = function()
-    close_others, wrong = open_to_others(run, options)
-    if not close_others then run:abort("error", wrong) end
-  end
+-- What a failure to begin means for the exit code.
+local function refused(reason, code)
+  io.stderr:write(reason, "\n")
+  return nil, code
+end
+
+-- Listens and takes signals while it runs; the function ends that. `built` is the document
+-- at any time.
+local function attend(run, options, built)
+  local close, wrong = open_to_others(run, options, built)
+  if not close then run:abort("error", wrong) end
   local signalled = function(signal) run:abort("interrupted", "interrupted by " .. signal, 1) end
   interrupt.on(signalled)
-  local ran = run:execute()
-  interrupt.off(signalled)
-  if close_others then close_others() end
-  if not ran or wrong then
-    io.stderr:write(wrong or "wingman run: " .. (run.reason or "the run could not begin"), "\n")
-    run:close()
-    return wrong and M.codes.usage or run.connect_error and M.codes.no_connection or M.codes.script_error
+  return function()
+    interrupt.off(signalled)
+    if close then close() end
+    return wrong
   end
-  local result = document.build(run)
+end
+
+-- In this thread. The document; or nil and the exit code.
+local function run_here(test, options)
+  local run = run_module.new(test.options, options)
+  load.attach(run.registry)
+  local leave
+  options.listener.ready = function()
+    leave = attend(run, options, function()
+      measures.refresh(run)
+      return document.build(run)
+    end)
+  end
+  local ran = run:execute()
+  local wrong = leave and leave()
+  local result = ran and not wrong and document.build(run)
   run:close()
+  if wrong then return refused(wrong, M.codes.usage) end
+  if result then return result end
+  return refused("wingman run: " .. (run.reason or "the run could not begin"),
+    run.connect_error and M.codes.no_connection or M.codes.script_error)
+end
+
+-- In threads.
+local function run_with_workers(test, options)
+  local leave
+  local result, err, no_connection = coordinator.execute(test, options, {
+    made = function(run, workers) leave = attend(run, options, function() return assert(workers:partial()) end) end,
+  })
+  local wrong = leave and leave()
+  if wrong then return refused(wrong, M.codes.usage) end
+  if result then return result end
+  return refused("wingman run: " .. tostring(err), no_connection and M.codes.no_connection or M.codes.script_error)
+end
+
+-- A task of the loop. The exit code.
+local function run_and_tell(test, options)
+  options.listener = console.new(options)
+  local result, failed = (options.workers and run_with_workers or run_here)(test, options)
+  if not result then return failed end
   options.listener.ended(result)
   local written = write_reports(result, options)
   local code = exit_code(result, options)
@@ -223,7 +266,9 @@ function M.main(test, before, args)
     io.stderr:write(wrong, "\n")
     return M.codes.usage
   end
-  options.script = args[0]
+  local script = require "wingman.run"
+  options.script, options.script_args = args[0], args
+  options.script_text, options.chunk_name = script.text, script.chunk_name
   return loop.run(run_and_tell, test, options)
 end
 

@@ -348,20 +348,20 @@ end
 
 -- Shards that are told the same time begin together, as well as their clocks agree.
 local function wait_for_start(self)
-  local at = self.given.start_at -- Unix seconds
+  local at = self.given.start_at -- Unix seconds, or a future of them
+  if type(at) == "table" then at = at:wait() end
   if not at then return end
   local left = at - core.wall_ms() / 1000
   if left <= 0 then return tell(self, "late_start", -left) end
-  tell(self, "waiting", left)
+  if left > 1 then tell(self, "waiting", left) end
   loop.wait_until(function() return self.outcome or core.wall_ms() / 1000 >= at - 0.01 end)
   left = at - core.wall_ms() / 1000
   if left > 0 and not self.outcome then loop.sleep(left) end
 end
 
---- The whole run, from the connection to the teardown; in a task. False when it could
---- not begin: `outcome` and `reason` say why.
----@return boolean ran
-function methods:execute()
+--- Connects and sets up. False when the run cannot begin: `outcome` and `reason` say why.
+---@return boolean
+function methods:prepare()
   local connected, err = self:connect()
   if not connected then
     self.outcome, self.reason, self.connect_error = "error", tostring(err), err
@@ -372,19 +372,36 @@ function methods:execute()
   self.series = series.new(self)
   self.started_at = core.wall_ms() / 1000
   tell(self, "ready", self)
+  return true
+end
+
+--- The time of the run begins, and the plan of faults.
+function methods:begin()
   wait_for_start(self)
   self.started_at, self.start_us = core.wall_ms() / 1000, native.now_us()
   self.state = "running"
-  local end_nemesis = nemesis.start(self)
+  self.end_nemesis = nemesis.start(self)
+end
+
+function methods:tear_down()
+  if self.options.teardown then scripted(self, "teardown", self.options.teardown, hand_of(self)) end
+end
+
+--- The whole run, from the connection to the teardown; in a task. False when it could
+--- not begin.
+---@return boolean ran
+function methods:execute()
+  if not self:prepare() then return false end
+  self:begin()
   sample_each_second(self)
   if self.outcome then self:abort(self.outcome, self.reason) else start_scenarios(self) end
   for _, scenario in ipairs(self.scenarios) do scenario.ended:wait() end
   self.duration_s = self:elapsed()
-  end_nemesis()
+  self.end_nemesis()
   drain(self)
   self.sampler:cancel()
   self.series:take(self.seconds)
-  if self.options.teardown then scripted(self, "teardown", self.options.teardown, hand_of(self)) end
+  self:tear_down()
   measures.refresh(self)
   self.registry:counter("ops_lost").count = self.ops_lost
   self.state = "ended"

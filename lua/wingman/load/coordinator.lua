@@ -1,0 +1,136 @@
+--- A run with `--workers N`: this thread has the cluster, set-up, teardown, the plan of
+--- faults, steering and the display; the workers have the scenarios.
+local core = require "wingman.core"
+local loop = require "wingman.loop"
+local run_module = require "wingman.load.run"
+local workers_module = require "wingman.load.workers"
+
+local M = {}
+
+-- Orders to all workers in place of the scenarios of this thread, which has none.
+local function steering_of(workers, run)
+  local function order(words)
+    local answers = workers:order(words)
+    if not answers then return nil, "a worker did not answer" end
+    for _, answer in ipairs(answers) do
+      if not answer.ok then return nil, answer.error end
+    end
+    return true
+  end
+  local function status()
+    local sum
+    for _, answer in ipairs(workers:order "status" or {}) do
+      sum = sum or answer
+      if sum ~= answer then
+        sum.log_depth = sum.log_depth + answer.log_depth
+        for i, one in ipairs(answer.scenarios) do
+          for _, field in ipairs { "iterations", "dropped", "users", "busy" } do
+            sum.scenarios[i][field] = sum.scenarios[i][field] + one[field]
+          end
+        end
+      end
+    end
+    return sum or { name = run.options.name, elapsed_s = run:elapsed(), planned_s = 0, scenarios = {}, log_depth = 0, state = run.state }
+  end
+  return {
+    pause = function(_, name) return order("pause " .. (name or "")) end,
+    resume = function(_, name) return order("resume " .. (name or "")) end,
+    rate = function(_, rate, name) return order(("rate %.17g %s"):format(rate, name or "")) end,
+    vus = function(_, count, name) return order(("vus %d %s"):format(count, name or "")) end,
+    status = status,
+  }
+end
+
+-- The run of this thread: everything but scenarios.
+local function without_scenarios(options)
+  local own = {}
+  for name, value in pairs(options) do own[name] = value end
+  own.scenarios, own.thresholds, own.connections = {}, {}, "shared"
+  return own
+end
+
+local function check_aborting(run, workers, thresholds)
+  local document = workers:partial()
+  if not document then return end
+  for i, one in ipairs(thresholds) do
+    local seen = document.thresholds[i]
+    if one.abort and seen.value ~= nil and not seen.passed and run:elapsed() >= one.delay and not run.outcome then
+      run.crossed = i
+      run:abort("aborted", ("threshold %s on %s was crossed after %.1f s"):format(one.expression, one.metric, run:elapsed()))
+    end
+  end
+end
+
+-- What this thread knows and the workers do not.
+local function complete(document, run, options, outer)
+  document.faults = run.faults
+  document.shards = { { index = outer.index, count = outer.count, workers = options.workers, started_at = document.started_at,
+    duration_s = document.duration_s } }
+  document.environment.cluster = type(run.options.cluster) == "string" and run.options.cluster or document.environment.cluster
+  if run.outcome then
+    document.outcome, document.reason, document.finished = run.outcome, run.reason, false
+  elseif run.script_error then
+    document.outcome, document.reason = "error", "the script raised an error"
+  end
+  if run.crossed then document.thresholds[run.crossed].aborted = true end
+  return document
+end
+
+--- Runs a test with options.workers threads. The document, or nil, err; then the second
+--- value that follows says whether nobody could be reached.
+---@param test wingman.load.test
+---@param options table  of the command line
+---@param hooks { made: fun(run: wingman.load.run, workers: table) }
+---@return table|nil document, string|nil err, boolean|nil no_connection
+function M.execute(test, options, hooks)
+  local outer = options.shard or { index = 0, count = 1 }
+  local run = run_module.new(without_scenarios(test.options), {
+    seed = options.seed, shard = outer, listener = options.listener, policy = options.policy, policy_file = options.policy_file,
+    script = options.script, start_at = loop.future(),
+  })
+  local function leave(err, no_connection)
+    run:close()
+    return nil, err, no_connection
+  end
+  if not run:prepare() then return leave(run.reason or "the run could not begin", run.connect_error ~= nil) end
+  local cluster = run.client:cluster()
+  local workers, err = workers_module.start {
+    count = options.workers, outer = outer, listener = options.listener,
+    task = {
+      text = options.script_text, chunk_name = options.chunk_name, script = options.script or "-", args = options.script_args,
+      seed = options.seed or test.options.seed or 1, policy = options.policy_file, data = run.data,
+      cluster = cluster and { urls = cluster.urls, token = cluster.token } or nil,
+    },
+  }
+  if not workers then return leave(err) end
+  run.steering = steering_of(workers, run)
+  local aborts = false
+  for _, one in ipairs(test.options.thresholds) do aborts = aborts or one.abort end
+  workers.on_point = function(point)
+    if options.listener.point then options.listener.point(point, run.client:health()) end
+    if aborts and not run.outcome then loop.spawn(check_aborting, run, workers, test.options.thresholds) end
+  end
+  function run:abort(outcome, reason)
+    if not self.outcome then self.outcome, self.reason = outcome, reason end
+    loop.spawn(function() workers:order "stop" end)
+  end
+  hooks.made(run, workers)
+  if workers.all_ready:wait(60) then
+    local start_at = options.start_at or core.wall_ms() / 1000 + workers_module.HEAD_START
+    workers:begin(start_at)
+    run.given.start_at:resolve(start_at)
+    run:begin()
+  else
+    run:abort("error", workers.failure or "a worker could not connect")
+    workers:begin(0)
+  end
+  local document, why = workers:finish()
+  if run.end_nemesis then run.end_nemesis() end
+  run:tear_down()
+  if not document then return leave(workers.failure or why, workers.no_connection) end
+  complete(document, run, options, outer)
+  run:close()
+  return document
+end
+
+return M

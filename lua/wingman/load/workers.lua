@@ -1,0 +1,156 @@
+--- The coordinator of `--workers N`: starts the cluster and the workers, keeps the plan of
+--- faults, steers, shows, and merges the workers' reports into that of one run.
+local frames = require "wingman.load.frames"
+local histogram = require "wingman.histogram"
+local loop = require "wingman.loop"
+local merge = require "wingman.load.report.merge"
+local stream = require "wingman.stream"
+
+local M = {}
+
+--- Seconds for a worker to connect to its coordinator, and for all to connect to the cluster.
+local PATIENCE = 60
+--- From the moment when all are ready to their common start (seconds).
+local HEAD_START = 0.2
+
+---@class wingman.load.workers
+---@field count integer
+---@field failure string|nil        why a worker could not do its part
+---@field no_connection boolean|nil
+local methods = {}
+methods.__index = methods
+
+local function scratch_path()
+  local path = os.tmpname()
+  os.remove(path)
+  return path .. ".wingman"
+end
+
+--- Starts `count` threads, one after the other, each as a shard of `outer`.
+---@param given { count: integer, task: table, outer: { index: integer, count: integer }, listener: table }
+---@return wingman.load.workers|nil, string|nil err
+function M.start(given)
+  local threads = require "wingman.workers"
+  local path = scratch_path()
+  local listener, err = stream.listen { path = path }
+  if not listener then return nil, err end
+  local self = setmetatable({
+    count = given.count, listener = given.listener, peers = {}, threads = {}, ready = 0, all_ready = loop.future(), reports = {},
+    done = loop.future(), ended = 0, points = {}, answers = {}, numbers = 0,
+  }, methods)
+  for i = 1, given.count do
+    local thread, why = threads.start("wingman.load.worker", path)
+    -- One at a time: libraries set themselves up in the first context of each thread.
+    local conn = thread and listener:accept(PATIENCE)
+    if not conn then
+      listener:close()
+      return nil, ("worker %d could not be started: %s"):format(i, tostring(why or "no answer"))
+    end
+    self.threads[i] = thread
+    local peer = frames.new(conn)
+    self.peers[i] = peer
+    local task = {}
+    for name, value in pairs(given.task) do task[name] = value end
+    task.shard = { index = given.outer.index + (i - 1) * given.outer.count, count = given.outer.count * given.count }
+    peer:send(task)
+    loop.spawn(function() self:hear(i, peer) end)
+    loop.wait_until(function() return self.ready >= i or self.failure end, PATIENCE)
+  end
+  listener:close()
+  return self
+end
+
+local function fail(self, message, no_connection)
+  self.failure = self.failure or message
+  self.no_connection = self.no_connection or no_connection
+  self.all_ready:resolve(false)
+end
+
+-- The points of one second, of all workers, as one.
+local function add_point(self, point)
+  local list = self.points[point.t_s] or {}
+  self.points[point.t_s] = list
+  list[#list + 1] = point
+  if #list < self.count then return end
+  self.points[point.t_s] = nil
+  local sum = { t_s = point.t_s, counters = {}, gauges = {}, latency = histogram.new(3600e6, 2), lag_max_s = 0 }
+  for _, one in ipairs(list) do
+    for _, kind in ipairs { "counters", "gauges" } do
+      for name, value in pairs(one[kind]) do sum[kind][name] = (sum[kind][name] or 0) + value end
+    end
+    sum.gauges.rss_bytes = one.gauges.rss_bytes -- of the process, which is one
+    sum.latency:merge((assert(histogram.import(one.latency))))
+    sum.lag_max_s = math.max(sum.lag_max_s, one.lag_max_s)
+  end
+  self.on_point(sum)
+end
+
+--- Takes what a worker sends until it ends.
+function methods:hear(index, peer)
+  while true do
+    local message = peer:receive()
+    if not message then break end
+    if message.ready then
+      self.ready = self.ready + 1
+      if self.ready == self.count then self.all_ready:resolve(true) end
+    elseif message.point then add_point(self, message.point)
+    elseif message.report then self.reports[#self.reports + 1] = message.report
+    elseif message.failed then fail(self, ("worker %d: %s"):format(index, message.failed), message.no_connection)
+    elseif message.log then self.listener.log(unpack(message.log))
+    elseif message.script_error then self.listener.script_error(unpack(message.script_error))
+    elseif message.number then
+      local waiting = self.answers[message.number]
+      if waiting then
+        waiting.list[#waiting.list + 1] = message.answer or message.partial
+        if #waiting.list == self.count then waiting.future:resolve(waiting.list) end
+      end
+    end
+  end
+  self.ended = self.ended + 1
+  if self.ended == self.count then self.done:resolve(true) end
+end
+
+local function broadcast(self, message)
+  for _, peer in ipairs(self.peers) do peer:send(message) end
+end
+
+local function ask_all(self, fields)
+  self.numbers = self.numbers + 1
+  local number = self.numbers
+  local waiting = { list = {}, future = loop.future() }
+  self.answers[number] = waiting
+  for name, value in pairs(fields) do fields[name] = value == true and number or value end
+  fields.number = fields.number or number
+  broadcast(self, fields)
+  local list = waiting.future:wait(10)
+  self.answers[number] = nil
+  return list
+end
+
+--- Gives an order in the words of wingman.load.control to all; the answers, or nil.
+---@param text string
+function methods:order(text) return ask_all(self, { order = text }) end
+
+--- The reports so far, merged.
+---@return table|nil, string|nil err
+function methods:partial()
+  local list = ask_all(self, { report = true })
+  if not list then return nil, "a worker did not answer" end
+  return merge.merge(list)
+end
+
+--- They begin together.
+function methods:begin(start_at) broadcast(self, { start_at = start_at }) end
+
+--- Waits for the ends of all and merges what they report.
+---@return table|nil document, string|nil err
+function methods:finish()
+  self.done:wait()
+  for _, thread in ipairs(self.threads) do thread:join() end
+  if #self.reports < self.count then return nil, self.failure or "a worker ended without a report" end
+  return merge.merge(self.reports)
+end
+
+M.HEAD_START = HEAD_START
+
+return M

@@ -1,0 +1,125 @@
+--- --workers N: threads whose joined report is that of one worker.
+local load_run = require "spec.support.load_run"
+local loop = require "wingman.loop"
+local process = require "wingman.process"
+local report = require "wingman.load.report"
+
+local run, metric, script = load_run.run, load_run.metric, load_run.script
+
+local TEST = [[
+  local load = require "wingman.load"
+  local orders = load.counter "orders"
+  return load.test {
+    cluster = "sim://3",
+    setup = function(hand) assert(hand:map "m":set("set-up", 1)) return { amount = 3 } end,
+    scenarios = {
+      open = { executor = "constant-arrival-rate", rate = 1001, duration = "1s", keys = { count = 5000, distribution = "sequential" },
+               exec = function(vu) orders:add(vu.data.amount) vu:map "m":set(vu:key(), vu.id) vu:check("fine", true) end },
+      shared = { executor = "shared-iterations", iterations = 101, vus = 2, exec = function(vu) assert(vu:wait(vu:map "m":set("a", 1))) end },
+      each = { executor = "per-vu-iterations", iterations = 7, vus = 5, exec = function(vu) assert(vu:wait(vu:map "m":set("b" .. vu.id, 1))) end },
+    },
+    thresholds = { ops_lost = { "count==0" }, iterations = { "count==1137" }, orders = { "count==3003" } },
+    teardown = function(hand) print("STOCK " .. tostring(hand:map "m":get "set-up")) end,
+  }]]
+
+describe("a run with workers", function()
+  after_each(load_run.clean)
+
+  it("counts what a run without them counts, to the partition", function()
+    local one, code, out, err = run(TEST)
+    assert.equal(0, code, out .. err)
+    for _, workers in ipairs { 2, 3 } do
+      local many, code_many, out_many, err_many = run(TEST, { "--workers", tostring(workers) })
+      assert.equal(0, code_many, out_many .. err_many)
+      assert.is_true(report.validate(many))
+      assert.equal(workers, many.shards[1].workers)
+      assert.equal(1, #many.shards)
+      for _, name in ipairs { "iterations", "ops_recorded", "ops_acked", "ops_lost", "op_latency", "op_queue", "schedule_lag", "orders", "iterations_dropped" } do
+        assert.equal(metric(one, name).count, metric(many, name).count, name)
+      end
+      for _, scenario in ipairs { "open", "shared", "each" } do
+        local tags = { scenario = scenario }
+        assert.equal(metric(one, "iterations", tags).count, metric(many, "iterations", tags).count, scenario)
+      end
+      assert.same(one.checks, many.checks)
+      local ops_one, ops_many = 0, 0
+      for p = 1, 271 do ops_one, ops_many = ops_one + one.partitions.ops[p], ops_many + many.partitions.ops[p] end
+      assert.equal(ops_one, ops_many)
+      local points = 0
+      for _, point in ipairs(many.series.points) do points = points + point.counters.ops_acked end
+      assert.equal(1137, points)
+      -- set-up and teardown are of one thread
+      local _, times = out_many:gsub("STOCK 1", "")
+      assert.equal(1, times)
+    end
+  end)
+
+  it("spreads the same keys over the same partitions", function()
+    local text = script [[executor = "shared-iterations", iterations = 600, vus = 3, keys = { count = 600, distribution = "sequential" },
+      exec = function(vu) vu:map "m":set(vu:key(), 1) end]]
+    local one, many = run(text), run(text, { "--workers", "3" })
+    assert.same(one.partitions.ops, many.partitions.ops)
+  end)
+
+  it("keeps the plan of faults once, for all", function()
+    local document, code, out, err = run(script([[executor = "constant-arrival-rate", rate = 600, duration = "3s", keys = { count = 100 },
+      exec = function(vu) vu:map "m":set(vu:key(), 1) end]],
+      [[nemesis = { { at = "800ms", kill = "owner-of:key-1" }, { at = "1500ms", restart = "last" }, { at = "2s", rate = 100 } },
+        thresholds = { ops_lost = { "count==0" } },]]), { "--workers", "2" })
+    assert.equal(0, code, out .. err)
+    assert.equal(3, #document.faults)
+    for _, fault in ipairs(document.faults) do assert.is_true(fault.ok, fault.detail) end
+    assert.equal(2, metric(document, "failover_time").count) -- each has its own client
+    assert.is_true(metric(document, "iterations").count < 1600, tostring(metric(document, "iterations").count))
+  end)
+
+  it("tells a mistake in the script, and ends with 1", function()
+    local document, code, _, err = run(script [[executor = "shared-iterations", iterations = 4, exec = function() local t = nil; t.x = 1 end]], { "--workers", "2" })
+    assert.equal(1, code)
+    assert.equal("error", document.outcome)
+    assert.truthy(err:find("attempt to index", 1, true), err)
+  end)
+
+  it("ends with 3 when nobody can be reached", function()
+    local _, code = run([[
+      local load = require "wingman.load"
+      return load.test { cluster = { seeds = { "ws://127.0.0.1:1" } }, client = { start_timeout = 0.5 },
+        scenarios = { a = { executor = "shared-iterations", iterations = 1, exec = function() end } } }]], { "--workers", "2" })
+    assert.equal(3, code)
+  end)
+
+  it("aborts on a threshold of the whole", function()
+    local document, code, out, err = run(script([[executor = "constant-arrival-rate", rate = 100, duration = "50s", exec = function() end]],
+      [[thresholds = { iterations = { { "count<120", abort = true } } },]]), { "--workers", "2" })
+    assert.equal(99, code, out .. err)
+    assert.equal("aborted", document.outcome)
+    assert.is_true(document.thresholds[1].aborted)
+    assert.is_true(document.duration_s < 20)
+  end)
+
+  it("is steered, and stopped by a signal with its report", function()
+    local path, out = load_run.file "", load_run.file ""
+    os.remove(path)
+    local child = load_run.start(script [[executor = "constant-arrival-rate", rate = 100, duration = "50s", exec = function() end]],
+      { "--workers", "2", "--control", path, "--out", "json=" .. out })
+    assert(child:read_line(20))
+    local function ctl(...)
+      local one = assert(process.spawn { file = process.wingman_path(), args = { "ctl", path, ... }, stderr = true })
+      return load_run.finish(one)
+    end
+    assert.equal(0, (ctl("rate", "1000")))
+    local code, text, err = ctl("status", "--json")
+    assert.equal(0, code, err)
+    local status = require("cjson").decode(text)
+    assert.equal(1000, status.scenarios[1].target)
+    local _, _, pause_err = ctl("pause", "none")
+    assert.truthy(pause_err:find("'none'", 1, true))
+    loop.sleep(0.2)
+    assert(child:kill "SIGINT")
+    local ended = load_run.finish(child)
+    assert.equal(130, ended)
+    local document = assert(report.read(out))
+    assert.equal("interrupted", document.outcome)
+    assert.is_true(metric(document, "iterations").count > 100)
+  end)
+end)
