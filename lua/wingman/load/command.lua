@@ -194,6 +194,7 @@ end
 -- Listens and takes signals while it runs; the function ends that. `built` is the document
 -- at any time.
 local function attend(run, options, built)
+  options.listener.watch(run)
   local close, wrong = open_to_others(run, options, built)
   if not close then run:abort("error", wrong) end
   local signalled = function(signal) run:abort("interrupted", "interrupted by " .. signal, 1) end

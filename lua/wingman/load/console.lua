@@ -1,45 +1,68 @@
---- What a run says while it runs: plain lines.
+--- What a run says while it runs: a live view at a terminal, else plain lines. Warnings
+--- and errors go to standard error.
+local live = require "wingman.load.live"
 local report = require "wingman.load.report"
 local text_table = require "wingman.text_table"
 
 local M = {}
 
-local function line(...) io.stdout:write(...) io.stdout:write "\n" io.stdout:flush() end
+local function write(text)
+  io.stdout:write(text)
+  io.stdout:flush()
+end
+
+local function plain_point(point)
+  local c = point.counters
+  return ("%7.1f s  %s acked/s  p50 %s  p99 %s  in flight %d  users %d"):format(point.t_s + 1, text_table.count(c.ops_acked),
+    text_table.duration(point.latency:percentile(50) / 1e6), text_table.duration(point.latency:percentile(99) / 1e6),
+    point.gauges.in_flight, point.gauges.vus)
+end
+
+local function log_line(level, event, fields)
+  local parts = {}
+  for name, value in pairs(fields) do
+    parts[#parts + 1] = name .. "=" .. (type(value) == "table" and table.concat(value, ",") or tostring(value))
+  end
+  table.sort(parts)
+  return ("wingman: %s %s %s"):format(level, event, table.concat(parts, " "))
+end
 
 ---@param options { quiet: boolean|nil }
 ---@return table listener  of wingman.load.run
 function M.new(options)
   local listener = {}
-  local function say(format, ...)
-    if not options.quiet then line(format:format(...)) end
+  local terminal = report.terminal()
+  local view = not options.quiet and live.is_possible() and live.new(terminal, write)
+  local run
+
+  local function say(text)
+    if options.quiet then return end
+    if view then view:say(text) else write(text .. "\n") end
   end
+  -- Above the live view, or it would tear it.
+  local function complain(text)
+    if view then view:say(text) else io.stderr:write(text, "\n") end
+  end
+
+  --- The run that is shown.
+  function listener.watch(given) run = given end
+
   function listener.point(point)
-    local c = point.counters
-    say("%7.1f s  %s acked/s  p50 %s  p99 %s  in flight %d  users %d", point.t_s + 1, text_table.count(c.ops_acked),
-      text_table.duration(point.latency:percentile(50) / 1e6), text_table.duration(point.latency:percentile(99) / 1e6),
-      point.gauges.in_flight, point.gauges.vus)
+    if view and run then view:show(run, point, run.planned_s) else say(plain_point(point)) end
   end
   function listener.fault(fault)
-    say("%7.1f s  %s %s%s", fault.at_s, fault.action, fault.target, fault.ok and "" or ": " .. tostring(fault.detail))
+    say(("%7.1f s  %s %s%s"):format(fault.at_s, fault.action, fault.target, fault.ok and "" or ": " .. tostring(fault.detail)))
   end
-  function listener.log(level, event, fields)
-    if level ~= "warn" and level ~= "error" then return end
-    local parts = {}
-    for name, value in pairs(fields) do
-      parts[#parts + 1] = name .. "=" .. (type(value) == "table" and table.concat(value, ",") or tostring(value))
-    end
-    table.sort(parts)
-    io.stderr:write("wingman: ", level, " ", event, " ", table.concat(parts, " "), "\n")
-  end
-  function listener.waiting(seconds) say("begins in %.1f s", seconds) end
+  function listener.log(level, event, fields) complain(log_line(level, event, fields)) end
+  function listener.waiting(seconds) say(("begins in %.1f s"):format(seconds)) end
   function listener.late_start(seconds)
-    io.stderr:write(("wingman run: --start-at was %.1f s ago; this shard begins late\n"):format(seconds))
+    complain(("wingman run: --start-at was %.1f s ago; this shard begins late"):format(seconds))
   end
-  function listener.script_error(name, traceback)
-    io.stderr:write("wingman run: scenario '", name, "': ", traceback, "\n")
-  end
+  function listener.script_error(name, traceback) complain(("wingman run: scenario '%s': %s"):format(name, traceback)) end
+
   function listener.ended(result)
-    if not options.quiet then io.stdout:write(report.summary(result, report.terminal())) end
+    if view then view:close() end
+    if not options.quiet then write(report.summary(result, terminal)) end
   end
   return listener
 end

@@ -107,12 +107,16 @@ function M.execute(test, options, hooks)
   local aborts = false
   for _, one in ipairs(test.options.thresholds) do aborts = aborts or one.abort end
   workers.on_point = function(point)
-    if options.listener.point then options.listener.point(point, run.client:health()) end
+    if options.listener.point then options.listener.point(point) end
     if aborts and not run.outcome then loop.spawn(check_aborting, run, workers, test.options.thresholds) end
   end
   function run:abort(outcome, reason)
     if not self.outcome then self.outcome, self.reason = outcome, reason end
     loop.spawn(function() workers:order "stop" end)
+  end
+  run.planned_s = 0
+  for _, one in ipairs(test.options.scenarios) do
+    run.planned_s = math.max(run.planned_s, one.options.start_time + one.options.seconds)
   end
   hooks.made(run, workers)
   if workers.all_ready:wait(60) then

@@ -281,9 +281,9 @@ local function sample_each_second(self)
     self.sampler = loop.timer(math.max(0, 1 - (loop.now() - self.sampled_at)), function()
       self:loop_lag((loop.now() - self.sampled_at - 1) * 1e6)
       self.sampled_at = self.sampled_at + 1
-      local point, health = self.series:take(self.seconds)
+      local point = self.series:take(self.seconds)
       self.seconds = self.seconds + 1
-      tell(self, "point", point, health)
+      tell(self, "point", point)
       check_aborting(self)
       again()
     end)

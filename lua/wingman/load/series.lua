@@ -76,9 +76,10 @@ local function keep(self, point)
   }
 end
 
---- Closes the second that ends now. What happened in it, for whoever shows it.
+--- Closes the second that ends now. What happened in it, for whoever shows it; `nodes`
+--- says what each has acknowledged so far.
 ---@param t_s integer  when it began, in whole seconds since the start
----@return table point, table health
+---@return table point
 function methods:take(t_s)
   local run = self.run
   local now = totals(run)
@@ -89,10 +90,16 @@ function methods:take(t_s)
   local latency = histogram.new(TIME_MAX_US, 2)
   run.op_metrics:take_interval(latency)
   local gauges, health = measures.gauges(run)
-  local point = { t_s = t_s, counters = counters, gauges = gauges, latency = latency, lag_max_s = self.lag_max_us / 1e6 }
+  local nodes = {}
+  for i, node in ipairs(health.nodes) do
+    nodes[i] = { id = node.id or node.url, acked = node.stats.ops_acked, usable = node.usable and true or false }
+  end
+  local point = {
+    t_s = t_s, counters = counters, gauges = gauges, latency = latency, lag_max_s = self.lag_max_us / 1e6, nodes = nodes,
+  }
   self.lag_max_us = 0
   keep(self, point)
-  return point, health
+  return point
 end
 
 --- The greatest lag of the interval that is open.

@@ -73,10 +73,19 @@ local function add_point(self, point)
   list[#list + 1] = point
   if #list < self.count then return end
   self.points[point.t_s] = nil
-  local sum = { t_s = point.t_s, counters = {}, gauges = {}, latency = histogram.new(3600e6, 2), lag_max_s = 0 }
+  local sum = { t_s = point.t_s, counters = {}, gauges = {}, latency = histogram.new(3600e6, 2), lag_max_s = 0, nodes = {} }
+  local nodes = {}
   for _, one in ipairs(list) do
     for _, kind in ipairs { "counters", "gauges" } do
       for name, value in pairs(one[kind]) do sum[kind][name] = (sum[kind][name] or 0) + value end
+    end
+    for _, node in ipairs(one.nodes) do
+      local into = nodes[node.id]
+      if not into then
+        into = { id = node.id, acked = 0, usable = false }
+        nodes[node.id], sum.nodes[#sum.nodes + 1] = into, into
+      end
+      into.acked, into.usable = into.acked + node.acked, into.usable or node.usable
     end
     sum.gauges.rss_bytes = one.gauges.rss_bytes -- of the process, which is one
     sum.latency:merge((assert(histogram.import(one.latency))))
