@@ -20,6 +20,8 @@ static const char help[] =
     "  --rate N           operations a second per connection before ERROR 429, v2 only (no limit)\n"
     "  --detection-ms N   how long the others take to notice a killed node (50)\n"
     "  --seed N           seed of everything random (1)\n"
+    "  --sink             batches are read, counted and acknowledged, and nothing is stored:\n"
+    "                     for measuring generators\n"
     "  --control          for programs: one JSON line when ready, then a command a line on\n"
     "                     standard input, each answered by one JSON line; ends with its input\n"
     "  --help             this text\n"
@@ -124,6 +126,8 @@ sim_options_result sim_options_parse(int argc, char **argv, sim_options *out)
             out->control = true;
         } else if (strcmp(name, "--no-auth") == 0) {
             out->no_auth = true;
+        } else if (strcmp(name, "--sink") == 0) {
+            out->sink = true;
         } else if (name[0] != '-') {
             return wrong(name, "not an option; see wingman sim --help", NULL);
         } else {

@@ -20,6 +20,7 @@ typedef struct sim_options {
     uint64_t detection_ms;
     bool no_auth;
     bool control;
+    bool sink; /* batches are read and acknowledged, and nothing is stored */
 } sim_options;
 
 /* What parsing came to. */

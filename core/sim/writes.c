@@ -67,6 +67,10 @@ bool sim_on_op_batch(sim_session *s, const wm_message *m)
     if (count < 0) return false;
     if (too_fast(s, count > 0 ? (double)count : 1)) return true;
     sim_stats_batch(&s->node->stats, (uint32_t)count);
+    if (c->options->sink) {
+        if (count > 0) sim_reply_ack(s, c->ops[count - 1].id, c->options->is_0_11 ? NULL : "APPLIED");
+        return true;
+    }
     for (int64_t i = 0; i < count; i++) count_op(s, &c->ops[i], s->node->faults.errors_left > 0);
     if (!sim_reply_batch_error(s, c->ops, (uint32_t)count)) c->dialect->write_batch(s, c->ops, (uint32_t)count);
     return true;

@@ -29,6 +29,7 @@ local rules = {
   seed = { "--seed", "number" },
   detection_ms = { "--detection-ms", "number" },
   no_auth = { "--no-auth", "boolean" },
+  sink = { "--sink", "boolean" },
 }
 
 --- The options of `start` and their Lua types.
@@ -83,7 +84,8 @@ end
 
 --- Starts a cluster and waits until it can be connected to.
 ---@param options table|nil  nodes (3), dialect ("v2"), hash ("fnv1a"), secret,
----  ports (a list), partitions (271), rate, seed (1), detection_ms (50), no_auth
+---  ports (a list), partitions (271), rate, seed (1), detection_ms (50), no_auth,
+---  sink (nothing is stored, for measuring generators)
 ---@return wingman.sim.cluster|nil, wingman.error|nil
 function M.start(options)
   local args = arguments(options or {})
