@@ -161,6 +161,17 @@ describe("wingman run of a load test", function()
     assert.equal("cluster", document.limit)
   end)
 
+  it("names the cluster as the limit when the op log was full, and counts the wait for room", function()
+    local document, code, out, err = run(script([[executor = "shared-iterations", iterations = 300, vus = 4, ]] .. SET,
+      [[client = { oplog = { max_ops = 20 } }, nemesis = { { at = 0, fault = "ack-delay", node = "all", args = { 30 } } },]]))
+    assert.equal(0, code, out .. err)
+    -- On a machine that leaves the generator no time, that comes first.
+    assert.equal(document.generator_late and "generator" or "cluster", document.limit)
+    assert.equal(300, metric(document, "ops_acked").count)
+    -- A write that waited for room is as late as the caller found it.
+    assert.is_true(metric(document, "op_latency").max > metric(document, "op_queue").max + metric(document, "op_ack").p50)
+  end)
+
   it("gives iterations that are under way their time, and then gives them up", function()
     local document, code, out, err = run([[
       local load = require "wingman.load"

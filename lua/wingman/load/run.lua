@@ -179,7 +179,12 @@ end
 local function measure(self)
   local client, context = self.client, self.context
   client.core:measure(self.op_metrics)
-  client.measured = { since = function(seconds) context.since_us = seconds * 1e6 end }
+  client.measured = {
+    since = function(seconds)
+      context.since_us = seconds * 1e6
+      if seconds > 0 then self.was_full = true end -- a write had to wait for room in the log
+    end,
+  }
 end
 
 --- Connects. True, or nil, err. Waits.

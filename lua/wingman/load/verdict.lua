@@ -18,8 +18,20 @@ local function cpu(run)
   return seconds > 0 and (core.thread_cpu_seconds() - run.cpu_start.used) / seconds or 0
 end
 
+-- What the generator was late by, as sentences.
+local function lateness(lag, loop_lag, dropped, too_few)
+  local reasons = {}
+  if lag > LATE_US then reasons[#reasons + 1] = "1 % of the iterations began more than " .. millis(lag) .. " late" end
+  if loop_lag > LATE_US then
+    reasons[#reasons + 1] = "the event loop was late by " .. millis(loop_lag) .. " at the 99th percentile"
+  end
+  if too_few then reasons[#reasons + 1] = ("%d iterations were dropped: every user was asleep; raise max_vus"):format(dropped) end
+  return reasons
+end
+
 --- limit: "none", "generator" or "cluster"; late: the generator did not keep its own
---- times; reason: a sentence when it did not, or when something was dropped.
+--- times; reason: a sentence when it did not, or when something was dropped. Users that
+--- all waited for the cluster were held up by it, however late the generator was.
 ---@param run wingman.load.run
 ---@return { limit: string, late: boolean, reason: string|nil }
 function M.of(run)
@@ -30,23 +42,16 @@ function M.of(run)
     waited = waited or scenario.users_waited
     if scenario.executor.schedule then lag = math.max(lag, scenario.lag_histogram:percentile(99)) end
   end
-  local loop_lag = run.loop_lags:percentile(99)
-  if lag > LATE_US or loop_lag > LATE_US then
-    local what = lag > LATE_US and ("1 % of the iterations began more than " .. millis(lag) .. " late")
-      or ("the event loop was late by " .. millis(loop_lag) .. " at the 99th percentile")
-    return { limit = "generator", late = true, reason = what }
+  local reasons = lateness(lag, run.loop_lags:percentile(99), dropped, too_few)
+  local late = #reasons > 0
+  local limit = waited and not too_few and "cluster" or late and "generator" or "none"
+  if waited then reasons[#reasons + 1] = ("%d iterations were dropped: every user waited for the cluster"):format(dropped) end
+  if limit == "none" and cpu(run) > BUSY then
+    limit, reasons[1] = "generator", "its core was busy all the time"
+  elseif limit == "none" and run.was_full then
+    limit, reasons[1] = "cluster", "the op log was full: the cluster took less than was written"
   end
-  if too_few then
-    return { limit = "generator", late = true,
-      reason = ("%d iterations were dropped: every user was asleep; raise max_vus"):format(dropped) }
-  end
-  if dropped > 0 or waited then
-    return { limit = "cluster", late = false,
-      reason = ("%d iterations were dropped: every user waited for the cluster"):format(dropped) }
-  end
-  if cpu(run) > BUSY then return { limit = "generator", late = false, reason = "its core was busy all the time" } end
-  if run.was_full then return { limit = "cluster", late = false } end
-  return { limit = "none", late = false }
+  return { limit = limit, late = late, reason = #reasons > 0 and table.concat(reasons, "; ") or nil }
 end
 
 return M
