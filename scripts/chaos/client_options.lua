@@ -25,13 +25,14 @@ local function oplog(rng)
   return {}
 end
 
----@param cluster table
+---@param target { urls: string[], cluster: { secret: string }, proxies: any }
 ---@param rng chaos.random
 ---@return table  for wingman.client
-function M.of(cluster, rng)
+function M.of(target, rng)
   return {
-    cluster = { seeds = cluster.urls },
-    auth = { token = M.token_function(cluster.secret) },
+    cluster = { seeds = target.urls },
+    endpoint = target.proxies and "seeds" or "auto", -- never past the proxies
+    auth = { token = M.token_function(target.cluster.secret) },
     reconnect = function() return 0.03 end,
     heartbeat = { interval = 0.05, timeout = 0.25 },
     batch = { ack_timeout = 0.3, ops = rng:chance(0.3) and 7 or nil, in_flight = rng:chance(0.3) and 2 or nil },

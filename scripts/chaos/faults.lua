@@ -113,9 +113,35 @@ M.simulated = {
   M.client_killed,
 }
 
+local function proxied(name, about, apply)
+  return { name = name, about = about, apply = function(arena, id, rng) return apply(arena.proxies[id], rng) end }
+end
+
+--- Of real nodes, and of the connections to them.
+---@type chaos.fault[]
+M.real = {
+  halted("kill", "kill", "SIGKILL of the node, its memory is gone"),
+  halted("stop", "stop_node", "SIGTERM of the node, its memory is gone"),
+  paused,
+  proxied("connections cut", "the connections to a node end", function(proxy) proxy:cut() end),
+  proxied("cut after bytes", "a connection ends after so many bytes", function(proxy, rng) proxy:cut_after(rng:int(1, 5000)) end),
+  proxied("half-open (proxy)", "what is sent is lost, and neither side is told", function(proxy) proxy:abandon() end),
+  proxied("refuse (proxy)", "nothing listens", function(proxy)
+    proxy:refuse()
+    return function() proxy:mend() end
+  end),
+  proxied("slow (proxy)", "answers are late", function(proxy, rng)
+    proxy:set_delay(rng:float() * 0.3)
+    return function() proxy:set_delay(0) end
+  end),
+  M.client_killed,
+}
+
 --- Each fault in words.
 ---@type table<string, string>
 M.about = {}
-for _, fault in ipairs(M.simulated) do M.about[fault.name] = fault.about end
+for _, catalog in ipairs { M.real, M.simulated } do
+  for _, fault in ipairs(catalog) do M.about[fault.name] = fault.about end
+end
 
 return M

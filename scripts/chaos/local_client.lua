@@ -54,7 +54,7 @@ function M.start(history, name, options)
 end
 
 --- Works until `is_over()`.
-function methods:work(maps, rng, is_over) workload.run(self, maps, rng, is_over) end
+function methods:work(job, rng, is_over) workload.run(self, job, rng, is_over) end
 
 --- Writes or removes a key. Waits while the op log is full and set to pause.
 ---@param map_name string

@@ -79,10 +79,14 @@ end
 
 local function begin(self)
   self.record = self.history:client_started(self.name, now())
-  local job = { name = self.name, path = self.path, urls = self.urls, nodes = self.nodes, maps = self.maps, seed = self.seed + self.kills, order = self.record.order }
+  local target = self.target
+  local job = {
+    name = self.name, path = self.path, urls = target.urls, proxies = target.proxies ~= nil, work = self.job,
+    seed = self.seed + self.kills, order = self.record.order,
+  }
   local child, err = process.spawn {
     file = process.wingman_path(), args = { "run", SCRIPT },
-    env = { WINGMAN_CHAOS_JOB = cjson.encode(job), WINGMAN_CHAOS_SECRET = self.secret },
+    env = { WINGMAN_CHAOS_JOB = cjson.encode(job), WINGMAN_CHAOS_SECRET = target.cluster.secret },
   }
   assert(child, err)
   self.child = child
@@ -99,14 +103,13 @@ end
 --- Starts the process; it works until `settle`.
 ---@param history chaos.history
 ---@param name string
----@param options { cluster: table, urls: string[], nodes: table|nil, maps: table, seed: integer }
+---@param options { target: chaos.target, work: chaos.work, seed: integer }
 ---@return chaos.process_client
 function M.start(history, name, options)
   local path = os.tmpname()
   os.remove(path)
   local self = setmetatable({
-    name = name, history = history, path = path, urls = options.urls, nodes = options.nodes, secret = options.cluster.secret,
-    maps = options.maps, seed = options.seed, kills = 0,
+    name = name, history = history, path = path, target = options.target, job = options.work, seed = options.seed, kills = 0,
   }, methods)
   begin(self)
   return self

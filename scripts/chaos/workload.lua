@@ -5,36 +5,45 @@ local loop = require "wingman.loop"
 local M = {}
 
 local OWN_KEYS, SHARED_KEYS = 40, 8
-local BURST_MOST, REST_MOST = 24, 0.012
+local BURST_MOST = 24
 
---- The maps of a schedule: keys of one client each, and keys of all.
+---@class chaos.work
+---@field own string     the map with keys of one client each
+---@field shared string  the map with keys of all
+---@field rest number    seconds between two bursts, at most
+
+--- The work of a schedule. (With maps named x-own and x-shared, written by several
+--- clients at once, server 2.2.0 stands still within seconds: its two threads wait for
+--- each other, and nothing is answered any more. Without the hyphen it does not.)
 ---@param name string
-function M.maps(name) return { own = name .. "-own", shared = name .. "-shared" } end
+---@param rest number
+---@return chaos.work
+function M.work(name, rest) return { own = name .. "own", shared = name .. "shared", rest = rest } end
 
-local function some_key(client, maps, rng)
-  if rng:chance(0.1) then return maps.shared, "s-" .. rng:int(1, SHARED_KEYS), true end
-  return maps.own, client.name .. "-" .. rng:int(1, OWN_KEYS), false
+local function some_key(client, work, rng)
+  if rng:chance(0.1) then return work.shared, "s-" .. rng:int(1, SHARED_KEYS), true end
+  return work.own, client.name .. "-" .. rng:int(1, OWN_KEYS), false
 end
 
 --- One burst.
 ---@param client chaos.local_client
----@param maps { own: string, shared: string }
+---@param work chaos.work
 ---@param rng chaos.random
-function M.burst(client, maps, rng)
+function M.burst(client, work, rng)
   for _ = 1, rng:int(1, BURST_MOST) do
-    local map_name, key = some_key(client, maps, rng)
+    local map_name, key = some_key(client, work, rng)
     client:write(map_name, key, rng:chance(0.15) and "remove" or "set")
   end
-  client:read(maps.own, client.name .. "-" .. rng:int(1, OWN_KEYS))
+  client:read(work.own, client.name .. "-" .. rng:int(1, OWN_KEYS))
 end
 
 --- Bursts until `is_over()`.
 ---@param is_over fun(): boolean
-function M.run(client, maps, rng, is_over)
+function M.run(client, work, rng, is_over)
   while not is_over() do
-    M.burst(client, maps, rng)
-    if client.query and rng:chance(0.01) then client:query(rng:chance(0.5) and maps.own or maps.shared) end
-    loop.sleep(rng:float() * REST_MOST)
+    M.burst(client, work, rng)
+    if client.query and rng:chance(0.01) then client:query(rng:chance(0.5) and work.own or work.shared) end
+    loop.sleep(rng:float() * work.rest)
   end
 end
 

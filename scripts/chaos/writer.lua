@@ -34,9 +34,9 @@ end
 
 local function open()
   local rng = random.new(job.seed)
-  local options = client_options.of({ urls = job.urls, secret = os.getenv "WINGMAN_CHAOS_SECRET" }, rng)
+  local cluster = { secret = os.getenv "WINGMAN_CHAOS_SECRET" }
+  local options = client_options.of({ urls = job.urls, cluster = cluster, proxies = job.proxies or nil }, rng)
   options.oplog = { path = job.path }
-  if job.nodes then options.cluster, options.endpoint = { nodes = job.nodes }, function() end end
   return assert(wingman.client(options))
 end
 
@@ -131,9 +131,9 @@ return wingman.run(function()
   client:start() -- under faults it may not connect at once; writes wait in the log
   local rng, self = random.new(job.seed * 13 + 1), writer(client)
   while not must_stop() do
-    workload.burst(self, job.maps, rng)
+    workload.burst(self, job.work, rng)
     self:carry_out()
-    loop.sleep(rng:float() * 0.012)
+    loop.sleep(rng:float() * job.work.rest)
   end
   client:drain(DRAIN_TIMEOUT)
   local counts = client:stats()
