@@ -21,7 +21,7 @@ local CLIENTS = 4
 --- Seconds for everything to be acknowledged once all nodes are back; for what the
 --- nodes still have in their hands to be applied, and their maps to agree; for a real
 --- cluster to be whole.
-local SETTLE_TIMEOUT, QUIET, WHOLE_TIMEOUT = 20, 0.25, 15
+local SETTLE_TIMEOUT, QUIET, WHOLE_TIMEOUT = 20, 0.25, 8
 
 ---@class chaos.result
 ---@field seed integer

@@ -7,6 +7,7 @@ local M = {}
 ---@class chaos.summary
 ---@field schedules integer
 ---@field repaired integer     of them checked after repair, too
+---@field not_whole integer    whose real nodes did not find each other again; then a new cluster was started
 ---@field failed integer[]     seeds with findings
 ---@field broken integer[]     seeds whose schedule could not be run to its end
 ---@field ops integer
@@ -25,7 +26,7 @@ methods.__index = methods
 ---@return chaos.summary
 function M.new()
   return setmetatable({
-    schedules = 0, repaired = 0, failed = {}, broken = {}, ops = 0, acknowledged = 0, duplicated = 0, resent = 0, reported = 0, refused = 0,
+    schedules = 0, repaired = 0, not_whole = 0, failed = {}, broken = {}, ops = 0, acknowledged = 0, duplicated = 0, resent = 0, reported = 0, refused = 0,
     reads = 0, lost = 0, lost_by_servers = {}, faults = {}, findings_by_kind = {},
   }, methods)
 end
@@ -39,6 +40,7 @@ function methods:add(result)
   local report = result.report
   self.schedules = self.schedules + 1
   if result.repaired then self.repaired = self.repaired + 1 end
+  if not result.whole then self.not_whole = self.not_whole + 1 end
   for _, name in ipairs { "ops", "acknowledged", "duplicated", "resent", "reported", "refused", "reads" } do
     self[name] = self[name] + (report.counts[name] or 0)
   end
@@ -99,13 +101,16 @@ function methods:print(about)
   end
   io.write(("\n%s schedules, %s faults, %s operations: %s lost by the client; in %s schedules every key had its last value after repair\n"):format(
     count(self.schedules), count(self:fault_count()), count(self.ops), count(self.lost), count(self.repaired)))
+  if self.not_whole > 0 then
+    io.write(("in %s the nodes did not find each other again, which is no client's doing\n"):format(count(self.not_whole)))
+  end
   if #self.broken > 0 then io.write(("not run to their end: seeds %s\n"):format(table.concat(self.broken, " "))) end
 end
 
 --- As plain data.
 function methods:data()
   return {
-    schedules = self.schedules, repaired = self.repaired, operations = self.ops, acknowledged = self.acknowledged,
+    schedules = self.schedules, repaired = self.repaired, not_whole = self.not_whole, operations = self.ops, acknowledged = self.acknowledged,
     reported = self.reported, refused = self.refused, resent = self.resent, duplicated = self.duplicated, reads = self.reads, lost = self.lost,
     lost_by_kind = self.findings_by_kind, lost_by_servers = self.lost_by_servers, faults = self.faults, failed_seeds = self.failed,
     broken_seeds = self.broken,

@@ -11,9 +11,9 @@ local M = {}
 --- Rounds of a schedule, and how much longer everything takes than on the simulated
 --- cluster: real nodes need seconds to notice each other's absence.
 local SIMULATED = { rounds = 5, stretch = 1, rest = 0.012 }
-local REAL = { rounds = 4, stretch = 3, rest = 0.3 }
+local REAL = { rounds = 5, stretch = 3, rest = 0.1 }
 --- Seconds for a real cluster to be whole after a schedule; then a new one is started.
-local WHOLE_TIMEOUT = 10
+local WHOLE_TIMEOUT = 2
 
 ---@class chaos.target
 ---@field url string

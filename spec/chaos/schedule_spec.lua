@@ -8,8 +8,9 @@ local nemesis = require "chaos.nemesis"
 local pool = require "chaos.pool"
 local random = require "chaos.random"
 local schedule = require "chaos.schedule"
+local topgun_binary = require "wingman.topgun.binary"
 
-local JOBS, SHOWN = 6, 10
+local JOBS, SHOWN, REAL_SCHEDULES = 6, 10, 2
 -- Each fault comes first, and alone, in two of them: one for each dialect.
 local SCHEDULES = 2 * #faults.simulated
 
@@ -65,4 +66,23 @@ describe("chaos on the simulated cluster:", function()
     assert.equal(plan(5), plan(5))
     assert.is_true(plan(5) ~= plan(6))
   end)
+end)
+
+describe("chaos on topgun://3:", function()
+  local _, missing = topgun_binary.find()
+  local run, finish = schedule.runner "topgun://3"
+  teardown(finish)
+
+  for seed = first, replayed or first + REAL_SCHEDULES - 1 do
+    local name = "no client loses anything, seed " .. seed
+    if missing then
+      pending(("%s (skipped: %s)"):format(name, missing.message))
+    else
+      it(name, function()
+        local result = run(seed)
+        assert.equal(0, #result.report.findings, failure(result))
+        assert.is_true(result.report.counts.acknowledged > 100, "next to nothing was acknowledged")
+      end)
+    end
+  end
 end)
