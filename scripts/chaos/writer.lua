@@ -136,6 +136,7 @@ return wingman.run(function()
     loop.sleep(rng:float() * job.work.rest)
   end
   client:drain(DRAIN_TIMEOUT)
+  loop.sleep(0.02) -- what was settled last is told in a later step of the loop
   local counts = client:stats()
   counts.pending = client:pending_ops()
   local pending = {}
