@@ -50,8 +50,8 @@ function M.state(cluster, reader, map_names)
     else ok, err = from_wire(cluster, reader, name, state) end
     if not ok then return nil, err end
   end
-  local owners = reader:partition_map().owners
-  setmetatable(state.owners, { __index = function(_, key) return owners[reader:partition_of(key) + 1] end })
+  local map = reader:partition_map()
+  setmetatable(state.owners, { __index = function(_, key) return map and map.owners[reader:partition_of(key) + 1] end })
   return state
 end
 
