@@ -34,7 +34,7 @@ function M.of(target, rng)
     endpoint = target.proxies and "seeds" or "auto", -- never past the proxies
     auth = { token = M.token_function(target.cluster.secret) },
     reconnect = function() return 0.03 end,
-    heartbeat = { interval = 0.05, timeout = 0.25 },
+    heartbeat = { interval = 0.05, timeout = 0.4 },
     batch = { ack_timeout = 0.3, ops = rng:chance(0.3) and 7 or nil, in_flight = rng:chance(0.3) and 2 or nil },
     connections_per_node = rng:int(1, 2),
     connect_timeout = 0.3, auth_timeout = 0.2,

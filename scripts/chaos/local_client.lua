@@ -120,19 +120,22 @@ end
 --- Sends again what servers lost, until there is nothing more: true, or nil and why not.
 ---@param map_name string
 ---@param nodes integer  of the cluster: only what is connected is compared
----@return boolean|nil, string|nil
+---@return boolean|nil ok
+---@return string|nil why_not
+---@return boolean|nil unread  a machine that is too busy: the nodes could not be read in one go
 function methods:repair(map_name, nodes)
-  local problem
+  local problem, unread
   for _ = 1, 10 do
     local is_whole = loop.wait_until(function() return #self.client:connected_nodes() == nodes end, 10)
     local again, err = self.client:repair(map_name)
     local drained, drain_err = self.client:drain(15)
     is_whole = is_whole and #self.client:connected_nodes() == nodes
     if again == 0 and drained and is_whole then return true end
+    unread = err ~= nil or not is_whole
     problem = err or drain_err or (is_whole and "repair finds no end" or "a node is not connected")
     if err then loop.sleep(0.2) end -- a connection was lost while a node was read
   end
-  return nil, tostring(problem)
+  return nil, tostring(problem), unread
 end
 
 --- Whether this client has the same owners as another one within `timeout`.

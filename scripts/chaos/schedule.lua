@@ -92,14 +92,17 @@ local function compare_maps(run, report)
   end
 end
 
+-- Whether every client could compare all of its writes.
 local function repair(run, report)
   for _, client in ipairs(run.arena.clients) do
     if client.repair then
-      local ok, err = client:repair(run.work.own, #run.target.cluster.nodes)
+      local ok, err, unread = client:repair(run.work.own, #run.target.cluster.nodes)
+      if unread then return false end
       if not ok then report:client("not_repaired", { client = client.name }, "%s", err) end
     end
   end
   checker.check_repaired(run.history, assert(readback.state(run.target.cluster, run.reader, { run.work.own })), report)
+  return true
 end
 
 local function read_and_check(run)
@@ -111,8 +114,7 @@ local function read_and_check(run)
   if not run.whole then return end
   compare_maps(run, run.report)
   -- What two nodes have forgotten one after the other nobody can know.
-  run.repaired = run.arena.losses <= 1
-  if run.repaired then repair(run, run.report) end
+  run.repaired = run.arena.losses <= 1 and repair(run, run.report)
 end
 
 local function clean_up(run)

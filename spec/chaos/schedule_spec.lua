@@ -10,7 +10,7 @@ local random = require "chaos.random"
 local schedule = require "chaos.schedule"
 local topgun_binary = require "wingman.topgun.binary"
 
-local JOBS, SHOWN, REAL_SCHEDULES = 10, 10, 1
+local JOBS, SHOWN, REAL_SCHEDULES = 6, 10, 1
 -- Each fault comes first, and alone, in two of them: one for each dialect.
 local SCHEDULES = 2 * #faults.simulated
 
