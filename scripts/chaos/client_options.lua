@@ -37,7 +37,7 @@ function M.of(target, rng)
     heartbeat = { interval = 0.05, timeout = 0.4 },
     batch = { ack_timeout = 0.3, ops = rng:chance(0.3) and 7 or nil, in_flight = rng:chance(0.3) and 2 or nil },
     connections_per_node = rng:int(1, 2),
-    connect_timeout = 0.3, auth_timeout = 0.2,
+    connect_timeout = 0.6, auth_timeout = 0.5,
     map_requests = { debounce = 0.05, refresh = 0.3, answer_timeout = 0.2 },
     circuit = rng:chance(0.5) and "never" or { failures = 3, reset = 0.1 },
     oplog = oplog(rng),

@@ -6,6 +6,9 @@ local workload = require "chaos.workload"
 
 local now = loop.now
 
+--- Seconds for a client that could not start at once.
+local START_TIMEOUT = 20
+
 local M = {}
 
 ---@class chaos.local_client
@@ -45,6 +48,8 @@ function M.start(history, name, options)
   listen(self)
   loop.add_source(self)
   local ok, start_err = client:start()
+  -- On a busy machine the short timeouts strike; the client goes on trying.
+  ok = ok or loop.wait_until(function() return client:is_routing_active() end, START_TIMEOUT)
   if not ok then
     self:close()
     return nil, start_err
