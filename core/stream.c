@@ -78,13 +78,14 @@ static void flush(wm_stream *s)
 static void on_ready(uv_poll_t *poll, int status, int events)
 {
     wm_stream *s = poll->data;
+    /* libuv calls every error of a socket EBADF, and does not poll it any more. What
+     * came before the error can still be read, and the calls below tell its name. */
     if (events & UV_READABLE || status < 0) {
         s->is_watched = false;
         s->changes++;
     }
-    if (status < 0) fail(s, status);
-    else if (events & UV_WRITABLE) flush(s);
-    update_poll(s);
+    if (events & UV_WRITABLE || status < 0) flush(s);
+    if (status == 0) update_poll(s);
 }
 
 /* -- addresses -- */

@@ -71,6 +71,17 @@ describe("stream", function()
     assert.equal("no buffer space available", err)
   end)
 
+  it("reads what came before a reset, and then its name", function()
+    local client, server = pair { port = 0 }
+    assert(client:write "not read by the server")
+    assert(server:write "last words")
+    assert(loop.wait_until(function() return server.socket:unwritten() == 0 end, 5))
+    loop.turn(0.01) -- what is unread when a socket is closed makes the system reset it
+    server:close()
+    assert.equal("last words", client:read(5))
+    assert.same({ nil, "connection reset by peer" }, { client:read(5) })
+  end)
+
   it("ends waits when it is closed", function()
     local listener = keep(stream.listen { path = path })
     local waiting = loop.spawn(function() return { listener:accept() } end)
