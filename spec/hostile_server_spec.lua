@@ -225,8 +225,9 @@ clusters.on_each(getfenv(1), "A hostile server", function(shared, it)
     nothing_raised()
   end)
 
-  -- Without a byte of the message nothing but silence tells.
-  it("frame: 1 GB is announced, and nothing follows: ends with heartbeat", function()
+  -- Without a byte of the message nothing but silence tells; the answers to PING are
+  -- such bytes, and libwebsockets may pass them on.
+  it("frame: 1 GB is announced, and nothing follows: ends with the heartbeat, or by its first bytes", function()
     fresh()
     client:close()
     client = shared:started { heartbeat = { interval = 0.2, timeout = 1 } }
@@ -234,7 +235,8 @@ clusters.on_each(getfenv(1), "A hostile server", function(shared, it)
     local memory = peak_memory()
     send { as = "raw", bytes = hostile_frames.announcement }
     wait_until(function() return lost end, "the connection stayed")
-    assert.same({ HOSTILE, "heartbeat" }, { lost.id, lost.reason })
+    assert.equal(HOSTILE, lost.id)
+    assert.is_true(lost.reason == "heartbeat" or lost.reason == "protocol", lost.reason)
     assert.is_true(peak_memory() - memory < 128 * MB, "it took memory")
     nothing_raised()
     client:close()
