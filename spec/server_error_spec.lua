@@ -34,6 +34,10 @@ describe("server error", function()
     assert.same(hint, server_error.of(cases[11][1]).hint)
     assert.equal("1", server_error.of(cases[15][1]).op_id)
     assert.equal(429, server_error.of(cases[1][1]).status)
+    assert.is_true(server_error.of(cases[1][1]).is_rate)
+    assert.is_nil(server_error.of(cases[2][1]).is_rate)
+    assert.is_true(server_error.of { type = "ERROR", payload = { code = 500,
+      message = "internal error: Write-behind capacity exceeded" } }.is_rate)
     local merge = server_error.of { type = "MERGE_REJECTED", mapName = "m", key = "k", attemptedValue = core.null }
     assert.same({ "m", "k" }, { merge.map, merge.key })
     assert.is_nil(merge.attempted_value)

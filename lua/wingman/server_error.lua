@@ -11,6 +11,7 @@ local M = {}
 ---@field code string        as in M.codes
 ---@field retriable boolean  whether the same again may succeed
 ---@field status integer|nil the server's number, for ERROR and OP_REJECTED
+---@field is_rate boolean|nil  it speaks of the client's rate, not of the node's health
 ---@field hint table|nil     what the server says would help: currentOwner, mapVersion, ...
 ---@field op_id string|nil   the operation, for OP_REJECTED
 ---@field map string|nil     the map and the key, for MERGE_REJECTED
@@ -37,6 +38,11 @@ local by_status = {
 }
 
 local function text(value) return type(value) == "string" and value or nil end
+-- 429; and 500 of server 2.2.0 when more than 10,000 writes wait for its disk.
+local function speaks_of_rate(status, message)
+  return status == 429 or (status == 500 and message:find("capacity exceeded", 1, true) ~= nil) or nil
+end
+
 local function table_or_nil(value) return type(value) == "table" and value or nil end
 
 local function new(code, message, fields)
@@ -63,8 +69,9 @@ function M.of(message)
   if found then return found end
   if message.type == "ERROR" then
     local status = type(payload.code) == "number" and payload.code or nil
-    return new(by_status[status] or "SERVER_ERROR", text(payload.message) or "", {
-      status = status, hint = table_or_nil(payload.details),
+    local words = text(payload.message) or ""
+    return new(by_status[status] or "SERVER_ERROR", words, {
+      status = status, is_rate = speaks_of_rate(status, words), hint = table_or_nil(payload.details),
     })
   elseif message.type == "OP_REJECTED" then
     return new("REJECTED", text(payload.reason) or "", {

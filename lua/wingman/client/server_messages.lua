@@ -13,11 +13,11 @@ local M = {}
 function M.failed(self, lane, err, had_batches)
   local node = self.provider.links.lanes[lane].node
   err.node, err.url = node.id, node.url
-  self.log_seldom(err.code == "OVERLOADED" and err.status == 429 and "info" or "warn", "server_error",
+  self.log_seldom(err.is_rate and "info" or "warn", "server_error",
     { code = err.code, status = err.status, message = err.message, url = node.url }, node.url .. err.code .. err.message)
   if err.code == "NOT_OWNER" or err.code == "STALE_MAP" then
     if self.provider.map_is_old then self.provider:map_is_old() end
-  elseif had_batches and err.status ~= 429 and self.provider.refused then -- 429 speaks of our rate, not of the node
+  elseif had_batches and not err.is_rate and self.provider.refused then
     self.provider:refused(node, ("error %s: %s"):format(err.status or err.code, err.message))
   end
   self.events:emit("server_error", err)
