@@ -32,7 +32,6 @@ local SETTLE_TIMEOUT, QUIET, WHOLE_TIMEOUT = 20, 0.25, 8
 ---@field repaired boolean     whether the state after repair was checked, too
 ---@field whole boolean        whether all nodes knew each other again: not so, and it is not a client's business
 ---@field seconds number
----@field history chaos.history
 
 --- What a seed stands for: the dialect, and which fault comes first.
 ---@param seed integer
@@ -150,7 +149,7 @@ function M.run(seed, target)
   if not ok then error(("seed %d (%s): %s"):format(seed, plan, err), 0) end
   return {
     seed = seed, url = target.url, plan = plan, report = run.report, injected = run.arena.injected, repaired = run.repaired,
-    whole = run.whole, seconds = loop.now() - begun, history = run.history,
+    whole = run.whole, seconds = loop.now() - begun,
   }
 end
 
