@@ -2,6 +2,7 @@
 #define WM_CLIENT_INTERNAL_H
 #include "client.h"
 #include "doubtful_writes.h"
+#include "op_decoding.h"
 #include "op_encoding.h"
 
 /* Shared by the client's own files: client.c (life, routes, flushing),
@@ -127,6 +128,9 @@ void wm_client_free_maps(wm_client *c);
 /* Opens the log's file: the client's id is the file's, what is in it is pending
  * and in the local copy. False with the reason in `error`. */
 bool wm_client_open_log(wm_client *c, const wm_client_options *o, char *error, size_t size);
+/* Merges the record of an operation that the log's file held, now at index `op`. As
+ * wm_map_merge. */
+int wm_map_restore(wm_map *m, const wm_op_view *view, uint32_t op);
 /* A write was acknowledged by a v2 node after its partition had moved. Such a
  * server stamps records when they arrive, so an older write of the same key, at
  * the node that had the partition before, may have a later time than this one was

@@ -165,7 +165,7 @@ static double commit(wm_map *m, bool remove, size_t value_len)
         .counter = w->time.counter,
         .node = 0,
     };
-    uint32_t index = wm_oplog_commit(c->log, len);
+    uint32_t index = record.op = wm_oplog_commit(c->log, len);
     if (index == WM_NO_OP) return c->status = WM_ENOMEM;
     if (wm_record_store_put(m->store, w->hash, &record) < 0) {
         wm_oplog_settle(c->log, index);
@@ -287,50 +287,66 @@ static bool intern_node(wm_client *c, const char *name, size_t len, uint32_t *ou
     return true;
 }
 
+/* Whether the operation that wrote this record of ours is not settled: its place in
+ * the log may be another operation's by now, or, harmlessly, a newer one of the key. */
+static bool is_unsettled(const wm_client *c, const wm_record *record)
+{
+    if (record->node != 0 || record->op == WM_NO_OP) return false;
+    const wm_op *op = wm_oplog_at(c->log, record->op);
+    if (op->state == WM_OP_FREE || op->key_len != record->key_len) return false;
+    return memcmp(op->span.bytes + op->key_at, record->key, record->key_len) == 0;
+}
+
 typedef struct comparison {
     const wm_client *client;
     const wm_timestamp *time;
+    bool stamped_on_arrival;
 } comparison;
 
 static bool is_newer(void *user, const wm_record *stored)
 {
     const comparison *x = user;
+    if (x->stamped_on_arrival && is_unsettled(x->client, stored)) return false;
     const char *node = x->client->node_names[stored->node];
     wm_timestamp held = {stored->millis, stored->counter, node, strlen(node)};
     return wm_timestamp_compare(x->time, &held) > 0;
 }
 
-int wm_map_merge(wm_map *m, const char *key, size_t key_len, const uint8_t *value, size_t value_len,
-                 const wm_timestamp *time)
+static int merge(wm_map *m, wm_record *record, const wm_timestamp *time, bool stamped_on_arrival)
 {
     wm_client *c = m->client;
     if (time->millis > MILLIS_MAX || time->counter > UINT32_MAX) return WM_EINVAL;
     if (time->node_len > NODE_NAME_MAX || memchr(time->node, 0, time->node_len) != NULL) return WM_EINVAL;
     wm_hlc_update(&c->clock, wm_wall_ms(), time->millis, time->counter);
+    record->millis = time->millis;
+    record->counter = time->counter;
+    if (!intern_node(c, time->node, time->node_len, &record->node)) return WM_ENOMEM;
+    comparison user = {c, time, stamped_on_arrival};
+    return wm_record_store_merge(m->store, wm_hash_fnv1a(record->key, record->key_len), record, is_newer, &user);
+}
+
+int wm_map_merge(wm_map *m, const char *key, size_t key_len, const uint8_t *value, size_t value_len,
+                 const wm_timestamp *time, bool stamped_on_arrival)
+{
     wm_record record = {
         .key = key,
         .key_len = (uint32_t)key_len,
         .value = value,
         .value_len = (uint32_t)value_len,
-        .millis = time->millis,
-        .counter = time->counter,
     };
-    if (!intern_node(c, time->node, time->node_len, &record.node)) return WM_ENOMEM;
-    comparison user = {c, time};
-    return wm_record_store_merge(m->store, wm_hash_fnv1a(key, key_len), &record, is_newer, &user);
+    return merge(m, &record, time, stamped_on_arrival);
 }
 
-/* Whether an operation of this key waits, in whatever map: a namesake in another
- * map keeps the value until the next event, which is rare and harmless. */
-static bool has_unsettled(wm_client *c, const char *key, size_t key_len)
+int wm_map_restore(wm_map *m, const wm_op_view *view, uint32_t op)
 {
-    uint32_t partition = wm_client_partition_of(c, key, key_len);
-    for (uint32_t i = 1; i < wm_oplog_end(c->log); i++) {
-        const wm_op *op = wm_oplog_at(c->log, i);
-        if (op->partition != partition || op->state == WM_OP_FREE || op->key_len != key_len) continue;
-        if (memcmp(op->span.bytes + op->key_at, key, key_len) == 0) return true;
-    }
-    return false;
+    wm_record record = {
+        .key = view->key,
+        .key_len = (uint32_t)view->key_len,
+        .value = view->removed ? NULL : view->value,
+        .value_len = view->removed ? 0 : (uint32_t)view->value_len,
+        .op = op,
+    };
+    return merge(m, &record, &view->time, false);
 }
 
 int wm_map_forget(wm_map *m, const char *key, size_t key_len)
@@ -339,8 +355,7 @@ int wm_map_forget(wm_map *m, const char *key, size_t key_len)
     uint32_t hash = wm_hash_fnv1a(key, key_len);
     wm_record record;
     if (!wm_record_store_get(m->store, hash, key, key_len, &record) || record.value == NULL) return 1;
-    bool own = record.node == 0; /* only then can a write of this client be newer */
-    if (own && has_unsettled(c, key, key_len)) return 1;
+    if (is_unsettled(c, &record)) return 1;
     record.value = NULL;
     record.value_len = 0;
     record.key = key;

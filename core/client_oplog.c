@@ -31,9 +31,7 @@ static bool restore(wm_client *c, uint32_t index)
     if (view.key_len == 0 || view.key_len > WM_OP_KEY_MAX || key_at > UINT16_MAX) return false;
     wm_map *m = wm_client_map(c, view.map_name, view.map_len);
     if (m == NULL) return false;
-    int merged = wm_map_merge(m, view.key, view.key_len, view.removed ? NULL : view.value,
-                              view.removed ? 0 : view.value_len, &view.time);
-    if (merged < 0) return false;
+    if (wm_map_restore(m, &view, index) < 0) return false;
     op->key_at = (uint16_t)key_at;
     op->key_len = (uint32_t)view.key_len;
     op->recorded_us = c->now_us;

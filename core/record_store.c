@@ -14,6 +14,7 @@ typedef struct entry {
     uint32_t key_len;
     uint32_t value_len;
     uint32_t value_cap;
+    uint32_t op;
     bool removed;
     char key[]; /* key_len bytes, then value_cap bytes */
 } entry;
@@ -157,6 +158,7 @@ static int store(wm_record_store *s, slot *at, uint32_t hash, const wm_record *r
     e->millis = r->millis;
     e->counter = r->counter;
     e->node = r->node;
+    e->op = r->op;
     e->value_len = removed ? 0 : r->value_len;
     if (!removed) memcpy(value_of(e), r->value, r->value_len);
     return WM_OK;
@@ -184,6 +186,7 @@ static void read_entry(entry *e, wm_record *out)
         .millis = e->millis,
         .counter = e->counter,
         .node = e->node,
+        .op = e->op,
     };
 }
 

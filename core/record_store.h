@@ -18,6 +18,7 @@ typedef struct wm_record {
     uint32_t key_len;
     uint32_t value_len;
     uint32_t node; /* index of a node id, as the caller interned it */
+    uint32_t op;   /* the operation that wrote it, as the caller names it; 0: none of its own */
 } wm_record;
 
 /* NULL when out of memory. */

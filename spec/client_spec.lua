@@ -225,6 +225,18 @@ clusters.on_each(getfenv(), "changes by others", function(shared, it)
   end)
 end, { "sim://3", "topgun://3" })
 
+clusters.on_each(getfenv(), "changes of others", function(shared, it)
+  it("are taken once the own write of the key is acknowledged", function()
+    local client = shared:started()
+    local map = client:map(shared:map_name())
+    assert(map:set("k", "mine"))
+    assert(client:drain(5))
+    local later = { millis = map:record("k").millis + 1000, counter = 0, nodeId = "node-1" }
+    assert.is_true(map:merge("k", "theirs", later, false, true))
+    assert.equal("theirs", map:get "k")
+  end)
+end, { "sim://3" })
+
 -- The errors of an overload name no operation: 429 in the simulated cluster, 500
 -- "Write-behind capacity exceeded" (10,000 operations) in the real one.
 clusters.on_each(getfenv(), "overload", function(shared, it)

@@ -37,6 +37,20 @@ describe("map", function()
     assert.is_nil(client:map("b"):get "k")
   end)
 
+  it("keeps a write that is under way when a v2 server tells what it got before", function()
+    local map = client:map "m"
+    local ahead = { millis = os.time() * 1000 + 60000, counter = 0, nodeId = "node-1" }
+    assert(map:set("k", "mine"))
+    assert.is_false(map:merge("k", "theirs", ahead, false, true))
+    assert.equal("mine", map:get "k")
+    assert.is_true(map:merge("other", "theirs", ahead, false, true))
+    assert.is_true(map:merge("k", "theirs", ahead, false)) -- 0.11: the times decide
+    assert.equal("theirs", map:get "k")
+    assert(map:remove "k")
+    assert.is_false(map:merge("k", "theirs", { millis = ahead.millis + 60000, counter = 0, nodeId = "node-1" }, false, true))
+    assert.is_nil(map:get "k")
+  end)
+
   it("raises for what no program means", function()
     local map = client:map "m"
     assert.error_matches(function() map:set("k", nil) end, "the value is nil")

@@ -185,7 +185,7 @@ static int l_map_size(lua_State *L)
     return 1;
 }
 
-/* merge(key, value, millis, counter, node, tombstone): true when the local copy
+/* merge(key, value, millis, counter, node, tombstone, stamped_on_arrival): true when the local copy
  * changed, false when its record is newer; nil and the reason on failure. */
 static int l_map_merge(lua_State *L)
 {
@@ -210,7 +210,7 @@ static int l_map_merge(lua_State *L)
         return luaL_error(L, "the client of this map is closed");
     }
     if (result >= 0) {
-        result = wm_map_merge(m, key, key_len, tombstone ? NULL : value.data, value.len, &time);
+        result = wm_map_merge(m, key, key_len, tombstone ? NULL : value.data, value.len, &time, lua_toboolean(L, 8));
         if (result < 0) error = wm_lua_status_text(result);
     }
     wm_lua_give_back(owner, &value);

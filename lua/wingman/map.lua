@@ -173,8 +173,11 @@ function methods:size() return self.core_map:size() end
 ---@param value any
 ---@param timestamp { millis: number, counter: number, nodeId: string }
 ---@param removed boolean
-function methods:merge(key, value, timestamp, removed)
-  local changed, err = self.core_map:merge(key, value, timestamp.millis, timestamp.counter, timestamp.nodeId, removed)
+---@param stamped_on_arrival boolean|nil  by a v2 server: a write of this client that is not
+---  acknowledged yet comes later, whatever its time says, and stays
+function methods:merge(key, value, timestamp, removed, stamped_on_arrival)
+  local changed, err = self.core_map:merge(key, value, timestamp.millis, timestamp.counter, timestamp.nodeId, removed,
+    stamped_on_arrival or false)
   if removed then value = nil end
   if changed then self.events:emit("change", key, value, "remote") end
   return changed, err

@@ -28,8 +28,9 @@ function M.merge(client, event)
   end
   if type(record) ~= "table" then return "a record is a map" end
   if not is_timestamp(record.timestamp) then return "a record's timestamp is { millis, counter, nodeId }" end
+  -- "PUT" is v2's word; 0.11, which keeps the writer's time, says "UPDATED".
   local merged, reason = map:merge(event.key, record.value, record.timestamp,
-    record.value == nil or record.value == core.null)
+    record.value == nil or record.value == core.null, event.eventType == "PUT")
   return merged == nil and reason or nil
 end
 
