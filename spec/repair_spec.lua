@@ -15,6 +15,11 @@ local function is_connected(client, id)
   return node and node.usable
 end
 
+-- On a busy machine the short heartbeat may end a connection once more.
+local function repaired(client, name)
+  return assert(loop.wait_until(function() return (client:repair(name)) end, 10))
+end
+
 clusters.on_each(getfenv(), "repair", function(shared, it)
   -- Writes `first` while the key's owner is paused, `last` once its successor has taken
   -- `first`, and gives the partition back when the owner goes on.
@@ -37,7 +42,6 @@ clusters.on_each(getfenv(), "repair", function(shared, it)
       return is_connected(client, owner) and client:partition_map().owners[partition + 1] == owner
     end, 10), "the owner did not come back")
     local function at_owner()
-      -- On a busy machine the short heartbeat may have ended the connection once more.
       local records = assert(loop.wait_until(function() return (client:holdings(owner, name)) end, 10))
       local record = records[key]
       return record and record.value ~= core.null and record.value or nil
@@ -52,11 +56,11 @@ clusters.on_each(getfenv(), "repair", function(shared, it)
     if not shared.is_0_11 then
       assert(loop.wait_until(at_owner, 10), "the node did not apply what it was sent")
       assert.same({ n = 1, text = "old" }, at_owner())
-      assert.equal(1, client:repair(name))
+      assert.equal(1, repaired(client, name))
       assert(client:drain(10))
     end
     assert.is_nil(at_owner())
-    assert.equal(0, client:repair(name))
+    assert.equal(0, repaired(client, name))
   end)
 
   it("replaces a write that a resumed node applied after a newer one elsewhere", function()
@@ -65,7 +69,7 @@ clusters.on_each(getfenv(), "repair", function(shared, it)
       function(map) assert(map:set("key-1", { n = 2 })) end)
     if not shared.is_0_11 then assert(loop.wait_until(at_owner, 10), "the node did not apply what it was sent") end
     for _ = 1, 5 do
-      if assert(client:repair(name)) == 0 then break end
+      if repaired(client, name) == 0 then break end
       assert(client:drain(10))
     end
     assert.same({ n = 2 }, at_owner())
@@ -92,11 +96,25 @@ clusters.on_each(getfenv(), "repair", function(shared, it)
     wait_for_owner(owner)
     if not shared.is_0_11 then
       assert.same({ n = 1 }, assert(client:holdings(owner, name))[key].value)
-      assert.equal(1, client:repair(name))
+      assert.equal(1, repaired(client, name))
       assert(client:drain(10))
     end
     local record = assert(client:holdings(owner, name))[key]
     assert.is_true(record == nil or record.value == core.null)
+  end)
+
+  it("says so when an owner is not there to be compared with", function()
+    local name = shared:map_name()
+    local client = shared:started { reconnect = function() return 60 end }
+    local id = client:connected_nodes()[1]
+    assert(client:map(name):set(clusters.keys_of(client, id, 1)[1], 1))
+    assert(client:drain(10))
+    assert(shared.cluster:fault(id, "close", 1012))
+    assert(loop.wait_until(function() return not is_connected(client, id) end, 5))
+    local count, err = client:repair(name)
+    assert.is_nil(count)
+    assert.equal("NOT_CONNECTED", err.code)
+    assert.equal(("map '%s' cannot be compared: owner %s is not connected"):format(name, id), err.message)
   end)
 
   it("leaves alone what another client wrote, of the same key", function()
@@ -106,7 +124,7 @@ clusters.on_each(getfenv(), "repair", function(shared, it)
     local other = shared:started()
     assert(other:map(name):set("key-1", { n = 3 }))
     assert(other:drain(10))
-    assert.equal(0, client:repair(name))
+    assert.equal(0, repaired(client, name))
     assert.same({ n = 3 }, at_owner())
   end)
 end, { "sim://3", "sim://3?dialect=0.11" })

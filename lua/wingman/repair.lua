@@ -3,6 +3,7 @@
 --- nodes that have none of their records, and a 0.11 node acknowledges and drops
 --- what it no longer owns. The client still has its own writes and their times.
 local core = require "wingman.core"
+local errors = require "wingman.error"
 
 local M = {}
 
@@ -39,16 +40,18 @@ local function is_stale(held, map, key, holdings)
 end
 
 -- The keys of the client's own writes that their owner does not have, or has an
--- older value of.
+-- older value of; nil and the owner, when one is not connected.
 local function lost_keys(client, map, partition_map, holdings)
   local lost, position, key = {}, 0, nil
   while true do
     position, key = map.core_map:next_own(position)
     if not position then return lost end
-    local records = holdings[partition_map.owners[client:partition_of(key) + 1] or false]
-    local held = records and records[key]
+    local owner = partition_map.owners[client:partition_of(key) + 1] or "none"
+    local records = holdings[owner]
+    if not records then return nil, owner end
+    local held = records[key]
     -- What is removed need not be there: a v2 server keeps no mark of a removal.
-    local is_lost = records and (held and is_stale(held, map, key, holdings) or not held and map:get(key) ~= nil)
+    local is_lost = held and is_stale(held, map, key, holdings) or not held and map:get(key) ~= nil
     if is_lost then lost[#lost + 1] = key end
   end
 end
@@ -56,7 +59,8 @@ end
 --- Compares one map of the client with what the connected nodes hold of the
 --- partitions that they own, and records the client's own writes again that are
 --- missing there, or older, with the times they were written at. A newer record
---- is left alone. Reads the whole map from every node. Waits.
+--- is left alone. nil, err while an owner is not connected. Reads the whole map from
+--- every node. Waits.
 ---@param client wingman.client
 ---@param map wingman.map
 ---@return integer|nil count  of writes recorded again; drain() waits for them
@@ -70,7 +74,11 @@ function M.map(client, map)
     if not records then return nil, err end
     holdings[id] = records
   end
-  local keys = lost_keys(client, map, partition_map, holdings)
+  local keys, missing = lost_keys(client, map, partition_map, holdings)
+  if not keys then
+    return nil, errors.new("NOT_CONNECTED", ("map '%s' cannot be compared: owner %s is not connected"):format(map.name, missing),
+      { map = map.name, node = missing })
+  end
   for _, key in ipairs(keys) do
     local ok, err = map:resend(key)
     if not ok then return nil, err end
