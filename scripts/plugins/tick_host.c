@@ -38,5 +38,6 @@ int main(int argc, char **argv)
         if ((wait -= now_us()) > 0) nanosleep(&(struct timespec){0, wait * 1000}, NULL);
     }
     for (int i = 2; i < argc; i++) call(plugins[i], "stop"), lua_close(plugins[i]);
+    free(plugins);
     return 0;
 }
