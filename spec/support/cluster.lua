@@ -109,6 +109,21 @@ function M.keys_of(client, id, count)
   return keys
 end
 
+--- Seconds without a change of owners after which a real cluster has settled: its nodes
+--- move partitions for a while after they have all seen each other.
+local SETTLED = 1.5
+
+local function wait_until_settled(shared)
+  local client = shared:started()
+  local owners, since
+  assert(loop.wait_until(function()
+    local now = table.concat(client:partition_map().owners, " ")
+    if now ~= owners then owners, since = now, loop.now() end
+    return loop.now() - since > SETTLED
+  end, 30), "the cluster goes on moving partitions")
+  shared:close_clients()
+end
+
 --- Declares specs once for each cluster. `body` gets the shared cluster and the `it`
 --- to declare with: where a cluster cannot be had, that one reports each spec as
 --- skipped, with the reason.
@@ -126,7 +141,10 @@ function M.on_each(env, name, body, urls)
       if is_real and missing then
         return body(shared, function(test) env.pending(test .. " (skipped: " .. missing.message .. ")") end)
       end
-      env.setup(function() shared.cluster = assert(embedded_cluster.start(url)) end)
+      env.setup(function()
+        shared.cluster = assert(embedded_cluster.start(url))
+        if is_real and #shared.cluster.nodes > 1 then wait_until_settled(shared) end
+      end)
       env.teardown(function() if shared.cluster then shared.cluster:stop() end end)
       env.after_each(function() shared:close_clients() end)
       body(shared, env.it)
