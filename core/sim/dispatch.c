@@ -73,6 +73,7 @@ static bool on_client_batch(sim_session *s, const wm_message *m)
     wm_mp_find(m->body, m->body_len, "data", &field, &len);
     wm_mp_item data = sim_item_of(field, len);
     if (data.kind != WM_MP_BIN) return false;
+    if (data.len == 0) return true;
 
     wm_buffer copy, inner; /* the scratch frame is used again for each item */
     wm_buffer_init(&copy);
