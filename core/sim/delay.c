@@ -49,6 +49,7 @@ void sim_delay_call(sim_delays *list, uint64_t ms, sim_delay_fn fn, void *owner,
     list->first = d;
     uv_timer_init(list->loop, &d->timer);
     d->timer.data = d;
+    uv_update_time(list->loop); /* else the wait counts from when the loop last polled */
     uv_timer_start(&d->timer, on_due, ms, 0);
 }
 

@@ -15,7 +15,8 @@ typedef struct sim_delays {
 /* `bytes` is a copy that lives for the call. */
 typedef void (*sim_delay_fn)(void *owner, const uint8_t *bytes, size_t len);
 
-/* Calls fn(owner, copy of bytes) once, after `ms` milliseconds, from the loop. */
+/* Calls fn(owner, copy of bytes) once, after `ms` milliseconds (less one at most: libuv counts whole
+ * ones), from the loop. */
 void sim_delay_call(sim_delays *list, uint64_t ms, sim_delay_fn fn, void *owner, const void *bytes, size_t len);
 /* Forgets all calls of the list. */
 void sim_delays_cancel(sim_delays *list);
