@@ -77,7 +77,7 @@ uint64_t wm_batcher_due_at(const wm_batcher *b, int lane);
  * The operations are in flight then. Their number; 0 when none is ready or the
  * window is full; WM_ENOMEM (nothing changed). */
 int wm_batcher_take(wm_batcher *b, int lane, wm_buffer *frame, uint64_t now_us);
-/* The socket has taken the newest batch of the lane whole. */
+/* The socket has taken the batches of the lane whole that were cut so far. */
 void wm_batcher_written(wm_batcher *b, int lane, uint64_t now_us);
 /* The same with smaller limits of its operations and bytes. */
 int wm_batcher_take_at_most(wm_batcher *b, int lane, wm_buffer *frame, uint64_t now_us, wm_batch_limits limits);

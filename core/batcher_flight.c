@@ -75,6 +75,7 @@ static void append_in_flight(lane *l, batch *t)
     if (l->newest == NULL) l->oldest = t;
     else l->newest->next = t;
     l->newest = t;
+    if (l->unwritten == NULL) l->unwritten = t;
     l->in_flight_batches++;
     l->in_flight_ops += t->count;
 }
@@ -135,8 +136,9 @@ int wm_batcher_take(wm_batcher *b, int id, wm_buffer *frame, uint64_t now_us)
 
 void wm_batcher_written(wm_batcher *b, int id, uint64_t now_us)
 {
-    batch *t = b->lanes[id].newest;
-    if (t != NULL) t->times.written_us = now_us;
+    lane *l = &b->lanes[id];
+    for (batch *t = l->unwritten; t != NULL; t = t->next) t->times.written_us = now_us;
+    l->unwritten = NULL;
 }
 
 /* -- settling a batch -------------------------------------------------------------- */
@@ -146,6 +148,7 @@ static void unlink_batch(lane *l, batch *previous, batch *t)
     if (previous == NULL) l->oldest = t->next;
     else previous->next = t->next;
     if (l->newest == t) l->newest = previous;
+    if (l->unwritten == t) l->unwritten = t->next;
     l->in_flight_batches--;
 }
 

@@ -31,7 +31,7 @@ typedef struct lane {
     double ping_stamp;  /* what the PONG of the last PING must echo */
     uint64_t ping_sent_us;
     bool batch_wanted;
-    bool batch_in_write; /* the message that is being written is a batch */
+    bool batch_in_write; /* a batch is among the messages that are being written */
     wm_buffer queue;    /* waiting messages, each behind its u32 length */
     wm_inbox *inbox;    /* received in turns that have a deadline, and not read yet */
     wm_work reading;    /* of the inbox */
@@ -110,7 +110,6 @@ static void on_writable(void *user, wm_buffer *out)
 {
     lane *l = user;
     size_t before = out->len;
-    l->batch_in_write = false;
     if (wm_loop_is_late(l->pool->loop)) {
         wm_connection_want_write(l->connection);
         return;
@@ -123,7 +122,7 @@ static void on_writable(void *user, wm_buffer *out)
     } else if (l->batch_wanted && l->info.state == WM_LANE_READY) {
         l->batch_wanted = false;
         l->pool->events.batch(l->pool->user, l->id, out);
-        l->batch_in_write = out->len > before;
+        if (out->len > before) l->batch_in_write = true;
     }
     size_t len = out->len - before;
     l->info.bytes_out += len;

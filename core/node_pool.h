@@ -52,7 +52,7 @@ typedef struct wm_node_pool_events {
     /* While wm_node_pool_trace is on: every message, before it is read or after it was
      * written. The bytes are valid for the call. */
     void (*traced)(void *user, int lane, const uint8_t *message, size_t len, bool outward, bool text);
-    /* The socket has taken the last one whole. */
+    /* The socket has taken the batches so far whole. */
     void (*batch_written)(void *user, int lane);
 } wm_node_pool_events;
 

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ws_frame.h"
+
 /* While an address has not answered for so long, the next one is tried as well
  * (RFC 8305, section 8: the recommended value). */
 #define ATTEMPT_STAGGER_MS 250
@@ -16,6 +18,9 @@
 #define RESERVE_BYTES (4u * 1024 * 1024)
 /* What one write hands to the kernel at most. */
 #define WRITE_BYTES (64 * 1024)
+/* With so many bytes of frames a write waits for no further ones: with one more of usual
+ * size it still goes out whole. */
+#define GATHER_BYTES (WRITE_BYTES / 2)
 /* How long a closing connection may take to send its close frame (seconds). */
 #define CLOSE_GRACE_S 1
 
@@ -23,7 +28,8 @@ struct wm_transport {
     wm_loop *loop;
     struct lws_vhost *vhost;
     wm_transport_options options;
-    wm_buffer out; /* LWS_PRE bytes, then the message that is being sent */
+    wm_buffer out; /* LWS_PRE bytes, then the frames that are being sent */
+    wm_ws_masks masks;
 };
 
 /* One address of a connection's host on its way to a finished upgrade. */
@@ -55,7 +61,9 @@ struct wm_connection {
     wm_buffer in;     /* fragments of a message that is not whole yet */
     int pending;      /* handles and requests that still point here */
     bool looking_up;
-    bool unwritten; /* lws holds the rest of the last message */
+    bool unwritten; /* lws holds the rest of the last write */
+    bool gathering; /* `writable` is being asked */
+    bool wants_write; /* ... and has more to say */
     bool ended;
     uint16_t close_code; /* what to send when closing from this side */
     int peer_code;
@@ -152,6 +160,28 @@ static void receive(wm_connection *c, struct lws *wsi, const uint8_t *bytes, siz
     wm_buffer_clear(&c->in);
 }
 
+/* The owner's next messages as frames in `out`, as many as one write takes; false when
+ * one could not be framed. */
+static bool gather(wm_connection *c, wm_buffer *out)
+{
+    bool framed = true;
+    c->gathering = true;
+    do {
+        size_t at = out->len;
+        c->wants_write = false;
+        if (wm_buffer_reserve(out, WM_WS_HEADER_ROOM) == NULL) return false;
+        out->len += WM_WS_HEADER_ROOM;
+        c->events->writable(c->user, out);
+        if (out->len == at + WM_WS_HEADER_ROOM) { /* it has nothing to say, or not now */
+            out->len = at;
+            break;
+        }
+        framed = !out->failed && wm_ws_frame(&c->transport->masks, out, at);
+    } while (framed && c->events != NULL && c->wants_write && out->len < GATHER_BYTES);
+    c->gathering = false;
+    return framed;
+}
+
 static int send_next(wm_connection *c, struct lws *wsi)
 {
     wm_buffer *out = &c->transport->out;
@@ -162,11 +192,13 @@ static int send_next(wm_connection *c, struct lws *wsi)
     wm_buffer_clear(out);
     if (wm_buffer_reserve(out, LWS_PRE) == NULL) return 0;
     out->len = LWS_PRE;
-    c->events->writable(c->user, out);
-    if (out->failed || out->len <= LWS_PRE) return 0;
+    if (!gather(c, out)) return -1; /* a message is lost with its connection, which its owner sees */
+    if (c->wants_write) lws_callback_on_writable(wsi);
+    if (out->len == LWS_PRE) return 0;
     wm_loop_moved(c->transport->loop);
-    size_t len = out->len - LWS_PRE;
-    if (lws_write(wsi, out->data + LWS_PRE, len, LWS_WRITE_BINARY) < (int)len) return -1;
+    int len = (int)(out->len - LWS_PRE);
+    /* The frames are whole; LWS_WRITE_HTTP sends bytes as they are. */
+    if (lws_write(wsi, out->data + LWS_PRE, (size_t)len, LWS_WRITE_HTTP) < len) return -1;
     if (!lws_partial_buffered(wsi)) {
         if (c->events != NULL) c->events->written(c->user);
         return 0;
@@ -460,8 +492,9 @@ static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 void wm_connection_want_write(wm_connection *c)
 {
     if (c->wsi == NULL || c->ended) return;
-    lws_callback_on_writable(c->wsi);
     wm_loop_moved(c->transport->loop);
+    c->wants_write = true;
+    if (!c->gathering) lws_callback_on_writable(c->wsi);
 }
 
 void wm_connection_hold(wm_connection *c, bool held)

@@ -52,9 +52,9 @@ typedef struct wm_connection_events {
      * `whole`, its memory may be taken (and the buffer left empty); else it is empty. */
     void (*received)(void *user, const uint8_t *message, size_t len, bool text, wm_buffer *whole);
     /* The connection can take one message: append it to `out`, or nothing. Ask
-     * again with wm_connection_want_write. */
+     * again with wm_connection_want_write: several small ones leave in one write. */
     void (*writable)(void *user, wm_buffer *out);
-    /* The kernel has taken the last byte of that message. */
+    /* The kernel has taken the last byte of every message so far. */
     void (*written)(void *user);
     /* The last call for this connection, exactly once, unless the owner closed
      * it itself. The connection is freed afterwards. */

@@ -1,0 +1,69 @@
+#include "ws_frame.h"
+
+#include <string.h>
+#include <sys/random.h>
+
+#define FINAL_BINARY 0x82
+#define MASKED 0x80
+
+static bool next_mask(wm_ws_masks *m, uint32_t *key)
+{
+    if (m->left == 0) {
+        /* Up to 256 bytes come whole (getrandom(2)), more may be cut by a signal. */
+        uint8_t *to = (uint8_t *)m->keys;
+        for (size_t got = 0; got < sizeof m->keys; got += 256)
+            if (getrandom(to + got, 256, 0) != 256) return false;
+        m->left = sizeof m->keys / sizeof m->keys[0];
+    }
+    *key = m->keys[--m->left];
+    return true;
+}
+
+static void mask(uint8_t *p, size_t len, uint32_t key)
+{
+    uint64_t twice = (uint64_t)key << 32 | key;
+    while (len >= 32) {
+        uint64_t words[4];
+        memcpy(words, p, sizeof words);
+        for (int i = 0; i < 4; i++) words[i] ^= twice;
+        memcpy(p, words, sizeof words);
+        p += sizeof words;
+        len -= sizeof words;
+    }
+    uint8_t bytes[sizeof key];
+    memcpy(bytes, &key, sizeof key);
+    for (size_t i = 0; i < len; i++) p[i] ^= bytes[i & 3];
+}
+
+static size_t header_size(size_t len)
+{
+    return 2 + (len < 126 ? 0 : len < 65536 ? 2 : 8) + sizeof(uint32_t);
+}
+
+static void write_header(uint8_t *p, size_t len, uint32_t key)
+{
+    *p++ = FINAL_BINARY;
+    size_t length_bytes = len < 126 ? 0 : len < 65536 ? 2 : 8;
+    *p++ = (uint8_t)(MASKED | (length_bytes == 0 ? len : length_bytes == 2 ? 126 : 127));
+    while (length_bytes-- > 0) *p++ = (uint8_t)((uint64_t)len >> (8 * length_bytes));
+    memcpy(p, &key, sizeof key);
+}
+
+bool wm_ws_frame(wm_ws_masks *masks, wm_buffer *out, size_t at)
+{
+    size_t len = out->len - at - WM_WS_HEADER_ROOM;
+    size_t header = header_size(len);
+    uint32_t key;
+    bool ready = next_mask(masks, &key);
+    if (ready && header > WM_WS_HEADER_ROOM) ready = wm_buffer_reserve(out, header - WM_WS_HEADER_ROOM) != NULL;
+    if (!ready) {
+        out->len = at;
+        return false;
+    }
+    uint8_t *frame = out->data + at;
+    if (header != WM_WS_HEADER_ROOM) memmove(frame + header, frame + WM_WS_HEADER_ROOM, len);
+    write_header(frame, len, key);
+    mask(frame + header, len, key);
+    out->len = at + header + len;
+    return true;
+}
