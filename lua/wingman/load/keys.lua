@@ -5,6 +5,9 @@ local random = require "wingman.load.random"
 
 local floor, mix = math.floor, random.mix
 
+--- So many of a chooser's keys are kept as texts (some 4 MB).
+local MOST_KNOWN = 100000
+
 local M = {}
 
 local choosers = {}
@@ -90,8 +93,16 @@ function M.new(given, shard, what)
   local inserted = { count = 0 }
   local choose = choosers[options.distribution](options, inserted, shard)
   local prefix = options.prefix
+  local known = {} -- making a key's text costs more than a look at one that was made before
   return {
-    next = function(vu) return prefix .. (choose(vu) + 1) end,
+    next = function(vu)
+      local index = choose(vu) + 1
+      local key = known[index]
+      if key then return key end
+      key = prefix .. index
+      if index <= MOST_KNOWN then known[index] = key end
+      return key
+    end,
     insert = function()
       -- New keys of shards do not meet: each takes its own residue.
       local index = options.count + inserted.count * shard.count + shard.index
