@@ -10,6 +10,8 @@
 #define DEFAULT_PARTITIONS 271u
 /* How often deadlines and pauses are looked at (ms). */
 #define TIMER_MS 20
+/* An acknowledgement that comes later than this is not in the usual order of things. */
+#define LONG_WAIT_US 100000u
 /* Ack latencies are kept up to an hour, batch sizes up to the frame's limit. */
 #define LATENCY_MAX_US 3600000000u
 #define BATCH_SIZE_MAX 65535u
@@ -204,17 +206,18 @@ bool wm_client_choose_map(wm_client *c)
 
 /* -- what the batcher reports ---------------------------------------------------------- */
 
-/* v2 stamps records itself. A node that has lost the partition meanwhile has stamped
- * this operation at some time up to now: what was recorded before now is newer all the
- * same, and the value is one to recognise should the partition return there. */
+/* v2 stamps records itself, when they arrive. So a later write of ours that waited for its
+ * turn may have an earlier time than the record of an earlier one: what was recorded
+ * before a partition moved, or long before it was acknowledged, is newer all the same, and
+ * the value is one to recognise when a node tells of it late or the partition returns. */
 static void keep_times_in_order(wm_client *c, int lane, const wm_op *op, wm_partition_route *route)
 {
     if (wm_node_pool_lane(c->pool, lane).dialect != WM_DIALECT_V2) return;
-    if (wm_node_pool_slot_of(c->pool, lane) != route->slot) {
-        route->moved_seq = wm_oplog_last_seq(c->log);
-        wm_client_note_doubtful(c, op);
-    }
-    if (op->seq <= route->moved_seq) wm_client_acked_after_move(c, op);
+    bool has_moved = wm_node_pool_slot_of(c->pool, lane) != route->slot;
+    bool has_waited = c->now_us - op->recorded_us > LONG_WAIT_US;
+    if (has_moved) route->moved_seq = wm_oplog_last_seq(c->log);
+    if (has_moved || has_waited) wm_client_note_doubtful(c, op);
+    if (has_waited || op->seq <= route->moved_seq) wm_client_acked_late(c, op);
 }
 
 static void on_acked(void *user, int lane, uint32_t index, const wm_batch_times *times)

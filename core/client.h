@@ -135,13 +135,15 @@ const char *wm_client_node_name(const wm_client *c, uint32_t node);
 /* Merges a record that a server sent: last write wins; the clock is advanced.
  * `value` NULL is a tombstone. `stamped_on_arrival`: the time is when the server got
  * it (v2), so that a write of this client which is not acknowledged yet comes later,
- * whatever its own time says, and stays. WM_OK, 1 when the local record stayed,
+ * whatever its own time says, and stays; so does one that the server tells again, and
+ * one that is followed by an earlier one of this client which arrived late (see
+ * wm_map_is_doubtful). WM_OK, 1 when the local record stayed,
  * WM_EINVAL for an impossible time, WM_ENOMEM. */
 int wm_map_merge(wm_map *m, const char *key, size_t key_len, const uint8_t *value, size_t value_len,
                  const wm_timestamp *time, bool stamped_on_arrival);
 /* A server said that the key is gone without saying when (v2 REMOVE): the value
- * is removed unless this client has an unacknowledged write of the key. 1 when it
- * stayed. */
+ * is removed unless this client has an unacknowledged write of the key, or the removal
+ * is an earlier one of this client's that arrived late. 1 when it stayed. */
 int wm_map_forget(wm_map *m, const char *key, size_t key_len);
 
 /* The write path, callable through the FFI: no call back into Lua, no

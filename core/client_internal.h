@@ -131,12 +131,13 @@ bool wm_client_open_log(wm_client *c, const wm_client_options *o, char *error, s
 /* Merges the record of an operation that the log's file held, now at index `op`. As
  * wm_map_merge. */
 int wm_map_restore(wm_map *m, const wm_op_view *view, uint32_t op);
-/* A write was acknowledged by a v2 node after its partition had moved. Such a
+/* A write was acknowledged by a v2 node after its partition had moved, or after a long
+ * wait. Such a
  * server stamps records when they arrive, so an older write of the same key, at
  * the node that had the partition before, may have a later time than this one was
  * made at. The local record gets the time of the acknowledgement: so it is known
  * which of the two is newer. */
-void wm_client_acked_after_move(wm_client *c, const wm_op *op);
+void wm_client_acked_late(wm_client *c, const wm_op *op);
 /* Remembers a write that comes back from a v2 connection that ended. */
 void wm_client_note_doubtful(wm_client *c, const wm_op *op);
 #endif

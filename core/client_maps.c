@@ -5,6 +5,7 @@
 #include "client_internal.h"
 #include "op_decoding.h"
 #include "status.h"
+#include "value_hash.h"
 
 /* Millis beyond this (year 10889) cannot be a time; a hostile one must not drag
  * the clock. */
@@ -76,6 +77,9 @@ int wm_map_status(const wm_map *m)
 }
 
 /* -- writing ------------------------------------------------------------------------- */
+
+/* What a removal carries as its value. */
+static const uint8_t nil[] = {0xc0};
 
 static void drop_oldest(wm_client *c)
 {
@@ -187,10 +191,10 @@ double wm_map_commit_set(wm_map *m, size_t value_len)
 
 double wm_map_remove(wm_map *m, const char *key, size_t key_len)
 {
-    uint8_t *value = begin(m, true, key, key_len, 1);
+    uint8_t *value = begin(m, true, key, key_len, sizeof nil);
     if (value == NULL) return m->client->status;
-    *value = 0xc0; /* a removal carries the value nil */
-    return commit(m, true, 1);
+    *value = nil[0];
+    return commit(m, true, sizeof nil);
 }
 
 double wm_map_resend(wm_map *m, const char *key, size_t key_len)
@@ -200,21 +204,20 @@ double wm_map_resend(wm_map *m, const char *key, size_t key_len)
     bool found = wm_record_store_get(m->store, wm_hash_fnv1a(key, key_len), key, key_len, &record);
     if (!found || record.node != 0) return c->status = WM_EINVAL;
     bool remove = record.value == NULL;
-    size_t value_len = remove ? 1 : record.value_len;
+    size_t value_len = remove ? sizeof nil : record.value_len;
     wm_hlc time = c->clock;
     time.millis = record.millis;
     time.counter = record.counter;
     c->now_us = wm_now_us();
     uint8_t *value = begin_at(m, remove, key, key_len, value_len, &time);
     if (value == NULL) return c->status;
-    if (remove) *value = 0xc0;
-    else memcpy(value, record.value, value_len);
+    memcpy(value, remove ? nil : record.value, value_len);
     uint32_t index = wm_oplog_commit(c->log, c->open.head_len + value_len);
     if (index == WM_NO_OP) return c->status = WM_ENOMEM;
     return enqueue(c, index);
 }
 
-void wm_client_acked_after_move(wm_client *c, const wm_op *op)
+void wm_client_acked_late(wm_client *c, const wm_op *op)
 {
     wm_op_view view;
     if (!wm_op_decode(op->span.bytes, op->span.len, &view)) return;
@@ -237,10 +240,13 @@ void wm_client_acked_after_move(wm_client *c, const wm_op *op)
 void wm_client_note_doubtful(wm_client *c, const wm_op *op)
 {
     wm_op_view view;
-    if (!wm_op_decode(op->span.bytes, op->span.len, &view) || view.removed) return; /* a removal leaves no record */
+    if (!wm_op_decode(op->span.bytes, op->span.len, &view)) return;
     if (c->doubtful == NULL) c->doubtful = wm_doubtful_writes_new();
     if (c->doubtful == NULL) return;
-    wm_doubtful_writes_add(c->doubtful, view.map_name, view.map_len, view.key, view.key_len, view.value, view.value_len);
+    const uint8_t *value = view.removed ? nil : view.value;
+    size_t value_len = view.removed ? sizeof nil : view.value_len;
+    wm_doubtful_writes_add(c->doubtful, view.map_name, view.map_len, view.key, view.key_len, value, value_len,
+                           c->now_us / 1000);
 }
 
 bool wm_map_is_doubtful(const wm_map *m, const char *key, size_t key_len, const uint8_t *value, size_t value_len)
@@ -297,17 +303,44 @@ static bool is_unsettled(const wm_client *c, const wm_record *record)
     return memcmp(op->span.bytes + op->key_at, record->key, record->key_len) == 0;
 }
 
+static bool has_same_value(const wm_record *a, const wm_record *b)
+{
+    uint64_t of_a, of_b;
+    if (a->value == NULL || b->value == NULL) return a->value == b->value;
+    return wm_value_hash(a->value, a->value_len, &of_a) && wm_value_hash(b->value, b->value_len, &of_b) && of_a == of_b;
+}
+
+/* Whether a change that a server tells is an earlier write of ours that it got late. */
+static bool is_late_arrival(const wm_map *m, const wm_record *change)
+{
+    wm_doubtful_writes *d = m->client->doubtful;
+    if (d == NULL) return false;
+    const uint8_t *value = change->value == NULL ? nil : change->value;
+    size_t value_len = change->value == NULL ? sizeof nil : change->value_len;
+    return wm_doubtful_writes_arrived(d, m->name, m->name_len, change->key, change->key_len, value, value_len,
+                                      wm_now_us() / 1000);
+}
+
 typedef struct comparison {
-    const wm_client *client;
+    const wm_map *map;
+    const wm_record *record;
     const wm_timestamp *time;
     bool stamped_on_arrival;
 } comparison;
 
+/* A record of ours stays one while a server only tells what we wrote, so that
+ * client:repair still knows it for ours. */
+static bool stays(const comparison *x, const wm_record *stored)
+{
+    if (!x->stamped_on_arrival || stored->node != 0) return false;
+    return is_unsettled(x->map->client, stored) || has_same_value(stored, x->record) || is_late_arrival(x->map, x->record);
+}
+
 static bool is_newer(void *user, const wm_record *stored)
 {
     const comparison *x = user;
-    if (x->stamped_on_arrival && is_unsettled(x->client, stored)) return false;
-    const char *node = x->client->node_names[stored->node];
+    if (stays(x, stored)) return false;
+    const char *node = x->map->client->node_names[stored->node];
     wm_timestamp held = {stored->millis, stored->counter, node, strlen(node)};
     return wm_timestamp_compare(x->time, &held) > 0;
 }
@@ -321,7 +354,7 @@ static int merge(wm_map *m, wm_record *record, const wm_timestamp *time, bool st
     record->millis = time->millis;
     record->counter = time->counter;
     if (!intern_node(c, time->node, time->node_len, &record->node)) return WM_ENOMEM;
-    comparison user = {c, time, stamped_on_arrival};
+    comparison user = {m, record, time, stamped_on_arrival};
     return wm_record_store_merge(m->store, wm_hash_fnv1a(record->key, record->key_len), record, is_newer, &user);
 }
 
@@ -356,8 +389,10 @@ int wm_map_forget(wm_map *m, const char *key, size_t key_len)
     wm_record record;
     if (!wm_record_store_get(m->store, hash, key, key_len, &record) || record.value == NULL) return 1;
     if (is_unsettled(c, &record)) return 1;
+    bool is_own = record.node == 0;
     record.value = NULL;
     record.value_len = 0;
     record.key = key;
+    if (is_own && is_late_arrival(m, &record)) return 1;
     return wm_record_store_put(m->store, hash, &record);
 }

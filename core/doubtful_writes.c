@@ -12,6 +12,8 @@ struct wm_doubtful_writes {
     uint64_t hashes[WM_DOUBTFUL_WRITES_MAX];
     uint32_t chain[WM_DOUBTFUL_WRITES_MAX]; /* the next older entry of the bucket */
     uint32_t buckets[WM_DOUBTFUL_WRITES_MAX];
+    uint16_t copies[WM_DOUBTFUL_WRITES_MAX]; /* that may be told yet */
+    uint64_t last_ms[WM_DOUBTFUL_WRITES_MAX]; /* when it was remembered last */
     uint32_t next; /* where the next one goes */
     uint32_t count;
 };
@@ -44,11 +46,12 @@ static bool hash_write(const char *map, size_t map_len, const char *key, size_t 
     return true;
 }
 
-static bool contains(const wm_doubtful_writes *d, uint64_t hash)
+/* NONE when it is not there. */
+static uint32_t find(const wm_doubtful_writes *d, uint64_t hash)
 {
-    for (uint32_t at = d->buckets[bucket_of(hash)]; at != NONE; at = d->chain[at])
-        if (d->hashes[at] == hash) return true;
-    return false;
+    uint32_t at = d->buckets[bucket_of(hash)];
+    while (at != NONE && d->hashes[at] != hash) at = d->chain[at];
+    return at;
 }
 
 static void forget(wm_doubtful_writes *d, uint32_t entry)
@@ -59,14 +62,22 @@ static void forget(wm_doubtful_writes *d, uint32_t entry)
 }
 
 void wm_doubtful_writes_add(wm_doubtful_writes *d, const char *map, size_t map_len, const char *key, size_t key_len,
-                            const uint8_t *value, size_t value_len)
+                            const uint8_t *value, size_t value_len, uint64_t now_ms)
 {
     uint64_t hash;
-    if (!hash_write(map, map_len, key, key_len, value, value_len, &hash) || contains(d, hash)) return;
+    if (!hash_write(map, map_len, key, key_len, value, value_len, &hash)) return;
+    uint32_t known = find(d, hash);
+    if (known != NONE) {
+        if (d->copies[known] < UINT16_MAX) d->copies[known]++;
+        d->last_ms[known] = now_ms;
+        return;
+    }
     if (d->count == WM_DOUBTFUL_WRITES_MAX) forget(d, d->next);
     else d->count++;
     uint32_t bucket = bucket_of(hash);
     d->hashes[d->next] = hash;
+    d->copies[d->next] = 1;
+    d->last_ms[d->next] = now_ms;
     d->chain[d->next] = d->buckets[bucket];
     d->buckets[bucket] = d->next;
     d->next = (d->next + 1) % WM_DOUBTFUL_WRITES_MAX;
@@ -76,5 +87,16 @@ bool wm_doubtful_writes_has(const wm_doubtful_writes *d, const char *map, size_t
                             size_t key_len, const uint8_t *value, size_t value_len)
 {
     uint64_t hash;
-    return hash_write(map, map_len, key, key_len, value, value_len, &hash) && contains(d, hash);
+    return hash_write(map, map_len, key, key_len, value, value_len, &hash) && find(d, hash) != NONE;
+}
+
+bool wm_doubtful_writes_arrived(wm_doubtful_writes *d, const char *map, size_t map_len, const char *key, size_t key_len,
+                                const uint8_t *value, size_t value_len, uint64_t now_ms)
+{
+    uint64_t hash;
+    if (!hash_write(map, map_len, key, key_len, value, value_len, &hash)) return false;
+    uint32_t at = find(d, hash);
+    if (at == NONE || d->copies[at] == 0 || now_ms - d->last_ms[at] > WM_DOUBTFUL_WRITES_TOLD_MS) return false;
+    d->copies[at]--;
+    return true;
 }

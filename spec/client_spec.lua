@@ -235,6 +235,53 @@ clusters.on_each(getfenv(), "changes of others", function(shared, it)
     assert.is_true(map:merge("k", "theirs", later, false, true))
     assert.equal("theirs", map:get "k")
   end)
+
+  it("leave this client an own write that a node tells again", function()
+    local client = shared:started()
+    local map = client:map(shared:map_name())
+    assert(map:set("k", { a = 1, b = 2 }))
+    assert(client:drain(5))
+    local later = { millis = map:record("k").millis + 1000, counter = 0, nodeId = "node-1" }
+    assert.is_false(map:merge("k", { b = 2, a = 1 }, later, false, true))
+    assert.equal(client.options.node_id, map:record("k").node) -- for client:repair
+  end)
+
+  -- As when they were forwarded, or the node was stopped and went on: they come back as
+  -- changes, after a later write was acknowledged.
+  it("are not own writes that come back late, each once", function()
+    local client = shared:started()
+    local map = client:map(shared:map_name())
+    for _, node in ipairs(client:connected_nodes()) do assert(shared.cluster:fault(node, "ack-delay", 150)) end
+    finally(function()
+      for _, node in ipairs(client:connected_nodes()) do assert(shared.cluster:fault(node, "ack-delay", 0)) end
+    end)
+    assert(map:set("k", "first"))
+    assert(map:remove "k")
+    assert(map:set("k", "last"))
+    assert(client:drain(5))
+    local later = { millis = map:record("k").millis + 60000, counter = 0, nodeId = "node-1" }
+    assert.is_false(map:merge("k", "first", later, false, true))
+    map:forget "k"
+    assert.equal("last", map:get "k")
+    map:forget "k" -- another client's
+    assert.is_nil(map:get "k")
+    assert.is_true(map:merge("k", "first", later, false, true))
+    assert.equal("first", map:get "k")
+  end)
+
+  it("are older than an own write that waited long for its turn", function()
+    local client = shared:started()
+    local map = client:map(shared:map_name())
+    for _, node in ipairs(client:connected_nodes()) do assert(shared.cluster:fault(node, "ack-delay", 150)) end
+    finally(function()
+      for _, node in ipairs(client:connected_nodes()) do assert(shared.cluster:fault(node, "ack-delay", 0)) end
+    end)
+    assert(map:set("k", "mine"))
+    local recorded = map:record("k").millis
+    assert(client:drain(5))
+    assert.is_false(map:merge("k", "theirs", { millis = recorded + 50, counter = 0, nodeId = "node-1" }, false, true))
+    assert.equal("mine", map:get "k")
+  end)
 end, { "sim://3" })
 
 -- The errors of an overload name no operation: 429 in the simulated cluster, 500

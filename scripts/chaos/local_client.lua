@@ -83,6 +83,7 @@ function methods:write(map_name, key, kind)
   self.client:settlement(seq):on_settled(function(future)
     local ok, result = future:wait(0)
     self.by_seq[seq] = nil
+    self:drain_events() -- the map by which it was routed: a timer may have changed it since the last look
     if ok then history:acked(op, result, now()) else history:failed(op, result.code, now()) end
   end)
 end

@@ -4,6 +4,9 @@ local text_table = require "wingman.text_table"
 
 local M = {}
 
+--- Findings that are kept as texts.
+local MOST_FINDINGS = 50
+
 ---@class chaos.summary
 ---@field schedules integer
 ---@field repaired integer     of them checked after repair, too
@@ -18,6 +21,7 @@ local M = {}
 ---@field refused integer      never recorded, as the caller was told
 ---@field reads integer
 ---@field lost integer         findings
+---@field findings string[]    the first ones, in words
 ---@field lost_by_servers table<string, integer>
 ---@field faults table<string, integer>
 local methods = {}
@@ -27,7 +31,7 @@ methods.__index = methods
 function M.new()
   return setmetatable({
     schedules = 0, repaired = 0, not_whole = 0, failed = {}, broken = {}, ops = 0, acknowledged = 0, duplicated = 0, resent = 0, reported = 0, refused = 0,
-    reads = 0, lost = 0, lost_by_servers = {}, faults = {}, findings_by_kind = {},
+    reads = 0, lost = 0, lost_by_servers = {}, faults = {}, findings_by_kind = {}, findings = {},
   }, methods)
 end
 
@@ -47,7 +51,12 @@ function methods:add(result)
   add_all(self.lost_by_servers, report.lost_by_servers)
   add_all(self.faults, result.injected)
   self.lost = self.lost + #report.findings
-  for _, finding in ipairs(report.findings) do add_all(self.findings_by_kind, { [finding.kind] = 1 }) end
+  for _, finding in ipairs(report.findings) do
+    add_all(self.findings_by_kind, { [finding.kind] = 1 })
+    if #self.findings < MOST_FINDINGS then
+      table.insert(self.findings, ("seed %d: %s"):format(result.seed, checker.describe(finding)))
+    end
+  end
   if #report.findings > 0 then table.insert(self.failed, result.seed) end
 end
 
@@ -113,7 +122,7 @@ function methods:data()
     schedules = self.schedules, repaired = self.repaired, not_whole = self.not_whole, operations = self.ops, acknowledged = self.acknowledged,
     reported = self.reported, refused = self.refused, resent = self.resent, duplicated = self.duplicated, reads = self.reads, lost = self.lost,
     lost_by_kind = self.findings_by_kind, lost_by_servers = self.lost_by_servers, faults = self.faults, failed_seeds = self.failed,
-    broken_seeds = self.broken,
+    broken_seeds = self.broken, findings = self.findings,
   }
 end
 

@@ -40,16 +40,20 @@ local function open()
   return assert(wingman.client(options))
 end
 
+local seen
+
+local function tell_map(client)
+  local map = client:partition_map()
+  if not map or map == seen then return end
+  seen = map
+  say { e = "map", owners = map.owners }
+end
+
 local function watch(client)
   client:on("node_connected", function(node) say { e = "connected", node = node.id } end)
   client:on("node_lost", function(event) say { e = "lost", node = event.id, reason = event.reason } end)
-  local seen
   loop.add_source { drain_events = function()
-    local map = client:partition_map()
-    if map and map ~= seen then
-      seen = map
-      say { e = "map", owners = map.owners }
-    end
+    tell_map(client)
     flush()
   end }
 end
@@ -61,6 +65,7 @@ local function follow(client, seq, id)
   client:settlement(seq):on_settled(function(future)
     local ok, result = future:wait(0)
     ids[seq] = nil
+    tell_map(client) -- by which it was routed: a timer may have changed it since it was told last
     if ok then say { e = "acked", id = id, node = result } else say { e = "failed", id = id, code = result.code } end
   end)
 end

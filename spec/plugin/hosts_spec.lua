@@ -4,12 +4,12 @@ local clusters = require "spec.support.cluster"
 local process = require "wingman.process"
 local steps = require "spec.support.steps"
 
-local PATIENCE = 120
+local PATIENCE = 240
 local build = process.wingman_path():match "^(.*)/"
 
 local function run(file, args, env)
   local child = assert(process.spawn { file = file, args = args, env = env, stderr = true })
-  local out = child:read_all(PATIENCE) or ""
+  local out = assert(child:read_all(PATIENCE))
   local err = child:read_all(PATIENCE, "stderr") or ""
   local code = child:wait(PATIENCE)
   child:close()

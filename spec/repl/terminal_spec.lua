@@ -333,7 +333,7 @@ describe("wingman repl at a terminal", function()
     open {}
     t:await_prompt()
     t:enter "'<' .. io.read() .. '>'"
-    t:await("io.read() .. '>'", true)
+    t:await_lent() -- what is typed before that is for the next prompt
     t:enter "seen as it is typed"
     t:await '\nseen as it is typed\n"<seen as it is typed>"\nwingman>$'
     t:enter "os.execute 'stty -a | grep -o -e \" icanon\" -e \" echo \" | tr -d \"\\\\n\"; echo'"

@@ -47,7 +47,8 @@ function M.open(args, options)
   local words = { "WINGMAN_HISTORY=" .. quote(options.history or ""), "LC_ALL=C.UTF-8", quote(process.wingman_path()) }
   words[#words + 1] = "repl"
   for _, arg in ipairs(args) do words[#words + 1] = quote(arg) end
-  local command = table.concat(words, " ") .. [[; code=$?; trap '' INT; echo "code $code"; stty -a | tr ' ;' '\n\n' | grep -x -e '-*icanon' -e '-*echo' | tr '\n' ' '; exec sleep 1000]]
+  -- The shell outlives a Ctrl-C that the prompt does not see any more; the prompt inherits nothing of that.
+  local command = "trap : INT; " .. table.concat(words, " ") .. [[; code=$?; trap '' INT; echo "code $code"; stty -a | tr ' ;' '\n\n' | grep -x -e '-*icanon' -e '-*echo' | tr '\n' ' '; exec sleep 1000]]
   tmux(self, "new-session", "-d", "-x", tostring(options.width or 100), "-y", tostring(options.height or 30), command)
   return self
 end
@@ -109,6 +110,17 @@ function methods:await_size(width)
     pipe:close()
     return size:match " (%d+)$" == tostring(width)
   end, 10))
+end
+
+--- Waits until the program has lent the terminal: its modes are those of lines again.
+function methods:await_lent()
+  local device = tmux(self, "display-message", "-p", "#{pane_tty}"):match "%S+"
+  assert(loop.wait_until(function()
+    local pipe = assert(io.popen("stty -a <" .. device))
+    local modes = pipe:read "*a"
+    pipe:close()
+    return modes:find " icanon" ~= nil
+  end, 10), "the terminal is not lent")
 end
 
 --- Waits until the screen has this (a Lua pattern, unless `plain`); the screen.
