@@ -33,6 +33,7 @@ typedef struct wm_client_options {
     bool drop_oldest;      /* a full log drops its oldest pending operation */
     double high_water;     /* share of the log's limits, 0..1, for events */
     double low_water;
+    double node_share;     /* of the log's limits, 0..1: what may wait for one node of several */
 } wm_client_options;
 
 typedef struct wm_client_stats {

@@ -45,6 +45,7 @@ typedef struct wm_open_write {
     uint16_t key_at;
     uint32_t key_len;
     uint32_t hash;
+    uint32_t partition;
     wm_hlc time;
     wm_op_ids ids; /* taken over at commit */
     uint64_t now_us;
@@ -89,6 +90,9 @@ struct wm_client {
     bool above_high_water;
     double high_water;
     double low_water;
+    uint32_t node_ops; /* what may wait for one node */
+    size_t node_bytes;
+    int64_t full_partition; /* whose node a write was refused for; -1: none */
     wm_map **maps;
     uint32_t map_count;
     char **node_names; /* interned node ids; 0 is this client */
@@ -119,8 +123,13 @@ void wm_client_reject(wm_client *c, int lane, uint32_t index, const void *reason
  * in a row, it is rejected: so it is neither sent for ever nor in the way of the others.
  * To be called before the lane's batches are given back. */
 void wm_client_suspect(wm_client *c, int lane);
-/* Compares the fill of the log with its water marks. */
+/* Compares the fill of the log, and of a node's share in it, with the water marks. */
 void wm_client_check_water(wm_client *c);
+/* How much of its share of the log the node of a partition has taken: 1 is all of it.
+ * What has no route counts together, as if it were one node's. */
+double wm_client_node_fill(const wm_client *c, uint32_t partition);
+/* Whether that is all of it: always false while there is nothing to share the log with. */
+bool wm_client_is_node_full(const wm_client *c, uint32_t partition);
 /* Points every partition at a lane that is ready, or at none. */
 void wm_client_apply_routes(wm_client *c);
 uint64_t wm_client_unix_ms(wm_client *c);

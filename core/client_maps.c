@@ -81,19 +81,28 @@ int wm_map_status(const wm_map *m)
 /* What a removal carries as its value. */
 static const uint8_t nil[] = {0xc0};
 
-static void drop_oldest(wm_client *c)
+/* False when all is in flight: then nothing may be dropped. */
+static bool drop_oldest(wm_client *c, int lane)
+{
+    uint32_t index = wm_batcher_oldest_pending(c->batcher, lane);
+    if (index == WM_NO_OP) return false;
+    const wm_op *op = wm_oplog_at(c->log, index);
+    wm_batcher_remove_pending(c->batcher, index);
+    wm_client_event(c, (wm_event){.type = WM_EVENT_OP_DROPPED, .a = (int64_t)op->seq}, op->span.bytes + op->key_at,
+                    op->key_len);
+    c->stats.ops_dropped++;
+    wm_oplog_settle(c->log, index);
+    return true;
+}
+
+static void make_room(wm_client *c, uint32_t partition)
 {
     /* No number of dropped operations makes a disk writable. */
     if (wm_oplog_error(c->log)[0] != '\0') return;
-    while (wm_oplog_is_full(c->log)) {
-        uint32_t index = wm_batcher_oldest_pending(c->batcher);
-        if (index == WM_NO_OP) return; /* all in flight: nothing may be dropped */
-        const wm_op *op = wm_oplog_at(c->log, index);
-        wm_batcher_remove_pending(c->batcher, index);
-        wm_client_event(c, (wm_event){.type = WM_EVENT_OP_DROPPED, .a = (int64_t)op->seq}, op->span.bytes + op->key_at,
-                        op->key_len);
-        c->stats.ops_dropped++;
-        wm_oplog_settle(c->log, index);
+    int lane = wm_batcher_route(c->batcher, partition);
+    while (wm_client_is_node_full(c, partition) && drop_oldest(c, lane)) {
+    }
+    while (wm_oplog_is_full(c->log) && drop_oldest(c, WM_LANE_ANY)) {
     }
 }
 
@@ -106,7 +115,14 @@ static uint8_t *begin_at(wm_map *m, bool remove, const char *key, size_t key_len
     size_t head = wm_op_head_size(m->template, key_len);
     c->status = WM_ESIZE;
     if (key_len > WM_OP_KEY_MAX || value_size > WM_FRAME_BYTES_MAX) return NULL;
-    if (c->drop_oldest && wm_oplog_is_full(c->log)) drop_oldest(c);
+    w->hash = wm_hash_fnv1a(key, key_len);
+    w->partition = wm_client_partition_of_hash(c, c->hash == WM_HASH_XXH64 ? wm_hash_xxh64(key, key_len) : w->hash);
+    if (c->drop_oldest) make_room(c, w->partition);
+    if (wm_client_is_node_full(c, w->partition)) {
+        c->full_partition = w->partition;
+        c->status = WM_ENODE;
+        return NULL;
+    }
     size_t available;
     c->status = wm_oplog_reserve(c->log, head + value_size, &w->bytes, &available);
     if (c->status < 0) return NULL;
@@ -115,7 +131,6 @@ static uint8_t *begin_at(wm_map *m, bool remove, const char *key, size_t key_len
     w->ids = c->ids;
     w->head_len = wm_op_encode_head(m->template, w->bytes, remove, &w->ids, key, key_len, &w->time, &w->key_at);
     w->key_len = (uint32_t)key_len;
-    w->hash = wm_hash_fnv1a(key, key_len);
     return w->bytes + w->head_len;
 }
 
@@ -136,14 +151,12 @@ static double enqueue(wm_client *c, uint32_t index)
 {
     const wm_open_write *w = &c->open;
     wm_op *op = wm_oplog_at(c->log, index);
-    const char *key = (const char *)op->span.bytes + w->key_at;
-    uint32_t hash = c->hash == WM_HASH_XXH64 ? wm_hash_xxh64(key, w->key_len) : w->hash;
     c->last_op = index;
     c->ids = w->ids;
     op->recorded_us = w->now_us;
     op->key_at = w->key_at;
     op->key_len = w->key_len;
-    op->partition = wm_client_partition_of_hash(c, hash);
+    op->partition = w->partition;
     if (c->metrics != NULL) wm_op_metrics_recorded(c->metrics, op);
     wm_batcher_add(c->batcher, index, w->now_us);
     c->stats.ops_recorded++;

@@ -9,5 +9,6 @@ enum {
     WM_ESIZE = -102,  /* larger than a message to the server may be */
     WM_EINVAL = -103, /* an argument or a received value is not of the right form */
     WM_EDISK = -104,  /* a file cannot be written; nothing was lost, repeat later */
+    WM_ENODE = -105,  /* what waits for one node has its share of the op log; repeat when there is room again */
 };
 #endif

@@ -7,6 +7,8 @@ local TEXT = ("x"):rep(500)
 clusters.on_each(getfenv(), "back-pressure", function(shared, it)
   -- A client whose node-1 takes what it is sent and answers nothing, and keys of it.
   local function stalled(oplog, more)
+    oplog = oplog or {}
+    oplog.node_share = oplog.node_share or 1 -- the whole log is for node-1
     local options = {
       oplog = oplog, heartbeat = { timeout = 600 }, unanswered = 600, batch = { ack_timeout = 600 }, circuit = "never",
     }
@@ -110,6 +112,72 @@ clusters.on_each(getfenv(), "back-pressure", function(shared, it)
       assert(client:drain(10))
       assert.equal(#keys - count, client:stats().ops_acked)
       assert.is_true(client:wait(seqs[#keys], 1))
+    end)
+  end
+
+  -- Writes to node-2 one after the other, as fast as it acknowledges them.
+  local function write_to_node_2(client, map, count)
+    for _, key in ipairs(clusters.keys_of(client, "node-2", count)) do assert(client:wait(assert(map:set(key, 1)), 5)) end
+  end
+
+  for what, case in pairs { operations = { { max_ops = 100 }, 1 }, bytes = { { max_bytes = 100 * 640 }, TEXT } } do
+    local limit, value = case[1], case[2]
+
+    local function share(when_full)
+      local oplog = with(limit, when_full)
+      oplog.node_share = 0.5
+      return oplog
+    end
+
+    it("of a node that has its share of the log, by " .. what .. ", leaves room for the others", function()
+      local client, map, keys = stalled(share "throw", { batch = { ops = 1, in_flight = 1, ack_timeout = 600 } })
+      local written, seq, err = 0, nil, nil
+      repeat
+        seq, err = map:set(keys[written + 1], value)
+        if seq then written = written + 1 end
+      until not seq
+      assert.equal("LOG_FULL", err.code)
+      assert.truthy(err.message:find("node_share", 1, true))
+      assert.is_true(written >= 45 and written <= 55, written .. " writes were taken")
+      write_to_node_2(client, map, 100)
+      assert.equal(written, client:pending_ops())
+      resume()
+      assert(client:drain(10))
+      assert.equal(written + 100, client:stats().ops_acked)
+    end)
+
+    it("of a node that has its share of the log, by " .. what .. ", has only its own writers wait", function()
+      local client, map, keys = stalled(share "pause", { batch = { ops = 1, in_flight = 1, ack_timeout = 600 } })
+      local written = 0
+      local writer = loop.spawn(function()
+        for _, key in ipairs(keys) do
+          assert(map:set(key, value))
+          written = written + 1
+        end
+      end)
+      assert(loop.wait_until(function() return written >= 45 end, 5))
+      write_to_node_2(client, map, 100)
+      assert.is_true(written <= 55, written .. " writes were taken")
+      resume()
+      writer:wait(20)
+      assert(client:drain(10))
+      assert.equal(#keys + 100, client:stats().ops_acked)
+    end)
+
+    it("of a node that has its share of the log, by " .. what .. ", drops what waits for it", function()
+      local client, map, keys = stalled(share "drop_oldest", { batch = { ops = 1, in_flight = 1, ack_timeout = 600 } })
+      local of_others = 0
+      local is_of_node_1 = {}
+      for _, key in ipairs(keys) do is_of_node_1[key] = true end
+      client:on("op_dropped", function(err) if not is_of_node_1[err.key] then of_others = of_others + 1 end end)
+      for _, key in ipairs(keys) do assert(map:set(key, value)) end
+      write_to_node_2(client, map, 100)
+      local left = client:pending_ops()
+      assert.is_true(left >= 45 and left <= 55, left .. " operations are left")
+      assert.equal(#keys - left, client:stats().ops_dropped)
+      assert.equal(0, of_others)
+      resume()
+      assert(client:drain(10))
     end)
   end
 

@@ -53,6 +53,7 @@ const char *wm_lua_status_text(int status)
     switch (status) {
     case WM_ENOMEM: return "out of memory";
     case WM_EFULL: return "full";
+    case WM_ENODE: return "node full";
     case WM_ESIZE: return "too large";
     case WM_EINVAL: return "invalid";
     default: return "unknown error";
@@ -158,6 +159,7 @@ static int l_client(lua_State *L)
         .drop_oldest = boolean_option(L, "drop_oldest"),
         .high_water = number_option(L, "high_water"),
         .low_water = number_option(L, "low_water"),
+        .node_share = number_option(L, "node_share"),
     };
     if (o.node_id == NULL || o.op_prefix == NULL || strlen(o.op_prefix) != 8)
         return luaL_error(L, "client options node_id and op_prefix (8 characters) are needed");

@@ -50,7 +50,7 @@ static int push_seq(lua_State *L, double seq)
 }
 
 /* set(key, value): the general way, for any value that can be encoded; its seq,
- * or nil and "full", "too large", "out of memory", or the codec's reason. */
+ * or nil and "full", "node full", "too large", "out of memory", or the codec's reason. */
 static int l_map_set(lua_State *L)
 {
     wm_map *m = check_map(L);

@@ -14,8 +14,11 @@ local methods = {}
 methods.__index = methods
 
 --- The codes of the core's refusals, for messages.
-local FULL, TOO_LARGE = "full", "too large"
-local status_names = { [-100] = "out of memory", [-101] = FULL, [-102] = TOO_LARGE }
+local FULL, NODE_FULL, TOO_LARGE = "full", "node full", "too large"
+local status_names = { [-100] = "out of memory", [-101] = FULL, [-102] = TOO_LARGE, [-105] = NODE_FULL }
+
+-- What a write can wait for.
+local function is_full(reason) return reason == FULL or reason == NODE_FULL end
 
 ---@param client wingman.client
 ---@param name string
@@ -37,6 +40,10 @@ local function refuse(self, key, reason)
     if not written then return nil, err end
     return nil, errors.new("LOG_FULL", ("the op log is full (%d operations); map '%s', key '%s' was not recorded")
       :format(self.client:pending_ops(), self.name, key), { map = self.name, key = key })
+  elseif reason == NODE_FULL then
+    local share = self.client.options.oplog.node_share
+    return nil, errors.new("LOG_FULL", ("what waits for the node of map '%s', key '%s' has its share of the op log (oplog.node_share = %g); the write was not recorded")
+      :format(self.name, key, share), { map = self.name, key = key })
   elseif reason == TOO_LARGE then
     return nil, errors.new("TOO_LARGE", ("map '%s', key '%s': the operation is larger than one message may be (1 MiB)")
       :format(self.name, key), { map = self.name, key = key })
@@ -56,7 +63,7 @@ local function write_slowly(self, key, write)
     local seq, reason = write()
     if began and measured then measured.since(0) end
     if seq then return seq end
-    if reason ~= FULL or self.client.options.oplog.when_full ~= "pause" then return refuse(self, key, reason) end
+    if not is_full(reason) or self.client.options.oplog.when_full ~= "pause" then return refuse(self, key, reason) end
     began = began or loop.now()
     local ok, err = self.client:wait_for_room()
     if not ok then return nil, err end
@@ -108,7 +115,7 @@ function methods:set(key, value, options)
   elseif value == nil then
     error("map:set: the value is nil; use map:remove(key), or wingman.null inside a value", 2)
   end
-  if reason and status_names[reason] ~= FULL then return refuse(self, key, status_names[reason] or "refused") end
+  if reason and not is_full(status_names[reason]) then return refuse(self, key, status_names[reason] or "refused") end
   return set_slowly(self, key, value)
 end
 

@@ -133,4 +133,8 @@ function handlers.low_water(self, _, ops)
   if self.progress then self.progress:resolve() end
 end
 
+function handlers.node_room(self)
+  if self.progress then self.progress:resolve() end
+end
+
 return handlers
