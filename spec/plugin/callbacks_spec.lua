@@ -21,6 +21,28 @@ clusters.on_each(getfenv(1), "callbacks", function(shared, it)
     assert.same({ { "set", true }, { "remove", true } }, heard)
   end)
 
+  it("have been called when drain returns, in a task and outside of one, and in a callback", function()
+    local client = shared:started()
+    local map, heard, inner = client:map(shared:map_name()), 0, nil
+    local function write(count)
+      for i = 1, count do assert(map:set("k" .. i, i, { on_ack = function() heard = heard + 1 end })) end
+    end
+    local function check(expected)
+      assert(client:drain(10))
+      assert.equal(expected, heard)
+    end
+    write(500)
+    check(500)
+    write(500)
+    loop.spawn(check, 1000):wait(10)
+    map:set("k", 1, { on_ack = function()
+      inner = { client:drain(10), heard }
+    end })
+    write(500)
+    assert(client:drain(10))
+    assert.same({ true, 1500 }, inner)
+  end)
+
   it("are checked", function()
     local map = shared:started():map(shared:map_name())
     assert.error_matches(function() map:set("a", 1, { on_akc = print }) end, "unknown option on_akc")

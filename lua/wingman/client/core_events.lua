@@ -21,13 +21,10 @@ end
 
 local function settle(self, seq, node, err)
   local future, callback = self.waiting_ops[seq], self.ack_callbacks[seq]
+  self.waiting_ops[seq], self.ack_callbacks[seq] = nil, nil
   if err then remember_failure(self, seq, err) end
-  if callback then
-    self.ack_callbacks[seq] = nil
-    loop.guarded(callback, not err or nil, err)
-  end
+  if callback then loop.guarded(callback, not err or nil, err) end
   if not future then return end
-  self.waiting_ops[seq] = nil
   if err then future:reject(err) else future:resolve(true, node) end
 end
 

@@ -22,8 +22,20 @@ function methods:wait_for_room()
   return true
 end
 
+-- Whether somebody is still to hear of an operation up to `seq`: the core has settled it,
+-- and its event waits to be handed out.
+local function is_to_be_told(self, seq)
+  for waiting in pairs(self.ack_callbacks) do
+    if waiting <= seq then return true end
+  end
+  for waiting in pairs(self.waiting_ops) do
+    if waiting <= seq then return true end
+  end
+  return false
+end
+
 --- Sends everything that has a route, what lingers for company too, and waits until
---- all that is recorded is acknowledged.
+--- all that is recorded is acknowledged, and who asked for an acknowledgement was told.
 ---@param timeout number|nil  seconds; default: for ever
 ---@return boolean|nil ok, wingman.error|nil  with pending, and of these held, queued, sent (see backlog)
 function methods:drain(timeout)
@@ -37,6 +49,11 @@ function methods:drain(timeout)
         :format(left.pending, timeout, backlog.text(left)), left)
     end
     self.ending:wait(0.005)
+    if self.closed then return nil, errors.new("CLOSED", "the client was closed") end
+  end
+  local _, _, _, last = self.core:pending()
+  while is_to_be_told(self, last) and loop.now() < deadline do
+    self.ending:wait(0.001)
     if self.closed then return nil, errors.new("CLOSED", "the client was closed") end
   end
   return true
