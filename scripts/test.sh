@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # All tests: sets everything up; then the specs, the specs again with the sanitizers,
-# the main job under valgrind, and the fuzzers for WINGMAN_FUZZ_SECONDS (20) each.
+# the main job under valgrind, what has threads with the thread sanitizer, and the fuzzers
+# for WINGMAN_FUZZ_SECONDS (20) each.
 #
 # usage: scripts/test.sh [--quick] [SPEC FILES]
 #   --quick  the specs only, without sanitizers, valgrind and fuzzers
@@ -111,6 +112,19 @@ memcheck() {
   fi
 }
 
+# The specs of what has threads. A race fails the process that it is found in.
+races() {
+  local why
+  if ! why=$(build/threads/wingman version 2>&1 >/dev/null); then
+    skipped=$((skipped + 1))
+    echo "skipped: the thread sanitizer does not run on this kernel: $why"
+    return
+  fi
+  rm -f build/threads/race.*
+  TSAN_OPTIONS="log_path=$PWD/build/threads/race" specs threads build/threads/wingman spec/load/workers_spec.lua
+  if cat build/threads/race.* 2>/dev/null; then failed=$((failed + 1)); fi
+}
+
 set -o pipefail
 echo "== specs"
 specs plain build/wingman "$@"
@@ -121,6 +135,9 @@ if ! $quick; then
   if [ $# -eq 0 ]; then
     echo "== main job, under valgrind"
     memcheck
+    echo "== threads, with the thread sanitizer"
+    build build/threads -DWINGMAN_SANITIZE_THREADS=ON -DCMAKE_BUILD_TYPE=Debug
+    races
     echo "== fuzzers, ${WINGMAN_FUZZ_SECONDS:-20} s"
     build build/fuzz -DWINGMAN_FUZZ=ON -DCMAKE_C_COMPILER=clang-14
     fuzz
