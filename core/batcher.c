@@ -186,13 +186,13 @@ bool wm_batcher_remove_pending(wm_batcher *b, uint32_t index)
     return true;
 }
 
-uint32_t wm_batcher_oldest_pending(wm_batcher *b, int id)
+uint32_t wm_batcher_oldest_pending(wm_batcher *b, int first, int last)
 {
     uint32_t oldest = WM_NO_OP;
     uint64_t seq = UINT64_MAX;
     for (uint32_t i = 0; i < b->partition_count; i++) {
         uint32_t head = b->partitions[i].head;
-        if (head == WM_NO_OP || (id != WM_LANE_ANY && b->partitions[i].lane != id)) continue;
+        if (head == WM_NO_OP || b->partitions[i].lane < first || b->partitions[i].lane > last) continue;
         const wm_op *op = wm_oplog_at(b->log, head);
         if (op->seq < seq) {
             seq = op->seq;

@@ -12,7 +12,6 @@
 typedef struct wm_batcher wm_batcher;
 
 #define WM_LANE_NONE (-1)
-#define WM_LANE_ANY (-2)
 
 typedef struct wm_batch_limits {
     uint32_t max_ops;      /* operations in one OP_BATCH */
@@ -52,9 +51,9 @@ void wm_batcher_add(wm_batcher *b, uint32_t op, uint64_t now_us);
 /* Takes a pending operation out of its queue, to be dropped. False when it is
  * not there. */
 bool wm_batcher_remove_pending(wm_batcher *b, uint32_t op);
-/* The oldest pending operation of a lane (WM_LANE_NONE: without a route, WM_LANE_ANY: of
- * all), WM_NO_OP when none is. */
-uint32_t wm_batcher_oldest_pending(wm_batcher *b, int lane);
+/* The oldest pending operation of the lanes first .. last (WM_LANE_NONE, the lowest: what
+ * has no route), WM_NO_OP when none is. */
+uint32_t wm_batcher_oldest_pending(wm_batcher *b, int first, int last);
 
 /* Makes lanes 0 .. count-1 exist. WM_OK or WM_ENOMEM. */
 int wm_batcher_set_lanes(wm_batcher *b, uint32_t count);

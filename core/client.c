@@ -38,44 +38,6 @@ static void refresh_time(wm_client *c)
     c->wall_offset_us = (int64_t)(wm_wall_ms() * 1000) - (int64_t)c->now_us;
 }
 
-double wm_client_node_fill(const wm_client *c, uint32_t partition)
-{
-    int lane = wm_batcher_route(c->batcher, partition);
-    if (lane == WM_LANE_NONE) return (double)wm_batcher_held(c->batcher) / c->node_ops;
-    uint32_t per_node = wm_node_pool_lanes(c->pool) / wm_node_pool_count(c->pool);
-    uint64_t all_ops = 0, all_bytes = 0;
-    for (uint32_t i = 0; i < per_node; i++) {
-        wm_lane_load load = wm_batcher_load(c->batcher, wm_node_pool_lane_of(c->pool, wm_node_pool_slot_of(c->pool, lane), i));
-        all_ops += load.pending_ops + load.in_flight_ops;
-        all_bytes += load.pending_bytes;
-    }
-    double ops = (double)all_ops / c->node_ops, bytes = (double)all_bytes / (double)c->node_bytes;
-    return ops > bytes ? ops : bytes;
-}
-
-bool wm_client_is_node_full(const wm_client *c, uint32_t partition)
-{
-    if (wm_oplog_count(c->log) < c->node_ops && wm_oplog_bytes(c->log) < c->node_bytes) return false;
-    if (wm_node_pool_count(c->pool) < 2 || wm_router_map(c->router) == NULL) return false;
-    return wm_client_node_fill(c, partition) >= 1;
-}
-
-void wm_client_check_water(wm_client *c)
-{
-    if (c->full_partition >= 0 && wm_client_node_fill(c, (uint32_t)c->full_partition) <= c->low_water) {
-        c->full_partition = -1;
-        wm_client_event(c, (wm_event){.type = WM_EVENT_NODE_ROOM}, NULL, 0);
-    }
-    double fill = wm_oplog_fill(c->log);
-    if (!c->above_high_water && fill >= c->high_water) {
-        c->above_high_water = true;
-        wm_client_event(c, (wm_event){.type = WM_EVENT_HIGH_WATER, .a = wm_oplog_count(c->log)}, NULL, 0);
-    } else if (c->above_high_water && fill <= c->low_water) {
-        c->above_high_water = false;
-        wm_client_event(c, (wm_event){.type = WM_EVENT_LOW_WATER, .a = wm_oplog_count(c->log)}, NULL, 0);
-    }
-}
-
 /* -- routes -------------------------------------------------------------------------- */
 
 static bool is_usable(const wm_client *c, int lane)

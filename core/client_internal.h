@@ -125,11 +125,12 @@ void wm_client_reject(wm_client *c, int lane, uint32_t index, const void *reason
 void wm_client_suspect(wm_client *c, int lane);
 /* Compares the fill of the log, and of a node's share in it, with the water marks. */
 void wm_client_check_water(wm_client *c);
-/* How much of its share of the log the node of a partition has taken: 1 is all of it.
- * What has no route counts together, as if it were one node's. */
-double wm_client_node_fill(const wm_client *c, uint32_t partition);
-/* Whether that is all of it: always false while there is nothing to share the log with. */
+/* Whether what waits for the node of a partition has all of its share of the log: never
+ * while there is nobody to share it with. */
 bool wm_client_is_node_full(const wm_client *c, uint32_t partition);
+/* Drops the oldest pending operations, of that node or of all, while there is no room for
+ * one more of the partition; an event names each. What was sent is not dropped. */
+void wm_client_make_room(wm_client *c, uint32_t partition);
 /* Points every partition at a lane that is ready, or at none. */
 void wm_client_apply_routes(wm_client *c);
 uint64_t wm_client_unix_ms(wm_client *c);

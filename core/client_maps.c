@@ -81,31 +81,6 @@ int wm_map_status(const wm_map *m)
 /* What a removal carries as its value. */
 static const uint8_t nil[] = {0xc0};
 
-/* False when all is in flight: then nothing may be dropped. */
-static bool drop_oldest(wm_client *c, int lane)
-{
-    uint32_t index = wm_batcher_oldest_pending(c->batcher, lane);
-    if (index == WM_NO_OP) return false;
-    const wm_op *op = wm_oplog_at(c->log, index);
-    wm_batcher_remove_pending(c->batcher, index);
-    wm_client_event(c, (wm_event){.type = WM_EVENT_OP_DROPPED, .a = (int64_t)op->seq}, op->span.bytes + op->key_at,
-                    op->key_len);
-    c->stats.ops_dropped++;
-    wm_oplog_settle(c->log, index);
-    return true;
-}
-
-static void make_room(wm_client *c, uint32_t partition)
-{
-    /* No number of dropped operations makes a disk writable. */
-    if (wm_oplog_error(c->log)[0] != '\0') return;
-    int lane = wm_batcher_route(c->batcher, partition);
-    while (wm_client_is_node_full(c, partition) && drop_oldest(c, lane)) {
-    }
-    while (wm_oplog_is_full(c->log) && drop_oldest(c, WM_LANE_ANY)) {
-    }
-}
-
 /* Gives a place for the value, behind the head of an operation of this time. */
 static uint8_t *begin_at(wm_map *m, bool remove, const char *key, size_t key_len, size_t value_size,
                          const wm_hlc *time)
@@ -117,7 +92,7 @@ static uint8_t *begin_at(wm_map *m, bool remove, const char *key, size_t key_len
     if (key_len > WM_OP_KEY_MAX || value_size > WM_FRAME_BYTES_MAX) return NULL;
     w->hash = wm_hash_fnv1a(key, key_len);
     w->partition = wm_client_partition_of_hash(c, c->hash == WM_HASH_XXH64 ? wm_hash_xxh64(key, key_len) : w->hash);
-    if (c->drop_oldest) make_room(c, w->partition);
+    if (c->drop_oldest) wm_client_make_room(c, w->partition);
     if (wm_client_is_node_full(c, w->partition)) {
         c->full_partition = w->partition;
         c->status = WM_ENODE;

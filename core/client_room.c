@@ -1,0 +1,82 @@
+/* The room in the op log: how full it is, what one node may take of it, and how a full
+ * one makes room. */
+#include <limits.h>
+
+#include "client_internal.h"
+
+/* The lanes that share what waits for the node of a partition; what has no route counts
+ * together, as if it were one node's. */
+static void lanes_of_node(const wm_client *c, uint32_t partition, int *first, int *last)
+{
+    *first = *last = wm_batcher_route(c->batcher, partition);
+    if (*first == WM_LANE_NONE) return;
+    uint32_t per_node = wm_node_pool_lanes(c->pool) / wm_node_pool_count(c->pool);
+    int slot = wm_node_pool_slot_of(c->pool, *first);
+    *first = wm_node_pool_lane_of(c->pool, slot, 0);
+    *last = wm_node_pool_lane_of(c->pool, slot, per_node - 1);
+}
+
+/* How much of its share of the log the node of a partition has taken: 1 is all of it. */
+static double node_fill(const wm_client *c, uint32_t partition)
+{
+    int first, last;
+    lanes_of_node(c, partition, &first, &last);
+    if (first == WM_LANE_NONE) return (double)wm_batcher_held(c->batcher) / c->node_ops;
+    uint64_t all_ops = 0, all_bytes = 0;
+    for (int lane = first; lane <= last; lane++) {
+        wm_lane_load load = wm_batcher_load(c->batcher, lane);
+        all_ops += load.pending_ops + load.in_flight_ops;
+        all_bytes += load.pending_bytes;
+    }
+    double ops = (double)all_ops / c->node_ops, bytes = (double)all_bytes / (double)c->node_bytes;
+    return ops > bytes ? ops : bytes;
+}
+
+bool wm_client_is_node_full(const wm_client *c, uint32_t partition)
+{
+    if (wm_oplog_count(c->log) < c->node_ops && wm_oplog_bytes(c->log) < c->node_bytes) return false;
+    if (wm_node_pool_count(c->pool) < 2 || wm_router_map(c->router) == NULL) return false;
+    return node_fill(c, partition) >= 1;
+}
+
+void wm_client_check_water(wm_client *c)
+{
+    if (c->full_partition >= 0 && node_fill(c, (uint32_t)c->full_partition) <= c->low_water) {
+        c->full_partition = -1;
+        wm_client_event(c, (wm_event){.type = WM_EVENT_NODE_ROOM}, NULL, 0);
+    }
+    double fill = wm_oplog_fill(c->log);
+    if (!c->above_high_water && fill >= c->high_water) {
+        c->above_high_water = true;
+        wm_client_event(c, (wm_event){.type = WM_EVENT_HIGH_WATER, .a = wm_oplog_count(c->log)}, NULL, 0);
+    } else if (c->above_high_water && fill <= c->low_water) {
+        c->above_high_water = false;
+        wm_client_event(c, (wm_event){.type = WM_EVENT_LOW_WATER, .a = wm_oplog_count(c->log)}, NULL, 0);
+    }
+}
+
+/* False when all of these lanes' is in flight: then nothing may be dropped. */
+static bool drop_oldest(wm_client *c, int first, int last)
+{
+    uint32_t index = wm_batcher_oldest_pending(c->batcher, first, last);
+    if (index == WM_NO_OP) return false;
+    const wm_op *op = wm_oplog_at(c->log, index);
+    wm_batcher_remove_pending(c->batcher, index);
+    wm_client_event(c, (wm_event){.type = WM_EVENT_OP_DROPPED, .a = (int64_t)op->seq}, op->span.bytes + op->key_at,
+                    op->key_len);
+    c->stats.ops_dropped++;
+    wm_oplog_settle(c->log, index);
+    return true;
+}
+
+void wm_client_make_room(wm_client *c, uint32_t partition)
+{
+    /* No number of dropped operations makes a disk writable. */
+    if (wm_oplog_error(c->log)[0] != '\0') return;
+    int first, last;
+    lanes_of_node(c, partition, &first, &last);
+    while (wm_client_is_node_full(c, partition) && drop_oldest(c, first, last)) {
+    }
+    while (wm_oplog_is_full(c->log) && drop_oldest(c, WM_LANE_NONE, INT_MAX)) {
+    }
+}
