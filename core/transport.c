@@ -164,12 +164,13 @@ static void receive(wm_connection *c, struct lws *wsi, const uint8_t *bytes, siz
  * one could not be framed. */
 static bool gather(wm_connection *c, wm_buffer *out)
 {
-    bool framed = true;
+    bool framed;
     c->gathering = true;
     do {
         size_t at = out->len;
         c->wants_write = false;
-        if (wm_buffer_reserve(out, WM_WS_HEADER_ROOM) == NULL) return false;
+        framed = wm_buffer_reserve(out, WM_WS_HEADER_ROOM) != NULL;
+        if (!framed) break;
         out->len += WM_WS_HEADER_ROOM;
         c->events->writable(c->user, out);
         if (out->len == at + WM_WS_HEADER_ROOM) { /* it has nothing to say, or not now */

@@ -35,17 +35,23 @@ static void mask(uint8_t *p, size_t len, uint32_t key)
     for (size_t i = 0; i < len; i++) p[i] ^= bytes[i & 3];
 }
 
+/* Of the length behind the first two bytes, which hold a small one themselves. */
+static size_t length_size(size_t len)
+{
+    return len < 126 ? 0 : len < 65536 ? 2 : 8;
+}
+
 static size_t header_size(size_t len)
 {
-    return 2 + (len < 126 ? 0 : len < 65536 ? 2 : 8) + sizeof(uint32_t);
+    return 2 + length_size(len) + sizeof(uint32_t);
 }
 
 static void write_header(uint8_t *p, size_t len, uint32_t key)
 {
+    size_t size = length_size(len);
     *p++ = FINAL_BINARY;
-    size_t length_bytes = len < 126 ? 0 : len < 65536 ? 2 : 8;
-    *p++ = (uint8_t)(MASKED | (length_bytes == 0 ? len : length_bytes == 2 ? 126 : 127));
-    while (length_bytes-- > 0) *p++ = (uint8_t)((uint64_t)len >> (8 * length_bytes));
+    *p++ = (uint8_t)(MASKED | (size == 0 ? len : size == 2 ? 126 : 127));
+    while (size-- > 0) *p++ = (uint8_t)((uint64_t)len >> (8 * size));
     memcpy(p, &key, sizeof key);
 }
 
