@@ -25,11 +25,10 @@ end
 -- Whether somebody is still to hear of an operation up to `seq`: the core has settled it,
 -- and its event waits to be handed out.
 local function is_to_be_told(self, seq)
-  for waiting in pairs(self.ack_callbacks) do
-    if waiting <= seq then return true end
-  end
-  for waiting in pairs(self.waiting_ops) do
-    if waiting <= seq then return true end
+  for _, listeners in ipairs { self.ack_callbacks, self.waiting_ops } do
+    for waiting in pairs(listeners) do
+      if waiting <= seq then return true end
+    end
   end
   return false
 end
