@@ -19,13 +19,16 @@ local M = {}
 local methods = {}
 methods.__index = methods
 
---- Part of the loop: writes down each partition map that the client holds.
-function methods:drain_events()
+--- Writes down the partition map that the client holds, when it is another one.
+function methods:note_map()
   local map = self.client:partition_map()
   if map == self.seen or not map then return end
   self.seen = map
   table.insert(self.record.maps, { at = now(), owners = map.owners })
 end
+
+--- Part of the loop.
+function methods:drain_events() self:note_map() end
 
 local function listen(self)
   self.client:on("node_connected", function(node) table.insert(self.record.connections, { at = now(), node = node.id }) end)
@@ -54,7 +57,7 @@ function M.start(history, name, options)
     self:close()
     return nil, start_err
   end
-  self:drain_events()
+  self:note_map()
   return self
 end
 
@@ -67,7 +70,7 @@ function methods:work(job, rng, is_over) workload.run(self, job, rng, is_over) e
 ---@param kind "set"|"remove"
 function methods:write(map_name, key, kind)
   local map, history = self.client:map(map_name), self.history
-  self:drain_events()
+  self:note_map()
   local op = history:invoke(self.name, key, kind, now())
   local seq, err
   if kind == "set" then seq, err = map:set(key, history_module.value(op.id)) else seq, err = map:remove(key) end
@@ -83,7 +86,7 @@ function methods:write(map_name, key, kind)
   self.client:settlement(seq):on_settled(function(future)
     local ok, result = future:wait(0)
     self.by_seq[seq] = nil
-    self:drain_events() -- the map by which it was routed: a timer may have changed it since the last look
+    self:note_map() -- by which it was routed: a timer may have changed it since the last look
     if ok then history:acked(op, result, now()) else history:failed(op, result.code, now()) end
   end)
 end
