@@ -226,6 +226,17 @@ clusters.on_each(getfenv(), "changes by others", function(shared, it)
 end, { "sim://3", "topgun://3" })
 
 clusters.on_each(getfenv(), "changes of others", function(shared, it)
+  -- A client whose writes are acknowledged after longer than usual, and a map of it.
+  local function slow_client()
+    local client = shared:started()
+    local function delay_acks(ms)
+      for _, node in ipairs(client:connected_nodes()) do assert(shared.cluster:fault(node, "ack-delay", ms)) end
+    end
+    delay_acks(150)
+    finally(function() delay_acks(0) end)
+    return client, client:map(shared:map_name())
+  end
+
   it("are taken once the own write of the key is acknowledged", function()
     local client = shared:started()
     local map = client:map(shared:map_name())
@@ -249,12 +260,7 @@ clusters.on_each(getfenv(), "changes of others", function(shared, it)
   -- As when they were forwarded, or the node was stopped and went on: they come back as
   -- changes, after a later write was acknowledged.
   it("are not own writes that come back late, each once", function()
-    local client = shared:started()
-    local map = client:map(shared:map_name())
-    for _, node in ipairs(client:connected_nodes()) do assert(shared.cluster:fault(node, "ack-delay", 150)) end
-    finally(function()
-      for _, node in ipairs(client:connected_nodes()) do assert(shared.cluster:fault(node, "ack-delay", 0)) end
-    end)
+    local client, map = slow_client()
     assert(map:set("k", "first"))
     assert(map:remove "k")
     assert(map:set("k", "last"))
@@ -270,12 +276,7 @@ clusters.on_each(getfenv(), "changes of others", function(shared, it)
   end)
 
   it("are older than an own write that waited long for its turn", function()
-    local client = shared:started()
-    local map = client:map(shared:map_name())
-    for _, node in ipairs(client:connected_nodes()) do assert(shared.cluster:fault(node, "ack-delay", 150)) end
-    finally(function()
-      for _, node in ipairs(client:connected_nodes()) do assert(shared.cluster:fault(node, "ack-delay", 0)) end
-    end)
+    local client, map = slow_client()
     assert(map:set("k", "mine"))
     local recorded = map:record("k").millis
     assert(client:drain(5))
