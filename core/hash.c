@@ -14,24 +14,14 @@ static uint32_t step(uint32_t h, uint32_t unit)
     return (h ^ unit) * FNV_PRIME;
 }
 
-uint32_t wm_hash_fnv1a(const char *key, size_t len)
+/* From a byte on that is not ASCII. */
+__attribute__((noinline)) static uint32_t hash_utf8(uint32_t h, const uint8_t *p, const uint8_t *end)
 {
-    const uint8_t *p = (const uint8_t *)key;
-    const uint8_t *end = p + len;
-    uint32_t h = FNV_OFFSET;
-    for (;;) {
-        /* Most keys are ASCII: one test for four bytes keeps the processor at the
-         * multiplications, of which it works on several keys' at once. */
-        while (end - p >= 4) {
-            uint32_t four;
-            memcpy(&four, p, 4);
-            if (four & UINT32_C(0x80808080)) break;
-            h = step(step(step(step(h, p[0]), p[1]), p[2]), p[3]);
-            p += 4;
+    while (p != end) {
+        if (*p < 0x80) {
+            h = step(h, *p++);
+            continue;
         }
-        while (p != end && *p < 0x80) h = step(h, *p++);
-        if (p == end) return h;
-
         uint32_t c;
         size_t n = wm_utf8_read(p, (size_t)(end - p), &c);
         if (n == 0) {
@@ -47,6 +37,26 @@ uint32_t wm_hash_fnv1a(const char *key, size_t len)
         h = step(h, c);
         p += n;
     }
+    return h;
+}
+
+uint32_t wm_hash_fnv1a(const char *key, size_t len)
+{
+    const uint8_t *p = (const uint8_t *)key;
+    const uint8_t *end = p + len;
+    uint32_t h = FNV_OFFSET;
+    for (size_t n = len >> 2; n > 0; n--) {
+        uint32_t four;
+        memcpy(&four, p, 4);
+        if (four & UINT32_C(0x80808080)) return hash_utf8(h, p, end);
+        h = step(step(step(step(h, p[0]), p[1]), p[2]), p[3]);
+        p += 4;
+    }
+    for (size_t n = len & 3; n > 0; n--) {
+        if (*p >= 0x80) return hash_utf8(h, p, end);
+        h = step(h, *p++);
+    }
+    return h;
 }
 
 uint32_t wm_hash_xxh64(const char *key, size_t len)
