@@ -1,8 +1,13 @@
 --- How long the writes of a node's partitions stand still when the node is killed.
+local directory = arg[0]:match "^(.*)/[^/]*$" or "."
+package.path = directory .. "/?.lua;" .. package.path
+
 local cjson = require "cjson"
+local median = require "median"
+local read_options = require "options"
+local wingman = require "wingman"
 local loop = require "wingman.loop"
 local text_table = require "wingman.text_table"
-local wingman = require "wingman"
 
 local USAGE = [[
 usage: wingman run scripts/bench/failover.lua [OPTIONS]
@@ -21,7 +26,8 @@ its owner, starts the node again, and does it all again. Two ways:
   --rate N          writes a second (default 20000)
   --detection-ms N  how long the simulated nodes take to notice a death (default 50); they
                     push the new map up to some 20 ms later
-  --json            one JSON object as the last line, with every run
+  --json            one JSON object as the last line, with every run; under "ratios" how
+                    many times below its bar each median is
 
 exit codes: 0 nothing lost and both medians under their bars (150 ms, and the client's
 debounce of 500 ms plus 200 ms), 1 not so, 2 wrong usage
@@ -36,34 +42,7 @@ local DEBOUNCE, READ_TRIES = 0.5, 5
 local BARS = { pushed = 0.15, asked = DEBOUNCE + 0.2 }
 local PHASES = { "noticed", "map_asked", "map_received", "rerouted", "first_ack", "drained" }
 
-local function usage_error(message)
-  io.stderr:write("failover: ", message, "\n\n", USAGE)
-  os.exit(2, true)
-end
-
-local function parse(arguments)
-  local options = { cluster = "sim://3", runs = 20, rate = 20000, ["detection-ms"] = 50 }
-  local i = 1
-  while arguments[i] do
-    local name = arguments[i]:match "^%-%-([%a-]+)$"
-    if name == "help" then
-      io.write(USAGE)
-      os.exit(0, true)
-    elseif name == "json" then
-      options.json = true
-    elseif name and options[name] then
-      i = i + 1
-      options[name] = name == "cluster" and arguments[i] or tonumber(arguments[i])
-      if not options[name] or options[name] == 0 then usage_error("--" .. name .. " needs a value") end
-    else
-      usage_error("'" .. arguments[i] .. "' is no option")
-    end
-    i = i + 1
-  end
-  return options
-end
-
-local options = parse(arg)
+local options = read_options(USAGE, { cluster = "sim://3", runs = 20, rate = 20000, ["detection-ms"] = 50 })
 local is_sim = options.cluster:match "^sim://" ~= nil
 local function say(format, ...)
   io.write(format:format(...))
@@ -166,13 +145,6 @@ local function run(client, map, last)
   return result, victim
 end
 
-local function median(values)
-  table.sort(values)
-  local middle = #values / 2
-  if #values == 0 then return nil end
-  return #values % 2 == 1 and values[middle + 0.5] or (values[middle] + values[middle + 1]) / 2
-end
-
 local function column(runs, name)
   local values = {}
   for _, one in ipairs(runs) do values[#values + 1] = one[name] end
@@ -247,6 +219,11 @@ return wingman.run(function()
   local result = { cluster = options.cluster, rate = options.rate, detection_ms = is_sim and options["detection-ms"] or nil }
   result.pushed = bench "pushed"
   if is_sim then result.asked = bench "asked" end
+  result.ratios = {}
+  for way in pairs(BARS) do
+    local summary = result[way]
+    if summary and summary.median then result.ratios[way] = summary.bar / summary.median end
+  end
   print_result(result)
   if options.json then io.write(cjson.encode(result), "\n") end
   return result.pushed.passed and (not result.asked or result.asked.passed) and 0 or 1

@@ -1,12 +1,19 @@
 --- What one operation costs from Lua: record, route, encode and frame, against the
 --- best that plain JavaScript does for the same work in the same run.
+local directory = arg[0]:match "^(.*)/[^/]*$" or "."
+package.path = directory .. "/?.lua;" .. package.path
+
 local cjson = require "cjson"
+local compile = require "compile"
 local ffi = require "ffi"
+local median = require "median"
+local read_options = require "options"
+local peer_packages = require "peer_packages"
+local wingman = require "wingman"
 local key_route = require "wingman.key_route"
 local loop = require "wingman.loop"
 local process = require "wingman.process"
 local text_table = require "wingman.text_table"
-local wingman = require "wingman"
 
 local USAGE = [[
 usage: wingman run scripts/bench/hot_path.lua [--rounds N] [--json]
@@ -27,70 +34,23 @@ faster Wingman is: the median over the rounds of one run. Needs cc, node and npm
 ]]
 
 local KEYS, BATCH, OPERATIONS = 10000, 100, 200000
-local directory = arg[0]:match "^(.*)/[^/]*$" or "."
-local work = directory .. "/../../build/bench-peer"
+--- Set in the environment of the child that counts allocations.
+local COUNT = "WINGMAN_BENCH_COUNT_ALLOCATIONS"
 
 local function fail(code, message)
   io.stderr:write("hot_path: ", message, "\n")
   os.exit(code, true)
 end
 
-local function parse(arguments)
-  local options = { rounds = 7 }
-  local i = 1
-  while arguments[i] do
-    if arguments[i] == "--help" then
-      io.write(USAGE)
-      os.exit(0, true)
-    elseif arguments[i] == "--json" then
-      options.json = true
-    elseif arguments[i] == "--count-allocations" then -- how this script calls itself
-      options.count_allocations = true
-    elseif arguments[i] == "--rounds" and tonumber(arguments[i + 1]) and tonumber(arguments[i + 1]) >= 1 then
-      i = i + 1
-      options.rounds = math.floor(tonumber(arguments[i]))
-    else
-      fail(2, "'" .. arguments[i] .. "' is no option or lacks its value\n\n" .. USAGE)
-    end
-    i = i + 1
-  end
-  return options
-end
-
 -- Set-up ---------------------------------------------------------------------------------
 
-local function run(file, args, cwd)
-  local child = assert(process.spawn { file = file, args = args, cwd = cwd, stderr = true })
-  local out = child:read_all(120)
-  local err = child:read_all(120, "stderr")
-  local code = child:wait(120)
-  child:close()
-  if code ~= 0 then fail(1, file .. " " .. table.concat(args, " ") .. " failed:\n" .. out .. err) end
-end
+local options = read_options(USAGE, { rounds = 7 })
+local work, err = peer_packages.install(directory)
+if not work then fail(1, err) end
 
-local function same(a, b)
-  local one, other = io.open(a, "rb"), io.open(b, "rb")
-  local is_same = one and other and one:read "*a" == other:read "*a"
-  if one then one:close() end
-  if other then other:close() end
-  return is_same
-end
-
-local function set_up_peer()
-  run("mkdir", { "-p", work })
-  local lock = "/package-lock.json"
-  if not same(directory .. "/peer" .. lock, work .. "/installed.json") then
-    io.stderr:write "hot_path: installing the peer's npm packages\n"
-    for _, name in ipairs { "/package.json", lock } do run("cp", { directory .. "/peer" .. name, work .. name }) end
-    run("npm", { "install", "--no-save", "--no-audit", "--no-fund", "--omit=optional" }, work)
-    run("cp", { directory .. "/peer" .. lock, work .. "/installed.json" })
-  end
-end
-
-local function compile(name)
-  local library = ("%s/%s.so"):format(work, name)
-  run("cc", { "-O2", "-shared", "-fPIC", "-o", library, ("%s/%s.c"):format(directory, name), "-ldl" })
-  return library
+local function library(name)
+  local path, reason = compile(directory, name, { "-shared", "-fPIC", "-ldl" })
+  return path or fail(1, reason)
 end
 
 -- Our side --------------------------------------------------------------------------------
@@ -175,8 +135,7 @@ end
 
 local function allocations_of_child()
   local child = assert(process.spawn {
-    file = process.wingman_path(), args = { "run", arg[0], "--count-allocations" },
-    env = { LD_PRELOAD = compile "malloc_count" },
+    file = process.wingman_path(), args = { "run", arg[0] }, env = { LD_PRELOAD = library "malloc_count", [COUNT] = "1" },
   })
   local count = tonumber((child:read_line(120)))
   child:wait(10)
@@ -186,26 +145,19 @@ end
 
 -- Rounds -----------------------------------------------------------------------------------
 
-local function median(values)
-  table.sort(values)
-  local middle = #values / 2
-  return #values % 2 == 1 and values[middle + 0.5] or (values[middle] + values[middle + 1]) / 2
-end
-
 local function ask(peer, name)
   assert(peer:write(("%s %d\n"):format(name, OPERATIONS)))
   local answer = cjson.decode((assert(peer:read_line(120))))
   return answer.ns, answer.result
 end
 
-local function bench(options)
-  set_up_peer()
+local function bench()
   ffi.cdef [[
   double bare_hash(const char *keys, size_t len, size_t count, size_t rounds, uint32_t *sum);
   double hash_and_route(void *call, const void *client, const char *keys, size_t len, size_t count, size_t rounds,
                         uint32_t *sum);
   ]]
-  local native = ffi.load(compile "hash_loop")
+  local native = ffi.load(library "hash_loop")
   local module = ffi.load(require("wingman.core").path)
   local peer = assert(process.spawn { file = "node", args = { "--expose-gc", directory .. "/peer/hot_path.js" }, stdin = true,
     env = { NODE_PATH = work .. "/node_modules" } })
@@ -252,7 +204,7 @@ local function bench(options)
   return result
 end
 
-local function report(result, as_json)
+local function report(result)
   local ns, ratios = result.ns, result.ratios
   local function row(name, ours, theirs, ratio)
     return { name, ("%.1f ns"):format(ours), ("%.1f ns"):format(theirs), ("%.2f"):format(ratio) }
@@ -264,11 +216,10 @@ local function report(result, as_json)
     row("hash and route (C against a bare FNV-1a loop)", ns.c, ns.bare, ratios.route_c),
   }, { heading = true, indent = "  " }))
   io.write(("\n  heap allocations per write after warm-up: %g\n"):format(result.allocations_per_op))
-  if as_json then io.write(cjson.encode(result), "\n") end
+  if options.json then io.write(cjson.encode(result), "\n") end
 end
 
-local options = parse(arg)
 wingman.run(function()
-  if options.count_allocations then return count_allocations() end
-  report(bench(options), options.json)
+  if os.getenv(COUNT) then return count_allocations() end
+  report(bench())
 end)

@@ -1,9 +1,14 @@
 --- What the op log's file costs: the same writes with the log in memory and in a
 --- file, in one run.
+local directory = arg[0]:match "^(.*)/[^/]*$" or "."
+package.path = directory .. "/?.lua;" .. package.path
+
 local cjson = require "cjson"
+local median = require "median"
+local read_options = require "options"
+local wingman = require "wingman"
 local loop = require "wingman.loop"
 local text_table = require "wingman.text_table"
-local wingman = require "wingman"
 
 local USAGE = [[
 usage: wingman run scripts/bench/oplog.lua [--rounds N] [--json]
@@ -25,27 +30,6 @@ median over the rounds of one run.
 local KEYS, BATCH = 10000, 100
 local OPERATIONS = { memory = 200000, file = 200000, disk = 2000 }
 local NAMES = { "memory", "file", "disk" }
-
-local function parse(arguments)
-  local options = { rounds = 7 }
-  local i = 1
-  while arguments[i] do
-    if arguments[i] == "--help" then
-      io.write(USAGE)
-      os.exit(0, true)
-    elseif arguments[i] == "--json" then
-      options.json = true
-    elseif arguments[i] == "--rounds" and tonumber(arguments[i + 1]) and tonumber(arguments[i + 1]) >= 1 then
-      i = i + 1
-      options.rounds = math.floor(tonumber(arguments[i]))
-    else
-      io.stderr:write("oplog: '", arguments[i], "' is no option or lacks its value\n\n", USAGE)
-      os.exit(2, true)
-    end
-    i = i + 1
-  end
-  return options
-end
 
 local keys, names = {}, {}
 for i = 1, KEYS do
@@ -81,12 +65,6 @@ local function measure(client, operations)
   return (loop.now() - began) / operations * 1e9
 end
 
-local function median(values)
-  table.sort(values)
-  local middle = #values / 2
-  return #values % 2 == 1 and values[middle + 0.5] or (values[middle] + values[middle + 1]) / 2
-end
-
 local function bench(options)
   local clients, paths = {}, {}
   for _, name in ipairs(NAMES) do
@@ -116,7 +94,7 @@ local function bench(options)
 end
 
 wingman.run(function()
-  local options = parse(arg)
+  local options = read_options(USAGE, { rounds = 7 })
   local result = bench(options)
   local rows = { { "per write, ticks of 100", "time", "times memory" } }
   local titles = { memory = "in memory", file = "in a file", disk = "in a file, sync = true" }

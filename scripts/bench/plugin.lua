@@ -1,11 +1,15 @@
 --- What Wingman costs a game server's tick.
+local directory = arg[0]:match "^(.*)/[^/]*$" or "."
+package.path = directory .. "/?.lua;" .. package.path
+
 local cjson = require "cjson"
 local ffi = require "ffi"
+local read_options = require "options"
+local steps = require "spec.support.steps"
+local wingman = require "wingman"
 local process = require "wingman.process"
 local sim = require "wingman.sim"
-local steps = require "spec.support.steps"
 local text_table = require "wingman.text_table"
-local wingman = require "wingman"
 
 local USAGE = [[
 usage: wingman run scripts/bench/plugin.lua [--seconds N] [--reloads N] [--json]
@@ -23,35 +27,13 @@ bar is the budget and 200 us, for 99.9 of 100 steps.
 
   --seconds N  of flow for each budget (default 10)
   --reloads N  (default 1000)
-  --json       one JSON object as the last line
+  --json       one JSON object as the last line, ratios under "ratios"
 ]]
 
 local BUDGETS = { 100, 500, 2000 }
 local TICK_US, RATE, BURST = 2000, 1000, 10000
 
 ffi.cdef "int usleep(unsigned int us);"
-
-local function parse(arguments)
-  local options = { seconds = 10, reloads = 1000 }
-  local i = 1
-  while arguments[i] do
-    local name, value = arguments[i]:match "^%-%-(%a+)$", tonumber(arguments[i + 1])
-    if name == "help" then
-      io.write(USAGE)
-      os.exit(0, true)
-    elseif name == "json" then
-      options.json = true
-    elseif (name == "seconds" or name == "reloads") and value and value >= 1 then
-      options[name] = value
-      i = i + 1
-    else
-      io.stderr:write(USAGE)
-      os.exit(2, true)
-    end
-    i = i + 1
-  end
-  return options
-end
 
 local function summary(values, bar)
   local over = 0
@@ -155,7 +137,7 @@ local function reload(cluster, prefix, count)
   local fds, rss, fds_after, rss_after = (child:read_all(600) or ""):match "(%d+)%s+(%d+)%s+(%d+)%s+(%d+)"
   child:wait(60)
   child:close()
-  assert(fds_after, "the reloads failed")
+  assert(fds_after, "the reloads failed (the first 50 are not counted: --reloads is more than that)")
   return { reloads = count, descriptors_more = fds_after - fds, resident_kb_more = rss_after - rss }
 end
 
@@ -176,7 +158,7 @@ end
 
 local function print_rows(rows) io.write(text_table.format(rows, { heading = true, indent = "  " }), "\n") end
 
-local options = parse(arg)
+local options = read_options(USAGE, { seconds = 10, reloads = 1000 })
 local cluster = assert(sim.start {})
 local result = { flow = {}, burst = {} }
 flow(cluster, 500, 2, new_times()) -- LuaJIT compiles
@@ -205,6 +187,8 @@ for _, name in ipairs { "without", "with" } do
   rows[#rows + 1] = { name .. " the plugin", ("%.0f"):format(s.p50), ("%.0f"):format(s.p99), ("%.0f"):format(s.max) }
 end
 print_rows(rows)
+result.ratios = { frame_p50_with_plugin = result.frames.with.p50 / result.frames.without.p50,
+  frame_p99_with_plugin = result.frames.with.p99 / result.frames.without.p99 }
 result.reload = reload(cluster, prefix, options.reloads)
 io.write(("  %d reloads: %d descriptors more, %d KiB more\n"):format(options.reloads, result.reload.descriptors_more,
   result.reload.resident_kb_more))

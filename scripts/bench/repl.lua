@@ -1,6 +1,11 @@
 --- How long it takes from the start of a program to its prompt, at a terminal: Wingman's
 --- against those of LuaJIT and Node.js, in one run.
+local directory = arg[0]:match "^(.*)/[^/]*$" or "."
+package.path = directory .. "/?.lua;" .. package.path
+
 local cjson = require "cjson"
+local median = require "median"
+local read_options = require "options"
 local loop = require "wingman.loop"
 local process = require "wingman.process"
 local text_table = require "wingman.text_table"
@@ -26,27 +31,6 @@ long as Wingman's another prompt takes, without that.
 
 --- The start of one program may take so long (seconds).
 local TIMEOUT = 20
-
-local function parse(arguments)
-  local options = { rounds = 15 }
-  local i = 1
-  while arguments[i] do
-    if arguments[i] == "--help" then
-      io.write(USAGE)
-      os.exit(0, true)
-    elseif arguments[i] == "--json" then
-      options.json = true
-    elseif arguments[i] == "--rounds" and tonumber(arguments[i + 1]) and tonumber(arguments[i + 1]) >= 1 then
-      i = i + 1
-      options.rounds = math.floor(tonumber(arguments[i]))
-    else
-      io.stderr:write("repl: '", arguments[i], "' is no option or lacks its value\n\n", USAGE)
-      os.exit(2, true)
-    end
-    i = i + 1
-  end
-  return options
-end
 
 local function exists(program)
   return os.execute("command -v '" .. program .. "' >/dev/null 2>&1") == 0
@@ -87,12 +71,6 @@ local function measure(command)
   return took
 end
 
-local function median(values)
-  table.sort(values)
-  local middle = #values / 2
-  return #values % 2 == 1 and values[middle + 0.5] or (values[middle] + values[middle + 1]) / 2
-end
-
 local function bench(options)
   local list, times = candidates(), {}
   for round = 0, options.rounds do -- round 0 warms up
@@ -112,7 +90,7 @@ local function bench(options)
 end
 
 loop.run(function()
-  local options = parse(arg)
+  local options = read_options(USAGE, { rounds = 15 })
   local list, result = bench(options)
   local rows = { { "to the prompt", "median", "times wingman" } }
   for _, candidate in ipairs(list) do
