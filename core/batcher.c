@@ -132,6 +132,7 @@ void wm_batcher_add(wm_batcher *b, uint32_t index, uint64_t now_us)
     else wm_oplog_at(b->log, p->tail)->next = index;
     p->tail = index;
     count_pending(b, p, op, 1);
+    if (p->lane == WM_LANE_NONE && b->newly_held_count < WM_NEWLY_HELD_MAX) b->newly_held[b->newly_held_count++] = index;
     if (!p->ready) wm_batcher_refresh_ready(b, op->partition);
 }
 
@@ -237,6 +238,7 @@ void wm_batcher_set_route(wm_batcher *b, uint32_t id, int to)
     p->lane = to;
     if (to == WM_LANE_NONE) {
         b->held += p->count;
+        if (p->count > 0) b->has_lost_routes = true;
         return;
     }
     b->lanes[to].pending_ops += p->count;

@@ -124,6 +124,11 @@ wm_lane_load wm_batcher_load(const wm_batcher *b, int lane);
 bool wm_batcher_has_backlog(const wm_batcher *b, const bool *chosen, uint64_t seq);
 /* Pending operations of partitions without a route. */
 uint32_t wm_batcher_held(const wm_batcher *b);
+/* Those among them with a seq above `after`, WM_NEWLY_HELD_MAX at most, each once; one that
+ * was told of before may be left out. Costs a look at each operation that came to be held
+ * since the last call, and a walk over all that are held when partitions lost their route. */
+void wm_batcher_newly_held(wm_batcher *b, uint64_t after, void (*held)(void *user, const wm_op *op), void *user);
+#define WM_NEWLY_HELD_MAX 1000u
 
 /* The id of an operation as it stands in its bytes. */
 const char *wm_op_id(const wm_op *op);

@@ -55,6 +55,10 @@ struct wm_batcher {
     uint32_t lane_count;
     batch *spare; /* batches to be used again */
     uint32_t held;
+    /* Added while their partition had no route, since somebody asked last. */
+    uint32_t newly_held[WM_NEWLY_HELD_MAX];
+    uint32_t newly_held_count;
+    bool has_lost_routes; /* partitions of pending operations, since then */
 };
 
 /* Brings the ready ring in line with the partition's state: the one place that

@@ -72,23 +72,39 @@ static int l_has_backlog(lua_State *L)
     return 1;
 }
 
-/* Pending operations with a seq above `after`, newest index first, as tables
- * {seq, id, key, partition, routed, bytes}; at most `most`. For foreign providers
- * and for reports, not for the hot path. */
+static void add_key(void *user, const wm_op *op)
+{
+    lua_State *L = user;
+    lua_pushlstring(L, (const char *)op->span.bytes + op->key_at, op->key_len);
+    lua_pushboolean(L, false);
+    lua_rawset(L, -3);
+}
+
+/* newly_held(after): a table {[key] = false} of what came to be held since the last call,
+ * recorded after the seq `after`; see wm_batcher_newly_held. */
+static int l_newly_held(lua_State *L)
+{
+    wm_client *c = wm_lua_check_client(L);
+    uint64_t after = wm_lua_check_whole(L, 2);
+    lua_newtable(L);
+    wm_batcher_newly_held(wm_client_batcher(c), after, add_key, L);
+    return 1;
+}
+
+/* Operations in the log with a seq above `after`, in no order, as tables {seq, id, key,
+ * partition, routed, in_flight, bytes}. For foreign providers and for reports, not for
+ * the hot path. */
 static int l_operations(lua_State *L)
 {
     wm_client *c = wm_lua_check_client(L);
     uint64_t after = wm_lua_check_whole(L, 2);
-    lua_Integer most = luaL_optinteger(L, 3, 1000000);
-    bool only_held = lua_toboolean(L, 4);
     wm_oplog *log = wm_client_oplog(c);
     int n = 0;
     lua_newtable(L);
-    for (uint32_t i = 1; i < wm_oplog_end(log) && n < most; i++) {
+    for (uint32_t i = 1; i < wm_oplog_end(log); i++) {
         const wm_op *op = wm_oplog_at(log, i);
         if (op->state == WM_OP_FREE || op->seq <= after) continue;
         bool routed = op->state == WM_OP_IN_FLIGHT || wm_batcher_route(wm_client_batcher(c), op->partition) != WM_LANE_NONE;
-        if (only_held && routed) continue;
         lua_createtable(L, 0, 7);
         wm_lua_set_number(L, "seq", (lua_Number)op->seq);
         lua_pushlstring(L, wm_op_id(op), 21);
@@ -251,6 +267,7 @@ const luaL_Reg wm_lua_client_log_methods[] = {
     {"node_id", l_node_id},
     {"pending", l_pending},
     {"has_backlog", l_has_backlog},
+    {"newly_held", l_newly_held},
     {"operations", l_operations},
     {"notify", l_notify},
     {"foreign_take", l_foreign_take},

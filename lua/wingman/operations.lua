@@ -32,9 +32,10 @@ end
 ---@return wingman.operation[]
 function methods:list() return self.core:operations(self.first - 1) end
 
---- Those among them that have no route.
----@return wingman.operation[]
-function methods:held() return self.core:operations(self.first - 1, 1000, true) end
+--- The keys of those among them that have no route, 1,000 at most. Asked once: the next
+--- answer leaves out what this one told.
+---@return table<string, false>
+function methods:newly_held() return self.core:newly_held(self.first - 1) end
 
 --- Everything pending as one OP_BATCH message, for a provider with a transport of
 --- its own. The operations count as sent until the engine hears `acknowledged` or

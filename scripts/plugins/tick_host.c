@@ -1,6 +1,5 @@
 /* A game server in 40 lines: 20 ticks a second, each plugin in a Lua state of its own.
  * A plugin is a Lua file that returns { tick = function() end, stop = function() end }.
- *
  *   cc scripts/plugins/tick_host.c -o tick_host $(pkg-config --cflags --libs luajit)
  *   ./tick_host TICKS PLUGIN.lua...       prints what each tick took, in microseconds */
 #include <lauxlib.h>
@@ -25,10 +24,9 @@ static void call(lua_State *L, const char *name)
 
 int main(int argc, char **argv)
 {
-    lua_State **plugins = calloc((size_t)argc, sizeof *plugins);
+    lua_State *plugins[argc + 1];
     for (int i = 2; i < argc; i++) {
-        plugins[i] = luaL_newstate();
-        luaL_openlibs(plugins[i]);
+        luaL_openlibs(plugins[i] = luaL_newstate());
         if (luaL_dofile(plugins[i], argv[i]) != 0) return fprintf(stderr, "%s\n", lua_tostring(plugins[i], -1)), 1;
     }
     for (long ticks = argc > 1 ? atol(argv[1]) : 0, next = now_us(); ticks > 0; ticks--, next += 50000) {
@@ -38,6 +36,5 @@ int main(int argc, char **argv)
         if ((wait -= now_us()) > 0) nanosleep(&(struct timespec){0, wait * 1000}, NULL);
     }
     for (int i = 2; i < argc; i++) call(plugins[i], "stop"), lua_close(plugins[i]);
-    free(plugins);
     return 0;
 }

@@ -199,10 +199,9 @@ function methods:offer(lane, message) return self.replies:offer(lane, message) e
 ---@return table<string, boolean>
 function methods:send_batch(operations)
   self.core:flush()
-  local results = {}
   local _, _, held = self.core:pending()
-  if held == 0 then return results end
-  for _, op in ipairs(operations:held()) do results[op.key] = false end
+  if held == 0 then return {} end
+  local results = operations:newly_held()
   if self.map and next(results) then self.requests:route_missed() end
   return results
 end

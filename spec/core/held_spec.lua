@@ -1,0 +1,75 @@
+--- Which operations came to be held: told once, and never by looking at all of them.
+local loop = require "wingman.loop"
+local wingman = require "wingman"
+
+describe("newly held operations", function()
+  local client, map, core
+
+  before_each(function()
+    client = wingman.client { server = "ws://127.0.0.1:1", oplog = { max_ops = 200000 } }
+    map, core = client:map "held", client.core
+  end)
+
+  after_each(function() client:close() end)
+
+  local function write(first, last)
+    for i = first, last do assert(map:set("key-" .. i, { n = i })) end
+  end
+
+  local function seq() return select(4, core:pending()) end
+
+  local function set(first, last)
+    local keys = {}
+    for i = first, last do keys["key-" .. i] = false end
+    return keys
+  end
+
+  it("are told once", function()
+    write(1, 10)
+    assert.same(set(1, 10), core:newly_held(0))
+    assert.same({}, core:newly_held(0))
+    write(11, 12)
+    assert.same(set(11, 12), core:newly_held(10))
+  end)
+
+  it("are those after a seq", function()
+    write(1, 10)
+    assert.same(set(8, 10), core:newly_held(7))
+  end)
+
+  it("are not those that have gone", function()
+    write(1, 10)
+    core:foreign_take() -- all of them leave
+    assert.same({}, core:newly_held(0))
+  end)
+
+  it("are also what was recorded before its partition lost the route", function()
+    write(1, 100)
+    core:newly_held(0)
+    core:foreign_take()
+    core:foreign_release() -- back, with a route
+    assert.same({}, core:newly_held(0))
+    for partition = 0, 270 do core:set_route(partition, -1) end
+    assert.same(set(1, 100), core:newly_held(0))
+  end)
+
+  it("cost a look at each new one, however many are held", function()
+    write(1, 150000)
+    core:newly_held(0)
+    write(1, 1)
+    local time = math.huge
+    for _ = 1, 20 do -- the least of them: others may have been interrupted
+      local before = loop.now()
+      core:newly_held(seq() - 1)
+      time = math.min(time, loop.now() - before)
+    end
+    assert.is_true(time < 20e-6, ("%.1f us"):format(time * 1e6))
+  end)
+
+  it("are 1,000 at most", function()
+    write(1, 1500)
+    local n = 0
+    for _ in pairs(core:newly_held(0)) do n = n + 1 end
+    assert.equal(1000, n)
+  end)
+end)
