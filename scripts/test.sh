@@ -8,13 +8,18 @@
 # WINGMAN_TEST_JOBS: how many spec files run at a time (one more than there are cores)
 set -eu
 cd "$(dirname "$0")/.."
-. scripts/setup.sh
 
 quick=false
-if [ "${1:-}" = --quick ]; then
-  quick=true
+while [ $# -gt 0 ]; do
+  case $1 in
+    --quick) quick=true ;;
+    --help) sed -n '2,/^set/s/^# \{0,1\}//p' scripts/test.sh && exit 0 ;;
+    -*) echo "test.sh: '$1' is no option; see --help" >&2 && exit 2 ;;
+    *) break ;;
+  esac
   shift
-fi
+done
+. scripts/setup.sh
 setup test
 setup_server
 setup_prometheus
