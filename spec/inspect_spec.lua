@@ -89,7 +89,7 @@ describe("inspect", function()
   it("gives records with their times", function()
     local before = core.wall_ms()
     local map = write(12)
-    local records = inspect.records(map, "^player%-1")
+    local records = inspect.records(map, "player-1*")
     assert.equal(4, records.total)
     assert.equal("player-1", records[1].key)
     assert.same({ x = 1 }, records[1].value)
@@ -97,14 +97,29 @@ describe("inspect", function()
     assert.is_true(records[1].own)
     assert.equal(2, #inspect.records(map, nil, 2))
     assert.truthy(tostring(inspect.records(map, nil, 2)):find("10 more", 1, true))
-    assert.equal(0, inspect.records(map, "%").total) -- no pattern that works: taken as it is
+    assert.equal(0, inspect.records(map, "%").total)
+  end)
+
+  it("finds records by a part of the key, or by its form with * and ?", function()
+    local map = write(12)
+    map:set("a.b[1]%", 1)
+    local function count(pattern) return inspect.records(map, pattern).total end
+    assert.equal(4, count "r-1")
+    assert.equal(4, count "player-1*")
+    assert.equal(3, count "player-1?")
+    assert.equal(1, count "*-1")
+    assert.equal(0, count "layer-*")
+    assert.equal(0, count "player.1")
+    assert.equal(1, count "b[1]%")
+    assert.equal(1, count "a.b[?]*")
+    assert.equal(13, count "*")
   end)
 
   it("watches changes of others", function()
     local other = wingman.client { cluster = { seeds = client:cluster().urls }, auth = { token = client:cluster().token } }
     assert(other:start())
     local seen = {}
-    local watch = inspect.watch(client, "players", "^a", function(key, value) seen[#seen + 1] = { key, value } end)
+    local watch = inspect.watch(client, "players", "a*", function(key, value) seen[#seen + 1] = { key, value } end)
     loop.sleep(0.05)
     local theirs = other:map "players"
     for _, key in ipairs { "ann", "bob", "abe" } do assert(theirs:set(key, { n = key })) end

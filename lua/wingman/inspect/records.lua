@@ -9,11 +9,13 @@ local M = {}
 --- Records that are listed unless told.
 local MAX_LISTED = 50
 
--- A Lua pattern, or the text itself where it is none that works.
+-- With `*` (any characters) or `?` (one character) the form of the whole key, else a
+-- part of it. No Lua pattern: keys are full of hyphens.
 local function matcher(pattern)
   if pattern == nil or pattern == "" then return function() return true end end
-  if pcall(string.find, "", pattern) then return function(key) return key:find(pattern) ~= nil end end
-  return function(key) return key:find(pattern, 1, true) ~= nil end
+  if not pattern:find "[*?]" then return function(key) return key:find(pattern, 1, true) ~= nil end end
+  local form = "^" .. pattern:gsub("[%^%$%(%)%%%.%[%]%+%-]", "%%%0"):gsub("%*", ".*"):gsub("%?", ".") .. "$"
+  return function(key) return key:find(form) ~= nil end
 end
 
 local function time_text(millis) return os.date("%Y-%m-%d %H:%M:%S", math.floor(millis / 1000)) .. (".%03d"):format(millis % 1000) end
@@ -37,7 +39,7 @@ end
 
 --- The records of a map in the local copy, with when and by whom they were written.
 ---@param map wingman.map
----@param pattern string|nil  a Lua pattern for the keys
+---@param pattern string|nil  a part of the key, or with * and ? the form of the whole key
 ---@param limit integer|nil   how many are listed; default 50
 ---@return { key: string, value: any, millis: number, counter: number, node: string, own: boolean }[]  `total` of them match
 function M.of(map, pattern, limit)
@@ -63,7 +65,7 @@ end
 --- cluster tells none).
 ---@param client wingman.client
 ---@param name string  of the map
----@param pattern string|nil  a Lua pattern for the keys
+---@param pattern string|nil  a part of the key, or with * and ? the form of the whole key
 ---@param fn fun(key: string, value: any, origin: string)
 ---@return wingman.inspect.watch
 function M.watch(client, name, pattern, fn)
