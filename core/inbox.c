@@ -38,6 +38,7 @@ static void drop_first(wm_inbox *in)
 
 void wm_inbox_clear(wm_inbox *in)
 {
+    if (in == NULL) return;
     in->abandoned = in->reading;
     if (in->reading) return;
     while (in->first != NULL) drop_first(in);
@@ -76,7 +77,7 @@ int wm_inbox_put(wm_inbox *in, const uint8_t *bytes, size_t len, bool text, wm_b
 
 bool wm_inbox_is_empty(const wm_inbox *in)
 {
-    return in->first == NULL;
+    return in == NULL || in->first == NULL;
 }
 
 size_t wm_inbox_bytes(const wm_inbox *in)

@@ -33,7 +33,7 @@ typedef struct lane {
     bool batch_wanted;
     bool batch_in_write; /* a batch is among the messages that are being written */
     wm_buffer queue;    /* waiting messages, each behind its u32 length */
-    wm_inbox *inbox;    /* received in turns that have a deadline, and not read yet */
+    wm_inbox *inbox;    /* received in turns that have a deadline, and not read yet; NULL: never */
     wm_work reading;    /* of the inbox */
     bool held;          /* the socket is not read */
 } lane;
@@ -119,6 +119,7 @@ static void on_writable(void *user, wm_buffer *out)
         memcpy(&size, l->queue.data, sizeof size);
         wm_buffer_append(out, l->queue.data + sizeof size, size);
         wm_buffer_consume(&l->queue, sizeof size + size);
+        if (l->queue.len == 0) wm_buffer_close(&l->queue); /* next comes a PING, seconds later */
     } else if (l->batch_wanted && l->info.state == WM_LANE_READY) {
         l->batch_wanted = false;
         l->pool->events.batch(l->pool->user, l->id, out);
@@ -306,7 +307,8 @@ static wm_work_state read_piece(void *user)
 static void keep_for_later(lane *l, const uint8_t *message, size_t len, bool text, wm_buffer *whole)
 {
     wm_node_pool *pool = l->pool;
-    if (wm_inbox_put(l->inbox, message, len, text, whole) < 0) {
+    if (l->inbox == NULL) l->inbox = wm_inbox_new();
+    if (l->inbox == NULL || wm_inbox_put(l->inbox, message, len, text, whole) < 0) {
         fail(l, WM_END_PROTOCOL, "out of memory for a message");
         return;
     }
@@ -448,15 +450,6 @@ void wm_node_pool_measure(wm_node_pool *pool, wm_connection_times times)
     pool->times = times;
 }
 
-/* Of a node that was not added: `lanes` of its lanes were set up. */
-static void free_node(node *n, uint32_t lanes)
-{
-    for (uint32_t i = 0; i < lanes; i++) wm_inbox_free(n->lanes[i].inbox);
-    free(n->url_text);
-    free(n->id);
-    free(n->lanes);
-}
-
 int wm_node_pool_add(wm_node_pool *pool, const char *url)
 {
     node n = {0};
@@ -469,7 +462,9 @@ int wm_node_pool_add(wm_node_pool *pool, const char *url)
     n.id = strdup("");
     n.lanes = calloc(per_node, sizeof *n.lanes);
     if (n.url_text == NULL || n.id == NULL || n.lanes == NULL) {
-        free_node(&n, 0);
+        free(n.url_text);
+        free(n.id);
+        free(n.lanes);
         return WM_ENOMEM;
     }
     for (uint32_t i = 0; i < per_node; i++) {
@@ -477,11 +472,6 @@ int wm_node_pool_add(wm_node_pool *pool, const char *url)
         l->pool = pool;
         l->id = (int)(pool->count * per_node + i);
         l->reading = (wm_work){.piece = read_piece, .user = l};
-        l->inbox = wm_inbox_new();
-        if (l->inbox == NULL) {
-            free_node(&n, i);
-            return WM_ENOMEM;
-        }
     }
     pool->nodes[pool->count] = n;
     return (int)pool->count++;

@@ -1,19 +1,18 @@
 #include "transport.h"
 
 #include <libwebsockets.h>
-#include <netdb.h>
 #include <openssl/x509_vfy.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "dial.h"
 #include "ws_frame.h"
 
-/* While an address has not answered for so long, the next one is tried as well
- * (RFC 8305, section 8: the recommended value). */
-#define ATTEMPT_STAGGER_MS 250
 /* What one read of a socket takes at most: libwebsockets steps through it byte by
  * byte, some 3 ns each, and a turn that has a deadline cannot be shorter. */
 #define READ_BYTES (8 * 1024)
+/* The same for light connections: every one has a buffer of that size for good. */
+#define LIGHT_READ_BYTES 1024
 /* What an announced length alone makes us reserve at most. */
 #define RESERVE_BYTES (4u * 1024 * 1024)
 /* What one write hands to the kernel at most. */
@@ -32,42 +31,22 @@ struct wm_transport {
     wm_ws_masks masks;
 };
 
-/* One address of a connection's host on its way to a finished upgrade. */
-typedef struct attempt {
-    wm_connection *connection;
-    struct lws *wsi;                 /* NULL before it begins and after it has ended */
-    const char *certificate_problem; /* a text of OpenSSL's, NULL: none */
-    bool failed;
-} attempt;
-
-/* A connection races attempts at its host's addresses until one of them is
- * established. It lives until its timer handle is closed, its name look-up is over
- * and libwebsockets has let go of every attempt, in whatever order. */
+/* Lives until its owner was told of the end and libwebsockets has let go of its sockets. */
 struct wm_connection {
     wm_transport *transport;
     const wm_connection_events *events; /* NULL once detached */
     void *user;
-    wm_url url;
-    uv_timer_t timer;     /* the start, the next attempt, the connect timeout */
-    uint64_t deadline_ms; /* of the connect timeout, by the loop's clock */
-    uv_getaddrinfo_t lookup;
-    wm_addresses addresses;
-    attempt attempts[WM_ADDRESSES_MAX]; /* by address */
-    int begun;        /* attempts so far */
-    int running;      /* attempts that have neither won nor failed */
-    wm_end_reason failure; /* of the attempt that came furthest; WM_END_LOCAL: none has failed */
-    char failure_detail[160];
+    wm_dial *dial;    /* NULL once a socket is established, or none will be */
     struct lws *wsi;  /* the attempt that won, NULL before and after */
     wm_buffer in;     /* fragments of a message that is not whole yet */
-    int pending;      /* handles and requests that still point here */
-    bool looking_up;
+    int holders;      /* the owner, and attempts */
     bool unwritten; /* lws holds the rest of the last write */
     bool gathering; /* `writable` is being asked */
     bool wants_write; /* ... and has more to say */
     bool ended;
     uint16_t close_code; /* what to send when closing from this side */
     int peer_code;
-    char peer_reason[128];
+    char peer_reason[126]; /* of a close frame: 123 bytes at most (RFC 6455, section 5.5) */
 };
 
 static const char *const end_keys[] = {
@@ -96,37 +75,34 @@ const char *wm_end_reason_text(wm_end_reason reason)
 
 static void let_go(wm_connection *c)
 {
-    if (--c->pending > 0) return;
+    if (--c->holders > 0) return;
     wm_buffer_close(&c->in);
     free(c);
 }
 
-static void on_timer_closed(uv_handle_t *handle)
+/* libwebsockets drops the socket at its next service. */
+static void kill_socket(wm_connection *c)
 {
-    let_go(handle->data);
+    if (c->wsi != NULL) lws_set_timeout(c->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
 }
 
-/* Ends the connection for its owner, once, and starts taking it apart. */
+static void end_dial(wm_connection *c, const wm_attempt *winner)
+{
+    if (c->dial != NULL) wm_dial_end(c->dial, winner);
+    c->dial = NULL;
+}
+
+/* Ends the connection for its owner, once. */
 static void finish(wm_connection *c, wm_end_reason reason, int code, const char *detail)
 {
     if (c->ended) return;
     c->ended = true;
     const wm_connection_events *events = c->events;
     c->events = NULL;
-    if (c->looking_up) uv_cancel((uv_req_t *)&c->lookup);
-    if (!uv_is_closing((uv_handle_t *)&c->timer)) uv_close((uv_handle_t *)&c->timer, on_timer_closed);
-    if (events == NULL) return;
+    end_dial(c, NULL);
     wm_connection_end end = {reason, code, detail ? detail : ""};
-    events->ended(c->user, &end);
-}
-
-/* Lets libwebsockets drop the sockets at its next service, all but one. */
-static void kill_sockets(wm_connection *c, const struct lws *but)
-{
-    for (int i = 0; i < c->begun; i++) {
-        struct lws *wsi = c->attempts[i].wsi;
-        if (wsi != NULL && wsi != but) lws_set_timeout(wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
-    }
+    if (events != NULL) events->ended(c->user, &end);
+    let_go(c);
 }
 
 /* -- receiving ------------------------------------------------------------------- */
@@ -137,7 +113,7 @@ static void receive(wm_connection *c, struct lws *wsi, const uint8_t *bytes, siz
     size_t announced = lws_remaining_packet_payload(wsi); /* of this frame, and not here yet */
     bool whole = lws_is_final_fragment(wsi) && announced == 0;
     if (len > limit || c->in.len > limit - len || announced > limit - len - c->in.len) {
-        kill_sockets(c, NULL);
+        kill_socket(c);
         finish(c, WM_END_PROTOCOL, 0, "a message larger than max_message");
         return;
     }
@@ -149,7 +125,7 @@ static void receive(wm_connection *c, struct lws *wsi, const uint8_t *bytes, siz
     wm_buffer_reserve(&c->in, len + (announced < RESERVE_BYTES ? announced : RESERVE_BYTES));
     wm_buffer_append(&c->in, bytes, len);
     if (c->in.failed) {
-        kill_sockets(c, NULL);
+        kill_socket(c);
         finish(c, WM_END_PROTOCOL, 0, "out of memory for a message");
         return;
     }
@@ -210,163 +186,66 @@ static int send_next(wm_connection *c, struct lws *wsi)
     return 0;
 }
 
-static wm_end_reason classify(const char *detail)
-{
-    if (strstr(detail, "tls") || strstr(detail, "TLS") || strstr(detail, "ssl") || strstr(detail, "SSL") ||
-        strstr(detail, "CA ") || strstr(detail, "cert") || strstr(detail, "hostname"))
-        return WM_END_TLS;
-    if (strstr(detail, "HS:") || strstr(detail, "HTTP") || strstr(detail, "http")) return WM_END_UPGRADE;
-    return WM_END_REFUSED;
-}
-
 static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len);
 
+enum { USUAL, LIGHT };
 static const struct lws_protocols protocols[] = {
-    {"wingman", on_lws, 0, READ_BYTES, 0, NULL, WRITE_BYTES},
+    [USUAL] = {"wingman", on_lws, 0, READ_BYTES, 0, NULL, WRITE_BYTES},
+    [LIGHT] = {"wingman-light", on_lws, 0, LIGHT_READ_BYTES, 0, NULL, WRITE_BYTES},
     {NULL, NULL, 0, 0, 0, NULL, 0},
 };
 
 /* -- connecting ------------------------------------------------------------------ */
 
-/* How far an attempt came before it failed: what the furthest one says tells most. */
-static int distance(wm_end_reason reason)
+/* The Host header, which is also the name in the TLS handshake, and the one that is
+ * verified. */
+static void host_of(const wm_url *url, char *out, size_t size)
 {
-    return reason == WM_END_UPGRADE ? 3 : reason == WM_END_TLS ? 2 : reason == WM_END_REFUSED ? 1 : 0;
+    bool ipv6 = strchr(url->host, ':') != NULL;
+    bool default_port = url->port == (url->tls ? 443 : 80);
+    if (default_port) snprintf(out, size, ipv6 ? "[%s]" : "%s", url->host);
+    else snprintf(out, size, ipv6 ? "[%s]:%d" : "%s:%d", url->host, url->port);
 }
 
-static void note_failure(wm_connection *c, wm_end_reason reason, const char *detail)
+static struct lws *begin_attempt(void *user, wm_attempt *a, const wm_url *url, const char *address)
 {
-    if (distance(reason) <= distance(c->failure)) return;
-    c->failure = reason;
-    snprintf(c->failure_detail, sizeof c->failure_detail, "%s", detail);
-}
-
-static void begin_next(wm_connection *c);
-
-static void attempt_failed(attempt *a, const char *bytes, size_t len)
-{
-    wm_connection *c = a->connection;
-    char detail[160];
-    snprintf(detail, sizeof detail, "%.*s", bytes ? (int)len : 0, bytes ? bytes : "");
-    wm_end_reason reason = classify(detail);
-    if (reason == WM_END_TLS && a->certificate_problem != NULL)
-        snprintf(detail, sizeof detail, "the certificate was refused: %s", a->certificate_problem);
-    note_failure(c, reason, detail);
-    a->failed = true;
-    c->running--;
-    if (c->ended || c->wsi != NULL) return;
-    if (c->begun < c->addresses.count) begin_next(c);
-    else if (c->running == 0) finish(c, c->failure, 0, c->failure_detail);
-}
-
-static void on_timer(uv_timer_t *timer);
-
-/* The timer goes off for the next attempt, or for the end of all patience. */
-static void arm(wm_connection *c)
-{
-    uint64_t now = uv_now(wm_loop_uv(c->transport->loop));
-    uint64_t wait = c->deadline_ms > now ? c->deadline_ms - now : 0;
-    if (c->begun < c->addresses.count && wait > ATTEMPT_STAGGER_MS) wait = ATTEMPT_STAGGER_MS;
-    uv_timer_start(&c->timer, on_timer, wait, 0);
-}
-
-static struct lws_client_connect_info connect_info(wm_connection *c, attempt *a, const char *host)
-{
+    wm_connection *c = user;
     wm_transport *t = c->transport;
+    char host[300];
+    host_of(url, host, sizeof host);
+    c->holders++;
     struct lws_client_connect_info info = {
         .context = wm_loop_lws(t->loop),
         .vhost = t->vhost,
-        .address = c->addresses.text[a - c->attempts],
-        .port = c->url.port,
-        .path = c->url.path,
-        .host = host, /* also the name in the TLS handshake, and the one that is verified */
-        .local_protocol_name = protocols[0].name,
+        .address = address,
+        .port = url->port,
+        .path = url->path,
+        .host = host,
+        .local_protocol_name = protocols[t->options.light ? LIGHT : USUAL].name,
         .ietf_version_or_minus_one = -1,
         .opaque_user_data = a,
         .pwsi = &a->wsi,
     };
-    if (c->url.tls) {
+    if (url->tls) {
         info.ssl_connection = LCCSCF_USE_SSL;
         if (!t->options.tls_verify)
             info.ssl_connection |= LCCSCF_ALLOW_SELFSIGNED | LCCSCF_ALLOW_INSECURE |
                                    LCCSCF_SKIP_SERVER_CERT_HOSTNAME_CHECK | LCCSCF_ALLOW_EXPIRED;
     }
-    return info;
+    return lws_client_connect_via_info(&info);
 }
 
-/* libwebsockets is given an address, never a name: it would look the name up inside
- * this call, while the loop stands still, and try its addresses one after the other. */
-static void begin_next(wm_connection *c)
+static void dial_failed(void *user, wm_end_reason reason, const char *detail)
 {
-    char host[300];
-    bool ipv6 = strchr(c->url.host, ':') != NULL;
-    bool default_port = c->url.port == (c->url.tls ? 443 : 80);
-    if (default_port) snprintf(host, sizeof host, ipv6 ? "[%s]" : "%s", c->url.host);
-    else snprintf(host, sizeof host, ipv6 ? "[%s]:%d" : "%s:%d", c->url.host, c->url.port);
-    attempt *a = &c->attempts[c->begun++];
-    a->connection = c;
-    c->running++;
-    c->pending += 2; /* this call, and the wsi: released by CONNECTION_ERROR or CLOSED */
-    arm(c);
-    struct lws_client_connect_info info = connect_info(c, a, host);
-    struct lws *wsi = lws_client_connect_via_info(&info);
-    if (wsi == NULL && a->wsi == NULL && !a->failed) {
-        /* Failed before there was a wsi to report through. */
-        static const char text[] = "the connection could not be set up";
-        attempt_failed(a, text, sizeof text - 1);
-        let_go(c);
-    }
-    let_go(c);
+    finish(user, reason, 0, detail);
 }
 
-static void on_timer(uv_timer_t *timer)
+static void attempt_gone(void *user)
 {
-    wm_connection *c = timer->data;
-    if (uv_now(timer->loop) < c->deadline_ms && c->begun < c->addresses.count) {
-        begin_next(c);
-        return;
-    }
-    kill_sockets(c, NULL);
-    finish(c, WM_END_CONNECT_TIMEOUT, 0, c->failure_detail);
+    let_go(user);
 }
 
-static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *list)
-{
-    wm_connection *c = req->data;
-    c->looking_up = false;
-    for (struct addrinfo *a = list; a != NULL; a = a->ai_next) {
-        char text[sizeof c->addresses.text[0]];
-        if (getnameinfo(a->ai_addr, a->ai_addrlen, text, sizeof text, NULL, 0, NI_NUMERICHOST) == 0)
-            wm_addresses_add(&c->addresses, text);
-    }
-    uv_freeaddrinfo(list);
-    wm_addresses_interleave(&c->addresses);
-    if (!c->ended) {
-        if (c->addresses.count > 0) begin_next(c);
-        else finish(c, WM_END_DNS, 0, status < 0 ? uv_strerror(status) : "no address");
-    }
-    let_go(c);
-}
-
-static void on_start(uv_timer_t *timer)
-{
-    wm_connection *c = timer->data;
-    c->deadline_ms = uv_now(timer->loop) + c->transport->options.connect_timeout_us / 1000;
-    if (c->addresses.count == 0 && wm_address_is_numeric(c->url.host)) wm_addresses_add(&c->addresses, c->url.host);
-    if (c->addresses.count > 0) {
-        begin_next(c);
-        return;
-    }
-    arm(c);
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
-    c->lookup.data = c;
-    if (uv_getaddrinfo(timer->loop, &c->lookup, on_resolved, c->url.host, NULL, &hints) != 0) {
-        finish(c, WM_END_DNS, 0, "the look-up could not be started");
-        return;
-    }
-    c->looking_up = true;
-    c->pending++;
-}
+static const wm_dial_handlers dial_handlers = {begin_attempt, dial_failed, attempt_gone};
 
 wm_connection *wm_connection_open(wm_transport *t, const wm_url *url, const wm_addresses *addresses,
                                   const wm_connection_events *events, void *user)
@@ -376,26 +255,19 @@ wm_connection *wm_connection_open(wm_transport *t, const wm_url *url, const wm_a
     c->transport = t;
     c->events = events;
     c->user = user;
-    c->url = *url;
-    c->failure = WM_END_LOCAL;
-    if (addresses != NULL) c->addresses = *addresses;
-    wm_addresses_interleave(&c->addresses);
-    c->pending = 1; /* the timer handle */
-    uv_timer_init(wm_loop_uv(t->loop), &c->timer);
-    c->timer.data = c;
-    uv_timer_start(&c->timer, on_start, 0, 0);
-    return c;
+    c->holders = 1;
+    c->dial = wm_dial_new(wm_loop_uv(t->loop), url, addresses, t->options.connect_timeout_us, &dial_handlers, c);
+    if (c->dial != NULL) return c;
+    free(c);
+    return NULL;
 }
 
 /* -- what libwebsockets reports --------------------------------------------------- */
 
-static void established(attempt *a, struct lws *wsi)
+static void established(wm_connection *c, const wm_attempt *winner, struct lws *wsi)
 {
-    wm_connection *c = a->connection;
     c->wsi = wsi;
-    c->running--;
-    uv_timer_stop(&c->timer);
-    kill_sockets(c, wsi);
+    end_dial(c, winner);
     c->events->opened(c->user);
 }
 
@@ -429,9 +301,9 @@ static wm_end_reason reason_of_close(const wm_connection *c)
 }
 
 /* libwebsockets has let go of an attempt's socket. */
-static void socket_gone(attempt *a, struct lws *wsi)
+static void socket_gone(wm_attempt *a, struct lws *wsi)
 {
-    wm_connection *c = a->connection;
+    wm_connection *c = a->user;
     a->wsi = NULL;
     lws_set_opaque_user_data(wsi, NULL);
     if (c->wsi == wsi) {
@@ -439,16 +311,16 @@ static void socket_gone(attempt *a, struct lws *wsi)
         restore_code(c);
         finish(c, reason_of_close(c), c->peer_code, c->peer_reason);
     } else {
-        attempt_failed(a, NULL, 0);
+        wm_attempt_failed(a, NULL, 0);
     }
-    let_go(c);
+    wm_attempt_release(a);
 }
 
 static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
 {
-    attempt *a = wsi ? lws_get_opaque_user_data(wsi) : NULL;
+    wm_attempt *a = wsi ? lws_get_opaque_user_data(wsi) : NULL;
     if (a == NULL) return 0;
-    wm_connection *c = a->connection;
+    wm_connection *c = a->user;
     switch (reason) {
     case LWS_CALLBACK_OPENSSL_PERFORM_SERVER_CERT_VERIFICATION:
         /* Asked for each certificate of the chain; `len` is OpenSSL's own verdict,
@@ -458,12 +330,12 @@ static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user,
     case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
         a->wsi = NULL;
         lws_set_opaque_user_data(wsi, NULL);
-        attempt_failed(a, in, in ? len : 0);
-        let_go(c);
+        wm_attempt_failed(a, in, in ? len : 0);
+        wm_attempt_release(a);
         return 0;
     case LWS_CALLBACK_CLIENT_ESTABLISHED:
         if (c->ended || c->wsi != NULL) return -1; /* another address was faster */
-        established(a, wsi);
+        established(c, a, wsi);
         return 0;
     case LWS_CALLBACK_CLIENT_RECEIVE:
         if (c->ended || c->wsi != wsi) return -1;
@@ -517,7 +389,7 @@ void wm_connection_close(wm_connection *c, int close_code)
         lws_callback_on_writable(c->wsi);
         lws_set_timeout(c->wsi, PENDING_TIMEOUT_USER_OK, CLOSE_GRACE_S);
     } else {
-        kill_sockets(c, NULL);
+        kill_socket(c);
     }
     finish(c, WM_END_LOCAL, 0, "");
 }

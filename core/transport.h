@@ -66,6 +66,7 @@ typedef struct wm_transport_options {
     bool tls_verify;         /* false only when a person asked for it by name */
     size_t max_message;      /* bytes of one received message; more ends the connection */
     uint64_t connect_timeout_us; /* from opening to the finished upgrade */
+    bool light;              /* connections of little traffic: thousands of them, in little memory */
 } wm_transport_options;
 
 /* NULL when libwebsockets cannot be set up (an unreadable ca_file among the

@@ -130,6 +130,7 @@ static int l_client(lua_State *L)
                 .tls_verify = boolean_option(L, "tls_verify"),
                 .max_message = (size_t)number_option(L, "max_message_bytes"),
                 .connect_timeout_us = seconds_option(L, "connect_timeout"),
+                .light = boolean_option(L, "light"),
             },
         .pool =
             {

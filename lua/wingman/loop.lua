@@ -58,7 +58,8 @@ end
 
 ---@class wingman.timer
 ---@field due number  monotonic seconds
----@field fn fun()|nil  nil once it has run or was cancelled
+---@field fn fun(arg: any)|nil  nil once it has run or was cancelled
+---@field arg any
 ---@field index integer|nil  its place in the heap
 local timer_methods = {}
 timer_methods.__index = timer_methods
@@ -103,16 +104,17 @@ end
 
 --- Ends the timer; its function does not run any more. Safe twice.
 function timer_methods:cancel()
-  self.fn = nil
+  self.fn, self.arg = nil, nil
   if self.index then remove_timer(self) end
 end
 
---- Runs `fn` once, `seconds` from now.
+--- Runs `fn(arg)` once, `seconds` from now.
 ---@param seconds number
----@param fn fun()
+---@param fn fun(arg: any)
+---@param arg any
 ---@return wingman.timer
-function M.timer(seconds, fn)
-  local timer = setmetatable({ due = now() + seconds, fn = fn, index = false }, timer_methods)
+function M.timer(seconds, fn, arg)
+  local timer = setmetatable({ due = now() + seconds, fn = fn, arg = arg, index = false }, timer_methods)
   timers[#timers + 1] = timer
   sift_up(timer, #timers)
   return timer
@@ -136,7 +138,7 @@ end
 ---@field done boolean
 ---@field package ok boolean|nil
 ---@field package values table|nil
----@field package waiters table|nil
+---@field package waiters table|nil  functions, and tasks that wait without a limit
 local future_methods = {}
 future_methods.__index = future_methods
 
@@ -144,7 +146,8 @@ future_methods.__index = future_methods
 ---@return wingman.future
 function M.future() return setmetatable({ done = false }, future_methods) end
 
-local at_once -- inside M.at_once: waiters and their futures, in turns
+local at_once -- inside M.at_once: functions and their arguments, in turns
+local resume  -- of a task
 
 local function settle(future, ok, ...)
   if future.done then return false end
@@ -153,8 +156,10 @@ local function settle(future, ok, ...)
   local waiters = future.waiters
   future.waiters = nil
   for i = 1, waiters and #waiters or 0 do
-    if at_once then at_once[#at_once + 1], at_once[#at_once + 2] = waiters[i], future
-    else push_ready(waiters[i], future) end
+    local fn, arg = waiters[i], future
+    if type(fn) == "table" then fn, arg = resume, fn end
+    if at_once then at_once[#at_once + 1], at_once[#at_once + 2] = fn, arg
+    else push_ready(fn, arg) end
   end
   return true
 end
@@ -176,16 +181,23 @@ function future_methods:on_settled(fn)
   self.waiters[#self.waiters + 1] = fn
 end
 
+local function first_run(task)
+  local start = task.start
+  task.start = nil
+  return coroutine_resume(task.co, task, unpack(start, 1, start.n))
+end
+
 local function outcome(future)
   local values = future.values
   if future.ok then return unpack(values, 1, values.n) end
   return nil, values[1]
 end
 
-local function resume(task, ...)
+function resume(task)
   local enter = task.enter
   if enter and not enter(task) then return end
-  local ok, err = coroutine_resume(task.co, ...)
+  local ok, err
+  if task.start then ok, err = first_run(task) else ok, err = coroutine_resume(task.co) end
   if enter then task.leave(task) end
   if coroutine_status(task.co) ~= "dead" then return end
   tasks[task.co] = nil
@@ -254,14 +266,19 @@ function future_methods:wait(timeout)
     if not self.done then return nil, "timeout" end
     return outcome(self)
   end
+  if not timeout then
+    self:on_settled(task)
+    coroutine_yield()
+    return outcome(self)
+  end
   local timer, woken
   local function wake()
     if woken then return end
     woken = true
-    if timer then timer:cancel() end
+    timer:cancel()
     resume(task)
   end
-  if timeout then timer = M.timer(timeout, wake) end
+  timer = M.timer(timeout, wake)
   self:on_settled(wake)
   coroutine_yield()
   if self.done then return outcome(self) end
@@ -269,16 +286,16 @@ function future_methods:wait(timeout)
   return nil, "timeout"
 end
 
+local function body(task, fn, ...) task:resolve(fn(...)) end
+
 --- A task that nobody has started: see M.spawn and M.wake. With `enter` and `leave`
 --- set in it, enter(task) is called before each time that it goes on (false: it stays
 --- where it is, for good) and leave(task) when it waits again or has ended.
 ---@return wingman.future task
 function M.task(fn, ...)
   local task = M.future()
-  local args = { n = select("#", ...), ... }
-  task.co = coroutine_create(function()
-    task:resolve(fn(unpack(args, 1, args.n)))
-  end)
+  task.start = { n = select("#", ...) + 1, fn, ... }
+  task.co = coroutine_create(body)
   tasks[task.co] = task
   return task
 end
@@ -308,6 +325,13 @@ M.soon = push_ready
 --- Waits for `seconds`.
 ---@param seconds number
 function M.sleep(seconds)
+  local co = coroutine_running()
+  local task = co and tasks[co]
+  if task then
+    M.timer(seconds, resume, task)
+    coroutine_yield()
+    return
+  end
   local future = M.future()
   M.timer(seconds, function() future:resolve(true) end)
   future:wait()
@@ -353,9 +377,9 @@ local function run_due_timers(until_time)
   local time = now()
   while timers[1] and timers[1].due <= time do
     local timer = timers[1]
-    local fn = timer.fn
+    local fn, arg = timer.fn, timer.arg
     timer:cancel()
-    if fn then guarded(fn) end
+    if fn then guarded(fn, arg) end
     if until_time and now() >= until_time then return end
   end
 end

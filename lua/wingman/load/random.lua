@@ -34,7 +34,7 @@ end
 ---@return wingman.load.random
 function M.new(seed, stream)
   local h = M.mix(tobit(seed % 4294967296) + 0x9e37)
-  local self = setmetatable({}, methods)
+  local self = setmetatable({ x = 0, y = 0, z = 0, w = 0 }, methods)
   for i, name in ipairs { "x", "y", "z", "w" } do
     h = M.mix(bxor(h, tobit((stream * 0x9e3b + i * 0x7f4b) % 4294967296)))
     self[name] = h

@@ -24,7 +24,6 @@ local M = {}
 ---@field package tag integer
 ---@field package began_us number
 local methods = {}
-methods.__index = methods
 
 -- What runs in the coroutine ----------------------------------------------------
 
@@ -82,33 +81,6 @@ end
 local function leave(task)
   local context = task.vu.context
   context.late_us, context.tag = 0, 0
-end
-
---- A user that has not begun: wingman.loop.wake(vu.task) makes it take iterations.
----@param scenario wingman.load.scenario
----@param id integer
----@return wingman.load.vu
-function M.new(scenario, id)
-  local run = scenario.run
-  local self = setmetatable({
-    id = id,
-    iteration = 0,
-    scenario = scenario,
-    rng = random.new(run.seed, id),
-    client = run.client,
-    data = run.data,
-    env = scenario.env,
-    context = scenario.context,
-    tag = scenario.tag,
-    late_us = 0,
-    began_us = 0,
-    busy = false,
-    sleeping = false,
-    maps = run.maps,
-  }, methods)
-  self.task = loop.task(live, self)
-  self.task.vu, self.task.enter, self.task.leave = self, enter, leave
-  return self
 end
 
 -- What scripts call ---------------------------------------------------------------
@@ -214,6 +186,33 @@ function methods:group(name, fn)
     return ...
   end
   return finish(fn(self))
+end
+
+-- What all users of a scenario share is in one table, with the methods: thousands of idle
+-- ones are to be small.
+local function metatable_of(scenario)
+  local run = scenario.run
+  local shared = {
+    scenario = scenario, client = run.client, data = run.data, env = scenario.env, context = scenario.context, maps = run.maps,
+  }
+  for name, fn in pairs(methods) do shared[name] = fn end
+  return { __index = shared }
+end
+
+--- A user that has not begun: wingman.loop.wake(vu.task) makes it take iterations.
+---@param scenario wingman.load.scenario
+---@param id integer
+---@return wingman.load.vu
+function M.new(scenario, id)
+  scenario.user_metatable = scenario.user_metatable or metatable_of(scenario)
+  local self = setmetatable({
+    id = id, iteration = 0, rng = random.new(scenario.run.seed, id), tag = scenario.tag, late_us = 0, began_us = 0,
+    busy = false, sleeping = false,
+  }, scenario.user_metatable)
+  local task = loop.task(live, self)
+  task.vu, task.enter, task.leave = self, enter, leave
+  self.task = task
+  return self
 end
 
 return M
