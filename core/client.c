@@ -543,6 +543,7 @@ void wm_client_free(wm_client *c)
     wm_event_queue_close(&c->events);
     wm_doubtful_writes_free(c->doubtful);
     wm_client_free_maps(c);
+    wm_client_free_subscriptions(c);
     free(c->routes);
     free(c->paces);
     free(c->node_stats);

@@ -114,6 +114,11 @@ int wm_client_sync_log(wm_client *c);
 /* Whether acknowledgements that settle no batch of this client are handed up as
  * messages: while somebody waits for one of a message of the script's own. */
 void wm_client_hand_up_acks(wm_client *c, bool on);
+/* The query of this id is there for the changes of a map, which servers announce apart
+ * from it, with their times. What they say about the query itself (QUERY_RESP, as large
+ * as the map, and QUERY_UPDATE, each change once more) is not handed up. WM_OK or
+ * WM_ENOMEM. */
+int wm_client_subscribed(wm_client *c, const char *query_id);
 /* Asks every lane that has a batch due to send it, behind a sync of the log. To be
  * called once a tick. */
 void wm_client_flush(wm_client *c, bool all);

@@ -97,6 +97,8 @@ struct wm_client {
     uint32_t map_count;
     char **node_names; /* interned node ids; 0 is this client */
     uint32_t node_name_count;
+    char **subscriptions; /* ids of queries; see wm_client_subscribed */
+    uint32_t subscription_count;
 };
 
 /* hash % partition count without a division: "Faster Remainder by Direct
@@ -135,6 +137,8 @@ void wm_client_make_room(wm_client *c, uint32_t partition);
 void wm_client_apply_routes(wm_client *c);
 uint64_t wm_client_unix_ms(wm_client *c);
 void wm_client_free_maps(wm_client *c);
+bool wm_client_is_subscription(const wm_client *c, const char *query_id, size_t len);
+void wm_client_free_subscriptions(wm_client *c);
 /* Opens the log's file: the client's id is the file's, what is in it is pending
  * and in the local copy. False with the reason in `error`. */
 bool wm_client_open_log(wm_client *c, const wm_client_options *o, char *error, size_t size);

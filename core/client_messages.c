@@ -180,6 +180,14 @@ static void on_error(wm_client *c, int lane, const wm_message *m)
     wm_client_event(c, event, m->body, m->body_len);
 }
 
+/* Both servers write the id in front of the results, so that finding it takes no time. */
+static bool is_of_subscription(const wm_client *c, const wm_message *m)
+{
+    wm_mp_item id;
+    if (!wm_message_is(m, "QUERY_RESP") && !wm_message_is(m, "QUERY_UPDATE")) return false;
+    return string_field(m, "queryId", &id) && wm_client_is_subscription(c, (const char *)id.bytes, id.len);
+}
+
 void wm_client_on_message(void *user, int lane, const wm_message *m)
 {
     wm_client *c = user;
@@ -189,7 +197,8 @@ void wm_client_on_message(void *user, int lane, const wm_message *m)
     else if (wm_message_is(m, "PARTITION_MAP_DELTA")) on_partition_map_delta(c, lane, m);
     else if (wm_message_is(m, "OP_REJECTED")) on_op_rejected(c, lane, m);
     else if (wm_message_is(m, "ERROR")) on_error(c, lane, m);
-    else wm_client_event(c, (wm_event){.type = WM_EVENT_MESSAGE, .lane = lane}, m->body, m->body_len);
+    else if (!is_of_subscription(c, m))
+        wm_client_event(c, (wm_event){.type = WM_EVENT_MESSAGE, .lane = lane}, m->body, m->body_len);
 }
 
 void wm_client_on_change(void *user, int lane, const uint8_t *event, size_t len)

@@ -33,6 +33,12 @@ static int l_hand_up_acks(lua_State *L)
     return 0;
 }
 
+static int l_subscribed(lua_State *L)
+{
+    wm_client *c = wm_lua_check_client(L);
+    return wm_lua_push_result(L, wm_client_subscribed(c, luaL_checkstring(L, 2)));
+}
+
 /* The id of the client in timestamps. */
 static int l_node_id(lua_State *L)
 {
@@ -263,6 +269,7 @@ const luaL_Reg wm_lua_client_log_methods[] = {
     {"merge_batch_sizes", l_merge_batch_sizes},
     {"flush", l_flush},
     {"hand_up_acks", l_hand_up_acks},
+    {"subscribed", l_subscribed},
     {"sync_log", l_sync_log},
     {"node_id", l_node_id},
     {"pending", l_pending},

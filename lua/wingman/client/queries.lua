@@ -25,6 +25,7 @@ end
 function methods:subscribe(name)
   if self.subscriptions[name] then return end
   self.subscriptions[name] = uuid.v4()
+  self.core:subscribed(self.subscriptions[name])
   if not self.provider then return end
   for _, node in ipairs(self.provider:nodes()) do send_subscription(self, name, node) end
 end

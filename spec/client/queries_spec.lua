@@ -1,0 +1,48 @@
+--- Subscriptions: what they cost while nothing changes, and what they leave alone.
+local clusters = require "spec.support.cluster"
+local loop = require "wingman.loop"
+
+local KEYS = 5000
+local VALUE = { text = ("x"):rep(100) }
+
+local function received(client)
+  local bytes = 0
+  for lane in pairs(client.provider.links.lanes) do bytes = bytes + client.core:lane_info(lane).bytes_in end
+  return bytes
+end
+
+clusters.on_each(getfenv(), "a subscription", function(shared, it)
+  local name, writer, client
+
+  before_each(function()
+    name, writer, client = shared:map_name(), shared:started { oplog = { max_ops = 2 * KEYS } }, shared:started()
+    for i = 1, KEYS do assert(writer:map(name):set("key-" .. i, VALUE)) end
+    assert(writer:drain(30))
+    while not loop.step(1000) do end
+  end)
+
+  it("leaves the copy of the map, which a server answers it with, in the core", function()
+    local before = received(client)
+    local heard = 0
+    collectgarbage()
+    collectgarbage "stop"
+    local kilobytes = collectgarbage "count"
+    client:map(name):on("change", function() heard = heard + 1 end)
+    assert(loop.wait_until(function() return received(client) - before > KEYS * 100 end, 20))
+    while not loop.step(1000) do end
+    kilobytes = collectgarbage "count" - kilobytes
+    collectgarbage "restart"
+    assert.is_true(kilobytes < KEYS * 100 / 1024, ("%.0f KB"):format(kilobytes))
+    assert.equal(0, heard)
+    if shared.is_0_11 then return end -- there, subscriptions are kept elsewhere
+    assert(writer:map(name):set("key-1", 1))
+    assert(loop.wait_until(function() return heard == 1 end, 10))
+    assert.equal(1, client:map(name):get "key-1")
+  end)
+
+  it("keeps no answer from a query of the same map", function()
+    client:map(name):on("change", function() end)
+    local values = assert(client:query(name, { where = {} }))
+    assert.same(VALUE, values["key-1"])
+  end)
+end)
