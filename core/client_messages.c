@@ -180,7 +180,6 @@ static void on_error(wm_client *c, int lane, const wm_message *m)
     wm_client_event(c, event, m->body, m->body_len);
 }
 
-/* Both servers write the id in front of the results, so that finding it takes no time. */
 static bool is_of_subscription(const wm_client *c, const wm_message *m)
 {
     wm_mp_item id;

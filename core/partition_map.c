@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 #include "msgpack.h"
 #include "status.h"
@@ -52,9 +53,7 @@ static uint16_t *place_of(const decoder *d, const uint8_t *id, size_t len)
 {
     /* The address makes the start another one in each process: ids that were
      * chosen to share a place do so nowhere else. */
-    uint32_t hash = 0x811c9dc5u ^ (uint32_t)((uintptr_t)d->index >> 4);
-    for (size_t i = 0; i < len; i++) hash = (hash ^ id[i]) * 0x01000193u;
-    hash ^= hash >> 16;
+    uint64_t hash = XXH64(id, len, (uintptr_t)d->index);
     for (uint32_t at = hash % INDEX_SIZE;; at = (at + 1) % INDEX_SIZE) {
         uint16_t *place = &d->index[at];
         if (*place == WM_MAP_NO_NODE) return place;
@@ -218,67 +217,109 @@ static bool read_partition(decoder *d, wm_mp_reader *r, partition_entry *e)
     return true;
 }
 
-/* Two passes over the list: the second places the backups of the entry that
- * counts (the last one of its id) behind each other in partition order. */
-static bool read_partitions(decoder *d, const uint8_t *bytes, size_t len)
+/* Notes owners and backups as they come, the last entry of an id counts: `found` are all
+ * backups, `first` has the place of each partition's. */
+static bool collect_partitions(decoder *d, const uint8_t *bytes, size_t len, wm_buffer *found, uint32_t *first)
 {
     wm_partition_map *m = d->map;
-    wm_mp_reader r, again;
+    wm_mp_reader r;
     wm_mp_item list;
     partition_entry e;
     wm_mp_reader_init(&r, bytes, len);
     if (!read_item(d, &r, &list, WM_MP_ARRAY)) return false;
-    again = r;
-    for (uint32_t p = 0; p < m->partition_count; p++) m->owners[p] = WM_MAP_NO_NODE;
     for (uint32_t i = 0; i < list.count; i++) {
         if (!read_partition(d, &r, &e)) return false;
         m->owners[e.id] = e.owner;
         m->backup_from[e.id + 1] = e.backup_count;
+        first[e.id] = (uint32_t)(found->len / sizeof *e.backups);
+        wm_buffer_append(found, e.backups, e.backup_count * sizeof *e.backups);
     }
+    return found->failed ? fail(d, "partition map: out of memory") : true;
+}
+
+/* Places the backups behind each other in partition order. */
+static bool place_backups(decoder *d, const wm_buffer *found, const uint32_t *first)
+{
+    wm_partition_map *m = d->map;
     for (uint32_t p = 0; p < m->partition_count; p++) m->backup_from[p + 1] += m->backup_from[p];
     uint32_t total = m->backup_from[m->partition_count];
     m->backups = calloc(total ? total : 1, sizeof *m->backups);
     if (m->backups == NULL) return fail(d, "partition map: out of memory");
-    for (uint32_t i = 0; i < list.count; i++) {
-        if (!read_partition(d, &again, &e)) return false;
-        uint32_t from = m->backup_from[e.id], room = m->backup_from[e.id + 1] - from;
-        if (e.backup_count > room) e.backup_count = room; /* an earlier duplicate */
-        memcpy(m->backups + from, e.backups, e.backup_count * sizeof *m->backups);
+    for (uint32_t p = 0; p < m->partition_count; p++) {
+        uint32_t from = m->backup_from[p], count = m->backup_from[p + 1] - from;
+        if (count > 0) memcpy(m->backups + from, (const uint16_t *)found->data + first[p], count * sizeof *m->backups);
     }
     return true;
 }
 
-static bool field(decoder *d, const uint8_t *payload, size_t len, const char *name, const uint8_t **bytes, size_t *size)
+static bool read_partitions(decoder *d, const uint8_t *bytes, size_t len)
 {
-    if (wm_mp_find(payload, len, name, bytes, size) < 0) return fail(d, "partition map: malformed");
+    wm_partition_map *m = d->map;
+    wm_buffer found;
+    wm_buffer_init(&found);
+    for (uint32_t p = 0; p < m->partition_count; p++) m->owners[p] = WM_MAP_NO_NODE;
+    uint32_t *first = calloc(m->partition_count, sizeof *first);
+    bool ok = first != NULL ? collect_partitions(d, bytes, len, &found, first) && place_backups(d, &found, first)
+                            : fail(d, "partition map: out of memory");
+    free(first);
+    wm_buffer_close(&found);
+    return ok;
+}
+
+typedef struct field {
+    const char *name;
+    const uint8_t *bytes; /* of its value; NULL: it is absent */
+    size_t len;
+} field;
+
+/* Finds all fields in one walk over the payload; of two of a name the last one counts. */
+static bool find_fields(decoder *d, const uint8_t *payload, size_t len, field *fields, size_t count)
+{
+    wm_mp_reader r;
+    wm_mp_item map, key, value;
+    wm_mp_reader_init(&r, payload, len);
+    if (!read_item(d, &r, &map, WM_MP_MAP)) return false;
+    for (uint32_t left = map.count; left > 0; left--) {
+        const uint8_t *bytes;
+        size_t size;
+        wm_mp_reader peek = r;
+        if (wm_mp_read(&peek, &key) < 0 || !skip(d, &r)) return false;
+        peek = r;
+        if (wm_mp_read(&peek, &value) < 0 || wm_mp_slice(&r, &bytes, &size) < 0) return fail(d, "partition map: malformed");
+        for (size_t i = 0; i < count; i++) {
+            if (!wm_mp_is(&key, fields[i].name)) continue;
+            fields[i].bytes = value.kind == WM_MP_ABSENT ? NULL : bytes;
+            fields[i].len = size;
+        }
+    }
     return true;
 }
 
-static bool field_uint(decoder *d, const uint8_t *payload, size_t len, const char *name, uint64_t *out)
+/* Leaves *out alone when the field is absent. */
+static bool read_uint(decoder *d, const field *f, uint64_t *out)
 {
-    const uint8_t *bytes;
-    size_t size;
     wm_mp_reader r;
     wm_mp_item it;
-    if (!field(d, payload, len, name, &bytes, &size)) return false;
-    if (bytes == NULL) return true;
-    wm_mp_reader_init(&r, bytes, size);
+    if (f->bytes == NULL) return true;
+    wm_mp_reader_init(&r, f->bytes, f->len);
     if (wm_mp_read(&r, &it) < 0 || !wm_mp_as_uint(&it, out)) return fail(d, "partition map: a number is expected");
     return true;
 }
 
 static bool decode(decoder *d, const uint8_t *payload, size_t len)
 {
+    enum { VERSION, COUNT, GENERATED, NODES, PARTITIONS, FIELDS };
     wm_partition_map *m = d->map;
-    const uint8_t *nodes, *partitions;
-    size_t nodes_len, partitions_len;
+    field fields[FIELDS] = {{.name = "version"}, {.name = "partitionCount"}, {.name = "generatedAt"}, {.name = "nodes"}, {.name = "partitions"}};
+    const field *nodes = &fields[NODES], *partitions = &fields[PARTITIONS];
     uint64_t count = 0, generated = 0;
     m->version = UINT64_MAX;
-    if (!field_uint(d, payload, len, "version", &m->version)) return false;
+    if (!find_fields(d, payload, len, fields, FIELDS)) return false;
+    if (!read_uint(d, &fields[VERSION], &m->version)) return false;
     /* As a version of its own it would be the last one that its node can ever send. */
     if (m->version == UINT64_MAX) return fail(d, "partition map: no version that counts");
-    if (!field_uint(d, payload, len, "partitionCount", &count)) return false;
-    if (!field_uint(d, payload, len, "generatedAt", &generated)) return false;
+    if (!read_uint(d, &fields[COUNT], &count)) return false;
+    if (!read_uint(d, &fields[GENERATED], &generated)) return false;
     if (count == 0 || count > WM_PARTITIONS_MAX) return fail(d, "partition map: partitionCount is not in 1..65536");
     m->partition_count = (uint32_t)count;
     m->generated_at_ms = (double)generated;
@@ -286,10 +327,8 @@ static bool decode(decoder *d, const uint8_t *payload, size_t len)
     m->backup_from = calloc(count + 1, sizeof *m->backup_from);
     if (m->owners == NULL || m->backup_from == NULL) return fail(d, "partition map: out of memory");
     if (!make_index(d)) return false;
-    if (!field(d, payload, len, "nodes", &nodes, &nodes_len)) return false;
-    if (!field(d, payload, len, "partitions", &partitions, &partitions_len)) return false;
-    if (nodes == NULL || partitions == NULL) return fail(d, "partition map: nodes or partitions are missing");
-    if (!read_nodes(d, nodes, nodes_len) || !read_partitions(d, partitions, partitions_len)) return false;
+    if (nodes->bytes == NULL || partitions->bytes == NULL) return fail(d, "partition map: nodes or partitions are missing");
+    if (!read_nodes(d, nodes->bytes, nodes->len) || !read_partitions(d, partitions->bytes, partitions->len)) return false;
     if (d->strings.failed) return fail(d, "partition map: out of memory");
     m->strings = (char *)d->strings.data;
     for (uint32_t i = 0; i < m->node_count; i++) {
@@ -387,14 +426,12 @@ static bool apply_changes(decoder *d, const uint8_t *changes, size_t len)
 int wm_partition_map_apply_delta(wm_partition_map *map, const uint8_t *payload, size_t len, const char **error)
 {
     decoder d = {.map = map, .is_whole = true};
+    enum { VERSION, PREVIOUS, CHANGES, FIELDS };
+    field fields[FIELDS] = {{.name = "version"}, {.name = "previousVersion"}, {.name = "changes"}};
     uint64_t version = 0, previous = UINT64_MAX;
-    const uint8_t *changes;
-    size_t changes_len;
     *error = "partition map delta: malformed";
-    if (!field_uint(&d, payload, len, "version", &version) ||
-        !field_uint(&d, payload, len, "previousVersion", &previous) ||
-        !field(&d, payload, len, "changes", &changes, &changes_len) || changes == NULL)
-        return WM_EINVAL;
+    if (!find_fields(&d, payload, len, fields, FIELDS) || fields[CHANGES].bytes == NULL) return WM_EINVAL;
+    if (!read_uint(&d, &fields[VERSION], &version) || !read_uint(&d, &fields[PREVIOUS], &previous)) return WM_EINVAL;
     if (previous != map->version) {
         *error = "partition map delta: made for another version";
         return WM_EINVAL;
@@ -404,7 +441,7 @@ int wm_partition_map_apply_delta(wm_partition_map *map, const uint8_t *payload, 
         return WM_EINVAL;
     }
     if (!index_nodes(&d)) return WM_ENOMEM;
-    bool ok = apply_changes(&d, changes, changes_len);
+    bool ok = apply_changes(&d, fields[CHANGES].bytes, fields[CHANGES].len);
     free(d.index);
     if (!ok) return WM_EINVAL;
     map->version = version;

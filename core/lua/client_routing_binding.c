@@ -64,6 +64,25 @@ static int l_partition_count(lua_State *L)
     return 1;
 }
 
+/* Pushes {{id, endpoint, status}} and the ids alone. */
+static void push_map_nodes(lua_State *L, const wm_partition_map *map)
+{
+    lua_createtable(L, (int)map->node_count, 0);
+    lua_createtable(L, (int)map->node_count, 0);
+    for (uint32_t i = 0; i < map->node_count; i++) {
+        lua_createtable(L, 0, 3); /* nodes, ids, node */
+        lua_pushstring(L, map->nodes[i].id);
+        lua_pushvalue(L, -1);
+        lua_rawseti(L, -4, (int)i + 1);
+        lua_setfield(L, -2, "id");
+        lua_pushstring(L, map->nodes[i].endpoint);
+        lua_setfield(L, -2, "endpoint");
+        lua_pushstring(L, map->nodes[i].status);
+        lua_setfield(L, -2, "status");
+        lua_rawseti(L, -3, (int)i + 1);
+    }
+}
+
 /* The held partition map as a table: version, generated_at (Unix ms), source
  * (slot), partition_count, nodes = {{id, endpoint, status}}, owners[partition+1]
  * and backups[partition+1] = {ids}. nil before the first map. */
@@ -72,39 +91,33 @@ static int l_partition_map(lua_State *L)
     wm_client *c = wm_lua_check_client(L);
     const wm_partition_map *map = wm_router_map(wm_client_router(c));
     if (map == NULL) return 0;
-    lua_newtable(L);
+    lua_createtable(L, 0, 7);
     wm_lua_set_number(L, "version", (lua_Number)map->version);
     wm_lua_set_number(L, "generated_at", map->generated_at_ms);
     wm_lua_set_number(L, "source", wm_router_map_source(wm_client_router(c)));
     wm_lua_set_number(L, "partition_count", map->partition_count);
-    lua_createtable(L, (int)map->node_count, 0);
-    for (uint32_t i = 0; i < map->node_count; i++) {
-        lua_createtable(L, 0, 3);
-        lua_pushstring(L, map->nodes[i].id);
-        lua_setfield(L, -2, "id");
-        lua_pushstring(L, map->nodes[i].endpoint);
-        lua_setfield(L, -2, "endpoint");
-        lua_pushstring(L, map->nodes[i].status);
-        lua_setfield(L, -2, "status");
-        lua_rawseti(L, -2, (int)i + 1);
-    }
-    lua_setfield(L, -2, "nodes");
+    push_map_nodes(L, map);
+    lua_insert(L, -2); /* map, ids, nodes */
+    lua_setfield(L, -3, "nodes");
+    int ids = lua_gettop(L);
     lua_createtable(L, (int)map->partition_count, 0);
-    lua_createtable(L, (int)map->partition_count, 0);
+    lua_createtable(L, (int)map->partition_count, 0); /* map, ids, owners, backups */
     for (uint32_t p = 0; p < map->partition_count; p++) {
         uint16_t owner = map->owners[p];
         if (owner == WM_MAP_NO_NODE) lua_pushboolean(L, 0);
-        else lua_pushstring(L, map->nodes[owner].id);
+        else lua_rawgeti(L, ids, owner + 1);
         lua_rawseti(L, -3, (int)p + 1);
-        lua_newtable(L);
-        for (uint32_t k = map->backup_from[p]; k < map->backup_from[p + 1]; k++) {
-            lua_pushstring(L, map->nodes[map->backups[k]].id);
-            lua_rawseti(L, -2, (int)(k - map->backup_from[p]) + 1);
+        uint32_t from = map->backup_from[p], count = map->backup_from[p + 1] - from;
+        lua_createtable(L, (int)count, 0);
+        for (uint32_t k = 0; k < count; k++) {
+            lua_rawgeti(L, ids, map->backups[from + k] + 1);
+            lua_rawseti(L, -2, (int)k + 1);
         }
         lua_rawseti(L, -2, (int)p + 1);
     }
-    lua_setfield(L, -3, "backups");
-    lua_setfield(L, -2, "owners");
+    lua_setfield(L, ids - 1, "backups");
+    lua_setfield(L, ids - 1, "owners");
+    lua_settop(L, ids - 1);
     return 1;
 }
 
