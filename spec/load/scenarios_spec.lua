@@ -56,6 +56,14 @@ describe("the ready-made scenario", function()
     end)
   end
 
+  it("coordinated-omission shows in the open model what the closed one hides", function()
+    local document = check("coordinated-omission", {})
+    local open, closed = metric(document, "op_latency", { scenario = "open" }), metric(document, "op_latency", { scenario = "closed" })
+    assert.equal(800, open.count)
+    assert.is_true(open.p99_9 > 0.9 and closed.max > 0.9)
+    assert.is_true(closed.p99_9 < open.p90, closed.p99_9 .. " " .. open.p90)
+  end)
+
   it("mixed has the six workloads of YCSB", function()
     for _, workload in ipairs { "B", "C", "D", "E", "F" } do
       local document = check("mixed", { DURATION = "500ms", WORKLOAD = workload })

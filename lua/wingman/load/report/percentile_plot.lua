@@ -72,7 +72,7 @@ local function draw_names(drawing, ends)
   local over = ends[#ends] and ends[#ends].at + 14 - (HEIGHT - BOTTOM) or 0
   for _, e in ipairs(ends) do
     local at = e.at - math.max(0, over)
-    drawing:text(e.x + 8, at, ("%s, %s"):format(e.name, e.value), e.class)
+    drawing:text(e.x + 8, at, ("%s, %s"):format(e.name, e.value), "halo " .. e.class)
   end
 end
 
