@@ -160,7 +160,8 @@ function M.gauges(run)
     end
   end
   local cpu, now = core.thread_cpu_seconds(), run.now()
-  local share = now > run.cpu_at and (cpu - run.cpu_base) / (now - run.cpu_at) or 0
+  -- The two clocks are read one after the other; a thread has one core at most.
+  local share = now > run.cpu_at and math.min(1, (cpu - run.cpu_base) / (now - run.cpu_at)) or 0
   run.cpu_base, run.cpu_at = cpu, now
   local values = {
     vus = users, in_flight = in_flight, log_depth = run.client:pending_ops(), cpu = share, rss_bytes = core.resident_bytes(),
