@@ -129,6 +129,7 @@ static void begin_next(wm_dial *d)
         .user = d->user,
         .dial = d,
         .gone = d->handlers->gone,
+        .begun_us = wm_now_us(),
         .holders = 2, /* this call, and the socket */
         .index = index,
     };

@@ -20,6 +20,7 @@ typedef struct wm_attempt {
     struct lws *wsi;                 /* NULL before it begins and after it has ended */
     const char *certificate_problem; /* a text of OpenSSL's, NULL: none */
     void (*gone)(void *user);
+    uint64_t begun_us;
     int holders;
     int index;
     bool failed;

@@ -338,12 +338,13 @@ static void on_received(void *user, const uint8_t *message, size_t len, bool tex
     else read_now(l, message, len, text);
 }
 
-static void on_opened(void *user)
+static void on_opened(void *user, uint64_t tls_us)
 {
     lane *l = user;
     l->info.state = WM_LANE_AUTHENTICATING;
     l->opened_us = l->info.last_heard_us = wm_now_us();
     count(l->pool->times.connect, l->connecting_us, l->opened_us);
+    if (tls_us > 0) count(l->pool->times.tls, 0, tls_us);
     l->ping_due_us = l->opened_us + SILENT_OPEN_US;
 }
 

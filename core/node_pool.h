@@ -67,7 +67,8 @@ typedef struct wm_node_pool_options {
 /* Where the times of connections are counted, in microseconds; each may be NULL. */
 typedef struct wm_connection_times {
     wm_histogram *connect;   /* opening to the finished upgrade: name, TCP, TLS, HTTP */
-    wm_histogram *auth;      /* from there until it is ready */
+    wm_histogram *tls;       /* of that the TCP and TLS handshakes, where the URL is wss:// */
+    wm_histogram *auth;      /* from the finished upgrade until it is ready */
     wm_histogram *heartbeat; /* round trips */
 } wm_connection_times;
 

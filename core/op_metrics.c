@@ -39,6 +39,7 @@ void wm_op_metrics_free(wm_op_metrics *m)
     for (uint32_t i = 0; i < m->node_count; i++) wm_histogram_free(m->nodes[i]);
     wm_histogram_free(m->interval);
     wm_histogram_free(m->connections.connect);
+    wm_histogram_free(m->connections.tls);
     wm_histogram_free(m->connections.auth);
     wm_histogram_free(m->connections.heartbeat);
     free(m->nodes);
@@ -53,10 +54,12 @@ wm_op_metrics *wm_op_metrics_new(void)
     m->interval = wm_histogram_new(TIME_MAX_US, INTERVAL_DIGITS);
     m->connections = (wm_connection_times){
         .connect = wm_histogram_new(TIME_MAX_US, DIGITS),
+        .tls = wm_histogram_new(TIME_MAX_US, DIGITS),
         .auth = wm_histogram_new(TIME_MAX_US, DIGITS),
         .heartbeat = wm_histogram_new(TIME_MAX_US, DIGITS),
     };
-    if (m->interval && m->connections.connect && m->connections.auth && m->connections.heartbeat) return m;
+    const wm_connection_times *c = &m->connections;
+    if (m->interval && c->connect && c->tls && c->auth && c->heartbeat) return m;
     wm_op_metrics_free(m);
     return NULL;
 }

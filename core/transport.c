@@ -37,6 +37,7 @@ struct wm_connection {
     const wm_connection_events *events; /* NULL once detached */
     void *user;
     wm_dial *dial;    /* NULL once a socket is established, or none will be */
+    uint64_t tls_us;  /* of the attempt that came so far last */
     struct lws *wsi;  /* the attempt that won, NULL before and after */
     wm_buffer in;     /* fragments of a message that is not whole yet */
     int holders;      /* the owner, and attempts */
@@ -268,7 +269,7 @@ static void established(wm_connection *c, const wm_attempt *winner, struct lws *
 {
     c->wsi = wsi;
     end_dial(c, winner);
-    c->events->opened(c->user);
+    c->events->opened(c->user, c->tls_us);
 }
 
 static void note_close_frame(wm_connection *c, const uint8_t *bytes, size_t len)
@@ -326,6 +327,9 @@ static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user,
         /* Asked for each certificate of the chain; `len` is OpenSSL's own verdict,
          * which stands. */
         if (len == 0) a->certificate_problem = X509_verify_cert_error_string(X509_STORE_CTX_get_error(user));
+        return 0;
+    case LWS_CALLBACK_CLIENT_APPEND_HANDSHAKE_HEADER: /* TLS is through, the upgrade is next */
+        if (lws_is_ssl(wsi)) c->tls_us = wm_now_us() - a->begun_us;
         return 0;
     case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
         a->wsi = NULL;

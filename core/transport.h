@@ -47,7 +47,8 @@ typedef struct wm_connection_end {
 } wm_connection_end;
 
 typedef struct wm_connection_events {
-    void (*opened)(void *user);
+    /* `tls_us`: how long the TCP and TLS handshakes took; 0 for ws://. */
+    void (*opened)(void *user, uint64_t tls_us);
     /* One whole message; the bytes are valid for the call. When they are those of
      * `whole`, its memory may be taken (and the buffer left empty); else it is empty. */
     void (*received)(void *user, const uint8_t *message, size_t len, bool text, wm_buffer *whole);

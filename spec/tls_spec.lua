@@ -1,6 +1,8 @@
 --- wss://: certificates are verified unless that is turned off by name. socat ends
 --- the TLS in front of a node of the simulated cluster.
 local cjson = require "cjson"
+local core = require "wingman.core"
+local histogram = require "wingman.histogram"
 local loop = require "wingman.loop"
 local process = require "wingman.process"
 local sim = require "wingman.sim"
@@ -107,6 +109,25 @@ describe("wss://", function()
 
   it("takes anything when verification is turned off by name", function()
     assert(start("wss://localhost:" .. other, { insecure_skip_verify = true }))
+  end)
+
+  it("says how long the handshakes took, of the whole way to the upgrade", function()
+    local function times(url)
+      local metrics = core.op_metrics()
+      local client = wingman.client { server = url, auth = { token = cluster.token }, tls = { ca_file = folder .. "/ca.pem" } }
+      client.core:measure(metrics)
+      assert(client:start())
+      local connect, tls = histogram.new(60e6, 3), histogram.new(60e6, 3)
+      metrics:merge_connections("connect", connect)
+      metrics:merge_connections("tls", tls)
+      client:close()
+      assert.equal(1, connect:count())
+      return connect:max(), tls:count(), tls:max()
+    end
+    local connect_us, count, tls_us = times("wss://localhost:" .. good)
+    assert.equal(1, count)
+    assert.is_true(tls_us > 200 and tls_us <= connect_us, ("%d of %d us"):format(tls_us, connect_us)) -- an RSA handshake
+    assert.equal(0, (select(2, times(cluster.urls[1]))))
   end)
 
   it("refuses a CA file that cannot be read", function()

@@ -86,12 +86,12 @@ static int l_merge_node(lua_State *L)
     return 0;
 }
 
-/* merge_connections("connect"|"auth"|"heartbeat", histogram) */
+/* merge_connections("connect"|"tls"|"auth"|"heartbeat", histogram) */
 static int l_merge_connections(lua_State *L)
 {
-    static const char *const names[] = {"connect", "auth", "heartbeat", NULL};
+    static const char *const names[] = {"connect", "tls", "auth", "heartbeat", NULL};
     wm_connection_times times = wm_op_metrics_connections(wm_lua_check_op_metrics(L, 1));
-    const wm_histogram *const all[] = {times.connect, times.auth, times.heartbeat};
+    const wm_histogram *const all[] = {times.connect, times.tls, times.auth, times.heartbeat};
     wm_histogram_merge(wm_lua_check_histogram(L, 3), all[luaL_checkoption(L, 2, NULL, names)]);
     return 0;
 }

@@ -8,7 +8,7 @@ local M = {}
 M.builtin = {}
 for _, name in ipairs {
   "op_latency", "op_queue", "op_send", "op_ack", "iteration_duration", "group_duration", "schedule_lag", "loop_lag",
-  "connect_time", "auth_time", "heartbeat_rtt", "failover_time",
+  "connect_time", "tls_time", "auth_time", "heartbeat_rtt", "failover_time",
 } do M.builtin[name] = { type = "trend", unit = "s" } end
 M.builtin.batch_size = { type = "trend", unit = "ops" }
 for _, name in ipairs {
@@ -99,6 +99,7 @@ end
 
 local function connections(run)
   run.op_metrics:merge_connections("connect", refill(get(run, "connect_time")))
+  run.op_metrics:merge_connections("tls", refill(get(run, "tls_time")))
   run.op_metrics:merge_connections("auth", refill(get(run, "auth_time")))
   run.op_metrics:merge_connections("heartbeat", refill(get(run, "heartbeat_rtt")))
   refill(get(run, "loop_lag")):merge(run.loop_lags)
