@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/timerfd.h>
-#include <time.h>
 #include <unistd.h>
 
 struct wm_loop {
@@ -44,23 +43,6 @@ static void set_bound(wm_loop *loop, int64_t us)
 static void on_woken(uv_async_t *async)
 {
     (void)async;
-}
-
-static uint64_t clock_ns(clockid_t clock)
-{
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-uint64_t wm_now_us(void)
-{
-    return clock_ns(CLOCK_MONOTONIC) / 1000;
-}
-
-uint64_t wm_wall_ms(void)
-{
-    return clock_ns(CLOCK_REALTIME) / 1000000;
 }
 
 /* -- SIGPIPE -------------------------------------------------------------------- */

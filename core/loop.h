@@ -1,5 +1,6 @@
 #ifndef WM_LOOP_H
 #define WM_LOOP_H
+#include "clock.h"
 #include "vhosts.h"
 
 #include <stdbool.h>
@@ -65,9 +66,4 @@ int64_t wm_loop_timeout_us(wm_loop *loop);
 /* Ends the wait of a turn, or of the next one. Takes a wm_loop; may be called from signal
  * handlers and other threads while the loop is there. */
 void wm_loop_wake(void *loop);
-/* Monotonic time in microseconds; only differences mean something. Callable through
- * the FFI. */
-__attribute__((visibility("default"))) uint64_t wm_now_us(void);
-/* Unix time in milliseconds. */
-uint64_t wm_wall_ms(void);
 #endif

@@ -46,7 +46,7 @@ static void on_signal(int number)
         return;
     }
     if (interruption.signal != 0) _exit(128 + number);
-    came_us = wm_now_us();
+    came_us = wm_now_us_in_signal();
     interruption.signal = number;
     if (interruption.wake != NULL) interruption.wake(interruption.loop);
     /* Made for use in signal handlers. The hook runs when Lua does: a script that waits
