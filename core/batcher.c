@@ -127,9 +127,9 @@ void wm_batcher_add(wm_batcher *b, uint32_t index, uint64_t now_us)
     wm_op *op = wm_oplog_at(b->log, index);
     partition *p = &b->partitions[op->partition];
     note_waiting(b, p, now_us);
-    op->next = WM_NO_OP;
+    *wm_oplog_next(b->log, index) = WM_NO_OP;
     if (p->tail == WM_NO_OP) p->head = index;
-    else wm_oplog_at(b->log, p->tail)->next = index;
+    else *wm_oplog_next(b->log, p->tail) = index;
     p->tail = index;
     count_pending(b, p, op, 1);
     if (p->lane == WM_LANE_NONE && b->newly_held_count < WM_NEWLY_HELD_MAX) b->newly_held[b->newly_held_count++] = index;
@@ -148,11 +148,11 @@ void wm_batcher_put_back(wm_batcher *b, uint32_t index, uint64_t now_us)
     uint32_t at = p->head;
     while (at != WM_NO_OP && wm_oplog_at(b->log, at)->seq < op->seq) {
         before = at;
-        at = wm_oplog_at(b->log, at)->next;
+        at = *wm_oplog_next(b->log, at);
     }
-    op->next = at;
+    *wm_oplog_next(b->log, index) = at;
     if (before == WM_NO_OP) p->head = index;
-    else wm_oplog_at(b->log, before)->next = index;
+    else *wm_oplog_next(b->log, before) = index;
     if (at == WM_NO_OP) p->tail = index;
     count_pending(b, p, op, 1);
     wm_batcher_refresh_ready(b, op->partition);
@@ -162,7 +162,7 @@ uint32_t wm_batcher_pop_front(wm_batcher *b, partition *p)
 {
     uint32_t index = p->head;
     wm_op *op = wm_oplog_at(b->log, index);
-    p->head = op->next;
+    p->head = *wm_oplog_next(b->log, index);
     if (p->head == WM_NO_OP) p->tail = WM_NO_OP;
     count_pending(b, p, op, -1);
     return index;
@@ -176,11 +176,11 @@ bool wm_batcher_remove_pending(wm_batcher *b, uint32_t index)
     uint32_t at = p->head;
     while (at != WM_NO_OP && at != index) {
         before = at;
-        at = wm_oplog_at(b->log, at)->next;
+        at = *wm_oplog_next(b->log, at);
     }
     if (at == WM_NO_OP) return false;
-    if (before == WM_NO_OP) p->head = op->next;
-    else wm_oplog_at(b->log, before)->next = op->next;
+    if (before == WM_NO_OP) p->head = *wm_oplog_next(b->log, index);
+    else *wm_oplog_next(b->log, before) = *wm_oplog_next(b->log, index);
     if (p->tail == index) p->tail = before;
     count_pending(b, p, op, -1);
     wm_batcher_refresh_ready(b, op->partition);
@@ -275,7 +275,7 @@ int wm_batcher_repartition(wm_batcher *b, uint32_t count, uint32_t (*partition_o
     size_t pending = 0;
     for (uint32_t i = 0; i < b->partition_count; i++) {
         wm_batcher_set_route(b, i, WM_LANE_NONE);
-        for (uint32_t at = b->partitions[i].head; at != WM_NO_OP; at = wm_oplog_at(b->log, at)->next)
+        for (uint32_t at = b->partitions[i].head; at != WM_NO_OP; at = *wm_oplog_next(b->log, at))
             all[pending++] = (ordered){wm_oplog_at(b->log, at)->seq, at};
     }
     qsort(all, pending, sizeof *all, by_seq);

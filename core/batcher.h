@@ -34,10 +34,11 @@ typedef struct wm_batch_times {
 /* What happened to an operation, for whoever keeps the books. */
 typedef struct wm_batcher_hooks {
     void *user;
-    /* Just before an acknowledged operation leaves the log. */
-    void (*acked)(void *user, int lane, uint32_t op, const wm_batch_times *times);
-    /* An operation joined a batch on `lane`. */
-    void (*routed)(void *user, int lane, uint32_t op);
+    /* Just before acknowledged operations leave the log; WM_NO_OP among them stands for
+     * one that had left the batch before. */
+    void (*acked)(void *user, int lane, const uint32_t *ops, uint32_t count, const wm_batch_times *times);
+    /* Operations joined a batch on `lane`. */
+    void (*routed)(void *user, int lane, const uint32_t *ops, uint32_t count);
     /* An operation came back unacknowledged and is pending again. */
     void (*returned)(void *user, int lane, uint32_t op);
 } wm_batcher_hooks;

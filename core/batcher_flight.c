@@ -80,6 +80,54 @@ static void append_in_flight(lane *l, batch *t)
     l->in_flight_ops += t->count;
 }
 
+/* Operations waited for long, as seen from the processor's caches: what a batch will look
+ * at is asked for well before. */
+#define NEAR_OPS 64u
+
+static void bring_queue_near(wm_batcher *b, const partition *p)
+{
+    uint32_t at = p->head;
+    for (uint32_t i = 0; i < NEAR_OPS && at != WM_NO_OP; i++) {
+        __builtin_prefetch(wm_oplog_at(b->log, at), 1);
+        at = *wm_oplog_next(b->log, at);
+    }
+}
+
+static void bring_bytes_near(const wm_op *op)
+{
+    __builtin_prefetch(op->span.bytes);
+    __builtin_prefetch(op->span.bytes + 64);
+    __builtin_prefetch(op->span.bytes + 128);
+}
+
+/* The next operations of the lane's ready partitions, one at least, join the batch. */
+static void choose(wm_batcher *b, lane *l, batch *t, uint32_t most, uint32_t max_bytes)
+{
+    size_t bytes = 0;
+    bool fits = true;
+    bring_queue_near(b, &b->partitions[l->ready]);
+    while (l->ready != NO_PARTITION && t->count < most && fits) {
+        uint32_t pid = l->ready;
+        partition *p = &b->partitions[pid];
+        uint32_t before = t->count;
+        bring_queue_near(b, &b->partitions[p->ready_next]);
+        while (p->head != WM_NO_OP && t->count < most) {
+            wm_op *op = wm_oplog_at(b->log, p->head);
+            /* The first operation always fits: its size was checked when it was
+             * recorded. */
+            fits = t->count == 0 || bytes + op->span.len <= max_bytes;
+            if (!fits) break;
+            bring_bytes_near(op);
+            bytes += op->span.len;
+            op->state = WM_OP_IN_FLIGHT;
+            t->ops[t->count++] = wm_batcher_pop_front(b, p);
+            p->in_flight++; /* counted per operation */
+        }
+        if (t->count > before) l->ready = p->ready_next; /* the next batch begins elsewhere */
+        wm_batcher_refresh_ready(b, pid);
+    }
+}
+
 int wm_batcher_take_at_most(wm_batcher *b, int id, wm_buffer *frame, uint64_t now_us, wm_batch_limits limits)
 {
     lane *l = &b->lanes[id];
@@ -96,29 +144,12 @@ int wm_batcher_take_at_most(wm_batcher *b, int id, wm_buffer *frame, uint64_t no
     wm_buffer_append(frame, frame_head, FRAME_HEAD);
     size_t count_at = frame->len;
     wm_buffer_append(frame, "\0\0", 2);
-    size_t start = frame->len;
-    while (l->ready != NO_PARTITION && t->count < most) {
-        uint32_t pid = l->ready;
-        partition *p = &b->partitions[pid];
-        uint32_t before = t->count;
-        bool fits = true;
-        while (p->head != WM_NO_OP && t->count < most) {
-            wm_op *op = wm_oplog_at(b->log, p->head);
-            /* The first operation always fits: its size was checked when it was
-             * recorded. */
-            fits = t->count == 0 || frame->len - start + op->span.len <= max_bytes;
-            if (!fits) break;
-            uint32_t index = wm_batcher_pop_front(b, p);
-            wm_buffer_append(frame, op->span.bytes, op->span.len);
-            op->state = WM_OP_IN_FLIGHT;
-            t->ops[t->count++] = index;
-            p->in_flight++; /* counted per operation */
-            if (b->hooks.routed) b->hooks.routed(b->hooks.user, id, index);
-        }
-        if (t->count > before) l->ready = p->ready_next; /* the next batch begins elsewhere */
-        wm_batcher_refresh_ready(b, pid);
-        if (!fits) break;
+    choose(b, l, t, most, max_bytes);
+    for (uint32_t i = 0; i < t->count; i++) {
+        wm_op *op = wm_oplog_at(b->log, t->ops[i]);
+        wm_buffer_append(frame, op->span.bytes, op->span.len);
     }
+    if (b->hooks.routed) b->hooks.routed(b->hooks.user, id, t->ops, t->count);
     memcpy(t->last_id, wm_op_id(wm_oplog_at(b->log, t->ops[t->count - 1])), WM_OP_ID_LEN);
     frame->data[count_at] = (uint8_t)(t->count >> 8);
     frame->data[count_at + 1] = (uint8_t)t->count;
@@ -170,15 +201,15 @@ uint32_t wm_batcher_ack(wm_batcher *b, int id, const char *last_id, size_t len)
     if (t == NULL) return 0;
     unlink_batch(l, previous, t);
     if (l->narrowed != 0 && ++l->calm >= CALM_AFTER) l->narrowed = 0;
+    for (uint32_t i = 0; i < t->count; i++) __builtin_prefetch(wm_oplog_at(b->log, t->ops[i]), 1);
+    if (b->hooks.acked) b->hooks.acked(b->hooks.user, id, t->ops, t->count, &t->times);
     uint32_t settled = 0;
     for (uint32_t i = 0; i < t->count; i++) {
-        uint32_t index = t->ops[i];
-        if (index == WM_NO_OP) continue;
-        wm_op *op = wm_oplog_at(b->log, index);
+        if (t->ops[i] == WM_NO_OP) continue;
+        const wm_op *op = wm_oplog_at(b->log, t->ops[i]);
         uint32_t pid = op->partition;
         leaves_flight(b, l, op);
-        if (b->hooks.acked) b->hooks.acked(b->hooks.user, id, index, &t->times);
-        wm_oplog_settle(b->log, index);
+        wm_oplog_settle(b->log, t->ops[i]);
         wm_batcher_refresh_ready(b, pid);
         settled++;
     }

@@ -14,7 +14,7 @@ static void walk_all(wm_batcher *b, uint64_t after, void (*held)(void *user, con
         const partition *p = &b->partitions[i];
         if (p->lane != WM_LANE_NONE || p->tail == WM_NO_OP) continue;
         if (wm_oplog_at(b->log, p->tail)->seq <= after) continue; /* a queue is in order */
-        for (uint32_t at = p->head; at != WM_NO_OP; at = wm_oplog_at(b->log, at)->next) {
+        for (uint32_t at = p->head; at != WM_NO_OP; at = *wm_oplog_next(b->log, at)) {
             const wm_op *op = wm_oplog_at(b->log, at);
             if (op->seq <= after) continue;
             if (told++ == WM_NEWLY_HELD_MAX) return;

@@ -199,56 +199,71 @@ bool wm_client_choose_map(wm_client *c)
  * turn may have an earlier time than the record of an earlier one: what was recorded
  * before a partition moved, or long before it was acknowledged, is newer all the same, and
  * the value is one to recognise when a node tells of it late or the partition returns. */
-static void keep_times_in_order(wm_client *c, int lane, const wm_op *op, wm_partition_route *route)
+static void keep_times_in_order(wm_client *c, const wm_op *op, int slot, wm_partition_route *route)
 {
-    if (wm_node_pool_lane(c->pool, lane).dialect != WM_DIALECT_V2) return;
-    bool has_moved = wm_node_pool_slot_of(c->pool, lane) != route->slot;
+    bool has_moved = slot != route->slot;
     bool has_waited = c->now_us - op->recorded_us > LONG_WAIT_US;
     if (has_moved) route->moved_seq = wm_oplog_last_seq(c->log);
     if (has_moved || has_waited) wm_client_note_doubtful(c, op);
     if (has_waited || op->seq <= route->moved_seq) wm_client_acked_late(c, op);
 }
 
-static void on_acked(void *user, int lane, uint32_t index, const wm_batch_times *times)
+/* The first acknowledgement of a partition by the node that it moved to. */
+static void tell_resumed(wm_client *c, int lane, uint32_t partition, wm_partition_route *route)
 {
-    wm_client *c = user;
-    const wm_op *op = wm_oplog_at(c->log, index);
-    int slot = -1;
-    c->stats.ops_acked++;
-    if (c->node_stats != NULL && lane != c->foreign_lane) {
-        slot = wm_node_pool_slot_of(c->pool, lane);
-        c->node_stats[slot].ops_acked++;
-        c->node_stats[slot].bytes_acked += op->span.len;
-    }
-    wm_histogram_record(c->ack_latency, c->now_us - op->recorded_us);
-    if (c->metrics != NULL) wm_op_metrics_acked(c->metrics, op, slot, times->cut_us, times->written_us, c->now_us);
-    if (op->notify) wm_client_event(c, (wm_event){.type = WM_EVENT_OP_DONE, .lane = lane, .a = (int64_t)op->seq}, NULL, 0);
-    wm_partition_route *route = &c->routes[op->partition];
-    if (lane == c->foreign_lane) return;
-    keep_times_in_order(c, lane, op, route);
-    if (route->moved_us != 0 && wm_node_pool_slot_of(c->pool, lane) == route->slot) {
-        wm_event event = {
-            .type = WM_EVENT_RESUMED,
-            .lane = lane,
-            .a = op->partition,
-            .b = (int64_t)(c->now_us - route->moved_us),
-        };
-        route->moved_us = 0;
-        wm_client_event(c, event, NULL, 0);
-    }
+    wm_event event = {
+        .type = WM_EVENT_RESUMED,
+        .lane = lane,
+        .a = partition,
+        .b = (int64_t)(c->now_us - route->moved_us),
+    };
+    route->moved_us = 0;
+    wm_client_event(c, event, NULL, 0);
 }
 
-static void on_routed(void *user, int lane, uint32_t index)
+static void on_acked(void *user, int lane, const uint32_t *ops, uint32_t count, const wm_batch_times *times)
+{
+    wm_client *c = user;
+    bool is_own = lane != c->foreign_lane;
+    int slot = is_own ? wm_node_pool_slot_of(c->pool, lane) : -1;
+    bool is_v2 = is_own && wm_node_pool_lane(c->pool, lane).dialect == WM_DIALECT_V2;
+    uint64_t acked = 0, bytes = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (ops[i] == WM_NO_OP) continue;
+        const wm_op *op = wm_oplog_at(c->log, ops[i]);
+        acked++;
+        bytes += op->span.len;
+        wm_histogram_record(c->ack_latency, c->now_us - op->recorded_us);
+        if (op->notify)
+            wm_client_event(c, (wm_event){.type = WM_EVENT_OP_DONE, .lane = lane, .a = (int64_t)op->seq}, NULL, 0);
+        if (!is_own) continue;
+        wm_partition_route *route = &c->routes[op->partition];
+        if (is_v2) keep_times_in_order(c, op, slot, route);
+        if (route->moved_us != 0 && slot == route->slot) tell_resumed(c, lane, op->partition, route);
+    }
+    if (c->metrics != NULL) wm_op_metrics_acked(c->metrics, c->log, ops, count, slot, times, c->now_us);
+    c->stats.ops_acked += acked;
+    if (c->node_stats == NULL || !is_own) return;
+    c->node_stats[slot].ops_acked += acked;
+    c->node_stats[slot].bytes_acked += bytes;
+}
+
+static void on_routed(void *user, int lane, const uint32_t *ops, uint32_t count)
 {
     wm_client *c = user;
     if (lane == c->foreign_lane) return;
-    const wm_op *op = wm_oplog_at(c->log, index);
+    uint64_t direct = 0, bytes = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const wm_op *op = wm_oplog_at(c->log, ops[i]);
+        direct += c->routes[op->partition].to_owner;
+        bytes += op->span.len;
+    }
     wm_routing_metrics *metrics = wm_router_metrics(c->router);
-    if (c->routes[op->partition].to_owner) metrics->direct_routes++;
-    else metrics->fallback_routes++;
+    metrics->direct_routes += direct;
+    metrics->fallback_routes += count - direct;
     wm_node_stats *node = &c->node_stats[wm_node_pool_slot_of(c->pool, lane)];
-    node->ops_sent++;
-    node->bytes_sent += op->span.len;
+    node->ops_sent += count;
+    node->bytes_sent += bytes;
 }
 
 static void on_returned(void *user, int lane, uint32_t index)

@@ -91,6 +91,7 @@ static uint8_t *begin_at(wm_map *m, bool remove, const char *key, size_t key_len
     c->status = WM_ESIZE;
     if (key_len > WM_OP_KEY_MAX || value_size > WM_FRAME_BYTES_MAX) return NULL;
     w->hash = wm_hash_fnv1a(key, key_len);
+    wm_record_store_expect_place(m->store, w->hash);
     w->partition = wm_client_partition_of_hash(c, c->hash == WM_HASH_XXH64 ? wm_hash_xxh64(key, key_len) : w->hash);
     if (c->drop_oldest) wm_client_make_room(c, w->partition);
     if (wm_client_is_node_full(c, w->partition)) {
@@ -106,6 +107,7 @@ static uint8_t *begin_at(wm_map *m, bool remove, const char *key, size_t key_len
     w->ids = c->ids;
     w->head_len = wm_op_encode_head(m->template, w->bytes, remove, &w->ids, key, key_len, &w->time, &w->key_at);
     w->key_len = (uint32_t)key_len;
+    wm_record_store_expect_record(m->store, w->hash);
     return w->bytes + w->head_len;
 }
 

@@ -136,24 +136,41 @@ static uint64_t between(uint64_t from_us, uint64_t to_us)
     return to_us > from_us ? to_us - from_us : 0;
 }
 
-void wm_op_metrics_acked(wm_op_metrics *m, const wm_op *op, int slot, uint64_t cut_us, uint64_t written_us,
-                         uint64_t now_us)
+/* What all operations of the batch that have this tag share. */
+static void count_shared(tag_metrics *t, uint64_t count, const wm_batch_times *times, uint64_t now_us)
 {
-    if (op->tag == 0) return;
-    tag_metrics *t = &m->tags[op->tag];
-    uint64_t latency = between(op->recorded_us, now_us) + op->late_us;
-    t->acked++;
-    wm_histogram_record(t->parts[WM_PART_LATENCY], latency);
-    wm_histogram_record(t->parts[WM_PART_QUEUE], between(op->recorded_us, cut_us));
-    wm_histogram_record(t->parts[WM_PART_SEND], between(cut_us, written_us));
-    wm_histogram_record(t->parts[WM_PART_ACK], between(written_us, now_us));
-    wm_histogram_record(m->interval, latency);
-    if (slot >= 0 && (uint32_t)slot < m->node_count) wm_histogram_record(m->nodes[slot], latency);
-    if (op->partition >= m->partition_count) return;
-    wm_partition_figures *p = &m->partitions[op->partition];
-    p->ops++;
-    p->latency_us += latency;
-    p->slot = slot;
+    t->acked += count;
+    wm_histogram_record_n(t->parts[WM_PART_SEND], between(times->cut_us, times->written_us), count);
+    wm_histogram_record_n(t->parts[WM_PART_ACK], between(times->written_us, now_us), count);
+}
+
+void wm_op_metrics_acked(wm_op_metrics *m, wm_oplog *log, const uint32_t *ops, uint32_t count, int slot,
+                         const wm_batch_times *times, uint64_t now_us)
+{
+    wm_histogram *node = slot >= 0 && (uint32_t)slot < m->node_count ? m->nodes[slot] : NULL;
+    uint32_t tag = 0, in_row = 0; /* operations with that tag that are not counted as shared yet */
+    for (uint32_t i = 0; i < count; i++) {
+        if (ops[i] == WM_NO_OP) continue;
+        const wm_op *op = wm_oplog_at(log, ops[i]);
+        if (op->tag == 0) continue;
+        if (op->tag != tag) {
+            if (in_row > 0) count_shared(&m->tags[tag], in_row, times, now_us);
+            tag = op->tag;
+            in_row = 0;
+        }
+        in_row++;
+        uint64_t latency = between(op->recorded_us, now_us) + op->late_us;
+        wm_histogram_record(m->tags[tag].parts[WM_PART_LATENCY], latency);
+        wm_histogram_record(m->tags[tag].parts[WM_PART_QUEUE], between(op->recorded_us, times->cut_us));
+        wm_histogram_record(m->interval, latency);
+        if (node != NULL) wm_histogram_record(node, latency);
+        if (op->partition >= m->partition_count) continue;
+        wm_partition_figures *p = &m->partitions[op->partition];
+        p->ops++;
+        p->latency_us += latency;
+        p->slot = slot;
+    }
+    if (in_row > 0) count_shared(&m->tags[tag], in_row, times, now_us);
 }
 
 const wm_histogram *wm_op_metrics_part(const wm_op_metrics *m, uint32_t tag, wm_op_part part)

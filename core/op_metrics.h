@@ -1,5 +1,6 @@
 #ifndef WM_OP_METRICS_H
 #define WM_OP_METRICS_H
+#include "batcher.h"
 #include "node_pool.h"
 #include "oplog.h"
 
@@ -45,9 +46,10 @@ int wm_op_metrics_size(wm_op_metrics *m, uint32_t nodes, uint32_t partitions);
 
 /* Marks an operation that is being recorded. */
 void wm_op_metrics_recorded(wm_op_metrics *m, wm_op *op);
-/* Counts an acknowledged one, from a batch that was cut and written then. */
-void wm_op_metrics_acked(wm_op_metrics *m, const wm_op *op, int slot, uint64_t cut_us, uint64_t written_us,
-                         uint64_t now_us);
+/* Counts those of an acknowledged batch (WM_NO_OP among them is passed over), which the
+ * node in `slot` answered now. */
+void wm_op_metrics_acked(wm_op_metrics *m, wm_oplog *log, const uint32_t *ops, uint32_t count, int slot,
+                         const wm_batch_times *times, uint64_t now_us);
 
 /* What was measured since the start; NULL for a tag or node that has nothing. */
 const wm_histogram *wm_op_metrics_part(const wm_op_metrics *m, uint32_t tag, wm_op_part part);

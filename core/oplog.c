@@ -9,13 +9,17 @@
 
 #define CHUNK_BYTES (256u * 1024u)
 #define FIRST_OPS 1024u
+/* A cache line, which an operation fills. */
+#define OP_ALIGN 64u
+_Static_assert(sizeof(wm_op) == OP_ALIGN, "an operation is one cache line");
 /* A look for half-empty chunks once in so many settled operations. */
 #define COMPACT_EVERY 65536u
 
 struct wm_oplog {
     wm_oplog_limits limits;
     wm_op_arena *arena;
-    wm_op *ops;
+    wm_op *ops;     /* aligned to cache lines */
+    uint32_t *next; /* links of the queues and of the free operations */
     uint32_t end; /* first index never used */
     uint32_t cap;
     uint32_t free_ops;
@@ -27,17 +31,32 @@ struct wm_oplog {
     bool store_failed;
 };
 
+static bool grow(wm_oplog *log, uint32_t cap)
+{
+    wm_op *ops = aligned_alloc(OP_ALIGN, (size_t)cap * sizeof *ops);
+    uint32_t *next = realloc(log->next, cap * sizeof *next);
+    if (next != NULL) log->next = next;
+    if (ops == NULL || next == NULL) {
+        free(ops);
+        return false;
+    }
+    if (log->ops != NULL) memcpy(ops, log->ops, (size_t)log->cap * sizeof *ops);
+    memset(ops + log->cap, 0, (size_t)(cap - log->cap) * sizeof *ops);
+    free(log->ops);
+    log->ops = ops;
+    log->cap = cap;
+    return true;
+}
+
 wm_oplog *wm_oplog_new(wm_oplog_limits limits)
 {
     wm_oplog *log = calloc(1, sizeof *log);
     if (log == NULL) return NULL;
     log->limits = limits;
     log->arena = wm_op_arena_new(CHUNK_BYTES);
-    log->ops = calloc(FIRST_OPS, sizeof *log->ops);
-    log->cap = FIRST_OPS;
     log->end = 1; /* index 0 is WM_NO_OP */
     log->until_compact = COMPACT_EVERY;
-    if (log->arena == NULL || log->ops == NULL) {
+    if (log->arena == NULL || !grow(log, FIRST_OPS)) {
         wm_oplog_free(log);
         return NULL;
     }
@@ -50,6 +69,7 @@ void wm_oplog_free(wm_oplog *log)
     wm_op_store_close(log->store);
     wm_op_arena_free(log->arena);
     free(log->ops);
+    free(log->next);
     free(log);
 }
 
@@ -69,15 +89,11 @@ static uint32_t take_slot(wm_oplog *log)
 {
     if (log->free_ops != WM_NO_OP) {
         uint32_t index = log->free_ops;
-        log->free_ops = log->ops[index].next;
+        log->free_ops = log->next[index];
+        __builtin_prefetch(&log->ops[log->free_ops], 1); /* the next operation's */
         return index;
     }
-    if (log->end == log->cap) {
-        wm_op *grown = realloc(log->ops, (size_t)log->cap * 2 * sizeof *grown);
-        if (grown == NULL) return WM_NO_OP;
-        log->ops = grown;
-        log->cap *= 2;
-    }
+    if (log->end == log->cap && !grow(log, log->cap * 2)) return WM_NO_OP;
     return log->end++;
 }
 
@@ -97,7 +113,7 @@ static void keep(wm_oplog *log, uint32_t index, size_t len, uint64_t seq)
 static void give_back_slot(wm_oplog *log, uint32_t index)
 {
     log->ops[index].state = WM_OP_FREE;
-    log->ops[index].next = log->free_ops;
+    log->next[index] = log->free_ops;
     log->free_ops = index;
 }
 
@@ -116,6 +132,11 @@ uint32_t wm_oplog_commit(wm_oplog *log, size_t len)
 wm_op *wm_oplog_at(wm_oplog *log, uint32_t index)
 {
     return &log->ops[index];
+}
+
+uint32_t *wm_oplog_next(wm_oplog *log, uint32_t index)
+{
+    return &log->next[index];
 }
 
 static wm_op_span *span_of(void *user, uint32_t owner)

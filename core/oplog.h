@@ -22,7 +22,6 @@ typedef struct wm_op {
     wm_op_span span;
     uint64_t seq;         /* order of recording, from 1; stays when settled */
     uint64_t recorded_us;
-    uint32_t next;        /* the next in its queue, WM_NO_OP at the end */
     uint32_t partition;
     uint32_t key_len;
     uint16_t key_at;      /* offset of the key in the bytes */
@@ -66,8 +65,11 @@ int wm_oplog_reserve(wm_oplog *log, size_t size, uint8_t **bytes, size_t *availa
  * state WM_OP_PENDING, with the next seq. Its index; WM_NO_OP when out of
  * memory. */
 uint32_t wm_oplog_commit(wm_oplog *log, size_t len);
-/* The operation at an index; valid until the next commit. */
+/* The operation at an index; valid until the next commit. One cache line each. */
 wm_op *wm_oplog_at(wm_oplog *log, uint32_t index);
+/* The link of an operation in its queue, WM_NO_OP at the end: apart from the operation, so
+ * that a queue can be walked without touching what stands in it. */
+uint32_t *wm_oplog_next(wm_oplog *log, uint32_t index);
 /* Forgets an operation: acknowledged, rejected or dropped. */
 void wm_oplog_settle(wm_oplog *log, uint32_t index);
 /* Operations in the log, and their bytes. */

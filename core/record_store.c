@@ -164,6 +164,17 @@ static int store(wm_record_store *s, slot *at, uint32_t hash, const wm_record *r
     return WM_OK;
 }
 
+void wm_record_store_expect_place(const wm_record_store *s, uint32_t hash)
+{
+    __builtin_prefetch(&s->table.slots[home(&s->table, hash)]);
+}
+
+void wm_record_store_expect_record(const wm_record_store *s, uint32_t hash)
+{
+    const slot *at = &s->table.slots[home(&s->table, hash)];
+    __builtin_prefetch(at->entry, 1);
+}
+
 static bool make_space(wm_record_store *s)
 {
     if (s->old.slots != NULL) move_some(s, MOVED_PER_WRITE);

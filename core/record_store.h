@@ -24,6 +24,11 @@ typedef struct wm_record {
 /* NULL when out of memory. */
 wm_record_store *wm_record_store_new(void);
 void wm_record_store_free(wm_record_store *s);
+/* A put of a key with this hash comes next: what it will look at is brought near, first its
+ * place and then, some time later, its record, while the caller has other things to do.
+ * Changes nothing. */
+void wm_record_store_expect_place(const wm_record_store *s, uint32_t hash);
+void wm_record_store_expect_record(const wm_record_store *s, uint32_t hash);
 /* Stores a record whose time is known to be newer than the stored one (a local
  * write: the clock only goes forward). WM_OK or WM_ENOMEM. Copies key and value. */
 int wm_record_store_put(wm_record_store *s, uint32_t hash, const wm_record *r);
