@@ -1,6 +1,7 @@
 #ifndef WM_CLIENT_H
 #define WM_CLIENT_H
 #include "batcher.h"
+#include "change.h"
 #include "event_queue.h"
 #include "hash.h"
 #include "histogram.h"
@@ -151,6 +152,10 @@ int wm_map_merge(wm_map *m, const char *key, size_t key_len, const uint8_t *valu
  * is removed unless this client has an unacknowledged write of the key, or the removal
  * is an earlier one of this client's that arrived late. 1 when it stayed. */
 int wm_map_forget(wm_map *m, const char *key, size_t key_len);
+
+/* Merges a change that a server told, or forgets the key. WM_OK: the local copy changed;
+ * 1: it did not, or there is no such map here; or a code of wm_map_merge. */
+int wm_client_take_change(wm_client *c, const wm_change *change);
 
 /* The write path, callable through the FFI: no call back into Lua, no
  * allocation after warm-up. Begin gives a place for the value's MessagePack

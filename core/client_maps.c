@@ -13,12 +13,19 @@
 /* Ids of nodes and clients are kept for good, so that hostile ones must not be long. */
 #define NODE_NAME_MAX 256u
 
-wm_map *wm_client_map(wm_client *c, const char *name, size_t len)
+static wm_map *find_map(const wm_client *c, const char *name, size_t len)
 {
     for (uint32_t i = 0; i < c->map_count; i++) {
         wm_map *known = c->maps[i];
         if (known->name_len == len && memcmp(known->name, name, len) == 0) return known;
     }
+    return NULL;
+}
+
+wm_map *wm_client_map(wm_client *c, const char *name, size_t len)
+{
+    wm_map *known = find_map(c, name, len);
+    if (known != NULL) return known;
     wm_map **grown = realloc(c->maps, (c->map_count + 1) * sizeof *grown);
     if (grown == NULL) return NULL;
     c->maps = grown;
@@ -385,4 +392,14 @@ int wm_map_forget(wm_map *m, const char *key, size_t key_len)
     record.key = key;
     if (is_own && is_late_arrival(m, &record)) return 1;
     return wm_record_store_put(m->store, hash, &record);
+}
+
+int wm_client_take_change(wm_client *c, const wm_change *change)
+{
+    wm_map *m = find_map(c, change->map, change->map_len);
+    if (m == NULL) return 1;
+    if (change->has_record)
+        return wm_map_merge(m, change->key, change->key_len, change->value, change->value_len, &change->time,
+                            change->stamped_on_arrival);
+    return change->is_removal ? wm_map_forget(m, change->key, change->key_len) : 1;
 }

@@ -187,6 +187,16 @@ static bool is_of_subscription(const wm_client *c, const wm_message *m)
     return string_field(m, "queryId", &id) && wm_client_is_subscription(c, (const char *)id.bytes, id.len);
 }
 
+/* What is no map is for the script to refuse, as part of its message. */
+static bool is_change(const wm_message *m)
+{
+    wm_mp_reader r;
+    wm_mp_item payload;
+    if (!wm_message_is(m, "SERVER_EVENT") || m->payload == NULL) return false;
+    wm_mp_reader_init(&r, m->payload, m->payload_len);
+    return wm_mp_read(&r, &payload) >= 0 && payload.kind == WM_MP_MAP;
+}
+
 void wm_client_on_message(void *user, int lane, const wm_message *m)
 {
     wm_client *c = user;
@@ -196,13 +206,15 @@ void wm_client_on_message(void *user, int lane, const wm_message *m)
     else if (wm_message_is(m, "PARTITION_MAP_DELTA")) on_partition_map_delta(c, lane, m);
     else if (wm_message_is(m, "OP_REJECTED")) on_op_rejected(c, lane, m);
     else if (wm_message_is(m, "ERROR")) on_error(c, lane, m);
+    else if (is_change(m))
+        wm_client_event(c, (wm_event){.type = WM_EVENT_CHANGE, .lane = lane}, m->payload, m->payload_len);
     else if (!is_of_subscription(c, m))
         wm_client_event(c, (wm_event){.type = WM_EVENT_MESSAGE, .lane = lane}, m->body, m->body_len);
 }
 
 void wm_client_on_change(void *user, int lane, const uint8_t *event, size_t len)
 {
-    wm_client_event(user, (wm_event){.type = WM_EVENT_CHANGE, .lane = lane}, event, len);
+    wm_client_event(user, (wm_event){.type = WM_EVENT_CHANGE, .lane = lane, .a = 1}, event, len);
 }
 
 void wm_client_on_text(void *user, int lane, const uint8_t *bytes, size_t len)

@@ -13,7 +13,7 @@
     X(MAP, "map")                     /* lane; a: its version; flag: the held map changed */ \
     X(MAP_ERROR, "map_error")         /* lane, text */                            \
     X(MESSAGE, "message")             /* lane, text: the MessagePack message */   \
-    X(CHANGE, "change")               /* lane, text: one event of a SERVER_BATCH_EVENT, MessagePack */ \
+    X(CHANGE, "change")               /* lane, a: 1 for one of a SERVER_BATCH_EVENT, 0 for a SERVER_EVENT; text: MessagePack */ \
     X(TEXT, "text")                   /* lane, text: JSON */                      \
     X(SERVER_ERROR, "server_error")   /* lane, text: the MessagePack message; flag: batches were in flight */ \
     X(OP_DONE, "op_done")             /* a: seq; on the lane that acknowledged */  \

@@ -164,27 +164,58 @@ static int l_foreign_release(lua_State *L)
     return 1;
 }
 
-/* Pushes what a message says: its value, or nil and why it cannot be read. Straight from
- * the queue, as a string per message would fill the host's string table; but from a copy,
- * as a finalizer that the collector happens to run may write and so add events. */
-static int push_message(lua_State *L, const char *text, size_t len)
+/* A copy of a text in the queue: a finalizer that the collector happens to run may write
+ * and so add events. Not a string, as one per message would fill the host's string table. */
+static wm_buffer copy_text(lua_State *L, const char *text, size_t len)
 {
-    client_slot *slot = lua_touserdata(L, 1);
-    wm_buffer copy = wm_lua_borrow(slot);
-    wm_mp_reader r;
+    wm_buffer copy = wm_lua_borrow(lua_touserdata(L, 1));
     wm_buffer_append(&copy, text, len);
-    wm_mp_reader_init(&r, copy.data, copy.len);
-    int rc = copy.failed ? WM_MP_ETRUNCATED : wm_lua_decode(L, &r);
-    wm_lua_give_back(slot, &copy);
+    return copy;
+}
+
+/* Pushes what a message says: its value, or nil and why it cannot be read. */
+static int push_message(lua_State *L, const wm_buffer *message)
+{
+    wm_mp_reader r;
+    wm_mp_reader_init(&r, message->data, message->len);
+    int rc = message->failed ? WM_MP_ETRUNCATED : wm_lua_decode(L, &r);
     if (rc >= 0) return 1;
     lua_pushnil(L);
     lua_pushstring(L, wm_lua_decode_text(L, rc));
     return 2;
 }
 
+/* Merges a change in the core, so that its event, record and time need no tables, and
+ * pushes true, the map's name, the key and the value; true alone when nothing changed. The
+ * value is decoded first: what Lua cannot have is not taken. A change that is not as
+ * servers write it is pushed as false and what push_message pushes, for Lua to judge. */
+static int push_change(lua_State *L, const wm_buffer *text)
+{
+    client_slot *slot = lua_touserdata(L, 1);
+    int top = lua_gettop(L);
+    wm_change change;
+    wm_mp_reader r;
+    int rc = WM_EINVAL;
+    lua_pushboolean(L, true);
+    if (!text->failed && wm_change_read(text->data, text->len, &change)) {
+        lua_pushlstring(L, change.map, change.map_len);
+        lua_pushlstring(L, change.key, change.key_len);
+        wm_mp_reader_init(&r, change.value, change.value_len);
+        rc = change.value != NULL ? wm_lua_decode(L, &r) : WM_OK;
+        /* The collector, during the decoding, may have closed the client. */
+        if (rc >= 0) rc = slot->client != NULL ? wm_client_take_change(slot->client, &change) : 1;
+    }
+    if (rc == WM_OK) return lua_gettop(L) - top;
+    lua_settop(L, top + 1);
+    if (rc > 0) return 1;
+    lua_pop(L, 1);
+    lua_pushboolean(L, false);
+    return 1 + push_message(L, text);
+}
+
 /* type, lane, a, b, flag, text; nothing when there is no event. `a` is the reason's
- * key for "lost"; in place of the text, "message" and "change" have the decoded value,
- * or nil and why it cannot be read. */
+ * key for "lost"; in place of the text, "message" has the decoded value, or nil and why it
+ * cannot be read. For "change" see push_change. */
 static int l_next_event(lua_State *L)
 {
     const char *text;
@@ -195,8 +226,15 @@ static int l_next_event(lua_State *L)
     if (e->type == WM_EVENT_LOST) lua_pushstring(L, wm_end_reason_key((wm_end_reason)e->a));
     else lua_pushnumber(L, (lua_Number)e->a);
     lua_pushnumber(L, (lua_Number)e->b);
+    if (e->type == WM_EVENT_MESSAGE || e->type == WM_EVENT_CHANGE) {
+        bool is_change = e->type == WM_EVENT_CHANGE;
+        wm_buffer copy = copy_text(L, text, e->text_len);
+        if (!is_change) lua_pushboolean(L, e->flag);
+        int pushed = is_change ? push_change(L, &copy) : 1 + push_message(L, &copy);
+        wm_lua_give_back(lua_touserdata(L, 1), &copy);
+        return 4 + pushed;
+    }
     lua_pushboolean(L, e->flag);
-    if (e->type == WM_EVENT_MESSAGE || e->type == WM_EVENT_CHANGE) return 5 + push_message(L, text, e->text_len);
     lua_pushlstring(L, text, e->text_len);
     return 6;
 }

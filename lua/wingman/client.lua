@@ -190,10 +190,10 @@ end
 ---@return boolean|nil left
 function methods:drain_events(deadline)
   while not self.closed do
-    local event, lane, a, b, flag, text, err = self.core:next_event()
+    local event, lane, a, b, flag, text, err, value = self.core:next_event()
     if not event then break end
     local handler = core_events[event]
-    if handler then handler(self, lane, a, b, flag, text, err)
+    if handler then handler(self, lane, a, b, flag, text, err, value)
     elseif self.provider then self.provider:handle(event, lane, a, b, flag, text) end
     if deadline and now() >= deadline then return true end
   end

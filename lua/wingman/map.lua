@@ -186,14 +186,19 @@ function methods:merge(key, value, timestamp, removed, stamped_on_arrival)
   local changed, err = self.core_map:merge(key, value, timestamp.millis, timestamp.counter, timestamp.nodeId, removed,
     stamped_on_arrival or false)
   if removed then value = nil end
-  if changed then self.events:emit("change", key, value, "remote") end
+  if changed then self:announce(key, value) end
   return changed, err
 end
+
+--- Tells the listeners that the local copy changed.
+---@param key string
+---@param value any  nil: it was removed
+function methods:announce(key, value) self.events:emit("change", key, value, "remote") end
 
 --- A server removed the key without saying when.
 ---@param key string
 function methods:forget(key)
-  if self.core_map:forget(key) then self.events:emit("change", key, nil, "remote") end
+  if self.core_map:forget(key) then self:announce(key, nil) end
 end
 
 --- Listens: "change" -> fn(key, value|nil, origin) for changes that other clients

@@ -1,10 +1,12 @@
 --- What a tick leaves for the collector of its host: bounded, and nothing grows with the
 --- number of ticks or with what is held.
 local clusters = require "spec.support.cluster"
+local core = require "wingman.core"
 local loop = require "wingman.loop"
+local sim_support = require "spec.sim.support"
 local steps = require "spec.support.steps"
 
-local TICKS, WRITES = 1000, 20
+local TICKS, WRITES, CHANGES = 1000, 20, 2000
 
 clusters.on_each(getfenv(1), "garbage", function(shared, it)
   local client
@@ -50,5 +52,28 @@ clusters.on_each(getfenv(1), "garbage", function(shared, it)
     assert(client:drain(10))
     loop.step(1000)
     assert.equal(written, acknowledged)
+  end)
+
+  it("a change of another client makes at most 250 bytes: its key and its value", function()
+    local name, heard = shared:map_name(), 0
+    client:map(name):on("change", function() heard = heard + 1 end)
+    local events = {}
+    for i = 1, CHANGES do
+      events[i] = { mapName = name, key = "key-" .. i, eventType = "PUT",
+        record = { value = { n = i }, timestamp = { millis = 1000, counter = i, nodeId = "spec" } } }
+    end
+    local frame = core.encode { type = "SERVER_BATCH_EVENT", payload = { events = events } }
+    local sending = loop.spawn(function()
+      shared.cluster:command(("send %s binary %s"):format(shared.cluster.nodes[1].id, sim_support.hex(frame)))
+    end)
+    while heard < 500 do loop.step(100) end
+    assert(sending.done)
+    collectgarbage()
+    collectgarbage "stop"
+    local before, first = collectgarbage "count", heard
+    while heard < CHANGES do loop.step(100) end
+    local bytes = (collectgarbage "count" - before) * 1024 / (heard - first)
+    collectgarbage "restart"
+    assert.is_true(bytes <= 250, ("%.0f bytes a change"):format(bytes))
   end)
 end, { "sim://3" })

@@ -36,7 +36,7 @@ local function node_of(self, lane)
 end
 
 --- `handlers[event](client, lane, a, b, flag, text)`; what the arguments are is said
---- in core/event_queue.h. "message" and "change" come decoded, or nil and why not.
+--- in core/event_queue.h. A "message" comes decoded, or nil and why not.
 local handlers = {}
 
 function handlers.message(self, lane, _, _, _, message, err)
@@ -44,10 +44,17 @@ function handlers.message(self, lane, _, _, _, message, err)
   messages.take(self, lane, message)
 end
 
-function handlers.change(self, lane, _, _, _, event, err)
-  if event == nil then return messages.refuse(self, lane, "message_not_read", nil, err) end
-  local refused = server_events.merge(self, event)
-  if refused then messages.refuse(self, lane, "message_refused", "SERVER_BATCH_EVENT", refused) end
+-- Of what the core has merged it says what changed, if something did: the map's name, the
+-- key, the value. The rest comes decoded, or nil and why not.
+function handlers.change(self, lane, is_batched, _, is_merged, changed, detail, value)
+  if is_merged then
+    local map = changed and self.maps[changed]
+    if map then map:announce(detail, value) end
+    return
+  end
+  if changed == nil then return messages.refuse(self, lane, "message_not_read", nil, detail) end
+  local refused = server_events.merge(self, changed)
+  if refused then messages.refuse(self, lane, "message_refused", is_batched == 1 and "SERVER_BATCH_EVENT" or "SERVER_EVENT", refused) end
 end
 
 function handlers.text(self, lane, _, _, _, text)

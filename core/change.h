@@ -1,0 +1,27 @@
+#ifndef WM_CHANGE_H
+#define WM_CHANGE_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "hlc.h"
+
+/* One change of a map as servers announce it: the payload of a SERVER_EVENT, or one event
+ * of a SERVER_BATCH_EVENT. Everything points into the bytes that were read. */
+typedef struct wm_change {
+    const char *map;
+    size_t map_len;
+    const char *key;
+    size_t key_len;
+    bool has_record;         /* without one there is no time either: a v2 server's REMOVE */
+    bool is_removal;         /* eventType REMOVE */
+    bool stamped_on_arrival; /* eventType PUT, v2's word; 0.11 keeps the writer's time */
+    const uint8_t *value;    /* NULL: a tombstone */
+    size_t value_len;
+    wm_timestamp time;
+} wm_change;
+
+/* False when something is not as servers write it: that is for others to judge, or to
+ * refuse in words. */
+bool wm_change_read(const uint8_t *bytes, size_t len, wm_change *out);
+#endif
