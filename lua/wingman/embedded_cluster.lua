@@ -52,6 +52,9 @@ function M.start(url)
   if not kind or not modules[kind] then
     return nil, errors.new("CLUSTER", ("'%s' is no cluster URL: sim://N, topgun://N or a list of ws:// seeds"):format(url))
   end
+  if not pcall(require, "ffi") then
+    return nil, errors.new("CLUSTER", ("'%s': starting a cluster needs LuaJIT, and this is %s"):format(url, _VERSION))
+  end
   local starter = require(modules[kind])
   local options, wrong = read_options(query, starter.option_types)
   if not options then return nil, errors.new("CLUSTER", ("'%s': %s"):format(url, wrong)) end

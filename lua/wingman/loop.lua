@@ -194,6 +194,8 @@ local function outcome(future)
 end
 
 function resume(task)
+  -- In Lua 5.1 a call that waits inside pcall raises there: its task may have ended since.
+  if coroutine_status(task.co) == "dead" then return end
   local enter = task.enter
   if enter and not enter(task) then return end
   local ok, err

@@ -67,6 +67,37 @@ clusters.on_each(getfenv(1), "hosts", function(shared, it)
     assert(signals() == before, "signals")
   ]]
 
+  -- What scripts/plugins/README.md says of a Lua without an FFI.
+  local without_ffi = [[
+    for _, name in ipairs { "wingman.load", "wingman.process" } do assert(not pcall(require, name), name) end
+    for _, name in ipairs { "wingman.inspect", "wingman.repl.server" } do require(name) end
+    local ok, err = wingman.client { cluster = "sim://3" }:start()
+    assert(not ok and err.code == "CLUSTER" and err.message:find("needs LuaJIT", 1, true), tostring(err))
+    local function new() return wingman.client { cluster = { seeds = urls }, auth = { token = os.getenv "WINGMAN_TOKEN" } } end
+    client = new()
+    local reports, raised = {}, nil
+    require "wingman.loop".on_error(function(message) reports[#reports + 1] = message end)
+    wingman.spawn(function()
+      local waited, reason = pcall(client.start, client)
+      raised = not waited and reason
+    end):wait(5)
+    assert(raised:find("attempt to yield", 1, true), raised)
+    wingman.sleep(0.2) -- what the call had waited for comes to nobody
+    assert(not reports[1], reports[1])
+    client:close()
+    client = new()
+    assert(wingman.spawn(function()
+      assert(client:start())
+      assert(client:map "guest":set("large", 2 ^ 60))
+      return client:drain(10) and client:map "guest":get "large" == 2 ^ 60
+    end):wait(10))
+    client:close()
+  ]]
+
+  in_foreign_host("lua5.1", "lacks in Lua 5.1 what needs an FFI, and nothing else", function()
+    assert.same({ 0, "", "" }, { run("lua5.1", { "-e", guest .. without_ffi }, env) })
+  end)
+
   for _, program in ipairs { "luajit", "lua5.1" } do
     in_foreign_host(program, "works in " .. program .. ", and leaves globals, signals and output alone", function()
       assert.same({ 0, "", "" }, { run(program, { "-e", guest }, env) })
