@@ -1,5 +1,6 @@
 /* Methods of a client: where operations go. */
 #include <limits.h>
+#include <string.h>
 
 #include "client_userdata.h"
 #include "status.h"
@@ -83,9 +84,31 @@ static void push_map_nodes(lua_State *L, const wm_partition_map *map)
     }
 }
 
+/* Pushes the ids of a partition's backups: the same table for the same list, of which
+ * there are few. `last` has, by its first node, the place of the latest list, 0: none. */
+static void push_backups(lua_State *L, const wm_partition_map *map, uint32_t p, int ids, int backups, uint32_t *last)
+{
+    const uint16_t *list = map->backups + map->backup_from[p];
+    uint32_t count = map->backup_from[p + 1] - map->backup_from[p];
+    uint32_t *latest = count > 0 ? &last[list[0]] : NULL;
+    if (latest != NULL && *latest != 0) {
+        uint32_t from = map->backup_from[*latest - 1];
+        if (map->backup_from[*latest] - from == count && memcmp(map->backups + from, list, count * sizeof *list) == 0) {
+            lua_rawgeti(L, backups, (int)*latest);
+            return;
+        }
+    }
+    if (latest != NULL) *latest = p + 1;
+    lua_createtable(L, (int)count, 0);
+    for (uint32_t k = 0; k < count; k++) {
+        lua_rawgeti(L, ids, list[k] + 1);
+        lua_rawseti(L, -2, (int)k + 1);
+    }
+}
+
 /* The held partition map as a table: version, generated_at (Unix ms), source
  * (slot), partition_count, nodes = {{id, endpoint, status}}, owners[partition+1]
- * and backups[partition+1] = {ids}. nil before the first map. */
+ * and backups[partition+1] = {ids}, not to be changed. nil before the first map. */
 static int l_partition_map(lua_State *L)
 {
     wm_client *c = wm_lua_check_client(L);
@@ -100,19 +123,16 @@ static int l_partition_map(lua_State *L)
     lua_insert(L, -2); /* map, ids, nodes */
     lua_setfield(L, -3, "nodes");
     int ids = lua_gettop(L);
+    uint32_t *last = lua_newuserdata(L, map->node_count * sizeof *last);
+    memset(last, 0, map->node_count * sizeof *last);
     lua_createtable(L, (int)map->partition_count, 0);
-    lua_createtable(L, (int)map->partition_count, 0); /* map, ids, owners, backups */
+    lua_createtable(L, (int)map->partition_count, 0); /* map, ids, last, owners, backups */
     for (uint32_t p = 0; p < map->partition_count; p++) {
         uint16_t owner = map->owners[p];
         if (owner == WM_MAP_NO_NODE) lua_pushboolean(L, 0);
         else lua_rawgeti(L, ids, owner + 1);
         lua_rawseti(L, -3, (int)p + 1);
-        uint32_t from = map->backup_from[p], count = map->backup_from[p + 1] - from;
-        lua_createtable(L, (int)count, 0);
-        for (uint32_t k = 0; k < count; k++) {
-            lua_rawgeti(L, ids, map->backups[from + k] + 1);
-            lua_rawseti(L, -2, (int)k + 1);
-        }
+        push_backups(L, map, p, ids, ids + 3, last);
         lua_rawseti(L, -2, (int)p + 1);
     }
     lua_setfield(L, ids - 1, "backups");

@@ -8,6 +8,8 @@ local loop = require "wingman.loop"
 
 local M = {}
 
+if jit then jit.off(true, true) end -- as in wingman.provider.cluster.routes
+
 --- Losses that are remembered; older ones are forgotten.
 local KEPT = 100
 --- Seconds between two looks at the log while something is still to be acknowledged.

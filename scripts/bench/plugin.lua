@@ -15,6 +15,8 @@ local USAGE = [[
 usage: wingman run scripts/bench/plugin.lua [--seconds N] [--reloads N] [--json]
        (from the top of the repository, after a build)
 
+  alone   ticks of arithmetic that always takes the same time, every 2 ms: what goes
+          beyond its p50 is the machine's doing, in the rows below as well
   flow    a step every 2 ms, while this client writes 1,000 operations a second, each
           with on_ack, and hears of 1,000 more that another process writes
   burst   steps one after the other, while 10,000 changes of another process arrive
@@ -62,6 +64,36 @@ local function connect(cluster)
   return client, heard
 end
 
+-- Calls `tick` every TICK_US, for so many seconds.
+local function every_tick(seconds, tick)
+  local begun, next_tick = steps.now(), steps.now()
+  while steps.now() - begun < seconds * 1e6 do
+    tick(steps.now() - begun)
+    next_tick = next_tick + TICK_US
+    local wait = next_tick - steps.now()
+    if wait > 0 then ffi.C.usleep(wait) else next_tick = steps.now() end
+  end
+end
+
+local function calculate()
+  local sum = 0
+  for i = 1, 20000 do sum = sum + i % 7 end
+  return sum
+end
+
+-- What the machine adds to a tick that is always the same.
+local function alone(seconds)
+  local times = { worked = {}, clock = {} }
+  for _ = 1, 1000 do calculate() end -- LuaJIT compiles
+  every_tick(seconds, function()
+    local clock, worked = steps.now(), steps.worked()
+    calculate()
+    times.worked[#times.worked + 1] = steps.worked() - worked
+    times.clock[#times.clock + 1] = steps.now() - clock
+  end)
+  return { worked = summary(times.worked), clock = summary(times.clock) }
+end
+
 -- One step, measured; `garbage` grows by what it left for the collector.
 local function step(client, budget, times)
   local kilobytes, clock, worked = collectgarbage "count", steps.now(), steps.worked()
@@ -81,17 +113,13 @@ local function flow(cluster, budget, seconds, times)
   local map, acknowledged, written = client:map "own", 0, 0
   local function on_ack(ok) acknowledged = acknowledged + (ok and 1 or 0) end
   local child = writer(cluster, RATE * (seconds + 1), RATE)
-  local begun, next_tick = steps.now(), steps.now()
-  while steps.now() - begun < seconds * 1e6 do
-    while written < (steps.now() - begun) * RATE / 1e6 do
+  every_tick(seconds, function(passed)
+    while written < passed * RATE / 1e6 do
       written = written + 1
       assert(map:set("key-" .. written % 1000, { x = written, y = 2, z = 3 }, { on_ack = on_ack }))
     end
     step(client, budget, times)
-    next_tick = next_tick + TICK_US
-    local wait = next_tick - steps.now()
-    if wait > 0 then ffi.C.usleep(wait) else next_tick = steps.now() end
-  end
+  end)
   times.acknowledged = acknowledged / seconds
   times.heard = heard.count / seconds
   child:wait(60)
@@ -147,9 +175,9 @@ local function rows_of(title, list)
     for _, name in ipairs { "worked", "clock" } do
       local s = d[name]
       rows[#rows + 1] = {
-        name == "worked" and "own work" or "by the clock", ("%d us"):format(d.budget), tostring(s.steps), ("%.0f"):format(s.p50),
-        ("%.0f"):format(s.p99), ("%.0f"):format(s.p999), ("%.0f"):format(s.max), tostring(s.over),
-        name == "worked" and ("%.1f"):format(d.garbage_kb_per_step) or "",
+        name == "worked" and "own work" or "by the clock", d.budget and ("%d us"):format(d.budget) or "", tostring(s.steps), ("%.0f"):format(s.p50),
+        ("%.0f"):format(s.p99), ("%.0f"):format(s.p999), ("%.0f"):format(s.max), s.over and tostring(s.over) or "",
+        name == "worked" and d.garbage_kb_per_step and ("%.1f"):format(d.garbage_kb_per_step) or "",
       }
     end
   end
@@ -160,7 +188,7 @@ local function print_rows(rows) io.write(text_table.format(rows, { heading = tru
 
 local options = read_options(USAGE, { seconds = 10, reloads = 1000 })
 local cluster = assert(sim.start {})
-local result = { flow = {}, burst = {} }
+local result = { alone = alone(options.seconds), flow = {}, burst = {} }
 flow(cluster, 500, 2, new_times()) -- LuaJIT compiles
 for _, budget in ipairs(BUDGETS) do
   local times = new_times()
@@ -170,6 +198,7 @@ for _, budget in ipairs(BUDGETS) do
   for _ = 1, 5 do burst(cluster, budget, times) end
   table.insert(result.burst, describe(times, budget))
 end
+print_rows(rows_of("alone", { result.alone }))
 print_rows(rows_of("flow", result.flow))
 print_rows(rows_of("burst", result.burst))
 

@@ -72,6 +72,8 @@ local function is_complete(self)
   return true
 end
 
+if jit then jit.off(is_complete) end -- as in wingman.provider.cluster.routes
+
 --- Derives the state of the whole from its parts, and settles a start that waits.
 function methods:update_state()
   if self.closed then return end
@@ -134,6 +136,8 @@ local function owners_of(map)
   end
   return owners
 end
+
+if jit then jit.off(owners_of) end
 
 -- A node that was given partitions again is back: no reason to wait for the next
 -- try. (Being listed says little: a v2 server lists dead nodes too.)

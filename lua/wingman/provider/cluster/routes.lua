@@ -1,6 +1,10 @@
 --- The route table of a cluster's provider, filled by the routing policy.
 local M = {}
 
+-- Loops over all partitions, run when a map comes or a node does: to compile them anew for each client
+-- would take a tick longer than to run them.
+if jit then jit.off(true, true) end
+
 local function make_view(self)
   local usable = self:nodes_by_id()
   for id, node in pairs(usable) do
