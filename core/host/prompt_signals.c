@@ -4,11 +4,13 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "line_editor.h"
 
-/* So many Ctrl-C that nobody has taken: the loop itself is stuck in a script. */
+/* So many Ctrl-C that nobody has taken: the loop itself is stuck in a script. LuaJIT's
+ * compiled code never looks for the hook. */
 #define UNANSWERED_MAX 3
 
 static const int taken[] = {SIGINT, SIGWINCH, SIGCONT, SIGTERM, SIGHUP};
@@ -54,12 +56,16 @@ static void end_chunk(lua_State *L, lua_Debug *ar)
     luaL_error(L, "interrupted");
 }
 
+static void say(const char *text)
+{
+    ssize_t ignored = write(STDERR_FILENO, text, strlen(text));
+    (void)ignored;
+}
+
 static void give_up(void)
 {
-    static const char text[] = "\nwingman: the script does not let go; ended\n";
     line_editor_restore_terminal();
-    ssize_t ignored = write(STDERR_FILENO, text, sizeof text - 1);
-    (void)ignored;
+    say("\nwingman: the script does not let go; ended\n");
     _exit(128 + SIGINT);
 }
 
@@ -78,6 +84,7 @@ static void on_signal(int number)
     if (number == SIGINT) {
         interrupts++;
         if (++unanswered > UNANSWERED_MAX) give_up();
+        if (unanswered == UNANSWERED_MAX) say("\nwingman: the script does not hear Ctrl-C; once more ends wingman\n");
         if (chunk != NULL) {
             chunk_interrupts++;
             if (!hooked) lua_sethook(chunk, end_chunk, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);

@@ -324,11 +324,7 @@ describe("wingman run of a load test", function()
 
   it("takes a policy file", function()
     -- A node by its name: which one is the first of those that are connected may change.
-    local policy = load_run.file [[return { routing = function(_, view)
-      for _, node in ipairs(view:nodes()) do
-        if node.id == "node-2" then return node end
-      end
-    end }]]
+    local policy = load_run.file [[return { routing = function(_, view) return view:usable "node-2" and "node-2" or nil end }]]
     local document, code, out, err = run(script([[executor = "shared-iterations", iterations = 50, ]] .. SET), { "--policy", policy })
     assert.equal(0, code, out .. err)
     local busy = 0

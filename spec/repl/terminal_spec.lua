@@ -140,6 +140,18 @@ describe("wingman repl at a terminal", function()
     t:await_prompt()
   end)
 
+  it("warns before Ctrl-C ends the program: compiled code does not hear it", function()
+    open {}
+    t:await_prompt()
+    t:enter "loadstring 'local n = 0 while true do n = n + 1 end' ()"
+    t:await("end' ()", true)
+    loop.sleep(0.3) -- it is compiled
+    for _ = 1, 3 do t:press "C-c" end
+    t:await "once more ends wingman"
+    t:press "C-c"
+    t:await "code 130"
+  end)
+
   it("gives the terminal back when a task does not let go, and at SIGTERM", function()
     open {}
     t:await_prompt()
