@@ -8,7 +8,7 @@ local sim_support = require "spec.sim.support"
 local steps = require "spec.support.steps"
 local wingman = require "wingman"
 
-local BURST, ROUNDS = 10000, 10
+local BURST, ROUNDS = 10000, 20
 local PATIENCE = 60
 
 local function reached_by_steps(condition) return (select(2, steps.run(condition, 1000, PATIENCE))) end

@@ -102,6 +102,10 @@ local function tell(self, event, ...)
   if fn then fn(...) end
 end
 
+function methods:__tostring()
+  return ("<run %s, %s, %.0f of %.0f s>"):format(self.options.name, self.state, self:elapsed(), self.planned_s)
+end
+
 --- Seconds since the scenarios began; 0 before.
 function methods:elapsed() return self.start_us and (native.now_us() - self.start_us) / 1e6 or 0 end
 

@@ -64,6 +64,9 @@ function methods:vus(count, name)
   end)
 end
 
+-- At the prompt: not all that the run consists of.
+function methods:__tostring() return "<steering of " .. tostring(self.run):sub(2) end
+
 --- How things are: a table of plain values.
 function methods:status()
   local run = self.run
