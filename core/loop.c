@@ -7,6 +7,10 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+typedef struct wm_work_queue {
+    wm_work *first, *last;
+} work_queue;
+
 struct wm_loop {
     uv_loop_t uv;
     uv_poll_t bound; /* ends a turn that would wait for too long: a timer of the kernel, to the
@@ -18,7 +22,9 @@ struct wm_loop {
     uint32_t holders; /* the owner among them */
     uint64_t deadline_us; /* of the turn at hand; UINT64_MAX: it has none */
     bool moved;
-    wm_work *first_work, *last_work;
+    work_queue work;
+    work_queue writes;  /* for the next time that writes are done */
+    work_queue writing; /* being done */
 };
 
 static void on_bound(uv_poll_t *poll, int status, int events)
@@ -176,40 +182,56 @@ void wm_loop_wake(void *loop)
 
 /* -- work in pieces --------------------------------------------------------------- */
 
-static void append_work(wm_loop *loop, wm_work *work)
+static void append(work_queue *q, wm_work *work)
 {
     work->next = NULL;
-    work->posted = true;
-    if (loop->last_work != NULL) loop->last_work->next = work;
-    else loop->first_work = work;
-    loop->last_work = work;
+    work->queue = q;
+    if (q->last != NULL) q->last->next = work;
+    else q->first = work;
+    q->last = work;
 }
 
 void wm_loop_post(wm_loop *loop, wm_work *work)
 {
-    if (!work->posted) append_work(loop, work);
+    if (work->queue == NULL) append(&loop->work, work);
 }
 
-void wm_loop_withdraw(wm_loop *loop, wm_work *work)
+void wm_loop_post_write(wm_loop *loop, wm_work *work)
 {
-    if (!work->posted) return;
-    wm_work **at = &loop->first_work, *before = NULL;
+    if (work->queue == NULL) append(&loop->writes, work);
+}
+
+void wm_loop_withdraw(wm_work *work)
+{
+    work_queue *q = work->queue;
+    if (q == NULL) return;
+    wm_work **at = &q->first, *before = NULL;
     while (*at != work) {
         before = *at;
         at = &before->next;
     }
     *at = work->next;
-    if (loop->last_work == work) loop->last_work = before;
-    work->posted = false;
+    if (q->last == work) q->last = before;
+    work->queue = NULL;
 }
 
-static wm_work *take_work(wm_loop *loop)
+static wm_work *take_work(work_queue *q)
 {
-    wm_work *work = loop->first_work;
-    loop->first_work = work->next;
-    if (loop->first_work == NULL) loop->last_work = NULL;
-    work->posted = false;
+    wm_work *work = q->first;
+    q->first = work->next;
+    if (q->first == NULL) q->last = NULL;
+    work->queue = NULL;
     return work;
+}
+
+/* What is posted meanwhile has its turn the next time. */
+static void do_writes(wm_loop *loop)
+{
+    while (loop->writes.first != NULL) append(&loop->writing, take_work(&loop->writes));
+    while (loop->writing.first != NULL) {
+        wm_work *work = take_work(&loop->writing);
+        work->piece(work->user);
+    }
 }
 
 /* Pieces in turns, until all is done or put off, or the time is over; one piece in any
@@ -218,8 +240,8 @@ static bool do_work(wm_loop *loop)
 {
     bool any = false;
     wm_work *first_put_off = NULL;
-    while (loop->first_work != NULL && loop->first_work != first_put_off) {
-        wm_work *work = take_work(loop);
+    while (loop->work.first != NULL && loop->work.first != first_put_off) {
+        wm_work *work = take_work(&loop->work);
         wm_work_state state = work->piece(work->user);
         if (state != WM_WORK_DONE) wm_loop_post(loop, work);
         if (state != WM_WORK_LATER) {
@@ -253,7 +275,8 @@ void wm_loop_moved(wm_loop *loop)
 void wm_loop_turn(wm_loop *loop, int64_t wait_us)
 {
     sigpipe_guard guard = block_sigpipe();
-    if (wait_us == 0 || loop->first_work != NULL) {
+    do_writes(loop);
+    if (wait_us == 0 || loop->work.first != NULL) {
         uv_run(&loop->uv, UV_RUN_NOWAIT);
     } else {
         if (wait_us > 0) set_bound(loop, wait_us);
@@ -261,6 +284,7 @@ void wm_loop_turn(wm_loop *loop, int64_t wait_us)
         if (wait_us > 0) set_bound(loop, 0);
     }
     do_work(loop);
+    do_writes(loop);
     loop->moved = false;
     unblock_sigpipe(&guard);
 }
@@ -272,12 +296,14 @@ bool wm_loop_turn_until(wm_loop *loop, uint64_t deadline_us)
     do_work(loop);
     do {
         loop->moved = false;
+        do_writes(loop);
         uv_run(&loop->uv, UV_RUN_NOWAIT);
         if (do_work(loop)) loop->moved = true;
     } while (loop->moved && !wm_loop_is_late(loop));
+    do_writes(loop);
     loop->deadline_us = UINT64_MAX;
     unblock_sigpipe(&guard);
-    return loop->first_work == NULL && !loop->moved;
+    return loop->work.first == NULL && loop->writes.first == NULL && !loop->moved;
 }
 
 int wm_loop_fd(const wm_loop *loop)
@@ -287,7 +313,7 @@ int wm_loop_fd(const wm_loop *loop)
 
 int64_t wm_loop_timeout_us(wm_loop *loop)
 {
-    if (loop->first_work != NULL || loop->moved) return 0;
+    if (loop->work.first != NULL || loop->writes.first != NULL || loop->moved) return 0;
     uv_update_time(&loop->uv);
     int ms = uv_backend_timeout(&loop->uv);
     return ms < 0 ? -1 : (int64_t)ms * 1000;

@@ -50,12 +50,15 @@ typedef struct wm_work {
     wm_work_state (*piece)(void *user); /* some microseconds; must not call Lua */
     void *user;
     struct wm_work *next;
-    bool posted;
+    struct wm_work_queue *queue; /* NULL: not posted */
 } wm_work;
 /* The struct is the caller's and must stay until it is done or withdrawn. Posting
  * twice is posting once. */
 void wm_loop_post(wm_loop *loop, wm_work *work);
-void wm_loop_withdraw(wm_loop *loop, wm_work *work);
+/* Work that a turn does before it looks at the sockets, so that nothing waits that could
+ * have left, and once more at its end. Called once for each post, whatever it returns. */
+void wm_loop_post_write(wm_loop *loop, wm_work *work);
+void wm_loop_withdraw(wm_work *work);
 
 /* For hosts with a poll loop of their own: a descriptor that is readable when a turn
  * has something to do, and the microseconds after which one has in any case (-1:

@@ -153,7 +153,7 @@ static void reset(lane *l)
     l->ping_stamp = -1;
     wm_buffer_clear(&l->queue);
     wm_inbox_clear(l->inbox);
-    wm_loop_withdraw(l->pool->loop, &l->reading);
+    wm_loop_withdraw(&l->reading);
     l->held = false;
 }
 
@@ -433,7 +433,7 @@ void wm_node_pool_free(wm_node_pool *pool)
         lane *l = lane_at(pool, (int)i);
         if (l->connection != NULL) wm_connection_close(l->connection, 1000);
         wm_buffer_close(&l->queue);
-        wm_loop_withdraw(pool->loop, &l->reading);
+        wm_loop_withdraw(&l->reading);
         wm_inbox_free(l->inbox);
     }
     for (uint32_t i = 0; i < pool->count; i++) {

@@ -40,10 +40,12 @@ struct wm_connection {
     uint64_t tls_us;  /* of the attempt that came so far last */
     struct lws *wsi;  /* the attempt that won, NULL before and after */
     wm_buffer in;     /* fragments of a message that is not whole yet */
+    wm_work writing;  /* as soon as the loop has its turn */
     int holders;      /* the owner, and attempts */
     bool unwritten; /* lws holds the rest of the last write */
     bool gathering; /* `writable` is being asked */
     bool wants_write; /* ... and has more to say */
+    bool peer_closing; /* its close frame came: nothing is sent behind the answer */
     bool ended;
     uint16_t close_code; /* what to send when closing from this side */
     int peer_code;
@@ -101,6 +103,7 @@ static void finish(wm_connection *c, wm_end_reason reason, int code, const char 
     const wm_connection_events *events = c->events;
     c->events = NULL;
     end_dial(c, NULL);
+    wm_loop_withdraw(&c->writing);
     wm_connection_end end = {reason, code, detail ? detail : ""};
     if (events != NULL) events->ended(c->user, &end);
     let_go(c);
@@ -171,7 +174,7 @@ static int send_next(wm_connection *c, struct lws *wsi)
     if (wm_buffer_reserve(out, LWS_PRE) == NULL) return 0;
     out->len = LWS_PRE;
     if (!gather(c, out)) return -1; /* a message is lost with its connection, which its owner sees */
-    if (c->wants_write) lws_callback_on_writable(wsi);
+    if (c->wants_write) wm_loop_post_write(c->transport->loop, &c->writing);
     if (out->len == LWS_PRE) return 0;
     wm_loop_moved(c->transport->loop);
     int len = (int)(out->len - LWS_PRE);
@@ -185,6 +188,17 @@ static int send_next(wm_connection *c, struct lws *wsi)
     c->unwritten = true;
     lws_callback_on_writable(wsi);
     return 0;
+}
+
+/* Writes without asking first whether the socket is writable, which it nearly always is,
+ * and which costs four system calls. What it does not take libwebsockets keeps. */
+static wm_work_state write_now(void *user)
+{
+    wm_connection *c = user;
+    if (c->wsi == NULL || c->ended || c->peer_closing) return WM_WORK_DONE;
+    if (lws_partial_buffered(c->wsi)) lws_callback_on_writable(c->wsi);
+    else if (send_next(c, c->wsi) < 0) kill_socket(c);
+    return WM_WORK_DONE;
 }
 
 static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len);
@@ -257,6 +271,7 @@ wm_connection *wm_connection_open(wm_transport *t, const wm_url *url, const wm_a
     c->events = events;
     c->user = user;
     c->holders = 1;
+    c->writing = (wm_work){.piece = write_now, .user = c};
     c->dial = wm_dial_new(wm_loop_uv(t->loop), url, addresses, t->options.connect_timeout_us, &dial_handlers, c);
     if (c->dial != NULL) return c;
     free(c);
@@ -353,7 +368,9 @@ static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user,
         }
         return c->wsi == wsi ? send_next(c, wsi) : -1;
     case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
-        if (c->wsi == wsi) note_close_frame(c, in, len);
+        if (c->wsi != wsi) return 0;
+        c->peer_closing = true;
+        note_close_frame(c, in, len);
         return 0;
     case LWS_CALLBACK_CLIENT_CLOSED:
     case LWS_CALLBACK_WSI_DESTROY: /* the end of a socket that lws has told nothing else about */
@@ -371,7 +388,7 @@ void wm_connection_want_write(wm_connection *c)
     if (c->wsi == NULL || c->ended) return;
     wm_loop_moved(c->transport->loop);
     c->wants_write = true;
-    if (!c->gathering) lws_callback_on_writable(c->wsi);
+    if (!c->gathering) wm_loop_post_write(c->transport->loop, &c->writing);
 }
 
 void wm_connection_hold(wm_connection *c, bool held)

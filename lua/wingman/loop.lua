@@ -223,11 +223,15 @@ function M.guarded(fn, a, b, c)
 end
 local guarded = M.guarded
 
+local run_ready -- see Turning
+
 --- Calls fn(a), and everybody who waits for a future that is settled in it, before it
---- returns: for an end after which nobody may turn the loop.
+--- returns: for an end after which nobody may turn the loop. Who was to go on in the next
+--- turn, with an answer that has come, goes on first.
 ---@param fn fun(a: any)
 function M.at_once(fn, a)
   if at_once then return fn(a) end
+  run_ready()
   local list = {}
   at_once = list
   guarded(fn, a)
@@ -386,7 +390,7 @@ local function run_due_timers(until_time)
   end
 end
 
-local function run_ready(until_time)
+function run_ready(until_time)
   local last = ready_tail -- what these add runs in the next turn: I/O is not starved
   while ready_head <= last and ready_head <= ready_tail do -- one of them may have pumped
     local item = ready[ready_head]

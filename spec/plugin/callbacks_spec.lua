@@ -61,6 +61,19 @@ clusters.on_each(getfenv(1), "callbacks", function(shared, it)
     assert.truthy(reported:find("in the callback", 1, true))
   end)
 
+  it("a wait whose answer has come goes on before close returns", function()
+    local client = shared:started()
+    local seq = assert(client:map(shared:map_name()):set("a", 1))
+    local waited
+    loop.spawn(function() waited = client:wait(seq, 5) end)
+    loop.turn(0)
+    -- In the turn that hears of it the waiter only becomes ready.
+    while client:stats().ops_acked == 0 do loop.turn(0.01) end
+    assert.is_nil(waited)
+    client:close()
+    assert.is_true(waited)
+  end)
+
   it("close ends every wait before it returns", function()
     local client = shared:client { routing = function() return nil end, start_timeout = 0.2 }
     assert.is_nil(client:start()) -- connected, but everything is held
