@@ -35,6 +35,16 @@ clusters.on_each(getfenv(), "connection faults", function(shared, it)
     for _, key in ipairs(clusters.keys_of(client, "node-1", OPS)) do assert(client:map(map_name):set(key, { key = key })) end
   end
 
+  -- What reached node-1 of this key: a client that finds the hash of a 0.11 cluster
+  -- out may have written a record of its own before (see hash_probe).
+  local function arrivals_of(key)
+    local of_key = {}
+    for _, arrival in ipairs(assert(shared.cluster:arrivals "node-1")) do
+      if arrival.key == key then of_key[#of_key + 1] = arrival end
+    end
+    return of_key
+  end
+
   local function held(map_name) return assert(shared.cluster:counts(map_name))["node-1"] end
 
   for _, name in ipairs { "reset", "drop" } do
@@ -80,7 +90,7 @@ clusters.on_each(getfenv(), "connection faults", function(shared, it)
     assert(map:set(key, { v = 1 }))
     local time = map:record(key)
     assert(client:drain(5))
-    local arrivals = assert(shared.cluster:arrivals "node-1")
+    local arrivals = arrivals_of(key)
     assert.equal(2, #arrivals)
     for i, arrival in ipairs(arrivals) do
       assert.same({ key, time.millis, time.counter, time.node, false, i == 1 },
@@ -89,7 +99,7 @@ clusters.on_each(getfenv(), "connection faults", function(shared, it)
     end
     assert(client:map(map.name):set(key, { v = 2 }))
     assert(client:drain(5))
-    assert.equal(3, #assert(shared.cluster:arrivals "node-1"))
+    assert.equal(3, #arrivals_of(key))
   end)
 
   it("arrivals: what is sent to a node that does not own it is foreign", function()
@@ -99,7 +109,7 @@ clusters.on_each(getfenv(), "connection faults", function(shared, it)
     assert(shared.cluster:move(client:partition_of(key), "node-2"))
     assert(map:set(key, { v = 1 }))
     assert(client:drain(5))
-    assert.is_true(assert(shared.cluster:arrivals "node-1")[1].foreign)
+    assert.is_true(arrivals_of(key)[1].foreign)
     assert(shared.cluster:move(client:partition_of(key), "node-1"))
   end)
 end, { "sim://3", "sim://3?dialect=0.11" })
