@@ -15,8 +15,9 @@
 #define LIGHT_READ_BYTES 1024
 /* What an announced length alone makes us reserve at most. */
 #define RESERVE_BYTES (4u * 1024 * 1024)
-/* What one write hands to the kernel at most. */
-#define WRITE_BYTES (64 * 1024)
+/* What one write hands to the kernel at most: over loopback its cost is mostly that of the
+ * call and of waking the other side. */
+#define WRITE_BYTES (256 * 1024)
 /* With so many bytes of frames a write waits for no further ones: with one more of usual
  * size it still goes out whole. */
 #define GATHER_BYTES (WRITE_BYTES / 2)
