@@ -32,18 +32,20 @@ end
 function methods:take(vu, now)
   if self.stopped or self.paused or vu.number > self.active or not self:allows(vu, now) then return nil end
   if now >= self.slice_end then
-    vu.wants_turn = true
-    return nil
+    if self.turn == loop.turns() then
+      vu.wants_turn = true
+      return nil
+    end
+    -- The first of a turn opens the slice: one that has let the loop turn, or whose
+    -- iteration had to wait.
+    self.turn, self.slice_end = loop.turns(), now + SLICE_US
   end
   if self.counted then self:counted(vu) end
   return now
 end
 
--- Where a user goes on that has let the loop turn: the first of a turn opens the slice.
+-- Where a user goes on that has let the loop turn.
 local function go_on(vu, self)
-  if self.turn ~= loop.turns() then
-    self.turn, self.slice_end = loop.turns(), now_us() + SLICE_US
-  end
   vu.waits_turn = false
   loop.wake(vu.task)
 end
