@@ -140,6 +140,17 @@ void wm_histogram_merge(wm_histogram *into, const wm_histogram *from)
     into->overflows = overflows;
 }
 
+void wm_histogram_merge_since(wm_histogram *into, const wm_histogram *from, const wm_histogram *before)
+{
+    if (from->total == before->total) return;
+    size_t last = slot_of(from, from->max);
+    for (size_t i = slot_of(from, from->min); i <= last; i++) {
+        uint64_t value = middle(from, i);
+        if (value > from->max) value = from->max;
+        wm_histogram_record_n(into, value, from->counts[i] - before->counts[i]);
+    }
+}
+
 uint64_t wm_histogram_count(const wm_histogram *h)
 {
     return h->total;

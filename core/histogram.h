@@ -24,6 +24,9 @@ void wm_histogram_record_n(wm_histogram *h, uint64_t value, uint64_t count);
  * and what `from` has seen fits `into`, else by the middle of each of `from`'s
  * slots. The smallest and largest value stay exact. */
 void wm_histogram_merge(wm_histogram *into, const wm_histogram *from);
+/* Adds what `from` has counted since `before` was a copy of it, by the middle of each
+ * slot; both have the same limit and digits. */
+void wm_histogram_merge_since(wm_histogram *into, const wm_histogram *from, const wm_histogram *before);
 uint64_t wm_histogram_count(const wm_histogram *h);
 uint64_t wm_histogram_overflows(const wm_histogram *h);
 /* Exact smallest and largest recorded value; 0 when empty. */

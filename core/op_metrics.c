@@ -7,10 +7,13 @@
 /* Times are kept up to an hour. */
 #define TIME_MAX_US 3600000000u
 #define DIGITS 3
-#define INTERVAL_DIGITS 2
 
 typedef struct tag_metrics {
-    wm_histogram *parts[WM_OP_PARTS_COUNT];
+    /* Latencies by the node that acknowledged: an operation is counted once, and what is
+     * asked for (all of a tag, all of a node, all since the last time) is their sum. By
+     * slot + 1, as 0 is a node that is not known; NULL where nothing was counted yet. */
+    wm_histogram **latencies;
+    wm_histogram *queue, *send, *ack;
     uint64_t recorded;
     uint64_t acked;
 } tag_metrics;
@@ -19,30 +22,38 @@ struct wm_op_metrics {
     wm_op_context context;
     tag_metrics tags[WM_OP_TAGS_MAX + 1]; /* 0 is never filled */
     uint32_t tag_count;
-    wm_histogram **nodes; /* by slot */
     uint32_t node_count;
     wm_partition_figures *partitions;
     uint32_t partition_count;
-    wm_histogram *interval;
+    wm_histogram *told; /* latencies that wm_op_metrics_take_interval has told */
+    wm_histogram *all;  /* those of now, while it is at work */
     wm_connection_times connections;
 };
 
-static void free_tag(tag_metrics *t)
+static wm_histogram *new_times(void)
 {
-    for (int i = 0; i < WM_OP_PARTS_COUNT; i++) wm_histogram_free(t->parts[i]);
+    return wm_histogram_new(TIME_MAX_US, DIGITS);
+}
+
+static void free_tag(tag_metrics *t, uint32_t nodes)
+{
+    for (uint32_t i = 0; t->latencies != NULL && i <= nodes; i++) wm_histogram_free(t->latencies[i]);
+    free(t->latencies);
+    wm_histogram_free(t->queue);
+    wm_histogram_free(t->send);
+    wm_histogram_free(t->ack);
 }
 
 void wm_op_metrics_free(wm_op_metrics *m)
 {
     if (m == NULL) return;
-    for (uint32_t i = 1; i <= m->tag_count; i++) free_tag(&m->tags[i]);
-    for (uint32_t i = 0; i < m->node_count; i++) wm_histogram_free(m->nodes[i]);
-    wm_histogram_free(m->interval);
+    for (uint32_t i = 1; i <= m->tag_count; i++) free_tag(&m->tags[i], m->node_count);
+    wm_histogram_free(m->told);
+    wm_histogram_free(m->all);
     wm_histogram_free(m->connections.connect);
     wm_histogram_free(m->connections.tls);
     wm_histogram_free(m->connections.auth);
     wm_histogram_free(m->connections.heartbeat);
-    free(m->nodes);
     free(m->partitions);
     free(m);
 }
@@ -51,15 +62,11 @@ wm_op_metrics *wm_op_metrics_new(void)
 {
     wm_op_metrics *m = calloc(1, sizeof *m);
     if (m == NULL) return NULL;
-    m->interval = wm_histogram_new(TIME_MAX_US, INTERVAL_DIGITS);
-    m->connections = (wm_connection_times){
-        .connect = wm_histogram_new(TIME_MAX_US, DIGITS),
-        .tls = wm_histogram_new(TIME_MAX_US, DIGITS),
-        .auth = wm_histogram_new(TIME_MAX_US, DIGITS),
-        .heartbeat = wm_histogram_new(TIME_MAX_US, DIGITS),
-    };
+    m->told = new_times();
+    m->all = new_times();
+    m->connections = (wm_connection_times){new_times(), new_times(), new_times(), new_times()};
     const wm_connection_times *c = &m->connections;
-    if (m->interval && c->connect && c->tls && c->auth && c->heartbeat) return m;
+    if (m->told && m->all && c->connect && c->tls && c->auth && c->heartbeat) return m;
     wm_op_metrics_free(m);
     return NULL;
 }
@@ -72,13 +79,15 @@ wm_op_context *wm_op_metrics_context(wm_op_metrics *m)
 int wm_op_metrics_add_tag(wm_op_metrics *m)
 {
     if (m->tag_count == WM_OP_TAGS_MAX) return WM_EFULL;
-    tag_metrics t = {0};
-    for (int i = 0; i < WM_OP_PARTS_COUNT; i++) {
-        t.parts[i] = wm_histogram_new(TIME_MAX_US, DIGITS);
-        if (t.parts[i] == NULL) {
-            free_tag(&t);
-            return WM_ENOMEM;
-        }
+    tag_metrics t = {
+        .latencies = calloc(m->node_count + 1, sizeof *t.latencies),
+        .queue = new_times(),
+        .send = new_times(),
+        .ack = new_times(),
+    };
+    if (t.latencies == NULL || t.queue == NULL || t.send == NULL || t.ack == NULL) {
+        free_tag(&t, m->node_count);
+        return WM_ENOMEM;
     }
     m->tags[++m->tag_count] = t;
     return (int)m->tag_count;
@@ -92,14 +101,14 @@ uint32_t wm_op_metrics_tags(const wm_op_metrics *m)
 static int add_nodes(wm_op_metrics *m, uint32_t count)
 {
     if (count <= m->node_count) return WM_OK;
-    wm_histogram **grown = realloc(m->nodes, count * sizeof *grown);
-    if (grown == NULL) return WM_ENOMEM;
-    m->nodes = grown;
-    while (m->node_count < count) {
-        wm_histogram *h = wm_histogram_new(TIME_MAX_US, DIGITS);
-        if (h == NULL) return WM_ENOMEM;
-        grown[m->node_count++] = h;
+    for (uint32_t i = 1; i <= m->tag_count; i++) {
+        tag_metrics *t = &m->tags[i];
+        wm_histogram **grown = realloc(t->latencies, (count + 1) * sizeof *grown);
+        if (grown == NULL) return WM_ENOMEM;
+        t->latencies = grown;
+        for (uint32_t slot = m->node_count; slot < count; slot++) grown[slot + 1] = NULL;
     }
+    m->node_count = count;
     return WM_OK;
 }
 
@@ -140,14 +149,22 @@ static uint64_t between(uint64_t from_us, uint64_t to_us)
 static void count_shared(tag_metrics *t, uint64_t count, const wm_batch_times *times, uint64_t now_us)
 {
     t->acked += count;
-    wm_histogram_record_n(t->parts[WM_PART_SEND], between(times->cut_us, times->written_us), count);
-    wm_histogram_record_n(t->parts[WM_PART_ACK], between(times->written_us, now_us), count);
+    wm_histogram_record_n(t->send, between(times->cut_us, times->written_us), count);
+    wm_histogram_record_n(t->ack, between(times->written_us, now_us), count);
+}
+
+/* Where a tag's latencies of a node are counted; NULL when out of memory. */
+static wm_histogram *latencies_of(tag_metrics *t, uint32_t node)
+{
+    if (t->latencies[node] == NULL) t->latencies[node] = new_times();
+    return t->latencies[node];
 }
 
 void wm_op_metrics_acked(wm_op_metrics *m, wm_oplog *log, const uint32_t *ops, uint32_t count, int slot,
                          const wm_batch_times *times, uint64_t now_us)
 {
-    wm_histogram *node = slot >= 0 && (uint32_t)slot < m->node_count ? m->nodes[slot] : NULL;
+    uint32_t node = slot >= 0 && (uint32_t)slot < m->node_count ? (uint32_t)slot + 1 : 0;
+    wm_histogram *latencies = NULL;
     uint32_t tag = 0, in_row = 0; /* operations with that tag that are not counted as shared yet */
     for (uint32_t i = 0; i < count; i++) {
         if (ops[i] == WM_NO_OP) continue;
@@ -157,13 +174,12 @@ void wm_op_metrics_acked(wm_op_metrics *m, wm_oplog *log, const uint32_t *ops, u
             if (in_row > 0) count_shared(&m->tags[tag], in_row, times, now_us);
             tag = op->tag;
             in_row = 0;
+            latencies = latencies_of(&m->tags[tag], node);
         }
         in_row++;
         uint64_t latency = between(op->recorded_us, now_us) + op->late_us;
-        wm_histogram_record(m->tags[tag].parts[WM_PART_LATENCY], latency);
-        wm_histogram_record(m->tags[tag].parts[WM_PART_QUEUE], between(op->recorded_us, times->cut_us));
-        wm_histogram_record(m->interval, latency);
-        if (node != NULL) wm_histogram_record(node, latency);
+        if (latencies != NULL) wm_histogram_record(latencies, latency);
+        wm_histogram_record(m->tags[tag].queue, between(op->recorded_us, times->cut_us));
         if (op->partition >= m->partition_count) continue;
         wm_partition_figures *p = &m->partitions[op->partition];
         p->ops++;
@@ -173,24 +189,44 @@ void wm_op_metrics_acked(wm_op_metrics *m, wm_oplog *log, const uint32_t *ops, u
     if (in_row > 0) count_shared(&m->tags[tag], in_row, times, now_us);
 }
 
-const wm_histogram *wm_op_metrics_part(const wm_op_metrics *m, uint32_t tag, wm_op_part part)
+static void merge_latencies(const wm_op_metrics *m, const tag_metrics *t, wm_histogram *into)
 {
-    return tag >= 1 && tag <= m->tag_count ? m->tags[tag].parts[part] : NULL;
+    for (uint32_t node = 0; node <= m->node_count; node++)
+        if (t->latencies[node] != NULL) wm_histogram_merge(into, t->latencies[node]);
 }
 
-const wm_histogram *wm_op_metrics_node(const wm_op_metrics *m, uint32_t slot)
+void wm_op_metrics_merge_part(const wm_op_metrics *m, uint32_t tag, wm_op_part part, wm_histogram *into)
 {
-    return slot < m->node_count ? m->nodes[slot] : NULL;
+    const tag_metrics *t = &m->tags[tag];
+    switch (part) {
+    case WM_PART_LATENCY: merge_latencies(m, t, into); break;
+    case WM_PART_QUEUE: wm_histogram_merge(into, t->queue); break;
+    case WM_PART_SEND: wm_histogram_merge(into, t->send); break;
+    case WM_PART_ACK: wm_histogram_merge(into, t->ack); break;
+    case WM_OP_PARTS_COUNT: break;
+    }
+}
+
+void wm_op_metrics_merge_node(const wm_op_metrics *m, uint32_t slot, wm_histogram *into)
+{
+    if (slot >= m->node_count) return;
+    for (uint32_t i = 1; i <= m->tag_count; i++)
+        if (m->tags[i].latencies[slot + 1] != NULL) wm_histogram_merge(into, m->tags[i].latencies[slot + 1]);
+}
+
+void wm_op_metrics_take_interval(wm_op_metrics *m, wm_histogram *into)
+{
+    wm_histogram *all = m->all;
+    wm_histogram_reset(all);
+    for (uint32_t i = 1; i <= m->tag_count; i++) merge_latencies(m, &m->tags[i], all);
+    wm_histogram_merge_since(into, all, m->told);
+    m->all = m->told;
+    m->told = all;
 }
 
 wm_connection_times wm_op_metrics_connections(const wm_op_metrics *m)
 {
     return m->connections;
-}
-
-wm_histogram *wm_op_metrics_interval(wm_op_metrics *m)
-{
-    return m->interval;
 }
 
 uint32_t wm_op_metrics_partitions(const wm_op_metrics *m)

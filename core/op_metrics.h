@@ -6,7 +6,9 @@
 
 /* What a load test measures of every operation: how long it took, by its parts, by
  * what it belonged to (a tag, say a scenario), by node and by partition; and
- * how long connections took. Clients that belong to one test share it. Recording allocates nothing. Single-threaded. */
+ * how long connections took. Clients that belong to one test share it. Recording allocates
+ * nothing, but for the first acknowledgement of a tag's operations from a node.
+ * Single-threaded. */
 typedef struct wm_op_metrics wm_op_metrics;
 
 /* X(NAME, "metric name"): the parts of an operation's time, in microseconds. */
@@ -51,12 +53,13 @@ void wm_op_metrics_recorded(wm_op_metrics *m, wm_op *op);
 void wm_op_metrics_acked(wm_op_metrics *m, wm_oplog *log, const uint32_t *ops, uint32_t count, int slot,
                          const wm_batch_times *times, uint64_t now_us);
 
-/* What was measured since the start; NULL for a tag or node that has nothing. */
-const wm_histogram *wm_op_metrics_part(const wm_op_metrics *m, uint32_t tag, wm_op_part part);
-const wm_histogram *wm_op_metrics_node(const wm_op_metrics *m, uint32_t slot);
+/* Add to `into` what was measured since the start: a part of the times of a tag (1 to
+ * wm_op_metrics_tags); the latencies of a node, nothing for one that there is not. */
+void wm_op_metrics_merge_part(const wm_op_metrics *m, uint32_t tag, wm_op_part part, wm_histogram *into);
+void wm_op_metrics_merge_node(const wm_op_metrics *m, uint32_t slot, wm_histogram *into);
+/* Adds the latencies since it was last called, to one part in 1000. */
+void wm_op_metrics_take_interval(wm_op_metrics *m, wm_histogram *into);
 wm_connection_times wm_op_metrics_connections(const wm_op_metrics *m);
-/* Latencies since it was last reset, in two digits. */
-wm_histogram *wm_op_metrics_interval(wm_op_metrics *m);
 typedef struct wm_partition_figures {
     uint64_t ops;         /* acknowledged */
     uint64_t latency_us;  /* their sum */

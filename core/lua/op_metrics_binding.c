@@ -72,7 +72,7 @@ static int l_merge(lua_State *L)
     const wm_op_metrics *m = wm_lua_check_op_metrics(L, 1);
     uint32_t tag = check_tag(L, m, 2);
     wm_op_part part = (wm_op_part)luaL_checkoption(L, 3, NULL, part_names);
-    wm_histogram_merge(wm_lua_check_histogram(L, 4), wm_op_metrics_part(m, tag, part));
+    wm_op_metrics_merge_part(m, tag, part, wm_lua_check_histogram(L, 4));
     return 0;
 }
 
@@ -81,8 +81,8 @@ static int l_merge_node(lua_State *L)
 {
     const wm_op_metrics *m = wm_lua_check_op_metrics(L, 1);
     lua_Integer slot = luaL_checkinteger(L, 2);
-    const wm_histogram *h = slot >= 0 ? wm_op_metrics_node(m, (uint32_t)slot) : NULL;
-    if (h != NULL) wm_histogram_merge(wm_lua_check_histogram(L, 3), h);
+    wm_histogram *into = wm_lua_check_histogram(L, 3);
+    if (slot >= 0) wm_op_metrics_merge_node(m, (uint32_t)slot, into);
     return 0;
 }
 
@@ -99,9 +99,7 @@ static int l_merge_connections(lua_State *L)
 /* take_interval(histogram): adds the op latencies since the last call. */
 static int l_take_interval(lua_State *L)
 {
-    wm_histogram *interval = wm_op_metrics_interval(wm_lua_check_op_metrics(L, 1));
-    wm_histogram_merge(wm_lua_check_histogram(L, 2), interval);
-    wm_histogram_reset(interval);
+    wm_op_metrics_take_interval(wm_lua_check_op_metrics(L, 1), wm_lua_check_histogram(L, 2));
     return 0;
 }
 
