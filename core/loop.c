@@ -16,6 +16,7 @@ struct wm_loop {
     uv_poll_t bound; /* ends a turn that would wait for too long: a timer of the kernel, to the
                         microsecond, where libuv's own count in milliseconds */
     int bound_fd;
+    uint64_t bound_us; /* when it is up; 0: it is not set */
     uv_async_t woken; /* ends one from outside */
     struct lws_context *lws;
     wm_vhosts vhosts;
@@ -34,16 +35,19 @@ static void on_bound(uv_poll_t *poll, int status, int events)
     (void)status;
     (void)events;
     /* Waking up is all it is for. */
+    loop->bound_us = 0;
     if (read(loop->bound_fd, &expirations, sizeof expirations) < 0) return;
 }
 
-/* Arms the bound, or disarms it with 0; only an armed one keeps a turn waiting. */
+/* Sees to it that the bound is up in `us` microseconds at the latest. One of an earlier
+ * turn that is up before stays: at worst a turn ends early once, and under load, where
+ * a turn seldom waits for as long as it may, thousands of system calls a second are saved. */
 static void set_bound(wm_loop *loop, int64_t us)
 {
-    if (us > 0) uv_ref((uv_handle_t *)&loop->bound);
-    else uv_unref((uv_handle_t *)&loop->bound);
+    uint64_t wanted = wm_now_us() + (uint64_t)us;
+    if (loop->bound_us != 0 && loop->bound_us <= wanted) return;
     struct itimerspec when = {.it_value = {us / 1000000, us % 1000000 * 1000}};
-    timerfd_settime(loop->bound_fd, 0, &when, NULL);
+    if (timerfd_settime(loop->bound_fd, 0, &when, NULL) == 0) loop->bound_us = wanted;
 }
 
 static void on_woken(uv_async_t *async)
@@ -279,13 +283,23 @@ void wm_loop_turn(wm_loop *loop, int64_t wait_us)
     if (wait_us == 0 || loop->work.first != NULL) {
         uv_run(&loop->uv, UV_RUN_NOWAIT);
     } else {
-        if (wait_us > 0) set_bound(loop, wait_us);
+        if (wait_us > 0) {
+            set_bound(loop, wait_us);
+            uv_ref((uv_handle_t *)&loop->bound); /* so that it keeps the turn waiting */
+        }
         uv_run(&loop->uv, UV_RUN_ONCE);
-        if (wait_us > 0) set_bound(loop, 0);
+        uv_unref((uv_handle_t *)&loop->bound);
     }
     do_work(loop);
-    do_writes(loop);
     loop->moved = false;
+    unblock_sigpipe(&guard);
+}
+
+void wm_loop_write(wm_loop *loop)
+{
+    if (loop->writes.first == NULL) return;
+    sigpipe_guard guard = block_sigpipe();
+    do_writes(loop);
     unblock_sigpipe(&guard);
 }
 

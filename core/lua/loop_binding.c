@@ -58,6 +58,13 @@ static int l_rearm(lua_State *L)
     return 0;
 }
 
+/* write(): what came of a turn leaves. */
+static int l_write(lua_State *L)
+{
+    wm_loop_write(wm_lua_check_loop(L, 1));
+    return 0;
+}
+
 /* turn_until(seconds of core.now): true when nothing is left for the next turn, and a
  * signal as turn. */
 static int l_turn_until(lua_State *L)
@@ -125,6 +132,7 @@ void wm_lua_open_loop(lua_State *L)
 {
     static const luaL_Reg methods[] = {
         {"turn", l_turn},
+        {"write", l_write},
         {"turn_until", l_turn_until},
         {"fd", l_fd},
         {"timeout", l_timeout},

@@ -434,7 +434,8 @@ end
 
 --- One turn: due timers, ready tasks, what was recorded leaves, sockets are
 --- serviced (waiting up to `wait` seconds when nothing is ready), events are
---- handed out.
+--- handed out. What that makes ready may have more to send: then all of it leaves at once
+--- in the next turn, and else now.
 ---@param wait number seconds
 ---@param awaited wingman.future|nil  once it is settled nothing waits
 function M.turn(wait, awaited)
@@ -449,6 +450,7 @@ function M.turn(wait, awaited)
   end
   service(wait == huge and -1 or wait)
   hand_out()
+  if ready_head > ready_tail then M.handle():write() end
 end
 
 --- One tick of a host that owns the loop: as M.turn, but never waits, and begins
