@@ -122,6 +122,13 @@ static void note_waiting(wm_batcher *b, const partition *p, uint64_t now_us)
 
 /* -- pending ------------------------------------------------------------------- */
 
+void wm_batcher_expect(const wm_batcher *b, uint32_t id)
+{
+    const partition *p = &b->partitions[id];
+    __builtin_prefetch(p, 1);
+    __builtin_prefetch(&p->ready_prev, 1);
+}
+
 void wm_batcher_add(wm_batcher *b, uint32_t index, uint64_t now_us)
 {
     wm_op *op = wm_oplog_at(b->log, index);

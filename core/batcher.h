@@ -47,6 +47,8 @@ typedef struct wm_batcher_hooks {
 wm_batcher *wm_batcher_new(wm_oplog *log, uint32_t partitions, wm_batch_limits limits, wm_batcher_hooks hooks);
 void wm_batcher_free(wm_batcher *b);
 
+/* An operation of this partition is about to be added. */
+void wm_batcher_expect(const wm_batcher *b, uint32_t partition);
 /* Appends a pending operation to the queue of op->partition. */
 void wm_batcher_add(wm_batcher *b, uint32_t op, uint64_t now_us);
 /* Takes a pending operation out of its queue, to be dropped. False when it is

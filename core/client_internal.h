@@ -47,7 +47,6 @@ typedef struct wm_open_write {
     uint32_t hash;
     uint32_t partition;
     wm_hlc time;
-    wm_op_ids ids; /* taken over at commit */
     uint64_t now_us;
 } wm_open_write;
 

@@ -88,7 +88,20 @@ int wm_map_status(const wm_map *m)
 /* What a removal carries as its value. */
 static const uint8_t nil[] = {0xc0};
 
-/* Gives a place for the value, behind the head of an operation of this time. */
+/* Whose write it will be: the key's record and its partition's queue are asked for early,
+ * as both lie anywhere in memory. */
+static void look_ahead(wm_map *m, const char *key, size_t key_len)
+{
+    wm_client *c = m->client;
+    wm_open_write *w = &c->open;
+    w->hash = wm_hash_fnv1a(key, key_len);
+    wm_record_store_expect_place(m->store, w->hash);
+    w->partition = wm_client_partition_of_hash(c, c->hash == WM_HASH_XXH64 ? wm_hash_xxh64(key, key_len) : w->hash);
+    wm_batcher_expect(c->batcher, w->partition);
+}
+
+/* Gives a place for the value, behind the head of an operation of this time; after
+ * look_ahead. */
 static uint8_t *begin_at(wm_map *m, bool remove, const char *key, size_t key_len, size_t value_size,
                          const wm_hlc *time)
 {
@@ -97,9 +110,6 @@ static uint8_t *begin_at(wm_map *m, bool remove, const char *key, size_t key_len
     size_t head = wm_op_head_size(m->template, key_len);
     c->status = WM_ESIZE;
     if (key_len > WM_OP_KEY_MAX || value_size > WM_FRAME_BYTES_MAX) return NULL;
-    w->hash = wm_hash_fnv1a(key, key_len);
-    wm_record_store_expect_place(m->store, w->hash);
-    w->partition = wm_client_partition_of_hash(c, c->hash == WM_HASH_XXH64 ? wm_hash_xxh64(key, key_len) : w->hash);
     if (c->drop_oldest) wm_client_make_room(c, w->partition);
     if (wm_client_is_node_full(c, w->partition)) {
         c->full_partition = w->partition;
@@ -111,8 +121,7 @@ static uint8_t *begin_at(wm_map *m, bool remove, const char *key, size_t key_len
     if (c->status < 0) return NULL;
     w->now_us = c->now_us;
     w->time = *time;
-    w->ids = c->ids;
-    w->head_len = wm_op_encode_head(m->template, w->bytes, remove, &w->ids, key, key_len, &w->time, &w->key_at);
+    w->head_len = wm_op_encode_head(m->template, w->bytes, remove, &c->ids, key, key_len, time, &w->key_at);
     w->key_len = (uint32_t)key_len;
     wm_record_store_expect_record(m->store, w->hash);
     return w->bytes + w->head_len;
@@ -121,6 +130,7 @@ static uint8_t *begin_at(wm_map *m, bool remove, const char *key, size_t key_len
 static uint8_t *begin(wm_map *m, bool remove, const char *key, size_t key_len, size_t value_size)
 {
     wm_client *c = m->client;
+    look_ahead(m, key, key_len);
     c->now_us = wm_now_us();
     wm_hlc time = c->clock;
     wm_hlc_now(&time, wm_client_unix_ms(c));
@@ -136,7 +146,7 @@ static double enqueue(wm_client *c, uint32_t index)
     const wm_open_write *w = &c->open;
     wm_op *op = wm_oplog_at(c->log, index);
     c->last_op = index;
-    c->ids = w->ids;
+    wm_op_ids_advance(&c->ids);
     op->recorded_us = w->now_us;
     op->key_at = w->key_at;
     op->key_len = w->key_len;
@@ -206,6 +216,7 @@ double wm_map_resend(wm_map *m, const char *key, size_t key_len)
     time.millis = record.millis;
     time.counter = record.counter;
     c->now_us = wm_now_us();
+    look_ahead(m, key, key_len);
     uint8_t *value = begin_at(m, remove, key, key_len, value_len, &time);
     if (value == NULL) return c->status;
     memcpy(value, remove ? nil : record.value, value_len);

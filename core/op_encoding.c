@@ -88,6 +88,11 @@ static void count_up(char *digits, int width)
     }
 }
 
+void wm_op_ids_advance(wm_op_ids *ids)
+{
+    count_up(ids->next + WM_OP_ID_PREFIX + 1, 9);
+}
+
 static size_t write_key_header(uint8_t *p, size_t len)
 {
     if (len < 32) {
@@ -111,14 +116,13 @@ static void write_big_endian64(uint8_t *p, uint64_t v)
     memcpy(p, &v, 8);
 }
 
-size_t wm_op_encode_head(const wm_op_template *t, uint8_t *out, bool remove, wm_op_ids *ids, const char *key,
+size_t wm_op_encode_head(const wm_op_template *t, uint8_t *out, bool remove, const wm_op_ids *ids, const char *key,
                          size_t key_len, const wm_hlc *time, uint16_t *key_at)
 {
     const tail *shared = remove ? &t->remove : &t->put;
     uint8_t *p = out;
     memcpy(p, "\x85\xa2id\xb5", WM_OP_ID_AT); /* b5: a string of WM_OP_ID_LEN = 21 bytes */
     memcpy(p + WM_OP_ID_AT, ids->next, WM_OP_ID_LEN);
-    count_up(ids->next + WM_OP_ID_PREFIX + 1, 9);
     p += WM_OP_ID_AT + WM_OP_ID_LEN;
     memcpy(p, "\xa3key", 4);
     p += 4;

@@ -34,11 +34,13 @@ typedef struct wm_op_ids {
 } wm_op_ids;
 /* `prefix` has WM_OP_ID_PREFIX characters. */
 void wm_op_ids_init(wm_op_ids *ids, const char *prefix);
+/* The next id was given to an operation. */
+void wm_op_ids_advance(wm_op_ids *ids);
 
-/* Writes everything before the value and advances `ids`. The number of bytes;
+/* Writes everything before the value, with the next of the ids. The number of bytes;
  * the value follows there (for a removal nil: one byte c0). `*key_at` is the
  * offset of the key. */
-size_t wm_op_encode_head(const wm_op_template *t, uint8_t *out, bool remove, wm_op_ids *ids, const char *key,
+size_t wm_op_encode_head(const wm_op_template *t, uint8_t *out, bool remove, const wm_op_ids *ids, const char *key,
                          size_t key_len, const wm_hlc *time, uint16_t *key_at);
 /* The next attempt in the id, in place. */
 void wm_op_next_attempt(uint8_t *op_bytes);
