@@ -483,3 +483,17 @@ void wm_mp_write_raw(wm_buffer *b, const void *bytes, size_t len)
 {
     wm_buffer_append(b, bytes, len);
 }
+
+uint32_t wm_mp_put_number(uint8_t *at, double v)
+{
+    wm_buffer b = {.data = at, .cap = 9};
+    wm_mp_write_number(&b, v);
+    return (uint32_t)b.len;
+}
+
+uint32_t wm_mp_put_str(uint8_t *at, const char *s, size_t len)
+{
+    wm_buffer b = {.data = at, .cap = len + 3};
+    wm_mp_write_str(&b, s, len);
+    return (uint32_t)b.len;
+}

@@ -109,4 +109,9 @@ void wm_mp_write_array(wm_buffer *b, uint32_t count);
 void wm_mp_write_map(wm_buffer *b, uint32_t count);
 /* Bytes that are MessagePack already. */
 void wm_mp_write_raw(wm_buffer *b, const void *bytes, size_t len);
+
+/* As wm_mp_write_number and wm_mp_write_str, to a place with room enough: 9 bytes; `len`,
+ * which is 65535 at most, and 3. The number of bytes written. For the FFI. */
+__attribute__((visibility("default"))) uint32_t wm_mp_put_number(uint8_t *at, double v);
+__attribute__((visibility("default"))) uint32_t wm_mp_put_str(uint8_t *at, const char *s, size_t len);
 #endif

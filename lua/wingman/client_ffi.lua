@@ -4,15 +4,16 @@
 local has_ffi, ffi = pcall(require, "ffi")
 if not (has_ffi and jit) then return false end
 
-if not pcall(ffi.typeof, "wm_client_functions_1") then
+if not pcall(ffi.typeof, "wm_client_functions_2") then
   ffi.cdef [[
-  typedef struct wm_client_functions_1 wm_client_functions_1;
-  typedef union wm_double_bits { double number; uint64_t bits; } wm_double_bits;
+  typedef struct wm_client_functions_2 wm_client_functions_2;
   typedef struct wm_map wm_map;
   typedef struct wm_client wm_client;
   uint8_t *wm_map_begin_set(wm_map *m, const char *key, size_t key_len, size_t value_size);
   double wm_map_commit_set(wm_map *m, size_t value_len);
   int wm_map_status(const wm_map *m);
+  uint32_t wm_mp_put_number(uint8_t *at, double v);
+  uint32_t wm_mp_put_str(uint8_t *at, const char *s, size_t len);
   bool wm_utf8_valid(const void *bytes, size_t len);
   int wm_client_slot_of_key(const wm_client *c, const char *key, size_t len);
   ]]

@@ -97,6 +97,8 @@ end
 
 --- Writes a value. It is readable at once and safe in the op log when this
 --- returns; the cluster has it when `client:drain()` or `client:wait(seq)` says so.
+--- The value is encoded here and not kept: a table can be filled again for the next write,
+--- which leaves the collector nothing to do.
 --- With the log full: waits (`when_full = "pause"`) or returns nil, err.
 ---@param key string
 ---@param value any  not nil: anything with a MessagePack form (see wingman.msgpack)

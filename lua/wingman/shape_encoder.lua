@@ -9,11 +9,9 @@ local M = {}
 local C = require "wingman.client_ffi"
 if not C then return M end
 
-local bit, ffi = require "bit", require "ffi"
+local ffi = require "ffi"
 -- The fork of LuaJIT that set-up installs counts a table's keys in one compiled call.
 local has_nkeys, nkeys = pcall(require, "table.nkeys")
-
-local scratch = ffi.new "wm_double_bits"
 
 --- Fields of a shape at most; what is larger goes the general way.
 local MAX_FIELDS = 16
@@ -22,73 +20,9 @@ local MAX_STRING = 65535
 --- Shapes per map; a map whose values keep changing shape goes the general way.
 local MAX_SHAPES = 8
 
--- Bytes of a string's header, and the string itself, at `p`.
-local function write_string(p, pos, s)
-  local n = #s
-  if n < 32 then
-    p[pos] = 0xa0 + n
-    pos = pos + 1
-  elseif n < 256 then
-    p[pos] = 0xd9
-    p[pos + 1] = n
-    pos = pos + 2
-  else
-    p[pos] = 0xda
-    p[pos + 1] = bit.rshift(n, 8)
-    p[pos + 2] = bit.band(n, 255)
-    pos = pos + 3
-  end
-  ffi.copy(p + pos, s, n)
-  return pos + n
-end
-
-local uint16_ptr, uint32_ptr, uint64_ptr = ffi.typeof "uint16_t *", ffi.typeof "uint32_t *", ffi.typeof "uint64_t *"
-local bswap, rshift = bit.bswap, bit.rshift
-
--- The rules of the core's codec: whole numbers in -2^31 .. 2^32-1 as the smallest
--- integer, all others as float64.
-local function write_number(p, pos, v)
-  if v >= 0 and v < 128 and v % 1 == 0 then
-    p[pos] = v
-    return pos + 1
-  end
-  if v % 1 == 0 then
-    if v >= 0 then
-      if v < 256 then
-        p[pos] = 0xcc
-        p[pos + 1] = v
-        return pos + 2
-      elseif v < 65536 then
-        p[pos] = 0xcd
-        ffi.cast(uint16_ptr, p + (pos + 1))[0] = rshift(bswap(v), 16)
-        return pos + 3
-      elseif v < 4294967296 then
-        p[pos] = 0xce
-        ffi.cast(uint32_ptr, p + (pos + 1))[0] = bswap(v)
-        return pos + 5
-      end
-    elseif v >= -32 then
-      p[pos] = 256 + v
-      return pos + 1
-    elseif v >= -128 then
-      p[pos] = 0xd0
-      p[pos + 1] = 256 + v
-      return pos + 2
-    elseif v >= -32768 then
-      p[pos] = 0xd1
-      ffi.cast(uint16_ptr, p + (pos + 1))[0] = rshift(bswap(v), 16)
-      return pos + 3
-    elseif v >= -2147483648 then
-      p[pos] = 0xd2
-      ffi.cast(uint32_ptr, p + (pos + 1))[0] = bswap(v)
-      return pos + 5
-    end
-  end
-  scratch.number = v
-  p[pos] = 0xcb
-  ffi.cast(uint64_ptr, p + (pos + 1))[0] = bswap(scratch.bits)
-  return pos + 9
-end
+-- In C: each size of a number or a text would be another trace here, and a loop whose
+-- values outgrow the size that it was compiled with would leave its fast way for good.
+local put_number, put_str = C.wm_mp_put_number, C.wm_mp_put_str
 
 -- A string's room by its length, 9 for a number, 1 for a boolean; a negative
 -- number for what goes the general way, big enough to outweigh the rest.
@@ -108,8 +42,8 @@ end
 
 local function write_scalar(p, pos, v)
   local t = type(v)
-  if t == "number" then return write_number(p, pos, v) end
-  if t == "string" then return write_string(p, pos, v) end
+  if t == "number" then return pos + put_number(p + pos, v) end
+  if t == "string" then return pos + put_str(p + pos, v, #v) end
   p[pos] = v and 0xc3 or 0xc2
   return pos + 1
 end

@@ -5,7 +5,8 @@ local random = require "wingman.load.random"
 
 local floor, mix = math.floor, random.mix
 
---- So many of a chooser's keys are kept as texts (some 4 MB).
+--- So many of a chooser's keys are kept as texts (some 4 MB): making one costs more than a
+--- look at one that was made before.
 local MOST_KNOWN = 100000
 
 local M = {}
@@ -93,15 +94,15 @@ function M.new(given, shard, what)
   local inserted = { count = 0 }
   local choose = choosers[options.distribution](options, inserted, shard)
   local prefix = options.prefix
-  local known = {} -- making a key's text costs more than a look at one that was made before
+  -- Made beforehand, so that LuaJIT compiles the users' loop with keys that are there.
+  local known = {}
+  for i = 1, math.min(options.count, MOST_KNOWN) do known[i] = prefix .. i end
   return {
     next = function(vu)
       local index = choose(vu) + 1
       local key = known[index]
       if key then return key end
-      key = prefix .. index
-      if index <= MOST_KNOWN then known[index] = key end
-      return key
+      return prefix .. index
     end,
     insert = function()
       -- New keys of shards do not meet: each takes its own residue.
