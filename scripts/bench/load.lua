@@ -9,9 +9,6 @@ local read_cpu = require "cpu_seconds"
 local median = require "median"
 local read_options = require "options"
 local peer_packages = require "peer_packages"
-local core = require "wingman.core"
-local load = require "wingman.load"
-local run_module = require "wingman.load.run"
 local loop = require "wingman.loop"
 local process = require "wingman.process"
 local sim = require "wingman.sim"
@@ -22,7 +19,7 @@ usage: wingman run scripts/bench/load.lua [--rounds N] [--json]
 
 Three generators write as fast as they can to a simulated cluster of one node that parses
 and acknowledges and stores nothing (sink), by one connection, in batches of 10 and of
-100, up to 64 of them in flight:
+100, up to 64 of them in flight. Values are objects that are filled again and again:
 
   wingman  a scenario of the load engine with one user: keys by a chooser, operations in
            the op log and the local copy, latencies recorded
@@ -45,30 +42,6 @@ local options = read_options(USAGE, { rounds = 3 })
 local work = assert(peer_packages.install(directory))
 local generator = assert(compile(directory, "peer/load", {}))
 
-local function ours(cluster, batch, operations)
-  local test = load.test {
-    server = cluster.urls[1], auth = { token = cluster.token },
-    client = { batch = { ops = batch, in_flight = IN_FLIGHT }, oplog = { max_ops = IN_FLIGHT * batch } },
-    scenarios = {
-      writes = {
-        executor = "shared-iterations", iterations = operations, keys = { count = 10000, distribution = "sequential" },
-        exec = function(vu) assert(vu:map "bench":set(vu:key(), { v = vu.iteration })) end,
-      },
-    },
-  }
-  local run = run_module.new(test.options, {})
-  local began, used
-  run.listener.ready = function() began, used = loop.now(), core.cpu_seconds() end
-  assert(run:execute(), run.reason)
-  local result = { seconds = loop.now() - began, cpu_seconds = core.cpu_seconds() - used, acked = 0 }
-  for _, metric in ipairs(run.registry.list) do
-    if metric.name == "ops_acked" and next(metric.tags) == nil then result.acked = metric.count end
-  end
-  result.lost = run.ops_lost
-  run:close()
-  return result
-end
-
 local function run_generator(file, args, input)
   local child = assert(process.spawn { file = file, args = args, stdin = true, stderr = true, env = { NODE_PATH = work .. "/node_modules" } })
   if input then child:write(input) end
@@ -78,6 +51,12 @@ local function run_generator(file, args, input)
   child:wait(10)
   child:close()
   return assert(line and cjson.decode(line), file .. " failed: " .. tostring(err))
+end
+
+local function ours(cluster, batch, operations)
+  return run_generator(process.wingman_path(), { "run", directory .. "/load_generator.lua" }, cjson.encode {
+    url = cluster.urls[1], token = cluster.token, batch = batch, operations = operations, in_flight = IN_FLIGHT,
+  })
 end
 
 local function in_javascript(cluster, batch, operations)
@@ -104,7 +83,7 @@ local function run_once(fn, name, batch)
   local received = 0
   for _, node in pairs(assert(cluster:stats())) do received = received + node.ops end
   cluster:stop()
-  assert(result.acked == operations and received == operations,
+  assert(result.acked == operations and received == operations and (result.lost or 0) == 0,
     ("%s: %d acknowledged, %d received, %d wanted"):format(name, result.acked, received, operations))
   return {
     cpu_ns = result.cpu_seconds / operations * 1e9, rate = operations / result.seconds,

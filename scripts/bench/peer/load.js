@@ -16,21 +16,23 @@ function run({ url, token, batch, operations }) {
   let sequence = 0, sent = 0, acked = 0, millis = Date.now(), counter = 0;
   let began, cpu;
 
-  function operation() {
-    const key = keys[sequence % KEYS];
-    const id = `bench000-${(++sequence).toString(36).padStart(12, "0")}`;
-    return {
-      id, key, mapName: "bench", opType: "PUT",
-      record: { timestamp: { millis, counter: counter++, nodeId: "6f1c2b9e-0d4a-4c57-9a3e-5b8f7d2e1c04" }, value: { v: sequence } },
-    };
+  const ops = Array.from({ length: batch }, () => ({
+    id: "", key: "", mapName: "bench", opType: "PUT",
+    record: { timestamp: { millis: 0, counter: 0, nodeId: "6f1c2b9e-0d4a-4c57-9a3e-5b8f7d2e1c04" }, value: { v: 0 } },
+  }));
+  function operation(op) {
+    op.key = keys[sequence % KEYS];
+    op.id = `bench000-${(++sequence).toString(36).padStart(12, "0")}`;
+    const record = op.record;
+    record.timestamp.millis = millis; record.timestamp.counter = counter++;
+    record.value.v = sequence;
   }
 
   function fill() {
     while (started.size < WINDOW && sent < operations) {
       const wall = Date.now();
       if (wall > millis) { millis = wall; counter = 0; }
-      const ops = new Array(batch);
-      for (let i = 0; i < batch; i++) ops[i] = operation();
+      for (let i = 0; i < batch; i++) operation(ops[i]);
       sent += batch;
       started.set(ops[batch - 1].id, { size: batch, at: performance.now() });
       socket.send(packr.pack({ type: "OP_BATCH", payload: { ops } }));
