@@ -36,7 +36,7 @@ limit of a line is the side that used more of its processor. Needs cc, node and 
 ]]
 
 local IN_FLIGHT = 64
-local OPERATIONS = { [10] = 300000, [100] = 1000000 }
+local OPERATIONS = { [10] = 1000000, [100] = 3000000 }
 
 local options = read_options(USAGE, { rounds = 3 })
 local work = assert(peer_packages.install(directory))
