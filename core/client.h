@@ -139,23 +139,24 @@ wm_record_store *wm_map_store(wm_map *m);
 /* The node id that a record's `node` stands for. */
 const char *wm_client_node_name(const wm_client *c, uint32_t node);
 
-/* Merges a record that a server sent: last write wins; the clock is advanced.
- * `value` NULL is a tombstone. `stamped_on_arrival`: the time is when the server got
- * it (v2), so that a write of this client which is not acknowledged yet comes later,
- * whatever its own time says, and stays; so does one that the server tells again, and
- * one that is followed by an earlier one of this client which arrived late (see
- * wm_map_is_doubtful). WM_OK, 1 when the local record stayed,
- * WM_EINVAL for an impossible time, WM_ENOMEM. */
+/* Merges a record that a server sent on `lane` (WM_LANE_NONE: that is not known): last
+ * write wins; the clock is advanced. `value` NULL is a tombstone. `stamped_on_arrival`: the
+ * time is when the server got it (v2), so that a write of this client which is not
+ * acknowledged yet comes later, whatever its own time says, and stays; so does one that the
+ * server tells again; one that the lane has not told of yet; and one that is followed by an
+ * earlier one of this client which arrived late (see wm_map_is_doubtful). WM_OK, 1 when the
+ * local record stayed, WM_EINVAL for an impossible time, WM_ENOMEM. */
 int wm_map_merge(wm_map *m, const char *key, size_t key_len, const uint8_t *value, size_t value_len,
-                 const wm_timestamp *time, bool stamped_on_arrival);
-/* A server said that the key is gone without saying when (v2 REMOVE): the value
- * is removed unless this client has an unacknowledged write of the key, or the removal
- * is an earlier one of this client's that arrived late. 1 when it stayed. */
-int wm_map_forget(wm_map *m, const char *key, size_t key_len);
+                 const wm_timestamp *time, bool stamped_on_arrival, int lane);
+/* A server said on `lane` that the key is gone without saying when (v2 REMOVE): the value
+ * is removed unless this client has an unacknowledged write of the key or one that the lane
+ * has not told of yet, or the removal is an earlier one of this client's that arrived late.
+ * 1 when it stayed. */
+int wm_map_forget(wm_map *m, const char *key, size_t key_len, int lane);
 
-/* Merges a change that a server told, or forgets the key. WM_OK: the local copy changed;
- * 1: it did not, or there is no such map here; or a code of wm_map_merge. */
-int wm_client_take_change(wm_client *c, const wm_change *change);
+/* Merges a change that a server told on `lane`, or forgets the key. WM_OK: the local copy
+ * changed; 1: it did not, or there is no such map here; or a code of wm_map_merge. */
+int wm_client_take_change(wm_client *c, const wm_change *change, int lane);
 
 /* The write path, callable through the FFI: no call back into Lua, no
  * allocation after warm-up. Begin gives a place for the value's MessagePack

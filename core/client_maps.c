@@ -318,6 +318,12 @@ static bool has_same_value(const wm_record *a, const wm_record *b)
     return wm_value_hash(a->value, a->value_len, &of_a) && wm_value_hash(b->value, b->value_len, &of_b) && of_a == of_b;
 }
 
+/* Lanes as marks of records; 0 is nobody's. */
+static uint16_t mark_of(int lane)
+{
+    return lane >= 0 && lane < UINT16_MAX ? (uint16_t)(lane + 1) : 0;
+}
+
 /* Whether a change that a server tells is an earlier write of ours that it got late. */
 static bool is_late_arrival(const wm_map *m, const wm_record *change)
 {
@@ -329,31 +335,56 @@ static bool is_late_arrival(const wm_map *m, const wm_record *change)
                                       wm_now_us() / 1000);
 }
 
+/* For how long after a write (ms) what a lane tells of the key before that write is told
+ * counts as older. Both come at the same time, but for how two sockets are served; when the
+ * lane never tells of the write, because nobody listened yet, what another client wrote is
+ * passed over for so long. */
+#define ECHO_MS 2000u
+
+/* A v2 server tells the writer's other connections of each write, without the time that the
+ * writer gave it, and in the order of the key. So what a lane tells of a key comes before
+ * our own write until the lane has told of that, though it was acknowledged on another
+ * one: taken for news, an earlier removal of ours would take the later write away. The lane
+ * that our writes of the key go by tells of none of them. */
+static bool is_before_ours(const wm_map *m, const wm_record *stored, int lane)
+{
+    const wm_client *c = m->client;
+    if (lane == WM_LANE_NONE || stored->node != 0 || stored->told == mark_of(lane)) return false;
+    if (wm_batcher_route(c->batcher, wm_client_partition_of(c, stored->key, stored->key_len)) == lane) return false;
+    uint64_t wall_ms = wm_wall_ms(); /* the clock may be ahead of it */
+    uint64_t now_ms = wall_ms > c->clock.millis ? wall_ms : c->clock.millis;
+    return now_ms - stored->millis < ECHO_MS;
+}
+
 typedef struct comparison {
     const wm_map *map;
     const wm_record *record;
     const wm_timestamp *time;
     bool stamped_on_arrival;
+    int lane;
+    bool is_told; /* it was the stored record, which is ours */
 } comparison;
 
 /* A record of ours stays one while a server only tells what we wrote, so that
  * client:repair still knows it for ours. */
-static bool stays(const comparison *x, const wm_record *stored)
+static bool stays(comparison *x, const wm_record *stored)
 {
     if (!x->stamped_on_arrival || stored->node != 0) return false;
-    return is_unsettled(x->map->client, stored) || has_same_value(stored, x->record) || is_late_arrival(x->map, x->record);
+    x->is_told = has_same_value(stored, x->record);
+    return x->is_told || is_unsettled(x->map->client, stored) || is_before_ours(x->map, stored, x->lane) ||
+           is_late_arrival(x->map, x->record);
 }
 
 static bool is_newer(void *user, const wm_record *stored)
 {
-    const comparison *x = user;
+    comparison *x = user;
     if (stays(x, stored)) return false;
     const char *node = x->map->client->node_names[stored->node];
     wm_timestamp held = {stored->millis, stored->counter, node, strlen(node)};
     return wm_timestamp_compare(x->time, &held) > 0;
 }
 
-static int merge(wm_map *m, wm_record *record, const wm_timestamp *time, bool stamped_on_arrival)
+static int merge(wm_map *m, wm_record *record, const wm_timestamp *time, bool stamped_on_arrival, int lane)
 {
     wm_client *c = m->client;
     if (time->millis > MILLIS_MAX || time->counter > UINT32_MAX) return WM_EINVAL;
@@ -362,12 +393,15 @@ static int merge(wm_map *m, wm_record *record, const wm_timestamp *time, bool st
     record->millis = time->millis;
     record->counter = time->counter;
     if (!intern_node(c, time->node, time->node_len, &record->node)) return WM_ENOMEM;
-    comparison user = {m, record, time, stamped_on_arrival};
-    return wm_record_store_merge(m->store, wm_hash_fnv1a(record->key, record->key_len), record, is_newer, &user);
+    comparison user = {m, record, time, stamped_on_arrival, lane, false};
+    uint32_t hash = wm_hash_fnv1a(record->key, record->key_len);
+    int result = wm_record_store_merge(m->store, hash, record, is_newer, &user);
+    if (user.is_told) wm_record_store_tell(m->store, hash, record->key, record->key_len, mark_of(lane));
+    return result;
 }
 
 int wm_map_merge(wm_map *m, const char *key, size_t key_len, const uint8_t *value, size_t value_len,
-                 const wm_timestamp *time, bool stamped_on_arrival)
+                 const wm_timestamp *time, bool stamped_on_arrival, int lane)
 {
     wm_record record = {
         .key = key,
@@ -375,7 +409,7 @@ int wm_map_merge(wm_map *m, const char *key, size_t key_len, const uint8_t *valu
         .value = value,
         .value_len = (uint32_t)value_len,
     };
-    return merge(m, &record, time, stamped_on_arrival);
+    return merge(m, &record, time, stamped_on_arrival, lane);
 }
 
 int wm_map_restore(wm_map *m, const wm_op_view *view, uint32_t op)
@@ -387,16 +421,20 @@ int wm_map_restore(wm_map *m, const wm_op_view *view, uint32_t op)
         .value_len = view->removed ? 0 : (uint32_t)view->value_len,
         .op = op,
     };
-    return merge(m, &record, &view->time, false);
+    return merge(m, &record, &view->time, false, WM_LANE_NONE);
 }
 
-int wm_map_forget(wm_map *m, const char *key, size_t key_len)
+int wm_map_forget(wm_map *m, const char *key, size_t key_len, int lane)
 {
     wm_client *c = m->client;
     uint32_t hash = wm_hash_fnv1a(key, key_len);
     wm_record record;
-    if (!wm_record_store_get(m->store, hash, key, key_len, &record) || record.value == NULL) return 1;
-    if (is_unsettled(c, &record)) return 1;
+    if (!wm_record_store_get(m->store, hash, key, key_len, &record)) return 1;
+    if (record.value == NULL) {
+        if (record.node == 0) wm_record_store_tell(m->store, hash, key, key_len, mark_of(lane));
+        return 1;
+    }
+    if (is_unsettled(c, &record) || is_before_ours(m, &record, lane)) return 1;
     bool is_own = record.node == 0;
     record.value = NULL;
     record.value_len = 0;
@@ -405,12 +443,12 @@ int wm_map_forget(wm_map *m, const char *key, size_t key_len)
     return wm_record_store_put(m->store, hash, &record);
 }
 
-int wm_client_take_change(wm_client *c, const wm_change *change)
+int wm_client_take_change(wm_client *c, const wm_change *change, int lane)
 {
     wm_map *m = find_map(c, change->map, change->map_len);
     if (m == NULL) return 1;
     if (change->has_record)
         return wm_map_merge(m, change->key, change->key_len, change->value, change->value_len, &change->time,
-                            change->stamped_on_arrival);
-    return change->is_removal ? wm_map_forget(m, change->key, change->key_len) : 1;
+                            change->stamped_on_arrival, lane);
+    return change->is_removal ? wm_map_forget(m, change->key, change->key_len, lane) : 1;
 }

@@ -15,6 +15,7 @@ typedef struct entry {
     uint32_t value_len;
     uint32_t value_cap;
     uint32_t op;
+    uint16_t told;
     bool removed;
     char key[]; /* key_len bytes, then value_cap bytes */
 } entry;
@@ -159,6 +160,7 @@ static int store(wm_record_store *s, slot *at, uint32_t hash, const wm_record *r
     e->counter = r->counter;
     e->node = r->node;
     e->op = r->op;
+    e->told = r->told;
     e->value_len = removed ? 0 : r->value_len;
     if (!removed) memcpy(value_of(e), r->value, r->value_len);
     return WM_OK;
@@ -198,6 +200,7 @@ static void read_entry(entry *e, wm_record *out)
         .counter = e->counter,
         .node = e->node,
         .op = e->op,
+        .told = e->told,
     };
 }
 
@@ -220,6 +223,12 @@ bool wm_record_store_get(const wm_record_store *s, uint32_t hash, const char *ke
     if (at->entry == NULL) return false;
     read_entry(at->entry, out);
     return true;
+}
+
+void wm_record_store_tell(wm_record_store *s, uint32_t hash, const char *key, size_t len, uint16_t told)
+{
+    slot *at = find(s, hash, key, len);
+    if (at->entry != NULL) at->entry->told = told;
 }
 
 size_t wm_record_store_size(const wm_record_store *s)

@@ -19,6 +19,7 @@ typedef struct wm_record {
     uint32_t value_len;
     uint32_t node; /* index of a node id, as the caller interned it */
     uint32_t op;   /* the operation that wrote it, as the caller names it; 0: none of its own */
+    uint16_t told; /* the caller's mark of who has told of this record since; 0: nobody */
 } wm_record;
 
 /* NULL when out of memory. */
@@ -39,6 +40,8 @@ int wm_record_store_merge(wm_record_store *s, uint32_t hash, const wm_record *r,
 /* The record of a key; false when there is none. Pointers hold until the next
  * put or merge. */
 bool wm_record_store_get(const wm_record_store *s, uint32_t hash, const char *key, size_t len, wm_record *out);
+/* Sets the mark of a record that is there. */
+void wm_record_store_tell(wm_record_store *s, uint32_t hash, const char *key, size_t len, uint16_t told);
 /* Keys with a value. */
 size_t wm_record_store_size(const wm_record_store *s);
 /* Walks all records, tombstones included, in no particular order: start with 0,

@@ -189,7 +189,7 @@ static int push_message(lua_State *L, const wm_buffer *message)
  * pushes true, the map's name, the key and the value; true alone when nothing changed. The
  * value is decoded first: what Lua cannot have is not taken. A change that is not as
  * servers write it is pushed as false and what push_message pushes, for Lua to judge. */
-static int push_change(lua_State *L, const wm_buffer *text)
+static int push_change(lua_State *L, const wm_buffer *text, int lane)
 {
     client_slot *slot = lua_touserdata(L, 1);
     int top = lua_gettop(L);
@@ -203,7 +203,7 @@ static int push_change(lua_State *L, const wm_buffer *text)
         wm_mp_reader_init(&r, change.value, change.value_len);
         rc = change.value != NULL ? wm_lua_decode(L, &r) : WM_OK;
         /* The collector, during the decoding, may have closed the client. */
-        if (rc >= 0) rc = slot->client != NULL ? wm_client_take_change(slot->client, &change) : 1;
+        if (rc >= 0) rc = slot->client != NULL ? wm_client_take_change(slot->client, &change, lane) : 1;
     }
     if (rc == WM_OK) return lua_gettop(L) - top;
     lua_settop(L, top + 1);
@@ -228,9 +228,10 @@ static int l_next_event(lua_State *L)
     lua_pushnumber(L, (lua_Number)e->b);
     if (e->type == WM_EVENT_MESSAGE || e->type == WM_EVENT_CHANGE) {
         bool is_change = e->type == WM_EVENT_CHANGE;
+        int lane = e->lane; /* `e` is gone once something is decoded */
         wm_buffer copy = copy_text(L, text, e->text_len);
         if (!is_change) lua_pushboolean(L, e->flag);
-        int pushed = is_change ? push_change(L, &copy) : 1 + push_message(L, &copy);
+        int pushed = is_change ? push_change(L, &copy, lane) : 1 + push_message(L, &copy);
         wm_lua_give_back(lua_touserdata(L, 1), &copy);
         return 4 + pushed;
     }

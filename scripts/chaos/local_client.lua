@@ -1,6 +1,7 @@
 --- A client in this process whose every operation is written into the history.
 local history_module = require "chaos.history"
 local loop = require "wingman.loop"
+local route_watch = require "chaos.route_watch"
 local wingman = require "wingman"
 local workload = require "chaos.workload"
 
@@ -57,6 +58,7 @@ function M.start(history, name, options)
     self:close()
     return nil, start_err
   end
+  route_watch.each(client, function() self:note_map() end)
   self:note_map()
   return self
 end

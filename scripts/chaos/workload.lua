@@ -42,7 +42,7 @@ end
 function M.run(client, work, rng, is_over)
   while not is_over() do
     M.burst(client, work, rng)
-    if client.query and rng:chance(0.01) then client:query(rng:chance(0.5) and work.own or work.shared) end
+    if client.query and rng:chance(0.1) then client:query(rng:chance(0.5) and work.own or work.shared) end
     loop.sleep(rng:float() * work.rest)
   end
 end

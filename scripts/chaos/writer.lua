@@ -10,6 +10,7 @@ local core = require "wingman.core"
 local history_module = require "chaos.history"
 local loop = require "wingman.loop"
 local random = require "chaos.random"
+local route_watch = require "chaos.route_watch"
 local wingman = require "wingman"
 local workload = require "chaos.workload"
 
@@ -134,6 +135,7 @@ return wingman.run(function()
   tell_loaded(client)
   flush()
   client:start() -- under faults it may not connect at once; writes wait in the log
+  route_watch.each(client, function() tell_map(client) end)
   local rng, self = random.new(job.seed * 13 + 1), writer(client)
   while not must_stop() do
     workload.burst(self, job.work, rng)

@@ -1,0 +1,99 @@
+--- A v2 server tells the writer's other connections of each write: what was written before
+--- must not take away what was written since.
+local clusters = require "spec.support.cluster"
+local loop = require "wingman.loop"
+
+local KEYS = 60
+--- How far the client's clock is ahead of the nodes' (ms).
+local AHEAD_MS = 1000
+
+clusters.on_each(getfenv(), "a client that hears of its own writes", function(shared, it)
+  local client, map, other, key
+
+  before_each(function()
+    client = shared:started { connections_per_node = 2 }
+    map = client:map(shared:map_name())
+    map:on("change", function() end)
+    other = shared:started():map(map.name)
+    key = ("%s-%%d"):format(map.name)
+    -- Both are subscribed once each hears of the other.
+    assert(other:set("first", 1))
+    assert(loop.wait_until(function() return map:get "first" end, 5))
+  end)
+
+  -- What each node tells last: once that has come, all before has.
+  local told = 0
+  local function all_is_told()
+    told = told + 1
+    local markers = {}
+    for i, id in ipairs(client:connected_nodes()) do markers[i] = clusters.keys_of(other.client, id, 1)[1] end
+    for _, marker in ipairs(markers) do assert(other:set(marker, told)) end
+    assert(loop.wait_until(function()
+      for _, marker in ipairs(markers) do
+        if map:get(marker) ~= told then return false end
+      end
+      return true
+    end, 5), "the last changes were not told")
+  end
+
+  local function run_ahead()
+    assert(map:merge("clock", 1, { millis = require "wingman.core".wall_ms() + AHEAD_MS, counter = 0, nodeId = "x" }, false))
+  end
+
+  for _, clock in ipairs { "in time", "ahead" } do
+    it("keeps the last of several, with a clock that is " .. clock, function()
+      if clock == "ahead" then run_ahead() end
+      local lost = {}
+      map:on("change", function(name, value)
+        if name:find(map.name, 1, true) then lost[#lost + 1] = name .. " = " .. tostring(value and value.v) end
+      end)
+      for i = 1, KEYS do
+        local name = key:format(i)
+        assert(map:set(name, { v = "old" }))
+        if i % 3 ~= 0 then assert(map:remove(name)) end
+        assert(map:set(name, { v = "older" }))
+        assert(map:set(name, { v = "new" }))
+        if i % 3 == 0 then assert(map:remove(name)) end
+      end
+      assert(client:drain(5))
+      all_is_told()
+      assert.same({}, lost)
+      for i = 1, KEYS do
+        local value = map:get(key:format(i))
+        assert.equal(i % 3 ~= 0 and "new" or nil, value and value.v, key:format(i))
+      end
+    end)
+  end
+
+  -- The first of two that are alike may be taken for the second, and what was between them
+  -- for news; the second follows.
+  it("ends with the last of several that are alike", function()
+    for i = 1, KEYS do
+      for _, value in ipairs { "a", "b", "a" } do
+        assert(map:set(key:format(i), { v = value }))
+        if i % 2 == 0 then assert(map:remove(key:format(i))) end
+      end
+    end
+    assert(client:drain(5))
+    all_is_told()
+    for i = 1, KEYS do
+      local value = map:get(key:format(i))
+      assert.equal(i % 2 ~= 0 and "a" or nil, value and value.v, key:format(i))
+    end
+  end)
+
+  it("takes what others write and remove afterwards", function()
+    for i = 1, KEYS do assert(map:set(key:format(i), { v = "mine" })) end
+    assert(client:drain(5))
+    all_is_told()
+    for i = 1, KEYS do
+      if i % 2 == 0 then assert(other:remove(key:format(i))) else assert(other:set(key:format(i), { v = "theirs" })) end
+    end
+    assert(other.client:drain(5))
+    all_is_told()
+    for i = 1, KEYS do
+      local value = map:get(key:format(i))
+      assert.equal(i % 2 ~= 0 and "theirs" or nil, value and value.v, key:format(i))
+    end
+  end)
+end, { "sim://3" })
