@@ -1,9 +1,15 @@
 --- Many clients connect at once, as after a release: each user has a connection of its own,
---- authenticates, stays for a while and goes. connect_time and auth_time are in the report.
+--- authenticates, asks what is new, stays for a while and goes. connect_time, auth_time and
+--- first_answer are in the report.
 ---   VUS=5000 DURATION=60s build/wingman run scripts/load/connection-storm.lua
 local load = require "wingman.load"
+local loop = require "wingman.loop"
 
 local users = tonumber(os.getenv "VUS" or 300)
+local first_answer = load.trend("first_answer", "s")
+
+-- What a client says first of a map that it has nothing of yet.
+local question = { type = "SYNC_INIT", mapName = "storm", lastSyncTimestamp = 0 }
 
 return load.test {
   name = "connection-storm",
@@ -16,6 +22,10 @@ return load.test {
       exec = function(vu)
         local connected = vu:connect()
         vu:check("connected and authenticated", connected)
+        local asked = loop.now()
+        local answer = connected and vu:request(question, "SYNC_RESP_ROOT", 10)
+        vu:check("answered", answer)
+        first_answer:add(loop.now() - asked)
         vu:sleep(1 + vu:random())
         vu:check("still connected", connected and vu:is_connected())
         vu:disconnect()

@@ -45,33 +45,75 @@ describe("a user's own connection", function()
     assert.equal(3, own.lost)
   end)
 
-  -- The value of a key by a query on the user's connection.
-  local function ask(id, map_name)
-    local lane = id - 1
-    assert(own.core:send(lane, core.encode {
-      type = "QUERY_SUB", payload = { queryId = "q" .. map_name, mapName = map_name, query = {} },
-    }))
-    local answer
-    assert(loop.wait_until(function()
-      repeat
-        local event, _, _, _, _, message = own.core:next_event()
-        if event == "message" and message.payload.queryId == "q" .. map_name then answer = message end
-      until not event
-      return answer
-    end, 10))
-    return answer.payload.results[1].value
+  -- A write of this client, as a message.
+  local function write(map_name, key, value)
+    local op = {
+      id = "op-" .. key, mapName = map_name, key = key, opType = "PUT",
+      record = { value = value, timestamp = { millis = core.wall_ms(), counter = 0, nodeId = "spec" } },
+    }
+    return { type = "OP_BATCH", payload = { ops = { op } } }
   end
+
+  local function subscribe(map_name)
+    return { type = "QUERY_SUB", payload = { queryId = "q" .. map_name, mapName = map_name, query = {} } }
+  end
+
+  local function ask(id, map_name)
+    assert(own:send(id, subscribe(map_name)))
+    return assert(own:receive(id, function(message)
+      return message.type == "QUERY_RESP" and message.payload.queryId == "q" .. map_name
+    end, 10)).payload.results
+  end
+
+  it("sends messages and receives what is wanted", function()
+    for id = 1, 2 do assert.is_true(own:connect(id)) end
+    assert.same({}, ask(2, "m"))
+    assert.is_true(own:send(1, write("m", "key", "value")))
+    assert.equal("op-key", assert(own:receive(1, "OP_ACK", 5)).payload.lastId)
+    assert.equal("value", ask(1, "m")[1].value)
+    local seen = {}
+    loop.spawn(function() seen[1] = own:receive(2, "QUERY_UPDATE", 5) end)
+    loop.spawn(function() seen[2] = own:receive(2, "QUERY_UPDATE", 5) end)
+    for _, key in ipairs { "a", "b" } do assert.is_true(own:send(1, write("m", key, key))) end
+    assert.is_true(loop.wait_until(function() return seen[1] and seen[2] end, 5))
+    assert.same({ "a", "b" }, { seen[1].payload.key, seen[2].payload.key })
+  end)
+
+  it("says why nothing is received, or sent", function()
+    local _, err = own:receive(1, "OP_ACK", 1)
+    assert.equal("NOT_CONNECTED", err.code)
+    _, err = own:send(1, subscribe "m")
+    assert.equal("NOT_CONNECTED", err.code)
+    assert.is_true(own:connect(1))
+    _, err = own:receive(1, "OP_ACK", 0.05)
+    assert.equal("TIMEOUT", err.code)
+    assert.matches("no OP_ACK in 0.05 s", err.message)
+    _, err = own:send(1, { type = "OP_BATCH", payload = function() end })
+    assert.equal("NOT_ENCODABLE", err.code)
+    local result
+    loop.spawn(function() result = { own:receive(1, "OP_ACK", 5) } end)
+    loop.soon(function() own:disconnect(1) end)
+    assert.is_true(loop.wait_until(function() return result end, 5))
+    assert.equal("NOT_CONNECTED", result[2].code)
+  end)
+
+  it("raises where the user waits what the user's function raises", function()
+    assert.is_true(own:connect(1))
+    assert.is_true(own:send(1, subscribe "m"))
+    local ok, raised = pcall(own.receive, own, 1, function() error("not so", 0) end, 5)
+    assert.same({ false, "not so" }, { ok, raised })
+    assert.same({}, ask(1, "m"))
+  end)
 
   it("takes messages of any size, in whatever pieces they are read", function()
     assert.is_true(own:connect(1))
-    loop.remove_source(own) -- the spec reads the events
     local client = wingman.client { server = cluster.urls[1], auth = { token = cluster.token } }
     assert(client:start())
     for _, size in ipairs { 10, 350, 400, 450, 500, 512, 1024, 5000, 100000 } do
       local name, value = "m" .. size, ("v"):rep(size - 1) .. "!"
       assert(client:map(name):set("key", value))
       assert(client:drain(5))
-      assert.equal(value, ask(1, name))
+      assert.equal(value, ask(1, name)[1].value)
     end
     client:close()
   end)

@@ -227,7 +227,7 @@ end
 function methods:own_sessions()
   if self.sessions then return self.sessions end
   if self.options.connections ~= "per-vu" then
-    error("vu:connect and vu:disconnect need connections = \"per-vu\" in the test", 3)
+    error("a user's own connection (vu:connect, vu:send, …) needs connections = \"per-vu\" in the test", 3)
   end
   self.sessions = make_sessions(self)
   return self.sessions

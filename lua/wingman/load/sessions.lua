@@ -1,8 +1,10 @@
 --- Connections of single users (`connections = "per-vu"`): each has its own, with its own
 --- authentication and heartbeat, to one of the nodes in turns. They are for tests of
---- connections, authentication and sessions; what users write goes by the shared client,
---- to the owners. All of them are lanes of one client of the core, so that one costs a
+--- connections, authentication and sessions: a user sends messages of the protocol there
+--- and receives what the server says. What it writes to a map goes by the shared client,
+--- to the owner. All of them are lanes of one client of the core, so that one costs a
 --- socket and its buffers, and no Lua state of its own while it is idle.
+local cjson = require "cjson"
 local core_module = require "wingman.core"
 local core_options = require "wingman.client.core_options"
 local errors = require "wingman.error"
@@ -36,9 +38,10 @@ function M.new(given)
   local core, err = core_module.client(loop.handle(), wanted)
   if not core then return nil, err end
   core:measure(given.metrics)
+  core:hand_up_acks(true) -- no batch of ours is in flight there
   local self = setmetatable({
     core = core, token = given.token, timeout = options.connect_timeout + options.auth_timeout, on_lost = given.lost,
-    open = 0, lost = 0, lanes = {}, waiting = {}, per_node = options.connections_per_node, nodes = #given.urls,
+    open = 0, lost = 0, lanes = {}, waiting = {}, receivers = {}, per_node = options.connections_per_node, nodes = #given.urls,
   }, methods)
   for _, url in ipairs(given.urls) do
     local slot, wrong = core:add_node(url)
@@ -83,10 +86,18 @@ function methods:connect(id, timeout)
     ("user %d could not connect: %s"):format(id, tostring(reason)))
 end
 
+-- Whoever waits for a message there hears that none will come.
+local function end_receivers(self, lane)
+  local receivers = self.receivers[lane]
+  self.receivers[lane] = nil
+  for _, receiver in ipairs(receivers or {}) do receiver.future:reject "the connection ended" end
+end
+
 --- Ends the user's connection. Safe twice.
 ---@param id integer
 function methods:disconnect(id)
   local lane = lane_of(self, id)
+  end_receivers(self, lane)
   if self.lanes[lane] then
     self.lanes[lane] = nil
     self.open = self.open - 1
@@ -96,6 +107,69 @@ end
 
 ---@param id integer
 function methods:is_connected(id) return self.lanes[lane_of(self, id)] == true end
+
+-- Messages ------------------------------------------------------------------------
+
+local function not_connected(id) return errors.new("NOT_CONNECTED", ("user %d has no connection"):format(id)) end
+
+--- Sends a message on the user's connection. True, or nil, err.
+---@param id integer
+---@param message table
+---@return boolean|nil, wingman.error|nil
+function methods:send(id, message)
+  local bytes, wrong = core_module.encode(message)
+  if not bytes then return nil, errors.new("NOT_ENCODABLE", ("user %d: the message %s"):format(id, wrong)) end
+  local lane = lane_of(self, id)
+  if not self.lanes[lane] then return nil, not_connected(id) end
+  local ok, reason = self.core:send(lane, bytes)
+  if ok then return true end
+  return nil, errors.new("NOT_SENT", ("user %d: the message was not sent: %s"):format(id, reason))
+end
+
+--- Waits for the next message on the user's connection that is `wanted`: of this type, or
+--- that the function says true of. Others that come meanwhile are for nobody. The message,
+--- or nil, err.
+---@param id integer
+---@param wanted string|fun(message: table): any
+---@param timeout number  seconds
+---@return table|nil, wingman.error|nil
+function methods:receive(id, wanted, timeout)
+  local lane = lane_of(self, id)
+  if not self.lanes[lane] then return nil, not_connected(id) end
+  local receiver = { wanted = wanted, future = loop.future() }
+  local receivers = self.receivers[lane] or {}
+  self.receivers[lane] = receivers
+  receivers[#receivers + 1] = receiver
+  local message, reason = receiver.future:wait(timeout)
+  if message then return message end
+  if receiver.raised then error(receiver.raised, 0) end
+  for i, one in ipairs(receivers) do
+    if one == receiver then table.remove(receivers, i) end
+  end
+  if reason ~= "timeout" then return nil, errors.new("NOT_CONNECTED", ("user %d: %s"):format(id, reason)) end
+  return nil, errors.new("TIMEOUT", ("user %d: no %s in %g s"):format(id, type(wanted) == "string" and wanted or "such message", timeout))
+end
+
+-- An error in a function of the script is raised where its user waits.
+local function is_wanted(receiver, message)
+  if type(receiver.wanted) == "string" then return message.type == receiver.wanted end
+  local ok, result = pcall(receiver.wanted, message)
+  if not ok then receiver.raised = result end
+  return result
+end
+
+local function received(self, lane, message)
+  local receivers = type(message) == "table" and self.receivers[lane]
+  for i, receiver in ipairs(receivers or {}) do
+    if is_wanted(receiver, message) then
+      table.remove(receivers, i)
+      if receiver.raised then return receiver.future:reject "raised" end
+      return receiver.future:resolve(message)
+    end
+  end
+end
+
+-- Events --------------------------------------------------------------------------
 
 local function show_token(self, lane)
   local token = self.token
@@ -116,6 +190,7 @@ local function became_ready(self, lane)
 end
 
 local function ended(self, lane, reason)
+  end_receivers(self, lane)
   local future = self.waiting[lane]
   self.waiting[lane] = nil
   if future then return future:reject(reason) end
@@ -125,21 +200,39 @@ local function ended(self, lane, reason)
   self.on_lost(reason)
 end
 
+local function decode_text(text)
+  local ok, message = pcall(cjson.decode, text)
+  return ok and message
+end
+
+-- By event; what the arguments are is said in core/event_queue.h.
+local handlers = {
+  auth_required = show_token,
+  ready = became_ready,
+  lost = ended,
+  message = function(self, lane, _, _, _, message) received(self, lane, message) end,
+  change = function(self, lane, _, _, _, change) received(self, lane, { type = "SERVER_EVENT", payload = change }) end,
+  server_error = function(self, lane, _, _, _, bytes) received(self, lane, core_module.decode(bytes)) end,
+  text = function(self, lane, _, _, _, text) received(self, lane, decode_text(text)) end,
+}
+
+local function handle(self, event, lane, ...)
+  if not event then return false end
+  local handler = handlers[event]
+  if handler then handler(self, lane, ...) end
+  return true
+end
+
 --- Part of the loop.
 function methods:drain_events()
-  while self.core do
-    local event, lane, a = self.core:next_event()
-    if not event then return end
-    if event == "auth_required" then show_token(self, lane)
-    elseif event == "ready" then became_ready(self, lane)
-    elseif event == "lost" then ended(self, lane, a) end
-  end
+  while self.core and handle(self, self.core:next_event()) do end
 end
 
 --- Ends all connections. Safe twice.
 function methods:close()
   if not self.core then return end
   loop.remove_source(self)
+  for lane in pairs(self.receivers) do end_receivers(self, lane) end
   collectgarbage("setpause", self.collector_pause)
   self.core:close()
   self.core = nil

@@ -130,6 +130,43 @@ function methods:connect(timeout) return self.scenario.run:own_sessions():connec
 function methods:disconnect() self.scenario.run:own_sessions():disconnect(self.id) end
 function methods:is_connected() return self.scenario.run:own_sessions():is_connected(self.id) end
 
+--- Sends a message of the protocol on the user's own connection. True, or nil, err.
+---@param message table
+---@return boolean|nil, wingman.error|nil
+function methods:send(message)
+  if type(message) ~= "table" then error("vu:send: a message is a table, got " .. type(message), 2) end
+  return self.scenario.run:own_sessions():send(self.id, message)
+end
+
+local function check_wanted(wanted, what)
+  if type(wanted) == "string" or type(wanted) == "function" then return end
+  error(what .. ": the type of a message is expected, or a function of one, got " .. type(wanted), 3)
+end
+
+--- Waits for the next message on the user's own connection that is of this type, or that
+--- the function says true of; others that come meanwhile are passed over. The message, or
+--- nil, err.
+---@param wanted string|fun(message: table): any
+---@param timeout number|nil  seconds; 30 unless told
+---@return table|nil, wingman.error|nil
+function methods:receive(wanted, timeout)
+  check_wanted(wanted, "vu:receive")
+  return self.scenario.run:own_sessions():receive(self.id, wanted, timeout or 30)
+end
+
+--- Sends a message on the user's own connection and waits for the answer: vu:send and
+--- vu:receive.
+---@param message table
+---@param wanted string|fun(message: table): any
+---@param timeout number|nil  seconds; 30 unless told
+---@return table|nil, wingman.error|nil
+function methods:request(message, wanted, timeout)
+  check_wanted(wanted, "vu:request")
+  local sent, err = self:send(message)
+  if not sent then return nil, err end
+  return self:receive(wanted, timeout)
+end
+
 --- A text of `n` letters and digits.
 ---@param n integer
 ---@return string
