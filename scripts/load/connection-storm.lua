@@ -23,9 +23,9 @@ return load.test {
         local connected = vu:connect()
         vu:check("connected and authenticated", connected)
         local asked = loop.now()
-        local answer = connected and vu:request(question, "SYNC_RESP_ROOT", 10)
-        vu:check("answered", answer)
-        first_answer:add(loop.now() - asked)
+        local answered = connected and vu:request(question, "SYNC_RESP_ROOT", 10) ~= nil
+        vu:check("answered", answered)
+        if answered then first_answer:add(loop.now() - asked) end
         vu:sleep(1 + vu:random())
         vu:check("still connected", connected and vu:is_connected())
         vu:disconnect()

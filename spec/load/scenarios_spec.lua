@@ -77,6 +77,7 @@ describe("the ready-made scenario", function()
     -- the shared client's three, and one for each iteration
     assert.equal(metric(document, "iterations").count + 3, metric(document, "auth_time").count)
     assert.equal(metric(document, "auth_time").count, metric(document, "connect_time").count)
+    assert.equal(metric(document, "iterations").count, metric(document, "first_answer").count)
   end)
 end)
 

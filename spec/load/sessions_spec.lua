@@ -75,7 +75,7 @@ describe("a user's own connection", function()
     loop.spawn(function() seen[1] = own:receive(2, "QUERY_UPDATE", 5) end)
     loop.spawn(function() seen[2] = own:receive(2, "QUERY_UPDATE", 5) end)
     for _, key in ipairs { "a", "b" } do assert.is_true(own:send(1, write("m", key, key))) end
-    assert.is_true(loop.wait_until(function() return seen[1] and seen[2] end, 5))
+    assert(loop.wait_until(function() return seen[1] and seen[2] end, 5))
     assert.same({ "a", "b" }, { seen[1].payload.key, seen[2].payload.key })
   end)
 
@@ -93,7 +93,7 @@ describe("a user's own connection", function()
     local result
     loop.spawn(function() result = { own:receive(1, "OP_ACK", 5) } end)
     loop.soon(function() own:disconnect(1) end)
-    assert.is_true(loop.wait_until(function() return result end, 5))
+    assert(loop.wait_until(function() return result end, 5))
     assert.equal("NOT_CONNECTED", result[2].code)
   end)
 

@@ -12,7 +12,7 @@ return {
   tls_time = { "trend", "s", "Of that the TCP and TLS handshakes, for wss://" },
   auth_time = { "trend", "s", "How long authentication took" },
   heartbeat_rtt = { "trend", "s", "Round trip of a heartbeat" },
-  failover_time = { "trend", "s", "From the loss of a node to the first acknowledgement of its partitions" },
+  failover_time = { "trend", "s", "From the loss of a node to the first acknowledgement of its partitions; each worker and shard has seen its own" },
   batch_size = { "trend", "ops", "Operations in a batch" },
   ops_recorded = { "counter", "ops", "Operations recorded" },
   ops_acked = { "counter", "ops", "Operations acknowledged" },
