@@ -123,7 +123,6 @@ static uint8_t *begin_at(wm_map *m, bool remove, const char *key, size_t key_len
     w->time = *time;
     w->head_len = wm_op_encode_head(m->template, w->bytes, remove, &c->ids, key, key_len, time, &w->key_at);
     w->key_len = (uint32_t)key_len;
-    wm_record_store_expect_record(m->store, w->hash);
     return w->bytes + w->head_len;
 }
 
@@ -166,6 +165,7 @@ static double commit(wm_map *m, bool remove, size_t value_len)
     wm_open_write *w = &c->open;
     size_t len = w->head_len + value_len;
     if (len > OP_BYTES_MAX) return c->status = WM_ESIZE;
+    wm_record_store_expect_record(m->store, w->hash);
     const char *key = (const char *)w->bytes + w->key_at;
     wm_record record = {
         .key = key,

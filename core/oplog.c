@@ -91,6 +91,7 @@ static uint32_t take_slot(wm_oplog *log)
         uint32_t index = log->free_ops;
         log->free_ops = log->next[index];
         __builtin_prefetch(&log->ops[log->free_ops], 1); /* the next operation's */
+        __builtin_prefetch(&log->next[log->free_ops], 1);
         return index;
     }
     if (log->end == log->cap && !grow(log, log->cap * 2)) return WM_NO_OP;
