@@ -391,7 +391,6 @@ void wm_client_flush(wm_client *c, bool all)
 {
     uint64_t now = c->now_us = wm_now_us();
     uint64_t due = all ? UINT64_MAX - 1 : now; /* UINT64_MAX is the due time of a lane that has nothing */
-    c->unsent_bytes = 0;
     wm_client_sync_log(c);
     uint32_t lanes = wm_node_pool_lanes(c->pool);
     for (uint32_t i = 0; i < lanes; i++) {

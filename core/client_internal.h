@@ -81,7 +81,6 @@ struct wm_client {
     int status;
     wm_doubtful_writes *doubtful; /* NULL until a v2 connection ends with batches in flight */
     bool is_losing_v2;            /* what comes back to pending now is doubtful */
-    size_t unsent_bytes; /* recorded since the last flush */
     uint64_t log_failed_us; /* when the log's file could not be written last; 0: it could */
     uint32_t last_op; /* index of the newest operation, settled or not */
     uint8_t max_tries;

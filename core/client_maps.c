@@ -139,10 +139,6 @@ static uint8_t *begin(wm_map *m, bool remove, const char *key, size_t key_len, s
 /* The largest operation that still fits into a message with its frame head. */
 #define OP_BYTES_MAX (WM_FRAME_BYTES_MAX - 64u)
 
-/* A script that writes without a turn of the loop sends when it has recorded so much: one
- * write's worth, while the processor's caches still have it. */
-#define EARLY_BYTES (128u * 1024u)
-
 /* Hands an operation that is in the log to the batcher. */
 static double enqueue(wm_client *c, uint32_t index)
 {
@@ -160,13 +156,7 @@ static double enqueue(wm_client *c, uint32_t index)
     if (c->routes[op->partition].slot < 0 && wm_router_map(c->router) == NULL)
         wm_router_metrics(c->router)->partition_misses++;
     wm_client_check_water(c);
-    double seq = (double)op->seq;
-    c->unsent_bytes += op->span.len;
-    if (c->unsent_bytes >= EARLY_BYTES) {
-        wm_client_flush(c, false);
-        wm_loop_write_early(c->loop);
-    }
-    return seq;
+    return (double)op->seq;
 }
 
 static double commit(wm_map *m, bool remove, size_t value_len)

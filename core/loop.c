@@ -23,7 +23,6 @@ struct wm_loop {
     uint32_t holders; /* the owner among them */
     uint64_t deadline_us; /* of the turn at hand; UINT64_MAX: it has none */
     bool moved;
-    bool is_stepped; /* by a host */
     work_queue work;
     work_queue writes;  /* for the next time that writes are done */
     work_queue writing; /* being done */
@@ -304,15 +303,9 @@ void wm_loop_write(wm_loop *loop)
     unblock_sigpipe(&guard);
 }
 
-void wm_loop_write_early(wm_loop *loop)
-{
-    if (!loop->is_stepped) wm_loop_write(loop);
-}
-
 bool wm_loop_turn_until(wm_loop *loop, uint64_t deadline_us)
 {
     sigpipe_guard guard = block_sigpipe();
-    if (deadline_us > 0) loop->is_stepped = true; /* 0: a client that was closed says goodbye */
     loop->deadline_us = deadline_us;
     do_work(loop);
     do {

@@ -33,9 +33,6 @@ void wm_loop_turn(wm_loop *loop, int64_t wait_us);
  * what has come goes with it in one write: each costs some 10 us over loopback, of whatever
  * size it is. */
 void wm_loop_write(wm_loop *loop);
-/* The same between two turns; not where a host says when there is time for that, by
- * wm_loop_turn_until. */
-void wm_loop_write_early(wm_loop *loop);
 /* The turn of a host that has little time: does not wait, and begins nothing that can
  * wait once `deadline_us` (of wm_now_us) has passed. Sockets are looked at once at
  * least. False when work is left for the next turn. */

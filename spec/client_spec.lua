@@ -143,16 +143,6 @@ clusters.on_each(getfenv(), "client", function(shared, it)
     assert.equal(9, used)
   end)
 
-  it("sends what fills a write while the script goes on writing", function()
-    local client = shared:started()
-    local map = client:map(shared:map_name())
-    local before = client:stats().batches_sent
-    for i = 1, 2000 do assert(map:set("key-" .. i, { text = ("x"):rep(100) })) end
-    assert.is_true(client:stats().batches_sent > before)
-    assert(client:drain(10))
-    assert.equal(2000, client:stats().ops_acked)
-  end)
-
   it("waits for room in a full log, and loses nothing", function()
     local client = shared:started { oplog = { max_ops = 100 } }
     local name = shared:map_name()

@@ -61,15 +61,6 @@ clusters.on_each(getfenv(1), "step", function(shared, it)
     return loop.spawn(function() assert(shared.cluster:command(order)) end)
   end
 
-  it("is when writes leave, however many there are", function()
-    begin()
-    local map = client:map(shared:map_name())
-    local before = client:stats().batches_sent
-    for i = 1, 2000 do assert(map:set("key-" .. i, { text = ("x"):rep(100) })) end
-    assert.equal(before, client:stats().batches_sent)
-    assert.is_true(reached_by_steps(function() return client:stats().ops_acked == 2000 end))
-  end)
-
   -- The steps of a burst that somebody begins, from its first event on.
   local function steps_of_burst(map_name, burst, budget, worked)
     begin(map_name)
