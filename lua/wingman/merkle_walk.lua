@@ -5,8 +5,11 @@ local loop = require "wingman.loop"
 
 local M = {}
 
---- Seconds to wait for each answer: a v2 server answers an unknown path never.
-local ANSWER_TIMEOUT = 2
+--- Seconds to wait for the answer about a root: a node that is well answers at once.
+local ROOT_TIMEOUT = 2
+--- The same for a path, of which dozens are asked for at a time, of a server that may have
+--- an overload behind it. A v2 server answers an unknown one never.
+local PATH_TIMEOUT = 6
 --- Requests in flight during a whole walk.
 local IN_FLIGHT = 64
 --- Bytes of a path: a partition's number, a slash and the digits of a hash, with
@@ -52,7 +55,7 @@ end
 -- wrong.
 local function bucket(replies, lane, map_name, path)
   local answer, err = replies:request(lane, { type = "MERKLE_REQ_BUCKET", payload = { mapName = map_name, path = path } },
-    is_answer(map_name, path), ANSWER_TIMEOUT)
+    is_answer(map_name, path), PATH_TIMEOUT)
   if not answer then return nil, nil, err end
   if answer.type == "SYNC_RESP_BUCKETS" then
     local paths, wrong = children(path, answer.payload.buckets)
@@ -80,7 +83,7 @@ function M.root(replies, lane, map_name, timeout)
     function(message)
       return (message.type == "SYNC_RESP_ROOT" or message.type == "SYNC_RESET_REQUIRED")
         and type(message.payload) == "table" and message.payload.mapName == map_name
-    end, timeout or ANSWER_TIMEOUT)
+    end, timeout or ROOT_TIMEOUT)
   if not answer then return nil, err end
   return answer.payload
 end
