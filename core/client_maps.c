@@ -324,6 +324,12 @@ static uint16_t mark_of(int lane)
     return lane >= 0 && lane < UINT16_MAX ? (uint16_t)(lane + 1) : 0;
 }
 
+/* The lane has told of our own record. */
+static void note_told(wm_map *m, uint32_t hash, const char *key, size_t key_len, int lane)
+{
+    if (lane != WM_LANE_NONE) wm_record_store_tell(m->store, hash, key, key_len, mark_of(lane));
+}
+
 /* Whether a change that a server tells is an earlier write of ours that it got late. */
 static bool is_late_arrival(const wm_map *m, const wm_record *change)
 {
@@ -396,7 +402,7 @@ static int merge(wm_map *m, wm_record *record, const wm_timestamp *time, bool st
     comparison user = {m, record, time, stamped_on_arrival, lane, false};
     uint32_t hash = wm_hash_fnv1a(record->key, record->key_len);
     int result = wm_record_store_merge(m->store, hash, record, is_newer, &user);
-    if (user.is_told) wm_record_store_tell(m->store, hash, record->key, record->key_len, mark_of(lane));
+    if (user.is_told) note_told(m, hash, record->key, record->key_len, lane);
     return result;
 }
 
@@ -431,7 +437,7 @@ int wm_map_forget(wm_map *m, const char *key, size_t key_len, int lane)
     wm_record record;
     if (!wm_record_store_get(m->store, hash, key, key_len, &record)) return 1;
     if (record.value == NULL) {
-        if (record.node == 0) wm_record_store_tell(m->store, hash, key, key_len, mark_of(lane));
+        if (record.node == 0) note_told(m, hash, key, key_len, lane);
         return 1;
     }
     if (is_unsettled(c, &record) || is_before_ours(m, &record, lane)) return 1;
@@ -445,6 +451,7 @@ int wm_map_forget(wm_map *m, const char *key, size_t key_len, int lane)
 
 int wm_client_take_change(wm_client *c, const wm_change *change, int lane)
 {
+    if (c->map_count == 0) return WM_EINVAL;
     wm_map *m = find_map(c, change->map, change->map_len);
     if (m == NULL) return 1;
     if (change->has_record)

@@ -74,9 +74,12 @@ describe("a user's own connection", function()
     local seen = {}
     loop.spawn(function() seen[1] = own:receive(2, "QUERY_UPDATE", 5) end)
     loop.spawn(function() seen[2] = own:receive(2, "QUERY_UPDATE", 5) end)
+    local event
+    loop.spawn(function() event = own:receive(2, "SERVER_EVENT", 5) end)
     for _, key in ipairs { "a", "b" } do assert.is_true(own:send(1, write("m", key, key))) end
     assert(loop.wait_until(function() return seen[1] and seen[2] end, 5))
     assert.same({ "a", "b" }, { seen[1].payload.key, seen[2].payload.key })
+    assert.same({ "m", "a", "a" }, { event.payload.mapName, event.payload.key, event.payload.record.value })
   end)
 
   it("says why nothing is received, or sent", function()
