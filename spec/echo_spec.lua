@@ -40,6 +40,14 @@ clusters.on_each(getfenv(), "a client that hears of its own writes", function(sh
     assert(map:merge("clock", 1, { millis = require "wingman.core".wall_ms() + AHEAD_MS, counter = 0, nodeId = "x" }, false))
   end
 
+  -- What the map has of each key, by its number.
+  local function assert_values(expected)
+    for i = 1, KEYS do
+      local value = map:get(key:format(i))
+      assert.equal(expected(i), value and value.v, key:format(i))
+    end
+  end
+
   for _, clock in ipairs { "in time", "ahead" } do
     it("keeps the last of several, with a clock that is " .. clock, function()
       if clock == "ahead" then run_ahead() end
@@ -58,10 +66,7 @@ clusters.on_each(getfenv(), "a client that hears of its own writes", function(sh
       assert(client:drain(5))
       all_is_told()
       assert.same({}, lost)
-      for i = 1, KEYS do
-        local value = map:get(key:format(i))
-        assert.equal(i % 3 ~= 0 and "new" or nil, value and value.v, key:format(i))
-      end
+      assert_values(function(i) return i % 3 ~= 0 and "new" or nil end)
     end)
   end
 
@@ -76,10 +81,7 @@ clusters.on_each(getfenv(), "a client that hears of its own writes", function(sh
     end
     assert(client:drain(5))
     all_is_told()
-    for i = 1, KEYS do
-      local value = map:get(key:format(i))
-      assert.equal(i % 2 ~= 0 and "a" or nil, value and value.v, key:format(i))
-    end
+    assert_values(function(i) return i % 2 ~= 0 and "a" or nil end)
   end)
 
   it("takes what others write and remove afterwards", function()
@@ -91,9 +93,6 @@ clusters.on_each(getfenv(), "a client that hears of its own writes", function(sh
     end
     assert(other.client:drain(5))
     all_is_told()
-    for i = 1, KEYS do
-      local value = map:get(key:format(i))
-      assert.equal(i % 2 ~= 0 and "theirs" or nil, value and value.v, key:format(i))
-    end
+    assert_values(function(i) return i % 2 ~= 0 and "theirs" or nil end)
   end)
 end, { "sim://3" })
