@@ -59,10 +59,18 @@ describe("the report of a real run", function()
     assert.equal(600, document.scenarios[1].iterations)
     assert.equal(600, total "ops_acked".count)
     assert.equal(600, total "op_latency".count)
-    local in_series, in_partitions = 0, 0
-    for _, point in ipairs(document.series.points) do in_series = in_series + point.counters.ops_acked end
+    local in_series, in_latencies, in_nodes, in_partitions = 0, 0, 0, 0
+    for _, point in ipairs(document.series.points) do
+      in_series = in_series + point.counters.ops_acked
+      for i = 2, #point.latency.counts, 2 do in_latencies = in_latencies + point.latency.counts[i] end
+    end
+    for _, metric in ipairs(document.metrics) do
+      if metric.name == "op_latency" and metric.tags.node then in_nodes = in_nodes + metric.count end
+    end
     for _, n in ipairs(document.partitions.ops) do in_partitions = in_partitions + n end
     assert.equal(600, in_series)
+    assert.equal(600, in_latencies)
+    assert.equal(600, in_nodes)
     assert.equal(600, in_partitions)
     assert.equal(1, #document.failovers)
     assert.equal("kill", document.faults[1].action)
