@@ -165,7 +165,6 @@ static double commit(wm_map *m, bool remove, size_t value_len)
     wm_open_write *w = &c->open;
     size_t len = w->head_len + value_len;
     if (len > OP_BYTES_MAX) return c->status = WM_ESIZE;
-    wm_record_store_expect_record(m->store, w->hash);
     const char *key = (const char *)w->bytes + w->key_at;
     wm_record record = {
         .key = key,
@@ -178,7 +177,7 @@ static double commit(wm_map *m, bool remove, size_t value_len)
     };
     uint32_t index = record.op = wm_oplog_commit(c->log, len);
     if (index == WM_NO_OP) return c->status = WM_ENOMEM;
-    if (wm_record_store_put(m->store, w->hash, &record) < 0) {
+    if (wm_record_store_put_soon(m->store, w->hash, &record) < 0) {
         wm_oplog_settle(c->log, index);
         return c->status = WM_ENOMEM;
     }

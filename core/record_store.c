@@ -30,6 +30,21 @@ typedef struct table {
     size_t mask;
 } table;
 
+/* A put that is not in the table yet: what it will look at is still on its way through the
+ * caches. The block becomes the key's entry when it has none with enough room, so that what
+ * was taken needs no more memory. */
+typedef struct waiting {
+    uint32_t hash;
+    size_t room; /* bytes of key and value that the block has room for */
+    entry *block;
+} waiting;
+
+/* With one write between asking for a place and for its record, and one more until that is
+ * used, both are there. */
+#define WAITING 2u
+/* Larger records (bytes of key and value) do not wait. */
+#define WAITING_BYTES 512u
+
 /* Open addressing with linear probing; keys are never taken out (a removed key
  * is a tombstone), so probing needs no deleted marks. A table that grows moves into
  * the larger one a few slots with each write: all at once, it would stop a game
@@ -41,6 +56,9 @@ struct wm_record_store {
     size_t used;
     size_t live;
     uint64_t allocations;
+    waiting queue[WAITING];
+    size_t first; /* the oldest put that waits */
+    size_t count; /* of those that wait */
 };
 
 #define FIRST_SLOTS 64u
@@ -62,6 +80,7 @@ void wm_record_store_free(wm_record_store *s)
     if (s == NULL) return;
     for (size_t i = 0; i <= s->table.mask; i++) free(s->table.slots[i].entry);
     for (size_t i = s->moved; s->old.slots != NULL && i <= s->old.mask; i++) free(s->old.slots[i].entry);
+    for (size_t i = 0; i < WAITING; i++) free(s->queue[i].block);
     free(s->table.slots);
     free(s->old.slots);
     free(s);
@@ -127,12 +146,18 @@ static uint8_t *value_of(entry *e)
     return (uint8_t *)e->key + e->key_len;
 }
 
+/* Room for a value that has outgrown the one before: half more, as it may grow again. */
+static uint32_t larger(uint32_t value_len)
+{
+    return value_len + value_len / 2;
+}
+
 /* An entry of the slot with room for the value. */
 static entry *make_entry(wm_record_store *s, slot *at, const wm_record *r)
 {
     entry *e = at->entry;
     if (e != NULL && e->value_cap >= r->value_len) return e;
-    uint32_t cap = e == NULL ? r->value_len : r->value_len + r->value_len / 2;
+    uint32_t cap = e == NULL ? r->value_len : larger(r->value_len);
     entry *made = realloc(e, sizeof *made + r->key_len + cap);
     if (made == NULL) return NULL;
     s->allocations++;
@@ -147,22 +172,119 @@ static entry *make_entry(wm_record_store *s, slot *at, const wm_record *r)
     return made;
 }
 
-static int store(wm_record_store *s, slot *at, uint32_t hash, const wm_record *r)
+static void fill(entry *e, const wm_record *r)
 {
-    entry *e = make_entry(s, at, r);
-    if (e == NULL) return WM_ENOMEM;
-    bool removed = r->value == NULL;
-    if (e->removed && !removed) s->live++;
-    if (!e->removed && removed) s->live--;
-    at->hash = hash;
-    e->removed = removed;
+    e->removed = r->value == NULL;
     e->millis = r->millis;
     e->counter = r->counter;
     e->node = r->node;
     e->op = r->op;
     e->told = r->told;
-    e->value_len = removed ? 0 : r->value_len;
-    if (!removed) memcpy(value_of(e), r->value, r->value_len);
+    e->value_len = e->removed ? 0 : r->value_len;
+    if (!e->removed) memcpy(value_of(e), r->value, r->value_len);
+}
+
+static void count_live(wm_record_store *s, bool was_removed, bool is_removed)
+{
+    if (was_removed && !is_removed) s->live++;
+    if (!was_removed && is_removed) s->live--;
+}
+
+static int store(wm_record_store *s, slot *at, uint32_t hash, const wm_record *r)
+{
+    entry *e = make_entry(s, at, r);
+    if (e == NULL) return WM_ENOMEM;
+    count_live(s, e->removed, r->value == NULL);
+    at->hash = hash;
+    fill(e, r);
+    return WM_OK;
+}
+
+/* -- puts that wait -------------------------------------------------------------------- */
+
+/* The block of a put becomes its key's entry, in place of the one that is too small. */
+static void install(wm_record_store *s, waiting *w, slot *at)
+{
+    entry *e = w->block;
+    bool is_new = at->entry == NULL;
+    uint32_t cap = is_new ? e->value_len : larger(e->value_len);
+    entry *fitted = realloc(e, sizeof *e + e->key_len + cap);
+    if (fitted != NULL) e = fitted;
+    else cap = (uint32_t)w->room - e->key_len;
+    e->value_cap = cap;
+    if (is_new) s->used++;
+    count_live(s, is_new || at->entry->removed, e->removed);
+    free(at->entry);
+    *at = (slot){w->hash, e};
+    w->block = NULL;
+}
+
+/* Puts the oldest one that waits into the table. */
+static void put_oldest(wm_record_store *s)
+{
+    waiting *w = &s->queue[s->first];
+    const entry *from = w->block;
+    s->first = (s->first + 1) % WAITING;
+    s->count--;
+    slot *at = find(s, w->hash, from->key, from->key_len);
+    entry *e = at->entry;
+    if (e == NULL || e->value_cap < from->value_len) {
+        install(s, w, at);
+        return;
+    }
+    uint32_t cap = e->value_cap;
+    count_live(s, e->removed, from->removed);
+    memcpy(e, from, sizeof *e + from->key_len + from->value_len);
+    e->value_cap = cap;
+}
+
+/* Everything that was put is in the table: before anybody looks at it. */
+static void catch_up(wm_record_store *s)
+{
+    while (s->count > 0) put_oldest(s);
+}
+
+static bool make_space(wm_record_store *s)
+{
+    if (s->old.slots != NULL) move_some(s, MOVED_PER_WRITE);
+    return (s->used + s->count + 1) * 4 <= (s->table.mask + 1) * 3 || grow(s);
+}
+
+static bool make_block(wm_record_store *s, waiting *w, size_t room)
+{
+    if (w->block != NULL && w->room >= room) return true;
+    entry *block = realloc(w->block, sizeof *block + room);
+    if (block == NULL) return false;
+    s->allocations++;
+    w->block = block;
+    w->room = room;
+    return true;
+}
+
+/* Asks for the record of the newest put that waits, whose place is there by now. */
+static void bring_record_near(const wm_record_store *s)
+{
+    if (s->count == 0) return;
+    const waiting *newest = &s->queue[(s->first + s->count - 1) % WAITING];
+    const slot *at = &s->table.slots[home(&s->table, newest->hash)];
+    __builtin_prefetch(at->entry, 1);
+    __builtin_prefetch((const char *)at->entry + 64, 1);
+}
+
+int wm_record_store_put_soon(wm_record_store *s, uint32_t hash, const wm_record *r)
+{
+    size_t room = (size_t)r->key_len + r->value_len;
+    if (room > WAITING_BYTES) return wm_record_store_put(s, hash, r);
+    if (!make_space(s)) return WM_ENOMEM;
+    if (s->count == WAITING) put_oldest(s);
+    waiting *w = &s->queue[(s->first + s->count) % WAITING];
+    if (!make_block(s, w, room)) return WM_ENOMEM;
+    bring_record_near(s);
+    w->hash = hash;
+    w->block->key_len = r->key_len;
+    memcpy(w->block->key, r->key, r->key_len);
+    fill(w->block, r);
+    s->count++;
     return WM_OK;
 }
 
@@ -171,20 +293,9 @@ void wm_record_store_expect_place(const wm_record_store *s, uint32_t hash)
     __builtin_prefetch(&s->table.slots[home(&s->table, hash)]);
 }
 
-void wm_record_store_expect_record(const wm_record_store *s, uint32_t hash)
-{
-    const slot *at = &s->table.slots[home(&s->table, hash)];
-    __builtin_prefetch(at->entry, 1);
-}
-
-static bool make_space(wm_record_store *s)
-{
-    if (s->old.slots != NULL) move_some(s, MOVED_PER_WRITE);
-    return (s->used + 1) * 4 <= (s->table.mask + 1) * 3 || grow(s);
-}
-
 int wm_record_store_put(wm_record_store *s, uint32_t hash, const wm_record *r)
 {
+    catch_up(s);
     if (!make_space(s)) return WM_ENOMEM;
     return store(s, find(s, hash, r->key, r->key_len), hash, r);
 }
@@ -207,6 +318,7 @@ static void read_entry(entry *e, wm_record *out)
 int wm_record_store_merge(wm_record_store *s, uint32_t hash, const wm_record *r,
                           bool (*newer)(void *user, const wm_record *stored), void *user)
 {
+    catch_up(s);
     if (!make_space(s)) return WM_ENOMEM;
     slot *at = find(s, hash, r->key, r->key_len);
     if (at->entry != NULL) {
@@ -217,8 +329,9 @@ int wm_record_store_merge(wm_record_store *s, uint32_t hash, const wm_record *r,
     return store(s, at, hash, r);
 }
 
-bool wm_record_store_get(const wm_record_store *s, uint32_t hash, const char *key, size_t len, wm_record *out)
+bool wm_record_store_get(wm_record_store *s, uint32_t hash, const char *key, size_t len, wm_record *out)
 {
+    catch_up(s);
     slot *at = find(s, hash, key, len);
     if (at->entry == NULL) return false;
     read_entry(at->entry, out);
@@ -227,19 +340,22 @@ bool wm_record_store_get(const wm_record_store *s, uint32_t hash, const char *ke
 
 void wm_record_store_tell(wm_record_store *s, uint32_t hash, const char *key, size_t len, uint16_t told)
 {
+    catch_up(s);
     slot *at = find(s, hash, key, len);
     if (at->entry != NULL) at->entry->told = told;
 }
 
-size_t wm_record_store_size(const wm_record_store *s)
+size_t wm_record_store_size(wm_record_store *s)
 {
+    catch_up(s);
     return s->live;
 }
 
 /* Positions of the old table are odd, those of the other one even: what moves from the
  * one to the other during a walk is met twice, and not missed. */
-size_t wm_record_store_next(const wm_record_store *s, size_t position, wm_record *out)
+size_t wm_record_store_next(wm_record_store *s, size_t position, wm_record *out)
 {
+    catch_up(s);
     bool in_old = position % 2 == 1 || position == 0;
     for (size_t i = position / 2 + position % 2; in_old && s->old.slots != NULL && i <= s->old.mask; i++) {
         if (i < s->moved || s->old.slots[i].entry == NULL) continue;

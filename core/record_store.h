@@ -25,29 +25,31 @@ typedef struct wm_record {
 /* NULL when out of memory. */
 wm_record_store *wm_record_store_new(void);
 void wm_record_store_free(wm_record_store *s);
-/* A put of a key with this hash comes next: what it will look at is brought near, first its
- * place and then, some time later, its record, while the caller has other things to do.
- * Changes nothing. */
+/* A put of a key with this hash comes next: its place is brought near while the caller has
+ * other things to do. Changes nothing. */
 void wm_record_store_expect_place(const wm_record_store *s, uint32_t hash);
-void wm_record_store_expect_record(const wm_record_store *s, uint32_t hash);
 /* Stores a record whose time is known to be newer than the stored one (a local
  * write: the clock only goes forward). WM_OK or WM_ENOMEM. Copies key and value. */
 int wm_record_store_put(wm_record_store *s, uint32_t hash, const wm_record *r);
+/* As put, for one of many in a row: the record goes into the table some puts later, when
+ * what the table has of its key has come from memory. Nobody can tell: whoever looks at the
+ * records finds it there. */
+int wm_record_store_put_soon(wm_record_store *s, uint32_t hash, const wm_record *r);
 /* As put, but only when `newer(user, &stored)` says so or the key is new.
  * WM_OK, 1 when the stored record stayed, WM_ENOMEM. */
 int wm_record_store_merge(wm_record_store *s, uint32_t hash, const wm_record *r,
                           bool (*newer)(void *user, const wm_record *stored), void *user);
 /* The record of a key; false when there is none. Pointers hold until the next
  * put or merge. */
-bool wm_record_store_get(const wm_record_store *s, uint32_t hash, const char *key, size_t len, wm_record *out);
+bool wm_record_store_get(wm_record_store *s, uint32_t hash, const char *key, size_t len, wm_record *out);
 /* Sets the mark of a record that is there. */
 void wm_record_store_tell(wm_record_store *s, uint32_t hash, const char *key, size_t len, uint16_t told);
 /* Keys with a value. */
-size_t wm_record_store_size(const wm_record_store *s);
+size_t wm_record_store_size(wm_record_store *s);
 /* Walks all records, tombstones included, in no particular order: start with 0,
  * pass what came back; 0 ends. When records are added meanwhile, some may be missed or
  * met twice. */
-size_t wm_record_store_next(const wm_record_store *s, size_t position, wm_record *out);
+size_t wm_record_store_next(wm_record_store *s, size_t position, wm_record *out);
 /* Heap allocations made so far, for the counter that benchmarks print. */
 uint64_t wm_record_store_allocations(const wm_record_store *s);
 #endif

@@ -31,6 +31,42 @@ describe("map", function()
     assert.equal(250, map:size())
   end)
 
+  -- The local copy takes writes in a row into its table a little later than they come.
+  it("holds what a table would, however writes and reads follow each other", function()
+    local map, model, size = client:map "m", {}, 0
+    local seed = tonumber(os.getenv "WINGMAN_SEED") or os.time()
+    local random = require("wingman.load.random").new(seed, 1)
+    local function look(key, step)
+      assert.equal(model[key], map:get(key), ("seed %d, step %d"):format(seed, step))
+    end
+    local function keep(key, value)
+      size = size + (value and 1 or 0) - (model[key] and 1 or 0)
+      model[key] = value
+    end
+    for step = 1, 20000 do
+      local key = "k" .. random:int(1, step < 5000 and 30 or 3000)
+      local dice = random:int(1, 100)
+      if dice <= 60 then
+        local value = ("%d"):format(step):rep(random:int(1, random:int(1, 200)))
+        assert(map:set(key, value))
+        keep(key, value)
+      elseif dice <= 70 then
+        assert(map:remove(key))
+        keep(key, nil)
+      elseif dice <= 75 then
+        local time = { millis = core.wall_ms() + 1000 + step, counter = 0, nodeId = "other" }
+        assert.is_true(map:merge(key, step, time, false))
+        keep(key, step)
+      elseif dice <= 95 then
+        look(key, step)
+      else
+        assert.equal(size, map:size(), ("seed %d, step %d"):format(seed, step))
+      end
+    end
+    for i = 1, 3000 do look("k" .. i, 20000) end
+    for key, value in map:each() do assert.equal(model[key], value) end
+  end)
+
   it("is one object for a name, and apart from other maps", function()
     assert.equal(client:map "a", client:map "a")
     assert(client:map("a"):set("k", 1))
