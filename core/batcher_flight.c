@@ -189,6 +189,11 @@ static void leaves_flight(wm_batcher *b, lane *l, const wm_op *op)
     b->partitions[op->partition].in_flight--;
 }
 
+static void bring_ops_near(wm_batcher *b, const batch *t)
+{
+    for (uint32_t i = 0; i < t->count; i++) __builtin_prefetch(wm_oplog_at(b->log, t->ops[i]), 1);
+}
+
 uint32_t wm_batcher_ack(wm_batcher *b, int id, const char *last_id, size_t len)
 {
     lane *l = &b->lanes[id];
@@ -201,10 +206,13 @@ uint32_t wm_batcher_ack(wm_batcher *b, int id, const char *last_id, size_t len)
     if (t == NULL) return 0;
     unlink_batch(l, previous, t);
     if (l->narrowed != 0 && ++l->calm >= CALM_AFTER) l->narrowed = 0;
-    for (uint32_t i = 0; i < t->count; i++) __builtin_prefetch(wm_oplog_at(b->log, t->ops[i]), 1);
+    if (l->near != t) bring_ops_near(b, t);
+    const batch *expected = l->oldest;
+    l->near = expected;
     if (b->hooks.acked) b->hooks.acked(b->hooks.user, id, t->ops, t->count, &t->times);
     uint32_t settled = 0;
     for (uint32_t i = 0; i < t->count; i++) {
+        if (expected != NULL && i < expected->count) __builtin_prefetch(wm_oplog_at(b->log, expected->ops[i]), 1);
         if (t->ops[i] == WM_NO_OP) continue;
         const wm_op *op = wm_oplog_at(b->log, t->ops[i]);
         uint32_t pid = op->partition;

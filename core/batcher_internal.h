@@ -40,6 +40,7 @@ typedef struct lane {
     uint64_t waiting_since_us; /* when the oldest pending operation came */
     batch *oldest;
     batch *newest;
+    const batch *near; /* whose operations were asked for ahead of its acknowledgement; compared, not looked into */
     batch *unwritten; /* the first that the kernel has not taken whole, as far as was told */
     uint32_t in_flight_batches;
     uint32_t in_flight_ops;
