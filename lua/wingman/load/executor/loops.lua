@@ -9,7 +9,7 @@ local now_us = native.now_us
 local M = {}
 
 --- Iterations of all users together between two turns of the loop (us).
-local SLICE_US = 300
+local SLICE_US = 1000
 
 ---@class wingman.load.loops
 ---@field seconds number|nil      how long the users work; nil: until there is nothing for them
