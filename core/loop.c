@@ -280,6 +280,7 @@ void wm_loop_turn(wm_loop *loop, int64_t wait_us)
 {
     sigpipe_guard guard = block_sigpipe();
     do_writes(loop);
+    loop->moved = false;
     if (wait_us == 0 || loop->work.first != NULL) {
         uv_run(&loop->uv, UV_RUN_NOWAIT);
     } else {
@@ -290,6 +291,9 @@ void wm_loop_turn(wm_loop *loop, int64_t wait_us)
         uv_run(&loop->uv, UV_RUN_ONCE);
         uv_unref((uv_handle_t *)&loop->bound);
     }
+    /* After a read libwebsockets has libuv look once more without waiting: now, or the next
+     * turn would wait for nothing. */
+    if (loop->moved) uv_run(&loop->uv, UV_RUN_NOWAIT);
     do_work(loop);
     loop->moved = false;
     unblock_sigpipe(&guard);
