@@ -13,7 +13,7 @@ typedef struct span_header {
 typedef struct chunk {
     uint8_t *mem;
     size_t size;
-    size_t used;
+    size_t used; /* while it is not the current one */
     size_t live_bytes;
     uint32_t live_spans;
     uint32_t next_free; /* in the list of empty chunks */
@@ -25,6 +25,8 @@ typedef struct chunk {
 #define KEPT_EMPTY 256u
 
 struct wm_op_arena {
+    uint8_t *at;  /* where the next span goes, in the current chunk */
+    uint8_t *end; /* of that chunk */
     size_t chunk_bytes;
     chunk *chunks;
     uint32_t count;
@@ -34,7 +36,6 @@ struct wm_op_arena {
     uint32_t empty_count;
     uint32_t bare;  /* slots without memory */
     size_t footprint;
-    size_t live_bytes;
 };
 
 static size_t aligned(size_t n)
@@ -71,8 +72,10 @@ static void drop_chunk(wm_op_arena *a, uint32_t i)
 static void chunk_emptied(wm_op_arena *a, uint32_t i)
 {
     chunk *c = &a->chunks[i];
-    c->used = 0;
-    if (i == a->current) return;
+    if (i == a->current) {
+        a->at = c->mem;
+        return;
+    }
     if (c->size != a->chunk_bytes || a->empty_count >= KEPT_EMPTY) {
         drop_chunk(a, i);
         return;
@@ -120,33 +123,39 @@ void wm_op_arena_free(wm_op_arena *a)
     free(a);
 }
 
+/* Another chunk becomes the current one. */
+static bool next_chunk(wm_op_arena *a, size_t need)
+{
+    uint32_t next = take_chunk(a, need);
+    if (next == NO_CHUNK) return false;
+    uint32_t previous = a->current;
+    if (previous != NO_CHUNK) a->chunks[previous].used = (size_t)(a->at - a->chunks[previous].mem);
+    a->current = next;
+    if (previous != NO_CHUNK && a->chunks[previous].live_spans == 0) chunk_emptied(a, previous);
+    const chunk *c = &a->chunks[next];
+    a->at = c->mem;
+    a->end = c->mem + c->size;
+    return true;
+}
+
 uint8_t *wm_op_arena_reserve(wm_op_arena *a, size_t size, size_t *available)
 {
     size_t need = sizeof(span_header) + size;
-    chunk *c = a->current == NO_CHUNK ? NULL : &a->chunks[a->current];
-    if (c == NULL || c->size - c->used < need) {
-        uint32_t next = take_chunk(a, need);
-        if (next == NO_CHUNK) return NULL;
-        uint32_t previous = a->current;
-        a->current = next;
-        if (previous != NO_CHUNK && a->chunks[previous].live_spans == 0) chunk_emptied(a, previous);
-        c = &a->chunks[next];
-    }
-    *available = c->size - c->used - sizeof(span_header);
-    return c->mem + c->used + sizeof(span_header);
+    if ((size_t)(a->end - a->at) < need && !next_chunk(a, need)) return NULL;
+    *available = (size_t)(a->end - a->at) - sizeof(span_header);
+    return a->at + sizeof(span_header);
 }
 
 wm_op_span wm_op_arena_commit(wm_op_arena *a, uint32_t len, uint32_t owner)
 {
     chunk *c = &a->chunks[a->current];
     span_header header = {owner, len};
-    memcpy(c->mem + c->used, &header, sizeof header);
-    wm_op_span span = {c->mem + c->used + sizeof header, len, a->current};
-    size_t end = c->used + aligned(sizeof header + len);
-    c->used = end > c->size ? c->size : end;
+    memcpy(a->at, &header, sizeof header);
+    wm_op_span span = {a->at + sizeof header, len, a->current};
+    size_t size = aligned(sizeof header + len), room = (size_t)(a->end - a->at);
+    a->at += size < room ? size : room;
     c->live_bytes += len;
     c->live_spans++;
-    a->live_bytes += len;
     return span;
 }
 
@@ -154,7 +163,6 @@ void wm_op_arena_release(wm_op_arena *a, const wm_op_span *span)
 {
     chunk *c = &a->chunks[span->chunk];
     c->live_bytes -= span->len;
-    a->live_bytes -= span->len;
     if (--c->live_spans == 0) chunk_emptied(a, span->chunk);
 }
 
@@ -165,8 +173,9 @@ size_t wm_op_arena_footprint(const wm_op_arena *a)
 
 void wm_op_arena_compact(wm_op_arena *a, wm_op_span *(*span_of)(void *user, uint32_t owner), void *user)
 {
-    size_t kept_empty = (size_t)a->empty_count * a->chunk_bytes;
-    if (a->footprint - kept_empty < 4 * a->live_bytes + 4 * a->chunk_bytes) return;
+    size_t kept_empty = (size_t)a->empty_count * a->chunk_bytes, live_bytes = 0;
+    for (uint32_t i = 0; i < a->count; i++) live_bytes += a->chunks[i].live_bytes;
+    if (a->footprint - kept_empty < 4 * live_bytes + 4 * a->chunk_bytes) return;
     uint32_t count = a->count; /* chunks that the moves add are full enough */
     for (uint32_t i = 0; i < count; i++) {
         if (i == a->current || a->chunks[i].live_spans == 0) continue;
