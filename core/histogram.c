@@ -17,6 +17,7 @@ struct wm_histogram {
     uint64_t limit; /* the largest value that is kept as it is */
     int digits;
     int half_bits; /* log2 of half a bucket's sub-buckets */
+    uint64_t first; /* the largest value of the first bucket */
     int buckets;
     size_t slots;
     uint64_t total;
@@ -34,7 +35,7 @@ static uint64_t sub_buckets(const wm_histogram *h)
 /* Which bucket holds a value: its highest bit beyond the first bucket's. */
 static int bucket_of(const wm_histogram *h, uint64_t value)
 {
-    return 63 - __builtin_clzll(value | (sub_buckets(h) - 1)) - h->half_bits;
+    return 63 - __builtin_clzll(value | h->first) - h->half_bits;
 }
 
 static size_t slot_of(const wm_histogram *h, uint64_t value)
@@ -72,6 +73,7 @@ wm_histogram *wm_histogram_new(uint64_t max, int digits)
     for (int i = 0; i < digits; i++) single_steps *= 10;
     wm_histogram shape = {.limit = max, .digits = digits};
     while (sub_buckets(&shape) < single_steps) shape.half_bits++;
+    shape.first = sub_buckets(&shape) - 1;
     shape.buckets = bucket_of(&shape, max) + 1;
     shape.slots = (size_t)(shape.buckets + 1) << shape.half_bits;
 
@@ -96,9 +98,8 @@ void wm_histogram_reset(wm_histogram *h)
     for (size_t i = 0; i < h->slots; i++) h->counts[i] = 0;
 }
 
-void wm_histogram_record_n(wm_histogram *h, uint64_t value, uint64_t count)
+static inline void add(wm_histogram *h, uint64_t value, uint64_t count)
 {
-    if (count == 0) return;
     if (value > h->limit) {
         value = h->limit;
         h->overflows += count;
@@ -109,9 +110,14 @@ void wm_histogram_record_n(wm_histogram *h, uint64_t value, uint64_t count)
     if (value > h->max) h->max = value;
 }
 
+void wm_histogram_record_n(wm_histogram *h, uint64_t value, uint64_t count)
+{
+    if (count > 0) add(h, value, count);
+}
+
 void wm_histogram_record(wm_histogram *h, uint64_t value)
 {
-    wm_histogram_record_n(h, value, 1);
+    add(h, value, 1);
 }
 
 void wm_histogram_merge(wm_histogram *into, const wm_histogram *from)

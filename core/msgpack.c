@@ -27,14 +27,25 @@ static uint64_t load(const uint8_t *p, int width)
 
 static void store(uint8_t *p, uint64_t v, int width)
 {
-    for (int i = width - 1; i >= 0; i--) {
-        p[i] = (uint8_t)v;
-        v >>= 8;
+    if (width == 0) return;
+    v = __builtin_bswap64(v) >> (64 - 8 * width);
+    switch (width) {
+    case 1:
+        p[0] = (uint8_t)v;
+        break;
+    case 2:
+        memcpy(p, &v, 2);
+        break;
+    case 4:
+        memcpy(p, &v, 4);
+        break;
+    default:
+        memcpy(p, &v, 8);
     }
 }
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-#error "load() swaps bytes: written for little-endian machines"
+#error "load() and store() swap bytes: written for little-endian machines"
 #endif
 
 /* -- reader -- */
@@ -399,13 +410,23 @@ void wm_mp_write_float64(wm_buffer *b, double v)
     put(b, 0xcb, bits, 8);
 }
 
+/* At most 9 bytes; how many it took. */
+static inline uint32_t put_uint(uint8_t *at, uint64_t v)
+{
+    if (v < 0x80) {
+        at[0] = (uint8_t)v;
+        return 1;
+    }
+    int width = v <= UINT8_MAX ? 1 : v <= UINT16_MAX ? 2 : v <= UINT32_MAX ? 4 : 8;
+    at[0] = (uint8_t)(0xcc + __builtin_ctz((unsigned)width));
+    store(at + 1, v, width);
+    return 1 + (uint32_t)width;
+}
+
 void wm_mp_write_uint64(wm_buffer *b, uint64_t v)
 {
-    if (v < 0x80) put_byte(b, (uint8_t)v);
-    else if (v <= UINT8_MAX) put(b, 0xcc, v, 1);
-    else if (v <= UINT16_MAX) put(b, 0xcd, v, 2);
-    else if (v <= UINT32_MAX) put(b, 0xce, v, 4);
-    else put(b, 0xcf, v, 8);
+    uint8_t *at = wm_buffer_reserve(b, 9);
+    if (at != NULL) b->len += put_uint(at, v);
 }
 
 void wm_mp_write_int64(wm_buffer *b, int64_t v)
@@ -486,6 +507,7 @@ void wm_mp_write_raw(wm_buffer *b, const void *bytes, size_t len)
 
 uint32_t wm_mp_put_number(uint8_t *at, double v)
 {
+    if (v >= 0 && v <= UINT32_MAX && (double)(uint32_t)v == v) return put_uint(at, (uint32_t)v);
     wm_buffer b = {.data = at, .cap = 9};
     wm_mp_write_number(&b, v);
     return (uint32_t)b.len;

@@ -19,16 +19,22 @@ static bool next_mask(wm_ws_masks *m, uint32_t *key)
     return true;
 }
 
+/* What processors take at once; written out, because compilers keep to single words here. */
+typedef uint32_t vector __attribute__((vector_size(16)));
+
 static void mask(uint8_t *p, size_t len, uint32_t key)
 {
-    uint64_t twice = (uint64_t)key << 32 | key;
-    while (len >= 32) {
-        uint64_t words[4];
-        memcpy(words, p, sizeof words);
-        for (int i = 0; i < 4; i++) words[i] ^= twice;
-        memcpy(p, words, sizeof words);
-        p += sizeof words;
-        len -= sizeof words;
+    const vector keys = {key, key, key, key};
+    while (len >= 64) {
+        vector v[4];
+        memcpy(v, p, sizeof v);
+        v[0] ^= keys;
+        v[1] ^= keys;
+        v[2] ^= keys;
+        v[3] ^= keys;
+        memcpy(p, v, sizeof v);
+        p += sizeof v;
+        len -= sizeof v;
     }
     uint8_t bytes[sizeof key];
     memcpy(bytes, &key, sizeof key);
