@@ -35,6 +35,8 @@ typedef struct table {
  * was taken needs no more memory. */
 typedef struct waiting {
     uint32_t hash;
+    const slot *slots; /* the table in which the key is at `from` or behind; NULL: not known yet */
+    size_t from;
     size_t room; /* bytes of key and value that the block has room for */
     entry *block;
 } waiting;
@@ -54,6 +56,7 @@ struct wm_record_store {
     table old;    /* what is still moving */
     size_t moved; /* slots of `old` that are in `table`; their entries are not ours to read */
     size_t used;
+    size_t most; /* used slots before the table grows: three quarters */
     size_t live;
     uint64_t allocations;
     waiting queue[WAITING];
@@ -65,11 +68,17 @@ struct wm_record_store {
 /* Slots that one write moves: with two it would be through before the next growth. */
 #define MOVED_PER_WRITE 8u
 
+static void use_table(wm_record_store *s, slot *slots, size_t count)
+{
+    s->table = (table){slots, count - 1};
+    s->most = count / 4 * 3;
+}
+
 wm_record_store *wm_record_store_new(void)
 {
     wm_record_store *s = calloc(1, sizeof *s);
     if (s == NULL) return NULL;
-    s->table = (table){calloc(FIRST_SLOTS, sizeof(slot)), FIRST_SLOTS - 1};
+    use_table(s, calloc(FIRST_SLOTS, sizeof(slot)), FIRST_SLOTS);
     if (s->table.slots != NULL) return s;
     free(s);
     return NULL;
@@ -93,24 +102,52 @@ static size_t home(const table *t, uint32_t hash)
     return (size_t)((hash * UINT64_C(0x9E3779B97F4A7C15)) >> 32) & t->mask;
 }
 
-/* The key's slot, or the empty one where it belongs. The entries of the first `moved`
- * slots have gone elsewhere: they are passed by unread. */
-static slot *find_in(const table *t, size_t moved, uint32_t hash, const char *key, size_t len)
+/* memcmp for keys, most of which have 4 to 16 bytes: two words that may overlap, and no
+ * call. */
+static inline bool is_same_key(const char *a, const char *b, size_t len)
 {
-    for (size_t i = home(t, hash);; i = (i + 1) & t->mask) {
+    uint64_t x[2], y[2];
+    if (len >= 8 && len <= 16) {
+        memcpy(&x[0], a, 8);
+        memcpy(&y[0], b, 8);
+        memcpy(&x[1], a + len - 8, 8);
+        memcpy(&y[1], b + len - 8, 8);
+        return x[0] == y[0] && x[1] == y[1];
+    }
+    uint32_t v[2], w[2];
+    if (len >= 4 && len < 8) {
+        memcpy(&v[0], a, 4);
+        memcpy(&w[0], b, 4);
+        memcpy(&v[1], a + len - 4, 4);
+        memcpy(&w[1], b + len - 4, 4);
+        return v[0] == w[0] && v[1] == w[1];
+    }
+    return memcmp(a, b, len) == 0;
+}
+
+/* The key's slot, or the empty one where it belongs, from slot `i` on. The entries of the
+ * first `moved` slots have gone elsewhere: they are passed by unread. */
+static slot *find_in(const table *t, size_t i, size_t moved, uint32_t hash, const char *key, size_t len)
+{
+    for (;; i = (i + 1) & t->mask) {
         slot *at = &t->slots[i];
         if (at->entry == NULL) return at;
         if (i < moved || at->hash != hash) continue;
-        if (at->entry->key_len == len && memcmp(at->entry->key, key, len) == 0) return at;
+        if (at->entry->key_len == len && is_same_key(at->entry->key, key, len)) return at;
     }
+}
+
+static slot *find_from(const wm_record_store *s, size_t i, uint32_t hash, const char *key, size_t len)
+{
+    slot *at = find_in(&s->table, i, 0, hash, key, len);
+    if (at->entry != NULL || s->old.slots == NULL) return at;
+    slot *old = find_in(&s->old, home(&s->old, hash), s->moved, hash, key, len);
+    return old->entry != NULL ? old : at;
 }
 
 static slot *find(const wm_record_store *s, uint32_t hash, const char *key, size_t len)
 {
-    slot *at = find_in(&s->table, 0, hash, key, len);
-    if (at->entry != NULL || s->old.slots == NULL) return at;
-    slot *old = find_in(&s->old, s->moved, hash, key, len);
-    return old->entry != NULL ? old : at;
+    return find_from(s, home(&s->table, hash), hash, key, len);
 }
 
 static void move_some(wm_record_store *s, size_t count)
@@ -137,7 +174,7 @@ static bool grow(wm_record_store *s)
     s->allocations++;
     s->old = s->table;
     s->moved = 0;
-    s->table = (table){fresh, count - 1};
+    use_table(s, fresh, count);
     return true;
 }
 
@@ -226,7 +263,8 @@ static void put_oldest(wm_record_store *s)
     const entry *from = w->block;
     s->first = (s->first + 1) % WAITING;
     s->count--;
-    slot *at = find(s, w->hash, from->key, from->key_len);
+    size_t i = w->slots == s->table.slots ? w->from : home(&s->table, w->hash);
+    slot *at = find_from(s, i, w->hash, from->key, from->key_len);
     entry *e = at->entry;
     if (e == NULL || e->value_cap < from->value_len) {
         install(s, w, at);
@@ -247,7 +285,7 @@ static void catch_up(wm_record_store *s)
 static bool make_space(wm_record_store *s)
 {
     if (s->old.slots != NULL) move_some(s, MOVED_PER_WRITE);
-    return (s->used + s->count + 1) * 4 <= (s->table.mask + 1) * 3 || grow(s);
+    return s->used + s->count < s->most || grow(s);
 }
 
 static bool make_block(wm_record_store *s, waiting *w, size_t room)
@@ -261,14 +299,21 @@ static bool make_block(wm_record_store *s, waiting *w, size_t room)
     return true;
 }
 
-/* Asks for the record of the newest put that waits, whose place is there by now. */
-static void bring_record_near(const wm_record_store *s)
+/* Asks for the record of the newest put that waits, whose place is there by now. Slots are
+ * only ever filled, so the key cannot come to be before the one that is found here. */
+static void bring_record_near(wm_record_store *s)
 {
     if (s->count == 0) return;
-    const waiting *newest = &s->queue[(s->first + s->count - 1) % WAITING];
-    const slot *at = &s->table.slots[home(&s->table, newest->hash)];
-    __builtin_prefetch(at->entry, 1);
-    __builtin_prefetch((const char *)at->entry + 64, 1);
+    waiting *newest = &s->queue[(s->first + s->count - 1) % WAITING];
+    const table *t = &s->table;
+    size_t i = home(t, newest->hash);
+    while (t->slots[i].entry != NULL && t->slots[i].hash != newest->hash) i = (i + 1) & t->mask;
+    newest->slots = t->slots;
+    newest->from = i;
+    const entry *e = t->slots[i].entry;
+    if (e == NULL) return;
+    __builtin_prefetch(e, 1);
+    __builtin_prefetch((const char *)e + 64, 1);
 }
 
 int wm_record_store_put_soon(wm_record_store *s, uint32_t hash, const wm_record *r)
@@ -281,6 +326,7 @@ int wm_record_store_put_soon(wm_record_store *s, uint32_t hash, const wm_record 
     if (!make_block(s, w, room)) return WM_ENOMEM;
     bring_record_near(s);
     w->hash = hash;
+    w->slots = NULL;
     w->block->key_len = r->key_len;
     memcpy(w->block->key, r->key, r->key_len);
     fill(w->block, r);
