@@ -66,13 +66,16 @@ void wm_op_template_free(wm_op_template *t)
 
 size_t wm_op_head_size(const wm_op_template *t, size_t key_len)
 {
-    return WM_OP_ID_AT + WM_OP_ID_LEN + 4 + 3 + key_len + t->remove.len;
+    return WM_OP_START_LEN + 3 + key_len + t->remove.len;
 }
 
 void wm_op_ids_init(wm_op_ids *ids, const char *prefix)
 {
-    memcpy(ids->next, prefix, WM_OP_ID_PREFIX);
-    memcpy(ids->next + WM_OP_ID_PREFIX, "-000000001.00", WM_OP_ID_LEN - WM_OP_ID_PREFIX);
+    char *id = ids->start + WM_OP_ID_AT;
+    memcpy(ids->start, "\x85\xa2id\xb5", WM_OP_ID_AT); /* b5: a string of WM_OP_ID_LEN = 21 bytes */
+    memcpy(id, prefix, WM_OP_ID_PREFIX);
+    memcpy(id + WM_OP_ID_PREFIX, "-000000001.00", WM_OP_ID_LEN - WM_OP_ID_PREFIX);
+    memcpy(id + WM_OP_ID_LEN, "\xa3key", 4);
 }
 
 /* Adds one to a base-36 number in digits 0-9a-z; wraps. */
@@ -90,7 +93,7 @@ static void count_up(char *digits, int width)
 
 void wm_op_ids_advance(wm_op_ids *ids)
 {
-    count_up(ids->next + WM_OP_ID_PREFIX + 1, 9);
+    count_up(ids->start + WM_OP_ID_AT + WM_OP_ID_PREFIX + 1, 9);
 }
 
 static size_t write_key_header(uint8_t *p, size_t len)
@@ -121,11 +124,8 @@ size_t wm_op_encode_head(const wm_op_template *t, uint8_t *out, bool remove, con
 {
     const tail *shared = remove ? &t->remove : &t->put;
     uint8_t *p = out;
-    memcpy(p, "\x85\xa2id\xb5", WM_OP_ID_AT); /* b5: a string of WM_OP_ID_LEN = 21 bytes */
-    memcpy(p + WM_OP_ID_AT, ids->next, WM_OP_ID_LEN);
-    p += WM_OP_ID_AT + WM_OP_ID_LEN;
-    memcpy(p, "\xa3key", 4);
-    p += 4;
+    memcpy(p, ids->start, WM_OP_START_LEN);
+    p += WM_OP_START_LEN;
     p += write_key_header(p, key_len);
     *key_at = (uint16_t)(p - out);
     memcpy(p, key, key_len);

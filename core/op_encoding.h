@@ -27,10 +27,11 @@ void wm_op_template_free(wm_op_template *t);
 /* Bytes that wm_op_encode_head writes at most for a key of this length. */
 size_t wm_op_head_size(const wm_op_template *t, size_t key_len);
 
-/* The running number of a client's operations, kept as the digits of the next
- * id. */
+/* The running number of a client's operations, kept as what the next one begins with, up to
+ * its key. */
+#define WM_OP_START_LEN (WM_OP_ID_AT + WM_OP_ID_LEN + 4)
 typedef struct wm_op_ids {
-    char next[WM_OP_ID_LEN];
+    char start[WM_OP_START_LEN];
 } wm_op_ids;
 /* `prefix` has WM_OP_ID_PREFIX characters. */
 void wm_op_ids_init(wm_op_ids *ids, const char *prefix);
