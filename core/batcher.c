@@ -54,12 +54,6 @@ void wm_batcher_free(wm_batcher *b)
 
 /* -- ready rings ------------------------------------------------------------- */
 
-static bool is_servable(const wm_batcher *b, const partition *p)
-{
-    if (p->count == 0 || p->lane == WM_LANE_NONE) return false;
-    return !(b->lanes[p->lane].serial && p->in_flight > 0);
-}
-
 static void ring_insert(wm_batcher *b, uint32_t id)
 {
     partition *p = &b->partitions[id];
@@ -90,12 +84,10 @@ static void ring_remove(wm_batcher *b, uint32_t id)
     if (l->ready == id) l->ready = p->ready_next;
 }
 
-void wm_batcher_refresh_ready(wm_batcher *b, uint32_t id)
+void wm_batcher_set_ready(wm_batcher *b, uint32_t id, bool ready)
 {
-    partition *p = &b->partitions[id];
-    bool servable = is_servable(b, p);
-    if (servable && !p->ready) ring_insert(b, id);
-    if (!servable && p->ready) ring_remove(b, id);
+    if (ready) ring_insert(b, id);
+    else ring_remove(b, id);
 }
 
 /* -- counting ------------------------------------------------------------------ */
@@ -103,7 +95,7 @@ void wm_batcher_refresh_ready(wm_batcher *b, uint32_t id)
 static void count_pending(wm_batcher *b, partition *p, const wm_op *op, int sign)
 {
     p->count += (uint32_t)sign;
-    p->bytes += (uint32_t)sign * op->span.len;
+    p->bytes += (size_t)sign * op->span.len;
     if (p->lane == WM_LANE_NONE) {
         b->held += (uint32_t)sign;
         return;

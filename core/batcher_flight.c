@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hot_path.h"
 #include "status.h"
 
 /* So many acknowledgements end a narrowing: more than there are partitions, so that
@@ -100,7 +101,8 @@ static void bring_bytes_near(const wm_op *op)
     __builtin_prefetch(op->span.bytes + 128);
 }
 
-/* The next operations of the lane's ready partitions, one at least, join the batch. */
+/* The next operations of the lane's ready partitions, one at least, join the batch: not more
+ * bytes than max_bytes, but for a first one that is larger alone. */
 static void choose(wm_batcher *b, lane *l, batch *t, uint32_t most, uint32_t max_bytes)
 {
     size_t bytes = 0;
@@ -128,13 +130,16 @@ static void choose(wm_batcher *b, lane *l, batch *t, uint32_t most, uint32_t max
     }
 }
 
-int wm_batcher_take_at_most(wm_batcher *b, int id, wm_buffer *frame, uint64_t now_us, wm_batch_limits limits)
+WM_HOT_PATH int wm_batcher_take_at_most(wm_batcher *b, int id, wm_buffer *frame, uint64_t now_us,
+                                        wm_batch_limits limits)
 {
     lane *l = &b->lanes[id];
     if (l->ready == NO_PARTITION || l->in_flight_batches >= window(b, l)) return 0;
     uint32_t max_ops = limits.max_ops < batch_ops(b, l) ? limits.max_ops : batch_ops(b, l);
     uint32_t max_bytes = limits.max_bytes < b->limits.max_bytes ? limits.max_bytes : b->limits.max_bytes;
     size_t wanted = l->pending_bytes < max_bytes ? l->pending_bytes : max_bytes;
+    uint32_t first = wm_oplog_at(b->log, b->partitions[l->ready].head)->span.len; /* goes whatever its size */
+    if (wanted < first) wanted = first;
     uint32_t most = l->pending_ops < max_ops ? l->pending_ops : max_ops;
     batch *t = take_spare(b);
     if (t == NULL || !make_room(t, most) || wm_buffer_reserve(frame, wanted + FRAME_HEAD + 2) == NULL) {
@@ -145,10 +150,13 @@ int wm_batcher_take_at_most(wm_batcher *b, int id, wm_buffer *frame, uint64_t no
     size_t count_at = frame->len;
     wm_buffer_append(frame, "\0\0", 2);
     choose(b, l, t, most, max_bytes);
+    uint8_t *to = frame->data + frame->len; /* there is room: what was chosen was pending, or is `first` */
     for (uint32_t i = 0; i < t->count; i++) {
-        wm_op *op = wm_oplog_at(b->log, t->ops[i]);
-        wm_buffer_append(frame, op->span.bytes, op->span.len);
+        const wm_op *op = wm_oplog_at(b->log, t->ops[i]);
+        memcpy(to, op->span.bytes, op->span.len);
+        to += op->span.len;
     }
+    frame->len = (size_t)(to - frame->data);
     if (b->hooks.routed) b->hooks.routed(b->hooks.user, id, t->ops, t->count);
     memcpy(t->last_id, wm_op_id(wm_oplog_at(b->log, t->ops[t->count - 1])), WM_OP_ID_LEN);
     frame->data[count_at] = (uint8_t)(t->count >> 8);
@@ -189,12 +197,13 @@ static void leaves_flight(wm_batcher *b, lane *l, const wm_op *op)
     b->partitions[op->partition].in_flight--;
 }
 
+/* The operations of a batch that is about to be settled. */
 static void bring_ops_near(wm_batcher *b, const batch *t)
 {
     for (uint32_t i = 0; i < t->count; i++) __builtin_prefetch(wm_oplog_at(b->log, t->ops[i]), 1);
 }
 
-uint32_t wm_batcher_ack(wm_batcher *b, int id, const char *last_id, size_t len)
+WM_HOT_PATH uint32_t wm_batcher_ack(wm_batcher *b, int id, const char *last_id, size_t len)
 {
     lane *l = &b->lanes[id];
     batch *previous = NULL;

@@ -9,10 +9,10 @@
 #define NO_PARTITION UINT32_MAX
 
 typedef struct partition {
+    size_t bytes; /* of the pending operations */
     uint32_t head; /* pending operations, oldest first */
     uint32_t tail;
     uint32_t count;
-    uint32_t bytes;
     uint32_t in_flight; /* batches in flight that hold operations of it */
     int lane;
     bool ready; /* stands in its lane's ready ring */
@@ -62,9 +62,16 @@ struct wm_batcher {
     bool has_lost_routes; /* partitions of pending operations, since then */
 };
 
+void wm_batcher_set_ready(wm_batcher *b, uint32_t id, bool ready);
+
 /* Brings the ready ring in line with the partition's state: the one place that
  * decides whether a partition is served. */
-void wm_batcher_refresh_ready(wm_batcher *b, uint32_t id);
+static inline void wm_batcher_refresh_ready(wm_batcher *b, uint32_t id)
+{
+    const partition *p = &b->partitions[id];
+    bool servable = p->count > 0 && p->lane != WM_LANE_NONE && !(p->in_flight > 0 && b->lanes[p->lane].serial);
+    if (servable != p->ready) wm_batcher_set_ready(b, id, servable);
+}
 /* Takes the oldest pending operation out of its queue; there is one. */
 uint32_t wm_batcher_pop_front(wm_batcher *b, partition *p);
 /* Puts an operation that comes back at its place by seq. What is in flight is older

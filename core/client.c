@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "hot_path.h"
 #include "status.h"
 
 #define DEFAULT_PARTITIONS 271u
@@ -221,7 +222,7 @@ static void tell_resumed(wm_client *c, int lane, uint32_t partition, wm_partitio
     wm_client_event(c, event, NULL, 0);
 }
 
-static void on_acked(void *user, int lane, const uint32_t *ops, uint32_t count, const wm_batch_times *times)
+WM_HOT_PATH static void on_acked(void *user, int lane, const uint32_t *ops, uint32_t count, const wm_batch_times *times)
 {
     wm_client *c = user;
     bool is_own = lane != c->foreign_lane;
@@ -510,6 +511,11 @@ static bool set_up(wm_client *c, const wm_client_options *o, char *error, size_t
     return o->oplog_path == NULL || wm_client_open_log(c, o, error, size);
 }
 
+static wm_water_mark water_mark(const wm_oplog_limits *limits, double share)
+{
+    return (wm_water_mark){(double)limits->max_ops * share, (double)limits->max_bytes * share};
+}
+
 wm_client *wm_client_new(wm_loop *loop, const wm_client_options *options, char *error, size_t size)
 {
     wm_client *c = calloc(1, sizeof *c);
@@ -522,8 +528,9 @@ wm_client *wm_client_new(wm_loop *loop, const wm_client_options *options, char *
     c->foreign_lane = WM_LANE_NONE;
     c->max_tries = options->max_tries;
     c->drop_oldest = options->drop_oldest;
-    c->high_water = options->high_water;
-    c->low_water = options->low_water;
+    c->high_water = water_mark(&options->log, options->high_water);
+    c->low_water = water_mark(&options->log, options->low_water);
+    c->low_share = options->low_water;
     c->node_ops = (uint32_t)((double)options->log.max_ops * options->node_share);
     if (c->node_ops == 0) c->node_ops = 1;
     c->node_bytes = (size_t)((double)options->log.max_bytes * options->node_share);

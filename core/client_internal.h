@@ -22,6 +22,12 @@ typedef struct wm_suspect {
     uint32_t times; /* in a row */
 } wm_suspect;
 
+/* A share of the log's limits. */
+typedef struct wm_water_mark {
+    double ops;
+    double bytes;
+} wm_water_mark;
+
 typedef struct wm_partition_route {
     int slot;
     bool to_owner;       /* the slot is the partition's owner in the held map */
@@ -87,8 +93,9 @@ struct wm_client {
     bool drop_oldest;
     bool hands_up_acks; /* acknowledgements that settle no batch are messages for the script */
     bool above_high_water;
-    double high_water;
-    double low_water;
+    wm_water_mark high_water;
+    wm_water_mark low_water;
+    double low_share; /* of a node's share of the log */
     uint32_t node_ops; /* what may wait for one node */
     size_t node_bytes;
     int64_t full_partition; /* whose node a write was refused for; -1: none */

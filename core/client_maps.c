@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "client_internal.h"
+#include "hot_path.h"
 #include "op_decoding.h"
 #include "status.h"
 #include "value_hash.h"
@@ -185,12 +186,12 @@ static double commit(wm_map *m, bool remove, size_t value_len)
     return enqueue(c, index);
 }
 
-uint8_t *wm_map_begin_set(wm_map *m, const char *key, size_t key_len, size_t value_size)
+WM_HOT_PATH uint8_t *wm_map_begin_set(wm_map *m, const char *key, size_t key_len, size_t value_size)
 {
     return begin(m, false, key, key_len, value_size);
 }
 
-double wm_map_commit_set(wm_map *m, size_t value_len)
+WM_HOT_PATH double wm_map_commit_set(wm_map *m, size_t value_len)
 {
     return commit(m, false, value_len);
 }

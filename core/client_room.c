@@ -41,15 +41,16 @@ bool wm_client_is_node_full(const wm_client *c, uint32_t partition)
 
 void wm_client_check_water(wm_client *c)
 {
-    if (c->full_partition >= 0 && node_fill(c, (uint32_t)c->full_partition) <= c->low_water) {
+    if (c->full_partition >= 0 && node_fill(c, (uint32_t)c->full_partition) <= c->low_share) {
         c->full_partition = -1;
         wm_client_event(c, (wm_event){.type = WM_EVENT_NODE_ROOM}, NULL, 0);
     }
-    double fill = wm_oplog_fill(c->log);
-    if (!c->above_high_water && fill >= c->high_water) {
+    double ops = wm_oplog_count(c->log), bytes = (double)wm_oplog_bytes(c->log);
+    const wm_water_mark *high = &c->high_water, *low = &c->low_water;
+    if (!c->above_high_water && (ops >= high->ops || bytes >= high->bytes)) {
         c->above_high_water = true;
         wm_client_event(c, (wm_event){.type = WM_EVENT_HIGH_WATER, .a = wm_oplog_count(c->log)}, NULL, 0);
-    } else if (c->above_high_water && fill <= c->low_water) {
+    } else if (c->above_high_water && ops <= low->ops && bytes <= low->bytes) {
         c->above_high_water = false;
         wm_client_event(c, (wm_event){.type = WM_EVENT_LOW_WATER, .a = wm_oplog_count(c->log)}, NULL, 0);
     }

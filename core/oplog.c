@@ -181,13 +181,6 @@ uint64_t wm_oplog_last_seq(const wm_oplog *log)
     return log->last_seq;
 }
 
-double wm_oplog_fill(const wm_oplog *log)
-{
-    double ops = (double)log->count / (double)log->limits.max_ops;
-    double bytes = (double)log->bytes / (double)log->limits.max_bytes;
-    return ops > bytes ? ops : bytes;
-}
-
 size_t wm_oplog_footprint(const wm_oplog *log)
 {
     return wm_op_arena_footprint(log->arena);

@@ -80,8 +80,6 @@ uint32_t wm_oplog_end(const wm_oplog *log);
 /* The seq of the newest operation; 0 when there was none. */
 uint64_t wm_oplog_last_seq(const wm_oplog *log);
 bool wm_oplog_is_full(const wm_oplog *log);
-/* How full the log is: the larger share of its two limits, 0..1. */
-double wm_oplog_fill(const wm_oplog *log);
 /* Bytes of memory held for operations' bytes. */
 size_t wm_oplog_footprint(const wm_oplog *log);
 #endif
