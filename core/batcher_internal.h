@@ -62,8 +62,8 @@ struct wm_batcher {
     bool has_lost_routes; /* partitions of pending operations, since then */
 };
 
+/* Puts the partition into its lane's ready ring, or takes it out. For the next one alone. */
 void wm_batcher_set_ready(wm_batcher *b, uint32_t id, bool ready);
-
 /* Brings the ready ring in line with the partition's state: the one place that
  * decides whether a partition is served. */
 static inline void wm_batcher_refresh_ready(wm_batcher *b, uint32_t id)
@@ -72,6 +72,7 @@ static inline void wm_batcher_refresh_ready(wm_batcher *b, uint32_t id)
     bool servable = p->count > 0 && p->lane != WM_LANE_NONE && !(p->in_flight > 0 && b->lanes[p->lane].serial);
     if (servable != p->ready) wm_batcher_set_ready(b, id, servable);
 }
+
 /* Takes the oldest pending operation out of its queue; there is one. */
 uint32_t wm_batcher_pop_front(wm_batcher *b, partition *p);
 /* Puts an operation that comes back at its place by seq. What is in flight is older

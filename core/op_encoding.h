@@ -27,9 +27,9 @@ void wm_op_template_free(wm_op_template *t);
 /* Bytes that wm_op_encode_head writes at most for a key of this length. */
 size_t wm_op_head_size(const wm_op_template *t, size_t key_len);
 
+#define WM_OP_START_LEN (WM_OP_ID_AT + WM_OP_ID_LEN + 4) /* up to the key: the id, and "key" */
 /* The running number of a client's operations, kept as what the next one begins with, up to
  * its key. */
-#define WM_OP_START_LEN (WM_OP_ID_AT + WM_OP_ID_LEN + 4)
 typedef struct wm_op_ids {
     char start[WM_OP_START_LEN];
 } wm_op_ids;

@@ -64,7 +64,12 @@ describe("map", function()
       end
     end
     for i = 1, 3000 do look("k" .. i, 20000) end
-    for key, value in map:each() do assert.equal(model[key], value) end
+    local walked = 0
+    for key, value in map:each() do
+      assert.equal(model[key], value)
+      walked = walked + 1
+    end
+    assert.equal(size, walked)
   end)
 
   it("is one object for a name, and apart from other maps", function()
