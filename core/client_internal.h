@@ -5,8 +5,8 @@
 #include "op_decoding.h"
 #include "op_encoding.h"
 
-/* Shared by the client's own files: client.c (life, routes, flushing),
- * client_messages.c (what servers say), client_maps.c (reads and writes). */
+/* Shared by the client's own files: client.c (life, flushing), client_routes.c (where
+ * operations go), client_messages.c (what servers say), client_maps.c (reads and writes). */
 
 /* Whether operations may use a lane, and how it is held back after an overload. */
 typedef struct wm_pace {
@@ -141,6 +141,8 @@ bool wm_client_is_node_full(const wm_client *c, uint32_t partition);
 void wm_client_make_room(wm_client *c, uint32_t partition);
 /* Points every partition at a lane that is ready, or at none. */
 void wm_client_apply_routes(wm_client *c);
+/* The routes and what was recorded stay as they are. */
+void wm_client_set_partition_count(wm_client *c, uint32_t count);
 uint64_t wm_client_unix_ms(wm_client *c);
 void wm_client_free_maps(wm_client *c);
 bool wm_client_is_subscription(const wm_client *c, const char *query_id, size_t len);

@@ -1,0 +1,160 @@
+/* Where the operations of each partition go: the routes that the script sets, the lanes that
+ * stand for them, and the map that says who owns what. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "client_internal.h"
+#include "status.h"
+
+static bool is_usable(const wm_client *c, int lane)
+{
+    return c->paces[lane].usable && wm_node_pool_lane(c->pool, lane).state == WM_LANE_READY;
+}
+
+static int lane_for(const wm_client *c, uint32_t partition)
+{
+    int slot = c->routes[partition].slot;
+    if (slot < 0) return WM_LANE_NONE;
+    uint32_t per_node = wm_node_pool_lanes(c->pool) / wm_node_pool_count(c->pool);
+    int lane = wm_node_pool_lane_of(c->pool, slot, partition % per_node);
+    return is_usable(c, lane) ? lane : WM_LANE_NONE;
+}
+
+void wm_client_apply_routes(wm_client *c)
+{
+    uint32_t count = c->partition_count;
+    for (uint32_t p = 0; p < count; p++) wm_batcher_set_route(c->batcher, p, lane_for(c, p));
+}
+
+static void mark_owner(wm_client *c, uint32_t partition)
+{
+    const wm_partition_map *map = wm_router_map(c->router);
+    wm_partition_route *route = &c->routes[partition];
+    route->to_owner = false;
+    if (route->slot < 0) return;
+    if (map == NULL) {
+        route->to_owner = true; /* a single server owns everything */
+        return;
+    }
+    if (partition >= map->partition_count) return;
+    uint16_t owner = map->owners[partition];
+    route->to_owner = owner != WM_MAP_NO_NODE && strcmp(map->nodes[owner].id, wm_node_pool_id(c->pool, route->slot)) == 0;
+}
+
+int wm_client_set_route(wm_client *c, uint32_t partition, int slot)
+{
+    if (partition >= c->partition_count) return WM_EINVAL;
+    if (slot < -1 || slot >= (int)wm_node_pool_count(c->pool)) return WM_EINVAL;
+    wm_partition_route *route = &c->routes[partition];
+    /* From a node to another one: how long until it is acknowledged there? The
+     * hold in between belongs to that time. */
+    if (slot != route->slot && route->slot >= 0 && route->moved_us == 0) route->moved_us = wm_now_us();
+    if (slot != route->slot) route->moved_seq = wm_oplog_last_seq(c->log);
+    route->slot = slot;
+    mark_owner(c, partition);
+    wm_batcher_set_route(c->batcher, partition, lane_for(c, partition));
+    return WM_OK;
+}
+
+int wm_client_route(const wm_client *c, uint32_t partition)
+{
+    return c->routes[partition].slot;
+}
+
+static uint32_t partition_of(void *user, const char *key, size_t len)
+{
+    return wm_client_partition_of(user, key, len);
+}
+
+void wm_client_set_partition_count(wm_client *c, uint32_t count)
+{
+    c->partition_count = count;
+    c->partition_magic = UINT64_MAX / count + 1;
+}
+
+static int repartition(wm_client *c, uint32_t count)
+{
+    wm_partition_route *fresh = calloc(count, sizeof *fresh);
+    if (fresh == NULL) return WM_ENOMEM;
+    for (uint32_t i = 0; i < count; i++) fresh[i].slot = -1;
+    uint32_t before = c->partition_count;
+    wm_client_set_partition_count(c, count);
+    int result = wm_batcher_repartition(c->batcher, count, partition_of, c);
+    if (result < 0) {
+        wm_client_set_partition_count(c, before);
+        free(fresh);
+        return result;
+    }
+    free(c->routes);
+    c->routes = fresh;
+    c->full_partition = -1;
+    if (c->metrics != NULL) wm_client_measure(c, c->metrics); /* out of memory: the rest is measured */
+    return WM_OK;
+}
+
+int wm_client_set_hash(wm_client *c, wm_hash_kind kind)
+{
+    if (c->hash == kind) return WM_OK;
+    bool same = kind == WM_HASH_FNV1A && c->hash == WM_HASH_UNKNOWN; /* what unknown stood for */
+    c->hash = kind;
+    return same ? WM_OK : repartition(c, c->partition_count);
+}
+
+wm_hash_kind wm_client_hash(const wm_client *c)
+{
+    return c->hash;
+}
+
+uint32_t wm_client_partition_count(const wm_client *c)
+{
+    return c->partition_count;
+}
+
+uint32_t wm_client_partition_of(const wm_client *c, const char *key, size_t len)
+{
+    return wm_client_partition_of_hash(c, wm_hash(c->hash, key, len));
+}
+
+int wm_client_slot_of_key(const wm_client *c, const char *key, size_t len)
+{
+    return c->routes[wm_client_partition_of(c, key, len)].slot;
+}
+
+static bool has_usable_lane(const wm_client *c, uint32_t slot)
+{
+    uint32_t per_node = wm_node_pool_lanes(c->pool) / wm_node_pool_count(c->pool);
+    for (uint32_t k = 0; k < per_node; k++)
+        if (is_usable(c, wm_node_pool_lane_of(c->pool, (int)slot, k))) return true;
+    return false;
+}
+
+/* What is seen of each node. One that is reached by another URL than this one is not
+ * lost. */
+static void look_around(const wm_client *c, wm_router_node *nodes, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        const char *id = wm_node_pool_id(c->pool, (int)i);
+        wm_node_sight sight = id[0] == '\0' ? WM_NODE_UNSEEN : has_usable_lane(c, i) ? WM_NODE_REACHABLE : WM_NODE_LOST;
+        nodes[i] = (wm_router_node){id, sight};
+    }
+    for (uint32_t i = 0; i < count; i++)
+        for (uint32_t k = 0; k < count && nodes[i].sight == WM_NODE_LOST; k++)
+            if (k != i && nodes[k].sight != WM_NODE_UNSEEN && strcmp(nodes[k].id, nodes[i].id) == 0 &&
+                (nodes[k].sight == WM_NODE_REACHABLE || k < i))
+                nodes[i].sight = WM_NODE_UNSEEN;
+}
+
+bool wm_client_choose_map(wm_client *c)
+{
+    uint32_t count = wm_node_pool_count(c->pool);
+    wm_router_node *nodes = calloc(count + 1, sizeof *nodes);
+    if (nodes == NULL) return false;
+    look_around(c, nodes, count);
+    bool changed = wm_router_choose(c->router, nodes, count);
+    free(nodes);
+    if (!changed) return false;
+    const wm_partition_map *map = wm_router_map(c->router);
+    if (map->partition_count != c->partition_count) repartition(c, map->partition_count);
+    for (uint32_t p = 0; p < c->partition_count; p++) mark_owner(c, p);
+    return true;
+}
