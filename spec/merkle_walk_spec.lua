@@ -167,6 +167,45 @@ describe("A Merkle walk", function()
     assert.is_true(complete > 100 and refused > 100, ("%d complete, %d refused"):format(complete, refused))
   end)
 
+  -- Asked of a node that lets some questions run out of time: `answers` has what it says to
+  -- the first, the second and so on of a kind and path.
+  local function asked_of(answers)
+    local asked = {}
+    local replies = {
+      request = function(_, _, question)
+        local path = question.payload and question.payload.path or question.type
+        asked[#asked + 1] = path
+        local answer = table.remove(answers[path], 1)
+        if not answer then return nil, "timeout" end
+        return answer
+      end,
+    }
+    local records, err = merkle_walk.records(replies, LANE, MAP)
+    return records, err, asked
+  end
+
+  it("asks again for what a node that was silent altogether had no time to answer", function()
+    local top, found = buckets("", { a = 1 }), leaf("a", { { key = "x", record = record(1) } })
+    local records, err, asked = asked_of { SYNC_INIT = { root(), root() }, [""] = { top }, a = { false, found } }
+    assert.is_nil(err)
+    assert.equal(1, records.x.value)
+    assert.same({ "SYNC_INIT", "", "a", "SYNC_INIT", "a" }, asked)
+  end)
+
+  it("ends when a node that answers is silent about a path twice", function()
+    local records, err, asked = asked_of { SYNC_INIT = { root(), root() }, [""] = { buckets("", { a = 1 }) }, a = {} }
+    assert.is_nil(records)
+    assert.equal("path 'a': timeout", err)
+    assert.same({ "SYNC_INIT", "", "a", "SYNC_INIT", "a" }, asked)
+  end)
+
+  it("ends when a node has become silent altogether", function()
+    local records, err, asked = asked_of { SYNC_INIT = { root() }, [""] = {} }
+    assert.is_nil(records)
+    assert.equal("path '': timeout", err)
+    assert.same({ "SYNC_INIT", "", "SYNC_INIT" }, asked)
+  end)
+
   it("does not take an answer whose payload is none for its own", function()
     local replies = replies_of(function() return root() end)
     local task = loop.spawn(merkle_walk.root, replies, LANE, MAP, 5)

@@ -7,9 +7,11 @@ local M = {}
 
 --- Seconds to wait for the answer about a root: a node that is well answers at once.
 local ROOT_TIMEOUT = 2
---- The same for a path, of which dozens are asked for at a time, of a server that may have
---- an overload behind it. A v2 server answers an unknown one never.
-local PATH_TIMEOUT = 6
+--- The same for a path. A v2 server answers an unknown one never.
+local PATH_TIMEOUT = 3
+--- Seconds in which a node that is being read may say nothing at all: server 2.2.0 with an
+--- overload behind it was silent for 10 on a machine that had much else to do.
+local SILENCE = 30
 --- Requests in flight during a whole walk.
 local IN_FLIGHT = 64
 --- Bytes of a path: a partition's number, a slash and the digits of a hash, with
@@ -51,11 +53,23 @@ local function children(path, buckets)
   return paths
 end
 
+-- The answer about a path; nil and why there is none. A node that is silent about a path
+-- is asked for the root, which it always answers: only who has done so, and is silent
+-- about the path again, does not know it.
+local function ask(replies, lane, map_name, path)
+  local question = { type = "MERKLE_REQ_BUCKET", payload = { mapName = map_name, path = path } }
+  local answer, err = replies:request(lane, question, is_answer(map_name, path), PATH_TIMEOUT)
+  if answer or err ~= "timeout" then return answer, err end
+  local root
+  root, err = M.root(replies, lane, map_name, SILENCE)
+  if not root then return nil, err end
+  return replies:request(lane, question, is_answer(map_name, path), PATH_TIMEOUT)
+end
+
 -- One step down: the records of a leaf, or the paths below. nil, nil and what is
 -- wrong.
 local function bucket(replies, lane, map_name, path)
-  local answer, err = replies:request(lane, { type = "MERKLE_REQ_BUCKET", payload = { mapName = map_name, path = path } },
-    is_answer(map_name, path), PATH_TIMEOUT)
+  local answer, err = ask(replies, lane, map_name, path)
   if not answer then return nil, nil, err end
   if answer.type == "SYNC_RESP_BUCKETS" then
     local paths, wrong = children(path, answer.payload.buckets)
@@ -132,7 +146,7 @@ function M.records(replies, lane, map_name)
     running = running - 1
     wake:resolve()
   end
-  local root, err = M.root(replies, lane, map_name)
+  local root, err = M.root(replies, lane, map_name, SILENCE)
   if not root then return nil, err end
   if root.rootHash == 0 then return found end
   while not failure and (running > 0 or #queue > 0) do

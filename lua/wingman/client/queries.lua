@@ -9,8 +9,9 @@ local uuid = require "wingman.uuid"
 ---@class wingman.client
 local methods = {}
 
---- Seconds to wait for the answer to a query.
-local QUERY_TIMEOUT = 10
+--- Seconds to wait for the answer to a query: as long as a node that is read by its tree may
+--- be silent (wingman.merkle_walk).
+local QUERY_TIMEOUT = 30
 --- Server 2.2.0 leaves out what goes beyond so many results, without a word.
 local QUERY_CLAMP = 10000
 
