@@ -13,6 +13,7 @@ M.client_kinds = {
   never_arrived = "counted as acknowledged by a node that never took it",
   lost = "acknowledged, and missing or older with no server to blame",
   not_repaired = "not at its owner after repair",
+  repair_failed = "repair came to no end",
   stale_map = "did not learn of the cluster's map",
   stuck = "still in the log long after all nodes were back",
   unknown_value = "a value that nobody wrote",

@@ -97,7 +97,7 @@ local function repair(run, report)
     if client.repair then
       local ok, err, unread = client:repair(run.work.own, #run.target.cluster.nodes)
       if unread then return false end
-      if not ok then report:client("not_repaired", { client = client.name }, "%s", err) end
+      if not ok then report:client("repair_failed", { client = client.name }, "%s", err) end
     end
   end
   checker.check_repaired(run.history, assert(readback.state(run.target.cluster, run.reader, { run.work.own })), report)
