@@ -14,6 +14,15 @@ clusters.on_each(getfenv(), "back-pressure", function(shared, it)
     }
     for name, value in pairs(more or {}) do options[name] = value end
     local client = shared:started(options)
+    -- A start does not need every node, nor each connection to it; what is to go by one that
+    -- is not there has no route.
+    assert(loop.wait_until(function()
+      if #client:connected_nodes() < #shared.cluster.nodes then return false end
+      for _, lane in pairs(client.provider.links.lanes) do
+        if lane.state ~= "ready" then return false end
+      end
+      return true
+    end, 10), "a connection is not ready")
     assert(shared.cluster:pause "node-1")
     -- By the map of this moment: a real cluster that has just formed may still move
     -- partitions, and what went to others would be acknowledged.
