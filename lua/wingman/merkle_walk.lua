@@ -9,9 +9,9 @@ local M = {}
 local ROOT_TIMEOUT = 2
 --- The same for a path. A v2 server answers an unknown one never.
 local PATH_TIMEOUT = 3
---- Seconds in which a node that is being read may say nothing at all: server 2.2.0 with an
+--- Seconds for which a node that is being read may say nothing at all: server 2.2.0 with an
 --- overload behind it was silent for 10 on a machine that had much else to do.
-local SILENCE = 30
+M.SILENCE = 30
 --- Requests in flight during a whole walk.
 local IN_FLIGHT = 64
 --- Bytes of a path: a partition's number, a slash and the digits of a hash, with
@@ -61,7 +61,7 @@ local function ask(replies, lane, map_name, path)
   local answer, err = replies:request(lane, question, is_answer(map_name, path), PATH_TIMEOUT)
   if answer or err ~= "timeout" then return answer, err end
   local root
-  root, err = M.root(replies, lane, map_name, SILENCE)
+  root, err = M.root(replies, lane, map_name, M.SILENCE)
   if not root then return nil, err end
   return replies:request(lane, question, is_answer(map_name, path), PATH_TIMEOUT)
 end
@@ -146,7 +146,7 @@ function M.records(replies, lane, map_name)
     running = running - 1
     wake:resolve()
   end
-  local root, err = M.root(replies, lane, map_name, SILENCE)
+  local root, err = M.root(replies, lane, map_name, M.SILENCE)
   if not root then return nil, err end
   if root.rootHash == 0 then return found end
   while not failure and (running > 0 or #queue > 0) do

@@ -9,9 +9,6 @@ local uuid = require "wingman.uuid"
 ---@class wingman.client
 local methods = {}
 
---- Seconds to wait for the answer to a query: as long as a node that is read by its tree may
---- be silent (wingman.merkle_walk).
-local QUERY_TIMEOUT = 30
 --- Server 2.2.0 leaves out what goes beyond so many results, without a word.
 local QUERY_CLAMP = 10000
 
@@ -51,7 +48,7 @@ local function query_node(self, node, name, query)
   local id = uuid.v4()
   local answer, err = self.provider.replies:request(node.lanes[1],
     { type = "QUERY_SUB", payload = { queryId = id, mapName = name, query = query } },
-    function(message) return message.type == "QUERY_RESP" and message.payload.queryId == id end, QUERY_TIMEOUT)
+    function(message) return message.type == "QUERY_RESP" and message.payload.queryId == id end, merkle_walk.SILENCE)
   self.core:send(node.lanes[1], core.encode { type = "QUERY_UNSUB", payload = { queryId = id } })
   if not answer then
     return nil, errors.new("TIMEOUT", ("%s: the query of map '%s' was not answered: %s"):format(node.url, name, err))
