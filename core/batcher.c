@@ -5,11 +5,6 @@
 
 #include "status.h"
 
-const char *wm_op_id(const wm_op *op)
-{
-    return (const char *)op->span.bytes + WM_OP_ID_AT;
-}
-
 static partition *new_partitions(uint32_t count)
 {
     partition *p = calloc(count, sizeof *p);
@@ -95,14 +90,14 @@ void wm_batcher_set_ready(wm_batcher *b, uint32_t id, bool ready)
 static void count_pending(wm_batcher *b, partition *p, const wm_op *op, int sign)
 {
     p->count += (uint32_t)sign;
-    p->bytes += (size_t)sign * op->span.len;
+    p->bytes += (size_t)sign * op->len;
     if (p->lane == WM_LANE_NONE) {
         b->held += (uint32_t)sign;
         return;
     }
     lane *l = &b->lanes[p->lane];
     l->pending_ops += (uint32_t)sign;
-    l->pending_bytes += (size_t)sign * op->span.len;
+    l->pending_bytes += (size_t)sign * op->len;
 }
 
 static void note_waiting(wm_batcher *b, const partition *p, uint64_t now_us)
@@ -285,7 +280,7 @@ int wm_batcher_repartition(wm_batcher *b, uint32_t count, uint32_t (*partition_o
     for (uint32_t i = 1; i < wm_oplog_end(b->log); i++) {
         wm_op *op = wm_oplog_at(b->log, i);
         if (op->state == WM_OP_FREE) continue;
-        op->partition = partition_of(user, (const char *)op->span.bytes + op->key_at, op->key_len);
+        op->partition = partition_of(user, wm_op_key(op), op->key_len);
     }
     for (size_t i = 0; i < pending; i++) wm_batcher_add(b, all[i].op, 0);
     free(all);

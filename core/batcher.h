@@ -132,7 +132,4 @@ uint32_t wm_batcher_held(const wm_batcher *b);
  * since the last call, and a walk over all that are held when partitions lost their route. */
 void wm_batcher_newly_held(wm_batcher *b, uint64_t after, void (*held)(void *user, const wm_op *op), void *user);
 #define WM_NEWLY_HELD_MAX 1000u
-
-/* The id of an operation as it stands in its bytes. */
-const char *wm_op_id(const wm_op *op);
 #endif

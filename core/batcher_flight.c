@@ -98,7 +98,6 @@ static void bring_bytes_near(const wm_op *op)
 {
     __builtin_prefetch(op->span.bytes);
     __builtin_prefetch(op->span.bytes + 64);
-    __builtin_prefetch(op->span.bytes + 128);
 }
 
 /* The next operations of the lane's ready partitions, one at least, join the batch: not more
@@ -117,10 +116,10 @@ static void choose(wm_batcher *b, lane *l, batch *t, uint32_t most, uint32_t max
             wm_op *op = wm_oplog_at(b->log, p->head);
             /* The first operation always fits: its size was checked when it was
              * recorded. */
-            fits = t->count == 0 || bytes + op->span.len <= max_bytes;
+            fits = t->count == 0 || bytes + op->len <= max_bytes;
             if (!fits) break;
             bring_bytes_near(op);
-            bytes += op->span.len;
+            bytes += op->len;
             op->state = WM_OP_IN_FLIGHT;
             t->ops[t->count++] = wm_batcher_pop_front(b, p);
             p->in_flight++; /* counted per operation */
@@ -138,7 +137,7 @@ WM_HOT_PATH int wm_batcher_take_at_most(wm_batcher *b, int id, wm_buffer *frame,
     uint32_t max_ops = limits.max_ops < batch_ops(b, l) ? limits.max_ops : batch_ops(b, l);
     uint32_t max_bytes = limits.max_bytes < b->limits.max_bytes ? limits.max_bytes : b->limits.max_bytes;
     size_t wanted = l->pending_bytes < max_bytes ? l->pending_bytes : max_bytes;
-    uint32_t first = wm_oplog_at(b->log, b->partitions[l->ready].head)->span.len; /* goes whatever its size */
+    uint32_t first = wm_oplog_at(b->log, b->partitions[l->ready].head)->len; /* goes whatever its size */
     if (wanted < first) wanted = first;
     uint32_t most = l->pending_ops < max_ops ? l->pending_ops : max_ops;
     batch *t = take_spare(b);
@@ -151,11 +150,7 @@ WM_HOT_PATH int wm_batcher_take_at_most(wm_batcher *b, int id, wm_buffer *frame,
     wm_buffer_append(frame, "\0\0", 2);
     choose(b, l, t, most, max_bytes);
     uint8_t *to = frame->data + frame->len; /* there is room: what was chosen was pending, or is `first` */
-    for (uint32_t i = 0; i < t->count; i++) {
-        const wm_op *op = wm_oplog_at(b->log, t->ops[i]);
-        memcpy(to, op->span.bytes, op->span.len);
-        to += op->span.len;
-    }
+    for (uint32_t i = 0; i < t->count; i++) to = wm_oplog_write(b->log, wm_oplog_at(b->log, t->ops[i]), to);
     frame->len = (size_t)(to - frame->data);
     if (b->hooks.routed) b->hooks.routed(b->hooks.user, id, t->ops, t->count);
     memcpy(t->last_id, wm_op_id(wm_oplog_at(b->log, t->ops[t->count - 1])), WM_OP_ID_LEN);

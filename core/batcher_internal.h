@@ -1,7 +1,6 @@
 #ifndef WM_BATCHER_INTERNAL_H
 #define WM_BATCHER_INTERNAL_H
 #include "batcher.h"
-#include "op_encoding.h"
 
 /* Shared by the batcher's own files: batcher.c (what waits, and where it goes),
  * batcher_flight.c (what leaves, and how that ends). */

@@ -78,7 +78,7 @@ WM_HOT_PATH static void on_acked(void *user, int lane, const uint32_t *ops, uint
         if (ops[i] == WM_NO_OP) continue;
         const wm_op *op = wm_oplog_at(c->log, ops[i]);
         acked++;
-        bytes += op->span.len;
+        bytes += op->len;
         wm_histogram_record(c->ack_latency, c->now_us - op->recorded_us);
         if (op->notify)
             wm_client_event(c, (wm_event){.type = WM_EVENT_OP_DONE, .lane = lane, .a = (int64_t)op->seq}, NULL, 0);
@@ -102,7 +102,7 @@ static void on_routed(void *user, int lane, const uint32_t *ops, uint32_t count)
     for (uint32_t i = 0; i < count; i++) {
         const wm_op *op = wm_oplog_at(c->log, ops[i]);
         direct += c->routes[op->partition].to_owner;
-        bytes += op->span.len;
+        bytes += op->len;
     }
     wm_routing_metrics *metrics = wm_router_metrics(c->router);
     metrics->direct_routes += direct;
@@ -119,7 +119,7 @@ static void on_returned(void *user, int lane, uint32_t index)
     if (c->is_losing_v2) wm_client_note_doubtful(c, op);
     if (op->tries != c->max_tries) return;
     wm_event event = {.type = WM_EVENT_OP_TRIES, .lane = lane, .a = (int64_t)op->seq, .b = op->tries};
-    wm_client_event(c, event, op->span.bytes + op->key_at, op->key_len);
+    wm_client_event(c, event, wm_op_key(op), op->key_len);
 }
 
 /* -- what the pool reports --------------------------------------------------------------- */

@@ -2,8 +2,6 @@
 #define WM_CLIENT_INTERNAL_H
 #include "client.h"
 #include "doubtful_writes.h"
-#include "op_decoding.h"
-#include "op_encoding.h"
 
 /* Shared by the client's own files: client.c (life, flushing), client_routes.c (where
  * operations go), client_messages.c (what servers say), client_maps.c (reads and writes). */
@@ -41,14 +39,14 @@ struct wm_map {
     char *name;
     size_t name_len;
     wm_record_store *store;
-    wm_op_template *template;
+    uint32_t put_form; /* of its operations in the log */
+    uint32_t remove_form;
 };
 
 /* The write that begin started and commit finishes. */
 typedef struct wm_open_write {
     uint8_t *bytes;
-    size_t head_len;
-    uint16_t key_at;
+    uint32_t form;
     uint32_t key_len;
     uint32_t hash;
     uint32_t partition;

@@ -4,7 +4,6 @@
 
 #include "client_internal.h"
 #include "hot_path.h"
-#include "op_decoding.h"
 #include "status.h"
 #include "value_hash.h"
 
@@ -35,11 +34,11 @@ wm_map *wm_client_map(wm_client *c, const char *name, size_t len)
     m->client = c;
     m->name = malloc(len + 1);
     m->store = wm_record_store_new();
-    m->template = wm_op_template_new(name, len, c->node_names[0]);
-    if (m->name == NULL || m->store == NULL || m->template == NULL) {
+    m->put_form = wm_oplog_form(c->log, false, name, len, c->node_names[0]);
+    m->remove_form = wm_oplog_form(c->log, true, name, len, c->node_names[0]);
+    if (m->name == NULL || m->store == NULL || m->put_form == WM_NO_FORM || m->remove_form == WM_NO_FORM) {
         free(m->name);
         wm_record_store_free(m->store);
-        wm_op_template_free(m->template);
         free(m);
         return NULL;
     }
@@ -56,7 +55,6 @@ void wm_client_free_maps(wm_client *c)
         wm_map *m = c->maps[i];
         free(m->name);
         wm_record_store_free(m->store);
-        wm_op_template_free(m->template);
         free(m);
     }
     free(c->maps);
@@ -108,7 +106,7 @@ static uint8_t *begin_at(wm_map *m, bool remove, const char *key, size_t key_len
 {
     wm_client *c = m->client;
     wm_open_write *w = &c->open;
-    size_t head = wm_op_head_size(m->template, key_len);
+    size_t head = wm_op_kept_head(key_len);
     c->status = WM_ESIZE;
     if (key_len > WM_OP_KEY_MAX || value_size > WM_FRAME_BYTES_MAX) return NULL;
     if (c->drop_oldest) wm_client_make_room(c, w->partition);
@@ -122,9 +120,10 @@ static uint8_t *begin_at(wm_map *m, bool remove, const char *key, size_t key_len
     if (c->status < 0) return NULL;
     w->now_us = c->now_us;
     w->time = *time;
-    w->head_len = wm_op_encode_head(m->template, w->bytes, remove, &c->ids, key, key_len, time, &w->key_at);
+    w->form = remove ? m->remove_form : m->put_form;
     w->key_len = (uint32_t)key_len;
-    return w->bytes + w->head_len;
+    wm_op_keep_head(w->bytes, c->ids.start, key, key_len, time);
+    return w->bytes + head;
 }
 
 static uint8_t *begin(wm_map *m, bool remove, const char *key, size_t key_len, size_t value_size)
@@ -148,8 +147,6 @@ static double enqueue(wm_client *c, uint32_t index)
     c->last_op = index;
     wm_op_ids_advance(&c->ids);
     op->recorded_us = w->now_us;
-    op->key_at = w->key_at;
-    op->key_len = w->key_len;
     op->partition = w->partition;
     if (c->metrics != NULL) wm_op_metrics_recorded(c->metrics, op);
     wm_batcher_add(c->batcher, index, w->now_us);
@@ -164,19 +161,19 @@ static double commit(wm_map *m, bool remove, size_t value_len)
 {
     wm_client *c = m->client;
     wm_open_write *w = &c->open;
-    size_t len = w->head_len + value_len;
-    if (len > OP_BYTES_MAX) return c->status = WM_ESIZE;
-    const char *key = (const char *)w->bytes + w->key_at;
+    size_t head = wm_op_kept_head(w->key_len), len = head + value_len;
+    if (len + wm_oplog_shared_len(c->log, w->form) > OP_BYTES_MAX) return c->status = WM_ESIZE;
+    const char *key = (const char *)w->bytes + wm_op_key_at(w->key_len);
     wm_record record = {
         .key = key,
         .key_len = w->key_len,
-        .value = remove ? NULL : w->bytes + w->head_len,
+        .value = remove ? NULL : w->bytes + head,
         .value_len = remove ? 0 : (uint32_t)value_len,
         .millis = w->time.millis,
         .counter = w->time.counter,
         .node = 0,
     };
-    uint32_t index = record.op = wm_oplog_commit(c->log, len);
+    uint32_t index = record.op = wm_oplog_commit(c->log, w->form, len, w->key_len);
     if (index == WM_NO_OP) return c->status = WM_ENOMEM;
     if (wm_record_store_put_soon(m->store, w->hash, &record) < 0) {
         wm_oplog_settle(c->log, index);
@@ -220,15 +217,14 @@ double wm_map_resend(wm_map *m, const char *key, size_t key_len)
     uint8_t *value = begin_at(m, remove, key, key_len, value_len, &time);
     if (value == NULL) return c->status;
     memcpy(value, remove ? nil : record.value, value_len);
-    uint32_t index = wm_oplog_commit(c->log, c->open.head_len + value_len);
+    uint32_t index = wm_oplog_commit(c->log, c->open.form, wm_op_kept_head(key_len) + value_len, key_len);
     if (index == WM_NO_OP) return c->status = WM_ENOMEM;
     return enqueue(c, index);
 }
 
 void wm_client_acked_late(wm_client *c, const wm_op *op)
 {
-    wm_op_view view;
-    if (!wm_op_decode(op->span.bytes, op->span.len, &view)) return;
+    wm_op_view view = wm_oplog_read(c->log, op);
     wm_map *m = wm_client_map(c, view.map_name, view.map_len);
     if (m == NULL) return;
     uint32_t hash = wm_hash_fnv1a(view.key, view.key_len);
@@ -247,8 +243,7 @@ void wm_client_acked_late(wm_client *c, const wm_op *op)
 
 void wm_client_note_doubtful(wm_client *c, const wm_op *op)
 {
-    wm_op_view view;
-    if (!wm_op_decode(op->span.bytes, op->span.len, &view)) return;
+    wm_op_view view = wm_oplog_read(c->log, op);
     if (c->doubtful == NULL) c->doubtful = wm_doubtful_writes_new();
     if (c->doubtful == NULL) return;
     const uint8_t *value = view.removed ? nil : view.value;
@@ -308,7 +303,7 @@ static bool is_unsettled(const wm_client *c, const wm_record *record)
     if (record->node != 0 || record->op == WM_NO_OP) return false;
     const wm_op *op = wm_oplog_at(c->log, record->op);
     if (op->state == WM_OP_FREE || op->key_len != record->key_len) return false;
-    return memcmp(op->span.bytes + op->key_at, record->key, record->key_len) == 0;
+    return memcmp(wm_op_key(op), record->key, record->key_len) == 0;
 }
 
 static bool has_same_value(const wm_record *a, const wm_record *b)

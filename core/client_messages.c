@@ -98,7 +98,7 @@ void wm_client_reject(wm_client *c, int lane, uint32_t index, const void *reason
     const wm_op *op = wm_oplog_at(c->log, index);
     wm_buffer text;
     wm_buffer_init(&text);
-    wm_buffer_append(&text, op->span.bytes + op->key_at, op->key_len);
+    wm_buffer_append(&text, wm_op_key(op), op->key_len);
     if (len > 0) wm_buffer_append(&text, reason, len);
     wm_event event = {.type = WM_EVENT_OP_REJECTED, .lane = lane, .a = (int64_t)op->seq, .b = op->key_len};
     if (!text.failed) wm_client_event(c, event, text.data, text.len);

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "client_internal.h"
-#include "op_decoding.h"
 #include "status.h"
 
 /* A file that cannot be written is tried again this often. */
@@ -25,15 +24,10 @@ static int by_seq(const void *a, const void *b)
 static bool restore(wm_client *c, uint32_t index)
 {
     wm_op *op = wm_oplog_at(c->log, index);
-    wm_op_view view;
-    if (!wm_op_decode(op->span.bytes, op->span.len, &view)) return false;
-    size_t key_at = (size_t)((const uint8_t *)view.key - op->span.bytes);
-    if (view.key_len == 0 || view.key_len > WM_OP_KEY_MAX || key_at > UINT16_MAX) return false;
+    wm_op_view view = wm_oplog_read(c->log, op);
     wm_map *m = wm_client_map(c, view.map_name, view.map_len);
     if (m == NULL) return false;
     if (wm_map_restore(m, &view, index) < 0) return false;
-    op->key_at = (uint16_t)key_at;
-    op->key_len = (uint32_t)view.key_len;
     op->recorded_us = c->now_us;
     op->partition = wm_client_partition_of(c, view.key, view.key_len);
     wm_batcher_add(c->batcher, index, c->now_us);

@@ -63,7 +63,7 @@ static bool drop_oldest(wm_client *c, int first, int last)
     if (index == WM_NO_OP) return false;
     const wm_op *op = wm_oplog_at(c->log, index);
     wm_batcher_remove_pending(c->batcher, index);
-    wm_client_event(c, (wm_event){.type = WM_EVENT_OP_DROPPED, .a = (int64_t)op->seq}, op->span.bytes + op->key_at,
+    wm_client_event(c, (wm_event){.type = WM_EVENT_OP_DROPPED, .a = (int64_t)op->seq}, wm_op_key(op),
                     op->key_len);
     c->stats.ops_dropped++;
     wm_oplog_settle(c->log, index);

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "msgpack.h"
-#include "op_encoding.h"
 
 static bool find(const uint8_t *map, size_t len, const char *name, wm_mp_item *out)
 {
@@ -46,4 +45,26 @@ bool wm_op_decode(const uint8_t *bytes, size_t len, wm_op_view *out)
            find_number(time, time_len, "millis", &out->time.millis) &&
            find_number(time, time_len, "counter", &out->time.counter) &&
            find_text(time, time_len, "nodeId", &out->time.node, &out->time.node_len);
+}
+
+void wm_op_read_kept(const wm_op_form *f, const uint8_t *kept, size_t len, size_t key_len, wm_op_view *out)
+{
+    const uint8_t *key = kept + wm_op_key_at(key_len), *time = key + key_len;
+    uint64_t bits;
+    uint32_t counter;
+    double millis;
+    memcpy(&bits, time, sizeof bits);
+    memcpy(&counter, time + sizeof bits, sizeof counter);
+    bits = __builtin_bswap64(bits);
+    memcpy(&millis, &bits, sizeof millis);
+    *out = (wm_op_view){
+        .map_name = (const char *)f->bytes + f->map_name_at,
+        .map_len = f->map_name_len,
+        .key = (const char *)key,
+        .key_len = key_len,
+        .value = kept + wm_op_kept_head(key_len),
+        .value_len = len - wm_op_kept_head(key_len),
+        .removed = f->remove,
+        .time = {(uint64_t)millis, __builtin_bswap32(counter), (const char *)f->bytes + f->node_id_at, f->node_id_len},
+    };
 }

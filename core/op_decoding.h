@@ -1,9 +1,8 @@
 #ifndef WM_OP_DECODING_H
 #define WM_OP_DECODING_H
-#include "hlc.h"
+#include "op_encoding.h"
 
-/* What an operation's own bytes say, as op_encoding.h writes them. Points into
- * the bytes. */
+/* What an operation says. Points into its bytes, and those of its form. */
 typedef struct wm_op_view {
     const char *map_name;
     const char *key;
@@ -15,6 +14,8 @@ typedef struct wm_op_view {
     wm_timestamp time;
 } wm_op_view;
 
-/* False when the bytes are no such operation. */
+/* Of bytes as they are sent. False when they are no operation. */
 bool wm_op_decode(const uint8_t *bytes, size_t len, wm_op_view *out);
+/* Of the `len` bytes that are kept of an operation of the form. */
+void wm_op_read_kept(const wm_op_form *f, const uint8_t *kept, size_t len, size_t key_len, wm_op_view *out);
 #endif

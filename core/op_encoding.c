@@ -3,70 +3,53 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "copy.h"
 #include "msgpack.h"
 
-/* One run of bytes between the key and the value; the two places in it where
- * the time goes. */
-typedef struct tail {
-    uint8_t *bytes;
-    size_t len;
-    size_t millis_at; /* 8 bytes of a float64 */
-    size_t counter_at; /* 4 bytes of a uint32 */
-} tail;
+/* Writes a string and tells where it is in the bytes. */
+static void write_str_at(wm_buffer *b, const char *str, size_t len, uint32_t *at, uint32_t *at_len)
+{
+    wm_mp_write_str(b, str, len);
+    *at = (uint32_t)(b->len - len);
+    *at_len = (uint32_t)len;
+}
 
-struct wm_op_template {
-    tail put;
-    tail remove;
-};
-
-static bool build_tail(tail *t, const char *op_type, const char *map_name, size_t map_len, const char *node_id)
+bool wm_op_form_init(wm_op_form *f, bool remove, const char *map_name, size_t map_len, const char *node_id,
+                     size_t node_len)
 {
     wm_buffer b;
     wm_buffer_init(&b);
+    *f = (wm_op_form){.remove = remove};
     wm_mp_write_cstr(&b, "mapName");
-    wm_mp_write_str(&b, map_name, map_len);
+    write_str_at(&b, map_name, map_len, &f->map_name_at, &f->map_name_len);
     wm_mp_write_cstr(&b, "opType");
-    wm_mp_write_cstr(&b, op_type);
+    wm_mp_write_cstr(&b, remove ? "REMOVE" : "PUT");
     wm_mp_write_cstr(&b, "record");
     wm_mp_write_map(&b, 2);
     wm_mp_write_cstr(&b, "timestamp");
     wm_mp_write_map(&b, 3);
     wm_mp_write_cstr(&b, "millis");
-    t->millis_at = b.len + 1;
+    f->millis_at = (uint32_t)b.len + 1;
     wm_mp_write_float64(&b, 0);
     wm_mp_write_cstr(&b, "counter");
-    t->counter_at = b.len + 1;
+    f->counter_at = (uint32_t)b.len + 1;
     wm_buffer_append(&b, "\xce\0\0\0\0", 5); /* fixed width: it is patched for each operation */
     wm_mp_write_cstr(&b, "nodeId");
-    wm_mp_write_cstr(&b, node_id);
+    write_str_at(&b, node_id, node_len, &f->node_id_at, &f->node_id_len);
     wm_mp_write_cstr(&b, "value");
-    t->bytes = b.data;
-    t->len = b.len;
-    return !b.failed;
+    if (b.failed) {
+        wm_buffer_close(&b);
+        return false;
+    }
+    f->bytes = b.data;
+    f->len = (uint32_t)b.len;
+    return true;
 }
 
-wm_op_template *wm_op_template_new(const char *map_name, size_t map_len, const char *node_id)
+void wm_op_form_close(wm_op_form *f)
 {
-    wm_op_template *t = calloc(1, sizeof *t);
-    if (t == NULL) return NULL;
-    if (build_tail(&t->put, "PUT", map_name, map_len, node_id) &&
-        build_tail(&t->remove, "REMOVE", map_name, map_len, node_id))
-        return t;
-    wm_op_template_free(t);
-    return NULL;
-}
-
-void wm_op_template_free(wm_op_template *t)
-{
-    if (t == NULL) return;
-    free(t->put.bytes);
-    free(t->remove.bytes);
-    free(t);
-}
-
-size_t wm_op_head_size(const wm_op_template *t, size_t key_len)
-{
-    return WM_OP_START_LEN + 3 + key_len + t->remove.len;
+    free(f->bytes);
+    f->bytes = NULL;
 }
 
 void wm_op_ids_init(wm_op_ids *ids, const char *prefix)
@@ -113,32 +96,33 @@ static size_t write_key_header(uint8_t *p, size_t len)
     return 3;
 }
 
-static void write_big_endian64(uint8_t *p, uint64_t v)
+void wm_op_keep_head(uint8_t *out, const void *start, const char *key, size_t key_len, const wm_hlc *time)
 {
-    v = __builtin_bswap64(v);
-    memcpy(p, &v, 8);
-}
-
-size_t wm_op_encode_head(const wm_op_template *t, uint8_t *out, bool remove, const wm_op_ids *ids, const char *key,
-                         size_t key_len, const wm_hlc *time, uint16_t *key_at)
-{
-    const tail *shared = remove ? &t->remove : &t->put;
-    uint8_t *p = out;
-    memcpy(p, ids->start, WM_OP_START_LEN);
-    p += WM_OP_START_LEN;
+    memcpy(out, start, WM_OP_START_LEN);
+    uint8_t *p = out + WM_OP_START_LEN;
     p += write_key_header(p, key_len);
-    *key_at = (uint16_t)(p - out);
-    memcpy(p, key, key_len);
+    wm_copy(p, (const uint8_t *)key, key_len);
     p += key_len;
-    memcpy(p, shared->bytes, shared->len);
     double millis = (double)time->millis;
     uint64_t bits;
-    memcpy(&bits, &millis, 8);
-    write_big_endian64(p + shared->millis_at, bits);
+    memcpy(&bits, &millis, sizeof bits);
+    bits = __builtin_bswap64(bits);
     uint32_t counter = __builtin_bswap32((uint32_t)time->counter);
-    memcpy(p + shared->counter_at, &counter, 4);
-    p += shared->len;
-    return (size_t)(p - out);
+    memcpy(p, &bits, sizeof bits);
+    memcpy(p + sizeof bits, &counter, sizeof counter);
+}
+
+uint8_t *wm_op_write(const wm_op_form *f, uint8_t *out, const uint8_t *kept, size_t len, size_t key_len)
+{
+    size_t head = wm_op_key_at(key_len) + key_len, in_front = head + WM_OP_TIME_LEN;
+    wm_copy(out, kept, head);
+    out += head;
+    wm_copy(out, f->bytes, f->len);
+    memcpy(out + f->millis_at, kept + head, 8);
+    memcpy(out + f->counter_at, kept + head + 8, 4);
+    out += f->len;
+    wm_copy(out, kept + in_front, len - in_front);
+    return out + (len - in_front);
 }
 
 void wm_op_next_attempt(uint8_t *op_bytes)

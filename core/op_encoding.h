@@ -1,13 +1,18 @@
 #ifndef WM_OP_ENCODING_H
 #define WM_OP_ENCODING_H
-#include "buffer.h"
-#include "hlc.h"
-#include "oplog.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
-/* The bytes of an operation, laid out so that everything before the value can
- * be written at once and the value is last:
+#include "hlc.h"
+
+/* The bytes of an operation, as they are sent:
  *
  *   {id, key, mapName, opType, record: {timestamp: {millis, counter, nodeId}, value}}
+ *
+ * Most of them are the same for all operations of a map. The op log keeps those once, as a
+ * form, and of each operation the rest: the head (id and key), the time, the value. So what
+ * waits needs a fraction of the memory, and of the processor's caches.
  *
  * Ids have a fixed width, "<client>-<number in base 36>.<attempt>", so that they
  * are found and changed at a known place. The attempt grows each time an
@@ -16,18 +21,30 @@
 #define WM_OP_ID_PREFIX 8   /* characters that name the client */
 #define WM_OP_ID_LEN 21     /* prefix '-' 9 digits '.' 2 attempt digits */
 #define WM_OP_ID_AT 5       /* map header, "id", string header */
-#define WM_OP_KEY_MAX 65535u
-
-/* What all operations of one map share, encoded once. */
-typedef struct wm_op_template wm_op_template;
-
-/* `node_id` is the client's own id in timestamps. NULL when out of memory. */
-wm_op_template *wm_op_template_new(const char *map_name, size_t map_len, const char *node_id);
-void wm_op_template_free(wm_op_template *t);
-/* Bytes that wm_op_encode_head writes at most for a key of this length. */
-size_t wm_op_head_size(const wm_op_template *t, size_t key_len);
-
 #define WM_OP_START_LEN (WM_OP_ID_AT + WM_OP_ID_LEN + 4) /* up to the key: the id, and "key" */
+#define WM_OP_KEY_MAX 65535u
+/* The time as it is kept: 8 bytes of a float64 (millis), 4 of a uint32 (counter). */
+#define WM_OP_TIME_LEN 12u
+
+/* What all operations of one map and kind share: the run between the key and the value, and
+ * the two places in it where the time goes. */
+typedef struct wm_op_form {
+    uint8_t *bytes;
+    uint32_t len;
+    uint32_t millis_at;
+    uint32_t counter_at;
+    uint32_t map_name_at;
+    uint32_t map_name_len;
+    uint32_t node_id_at;
+    uint32_t node_id_len;
+    bool remove;
+} wm_op_form;
+
+/* `node_id` is the client's own id in timestamps. False when out of memory. */
+bool wm_op_form_init(wm_op_form *f, bool remove, const char *map_name, size_t map_len, const char *node_id,
+                     size_t node_len);
+void wm_op_form_close(wm_op_form *f);
+
 /* The running number of a client's operations, kept as what the next one begins with, up to
  * its key. */
 typedef struct wm_op_ids {
@@ -38,11 +55,31 @@ void wm_op_ids_init(wm_op_ids *ids, const char *prefix);
 /* The next id was given to an operation. */
 void wm_op_ids_advance(wm_op_ids *ids);
 
-/* Writes everything before the value, with the next of the ids. The number of bytes;
- * the value follows there (for a removal nil: one byte c0). `*key_at` is the
- * offset of the key. */
-size_t wm_op_encode_head(const wm_op_template *t, uint8_t *out, bool remove, const wm_op_ids *ids, const char *key,
-                         size_t key_len, const wm_hlc *time, uint16_t *key_at);
+/* Where the key is in an operation's bytes, kept or sent, behind its string header. */
+static inline size_t wm_op_key_at(size_t key_len)
+{
+    return WM_OP_START_LEN + (key_len < 32 ? 1u : key_len < 256 ? 2u : 3u);
+}
+
+/* Bytes in front of the value, as kept. */
+static inline size_t wm_op_kept_head(size_t key_len)
+{
+    return wm_op_key_at(key_len) + key_len + WM_OP_TIME_LEN;
+}
+
+/* How many bytes an operation of the form is longer when it is sent than when it is kept. */
+static inline size_t wm_op_shared_len(const wm_op_form *f)
+{
+    return f->len - WM_OP_TIME_LEN;
+}
+
+/* Writes what is kept in front of the value, wm_op_kept_head(key_len) bytes; `start` is
+ * that of an operation (wm_op_ids, or another one's). The value follows (of a removal nil:
+ * one byte c0). */
+void wm_op_keep_head(uint8_t *out, const void *start, const char *key, size_t key_len, const wm_hlc *time);
+/* Writes the `len` kept bytes as they are sent, wm_op_shared_len(f) more, and returns the
+ * end of them. */
+uint8_t *wm_op_write(const wm_op_form *f, uint8_t *out, const uint8_t *kept, size_t len, size_t key_len);
 /* The next attempt in the id, in place. */
 void wm_op_next_attempt(uint8_t *op_bytes);
 #endif

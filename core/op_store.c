@@ -116,8 +116,8 @@ static void add_to_segment(segment *g, uint32_t slot, uint32_t index, wm_op *op)
     op->place = g->count;
     g->ops[g->count++] = index;
     g->live++;
-    g->bytes += op->span.len;
-    g->live_bytes += op->span.len;
+    g->bytes += op->len;
+    g->live_bytes += op->len;
 }
 
 /* -- opening ------------------------------------------------------------------------- */
@@ -373,7 +373,7 @@ void wm_op_store_settled(wm_op_store *s, const wm_op *op)
     segment *g = &s->segments[op->segment];
     g->ops[op->place] = WM_NO_OP;
     g->live--;
-    g->live_bytes -= op->span.len;
+    g->live_bytes -= op->len;
     touch(s, op->segment); /* without memory its mark waits for the next one that settles there */
 }
 
@@ -406,7 +406,7 @@ static uint32_t measure(const wm_op_store *s, wm_oplog *log, size_t first, size_
     uint32_t count = 0;
     *size = 0;
     while (first + count < s->fresh_count && count < SEGMENT_OPS) {
-        size_t need = sizeof(entry_header) + wm_oplog_at(log, s->fresh[first + count].index)->span.len;
+        size_t need = sizeof(entry_header) + wm_oplog_at(log, s->fresh[first + count].index)->len;
         if (count > 0 && *size + need > SEGMENT_BYTES) break;
         *size += need;
         count++;
@@ -431,10 +431,9 @@ static int write_segment(wm_op_store *s, MDB_txn *txn, wm_oplog *log, size_t fir
     uint8_t *at = body.mv_data;
     for (size_t i = first; i < first + count; i++) {
         wm_op *op = wm_oplog_at(log, s->fresh[i].index);
-        entry_header h = {op->seq, op->span.len, 0};
+        entry_header h = {op->seq, op->len, 0};
         memcpy(at, &h, sizeof h);
-        memcpy(at + sizeof h, op->span.bytes, op->span.len);
-        at += sizeof h + op->span.len;
+        at = wm_oplog_write(log, op, at + sizeof h);
         add_to_segment(g, slot, s->fresh[i].index, op);
     }
     return 0;
@@ -499,7 +498,7 @@ static void thin_out(wm_op_store *s, wm_oplog *log, uint32_t slot)
         op->segment = 0;
         g->ops[i] = WM_NO_OP;
         g->live--;
-        g->live_bytes -= op->span.len;
+        g->live_bytes -= op->len;
     }
     touch(s, slot);
 }

@@ -18,6 +18,7 @@ _Static_assert(sizeof(wm_op) == OP_ALIGN, "an operation is one cache line");
 struct wm_oplog {
     wm_oplog_limits limits;
     wm_op_arena *arena;
+    wm_op_forms forms;
     wm_op *ops;     /* aligned to cache lines */
     uint32_t *next; /* links of the queues and of the free operations */
     uint32_t end; /* first index never used */
@@ -68,6 +69,7 @@ void wm_oplog_free(wm_oplog *log)
     if (log == NULL) return;
     wm_op_store_close(log->store);
     wm_op_arena_free(log->arena);
+    wm_op_forms_close(&log->forms);
     free(log->ops);
     free(log->next);
     free(log);
@@ -99,15 +101,19 @@ static uint32_t take_slot(wm_oplog *log)
 }
 
 /* Makes the bytes at the reserved place an operation. */
-static void keep(wm_oplog *log, uint32_t index, size_t len, uint64_t seq)
+static void keep(wm_oplog *log, uint32_t index, uint32_t form, size_t len, size_t key_len, uint64_t seq)
 {
+    uint32_t sent = (uint32_t)(len + wm_op_shared_len(&log->forms.all[form]));
     log->ops[index] = (wm_op){
         .span = wm_op_arena_commit(log->arena, (uint32_t)len, index),
         .seq = seq,
+        .len = sent,
+        .form = form,
+        .key_len = (uint16_t)key_len,
         .state = WM_OP_PENDING,
     };
     log->count++;
-    log->bytes += len;
+    log->bytes += sent;
     if (seq > log->last_seq) log->last_seq = seq;
 }
 
@@ -118,7 +124,7 @@ static void give_back_slot(wm_oplog *log, uint32_t index)
     log->free_ops = index;
 }
 
-uint32_t wm_oplog_commit(wm_oplog *log, size_t len)
+uint32_t wm_oplog_commit(wm_oplog *log, uint32_t form, size_t len, size_t key_len)
 {
     uint32_t index = take_slot(log);
     if (index == WM_NO_OP) return WM_NO_OP;
@@ -126,8 +132,30 @@ uint32_t wm_oplog_commit(wm_oplog *log, size_t len)
         give_back_slot(log, index);
         return WM_NO_OP;
     }
-    keep(log, index, len, log->last_seq + 1);
+    keep(log, index, form, len, key_len, log->last_seq + 1);
     return index;
+}
+
+uint32_t wm_oplog_form(wm_oplog *log, bool remove, const char *map_name, size_t map_len, const char *node_id)
+{
+    return wm_op_forms_get(&log->forms, remove, map_name, map_len, node_id, strlen(node_id));
+}
+
+size_t wm_oplog_shared_len(const wm_oplog *log, uint32_t form)
+{
+    return wm_op_shared_len(&log->forms.all[form]);
+}
+
+uint8_t *wm_oplog_write(const wm_oplog *log, const wm_op *op, uint8_t *out)
+{
+    return wm_op_write(&log->forms.all[op->form], out, op->span.bytes, op->span.len, op->key_len);
+}
+
+wm_op_view wm_oplog_read(const wm_oplog *log, const wm_op *op)
+{
+    wm_op_view view;
+    wm_op_read_kept(&log->forms.all[op->form], op->span.bytes, op->span.len, op->key_len, &view);
+    return view;
 }
 
 wm_op *wm_oplog_at(wm_oplog *log, uint32_t index)
@@ -151,7 +179,7 @@ void wm_oplog_settle(wm_oplog *log, uint32_t index)
 {
     wm_op *op = &log->ops[index];
     log->count--;
-    log->bytes -= op->span.len;
+    log->bytes -= op->len;
     if (log->store != NULL) wm_op_store_settled(log->store, op);
     wm_op_arena_release(log->arena, &op->span);
     give_back_slot(log, index);
@@ -188,16 +216,35 @@ size_t wm_oplog_footprint(const wm_oplog *log)
 
 /* -- the file -------------------------------------------------------------------------- */
 
+/* Keeps the bytes of an operation as it is sent; false when there is not the memory, or when
+ * they are not such as wm_op_write writes. */
+static bool keep_sent(wm_oplog *log, uint32_t index, uint64_t seq, const uint8_t *bytes, size_t len)
+{
+    wm_op_view view;
+    if (!wm_op_decode(bytes, len, &view) || view.key_len == 0 || view.key_len > WM_OP_KEY_MAX) return false;
+    const wm_timestamp *time = &view.time;
+    uint32_t form = wm_op_forms_get(&log->forms, view.removed, view.map_name, view.map_len, time->node, time->node_len);
+    if (form == WM_NO_FORM) return false;
+    size_t available, head = wm_op_kept_head(view.key_len), kept = head + view.value_len;
+    uint8_t *to = wm_op_arena_reserve(log->arena, kept, &available);
+    if (to == NULL) return false;
+    bool is_ours = (const uint8_t *)view.key == bytes + wm_op_key_at(view.key_len) &&
+                   view.value + view.value_len == bytes + len && kept + wm_op_shared_len(&log->forms.all[form]) == len;
+    if (!is_ours) return false;
+    wm_op_keep_head(to, bytes, view.key, view.key_len, &(wm_hlc){time->millis, time->counter});
+    memcpy(to + head, view.value, view.value_len);
+    keep(log, index, form, kept, view.key_len, seq);
+    return true;
+}
+
 static uint32_t add_loaded(void *user, uint64_t seq, const uint8_t *bytes, uint32_t len)
 {
     wm_oplog *log = user;
-    size_t available;
-    uint8_t *to = wm_op_arena_reserve(log->arena, len, &available);
-    uint32_t index = to == NULL ? WM_NO_OP : take_slot(log);
+    uint32_t index = take_slot(log);
     if (index == WM_NO_OP) return WM_NO_OP;
-    memcpy(to, bytes, len);
-    keep(log, index, len, seq);
-    return index;
+    if (keep_sent(log, index, seq, bytes, len)) return index;
+    give_back_slot(log, index);
+    return WM_NO_OP;
 }
 
 bool wm_oplog_open(wm_oplog *log, const char *path, const char *node_id, bool sync, char *error, size_t size)

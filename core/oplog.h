@@ -5,9 +5,11 @@
 #include <stdint.h>
 
 #include "op_arena.h"
+#include "op_decoding.h"
+#include "op_forms.h"
 
 /* The op log: every operation that was accepted and is not yet settled. It owns
- * the operations' bytes (the finished MessagePack map that goes into OP_BATCH)
+ * the operations' bytes (kept without what operations of a map share, see op_encoding.h)
  * and enforces the limits; where an operation waits is the batcher's business. */
 
 #define WM_NO_OP 0u /* operations are named by index; 0 is none */
@@ -19,21 +21,35 @@ typedef enum wm_op_state {
 } wm_op_state;
 
 typedef struct wm_op {
-    wm_op_span span;
+    wm_op_span span;      /* its bytes as they are kept */
     uint64_t seq;         /* order of recording, from 1; stays when settled */
     uint64_t recorded_us;
+    uint32_t len;         /* bytes in OP_BATCH */
+    uint32_t form;        /* what it shares with others; wm_oplog_form */
     uint32_t partition;
-    uint32_t key_len;
-    uint16_t key_at;      /* offset of the key in the bytes */
-    uint8_t state;
-    bool notify;          /* somebody waits for this one operation */
-    uint8_t tries;        /* how often it came back unacknowledged, up to 255 */
-    uint16_t tag;         /* what it belongs to in a load test, see op_metrics.h; 0: nothing */
     uint32_t late_us;     /* how much earlier than recorded_us it was meant to be recorded */
     uint32_t segment;     /* where it is in the log's file, see op_store.c; 0: not there */
     uint32_t place;
+    uint16_t key_len;
+    uint16_t tag;         /* what it belongs to in a load test, see op_metrics.h; 0: nothing */
+    uint8_t state;
+    bool notify;          /* somebody waits for this one operation */
+    uint8_t tries;        /* how often it came back unacknowledged, up to 255 */
 } wm_op;
 
+/* Its key, op->key_len bytes; valid until the log changes. */
+static inline const char *wm_op_key(const wm_op *op)
+{
+    return (const char *)op->span.bytes + wm_op_key_at(op->key_len);
+}
+
+/* Its id, WM_OP_ID_LEN characters; valid until the log changes. */
+static inline const char *wm_op_id(const wm_op *op)
+{
+    return (const char *)op->span.bytes + WM_OP_ID_AT;
+}
+
+/* `max_bytes` counts bytes as they are sent. */
 typedef struct wm_oplog_limits {
     uint32_t max_ops;
     size_t max_bytes;
@@ -45,7 +61,7 @@ typedef struct wm_oplog wm_oplog;
 wm_oplog *wm_oplog_new(wm_oplog_limits limits);
 void wm_oplog_free(wm_oplog *log);
 /* Keeps the log in a file from now on: what the file holds is pending again, with
- * its old seqs and as yet without recorded_us, key_at, key_len and partition.
+ * its old seqs and as yet without recorded_us and partition.
  * `sync`: each wm_oplog_sync waits for the disk. The id of the client whose
  * operations these are is `node_id` in a new file. False with the reason in
  * `error` (cut to `size`): use the log no more. */
@@ -58,13 +74,22 @@ const char *wm_oplog_node_id(const wm_oplog *log);
 int wm_oplog_sync(wm_oplog *log);
 /* Why the file cannot be written; "" when it can. */
 const char *wm_oplog_error(const wm_oplog *log);
-/* Room for one more operation of up to `size` bytes: WM_OK and where to write,
+/* The form of operations of a map, made when there is none yet: `remove`, or a put.
+ * `node_id` is the client's own. WM_NO_FORM when out of memory. */
+uint32_t wm_oplog_form(wm_oplog *log, bool remove, const char *map_name, size_t map_len, const char *node_id);
+/* Bytes that an operation of the form takes in OP_BATCH and not in the log. */
+size_t wm_oplog_shared_len(const wm_oplog *log, uint32_t form);
+/* Room for one more operation of up to `size` bytes as kept: WM_OK and where to write,
  * WM_EFULL when a limit is reached, WM_ENOMEM. */
 int wm_oplog_reserve(wm_oplog *log, size_t size, uint8_t **bytes, size_t *available);
-/* Keeps the `len` bytes written at the reserved place as a new operation in
- * state WM_OP_PENDING, with the next seq. Its index; WM_NO_OP when out of
+/* Keeps the `len` bytes written at the reserved place (wm_op_keep_head and a value) as a
+ * new operation in state WM_OP_PENDING, with the next seq. Its index; WM_NO_OP when out of
  * memory. */
-uint32_t wm_oplog_commit(wm_oplog *log, size_t len);
+uint32_t wm_oplog_commit(wm_oplog *log, uint32_t form, size_t len, size_t key_len);
+/* Writes an operation as it is sent, op->len bytes; the end of them. */
+uint8_t *wm_oplog_write(const wm_oplog *log, const wm_op *op, uint8_t *out);
+/* What an operation says; valid until the log changes. */
+wm_op_view wm_oplog_read(const wm_oplog *log, const wm_op *op);
 /* The operation at an index; valid until the next commit. One cache line each. */
 wm_op *wm_oplog_at(wm_oplog *log, uint32_t index);
 /* The link of an operation in its queue, WM_NO_OP at the end: apart from the operation, so
@@ -72,7 +97,7 @@ wm_op *wm_oplog_at(wm_oplog *log, uint32_t index);
 uint32_t *wm_oplog_next(wm_oplog *log, uint32_t index);
 /* Forgets an operation: acknowledged, rejected or dropped. */
 void wm_oplog_settle(wm_oplog *log, uint32_t index);
-/* Operations in the log, and their bytes. */
+/* Operations in the log, and their bytes as they are sent. */
 uint32_t wm_oplog_count(const wm_oplog *log);
 size_t wm_oplog_bytes(const wm_oplog *log);
 /* One more than the highest index ever given: for walks over all operations. */

@@ -81,7 +81,7 @@ static int l_has_backlog(lua_State *L)
 static void add_key(void *user, const wm_op *op)
 {
     lua_State *L = user;
-    lua_pushlstring(L, (const char *)op->span.bytes + op->key_at, op->key_len);
+    lua_pushlstring(L, wm_op_key(op), op->key_len);
     lua_pushboolean(L, false);
     lua_rawset(L, -3);
 }
@@ -95,6 +95,15 @@ static int l_newly_held(lua_State *L)
     lua_newtable(L);
     wm_batcher_newly_held(wm_client_batcher(c), after, add_key, L);
     return 1;
+}
+
+/* An operation's bytes in OP_BATCH. */
+static void push_sent(lua_State *L, const wm_oplog *log, const wm_op *op)
+{
+    uint8_t *bytes = lua_newuserdata(L, op->len);
+    wm_oplog_write(log, op, bytes);
+    lua_pushlstring(L, (const char *)bytes, op->len);
+    lua_remove(L, -2);
 }
 
 /* Operations in the log with a seq above `after`, in no order, as tables {seq, id, key,
@@ -113,16 +122,16 @@ static int l_operations(lua_State *L)
         bool routed = op->state == WM_OP_IN_FLIGHT || wm_batcher_route(wm_client_batcher(c), op->partition) != WM_LANE_NONE;
         lua_createtable(L, 0, 7);
         wm_lua_set_number(L, "seq", (lua_Number)op->seq);
-        lua_pushlstring(L, wm_op_id(op), 21);
+        lua_pushlstring(L, wm_op_id(op), WM_OP_ID_LEN);
         lua_setfield(L, -2, "id");
-        lua_pushlstring(L, (const char *)op->span.bytes + op->key_at, op->key_len);
+        lua_pushlstring(L, wm_op_key(op), op->key_len);
         lua_setfield(L, -2, "key");
         wm_lua_set_number(L, "partition", op->partition);
         lua_pushboolean(L, routed);
         lua_setfield(L, -2, "routed");
         lua_pushboolean(L, op->state == WM_OP_IN_FLIGHT);
         lua_setfield(L, -2, "in_flight");
-        lua_pushlstring(L, (const char *)op->span.bytes, op->span.len);
+        push_sent(L, log, op);
         lua_setfield(L, -2, "bytes");
         lua_rawseti(L, -2, ++n);
     }

@@ -1,0 +1,19 @@
+#ifndef WM_OP_FORMS_H
+#define WM_OP_FORMS_H
+#include "op_encoding.h"
+
+/* The forms of a log's operations: one for each map and kind that was ever written. */
+typedef struct wm_op_forms {
+    wm_op_form *all;
+    uint32_t count;
+    uint32_t cap;
+    uint32_t last; /* found last: operations of one map come together */
+} wm_op_forms;
+
+#define WM_NO_FORM UINT32_MAX
+
+void wm_op_forms_close(wm_op_forms *forms);
+/* The index of the form in `all`, made when there is none; WM_NO_FORM when out of memory. */
+uint32_t wm_op_forms_get(wm_op_forms *forms, bool remove, const char *map_name, size_t map_len, const char *node_id,
+                         size_t node_len);
+#endif
