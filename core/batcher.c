@@ -93,6 +93,7 @@ static void count_pending(wm_batcher *b, partition *p, const wm_op *op, int sign
     p->bytes += (size_t)sign * op->len;
     if (p->lane == WM_LANE_NONE) {
         b->held += (uint32_t)sign;
+        b->held_bytes += (size_t)sign * op->len;
         return;
     }
     lane *l = &b->lanes[p->lane];
@@ -225,6 +226,7 @@ void wm_batcher_set_route(wm_batcher *b, uint32_t id, int to)
     if (p->ready) ring_remove(b, id);
     if (p->lane == WM_LANE_NONE) {
         b->held -= p->count;
+        b->held_bytes -= p->bytes;
     } else {
         b->lanes[p->lane].pending_ops -= p->count;
         b->lanes[p->lane].pending_bytes -= p->bytes;
@@ -232,6 +234,7 @@ void wm_batcher_set_route(wm_batcher *b, uint32_t id, int to)
     p->lane = to;
     if (to == WM_LANE_NONE) {
         b->held += p->count;
+        b->held_bytes += p->bytes;
         if (p->count > 0) b->has_lost_routes = true;
         return;
     }
@@ -277,6 +280,7 @@ int wm_batcher_repartition(wm_batcher *b, uint32_t count, uint32_t (*partition_o
     b->partitions = fresh;
     b->partition_count = count;
     b->held = 0;
+    b->held_bytes = 0;
     for (uint32_t i = 1; i < wm_oplog_end(b->log); i++) {
         wm_op *op = wm_oplog_at(b->log, i);
         if (op->state == WM_OP_FREE) continue;
@@ -301,6 +305,7 @@ wm_lane_load wm_batcher_load(const wm_batcher *b, int id)
         .pending_bytes = l->pending_bytes,
         .in_flight_batches = l->in_flight_batches,
         .in_flight_ops = l->in_flight_ops,
+        .in_flight_bytes = l->in_flight_bytes,
         .oldest_sent_us = l->oldest == NULL ? 0 : l->oldest->times.cut_us,
     };
 }
@@ -330,4 +335,9 @@ bool wm_batcher_has_backlog(const wm_batcher *b, const bool *chosen, uint64_t se
 uint32_t wm_batcher_held(const wm_batcher *b)
 {
     return b->held;
+}
+
+size_t wm_batcher_held_bytes(const wm_batcher *b)
+{
+    return b->held_bytes;
 }

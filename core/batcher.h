@@ -118,6 +118,7 @@ typedef struct wm_lane_load {
     size_t pending_bytes;
     uint32_t in_flight_batches;
     uint32_t in_flight_ops;
+    size_t in_flight_bytes;
     uint64_t oldest_sent_us; /* of the oldest unacknowledged batch; 0: none is in flight */
 } wm_lane_load;
 wm_lane_load wm_batcher_load(const wm_batcher *b, int lane);
@@ -125,8 +126,9 @@ wm_lane_load wm_batcher_load(const wm_batcher *b, int lane);
  * that `chosen` (a flag for each) names. Looks at the front of every queue and at
  * what is in flight until it finds one. */
 bool wm_batcher_has_backlog(const wm_batcher *b, const bool *chosen, uint64_t seq);
-/* Pending operations of partitions without a route. */
+/* Pending operations of partitions without a route, and their bytes. */
 uint32_t wm_batcher_held(const wm_batcher *b);
+size_t wm_batcher_held_bytes(const wm_batcher *b);
 /* Those among them with a seq above `after`, WM_NEWLY_HELD_MAX at most, each once; one that
  * was told of before may be left out. Costs a look at each operation that came to be held
  * since the last call, and a walk over all that are held when partitions lost their route. */

@@ -71,7 +71,7 @@ static bool make_room(batch *t, uint32_t count)
     return true;
 }
 
-static void append_in_flight(lane *l, batch *t)
+static void append_in_flight(lane *l, batch *t, size_t bytes)
 {
     if (l->newest == NULL) l->oldest = t;
     else l->newest->next = t;
@@ -79,6 +79,7 @@ static void append_in_flight(lane *l, batch *t)
     if (l->unwritten == NULL) l->unwritten = t;
     l->in_flight_batches++;
     l->in_flight_ops += t->count;
+    l->in_flight_bytes += bytes;
 }
 
 /* Operations waited for long, as seen from the processor's caches: what a batch will look
@@ -101,8 +102,8 @@ static void bring_bytes_near(const wm_op *op)
 }
 
 /* The next operations of the lane's ready partitions, one at least, join the batch: not more
- * bytes than max_bytes, but for a first one that is larger alone. */
-static void choose(wm_batcher *b, lane *l, batch *t, uint32_t most, uint32_t max_bytes)
+ * bytes than max_bytes, but for a first one that is larger alone. Their bytes. */
+static size_t choose(wm_batcher *b, lane *l, batch *t, uint32_t most, uint32_t max_bytes)
 {
     size_t bytes = 0;
     bool fits = true;
@@ -127,6 +128,7 @@ static void choose(wm_batcher *b, lane *l, batch *t, uint32_t most, uint32_t max
         if (t->count > before) l->ready = p->ready_next; /* the next batch begins elsewhere */
         wm_batcher_refresh_ready(b, pid);
     }
+    return bytes;
 }
 
 WM_HOT_PATH int wm_batcher_take_at_most(wm_batcher *b, int id, wm_buffer *frame, uint64_t now_us,
@@ -148,7 +150,7 @@ WM_HOT_PATH int wm_batcher_take_at_most(wm_batcher *b, int id, wm_buffer *frame,
     wm_buffer_append(frame, frame_head, FRAME_HEAD);
     size_t count_at = frame->len;
     wm_buffer_append(frame, "\0\0", 2);
-    choose(b, l, t, most, max_bytes);
+    size_t bytes = choose(b, l, t, most, max_bytes);
     uint8_t *to = frame->data + frame->len; /* there is room: what was chosen was pending, or is `first` */
     for (uint32_t i = 0; i < t->count; i++) to = wm_oplog_write(b->log, wm_oplog_at(b->log, t->ops[i]), to);
     frame->len = (size_t)(to - frame->data);
@@ -159,7 +161,7 @@ WM_HOT_PATH int wm_batcher_take_at_most(wm_batcher *b, int id, wm_buffer *frame,
     t->times = (wm_batch_times){now_us, now_us};
     t->deadline_us = now_us + b->limits.ack_timeout_us;
     l->waiting_since_us = now_us;
-    append_in_flight(l, t);
+    append_in_flight(l, t, bytes);
     return (int)t->count;
 }
 
@@ -189,6 +191,7 @@ static void unlink_batch(lane *l, batch *previous, batch *t)
 static void leaves_flight(wm_batcher *b, lane *l, const wm_op *op)
 {
     l->in_flight_ops--;
+    l->in_flight_bytes -= op->len;
     b->partitions[op->partition].in_flight--;
 }
 

@@ -43,6 +43,7 @@ typedef struct lane {
     batch *unwritten; /* the first that the kernel has not taken whole, as far as was told */
     uint32_t in_flight_batches;
     uint32_t in_flight_ops;
+    size_t in_flight_bytes;
 } lane;
 
 struct wm_batcher {
@@ -54,7 +55,8 @@ struct wm_batcher {
     lane *lanes;
     uint32_t lane_count;
     batch *spare; /* batches to be used again */
-    uint32_t held;
+    uint32_t held; /* pending operations of partitions without a route */
+    size_t held_bytes;
     /* Added while their partition had no route, since somebody asked last. */
     uint32_t newly_held[WM_NEWLY_HELD_MAX];
     uint32_t newly_held_count;

@@ -21,12 +21,16 @@ static double node_fill(const wm_client *c, uint32_t partition)
 {
     int first, last;
     lanes_of_node(c, partition, &first, &last);
-    if (first == WM_LANE_NONE) return (double)wm_batcher_held(c->batcher) / c->node_ops;
     uint64_t all_ops = 0, all_bytes = 0;
-    for (int lane = first; lane <= last; lane++) {
-        wm_lane_load load = wm_batcher_load(c->batcher, lane);
-        all_ops += load.pending_ops + load.in_flight_ops;
-        all_bytes += load.pending_bytes;
+    if (first == WM_LANE_NONE) {
+        all_ops = wm_batcher_held(c->batcher);
+        all_bytes = wm_batcher_held_bytes(c->batcher);
+    } else {
+        for (int lane = first; lane <= last; lane++) {
+            wm_lane_load load = wm_batcher_load(c->batcher, lane);
+            all_ops += load.pending_ops + load.in_flight_ops;
+            all_bytes += load.pending_bytes + load.in_flight_bytes;
+        }
     }
     double ops = (double)all_ops / c->node_ops, bytes = (double)all_bytes / (double)c->node_bytes;
     return ops > bytes ? ops : bytes;

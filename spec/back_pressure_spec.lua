@@ -161,6 +161,33 @@ clusters.on_each(getfenv(), "back-pressure", function(shared, it)
       assert.equal(written + 100, client:stats().ops_acked)
     end)
 
+    it("of keys without a route, by " .. what .. ", leaves room for those with one", function()
+      local client = shared:started {
+        oplog = share "throw", routing = function(partition) return partition.owner ~= "node-1" and partition.owner or nil end,
+      }
+      local map = client:map(shared:map_name())
+      local written, err = write_until_full(map, clusters.keys_of(client, "node-1", 200), value)
+      assert.truthy(err.message:find("node_share", 1, true))
+      assert.is_true(written >= 45 and written <= 55, written .. " writes were taken")
+      write_to_node_2(client, map, 100)
+      assert.equal(written, client:pending_ops())
+    end)
+
+    it("of a node that has its share of the log, by " .. what .. ", counts what it was sent", function()
+      local client, map, keys = stalled(share "throw")
+      local taken = 0
+      assert(loop.wait_until(function() -- a few at a time, which leave at the end of the turn
+        for i = 1, 5 do taken = taken + (map:set(keys[(taken + i) % #keys + 1], value) and 1 or 0) end
+        return taken >= 45
+      end, 5))
+      loop.sleep(0)
+      local rest, err = write_until_full(map, keys, value)
+      assert.truthy(err.message:find("node_share", 1, true))
+      assert.is_true(taken + rest <= 55, taken + rest .. " writes were taken")
+      resume()
+      assert(client:drain(10))
+    end)
+
     it("of a node that has its share of the log, by " .. what .. ", has only its own writers wait", function()
       local client, map, keys = stalled(share "pause", { batch = { ops = 1, in_flight = 1, ack_timeout = 600 } })
       local written = 0
