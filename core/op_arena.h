@@ -5,7 +5,7 @@
 
 /* Where the bytes of operations live: chunks that are filled from the front
  * and reused once everything in them was released. An operation is encoded
- * straight into its place, so its bytes are produced once. Nothing is allocated
+ * straight into its place. Nothing is allocated
  * after warm-up: an emptied chunk is kept for the next one. */
 typedef struct wm_op_arena wm_op_arena;
 

@@ -2,7 +2,8 @@
 #define WM_OP_FORMS_H
 #include "op_encoding.h"
 
-/* The forms of a log's operations: one for each map and kind that was ever written. */
+/* The forms of a log's operations: two for each map, puts and removals, and for each client
+ * id that its file knows. */
 typedef struct wm_op_forms {
     wm_op_form *all;
     uint32_t count;

@@ -217,12 +217,13 @@ size_t wm_oplog_footprint(const wm_oplog *log)
 /* -- the file -------------------------------------------------------------------------- */
 
 /* Keeps the bytes of an operation as it is sent; false when there is not the memory, or when
- * they are not such as wm_op_write writes. */
+ * their parts do not lie where wm_op_write puts them. */
 static bool keep_sent(wm_oplog *log, uint32_t index, uint64_t seq, const uint8_t *bytes, size_t len)
 {
     wm_op_view view;
     if (!wm_op_decode(bytes, len, &view) || view.key_len == 0 || view.key_len > WM_OP_KEY_MAX) return false;
     const wm_timestamp *time = &view.time;
+    if (time->millis > WM_HLC_MAX || time->counter > UINT32_MAX) return false;
     uint32_t form = wm_op_forms_get(&log->forms, view.removed, view.map_name, view.map_len, time->node, time->node_len);
     if (form == WM_NO_FORM) return false;
     size_t available, head = wm_op_kept_head(view.key_len), kept = head + view.value_len;

@@ -63,6 +63,28 @@ end
 describe("op log in a file", function()
   after_each(clean_up)
 
+  it("has values that are as deeply nested as they may be", function()
+    local function nested(depth)
+      local value = "inside"
+      for _ = 1, depth do value = { value } end
+      return value
+    end
+    local path = new_path()
+    local client = assert(open(path))
+    local depth, err = 0, nil
+    repeat
+      depth = depth + 1
+      local seq
+      seq, err = client:map "m":set("k", nested(depth))
+    until not seq
+    assert.equal("NOT_ENCODABLE", err.code)
+    assert.equal(121, depth)
+    client:close()
+
+    client = assert(open(path))
+    assert.same(nested(120), client:map "m":get "k")
+  end)
+
   it("has what is pending, and its values, after a new start", function()
     local path = new_path()
     local client = assert(open(path))

@@ -20,6 +20,13 @@ int wm_lua_encode(lua_State *L, int index, wm_buffer *out, const char **err);
 /* The same with another limit, in bytes, for what is appended. */
 int wm_lua_encode_within(lua_State *L, int index, size_t max_bytes, wm_buffer *out, const char **err);
 
+/* The same for what becomes the value of a map's key: not so deeply nested that the op log's
+ * file or another client could not read it any more. */
+int wm_lua_encode_map_value(lua_State *L, int index, wm_buffer *out, const char **err);
+/* Of the WM_MP_MAX_DEPTH levels of a message, what it has around a value needs 5 (in an
+ * OP_BATCH: the message, its payload, the list of operations, the operation, its record). */
+#define WM_LUA_MAP_VALUE_DEPTH 120
+
 /* Reads one value and pushes it: exactly one, and the reader stands behind it.
  * Or pushes nothing, leaves the reader where it was and returns < 0: a
  * wm_mp_result or one of the following. */

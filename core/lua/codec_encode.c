@@ -19,6 +19,7 @@ typedef struct encoder {
     size_t end; /* `out` may not become longer */
     size_t max_bytes;
     int depth;
+    int max_depth;
     char reason[160];
     char path[120]; /* of the value that failed, built while unwinding */
 } encoder;
@@ -325,8 +326,8 @@ static int encode_unmarked(encoder *e, int table)
 static int encode_table(encoder *e, int table)
 {
     lua_State *L = e->L;
-    if (e->depth == WM_MP_MAX_DEPTH || !lua_checkstack(L, 8))
-        return fail(e, "nested deeper than %d levels; does a table contain itself?", WM_MP_MAX_DEPTH);
+    if (e->depth == e->max_depth || !lua_checkstack(L, 8))
+        return fail(e, "nested deeper than %d levels; does a table contain itself?", e->max_depth);
     const void *mark = NULL;
     if (lua_getmetatable(L, table)) {
         mark = lua_topointer(L, -1);
@@ -387,7 +388,7 @@ static int encode_value(encoder *e, int index)
     return fits(e, 0) ? 0 : fail_size(e);
 }
 
-int wm_lua_encode_within(lua_State *L, int index, size_t max_bytes, wm_buffer *out, const char **err)
+static int encode(lua_State *L, int index, size_t max_bytes, int max_depth, wm_buffer *out, const char **err)
 {
     int top = lua_gettop(L);
     size_t start = out->len;
@@ -401,6 +402,7 @@ int wm_lua_encode_within(lua_State *L, int index, size_t max_bytes, wm_buffer *o
     e.out = out;
     e.max_bytes = max_bytes;
     e.depth = 0;
+    e.max_depth = max_depth;
     e.end = max_bytes < SIZE_MAX - start ? start + max_bytes : SIZE_MAX;
     int rc = lua_checkstack(L, 8) ? encode_value(&e, index) : fail(&e, "the Lua stack is full");
     lua_settop(L, top);
@@ -416,5 +418,15 @@ int wm_lua_encode_within(lua_State *L, int index, size_t max_bytes, wm_buffer *o
 
 int wm_lua_encode(lua_State *L, int index, wm_buffer *out, const char **err)
 {
-    return wm_lua_encode_within(L, index, WM_LUA_MAX_ENCODED, out, err);
+    return encode(L, index, WM_LUA_MAX_ENCODED, WM_MP_MAX_DEPTH, out, err);
+}
+
+int wm_lua_encode_within(lua_State *L, int index, size_t max_bytes, wm_buffer *out, const char **err)
+{
+    return encode(L, index, max_bytes, WM_MP_MAX_DEPTH, out, err);
+}
+
+int wm_lua_encode_map_value(lua_State *L, int index, wm_buffer *out, const char **err)
+{
+    return encode(L, index, WM_LUA_MAX_ENCODED, WM_LUA_MAP_VALUE_DEPTH, out, err);
 }

@@ -60,7 +60,7 @@ static int l_map_set(lua_State *L)
     client_slot *owner = ((map_slot *)lua_touserdata(L, 1))->owner;
     wm_buffer value = wm_lua_borrow(owner);
     const char *error = NULL;
-    if (wm_lua_encode(L, 3, &value, &error) < 0) {
+    if (wm_lua_encode_map_value(L, 3, &value, &error) < 0) {
         lua_pushnil(L);
         lua_pushstring(L, error);
         wm_lua_give_back(owner, &value);
