@@ -34,7 +34,7 @@ typedef struct wm_client_options {
     bool drop_oldest;      /* a full log drops its oldest pending operation */
     double high_water;     /* share of the log's limits, 0..1, for events */
     double low_water;
-    double node_share;     /* of the log's limits, 0..1: what may wait for one node of several */
+    double node_share;     /* of the log's limits, 0..1: what one node of several may have not acknowledged */
 } wm_client_options;
 
 typedef struct wm_client_stats {

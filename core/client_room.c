@@ -9,43 +9,56 @@
 static void lanes_of_node(const wm_client *c, uint32_t partition, int *first, int *last)
 {
     *first = *last = wm_batcher_route(c->batcher, partition);
-    if (*first == WM_LANE_NONE) return;
+    if (*first == WM_LANE_NONE || *first == c->foreign_lane) return;
     uint32_t per_node = wm_node_pool_lanes(c->pool) / wm_node_pool_count(c->pool);
     int slot = wm_node_pool_slot_of(c->pool, *first);
     *first = wm_node_pool_lane_of(c->pool, slot, 0);
     *last = wm_node_pool_lane_of(c->pool, slot, per_node - 1);
 }
 
-/* How much of its share of the log the node of a partition has taken: 1 is all of it. */
-static double node_fill(const wm_client *c, uint32_t partition)
+static double share_of_node(const wm_client *c, uint64_t ops, uint64_t bytes)
+{
+    double by_ops = (double)ops / c->node_ops, by_bytes = (double)bytes / (double)c->node_bytes;
+    return by_ops > by_bytes ? by_ops : by_bytes;
+}
+
+/* How much of its share of the log the node of a partition has taken (1 is all of it), and
+ * what of that it was sent. */
+static double node_fill(const wm_client *c, uint32_t partition, double *sent)
 {
     int first, last;
     lanes_of_node(c, partition, &first, &last);
-    uint64_t all_ops = 0, all_bytes = 0;
-    if (first == WM_LANE_NONE) {
-        all_ops = wm_batcher_held(c->batcher);
-        all_bytes = wm_batcher_held_bytes(c->batcher);
-    } else {
-        for (int lane = first; lane <= last; lane++) {
-            wm_lane_load load = wm_batcher_load(c->batcher, lane);
-            all_ops += load.pending_ops + load.in_flight_ops;
-            all_bytes += load.pending_bytes + load.in_flight_bytes;
-        }
+    *sent = 0;
+    if (first == WM_LANE_NONE) return share_of_node(c, wm_batcher_held(c->batcher), wm_batcher_held_bytes(c->batcher));
+    uint64_t ops = 0, bytes = 0, sent_ops = 0, sent_bytes = 0;
+    for (int lane = first; lane <= last; lane++) {
+        wm_lane_load load = wm_batcher_load(c->batcher, lane);
+        ops += load.pending_ops;
+        bytes += load.pending_bytes;
+        sent_ops += load.in_flight_ops;
+        sent_bytes += load.in_flight_bytes;
     }
-    double ops = (double)all_ops / c->node_ops, bytes = (double)all_bytes / (double)c->node_bytes;
-    return ops > bytes ? ops : bytes;
+    *sent = share_of_node(c, sent_ops, sent_bytes);
+    return share_of_node(c, ops + sent_ops, bytes + sent_bytes);
+}
+
+static bool is_node_full(const wm_client *c, uint32_t partition, double *sent)
+{
+    if (wm_oplog_count(c->log) < c->node_ops && wm_oplog_bytes(c->log) < c->node_bytes) return false;
+    if (wm_node_pool_count(c->pool) < 2 || wm_router_map(c->router) == NULL) return false;
+    return node_fill(c, partition, sent) >= 1;
 }
 
 bool wm_client_is_node_full(const wm_client *c, uint32_t partition)
 {
-    if (wm_oplog_count(c->log) < c->node_ops && wm_oplog_bytes(c->log) < c->node_bytes) return false;
-    if (wm_node_pool_count(c->pool) < 2 || wm_router_map(c->router) == NULL) return false;
-    return node_fill(c, partition) >= 1;
+    double sent;
+    return is_node_full(c, partition, &sent);
 }
 
 void wm_client_check_water(wm_client *c)
 {
-    if (c->full_partition >= 0 && node_fill(c, (uint32_t)c->full_partition) <= c->low_share) {
+    double sent;
+    if (c->full_partition >= 0 && node_fill(c, (uint32_t)c->full_partition, &sent) <= c->low_share) {
         c->full_partition = -1;
         wm_client_event(c, (wm_event){.type = WM_EVENT_NODE_ROOM}, NULL, 0);
     }
@@ -80,7 +93,8 @@ void wm_client_make_room(wm_client *c, uint32_t partition)
     if (wm_oplog_error(c->log)[0] != '\0') return;
     int first, last;
     lanes_of_node(c, partition, &first, &last);
-    while (wm_client_is_node_full(c, partition) && drop_oldest(c, first, last)) {
+    double sent; /* with all of the share sent, dropping what waits would make no room */
+    while (is_node_full(c, partition, &sent) && sent < 1 && drop_oldest(c, first, last)) {
     }
     while (wm_oplog_is_full(c->log) && drop_oldest(c, WM_LANE_NONE, INT_MAX)) {
     }

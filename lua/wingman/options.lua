@@ -58,7 +58,7 @@ M.rules = {
     when_full = { type = "string", default = "pause", one_of = { "pause", "throw", "drop_oldest" },
       about = "pause: the caller waits; throw: nil, err; drop_oldest: an event names what was dropped" },
     node_share = { type = "number", default = 0.75, min = 0.001, max = 1,
-      about = "share of the limits for what waits for one node of several, so that a slow one leaves room for the others" },
+      about = "share of the limits for what one node of several has not acknowledged, so that a slow one leaves room for the others" },
     high_water = { type = "number", default = 0.8, min = 0, max = 1, about = "share of the limits for the event high_water" },
     low_water = { type = "number", default = 0.5, min = 0, max = 1, about = "share for low_water, and where pause ends" },
   } },

@@ -36,6 +36,18 @@ describe("core client", function()
     assert.has_error(function() c:send(0, {}) end)
   end)
 
+  it("drops the oldest for a provider of the script's own, too", function()
+    local full = assert(wingman.client { server = "ws://127.0.0.1:1", oplog = { max_ops = 2, when_full = "drop_oldest" } })
+    local m = full.core:map "m"
+    assert(m:set("a", 1))
+    full.core:foreign_take()
+    assert(m:set("b", 2))
+    assert(m:set("c", 3))
+    assert.equal(2, (full.core:pending()))
+    assert.equal(1, full.core:stats().ops_dropped)
+    full:close()
+  end)
+
   it("walks nothing from a position that there never was", function()
     assert(map:set("a", 1))
     assert.is_nil((map:next(2 ^ 53)))
