@@ -66,9 +66,8 @@ void wm_batcher_set_serial(wm_batcher *b, int lane, bool serial);
 /* Where a partition goes now; WM_LANE_NONE holds it. */
 void wm_batcher_set_route(wm_batcher *b, uint32_t partition, int lane);
 int wm_batcher_route(const wm_batcher *b, uint32_t partition);
-/* Gives every pending operation its partition anew: `partition_of` computes it
- * from the key. All routes are none afterwards. WM_OK or WM_ENOMEM (nothing
- * changed). In-flight operations get theirs when they come back. */
+/* Gives every operation its partition anew, those in flight too: `partition_of` computes
+ * it from the key. All routes are none afterwards. WM_OK or WM_ENOMEM (nothing changed). */
 int wm_batcher_repartition(wm_batcher *b, uint32_t partitions, uint32_t (*partition_of)(void *user, const char *key, size_t len),
                            void *user);
 
@@ -81,10 +80,10 @@ uint64_t wm_batcher_due_at(const wm_batcher *b, int lane);
  * The operations are in flight then. Their number; 0 when none is ready or the
  * window is full; WM_ENOMEM (nothing changed). */
 int wm_batcher_take(wm_batcher *b, int lane, wm_buffer *frame, uint64_t now_us);
-/* The socket has taken the batches of the lane whole that were cut so far. */
-void wm_batcher_written(wm_batcher *b, int lane, uint64_t now_us);
 /* The same with smaller limits of its operations and bytes. */
 int wm_batcher_take_at_most(wm_batcher *b, int lane, wm_buffer *frame, uint64_t now_us, wm_batch_limits limits);
+/* The socket has taken the batches of the lane whole that were cut so far. */
+void wm_batcher_written(wm_batcher *b, int lane, uint64_t now_us);
 
 /* Settles the batch on this lane whose last operation has exactly this id. The
  * number of operations acknowledged; 0 when there is no such batch. */
