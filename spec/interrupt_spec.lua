@@ -269,6 +269,24 @@ clusters.on_each(getfenv(), "an interrupted script", function(shared, it)
     assert.equal(300, stored(300, -1))
   end)
 
+  it("that closes its client meanwhile is told what that one had", function()
+    run(PATIENT, [[
+      print "ready" io.flush()
+      w.sleep(0.3) -- the nodes are paused meanwhile
+      for i = 1, 300 do assert(map:set("key-" .. i, i)) end
+      print "written" io.flush()
+      w.sleep(1)
+      client:close()]])
+    assert.equal("ready", child:read_line(10))
+    for _, id in ipairs(names) do assert(shared.cluster:pause(id)) end
+    assert.equal("written", child:read_line(10))
+    local code, err = finish(child, interrupt(child))
+    for _, id in ipairs(names) do assert(shared.cluster:resume(id)) end
+    assert.equal(130, code)
+    assert.equal("wingman: waiting up to 10 s for the acknowledgements of 300 writes; a second signal ends at once\n"
+      .. "wingman: the script closed a client meanwhile that had up to 300 writes without an acknowledgement\nwingman: interrupted\n", err)
+  end)
+
   it("that does not come back to its loop is ended by an error, and drained then", function()
     run("batch = { linger = 60 }", [[
       jit.off()

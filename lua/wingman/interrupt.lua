@@ -56,12 +56,22 @@ local function sum(clients)
   return total
 end
 
+-- The script runs on meanwhile, and may close a client: that one leaves the list, and
+-- what it had at the last look is added to `clients.given_up`.
 local function wait_for_acknowledgements(clients, seconds)
+  local seen = {}
   return loop.wait_until(function()
     local pending = 0
-    for _, client in ipairs(clients) do
-      client.core:flush(true)
-      pending = pending + client:pending_ops()
+    for i = #clients, 1, -1 do
+      local client = clients[i]
+      if client.closed then
+        clients.given_up = clients.given_up + (seen[client] or 0)
+        table.remove(clients, i)
+      else
+        client.core:flush(true)
+        seen[client] = client:pending_ops()
+        pending = pending + seen[client]
+      end
     end
     return pending == 0
   end, seconds)
@@ -92,14 +102,19 @@ local function report(clients)
 end
 
 local function drain(clients)
-  if #clients == 0 or wait_for_acknowledgements(clients, QUIETLY) then return end
-  say("waiting up to %g s for the acknowledgements of %s writes; a second signal ends at once", M.limit,
-    text_table.count(sum(clients).pending))
-  local begun = loop.now()
-  if wait_for_acknowledgements(clients, M.limit) then
-    return say("all are acknowledged, after %s", text_table.duration(loop.now() - begun))
+  clients.given_up = 0
+  local drained = wait_for_acknowledgements(clients, QUIETLY)
+  if not drained then
+    say("waiting up to %g s for the acknowledgements of %s writes; a second signal ends at once", M.limit,
+      text_table.count(sum(clients).pending))
+    local begun = loop.now()
+    drained = wait_for_acknowledgements(clients, M.limit)
+    if drained and clients.given_up == 0 then say("all are acknowledged, after %s", text_table.duration(loop.now() - begun)) end
   end
-  report(clients)
+  if clients.given_up > 0 then
+    say("the script closed a client meanwhile that had up to %s writes without an acknowledgement", text_table.count(clients.given_up))
+  end
+  if not drained then report(clients) end
 end
 
 local function drain_and_close()
