@@ -30,7 +30,7 @@ passed=0 failed=0 skipped=0
 spec_file() {
   local executable=$1 logs=$2 file=$3 status=0 began=$EPOCHREALTIME log counts
   log=$logs/${file//\//-}.log
-  WINGMAN_EXECUTABLE=$executable timeout --kill-after=10 300 "$executable" run spec/run.lua "$file" >"$log" 2>&1 || status=$?
+  WINGMAN_EXECUTABLE=$executable timeout --kill-after=10 600 "$executable" run spec/run.lua "$file" >"$log" 2>&1 || status=$?
   counts=$(sed -n 's/^\([0-9]*\) success[a-z]* \/ \([0-9]*\) failure[a-z]* \/ \([0-9]*\) errors\{0,1\} \/ \([0-9]*\) pending.*/\1 \2 \3 \4/p' "$log" | tail -n 1)
   if [ -z "$counts" ]; then echo "the run ended early, with exit code $status" >>"$log"; fi
   set -- ${counts:-0 0 1 0}

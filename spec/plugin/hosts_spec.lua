@@ -1,11 +1,10 @@
 --- Hosts that are not our executable: Wingman as it is installed, in a plain LuaJIT, in
 --- Lua 5.1, in a C program with a tick, on luv's loop; loaded again and again.
+local build = require "spec.support.build"
 local clusters = require "spec.support.cluster"
 local process = require "wingman.process"
-local steps = require "spec.support.steps"
 
 local PATIENCE = 240
-local build = process.wingman_path():match "^(.*)/"
 
 local function run(file, args, env)
   local child = assert(process.spawn { file = file, args = args, env = env, stderr = true })
@@ -24,7 +23,7 @@ clusters.on_each(getfenv(1), "hosts", function(shared, it)
   setup(function()
     prefix = os.tmpname()
     os.remove(prefix)
-    assert.equal(0, (run("cmake", { "--install", build, "--prefix", prefix })))
+    assert.equal(0, (run("cmake", { "--install", build.folder, "--prefix", prefix })))
     env = {
       WINGMAN_PREFIX = prefix, WINGMAN_SEEDS = table.concat(shared.cluster.urls, ","), WINGMAN_TOKEN = shared.cluster.token,
     }
@@ -33,7 +32,7 @@ clusters.on_each(getfenv(1), "hosts", function(shared, it)
 
   -- A sanitized module needs its runtime in the host; hosts that are there anyway have none.
   local function in_foreign_host(program, name, test)
-    if steps.is_sanitized then return pending(name .. " (skipped: " .. program .. " is built without sanitizers)") end
+    if build.is_sanitized then return pending(name .. " (skipped: " .. program .. " is built without sanitizers)") end
     if not exists(program) then return pending(name .. " (skipped: there is no " .. program .. ")") end
     it(name, test)
   end
@@ -120,7 +119,7 @@ clusters.on_each(getfenv(1), "hosts", function(shared, it)
     -- libwebsockets 4.1 keeps a TLS context for each loop of a process but the last, which
     -- the leak sanitizer takes for a leak.
     env.ASAN_OPTIONS = "detect_leaks=0"
-    local code, out, err = run(build .. "/tick_host", { "40", plugin, plugin }, env)
+    local code, out, err = run(build.folder .. "/tick_host", { "40", plugin, plugin }, env)
     assert.equal(0, code)
     local _, ticks = out:gsub("%d+\n", "")
     assert.equal(40, ticks)

@@ -1,16 +1,15 @@
 --- Two real Minetest servers that share players, chat and a leaderboard through the
 --- simulated cluster, by the mod in scripts/plugins/minetest. Without players: a mod of
 --- the spec (spec/support/minetest) calls what the mod has registered.
+local build = require "spec.support.build"
 local embedded_cluster = require "wingman.embedded_cluster"
 local loop = require "wingman.loop"
 local process = require "wingman.process"
-local steps = require "spec.support.steps"
 
 local PATIENCE = 60
-local build = process.wingman_path():match "^(.*)/"
 local program = "/usr/games/minetestserver"
 local missing
-if steps.is_sanitized then missing = "minetestserver is built without sanitizers"
+if build.is_sanitized then missing = "minetestserver is built without sanitizers"
 elseif not io.open(program) then missing = "the package minetest-server is not installed" end
 
 local function write(path, text)
@@ -80,7 +79,7 @@ describe("wingman_sync, on two Minetest servers,", function()
   setup(function()
     directory = os.tmpname()
     os.remove(directory)
-    local install = assert(process.spawn { file = "cmake", args = { "--install", build, "--prefix", directory .. "/prefix" } })
+    local install = assert(process.spawn { file = "cmake", args = { "--install", build.folder, "--prefix", directory .. "/prefix" } })
     assert(install:wait(PATIENCE) == 0)
     install:close()
     cluster = assert(embedded_cluster.start "sim://3")

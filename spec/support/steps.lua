@@ -55,7 +55,4 @@ function M.idle(seconds)
   while M.now() < until_us do end
 end
 
---- With the sanitizers all work takes a multiple of its time.
-M.is_sanitized = require("wingman.process").wingman_path():find "sanitized" ~= nil
-
 return M
