@@ -310,6 +310,17 @@ wm_lane_load wm_batcher_load(const wm_batcher *b, int id)
     };
 }
 
+uint32_t wm_batcher_in_flight(const wm_batcher *b, size_t *bytes)
+{
+    uint32_t ops = 0;
+    *bytes = 0;
+    for (uint32_t i = 0; i < b->lane_count; i++) {
+        ops += b->lanes[i].in_flight_ops;
+        *bytes += b->lanes[i].in_flight_bytes;
+    }
+    return ops;
+}
+
 static bool holds_one_of(const wm_batcher *b, const batch *t, const bool *chosen, uint64_t seq)
 {
     for (uint32_t i = 0; i < t->count; i++) {

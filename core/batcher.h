@@ -121,6 +121,8 @@ typedef struct wm_lane_load {
     uint64_t oldest_sent_us; /* of the oldest unacknowledged batch; 0: none is in flight */
 } wm_lane_load;
 wm_lane_load wm_batcher_load(const wm_batcher *b, int lane);
+/* Operations in flight on all lanes together, and their bytes. */
+uint32_t wm_batcher_in_flight(const wm_batcher *b, size_t *bytes);
 /* Whether operations with a seq up to `seq` are not settled in one of the partitions
  * that `chosen` (a flag for each) names. Looks at the front of every queue and at
  * what is in flight until it finds one. */

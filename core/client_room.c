@@ -96,6 +96,10 @@ void wm_client_make_room(wm_client *c, uint32_t partition)
     double sent; /* with all of the share sent, dropping what waits would make no room */
     while (is_node_full(c, partition, &sent) && sent < 1 && drop_oldest(c, first, last)) {
     }
+    if (!wm_oplog_is_full(c->log)) return;
+    size_t bytes;
+    uint32_t ops = wm_batcher_in_flight(c->batcher, &bytes);
+    if (wm_oplog_would_fill(c->log, ops, bytes)) return; /* nor would it here */
     while (wm_oplog_is_full(c->log) && drop_oldest(c, WM_LANE_NONE, INT_MAX)) {
     }
 }

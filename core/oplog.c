@@ -77,7 +77,12 @@ void wm_oplog_free(wm_oplog *log)
 
 bool wm_oplog_is_full(const wm_oplog *log)
 {
-    return log->store_failed || log->count >= log->limits.max_ops || log->bytes >= log->limits.max_bytes;
+    return log->store_failed || wm_oplog_would_fill(log, log->count, log->bytes);
+}
+
+bool wm_oplog_would_fill(const wm_oplog *log, uint32_t ops, size_t bytes)
+{
+    return ops >= log->limits.max_ops || bytes >= log->limits.max_bytes;
 }
 
 int wm_oplog_reserve(wm_oplog *log, size_t size, uint8_t **bytes, size_t *available)

@@ -105,6 +105,8 @@ uint32_t wm_oplog_end(const wm_oplog *log);
 /* The seq of the newest operation; 0 when there was none. */
 uint64_t wm_oplog_last_seq(const wm_oplog *log);
 bool wm_oplog_is_full(const wm_oplog *log);
+/* Whether so many operations, of so many bytes as they are sent, reach a limit. */
+bool wm_oplog_would_fill(const wm_oplog *log, uint32_t ops, size_t bytes);
 /* Bytes of memory held for operations' bytes. */
 size_t wm_oplog_footprint(const wm_oplog *log);
 #endif
