@@ -2,6 +2,7 @@
 #define WM_CLIENT_INTERNAL_H
 #include "client.h"
 #include "doubtful_writes.h"
+#include "name_index.h"
 
 /* Shared by the client's own files: client.c (life, flushing), client_routes.c (where
  * operations go), client_messages.c (what servers say), client_maps.c (reads and writes). */
@@ -99,6 +100,7 @@ struct wm_client {
     int64_t full_partition; /* whose node a write was refused for; -1: none */
     wm_map **maps;
     uint32_t map_count;
+    wm_name_index map_names; /* places in `maps` */
     char **node_names; /* interned node ids; 0 is this client */
     uint32_t node_name_count;
     char **subscriptions; /* ids of queries; see wm_client_subscribed */

@@ -13,13 +13,23 @@
 /* Ids of nodes and clients are kept for good, so that hostile ones must not be long. */
 #define NODE_NAME_MAX 256u
 
+typedef struct map_name {
+    const char *text;
+    size_t len;
+} map_name;
+
+static bool is_called(const void *maps, uint32_t place, const void *name)
+{
+    const wm_map *m = ((wm_map *const *)maps)[place];
+    const map_name *n = name;
+    return m->name_len == n->len && memcmp(m->name, n->text, n->len) == 0;
+}
+
 static wm_map *find_map(const wm_client *c, const char *name, size_t len)
 {
-    for (uint32_t i = 0; i < c->map_count; i++) {
-        wm_map *known = c->maps[i];
-        if (known->name_len == len && memcmp(known->name, name, len) == 0) return known;
-    }
-    return NULL;
+    map_name wanted = {name, len};
+    uint32_t place = wm_name_index_find(&c->map_names, wm_hash_fnv1a(name, len), is_called, c->maps, &wanted);
+    return place == WM_NO_NAME ? NULL : c->maps[place];
 }
 
 wm_map *wm_client_map(wm_client *c, const char *name, size_t len)
@@ -36,7 +46,8 @@ wm_map *wm_client_map(wm_client *c, const char *name, size_t len)
     m->store = wm_record_store_new();
     m->put_form = wm_oplog_form(c->log, false, name, len, c->node_names[0]);
     m->remove_form = wm_oplog_form(c->log, true, name, len, c->node_names[0]);
-    if (m->name == NULL || m->store == NULL || m->put_form == WM_NO_FORM || m->remove_form == WM_NO_FORM) {
+    if (m->name == NULL || m->store == NULL || m->put_form == WM_NO_FORM || m->remove_form == WM_NO_FORM ||
+        !wm_name_index_add(&c->map_names, wm_hash_fnv1a(name, len), c->map_count)) {
         free(m->name);
         wm_record_store_free(m->store);
         free(m);
@@ -58,6 +69,7 @@ void wm_client_free_maps(wm_client *c)
         free(m);
     }
     free(c->maps);
+    wm_name_index_close(&c->map_names);
     for (uint32_t i = 0; i < c->node_name_count; i++) free(c->node_names[i]);
     free(c->node_names);
 }

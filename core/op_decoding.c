@@ -40,6 +40,7 @@ bool wm_op_decode(const uint8_t *bytes, size_t len, wm_op_view *out)
     if (!find_text(bytes, len, "id", &id, &id_len) || id_len != WM_OP_ID_LEN) return false;
     if (!find_text(bytes, len, "opType", &type, &type_len)) return false;
     out->removed = type_len == 6 && memcmp(type, "REMOVE", 6) == 0;
+    if (!out->removed && (type_len != 3 || memcmp(type, "PUT", 3) != 0)) return false;
     return find_text(bytes, len, "mapName", &out->map_name, &out->map_len) &&
            find_text(bytes, len, "key", &out->key, &out->key_len) &&
            find_number(time, time_len, "millis", &out->time.millis) &&

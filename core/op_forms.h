@@ -1,5 +1,6 @@
 #ifndef WM_OP_FORMS_H
 #define WM_OP_FORMS_H
+#include "name_index.h"
 #include "op_encoding.h"
 
 /* The forms of a log's operations: two for each map, puts and removals, and for each client
@@ -8,7 +9,7 @@ typedef struct wm_op_forms {
     wm_op_form *all;
     uint32_t count;
     uint32_t cap;
-    uint32_t last; /* found last: operations of one map come together */
+    wm_name_index index; /* by the names of their maps */
 } wm_op_forms;
 
 #define WM_NO_FORM UINT32_MAX

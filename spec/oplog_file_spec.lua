@@ -119,6 +119,36 @@ describe("op log in a file", function()
     assert.same({ 1, 2, 3 }, values)
   end)
 
+  it("has those of thousands of maps", function()
+    local path, maps = new_path(), 3000
+    local client = assert(open(path))
+    for i = 1, maps do assert(client:map("m" .. i):set("k", i)) end
+    for i = 1, maps, 2 do assert(client:map("m" .. i):remove "k") end
+    client:close()
+    client = assert(open(path))
+    assert.equal(maps + maps / 2, client:pending_ops())
+    for i = 1, maps do
+      local expected
+      if i % 2 == 0 then expected = i end
+      assert.equal(expected, client:map("m" .. i):get "k")
+    end
+  end)
+
+  it("is refused with an operation of a kind that there is not", function()
+    local path = new_path()
+    local client = assert(open(path))
+    assert(client:map "m":set("k", 1))
+    client:close()
+    local file = assert(io.open(path, "r+b"))
+    local at = assert(file:read("*a"):find("opType\163PUT", 1, true))
+    file:seek("set", at - 1)
+    file:write "opType\163PUX"
+    file:close()
+    local again, err = open(path)
+    assert.is_nil(again)
+    assert.truthy(err.message:find("is damaged", 1, true), err.message)
+  end)
+
   it("forgets what was acknowledged", function()
     local path = new_path()
     local client = assert(open(path, { batch = { ops = 100 } }))
