@@ -40,6 +40,19 @@ clusters.on_each(getfenv(), "cluster provider", function(shared, it)
     assert.truthy(complaints[3].error:find("'42'", 1, true))
   end)
 
+  it("says so when the policy holds everything, and starts all the same once it does not", function()
+    local holds = true
+    local client = shared:client { routing = function(...) return not holds and policy.routing.direct(...) or nil end }
+    local ok, err = client:start(1)
+    assert.is_nil(ok)
+    assert.truthy(err.message:find("the routing policy holds all of them", 1, true), err.message)
+    assert.truthy(err.message:find(shared.cluster.urls[1] .. ": connected", 1, true), err.message)
+    holds = false
+    client.provider:recompute()
+    set_all(client:map(shared:map_name()), 10)
+    assert(client:drain(5))
+  end)
+
   it("learns which seed is which node, and counts a node once", function()
     local urls = { shared.cluster.urls[1], (shared.cluster.urls[1]:gsub("127%.0%.0%.1", "localhost")), shared.cluster.urls[2],
       shared.cluster.urls[3] }

@@ -150,6 +150,13 @@ end
 
 -- Interface -----------------------------------------------------------------------------
 
+local function what_is_missing(self)
+  if self.state.current ~= "SYNCING" then return "no node could be reached" end
+  if not self.map then return "connected, but no partition map came" end
+  if not self.hash_kind then return "the cluster's hash is not known: " .. (self.hash_problem or "still looking") end
+  return "no partition has a route: the routing policy holds all of them, or their nodes cannot be reached"
+end
+
 --- Starts connecting. True once operations can flow (authenticated, map and hash
 --- known, routes computed), or nil and why not. Waits.
 ---@param timeout number seconds
@@ -162,12 +169,7 @@ function methods:connect(timeout)
   if self.straggler_timer then self.straggler_timer:cancel() end
   self.started = nil
   if ok or self:is_routing_active() then return true end
-  local missing = "no node could be reached"
-  if self.state.current == "SYNCING" then
-    missing = self.map and ("the cluster's hash is not known: " .. tostring(self.hash_problem or "still looking"))
-      or "connected, but no partition map came"
-  end
-  return nil, missing .. ": " .. self.links:reasons()
+  return nil, what_is_missing(self) .. ": " .. self.links:reasons()
 end
 
 --- Takes one event of the core; true when it was for the provider.

@@ -262,12 +262,12 @@ function methods:close()
   end
 end
 
---- One line on why no node is connected.
+--- One line on what keeps each node from being used.
 function methods:reasons()
   local lines = {}
   for _, node in ipairs(self.nodes) do
-    local reason = node.last_reason or "no answer yet"
-    if node.last_detail and node.last_detail ~= "" then reason = reason .. " (" .. node.last_detail .. ")" end
+    local reason = node.usable and "connected" or node.last_reason or "no answer yet"
+    if not node.usable and node.last_detail and node.last_detail ~= "" then reason = reason .. " (" .. node.last_detail .. ")" end
     lines[#lines + 1] = node.url .. ": " .. reason
   end
   return table.concat(lines, "; ")
