@@ -1,6 +1,7 @@
 --- Child processes with pipes, on the loop of this Lua state. Calls that wait
 --- yield inside a task and pump the loop elsewhere, as all of Wingman's do.
 local ffi = require "ffi"
+local changes = require "wingman.changes"
 local core = require "wingman.core"
 local loop = require "wingman.loop"
 
@@ -18,8 +19,7 @@ for name, number in pairs(signals) do signal_names[number] = name end
 ---@class wingman.process
 ---@field pid integer
 ---@field package child userdata
----@field package seen integer  the changes that waiting tasks have been told of
----@field package news wingman.future  resolved at the next change
+---@field package changes wingman.changes
 local methods = {}
 methods.__index = methods
 
@@ -52,36 +52,23 @@ function M.spawn(options)
   local child, err = core.process(loop.handle(), options.file, options.args or {}, env, options.cwd,
     options.stdin or false, options.stderr or false, options.own_session or false)
   if not child then return nil, ("%s: %s"):format(options.file, err) end
-  local self = setmetatable({ pid = child:pid(), child = child, seen = 0, news = loop.future() }, methods)
+  local self = setmetatable({ pid = child:pid(), child = child, changes = changes.new() }, methods)
   loop.add_source(self)
   return self
 end
 
 --- Tells waiting tasks that something happened; called by the loop.
-function methods:drain_events()
-  local changes = self.child:changes()
-  if changes == self.seen then return end
-  self.seen = changes
-  local news = self.news
-  self.news = loop.future()
-  news:resolve(true)
-end
+function methods:drain_events() self.changes:note(self.child:changes()) end
 
 local function check_open(self)
   if not self.child then error("the process is closed", 3) end
 end
 
--- Calls look() until it returns something, a look after each change.
 local function await(self, timeout, look)
-  local deadline = timeout and loop.now() + timeout
-  while true do
-    local a, b = look()
-    if a ~= nil or b ~= nil then return a, b end
-    local left = deadline and deadline - loop.now()
-    if left and left <= 0 then return nil, "timeout" end
-    self.news:wait(left)
+  return self.changes:await(timeout, function()
     if not self.child then return nil, "closed" end
-  end
+    return look()
+  end)
 end
 
 --- Queues text for the child's standard input.
@@ -168,7 +155,7 @@ function methods:close()
   loop.remove_source(self)
   self.child:close()
   self.child = nil
-  self.news:resolve(true)
+  self.changes:wake()
 end
 
 local function this_executable()

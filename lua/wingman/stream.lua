@@ -1,6 +1,7 @@
 --- Local sockets on the loop of this Lua state, for people and programs that look at
 --- this process: a control socket, an attached prompt, a scrape of metrics. Calls that
 --- wait yield inside a task and pump the loop elsewhere, as all of Wingman's do.
+local changes = require "wingman.changes"
 local core = require "wingman.core"
 local loop = require "wingman.loop"
 
@@ -13,15 +14,14 @@ local LINE_MAX = 1024 * 1024
 ---@field port integer|nil  of a TCP listener
 ---@field path string|nil   of a listener in the file system
 ---@field package socket userdata|nil
----@field package seen integer  the changes that waiting tasks have been told of
----@field package news wingman.future  resolved at the next change
+---@field package changes wingman.changes
 ---@field package text string  read and not yet taken
 ---@field package ended string|nil  why nothing more will come
 local methods = {}
 methods.__index = methods
 
 local function wrap(socket)
-  local self = setmetatable({ socket = socket, seen = 0, news = loop.future(), text = "" }, methods)
+  local self = setmetatable({ socket = socket, changes = changes.new(), text = "" }, methods)
   loop.add_source(self)
   return self
 end
@@ -67,27 +67,16 @@ function M.connect(options)
 end
 
 --- Tells waiting tasks that something happened; called by the loop.
-function methods:drain_events()
-  local changes = self.socket:changes()
-  if changes == self.seen then return end
-  self.seen = changes
-  local news = self.news
-  self.news = loop.future()
-  news:resolve(true)
-end
+function methods:drain_events() self.changes:note(self.socket:changes()) end
 
--- Calls look() until it returns something, a look after each change.
+-- For what look() finds in what comes.
 local function await(self, timeout, look)
-  local deadline = timeout and loop.now() + timeout
-  while self.socket do
+  return self.changes:await(timeout, function()
+    if not self.socket then return nil, "closed" end
     local value, err = look()
-    if value ~= nil or err then return value, err end
-    self.socket:watch()
-    local left = deadline and deadline - loop.now()
-    if left and left <= 0 then return nil, "timeout" end
-    self.news:wait(left)
-  end
-  return nil, "closed"
+    if value == nil and not err then self.socket:watch() end
+    return value, err
+  end)
 end
 
 --- The next connection to a listener.
@@ -153,14 +142,10 @@ end
 ---@param timeout number|nil  seconds; nil waits for ever
 ---@return true|nil, string|nil err
 function methods:drain(timeout)
-  local deadline = timeout and loop.now() + timeout
-  while self.socket and self.socket:unwritten() > 0 do
-    local left = deadline and deadline - loop.now()
-    if left and left <= 0 then return nil, "timeout" end
-    self.news:wait(left)
-  end
-  if not self.socket then return nil, "closed" end
-  return true
+  return self.changes:await(timeout, function()
+    if not self.socket then return nil, "closed" end
+    return self.socket:unwritten() == 0 or nil
+  end)
 end
 
 --- Whether this end was closed.
@@ -172,7 +157,7 @@ function methods:close()
   loop.remove_source(self)
   self.socket:close()
   self.socket = nil
-  self.news:resolve(true)
+  self.changes:wake()
 end
 
 return M
