@@ -315,7 +315,7 @@ clusters.on_each(getfenv(), "back-pressure", function(shared, it)
       assert(map:set(other[2 * i - 1], i))
       assert(map:set(other[2 * i], i))
     end
-    assert(loop.wait_until(function() return client:stats().ops_acked >= 400 end, 10), "the other nodes wait")
+    assert(loop.wait_until(function() return client:stats().ops_acked >= 400 end, 30), "the other nodes wait")
     local node
     for _, candidate in ipairs(client:health().nodes) do
       if candidate.id == "node-1" then node = candidate end

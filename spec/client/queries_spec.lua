@@ -1,4 +1,5 @@
---- Subscriptions: what they cost while nothing changes, and what they leave alone.
+--- Queries that would not be whole; subscriptions: what they cost while nothing changes, and
+--- what they leave alone.
 local clusters = require "spec.support.cluster"
 local loop = require "wingman.loop"
 
@@ -44,5 +45,27 @@ clusters.on_each(getfenv(), "a subscription", function(shared, it)
     client:map(name):on("change", function() end)
     local values = assert(client:query(name, { where = {} }))
     assert.same(VALUE, values["key-1"])
+  end)
+end)
+
+clusters.on_each(getfenv(), "a query", function(shared, it)
+  it("is whole, or an error that names the owner that was not asked", function()
+    local name, writer = shared:map_name(), shared:started()
+    for i = 1, 300 do assert(writer:map(name):set("key-" .. i, i)) end
+    assert(writer:drain(10))
+    local client = shared:started {
+      cluster = { seeds = { shared.cluster.urls[1], shared.cluster.urls[2] } },
+      endpoint = function(id, url) return id == "node-3" and "ws://127.0.0.1:1" or url end,
+    }
+    assert(loop.wait_until(function() return #client:connected_nodes() == 2 end, 10))
+    local values, err = client:query(name)
+    if shared.is_0_11 then -- each node answers for the cluster
+      local count = 0
+      for _ in pairs(assert(values, err)) do count = count + 1 end
+      return assert.equal(300, count)
+    end
+    assert.is_nil(values)
+    assert.equal("NOT_CONNECTED", err.code)
+    assert.truthy(err.message:find("node-3, the owner of 90 of 271 partitions, is not connected", 1, true), err.message)
   end)
 end)

@@ -64,7 +64,9 @@ describe("the ready-made scenario", function()
     local open, closed = metric(document, "op_latency", { scenario = "open" }), metric(document, "op_latency", { scenario = "closed" })
     assert.equal(800, open.count)
     assert.is_true(open.p99_9 > 0.9 and closed.max > 0.9)
-    assert.is_true(closed.p99_9 < open.p90, closed.p99_9 .. " " .. open.p90)
+    -- One slow answer: not among the slowest thousandth, unless the machine is so slow that there are few.
+    local hides = closed.count > 1000 and closed.p99_9 or closed.p99
+    assert.is_true(hides < open.p90, ("%g of %d, %g"):format(hides, closed.count, open.p90))
   end)
 
   it("mixed has the six workloads of YCSB", function()

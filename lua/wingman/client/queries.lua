@@ -81,27 +81,48 @@ local function query_all(self, node, name, query)
   return results
 end
 
+-- An error when partitions belong to nodes that were not asked: what they hold would be
+-- missing without a word. A 0.11 node answers for the whole cluster.
+local function check_owners(self, name, asked)
+  local map = self:partition_map()
+  if not map or self:dialect() == "0.11" then return true end
+  local missing, count = nil, 0
+  for _, owner in ipairs(map.owners) do
+    if owner and not asked[owner] then
+      missing = missing or owner
+      count = count + (owner == missing and 1 or 0)
+    end
+  end
+  if not missing then return true end
+  return nil, errors.new("NOT_CONNECTED", ("map '%s' cannot be read whole: %s, the owner of %d of %d partitions, is not connected")
+    :format(name, missing, count, #map.owners), { map = name, node = missing })
+end
+
 --- Asks the cluster: every connected node, one after the other, joined by key;
 --- where two nodes have a key, the answer of its owner counts. A v2 node answers
 --- with what it holds itself, records included that it no longer owns and the owner
---- does not have (or has removed); a 0.11 node answers for the whole cluster.
+--- does not have (or has removed); a 0.11 node answers for the whole cluster. nil, err
+--- while an owner of a v2 cluster's partitions is not connected.
 ---@param name string
 ---@param query table|nil  { where = ..., sort = ..., limit = ... }; default: everything
 ---@return table<string, any>|nil values_by_key, wingman.error|nil
 function methods:query(name, query)
   if self.closed then return nil, errors.new("CLOSED", "the client is closed") end
-  local values = {}
+  local values, asked = {}, {}
   local nodes = self.provider and self.provider:nodes() or {}
   if #nodes == 0 then return nil, errors.new("NOT_CONNECTED", "no node is connected") end
   for _, node in ipairs(nodes) do
     local results, err = query_all(self, node, name, query or {})
     if not results then return nil, err end
+    if node.id then asked[node.id] = true end
     local map = self:partition_map()
     for _, entry in ipairs(results) do
       local owner = map and map.owners[self:partition_of(entry.key) + 1]
       if values[entry.key] == nil or owner == node.id then values[entry.key] = entry.value end
     end
   end
+  local whole, err = check_owners(self, name, asked)
+  if not whole then return nil, err end
   return values
 end
 
