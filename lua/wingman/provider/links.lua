@@ -262,13 +262,16 @@ function methods:close()
   end
 end
 
---- One line on what keeps each node from being used.
+--- One line on how it stands with each node: connected, or why not.
 function methods:reasons()
   local lines = {}
   for _, node in ipairs(self.nodes) do
-    local reason = node.usable and "connected" or node.last_reason or "no answer yet"
-    if not node.usable and node.last_detail and node.last_detail ~= "" then reason = reason .. " (" .. node.last_detail .. ")" end
-    lines[#lines + 1] = node.url .. ": " .. reason
+    local state = "connected"
+    if not node.usable then
+      state = node.last_reason or "no answer yet"
+      if node.last_detail and node.last_detail ~= "" then state = state .. " (" .. node.last_detail .. ")" end
+    end
+    lines[#lines + 1] = node.url .. ": " .. state
   end
   return table.concat(lines, "; ")
 end
