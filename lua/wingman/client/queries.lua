@@ -112,17 +112,21 @@ function methods:query(name, query)
   local nodes = self.provider and self.provider:nodes() or {}
   if #nodes == 0 then return nil, errors.new("NOT_CONNECTED", "no node is connected") end
   for _, node in ipairs(nodes) do
+    if node.id then asked[node.id] = true end
+  end
+  local whole, missing = check_owners(self, name, asked)
+  if not whole then return nil, missing end
+  for _, node in ipairs(nodes) do
     local results, err = query_all(self, node, name, query or {})
     if not results then return nil, err end
-    if node.id then asked[node.id] = true end
     local map = self:partition_map()
     for _, entry in ipairs(results) do
       local owner = map and map.owners[self:partition_of(entry.key) + 1]
       if values[entry.key] == nil or owner == node.id then values[entry.key] = entry.value end
     end
   end
-  local whole, err = check_owners(self, name, asked)
-  if not whole then return nil, err end
+  whole, missing = check_owners(self, name, asked) -- the map may be another one by now
+  if not whole then return nil, missing end
   return values
 end
 
