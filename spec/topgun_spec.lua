@@ -2,6 +2,7 @@
 --- checked where both are used.
 local loop = require "wingman.loop"
 local probe = require "wingman.probe"
+local process = require "wingman.process"
 local topgun = require "wingman.topgun"
 local topgun_binary = require "wingman.topgun.binary"
 
@@ -45,6 +46,25 @@ describe("topgun", function()
     assert.is_nil(answers(node))
     assert(cluster:resume(node.id))
     assert.is_table(answers(node))
+  end)
+
+  it("says that a node is paused once it stands still, on a busy machine too", function()
+    local node = cluster.nodes[2]
+    local busy = {}
+    for i = 1, 4 do busy[i] = assert(process.spawn { file = "sh", args = { "-c", "while :; do :; done" } }) end
+    finally(function()
+      for _, child in ipairs(busy) do child:close() end
+      cluster:resume(node.id)
+    end)
+    for _ = 1, 40 do
+      assert(cluster:pause(node.id))
+      local stat = assert(io.open(("/proc/%d/stat"):format(node.pid)))
+      local state = stat:read("*l"):match "%) (%a)"
+      stat:close()
+      assert.equal("T", state)
+      assert(cluster:resume(node.id))
+      loop.sleep(0.002) -- it goes on, and has something to be interrupted in
+    end
   end)
 
   it("kills and restarts a node at its old URL", function()

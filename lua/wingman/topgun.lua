@@ -223,12 +223,18 @@ local function node_of(self, id)
   return nil, failure("there is no node '%s'", tostring(id))
 end
 
+local function running(self, id)
+  local node, err = node_of(self, id)
+  if not node then return nil, err end
+  if not node.pid then return nil, failure("%s does not run", id) end
+  return node
+end
+
 -- A method that gives a running node an order.
 local function order(act)
   return function(self, id)
-    local node, err = node_of(self, id)
+    local node, err = running(self, id)
     if not node then return nil, err end
-    if not node.pid then return nil, failure("%s does not run", id) end
     act(node)
     return true
   end
@@ -241,9 +247,15 @@ methods.kill = order(function(node) node:halt "kill" end)
 --- Stops a node in good order (SIGTERM); its records as after `kill`.
 ---@type fun(self: wingman.topgun.cluster, id: string): true|nil, wingman.error|nil
 methods.stop_node = order(function(node) node:halt "term" end)
---- SIGSTOP: connections stay, nothing is read or answered.
----@type fun(self: wingman.topgun.cluster, id: string): true|nil, wingman.error|nil
-methods.pause = order(function(node) node:signal "stop" end)
+--- SIGSTOP: connections stay; once this has returned, nothing is read or answered.
+---@param id string
+---@return true|nil, wingman.error|nil
+function methods:pause(id)
+  local node, err = running(self, id)
+  if not node then return nil, err end
+  if not node:pause() then return nil, failure("%s does not stand still", id) end
+  return true
+end
 ---@type fun(self: wingman.topgun.cluster, id: string): true|nil, wingman.error|nil
 methods.resume = order(function(node) node:signal "continue" end)
 

@@ -8,8 +8,8 @@ ffi.cdef "int kill(int pid, int sig);"
 
 local M = {}
 
---- Seconds: for a node to open its port; to stop when asked to.
-local PORT_TIMEOUT, STOP_TIMEOUT = 10, 5
+--- Seconds: for a node to open its port; to stop when asked to; to stand still when paused.
+local PORT_TIMEOUT, STOP_TIMEOUT, PAUSE_TIMEOUT = 10, 5, 10
 
 local SIGNALS = { kill = 9, term = 15, continue = 18, stop = 19 }
 
@@ -104,9 +104,19 @@ function methods:start(binary, secret, seeds)
   return true
 end
 
---- Sends a signal: "kill", "term", "stop" (pause) or "continue".
+--- Sends a signal: "kill", "term", "stop" or "continue".
 ---@return boolean  whether the server was there to get it
 function methods:signal(name) return self.pid ~= nil and ffi.C.kill(self.pid, SIGNALS[name]) == 0 end
+
+--- Has the server stand still (SIGSTOP). Returns when it does: on a busy machine it may
+--- answer some messages after the signal was sent.
+---@return boolean  false: it does not run, or did not stop in time
+function methods:pause()
+  if not self:signal "stop" then return false end
+  -- The state of the first thread, which is the one that answers (proc(5)).
+  local path = ("/proc/%d/stat"):format(self.pid)
+  return loop.wait_until(function() return read_file(path):match "^%d+ %(.*%) (%a)" == "T" end, PAUSE_TIMEOUT) == true
+end
 
 --- Ends the server by "kill" or "term", and waits until it has ended.
 ---@param by "kill"|"term"
