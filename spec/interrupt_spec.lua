@@ -233,6 +233,18 @@ clusters.on_each(getfenv(), "an interrupted script", function(shared, it)
     child = start(client_script(options, body), shared)
   end
 
+  -- A place where the script waits for this process: the line that does, and what ends it.
+  local gates = {}
+  local function gate()
+    local path = os.tmpname()
+    os.remove(path)
+    gates[#gates + 1] = path
+    return ("while not io.open(%q) do w.sleep(0.005) end"):format(path), function() assert(io.open(path, "w")):close() end
+  end
+  after_each(function()
+    for i = #gates, 1, -1 do os.remove(table.remove(gates, i)) end
+  end)
+
   -- How many of the `count` keys the cluster has, each with its own value.
   local function stored(count, sign)
     local values = assert(shared:started():query "interrupted")
@@ -251,13 +263,15 @@ clusters.on_each(getfenv(), "an interrupted script", function(shared, it)
   end)
 
   it("says what it waits for, and that it came", function()
-    run(PATIENT, [[
+    local wait, go_on = gate()
+    run(PATIENT, ([[
       print "ready" io.flush()
-      w.sleep(0.3) -- the nodes are paused meanwhile
+      %s
       for i = 1, 300 do assert(map:set("key-" .. i, -i)) end
-      print "written"]])
+      print "written"]]):format(wait))
     assert.equal("ready", child:read_line(10))
     for _, id in ipairs(names) do assert(shared.cluster:pause(id)) end
+    go_on()
     assert.equal("written", child:read_line(10))
     local signalled = interrupt(child)
     local line = child:read_line(5, "stderr")
@@ -270,21 +284,27 @@ clusters.on_each(getfenv(), "an interrupted script", function(shared, it)
   end)
 
   it("that closes its client meanwhile is told what that one had", function()
-    run(PATIENT, [[
+    local wait, go_on = gate()
+    local wait_again, close = gate()
+    run(PATIENT, ([[
       print "ready" io.flush()
-      w.sleep(0.3) -- the nodes are paused meanwhile
+      %s
       for i = 1, 300 do assert(map:set("key-" .. i, i)) end
       print "written" io.flush()
-      w.sleep(1)
-      client:close()]])
+      %s
+      client:close()]]):format(wait, wait_again))
     assert.equal("ready", child:read_line(10))
     for _, id in ipairs(names) do assert(shared.cluster:pause(id)) end
+    go_on()
     assert.equal("written", child:read_line(10))
-    local code, err = finish(child, interrupt(child))
+    local signalled = interrupt(child)
+    local line = child:read_line(5, "stderr")
+    close()
+    local code, err = finish(child, signalled)
     for _, id in ipairs(names) do assert(shared.cluster:resume(id)) end
     assert.equal(130, code)
-    assert.equal("wingman: waiting up to 10 s for the acknowledgements of 300 writes; a second signal ends at once\n"
-      .. "wingman: the script closed a client meanwhile that had up to 300 writes without an acknowledgement\nwingman: interrupted\n", err)
+    assert.equal("wingman: waiting up to 10 s for the acknowledgements of 300 writes; a second signal ends at once", line)
+    assert.equal("wingman: the script closed a client meanwhile that had up to 300 writes without an acknowledgement\nwingman: interrupted\n", err)
   end)
 
   it("that does not come back to its loop is ended by an error, and drained then", function()
