@@ -67,6 +67,21 @@ describe("topgun", function()
     end
   end)
 
+  it("has a pause end when the node is resumed before it stands still", function()
+    local node = cluster.nodes[2]
+    local signal = node.signal
+    function node:signal(name)
+      if name ~= "stop" then return signal(self, name) end
+      self.last_signal = name -- and it has no processor to notice it
+      return true
+    end
+    finally(function() node.signal = nil end)
+    local began = loop.now()
+    loop.timer(0.02, function() cluster:resume(node.id) end)
+    assert(cluster:pause(node.id))
+    assert.is_true(loop.now() - began < 5)
+  end)
+
   it("kills and restarts a node at its old URL", function()
     local node = cluster.nodes[3]
     assert(cluster:kill(node.id))

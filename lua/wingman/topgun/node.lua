@@ -38,6 +38,7 @@ exit "$code"
 ---@field folder string
 ---@field log string     the file that its output goes to
 ---@field pid integer|nil  of the server; nil while it does not run
+---@field package last_signal string|nil
 ---@field package child wingman.process|nil
 local methods = {}
 methods.__index = methods
@@ -106,16 +107,21 @@ end
 
 --- Sends a signal: "kill", "term", "stop" or "continue".
 ---@return boolean  whether the server was there to get it
-function methods:signal(name) return self.pid ~= nil and ffi.C.kill(self.pid, SIGNALS[name]) == 0 end
+function methods:signal(name)
+  self.last_signal = name
+  return self.pid ~= nil and ffi.C.kill(self.pid, SIGNALS[name]) == 0
+end
 
---- Has the server stand still (SIGSTOP). Returns when it does: on a busy machine it may
---- answer some messages after the signal was sent.
+--- Has the server stand still (SIGSTOP). Returns when it does, or has had another signal
+--- since: on a busy machine it may answer some messages after the signal was sent.
 ---@return boolean  false: it does not run, or did not stop in time
 function methods:pause()
   if not self:signal "stop" then return false end
   -- The state of the first thread, which is the one that answers (proc(5)).
   local path = ("/proc/%d/stat"):format(self.pid)
-  return loop.wait_until(function() return read_file(path):match "^%d+ %(.*%) (%a)" == "T" end, PAUSE_TIMEOUT) == true
+  return loop.wait_until(function()
+    return self.last_signal ~= "stop" or read_file(path):match "^%d+ %(.*%) (%a)" == "T"
+  end, PAUSE_TIMEOUT) == true
 end
 
 --- Ends the server by "kill" or "term", and waits until it has ended.
