@@ -307,7 +307,7 @@ clusters.on_each(getfenv(), "back-pressure", function(shared, it)
       if candidate.id == "node-1" then node = candidate end
     end
     assert.is_true(node.in_flight_ops > 0 and node.in_flight_ops <= 15, node.in_flight_ops .. " are in flight")
-    assert.is_true(node.stats.batches_sent <= 3)
+    assert.is_true(node.stats.batches_sent <= 3, node.stats.batches_sent .. " batches were sent")
     -- A real cluster may notice the pause and give the partitions to others.
     if not shared.is_real then assert.equal(200, node.in_flight_ops + node.pending_ops) end
     resume()
