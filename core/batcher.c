@@ -1,3 +1,4 @@
+/* Where what waits goes: lanes and routes; and the batcher's figures. */
 #include "batcher_internal.h"
 
 #include <stdlib.h>
@@ -47,157 +48,6 @@ void wm_batcher_free(wm_batcher *b)
     free(b);
 }
 
-/* -- ready rings ------------------------------------------------------------- */
-
-static void ring_insert(wm_batcher *b, uint32_t id)
-{
-    partition *p = &b->partitions[id];
-    lane *l = &b->lanes[p->lane];
-    p->ready = true;
-    if (l->ready == NO_PARTITION) {
-        l->ready = p->ready_next = p->ready_prev = id;
-        return;
-    }
-    partition *first = &b->partitions[l->ready];
-    p->ready_next = l->ready;
-    p->ready_prev = first->ready_prev;
-    b->partitions[first->ready_prev].ready_next = id;
-    first->ready_prev = id;
-}
-
-static void ring_remove(wm_batcher *b, uint32_t id)
-{
-    partition *p = &b->partitions[id];
-    lane *l = &b->lanes[p->lane];
-    p->ready = false;
-    if (p->ready_next == id) {
-        l->ready = NO_PARTITION;
-        return;
-    }
-    b->partitions[p->ready_prev].ready_next = p->ready_next;
-    b->partitions[p->ready_next].ready_prev = p->ready_prev;
-    if (l->ready == id) l->ready = p->ready_next;
-}
-
-void wm_batcher_set_ready(wm_batcher *b, uint32_t id, bool ready)
-{
-    if (ready) ring_insert(b, id);
-    else ring_remove(b, id);
-}
-
-/* -- counting ------------------------------------------------------------------ */
-
-static void count_pending(wm_batcher *b, partition *p, const wm_op *op, int sign)
-{
-    p->count += (uint32_t)sign;
-    p->bytes += (size_t)sign * op->len;
-    if (p->lane == WM_LANE_NONE) {
-        b->held += (uint32_t)sign;
-        b->held_bytes += (size_t)sign * op->len;
-        return;
-    }
-    lane *l = &b->lanes[p->lane];
-    l->pending_ops += (uint32_t)sign;
-    l->pending_bytes += (size_t)sign * op->len;
-}
-
-static void note_waiting(wm_batcher *b, const partition *p, uint64_t now_us)
-{
-    if (p->lane == WM_LANE_NONE) return;
-    lane *l = &b->lanes[p->lane];
-    if (l->pending_ops == 0) l->waiting_since_us = now_us;
-}
-
-/* -- pending ------------------------------------------------------------------- */
-
-void wm_batcher_expect(const wm_batcher *b, uint32_t id)
-{
-    const partition *p = &b->partitions[id];
-    __builtin_prefetch(p, 1);
-    __builtin_prefetch(&p->ready_prev, 1);
-}
-
-void wm_batcher_add(wm_batcher *b, uint32_t index, uint64_t now_us)
-{
-    wm_op *op = wm_oplog_at(b->log, index);
-    partition *p = &b->partitions[op->partition];
-    note_waiting(b, p, now_us);
-    *wm_oplog_next(b->log, index) = WM_NO_OP;
-    if (p->tail == WM_NO_OP) p->head = index;
-    else *wm_oplog_next(b->log, p->tail) = index;
-    p->tail = index;
-    count_pending(b, p, op, 1);
-    if (p->lane == WM_LANE_NONE && b->newly_held_count < WM_NEWLY_HELD_MAX) b->newly_held[b->newly_held_count++] = index;
-    if (!p->ready) wm_batcher_refresh_ready(b, op->partition);
-}
-
-void wm_batcher_put_back(wm_batcher *b, uint32_t index, uint64_t now_us)
-{
-    wm_op *op = wm_oplog_at(b->log, index);
-    partition *p = &b->partitions[op->partition];
-    note_waiting(b, p, now_us);
-    op->state = WM_OP_PENDING;
-    if (op->tries < UINT8_MAX) op->tries++;
-    wm_op_next_attempt(op->span.bytes);
-    uint32_t before = WM_NO_OP;
-    uint32_t at = p->head;
-    while (at != WM_NO_OP && wm_oplog_at(b->log, at)->seq < op->seq) {
-        before = at;
-        at = *wm_oplog_next(b->log, at);
-    }
-    *wm_oplog_next(b->log, index) = at;
-    if (before == WM_NO_OP) p->head = index;
-    else *wm_oplog_next(b->log, before) = index;
-    if (at == WM_NO_OP) p->tail = index;
-    count_pending(b, p, op, 1);
-    wm_batcher_refresh_ready(b, op->partition);
-}
-
-uint32_t wm_batcher_pop_front(wm_batcher *b, partition *p)
-{
-    uint32_t index = p->head;
-    wm_op *op = wm_oplog_at(b->log, index);
-    p->head = *wm_oplog_next(b->log, index);
-    if (p->head == WM_NO_OP) p->tail = WM_NO_OP;
-    count_pending(b, p, op, -1);
-    return index;
-}
-
-bool wm_batcher_remove_pending(wm_batcher *b, uint32_t index)
-{
-    wm_op *op = wm_oplog_at(b->log, index);
-    partition *p = &b->partitions[op->partition];
-    uint32_t before = WM_NO_OP;
-    uint32_t at = p->head;
-    while (at != WM_NO_OP && at != index) {
-        before = at;
-        at = *wm_oplog_next(b->log, at);
-    }
-    if (at == WM_NO_OP) return false;
-    if (before == WM_NO_OP) p->head = *wm_oplog_next(b->log, index);
-    else *wm_oplog_next(b->log, before) = *wm_oplog_next(b->log, index);
-    if (p->tail == index) p->tail = before;
-    count_pending(b, p, op, -1);
-    wm_batcher_refresh_ready(b, op->partition);
-    return true;
-}
-
-uint32_t wm_batcher_oldest_pending(wm_batcher *b, int first, int last)
-{
-    uint32_t oldest = WM_NO_OP;
-    uint64_t seq = UINT64_MAX;
-    for (uint32_t i = 0; i < b->partition_count; i++) {
-        uint32_t head = b->partitions[i].head;
-        if (head == WM_NO_OP || b->partitions[i].lane < first || b->partitions[i].lane > last) continue;
-        const wm_op *op = wm_oplog_at(b->log, head);
-        if (op->seq < seq) {
-            seq = op->seq;
-            oldest = head;
-        }
-    }
-    return oldest;
-}
-
 /* -- lanes and routes ------------------------------------------------------------ */
 
 int wm_batcher_set_lanes(wm_batcher *b, uint32_t count)
@@ -206,30 +56,34 @@ int wm_batcher_set_lanes(wm_batcher *b, uint32_t count)
     lane *grown = realloc(b->lanes, count * sizeof *grown);
     if (grown == NULL) return WM_ENOMEM;
     b->lanes = grown;
-    for (uint32_t i = b->lane_count; i < count; i++) grown[i] = (lane){.ready = NO_PARTITION};
+    for (uint32_t i = b->lane_count; i < count; i++)
+        grown[i] = (lane){.ready = NO_PARTITION, .line_head = WM_NO_OP, .line_tail = WM_NO_OP};
     b->lane_count = count;
     return WM_OK;
 }
 
 void wm_batcher_set_serial(wm_batcher *b, int id, bool serial)
 {
-    if (b->lanes[id].serial == serial) return;
-    b->lanes[id].serial = serial;
-    for (uint32_t i = 0; i < b->partition_count; i++)
-        if (b->partitions[i].lane == id) wm_batcher_refresh_ready(b, i);
+    lane *l = &b->lanes[id];
+    if (l->serial == serial) return;
+    l->serial = serial;
+    for (uint32_t i = 0; i < b->partition_count; i++) wm_batcher_refresh_ready(b, i);
 }
 
 void wm_batcher_set_route(wm_batcher *b, uint32_t id, int to)
 {
     partition *p = &b->partitions[id];
     if (p->lane == to) return;
-    if (p->ready) ring_remove(b, id);
+    if (p->ready) wm_batcher_leave_ring(b, id);
     if (p->lane == WM_LANE_NONE) {
         b->held -= p->count;
         b->held_bytes -= p->bytes;
     } else {
-        b->lanes[p->lane].pending_ops -= p->count;
-        b->lanes[p->lane].pending_bytes -= p->bytes;
+        lane *from = &b->lanes[p->lane];
+        from->pending_ops -= p->count;
+        from->pending_bytes -= p->bytes;
+        /* Looked for when all routes are set that change together. */
+        if (from->line_head != WM_NO_OP) b->has_strays = from->has_strays = p->moved = true;
     }
     p->lane = to;
     if (to == WM_LANE_NONE) {
@@ -269,12 +123,12 @@ int wm_batcher_repartition(wm_batcher *b, uint32_t count, uint32_t (*partition_o
         free(all);
         return WM_ENOMEM;
     }
+    for (uint32_t i = 0; i < b->partition_count; i++) wm_batcher_set_route(b, i, WM_LANE_NONE);
+    wm_batcher_gather_strays(b);
     size_t pending = 0;
-    for (uint32_t i = 0; i < b->partition_count; i++) {
-        wm_batcher_set_route(b, i, WM_LANE_NONE);
+    for (uint32_t i = 0; i < b->partition_count; i++)
         for (uint32_t at = b->partitions[i].head; at != WM_NO_OP; at = *wm_oplog_next(b->log, at))
             all[pending++] = (ordered){wm_oplog_at(b->log, at)->seq, at};
-    }
     qsort(all, pending, sizeof *all, by_seq);
     free(b->partitions);
     b->partitions = fresh;
@@ -288,17 +142,14 @@ int wm_batcher_repartition(wm_batcher *b, uint32_t count, uint32_t (*partition_o
     }
     for (size_t i = 0; i < pending; i++) wm_batcher_add(b, all[i].op, 0);
     free(all);
-    for (uint32_t i = 0; i < b->lane_count; i++)
-        for (batch *t = b->lanes[i].oldest; t != NULL; t = t->next)
-            for (uint32_t k = 0; k < t->count; k++)
-                if (t->ops[k] != WM_NO_OP) b->partitions[wm_oplog_at(b->log, t->ops[k])->partition].in_flight++;
     return WM_OK;
 }
 
 /* -- figures ----------------------------------------------------------------------- */
 
-wm_lane_load wm_batcher_load(const wm_batcher *b, int id)
+wm_lane_load wm_batcher_load(wm_batcher *b, int id)
 {
+    wm_batcher_gather_strays(b);
     const lane *l = &b->lanes[id];
     return (wm_lane_load){
         .pending_ops = l->pending_ops,
@@ -331,6 +182,16 @@ static bool holds_one_of(const wm_batcher *b, const batch *t, const bool *chosen
     return false;
 }
 
+static bool stands_in_line(const wm_batcher *b, const lane *l, const bool *chosen, uint64_t seq)
+{
+    for (uint32_t at = l->line_head; at != WM_NO_OP; at = *wm_oplog_next(b->log, at)) {
+        const wm_op *op = wm_oplog_at(b->log, at);
+        if (op->seq > seq) return false;
+        if (chosen[op->partition]) return true;
+    }
+    return false;
+}
+
 bool wm_batcher_has_backlog(const wm_batcher *b, const bool *chosen, uint64_t seq)
 {
     for (uint32_t i = 0; i < b->partition_count; i++) {
@@ -338,17 +199,21 @@ bool wm_batcher_has_backlog(const wm_batcher *b, const bool *chosen, uint64_t se
         if (chosen[i] && head != WM_NO_OP && wm_oplog_at(b->log, head)->seq <= seq) return true;
     }
     for (uint32_t i = 0; i < b->lane_count; i++)
+        if (stands_in_line(b, &b->lanes[i], chosen, seq)) return true;
+    for (uint32_t i = 0; i < b->lane_count; i++)
         for (const batch *t = b->lanes[i].oldest; t != NULL; t = t->next)
             if (holds_one_of(b, t, chosen, seq)) return true;
     return false;
 }
 
-uint32_t wm_batcher_held(const wm_batcher *b)
+uint32_t wm_batcher_held(wm_batcher *b)
 {
+    wm_batcher_gather_strays(b);
     return b->held;
 }
 
-size_t wm_batcher_held_bytes(const wm_batcher *b)
+size_t wm_batcher_held_bytes(wm_batcher *b)
 {
+    wm_batcher_gather_strays(b);
     return b->held_bytes;
 }

@@ -3,12 +3,12 @@
 #include "buffer.h"
 #include "oplog.h"
 
-/* What leaves together. Pending operations wait in one queue per partition, in
- * order; a partition points at the lane where it goes now (a lane is one
- * connection to one node), or at none and is held. So a new route moves whole
- * queues and never touches an operation. A batch is cut from the ready
- * partitions of a lane at the moment the connection can take it, and stays in
- * the lane's in-flight list until it is acknowledged or given back. */
+/* What leaves together. A partition points at the lane where it goes now (a lane is one
+ * connection to one node), or at none and is held. Pending operations stand in the line of
+ * their lane, in the order of recording; what cannot, because it has no route, or came back,
+ * or must wait for another operation of its key, waits in the queue of its partition and
+ * goes before the line. A batch is cut at the moment the connection can take it, and stays
+ * in the lane's in-flight list until it is acknowledged or given back. */
 typedef struct wm_batcher wm_batcher;
 
 #define WM_LANE_NONE (-1)
@@ -41,17 +41,21 @@ typedef struct wm_batcher_hooks {
     void (*routed)(void *user, int lane, const uint32_t *ops, uint32_t count);
     /* An operation came back unacknowledged and is pending again. */
     void (*returned)(void *user, int lane, uint32_t op);
+    /* Just before an operation is settled that follows another one and that none is known to
+     * follow: what is written next to its key has to follow the other one. */
+    void (*leaves_first)(void *user, uint32_t op);
 } wm_batcher_hooks;
 
 /* `log` is borrowed. NULL when out of memory. */
 wm_batcher *wm_batcher_new(wm_oplog *log, uint32_t partitions, wm_batch_limits limits, wm_batcher_hooks hooks);
 void wm_batcher_free(wm_batcher *b);
 
-/* An operation of this partition is about to be added. */
-void wm_batcher_expect(const wm_batcher *b, uint32_t partition);
-/* Appends a pending operation to the queue of op->partition. */
+/* An operation with its partition, newer than all that were added before, waits from now on.
+ * What it must follow is to be known (wm_oplog_follow) before the next batch is cut. */
 void wm_batcher_add(wm_batcher *b, uint32_t op, uint64_t now_us);
-/* Takes a pending operation out of its queue, to be dropped. False when it is
+/* Settles an operation that is in no batch and waits nowhere: one that was taken out. */
+void wm_batcher_settle(wm_batcher *b, uint32_t op);
+/* Takes a pending operation out of where it waits, to be dropped. False when it is
  * not there. */
 bool wm_batcher_remove_pending(wm_batcher *b, uint32_t op);
 /* The oldest pending operation of the lanes first .. last (WM_LANE_NONE, the lowest: what
@@ -60,8 +64,8 @@ uint32_t wm_batcher_oldest_pending(wm_batcher *b, int first, int last);
 
 /* Makes lanes 0 .. count-1 exist. WM_OK or WM_ENOMEM. */
 int wm_batcher_set_lanes(wm_batcher *b, uint32_t count);
-/* Whether a partition with a batch in flight on this lane takes no second one
- * until the ack (v2 servers, which reorder). */
+/* Whether a key with an operation in flight on this lane is in no second batch until the
+ * first is acknowledged (v2 servers, which reorder). */
 void wm_batcher_set_serial(wm_batcher *b, int lane, bool serial);
 /* Where a partition goes now; WM_LANE_NONE holds it. */
 void wm_batcher_set_route(wm_batcher *b, uint32_t partition, int lane);
@@ -71,14 +75,15 @@ int wm_batcher_route(const wm_batcher *b, uint32_t partition);
 int wm_batcher_repartition(wm_batcher *b, uint32_t partitions, uint32_t (*partition_of)(void *user, const char *key, size_t len),
                            void *user);
 
-/* Whether the lane has a batch to send now: something is ready, the in-flight
- * window is open, and the batch is full or has lingered. */
-bool wm_batcher_is_due(const wm_batcher *b, int lane, uint64_t now_us);
+/* Whether the lane has a batch to send now: something waits that has not been found to have
+ * to wait for another operation of its key, the in-flight window is open, and the batch is
+ * full or has lingered. */
+bool wm_batcher_is_due(wm_batcher *b, int lane, uint64_t now_us);
 /* When wm_batcher_is_due turns true by lingering alone; UINT64_MAX: never. */
-uint64_t wm_batcher_due_at(const wm_batcher *b, int lane);
+uint64_t wm_batcher_due_at(wm_batcher *b, int lane);
 /* Cuts the next batch of the lane and appends its OP_BATCH message to `frame`.
- * The operations are in flight then. Their number; 0 when none is ready or the
- * window is full; WM_ENOMEM (nothing changed). */
+ * The operations are in flight then. Their number; 0 when none may leave or the window is
+ * full; WM_ENOMEM (all wait as before). */
 int wm_batcher_take(wm_batcher *b, int lane, wm_buffer *frame, uint64_t now_us);
 /* The same with smaller limits of its operations and bytes. */
 int wm_batcher_take_at_most(wm_batcher *b, int lane, wm_buffer *frame, uint64_t now_us, wm_batch_limits limits);
@@ -120,16 +125,16 @@ typedef struct wm_lane_load {
     size_t in_flight_bytes;
     uint64_t oldest_sent_us; /* of the oldest unacknowledged batch; 0: none is in flight */
 } wm_lane_load;
-wm_lane_load wm_batcher_load(const wm_batcher *b, int lane);
+wm_lane_load wm_batcher_load(wm_batcher *b, int lane);
 /* Operations in flight on all lanes together, and their bytes. */
 uint32_t wm_batcher_in_flight(const wm_batcher *b, size_t *bytes);
 /* Whether operations with a seq up to `seq` are not settled in one of the partitions
- * that `chosen` (a flag for each) names. Looks at the front of every queue and at
- * what is in flight until it finds one. */
+ * that `chosen` (a flag for each) names. Looks at the front of every queue, at the
+ * lines as far as that seq, and at what is in flight, until it finds one. */
 bool wm_batcher_has_backlog(const wm_batcher *b, const bool *chosen, uint64_t seq);
 /* Pending operations of partitions without a route, and their bytes. */
-uint32_t wm_batcher_held(const wm_batcher *b);
-size_t wm_batcher_held_bytes(const wm_batcher *b);
+uint32_t wm_batcher_held(wm_batcher *b);
+size_t wm_batcher_held_bytes(wm_batcher *b);
 /* Those among them with a seq above `after`, WM_NEWLY_HELD_MAX at most, each once; one that
  * was told of before may be left out. Costs a look at each operation that came to be held
  * since the last call, and a walk over all that are held when partitions lost their route. */

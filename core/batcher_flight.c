@@ -1,3 +1,4 @@
+/* What leaves together, and how that ends. */
 #include "batcher_internal.h"
 
 #include <stdlib.h>
@@ -26,15 +27,16 @@ static uint32_t window(const wm_batcher *b, const lane *l)
     return l->narrowed != 0 ? 1 : b->limits.max_in_flight;
 }
 
-uint64_t wm_batcher_due_at(const wm_batcher *b, int id)
+uint64_t wm_batcher_due_at(wm_batcher *b, int id)
 {
+    wm_batcher_gather_strays(b);
     const lane *l = &b->lanes[id];
-    if (l->ready == NO_PARTITION || l->in_flight_batches >= window(b, l)) return UINT64_MAX;
+    if ((l->ready == NO_PARTITION && l->line_head == WM_NO_OP) || l->in_flight_batches >= window(b, l)) return UINT64_MAX;
     bool full = l->pending_ops >= batch_ops(b, l) || l->pending_bytes >= b->limits.max_bytes;
     return full ? 0 : l->waiting_since_us + b->limits.linger_us;
 }
 
-bool wm_batcher_is_due(const wm_batcher *b, int id, uint64_t now_us)
+bool wm_batcher_is_due(wm_batcher *b, int id, uint64_t now_us)
 {
     return wm_batcher_due_at(b, id) <= now_us;
 }
@@ -82,17 +84,17 @@ static void append_in_flight(lane *l, batch *t, size_t bytes)
     l->in_flight_bytes += bytes;
 }
 
-/* Operations waited for long, as seen from the processor's caches: what a batch will look
- * at is asked for well before. */
-#define NEAR_OPS 64u
+/* Operations waited for long, as seen from the processor's caches: a batch asks for so many
+ * that it will look at next. */
+#define NEAR_OPS 16u
 
-static void bring_queue_near(wm_batcher *b, const partition *p)
+static uint32_t bring_near(wm_batcher *b, uint32_t at, uint32_t count)
 {
-    uint32_t at = p->head;
-    for (uint32_t i = 0; i < NEAR_OPS && at != WM_NO_OP; i++) {
+    for (; count > 0 && at != WM_NO_OP; count--) {
         __builtin_prefetch(wm_oplog_at(b->log, at), 1);
         at = *wm_oplog_next(b->log, at);
     }
+    return at;
 }
 
 static void bring_bytes_near(const wm_op *op)
@@ -101,67 +103,127 @@ static void bring_bytes_near(const wm_op *op)
     __builtin_prefetch(op->span.bytes + 64);
 }
 
-/* The next operations of the lane's ready partitions, one at least, join the batch: not more
- * bytes than max_bytes, but for a first one that is larger alone. Their bytes. */
-static size_t choose(wm_batcher *b, lane *l, batch *t, uint32_t most, uint32_t max_bytes)
+/* An operation that has left its queue or line. */
+static void join(batch *t, uint32_t index, wm_op *op)
 {
-    size_t bytes = 0;
-    bool fits = true;
-    bring_queue_near(b, &b->partitions[l->ready]);
-    while (l->ready != NO_PARTITION && t->count < most && fits) {
+    bring_bytes_near(op);
+    op->state = WM_OP_JOINING;
+    t->ops[t->count++] = index;
+}
+
+/* What a batch that is being cut has, and may have. */
+typedef struct room {
+    size_t bytes;
+    uint32_t most;      /* operations */
+    uint32_t max_bytes; /* but for a first operation that is larger alone */
+} room;
+
+/* Every operation can go as the first: its size was checked when it was recorded. */
+static bool fits(const room *r, const batch *t, const wm_op *op)
+{
+    return t->count < r->most && (t->count == 0 || r->bytes + op->len <= r->max_bytes);
+}
+
+/* From the queues of the ready partitions: they are older than what stands in the line. */
+static void choose_from_queues(wm_batcher *b, lane *l, batch *t, room *r)
+{
+    bool full = false;
+    while (l->ready != NO_PARTITION && !full) {
         uint32_t pid = l->ready;
         partition *p = &b->partitions[pid];
         uint32_t before = t->count;
-        bring_queue_near(b, &b->partitions[p->ready_next]);
-        while (p->head != WM_NO_OP && t->count < most) {
+        bring_near(b, b->partitions[p->ready_next].head, NEAR_OPS);
+        while (p->head != WM_NO_OP) {
             wm_op *op = wm_oplog_at(b->log, p->head);
-            /* The first operation always fits: its size was checked when it was
-             * recorded. */
-            fits = t->count == 0 || bytes + op->len <= max_bytes;
-            if (!fits) break;
-            bring_bytes_near(op);
-            bytes += op->len;
-            op->state = WM_OP_IN_FLIGHT;
-            t->ops[t->count++] = wm_batcher_pop_front(b, p);
-            p->in_flight++; /* counted per operation */
+            if (!wm_batcher_may_join(b, l, p->head)) break;
+            full = !fits(r, t, op);
+            if (full) break;
+            r->bytes += op->len;
+            join(t, wm_batcher_pop_queue(b, p), op);
         }
         if (t->count > before) l->ready = p->ready_next; /* the next batch begins elsewhere */
         wm_batcher_refresh_ready(b, pid);
     }
-    return bytes;
+}
+
+/* At most so many operations are found to have to wait before a batch is done with. */
+#define PUT_ASIDE_MAX 4096u
+
+/* From the line, in order. What may not leave now goes to its partition's queue, and what
+ * follows of its key with it. */
+static void choose_from_line(wm_batcher *b, int id, batch *t, room *r)
+{
+    lane *l = &b->lanes[id];
+    uint32_t put_aside = 0;
+    uint32_t near = bring_near(b, l->line_head, NEAR_OPS);
+    while (l->line_head != WM_NO_OP && put_aside < PUT_ASIDE_MAX) {
+        wm_op *op = wm_oplog_at(b->log, l->line_head);
+        near = bring_near(b, near, 1);
+        if (!wm_batcher_may_join(b, l, l->line_head)) {
+            wm_batcher_queue(b, wm_batcher_pop_line(b, l));
+            put_aside++;
+            continue;
+        }
+        if (!fits(r, t, op)) return;
+        r->bytes += op->len;
+        wm_batcher_count(b, id, op, -1);
+        join(t, wm_batcher_pop_line(b, l), op);
+    }
+}
+
+/* The batch will not leave. */
+static void undo(wm_batcher *b, batch *t, uint64_t now_us)
+{
+    for (uint32_t i = t->count; i-- > 0;) wm_batcher_put_back(b, t->ops[i], now_us);
+    keep_spare(b, t);
+}
+
+static bool write_batch(wm_batcher *b, const batch *t, size_t bytes, wm_buffer *frame)
+{
+    if (wm_buffer_reserve(frame, bytes + FRAME_HEAD + 2) == NULL) return false;
+    uint8_t count[2] = {(uint8_t)(t->count >> 8), (uint8_t)t->count};
+    wm_buffer_append(frame, frame_head, FRAME_HEAD);
+    wm_buffer_append(frame, count, sizeof count);
+    uint8_t *to = frame->data + frame->len;
+    for (uint32_t i = 0; i < t->count; i++) {
+        wm_op *op = wm_oplog_at(b->log, t->ops[i]);
+        op->state = WM_OP_IN_FLIGHT;
+        to = wm_oplog_write(b->log, op, to);
+    }
+    frame->len = (size_t)(to - frame->data);
+    return true;
 }
 
 WM_HOT_PATH int wm_batcher_take_at_most(wm_batcher *b, int id, wm_buffer *frame, uint64_t now_us,
                                         wm_batch_limits limits)
 {
+    wm_batcher_gather_strays(b);
     lane *l = &b->lanes[id];
-    if (l->ready == NO_PARTITION || l->in_flight_batches >= window(b, l)) return 0;
+    if (l->in_flight_batches >= window(b, l)) return 0;
     uint32_t max_ops = limits.max_ops < batch_ops(b, l) ? limits.max_ops : batch_ops(b, l);
-    uint32_t max_bytes = limits.max_bytes < b->limits.max_bytes ? limits.max_bytes : b->limits.max_bytes;
-    size_t wanted = l->pending_bytes < max_bytes ? l->pending_bytes : max_bytes;
-    uint32_t first = wm_oplog_at(b->log, b->partitions[l->ready].head)->len; /* goes whatever its size */
-    if (wanted < first) wanted = first;
-    uint32_t most = l->pending_ops < max_ops ? l->pending_ops : max_ops;
+    room r = {.most = l->pending_ops < max_ops ? l->pending_ops : max_ops,
+              .max_bytes = limits.max_bytes < b->limits.max_bytes ? limits.max_bytes : b->limits.max_bytes};
     batch *t = take_spare(b);
-    if (t == NULL || !make_room(t, most) || wm_buffer_reserve(frame, wanted + FRAME_HEAD + 2) == NULL) {
+    if (t == NULL || !make_room(t, r.most)) {
         if (t != NULL) keep_spare(b, t);
         return WM_ENOMEM;
     }
-    wm_buffer_append(frame, frame_head, FRAME_HEAD);
-    size_t count_at = frame->len;
-    wm_buffer_append(frame, "\0\0", 2);
-    size_t bytes = choose(b, l, t, most, max_bytes);
-    uint8_t *to = frame->data + frame->len; /* there is room: what was chosen was pending, or is `first` */
-    for (uint32_t i = 0; i < t->count; i++) to = wm_oplog_write(b->log, wm_oplog_at(b->log, t->ops[i]), to);
-    frame->len = (size_t)(to - frame->data);
+    choose_from_queues(b, l, t, &r);
+    choose_from_line(b, id, t, &r);
+    if (t->count == 0) {
+        keep_spare(b, t);
+        return 0;
+    }
+    if (!write_batch(b, t, r.bytes, frame)) {
+        undo(b, t, now_us);
+        return WM_ENOMEM;
+    }
     if (b->hooks.routed) b->hooks.routed(b->hooks.user, id, t->ops, t->count);
     memcpy(t->last_id, wm_op_id(wm_oplog_at(b->log, t->ops[t->count - 1])), WM_OP_ID_LEN);
-    frame->data[count_at] = (uint8_t)(t->count >> 8);
-    frame->data[count_at + 1] = (uint8_t)t->count;
     t->times = (wm_batch_times){now_us, now_us};
     t->deadline_us = now_us + b->limits.ack_timeout_us;
     l->waiting_since_us = now_us;
-    append_in_flight(l, t, bytes);
+    append_in_flight(l, t, r.bytes);
     return (int)t->count;
 }
 
@@ -188,11 +250,10 @@ static void unlink_batch(lane *l, batch *previous, batch *t)
     l->in_flight_batches--;
 }
 
-static void leaves_flight(wm_batcher *b, lane *l, const wm_op *op)
+static void leaves_flight(lane *l, const wm_op *op)
 {
     l->in_flight_ops--;
     l->in_flight_bytes -= op->len;
-    b->partitions[op->partition].in_flight--;
 }
 
 /* The operations of a batch that is about to be settled. */
@@ -222,10 +283,8 @@ WM_HOT_PATH uint32_t wm_batcher_ack(wm_batcher *b, int id, const char *last_id, 
         if (expected != NULL && i < expected->count) __builtin_prefetch(wm_oplog_at(b->log, expected->ops[i]), 1);
         if (t->ops[i] == WM_NO_OP) continue;
         const wm_op *op = wm_oplog_at(b->log, t->ops[i]);
-        uint32_t pid = op->partition;
-        leaves_flight(b, l, op);
-        wm_oplog_settle(b->log, t->ops[i]);
-        wm_batcher_refresh_ready(b, pid);
+        leaves_flight(l, op);
+        wm_batcher_settle(b, t->ops[i]);
         settled++;
     }
     keep_spare(b, t);
@@ -255,19 +314,21 @@ uint32_t wm_batcher_find_in_flight(wm_batcher *b, int id, const char *op_id, siz
 
 bool wm_batcher_remove_in_flight(wm_batcher *b, int id, uint32_t index)
 {
-    wm_op *op = wm_oplog_at(b->log, index);
+    const wm_op *op = wm_oplog_at(b->log, index);
     uint32_t place;
     batch *t = find_in_flight(b, id, wm_op_id(op), WM_OP_ID_LEN, &place);
     if (t == NULL) return false;
     t->ops[place] = WM_NO_OP;
-    leaves_flight(b, &b->lanes[id], op);
-    wm_batcher_refresh_ready(b, op->partition);
+    leaves_flight(&b->lanes[id], op);
     return true;
 }
 
+/* An operation that has left flight is pending again. */
 static void return_op(wm_batcher *b, int id, uint32_t index, uint64_t now_us)
 {
-    leaves_flight(b, &b->lanes[id], wm_oplog_at(b->log, index));
+    wm_op *op = wm_oplog_at(b->log, index);
+    if (op->tries < UINT8_MAX) op->tries++;
+    wm_op_next_attempt(op->span.bytes);
     wm_batcher_put_back(b, index, now_us);
     if (b->hooks.returned) b->hooks.returned(b->hooks.user, id, index);
 }
@@ -278,6 +339,7 @@ bool wm_batcher_return_in_flight(wm_batcher *b, int id, uint32_t index, uint64_t
     batch *t = find_in_flight(b, id, wm_op_id(wm_oplog_at(b->log, index)), WM_OP_ID_LEN, &place);
     if (t == NULL) return false;
     t->ops[place] = WM_NO_OP;
+    leaves_flight(&b->lanes[id], wm_oplog_at(b->log, index));
     return_op(b, id, index, now_us);
     return true;
 }
@@ -287,6 +349,7 @@ static uint32_t give_back(wm_batcher *b, int id, batch *t, uint64_t now_us)
     uint32_t returned = 0;
     for (uint32_t i = t->count; i-- > 0;) {
         if (t->ops[i] == WM_NO_OP) continue;
+        leaves_flight(&b->lanes[id], wm_oplog_at(b->log, t->ops[i]));
         return_op(b, id, t->ops[i], now_us);
         returned++;
     }

@@ -25,6 +25,7 @@ static void walk_all(wm_batcher *b, uint64_t after, void (*held)(void *user, con
 
 void wm_batcher_newly_held(wm_batcher *b, uint64_t after, void (*held)(void *user, const wm_op *op), void *user)
 {
+    wm_batcher_gather_strays(b);
     uint32_t count = b->newly_held_count;
     bool all = b->has_lost_routes;
     b->newly_held_count = 0;

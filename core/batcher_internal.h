@@ -2,19 +2,22 @@
 #define WM_BATCHER_INTERNAL_H
 #include "batcher.h"
 
-/* Shared by the batcher's own files: batcher.c (what waits, and where it goes),
- * batcher_flight.c (what leaves, and how that ends). */
+/* Shared by the batcher's own files: batcher.c (where what waits goes), batcher_queue.c (what
+ * waits), batcher_flight.c (what leaves, and how that ends), batcher_held.c. */
 
 #define NO_PARTITION UINT32_MAX
 
+/* What cannot stand in its lane's line: operations without a route, that came back, whose
+ * partition moved, or that wait for another one of their key. All of them are older than
+ * what stands in a line of the partition. */
 typedef struct partition {
-    size_t bytes; /* of the pending operations */
-    uint32_t head; /* pending operations, oldest first */
+    size_t bytes; /* of the queue */
+    uint32_t head; /* oldest first */
     uint32_t tail;
     uint32_t count;
-    uint32_t in_flight; /* batches in flight that hold operations of it */
     int lane;
     bool ready; /* stands in its lane's ready ring */
+    bool moved; /* since strays were looked for */
     uint32_t ready_next;
     uint32_t ready_prev;
 } partition;
@@ -33,7 +36,10 @@ typedef struct lane {
     bool serial;
     uint32_t narrowed; /* operations in a batch, one batch at a time; 0: as the limits say */
     uint32_t calm;     /* batches acknowledged since it was narrowed */
-    uint32_t ready; /* a ring of partitions; the one to serve first */
+    uint32_t ready; /* a ring of partitions whose queue may be sent from; the one to serve first */
+    uint32_t line_head; /* operations in the order of recording, which leave when no ready queue is left */
+    uint32_t line_tail;
+    bool has_strays; /* its line may have operations of partitions that moved */
     uint32_t pending_ops;
     size_t pending_bytes;
     uint64_t waiting_since_us; /* when the oldest pending operation came */
@@ -52,6 +58,7 @@ struct wm_batcher {
     wm_batcher_hooks hooks;
     partition *partitions;
     uint32_t partition_count;
+    bool has_strays; /* one of the lanes has */
     lane *lanes;
     uint32_t lane_count;
     batch *spare; /* batches to be used again */
@@ -63,20 +70,33 @@ struct wm_batcher {
     bool has_lost_routes; /* partitions of pending operations, since then */
 };
 
-/* Puts the partition into its lane's ready ring, or takes it out. For the next one alone. */
-void wm_batcher_set_ready(wm_batcher *b, uint32_t id, bool ready);
-/* Brings the ready ring in line with the partition's state: the one place that
- * decides whether a partition is served. */
-static inline void wm_batcher_refresh_ready(wm_batcher *b, uint32_t id)
+/* Whether an operation may join a batch that is cut now, with regard to the older ones of its
+ * key: on a serial lane they must be in the same batch, elsewhere they must have left. */
+static inline bool wm_batcher_may_join(const wm_batcher *b, const lane *l, uint32_t op)
 {
-    const partition *p = &b->partitions[id];
-    bool servable = p->count > 0 && p->lane != WM_LANE_NONE && !(p->in_flight > 0 && b->lanes[p->lane].serial);
-    if (servable != p->ready) wm_batcher_set_ready(b, id, servable);
+    if (!wm_oplog_at(b->log, op)->follows) return true;
+    wm_op_state before = wm_oplog_at(b->log, wm_oplog_before(b->log, op))->state;
+    return before == WM_OP_JOINING || (before == WM_OP_IN_FLIGHT && !l->serial);
 }
 
-/* Takes the oldest pending operation out of its queue; there is one. */
-uint32_t wm_batcher_pop_front(wm_batcher *b, partition *p);
-/* Puts an operation that comes back at its place by seq. What is in flight is older
- * than what waits, so the place is nearly always the front. */
+/* Counts an operation, or takes it away (-1), with what waits for a lane or is held. */
+void wm_batcher_count(wm_batcher *b, int lane, const wm_op *op, int sign);
+/* Brings the ready ring in line with the partition's state: the one place that decides
+ * whether a queue is sent from. */
+void wm_batcher_refresh_ready(wm_batcher *b, uint32_t partition);
+/* Takes the partition out of its lane's ready ring; it stands there. */
+void wm_batcher_leave_ring(wm_batcher *b, uint32_t partition);
+
+/* Appends to the queue of the operation's partition; counted it is already. */
+void wm_batcher_queue(wm_batcher *b, uint32_t op);
+/* Takes the oldest operation out of a queue; there is one. */
+uint32_t wm_batcher_pop_queue(wm_batcher *b, partition *p);
+/* Takes the oldest operation out of a lane's line; there is one. */
+uint32_t wm_batcher_pop_line(wm_batcher *b, lane *l);
+/* Puts an operation that was to leave back into its partition's queue, at its place by seq.
+ * What left is older than what waits, so the place is nearly always the front. */
 void wm_batcher_put_back(wm_batcher *b, uint32_t op, uint64_t now_us);
+/* Moves what stands in the line of a lane that its partition goes by no more. To be called
+ * before any look at what waits. */
+void wm_batcher_gather_strays(wm_batcher *b);
 #endif

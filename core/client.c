@@ -168,14 +168,17 @@ static void on_batch(void *user, int lane, wm_buffer *out)
     wm_client *c = user;
     uint64_t now = wm_now_us();
     if (c->paces[lane].paused_until_us > now) return;
+    wm_client_catch_up(c);
     size_t before = out->len;
     int ops = wm_loop_is_bounded(c->loop) ? wm_batcher_take_at_most(c->batcher, lane, out, now, BOUNDED_BATCH)
                                           : wm_batcher_take(c->batcher, lane, out, now);
-    if (ops <= 0) return;
-    c->stats.batches_sent++;
-    c->stats.bytes_sent += out->len - before;
-    c->node_stats[wm_node_pool_slot_of(c->pool, lane)].batches_sent++;
-    wm_histogram_record(c->batch_sizes, (uint64_t)ops);
+    if (ops < 0) return;
+    if (ops > 0) {
+        c->stats.batches_sent++;
+        c->stats.bytes_sent += out->len - before;
+        c->node_stats[wm_node_pool_slot_of(c->pool, lane)].batches_sent++;
+        wm_histogram_record(c->batch_sizes, (uint64_t)ops);
+    }
     if (wm_batcher_is_due(c->batcher, lane, now)) wm_node_pool_want_batch(c->pool, lane);
 }
 
@@ -280,6 +283,7 @@ int wm_client_foreign_take(wm_client *c, wm_buffer *out)
     }
     for (uint32_t p = 0; p < c->partition_count; p++)
         wm_batcher_set_route(c->batcher, p, c->foreign_lane);
+    wm_client_catch_up(c);
     return wm_batcher_take(c->batcher, c->foreign_lane, out, wm_now_us());
 }
 
@@ -340,7 +344,7 @@ static bool set_up(wm_client *c, const wm_client_options *o, char *error, size_t
     if (!c->pool || !c->router || !c->log || !c->ack_latency || !c->batch_sizes || !c->routes) return false;
     for (uint32_t i = 0; i < DEFAULT_PARTITIONS; i++) c->routes[i].slot = -1;
     wm_client_set_partition_count(c, DEFAULT_PARTITIONS);
-    wm_batcher_hooks hooks = {c, on_acked, on_routed, on_returned};
+    wm_batcher_hooks hooks = {c, on_acked, on_routed, on_returned, wm_client_op_leaves_first};
     c->batcher = wm_batcher_new(c->log, DEFAULT_PARTITIONS, o->batch, hooks);
     c->node_names = calloc(1, sizeof *c->node_names);
     if (!c->batcher || !c->node_names) return false;

@@ -42,6 +42,8 @@ struct wm_map {
     wm_record_store *store;
     uint32_t put_form; /* of its operations in the log */
     uint32_t remove_form;
+    bool lags; /* is among the client's lagging maps */
+    wm_map *next_lagging;
 };
 
 /* The write that begin started and commit finishes. */
@@ -99,6 +101,7 @@ struct wm_client {
     size_t node_bytes;
     int64_t full_partition; /* whose node a write was refused for; -1: none */
     wm_map **maps;
+    wm_map *lagging; /* maps whose records may have to catch up before operations leave */
     uint32_t map_count;
     wm_name_index map_names; /* places in `maps` */
     char **node_names; /* interned node ids; 0 is this client */
@@ -115,6 +118,10 @@ static inline uint32_t wm_client_partition_of_hash(const wm_client *c, uint32_t 
     return (uint32_t)(((unsigned __int128)fraction * c->partition_count) >> 64);
 }
 
+/* See wm_batcher_hooks.leaves_first. */
+void wm_client_op_leaves_first(void *client, uint32_t index);
+/* To be called before a batch is cut: see wm_record_store_catch_up. */
+void wm_client_catch_up(wm_client *c);
 void wm_client_on_message(void *user, int lane, const wm_message *m);
 void wm_client_on_change(void *user, int lane, const uint8_t *event, size_t len);
 void wm_client_on_text(void *user, int lane, const uint8_t *bytes, size_t len);

@@ -43,7 +43,7 @@ wm_map *wm_client_map(wm_client *c, const char *name, size_t len)
     if (m == NULL) return NULL;
     m->client = c;
     m->name = malloc(len + 1);
-    m->store = wm_record_store_new();
+    m->store = wm_record_store_new(c->log);
     m->put_form = wm_oplog_form(c->log, false, name, len, c->node_names[0]);
     m->remove_form = wm_oplog_form(c->log, true, name, len, c->node_names[0]);
     if (m->name == NULL || m->store == NULL || m->put_form == WM_NO_FORM || m->remove_form == WM_NO_FORM ||
@@ -99,8 +99,8 @@ int wm_map_status(const wm_map *m)
 /* What a removal carries as its value. */
 static const uint8_t nil[] = {0xc0};
 
-/* Whose write it will be: the key's record and its partition's queue are asked for early,
- * as both lie anywhere in memory. */
+/* Whose write it will be: the key's record is asked for early, as it lies anywhere in
+ * memory. */
 static void look_ahead(wm_map *m, const char *key, size_t key_len)
 {
     wm_client *c = m->client;
@@ -108,7 +108,6 @@ static void look_ahead(wm_map *m, const char *key, size_t key_len)
     w->hash = wm_hash_fnv1a(key, key_len);
     wm_record_store_expect_place(m->store, w->hash);
     w->partition = wm_client_partition_of_hash(c, c->hash == WM_HASH_XXH64 ? wm_hash_xxh64(key, key_len) : w->hash);
-    wm_batcher_expect(c->batcher, w->partition);
 }
 
 /* Gives a place for the value, behind the head of an operation of this time; after
@@ -191,8 +190,33 @@ static double commit(wm_map *m, bool remove, size_t value_len)
         wm_oplog_settle(c->log, index);
         return c->status = WM_ENOMEM;
     }
+    if (!m->lags) {
+        m->lags = true;
+        m->next_lagging = c->lagging;
+        c->lagging = m;
+    }
     c->clock = w->time;
     return enqueue(c, index);
+}
+
+void wm_client_catch_up(wm_client *c)
+{
+    for (; c->lagging != NULL; c->lagging = c->lagging->next_lagging) {
+        wm_record_store_catch_up(c->lagging->store);
+        c->lagging->lags = false;
+    }
+}
+
+void wm_client_op_leaves_first(void *client, uint32_t index)
+{
+    wm_client *c = client;
+    wm_client_catch_up(c);
+    const wm_op *op = wm_oplog_at(c->log, index);
+    if (!op->follows || op->is_followed) return; /* it is known by now */
+    wm_op_view view = wm_oplog_read(c->log, op);
+    const wm_map *m = find_map(c, view.map_name, view.map_len);
+    uint32_t hash = wm_hash_fnv1a(view.key, view.key_len), before = wm_oplog_before(c->log, index);
+    if (m != NULL) wm_record_store_rewind(m->store, hash, view.key, view.key_len, index, before);
 }
 
 WM_HOT_PATH uint8_t *wm_map_begin_set(wm_map *m, const char *key, size_t key_len, size_t value_size)
@@ -231,6 +255,7 @@ double wm_map_resend(wm_map *m, const char *key, size_t key_len)
     memcpy(value, remove ? nil : record.value, value_len);
     uint32_t index = wm_oplog_commit(c->log, c->open.form, wm_op_kept_head(key_len) + value_len, key_len);
     if (index == WM_NO_OP) return c->status = WM_ENOMEM;
+    wm_record_store_written(m->store, c->open.hash, key, key_len, index);
     return enqueue(c, index);
 }
 
@@ -250,6 +275,7 @@ void wm_client_acked_late(wm_client *c, const wm_op *op)
     record.value_len = removed ? 0 : (uint32_t)view.value_len;
     record.millis = c->clock.millis;
     record.counter = c->clock.counter;
+    record.op = WM_NO_OP; /* it stays the one that wrote this */
     wm_record_store_put(m->store, hash, &record); /* out of memory: the old time stays */
 }
 
@@ -434,7 +460,10 @@ int wm_map_restore(wm_map *m, const wm_op_view *view, uint32_t op)
         .value_len = view->removed ? 0 : (uint32_t)view->value_len,
         .op = op,
     };
-    return merge(m, &record, &view->time, false, WM_LANE_NONE);
+    int result = merge(m, &record, &view->time, false, WM_LANE_NONE);
+    /* One that was sent again has the time of the record: that stays, and is followed. */
+    if (result == 1) wm_record_store_written(m->store, wm_hash_fnv1a(view->key, view->key_len), view->key, view->key_len, op);
+    return result;
 }
 
 int wm_map_forget(wm_map *m, const char *key, size_t key_len, int lane)
@@ -452,6 +481,7 @@ int wm_map_forget(wm_map *m, const char *key, size_t key_len, int lane)
     record.value = NULL;
     record.value_len = 0;
     record.key = key;
+    record.op = WM_NO_OP; /* none of ours writes this */
     if (is_own && is_late_arrival(m, &record)) return 1;
     return wm_record_store_put(m->store, hash, &record);
 }

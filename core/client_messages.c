@@ -104,7 +104,7 @@ void wm_client_reject(wm_client *c, int lane, uint32_t index, const void *reason
     if (!text.failed) wm_client_event(c, event, text.data, text.len);
     wm_buffer_close(&text);
     c->stats.ops_rejected++;
-    wm_oplog_settle(c->log, index);
+    wm_batcher_settle(c->batcher, index);
     wm_client_check_water(c);
 }
 

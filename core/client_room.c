@@ -76,6 +76,7 @@ void wm_client_check_water(wm_client *c)
 /* False when all of these lanes' is in flight: then nothing may be dropped. */
 static bool drop_oldest(wm_client *c, int first, int last)
 {
+    wm_client_catch_up(c); /* an operation is settled once it is known what follows it */
     uint32_t index = wm_batcher_oldest_pending(c->batcher, first, last);
     if (index == WM_NO_OP) return false;
     const wm_op *op = wm_oplog_at(c->log, index);
@@ -83,7 +84,7 @@ static bool drop_oldest(wm_client *c, int first, int last)
     wm_client_event(c, (wm_event){.type = WM_EVENT_OP_DROPPED, .a = (int64_t)op->seq}, wm_op_key(op),
                     op->key_len);
     c->stats.ops_dropped++;
-    wm_oplog_settle(c->log, index);
+    wm_batcher_settle(c->batcher, index);
     return true;
 }
 

@@ -6,6 +6,7 @@
 
 #include "op_store.h"
 #include "status.h"
+#include "unsettled_seqs.h"
 
 #define CHUNK_BYTES (256u * 1024u)
 #define FIRST_OPS 1024u
@@ -15,12 +16,19 @@ _Static_assert(sizeof(wm_op) == OP_ALIGN, "an operation is one cache line");
 /* A look for half-empty chunks once in so many settled operations. */
 #define COMPACT_EVERY 65536u
 
+/* Which operations of its key an operation stands between. */
+typedef struct chain_link {
+    uint32_t before, behind;
+} chain_link;
+
 struct wm_oplog {
     wm_oplog_limits limits;
     wm_op_arena *arena;
     wm_op_forms forms;
     wm_op *ops;     /* aligned to cache lines */
     uint32_t *next; /* links of the queues and of the free operations */
+    chain_link *chain; /* as far as op->follows and op->is_followed say */
+    wm_unsettled_seqs unsettled;
     uint32_t end; /* first index never used */
     uint32_t cap;
     uint32_t free_ops;
@@ -36,8 +44,10 @@ static bool grow(wm_oplog *log, uint32_t cap)
 {
     wm_op *ops = aligned_alloc(OP_ALIGN, (size_t)cap * sizeof *ops);
     uint32_t *next = realloc(log->next, cap * sizeof *next);
+    chain_link *chain = realloc(log->chain, cap * sizeof *chain);
     if (next != NULL) log->next = next;
-    if (ops == NULL || next == NULL) {
+    if (chain != NULL) log->chain = chain;
+    if (ops == NULL || next == NULL || chain == NULL) {
         free(ops);
         return false;
     }
@@ -72,6 +82,7 @@ void wm_oplog_free(wm_oplog *log)
     wm_op_forms_close(&log->forms);
     free(log->ops);
     free(log->next);
+    free(log->chain);
     free(log);
 }
 
@@ -120,6 +131,7 @@ static void keep(wm_oplog *log, uint32_t index, uint32_t form, size_t len, size_
     log->count++;
     log->bytes += sent;
     if (seq > log->last_seq) log->last_seq = seq;
+    wm_unsettled_seqs_add(&log->unsettled, seq);
 }
 
 static void give_back_slot(wm_oplog *log, uint32_t index)
@@ -173,6 +185,47 @@ uint32_t *wm_oplog_next(wm_oplog *log, uint32_t index)
     return &log->next[index];
 }
 
+/* -- the operations of a key -------------------------------------------------------------- */
+
+bool wm_oplog_reaches_back(const wm_oplog *log, uint32_t seq)
+{
+    return (uint32_t)log->last_seq - seq <= log->last_seq - wm_unsettled_seqs_oldest(&log->unsettled);
+}
+
+static bool is_still(const wm_oplog *log, uint32_t index, uint32_t seq)
+{
+    const wm_op *op = &log->ops[index];
+    return op->state != WM_OP_FREE && (uint32_t)op->seq == seq;
+}
+
+void wm_oplog_follow(wm_oplog *log, uint32_t before, uint32_t before_seq, uint32_t op, uint32_t op_seq)
+{
+    if (!is_still(log, before, before_seq) || !is_still(log, op, op_seq) || log->ops[op].follows) return;
+    while (log->ops[before].is_followed) before = log->chain[before].behind;
+    if (before == op) return;
+    log->chain[before].behind = op;
+    log->chain[op].before = before;
+    log->ops[before].is_followed = log->ops[op].follows = true;
+}
+
+uint32_t wm_oplog_before(const wm_oplog *log, uint32_t index)
+{
+    return log->chain[index].before;
+}
+
+static void leave_chain(wm_oplog *log, uint32_t index)
+{
+    const wm_op *op = &log->ops[index];
+    const chain_link *link = &log->chain[index];
+    if (op->is_followed) log->ops[link->behind].follows = op->follows;
+    if (op->follows) log->ops[link->before].is_followed = op->is_followed;
+    if (!op->follows || !op->is_followed) return;
+    log->chain[link->before].behind = link->behind;
+    log->chain[link->behind].before = link->before;
+}
+
+/* -- settling ------------------------------------------------------------------------------- */
+
 static wm_op_span *span_of(void *user, uint32_t owner)
 {
     wm_oplog *log = user;
@@ -185,6 +238,8 @@ void wm_oplog_settle(wm_oplog *log, uint32_t index)
     wm_op *op = &log->ops[index];
     log->count--;
     log->bytes -= op->len;
+    wm_unsettled_seqs_remove(&log->unsettled, op->seq);
+    if (op->follows || op->is_followed) leave_chain(log, index);
     if (log->store != NULL) wm_op_store_settled(log->store, op);
     wm_op_arena_release(log->arena, &op->span);
     give_back_slot(log, index);

@@ -16,7 +16,8 @@
 
 typedef enum wm_op_state {
     WM_OP_FREE,
-    WM_OP_PENDING,  /* in its partition's queue: held or queued */
+    WM_OP_PENDING,   /* held or queued */
+    WM_OP_JOINING,   /* in the batch that is being cut */
     WM_OP_IN_FLIGHT, /* in a batch that was sent */
 } wm_op_state;
 
@@ -35,6 +36,8 @@ typedef struct wm_op {
     uint8_t state;
     bool notify;          /* somebody waits for this one operation */
     uint8_t tries;        /* how often it came back unacknowledged, up to 255 */
+    bool follows : 1;     /* an older operation of its key is not settled; wm_oplog_before */
+    bool is_followed : 1; /* a newer one is there */
 } wm_op;
 
 /* Its key, op->key_len bytes; valid until the log changes. */
@@ -95,7 +98,17 @@ wm_op *wm_oplog_at(wm_oplog *log, uint32_t index);
 /* The link of an operation in its queue, WM_NO_OP at the end: apart from the operation, so
  * that a queue can be walked without touching what stands in it. */
 uint32_t *wm_oplog_next(wm_oplog *log, uint32_t index);
-/* Forgets an operation: acknowledged, rejected or dropped. */
+/* Whether an operation with these last 32 bits of its seq may be unsettled: false is certain,
+ * and costs no look at it. */
+bool wm_oplog_reaches_back(const wm_oplog *log, uint32_t seq);
+/* The operation `op` writes the same key as `before`, and is newer. Each is named with the
+ * last 32 bits of its seq: nothing happens when one of them is settled, and its place
+ * another's by now. Operations of one key are a chain in the order of recording. */
+void wm_oplog_follow(wm_oplog *log, uint32_t before, uint32_t before_seq, uint32_t op, uint32_t op_seq);
+/* The operation that one with op->follows comes after: the next older one of its key. */
+uint32_t wm_oplog_before(const wm_oplog *log, uint32_t index);
+/* Forgets an operation: acknowledged, rejected or dropped. What followed it follows the one
+ * before it, if there is one. */
 void wm_oplog_settle(wm_oplog *log, uint32_t index);
 /* Operations in the log, and their bytes as they are sent. */
 uint32_t wm_oplog_count(const wm_oplog *log);

@@ -14,7 +14,8 @@ typedef struct entry {
     uint32_t key_len;
     uint32_t value_len;
     uint32_t value_cap;
-    uint32_t op;
+    uint32_t op;     /* the last one of ours; stays when another client's write comes */
+    uint32_t op_seq; /* the last 32 bits of its seq */
     uint16_t told;
     bool removed;
     char key[]; /* key_len bytes, then value_cap bytes */
@@ -52,6 +53,7 @@ typedef struct waiting {
  * the larger one a few slots with each write: all at once, it would stop a game
  * server's tick for as long as there are keys. */
 struct wm_record_store {
+    wm_oplog *log;
     table table;
     table old;    /* what is still moving */
     size_t moved; /* slots of `old` that are in `table`; their entries are not ours to read */
@@ -74,10 +76,11 @@ static void use_table(wm_record_store *s, slot *slots, size_t count)
     s->most = count / 4 * 3;
 }
 
-wm_record_store *wm_record_store_new(void)
+wm_record_store *wm_record_store_new(wm_oplog *log)
 {
     wm_record_store *s = calloc(1, sizeof *s);
     if (s == NULL) return NULL;
+    s->log = log;
     use_table(s, calloc(FIRST_SLOTS, sizeof(slot)), FIRST_SLOTS);
     if (s->table.slots != NULL) return s;
     free(s);
@@ -200,6 +203,7 @@ static entry *make_entry(wm_record_store *s, slot *at, const wm_record *r)
     s->allocations++;
     if (e == NULL) {
         made->key_len = r->key_len;
+        made->op = WM_NO_OP;
         made->removed = true; /* not live until it is filled */
         memcpy(made->key, r->key, r->key_len);
         s->used++;
@@ -209,13 +213,27 @@ static entry *make_entry(wm_record_store *s, slot *at, const wm_record *r)
     return made;
 }
 
+/* An operation of ours writes over a record. */
+static void follow(const wm_record_store *s, const entry *e, uint32_t op, uint32_t op_seq)
+{
+    if (e->op == WM_NO_OP || e->op == op || !wm_oplog_reaches_back(s->log, e->op_seq)) return;
+    wm_oplog_follow(s->log, e->op, e->op_seq, op, op_seq);
+}
+
+static void set_op(const wm_record_store *s, entry *e, uint32_t op)
+{
+    uint32_t seq = (uint32_t)wm_oplog_at(s->log, op)->seq;
+    follow(s, e, op, seq);
+    e->op = op;
+    e->op_seq = seq;
+}
+
 static void fill(entry *e, const wm_record *r)
 {
     e->removed = r->value == NULL;
     e->millis = r->millis;
     e->counter = r->counter;
     e->node = r->node;
-    e->op = r->op;
     e->told = r->told;
     e->value_len = e->removed ? 0 : r->value_len;
     if (!e->removed) memcpy(value_of(e), r->value, r->value_len);
@@ -234,6 +252,7 @@ static int store(wm_record_store *s, slot *at, uint32_t hash, const wm_record *r
     count_live(s, e->removed, r->value == NULL);
     at->hash = hash;
     fill(e, r);
+    if (r->op != WM_NO_OP) set_op(s, e, r->op);
     return WM_OK;
 }
 
@@ -266,6 +285,7 @@ static void put_oldest(wm_record_store *s)
     size_t i = w->slots == s->table.slots ? w->from : home(&s->table, w->hash);
     slot *at = find_from(s, i, w->hash, from->key, from->key_len);
     entry *e = at->entry;
+    if (e != NULL) follow(s, e, from->op, from->op_seq);
     if (e == NULL || e->value_cap < from->value_len) {
         install(s, w, at);
         return;
@@ -276,8 +296,7 @@ static void put_oldest(wm_record_store *s)
     e->value_cap = cap;
 }
 
-/* Everything that was put is in the table: before anybody looks at it. */
-static void catch_up(wm_record_store *s)
+void wm_record_store_catch_up(wm_record_store *s)
 {
     while (s->count > 0) put_oldest(s);
 }
@@ -330,6 +349,8 @@ int wm_record_store_put_soon(wm_record_store *s, uint32_t hash, const wm_record 
     w->block->key_len = r->key_len;
     memcpy(w->block->key, r->key, r->key_len);
     fill(w->block, r);
+    w->block->op = r->op;
+    w->block->op_seq = (uint32_t)wm_oplog_at(s->log, r->op)->seq;
     s->count++;
     return WM_OK;
 }
@@ -341,7 +362,7 @@ void wm_record_store_expect_place(const wm_record_store *s, uint32_t hash)
 
 int wm_record_store_put(wm_record_store *s, uint32_t hash, const wm_record *r)
 {
-    catch_up(s);
+    wm_record_store_catch_up(s);
     if (!make_space(s)) return WM_ENOMEM;
     return store(s, find(s, hash, r->key, r->key_len), hash, r);
 }
@@ -364,7 +385,7 @@ static void read_entry(entry *e, wm_record *out)
 int wm_record_store_merge(wm_record_store *s, uint32_t hash, const wm_record *r,
                           bool (*newer)(void *user, const wm_record *stored), void *user)
 {
-    catch_up(s);
+    wm_record_store_catch_up(s);
     if (!make_space(s)) return WM_ENOMEM;
     slot *at = find(s, hash, r->key, r->key_len);
     if (at->entry != NULL) {
@@ -377,23 +398,39 @@ int wm_record_store_merge(wm_record_store *s, uint32_t hash, const wm_record *r,
 
 bool wm_record_store_get(wm_record_store *s, uint32_t hash, const char *key, size_t len, wm_record *out)
 {
-    catch_up(s);
+    wm_record_store_catch_up(s);
     slot *at = find(s, hash, key, len);
     if (at->entry == NULL) return false;
     read_entry(at->entry, out);
     return true;
 }
 
+void wm_record_store_written(wm_record_store *s, uint32_t hash, const char *key, size_t len, uint32_t op)
+{
+    wm_record_store_catch_up(s);
+    slot *at = find(s, hash, key, len);
+    if (at->entry != NULL) set_op(s, at->entry, op);
+}
+
+void wm_record_store_rewind(wm_record_store *s, uint32_t hash, const char *key, size_t len, uint32_t op, uint32_t before)
+{
+    wm_record_store_catch_up(s);
+    entry *e = find(s, hash, key, len)->entry;
+    if (e == NULL || e->op != op) return;
+    e->op = before;
+    e->op_seq = (uint32_t)wm_oplog_at(s->log, before)->seq;
+}
+
 void wm_record_store_tell(wm_record_store *s, uint32_t hash, const char *key, size_t len, uint16_t told)
 {
-    catch_up(s);
+    wm_record_store_catch_up(s);
     slot *at = find(s, hash, key, len);
     if (at->entry != NULL) at->entry->told = told;
 }
 
 size_t wm_record_store_size(wm_record_store *s)
 {
-    catch_up(s);
+    wm_record_store_catch_up(s);
     return s->live;
 }
 
@@ -401,7 +438,7 @@ size_t wm_record_store_size(wm_record_store *s)
  * one to the other during a walk is met twice, and not missed. */
 size_t wm_record_store_next(wm_record_store *s, size_t position, wm_record *out)
 {
-    catch_up(s);
+    wm_record_store_catch_up(s);
     bool in_old = position % 2 == 1 || position == 0;
     for (size_t i = position / 2 + position % 2; in_old && s->old.slots != NULL && i <= s->old.mask; i++) {
         if (i < s->moved || s->old.slots[i].entry == NULL) continue;

@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "oplog.h"
+
 /* The local copy of one map: key -> newest record, by last-write-wins. Values
  * are kept as MessagePack and handed out as bytes, so a reader can never change
  * what is stored. A removed key stays as a tombstone, which competes with later
@@ -18,12 +20,14 @@ typedef struct wm_record {
     uint32_t key_len;
     uint32_t value_len;
     uint32_t node; /* index of a node id, as the caller interned it */
-    uint32_t op;   /* the operation that wrote it, as the caller names it; 0: none of its own */
+    uint32_t op;   /* put: the operation that writes it, in the log, WM_NO_OP when none of ours does;
+                      read: the last one of ours, settled it may be, and its place another's */
     uint16_t told; /* the caller's mark of who has told of this record since; 0: nobody */
 } wm_record;
 
-/* NULL when out of memory. */
-wm_record_store *wm_record_store_new(void);
+/* An operation that writes a key follows the one that wrote it before, see wm_oplog_follow:
+ * the store is where both are known. `log` is borrowed. NULL when out of memory. */
+wm_record_store *wm_record_store_new(wm_oplog *log);
 void wm_record_store_free(wm_record_store *s);
 /* A put of a key with this hash comes next: its place is brought near while the caller has
  * other things to do. Changes nothing. */
@@ -33,8 +37,10 @@ void wm_record_store_expect_place(const wm_record_store *s, uint32_t hash);
 int wm_record_store_put(wm_record_store *s, uint32_t hash, const wm_record *r);
 /* As put, for one of many in a row: the record goes into the table some puts later, when
  * what the table has of its key has come from memory. Nobody can tell: whoever looks at the
- * records finds it there. */
+ * records finds it there, and before operations leave wm_record_store_catch_up is called. */
 int wm_record_store_put_soon(wm_record_store *s, uint32_t hash, const wm_record *r);
+/* All that was put is in the table, and all operations follow those that they must. */
+void wm_record_store_catch_up(wm_record_store *s);
 /* As put, but only when `newer(user, &stored)` says so or the key is new.
  * WM_OK, 1 when the stored record stayed, WM_ENOMEM. */
 int wm_record_store_merge(wm_record_store *s, uint32_t hash, const wm_record *r,
@@ -42,6 +48,10 @@ int wm_record_store_merge(wm_record_store *s, uint32_t hash, const wm_record *r,
 /* The record of a key; false when there is none. Pointers hold until the next
  * put or merge. */
 bool wm_record_store_get(wm_record_store *s, uint32_t hash, const char *key, size_t len, wm_record *out);
+/* The operation writes what the record of its key, which is there, says already. */
+void wm_record_store_written(wm_record_store *s, uint32_t hash, const char *key, size_t len, uint32_t op);
+/* Where `op` was the last operation that wrote the key's record, it is `before` now. */
+void wm_record_store_rewind(wm_record_store *s, uint32_t hash, const char *key, size_t len, uint32_t op, uint32_t before);
 /* Sets the mark of a record that is there. */
 void wm_record_store_tell(wm_record_store *s, uint32_t hash, const char *key, size_t len, uint16_t told);
 /* Keys with a value. */

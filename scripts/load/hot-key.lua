@@ -1,5 +1,5 @@
---- One key that everybody writes, among keys that few do: a v2 cluster takes one batch of a
---- partition at a time, so the hot partition's queue tells how deep that cuts. The others
+--- One key that everybody writes, among keys that few do: a v2 cluster is sent one batch of a
+--- key at a time, so what waits behind it tells how deep that cuts. The others
 --- must not suffer for it.
 local load = require "wingman.load"
 

@@ -1,0 +1,256 @@
+/* What waits, and in which order it may leave. */
+#include "batcher_internal.h"
+
+/* -- counting ------------------------------------------------------------------ */
+
+void wm_batcher_count(wm_batcher *b, int id, const wm_op *op, int sign)
+{
+    if (id == WM_LANE_NONE) {
+        b->held += (uint32_t)sign;
+        b->held_bytes += (size_t)sign * op->len;
+        return;
+    }
+    lane *l = &b->lanes[id];
+    l->pending_ops += (uint32_t)sign;
+    l->pending_bytes += (size_t)sign * op->len;
+}
+
+static void note_waiting(wm_batcher *b, const partition *p, uint64_t now_us)
+{
+    if (p->lane == WM_LANE_NONE) return;
+    lane *l = &b->lanes[p->lane];
+    if (l->pending_ops == 0) l->waiting_since_us = now_us;
+}
+
+/* -- ready rings ------------------------------------------------------------- */
+
+static void enter_ring(wm_batcher *b, uint32_t id)
+{
+    partition *p = &b->partitions[id];
+    lane *l = &b->lanes[p->lane];
+    p->ready = true;
+    if (l->ready == NO_PARTITION) {
+        l->ready = p->ready_next = p->ready_prev = id;
+        return;
+    }
+    partition *first = &b->partitions[l->ready];
+    p->ready_next = l->ready;
+    p->ready_prev = first->ready_prev;
+    b->partitions[first->ready_prev].ready_next = id;
+    first->ready_prev = id;
+}
+
+void wm_batcher_leave_ring(wm_batcher *b, uint32_t id)
+{
+    partition *p = &b->partitions[id];
+    lane *l = &b->lanes[p->lane];
+    p->ready = false;
+    if (p->ready_next == id) {
+        l->ready = NO_PARTITION;
+        return;
+    }
+    b->partitions[p->ready_prev].ready_next = p->ready_next;
+    b->partitions[p->ready_next].ready_prev = p->ready_prev;
+    if (l->ready == id) l->ready = p->ready_next;
+}
+
+static bool is_ready(const wm_batcher *b, const partition *p)
+{
+    if (p->head == WM_NO_OP || p->lane == WM_LANE_NONE) return false;
+    return wm_batcher_may_join(b, &b->lanes[p->lane], p->head);
+}
+
+void wm_batcher_refresh_ready(wm_batcher *b, uint32_t id)
+{
+    const partition *p = &b->partitions[id];
+    bool ready = is_ready(b, p);
+    if (ready == p->ready) return;
+    if (ready) enter_ring(b, id);
+    else wm_batcher_leave_ring(b, id);
+}
+
+/* -- queues of partitions ----------------------------------------------------------- */
+
+static void entered_queue(partition *p, const wm_op *op)
+{
+    p->count++;
+    p->bytes += op->len;
+}
+
+static void left_queue(partition *p, const wm_op *op)
+{
+    p->count--;
+    p->bytes -= op->len;
+}
+
+static void append_to_queue(wm_batcher *b, partition *p, uint32_t index)
+{
+    *wm_oplog_next(b->log, index) = WM_NO_OP;
+    if (p->tail == WM_NO_OP) p->head = index;
+    else *wm_oplog_next(b->log, p->tail) = index;
+    p->tail = index;
+    entered_queue(p, wm_oplog_at(b->log, index));
+}
+
+void wm_batcher_queue(wm_batcher *b, uint32_t index)
+{
+    uint32_t id = wm_oplog_at(b->log, index)->partition;
+    append_to_queue(b, &b->partitions[id], index);
+    wm_batcher_refresh_ready(b, id);
+}
+
+void wm_batcher_put_back(wm_batcher *b, uint32_t index, uint64_t now_us)
+{
+    wm_op *op = wm_oplog_at(b->log, index);
+    partition *p = &b->partitions[op->partition];
+    note_waiting(b, p, now_us);
+    op->state = WM_OP_PENDING;
+    uint32_t before = WM_NO_OP;
+    uint32_t at = p->head;
+    while (at != WM_NO_OP && wm_oplog_at(b->log, at)->seq < op->seq) {
+        before = at;
+        at = *wm_oplog_next(b->log, at);
+    }
+    *wm_oplog_next(b->log, index) = at;
+    if (before == WM_NO_OP) p->head = index;
+    else *wm_oplog_next(b->log, before) = index;
+    if (at == WM_NO_OP) p->tail = index;
+    entered_queue(p, op);
+    wm_batcher_count(b, p->lane, op, 1);
+    wm_batcher_refresh_ready(b, op->partition);
+}
+
+uint32_t wm_batcher_pop_queue(wm_batcher *b, partition *p)
+{
+    uint32_t index = p->head;
+    const wm_op *op = wm_oplog_at(b->log, index);
+    p->head = *wm_oplog_next(b->log, index);
+    if (p->head == WM_NO_OP) p->tail = WM_NO_OP;
+    left_queue(p, op);
+    wm_batcher_count(b, p->lane, op, -1);
+    return index;
+}
+
+/* -- lines of lanes ------------------------------------------------------------------ */
+
+static void append_to_line(wm_batcher *b, lane *l, uint32_t index)
+{
+    *wm_oplog_next(b->log, index) = WM_NO_OP;
+    if (l->line_tail == WM_NO_OP) l->line_head = index;
+    else *wm_oplog_next(b->log, l->line_tail) = index;
+    l->line_tail = index;
+}
+
+uint32_t wm_batcher_pop_line(wm_batcher *b, lane *l)
+{
+    uint32_t index = l->line_head;
+    l->line_head = *wm_oplog_next(b->log, index);
+    if (l->line_head == WM_NO_OP) l->line_tail = WM_NO_OP;
+    return index;
+}
+
+static void gather(wm_batcher *b, int id)
+{
+    lane *l = &b->lanes[id];
+    uint32_t at = l->line_head;
+    l->line_head = l->line_tail = WM_NO_OP;
+    l->has_strays = false;
+    while (at != WM_NO_OP) {
+        uint32_t next = *wm_oplog_next(b->log, at);
+        const wm_op *op = wm_oplog_at(b->log, at);
+        int to = b->partitions[op->partition].lane;
+        if (to == id) {
+            append_to_line(b, l, at);
+        } else {
+            wm_batcher_count(b, id, op, -1);
+            wm_batcher_count(b, to, op, 1);
+            if (to == WM_LANE_NONE) b->has_lost_routes = true;
+            wm_batcher_queue(b, at);
+        }
+        at = next;
+    }
+}
+
+void wm_batcher_gather_strays(wm_batcher *b)
+{
+    if (!b->has_strays) return;
+    b->has_strays = false;
+    for (uint32_t i = 0; i < b->lane_count; i++)
+        if (b->lanes[i].has_strays) gather(b, (int)i);
+    for (uint32_t i = 0; i < b->partition_count; i++) b->partitions[i].moved = false;
+}
+
+/* -- coming and going ----------------------------------------------------------------- */
+
+void wm_batcher_add(wm_batcher *b, uint32_t index, uint64_t now_us)
+{
+    const wm_op *op = wm_oplog_at(b->log, index);
+    partition *p = &b->partitions[op->partition];
+    if (p->moved) wm_batcher_gather_strays(b); /* they are older */
+    note_waiting(b, p, now_us);
+    wm_batcher_count(b, p->lane, op, 1);
+    if (p->lane != WM_LANE_NONE) {
+        append_to_line(b, &b->lanes[p->lane], index);
+        return;
+    }
+    append_to_queue(b, p, index);
+    if (b->newly_held_count < WM_NEWLY_HELD_MAX) b->newly_held[b->newly_held_count++] = index;
+}
+
+/* Takes an operation out of a list. False when it is not there. */
+static bool unlink_op(wm_batcher *b, uint32_t *head, uint32_t *tail, uint32_t index)
+{
+    uint32_t before = WM_NO_OP;
+    uint32_t at = *head;
+    while (at != WM_NO_OP && at != index) {
+        before = at;
+        at = *wm_oplog_next(b->log, at);
+    }
+    if (at == WM_NO_OP) return false;
+    if (before == WM_NO_OP) *head = *wm_oplog_next(b->log, index);
+    else *wm_oplog_next(b->log, before) = *wm_oplog_next(b->log, index);
+    if (*tail == index) *tail = before;
+    return true;
+}
+
+bool wm_batcher_remove_pending(wm_batcher *b, uint32_t index)
+{
+    wm_batcher_gather_strays(b);
+    const wm_op *op = wm_oplog_at(b->log, index);
+    partition *p = &b->partitions[op->partition];
+    lane *l = p->lane == WM_LANE_NONE ? NULL : &b->lanes[p->lane];
+    if (unlink_op(b, &p->head, &p->tail, index)) left_queue(p, op);
+    else if (l == NULL || !unlink_op(b, &l->line_head, &l->line_tail, index)) return false;
+    wm_batcher_count(b, p->lane, op, -1);
+    wm_batcher_refresh_ready(b, op->partition);
+    return true;
+}
+
+void wm_batcher_settle(wm_batcher *b, uint32_t index)
+{
+    const wm_op *op = wm_oplog_at(b->log, index);
+    uint32_t id = op->partition;
+    if (op->follows && !op->is_followed && b->hooks.leaves_first) b->hooks.leaves_first(b->hooks.user, index);
+    bool is_followed = op->is_followed;
+    wm_oplog_settle(b->log, index);
+    if (is_followed) wm_batcher_refresh_ready(b, id);
+}
+
+static uint32_t older(const wm_batcher *b, uint32_t a, uint32_t c)
+{
+    if (a == WM_NO_OP || c == WM_NO_OP) return a == WM_NO_OP ? c : a;
+    return wm_oplog_at(b->log, a)->seq < wm_oplog_at(b->log, c)->seq ? a : c;
+}
+
+uint32_t wm_batcher_oldest_pending(wm_batcher *b, int first, int last)
+{
+    wm_batcher_gather_strays(b);
+    uint32_t oldest = WM_NO_OP;
+    for (uint32_t i = 0; i < b->partition_count; i++) {
+        const partition *p = &b->partitions[i];
+        if (p->lane >= first && p->lane <= last) oldest = older(b, oldest, p->head);
+    }
+    for (int i = first < 0 ? 0 : first; i <= last && i < (int)b->lane_count; i++)
+        oldest = older(b, oldest, b->lanes[i].line_head);
+    return oldest;
+}

@@ -1,0 +1,445 @@
+/* A log, its records and its batcher, against a model: whatever is written, routed, sent,
+ * acknowledged, returned, rejected and dropped, and in which order, each operation is in one
+ * place, two of a key are never in two batches of a serial lane, a newer one never leaves
+ * before an older one, and nothing that may leave stays.
+ *
+ * Input: five bytes (limits, which lanes are serial, partitions), then steps of two bytes: what,
+ * and with which key, lane, batch or partition. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "batcher.h"
+#include "hash.h"
+#include "record_store.h"
+#include "status.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define REQUIRE(condition)                                             \
+    do {                                                               \
+        if (!(condition)) {                                            \
+            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
+            abort();                                                   \
+        }                                                              \
+    } while (0)
+
+#define LANES 3
+#define KEYS 12u
+#define PARTITIONS_MAX 8u
+#define OPS_MAX 1000u
+
+typedef enum place { GONE, WAITS, SENT } place;
+
+typedef struct model_op {
+    uint32_t index, key;
+    uint64_t seq;
+    place place;
+    int lane;
+    uint32_t batch;
+} model_op;
+
+typedef struct model_batch {
+    uint32_t number; /* 0: settled */
+    int lane;
+    char last_id[WM_OP_ID_LEN];
+} model_batch;
+
+typedef struct fuzz {
+    wm_oplog *log;
+    wm_batcher *batcher;
+    wm_record_store *records;
+    wm_op_ids ids;
+    wm_batch_limits limits;
+    uint64_t now_us;
+    uint32_t form, partitions, salt;
+    bool serial[LANES], narrow[LANES];
+    model_op ops[OPS_MAX];
+    uint32_t count;
+    model_batch batches[OPS_MAX];
+    uint32_t batch_count;
+} fuzz;
+
+static void name_key(char *out, uint32_t key)
+{
+    out[0] = 'k';
+    out[1] = (char)('a' + key);
+}
+
+static uint32_t partition_of(void *user, const char *key, size_t len)
+{
+    const fuzz *f = user;
+    (void)len;
+    return ((uint32_t)(key[1] - 'a') * 5 + f->salt) % f->partitions;
+}
+
+static uint32_t partition_of_op(fuzz *f, const model_op *m)
+{
+    char key[2];
+    name_key(key, m->key);
+    return partition_of(f, key, 2);
+}
+
+static model_op *by_index(fuzz *f, uint32_t index)
+{
+    for (uint32_t i = 0; i < f->count; i++)
+        if (f->ops[i].index == index && f->ops[i].place != GONE) return &f->ops[i];
+    abort();
+}
+
+/* -- what the batcher reports ------------------------------------------------------------ */
+
+/* Older operations of its key that are not settled are in the same batch or, on a lane that
+ * keeps the order, have left. */
+static void check_leaving(fuzz *f, int lane, const model_op *m, uint32_t batch)
+{
+    for (const model_op *o = f->ops; o < m; o++) {
+        if (o->key != m->key || o->place == GONE) continue;
+        REQUIRE(o->place == SENT);
+        REQUIRE(!f->serial[lane] || o->batch == batch);
+    }
+}
+
+static void on_routed(void *user, int lane, const uint32_t *ops, uint32_t count)
+{
+    fuzz *f = user;
+    uint32_t batch = ++f->batch_count;
+    model_batch *b = &f->batches[batch - 1];
+    *b = (model_batch){.number = batch, .lane = lane};
+    memcpy(b->last_id, wm_op_id(wm_oplog_at(f->log, ops[count - 1])), WM_OP_ID_LEN);
+    for (uint32_t i = 0; i < count; i++) {
+        model_op *m = by_index(f, ops[i]);
+        REQUIRE(m->place == WAITS && wm_batcher_route(f->batcher, partition_of_op(f, m)) == lane);
+        check_leaving(f, lane, m, batch);
+        m->place = SENT;
+        m->lane = lane;
+        m->batch = batch;
+    }
+}
+
+static void on_acked(void *user, int lane, const uint32_t *ops, uint32_t count, const wm_batch_times *times)
+{
+    fuzz *f = user;
+    (void)times;
+    for (uint32_t i = 0; i < count; i++) {
+        if (ops[i] == WM_NO_OP) continue;
+        model_op *m = by_index(f, ops[i]);
+        REQUIRE(m->place == SENT && m->lane == lane);
+        m->place = GONE;
+    }
+}
+
+static void on_returned(void *user, int lane, uint32_t index)
+{
+    fuzz *f = user;
+    model_op *m = by_index(f, index);
+    REQUIRE(m->place == SENT && m->lane == lane);
+    m->place = WAITS;
+}
+
+static void on_leaves_first(void *user, uint32_t index)
+{
+    fuzz *f = user;
+    wm_record_store_catch_up(f->records);
+    const wm_op *op = wm_oplog_at(f->log, index);
+    if (!op->follows || op->is_followed) return;
+    const char *key = wm_op_key(op);
+    wm_record_store_rewind(f->records, wm_hash_fnv1a(key, 2), key, 2, index, wm_oplog_before(f->log, index));
+}
+
+/* -- steps ---------------------------------------------------------------------------------- */
+
+static uint32_t record(fuzz *f, const char *key, size_t value_len)
+{
+    uint8_t *to;
+    size_t available, head = wm_op_kept_head(2);
+    if (wm_oplog_reserve(f->log, head + value_len, &to, &available) != WM_OK) return WM_NO_OP;
+    wm_op_keep_head(to, f->ids.start, key, 2, &(wm_hlc){1000, 0});
+    memset(to + head, 0xc0, value_len);
+    uint32_t index = wm_oplog_commit(f->log, f->form, head + value_len, 2);
+    REQUIRE(index != WM_NO_OP);
+    wm_op_ids_advance(&f->ids);
+    return index;
+}
+
+static void add(fuzz *f, uint32_t index, uint32_t key)
+{
+    wm_op *op = wm_oplog_at(f->log, index);
+    f->ops[f->count++] = (model_op){.index = index, .key = key, .seq = op->seq, .place = WAITS};
+    op->partition = partition_of(f, wm_op_key(op), 2);
+    wm_batcher_add(f->batcher, index, f->now_us);
+}
+
+/* A write, some puts of which are not in the table at once, or a record sent again. */
+static void write_key(fuzz *f, uint32_t key, uint8_t how)
+{
+    static const size_t lengths[] = {1, 40, 600};
+    char name[2];
+    name_key(name, key);
+    uint32_t hash = wm_hash_fnv1a(name, 2);
+    size_t value_len = lengths[how % 3];
+    wm_record old;
+    bool again = how >= 200 && wm_record_store_get(f->records, hash, name, 2, &old);
+    uint32_t index = record(f, name, value_len);
+    if (index == WM_NO_OP) return;
+    const wm_op *op = wm_oplog_at(f->log, index);
+    wm_record r = {.key = name, .key_len = 2, .value = op->span.bytes + wm_op_kept_head(2), .value_len = (uint32_t)value_len,
+                   .millis = 1000, .op = index};
+    if (again) wm_record_store_written(f->records, hash, name, 2, index);
+    else REQUIRE(wm_record_store_put_soon(f->records, hash, &r) == WM_OK);
+    add(f, index, key);
+}
+
+static bool is_newer(void *user, const wm_record *stored)
+{
+    (void)user;
+    (void)stored;
+    return true;
+}
+
+static void write_of_another(fuzz *f, uint32_t key)
+{
+    char name[2];
+    name_key(name, key);
+    wm_record r = {.key = name, .key_len = 2, .value = (const uint8_t *)"\xc3", .value_len = 1, .millis = 1001, .node = 1};
+    REQUIRE(wm_record_store_merge(f->records, wm_hash_fnv1a(name, 2), &r, is_newer, NULL) == WM_OK);
+}
+
+static bool follows(const fuzz *f, const model_op *m)
+{
+    for (const model_op *o = f->ops; o < m; o++)
+        if (o->key == m->key && o->place != GONE) return true;
+    return false;
+}
+
+/* What waits for the lane has a reason: an older operation of its key, or one of its partition
+ * that has that reason and stands before it. */
+static void check_nothing_left(fuzz *f, int lane)
+{
+    bool blocked[PARTITIONS_MAX] = {0};
+    for (uint32_t i = 0; i < f->count; i++) {
+        const model_op *m = &f->ops[i];
+        uint32_t partition = partition_of_op(f, m);
+        if (m->place != WAITS || wm_batcher_route(f->batcher, partition) != lane) continue;
+        blocked[partition] = blocked[partition] || follows(f, m);
+        REQUIRE(blocked[partition]);
+    }
+}
+
+static void take(fuzz *f, int lane)
+{
+    wm_buffer frame;
+    wm_buffer_init(&frame);
+    wm_record_store_catch_up(f->records);
+    bool due = wm_batcher_is_due(f->batcher, lane, UINT64_MAX - 1);
+    bool open = wm_batcher_load(f->batcher, lane).in_flight_batches < (f->narrow[lane] ? 1 : f->limits.max_in_flight);
+    uint32_t before = f->batch_count;
+    int taken = wm_batcher_take(f->batcher, lane, &frame, f->now_us);
+    REQUIRE(taken >= 0 && (frame.len > 0) == (taken > 0) && f->batch_count == before + (taken > 0));
+    if (taken > 0) REQUIRE(due && open && (uint32_t)taken <= f->limits.max_ops);
+    else if (open) check_nothing_left(f, lane);
+    wm_buffer_close(&frame);
+}
+
+static model_batch *choose_batch(fuzz *f, uint8_t which)
+{
+    uint32_t open = 0;
+    for (uint32_t i = 0; i < f->batch_count; i++) open += f->batches[i].number != 0;
+    uint32_t wanted = open == 0 ? 0 : which % open;
+    for (uint32_t i = 0; i < f->batch_count; i++)
+        if (f->batches[i].number != 0 && wanted-- == 0) return &f->batches[i];
+    return NULL;
+}
+
+static void ack(fuzz *f, uint8_t which)
+{
+    model_batch *b = choose_batch(f, which);
+    if (b == NULL) return;
+    uint32_t in_flight = 0;
+    for (uint32_t i = 0; i < f->count; i++) in_flight += f->ops[i].place == SENT && f->ops[i].batch == b->number;
+    REQUIRE(wm_batcher_ack(f->batcher, b->lane, b->last_id, WM_OP_ID_LEN) == in_flight);
+    REQUIRE(wm_batcher_ack(f->batcher, b->lane, b->last_id, WM_OP_ID_LEN) == 0);
+    b->number = 0;
+}
+
+static void end_batches(fuzz *f, int lane)
+{
+    for (uint32_t i = 0; i < f->batch_count; i++)
+        if (f->batches[i].lane == lane) f->batches[i].number = 0;
+}
+
+static model_op *choose_sent(fuzz *f, uint8_t which)
+{
+    uint32_t sent = 0;
+    for (uint32_t i = 0; i < f->count; i++) sent += f->ops[i].place == SENT;
+    uint32_t wanted = sent == 0 ? 0 : which % sent;
+    for (uint32_t i = 0; i < f->count; i++)
+        if (f->ops[i].place == SENT && wanted-- == 0) return &f->ops[i];
+    return NULL;
+}
+
+static void reject(fuzz *f, uint8_t which)
+{
+    model_op *m = choose_sent(f, which);
+    if (m == NULL) return;
+    REQUIRE(wm_batcher_remove_in_flight(f->batcher, m->lane, m->index));
+    wm_batcher_settle(f->batcher, m->index);
+    m->place = GONE;
+}
+
+/* The batches of a key that is in several (on a lane that is not serial) come back as one, or
+ * not at all: a server refuses an operation for what holds for all of its partition. */
+static void return_one(fuzz *f, uint8_t which)
+{
+    model_op *m = choose_sent(f, which);
+    if (m == NULL) return;
+    for (uint32_t i = f->count; i-- > 0;) {
+        const model_op *o = &f->ops[i];
+        if (o->place == SENT && o->key == m->key)
+            REQUIRE(wm_batcher_return_in_flight(f->batcher, o->lane, o->index, f->now_us));
+    }
+}
+
+static uint32_t oldest_waiting(fuzz *f, int first, int last)
+{
+    for (uint32_t i = 0; i < f->count; i++) {
+        int route = wm_batcher_route(f->batcher, partition_of_op(f, &f->ops[i]));
+        if (f->ops[i].place == WAITS && route >= first && route <= last) return f->ops[i].index;
+    }
+    return WM_NO_OP;
+}
+
+static void drop(fuzz *f, int first)
+{
+    wm_record_store_catch_up(f->records);
+    uint32_t index = wm_batcher_oldest_pending(f->batcher, first, LANES - 1);
+    REQUIRE(index == oldest_waiting(f, first, LANES - 1));
+    if (index == WM_NO_OP) return;
+    model_op *m = by_index(f, index);
+    REQUIRE(wm_batcher_remove_pending(f->batcher, index) && !wm_batcher_remove_pending(f->batcher, index));
+    wm_batcher_settle(f->batcher, index);
+    m->place = GONE;
+}
+
+static void set_serial(fuzz *f, int lane, bool serial)
+{
+    if (wm_batcher_load(f->batcher, lane).in_flight_batches > 0) return; /* a new connection's */
+    f->serial[lane] = serial;
+    wm_batcher_set_serial(f->batcher, lane, serial);
+}
+
+static void narrow(fuzz *f, int lane, uint32_t ops)
+{
+    f->narrow[lane] = ops > 0;
+    wm_batcher_narrow(f->batcher, lane, ops);
+}
+
+/* -- what holds after each step ------------------------------------------------------------ */
+
+static void check_counts(fuzz *f)
+{
+    uint32_t waiting[LANES] = {0}, sent[LANES] = {0}, held = 0, all = 0;
+    size_t waiting_bytes[LANES] = {0}, held_bytes = 0;
+    for (uint32_t i = 0; i < f->count; i++) {
+        const model_op *m = &f->ops[i];
+        if (m->place == GONE) continue;
+        const wm_op *op = wm_oplog_at(f->log, m->index);
+        all++;
+        REQUIRE(op->seq == m->seq && op->state == (m->place == SENT ? WM_OP_IN_FLIGHT : WM_OP_PENDING));
+        if (m->place == SENT) {
+            sent[m->lane]++;
+            continue;
+        }
+        int lane = wm_batcher_route(f->batcher, partition_of_op(f, m));
+        if (lane == WM_LANE_NONE) {
+            held++;
+            held_bytes += op->len;
+        } else {
+            waiting[lane]++;
+            waiting_bytes[lane] += op->len;
+        }
+    }
+    REQUIRE(wm_oplog_count(f->log) == all);
+    REQUIRE(wm_batcher_held(f->batcher) == held && wm_batcher_held_bytes(f->batcher) == held_bytes);
+    for (int i = 0; i < LANES; i++) {
+        wm_lane_load load = wm_batcher_load(f->batcher, i);
+        REQUIRE(load.pending_ops == waiting[i] && load.pending_bytes == waiting_bytes[i] && load.in_flight_ops == sent[i]);
+        REQUIRE(load.in_flight_batches <= f->limits.max_in_flight);
+    }
+}
+
+static void check_backlog(fuzz *f, uint32_t partition, uint32_t nth)
+{
+    bool chosen[PARTITIONS_MAX] = {0}, expected = false;
+    chosen[partition % f->partitions] = true;
+    uint64_t seq = f->count == 0 ? 0 : f->ops[nth % f->count].seq;
+    for (uint32_t i = 0; i < f->count && f->ops[i].seq <= seq; i++)
+        expected = expected || (f->ops[i].place != GONE && chosen[partition_of_op(f, &f->ops[i])]);
+    REQUIRE(wm_batcher_has_backlog(f->batcher, chosen, seq) == expected);
+}
+
+/* All of it leaves and is acknowledged in the end. */
+static void drain(fuzz *f)
+{
+    for (uint32_t p = 0; p < f->partitions; p++) wm_batcher_set_route(f->batcher, p, (int)(p % LANES));
+    for (uint32_t round = 0; wm_oplog_count(f->log) > 0; round++) {
+        REQUIRE(round < 4 * OPS_MAX && f->batch_count + LANES < OPS_MAX * 2);
+        if (f->batch_count + LANES >= OPS_MAX) f->batch_count = 0; /* those before are settled */
+        for (int lane = 0; lane < LANES; lane++) take(f, lane);
+        while (choose_batch(f, 0) != NULL) ack(f, 0);
+        check_counts(f);
+    }
+}
+
+static void step(fuzz *f, uint8_t what, uint8_t with)
+{
+    int lane = with % LANES;
+    switch (what % 16) {
+    case 0: case 1: case 2: case 3: write_key(f, with % KEYS, what); break;
+    case 4: case 5: case 6: take(f, lane); break;
+    case 7: case 8: ack(f, with); break;
+    case 9: wm_batcher_set_route(f->batcher, with / 4u % f->partitions, with % 4 - 1); break;
+    case 10: wm_batcher_release_lane(f->batcher, lane, f->now_us); end_batches(f, lane); break;
+    case 11: (with % 2 ? reject : return_one)(f, with / 2); break;
+    case 12: with % 2 ? drop(f, with / 2 % (LANES + 1) - 1) : write_of_another(f, with / 2 % KEYS); break;
+    case 13: check_backlog(f, with, what); break;
+    case 14: with & 1 ? set_serial(f, lane, with & 2) : narrow(f, lane, with / 8); break;
+    case 15:
+        f->salt = with / 8;
+        f->partitions = 1 + with % PARTITIONS_MAX;
+        REQUIRE(wm_batcher_repartition(f->batcher, f->partitions, partition_of, f) == WM_OK);
+        break;
+    }
+    f->now_us++;
+}
+
+static void start(fuzz *f, const uint8_t *data)
+{
+    f->limits = (wm_batch_limits){.max_ops = 1 + data[0] % 8u, .max_bytes = 200 + data[1] * 8u, .max_in_flight = 1 + data[2] % 4u,
+                                  .ack_timeout_us = 1000000};
+    f->partitions = 1 + data[4] % PARTITIONS_MAX;
+    f->log = wm_oplog_new((wm_oplog_limits){OPS_MAX, 1u << 20});
+    f->records = wm_record_store_new(f->log);
+    f->form = wm_oplog_form(f->log, false, "map", 3, "client-1");
+    f->batcher = wm_batcher_new(f->log, f->partitions, f->limits, (wm_batcher_hooks){f, on_acked, on_routed, on_returned, on_leaves_first});
+    REQUIRE(f->batcher != NULL && f->records != NULL && wm_batcher_set_lanes(f->batcher, LANES) == WM_OK);
+    wm_op_ids_init(&f->ids, "abcdefgh");
+    for (int i = 0; i < LANES; i++) set_serial(f, i, data[3] >> i & 1);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size < 5 || (size - 5) / 2 >= OPS_MAX / 2) return 0;
+    fuzz *f = calloc(1, sizeof *f);
+    start(f, data);
+    for (size_t at = 5; at + 1 < size; at += 2) {
+        step(f, data[at], data[at + 1]);
+        if (data[at] & 64) check_counts(f); /* a look brings in line what is put off */
+    }
+    drain(f);
+    wm_batcher_free(f->batcher);
+    wm_record_store_free(f->records);
+    wm_oplog_free(f->log);
+    free(f);
+    return 0;
+}

@@ -1,0 +1,27 @@
+#include "unsettled_seqs.h"
+
+void wm_unsettled_seqs_pass(wm_unsettled_seqs *u)
+{
+    while (u->oldest < u->newest && u->counts[u->oldest % WM_SEQ_BLOCKS] == 0) u->oldest++;
+}
+
+void wm_unsettled_seqs_advance(wm_unsettled_seqs *u, uint64_t block)
+{
+    if (block - u->newest >= WM_SEQ_BLOCKS) { /* none of those that are told apart stays so */
+        for (uint32_t i = 0; i < WM_SEQ_BLOCKS; i++) {
+            u->ancient += u->counts[i];
+            u->counts[i] = 0;
+        }
+        u->oldest = u->newest = block;
+        return;
+    }
+    u->newest = block;
+    wm_unsettled_seqs_pass(u);
+    while (u->newest - u->oldest >= WM_SEQ_BLOCKS) {
+        uint32_t *count = &u->counts[u->oldest % WM_SEQ_BLOCKS];
+        u->ancient += *count;
+        *count = 0;
+        u->oldest++;
+        wm_unsettled_seqs_pass(u);
+    }
+}
