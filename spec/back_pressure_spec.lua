@@ -302,10 +302,7 @@ clusters.on_each(getfenv(), "back-pressure", function(shared, it)
       assert(map:set(other[2 * i], i))
     end
     assert(loop.wait_until(function() return client:stats().ops_acked >= 400 end, 30), "the other nodes wait")
-    local node
-    for _, candidate in ipairs(client:health().nodes) do
-      if candidate.id == "node-1" then node = candidate end
-    end
+    local node = clusters.node_of(client, "node-1")
     assert.is_true(node.in_flight_ops > 0 and node.in_flight_ops <= 15, node.in_flight_ops .. " are in flight")
     assert.is_true(node.stats.batches_sent <= 3, node.stats.batches_sent .. " batches were sent")
     -- A real cluster may notice the pause and give the partitions to others.

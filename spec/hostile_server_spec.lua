@@ -27,12 +27,6 @@ clusters.on_each(getfenv(1), "A hostile server", function(shared, it)
   local client, map, raised, written, lost
   local key_of = {}
 
-  local function health_of(id)
-    for _, node in ipairs(client:health().nodes) do
-      if node.id == id then return node end
-    end
-  end
-
   local function wait_until(condition, what)
     assert(loop.wait_until(condition, PATIENCE), what)
   end
@@ -112,7 +106,7 @@ clusters.on_each(getfenv(1), "A hostile server", function(shared, it)
     assert.is_truthy(("|" .. frame.ends .. "|"):find("|" .. lost.reason .. "|", 1, true), "it ended with: " .. lost.reason)
     write(OTHER) -- whatever became of the hostile node
     if frame.refused_token then
-      assert.equal(frame.ends, health_of(HOSTILE).last_reason)
+      assert.equal(frame.ends, clusters.node_of(client, HOSTILE).last_reason)
       client:set_auth_token(shared.cluster.token)
     end
     assert(client:wait(seq, PATIENCE))
@@ -122,12 +116,12 @@ clusters.on_each(getfenv(1), "A hostile server", function(shared, it)
 
   local function check_stay(frame)
     local before = client:stats()
-    local session = health_of(HOSTILE).connects
+    local session = clusters.node_of(client, HOSTILE).connects
     send(frame)
     write(HOSTILE)
     write(OTHER)
     assert.is_nil(lost, "the connection ended: " .. tostring(lost and lost.reason))
-    assert.equal(session, health_of(HOSTILE).connects)
+    assert.equal(session, clusters.node_of(client, HOSTILE).connects)
     if frame.warns then assert(logged(frame.warns), "nothing was logged") end
     if frame.counts then assert.equal(before[frame.counts] + 1, client:stats()[frame.counts]) end
     settle()
@@ -167,7 +161,7 @@ clusters.on_each(getfenv(1), "A hostile server", function(shared, it)
     assert(shared.cluster:fault(HOSTILE, "no-auth-ack", true))
     assert(shared.cluster:fault(HOSTILE, "close", 1000))
     local function await_authenticating()
-      wait_until(function() return health_of(HOSTILE).state == "authenticating" end, "it did not connect")
+      wait_until(function() return clusters.node_of(client, HOSTILE).state == "authenticating" end, "it did not connect")
     end
     local function send_encoded(message) send { as = "binary", bytes = core.encode(message) } end
     wait_until(function() return lost end, "the connection stayed")
@@ -179,9 +173,9 @@ clusters.on_each(getfenv(1), "A hostile server", function(shared, it)
     end
     send { as = "text", bytes = "[" }
     write(OTHER)
-    assert.equal("authenticating", health_of(HOSTILE).state)
+    assert.equal("authenticating", clusters.node_of(client, HOSTILE).state)
     send { as = "binary", bytes = "\193" }
-    wait_until(function() return health_of(HOSTILE).last_reason == "protocol" end, "the garbage was not noticed")
+    wait_until(function() return clusters.node_of(client, HOSTILE).last_reason == "protocol" end, "the garbage was not noticed")
     assert(shared.cluster:fault(HOSTILE, "none"))
     assert(shared.cluster:fault(HOSTILE, "close", 1000)) -- a connection that waits for its AUTH_ACK
     settle()

@@ -25,12 +25,6 @@ local losses = {
   { "a process that is stopped (SIGSTOP), and continued", on = "any", reason = "heartbeat", order = "pause", back = "resume" },
 }
 
-local function node_of(client, id)
-  for _, node in ipairs(client:health().nodes) do
-    if node.id == id then return node end
-  end
-end
-
 local function wait_until(condition, what) assert(loop.wait_until(condition, PATIENCE), what) end
 
 clusters.on_each(getfenv(), "a node is lost by", function(shared, it)
@@ -76,7 +70,7 @@ clusters.on_each(getfenv(), "a node is lost by", function(shared, it)
         if case.code then assert.equal(case.code, told.code) end
         assert.equal("elsewhere", routed_to, "it is told before the routes were computed anew")
         assert.is_true(client:stats().losses[case.reason] >= 1)
-        assert.is_true(node_of(client, VICTIM).losses[case.reason] >= 1)
+        assert.is_true(clusters.node_of(client, VICTIM).losses[case.reason] >= 1)
         local record = client:failovers()[1]
         assert.same({ VICTIM, case.reason }, { record.node, record.reason })
         for _, key in ipairs(others) do assert(client:wait(assert(map:set(key, 2)), PATIENCE)) end
@@ -109,10 +103,10 @@ clusters.on_each(getfenv(), "a node is lost by", function(shared, it)
     end }
     wait_until(function() return #client:connected_nodes() == 3 end, "a node is missing")
     for i, code in ipairs { 1013, 1013, 1013, 1012, 1012 } do
-      local connects = node_of(client, VICTIM).connects
+      local connects = clusters.node_of(client, VICTIM).connects
       assert(shared.cluster:fault(VICTIM, "close", code))
       wait_until(function()
-        return #attempts == i and node_of(client, VICTIM).connects > connects and #client:connected_nodes() == 3
+        return #attempts == i and clusters.node_of(client, VICTIM).connects > connects and #client:connected_nodes() == 3
       end, "it did not come back")
     end
     assert.same({ "1 overloaded", "2 overloaded", "3 overloaded", "1 closed", "1 closed" }, attempts)

@@ -4,14 +4,8 @@ local core = require "wingman.core"
 local clusters = require "spec.support.cluster"
 local loop = require "wingman.loop"
 
-local function node_of(client, id)
-  for _, node in ipairs(client:health().nodes) do
-    if node.id == id then return node end
-  end
-end
-
 local function is_connected(client, id)
-  local node = node_of(client, id)
+  local node = clusters.node_of(client, id)
   return node and node.usable
 end
 
@@ -31,7 +25,7 @@ clusters.on_each(getfenv(), "repair", function(shared, it)
     local successor = owner == "node-1" and "node-2" or "node-1"
     assert(shared.cluster:pause(owner))
     first(map)
-    assert(loop.wait_until(function() return node_of(client, owner).in_flight_ops > 0 end, 5), "nothing was sent")
+    assert(loop.wait_until(function() return clusters.node_of(client, owner).in_flight_ops > 0 end, 5), "nothing was sent")
     assert(shared.cluster:move(partition, successor))
     assert(client:drain(10))
     last(map)
@@ -86,7 +80,7 @@ clusters.on_each(getfenv(), "repair", function(shared, it)
     end
     assert(shared.cluster:pause(owner))
     assert(map:set(key, { n = 1 }))
-    assert(loop.wait_until(function() return node_of(client, owner).in_flight_ops > 0 end, 5), "nothing was sent")
+    assert(loop.wait_until(function() return clusters.node_of(client, owner).in_flight_ops > 0 end, 5), "nothing was sent")
     assert(shared.cluster:move(partition, successor))
     wait_for_owner(successor)
     assert(map:remove(key))

@@ -2,12 +2,6 @@
 local clusters = require "spec.support.cluster"
 local loop = require "wingman.loop"
 
-local function node_of(client, id)
-  for _, node in ipairs(client:health().nodes) do
-    if node.id == id then return node end
-  end
-end
-
 -- Keys of one partition of node-1.
 local function keys_of_a_partition(client, count)
   local partition
@@ -36,8 +30,8 @@ clusters.on_each(getfenv(), "batcher", function(shared, it)
   end
 
   local function wait_for_sent(client, count)
-    assert(loop.wait_until(function() return node_of(client, "node-1").in_flight_ops >= count end, 5), "too little was sent")
-    local node = node_of(client, "node-1")
+    assert(loop.wait_until(function() return clusters.node_of(client, "node-1").in_flight_ops >= count end, 5), "too little was sent")
+    local node = clusters.node_of(client, "node-1")
     return node.in_flight_ops, node.pending_ops, node.stats.batches_sent
   end
 

@@ -112,9 +112,8 @@ clusters.on_each(getfenv(), "circuits", function(shared, it)
   end
 
   local function circuit_of(client, id)
-    for _, node in ipairs(client:health().nodes) do
-      if node.id == id then return node.circuit end
-    end
+    local node = clusters.node_of(client, id)
+    return node and node.circuit
   end
 
   it("take out a node that keeps its connection and answers nothing, and take it back", function()

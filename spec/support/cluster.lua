@@ -89,6 +89,13 @@ function methods:restart(id, client)
   end, 20), id .. " did not come back")
 end
 
+--- What the client's health says of a node; nil while it does not know the node.
+function M.node_of(client, id)
+  for _, node in ipairs(client:health().nodes) do
+    if node.id == id then return node end
+  end
+end
+
 --- The first `count` keys (of "key-1", "key-2", ...) that a node owns. Waits until it
 --- owns partitions: a real cluster may be on its way there.
 function M.keys_of(client, id, count)
