@@ -53,7 +53,7 @@ describe("wingman", function()
   end)
 
   it("has help for every command", function()
-    for _, command in ipairs { "run", "sim", "probe", "relay" } do
+    for _, command in ipairs { "run", "sim", "probe", "relay", "keep-awake" } do
       local code, out = wingman { command, "--help" }
       assert.equal(0, code, command)
       assert.truthy(out:find("usage: wingman " .. command, 1, true) or out:find("wingman " .. command, 1, true), command)

@@ -15,6 +15,8 @@ int host_run(int argc, char **argv);
 int host_probe(int argc, char **argv);
 /* `wingman report show|diff|merge FILE...`; argv[0] is "report". */
 int host_report(int argc, char **argv);
+/* `wingman keep-awake`; argv[0] is "keep-awake". */
+int host_keep_awake(int argc, char **argv);
 /* `wingman ctl PATH ORDER`; argv[0] is "ctl". */
 int host_ctl(int argc, char **argv);
 /* `wingman repl [URL]`; argv[0] is "repl". */

@@ -28,6 +28,7 @@ static const command commands[] = {
     {"sim", "[OPTIONS]", "run a simulated cluster", wm_sim_main},
     {"probe", "URL...", "say what a cluster's nodes are and hold", host_probe},
     {"report", "show|diff|merge", "show, compare and merge the reports of load tests", host_report},
+    {"keep-awake", "", "keep the processors of a virtual machine from halting", host_keep_awake},
     {"relay", "COUNT", "pass on the traffic between real nodes (for topgun://N)", wm_relay_main},
     {"version", "", "print the version", version},
 };
@@ -36,7 +37,7 @@ static void usage(FILE *out)
 {
     fputs("usage: wingman COMMAND [ARGS]\n\n", out);
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-        fprintf(out, "  %-8s %-15s %s\n", commands[i].name, commands[i].arguments, commands[i].summary);
+        fprintf(out, "  %-10s %-15s %s\n", commands[i].name, commands[i].arguments, commands[i].summary);
     fputs("\nwingman COMMAND --help says more.\n"
           "exit codes: 0 done, 1 the script or the cluster failed, 2 wrong usage,\n"
           "130 interrupted, 143 terminated\n",

@@ -30,6 +30,8 @@ static const char help[] =
     "  --control PATH     take orders at a socket there, see wingman ctl\n"
     "  --attach PATH      let prompts in at a socket there, see wingman repl --attach\n"
     "  --prometheus ADDR  serve metrics, e.g. at :9464\n"
+    "  --keep-awake       keep the processors of a virtual machine from halting, see wingman\n"
+    "                     keep-awake --help; for a machine of the generator's own\n"
     "  --strict           a generator that was late is a failure\n"
     "  --quiet            errors only\n\n"
     "exit codes of load tests: 0 passed, 99 a threshold failed, 98 --strict and the generator\n"

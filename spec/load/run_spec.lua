@@ -57,6 +57,28 @@ describe("wingman run of a load test", function()
     assert.equal(1, metric(document, "reconnects").count)
   end)
 
+  it("keeps the processors awake when it is asked to, and says so", function()
+    local TEST = script([[executor = "shared-iterations", iterations = 10, exec = function(vu) assert(vu:wait(vu:map "m":set("a", 1))) end]],
+      [[teardown = function()
+          local own = io.open "/proc/self/stat":read "*n"
+          for line in io.popen "cat /proc/[0-9]*/stat 2>/dev/null":lines() do
+            local pid, parent = line:match "^(%d+) %(.*%) %S (%d+)"
+            if tonumber(parent) == own then print("CHILD " .. io.open("/proc/" .. pid .. "/cmdline"):read "*a":gsub("%z", " ")) end
+          end
+        end,]])
+    local function check(options, awake)
+      local document, code, out, err = run(TEST, options)
+      assert.equal(0, code, out .. err)
+      assert.is_true(report.validate(document))
+      assert.equal(awake, document.environment.processors_awake)
+      local _, children = out:gsub("CHILD [^\n]*keep%-awake", "")
+      assert.equal(awake and 1 or 0, children, out)
+    end
+    local processors = io.popen "nproc":read "*n"
+    check({}, nil)
+    check({ "--keep-awake" }, processors)
+  end)
+
   it("ends with 99 when a threshold fails, and says which", function()
     local document, code, out = run(script([[executor = "shared-iterations", iterations = 10, ]] .. WAIT,
       [[thresholds = { iterations = { "count==10", "count>10" } },]]))

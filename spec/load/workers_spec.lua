@@ -128,4 +128,11 @@ describe("a run with workers", function()
     assert.equal("interrupted", document.outcome)
     assert.is_true(metric(document, "iterations").count > 100)
   end)
+
+  it("keeps the processors awake for all of them", function()
+    local one = script [[executor = "shared-iterations", iterations = 10, exec = function(vu) assert(vu:wait(vu:map "m":set("a", 1))) end]]
+    local document, code, out, err = run(one, { "--keep-awake", "--workers", "2" })
+    assert.equal(0, code, out .. err)
+    assert.equal(io.popen "nproc":read "*n", document.environment.processors_awake)
+  end)
 end)

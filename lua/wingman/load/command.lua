@@ -6,6 +6,7 @@ local control = require "wingman.load.control"
 local console = require "wingman.load.console"
 local document = require "wingman.load.document"
 local interrupt = require "wingman.interrupt"
+local keep_awake = require "wingman.keep_awake"
 local load = require "wingman.load"
 local loop = require "wingman.loop"
 local endpoint = require "wingman.load.report.endpoint"
@@ -24,7 +25,7 @@ M.codes = {
 
 --- The options with a value, and those without.
 M.valued = { out = true, policy = true, seed = true, shard = true, ["start-at"] = true, control = true, workers = true, attach = true, prometheus = true }
-M.flags = { strict = true, quiet = true }
+M.flags = { strict = true, quiet = true, ["keep-awake"] = true }
 
 local function usage(format, ...)
   return nil, "wingman run: " .. format:format(...)
@@ -113,7 +114,7 @@ function M.parse(args)
   while args[i] do
     local name, value = args[i]:match "^%-%-([%a-]+)=?(.*)$"
     if name and M.flags[name] then
-      into[name] = true
+      into[(name:gsub("-", "_"))] = true
     elseif name and M.valued[name] then
       if not args[i]:find("=", 1, true) then
         i = i + 1
@@ -241,8 +242,15 @@ end
 
 -- A task of the loop. The exit code.
 local function run_and_tell(test, options)
+  local awake, cannot
+  if options.keep_awake then
+    awake, cannot = keep_awake.start()
+    if not awake then return select(2, refused("wingman run: --keep-awake: " .. cannot, M.codes.script_error)) end
+    options.processors_awake = awake.processors
+  end
   options.listener = console.new(options)
   local result, failed = (options.workers and run_with_workers or run_here)(test, options)
+  if awake then awake:stop() end
   if not result then return failed end
   options.listener.ended(result)
   local written = write_reports(result, options)

@@ -67,6 +67,7 @@ local function complete(document, run, options, outer)
   document.shards = { { index = outer.index, count = outer.count, workers = options.workers, started_at = document.started_at,
     duration_s = document.duration_s } }
   document.environment.cluster = type(run.options.cluster) == "string" and run.options.cluster or document.environment.cluster
+  document.environment.processors_awake = options.processors_awake
   if run.outcome then
     document.outcome, document.reason, document.finished = run.outcome, run.reason, false
   elseif run.script_error then

@@ -1,6 +1,7 @@
 --- The built-in metrics of a run: brought up to date from the core, the scenarios and the
 --- process when somebody looks. Nothing here runs per operation.
 local core = require "wingman.core"
+local stolen = require "wingman.load.stolen"
 
 local M = {}
 
@@ -37,6 +38,7 @@ function M.baseline(run)
   for _, node in ipairs(run.client:health().nodes) do base.nodes[node.url] = node.stats end
   run.base = base
   run.cpu_base, run.cpu_at = core.thread_cpu_seconds(), run.now()
+  run.stolen = stolen.since_now()
   run.cpu_start = { used = run.cpu_base, at = run.cpu_at }
 end
 

@@ -1,6 +1,7 @@
 --- Whether the generator kept up with its own plan, and what held a run up: the generator
 --- or the cluster.
 local core = require "wingman.core"
+local stolen = require "wingman.load.stolen"
 
 local M = {}
 
@@ -44,6 +45,10 @@ function M.of(run)
   end
   local reasons = lateness(lag, run.loop_lags:percentile(99), dropped, too_few)
   local late = #reasons > 0
+  local taken = late and run.stolen() or 0
+  if taken >= stolen.WORTH_TELLING then
+    reasons[#reasons + 1] = ("the host of this machine took %.1f %% of its processors' time"):format(taken * 100)
+  end
   local limit = waited and not too_few and "cluster" or late and "generator" or "none"
   if waited then reasons[#reasons + 1] = ("%d iterations were dropped: every user waited for the cluster"):format(dropped) end
   if limit == "none" and cpu(run) > BUSY then

@@ -109,8 +109,9 @@ describe("report diff", function()
   it("says why two runs may not be comparable", function()
     local a, b = quiet(), quiet { late = true }
     b.environment.cluster, b.outcome, b.reason = "topgun://3", "interrupted", "by SIGINT"
+    b.environment.processors_awake = 2
     local notes = report.diff(a, b, { names = { "a", "b" } }).notes
-    assert.same({ "the cluster differs: sim://3 and topgun://3",
+    assert.same({ "the cluster differs: sim://3 and topgun://3", "the number of processors kept awake differs: none and 2",
       "b: the generator, not the cluster, was the limit: schedule lag p99 was 38 ms, 412 iterations were dropped",
       "b INTERRUPTED: by SIGINT" }, notes)
   end)

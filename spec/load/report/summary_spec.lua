@@ -49,6 +49,14 @@ describe("report summary", function()
     assert.matches("\n  FAILED  op_latency{scenario:writes}  p%(99%)<50ms +254 ms\n", report.summary(failed))
   end)
 
+  it("says what the host of the machine took, when it is much", function()
+    local document = fixture.document { rate = 50 }
+    document.environment.stolen = 0.031
+    assert.matches("\n  generator +on time .*the host took 3.1 %% of the processors", report.summary(document, { width = 200 }))
+    document.environment.stolen = 0.004
+    assert.is_nil(report.summary(document):find "the host")
+  end)
+
   it("shouts what was lost", function()
     local lossy = fixture.document { rate = 50 }
     for _, metric in ipairs(lossy.metrics) do if metric.name == "ops_lost" then metric.count = 3 end end

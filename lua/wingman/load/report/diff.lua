@@ -135,6 +135,7 @@ local compared = {
   { "cluster", function(d) return d.environment.cluster end },
   { "dialect", function(d) return d.environment.dialect end },
   { "policy", function(d) return d.environment.policy end },
+  { "number of processors kept awake", function(d) return d.environment.processors_awake end },
   { "number of nodes", function(d) return #d.environment.nodes end },
   { "number of shards", function(d) return #d.shards end },
 }

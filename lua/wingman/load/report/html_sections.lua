@@ -181,6 +181,10 @@ local function everything(document)
   for _, name in ipairs { "wingman", "cluster", "dialect", "hash", "policy" } do
     if environment[name] then facts[#facts + 1] = { name, tostring(environment[name]) } end
   end
+  if environment.processors_awake then
+    facts[#facts + 1] = { "processors kept awake", tostring(environment.processors_awake) }
+  end
+  if environment.stolen then facts[#facts + 1] = { "processor time that the host took", format.share(environment.stolen) } end
   facts[#facts + 1] = { "script", document.script or "" }
   facts[#facts + 1] = { "partitions", tostring(environment.partition_count) }
   for _, shard in ipairs(document.shards) do

@@ -215,6 +215,10 @@ local function environment_of(documents, nodes)
   local out = {}
   for k, v in pairs(documents[1].environment) do out[k] = v end
   out.nodes = nodes
+  for _, document in ipairs(documents) do -- the worst machine's
+    local stolen = document.environment.stolen
+    if stolen then out.stolen = math.max(out.stolen or 0, stolen) end
+  end
   return out
 end
 

@@ -2,6 +2,7 @@
 --- they are made of.
 local format = require "wingman.load.report.format"
 local layout = require "wingman.load.report.layout"
+local stolen = require "wingman.load.stolen"
 local verdict = require "wingman.load.report.verdict"
 local view = require "wingman.load.report.view"
 
@@ -93,6 +94,10 @@ local function generator(out, document)
   local cpu = 0
   for _, point in ipairs(document.series.points) do cpu = math.max(cpu, point.gauges.cpu or 0) end
   if cpu > 0 then pieces[#pieces + 1] = { text = ("cpu at most %.2f of a core"):format(cpu), whole = true } end
+  local taken = document.environment.stolen or 0
+  if taken >= stolen.WORTH_TELLING then
+    pieces[#pieces + 1] = { text = ("the host took %s of the processors"):format(format.share(taken)), style = "warn", whole = true }
+  end
   field(out, "generator", pieces)
 end
 

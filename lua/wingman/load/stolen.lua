@@ -1,0 +1,39 @@
+--- Processor time that the host of a virtual machine did not give it although it was
+--- wanted: what makes a generator late that has done nothing wrong.
+local M = {}
+
+--- The share from which on people are told of it.
+M.WORTH_TELLING = 0.01
+
+-- The times of all processors since the start: stolen, and in all (proc(5): user nice
+-- system idle iowait irq softirq steal; what follows is part of the first two).
+local function read(path)
+  local file = io.open(path)
+  if not file then return end
+  local line = file:read "*l" or ""
+  file:close()
+  local stolen, all, n = 0, 0, 0
+  for word in (line:match "^cpu%s+(.*)" or ""):gmatch "%d+" do
+    n = n + 1
+    if n > 8 then break end
+    all = all + tonumber(word)
+    stolen = tonumber(word)
+  end
+  if n >= 8 then return stolen, all end
+end
+
+--- A function that gives the share of this machine's processor time, 0 to 1, that was stolen
+--- since now; nil where the system does not tell.
+---@param path string|nil  in place of /proc/stat, for specs
+---@return fun(): number|nil
+function M.since_now(path)
+  path = path or "/proc/stat"
+  local stolen_before, all_before = read(path)
+  return function()
+    local stolen, all = read(path)
+    if not stolen or not stolen_before or all <= all_before then return nil end
+    return math.max(0, stolen - stolen_before) / (all - all_before)
+  end
+end
+
+return M

@@ -1,0 +1,47 @@
+--- Processor time that the host of a virtual machine took.
+local histogram = require "wingman.histogram"
+local load_run = require "spec.support.load_run"
+local stolen = require "wingman.load.stolen"
+local verdict = require "wingman.load.verdict"
+
+local function rewrite(path, text)
+  local file = assert(io.open(path, "w"))
+  file:write(text)
+  file:close()
+end
+
+describe("stolen processor time", function()
+  after_each(load_run.clean)
+
+  it("is a share of the time of all processors, since one began to look", function()
+    -- user nice system idle iowait irq softirq steal guest guest_nice
+    local path = load_run.file "cpu  1000 10 300 5000 5 0 20 40 7 1\ncpu0 1 1 1 1 1 1 1 1 1 1\n"
+    local share = stolen.since_now(path)
+    assert.is_nil(share())
+    rewrite(path, "cpu  1100 10 350 5030 5 0 20 60 9 1\n")
+    assert.equal(20 / 200, share())
+    rewrite(path, "cpu  1100 10 350 5030 5 0 20 60 900 100\n") -- guests are in the others
+    assert.equal(20 / 200, share())
+  end)
+
+  it("is not known where the system does not tell", function()
+    assert.is_nil(stolen.since_now "/nowhere"())
+    assert.is_nil(stolen.since_now(load_run.file "cpu  1 2 3 4\n")())
+    assert.is_nil(stolen.since_now(load_run.file "")())
+  end)
+
+  it("is told of a generator that was late", function()
+    local lags = histogram.new(3600e6, 3)
+    lags:record(50000)
+    local function reason(share)
+      return verdict.of {
+        scenarios = {}, loop_lags = lags, now = function() return 0 end, cpu_start = { at = 0, used = 0 },
+        stolen = function() return share end,
+      }.reason
+    end
+    assert.equal("the event loop was late by 50.0 ms at the 99th percentile; the host of this machine took 12.5 % of its processors' time",
+      reason(0.125))
+    assert.equal("the event loop was late by 50.0 ms at the 99th percentile", reason(0.001))
+    assert.equal("the event loop was late by 50.0 ms at the 99th percentile", reason(nil))
+  end)
+end)
