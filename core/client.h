@@ -107,6 +107,8 @@ int wm_client_route(const wm_client *c, uint32_t partition);
 /* The slot that a key is routed to, -1 when it is held: hash, partition and route
  * in one call, for the FFI. */
 __attribute__((visibility("default"))) int wm_client_slot_of_key(const wm_client *c, const char *key, size_t len);
+/* Operations that were sent and are not acknowledged, by all connections; for the FFI. */
+__attribute__((visibility("default"))) uint32_t wm_client_in_flight(const wm_client *c);
 
 /* Writes the changes of the op log to its file, if it has one: WM_OK, or WM_EDISK,
  * which an event tells once and which makes the log count as full until it can be

@@ -104,3 +104,9 @@ void wm_client_make_room(wm_client *c, uint32_t partition)
     while (wm_oplog_is_full(c->log) && drop_oldest(c, WM_LANE_NONE, INT_MAX)) {
     }
 }
+
+uint32_t wm_client_in_flight(const wm_client *c)
+{
+    size_t bytes;
+    return wm_batcher_in_flight(c->batcher, &bytes);
+}

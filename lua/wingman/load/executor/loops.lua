@@ -10,6 +10,10 @@ local M = {}
 
 --- Iterations of all users together between two turns of the loop (us).
 local SLICE_US = 1000
+--- The same when nothing is under way to the cluster: what was written until then leaves,
+--- and the cluster has something to do while the rest is written. In batches of 10 to one
+--- node 50 to 70 us give a quarter more operations a second than SLICE_US, 15 and 200 less.
+local FIRST_SLICE_US = 60
 
 ---@class wingman.load.loops
 ---@field seconds number|nil      how long the users work; nil: until there is nothing for them
@@ -28,6 +32,10 @@ function M.new(scenario, fields)
   return setmetatable(fields, methods)
 end
 
+local function is_nothing_sent(self)
+  return not self.client.closed and native.in_flight(self.core_client) == 0
+end
+
 --- The next iteration of a user: now, unless it has none, or others have waited enough.
 function methods:take(vu, now)
   if self.stopped or self.paused or vu.number > self.active or not self:allows(vu, now) then return nil end
@@ -38,7 +46,7 @@ function methods:take(vu, now)
     end
     -- The first of a turn opens the slice: one that has let the loop turn, or whose
     -- iteration had to wait.
-    self.turn, self.slice_end = loop.turns(), now + SLICE_US
+    self.turn, self.slice_end = loop.turns(), now + (is_nothing_sent(self) and FIRST_SLICE_US or SLICE_US)
   end
   if self.counted then self:counted(vu) end
   return now
@@ -91,6 +99,8 @@ end
 
 function methods:start(start_us)
   self.start_us, self.slice_end = start_us, 0
+  self.client = self.scenario.run.client
+  self.core_client = native.client(self.client.core)
   self.ends_us = start_us + (self.seconds or self.max_seconds) * 1e6
   self:plan_end()
   self:follow_target()
