@@ -69,6 +69,46 @@ describe("loop", function()
     assert.equal("a", (future:wait()))
   end)
 
+  it("hands on values and arguments as they were: none, nil, false, many", function()
+    local function pack(...) return { n = select("#", ...), ... } end
+    for _, values in ipairs { pack(), pack(nil), pack(false), pack(1, nil), pack(false, 2), pack(nil, nil, 3), pack(1, false, nil, nil) } do
+      local future, got, heard = loop.future(), nil, nil
+      loop.spawn(function() got = pack(future:wait()) end)
+      loop.spawn(function() heard = pack(future:wait(5)) end)
+      loop.turn(0)
+      assert.is_true(future:resolve(unpack(values, 1, values.n)))
+      assert.is_false(future:resolve "late")
+      assert.is_false((future:reject "late"))
+      assert(loop.wait_until(function() return got and heard end, 2))
+      assert.same({ values, values, values }, { got, heard, pack(future:wait()) })
+    end
+    for _, pair in ipairs { { n = 2, false, nil }, { n = 2, nil, false }, { n = 2, 1, "a" }, { n = 2 } } do
+      local got
+      loop.soon(function(...) got = pack(select(1, ...), select(2, ...)) end, pair[1], pair[2])
+      loop.turn(0)
+      assert.same({ pair[1], pair[2] }, { got[1], got[2] })
+    end
+    assert.equal(0, loop.timer_count())
+  end)
+
+  it("runs what is made ready in turn, and keeps no more than is left, when there is always more", function()
+    local ran, order_kept = 0, true
+    local function again(i)
+      order_kept = order_kept and i == ran
+      ran = ran + 1
+      if ran < 300000 then loop.soon(again, ran + 2) end
+    end
+    for i = 0, 2 do loop.soon(again, i) end -- so the queue is never empty
+    loop.turn(0)
+    collectgarbage()
+    local before = collectgarbage "count"
+    assert(loop.wait_until(function() return ran > 250000 end, 20))
+    collectgarbage()
+    assert.is_true(collectgarbage "count" - before < 200, "KiB more")
+    assert(loop.wait_until(function() return ran == 300002 end, 20))
+    assert.is_true(order_kept)
+  end)
+
   it("gives nil and the reason for a rejected future, nil and timeout for a late one", function()
     local future = loop.future()
     local value, reason = future:wait(0.01)

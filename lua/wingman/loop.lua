@@ -21,7 +21,7 @@ M.now = now
 
 local handle           -- the core loop, made at first use
 local timers = {}      -- binary heap of timers by due time
-local ready = {}       -- tasks and callbacks to run, a queue
+local ready, ready_a, ready_b = {}, {}, {} -- functions to run and their arguments, a queue
 local ready_head, ready_tail = 1, 0
 local tasks = setmetatable({}, { __mode = "k" }) -- coroutine -> task
 local sources = {}     -- objects with drain_events() or flush(), in order
@@ -39,7 +39,7 @@ end
 --- one; what was made on this one is of no use any more.
 function M.close()
   for i = #timers, 1, -1 do timers[i]:cancel() end
-  timers, sources, ready, ready_head, ready_tail = {}, {}, {}, 1, 0
+  timers, sources, ready, ready_a, ready_b, ready_head, ready_tail = {}, {}, {}, {}, {}, 1, 0
   if handle then handle:close() end
   handle = nil
 end
@@ -108,17 +108,19 @@ function timer_methods:cancel()
   if self.index then remove_timer(self) end
 end
 
+local function begin_timer(timer)
+  setmetatable(timer, timer_methods)
+  timers[#timers + 1] = timer
+  sift_up(timer, #timers)
+  return timer
+end
+
 --- Runs `fn(arg)` once, `seconds` from now.
 ---@param seconds number
 ---@param fn fun(arg: any)
 ---@param arg any
 ---@return wingman.timer
-function M.timer(seconds, fn, arg)
-  local timer = setmetatable({ due = now() + seconds, fn = fn, arg = arg, index = false }, timer_methods)
-  timers[#timers + 1] = timer
-  sift_up(timer, #timers)
-  return timer
-end
+function M.timer(seconds, fn, arg) return begin_timer { due = now() + seconds, fn = fn, arg = arg, index = false } end
 
 --- How many turns there were.
 ---@return integer
@@ -129,35 +131,58 @@ function M.timer_count() return #timers end
 
 -- Tasks and futures -----------------------------------------------------------
 
+-- Places in front of the queue that may be empty.
+local QUEUE_KEPT = 1000
+-- Lists without holes stay arrays, and nothing is allocated for an entry.
+local NONE = {}
+
 local function push_ready(fn, a, b)
-  ready_tail = ready_tail + 1
-  ready[ready_tail] = { fn, a, b }
+  local i = ready_tail + 1
+  ready_tail = i
+  if a == nil then a = NONE end
+  if b == nil then b = NONE end
+  ready[i], ready_a[i], ready_b[i] = fn, a, b
 end
 
 ---@class wingman.future
 ---@field done boolean
----@field package ok boolean|nil
----@field package values table|nil
----@field package waiters table|nil  functions, and tasks that wait without a limit
+---@field package ok boolean
+---@field package count integer        of values
+---@field package first any            the first value
+---@field package second any           the second one
+---@field package values table|false   all of them, when there are more
+---@field package waiters table|false  functions, tasks that wait without a limit, timers of those that have one
 local future_methods = {}
 future_methods.__index = future_methods
 
 --- A value that is not there yet.
 ---@return wingman.future
-function M.future() return setmetatable({ done = false }, future_methods) end
+function M.future()
+  -- All fields at once: one that is added later makes the table anew.
+  return setmetatable({ done = false, ok = false, count = 0, first = false, second = false, values = false, waiters = false },
+    future_methods)
+end
 
 local at_once -- inside M.at_once: functions and their arguments, in turns
 local resume  -- of a task
 
-local function settle(future, ok, ...)
-  if future.done then return false end
-  future.done, future.ok = true, ok
-  future.values = { n = select("#", ...), ... }
+-- A task goes on that waits for a future; with a limit it is the timer that waits.
+local function go_on(waiter)
+  local task = waiter.task
+  if task == nil then return resume(waiter) end
+  if not task then return end -- it has gone on
+  waiter.task = false
+  waiter:cancel()
+  return resume(task)
+end
+
+local function settle(future, ok, count, first, second)
+  future.done, future.ok, future.count, future.first, future.second = true, ok, count, first, second
   local waiters = future.waiters
-  future.waiters = nil
+  future.waiters = false
   for i = 1, waiters and #waiters or 0 do
     local fn, arg = waiters[i], future
-    if type(fn) == "table" then fn, arg = resume, fn end
+    if type(fn) == "table" then fn, arg = go_on, fn end
     if at_once then at_once[#at_once + 1], at_once[#at_once + 2] = fn, arg
     else push_ready(fn, arg) end
   end
@@ -167,18 +192,24 @@ end
 --- Settles the future with values. False when it was settled before; the first
 --- settlement counts.
 ---@return boolean
-function future_methods:resolve(...) return settle(self, true, ...) end
+function future_methods:resolve(...)
+  if self.done then return false end
+  local count = select("#", ...)
+  if count > 2 then self.values = { ... } end
+  local first, second = ...
+  return settle(self, true, count, first, second)
+end
 
 --- Settles the future with an error: `wait` returns nil, err.
 ---@return boolean
-function future_methods:reject(err) return settle(self, false, err) end
+function future_methods:reject(err) return not self.done and settle(self, false, 1, err) end
 
 --- Calls `fn(future)` once the future is settled, in a later step of the loop.
 ---@param fn fun(future: wingman.future)
 function future_methods:on_settled(fn)
   if self.done then return push_ready(fn, self) end
-  self.waiters = self.waiters or {}
-  self.waiters[#self.waiters + 1] = fn
+  local waiters = self.waiters
+  if waiters then waiters[#waiters + 1] = fn else self.waiters = { fn } end
 end
 
 local function first_run(task)
@@ -188,9 +219,11 @@ local function first_run(task)
 end
 
 local function outcome(future)
-  local values = future.values
-  if future.ok then return unpack(values, 1, values.n) end
-  return nil, values[1]
+  if not future.ok then return nil, future.first end
+  local count = future.count
+  if count == 1 then return future.first end
+  if count == 2 then return future.first, future.second end
+  if count > 2 then return unpack(future.values, 1, count) end
 end
 
 function resume(task)
@@ -277,18 +310,12 @@ function future_methods:wait(timeout)
     coroutine_yield()
     return outcome(self)
   end
-  local timer, woken
-  local function wake()
-    if woken then return end
-    woken = true
-    timer:cancel()
-    resume(task)
-  end
-  timer = M.timer(timeout, wake)
-  self:on_settled(wake)
+  local timer = begin_timer { due = now() + timeout, fn = go_on, arg = false, index = false, task = task }
+  timer.arg = timer
+  self:on_settled(timer)
   coroutine_yield()
   if self.done then return outcome(self) end
-  forget_waiter(self, wake)
+  forget_waiter(self, timer)
   return nil, "timeout"
 end
 
@@ -390,13 +417,31 @@ local function run_due_timers(until_time)
   end
 end
 
+-- Moves what is left in the queue to its beginning, seldom enough to cost nothing: a queue
+-- that is never empty would grow for ever.
+local function move_up()
+  local count = ready_tail - ready_head + 1
+  for i = 1, count do
+    local from = ready_head + i - 1
+    ready[i], ready_a[i], ready_b[i] = ready[from], ready_a[from], ready_b[from]
+  end
+  for i = math.max(count + 1, ready_head), ready_tail do
+    ready[i], ready_a[i], ready_b[i] = NONE, NONE, NONE
+  end
+  ready_head, ready_tail = 1, count
+end
+
 function run_ready(until_time)
+  if ready_head > QUEUE_KEPT and ready_head > ready_tail / 2 then move_up() end
   local last = ready_tail -- what these add runs in the next turn: I/O is not starved
   while ready_head <= last and ready_head <= ready_tail do -- one of them may have pumped
-    local item = ready[ready_head]
-    ready[ready_head] = nil
-    ready_head = ready_head + 1
-    guarded(item[1], item[2], item[3])
+    local i = ready_head
+    local fn, a, b = ready[i], ready_a[i], ready_b[i]
+    ready[i], ready_a[i], ready_b[i] = NONE, NONE, NONE
+    ready_head = i + 1
+    if a == NONE then a = nil end
+    if b == NONE then b = nil end
+    guarded(fn, a, b)
     if until_time and now() >= until_time then return end
   end
   if ready_head > ready_tail then ready_head, ready_tail = 1, 0 end
@@ -504,8 +549,8 @@ function M.run(fn, ...)
   local task = M.spawn(fn, ...)
   task.watched = true
   pump_until(task, huge)
-  if not task.ok then error(task.values[1], 0) end
-  return unpack(task.values, 1, task.values.n)
+  if not task.ok then error(task.first, 0) end
+  return outcome(task)
 end
 
 return M

@@ -36,4 +36,30 @@ describe("users of a closed model", function()
     assert.is_true(idle >= 0 and idle < 60, out)
     assert.is_true(busy > 60 and busy < 1000, out)
   end)
+
+  it("share the turns of the loop when there are thousands that wait for the cluster", function()
+    local load = require "wingman.load"
+    local loop = require "wingman.loop"
+    local run_module = require "wingman.load.run"
+    local test = load.test {
+      cluster = "sim://3",
+      scenarios = {
+        waiting = { executor = "constant-vus", vus = 3000, duration = "1s", keys = { count = 10000 },
+                    exec = function(vu) assert(vu:wait(vu:map "m":set(vu:key(), vu.iteration))) end },
+      },
+    }
+    local run = run_module.new(test.options, {})
+    local executor, asked = run.scenarios[1].executor, 0
+    local take = executor.take
+    function executor.take(...)
+      asked = asked + 1
+      return take(...)
+    end
+    assert.is_true(loop.run(function() return run:execute() end))
+    local iterations = run.scenarios[1].iterations
+    run:close()
+    assert.is_true(iterations >= 3000)
+    -- After an iteration, after the turn that it had to let pass, at the end.
+    assert.is_true(asked <= 2 * iterations + 2 * 3000, ("asked %d times for %d iterations"):format(asked, iterations))
+  end)
 end)

@@ -52,16 +52,37 @@ function methods:take(vu, now)
   return now
 end
 
--- Where a user goes on that has let the loop turn.
-local function go_on(vu, self)
-  vu.waits_turn = false
-  loop.wake(vu.task)
+local plan_queue
+
+-- Users that let the loop turn stand in a queue, and are asked again while a slice lasts:
+-- with thousands of them each turn is for a few.
+local function serve_queue(self)
+  self.is_queue_planned = false
+  local vu = self.first_waiting
+  while vu and not (self.turn == loop.turns() and now_us() >= self.slice_end) do
+    self.first_waiting, vu.next_waiting = vu.next_waiting, nil
+    loop.wake(vu.task)
+    vu = self.first_waiting
+  end
+  if vu then plan_queue(self) end
+end
+
+function plan_queue(self)
+  if self.is_queue_planned then return end
+  self.is_queue_planned = true
+  loop.soon(serve_queue, self)
+end
+
+local function enqueue(self, vu)
+  if self.first_waiting then self.last_waiting.next_waiting = vu else self.first_waiting = vu end
+  self.last_waiting = vu
+  plan_queue(self)
 end
 
 function methods:idle(vu)
   if vu.wants_turn then
-    vu.wants_turn, vu.waits_turn = false, true
-    return loop.soon(go_on, vu, self)
+    vu.wants_turn = false
+    return enqueue(self, vu)
   end
   vu.idle = true
   self:check_end()
@@ -88,7 +109,7 @@ function methods:set_active(count)
     local vu = self.scenario.users[i]
     if vu.idle then
       vu.idle = false
-      loop.soon(go_on, vu, self)
+      enqueue(self, vu)
     end
   end
 end
