@@ -466,3 +466,8 @@ const wm_histogram *wm_client_batch_sizes(const wm_client *c)
 {
     return c->batch_sizes;
 }
+
+void wm_client_forget_batch_sizes(wm_client *c)
+{
+    wm_histogram_reset(c->batch_sizes);
+}

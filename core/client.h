@@ -74,6 +74,7 @@ const wm_node_stats *wm_client_node_stats(const wm_client *c, int slot);
 /* Record -> acknowledgement, in microseconds; operations per batch. */
 const wm_histogram *wm_client_ack_latency(const wm_client *c);
 const wm_histogram *wm_client_batch_sizes(const wm_client *c);
+void wm_client_forget_batch_sizes(wm_client *c);
 /* Measures operations into `m` (borrowed) from now on; WM_OK or WM_ENOMEM. */
 int wm_client_measure(wm_client *c, wm_op_metrics *m);
 

@@ -17,6 +17,12 @@ describe("options", function()
     assert.is_false(checked.tls.insecure_skip_verify)
   end)
 
+  it("take the URLs of nodes in one text, as an environment variable has them", function()
+    local checked = options.check({ cluster = " ws://a:1, wss://b:2/ws,ws://c:3" }, 1)
+    assert.same({ seeds = { "ws://a:1", "wss://b:2/ws", "ws://c:3" } }, checked.cluster)
+    assert.equal("sim://3", options.check({ cluster = "sim://3" }, 1).cluster)
+  end)
+
   it("name what is wrong", function()
     local server = "ws://x:1"
     local function client(given) return function() wingman.client(given) end end

@@ -312,9 +312,17 @@ static int l_merge_batch_sizes(lua_State *L)
     return 0;
 }
 
+/* What was sent before is not of what is measured from now on. */
+static int l_forget_batch_sizes(lua_State *L)
+{
+    wm_client_forget_batch_sizes(wm_lua_check_client(L));
+    return 0;
+}
+
 const luaL_Reg wm_lua_client_log_methods[] = {
     {"measure", l_measure},
     {"merge_batch_sizes", l_merge_batch_sizes},
+    {"forget_batch_sizes", l_forget_batch_sizes},
     {"flush", l_flush},
     {"hand_up_acks", l_hand_up_acks},
     {"subscribed", l_subscribed},

@@ -15,7 +15,10 @@ local M = {}
 ---@type table<string, wingman.option_rule>
 M.rules = {
   server = { type = "string", about = "URL of a single server: ws://host:port" },
-  cluster = { type = "string|table", about = "sim://N, topgun://N, or { seeds = { urls } , nodes = { id = url } }" },
+  cluster = {
+    type = "string|table",
+    about = "sim://N, topgun://N, the URLs of nodes with commas between them, or { seeds = { urls } , nodes = { id = url } }",
+  },
   auth = { type = "table", about = "how to authenticate", group = {
     token = { type = "string|function", about = "a JWT, or a function that returns one" },
   } },
@@ -118,6 +121,11 @@ local function check_target(options)
     error("one of the options server and cluster is needed", 0)
   end
   local cluster = options.cluster
+  if type(cluster) == "string" and cluster:match "^%s*wss?://" then
+    cluster = { seeds = {} }
+    for url in options.cluster:gmatch "[^,%s]+" do cluster.seeds[#cluster.seeds + 1] = url end
+    options.cluster = cluster
+  end
   if type(cluster) ~= "table" then return end
   for name in pairs(cluster) do
     if name ~= "seeds" and name ~= "nodes" then error("unknown option cluster." .. tostring(name), 0) end

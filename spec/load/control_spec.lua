@@ -115,15 +115,29 @@ describe("the control socket", function()
         scenarios = { a = { executor = "constant-arrival-rate", rate = 100, duration = "2s", exec = function() end } },
         nemesis = { { at = "500ms", rate = 1000, scenario = "a" },
                     { at = "1s", call = function(run) assert(run:pause "a") end },
-                    { at = "1500ms", call = function(run) assert(run:resume()) end },
-                    { at = "1600ms", run = "exit 3" } } }]]
+                    { at = "1500ms", call = function(run) assert(run:resume()) end } } }]]
     assert.equal(0, code, out .. err)
     local count = metric(document, "iterations").count
     assert.is_true(count > 1000 and count < 1600, tostring(count))
     assert.is_true(document.duration_s >= 2.4)
     assert.is_true(document.faults[1].ok and document.faults[2].ok and document.faults[3].ok)
-    assert.is_false(document.faults[4].ok)
-    assert.truthy(document.faults[4].detail:find("exit code 3", 1, true))
+  end)
+
+  it("has not passed when a step of its plan could not be done", function()
+    for step, words in pairs { [ [[run = "exit 3"]] ] = "exit code 3", [ [[kill = "node-9"]] ] = "node-9" } do
+      for _, options in ipairs { {}, { "--workers", "2" } } do
+        local document, code, out, err = load_run.run(([[
+          local load = require "wingman.load"
+          return load.test { cluster = "sim://1",
+            scenarios = { a = { executor = "constant-arrival-rate", rate = 100, duration = "500ms", exec = function() end } },
+            nemesis = { { at = "100ms", %s } } }]]):format(step), options, { ASAN_OPTIONS = "detect_leaks=0" })
+        assert.equal(1, code, out .. err)
+        assert.equal("error", document.outcome)
+        assert.truthy(document.reason:find("did not take place", 1, true) and document.reason:find(words, 1, true), document.reason)
+        assert.is_false(document.faults[1].ok)
+        assert.truthy((out .. err):find("did not take place", 1, true), out .. err)
+      end
+    end
   end)
 end)
 

@@ -318,11 +318,45 @@ describe("wingman run of a load test", function()
       [script([[executor = "constant-vus", vus = 1, duration = 1, exec = print]], [[treshold = {}]])] = "unknown option 'treshold'",
       [script([[executor = "constant-vus", vus = 1, duration = 1, exec = print]], [[thresholds = { oplatency = "avg<1s" }]])] = "no metric 'oplatency'",
       [script([[executor = "constant-vus", vus = 1, duration = 1, exec = print]], [[nemesis = { { at = 1, kil = "x" } }]])] = "unknown field 'kil'",
+      [script([[executor = "constant-vus", vus = 1, duration = 1, exec = print]], [[nemesis = { at = 1, kill = "x" }]])] = "a list of steps",
     } do
       _, code, _, err = run(text)
       assert.equal(1, code, text)
       assert.truthy(err:find(words, 1, true), err)
     end
+  end)
+
+  it("refuses what is no number for a metric, at the line that gave it", function()
+    for call, words in pairs {
+      ["counter:add(0/0)"] = "counter 'c': a finite number is expected", ["counter:add(1/0)"] = "counter 'c'",
+      ["trend:add(-1)"] = "trend 't': a number from 0 is expected", ["trend:add(0/0)"] = "trend 't'", ["trend:add(1/0)"] = "trend 't'",
+    } do
+      local document, code, out, err = run(([[
+        local load = require "wingman.load"
+        local counter, trend = load.counter "c", load.trend "t"
+        return load.test { cluster = "sim://1",
+          scenarios = { a = { executor = "shared-iterations", iterations = 3, exec = function()
+            counter:add()
+            trend:add(0.5)
+            %s
+          end } } }]]):format(call))
+      assert.equal(1, code, out .. err)
+      assert.truthy(err:find(words, 1, true), err)
+      assert.truthy(err:find(":7:", 1, true), err)
+      assert.equal("error", document.outcome)
+      assert.same({ 3, 3 }, { metric(document, "c").count, metric(document, "t").count })
+    end
+  end)
+
+  it("measures nothing of the set-up, and no moment that is too short", function()
+    local document, code, out, err = run(script([[executor = "constant-arrival-rate", rate = 100, duration = "1100ms", keys = { count = 100 },
+      exec = function(vu) vu:map "m":set(vu:key(), 1) end]],
+      [[setup = function(hand) for i = 1, 5000 do hand:map "m":set("k" .. i, i) end end,]]))
+    assert.equal(0, code, out .. err)
+    assert.is_true(metric(document, "batch_size").max < 100)
+    local points = document.series.points
+    assert.equal(2, #points)
+    assert.is_true(points[2].gauges.cpu < 0.95, "the last moment was one of work")
   end)
 
   it("repeats its random choices with a seed", function()

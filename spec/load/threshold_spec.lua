@@ -25,6 +25,9 @@ describe("a threshold", function()
       assert.truthy(err:find("op_latency", 1, true), err)
     end
     assert.is_false(pcall(read, "op latency", "avg<1s"))
+    local ok, err = pcall(threshold.read, { op_latency = { { "avg<1s", abortt = true } } })
+    assert.is_false(ok)
+    assert.truthy(err:find("unknown field 'abortt'", 1, true), err)
     assert.is_false(pcall(read, "op_latency{a}", "avg<1s"))
   end)
 

@@ -2,6 +2,7 @@
 --- faults, steering and the display; the workers have the scenarios.
 local core = require "wingman.core"
 local loop = require "wingman.loop"
+local spoiled = require("wingman.load.document").spoiled
 local run_module = require "wingman.load.run"
 local workers_module = require "wingman.load.workers"
 
@@ -70,8 +71,8 @@ local function complete(document, run, options, outer)
   document.environment.processors_awake = options.processors_awake
   if run.outcome then
     document.outcome, document.reason, document.finished = run.outcome, run.reason, false
-  elseif run.script_error then
-    document.outcome, document.reason = "error", "the script raised an error"
+  elseif spoiled(run) then
+    document.outcome, document.reason = "error", spoiled(run)
   end
   if run.crossed then document.thresholds[run.crossed].aborted = true end
   return document

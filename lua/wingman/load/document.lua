@@ -103,6 +103,11 @@ local function partitions(run, ids)
   return { owners = owners, ops = ops, routed = routed, latency = means, samples = samples }
 end
 
+--- What spoils a run that came to its end, as a sentence; nil: nothing.
+---@param run wingman.load.run
+---@return string|nil
+function M.spoiled(run) return run.script_error and "the script raised an error" or run.fault_failed end
+
 local function export_thresholds(run)
   local list, all = {}, true
   for i, one in ipairs(run.options.thresholds) do
@@ -139,8 +144,8 @@ function M.build(run)
     schema = M.schema,
     name = run.options.name or "load test", script = run.given.script, seed = run.seed,
     started_at = run.started_at, duration_s = run:duration(), finished = run.outcome == nil,
-    outcome = run.outcome or run.script_error and "error" or passed and "passed" or "failed",
-    reason = run.reason or run.script_error and "the script raised an error",
+    outcome = run.outcome or M.spoiled(run) and "error" or passed and "passed" or "failed",
+    reason = run.reason or M.spoiled(run),
     limit = judged.limit, generator_late = judged.late, late_reason = judged.reason,
     shards = { {
       index = run.shard.index, count = run.shard.count, workers = 1, started_at = run.started_at, duration_s = run:duration(),

@@ -5,6 +5,9 @@ local stolen = require "wingman.load.stolen"
 
 local M = {}
 
+--- An interval that is too short to tell how busy the generator is (seconds).
+local SHORT = 0.1
+
 --- Name, type and unit of every built-in metric.
 M.builtin = {}
 for _, name in ipairs {
@@ -37,6 +40,8 @@ function M.baseline(run)
   local base = { stats = run.client.core:stats(), routing = run.client:routing_metrics(), nodes = {} }
   for _, node in ipairs(run.client:health().nodes) do base.nodes[node.url] = node.stats end
   run.base = base
+  run.client.core:forget_batch_sizes()
+  run.map_versions = 0
   run.cpu_base, run.cpu_at = core.thread_cpu_seconds(), run.now()
   run.stolen = stolen.since_now()
   run.cpu_start = { used = run.cpu_base, at = run.cpu_at }
@@ -163,11 +168,14 @@ function M.gauges(run)
     end
   end
   local cpu, now = core.thread_cpu_seconds(), run.now()
-  -- The two clocks are read one after the other; a thread has one core at most.
-  local share = now > run.cpu_at and math.min(1, (cpu - run.cpu_base) / (now - run.cpu_at)) or 0
-  run.cpu_base, run.cpu_at = cpu, now
+  -- What a run does in its last moment says nothing of what it needs. The two clocks are
+  -- read one after the other; a thread has one core at most.
+  if not run.cpu_share or now - run.cpu_at >= SHORT then
+    run.cpu_share = now > run.cpu_at and math.min(1, (cpu - run.cpu_base) / (now - run.cpu_at)) or 0
+    run.cpu_base, run.cpu_at = cpu, now
+  end
   local values = {
-    vus = users, in_flight = in_flight, log_depth = run.client:pending_ops(), cpu = share, rss_bytes = core.resident_bytes(),
+    vus = users, in_flight = in_flight, log_depth = run.client:pending_ops(), cpu = run.cpu_share, rss_bytes = core.resident_bytes(),
   }
   if run.sessions then values.sessions = run.sessions.open end
   for name, value in pairs(values) do get(run, name):set(value) end

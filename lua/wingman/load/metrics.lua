@@ -18,7 +18,15 @@ local TIME_MAX, VALUE_MAX = 3600e6, 2 ^ 40
 
 local counter = { type = "counter" }
 counter.__index = counter
-function counter:add(n) self.count = self.count + (n or 1) end
+--- Counts `n`, 1 unless told.
+---@param n number|nil  finite
+function counter:add(n)
+  if n == nil then n = 1 end
+  if type(n) ~= "number" or n - n ~= 0 then
+    error(("counter '%s': a finite number is expected, got %s"):format(self.name, tostring(n)), 2)
+  end
+  self.count = self.count + n
+end
 
 local gauge = { type = "gauge" }
 gauge.__index = gauge
@@ -38,9 +46,13 @@ end
 local trend = { type = "trend" }
 trend.__index = trend
 --- Counts a value in the metric's unit.
+---@param value number  from 0, finite
 function trend:add(value)
+  if type(value) ~= "number" or not (value >= 0 and value < math.huge) then
+    error(("trend '%s': a number from 0 is expected, got %s"):format(self.name, tostring(value)), 2)
+  end
   local whole = value * self.step + 0.5
-  self.histogram:record(whole > 0 and whole or 0)
+  self.histogram:record(whole)
 end
 --- The value at a percentile, in the metric's unit; nil without any.
 function trend:percentile(p)

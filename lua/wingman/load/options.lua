@@ -64,6 +64,9 @@ function M.check(given, custom)
   for name, value in pairs(given) do checked[name] = value end
   checked.scenarios = check_scenarios(given.scenarios or {})
   checked.thresholds = check_thresholds(threshold.read(given.thresholds or {}), custom)
+  if given.nemesis and #given.nemesis == 0 and next(given.nemesis) ~= nil then
+    error("option nemesis: a list of steps is expected: { { at = \"10s\", … }, … }", 0)
+  end
   checked.nemesis = nemesis.check(given.nemesis or {}, checked.scenarios)
   checked.drain = duration.check(given.drain or 30, "option drain")
   checked.connections = given.connections or "shared"

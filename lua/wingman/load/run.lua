@@ -137,7 +137,11 @@ function methods:fault(fault)
 end
 
 function methods:fault_done(fault)
-  if not fault.ok then self:count_error "NEMESIS" end
+  if not fault.ok then
+    self:count_error "NEMESIS"
+    self.fault_failed = self.fault_failed
+      or ("the planned fault '%s %s' did not take place: %s"):format(fault.action, fault.target, tostring(fault.detail))
+  end
   tell(self, "fault", fault)
 end
 

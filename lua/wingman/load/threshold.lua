@@ -92,6 +92,11 @@ function M.read(given)
       if type(entry) ~= "table" or type(entry[1]) ~= "string" then
         error(("threshold on '%s': a string like \"p(99)<50ms\" is expected"):format(metric), 0)
       end
+      for field in pairs(entry) do
+        if field ~= 1 and field ~= "abort" and field ~= "delay" then
+          error(("threshold on '%s': unknown field '%s'; there are abort and delay"):format(metric, tostring(field)), 0)
+        end
+      end
       local threshold = parse(entry[1], metric)
       threshold.metric, threshold.name, threshold.tags = metric, name, tags
       threshold.abort = entry.abort == true

@@ -10,13 +10,15 @@ local M = {}
 local LATE_US = 10000
 --- Share of one core above which the generator has nothing left.
 local BUSY = 0.95
+--- Seconds that a run has to last before its generator can be called busy all the time.
+local LONG_ENOUGH = 0.5
 
 local function millis(us) return ("%.1f ms"):format(us / 1000) end
 
 -- The share of a core that the generator used, over the whole run.
 local function cpu(run)
   local seconds = run.now() - run.cpu_start.at
-  return seconds > 0 and (core.thread_cpu_seconds() - run.cpu_start.used) / seconds or 0
+  return seconds > LONG_ENOUGH and (core.thread_cpu_seconds() - run.cpu_start.used) / seconds or 0
 end
 
 -- What the generator was late by, as sentences.
