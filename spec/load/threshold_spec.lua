@@ -65,6 +65,58 @@ describe("a threshold", function()
     assert.equal(0.75, value("rate>0.5", rate))
   end)
 
+  describe("with tags", function()
+    local registry = metrics.registry()
+    local function add(kind, name, tags, value)
+      local metric = registry:get(kind, name, kind == "trend" and "s" or "", tags)
+      if kind == "gauge" then metric:set(value) else metric:add(value) end
+    end
+    -- Two scenarios of one team; the group is a part of its scenario, a node another cut of all.
+    add("counter", "ops", nil, 15)
+    add("counter", "ops", { scenario = "a", team = "x" }, 3)
+    add("counter", "ops", { scenario = "a", team = "x", group = "pay" }, 2)
+    add("counter", "ops", { scenario = "b", team = "x" }, 5)
+    add("counter", "ops", { scenario = "b", team = "x", group = "pay" }, 1)
+    add("counter", "ops", { scenario = "c" }, 7)
+    add("counter", "ops", { node = "n1" }, 15)
+
+    local function value(metric, expression)
+      local one = read(metric, expression)
+      local function look()
+        local total = threshold.total(one, threshold.select(registry.list, one))
+        return total and threshold.value(total, one, 10)
+      end
+      local first = look()
+      assert.equal(first, look(), "another look adds nothing")
+      return first
+    end
+
+    it("looks at everything that has them, and counts nothing twice", function()
+      for metric, expected in pairs {
+        ["ops"] = 15, ["ops{scenario:a}"] = 3, ["ops{team:x}"] = 8, ["ops{group:pay}"] = 3, ["ops{scenario:b,group:pay}"] = 1,
+        ["ops{node:n1}"] = 15, ["ops{scenario:c}"] = 7,
+      } do assert.equal(expected, value(metric, "count>0"), metric) end
+      assert.is_nil(value("ops{team:y}", "count>0"))
+      assert.is_nil(value("other", "count>0"))
+    end)
+
+    it("adds trends and rates, and takes the highest of gauges", function()
+      for i, scenario in ipairs { "a", "b" } do
+        local tags = { scenario = scenario, team = "x" }
+        for n = 1, 100 do add("trend", "t", tags, (100 * (i - 1) + n) / 1000) end
+        add("trend", "t", { scenario = scenario, team = "x", group = "pay" }, 9)
+        for n = 1, 4 do add("rate", "r", tags, n <= i) end
+        add("gauge", "g", tags, i)
+      end
+      assert.equal(200, value("t{team:x}", "count>0"))
+      assert.near(0.1, value("t{team:x}", "med<1s"), 0.001)
+      assert.near(0.2, value("t{team:x}", "max<1s"), 0.001)
+      assert.equal(0.375, value("r{team:x}", "rate>0"))
+      assert.equal(2, value("g{team:x}", "value>0"))
+      assert.equal(1, value("g{team:x}", "min>0"))
+    end)
+  end)
+
   it("of milliseconds is told in seconds", function()
     local trend = metrics.registry():trend("t", nil, "ms")
     trend:add(20)

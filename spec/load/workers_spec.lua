@@ -103,6 +103,29 @@ describe("a run with workers", function()
     assert.is_true(document.duration_s < 20)
   end)
 
+  it("looks at thresholds with tags as a run without them does", function()
+    local text = [[
+      local load = require "wingman.load"
+      local function write(vu) vu:group("pay", function() assert(vu:wait(vu:map "m":set("a", 1))) end) end
+      return load.test {
+        cluster = "sim://3",
+        scenarios = {
+          one = { executor = "shared-iterations", iterations = 20, vus = 2, tags = { team = "t" }, exec = write },
+          two = { executor = "shared-iterations", iterations = 30, vus = 2, tags = { team = "t" }, exec = write },
+          other = { executor = "shared-iterations", iterations = 40, vus = 2, exec = write },
+        },
+        thresholds = {
+          ["iterations{scenario:one}"] = "count==20", ["iterations{team:t}"] = "count==50", ["op_latency{team:t}"] = "count==50",
+          ["op_latency{group:pay}"] = "count==90",
+        },
+      }]]
+    for _, workers in ipairs { 1, 2 } do
+      local document, code, out, err = run(text, { "--workers", tostring(workers) })
+      assert.equal(0, code, workers .. out .. err)
+      assert.equal(4, #document.thresholds)
+    end
+  end)
+
   it("is steered, and stopped by a signal with its report", function()
     local path, out = load_run.file "", load_run.file ""
     os.remove(path)

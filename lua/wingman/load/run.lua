@@ -274,20 +274,10 @@ local function check_aborting(self)
   end
 end
 
---- The metric that a threshold looks at; nil while it has not been seen. The tags of a
---- scenario need not be repeated in a selector that names the scenario.
+--- What a threshold looks at, several metrics as one; nil while nothing of it has been seen.
 ---@param one wingman.load.threshold
-function methods:metric(one)
-  local found = self.registry:find(one.name, one.tags)
-  if found then return found end
-  for _, metric in ipairs(self.registry.list) do
-    if metric.name == one.name and metric.tags.group == one.tags.group then
-      local all = true
-      for tag, value in pairs(one.tags) do all = all and metric.tags[tag] == value end
-      if all and next(one.tags) ~= nil then return metric end
-    end
-  end
-end
+---@return table|nil
+function methods:metric(one) return threshold.total(one, threshold.select(self.registry.list, one)) end
 
 local function sample_each_second(self)
   local function again()

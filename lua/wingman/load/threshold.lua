@@ -1,5 +1,6 @@
 --- Thresholds: "p(99)<50ms" on a metric, and whether a run keeps them.
 local duration = require "wingman.load.duration"
+local metrics = require "wingman.load.metrics"
 
 local M = {}
 
@@ -26,6 +27,7 @@ local units = { us = 1e-6, ms = 1e-3, s = 1 }
 ---@field has_unit boolean
 ---@field abort boolean       ends the run when it is crossed
 ---@field delay number        seconds from the start before it may
+---@field sum wingman.load.metric|nil  what its metrics add up to, when they are several
 
 --- Name and tags of "op_latency{scenario:writes,node:n1}"; raises when it is no selector.
 ---@param text string
@@ -105,6 +107,72 @@ function M.read(given)
     end
   end
   return list
+end
+
+local function has_all(tags, wanted)
+  for tag, value in pairs(wanted) do
+    if tags[tag] ~= value then return false end
+  end
+  return true
+end
+
+--- The metrics that a threshold looks at: of those with its tags the ones that are no part of
+--- another of them, so that nothing is counted twice. One with further tags than another is a
+--- part of it, as a group is of its scenario. So the tags of a scenario need not be repeated
+--- in a selector that names it, and a tag that scenarios share is about all of them. Without
+--- tags it is the total.
+---@param list table[]  metrics of wingman.load.metrics, or of a document
+---@param threshold wingman.load.threshold
+---@return table[]
+function M.select(list, threshold)
+  local matching, selected = {}, {}
+  for _, metric in ipairs(list) do
+    local is_meant = metric.name == threshold.name and has_all(metric.tags, threshold.tags)
+    if is_meant and (next(threshold.tags) ~= nil or next(metric.tags) == nil) then matching[#matching + 1] = metric end
+  end
+  for _, metric in ipairs(matching) do
+    local is_part = false
+    for _, other in ipairs(matching) do is_part = is_part or other ~= metric and has_all(metric.tags, other.tags) end
+    if not is_part then selected[#selected + 1] = metric end
+  end
+  return selected
+end
+
+local adders = {}
+
+function adders.counter(into, from) into.count = into.count + from.count end
+
+function adders.rate(into, from) into.passed, into.total = into.passed + from.passed, into.total + from.total end
+
+function adders.trend(into, from) into.histogram:merge(from.histogram) end
+
+function adders.gauge(into, from)
+  if from.value == nil then return end
+  into.value = math.max(into.value or from.value, from.value)
+  into.min = math.min(into.min or from.min, from.min)
+  into.max = math.max(into.max or from.max, from.max)
+end
+
+local emptiers = {
+  counter = function(sum) sum.count = 0 end,
+  rate = function(sum) sum.passed, sum.total = 0, 0 end,
+  trend = function(sum) sum.histogram:reset() end,
+  gauge = function(sum) sum.value, sum.min, sum.max = nil, nil, nil end,
+}
+
+--- What the metrics of a threshold are together: counts and histograms add. Gauges of which
+--- there are several are a script's own, and their sum may mean nothing: the highest value
+--- counts, and the bounds of all. The result is good until the next call for this threshold.
+---@param threshold wingman.load.threshold
+---@param list table[]  as M.select chose them, in the form that M.value reads
+---@return table|nil metric  nil when there is none
+function M.total(threshold, list)
+  if #list < 2 then return list[1] end
+  local kind = list[1].type
+  threshold.sum = threshold.sum or metrics.registry():get(kind, threshold.name, list[1].unit, threshold.tags)
+  emptiers[kind](threshold.sum)
+  for _, metric in ipairs(list) do adders[kind](threshold.sum, metric) end
+  return threshold.sum
 end
 
 local readers = {}

@@ -122,6 +122,27 @@ describe("report merge", function()
     assert.equal("passed", assert(report.merge(few)).outcome)
   end)
 
+  it("looks at thresholds with tags as one run does", function()
+    local parts = copy { shards[1], shards[2] }
+    local expected = 0
+    for i, part in ipairs(parts) do
+      for _, tags in ipairs { { scenario = "a", team = "x" }, { scenario = "b", team = "x" }, { scenario = "b", team = "x", group = "g" } } do
+        local m = copy(metric(part, "op_latency", { scenario = "writes" }))
+        m.tags = tags
+        part.metrics[#part.metrics + 1] = m
+        part.metrics[#part.metrics + 1] = { name = "own", type = "gauge", unit = "", tags = tags, value = i, min = -i, max = i }
+      end
+      expected = expected + part.metrics[#part.metrics - 1].count
+      part.thresholds = {}
+      for n, name in ipairs { "op_latency{scenario:b}", "op_latency{team:x}", "own{team:x}", "op_latency{team:y}" } do
+        part.thresholds[n] = { metric = name, expression = name:find "own" and "min<0" or "count>0", passed = true }
+      end
+    end
+    local values = {}
+    for n, limit in ipairs(assert(report.merge(parts)).thresholds) do values[n] = limit.value or "none" end
+    assert.same({ expected, 2 * expected, -2, "none" }, values)
+  end)
+
   it("is as bad as its worst part, and late when one was", function()
     for _, case in ipairs { { "interrupted", "by SIGINT" }, { "aborted", "too slow" }, { "error", "no connection" } } do
       local parts = copy(shards)

@@ -102,11 +102,13 @@ local function readable(metric)
   return { type = "trend", unit = metric.unit, histogram = h, step = 1 / view.step(metric) }, h
 end
 
-local function find(metrics, name, tags)
-  local key = validate.tag_key { name = name, tags = tags }
-  for _, metric in ipairs(metrics) do
-    if validate.tag_key(metric) == key then return metric end
-  end
+local function value_of(metrics, parsed, seconds)
+  local list, histograms = threshold.select(metrics, parsed), {}
+  for i, metric in ipairs(list) do list[i], histograms[#histograms + 1] = readable(metric) end
+  local metric = threshold.total(parsed, list)
+  local value = metric and threshold.value(metric, parsed, seconds)
+  for _, h in ipairs(histograms) do h:close() end
+  return value
 end
 
 --- The thresholds, measured again on merged metrics.
@@ -119,12 +121,7 @@ function M.thresholds(thresholds, documents, metrics, seconds)
   local list = {}
   for i, old in ipairs(thresholds) do
     local parsed = threshold.read({ [old.metric] = { old.expression } })[1]
-    local found, value = find(metrics, parsed.name, parsed.tags), nil
-    if found then
-      local metric, h = readable(found)
-      value = threshold.value(metric, parsed, seconds)
-      if h then h:close() end
-    end
+    local value = value_of(metrics, parsed, seconds)
     local aborted = false
     for _, document in ipairs(documents) do aborted = aborted or document.thresholds[i].aborted or false end
     list[i] = { metric = old.metric, expression = old.expression, unit = old.unit, value = value,
