@@ -193,7 +193,7 @@ local function document(self)
     environment = { wingman = "0.1.0", cluster = "sim://3", dialect = "v2", hash = "fnv1a", nodes = { unpack(NODES) },
       partition_count = PARTITIONS, policy = "direct" },
     scenarios = { { name = "writes", executor = "constant-arrival-rate", start_s = 0, duration_s = options.seconds,
-      vus_max = 50, rate_target = options.rate / self.count, iterations = self.iterations, iterations_dropped = 0,
+      vus_max = 50, rate_target = options.rate, iterations = self.iterations, iterations_dropped = 0,
       iterations_interrupted = 0, tags = {} } },
     metrics = metrics(self), series = series(self), partitions = partitions(self), faults = faults,
     failovers = failovers, thresholds = limits,

@@ -86,9 +86,11 @@ local function optional_sum(a, b) return (a or b) and (a or 0) + (b or 0) end
 
 local function add_scenario(into, from)
   into.iterations = into.iterations + from.iterations
-  for _, field in ipairs { "iterations_dropped", "iterations_interrupted", "vus_max", "rate_target" } do
+  for _, field in ipairs { "iterations_dropped", "iterations_interrupted", "vus_max" } do
     into[field] = optional_sum(into[field], from[field])
   end
+  -- Every part tells the rate of the whole test.
+  if from.rate_target then into.rate_target = math.max(into.rate_target or 0, from.rate_target) end
   if from.start_s then into.start_s = math.min(into.start_s or from.start_s, from.start_s) end
   if from.duration_s then into.duration_s = math.max(into.duration_s or 0, from.duration_s) end
 end

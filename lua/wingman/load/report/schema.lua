@@ -90,7 +90,7 @@ M.document = object {
   },
   scenarios = list(object {
     name = text, executor = text, start_s = optional(amount), duration_s = optional(amount), vus_max = optional(whole),
-    rate_target = optional(amount),      -- iterations per second
+    rate_target = optional(amount),      -- iterations per second, of all shards together
     iterations = whole, iterations_dropped = optional(whole), iterations_interrupted = optional(whole),
     tags = optional(map(shape.scalar)),
   }),
