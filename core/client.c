@@ -98,18 +98,12 @@ static void on_routed(void *user, int lane, const uint32_t *ops, uint32_t count)
 {
     wm_client *c = user;
     if (lane == c->foreign_lane) return;
-    uint64_t direct = 0, bytes = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        const wm_op *op = wm_oplog_at(c->log, ops[i]);
-        direct += c->routes[op->partition].to_owner;
-        bytes += op->len;
-    }
+    uint64_t direct = 0;
+    for (uint32_t i = 0; i < count; i++) direct += c->routes[wm_oplog_at(c->log, ops[i])->partition].to_owner;
     wm_routing_metrics *metrics = wm_router_metrics(c->router);
     metrics->direct_routes += direct;
     metrics->fallback_routes += count - direct;
-    wm_node_stats *node = &c->node_stats[wm_node_pool_slot_of(c->pool, lane)];
-    node->ops_sent += count;
-    node->bytes_sent += bytes;
+    c->node_stats[wm_node_pool_slot_of(c->pool, lane)].ops_sent += count;
 }
 
 static void on_returned(void *user, int lane, uint32_t index)
@@ -174,9 +168,11 @@ static void on_batch(void *user, int lane, wm_buffer *out)
                                           : wm_batcher_take(c->batcher, lane, out, now);
     if (ops < 0) return;
     if (ops > 0) {
+        wm_node_stats *node = &c->node_stats[wm_node_pool_slot_of(c->pool, lane)];
         c->stats.batches_sent++;
         c->stats.bytes_sent += out->len - before;
-        c->node_stats[wm_node_pool_slot_of(c->pool, lane)].batches_sent++;
+        node->batches_sent++;
+        node->bytes_sent += out->len - before;
         wm_histogram_record(c->batch_sizes, (uint64_t)ops);
     }
     if (wm_batcher_is_due(c->batcher, lane, now)) wm_node_pool_want_batch(c->pool, lane);

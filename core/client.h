@@ -55,8 +55,8 @@ typedef struct wm_node_stats {
     uint64_t ops_sent;
     uint64_t ops_acked;
     uint64_t batches_sent;
-    uint64_t bytes_sent;  /* of operations, as are bytes_acked */
-    uint64_t bytes_acked;
+    uint64_t bytes_sent;  /* of OP_BATCH messages */
+    uint64_t bytes_acked; /* of operations */
 } wm_node_stats;
 
 /* NULL on failure with the reason in `error`, cut to `size`. */

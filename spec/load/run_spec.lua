@@ -266,6 +266,34 @@ describe("wingman run of a load test", function()
     assert.equal(40, metric(document, "ops_recorded").count) -- without set-up
   end)
 
+  it("has a total of everything that nodes and groups have, which thresholds can look at", function()
+    local document, code, out, err = run([[
+      local load = require "wingman.load"
+      local function write(vu)
+        local key = "k" .. vu.id .. "-" .. vu.iteration
+        vu:group("pay", function() assert(vu:wait(vu:map "shop":set(key, 1))) end)
+        vu:group("ship", function() assert(vu:wait(vu:map "shop":set(key, 2))) end)
+      end
+      return load.test {
+        cluster = "sim://3",
+        scenarios = {
+          a = { executor = "per-vu-iterations", vus = 5, iterations = 10, exec = write },
+          b = { executor = "per-vu-iterations", vus = 5, iterations = 20, exec = write },
+        },
+        thresholds = {
+          ops_sent = "count==300", bytes_acked = "count>0", group_duration = "count==300",
+          ["group_duration{group:pay}"] = "count==150", ["group_duration{scenario:a}"] = "count==100",
+        },
+      }]])
+    assert.equal(0, code, out .. err)
+    for _, name in ipairs { "ops_sent", "ops_acked", "batches_sent", "bytes_sent", "bytes_acked" } do
+      local sum = 0
+      for _, node in ipairs(document.environment.nodes) do sum = sum + metric(document, name, { node = node }).count end
+      assert.is_true(sum > 0, name)
+      assert.equal(sum, metric(document, name).count, name)
+    end
+  end)
+
   it("counts an error of the cluster by its code, and takes one of the script for a failure", function()
     local document, code, out, err = run([[
       local load = require "wingman.load"

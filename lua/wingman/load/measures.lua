@@ -115,15 +115,19 @@ end
 local states = { closed = 0, ["half_open"] = 1, ["half-open"] = 1, open = 2 }
 
 local function nodes(run, health)
+  local sums = { ops_sent = 0, bytes_acked = 0 } -- the other totals are the client's
   for _, node in ipairs(health.nodes) do
     local tags = { node = node.id or node.url }
     local before = run.base.nodes[node.url] or {}
     for _, name in ipairs { "ops_sent", "ops_acked", "batches_sent", "bytes_sent", "bytes_acked" } do
-      get(run, name, tags).count = node.stats[name] - (before[name] or 0)
+      local count = node.stats[name] - (before[name] or 0)
+      get(run, name, tags).count = count
+      if sums[name] then sums[name] = sums[name] + count end
     end
     get(run, "circuit", tags):set(states[node.circuit] or 0)
     if node.slot then run.op_metrics:merge_node(node.slot, refill(get(run, "op_latency", tags))) end
   end
+  for name, count in pairs(sums) do get(run, name).count = count end
 end
 
 local function client_totals(run)
@@ -145,6 +149,13 @@ local function client_totals(run)
   for code, count in pairs(run.errors) do
     get(run, "errors", { code = code }).count = count
     errors.count = errors.count + count
+  end
+  local durations
+  for _, scenario in ipairs(run.scenarios) do
+    for _, group in pairs(scenario.groups) do
+      durations = durations or refill(get(run, "group_duration"))
+      durations:merge(group.durations)
+    end
   end
 end
 
