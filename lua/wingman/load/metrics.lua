@@ -114,10 +114,4 @@ function methods:gauge(name, tags, unit) return self:get("gauge", name, unit, ta
 function methods:rate(name, tags) return self:get("rate", name, nil, tags) end
 function methods:trend(name, tags, unit) return self:get("trend", name, unit or "s", tags) end
 
---- The metrics of a name whose tags are exactly these.
----@param name string
----@param tags table<string, string>
----@return wingman.load.metric|nil
-function methods:find(name, tags) return self.by_key[name .. "{" .. tag_text(tags) .. "}"] end
-
 return M
