@@ -175,6 +175,29 @@ describe("wingman run of a load test", function()
     assert.equal(98, strict)
   end)
 
+  it("begins nothing after graceful_stop however late it is, and drops and counts the rest", function()
+    local function check(options, text)
+      local document, code, out, err = run(script([[executor = "constant-arrival-rate", rate = 1e6, duration = "1s", graceful_stop = "500ms",
+        exec = function() local n = 0 for i = 1, 2000 do n = n + i % 7 end end]], text), options)
+      assert.equal(0, code, out .. err)
+      local made, dropped = metric(document, "iterations").count, metric(document, "iterations_dropped").count
+      assert.is_true(made > 0 and dropped > 0, ("%d, %d"):format(made, dropped))
+      assert.is_true(document.generator_late)
+      assert.equal("generator", document.limit)
+      return made + dropped, document.scenarios[1].duration_s
+    end
+    for _, workers in ipairs { "1", "2" } do
+      local all, seconds = check { "--workers", workers }
+      assert.equal(1e6, all)
+      assert.is_true(seconds < 2, tostring(seconds))
+    end
+    -- The time of a pause does not count.
+    local all, seconds = check({}, [[nemesis = { { at = "200ms", call = function(run) assert(run:pause()) end },
+      { at = "2s", call = function(run) assert(run:resume()) end } },]])
+    assert.equal(1e6, all)
+    assert.is_true(seconds > 3 and seconds < 4, tostring(seconds))
+  end)
+
   it("names the cluster as the limit when users wait for it", function()
     local document = run(script([[executor = "constant-arrival-rate", rate = 200, duration = "1500ms", max_vus = 2, ]] .. WAIT,
       [[nemesis = { { at = "100ms", fault = "ack-delay", node = "all", args = { 200 } } },]]))
@@ -341,6 +364,14 @@ describe("wingman run of a load test", function()
       [script [[executor = "constant-vu", exec = print]]] = "executor: one of",
       [script [[executor = "constant-vus", vus = 1, exec = print]]] = "constant-vus needs duration",
       [script [[executor = "constant-vus", vus = 0.5, duration = 1, exec = print]]] = "vus: a whole number from 1",
+      [script [[executor = "constant-vus", vus = 1, duration = 1e300, exec = print]]] = "scenario 'main': duration: at most",
+      [script [[executor = "constant-arrival-rate", rate = 1, time_unit = 0, duration = 1, exec = print]]]
+        = "scenario 'main': time_unit: more than 0",
+      [script [[executor = "constant-arrival-rate", rate = 0/0, duration = 1, exec = print]]] = "scenario 'main': rate: a number from 0",
+      [script [[executor = "constant-arrival-rate", rate = 2e9, duration = 1, exec = print]]] = "scenario 'main': rate: at most",
+      [script [[executor = "constant-arrival-rate", rate = 1, time_unit = 1e-300, duration = 1, exec = print]]] = "rate: at most",
+      [script [[executor = "ramping-arrival-rate", stages = { { duration = 1, target = 2e9 } }, exec = print]]]
+        = "scenario 'main': stages[1].target: at most",
       [script [[executor = "constant-vus", vus = 1, duration = "soon", exec = print]]] = "a duration is expected",
       [script [[executor = "constant-vus", vus = 1, duration = 1, rate = 5, exec = print]]] = "unknown option 'rate'",
       [script([[executor = "constant-vus", vus = 1, duration = 1, exec = print]], [[treshold = {}]])] = "unknown option 'treshold'",

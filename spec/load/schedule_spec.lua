@@ -76,6 +76,18 @@ describe("a schedule", function()
     assert.is_true(list[300] < 4e6)
   end)
 
+  it("tells how many of each shard's arrivals are left when they are given up", function()
+    local left = 0
+    for index = 0, 2 do
+      local plan = schedule.new(0, { { seconds = 1, from = 100, to = 100 } }, { index = index, count = 3 })
+      for _ = 1, 5 do plan:take(1e6) end
+      left = left + plan:drop_rest()
+      assert.is_nil(plan:take(1e9))
+      assert.equal(0, plan:drop_rest())
+    end
+    assert.equal(100 - 15, left)
+  end)
+
   it("comes later after a pause", function()
     local plan = schedule.new(0, { { seconds = 1, from = 10, to = 10 } }, WHOLE)
     plan:take(0)

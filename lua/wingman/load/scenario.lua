@@ -10,6 +10,11 @@ local M = {}
 
 local TIME_MAX_US = 3600e6
 
+--- Seconds: 31 years, whose microseconds a number still counts one by one.
+local LONGEST = 1e9
+--- Iterations a second: hundreds of times what a processor can begin.
+local HIGHEST_RATE = 1e9
+
 local executors = {
   ["constant-vus"] = "wingman.load.executor.constant_vus",
   ["ramping-vus"] = "wingman.load.executor.ramping_vus",
@@ -28,7 +33,8 @@ local executors = {
 ---@field executor table
 ---@field users wingman.load.vu[]
 ---@field iterations integer   that came to their end
----@field dropped integer      that were due when no user was free
+---@field dropped integer      that were due when no user was free, or that the generator was too slow for
+---@field too_slow boolean|nil  the latter was the case
 ---@field interrupted integer  that were given up at the end
 ---@field failures integer     that raised an error
 ---@field state "waiting"|"running"|"stopping"|"ended"
@@ -49,7 +55,11 @@ local function names_of(set)
 end
 
 local function check_value(what, value, kind)
-  if kind == "duration" then return duration.check(value, what) end
+  if kind == "duration" then
+    local seconds = duration.check(value, what)
+    if seconds <= LONGEST then return seconds end
+    error(("%s: at most %.0f seconds are possible, got %s"):format(what, LONGEST, tostring(value)), 0)
+  end
   if kind == "count" then
     if type(value) == "number" and value >= 1 and value % 1 == 0 then return value end
     error(("%s: a whole number from 1 is expected, got %s"):format(what, tostring(value)), 0)
@@ -71,11 +81,28 @@ local function check_stages(what, stages)
     local place = ("%s[%d]"):format(what, i)
     if type(stage) ~= "table" then error(place .. ": { duration = , target = } is expected", 0) end
     checked[i] = {
-      seconds = duration.check(stage.duration, place .. ".duration"),
+      seconds = check_value(place .. ".duration", stage.duration, "duration"),
       target = check_value(place .. ".target", stage.target, "amount"),
     }
   end
   return checked
+end
+
+-- Calls check(place, value) for each of the options `names` and for the target of each stage.
+local function each_level(what, options, names, check)
+  for _, name in ipairs(names) do
+    if options[name] then check(what .. ": " .. name, options[name]) end
+  end
+  for i, stage in ipairs(options.stages or {}) do check(("%s: stages[%d].target"):format(what, i), stage.target) end
+end
+
+local function check_rates(what, options)
+  local unit = options.time_unit or 1
+  if unit == 0 then error(what .. ": time_unit: more than 0 seconds are expected", 0) end
+  each_level(what, options, { "rate", "start_rate" }, function(place, rate)
+    if rate / unit <= HIGHEST_RATE then return end
+    error(("%s: at most %.0f iterations per second are possible, got %g"):format(place, HIGHEST_RATE, rate / unit), 0)
+  end)
 end
 
 --- The options of a scenario, checked: durations in seconds. Raises for what is wrong.
@@ -107,6 +134,7 @@ function M.check(name, given)
   for _, option in ipairs(executor.required) do
     if options[option] == nil then error(("%s: %s needs %s"):format(what, given.executor, option), 0) end
   end
+  if executor.rate then check_rates(what, options) end
   options.start_time, options.graceful_stop = options.start_time or 0, options.graceful_stop or 30
   options.module = executor
   options.seconds = executor.seconds(options)

@@ -80,6 +80,14 @@ function methods:take(now_us)
   return at
 end
 
+--- Takes all that is left, due or not.
+---@return integer how many those were
+function methods:drop_rest()
+  local left = math.max(0, math.ceil((self.last - self.number) / self.step))
+  self.number, self.next_us = self.number + left * self.step, math.huge
+  return left
+end
+
 --- The planned rate at a time, of the whole plan.
 ---@param now_us number
 ---@return number per second

@@ -2,7 +2,8 @@
 --- before. What is due is taken in batches, once a tick; no timer and no closure is made
 --- per arrival. An arrival that finds every user within an iteration, and no more users
 --- allowed, is dropped and counted; one that the generator itself was too slow for begins
---- late and is measured from when it was meant.
+--- late and is measured from when it was meant, or is dropped and counted when the time of
+--- graceful_stop after the planned end is over, too.
 local loop = require "wingman.loop"
 local native = require "wingman.load.native"
 local schedule = require "wingman.load.schedule"
@@ -42,6 +43,7 @@ function M.new(scenario, stages)
     first = math.min(max(1, most), run.share(options.pre_allocated_vus or 1)),
     free = {},
     slice_end = 0,
+    grace_us = options.graceful_stop * 1e6,
   }, methods)
 end
 
@@ -81,8 +83,9 @@ end
 local function tick(self)
   self.timer = nil
   if self.stopped then return end
-  local now = now_us()
-  self.slice_end = now + SLICE_US
+  local now, last_us = now_us(), self.schedule.ends_us + self.grace_us
+  if now >= last_us then return self:give_up() end
+  self.slice_end = math.min(now + SLICE_US, last_us) -- so that users that ask need not look at both
   if self.schedule.next_us <= now then self.scenario.run:loop_lag(now - self.wanted_us) end
   while self.schedule.next_us <= now and now < self.slice_end do
     local vu = take_user(self)
@@ -94,6 +97,14 @@ local function tick(self)
     now = now_us()
   end
   self:plan_tick()
+end
+
+--- The generator is hopelessly late: what has not begun by now does not take place.
+function methods:give_up()
+  local scenario, left = self.scenario, self.schedule:drop_rest()
+  scenario.dropped = scenario.dropped + left
+  scenario.too_slow = left > 0
+  scenario:stop()
 end
 
 --- Sets the timer for the next look; ends the scenario when nothing more will come.
@@ -118,14 +129,14 @@ function methods:start(start_us)
 end
 
 function methods:stop()
-  self.stopped = true
+  self.stopped, self.slice_end = true, 0
   if self.timer then self.timer:cancel() end
 end
 
 --- Steering: nothing is due while it is paused, and what is left comes later.
 function methods:pause()
   if self.paused_us then return end
-  self.paused_us = now_us()
+  self.paused_us, self.slice_end = now_us(), 0
   if self.timer then self.timer:cancel() end
   self.timer = nil
 end
