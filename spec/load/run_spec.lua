@@ -372,6 +372,14 @@ describe("wingman run of a load test", function()
       [script [[executor = "constant-arrival-rate", rate = 1, time_unit = 1e-300, duration = 1, exec = print]]] = "rate: at most",
       [script [[executor = "ramping-arrival-rate", stages = { { duration = 1, target = 2e9 } }, exec = print]]]
         = "scenario 'main': stages[1].target: at most",
+      [script [[executor = "constant-vus", vus = 1e9, duration = 1, exec = print]]] = "scenario 'main': vus: at most 1000000 users",
+      [script [[executor = "externally-controlled", max_vus = 1000001, duration = 1, exec = print]]] = "max_vus: at most 1000000 users",
+      [script [[executor = "ramping-vus", stages = { { duration = 1, target = 1e7 } }, exec = print]]]
+        = "scenario 'main': stages[1].target: at most 1000000 users",
+      [script [[executor = "constant-arrival-rate", rate = 1, duration = 1, pre_allocated_vus = 2e6, exec = print]]]
+        = "pre_allocated_vus: at most 1000000 users",
+      [script [[executor = "constant-arrival-rate", rate = 1, duration = 1, pre_allocated_vus = 6, max_vus = 5, exec = print]]]
+        = "scenario 'main': pre_allocated_vus: at most max_vus, which is 5",
       [script [[executor = "constant-vus", vus = 1, duration = "soon", exec = print]]] = "a duration is expected",
       [script [[executor = "constant-vus", vus = 1, duration = 1, rate = 5, exec = print]]] = "unknown option 'rate'",
       [script([[executor = "constant-vus", vus = 1, duration = 1, exec = print]], [[treshold = {}]])] = "unknown option 'treshold'",

@@ -14,6 +14,8 @@ local TIME_MAX_US = 3600e6
 local LONGEST = 1e9
 --- Iterations a second: hundreds of times what a processor can begin.
 local HIGHEST_RATE = 1e9
+--- Users of a scenario. Each is a coroutine with its state, at least 1 KB: more would not fit in memory.
+local MOST_VUS = 1e6
 
 local executors = {
   ["constant-vus"] = "wingman.load.executor.constant_vus",
@@ -88,21 +90,33 @@ local function check_stages(what, stages)
   return checked
 end
 
--- Calls check(place, value) for each of the options `names` and for the target of each stage.
-local function each_level(what, options, names, check)
+-- Calls check(place, value) for each of the options `names`, and for the target of each stage.
+local function each_level(what, options, names, stages, check)
   for _, name in ipairs(names) do
     if options[name] then check(what .. ": " .. name, options[name]) end
   end
-  for i, stage in ipairs(options.stages or {}) do check(("%s: stages[%d].target"):format(what, i), stage.target) end
+  for i, stage in ipairs(stages or {}) do check(("%s: stages[%d].target"):format(what, i), stage.target) end
 end
 
 local function check_rates(what, options)
   local unit = options.time_unit or 1
   if unit == 0 then error(what .. ": time_unit: more than 0 seconds are expected", 0) end
-  each_level(what, options, { "rate", "start_rate" }, function(place, rate)
+  each_level(what, options, { "rate", "start_rate" }, options.stages, function(place, rate)
     if rate / unit <= HIGHEST_RATE then return end
     error(("%s: at most %.0f iterations per second are possible, got %g"):format(place, HIGHEST_RATE, rate / unit), 0)
   end)
+end
+
+local function check_users(what, options, stages)
+  each_level(what, options, { "vus", "start_vus", "pre_allocated_vus", "max_vus" }, stages, function(place, count)
+    if count <= MOST_VUS then return end
+    error(("%s: at most %d users are possible, got %g"):format(place, MOST_VUS, count), 0)
+  end)
+  for _, option in ipairs { "vus", "pre_allocated_vus" } do
+    if options.max_vus and (options[option] or 0) > options.max_vus then
+      error(("%s: %s: at most max_vus, which is %d, are possible, got %d"):format(what, option, options.max_vus, options[option]), 0)
+    end
+  end
 end
 
 --- The options of a scenario, checked: durations in seconds. Raises for what is wrong.
@@ -135,6 +149,7 @@ function M.check(name, given)
     if options[option] == nil then error(("%s: %s needs %s"):format(what, given.executor, option), 0) end
   end
   if executor.rate then check_rates(what, options) end
+  check_users(what, options, not executor.rate and options.stages or nil)
   options.start_time, options.graceful_stop = options.start_time or 0, options.graceful_stop or 30
   options.module = executor
   options.seconds = executor.seconds(options)
