@@ -94,6 +94,7 @@ describe("the control socket", function()
     local _, path, finish = start(RATE)
     for _, case in ipairs {
       { { "dance" }, "'dance' is no order" }, { { "rate" }, "a number of iterations" }, { { "rate", "-1" }, "0 or more" },
+      { { "rate", "fast" }, "got fast" }, { { "vus" }, "a whole number" },
       { { "pause", "other" }, "'other'" }, { { "vus", "3" }, "no running scenario" }, { { "log", "loud" }, "debug, info" },
     } do
       local code, _, err = ctl(path, unpack(case[1]))
@@ -106,6 +107,25 @@ describe("the control socket", function()
     local code, _, err = ctl(path, "status")
     assert.equal(1, code)
     assert.truthy(err:find(path, 1, true))
+  end)
+
+  it("refuses numbers that make no sense, with workers and without, and goes on", function()
+    for _, workers in ipairs { "1", "2" } do
+      local _, path, finish = start(RATE, { "--workers", workers })
+      for _, rate in ipairs { "nan", "-nan", "inf", "1e999", "-0", "-1", "2e9" } do
+        local code, _, err = ctl(path, "rate", rate)
+        assert.equal(1, code, rate)
+        assert.truthy(err:find("0 or more and at most 1000000000", 1, true), err)
+      end
+      for _, count in ipairs { "nan", "inf", "-0", "-1", "2.5", "1e9" } do
+        local code, _, err = ctl(path, "vus", count)
+        assert.equal(1, code, count)
+        assert.truthy(err:find("a whole number of users", 1, true), err)
+      end
+      assert.equal(100, status(path).scenarios[1].target)
+      ctl(path, "stop")
+      finish()
+    end
   end)
 
   it("is steered by steps of the script, too", function()

@@ -386,6 +386,8 @@ describe("wingman run of a load test", function()
       [script([[executor = "constant-vus", vus = 1, duration = 1, exec = print]], [[thresholds = { oplatency = "avg<1s" }]])] = "no metric 'oplatency'",
       [script([[executor = "constant-vus", vus = 1, duration = 1, exec = print]], [[nemesis = { { at = 1, kil = "x" } }]])] = "unknown field 'kil'",
       [script([[executor = "constant-vus", vus = 1, duration = 1, exec = print]], [[nemesis = { at = 1, kill = "x" }]])] = "a list of steps",
+      [script([[executor = "constant-vus", vus = 1, duration = 1, exec = print]], [[nemesis = { { at = 1, rate = 0/0 } }]])] = "nemesis[1]: rate:",
+      [script([[executor = "constant-vus", vus = 1, duration = 1, exec = print]], [[nemesis = { { at = 1, vus = 2.5 } }]])] = "nemesis[1]: vus:",
     } do
       _, code, _, err = run(text)
       assert.equal(1, code, text)

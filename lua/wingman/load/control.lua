@@ -18,13 +18,11 @@ function orders.pause(run, name) return run.steering:pause(name) end
 function orders.resume(run, name) return run.steering:resume(name) end
 
 function orders.rate(run, rate, name)
-  if not tonumber(rate) then return nil, "rate: a number of iterations per second is expected" end
-  return run.steering:rate(tonumber(rate), name)
+  return run.steering:rate(tonumber(rate) or rate, name)
 end
 
 function orders.vus(run, count, name)
-  if not tonumber(count) then return nil, "vus: a number of users is expected" end
-  return run.steering:vus(tonumber(count), name)
+  return run.steering:vus(tonumber(count) or count, name)
 end
 
 function orders.log(run, level)

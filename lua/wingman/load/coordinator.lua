@@ -4,6 +4,7 @@ local core = require "wingman.core"
 local loop = require "wingman.loop"
 local spoiled = require("wingman.load.document").spoiled
 local run_module = require "wingman.load.run"
+local steering = require "wingman.load.steering"
 local workers_module = require "wingman.load.workers"
 
 local M = {}
@@ -36,8 +37,16 @@ local function steering_of(workers, run)
   return {
     pause = function(_, name) return order("pause " .. (name or "")) end,
     resume = function(_, name) return order("resume " .. (name or "")) end,
-    rate = function(_, rate, name) return order(("rate %.17g %s"):format(rate, name or "")) end,
-    vus = function(_, count, name) return order(("vus %d %s"):format(count, name or "")) end,
+    rate = function(_, rate, name)
+      local ok, err = steering.check_rate(rate)
+      if not ok then return nil, err end
+      return order(("rate %.17g %s"):format(rate, name or ""))
+    end,
+    vus = function(_, count, name)
+      local ok, err = steering.check_vus(count)
+      if not ok then return nil, err end
+      return order(("vus %d %s"):format(count, name or ""))
+    end,
     status = status,
   }
 end

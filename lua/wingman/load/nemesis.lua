@@ -3,6 +3,7 @@
 local duration = require "wingman.load.duration"
 local loop = require "wingman.loop"
 local process = require "wingman.process"
+local steering = require "wingman.load.steering"
 
 local M = {}
 
@@ -30,6 +31,9 @@ local known = {
   to = "string", scenario = "string",
 }
 
+-- Numbers that the run would refuse when their time comes.
+local checks = { rate = steering.check_rate, vus = steering.check_vus }
+
 local function check_step(step, what, scenarios)
   if type(step) ~= "table" then error(what .. ": a table is expected", 0) end
   for name, value in pairs(step) do
@@ -42,6 +46,10 @@ local function check_step(step, what, scenarios)
   if step.at == nil then error(what .. ": at = \"10s\" is needed", 0) end
   if action == "fault" and not step.node then error(what .. ": fault needs node = \"node-1\"", 0) end
   if action == "move" and not step.to then error(what .. ": move needs to = \"node-1\"", 0) end
+  if checks[action] then
+    local ok, err = checks[action](step[action])
+    if not ok then error(("%s: %s"):format(what, err), 0) end
+  end
   if step.scenario then
     local found = false
     for _, scenario in ipairs(scenarios) do found = found or scenario.name == step.scenario end

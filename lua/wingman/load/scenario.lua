@@ -14,8 +14,10 @@ local TIME_MAX_US = 3600e6
 local LONGEST = 1e9
 --- Iterations a second: hundreds of times what a processor can begin.
 local HIGHEST_RATE = 1e9
+M.HIGHEST_RATE = HIGHEST_RATE
 --- Users of a scenario. Each is a coroutine with its state, at least 1 KB: more would not fit in memory.
 local MOST_VUS = 1e6
+M.MOST_VUS = MOST_VUS
 
 local executors = {
   ["constant-vus"] = "wingman.load.executor.constant_vus",

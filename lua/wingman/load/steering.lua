@@ -1,5 +1,30 @@
 --- Changing a run while it runs: from a step of the script or over the control socket.
+local scenario_module = require "wingman.load.scenario"
+
 local M = {}
+
+-- Neither NaN nor -0.
+local function is_amount(value, most)
+  return type(value) == "number" and value >= 0 and value <= most and 1 / value > 0
+end
+
+--- Whether a scenario can be told this rate; nil and why not.
+---@param rate any
+---@return boolean|nil, string|nil
+function M.check_rate(rate)
+  if is_amount(rate, scenario_module.HIGHEST_RATE) then return true end
+  return nil, ("rate: a number of iterations per second, 0 or more and at most %.0f, is expected, got %s")
+    :format(scenario_module.HIGHEST_RATE, tostring(rate))
+end
+
+--- Whether a scenario can be told this number of users; nil and why not.
+---@param count any
+---@return boolean|nil, string|nil
+function M.check_vus(count)
+  if is_amount(count, scenario_module.MOST_VUS) and count % 1 == 0 then return true end
+  return nil, ("vus: a whole number of users, 0 or more and at most %d, is expected, got %s")
+    :format(scenario_module.MOST_VUS, tostring(count))
+end
 
 ---@class wingman.load.steering
 ---@field private run wingman.load.run
@@ -46,6 +71,8 @@ end
 ---@param name string|nil
 ---@return boolean|nil, string|nil
 function methods:rate(rate, name)
+  local ok, why = M.check_rate(rate)
+  if not ok then return nil, why end
   return each(self, name, function(scenario)
     if not scenario.executor.set_rate then return nil end
     return scenario.executor:set_rate(rate)
@@ -57,7 +84,8 @@ end
 ---@param name string|nil
 ---@return boolean|nil, string|nil
 function methods:vus(count, name)
-  if type(count) ~= "number" or count < 0 or count % 1 ~= 0 then return nil, "a whole number of users is expected" end
+  local ok, why = M.check_vus(count)
+  if not ok then return nil, why end
   return each(self, name, function(scenario)
     if not scenario.executor.set_vus then return nil end
     return scenario.executor:set_vus(count)
