@@ -59,6 +59,23 @@ describe("the control socket", function()
     assert.is_true(document.duration_s >= 5, tostring(document.duration_s))
   end)
 
+  it("takes a new rate during a pause, which makes the pause no longer", function()
+    local document, code, out, err = load_run.run [[
+      local load = require "wingman.load"
+      return load.test { cluster = "sim://1",
+        scenarios = { a = { executor = "constant-arrival-rate", rate = 100, duration = "2s", exec = function() end } },
+        nemesis = { { at = "500ms", call = function(run) assert(run:pause()) end },
+                    { at = "1500ms", rate = 1000 },
+                    { at = "2s", call = function(run)
+                        assert(run:status().scenarios[1].target == 1000)
+                        assert(run:resume())
+                      end } } }]]
+    assert.equal(0, code, out .. err)
+    for _, fault in ipairs(document.faults) do assert.is_true(fault.ok, fault.detail) end
+    assert.near(50 + 1500, metric(document, "iterations").count, 100)
+    assert.near(3.5, document.scenarios[1].duration_s, 0.3)
+  end)
+
   it("changes the rate", function()
     local _, path, finish = start(RATE)
     assert.equal(0, (ctl(path, "rate", "1000")))

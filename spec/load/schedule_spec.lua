@@ -76,6 +76,20 @@ describe("a schedule", function()
     assert.is_true(list[300] < 4e6)
   end)
 
+  it("keeps what is due at another rate, and adds nothing however often that is told", function()
+    local plan = schedule.new(0, { { seconds = 2, from = 0, to = 100 }, { seconds = 2, from = 100, to = 100 } }, WHOLE)
+    for _ = 1, 10 do plan:take(1e6) end
+    plan:set_rate(0, 1e6) -- 25 have come due
+    for _ = 1, 15 do assert.is_true(plan:take(1e6) <= 1e6) end
+    assert.equal(math.huge, plan.next_us)
+    for i = 0, 99 do plan:set_rate(i % 2 * 20, 1e6 + i * 1e4) end -- for half a second in all
+    plan:set_rate(10, 2e6)
+    local list = times(plan)
+    assert.equal(10 + 20, #list)
+    for i = 2, #list do assert.is_true(list[i] >= list[i - 1]) end
+    assert.near(2e6, list[11], 1)
+  end)
+
   it("tells how many of each shard's arrivals are left when they are given up", function()
     local left = 0
     for index = 0, 2 do

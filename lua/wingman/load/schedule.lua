@@ -101,16 +101,28 @@ function methods:rate_at(now_us)
   return 0
 end
 
---- Goes on with another rate until the planned end.
+--- Goes on with another rate until the planned end. What is due by now stays due, and the
+--- next arrival comes when the integral of the rate reaches it. Shards change together as
+--- well as their clocks agree; each keeps its residue.
 ---@param rate number  per second, of the whole plan
 ---@param now_us number
 function methods:set_rate(rate, now_us)
-  local seconds = (self.ends_us - now_us) / 1e6
-  if seconds <= 0 then return end
-  -- Shards change together as well as their clocks agree; each keeps its residue.
-  local first = self.number - self.shard
-  plan(self, now_us, first, { { seconds = seconds, from = rate, to = rate } })
-  self.next_us = self.number < self.last and rate > 0 and time_of(self, self.number) or math.huge
+  if now_us >= self.ends_us then return end
+  -- The stage of the next arrival need not have begun.
+  local k = self.stage
+  while k > 1 and self.stages[k].begins > now_us do k = k - 1 end
+  local begins, first, stages = math.min(now_us, self.stages[k].begins), self.stages[k].first, {}
+  for i = k, #self.stages do
+    local stage = self.stages[i]
+    local seconds = math.min(stage.seconds, (now_us - stage.begins) / 1e6)
+    if seconds > 0 then
+      local to = stage.from + (stage.to - stage.from) * seconds / stage.seconds
+      stages[#stages + 1] = { seconds = seconds, from = stage.from, to = to }
+    end
+  end
+  stages[#stages + 1] = { seconds = (self.ends_us - now_us) / 1e6, from = rate, to = rate }
+  plan(self, begins, first, stages)
+  self.next_us = self.number < self.last and time_of(self, self.number) or math.huge
 end
 
 --- Puts what is left off by some time, after a pause.

@@ -148,13 +148,16 @@ function methods:resume()
   self:plan_tick()
 end
 
+--- The time of the schedule, which stands still during a pause.
+function methods:time() return self.paused_us or now_us() end
+
 ---@param rate number  iterations per second of the whole test
 function methods:set_rate(rate)
-  self.schedule:set_rate(rate, now_us())
+  self.schedule:set_rate(rate, self:time())
   if not self.paused_us then self:plan_tick() end
   return true
 end
 
-function methods:target() return self.schedule and self.schedule:rate_at(now_us()) or 0 end
+function methods:target() return self.schedule and self.schedule:rate_at(self:time()) or 0 end
 
 return M
