@@ -145,6 +145,25 @@ describe("the control socket", function()
     end
   end)
 
+  it("takes steps of the same time in the order in which they are listed", function()
+    local document, code, out, err = load_run.run [[
+      local load = require "wingman.load"
+      local steps, order = {}, {}
+      for i = 1, 50 do
+        steps[i] = { at = i % 10 == 0 and 0.1 or 0.2, call = function() order[#order + 1] = i end }
+      end
+      return load.test { cluster = "sim://1", nemesis = steps,
+        scenarios = { a = { executor = "constant-arrival-rate", rate = 100, duration = "500ms", exec = function() end } },
+        teardown = function() print("ORDER " .. table.concat(order, " ")) end }]]
+    assert.equal(0, code, out .. err)
+    assert.equal(50, #document.faults)
+    local expected = { 10, 20, 30, 40, 50 }
+    for i = 1, 50 do
+      if i % 10 ~= 0 then expected[#expected + 1] = i end
+    end
+    assert.equal(table.concat(expected, " "), out:match "ORDER ([%d ]+)")
+  end)
+
   it("is steered by steps of the script, too", function()
     local document, code, out, err = load_run.run [[
       local load = require "wingman.load"

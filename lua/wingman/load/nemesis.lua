@@ -58,13 +58,19 @@ local function check_step(step, what, scenarios)
   return { at = duration.check(step.at, what .. ": at"), action = action, step = step }
 end
 
---- The steps of a test, checked, in the order of their times.
+--- The steps of a test, checked, in the order of their times; those of one time as listed.
 ---@param given table
 ---@param scenarios { name: string }[]
 function M.check(given, scenarios)
   local steps = {}
-  for i, step in ipairs(given) do steps[i] = check_step(step, ("nemesis[%d]"):format(i), scenarios) end
-  table.sort(steps, function(a, b) return a.at < b.at end)
+  for i, step in ipairs(given) do
+    steps[i] = check_step(step, ("nemesis[%d]"):format(i), scenarios)
+    steps[i].place = i
+  end
+  table.sort(steps, function(a, b)
+    if a.at ~= b.at then return a.at < b.at end
+    return a.place < b.place
+  end)
   return steps
 end
 
@@ -181,9 +187,12 @@ function M.start(run)
       working = false
     end)
   end
+  local queued = 0
   for i, entry in ipairs(run.options.nemesis) do
     timers[i] = loop.timer(entry.at, function()
-      queue[#queue + 1] = entry
+      -- The timers of one time need not fire in order: those before this one are due, too.
+      for k = queued + 1, i do queue[#queue + 1] = run.options.nemesis[k] end
+      queued = math.max(queued, i)
       work()
     end)
   end
