@@ -152,6 +152,25 @@ describe("a run with workers", function()
     assert.is_true(metric(document, "iterations").count > 100)
   end)
 
+  it("tells more of the clients of all once it is told to, by a step of the script as by an order", function()
+    for _, workers in ipairs { "1", "2" } do
+      local _, code, out, err = run(script([[executor = "constant-arrival-rate", rate = 100, duration = "1s",
+        exec = function(vu) vu.client.options.log_to("info", "iteration", { user = vu.id }) end]],
+        [[nemesis = { { at = "500ms", call = function(steering)
+            local ok, why = steering:log "loud"
+            assert(not ok and why:find("debug, info", 1, true))
+            assert(steering:log "info")
+          end } }, thresholds = { ["errors"] = "count==0" },]]), { "--workers", workers })
+      assert.equal(0, code, out .. err)
+      local lines, users = 0, {}
+      for user in err:gmatch "wingman: info iteration user=(%d+)" do
+        lines, users[tonumber(user) % tonumber(workers)] = lines + 1, true
+      end
+      assert.is_true(lines > 10 and lines < 60, tostring(lines))
+      for worker = 0, tonumber(workers) - 1 do assert.is_true(users[worker], "worker " .. worker) end
+    end
+  end)
+
   it("keeps the processors awake for all of them", function()
     local one = script [[executor = "shared-iterations", iterations = 10, exec = function(vu) assert(vu:wait(vu:map "m":set("a", 1))) end]]
     local document, code, out, err = run(one, { "--keep-awake", "--workers", "2" })

@@ -9,8 +9,6 @@ local stream = require "wingman.stream"
 
 local M = {}
 
-local levels = { debug = true, info = true, warn = true, error = true }
-
 local orders = {}
 
 function orders.status(run) return run.steering:status() end
@@ -25,11 +23,7 @@ function orders.vus(run, count, name)
   return run.steering:vus(tonumber(count) or count, name)
 end
 
-function orders.log(run, level)
-  if not levels[level] then return nil, "log: debug, info, warn or error is expected" end
-  run.log_level = level
-  return true
-end
+function orders.log(run, level) return run.steering:log(level) end
 
 function orders.stop(run)
   run:abort("interrupted", "stopped by an order")

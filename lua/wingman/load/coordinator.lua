@@ -47,6 +47,12 @@ local function steering_of(workers, run)
       if not ok then return nil, err end
       return order(("vus %d %s"):format(count, name or ""))
     end,
+    log = function(_, level)
+      local ok, err = steering.check_level(level)
+      if not ok then return nil, err end
+      run.log_level = level -- this thread has a client, too
+      return order("log " .. level)
+    end,
     status = status,
   }
 end

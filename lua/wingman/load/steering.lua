@@ -26,6 +26,16 @@ function M.check_vus(count)
     :format(scenario_module.MOST_VUS, tostring(count))
 end
 
+local levels = { debug = true, info = true, warn = true, error = true }
+
+--- Whether there is this level of the log; nil and why not.
+---@param level any
+---@return boolean|nil, string|nil
+function M.check_level(level)
+  if levels[level] then return true end
+  return nil, "log: debug, info, warn or error is expected"
+end
+
 ---@class wingman.load.steering
 ---@field private run wingman.load.run
 local methods = {}
@@ -90,6 +100,16 @@ function methods:vus(count, name)
     if not scenario.executor.set_vus then return nil end
     return scenario.executor:set_vus(count)
   end)
+end
+
+--- What is told of clients from now on.
+---@param level "debug"|"info"|"warn"|"error"
+---@return boolean|nil, string|nil
+function methods:log(level)
+  local ok, why = M.check_level(level)
+  if not ok then return nil, why end
+  self.run.log_level = level
+  return true
 end
 
 -- At the prompt: not all that the run consists of.
