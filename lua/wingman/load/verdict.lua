@@ -22,12 +22,13 @@ local function cpu(run)
 end
 
 -- What the generator was late by, as sentences.
-local function lateness(lag, loop_lag, dropped, too_few)
+local function lateness(lag, loop_lag, dropped, too_few, too_slow)
   local reasons = {}
   if lag > LATE_US then reasons[#reasons + 1] = "1 % of the iterations began more than " .. millis(lag) .. " late" end
   if loop_lag > LATE_US then
     reasons[#reasons + 1] = "the event loop was late by " .. millis(loop_lag) .. " at the 99th percentile"
   end
+  if too_slow then reasons[#reasons + 1] = ("%d iterations were dropped: the generator could not begin them in time"):format(dropped) end
   if too_few then reasons[#reasons + 1] = ("%d iterations were dropped: every user was asleep; raise max_vus"):format(dropped) end
   return reasons
 end
@@ -38,14 +39,15 @@ end
 ---@param run wingman.load.run
 ---@return { limit: string, late: boolean, reason: string|nil }
 function M.of(run)
-  local dropped, too_few, waited, lag = 0, false, false, 0
+  local dropped, too_few, too_slow, waited, lag = 0, false, false, false, 0
   for _, scenario in ipairs(run.scenarios) do
     dropped = dropped + scenario.dropped
     too_few = too_few or scenario.too_few_users
+    too_slow = too_slow or scenario.too_slow
     waited = waited or scenario.users_waited
     if scenario.executor.schedule then lag = math.max(lag, scenario.lag_histogram:percentile(99)) end
   end
-  local reasons = lateness(lag, run.loop_lags:percentile(99), dropped, too_few)
+  local reasons = lateness(lag, run.loop_lags:percentile(99), dropped, too_few, too_slow)
   local late = #reasons > 0
   local taken = late and run.stolen() or 0
   if taken >= stolen.WORTH_TELLING then
