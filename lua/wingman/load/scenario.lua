@@ -116,7 +116,8 @@ local function check_users(what, options, stages)
   end)
   for _, option in ipairs { "vus", "pre_allocated_vus" } do
     if options.max_vus and (options[option] or 0) > options.max_vus then
-      error(("%s: %s: at most max_vus, which is %d, are possible, got %d"):format(what, option, options.max_vus, options[option]), 0)
+      error(("%s: %s: at most max_vus, which is %d, are possible, got %d")
+        :format(what, option, options.max_vus, options[option]), 0)
     end
   end
 end
