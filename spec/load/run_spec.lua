@@ -153,6 +153,13 @@ describe("wingman run of a load test", function()
     assert.is_true(steady <= 404 and steady > 40, tostring(steady))
   end)
 
+  it("begins what is due at the very end, with no time of grace, too", function()
+    local document, code, out, err = run(script([[executor = "constant-arrival-rate", rate = 5000, duration = "500ms", graceful_stop = 0,
+      exec = function() end]]))
+    assert.equal(0, code, out .. err)
+    assert.same({ 2500, 0 }, { document.scenarios[1].iterations, document.scenarios[1].iterations_dropped })
+  end)
+
   it("follows a ramping arrival rate", function()
     local document, code, out, err = run(script([[executor = "ramping-arrival-rate", start_rate = 0,
       stages = { { duration = "500ms", target = 1000 }, { duration = "500ms", target = 1000 } }, ]] .. SET))

@@ -18,6 +18,9 @@ local TICK = 0.00025
 --- Iterations do not keep the sockets waiting longer than this (us).
 local SLICE_US = 1000
 
+--- What is due at the very end begins a tick later: that is not late, graceful_stop = 0 or not (us).
+local LAST_CHANCE_US = 100000
+
 ---@class wingman.load.arrivals
 ---@field schedule wingman.load.schedule
 local methods = {}
@@ -43,7 +46,7 @@ function M.new(scenario, stages)
     first = math.min(max(1, most), run.share(options.pre_allocated_vus or 1)),
     free = {},
     slice_end = 0,
-    grace_us = options.graceful_stop * 1e6,
+    grace_us = max(options.graceful_stop * 1e6, LAST_CHANCE_US),
   }, methods)
 end
 
