@@ -19,7 +19,8 @@ static const char help[] =
     "exit codes: 0 done, 1 the script raised an error, 2 wrong usage or no such script,\n"
     "130 interrupted (SIGINT), 143 terminated (SIGTERM)\n\n"
     "A script that returns a load test (require \"wingman.load\") is run as such:\n\n"
-    "  --out FORM=FILE    write the report: json, csv, hgrm, junit, html; may be repeated\n"
+    "  --out FORM=FILE    write the report: json, csv, hgrm, junit, html, svg, text, prometheus;\n"
+    "                     may be repeated\n"
     "  --workers N        in N threads, one core each\n"
     "  --policy FILE      a Lua file that returns { routing = ..., reconnect = ..., endpoint = ... }\n"
     "  --seed N           of all random choices; default 1\n"
@@ -35,7 +36,7 @@ static const char help[] =
     "  --strict           a generator that was late is a failure\n"
     "  --quiet            errors only\n\n"
     "exit codes of load tests: 0 passed, 99 a threshold failed, 98 --strict and the generator\n"
-    "was late, 3 no connection; else as above\n";
+    "was late, 3 no connection, 1 also when a planned fault did not take place; else as above\n";
 
 int host_run(int argc, char **argv)
 {

@@ -185,7 +185,7 @@ describe("wingman run of a load test", function()
   it("begins nothing after graceful_stop however late it is, and drops and counts the rest", function()
     local function check(options, text)
       local document, code, out, err = run(script([[executor = "constant-arrival-rate", rate = 1e6, duration = "1s", graceful_stop = "500ms",
-        exec = function() local n = 0 for i = 1, 2000 do n = n + i % 7 end end]], text), options)
+        exec = function() local n = 0 for i = 1, 20000 do n = n + i % 7 end end]], text), options)
       assert.equal(0, code, out .. err)
       local made, dropped = metric(document, "iterations").count, metric(document, "iterations_dropped").count
       assert.is_true(made > 0 and dropped > 0, ("%d, %d"):format(made, dropped))
@@ -431,8 +431,7 @@ describe("wingman run of a load test", function()
     assert.equal(0, code, out .. err)
     assert.is_true(metric(document, "batch_size").max < 100)
     local points = document.series.points
-    assert.equal(2, #points)
-    assert.is_true(points[2].gauges.cpu < 0.95, "the last moment was one of work")
+    assert.is_true(points[#points].gauges.cpu < 0.95, "the last moment was one of work")
   end)
 
   it("repeats its random choices with a seed", function()

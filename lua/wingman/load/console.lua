@@ -62,7 +62,8 @@ function M.new(options)
 
   function listener.ended(result)
     if view then view:close() end
-    if not options.quiet then write(report.summary(result, terminal)) end
+    if not options.quiet then return write(report.summary(result, terminal)) end
+    if result.outcome == "error" then complain("wingman run: " .. tostring(result.reason)) end
   end
   return listener
 end

@@ -2,9 +2,11 @@
 --- faults, steering and the display; the workers have the scenarios.
 local core = require "wingman.core"
 local loop = require "wingman.loop"
+local merge_metrics = require "wingman.load.report.merge_metrics"
 local spoiled = require("wingman.load.document").spoiled
 local run_module = require "wingman.load.run"
 local steering = require "wingman.load.steering"
+local threshold = require "wingman.load.threshold"
 local workers_module = require "wingman.load.workers"
 
 local M = {}
@@ -65,12 +67,18 @@ local function without_scenarios(options)
   return own
 end
 
+-- Thresholds that end a run are looked at once a second, by what they need alone: workers
+-- that make whole reports for it are late by that.
 local function check_aborting(run, workers, thresholds)
-  local document = workers:partial()
-  if not document then return end
-  for i, one in ipairs(thresholds) do
-    local seen = document.thresholds[i]
-    if one.abort and seen.value ~= nil and not seen.passed and run:elapsed() >= one.delay and not run.outcome then
+  local names = {}
+  for _, one in ipairs(thresholds) do
+    if one.abort and run:elapsed() >= one.delay then names[one.name] = true end
+  end
+  if next(names) == nil then return end
+  local metrics = workers:metrics(names)
+  for i, one in ipairs(metrics and thresholds or {}) do
+    local value = names[one.name] and one.abort and merge_metrics.value(metrics, one, run:elapsed())
+    if value and not threshold.passes(one, value) and run:elapsed() >= one.delay and not run.outcome then
       run.crossed = i
       run:abort("aborted", ("threshold %s on %s was crossed after %.1f s"):format(one.expression, one.metric, run:elapsed()))
     end

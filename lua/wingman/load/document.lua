@@ -30,10 +30,14 @@ local function is_empty(metric)
   return metric.type == "gauge" and metric.value == nil
 end
 
-local function export_metrics(run)
+--- The metrics of a run as they stand in its document.
+---@param run wingman.load.run
+---@param names table<string, true>|nil  which; nil: all
+---@return table[]
+function M.metrics(run, names)
   local list = {}
   for _, metric in ipairs(run.registry.list) do
-    if not is_empty(metric) then
+    if not is_empty(metric) and (not names or names[metric.name]) then
       local entry = exporters[metric.type](metric)
       entry.name, entry.type, entry.unit, entry.tags = metric.name, metric.type, metric.unit, metric.tags
       list[#list + 1] = entry
@@ -152,7 +156,7 @@ function M.build(run)
     } },
     environment = env,
     scenarios = export_scenarios(run),
-    metrics = export_metrics(run),
+    metrics = M.metrics(run),
     series = run.series:export(),
     partitions = partitions(run, env.nodes),
     faults = run.faults,

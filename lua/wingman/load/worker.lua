@@ -63,6 +63,9 @@ local function obey(run, peer, start)
     elseif message.report then
       measures.refresh(run)
       peer:send { partial = document.build(run), number = message.report }
+    elseif message.metrics then
+      measures.refresh(run)
+      peer:send { partial = { metrics = document.metrics(run, message.metrics) }, number = message.number }
     elseif message.order then
       local answer = control.obey(run, message.order)
       peer:send { answer = answer, number = message.number }

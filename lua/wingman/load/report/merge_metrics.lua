@@ -102,7 +102,12 @@ local function readable(metric)
   return { type = "trend", unit = metric.unit, histogram = h, step = 1 / view.step(metric) }, h
 end
 
-local function value_of(metrics, parsed, seconds)
+--- What a threshold looks at, in merged metrics; nil when nothing of it was measured.
+---@param metrics table[]
+---@param parsed wingman.load.threshold
+---@param seconds number  that the run lasted
+---@return number|nil
+function M.value(metrics, parsed, seconds)
   local list, histograms = threshold.select(metrics, parsed), {}
   for i, metric in ipairs(list) do list[i], histograms[#histograms + 1] = readable(metric) end
   local metric = threshold.total(parsed, list)
@@ -121,7 +126,7 @@ function M.thresholds(thresholds, documents, metrics, seconds)
   local list = {}
   for i, old in ipairs(thresholds) do
     local parsed = threshold.read({ [old.metric] = { old.expression } })[1]
-    local value = value_of(metrics, parsed, seconds)
+    local value = M.value(metrics, parsed, seconds)
     local aborted = false
     for _, document in ipairs(documents) do aborted = aborted or document.thresholds[i].aborted or false end
     list[i] = { metric = old.metric, expression = old.expression, unit = old.unit, value = value,
