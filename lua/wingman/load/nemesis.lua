@@ -176,30 +176,17 @@ end
 ---@param run wingman.load.run
 ---@return fun()
 function M.start(run)
-  local timers, state = {}, {}
+  local begun, ending = loop.now(), loop.future()
   -- One after the other, so that "last" is what it seems.
-  local queue, working = {}, false
-  local function work()
-    if working then return end
-    working = true
-    loop.spawn(function()
-      while queue[1] do perform(run, table.remove(queue, 1), state) end
-      working = false
-    end)
-  end
-  local queued = 0
-  for i, entry in ipairs(run.options.nemesis) do
-    timers[i] = loop.timer(entry.at, function()
-      -- The timers of one time need not fire in order: those before this one are due, too.
-      for k = queued + 1, i do queue[#queue + 1] = run.options.nemesis[k] end
-      queued = math.max(queued, i)
-      work()
-    end)
-  end
-  return function()
-    for _, timer in ipairs(timers) do timer:cancel() end
-    queue = {}
-  end
+  loop.spawn(function()
+    local state = {}
+    for _, entry in ipairs(run.options.nemesis) do
+      ending:wait(math.max(0, begun + entry.at - loop.now()))
+      if ending.done then return end
+      perform(run, entry, state)
+    end
+  end)
+  return function() ending:resolve() end
 end
 
 return M
