@@ -56,6 +56,7 @@ local function operations(run)
   local total = {}
   for _, part in ipairs(PARTS) do total[part] = refill(get(run, part)) end
   local recorded, acked = 0, 0
+  local group_durations -- there is none of a run without groups
   for _, scenario in ipairs(run.scenarios) do
     local own = {}
     for _, part in ipairs(PARTS) do own[part] = refill(get(run, part, scenario.tags)) end
@@ -74,6 +75,8 @@ local function operations(run)
       for tag, value in pairs(scenario.tags) do tags[tag] = value end
       take(group.tag, tags)
       refill(get(run, "group_duration", tags)):merge(group.durations)
+      group_durations = group_durations or refill(get(run, "group_duration"))
+      group_durations:merge(group.durations)
     end
     for _, part in ipairs(PARTS) do total[part]:merge(own[part]) end
     get(run, "ops_recorded", scenario.tags).count = own_recorded
@@ -149,13 +152,6 @@ local function client_totals(run)
   for code, count in pairs(run.errors) do
     get(run, "errors", { code = code }).count = count
     errors.count = errors.count + count
-  end
-  local durations
-  for _, scenario in ipairs(run.scenarios) do
-    for _, group in pairs(scenario.groups) do
-      durations = durations or refill(get(run, "group_duration"))
-      durations:merge(group.durations)
-    end
   end
 end
 
