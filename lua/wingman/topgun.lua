@@ -22,7 +22,11 @@ local probe = require "wingman.probe"
 local process = require "wingman.process"
 local uuid = require "wingman.uuid"
 
-ffi.cdef "char *mkdtemp(char *template_);"
+ffi.cdef [[
+char *mkdtemp(char *template_);
+char *realpath(const char *path, char *resolved);
+void free(void *);
+]]
 
 local M = {}
 
@@ -76,11 +80,13 @@ local function run(file, ...)
   return true
 end
 
+-- An absolute path: the servers work in folders of their own.
 local function make_folder()
   local template = (os.getenv "TMPDIR" or "/tmp") .. "/wingman-topgun-XXXXXX"
   local buffer = ffi.new("char[?]", #template + 1, template)
-  if ffi.C.mkdtemp(buffer) == nil then return nil, failure("no folder can be made at %s", template) end
-  return ffi.string(buffer)
+  local path = ffi.C.mkdtemp(buffer) ~= nil and ffi.C.realpath(buffer, nil) or nil
+  if path == nil then return nil, failure("no folder can be made at %s", template) end
+  return ffi.string(ffi.gc(path, ffi.C.free))
 end
 
 -- A long-lived helper that ends when this process does, its first line being JSON

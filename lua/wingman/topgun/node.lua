@@ -1,4 +1,6 @@
---- One process of the real server.
+--- One process of the real server. It works in a folder of its own, so that whatever a
+--- server writes by a relative path stays there: the newest one has a write-ahead log
+--- (`topgun-wal`) and index files besides its database.
 local errors = require "wingman.error"
 local ffi = require "ffi"
 local loop = require "wingman.loop"
@@ -18,7 +20,8 @@ local SIGNALS = { kill = 9, term = 15, continue = 18, stop = 19 }
 local GUARD = [[
 exec 3<&0 2>/dev/null
 log=$1
-shift
+cd "$2" || exit
+shift 2
 "$@" </dev/null >>"$log" 2>&1 &
 server=$!
 echo "$server"
@@ -44,7 +47,7 @@ local methods = {}
 methods.__index = methods
 
 ---@param id string
----@param folder string  its data and its log; is there already
+---@param folder string  its data and its log; an absolute path, is there already
 ---@param cluster_port integer
 ---@return wingman.topgun.node
 function M.new(id, folder, cluster_port)
@@ -70,7 +73,7 @@ end
 
 --- Starts the server; waits until it has opened its port. The port for clients is
 --- the system's choice the first time.
----@param binary string
+---@param binary string  an absolute path
 ---@param secret string   of the tokens
 ---@param seeds string[]  host:port of other nodes' cluster ports
 ---@return true|nil, wingman.error|nil
@@ -79,13 +82,15 @@ function methods:start(binary, secret, seeds)
   local child, err = process.spawn {
     file = "sh",
     args = {
-      "-c", GUARD, "topgun-guard", self.log, binary,
+      "-c", GUARD, "topgun-guard", self.log, self.folder, binary,
       "--node-id", self.id, "--host", "127.0.0.1", "--port", ("%d"):format(self.port or 0),
       "--cluster-port", ("%d"):format(self.cluster_port), "--seed-nodes", table.concat(seeds, ","),
     },
     env = {
       JWT_SECRET = secret, TOPGUN_BIND_ADDR = "127.0.0.1", TOPGUN_REDB_PATH = self.folder .. "/data.redb",
-      RUST_LOG = "info",
+      -- A variable of the caller's environment must not have two nodes share these.
+      TOPGUN_WAL_DIR = self.folder .. "/topgun-wal", TOPGUN_INDEX_PATH = self.folder .. "/scalar_indexes.json",
+      TOPGUN_VECTOR_INDEX_PATH = self.folder .. "/vector_indexes.json", RUST_LOG = "info",
     },
     stdin = true, own_session = true,
   }
