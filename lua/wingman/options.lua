@@ -1,5 +1,7 @@
 --- The options of `wingman.client`: one rule each. An option that is unknown or of
 --- the wrong kind is an error that names it.
+local nearest = require "wingman.nearest"
+
 local M = {}
 
 ---@class wingman.option_rule
@@ -102,7 +104,7 @@ end
 local function fill(rules, given, prefix)
   local result = {}
   for name in pairs(given) do
-    if not rules[name] then error(("unknown option %s%s"):format(prefix, tostring(name)), 0) end
+    if not rules[name] then error(("unknown option %s%s%s"):format(prefix, tostring(name), nearest.hint(name, rules)), 0) end
   end
   for name, rule in pairs(rules) do
     local value = given[name]

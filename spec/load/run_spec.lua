@@ -389,7 +389,7 @@ describe("wingman run of a load test", function()
         = "scenario 'main': pre_allocated_vus: at most max_vus, which is 5",
       [script [[executor = "constant-vus", vus = 1, duration = "soon", exec = print]]] = "a duration is expected",
       [script [[executor = "constant-vus", vus = 1, duration = 1, rate = 5, exec = print]]] = "unknown option 'rate'",
-      [script([[executor = "constant-vus", vus = 1, duration = 1, exec = print]], [[treshold = {}]])] = "unknown option 'treshold'",
+      [script([[executor = "constant-vus", vus = 1, duration = 1, exec = print]], [[treshold = {}]])] = "unknown option 'treshold'; did you mean 'thresholds'?",
       [script([[executor = "constant-vus", vus = 1, duration = 1, exec = print]], [[thresholds = { oplatency = "avg<1s" }]])] = "no metric 'oplatency'",
       [script([[executor = "constant-vus", vus = 1, duration = 1, exec = print]], [[nemesis = { { at = 1, kil = "x" } }]])] = "unknown field 'kil'",
       [script([[executor = "constant-vus", vus = 1, duration = 1, exec = print]], [[nemesis = { at = 1, kill = "x" }]])] = "a list of steps",

@@ -11,6 +11,7 @@ local load = require "wingman.load"
 local loop = require "wingman.loop"
 local endpoint = require "wingman.load.report.endpoint"
 local measures = require "wingman.load.measures"
+local nearest = require "wingman.nearest"
 local prompt_server = require "wingman.repl.server"
 local report = require "wingman.load.report"
 local run_module = require "wingman.load.run"
@@ -29,6 +30,15 @@ M.flags = { strict = true, quiet = true, ["keep-awake"] = true }
 
 local function usage(format, ...)
   return nil, "wingman run: " .. format:format(...)
+end
+
+-- Every option's name, for the hint at a wrong one.
+local function option_names()
+  local names = {}
+  for _, kind in ipairs { M.valued, M.flags } do
+    for name in pairs(kind) do names[#names + 1] = name end
+  end
+  return names
 end
 
 local readers = {}
@@ -124,7 +134,7 @@ function M.parse(args)
       local ok, err = readers[name](into, value)
       if not ok then return nil, err end
     elseif name then
-      return usage("unknown option '%s'", args[i])
+      return usage("unknown option '--%s'%s", name, nearest.hint(name, option_names()):gsub("'", "'--", 1))
     else
       into.rest[#into.rest + 1] = args[i]
     end

@@ -2,6 +2,7 @@
 --- (sim://, topgun://), commands for a real one, and steering of the run itself.
 local duration = require "wingman.load.duration"
 local loop = require "wingman.loop"
+local nearest = require "wingman.nearest"
 local process = require "wingman.process"
 local steering = require "wingman.load.steering"
 
@@ -37,7 +38,7 @@ local checks = { rate = steering.check_rate, vus = steering.check_vus }
 local function check_step(step, what, scenarios)
   if type(step) ~= "table" then error(what .. ": a table is expected", 0) end
   for name, value in pairs(step) do
-    if not known[name] then error(("%s: unknown field '%s'"):format(what, tostring(name)), 0) end
+    if not known[name] then error(("%s: unknown field '%s'%s"):format(what, tostring(name), nearest.hint(name, known)), 0) end
     if known[name] ~= true and type(value) ~= known[name] then
       error(("%s: %s: a %s is expected, got %s"):format(what, name, known[name], type(value)), 0)
     end

@@ -1,6 +1,7 @@
 --- What a load test's table may say. A mistake is an error that names it.
 local duration = require "wingman.load.duration"
 local measures = require "wingman.load.measures"
+local nearest = require "wingman.nearest"
 local nemesis = require "wingman.load.nemesis"
 local scenario = require "wingman.load.scenario"
 local threshold = require "wingman.load.threshold"
@@ -23,7 +24,7 @@ end
 local function check_kinds(given)
   for name, value in pairs(given) do
     local kind = kinds[name]
-    if not kind then error(("unknown option '%s'"):format(tostring(name)), 0) end
+    if not kind then error(("unknown option '%s'%s"):format(tostring(name), nearest.hint(name, kinds)), 0) end
     if kind ~= "duration" and not fits(value, kind) then
       error(("option %s: a %s is expected, got %s"):format(name, (kind:gsub("|", " or a ")), type(value)), 0)
     end

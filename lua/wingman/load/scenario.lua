@@ -4,6 +4,7 @@ local histogram = require "wingman.histogram"
 local keys = require "wingman.load.keys"
 local loop = require "wingman.loop"
 local native = require "wingman.load.native"
+local nearest = require "wingman.nearest"
 local vu_module = require "wingman.load.vu"
 
 local M = {}
@@ -56,6 +57,15 @@ local function names_of(set)
   for name in pairs(set) do names[#names + 1] = tostring(name) end
   table.sort(names)
   return table.concat(names, ", ")
+end
+
+-- Every option that a scenario with this executor may have.
+local function known_options(executor)
+  local known = {}
+  for _, set in ipairs { executor.options, M.common } do
+    for option in pairs(set) do known[option] = true end
+  end
+  return known
 end
 
 local function check_value(what, value, kind)
@@ -134,15 +144,16 @@ function M.check(name, given)
   if type(given) ~= "table" then error(what .. ": a table is expected", 0) end
   local path = executors[given.executor]
   if not path then
-    error(("%s: executor: one of %s is expected, got %s"):format(what, names_of(executors), tostring(given.executor)), 0)
+    error(("%s: executor: one of %s is expected, got %s%s"):format(what, names_of(executors), tostring(given.executor),
+      nearest.hint(given.executor, executors)), 0)
   end
   local executor = require(path)
   local options = { executor = given.executor }
   for option, value in pairs(given) do
     local kind = M.common[option] or executor.options[option]
     if not kind then
-      error(("%s: unknown option '%s'; %s takes %s, and all take %s"):format(what, tostring(option), given.executor,
-        names_of(executor.options), names_of(M.common)), 0)
+      error(("%s: unknown option '%s'%s; %s takes %s, and all take %s"):format(what, tostring(option),
+        nearest.hint(option, known_options(executor)), given.executor, names_of(executor.options), names_of(M.common)), 0)
     end
     local place = what .. ": " .. option
     options[option] = kind == "stages" and check_stages(place, value) or check_value(place, value, kind)
