@@ -100,14 +100,16 @@ int wm_map_status(const wm_map *m)
 static const uint8_t nil[] = {0xc0};
 
 /* Whose write it will be: the key's record is asked for early, as it lies anywhere in
- * memory. */
-static void look_ahead(wm_map *m, const char *key, size_t key_len)
+ * memory. False when the key is not valid UTF-8: a v2 server drops a frame with such a
+ * string and answers nothing, so that the whole batch would wait for ever. */
+static bool look_ahead(wm_map *m, const char *key, size_t key_len)
 {
     wm_client *c = m->client;
     wm_open_write *w = &c->open;
-    w->hash = wm_hash_fnv1a(key, key_len);
+    if (!wm_hash_fnv1a_utf8(key, key_len, &w->hash)) return false;
     wm_record_store_expect_place(m->store, w->hash);
     w->partition = wm_client_partition_of_hash(c, c->hash == WM_HASH_XXH64 ? wm_hash_xxh64(key, key_len) : w->hash);
+    return true;
 }
 
 /* Gives a place for the value, behind the head of an operation of this time; after
@@ -140,7 +142,10 @@ static uint8_t *begin_at(wm_map *m, bool remove, const char *key, size_t key_len
 static uint8_t *begin(wm_map *m, bool remove, const char *key, size_t key_len, size_t value_size)
 {
     wm_client *c = m->client;
-    look_ahead(m, key, key_len);
+    if (!look_ahead(m, key, key_len)) {
+        c->status = WM_EUTF8;
+        return NULL;
+    }
     c->now_us = wm_now_us();
     wm_hlc time = c->clock;
     wm_hlc_now(&time, wm_client_unix_ms(c));
@@ -241,7 +246,8 @@ double wm_map_resend(wm_map *m, const char *key, size_t key_len)
 {
     wm_client *c = m->client;
     wm_record record;
-    bool found = wm_record_store_get(m->store, wm_hash_fnv1a(key, key_len), key, key_len, &record);
+    if (!look_ahead(m, key, key_len)) return c->status = WM_EUTF8;
+    bool found = wm_record_store_get(m->store, c->open.hash, key, key_len, &record);
     if (!found || record.node != 0) return c->status = WM_EINVAL;
     bool remove = record.value == NULL;
     size_t value_len = remove ? sizeof nil : record.value_len;
@@ -249,7 +255,6 @@ double wm_map_resend(wm_map *m, const char *key, size_t key_len)
     time.millis = record.millis;
     time.counter = record.counter;
     c->now_us = wm_now_us();
-    look_ahead(m, key, key_len);
     uint8_t *value = begin_at(m, remove, key, key_len, value_len, &time);
     if (value == NULL) return c->status;
     memcpy(value, remove ? nil : record.value, value_len);

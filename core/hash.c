@@ -14,8 +14,8 @@ static uint32_t step(uint32_t h, uint32_t unit)
     return (h ^ unit) * FNV_PRIME;
 }
 
-/* From a byte on that is not ASCII. */
-__attribute__((noinline)) static uint32_t hash_utf8(uint32_t h, const uint8_t *p, const uint8_t *end)
+/* From a byte on that is not ASCII. `valid` is set to false for what is no UTF-8. */
+__attribute__((noinline)) static uint32_t hash_utf8(uint32_t h, const uint8_t *p, const uint8_t *end, bool *valid)
 {
     while (p != end) {
         if (*p < 0x80) {
@@ -25,6 +25,7 @@ __attribute__((noinline)) static uint32_t hash_utf8(uint32_t h, const uint8_t *p
         uint32_t c;
         size_t n = wm_utf8_read(p, (size_t)(end - p), &c);
         if (n == 0) {
+            *valid = false;
             h = step(h, REPLACEMENT);
             p++;
             continue;
@@ -40,7 +41,7 @@ __attribute__((noinline)) static uint32_t hash_utf8(uint32_t h, const uint8_t *p
     return h;
 }
 
-uint32_t wm_hash_fnv1a(const char *key, size_t len)
+static inline uint32_t hash_fnv1a(const char *key, size_t len, bool *valid)
 {
     const uint8_t *p = (const uint8_t *)key;
     const uint8_t *end = p + len;
@@ -48,15 +49,28 @@ uint32_t wm_hash_fnv1a(const char *key, size_t len)
     for (size_t n = len >> 2; n > 0; n--) {
         uint32_t four;
         memcpy(&four, p, 4);
-        if (four & UINT32_C(0x80808080)) return hash_utf8(h, p, end);
+        if (four & UINT32_C(0x80808080)) return hash_utf8(h, p, end, valid);
         h = step(step(step(step(h, p[0]), p[1]), p[2]), p[3]);
         p += 4;
     }
     for (size_t n = len & 3; n > 0; n--) {
-        if (*p >= 0x80) return hash_utf8(h, p, end);
+        if (*p >= 0x80) return hash_utf8(h, p, end, valid);
         h = step(h, *p++);
     }
     return h;
+}
+
+uint32_t wm_hash_fnv1a(const char *key, size_t len)
+{
+    bool valid;
+    return hash_fnv1a(key, len, &valid);
+}
+
+bool wm_hash_fnv1a_utf8(const char *key, size_t len, uint32_t *hash)
+{
+    bool valid = true;
+    *hash = hash_fnv1a(key, len, &valid);
+    return valid;
 }
 
 uint32_t wm_hash_xxh64(const char *key, size_t len)

@@ -1,5 +1,6 @@
 #ifndef WM_HASH_H
 #define WM_HASH_H
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +18,9 @@ typedef enum wm_hash_kind {
  * not belong to a well-formed sequence counts as one U+FFFD, as a WHATWG
  * decoder would replace a lone bad byte; so any bytes have a hash. */
 uint32_t wm_hash_fnv1a(const char *key, size_t len);
+/* The same hash into `hash`, and whether the key is well-formed UTF-8: known at no cost,
+ * as the hash reads it anyway. */
+bool wm_hash_fnv1a_utf8(const char *key, size_t len, uint32_t *hash);
 /* The low 32 bits of XXH64 over the UTF-8 bytes, seed 0. */
 uint32_t wm_hash_xxh64(const char *key, size_t len);
 /* The one that `kind` names; FNV-1a for WM_HASH_UNKNOWN. */

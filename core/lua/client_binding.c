@@ -55,6 +55,7 @@ const char *wm_lua_status_text(int status)
     case WM_EFULL: return "full";
     case WM_ENODE: return "node full";
     case WM_ESIZE: return "too large";
+    case WM_EUTF8: return "not UTF-8";
     case WM_EINVAL: return "invalid";
     default: return "unknown error";
     }

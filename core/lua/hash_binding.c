@@ -21,6 +21,18 @@ static int l_hash_fnv1a(lua_State *L)
     return 1;
 }
 
+/* hash_fnv1a_utf8(key): the same, and whether the key is valid UTF-8. */
+static int l_hash_fnv1a_utf8(lua_State *L)
+{
+    size_t len;
+    uint32_t hash;
+    const char *key = check_key(L, 1, &len);
+    bool valid = wm_hash_fnv1a_utf8(key, len, &hash);
+    lua_pushnumber(L, hash);
+    lua_pushboolean(L, valid);
+    return 2;
+}
+
 static int l_hash_xxh64(lua_State *L)
 {
     size_t len;
@@ -64,6 +76,7 @@ void wm_lua_open_hash(lua_State *L)
 {
     static const luaL_Reg functions[] = {
         {"hash_fnv1a", l_hash_fnv1a},
+        {"hash_fnv1a_utf8", l_hash_fnv1a_utf8},
         {"hash_xxh64", l_hash_xxh64},
         {"partition", l_partition},
         {"value_hash", l_value_hash},

@@ -12,6 +12,7 @@ local map_module = require "wingman.map"
 local options_module = require "wingman.options"
 local policies = require "wingman.client.policies"
 local sync_engine = require "wingman.sync_engine"
+local wire_name = require "wingman.wire_name"
 
 local now = loop.now
 
@@ -205,13 +206,12 @@ function methods:has_work() return self.engine ~= nil and self.engine:has_work()
 
 -- Maps and settings ------------------------------------------------------------
 
---- The map of this name; the same object each time.
+--- The map of this name; the same object each time. Raises for a name that is empty, longer
+--- than 256 bytes or not valid UTF-8.
 ---@param name string
 ---@return wingman.map
 function methods:map(name)
-  if type(name) ~= "string" or name == "" or #name > 256 then
-    error("client:map: a name of 1 to 256 bytes is expected", 2)
-  end
+  wire_name.check_map(name, "client:map", 2)
   if self.closed then error("client:map: the client is closed", 2) end
   local map = self.maps[name]
   if not map then

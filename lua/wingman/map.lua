@@ -5,6 +5,7 @@ local emitter = require "wingman.emitter"
 local errors = require "wingman.error"
 local loop = require "wingman.loop"
 local shape_encoder = require "wingman.shape_encoder"
+local wire_name = require "wingman.wire_name"
 
 local M = {}
 
@@ -14,8 +15,8 @@ local methods = {}
 methods.__index = methods
 
 --- The codes of the core's refusals, for messages.
-local FULL, NODE_FULL, TOO_LARGE = "full", "node full", "too large"
-local status_names = { [-100] = "out of memory", [-101] = FULL, [-102] = TOO_LARGE, [-105] = NODE_FULL }
+local FULL, NODE_FULL, TOO_LARGE, NOT_UTF8 = "full", "node full", "too large", "not UTF-8"
+local status_names = { [-100] = "out of memory", [-101] = FULL, [-102] = TOO_LARGE, [-105] = NODE_FULL, [-106] = NOT_UTF8 }
 
 -- What a write can wait for.
 local function is_full(reason) return reason == FULL or reason == NODE_FULL end
@@ -49,6 +50,10 @@ local function refuse(self, key, reason)
       :format(self.name, key), { map = self.name, key = key })
   elseif reason == "out of memory" then
     return nil, errors.new("OUT_OF_MEMORY", ("map '%s', key '%s'"):format(self.name, key))
+  end
+  if reason == NOT_UTF8 then
+    return nil, errors.new("NOT_ENCODABLE", ("map %s: the key %s is not valid UTF-8; the write was not recorded")
+      :format(wire_name.shown(self.name), wire_name.shown(key)), { map = self.name, key = key })
   end
   return nil, errors.new("NOT_ENCODABLE", ("map '%s', key '%s': %s"):format(self.name, key, reason),
     { map = self.name, key = key })

@@ -2,6 +2,9 @@
 --- the wrong kind is an error that names it.
 local nearest = require "wingman.nearest"
 
+local core = require "wingman.core"
+local wire_name = require "wingman.wire_name"
+
 local M = {}
 
 ---@class wingman.option_rule
@@ -10,6 +13,7 @@ local M = {}
 ---@field min number|nil
 ---@field max number|nil
 ---@field one_of string[]|nil
+---@field utf8 boolean|nil  it travels as a MessagePack string: valid UTF-8 is expected
 ---@field group table<string, wingman.option_rule>|nil  a table of options
 ---@field about string
 
@@ -36,8 +40,8 @@ M.rules = {
   resolver = { type = "function", about = "fn(host) -> { addresses }, in place of the system's resolver" },
   hash = { type = "string", default = "auto", one_of = { "auto", "fnv1a", "xxh64" }, about = "the cluster's key hash" },
   connections_per_node = { type = "number", default = 1, min = 1, max = 64, about = "connections to each node" },
-  node_id = { type = "string", about = "this client's id in timestamps; default: the one in the op log's file, else a new UUID" },
-  probe_map = { type = "string", default = "wingman-probe", about = "a map the token may read, for finding node ids" },
+  node_id = { type = "string", utf8 = true, about = "this client's id in timestamps; default: the one in the op log's file, else a new UUID" },
+  probe_map = { type = "string", utf8 = true, default = "wingman-probe", about = "a map the token may read, for finding node ids" },
   connect_timeout = { type = "number", default = 5, min = 0.01, max = 3600, about = "TCP, TLS and upgrade" },
   auth_timeout = { type = "number", default = 5, min = 0.01, max = 3600, about = "token sent to its answer" },
   start_timeout = { type = "number", default = 10, min = 0.01, max = 3600, about = "how long start() waits" },
@@ -92,6 +96,9 @@ local function check(rule, name, value)
   end
   if kind == "number" and not (value >= (rule.min or -math.huge) and value <= (rule.max or math.huge)) then
     error(("option %s: %s is not in %s .. %s"):format(name, value, rule.min, rule.max), 0)
+  end
+  if rule.utf8 and not core.utf8_valid(value) then
+    error(("option %s: %s is not valid UTF-8"):format(name, wire_name.shown(value)), 0)
   end
   if rule.one_of then
     for _, allowed in ipairs(rule.one_of) do

@@ -61,6 +61,18 @@ describe("hash", function()
     end
   end)
 
+  it("knows beside FNV-1a whether the key is UTF-8 (seed " .. support.seed .. ")", function()
+    math.randomseed(support.seed)
+    local pieces = { "abcd", "a", "é", "€", "\240\159\152\128", "\255", "\195", "\237\160\128", "abcdefghijk" }
+    for _ = 1, 5000 do
+      local parts = {}
+      for i = 1, math.random(0, 6) do parts[i] = pieces[math.random(#pieces)] end
+      local key = table.concat(parts)
+      local hash, valid = core.hash_fnv1a_utf8(key)
+      assert.same({ core.hash_fnv1a(key), core.utf8_valid(key) }, { hash, valid }, support.hex(key))
+    end
+  end)
+
   it("hashes any bytes at all (seed " .. support.seed .. ")", function()
     math.randomseed(support.seed)
     for _ = 1, 5000 do

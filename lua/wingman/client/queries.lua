@@ -5,6 +5,7 @@ local errors = require "wingman.error"
 local merkle_walk = require "wingman.merkle_walk"
 local repair = require "wingman.repair"
 local uuid = require "wingman.uuid"
+local wire_name = require "wingman.wire_name"
 
 ---@class wingman.client
 local methods = {}
@@ -107,6 +108,7 @@ end
 ---@param query table|nil  { where = ..., sort = ..., limit = ... }; default: everything
 ---@return table<string, any>|nil values_by_key, wingman.error|nil
 function methods:query(name, query)
+  wire_name.check_map(name, "client:query", 2)
   if self.closed then return nil, errors.new("CLOSED", "the client is closed") end
   local values, asked = {}, {}
   local nodes = self.provider and self.provider:nodes() or {}
@@ -136,6 +138,7 @@ end
 ---@param name string
 ---@return table<string, table>|nil, wingman.error|nil
 function methods:holdings(node_id, name)
+  wire_name.check_map(name, "client:holdings", 2)
   if self.closed then return nil, errors.new("CLOSED", "the client is closed") end
   for _, node in ipairs(self.provider:nodes()) do
     if node.id == node_id or node.url == node_id then
@@ -155,6 +158,7 @@ end
 ---@return integer|nil count  of writes recorded again
 ---@return wingman.error|nil
 function methods:repair(name)
+  if name ~= nil then wire_name.check_map(name, "client:repair", 2) end
   if self.closed then return nil, errors.new("CLOSED", "the client is closed") end
   local count = 0
   for _, map_name in ipairs(name and { name } or self.map_order) do

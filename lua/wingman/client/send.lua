@@ -4,6 +4,7 @@ local core = require "wingman.core"
 local errors = require "wingman.error"
 local loop = require "wingman.loop"
 local protected = require "wingman.protected"
+local wire_name = require "wingman.wire_name"
 
 ---@class wingman.client
 local methods = {}
@@ -133,6 +134,9 @@ function methods:send_with_retry(data, key, options)
   if type(options) ~= "table" then error("send_with_retry: options are a table, got " .. type(options), 2) end
   check(options)
   if key ~= nil and type(key) ~= "string" then error("send_with_retry: the key is a string, got " .. type(key), 2) end
+  if key and not core.utf8_valid(key) then
+    return failed("NOT_ENCODABLE", false, "send_with_retry: the key %s is not valid UTF-8", wire_name.shown(key))
+  end
   local bytes, reason = data, nil
   if type(data) == "table" then bytes, reason = core.encode(data)
   elseif type(data) ~= "string" then error("send_with_retry: a message (a table) or its bytes are expected, got " .. type(data), 2) end

@@ -1,0 +1,34 @@
+--- Names that travel as MessagePack strings: of keys, maps, clients. A string that is not
+--- valid UTF-8 is none: a v2 server drops the frame that holds one, and answers nothing.
+local core = require "wingman.core"
+local escape = require "wingman.repl.escape"
+
+local M = {}
+
+--- Bytes of a name that a message shows.
+local SHOWN = 100
+--- Bytes of a map's name.
+local MAP_NAME_MAX = 256
+
+--- The name for a message: quoted, escaped, cut when it is long.
+---@param name string
+---@return string
+function M.shown(name)
+  if #name <= SHOWN then return escape.quote(name) end
+  return ("%s... (%d bytes)"):format(escape.quote(name:sub(1, SHOWN)), #name)
+end
+
+--- Raises, `level` levels up, for what cannot be the name of a map.
+---@param name any
+---@param what string  the function that was called
+---@param level integer
+function M.check_map(name, what, level)
+  if type(name) ~= "string" or name == "" or #name > MAP_NAME_MAX then
+    error(("%s: a name of 1 to %d bytes is expected"):format(what, MAP_NAME_MAX), level + 1)
+  end
+  if not core.utf8_valid(name) then
+    error(("%s: the map's name %s is not valid UTF-8"):format(what, M.shown(name)), level + 1)
+  end
+end
+
+return M
