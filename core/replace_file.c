@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,18 +71,41 @@ static int replace(char *target, const struct stat *old, const void *data, size_
     return rc;
 }
 
+/* The file that `path` names, through links, into `target` (PATH_MAX bytes); `old` is what is
+ * there, and `*exists` whether there is one. An errno for what can never be written. */
+static int find_target(const char *path, char *target, struct stat *old, bool *exists)
+{
+    *exists = stat(path, old) == 0;
+    if (!*exists && errno != ENOENT) return errno;
+    if (*exists && S_ISDIR(old->st_mode)) return EISDIR;
+    if (*exists && S_ISREG(old->st_mode)) return realpath(path, target) == NULL ? errno : 0;
+    if (strlen(path) >= PATH_MAX) return ENAMETOOLONG;
+    strcpy(target, path);
+    return 0;
+}
+
 int wm_replace_file(const char *path, const void *data, size_t len)
 {
     char target[PATH_MAX];
     struct stat old;
-    if (stat(path, &old) == 0) {
-        if (S_ISDIR(old.st_mode)) return EISDIR;
-        if (!S_ISREG(old.st_mode)) return write_in_place(path, data, len);
-        if (realpath(path, target) == NULL) return errno;
-        return replace(target, &old, data, len);
-    }
-    if (errno != ENOENT) return errno;
-    if (strlen(path) >= sizeof target) return ENAMETOOLONG;
-    strcpy(target, path);
-    return replace(target, NULL, data, len);
+    bool exists;
+    int rc = find_target(path, target, &old, &exists);
+    if (rc != 0) return rc;
+    if (exists && !S_ISREG(old.st_mode)) return write_in_place(target, data, len);
+    return replace(target, exists ? &old : NULL, data, len);
+}
+
+int wm_replace_file_check(const char *path)
+{
+    char target[PATH_MAX], temporary[PATH_MAX + 48];
+    struct stat old;
+    bool exists;
+    int rc = find_target(path, target, &old, &exists);
+    if (rc != 0) return rc;
+    if (exists && !S_ISREG(old.st_mode)) return access(target, W_OK) == 0 ? 0 : errno;
+    int fd = create_beside(target, temporary, sizeof temporary);
+    if (fd < 0) return errno;
+    close(fd);
+    unlink(temporary);
+    return 0;
 }

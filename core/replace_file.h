@@ -9,4 +9,7 @@
  * no regular file (a pipe, /dev/stdout) is written to as it is. 0, or an errno
  * value: then the old file is as it was and no other one is left. */
 int wm_replace_file(const char *path, const void *data, size_t len);
+/* Whether wm_replace_file could create or replace `path` now: 0, or an errno. Leaves
+ * nothing behind. */
+int wm_replace_file_check(const char *path);
 #endif

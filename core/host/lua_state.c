@@ -108,9 +108,21 @@ void host_lua_set_args(lua_State *L, const char *name, int argc, char **argv)
 
 /* -- calls -- */
 
+/* Where the exit code of an error that has one of its own is kept (see usage_error.lua). */
+#define EXIT_CODE_KEY "wingman.exit_code"
+
+static void keep_exit_code(lua_State *L)
+{
+    if (!lua_istable(L, 1)) return;
+    lua_pushliteral(L, "exit_code");
+    lua_rawget(L, 1);
+    lua_setfield(L, LUA_REGISTRYINDEX, EXIT_CODE_KEY);
+}
+
 static int traceback(lua_State *L)
 {
     if (!lua_isstring(L, 1)) { /* an error object speaks for itself */
+        keep_exit_code(L);
         if (luaL_callmeta(L, 1, "__tostring")) return 1;
         lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, 1));
         return 1;
@@ -136,6 +148,14 @@ static void finish(lua_State *L, int number)
     lua_pop(L, 1);
 }
 
+static int exit_code_of_error(lua_State *L)
+{
+    lua_getfield(L, LUA_REGISTRYINDEX, EXIT_CODE_KEY);
+    int code = lua_isnumber(L, -1) ? (int)lua_tointeger(L, -1) : HOST_FAILED;
+    lua_pop(L, 1);
+    return code;
+}
+
 /* The exit code of a script that has ended as `status` says, with its result or its
  * error on top. */
 static int end_of_script(lua_State *L, int status)
@@ -147,7 +167,7 @@ static int end_of_script(lua_State *L, int status)
     if (status == 0 && number == 0) return HOST_OK;
     if (status != 0 && (number == 0 || !host_signals_is_interruption(lua_tostring(L, -1)))) {
         fprintf(stderr, "wingman: %s\n", lua_tostring(L, -1));
-        return number == 0 ? HOST_FAILED : interrupted;
+        return number == 0 ? exit_code_of_error(L) : interrupted;
     }
     if (status != 0) finish(L, number);
     fprintf(stderr, "wingman: %s\n", number == SIGTERM ? "terminated" : "interrupted");

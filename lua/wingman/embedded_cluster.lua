@@ -1,6 +1,7 @@
 --- Cluster URLs that start a cluster with the script: sim://3 (simulated) and
 --- topgun://3 (the real v2 server). Options follow as in sim://3?dialect=0.11.
 local errors = require "wingman.error"
+local nearest = require "wingman.nearest"
 
 local M = {}
 
@@ -34,7 +35,7 @@ local function read_options(query, types)
       local known = {}
       for option in pairs(types) do known[#known + 1] = option end
       table.sort(known)
-      return nil, ("there is no option '%s'; there are %s"):format(name, table.concat(known, ", "))
+      return nil, ("there is no option '%s'%s; there are %s"):format(name, nearest.hint(name, known), table.concat(known, ", "))
     end
     local value = converters[types[name]](text)
     if value == nil then return nil, ("option %s: a %s is expected, got '%s'"):format(name, types[name], text) end
@@ -43,25 +44,39 @@ local function read_options(query, types)
   return options
 end
 
+-- The module that starts the cluster and its options; nil and what is wrong with the URL.
+local function parse(url)
+  local kind, count, query = url:match("^(%a+)://(%d+)/?%??(.*)$")
+  if not kind or not modules[kind] then
+    return nil, ("'%s' is no cluster URL: sim://N, topgun://N or a list of ws:// seeds"):format(url)
+  end
+  if not pcall(require, "ffi") then
+    return nil, ("'%s': starting a cluster needs LuaJIT, and this is %s"):format(url, _VERSION)
+  end
+  local starter = require(modules[kind])
+  local options, wrong = read_options(query, starter.option_types)
+  if not options then return nil, ("'%s': %s"):format(url, wrong) end
+  options.nodes = tonumber(count)
+  if options.nodes < 1 or options.nodes > 64 then return nil, ("'%s': 1 to 64 nodes are expected"):format(url) end
+  return starter, options
+end
+
+--- Whether `start` can make sense of a URL.
+---@param url string
+---@return true|nil, string|nil wrong
+function M.check(url)
+  local starter, wrong = parse(url)
+  if starter then return true end
+  return nil, wrong
+end
+
 --- Starts what the URL names. Waits. The cluster object has urls, token, kill,
 --- restart, stop (see wingman.sim).
 ---@param url string
 ---@return table|nil cluster, wingman.error|nil
 function M.start(url)
-  local kind, count, query = url:match("^(%a+)://(%d+)/?%??(.*)$")
-  if not kind or not modules[kind] then
-    return nil, errors.new("CLUSTER", ("'%s' is no cluster URL: sim://N, topgun://N or a list of ws:// seeds"):format(url))
-  end
-  if not pcall(require, "ffi") then
-    return nil, errors.new("CLUSTER", ("'%s': starting a cluster needs LuaJIT, and this is %s"):format(url, _VERSION))
-  end
-  local starter = require(modules[kind])
-  local options, wrong = read_options(query, starter.option_types)
-  if not options then return nil, errors.new("CLUSTER", ("'%s': %s"):format(url, wrong)) end
-  options.nodes = tonumber(count)
-  if options.nodes < 1 or options.nodes > 64 then
-    return nil, errors.new("CLUSTER", ("'%s': 1 to 64 nodes are expected"):format(url))
-  end
+  local starter, options = parse(url)
+  if not starter then return nil, errors.new("CLUSTER", options) end
   local cluster, err = starter.start(options)
   if not cluster then return nil, errors.new("CLUSTER", ("%s could not be started: %s"):format(url, tostring(err))) end
   return cluster

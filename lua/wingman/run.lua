@@ -27,6 +27,10 @@ end
 local function finish(before, args, result)
   local load = package.loaded["wingman.load"]
   if load and load.is_test(result) then return require("wingman.load.command").main(result, before, args) end
+  if load and load.made() > 0 and result == nil then
+    io.stderr:write("wingman run: ", args[0], ": a load test was made but not returned: write `return load.test { … }`\n")
+    return 2
+  end
   if #before > 0 then
     io.stderr:write("wingman run: ", before[1], ": the script returns no load test, and only those take options\n")
     return 2
@@ -50,7 +54,7 @@ function M.main(args)
   local chunk, err
   if text then chunk, err = loadstring(text, name) else err = name end
   if not chunk then
-    io.stderr:write("wingman: ", err, "\n")
+    io.stderr:write("wingman run: ", err, "\n")
     return 2
   end
   M.text, M.chunk_name = text, name

@@ -112,7 +112,8 @@ describe("a data set", function()
     } do
       local ok, err = pcall(data.open, load_run.file(text, case[1]))
       assert.is_false(ok, text)
-      assert.truthy(err:find(case[2], 1, true), err)
+      assert.truthy(tostring(err):find(case[2], 1, true), tostring(err))
+      assert.equal(2, err.exit_code)
     end
     assert.is_false(pcall(data.open, "/nowhere.csv"))
     assert.is_false(pcall(data.open, "x.xml"))

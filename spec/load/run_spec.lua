@@ -357,7 +357,7 @@ describe("wingman run of a load test", function()
     assert.truthy(err:find("ws://127.0.0.1:1", 1, true), err)
   end)
 
-  it("ends with 2 for a wrong option, 1 for a wrong script, and names it", function()
+  it("ends with 2 for a wrong option, and names it with the script's line", function()
     local _, code, _, err = run("return 1", { "--sharp", "1/2" })
     assert.equal(2, code)
     for options, words in pairs {
@@ -397,9 +397,54 @@ describe("wingman run of a load test", function()
       [script([[executor = "constant-vus", vus = 1, duration = 1, exec = print]], [[nemesis = { { at = 1, vus = 2.5 } }]])] = "nemesis[1]: vus:",
     } do
       _, code, _, err = run(text)
-      assert.equal(1, code, text)
+      assert.equal(2, code, text .. err)
+      assert.truthy(err:find(words, 1, true), err)
+      assert.truthy(err:find("stdin:2: load.test: ", 1, true), err)
+      assert.falsy(err:find("traceback", 1, true), err)
+    end
+  end)
+
+  it("ends with 1 for what the script's own code raises", function()
+    local _, code, _, err = run "local nothing\nreturn nothing.at_all"
+    assert.equal(1, code)
+    assert.truthy(err:find("stdin:2: ", 1, true), err)
+  end)
+
+  it("ends with 2 before the run for what cannot be had", function()
+    local one = [[executor = "shared-iterations", iterations = 1, exec = function() error "the run began" end]]
+    for text, words in pairs {
+      [script(one, [[nemesis = { { at = "700s", kill = "node-1" } }]])] = "nemesis[1]: at = 11m40s is not before the end",
+      [script(one, [[thresholds = { op_latency = { ["p(99)"] = "<1us" } }]])] = "a list of expressions",
+      [script(one, [[thresholds = { op_latency = {} }]])] = "the list has no expression",
+      [script(one, [[client = { routing = "dirct" }]])] = "there is no policy 'dirct'",
+      [script(one, [[client = { batch = { opps = 1 } }]])] = "unknown option batch.opps; did you mean 'ops'?",
+      [script(one):gsub("sim://3", "sim://3?dialct=v2")] = "there is no option 'dialct'; did you mean 'dialect'?",
+      ["local load = require 'wingman.load'\nload.data '/none.csv'"] = "stdin:2: load.data: /none.csv",
+      [script(one):gsub("return load.test", "load.test")] = "a load test was made but not returned",
+    } do
+      local _, code, _, err = run(text)
+      assert.equal(2, code, text .. err)
       assert.truthy(err:find(words, 1, true), err)
     end
+  end)
+
+  it("ends with 2 before the run when a report could not be written", function()
+    local text = script [[executor = "shared-iterations", iterations = 1, exec = function() error "the run began" end]]
+    for _, target in ipairs { "html=/none/run.html", "json=/" } do
+      local _, code, _, err = run(text, { "--out", target })
+      assert.equal(2, code, err)
+      assert.truthy(err:find("--out " .. target, 1, true), err)
+      assert.falsy(err:find("the run began", 1, true), err)
+    end
+  end)
+
+  it("fails when the test was over before the time of a planned fault", function()
+    local document, code, out = run(script([[executor = "shared-iterations", iterations = 1, exec = function() end]],
+      [[nemesis = { { at = "500s", kill = "node-1" } }]]))
+    assert.equal(1, code, out)
+    assert.equal("error", document.outcome)
+    assert.truthy(document.reason:find("'kill node-1' did not take place: it was planned for 8m20s", 1, true), document.reason)
+    assert.is_false(document.faults[1].ok)
   end)
 
   it("refuses what is no number for a metric, at the line that gave it", function()

@@ -151,10 +151,26 @@ local function exit_code(result, options)
   return M.codes.passed
 end
 
+-- The targets of --out, with the number of the shard in their names.
+local function targets_of(options)
+  local targets = {}
+  for i, target in ipairs(options.out or {}) do
+    targets[i] = target:gsub("{shard}", tostring(options.shard and options.shard.index or 0))
+  end
+  return targets
+end
+
+local function check_targets(options)
+  for _, target in ipairs(targets_of(options)) do
+    local ok, err = report.check_target(target)
+    if not ok then return usage("--out %s: %s", target, err) end
+  end
+  return true
+end
+
 local function write_reports(result, options)
   local all = true
-  for _, target in ipairs(options.out or {}) do
-    target = target:gsub("{shard}", tostring(options.shard and options.shard.index or 0))
+  for _, target in ipairs(targets_of(options)) do
     local ok, err = report.write(result, target)
     if not ok then
       io.stderr:write("wingman run: ", tostring(err), "\n")
@@ -281,6 +297,7 @@ function M.main(test, before, args)
   local options, wrong = M.parse(all)
   local known
   if options then known, wrong = find_shard(options) end
+  if known then known, wrong = check_targets(options) end
   if not known then
     io.stderr:write(wrong, "\n")
     return M.codes.usage

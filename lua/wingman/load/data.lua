@@ -4,6 +4,7 @@
 ---   local people = load.data "people.csv"
 ---   exec = function(vu) local row = people:next() … end
 local cjson = require "cjson"
+local usage_error = require "wingman.usage_error"
 
 local M = {}
 
@@ -107,14 +108,14 @@ local sets = {} -- by path: a second load.data of a file reads nothing
 function M.open(path)
   if sets[path] then return sets[path] end
   local reader = readers[(path:match "%.(%w+)$" or ""):lower()]
-  if not reader then error(("load.data: '%s': a file ending in .csv, .json or .ndjson is expected"):format(path), 2) end
+  if not reader then usage_error.raise(("load.data: '%s': a file ending in .csv, .json or .ndjson is expected"):format(path), 2) end
   local file, err = io.open(path)
-  if not file then error("load.data: " .. err, 2) end
+  if not file then usage_error.raise("load.data: " .. err, 2) end
   local text = file:read "*a"
   file:close()
   local ok, rows = pcall(reader, text, path)
-  if not ok then error("load.data: " .. rows, 2) end
-  if #rows == 0 then error(("load.data: '%s' has no rows"):format(path), 2) end
+  if not ok then usage_error.raise("load.data: " .. rows, 2) end
+  if #rows == 0 then usage_error.raise(("load.data: '%s' has no rows"):format(path), 2) end
   local self = setmetatable({ rows = rows, position = 0, step = 1 }, methods)
   sets[path] = self
   return self

@@ -16,6 +16,7 @@ local measures = require "wingman.load.measures"
 local options_module = require "wingman.load.options"
 local payload = require "wingman.load.payload"
 local sizes = require "wingman.load.sizes"
+local usage_error = require "wingman.usage_error"
 
 local M = {}
 
@@ -33,15 +34,38 @@ local custom = {}
 ---@return boolean
 function M.is_test(value) return getmetatable(value) == test_class end
 
+-- The line of the script's only `return load.test { … }`, which is a tail call and so leaves
+-- no level of the script to point at; "" when it cannot be told.
+local function place_of_tail_call()
+  local script = package.loaded["wingman.run"]
+  local found, number = nil, 0
+  for line in (script and script.text or ""):gmatch "([^\n]*)\n?" do
+    number = number + 1
+    if line:match "^%s*return%s+[%w_.]*%.test%s*[%({]" then
+      if found then return "" end
+      found = number
+    end
+  end
+  return found and ("%s:%d: "):format(script.chunk_name:sub(2), found) or ""
+end
+
+local made = 0
+
+--- How many tests were made.
+---@return integer
+function M.made() return made end
+
 --- A load test; raises for an option that is wrong. See the files in scripts/load.
 ---@param given table
 ---@return wingman.load.test
 function M.test(given)
   local ok, checked = pcall(options_module.check, given, custom)
-  -- `return load.test { … }` leaves no level of the script to point at.
-  local caller = debug.getinfo(2, "S")
-  local level = caller and caller.what ~= "C" and not caller.source:find "wingman/run%.lua$" and 2 or 0
-  if not ok then error("load.test: " .. tostring(checked), level) end
+  if not ok then
+    local caller = debug.getinfo(2, "S")
+    local is_script = caller and caller.what ~= "C" and not caller.source:find "wingman/run%.lua$"
+    usage_error.raise((is_script and "" or place_of_tail_call()) .. "load.test: " .. tostring(checked), is_script and 2 or 0)
+  end
+  made = made + 1
   return setmetatable({ options = checked, custom = custom }, test_class)
 end
 

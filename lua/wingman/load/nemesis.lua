@@ -173,21 +173,38 @@ local function perform(run, entry, state)
   run:fault_done(fault)
 end
 
---- Begins to keep the plan. A function that ends it.
+-- The test was over before the time of these steps came: what they were to show was not seen.
+local function miss(run, from)
+  for i = from, #run.options.nemesis do
+    local entry = run.options.nemesis[i]
+    local fault = { at_s = run:elapsed(), action = entry.action, target = tostring(entry.step[entry.action]), ok = false,
+      detail = ("it was planned for %s, and the test was over then"):format(duration.text(entry.at)) }
+    run:fault(fault)
+    run:fault_done(fault)
+  end
+end
+
+--- Begins to keep the plan. A function that ends it: steps whose time has not come have
+--- failed, unless the run was ended early.
 ---@param run wingman.load.run
 ---@return fun()
 function M.start(run)
   local begun, ending = loop.now(), loop.future()
+  local following = 1
   -- One after the other, so that "last" is what it seems.
   loop.spawn(function()
     local state = {}
-    for _, entry in ipairs(run.options.nemesis) do
+    for i, entry in ipairs(run.options.nemesis) do
       ending:wait(math.max(0, begun + entry.at - loop.now()))
       if ending.done then return end
+      following = i + 1
       perform(run, entry, state)
     end
   end)
-  return function() ending:resolve() end
+  return function()
+    ending:resolve()
+    if not run.outcome then miss(run, following) end
+  end
 end
 
 return M

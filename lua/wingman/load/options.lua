@@ -1,8 +1,11 @@
 --- What a load test's table may say. A mistake is an error that names it.
+local client_options = require "wingman.options"
 local duration = require "wingman.load.duration"
+local embedded_cluster = require "wingman.embedded_cluster"
 local measures = require "wingman.load.measures"
 local nearest = require "wingman.nearest"
 local nemesis = require "wingman.load.nemesis"
+local policies = require "wingman.client.policies"
 local scenario = require "wingman.load.scenario"
 local threshold = require "wingman.load.threshold"
 
@@ -50,6 +53,40 @@ local function check_thresholds(list, custom)
   return list
 end
 
+-- Calls fn(...), whose errors begin with a place in Wingman's own files or with none.
+local function without_place(fn, ...)
+  local ok, result = pcall(fn, ...)
+  if ok then return result end
+  error((tostring(result):gsub("^%S+%.lua:%d+: ", "")), 0)
+end
+
+-- What the run would make its client with, so that a mistake is found before it begins.
+local function check_client(given)
+  local options = {}
+  for name, value in pairs(given.client or {}) do options[name] = value end
+  options.cluster, options.server, options.auth = given.cluster, given.server, given.auth
+  without_place(policies.make, without_place(client_options.check, options, 0))
+  local url = options.cluster
+  if type(url) == "string" and not url:match "^%s*wss?://" then
+    local ok, wrong = embedded_cluster.check(url)
+    if not ok then error("option cluster: " .. wrong, 0) end
+  end
+end
+
+-- A fault that is planned for after the end would never happen. A step that calls a function
+-- may pause the run, and then nobody knows the end beforehand.
+local function check_times(steps, scenarios)
+  local seconds = 0
+  for _, one in ipairs(scenarios) do seconds = math.max(seconds, one.options.start_time + one.options.seconds) end
+  for _, step in ipairs(steps) do
+    if step.action == "call" then return end
+    if step.at >= seconds then
+      error(("nemesis[%d]: at = %s is not before the end of the test, which is after %s"):format(step.place,
+        duration.text(step.at), duration.text(seconds)), 0)
+    end
+  end
+end
+
 --- The checked options of a test; raises a text for what is wrong.
 ---@param given table
 ---@param custom table<string, { type: string, unit: string }>  metrics that the script made
@@ -69,6 +106,8 @@ function M.check(given, custom)
     error("option nemesis: a list of steps is expected: { { at = \"10s\", … }, … }", 0)
   end
   checked.nemesis = nemesis.check(given.nemesis or {}, checked.scenarios)
+  check_times(checked.nemesis, checked.scenarios)
+  check_client(given)
   checked.drain = duration.check(given.drain or 30, "option drain")
   checked.connections = given.connections or "shared"
   return checked

@@ -71,6 +71,17 @@ local function parse(expression, metric)
   }
 end
 
+-- A table without a list in it, or with more than the list, would be a threshold that nobody looks at.
+local function check_list(expressions, metric)
+  for key in pairs(expressions) do
+    if type(key) ~= "number" then
+      error(("threshold on '%s': a list of expressions like { \"p(99)<50ms\" } is expected, and it has the key '%s'")
+        :format(metric, tostring(key)), 0)
+    end
+  end
+  if #expressions == 0 then error(("threshold on '%s': the list has no expression"):format(metric), 0) end
+end
+
 --- The thresholds of a test's table { [metric] = { expressions } }, each one a string or
 --- { "p(99)<50ms", abort = true, delay = "10s" }; raises for what cannot be read.
 ---@param given table
@@ -89,6 +100,7 @@ function M.read(given)
     if type(expressions) == "string" then expressions = { expressions } end
     if type(expressions) ~= "table" then error(("threshold on '%s': a list of expressions is expected"):format(metric), 0) end
     if type(expressions[1]) == "string" and (expressions.abort ~= nil or expressions.delay ~= nil) then expressions = { expressions } end
+    check_list(expressions, metric)
     for _, entry in ipairs(expressions) do
       if type(entry) == "string" then entry = { entry } end
       if type(entry) ~= "table" or type(entry[1]) ~= "string" then

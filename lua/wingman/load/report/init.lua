@@ -80,6 +80,16 @@ function M.write(document, target)
   return true
 end
 
+--- Whether `write` could write there now, so that it is known before the run.
+---@param target string  "FORM=FILE"
+---@return true|nil, string|nil err
+function M.check_target(target)
+  local form, file = M.parse_target(target)
+  if not form then return nil, file end
+  if file == "-" then return true end
+  return core.replace_file_check(file)
+end
+
 --- Reads a document from a JSON file.
 ---@param path string
 ---@return table|nil, string|nil err

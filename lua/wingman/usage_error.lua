@@ -1,0 +1,33 @@
+--- Mistakes of whoever wrote a script or a command line: errors that the executable shows
+--- without a traceback, and that it ends with the exit code of wrong usage for.
+local M = {}
+
+--- The exit code of wrong usage.
+M.EXIT_CODE = 2
+
+---@class wingman.usage_error
+---@field exit_code integer  read by the executable
+---@field message string     with the place in the script, where that is known
+local meta = {}
+meta.__index = meta
+function meta:__tostring() return self.message end
+
+-- "script.lua:3: ", or "" where there is no such place.
+local function place_of(level)
+  local caller = level > 0 and debug.getinfo(level + 2, "Sl")
+  if not caller or caller.what == "C" or caller.currentline < 1 then return "" end
+  return ("%s:%d: "):format(caller.short_src, caller.currentline)
+end
+
+--- Raises a mistake, at the place that is `level` levels up as with error(); 0: no place.
+---@param message string
+---@param level integer
+function M.raise(message, level)
+  error(setmetatable({ exit_code = M.EXIT_CODE, message = place_of(level) .. message }, meta), 0)
+end
+
+--- Whether an error is one of these.
+---@param err any
+function M.is(err) return getmetatable(err) == meta end
+
+return M
