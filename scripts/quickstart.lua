@@ -8,6 +8,7 @@ local directory = arg[0]:match "^(.*)/[^/]*$" or "."
 package.path = directory .. "/?.lua;" .. package.path
 
 local cjson = require "cjson"
+local connection_options = require "wingman.connection_options"
 local core = require "wingman.core"
 local loop = require "wingman.loop"
 local records_module = require "quickstart.records"
@@ -23,10 +24,13 @@ node half-way, starts it again, reads everything back and says what became of it
   --cluster URL  sim://N (simulated), topgun://N (the real server), or the seeds of a
                  running cluster: ws://host:port,ws://host:port  (default sim://3;
                  a cluster that this script did not start loses no node)
-  --token TOKEN  for a running cluster
   --data FILE    a JSON array or object (default: the ISO 639-3 languages)
   --rate N       records a second, so that the death falls into the import (default 4000)
   --json         one JSON object instead of text
+
+For a running cluster:
+
+]] .. connection_options.USAGE .. [[
 
 exit codes: 0 all records verified, 1 records missing or wrong, or the import failed,
 2 wrong usage or no data
@@ -44,7 +48,9 @@ end
 
 local function parse(arguments)
   local options = { cluster = "sim://3", data = records_module.DEFAULT, rate = 4000 }
-  local i = 1
+  local i, wrong = 1, nil
+  arguments, wrong = connection_options.take(arguments)
+  if not arguments then fail(2, wrong .. "\n\n" .. USAGE) end
   while arguments[i] do
     local name = arguments[i]:match "^%-%-(%a+)$"
     if name == "help" then
@@ -52,7 +58,7 @@ local function parse(arguments)
       os.exit(0, true)
     elseif name == "json" then
       options.json = true
-    elseif name == "cluster" or name == "data" or name == "token" or name == "rate" then
+    elseif name == "cluster" or name == "data" or name == "rate" then
       i = i + 1
       options[name] = arguments[i] or fail(2, "--" .. name .. " needs a value\n\n" .. USAGE)
     else
@@ -79,15 +85,7 @@ local function log(level, event, fields)
   io.stderr:write("quickstart: ", event, " ", cjson.encode(fields), "\n")
 end
 
-local function client_of()
-  local cluster, auth = options.cluster, nil
-  if cluster:match "^wss?://" then
-    local seeds = {}
-    for url in cluster:gmatch "[^,]+" do seeds[#seeds + 1] = url end
-    cluster, auth = { seeds = seeds }, options.token and { token = options.token }
-  end
-  return wingman.client { cluster = cluster, auth = auth, log_to = log }
-end
+local function client_of() return wingman.client { cluster = options.cluster, log_to = log } end
 
 -- The death of a node -------------------------------------------------------------
 

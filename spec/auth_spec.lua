@@ -100,6 +100,20 @@ clusters.on_each(getfenv(), "authentication", function(shared, it)
     assert.is_true(client:stats().losses.auth_failed >= 1)
   end)
 
+  it("says at once that a token is wanted, and which option sets it", function()
+    local client = client_of(nil, { start_timeout = 3600 }) -- it does not wait for its end
+    local starting = loop.spawn(client.start, client)
+    wait_until(function() return starting.done end, "start() waits although the server wants a token and there is none")
+    local ok, err = starting:wait()
+    assert.is_nil(ok)
+    assert.equal("AUTH_FAILED", err.code)
+    assert.truthy(err.message:find("set the option auth.token", 1, true), err.message)
+    assert.truthy(err.message:find("WINGMAN_TOKEN", 1, true), err.message)
+    assert.equal(err.message:match "the server asks.*TOKEN", shared:logged("auth_failed")[1].reason)
+    client:set_auth_token(good())
+    wait_until(function() return is_connected(client) end, "the new token did not resume")
+  end)
+
   it("does not show a refused string again, and goes on at once with another", function()
     local told = {}
     local client = client_of(bad())

@@ -1,4 +1,5 @@
 --- A client of one cluster or one server.
+local connection_options = require "wingman.connection_options"
 local connection_state = require "wingman.connection_state"
 local core = require "wingman.core"
 local core_events = require "wingman.client.core_events"
@@ -53,7 +54,7 @@ end
 ---@param given table  see wingman.options
 ---@return wingman.client|nil, wingman.error|nil
 function M.new(given)
-  local options = options_module.check(given, 2)
+  local options = options_module.check(connection_options.complete(given), 2)
   options.log_to = options.log_to or default_log
   local self = setmetatable({
     options = options,

@@ -2,6 +2,7 @@
 --- to a v2 node; a 0.11 node may be sent one record that expires (see hash_probe).
 local cjson = require "cjson"
 local client_module = require "wingman.client"
+local connection_options = require "wingman.connection_options"
 local embedded_cluster = require "wingman.embedded_cluster"
 local errors = require "wingman.error"
 local loop = require "wingman.loop"
@@ -16,10 +17,7 @@ Asks each node for its server family, its id and its partition map. A URL is
 ws://host:port, wss://host:port, or sim://N or topgun://N, which starts a cluster,
 asks its nodes and stops it.
 
-  --token-file FILE       file with the token to show (a JWT); without it the
-                          environment variable WINGMAN_TOKEN is used
-  --ca-file FILE          PEM file of the authorities for wss:// (default: the system's)
-  --insecure-skip-verify  accept any certificate
+]] .. connection_options.USAGE .. [[
   --timeout SECONDS       for each node (default 5)
   --json                  one JSON object per node and line
 
@@ -60,7 +58,8 @@ local function only_here() return nil end
 
 --- Asks one node, on a connection of its own. Waits.
 ---@param url string
----@param options { token: string|function|nil, tls: table|nil, timeout: number|nil }|nil
+---@param options { token: string|function|nil, tls: table|nil, timeout: number|nil }|nil  without a
+---  token and TLS those of the command line
 ---@return wingman.probe.answer|nil, wingman.error|nil
 function M.ask(url, options)
   options = options or {}
@@ -95,8 +94,8 @@ function M.ask(url, options)
   return answer
 end
 
-local flags = { ["--json"] = "json", ["--insecure-skip-verify"] = "insecure" }
-local values = { ["--token-file"] = "token_file", ["--ca-file"] = "ca_file", ["--timeout"] = "timeout" }
+local flags = { ["--json"] = "json" }
+local values = { ["--timeout"] = "timeout" }
 
 -- The options and URLs; nil and what is wrong.
 local function parse(arguments)
@@ -123,16 +122,6 @@ local function parse(arguments)
   end
   if #options.urls == 0 then return nil, "a URL is missing" end
   return options
-end
-
-local function read_token(path)
-  if not path then return os.getenv "WINGMAN_TOKEN" end
-  local file, err = io.open(path, "r")
-  if not file then return nil, "--token-file: " .. err end
-  local token = file:read "*l"
-  file:close()
-  if not token or token == "" then return nil, "--token-file: " .. path .. " has no first line" end
-  return token
 end
 
 local function row(answer)
@@ -174,7 +163,9 @@ end
 ---@param arguments string[]
 ---@return integer exit_code
 function M.main(arguments)
-  local options, wrong = parse(arguments)
+  local rest, wrong = connection_options.take(arguments)
+  local options
+  if rest then options, wrong = parse(rest) end
   if not options then
     io.stderr:write("wingman probe: ", wrong, "\n\n", USAGE)
     return 2
@@ -183,31 +174,20 @@ function M.main(arguments)
     io.write(USAGE)
     return 0
   end
-  local token, token_err = read_token(options.token_file)
-  if token_err then
-    io.stderr:write("wingman probe: ", token_err, "\n")
-    return 2
-  end
-  local shared = {
-    timeout = options.timeout,
-    tls = { ca_file = options.ca_file, insecure_skip_verify = options.insecure or false },
-  }
   return loop.run(function()
     local failed = 0
     for _, url in ipairs(options.urls) do
       if embedded_cluster.is_url(url) then
         local cluster, err = embedded_cluster.start(url)
         if cluster then
-          shared.token = cluster.token
-          failed = failed + ask_all(cluster.urls, shared, options.json)
+          failed = failed + ask_all(cluster.urls, { token = cluster.token, timeout = options.timeout }, options.json)
           cluster:stop()
         else
           failed = failed + 1
           io.stderr:write("wingman probe: ", tostring(err), "\n")
         end
       else
-        shared.token = token
-        failed = failed + ask_all({ url }, shared, options.json)
+        failed = failed + ask_all({ url }, { timeout = options.timeout }, options.json)
       end
     end
     return failed == 0 and 0 or 1

@@ -1,14 +1,18 @@
 --- `wingman run`: runs a script; one that returns a load test is run as such.
+local connection_options = require "wingman.connection_options"
+
 local M = {}
 
--- Where the script is among the arguments: behind options of load tests.
+local function takes_value(name)
+  return connection_options.valued[name] or require("wingman.load.command").valued[name]
+end
+
+-- Where the script is among the arguments: behind options of connections and load tests.
 local function script_at(args)
   local i = 1
-  local command
   while args[i] and args[i]:match "^%-%-%a" do
-    command = command or require "wingman.load.command"
     local name = args[i]:match "^%-%-([%a-]+)$"
-    i = i + (name and command.valued[name] and 2 or 1)
+    i = i + (name and takes_value(name) and 2 or 1)
   end
   return i
 end
@@ -42,9 +46,14 @@ end
 ---@param args string[]
 function M.main(args)
   local at = script_at(args)
-  local before, rest = {}, { [0] = args[at] }
+  local before, rest, wrong = {}, { [0] = args[at] }, nil
   for i = 1, at - 1 do before[i] = args[i] end
   for i = at + 1, #args do rest[i - at] = args[i] end
+  before, wrong = connection_options.take(before)
+  if not before then
+    io.stderr:write("wingman run: ", wrong, "\n")
+    return 2
+  end
   if not args[at] then
     io.stderr:write "wingman run: a script is missing; wingman run --help says more\n"
     return 2

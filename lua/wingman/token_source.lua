@@ -18,6 +18,10 @@ local AHEAD_SHARE, AHEAD_MAX = 0.2, 60
 --- Seconds between two such questions, at least; and after one that brought nothing.
 local ASK_AT_MOST_EVERY, ASK_AGAIN_AFTER = 1, 5
 
+--- Why there is no token for a server that asks for one, and what to do.
+M.NO_TOKEN = "the server asks for a token: set the option auth.token, "
+  .. "or for the commands of wingman --token-file or the variable WINGMAN_TOKEN"
+
 local digits = {}
 for i = 1, 64 do
   local digit = ("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"):sub(i, i)
@@ -136,7 +140,7 @@ end
 function methods:ask()
   local source = self.source
   if source == nil then
-    return nil, "the server asks for a token and none was given: set auth = { token = ... }"
+    return nil, M.NO_TOKEN
   end
   if type(source) == "string" then return source end
   local token, why = ask_function(self)

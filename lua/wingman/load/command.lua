@@ -3,6 +3,7 @@
 local coordinator = require "wingman.load.coordinator"
 local core = require "wingman.core"
 local control = require "wingman.load.control"
+local connection_options = require "wingman.connection_options"
 local console = require "wingman.load.console"
 local document = require "wingman.load.document"
 local interrupt = require "wingman.interrupt"
@@ -35,7 +36,7 @@ end
 -- Every option's name, for the hint at a wrong one.
 local function option_names()
   local names = {}
-  for _, kind in ipairs { M.valued, M.flags } do
+  for _, kind in ipairs { M.valued, M.flags, connection_options.valued, connection_options.flags } do
     for name in pairs(kind) do names[#names + 1] = name end
   end
   return names
@@ -294,8 +295,9 @@ function M.main(test, before, args)
   for _, list in ipairs { before, args } do
     for _, word in ipairs(list) do all[#all + 1] = word end
   end
-  local options, wrong = M.parse(all)
-  local known
+  local known, options, wrong
+  all, wrong = connection_options.take(all)
+  if all then options, wrong = M.parse(all) else wrong = "wingman run: " .. wrong end
   if options then known, wrong = find_shard(options) end
   if known then known, wrong = check_targets(options) end
   if not known then

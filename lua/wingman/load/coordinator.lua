@@ -1,5 +1,6 @@
 --- A run with `--workers N`: this thread has the cluster, set-up, teardown, the plan of
 --- faults, steering and the display; the workers have the scenarios.
+local connection_options = require "wingman.connection_options"
 local core = require "wingman.core"
 local loop = require "wingman.loop"
 local merge_metrics = require "wingman.load.report.merge_metrics"
@@ -125,6 +126,7 @@ function M.execute(test, options, hooks)
       text = options.script_text, chunk_name = options.chunk_name, script = options.script or "-", args = options.script_args,
       seed = options.seed or test.options.seed or 1, policy = options.policy_file, data = run.data,
       cluster = cluster and { urls = cluster.urls, token = cluster.token } or nil,
+      connection = connection_options.chosen(),
     },
   }
   if not workers then return leave(err) end

@@ -151,7 +151,7 @@ local function client_options(self)
   local options, given = self.options, self.given
   local result = {}
   for name, value in pairs(options.client or {}) do result[name] = value end
-  result.cluster, result.server, result.auth = options.cluster, options.server, options.auth
+  result.cluster, result.server, result.auth = options.cluster, options.server, options.auth or result.auth
   if given.cluster then
     result.cluster, result.server = { seeds = given.cluster.urls }, nil
     result.auth = result.auth or { token = given.cluster.token }

@@ -5,17 +5,22 @@
 --- to the owner. All of them are lanes of one client of the core, so that one costs a
 --- socket and its buffers, and no Lua state of its own while it is idle.
 local cjson = require "cjson"
+local connection_options = require "wingman.connection_options"
 local core_module = require "wingman.core"
 local core_options = require "wingman.client.core_options"
 local errors = require "wingman.error"
 local loop = require "wingman.loop"
 local options_module = require "wingman.options"
+local token_source = require "wingman.token_source"
 
 local M = {}
 
 --- LuaJIT begins a collection when the heap has grown to so many percent of what the last
 --- one left; its own 200 let the garbage of a storm of connections double what stays.
 local COLLECTOR_PAUSE = 150
+
+--- Codes of errors by the reason why a connection did not come about.
+local codes = { auth_failed = "AUTH_FAILED", [token_source.NO_TOKEN] = "AUTH_FAILED", timeout = "TIMEOUT" }
 
 ---@class wingman.load.sessions
 ---@field open integer   connections that are ready now
@@ -31,7 +36,7 @@ function M.new(given)
   local options = {}
   for name, value in pairs(given.client or {}) do options[name] = value end
   options.cluster, options.oplog = { seeds = given.urls }, nil
-  options = options_module.check(options, 2)
+  options = options_module.check(connection_options.complete(options), 2)
   options.connections_per_node = math.ceil(given.capacity / #given.urls)
   local wanted = core_options.of(options)
   wanted.light = true
@@ -82,7 +87,7 @@ function methods:connect(id, timeout)
     self.waiting[lane] = nil
     self.core:disconnect(lane, 1000)
   end
-  return nil, errors.new(reason == "auth_failed" and "AUTH_FAILED" or reason == "timeout" and "TIMEOUT" or "NOT_CONNECTED",
+  return nil, errors.new(codes[reason] or "NOT_CONNECTED",
     ("user %d could not connect: %s"):format(id, tostring(reason)))
 end
 
@@ -178,7 +183,7 @@ local function show_token(self, lane)
   local future = self.waiting[lane]
   self.waiting[lane] = nil
   self.core:disconnect(lane, 1000)
-  if future then future:reject "no token was given" end
+  if future then future:reject(token_source.NO_TOKEN) end
 end
 
 local function became_ready(self, lane)

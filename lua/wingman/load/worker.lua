@@ -2,6 +2,7 @@
 --- of the test as a shard and sends its report to the coordinator. Nothing is shared while
 --- it runs.
 local cjson = require "cjson"
+local connection_options = require "wingman.connection_options"
 local control = require "wingman.load.control"
 local document = require "wingman.load.document"
 local frames = require "wingman.load.frames"
@@ -75,6 +76,7 @@ end
 
 local function work(peer)
   local task = assert(peer:receive(30))
+  connection_options.adopt(task.connection)
   local test = load_test(task)
   local start = loop.future()
   local run = run_module.new(part_of(test.options), {

@@ -47,7 +47,8 @@ function methods:show(link)
   self.host.set_state(link, "authenticating")
   local token = link.next_token -- asked for ahead of the connection
   link.next_token = nil
-  if token or not self.tokens:may_change() then return answer(self, link, token or self.tokens:ask()) end
+  if token then return answer(self, link, token) end
+  if not self.tokens:may_change() then return answer(self, link, self.tokens:ask()) end
   local work = {}
   link.work = work
   loop.spawn(function()

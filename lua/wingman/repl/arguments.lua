@@ -1,4 +1,6 @@
 --- The command line of `wingman repl`.
+local connection_options = require "wingman.connection_options"
+
 local M = {}
 
 M.USAGE = [[
@@ -8,29 +10,28 @@ A prompt for Lua, on a cluster or without one. URL is a seed (or several, with c
 between them: ws://host:port), sim://N or topgun://N, which start N nodes and end them
 with the prompt. The client is the global `client`; `.help` says more.
 
-  -                         run what comes on standard input, and end (so without a
-                            terminal, too)
-  -e CODE                   run CODE, and end; may be repeated
-  -i SCRIPT                 run SCRIPT, then show the prompt
-  --attach PATH             a prompt inside a running program that listens there
-  --json                    values as JSON, one a line
-  --token-file FILE         a token in its first line; default: WINGMAN_TOKEN
-  --ca-file FILE            authorities for wss://
-  --insecure-skip-verify    accept any certificate: for tests only
+  -                       run what comes on standard input, and end (so without a
+                          terminal, too)
+  -e CODE                 run CODE, and end; may be repeated
+  -i SCRIPT               run SCRIPT, then show the prompt
+  --attach PATH           a prompt inside a running program that listens there
+  --json                  values as JSON, one a line
+]] .. connection_options.USAGE .. [[
 
 exit codes: 0 done, 1 a chunk raised an error or ended in nil and an error, or the
 cluster could not be reached, 2 wrong usage, 130 interrupted; os.exit(n) passes on n
 ]]
 
-local values = {
-  ["-i"] = "script", ["--attach"] = "attach", ["--token-file"] = "token_file", ["--ca-file"] = "ca_file",
-}
-local flags = { ["-"] = "stdin", ["--json"] = "json", ["--insecure-skip-verify"] = "insecure", ["--help"] = "help", ["-h"] = "help" }
+local values = { ["-i"] = "script", ["--attach"] = "attach" }
+local flags = { ["-"] = "stdin", ["--json"] = "json", ["--help"] = "help", ["-h"] = "help" }
 
+--- Reads the arguments; those about the connection are taken by wingman.connection_options.
 ---@param words string[]
 ---@return table|nil options, string|nil wrong
 function M.parse(words)
-  local options, i = { texts = {} }, 1
+  local options, i, wrong = { texts = {} }, 1, nil
+  words, wrong = connection_options.take(words)
+  if not words then return nil, wrong end
   while words[i] do
     local word = words[i]
     if flags[word] then

@@ -4,48 +4,23 @@ local loop = require "wingman.loop"
 
 local M = {}
 
---- The options of a client for a URL of the command line.
----@param url string
----@param given { token: string|nil, ca_file: string|nil, insecure: boolean|nil, log_to: function|nil }
----@return table
-function M.client_options(url, given)
-  local options = {
-    auth = given.token and { token = given.token } or nil,
-    tls = { ca_file = given.ca_file, insecure_skip_verify = given.insecure or false },
-    log_to = given.log_to,
-  }
-  if embedded_cluster.is_url(url) then
-    options.cluster = url
-  else
-    local seeds = {}
-    for seed in url:gmatch "[^,]+" do seeds[#seeds + 1] = seed end
-    options.cluster = { seeds = seeds }
-  end
-  return options
-end
-
---- The token of the command line or the environment.
----@param path string|nil
----@return string|nil token, string|nil err
-function M.read_token(path)
-  if not path then return os.getenv "WINGMAN_TOKEN" end
-  local file, err = io.open(path, "r")
-  if not file then return nil, "--token-file: " .. err end
-  local token = file:read "*l"
-  file:close()
-  if not token or token == "" then return nil, "--token-file: " .. path .. " has no first line" end
-  return token
+-- The option `cluster` of a client for a URL of the command line.
+local function cluster_of(url)
+  if embedded_cluster.is_url(url) then return url end
+  local seeds = {}
+  for seed in url:gmatch "[^,]+" do seeds[#seeds + 1] = seed end
+  return { seeds = seeds }
 end
 
 --- Makes the client and the globals, and starts connecting. The future is of
 --- client:start().
 ---@param session wingman.repl.session
 ---@param url string
----@param given table  see client_options
+---@param log_to function|nil  the client's log; default: warnings to stderr
 ---@return wingman.future|nil started, string|nil err
-function M.open(session, url, given)
+function M.open(session, url, log_to)
   local client_module = require "wingman.client"
-  local made, client, err = pcall(client_module.new, M.client_options(url, given))
+  local made, client, err = pcall(client_module.new, { cluster = cluster_of(url), log_to = log_to })
   if not made or not client then return nil, tostring(made and err or client) end
   local previous = session.client
   session.client, session.environment.client = client, client

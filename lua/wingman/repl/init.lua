@@ -30,7 +30,7 @@ local function batch_session(options)
   }
 end
 
-local function run_batch(options, given)
+local function run_batch(options)
   local exit = os.exit
   os.exit = function(code) return exit(code, true) end -- an embedded cluster ends in good order
   local batch = require "wingman.repl.batch"
@@ -39,7 +39,7 @@ local function run_batch(options, given)
   fill(session)
   return loop.run(function()
     if options.url then
-      local started, err = connection.open(session, options.url, given)
+      local started, err = connection.open(session, options.url)
       if not started then
         io.stderr:write("wingman repl: ", err, "\n")
         return 2
@@ -59,15 +59,14 @@ local function run_batch(options, given)
 end
 
 -- The client of the prompt, in the background; what happens to it is said.
-local function connect(session, prompt, url, given)
+local function connect(session, prompt, url)
   local connection = require "wingman.repl.connection"
   local events = require "wingman.repl.events"
   local function say(text) prompt:say(text) end
-  given.log_to = function(...)
+  local started, err = connection.open(session, url, function(...)
     local line = events.log_line(session.paint, ...)
     if line then say(line) end
-  end
-  local started, err = connection.open(session, url, given)
+  end)
   if not started then return nil, err end
   local client = session.client
   loop.spawn(function()
@@ -109,7 +108,7 @@ local function run_given(session, options, done)
   next_one()
 end
 
-local function run_interactive(options, given)
+local function run_interactive(options)
   local colours = require "wingman.repl.colours"
   local interactive = require "wingman.repl.interactive"
   local session_module = require "wingman.repl.session"
@@ -125,13 +124,13 @@ local function run_interactive(options, given)
     }
     return session
   end)
-  if not prompt then return run_batch(options, given) end
+  if not prompt then return run_batch(options) end
   prompt:say(("wingman %s   .help for help, Ctrl-D leaves\n"):format(require("wingman.core").version))
   loop.timer(0, function() -- after the prompt is there: a client takes longer than it
     fill(session)
-    function session.environment.connect(url) return connect(session, prompt, url, given) end
+    function session.environment.connect(url) return connect(session, prompt, url) end
     if options.url then
-      local client, err = connect(session, prompt, options.url, given)
+      local client, err = connect(session, prompt, options.url)
       if not client then session:complain(err) end
     end
   end)
@@ -202,17 +201,10 @@ function M.main(words)
     return 0
   end
   if options.attach then return run_attached(options) end
-  local connection = require "wingman.repl.connection"
-  local token, token_err = connection.read_token(options.token_file)
-  if token_err then
-    io.stderr:write("wingman repl: ", token_err, "\n")
-    return 2
-  end
-  local given = { token = token, ca_file = options.ca_file, insecure = options.insecure }
   local terminal = require "wingman.terminal"
   local is_batch = options.stdin or (#options.texts > 0 and not options.script)
-  if not is_batch and terminal.is_terminal(0) and terminal.is_terminal(1) then return run_interactive(options, given) end
-  return run_batch(options, given)
+  if not is_batch and terminal.is_terminal(0) and terminal.is_terminal(1) then return run_interactive(options) end
+  return run_batch(options)
 end
 
 return M

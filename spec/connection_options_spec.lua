@@ -1,0 +1,142 @@
+--- The token and the TLS of the command line reach every client that needs them, and no
+--- cluster that Wingman starts itself.
+local connection_options = require "wingman.connection_options"
+local process = require "wingman.process"
+local sim = require "wingman.sim"
+
+-- A file with this text, removed when the spec ends.
+local function file_with(text)
+  local path = os.tmpname()
+  local file = assert(io.open(path, "w"))
+  file:write(text)
+  file:close()
+  finally(function() os.remove(path) end)
+  return path
+end
+
+describe("connection options", function()
+  local before
+  before_each(function()
+    before = connection_options.chosen()
+    connection_options.adopt(nil)
+  end)
+  after_each(function() connection_options.adopt(before) end)
+
+  it("are taken out of the arguments, in both forms, whatever stands between them", function()
+    local path = file_with "  a-token \nsecond line\n"
+    local rest = assert(connection_options.take { "-e", "1", "--token-file", path, "x", "--ca-file=/ca.pem", "--insecure-skip-verify", "--json" })
+    assert.same({ "-e", "1", "x", "--json" }, rest)
+    assert.same({ token = "a-token", tls = { ca_file = "/ca.pem", insecure_skip_verify = true } }, connection_options.chosen())
+  end)
+
+  it("say what is wrong with them, and never the token", function()
+    for _, case in ipairs {
+      { { "--token-file" }, "--token-file needs a value" }, { { "--ca-file=" }, "--ca-file needs a value" },
+      { { "--token-file", "/no/such/file" }, "/no/such/file" }, { { "--token-file", "/" }, "Is a directory" },
+      { { "--token-file", file_with "\nsecret\n" }, "no first line" },
+    } do
+      local rest, wrong = connection_options.take(case[1])
+      assert.is_nil(rest)
+      assert.truthy(wrong:find(case[2], 1, true), wrong)
+      assert.is_nil(wrong:find("secret", 1, true))
+    end
+  end)
+
+  it("complete what a client's options leave out, and nothing else", function()
+    connection_options.adopt { token = "t", tls = { ca_file = "/ca.pem" } }
+    local complete = connection_options.complete
+    assert.same({ server = "ws://x:1", auth = { token = "t" }, tls = { ca_file = "/ca.pem" } }, complete { server = "ws://x:1" })
+    local own = { cluster = { seeds = { "ws://x:1" } }, auth = { token = "own" }, tls = { insecure_skip_verify = false } }
+    assert.same({ cluster = own.cluster, auth = { token = "own" }, tls = { insecure_skip_verify = false, ca_file = "/ca.pem" } }, complete(own))
+    assert.same({ insecure_skip_verify = false }, own.tls, "the script's table was changed")
+    assert.equal("no table", complete({ server = "ws://x:1", auth = "no table" }).auth)
+  end)
+
+  it("leave embedded clusters alone, and everything while nothing was taken", function()
+    local given = { server = "ws://x:1" }
+    assert.equal(given, connection_options.complete(given))
+    connection_options.adopt { token = "t", tls = { ca_file = "/ca.pem" } }
+    for _, url in ipairs { "sim://3", "topgun://3", "sim://1?dialect=0.11" } do
+      given = { cluster = url }
+      assert.equal(given, connection_options.complete(given), url)
+    end
+  end)
+end)
+
+for _, dialect in ipairs { "v2", "0.11" } do
+  describe("the commands, at a " .. dialect .. " server that wants a token,", function()
+    local cluster
+
+    setup(function() cluster = assert(sim.start { nodes = 2, dialect = dialect }) end)
+    teardown(function() cluster:stop() end)
+
+    -- Runs the executable to its end: exit code, everything it said.
+    local function wingman(args, options)
+      options = options or {}
+      local child = assert(process.spawn {
+        file = process.wingman_path(), args = args, stdin = true, stderr = true, env = { WINGMAN_TOKEN = options.token or "", WINGMAN_CLUSTER = table.concat(cluster.urls, ",") },
+      })
+      if options.input then assert(child:write(options.input)) end
+      child:close_stdin()
+      local said = child:read_all(30) .. child:read_all(30, "stderr")
+      local code, signal = child:wait(30)
+      child:close()
+      return signal or code, said
+    end
+
+    local LOAD_TEST = [[
+      local load = require "wingman.load"
+      return load.test { cluster = os.getenv "WINGMAN_CLUSTER", connections = "per-vu", scenarios = { s = { executor = "per-vu-iterations", vus = 2,
+        iterations = 1, exec = function(vu) assert(vu:connect()) assert(vu:wait(vu:map "m":set("k", 1))) end } } }]]
+    local SCRIPT = [[
+      local wingman = require "wingman"
+      return wingman.run(function()
+        local client = wingman.client { cluster = arg[1] }
+        assert(client:start())
+        assert(client:map "m":set("k", 1))
+        assert(client:drain(10))
+        print "all acknowledged"
+      end)]]
+
+    -- Runs every command with the arguments `extra` and hands over how it ended.
+    local function each_command(extra, token, check)
+      local url = table.concat(cluster.urls, ",")
+      for _, command in ipairs {
+        { "run", "-", url, input = SCRIPT }, { "run", "-", url, input = LOAD_TEST },
+        { "run", "--workers", "2", "-", url, input = LOAD_TEST }, { "probe", unpack(cluster.urls) },
+        { "repl", "-e", "client:is_routing_active()", url },
+      } do
+        for i, word in ipairs(extra) do table.insert(command, 1 + i, word) end
+        local code, said = wingman(command, { input = command.input, token = token })
+        check(code, ("wingman %s ended with %s: %s"):format(table.concat(command, " "), code, said))
+      end
+    end
+
+    it("take it from --token-file", function()
+      local path = file_with(cluster.token .. "\n")
+      each_command({ "--token-file", path }, nil, function(code, told) assert.equal(0, code, told) end)
+    end)
+
+    it("take it from WINGMAN_TOKEN", function()
+      each_command({}, cluster.token, function(code, told) assert.equal(0, code, told) end)
+    end)
+
+    it("say AUTH_FAILED without one, with the option, the flag and the variable", function()
+      each_command({}, nil, function(code, told)
+        assert.is_true(code == 1 or code == 3, told)
+        for _, word in ipairs { "AUTH_FAILED", "auth.token", "--token-file", "WINGMAN_TOKEN" } do
+          assert.truthy(told:find(word, 1, true), told)
+        end
+        assert.is_nil(told:find("token_source.lua", 1, true), told)
+      end)
+    end)
+
+    it("show no foreign token to sim://", function()
+      local url = "sim://1?dialect=" .. dialect
+      for _, args in ipairs { { "probe", url }, { "repl", "-e", "1", url }, { "run", "-", url } } do
+        local code, said = wingman(args, { input = SCRIPT, token = "not.this.cluster's" })
+        assert.equal(0, code, table.concat(args, " ") .. ": " .. said)
+      end
+    end)
+  end)
+end
