@@ -126,13 +126,15 @@ end
 
 local function export_checks(run)
   local list = {}
-  for i, one in ipairs(run.checks.named) do list[i] = { name = one.name, passed = one.passed, failed = one.failed } end
+  for i, one in ipairs(run.checks.list) do list[i] = { name = one.name, passed = one.passed, failed = one.failed } end
   return list
 end
 
 local function export_errors(run)
   local list = {}
-  for code, count in pairs(run.errors) do list[#list + 1] = { code = code, count = count } end
+  for code, count in pairs(run.errors) do
+    if count > 0 then list[#list + 1] = { code = code, count = count } end
+  end
   table.sort(list, function(a, b) return a.code < b.code end)
   return list
 end

@@ -13,6 +13,7 @@
 ---   }
 local data = require "wingman.load.data"
 local measures = require "wingman.load.measures"
+local metrics = require "wingman.load.metrics"
 local options_module = require "wingman.load.options"
 local payload = require "wingman.load.payload"
 local sizes = require "wingman.load.sizes"
@@ -85,24 +86,42 @@ local function declare(kind, name, unit)
   return known
 end
 
-local function place(self, tags)
+-- The total's metric, and that of the tags: a total holds every sample.
+local function places(self, tags)
   local registry = self.registry
   if not registry then error(("metric '%s': only a run records it"):format(self.name), 3) end
-  return registry:get(self.type, self.name, self.unit, tags)
+  return self.metric, tags and registry:get(self.type, self.name, self.unit, tags)
 end
 
---- Counts: a counter by `value` (1), a trend a value in its unit, a rate true or false.
+local function check_sample(self, method, value)
+  if (self.type == "gauge") ~= (method == "set") then
+    error(("%s '%s': it has no %s; use %s"):format(self.type, self.name, method, method == "set" and "add" or "set"), 3)
+  end
+  local wrong = metrics.refusal(self.type, value)
+  if wrong then error(("%s '%s': %s"):format(self.type, self.name, wrong), 3) end
+end
+
+--- Counts: a counter by `value` (1), a trend a value in its unit, a rate true or false. With
+--- tags it counts in the metric as a whole and in that of the tags.
 ---@param value any
 ---@param tags table<string, string>|nil
 function metric_class:add(value, tags)
-  local metric = tags and place(self, tags) or self.metric or place(self)
-  metric:add(value)
+  if value == nil and self.type == "counter" then value = 1 end
+  check_sample(self, "add", value)
+  local total, tagged = places(self, tags)
+  total:add(value)
+  if tagged then tagged:add(value) end
 end
 
---- Sets a gauge.
+--- Sets a gauge: the metric as a whole, and with tags that of the tags.
 ---@param value number
 ---@param tags table<string, string>|nil
-function metric_class:set(value, tags) place(self, tags):set(value) end
+function metric_class:set(value, tags)
+  check_sample(self, "set", value)
+  local total, tagged = places(self, tags)
+  total:set(value)
+  if tagged then tagged:set(value) end
+end
 
 --- Metrics of your own: load.counter "orders", load.trend("checkout", "s").
 ---@param name string

@@ -8,24 +8,34 @@ local M = {}
 --- An interval that is too short to tell how busy the generator is (seconds).
 local SHORT = 0.1
 
---- Name, type and unit of every built-in metric.
+--- Type, unit and tags of every built-in metric. A metric with the tag `scenario` has the
+--- tags of the test and of the scenario besides.
+---@type table<string, { type: string, unit: string, tags: string[], no_total: boolean|nil }>
 M.builtin = {}
-for _, name in ipairs {
-  "op_latency", "op_queue", "op_send", "op_ack", "iteration_duration", "group_duration", "schedule_lag", "loop_lag",
-  "connect_time", "tls_time", "auth_time", "heartbeat_rtt", "failover_time",
-} do M.builtin[name] = { type = "trend", unit = "s" } end
-M.builtin.batch_size = { type = "trend", unit = "ops" }
-for _, name in ipairs {
-  "ops_recorded", "ops_acked", "ops_sent", "ops_lost", "ops_rejected", "ops_resent", "batches_sent", "iterations",
-  "iterations_dropped", "iterations_interrupted", "reconnects", "errors", "direct_routes", "fallback_routes", "partition_misses",
-  "map_versions", "stray_acks",
-} do M.builtin[name] = { type = "counter", unit = "" } end
-for _, name in ipairs { "bytes_sent", "bytes_acked" } do M.builtin[name] = { type = "counter", unit = "bytes" } end
-for _, name in ipairs { "in_flight", "log_depth", "vus", "map_version", "circuit", "cpu", "sessions" } do
-  M.builtin[name] = { type = "gauge", unit = "" }
+
+local function declare(kind, unit, tags, names)
+  for _, name in ipairs(names) do M.builtin[name] = { type = kind, unit = unit, tags = tags } end
 end
-M.builtin.rss_bytes = { type = "gauge", unit = "bytes" }
-M.builtin.checks = { type = "rate", unit = "" }
+
+declare("trend", "s", { "scenario", "group", "node" }, { "op_latency" })
+declare("trend", "s", { "scenario", "group" }, { "op_queue", "op_send", "op_ack", "group_duration" })
+declare("trend", "s", { "scenario" }, { "iteration_duration", "schedule_lag" })
+declare("trend", "s", {}, { "loop_lag", "connect_time", "tls_time", "auth_time", "heartbeat_rtt", "failover_time" })
+declare("trend", "ops", {}, { "batch_size" })
+declare("counter", "", { "scenario", "node" }, { "ops_acked" })
+declare("counter", "", { "scenario" }, { "ops_recorded", "iterations", "iterations_dropped", "iterations_interrupted" })
+declare("counter", "", { "node" }, { "ops_sent", "batches_sent" })
+declare("counter", "", { "scenario", "code" }, { "errors" })
+declare("counter", "", {}, {
+  "ops_lost", "ops_rejected", "ops_resent", "reconnects", "direct_routes", "fallback_routes", "partition_misses", "map_versions",
+  "stray_acks",
+})
+declare("counter", "bytes", { "node" }, { "bytes_sent", "bytes_acked" })
+declare("gauge", "", {}, { "in_flight", "log_depth", "vus", "map_version", "cpu", "sessions" })
+declare("gauge", "", { "node" }, { "circuit" })
+M.builtin.circuit.no_total = true
+declare("gauge", "bytes", {}, { "rss_bytes" })
+declare("rate", "", { "scenario", "check" }, { "checks" })
 
 local PARTS = { "op_latency", "op_queue", "op_send", "op_ack" }
 
@@ -147,12 +157,23 @@ local function client_totals(run)
   get(run, "reconnects").count = run.reconnects
   get(run, "map_versions").count = run.map_versions
   get(run, "map_version"):set(run.client:router_stats().map_version)
-  local errors = get(run, "errors")
-  errors.count = 0
-  for code, count in pairs(run.errors) do
-    get(run, "errors", { code = code }).count = count
-    errors.count = errors.count + count
+end
+
+-- Sets errors with these tags, and of each code among them.
+local function set_errors(run, counts, tags)
+  local all = 0
+  for code, count in pairs(counts) do
+    local own = { code = code }
+    for tag, value in pairs(tags or {}) do own[tag] = value end
+    get(run, "errors", own).count = count
+    all = all + count
   end
+  get(run, "errors", tags).count = all
+end
+
+local function errors(run)
+  set_errors(run, run.errors)
+  for _, scenario in ipairs(run.scenarios) do set_errors(run, scenario.errors, scenario.tags) end
 end
 
 local function failovers(run)
@@ -197,6 +218,7 @@ function M.refresh(run)
   connections(run)
   nodes(run, run.client:health())
   client_totals(run)
+  errors(run)
   failovers(run)
 end
 

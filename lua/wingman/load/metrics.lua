@@ -2,13 +2,14 @@
 --- HDR histograms of 3 digits; times are kept in microseconds and told in seconds. Nothing
 --- here grows with the length of a run.
 local histogram = require "wingman.histogram"
+local selector = require "wingman.load.selector"
 
 local M = {}
 
 --- How many steps of a trend's histogram make one of its unit.
 local steps = { us = 1, ms = 1e3, s = 1e6 }
---- An hour in microseconds; what is not a time may be as large as a count can be.
-local TIME_MAX, VALUE_MAX = 3600e6, 2 ^ 40
+--- The largest step that a trend holds, of a time 12 days. What is larger counts as an overflow.
+local MOST = 2 ^ 40
 
 ---@class wingman.load.metric
 ---@field name string
@@ -16,20 +17,35 @@ local TIME_MAX, VALUE_MAX = 3600e6, 2 ^ 40
 ---@field unit string
 ---@field tags table<string, string>
 
+local function is_finite(value) return type(value) == "number" and value - value == 0 end
+
+local expectations = {
+  counter = { fits = is_finite, text = "a finite number" },
+  gauge = { fits = function(value) return type(value) == "number" and value == value end, text = "a number" },
+  trend = { fits = function(value) return is_finite(value) and value >= 0 end, text = "a number from 0" },
+  -- 0 is true in Lua: whoever gives one means something else.
+  rate = { fits = function(value) return type(value) ~= "number" end, text = "true or false" },
+}
+
+--- Why a metric of this type cannot record a value, as the end of a sentence; nil when it can.
+---@param kind "counter"|"gauge"|"rate"|"trend"
+---@param value any
+---@return string|nil
+function M.refusal(kind, value)
+  local expected = expectations[kind]
+  if expected.fits(value) then return nil end
+  return ("%s is expected, got %s"):format(expected.text, type(value) == "string" and ("%q"):format(value) or tostring(value))
+end
+
 local counter = { type = "counter" }
 counter.__index = counter
 --- Counts `n`, 1 unless told.
 ---@param n number|nil  finite
-function counter:add(n)
-  if n == nil then n = 1 end
-  if type(n) ~= "number" or n - n ~= 0 then
-    error(("counter '%s': a finite number is expected, got %s"):format(self.name, tostring(n)), 2)
-  end
-  self.count = self.count + n
-end
+function counter:add(n) self.count = self.count + (n or 1) end
 
 local gauge = { type = "gauge" }
 gauge.__index = gauge
+---@param value number
 function gauge:set(value)
   self.value = value
   self.min = math.min(self.min or value, value)
@@ -38,6 +54,7 @@ end
 
 local rate = { type = "rate" }
 rate.__index = rate
+---@param passed any  nil and false are not
 function rate:add(passed)
   self.total = self.total + 1
   if passed then self.passed = self.passed + 1 end
@@ -48,9 +65,6 @@ trend.__index = trend
 --- Counts a value in the metric's unit.
 ---@param value number  from 0, finite
 function trend:add(value)
-  if type(value) ~= "number" or not (value >= 0 and value < math.huge) then
-    error(("trend '%s': a number from 0 is expected, got %s"):format(self.name, tostring(value)), 2)
-  end
   local whole = value * self.step + 0.5
   self.histogram:record(whole)
 end
@@ -72,17 +86,10 @@ local makers = {
   end,
   trend = function(self)
     self.step = steps[self.unit] or 1
-    self.histogram = histogram.new(steps[self.unit] and TIME_MAX or VALUE_MAX, 3)
+    self.histogram = histogram.new(MOST, 3)
     return setmetatable(self, trend)
   end,
 }
-
-local function tag_text(tags)
-  local parts = {}
-  for name, value in pairs(tags) do parts[#parts + 1] = name .. ":" .. tostring(value) end
-  table.sort(parts)
-  return table.concat(parts, ",")
-end
 
 ---@class wingman.load.registry
 ---@field list wingman.load.metric[]  in the order of their making
@@ -98,7 +105,7 @@ function M.registry() return setmetatable({ list = {}, by_key = {} }, methods) e
 ---@param unit string|nil  "s" makes a trend one of times
 ---@param tags table<string, string>|nil
 function methods:get(kind, name, unit, tags)
-  local key = name .. "{" .. tag_text(tags or {}) .. "}"
+  local key = name .. selector.tags_text(tags or {})
   local metric = self.by_key[key]
   if metric then return metric end
   local self_tags = {}

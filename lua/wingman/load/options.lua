@@ -2,7 +2,7 @@
 local client_options = require "wingman.options"
 local duration = require "wingman.load.duration"
 local embedded_cluster = require "wingman.embedded_cluster"
-local measures = require "wingman.load.measures"
+local measurable = require "wingman.load.measurable"
 local nearest = require "wingman.nearest"
 local nemesis = require "wingman.load.nemesis"
 local policies = require "wingman.client.policies"
@@ -44,12 +44,9 @@ local function check_scenarios(given)
   return list
 end
 
-local function check_thresholds(list, custom)
-  for _, one in ipairs(list) do
-    local known = measures.builtin[one.name] or custom[one.name]
-    if not known then error(("threshold on '%s': there is no metric '%s'"):format(one.metric, one.name), 0) end
-    threshold.check_fits(one, known.type, known.unit)
-  end
+local function check_thresholds(checked, given, custom)
+  local list = threshold.read(given)
+  for _, one in ipairs(list) do measurable.check(one, checked, custom) end
   return list
 end
 
@@ -100,8 +97,9 @@ function M.check(given, custom)
   end
   local checked = {}
   for name, value in pairs(given) do checked[name] = value end
+  checked.connections = given.connections or "shared"
   checked.scenarios = check_scenarios(given.scenarios or {})
-  checked.thresholds = check_thresholds(threshold.read(given.thresholds or {}), custom)
+  checked.thresholds = check_thresholds(checked, given.thresholds or {}, custom)
   if given.nemesis and #given.nemesis == 0 and next(given.nemesis) ~= nil then
     error("option nemesis: a list of steps is expected: { { at = \"10s\", … }, … }", 0)
   end
@@ -109,7 +107,6 @@ function M.check(given, custom)
   check_times(checked.nemesis, checked.scenarios)
   check_client(given)
   checked.drain = duration.check(given.drain or 30, "option drain")
-  checked.connections = given.connections or "shared"
   return checked
 end
 

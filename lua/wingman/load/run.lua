@@ -1,5 +1,6 @@
 --- A run of a load test, or of one shard of it: connects, sets up, lets the scenarios run,
 --- keeps the plan of faults, measures, tears down.
+local checks = require "wingman.load.checks"
 local core = require "wingman.core"
 local data = require "wingman.load.data"
 local histogram = require "wingman.histogram"
@@ -35,24 +36,15 @@ local levels = { debug = 1, info = 2, warn = 3, error = 4 }
 local methods = {}
 methods.__index = methods
 
--- Checks are a rate for each name, and one for all.
-local function checks_of(run)
-  local all = run.registry:rate "checks"
-  local named = {}
-  return {
-    named = named,
-    add = function(_, name, passed)
-      local one = named[name]
-      if not one then
-        one = { name = name, passed = 0, failed = 0 }
-        named[name] = one
-        named[#named + 1] = one
-      end
-      if passed then one.passed = one.passed + 1 else one.failed = one.failed + 1 end
-      all:add(passed)
-      return passed
-    end,
-  }
+-- A code that a threshold asks for counts from 0: that nothing of it happened is a fact.
+local function expect_codes(self)
+  for _, one in ipairs(self.options.thresholds) do
+    local code = one.name == "errors" and one.tags.code
+    if code then
+      self.errors[code] = 0
+      for _, scenario in ipairs(self.scenarios) do scenario.errors[code] = 0 end
+    end
+  end
 end
 
 ---@param options table   checked
@@ -86,7 +78,7 @@ function M.new(options, given)
     return whole + (self.shard.index < n - whole * self.shard.count and 1 or 0)
   end
   self.context = native.context(self.op_metrics)
-  self.checks = checks_of(self)
+  self.checks = checks.new(self.registry)
   self.steering = steering.new(self)
   data.split(self.shard)
   self.planned_s = 0
@@ -94,6 +86,7 @@ function M.new(options, given)
     self.scenarios[#self.scenarios + 1] = scenario_module.new(self, one.name, one.options)
     self.planned_s = math.max(self.planned_s, one.options.start_time + one.options.seconds)
   end
+  expect_codes(self)
   return self
 end
 
@@ -115,11 +108,18 @@ function methods:next_vu_id()
   return (self.last_vu - 1) * self.shard.count + self.shard.index + 1
 end
 
-function methods:count_error(code) self.errors[code] = (self.errors[code] or 0) + 1 end
+--- Counts an error by its code, and for a scenario when it is one of its users'.
+---@param code string
+---@param scenario wingman.load.scenario|nil
+function methods:count_error(code, scenario)
+  code = tostring(code) -- a script's own may be a number
+  self.errors[code] = (self.errors[code] or 0) + 1
+  if scenario then scenario.errors[code] = (scenario.errors[code] or 0) + 1 end
+end
 
 --- A mistake in the script: the first one is told, and the run has failed.
 function methods:script_failed(scenario, _, traceback)
-  self:count_error "SCRIPT"
+  self:count_error("SCRIPT", scenario)
   if not self.script_error then
     self.script_error = traceback
     tell(self, "script_error", scenario.name, traceback)

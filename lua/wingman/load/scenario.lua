@@ -42,6 +42,7 @@ local executors = {
 ---@field too_slow boolean|nil  the latter was the case
 ---@field interrupted integer  that were given up at the end
 ---@field failures integer     that raised an error
+---@field errors table<string, integer>  by code, of its users
 ---@field state "waiting"|"running"|"stopping"|"ended"
 local methods = {}
 methods.__index = methods
@@ -203,6 +204,7 @@ function M.new(run, name, options)
     dropped = 0,
     interrupted = 0,
     failures = 0,
+    errors = {},        -- code -> count
     state = "waiting",
     ended = loop.future(),
   }, methods)
@@ -233,7 +235,7 @@ end
 function methods:failed(vu, err)
   self.failures = self.failures + 1
   if err.traceback then return self.run:script_failed(self, vu, err.traceback) end
-  self.run:count_error(err.code)
+  self.run:count_error(err.code, self)
 end
 
 --- The tag of operations in a group.

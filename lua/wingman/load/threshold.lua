@@ -1,6 +1,7 @@
 --- Thresholds: "p(99)<50ms" on a metric, and whether a run keeps them.
 local duration = require "wingman.load.duration"
 local metrics = require "wingman.load.metrics"
+local selector = require "wingman.load.selector"
 
 local M = {}
 
@@ -28,22 +29,6 @@ local units = { us = 1e-6, ms = 1e-3, s = 1 }
 ---@field abort boolean       ends the run when it is crossed
 ---@field delay number        seconds from the start before it may
 ---@field sum wingman.load.metric|nil  what its metrics add up to, when they are several
-
---- Name and tags of "op_latency{scenario:writes,node:n1}"; raises when it is no selector.
----@param text string
----@return string name, table<string, string> tags
-function M.selector(text)
-  local name, rest = text:match "^%s*([%w_]+)%s*(.-)%s*$"
-  local inner = rest and (rest == "" and "" or rest:match "^{(.*)}$")
-  if not inner then error(("threshold on '%s': a metric's name is expected, like op_latency or op_latency{scenario:a}"):format(text), 0) end
-  local tags = {}
-  for part in inner:gmatch "[^,]+" do
-    local tag, value = part:match "^%s*([%w_]+)%s*[:=]%s*(.-)%s*$"
-    if not tag then error(("threshold on '%s': '%s' is no tag:value"):format(text, part), 0) end
-    tags[tag] = value
-  end
-  return name, tags
-end
 
 local statistics = { avg = true, min = true, max = true, med = true, count = true, rate = true, value = true }
 
@@ -95,7 +80,8 @@ function M.read(given)
   end
   table.sort(names)
   for _, metric in ipairs(names) do
-    local name, tags = M.selector(metric)
+    local name, tags = selector.parse(metric)
+    if not name then error(("threshold on '%s': %s"):format(metric, tags), 0) end
     local expressions = given[metric]
     if type(expressions) == "string" then expressions = { expressions } end
     if type(expressions) ~= "table" then error(("threshold on '%s': a list of expressions is expected"):format(metric), 0) end
@@ -189,12 +175,21 @@ end
 
 local readers = {}
 
+-- Whether values that were too large for the histogram have a part in a statistic.
+local function is_clipped(h, threshold)
+  local over, statistic = h:overflows(), threshold.statistic
+  if over == 0 or statistic == "min" then return false end
+  if statistic == "max" or statistic == "avg" then return true end
+  return h:count() * (1 - (threshold.percentile or 50) / 100) < over
+end
+
 function readers.trend(metric, threshold, seconds)
   local h = metric.histogram
   local n = h:count()
   if threshold.statistic == "count" then return n end
   if threshold.statistic == "rate" then return n / seconds end
   if n == 0 then return nil end
+  if is_clipped(h, threshold) then return math.huge end -- it is not known, but no limit is above it
   local step = metric.step
   if threshold.statistic == "p" then return h:percentile(threshold.percentile) / step end
   if threshold.statistic == "avg" then return h:mean() / step end

@@ -196,14 +196,15 @@ end
 ---@param conditions any
 ---@return boolean
 function methods:check(subject, conditions)
-  local checks = self.scenario.run.checks
+  local scenario = self.scenario
+  local checks = scenario.run.checks
   if type(conditions) ~= "table" then
     if type(subject) ~= "string" then error("vu:check: a name and a condition are expected", 2) end
-    return checks:add(subject, conditions and true or false)
+    return checks:add(scenario, subject, conditions and true or false)
   end
   local all = true
   for name, condition in pairs(conditions) do
-    all = checks:add(name, condition(subject) and true or false) and all
+    all = checks:add(scenario, tostring(name), condition(subject) and true or false) and all
   end
   return all
 end

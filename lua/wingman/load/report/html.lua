@@ -34,6 +34,9 @@ local function header(document)
   if not head.good then parts[#parts + 1] = ("<p>%s.</p>"):format(escape(head.work)) end
   if late then parts[#parts + 1] = ('<p class="late"><b>LATE</b> %s</p>'):format(escape(late)) end
   if missing then parts[#parts + 1] = ('<p class="late"><b>PARTS</b> %s</p>'):format(escape(missing)) end
+  for _, sentence in ipairs(verdict.overflows(document)) do
+    parts[#parts + 1] = ('<p class="late"><b>ABOVE</b> %s</p>'):format(escape(sentence))
+  end
   parts[#parts + 1] = "</header>"
   return table.concat(parts)
 end

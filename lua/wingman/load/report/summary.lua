@@ -19,6 +19,9 @@ local function headline(out, document)
   local late, missing = verdict.late(document), verdict.missing_shards(document)
   if late then out:field(0, { text = "LATE", style = "warn" }, #head.word + 2, { { text = late } }) end
   if missing then out:field(0, { text = "PARTS", style = "warn" }, #head.word + 2, { { text = missing } }) end
+  for _, sentence in ipairs(verdict.overflows(document)) do
+    out:field(0, { text = "ABOVE", style = "warn" }, #head.word + 2, { { text = sentence } })
+  end
   out:blank()
 end
 

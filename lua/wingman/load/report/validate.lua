@@ -1,17 +1,15 @@
 --- Whether a table is a document: its shape, and what a shape cannot say.
 local histogram = require "wingman.histogram"
 local schema = require "wingman.load.report.schema"
+local selector = require "wingman.load.selector"
 
 local M = {}
 
-local function tag_key(metric)
-  local parts = {}
-  for name, value in pairs(metric.tags) do parts[#parts + 1] = name .. ":" .. value end
-  table.sort(parts)
-  return metric.name .. "{" .. table.concat(parts, ",") .. "}"
-end
-
 --- The name and tags of a metric as one text: "op_latency{node:a,scenario:writes}".
+---@param metric table
+---@return string
+local function tag_key(metric) return metric.name .. selector.tags_text(metric.tags) end
+
 M.tag_key = tag_key
 
 local function check_metrics(document)

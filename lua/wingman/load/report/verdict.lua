@@ -24,7 +24,8 @@ end
 function M.threshold_value(document, threshold)
   if threshold.value == nil then return "nothing measured" end
   local unit = threshold_unit(document, threshold)
-  return format.quantity(threshold.value, (unit == "s" or unit == "bytes") and unit or nil)
+  if unit and view.seconds(unit) then return format.duration(threshold.value) end -- times are in seconds, whatever the unit
+  return format.quantity(threshold.value, unit == "bytes" and unit or nil)
 end
 
 --- The thresholds that were not kept.
@@ -89,6 +90,20 @@ function M.late(document)
   local text = document.limit == "generator" and "the generator, not the cluster, was the limit"
     or "the generator was late; latencies are partly its own"
   return document.late_reason and text .. ": " .. document.late_reason or text
+end
+
+--- What is to be said of values that a trend could not hold, a sentence for each trend.
+---@param document table
+---@return string[]
+function M.overflows(document)
+  local list = {}
+  for i, one in ipairs(view.overflowed(document)) do
+    local unit = (view.seconds(one.unit) or one.unit == "bytes") and one.unit or nil
+    local most = view.seconds(one.unit) and format.duration(one.most * view.seconds(one.unit)) or format.quantity(one.most, unit)
+    list[i] = ("%s of %s %s above %s, which is the most that it holds; its percentiles and its mean are too small")
+      :format(format.plural(one.count, "value"), one.name, one.count == 1 and "was" or "were", most)
+  end
+  return list
 end
 
 --- How many of the shards that were started are in the document: nil when all are.

@@ -1,5 +1,6 @@
 --- Looking things up in a document.
 local histogram = require "wingman.histogram"
+local selector = require "wingman.load.selector"
 
 local M = {}
 
@@ -103,6 +104,20 @@ function M.main_latency(document)
   end
 end
 
+--- The trends that were given values larger than they can hold, of each name the total.
+---@param document table
+---@return { name: string, count: integer, most: number, unit: string }[]
+function M.overflowed(document)
+  local list = {}
+  for _, metric in ipairs(document.metrics) do
+    local h = metric.type == "trend" and next(metric.tags) == nil and metric.histogram
+    if h and (h.overflows or 0) > 0 then
+      list[#list + 1] = { name = metric.name, count = h.overflows, most = h.limit * M.step(metric), unit = metric.unit }
+    end
+  end
+  return list
+end
+
 --- The histogram of a trend or a point's latency. The caller closes it.
 ---@param exported table
 ---@return wingman.histogram
@@ -115,13 +130,6 @@ function M.histogram(exported) return assert(histogram.import(exported)) end
 function M.per_second(document, count) return document.duration_s > 0 and count / document.duration_s or 0 end
 
 --- Tags as a selector writes them: "{node:a,scenario:b}", "" without tags.
----@param tags table<string, string>
----@return string
-function M.tags_text(tags)
-  local parts = {}
-  for name, value in pairs(tags) do parts[#parts + 1] = name .. ":" .. value end
-  table.sort(parts)
-  return #parts > 0 and "{" .. table.concat(parts, ",") .. "}" or ""
-end
+M.tags_text = selector.tags_text
 
 return M
