@@ -15,4 +15,11 @@ typedef struct wm_interruption {
     void (*volatile wake)(void *loop); /* ends the loop's wait, from within a handler; NULL: there is no loop */
     void *volatile loop;
 } wm_interruption;
+
+/* "SIGINT", "SIGTERM" or "SIGHUP": what scripts call the signals that ask them to end. Static. */
+static inline const char *wm_interruption_name(int signal)
+{
+    if (signal == SIGTERM) return "SIGTERM";
+    return signal == SIGHUP ? "SIGHUP" : "SIGINT";
+}
 #endif

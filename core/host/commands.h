@@ -6,7 +6,7 @@ enum {
     HOST_OK = 0,
     HOST_FAILED = 1, /* the script raised an error, or what was asked for failed */
     HOST_USAGE = 2,  /* wrong arguments, or a script that cannot be read */
-    /* 128 + the signal's number: ended by SIGINT or SIGTERM */
+    /* 128 + the signal's number: ended by SIGINT, SIGTERM or SIGHUP */
 };
 
 /* `wingman run SCRIPT [ARGS]`; argv[0] is "run". */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "commands.h"
+#include "interruption.h"
 #include "signals.h"
 
 /* Where the Lua files and the module are, seen from the executable's directory:
@@ -140,12 +141,18 @@ static void finish(lua_State *L, int number)
     host_signals_take();
     int failed = luaL_loadbuffer(L, code, sizeof code - 1, "=wingman");
     if (!failed) {
-        lua_pushstring(L, number == SIGTERM ? "SIGTERM" : "SIGINT");
+        lua_pushstring(L, wm_interruption_name(number));
         failed = lua_pcall(L, 1, 0, 0);
     }
     if (!failed) return;
     fprintf(stderr, "wingman: %s\n", lua_tostring(L, -1));
     lua_pop(L, 1);
+}
+
+static const char *end_by(int number)
+{
+    if (number == SIGTERM) return "terminated";
+    return number == SIGHUP ? "hung up" : "interrupted";
 }
 
 static int exit_code_of_error(lua_State *L)
@@ -170,7 +177,7 @@ static int end_of_script(lua_State *L, int status)
         return number == 0 ? exit_code_of_error(L) : interrupted;
     }
     if (status != 0) finish(L, number);
-    fprintf(stderr, "wingman: %s\n", number == SIGTERM ? "terminated" : "interrupted");
+    fprintf(stderr, "wingman: %s\n", end_by(number));
     return interrupted;
 }
 

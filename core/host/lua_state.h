@@ -11,7 +11,7 @@ lua_State *host_lua_new(void);
 void host_lua_set_args(lua_State *L, const char *name, int argc, char **argv);
 
 /* Calls the function below its `nargs` arguments on the stack, with a traceback
- * in its error. SIGINT and SIGTERM end it as signals.h says. A host exit code;
+ * in its error. SIGINT, SIGTERM and SIGHUP end it as signals.h says. A host exit code;
  * errors are printed. */
 int host_lua_call(lua_State *L, int nargs);
 #endif

@@ -73,6 +73,13 @@ static void handle(int number, void (*handler)(int), int flags)
     sigaction(number, &action, NULL);
 }
 
+/* A script that nohup started is not to hear of a terminal that goes away. */
+static bool is_ignored(int number)
+{
+    struct sigaction present;
+    return sigaction(number, NULL, &present) == 0 && present.sa_handler == SIG_IGN;
+}
+
 void host_signals_start(lua_State *L, const char *prefix)
 {
     state = L;
@@ -86,12 +93,14 @@ void host_signals_start(lua_State *L, const char *prefix)
     handle(SIGALRM, on_alarm, SA_RESTART);
     handle(SIGINT, on_signal, 0); /* a script that reads from its terminal is to hear of it */
     handle(SIGTERM, on_signal, 0);
+    if (!is_ignored(SIGHUP)) handle(SIGHUP, on_signal, 0);
 }
 
 void host_signals_stop(void)
 {
     handle(SIGINT, SIG_DFL, 0);
     handle(SIGTERM, SIG_DFL, 0);
+    if (!is_ignored(SIGHUP)) handle(SIGHUP, SIG_DFL, 0);
     alarm(0);
     lua_sethook(state, NULL, 0, 0);
 }

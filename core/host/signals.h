@@ -3,7 +3,7 @@
 #include <lua.h>
 #include <stdbool.h>
 
-/* SIGINT and SIGTERM while a script runs. The first one is handed to the loop of the
+/* SIGINT, SIGTERM and SIGHUP while a script runs. The first one is handed to the loop of the
  * script, which drains and ends (lua/wingman/interrupt.lua). A script that does not
  * return to its loop for a second, or has none, is ended by the error "interrupted"; one
  * that cannot be (compiled code without an end, a call that blocks) by the end of the
@@ -13,7 +13,7 @@
  * is the beginning of the chunk names of Wingman's own Lua files, which are not torn
  * apart by the error; it is kept. */
 void host_signals_start(lua_State *L, const char *own_files);
-/* SIGINT and SIGTERM end the process as usual again. */
+/* SIGINT, SIGTERM and SIGHUP end the process as usual again. */
 void host_signals_stop(void);
 /* The signal that came, 0: none. */
 int host_signals_seen(void);

@@ -32,11 +32,11 @@ static int push_signal(lua_State *L, wm_interruption *interruption)
 {
     if (!is_waiting(interruption)) return 0;
     interruption->taken = 1;
-    lua_pushstring(L, interruption->signal == SIGTERM ? "SIGTERM" : "SIGINT");
+    lua_pushstring(L, wm_interruption_name(interruption->signal));
     return 1;
 }
 
-/* turn(wait_s): "SIGINT" or "SIGTERM", once, when such a signal came. */
+/* turn(wait_s): "SIGINT", "SIGTERM" or "SIGHUP", once, when such a signal came. */
 static int l_turn(lua_State *L)
 {
     wm_loop *loop = wm_lua_check_loop(L, 1);

@@ -120,7 +120,11 @@ function methods:start()
   if self.closed then return nil, errors.new("CLOSED", "the client is closed") end
   if self.provider then error("client:start: the client was started before", 2) end
   local ok, err = start_embedded(self)
-  if self.closed then return nil, errors.new("CLOSED", "the client was closed") end
+  if self.closed then
+    if self.embedded then self.embedded:stop() end -- it was started after the client was closed
+    self.embedded = nil
+    return nil, errors.new("CLOSED", "the client was closed")
+  end
   if not ok then return nil, err end
   local provider, provider_err = make_provider(self)
   if not provider then return nil, errors.new("NOT_CONNECTED", provider_err) end

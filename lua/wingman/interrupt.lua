@@ -1,4 +1,4 @@
---- The end of `wingman run` by SIGINT (Ctrl-C) or SIGTERM: every open client sends
+--- The end of `wingman run` by SIGINT (Ctrl-C), SIGTERM or SIGHUP: every open client sends
 --- what it holds and gets some seconds for the acknowledgements; then the script is
 --- ended. A script that has something better to do registers a function. A second
 --- signal ends the process at once, whatever goes on.
@@ -23,9 +23,9 @@ local NAMED_NODES = 5
 
 local handlers = {}
 
---- Runs `fn(signal)` as a task at the first SIGINT or SIGTERM, in place of the
+--- Runs `fn(signal)` as a task at the first SIGINT, SIGTERM or SIGHUP, in place of the
 --- draining: the script goes on until it ends by itself.
----@param fn fun(signal: "SIGINT"|"SIGTERM")
+---@param fn fun(signal: "SIGINT"|"SIGTERM"|"SIGHUP")
 function M.on(fn)
   if type(fn) ~= "function" then error("interrupt.on: a function is expected, got " .. type(fn), 2) end
   handlers[#handlers + 1] = fn

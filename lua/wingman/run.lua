@@ -28,6 +28,21 @@ local function read_script(path)
   return (text:gsub("^#[^\n]*", "")), path == "-" and "=stdin" or "@" .. path
 end
 
+--- The folder of a script; nil for standard input.
+---@param chunk_name string
+---@return string|nil
+function M.folder_of(chunk_name)
+  local path = chunk_name:match "^@(.*)$"
+  return path and (path:match "^(.*)/[^/]*$" or ".")
+end
+
+--- From here on `require` looks beside the script first.
+---@param chunk_name string
+function M.look_beside(chunk_name)
+  local folder = M.folder_of(chunk_name)
+  if folder then package.path = ("%s/?.lua;%s/?/init.lua;%s"):format(folder, folder, package.path) end
+end
+
 local function finish(before, args, result)
   local load = package.loaded["wingman.load"]
   if load and load.is_test(result) then return require("wingman.load.command").main(result, before, args) end
@@ -58,6 +73,11 @@ function M.main(args)
     io.stderr:write "wingman run: a script is missing; wingman run --help says more\n"
     return 2
   end
+  if args[at]:match "^%a+://" then
+    io.stderr:write(("wingman run: '%s' is a URL, not a script: `wingman bench URL` tests it, `wingman repl URL` looks at it\n")
+      :format(args[at]))
+    return 2
+  end
   _G.arg = rest
   local text, name = read_script(args[at])
   local chunk, err
@@ -67,6 +87,7 @@ function M.main(args)
     return 2
   end
   M.text, M.chunk_name = text, name
+  M.look_beside(name)
   return finish(before, rest, chunk(unpack(rest)))
 end
 

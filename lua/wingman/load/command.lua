@@ -22,8 +22,11 @@ local M = {}
 
 --- Exit codes; 1, 2 and 130 are those of every script.
 M.codes = {
-  passed = 0, script_error = 1, usage = 2, no_connection = 3, generator_late = 98, thresholds_failed = 99, interrupted = 130,
+  passed = 0, script_error = 1, usage = 2, no_connection = 3, generator_late = 98, thresholds_failed = 99, hung_up = 129,
+  interrupted = 130, terminated = 143,
 }
+
+local by_signal = { SIGINT = M.codes.interrupted, SIGTERM = M.codes.terminated, SIGHUP = M.codes.hung_up }
 
 --- The options with a value, and those without.
 M.valued = { out = true, policy = true, seed = true, shard = true, ["start-at"] = true, control = true, workers = true, attach = true, prometheus = true }
@@ -144,8 +147,11 @@ function M.parse(args)
   return into
 end
 
+-- How a run that was ended early ends: by a signal, or by an order of `wingman ctl`.
+local function interrupted_code(options) return by_signal[options.signal or "SIGINT"] end
+
 local function exit_code(result, options)
-  if result.outcome == "interrupted" then return M.codes.interrupted end
+  if result.outcome == "interrupted" then return interrupted_code(options) end
   if result.outcome == "error" then return M.codes.script_error end
   if result.outcome == "failed" or result.outcome == "aborted" then return M.codes.thresholds_failed end
   if options.strict and result.generator_late then return M.codes.generator_late end
@@ -219,19 +225,31 @@ local function refused(reason, code)
   return nil, code
 end
 
--- Listens and takes signals while it runs; the function ends that. `built` is the document
--- at any time.
+-- Takes signals from before the connection to the end of the teardown; the function ends that.
+local function take_signals(run, options)
+  local function signalled(signal)
+    options.signal = options.signal or signal
+    run:abort("interrupted", "interrupted by " .. signal, 1)
+  end
+  interrupt.on(signalled)
+  return function() interrupt.off(signalled) end
+end
+
+-- Listens while it runs; the function ends that. `built` is the document at any time.
 local function attend(run, options, built)
   options.listener.watch(run)
   local close, wrong = open_to_others(run, options, built)
   if not close then run:abort("error", wrong) end
-  local signalled = function(signal) run:abort("interrupted", "interrupted by " .. signal, 1) end
-  interrupt.on(signalled)
   return function()
-    interrupt.off(signalled)
     if close then close() end
     return wrong
   end
+end
+
+-- What the end of a run that left no document means for the exit code.
+local function no_document(reason, outcome, no_connection, options)
+  if outcome == "interrupted" then return refused("wingman: " .. reason, interrupted_code(options)) end
+  return refused("wingman run: " .. reason, no_connection and M.codes.no_connection or M.codes.script_error)
 end
 
 -- In this thread. The document; or nil and the exit code.
@@ -239,6 +257,7 @@ local function run_here(test, options)
   local run = run_module.new(test.options, options)
   load.attach(run.registry)
   local leave
+  local release = take_signals(run, options)
   options.listener.ready = function()
     leave = attend(run, options, function()
       measures.refresh(run)
@@ -249,22 +268,24 @@ local function run_here(test, options)
   local wrong = leave and leave()
   local result = ran and not wrong and document.build(run)
   run:close()
+  release()
   if wrong then return refused(wrong, M.codes.usage) end
   if result then return result end
-  return refused("wingman run: " .. (run.reason or "the run could not begin"),
-    run.connect_error and M.codes.no_connection or M.codes.script_error)
+  return no_document(run.reason or "the run could not begin", run.outcome, run.connect_error, options)
 end
 
 -- In threads.
 local function run_with_workers(test, options)
-  local leave
+  local leave, release
   local result, err, no_connection = coordinator.execute(test, options, {
+    begun = function(run) release = take_signals(run, options) end,
     made = function(run, workers) leave = attend(run, options, function() return assert(workers:partial()) end) end,
   })
   local wrong = leave and leave()
+  release()
   if wrong then return refused(wrong, M.codes.usage) end
   if result then return result end
-  return refused("wingman run: " .. tostring(err), no_connection and M.codes.no_connection or M.codes.script_error)
+  return no_document(tostring(err), options.signal and "interrupted", no_connection, options)
 end
 
 -- A task of the loop. The exit code.

@@ -27,7 +27,15 @@ local function log_line(level, event, fields)
   return ("wingman: %s %s %s"):format(level, event, table.concat(parts, " "))
 end
 
----@param options { quiet: boolean|nil }
+-- A report on standard output is for a program, which is to find nothing else there.
+local function has_report_on_output(options)
+  for _, target in ipairs(options.out or {}) do
+    if target:match "=%-$" then return true end
+  end
+  return false
+end
+
+---@param options { quiet: boolean|nil, out: string[]|nil }
 ---@return table listener  of wingman.load.run
 function M.new(options)
   local listener = {}
@@ -53,7 +61,10 @@ function M.new(options)
   function listener.fault(fault)
     say(("%7.1f s  %s %s%s"):format(fault.at_s, fault.action, fault.target, fault.ok and "" or ": " .. tostring(fault.detail)))
   end
-  function listener.log(level, event, fields) complain(log_line(level, event, fields)) end
+  function listener.log(level, event, fields)
+    if options.quiet and level ~= "error" then return end
+    complain(log_line(level, event, fields))
+  end
   function listener.waiting(seconds) say(("begins in %.1f s"):format(seconds)) end
   function listener.late_start(seconds)
     complain(("wingman run: --start-at was %.1f s ago; this shard begins late"):format(seconds))
@@ -63,7 +74,8 @@ function M.new(options)
   function listener.ended(result)
     if view then view:close() end
     if not options.quiet then return write(report.summary(result, terminal)) end
-    if result.outcome == "error" then complain("wingman run: " .. tostring(result.reason)) end
+    if has_report_on_output(options) then return io.stderr:write(report.headline(result)) end
+    write(report.headline(result))
   end
   return listener
 end

@@ -26,6 +26,7 @@ end
 function orders.log(run, level) return run.steering:log(level) end
 
 function orders.stop(run)
+  run.was_ordered = true
   run:abort("interrupted", "stopped by an order")
   return true
 end

@@ -60,6 +60,25 @@ local function steering_of(workers, run)
   }
 end
 
+-- Without the script's name at 0, which would make an object of the list in JSON.
+local function copy_list(list)
+  local copy = {}
+  for i, value in ipairs(list) do copy[i] = value end
+  return copy
+end
+
+-- Where a value has something in it that no other thread can be given; nil: nowhere.
+local function unsendable(value, place)
+  local kind = type(value)
+  if kind == "string" or kind == "number" or kind == "boolean" or kind == "nil" then return nil end
+  if kind ~= "table" then return place, kind end
+  for key, part in pairs(value) do
+    if type(key) ~= "string" and type(key) ~= "number" then return place, "table with a " .. type(key) .. " as a key" end
+    local where, what = unsendable(part, type(key) == "number" and ("%s[%d]"):format(place, key) or place .. "." .. key)
+    if where then return where, what end
+  end
+end
+
 -- The run of this thread: everything but scenarios.
 local function without_scenarios(options)
   local own = {}
@@ -93,7 +112,7 @@ local function complete(document, run, options, outer)
     duration_s = document.duration_s } }
   document.environment.cluster = type(run.options.cluster) == "string" and run.options.cluster or document.environment.cluster
   document.environment.processors_awake = options.processors_awake
-  if run.outcome then
+  if run.outcome and not (run.was_ordered and document.outcome == "failed") then
     document.outcome, document.reason, document.finished = run.outcome, run.reason, false
   elseif spoiled(run) then
     document.outcome, document.reason = "error", spoiled(run)
@@ -106,7 +125,8 @@ end
 --- value that follows says whether nobody could be reached.
 ---@param test wingman.load.test
 ---@param options table  of the command line
----@param hooks { made: fun(run: wingman.load.run, workers: table) }
+---@param hooks { begun: fun(run: wingman.load.run), made: fun(run: wingman.load.run, workers: table) }  `begun`: before
+---  it connects; `made`: all workers are there
 ---@return table|nil document, string|nil err, boolean|nil no_connection
 function M.execute(test, options, hooks)
   local outer = options.shard or { index = 0, count = 1 }
@@ -114,16 +134,24 @@ function M.execute(test, options, hooks)
     seed = options.seed, shard = outer, listener = options.listener, policy = options.policy, policy_file = options.policy_file,
     script = options.script, start_at = loop.future(),
   })
+  hooks.begun(run)
   local function leave(err, no_connection)
     run:close()
     return nil, err, no_connection
   end
   if not run:prepare() then return leave(run.reason or "the run could not begin", run.connect_error ~= nil) end
+  local place, kind = unsendable(run.data, "data")
+  if place then
+    run:abort("error", "")
+    run:tear_down()
+    return leave(("setup returned what a worker cannot be given: %s is a %s (texts, numbers, booleans and tables of them can)")
+      :format(place, kind))
+  end
   local cluster = run.client:cluster()
   local workers, err = workers_module.start {
     count = options.workers, outer = outer, listener = options.listener,
     task = {
-      text = options.script_text, chunk_name = options.chunk_name, script = options.script or "-", args = options.script_args,
+      text = options.script_text, chunk_name = options.chunk_name, script = options.script or "-", args = copy_list(options.script_args),
       seed = options.seed or test.options.seed or 1, policy = options.policy_file, data = run.data,
       cluster = cluster and { urls = cluster.urls, token = cluster.token } or nil,
       connection = connection_options.chosen(),
@@ -151,6 +179,7 @@ function M.execute(test, options, hooks)
     workers:begin(start_at)
     run.given.start_at:resolve(start_at)
     run:begin()
+    if run.outcome then loop.spawn(function() workers:order "stop" end) end -- it was ended before
   else
     run:abort("error", workers.failure or "a worker could not connect")
     workers:begin(0)

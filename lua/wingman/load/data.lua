@@ -100,16 +100,27 @@ function readers.ndjson(text, path)
 end
 readers.jsonl = readers.ndjson
 
+-- Opens a file that lies beside the script, or else one where the program was started.
+local function open_beside(path)
+  local script = package.loaded["wingman.run"]
+  local folder = not path:match "^/" and script and script.chunk_name and script.folder_of(script.chunk_name)
+  local file = folder and io.open(folder .. "/" .. path)
+  if file then return file end
+  local here, err = io.open(path)
+  if here or not folder or folder == "." then return here, err end
+  return nil, ("%s (nor is it in %s)"):format(err, folder)
+end
+
 local sets = {} -- by path: a second load.data of a file reads nothing
 
 --- The data set of a file; raises when it cannot be read.
----@param path string  ends in .csv, .json, .ndjson or .jsonl
+---@param path string  ends in .csv, .json, .ndjson or .jsonl; looked for beside the script first
 ---@return wingman.load.data
 function M.open(path)
   if sets[path] then return sets[path] end
   local reader = readers[(path:match "%.(%w+)$" or ""):lower()]
   if not reader then usage_error.raise(("load.data: '%s': a file ending in .csv, .json or .ndjson is expected"):format(path), 2) end
-  local file, err = io.open(path)
+  local file, err = open_beside(path)
   if not file then usage_error.raise("load.data: " .. err, 2) end
   local text = file:read "*a"
   file:close()

@@ -139,6 +139,13 @@ local function export_errors(run)
   return list
 end
 
+-- An order to stop is no verdict: thresholds count, on what was measured until then. A signal
+-- or a mistake leaves nothing to judge.
+local function outcome_of(run, passed)
+  if run.outcome and not (run.was_ordered and run.outcome == "interrupted" and not passed) then return run.outcome end
+  return M.spoiled(run) and "error" or passed and "passed" or "failed"
+end
+
 --- The document of a run that has ended, or is under way, its client still open.
 ---@param run wingman.load.run
 ---@return table
@@ -146,12 +153,13 @@ function M.build(run)
   local env = environment(run)
   local thresholds, passed = export_thresholds(run)
   local judged = verdict.of(run)
+  local outcome = outcome_of(run, passed)
   return {
     schema = M.schema,
     name = run.options.name or "load test", script = run.given.script, seed = run.seed,
     started_at = run.started_at, duration_s = run:duration(), finished = run.outcome == nil,
-    outcome = run.outcome or M.spoiled(run) and "error" or passed and "passed" or "failed",
-    reason = run.reason or M.spoiled(run),
+    outcome = outcome,
+    reason = outcome ~= "failed" and (run.reason or M.spoiled(run)) or nil,
     limit = judged.limit, generator_late = judged.late, late_reason = judged.reason,
     shards = { {
       index = run.shard.index, count = run.shard.count, workers = 1, started_at = run.started_at, duration_s = run:duration(),

@@ -246,6 +246,7 @@ end
 ---@param grace number|nil
 function methods:abort(outcome, reason, grace)
   if not self.outcome then self.outcome, self.reason = outcome, reason end
+  if self.state == "starting" and self.client then self.client:close() end
   for _, scenario in ipairs(self.scenarios) do
     if scenario.state == "waiting" then
       scenario.state = "ended"
@@ -366,6 +367,7 @@ end
 ---@return boolean
 function methods:prepare()
   local connected, err = self:connect()
+  if self.outcome then return false end -- it was interrupted
   if not connected then
     self.outcome, self.reason, self.connect_error = "error", tostring(err), err
     return false

@@ -113,6 +113,14 @@ function M.summary(document, options)
   return summary.format(document, options)
 end
 
+--- How it went, in one line: the first of the summary.
+---@param document table
+---@return string
+function M.headline(document)
+  local head = require("wingman.load.report.verdict").headline(document)
+  return ("%s  %s\n"):format(head.word, head.sentence)
+end
+
 --- The metrics of a document in Prometheus' text format.
 ---@param document table
 ---@return string
