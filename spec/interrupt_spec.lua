@@ -42,13 +42,17 @@ describe("an interrupted script", function()
   local function run(...) child = start(...) return child end
   after_each(function() if child then child:close() end end)
 
-  for signal, code in pairs { SIGINT = 130, SIGTERM = 143 } do
+  local ends = {
+    SIGINT = { 130, "wingman: interrupted\n" }, SIGTERM = { 143, "wingman: terminated\n" }, SIGHUP = { 129, "wingman: hung up\n" },
+  }
+  for signal, expected in pairs(ends) do
+    local code, words = unpack(expected)
     it("that only waits ends at once with " .. code .. " by " .. signal, function()
       run [[local w = require "wingman" w.run(function() print "waiting" io.flush() w.sleep(60) end)]]
       assert(child:read_line(10))
       local ended, err, took = finish(child, interrupt(child, signal))
       assert.equal(code, ended)
-      assert.equal(signal == "SIGINT" and "wingman: interrupted\n" or "wingman: terminated\n", err)
+      assert.equal(words, err)
       assert.is_true(took < 2, "it took " .. took)
     end)
   end
