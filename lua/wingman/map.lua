@@ -35,28 +35,35 @@ function M.new(client, name)
   }, methods)
 end
 
-local function refuse(self, key, reason)
+-- The error of a write that was not recorded.
+local function refusal(self, key, reason)
   if reason == FULL then
     local written, err = self.client:sync()
-    if not written then return nil, err end
-    return nil, errors.new("LOG_FULL", ("the op log is full (%d operations); map '%s', key '%s' was not recorded")
+    if not written then return err end
+    return errors.new("LOG_FULL", ("the op log is full (%d operations); map '%s', key '%s' was not recorded")
       :format(self.client:pending_ops(), self.name, key), { map = self.name, key = key })
   elseif reason == NODE_FULL then
     local share = self.client.options.oplog.node_share
-    return nil, errors.new("LOG_FULL", ("what waits for the node of map '%s', key '%s' has its share of the op log (oplog.node_share = %g); the write was not recorded")
+    return errors.new("LOG_FULL", ("what waits for the node of map '%s', key '%s' has its share of the op log (oplog.node_share = %g); the write was not recorded")
       :format(self.name, key, share), { map = self.name, key = key })
   elseif reason == TOO_LARGE then
-    return nil, errors.new("TOO_LARGE", ("map '%s', key '%s': the operation is larger than one message may be (1 MiB)")
+    return errors.new("TOO_LARGE", ("map '%s', key '%s': the operation is larger than one message may be (1 MiB)")
       :format(self.name, key), { map = self.name, key = key })
   elseif reason == "out of memory" then
-    return nil, errors.new("OUT_OF_MEMORY", ("map '%s', key '%s'"):format(self.name, key))
-  end
-  if reason == NOT_UTF8 then
-    return nil, errors.new("NOT_ENCODABLE", ("map %s: the key %s is not valid UTF-8; the write was not recorded")
+    return errors.new("OUT_OF_MEMORY", ("map '%s', key '%s'"):format(self.name, key))
+  elseif reason == NOT_UTF8 then
+    return errors.new("NOT_ENCODABLE", ("map %s: the key %s is not valid UTF-8; the write was not recorded")
       :format(wire_name.shown(self.name), wire_name.shown(key)), { map = self.name, key = key })
   end
-  return nil, errors.new("NOT_ENCODABLE", ("map '%s', key '%s': %s"):format(self.name, key, reason),
+  return errors.new("NOT_ENCODABLE", ("map '%s', key '%s': %s"):format(self.name, key, reason),
     { map = self.name, key = key })
+end
+
+-- Nil and why not, which a load test is told: a script that does not look loses writes.
+local function refuse(self, key, reason)
+  local err, measured = refusal(self, key, reason), self.client.measured
+  if measured then measured.refused(err) end
+  return nil, err
 end
 
 -- The general way, and what happens when the log is full: `pause` waits for room, and

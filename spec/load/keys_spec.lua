@@ -69,6 +69,31 @@ describe("random numbers", function()
   end)
 end)
 
+describe("a permutation", function()
+  it("has every number once, and few where they were", function()
+    for _, count in ipairs { 1, 2, 3, 7, 8, 9, 100, 1000, 1023, 1024, 1025, 65537, 300000 } do
+      local permuted, seen, fixed = random.permutation(count), {}, 0
+      for i = 0, count - 1 do
+        local to = permuted(i)
+        assert.is_true(to >= 0 and to < count and to % 1 == 0 and not seen[to], ("%d: %d -> %s"):format(count, i, tostring(to)))
+        seen[to] = true
+        if to == i then fixed = fixed + 1 end
+      end
+      assert.is_true(count < 100 or fixed < 10, ("%d of %d"):format(fixed, count))
+    end
+    local largest = random.permutation(2 ^ 31)
+    for _, i in ipairs { 0, 1, 2 ^ 31 - 1 } do assert.is_true(largest(i) >= 0 and largest(i) < 2 ^ 31) end
+  end)
+
+  it("keeps no neighbours together", function()
+    local permuted, near = random.permutation(10000), 0
+    for i = 1, 9999 do
+      if math.abs(permuted(i) - permuted(i - 1)) < 100 then near = near + 1 end
+    end
+    assert.is_true(near < 400, tostring(near)) -- 2 % by chance
+  end)
+end)
+
 describe("a key chooser", function()
   it("draws evenly", function()
     local count = counts(draw({ count = 50, distribution = "uniform" }, 100000))
@@ -95,6 +120,18 @@ describe("a key chooser", function()
     end
     assert.is_true(times > 10000)
     assert.are_not.equal(1, most)
+  end)
+
+  it("reaches every key by Zipf's law, as often as its rank says", function()
+    local n = 200000
+    local plain = counts(draw({ count = 1000, distribution = "zipf", scrambled = false }, n))
+    local scattered = counts(draw({ count = 1000, distribution = "zipf" }, n))
+    local a, b = {}, {}
+    for k = 1, 1000 do a[k], b[k] = plain[k] or 0, scattered[k] or 0 end
+    table.sort(a)
+    table.sort(b)
+    assert.same(a, b) -- the same draws, of other keys
+    assert.is_true(b[1] > 0, "a key was never drawn")
   end)
 
   it("prefers the latest, and knows new ones", function()
@@ -136,7 +173,7 @@ describe("a key chooser", function()
 
   it("names what is wrong", function()
     for _, case in ipairs {
-      { { count = 0 }, "keys.count" }, { { distribution = "pareto" }, "keys.distribution" }, { { theta = 1 }, "keys.theta" },
+      { { count = 0 }, "keys.count" }, { { count = 2 ^ 32, distribution = "zipf" }, "keys.count: at most 2147483648 keys" }, { { distribution = "pareto" }, "keys.distribution" }, { { theta = 1 }, "keys.theta" },
       { { size = 3 }, "unknown option 'size'" }, { { count = "10" }, "keys.count: a number" },
     } do
       local ok, err = pcall(keys.new, case[1], WHOLE, "keys")

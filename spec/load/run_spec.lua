@@ -324,6 +324,36 @@ describe("wingman run of a load test", function()
     end
   end)
 
+  it("ends a group that raises an error, and passes the error on", function()
+    local document, code, out, err = run [[
+      local load = require "wingman.load"
+      local function boom() error "boom" end
+      return load.test { cluster = "sim://1",
+        scenarios = {
+          caught = { executor = "per-vu-iterations", vus = 2, iterations = 3, exec = function(vu)
+            local function write() assert(vu:wait(vu:map "m":set("k" .. vu.id, vu.iteration))) end
+            local ok, message = pcall(vu.group, vu, "outer", function()
+              write()
+              vu:group("inner", function() write() boom() end)
+            end)
+            assert(not ok and message:find "^[^\n]*:2: boom$", message)
+            assert(select("#", vu:group("after", function(own) assert(own == vu) return nil, nil end)) == 2)
+            write()
+          end },
+          raised = { executor = "per-vu-iterations", vus = 1, iterations = 1, start_time = "100ms", exec = function(vu) vu:group("last", boom) end },
+        } }]]
+    assert.equal(1, code, out .. err)
+    local function ops(tags) return metric(document, "op_latency", tags).count end
+    assert.equal(18, ops { scenario = "caught" })
+    assert.equal(6, ops { scenario = "caught", group = "outer" })
+    assert.equal(6, ops { scenario = "caught", group = "inner" })
+    assert.equal(6, metric(document, "group_duration").count)
+    assert.equal(6, metric(document, "group_duration", { scenario = "caught", group = "after" }).count)
+    assert.truthy(err:find("stdin:2: boom", 1, true), err)
+    assert.truthy(err:find("in function 'boom'", 1, true) or err:find("stdin:2: in function", 1, true), err)
+    assert.same({ { code = "SCRIPT", count = 1 } }, document.errors)
+  end)
+
   it("counts an error of the cluster by its code, and takes one of the script for a failure", function()
     local document, code, out, err = run([[
       local load = require "wingman.load"

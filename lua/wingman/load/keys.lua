@@ -3,7 +3,7 @@
 --- the virtual user, so that a run can be repeated.
 local random = require "wingman.load.random"
 
-local floor, mix = math.floor, random.mix
+local floor = math.floor
 
 --- So many of a chooser's keys are kept as texts (some 4 MB): making one costs more than a
 --- look at one that was made before.
@@ -40,8 +40,8 @@ end
 function choosers.zipf(options)
   local ranks = zipf_ranks(options.count, options.theta)
   if options.scrambled == false then return function(vu) return ranks(vu.rng) end end
-  local count = options.count
-  return function(vu) return (mix(ranks(vu.rng)) + 2147483648) % count end
+  local scattered = random.permutation(options.count)
+  return function(vu) return scattered(ranks(vu.rng)) end
 end
 
 --- The newest keys are the most frequent ones; vu:new_key() makes them.
@@ -90,6 +90,9 @@ function M.new(given, shard, what)
     error(("%s.distribution: uniform, zipf, latest or sequential is expected, got '%s'"):format(what, options.distribution), 0)
   end
   if options.count < 1 or options.count % 1 ~= 0 then error(what .. ".count: a whole number from 1 is expected", 0) end
+  if options.distribution == "zipf" and options.count > random.MOST_PERMUTED then
+    error(("%s.count: at most %d keys are possible with zipf"):format(what, random.MOST_PERMUTED), 0)
+  end
   if options.theta <= 0 or options.theta >= 1 then error(what .. ".theta: a number between 0 and 1 is expected", 0) end
   local inserted = { count = 0 }
   local choose = choosers[options.distribution](options, inserted, shard)

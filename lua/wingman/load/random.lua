@@ -3,7 +3,7 @@
 --- instructions.
 local bit = require "bit"
 
-local bxor, lshift, rshift, tobit = bit.bxor, bit.lshift, bit.rshift, bit.tobit
+local band, bxor, lshift, rshift, tobit = bit.band, bit.bxor, bit.lshift, bit.rshift, bit.tobit
 local floor = math.floor
 
 local M = {}
@@ -26,6 +26,31 @@ function M.mix(h)
   h = bxor(h, rshift(h, 13))
   h = tobit(tobit(h * 0xc2b2) + lshift(tobit(h * 0xae35), 16))
   return bxor(h, rshift(h, 16))
+end
+
+--- The most numbers that M.permutation takes.
+M.MOST_PERMUTED = 2 ^ 31
+
+--- A function that scatters the numbers 0 .. count - 1 over themselves: each comes out once,
+--- always the same for the same count. Steps that can be undone within a power of two (an odd
+--- factor, a shift to the right) make another number of each; what lies above `count` goes
+--- through them again.
+---@param count integer  1 .. MOST_PERMUTED
+---@return fun(i: integer): integer
+function M.permutation(count)
+  local bits = 0
+  while 2 ^ bits < count do bits = bits + 1 end
+  local mask, half = 2 ^ bits - 1, math.ceil(bits / 2)
+  return function(i)
+    repeat
+      i = band(tobit(i * 0x85eb + 0x9e37), mask)
+      i = bxor(i, rshift(i, half))
+      i = band(tobit(i * 0xca6b + 0x79b9), mask)
+      i = bxor(i, rshift(i, half))
+      i = band(tobit(i * 0xae35 + 0x7f4b), mask)
+    until i < count
+    return i
+  end
 end
 
 --- A generator for the `stream`-th user of a seed.

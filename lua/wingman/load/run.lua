@@ -63,6 +63,8 @@ function M.new(options, given)
     maps = {},
     scenarios = {},
     errors = {},
+    seen_errors = setmetatable({}, { __mode = "k" }),
+    scenario_of_tag = {},
     faults = {},
     lost_nodes = {},
     reconnects = 0,
@@ -108,13 +110,26 @@ function methods:next_vu_id()
   return (self.last_vu - 1) * self.shard.count + self.shard.index + 1
 end
 
+local function count(counts, code) counts[code] = (counts[code] or 0) + 1 end
+
 --- Counts an error by its code, and for a scenario when it is one of its users'.
 ---@param code string
 ---@param scenario wingman.load.scenario|nil
 function methods:count_error(code, scenario)
   code = tostring(code) -- a script's own may be a number
-  self.errors[code] = (self.errors[code] or 0) + 1
-  if scenario then scenario.errors[code] = (scenario.errors[code] or 0) + 1 end
+  count(self.errors, code)
+  if scenario then count(scenario.errors, code) end
+end
+
+--- Counts an error that several may see: the client that tells of it, and the user that raises
+--- it. It counts once, and for the scenario once that is known.
+---@param err wingman.error
+---@param scenario wingman.load.scenario|nil
+function methods:saw_error(err, scenario)
+  local code, seen = tostring(err.code), self.seen_errors[err]
+  if not seen then count(self.errors, code) end
+  if scenario and seen ~= scenario then count(scenario.errors, code) end
+  self.seen_errors[err] = scenario or seen or true
 end
 
 --- A mistake in the script: the first one is told, and the run has failed.
@@ -178,10 +193,31 @@ local function listen(self)
     end
   end)
   client:on("map_changed", function() self.map_versions = self.map_versions + 1 end)
-  client:on("server_error", function(err) self:count_error(err.code) end)
-  client:on("op_rejected", function(err) self:count_error(err.code) end)
-  client:on("op_dropped", function(err) self:count_error(err.code) end)
+  for _, event in ipairs { "server_error", "op_rejected", "op_dropped" } do
+    client:on(event, function(err) self:saw_error(err) end)
+  end
   client:on("ack_timeout", function() self:count_error "ACK_TIMEOUT" end)
+end
+
+-- The place in the script that a call into Wingman comes from: "script.lua:3: ".
+local own_files = debug.getinfo(1, "S").source:match "^(.*/)load/run%.lua$"
+local function place_in_script()
+  local level = 2
+  while true do
+    local info = debug.getinfo(level, "Sl")
+    if not info then return "" end
+    if info.currentline > 0 and info.source:sub(1, #own_files) ~= own_files then
+      return ("%s:%d: "):format(info.short_src, info.currentline)
+    end
+    level = level + 1
+  end
+end
+
+-- A write that the client did not record. That the value has no MessagePack form is a mistake
+-- in the script, which a test that does not look at what `set` returns would never see.
+local function refused(self, err)
+  if err.code == "NOT_ENCODABLE" then error(place_in_script() .. err.message, 0) end
+  self:saw_error(err, self.scenario_of_tag[self.context.tag])
 end
 
 local function measure(self)
@@ -192,6 +228,7 @@ local function measure(self)
       context.since_us = seconds * 1e6
       if seconds > 0 then self.was_full = true end -- a write had to wait for room in the log
     end,
+    refused = function(err) refused(self, err) end,
   }
 end
 

@@ -208,6 +208,7 @@ function M.new(run, name, options)
     state = "waiting",
     ended = loop.future(),
   }, methods)
+  run.scenario_of_tag[tag] = self
   self.executor = options.module.new(self)
   return self
 end
@@ -235,7 +236,7 @@ end
 function methods:failed(vu, err)
   self.failures = self.failures + 1
   if err.traceback then return self.run:script_failed(self, vu, err.traceback) end
-  self.run:count_error(err.code, self)
+  self.run:saw_error(err, self)
 end
 
 --- The tag of operations in a group.
@@ -247,7 +248,7 @@ function methods:group_tag(name)
   local tag = self.run.op_metrics:add_tag()
   if not tag then error(("vu:group '%s': there are too many scenarios and groups"):format(name), 3) end
   group = { tag = tag, durations = histogram.new(TIME_MAX_US, 3) }
-  self.groups[name] = group
+  self.groups[name], self.run.scenario_of_tag[tag] = group, self
   return tag
 end
 

@@ -51,9 +51,18 @@ local function serve(vu)
   end
 end
 
+-- The error that last left a group, and where it came from: a group passes it on, and the
+-- levels below are gone by then.
+local group_error, group_traceback
+
+local function left_group(err)
+  if err ~= group_error then group_error, group_traceback = err, debug.traceback(tostring(err), 2) end
+  return err
+end
+
 local function on_error(err)
   if type(err) == "table" and err.code then return err end
-  return { traceback = debug.traceback(tostring(err), 2) }
+  return { traceback = err == group_error and group_traceback or debug.traceback(tostring(err), 2) }
 end
 
 local function live(vu)
@@ -180,14 +189,17 @@ function methods:sleep(seconds)
   self.sleeping = false
 end
 
---- Waits until a write is acknowledged: what makes a closed model closed.
+--- Waits until a write is acknowledged: what makes a closed model closed. That it takes
+--- longer than `timeout` counts as an error TIMEOUT of the scenario.
 ---@param seq number|nil      what map:set returned
 ---@param err wingman.error|nil
 ---@param timeout number|nil  seconds; 30 unless told
 ---@return boolean|nil ok, wingman.error|nil
 function methods:wait(seq, err, timeout)
   if not seq then return nil, err end
-  return self.client:wait(seq, timeout or 30)
+  local ok, why = self.client:wait(seq, timeout or 30)
+  if not ok and why.code == "TIMEOUT" then self.scenario.run:saw_error(why, self.scenario) end
+  return ok, why
 end
 
 --- Counts whether something holds: check("name", condition), or check(value, { name =
@@ -209,7 +221,8 @@ function methods:check(subject, conditions)
   return all
 end
 
---- Calls fn(vu); operations in it have the tag `group`. Returns what fn returns.
+--- Calls fn(vu); operations in it have the tag `group`. Returns what fn returns. An error in
+--- it ends the group and goes on.
 ---@param name string
 ---@param fn function
 function methods:group(name, fn)
@@ -217,13 +230,14 @@ function methods:group(name, fn)
   self.tag = self.scenario:group_tag(name)
   self.context.tag = self.tag
   local began = now_us()
-  local function finish(...)
-    self.scenario:group_ended(name, now_us() - began)
+  local function finish(ok, ...)
     self.tag = before
     self.context.tag = before
+    if not ok then error((...), 0) end
+    self.scenario:group_ended(name, now_us() - began)
     return ...
   end
-  return finish(fn(self))
+  return finish(xpcall(fn, left_group, self))
 end
 
 -- What all users of a scenario share is in one table, with the methods: thousands of idle

@@ -1,0 +1,66 @@
+--- What goes wrong in a test is counted, by code and scenario, whether its script looks or not.
+local load_run = require "spec.support.load_run"
+
+local run, metric = load_run.run, load_run.metric
+
+describe("errors of a load test", function()
+  after_each(load_run.clean)
+
+  it("are the writes that the client refuses, too, each once", function()
+    local document, code, out, err = run [[
+      local load = require "wingman.load"
+      local function write(vu) return vu:map "m":set("k" .. vu.id .. "-" .. vu.iteration, 1) end
+      return load.test { cluster = "sim://1", drain = 0,
+        client = { oplog = { max_ops = 100, when_full = "throw" } },
+        setup = function(hand) assert(hand.client:cluster():pause "node-1") end, -- nothing is acknowledged
+        scenarios = {
+          looks_away = { executor = "per-vu-iterations", vus = 1, iterations = 110, exec = write },
+          looks = { executor = "per-vu-iterations", vus = 1, iterations = 20, start_time = "100ms", exec = function(vu)
+            vu:group("write", function() assert(write(vu)) end)
+          end },
+        },
+        thresholds = { errors = "count==0", ["errors{scenario:looks_away}"] = "count>0", ["errors{code:LOG_FULL}"] = "count>0" } }]]
+    assert.equal(99, code, out .. err)
+    assert.same({ { code = "LOG_FULL", count = 30 } }, document.errors)
+    assert.equal(100, metric(document, "ops_recorded").count)
+    local away, looks = metric(document, "errors", { scenario = "looks_away" }).count, metric(document, "errors", { scenario = "looks" }).count
+    assert.equal(30, away + looks)
+    assert.equal(20 - looks, metric(document, "iterations", { scenario = "looks" }).count)
+    assert.equal(110, metric(document, "iterations", { scenario = "looks_away" }).count)
+    assert.equal(looks, metric(document, "errors", { scenario = "looks", code = "LOG_FULL" }).count)
+    for i = 2, 3 do assert.is_true(document.thresholds[i].passed, document.thresholds[i].metric) end
+  end)
+
+  it("are waits that took too long, each once, raised or not", function()
+    local document, code, out, err = run [[
+      local load = require "wingman.load"
+      return load.test { cluster = "sim://1", drain = 0,
+        setup = function(hand) assert(hand.client:cluster():pause "node-1") end,
+        scenarios = {
+          a = { executor = "per-vu-iterations", vus = 1, iterations = 3, exec = function(vu)
+            local ok, why = vu:wait(vu:map "m":set("a", 1), nil, 0.01)
+            if vu.iteration == 2 then assert(ok, why) end
+          end },
+        } }]]
+    assert.equal(0, code, out .. err)
+    assert.same({ { code = "TIMEOUT", count = 3 } }, document.errors)
+    assert.equal(3, metric(document, "errors", { scenario = "a", code = "TIMEOUT" }).count)
+  end)
+
+  it("are mistakes of the script when a value cannot be encoded, told with its line", function()
+    for _, write in ipairs { "local ok = map:set('k', { f = print })", "map:set('k', print, { on_ack = print })" } do
+      local document, code, out, err = run(([[
+        local load = require "wingman.load"
+        return load.test { cluster = "sim://1",
+          scenarios = { a = { executor = "per-vu-iterations", vus = 1, iterations = 2, exec = function(vu)
+            local map = vu:map "m"
+            %s
+          end } } }]]):format(write))
+      assert.equal(1, code, out .. err)
+      assert.truthy(err:find("stdin:5: map 'm', key 'k': a function cannot be encoded", 1, true), err)
+      assert.equal("error", document.outcome)
+      assert.same({ { code = "SCRIPT", count = 2 } }, document.errors)
+      assert.equal(2, metric(document, "errors", { scenario = "a" }).count)
+    end
+  end)
+end)
