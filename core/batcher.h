@@ -93,6 +93,8 @@ void wm_batcher_written(wm_batcher *b, int lane, uint64_t now_us);
 /* Settles the batch on this lane whose last operation has exactly this id. The
  * number of operations acknowledged; 0 when there is no such batch. */
 uint32_t wm_batcher_ack(wm_batcher *b, int lane, const char *last_id, size_t len);
+/* Settles one operation of an in-flight batch as acknowledged. False when it is in none. */
+bool wm_batcher_ack_one(wm_batcher *b, int lane, uint32_t op);
 /* Finds an in-flight operation of the lane by its id; WM_NO_OP when there is
  * none. */
 uint32_t wm_batcher_find_in_flight(wm_batcher *b, int lane, const char *id, size_t len);

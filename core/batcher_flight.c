@@ -312,6 +312,19 @@ uint32_t wm_batcher_find_in_flight(wm_batcher *b, int id, const char *op_id, siz
     return t == NULL ? WM_NO_OP : t->ops[place];
 }
 
+bool wm_batcher_ack_one(wm_batcher *b, int id, uint32_t index)
+{
+    const wm_op *op = wm_oplog_at(b->log, index);
+    uint32_t place;
+    batch *t = find_in_flight(b, id, wm_op_id(op), WM_OP_ID_LEN, &place);
+    if (t == NULL) return false;
+    if (b->hooks.acked) b->hooks.acked(b->hooks.user, id, &t->ops[place], 1, &t->times);
+    t->ops[place] = WM_NO_OP;
+    leaves_flight(&b->lanes[id], op);
+    wm_batcher_settle(b, index);
+    return true;
+}
+
 bool wm_batcher_remove_in_flight(wm_batcher *b, int id, uint32_t index)
 {
     const wm_op *op = wm_oplog_at(b->log, index);

@@ -336,8 +336,10 @@ static bool set_up(wm_client *c, const wm_client_options *o, char *error, size_t
     c->log = wm_oplog_new(o->log);
     c->ack_latency = wm_histogram_new(LATENCY_MAX_US, 3);
     c->batch_sizes = wm_histogram_new(BATCH_SIZE_MAX, 3);
+    c->dead_letters = wm_dead_letters_new();
     c->routes = calloc(DEFAULT_PARTITIONS, sizeof *c->routes);
-    if (!c->pool || !c->router || !c->log || !c->ack_latency || !c->batch_sizes || !c->routes) return false;
+    if (!c->pool || !c->router || !c->log || !c->ack_latency || !c->batch_sizes || !c->routes || !c->dead_letters)
+        return false;
     for (uint32_t i = 0; i < DEFAULT_PARTITIONS; i++) c->routes[i].slot = -1;
     wm_client_set_partition_count(c, DEFAULT_PARTITIONS);
     wm_batcher_hooks hooks = {c, on_acked, on_routed, on_returned, wm_client_op_leaves_first};
@@ -404,6 +406,7 @@ void wm_client_free(wm_client *c)
     wm_transport_free(c->transport);
     wm_batcher_free(c->batcher);
     wm_oplog_free(c->log);
+    wm_dead_letters_free(c->dead_letters);
     wm_router_free(c->router);
     wm_histogram_free(c->ack_latency);
     wm_histogram_free(c->batch_sizes);

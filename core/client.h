@@ -2,6 +2,7 @@
 #define WM_CLIENT_H
 #include "batcher.h"
 #include "change.h"
+#include "dead_letters.h"
 #include "event_queue.h"
 #include "hash.h"
 #include "histogram.h"
@@ -133,6 +134,17 @@ void wm_client_flush(wm_client *c, bool all);
 int wm_client_foreign_take(wm_client *c, wm_buffer *out);
 uint32_t wm_client_foreign_ack(wm_client *c, const char *last_id, size_t len);
 uint32_t wm_client_foreign_release(wm_client *c);
+
+/* -- what was rejected ------------------------------------------------------------- */
+
+const wm_dead_letters *wm_client_dead_letters(const wm_client *c);
+/* Records a rejected operation once more, with the time that it was made at, and drops the
+ * letter. The seq of the new operation; WM_EINVAL when there is no such letter; WM_ESTALE
+ * when the local copy has a newer record of the key; or the status of a write that is
+ * refused. */
+double wm_client_resend_rejected(wm_client *c, uint64_t seq);
+/* False when there is no such letter. */
+bool wm_client_drop_rejected(wm_client *c, uint64_t seq);
 
 /* -- maps ------------------------------------------------------------------------- */
 

@@ -1,11 +1,13 @@
 #ifndef WM_CLIENT_INTERNAL_H
 #define WM_CLIENT_INTERNAL_H
 #include "client.h"
+#include "dead_letters.h"
 #include "doubtful_writes.h"
 #include "name_index.h"
 
 /* Shared by the client's own files: client.c (life, flushing), client_routes.c (where
- * operations go), client_messages.c (what servers say), client_maps.c (reads and writes). */
+ * operations go), client_messages.c (what servers say), client_maps.c (reads and writes),
+ * client_dead_letters.c (what no server takes). */
 
 /* Whether operations may use a lane, and how it is held back after an overload. */
 typedef struct wm_pace {
@@ -69,6 +71,7 @@ struct wm_client {
     wm_node_stats *node_stats;
     wm_histogram *ack_latency;
     wm_histogram *batch_sizes;
+    wm_dead_letters *dead_letters;
     wm_op_metrics *metrics; /* of a load test, its own; NULL: no test */
     wm_hash_kind hash;
     wm_partition_route *routes;
@@ -130,8 +133,10 @@ void wm_client_event(wm_client *c, wm_event event, const void *text, size_t len)
  * acknowledgement comes. */
 void wm_client_slow_down(wm_client *c, int lane);
 /* Settles an operation that is in flight on the lane as rejected, with the words of
- * whoever rejected it. */
+ * whoever rejected it: it leaves the log, becomes a dead letter and is told. */
 void wm_client_reject(wm_client *c, int lane, uint32_t index, const void *reason, size_t len);
+/* The same with an operation that is in no batch. */
+void wm_client_reject_pending(wm_client *c, uint32_t index, const void *reason, size_t len);
 /* The lane ended because the server could not read what was sent to it, though it has
  * read other messages there. Which operation was it? What is in flight on the lane is
  * halved each time, until one operation is alone; when that happens to it three times
@@ -160,6 +165,9 @@ bool wm_client_open_log(wm_client *c, const wm_client_options *o, char *error, s
 /* Merges the record of an operation that the log's file held, now at index `op`. As
  * wm_map_merge. */
 int wm_map_restore(wm_map *m, const wm_op_view *view, uint32_t op);
+/* Records an operation once more, with the time that it was made at. Its seq, WM_ESTALE when
+ * the local copy has a newer record of the key, or another negative status. */
+double wm_map_write_again(wm_map *m, const wm_op_view *view);
 /* A write was acknowledged by a v2 node after its partition had moved, or after a long
  * wait. Such a
  * server stamps records when they arrive, so an older write of the same key, at

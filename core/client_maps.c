@@ -264,6 +264,34 @@ double wm_map_resend(wm_map *m, const char *key, size_t key_len)
     return enqueue(c, index);
 }
 
+static bool has_newer(const wm_map *m, uint32_t hash, const wm_op_view *view)
+{
+    wm_record record;
+    if (!wm_record_store_get(m->store, hash, view->key, view->key_len, &record)) return false;
+    const char *node = m->client->node_names[record.node];
+    wm_timestamp held = {record.millis, record.counter, node, strlen(node)};
+    return wm_timestamp_compare(&held, &view->time) > 0;
+}
+
+double wm_map_write_again(wm_map *m, const wm_op_view *view)
+{
+    wm_client *c = m->client;
+    if (!look_ahead(m, view->key, view->key_len)) return c->status = WM_EUTF8;
+    if (has_newer(m, c->open.hash, view)) return c->status = WM_ESTALE;
+    size_t value_len = view->removed ? sizeof nil : view->value_len;
+    c->now_us = wm_now_us();
+    wm_hlc time = {view->time.millis, view->time.counter};
+    uint8_t *value = begin_at(m, view->removed, view->key, view->key_len, value_len, &time);
+    if (value == NULL) return c->status;
+    memcpy(value, view->removed ? nil : view->value, value_len);
+    uint32_t index = wm_oplog_commit(c->log, c->open.form, wm_op_kept_head(view->key_len) + value_len, view->key_len);
+    if (index == WM_NO_OP) return c->status = WM_ENOMEM;
+    int restored = wm_map_restore(m, view, index);
+    if (restored >= 0) return enqueue(c, index);
+    wm_oplog_settle(c->log, index);
+    return c->status = restored;
+}
+
 void wm_client_acked_late(wm_client *c, const wm_op *op)
 {
     wm_op_view view = wm_oplog_read(c->log, op);

@@ -20,15 +20,20 @@ void wm_client_slow_down(wm_client *c, int lane)
     pace->paused_until_us = c->now_us + pace->backoff_us;
 }
 
-static bool string_field(const wm_message *m, const char *name, wm_mp_item *out)
+/* The item at the start of a field of a map. */
+static bool field(const uint8_t *map, size_t map_len, const char *name, wm_mp_item *out)
 {
     const uint8_t *bytes;
     size_t len;
     wm_mp_reader r;
-    if (m->payload == NULL) return false;
-    if (wm_mp_find(m->payload, m->payload_len, name, &bytes, &len) < 0 || bytes == NULL) return false;
+    if (map == NULL || wm_mp_find(map, map_len, name, &bytes, &len) < 0 || bytes == NULL) return false;
     wm_mp_reader_init(&r, bytes, len);
-    return wm_mp_read(&r, out) >= 0 && out->kind == WM_MP_STR;
+    return wm_mp_read(&r, out) >= 0;
+}
+
+static bool string_field(const wm_message *m, const char *name, wm_mp_item *out)
+{
+    return field(m->payload, m->payload_len, name, out) && out->kind == WM_MP_STR;
 }
 
 /* A v2 server answers each batch, by an acknowledgement or by an error that does
@@ -41,23 +46,6 @@ static void release_refused(wm_client *c, int lane)
     if (pace->refusals < wm_batcher_load(c->batcher, lane).in_flight_batches) return;
     pace->refusals = 0;
     c->stats.ops_resent += wm_batcher_release_lane(c->batcher, lane, c->now_us);
-}
-
-static void on_op_ack(wm_client *c, int lane, const wm_message *m)
-{
-    wm_mp_item last;
-    uint32_t settled = 0;
-    if (string_field(m, "lastId", &last)) settled = wm_batcher_ack(c->batcher, lane, (const char *)last.bytes, last.len);
-    if (settled == 0) {
-        c->stats.stray_acks++;
-        if (c->hands_up_acks) wm_client_event(c, (wm_event){.type = WM_EVENT_MESSAGE, .lane = lane}, m->body, m->body_len);
-        return;
-    }
-    c->stats.batches_acked++;
-    c->paces[lane].backoff_us = 0;
-    release_refused(c, lane);
-    wm_client_check_water(c);
-    if (wm_batcher_is_due(c->batcher, lane, c->now_us)) wm_node_pool_want_batch(c->pool, lane);
 }
 
 /* A code by which a server says that the operation belongs to another node. Known
@@ -84,28 +72,68 @@ static bool speaks_of_routes(const uint8_t *map, size_t len)
     return wm_mp_find(map, len, "error", &error, &size) >= 0 && has_routing_code(error, size);
 }
 
+/* What an acknowledgement says of one operation: {opId, success, error?}. True when that
+ * operation was in flight here. */
+static bool take_result(wm_client *c, int lane, const uint8_t *result, size_t len)
+{
+    wm_mp_item id, success, error;
+    if (!field(result, len, "opId", &id) || id.kind != WM_MP_STR) return false;
+    if (!field(result, len, "success", &success) || success.kind != WM_MP_BOOL) return false;
+    uint32_t index = wm_batcher_find_in_flight(c->batcher, lane, (const char *)id.bytes, id.len);
+    if (index == WM_NO_OP) return false;
+    if (success.b) return wm_batcher_ack_one(c->batcher, lane, index);
+    if (speaks_of_routes(result, len)) {
+        c->stats.ops_resent += wm_batcher_return_in_flight(c->batcher, lane, index, c->now_us);
+        return true;
+    }
+    if (!field(result, len, "error", &error) || error.kind != WM_MP_STR) error = (wm_mp_item){.len = 0};
+    wm_client_reject(c, lane, index, error.bytes, error.len);
+    return true;
+}
+
+/* The results of an acknowledgement, which go before its `lastId`: how many operations they
+ * settled. Known from the type definitions; no server of today sends them. */
+static uint32_t take_results(wm_client *c, int lane, const wm_message *m)
+{
+    const uint8_t *bytes;
+    size_t len;
+    wm_mp_reader r;
+    wm_mp_item results;
+    uint32_t settled = 0;
+    if (m->payload == NULL || wm_mp_find(m->payload, m->payload_len, "results", &bytes, &len) < 0 || bytes == NULL) return 0;
+    wm_mp_reader_init(&r, bytes, len);
+    if (wm_mp_read(&r, &results) < 0 || results.kind != WM_MP_ARRAY) return 0;
+    for (uint32_t i = 0; i < results.count; i++) {
+        const uint8_t *result = r.pos;
+        if (wm_mp_skip(&r) < 0) break;
+        settled += take_result(c, lane, result, (size_t)(r.pos - result));
+    }
+    return settled;
+}
+
+static void on_op_ack(wm_client *c, int lane, const wm_message *m)
+{
+    wm_mp_item last;
+    uint32_t settled = take_results(c, lane, m);
+    if (string_field(m, "lastId", &last)) settled += wm_batcher_ack(c->batcher, lane, (const char *)last.bytes, last.len);
+    if (settled == 0) {
+        c->stats.stray_acks++;
+        if (c->hands_up_acks) wm_client_event(c, (wm_event){.type = WM_EVENT_MESSAGE, .lane = lane}, m->body, m->body_len);
+        return;
+    }
+    c->stats.batches_acked++;
+    c->paces[lane].backoff_us = 0;
+    release_refused(c, lane);
+    wm_client_check_water(c);
+    if (wm_batcher_is_due(c->batcher, lane, c->now_us)) wm_node_pool_want_batch(c->pool, lane);
+}
+
 /* The operation that was rejected, if it is in flight here. */
 static uint32_t rejected_op(wm_client *c, int lane, const wm_message *m)
 {
     wm_mp_item id;
     if (!string_field(m, "opId", &id)) return WM_NO_OP;
     return wm_batcher_find_in_flight(c->batcher, lane, (const char *)id.bytes, id.len);
-}
-
-void wm_client_reject(wm_client *c, int lane, uint32_t index, const void *reason, size_t len)
-{
-    if (!wm_batcher_remove_in_flight(c->batcher, lane, index)) return;
-    const wm_op *op = wm_oplog_at(c->log, index);
-    wm_buffer text;
-    wm_buffer_init(&text);
-    wm_buffer_append(&text, wm_op_key(op), op->key_len);
-    if (len > 0) wm_buffer_append(&text, reason, len);
-    wm_event event = {.type = WM_EVENT_OP_REJECTED, .lane = lane, .a = (int64_t)op->seq, .b = op->key_len};
-    if (!text.failed) wm_client_event(c, event, text.data, text.len);
-    wm_buffer_close(&text);
-    c->stats.ops_rejected++;
-    wm_batcher_settle(c->batcher, index);
-    wm_client_check_water(c);
 }
 
 static void on_op_rejected(wm_client *c, int lane, const wm_message *m)

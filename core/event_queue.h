@@ -17,7 +17,7 @@
     X(TEXT, "text")                   /* lane, text: JSON */                      \
     X(SERVER_ERROR, "server_error")   /* lane, text: the MessagePack message; flag: batches were in flight */ \
     X(OP_DONE, "op_done")             /* a: seq; on the lane that acknowledged */  \
-    X(OP_REJECTED, "op_rejected")     /* lane, a: seq, b: length of the key; text: key, then the reason */ \
+    X(OP_REJECTED, "op_rejected")     /* lane, a: seq, b: length of the key, and of the map's name times 2^16; text: key, map, reason */ \
     X(OP_TRIES, "op_tries")           /* lane, a: seq, b: tries; text: key; it stays in the log */ \
     X(OP_DROPPED, "op_dropped")       /* a: seq, text: key */                     \
     X(ACK_TIMEOUT, "ack_timeout")     /* lane, a: operations that went back */    \

@@ -9,7 +9,8 @@ enum {
     WM_ESIZE = -102,  /* larger than a message to the server may be */
     WM_EINVAL = -103, /* an argument or a received value is not of the right form */
     WM_EDISK = -104,  /* a file cannot be written; nothing was lost, repeat later */
-    WM_EUTF8 = -106,  /* a text that would travel as a MessagePack string is not valid UTF-8 */
     WM_ENODE = -105,  /* what waits for one node has its share of the op log; repeat when there is room again */
+    WM_EUTF8 = -106,  /* a text that would travel as a MessagePack string is not valid UTF-8 */
+    WM_ESTALE = -107, /* there is a newer record of the key */
 };
 #endif

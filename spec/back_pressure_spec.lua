@@ -126,7 +126,8 @@ clusters.on_each(getfenv(), "back-pressure", function(shared, it)
         assert.equal(err, why)
       end
       resume()
-      assert(client:drain(10))
+      local drained, err = client:drain(10)
+      assert.same({ nil, "REJECTED", 0, count }, { drained, err.code, err.rejected, err.dropped })
       assert.equal(#keys - count, client:stats().ops_acked)
       assert.is_true(client:wait(seqs[#keys], 1))
     end)
@@ -223,7 +224,7 @@ clusters.on_each(getfenv(), "back-pressure", function(shared, it)
       assert.equal(#keys - left, client:stats().ops_dropped)
       assert.equal(0, of_others)
       resume()
-      assert(client:drain(10))
+      assert.equal(#keys - left, select(2, client:drain(10)).dropped)
     end)
   end
 

@@ -120,7 +120,7 @@ clusters.on_each(getfenv(), "a node is lost by", function(shared, it)
     local keys = clusters.keys_of(client, VICTIM, 300)
     assert(shared.cluster:fault(VICTIM, "unreadable", "poison"))
     for i, key in ipairs(keys) do assert(map:set(key, i == 150 and "poison" or i)) end
-    assert(client:drain(PATIENCE))
+    assert.equal(1, select(2, client:drain(PATIENCE)).rejected)
     assert.equal(1, #rejected)
     assert.equal(keys[150], rejected[1].key)
     assert.truthy(rejected[1].reason:find("1002", 1, true))

@@ -161,6 +161,39 @@ clusters.on_each(getfenv(), "a server's error", function(shared, it)
     assert.equal(0, client:pending_ops())
   end)
 
+  it("in the results of an acknowledgement concerns its operation alone", function()
+    local client = shared:started { batch = { ack_timeout = 30 } }
+    local id = client:connected_nodes()[1]
+    assert(shared.cluster:fault(id, "ack-drop", 1))
+    local map, keys, seqs = client:map(shared:map_name()), clusters.keys_of(client, id, 4), {}
+    for i, key in ipairs(keys) do seqs[i] = assert(map:set(key, i)) end
+    local ids
+    assert(loop.wait_until(function()
+      ids = {}
+      for _, op in ipairs(client.core:operations(0)) do
+        if op.in_flight then ids[op.key] = op.id end
+      end
+      for _, key in ipairs(keys) do
+        if not ids[key] then return false end
+      end
+      return #assert(shared.cluster:received(id)).keys >= #keys
+    end, 10), "the batch did not arrive")
+    inject(id, { type = "OP_ACK", payload = { lastId = "of nobody", results = {
+      { opId = ids[keys[1]], success = true, achievedLevel = "APPLIED" },
+      { opId = ids[keys[2]], success = false, achievedLevel = "MEMORY", error = "schema: no number" },
+      { opId = "of nobody", success = false }, { opId = 5 }, "no result",
+    } } })
+    assert.is_true(client:wait(seqs[1], 5))
+    local ok, err = client:wait(seqs[2], 5)
+    assert.same({ nil, "REJECTED", "schema: no number", id }, { ok, err.code, err.reason, err.node })
+    assert.equal(2, client:pending_ops())
+    inject(id, { type = "OP_ACK", payload = { lastId = ids[keys[4]] } })
+    ok, err = client:drain(5)
+    assert.same({ nil, "REJECTED", 1 }, { ok, err.code, err.count })
+    assert.equal(3, client:stats().ops_acked)
+    assert.same({ map.name, keys[2], 2 }, { client:rejected()[1].map, client:rejected()[1].key, client:rejected()[1].value })
+  end)
+
   it("again and again is told once, and the operation stays in the log", function()
     local client = shared:started {
       batch = { ack_timeout = 0.1, tries = 3 }, reconnect = function() return 0.02 end, circuit = "never",

@@ -56,6 +56,7 @@ const char *wm_lua_status_text(int status)
     case WM_ENODE: return "node full";
     case WM_ESIZE: return "too large";
     case WM_EUTF8: return "not UTF-8";
+    case WM_ESTALE: return "a newer record";
     case WM_EINVAL: return "invalid";
     default: return "unknown error";
     }
@@ -373,7 +374,8 @@ void wm_lua_open_client(lua_State *L)
         {"map", wm_lua_push_map},
         {NULL, NULL},
     };
-    const luaL_Reg *const client[] = {own, wm_lua_client_routing_methods, wm_lua_client_log_methods, NULL};
+    const luaL_Reg *const client[] = {own, wm_lua_client_routing_methods, wm_lua_client_log_methods,
+                                      wm_lua_client_rejected_methods, NULL};
     const luaL_Reg *const map[] = {wm_lua_map_methods, NULL};
     open_class(L, WM_LUA_CLIENT, client, l_close);
     open_class(L, WM_LUA_MAP, map, NULL);

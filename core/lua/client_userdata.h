@@ -8,7 +8,7 @@
 
 /* The userdata of a client and of its maps, for the files that are their methods:
  * client_binding.c (life and nodes), client_routing_binding.c, client_log_binding.c
- * (operations, events, figures), map_binding.c. */
+ * (operations, events, figures), client_rejected_binding.c (dead letters), map_binding.c. */
 
 #define WM_LUA_CLIENT "wingman.core.client"
 #define WM_LUA_MAP "wingman.core.map"
@@ -26,6 +26,7 @@ typedef struct map_slot {
 
 extern const luaL_Reg wm_lua_client_routing_methods[];
 extern const luaL_Reg wm_lua_client_log_methods[];
+extern const luaL_Reg wm_lua_client_rejected_methods[];
 extern const luaL_Reg wm_lua_map_methods[];
 
 /* The first argument; raises when it is closed or something else. */

@@ -27,7 +27,7 @@ local methods = {}
 methods.__index = methods
 
 for _, part in ipairs {
-  require "wingman.client.figures", require "wingman.client.queries", require "wingman.client.send",
+  require "wingman.client.figures", require "wingman.client.queries", require "wingman.client.rejected", require "wingman.client.send",
   require "wingman.client.ticks", require "wingman.client.waits",
 } do
   for name, method in pairs(part) do methods[name] = method end

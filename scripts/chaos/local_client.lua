@@ -118,6 +118,12 @@ function methods:query(map_name)
   end
 end
 
+-- Whether nothing waits any more. What was dropped from a full log is known by its event.
+local function drain(self, timeout)
+  local ok, err = self.client:drain(timeout)
+  return ok == true or err.code == "REJECTED", err
+end
+
 --- Waits until every operation is settled and every node is connected.
 ---@param nodes integer
 ---@param timeout number
@@ -125,7 +131,7 @@ end
 function methods:settle(nodes, timeout)
   local deadline = now() + timeout
   loop.wait_until(function() return #self.client:connected_nodes() == nodes end, timeout)
-  return self.client:drain(math.max(0.01, deadline - now())) == true
+  return (drain(self, math.max(0.01, deadline - now())))
 end
 
 --- Sends again what servers lost, until there is nothing more: true, or nil and why not.
@@ -139,7 +145,7 @@ function methods:repair(map_name, nodes)
   for _ = 1, 10 do
     local is_whole = loop.wait_until(function() return #self.client:connected_nodes() == nodes end, 10)
     local again, err = self.client:repair(map_name)
-    local drained, drain_err = self.client:drain(15)
+    local drained, drain_err = drain(self, 15)
     is_whole = is_whole and #self.client:connected_nodes() == nodes
     if again == 0 and drained and is_whole then return true end
     unread = err ~= nil or not is_whole

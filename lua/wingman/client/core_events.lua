@@ -6,7 +6,9 @@ local errors = require "wingman.error"
 local loop = require "wingman.loop"
 local messages = require "wingman.client.server_messages"
 local server_error = require "wingman.server_error"
+local escape = require "wingman.repl.escape"
 local server_events = require "wingman.server_events"
+local wire_name = require "wingman.wire_name"
 
 --- Rejected and dropped operations that are remembered for who waits for them later.
 local REMEMBERED = 1000
@@ -33,6 +35,14 @@ end
 local function node_of(self, lane)
   local link = self.provider and self.provider.links.lanes[lane]
   return link and (link.node.id or link.node.url)
+end
+
+-- Letters that had to make way are told, too.
+local function tell_displaced(self)
+  local kept, displaced = self.core:rejected_stats()
+  if displaced == (self.displaced_letters or 0) then return end
+  self.displaced_letters = displaced
+  self.log_seldom("warn", "dead_letters_full", { kept = kept, displaced = displaced }, "dead_letters_full")
 end
 
 --- `handlers[event](client, lane, a, b, flag, text)`; what the arguments are is said
@@ -71,12 +81,17 @@ function handlers.frame(self, lane, bytes, is_text, outward, message)
   self.events:emit("frame", self.provider.links.lanes[lane].node, outward, message, bytes, is_text == 1)
 end
 
-function handlers.op_rejected(self, _, seq, key_len, _, text)
-  local key, reason = text:sub(1, key_len), text:sub(key_len + 1)
-  local err = errors.new("REJECTED", ("the server rejected the write of key '%s': %s"):format(key, reason),
-    { key = key, reason = reason, seq = seq, retriable = false })
-  self.options.log_to("warn", "op_rejected", { key = key, reason = reason })
+function handlers.op_rejected(self, lane, seq, lengths, _, text)
+  local map_len = math.floor(lengths / 65536)
+  local key_len = lengths - map_len * 65536
+  local key, map, reason = text:sub(1, key_len), text:sub(key_len + 1, key_len + map_len), text:sub(key_len + map_len + 1)
+  local node = lane >= 0 and node_of(self, lane) or nil
+  local err = errors.new("REJECTED", ("map %s: the write of key %s was rejected%s: %s; it is in client:rejected()")
+    :format(wire_name.shown(map), wire_name.shown(key), node and " by " .. node or "", escape.plain(reason)),
+    { map = map, key = key, reason = reason, node = node, seq = seq, retriable = false })
+  self.log_seldom("warn", "op_rejected", { map = map, key = key, reason = reason, node = node }, "op_rejected " .. map)
   settle(self, seq, nil, err)
+  tell_displaced(self)
   self.events:emit("op_rejected", err)
 end
 

@@ -78,6 +78,7 @@ function methods:failovers() return self.provider and self.provider.failovers:li
 function methods:stats()
   local stats = self.core:stats()
   stats.ack_latency, stats.batch_sizes = self.core:distributions()
+  stats.dead_letters, stats.dead_letters_displaced = self.core:rejected_stats()
   stats.losses = copy(self.provider and self.provider.links.losses or {})
   return stats
 end

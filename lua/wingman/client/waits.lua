@@ -33,10 +33,24 @@ local function is_to_be_told(self, seq)
   return false
 end
 
+-- True, or nil and an error when writes have left the log, since somebody was told of it
+-- last, without being stored.
+local function all_stored(self)
+  local stats, told = self.core:stats(), self.told_losses or { rejected = 0, dropped = 0 }
+  local rejected, dropped = stats.ops_rejected - told.rejected, stats.ops_dropped - told.dropped
+  self.told_losses = { rejected = stats.ops_rejected, dropped = stats.ops_dropped }
+  if rejected + dropped == 0 then return true end
+  return nil, errors.new("REJECTED", ("not everything is stored: %d rejected (see client:rejected()), %d dropped from a full op log")
+    :format(rejected, dropped), { count = rejected + dropped, rejected = rejected, dropped = dropped })
+end
+
 --- Sends everything that has a route, what lingers for company too, and waits until
 --- all that is recorded is acknowledged, and who asked for an acknowledgement was told.
+--- nil, REJECTED with a count when one of these writes, since the last drain that said so,
+--- was rejected, or dropped from a full op log.
 ---@param timeout number|nil  seconds; default: for ever
----@return boolean|nil ok, wingman.error|nil  with pending, and of these held, queued, sent (see backlog)
+---@return boolean|nil ok
+---@return wingman.error|nil  TIMEOUT with pending, and of these held, queued, sent (see backlog); REJECTED with count, rejected, dropped
 function methods:drain(timeout)
   if self.closed then return closed() end
   local deadline = timeout and loop.now() + timeout or math.huge
@@ -55,7 +69,7 @@ function methods:drain(timeout)
     self.ending:wait(0.001)
     if self.closed then return nil, errors.new("CLOSED", "the client was closed") end
   end
-  return true
+  return all_stored(self)
 end
 
 --- A future of one operation: true and the id of the node that acknowledged it (no

@@ -1,0 +1,72 @@
+/* Operations that no server takes: out of the log, kept as dead letters, told. */
+#include "client_internal.h"
+#include "status.h"
+
+/* Which node a lane leads to, for people: its id, or its URL while that is not known. */
+static const char *node_of_lane(const wm_client *c, int lane)
+{
+    if (lane == WM_LANE_NONE || lane == c->foreign_lane) return "";
+    int slot = wm_node_pool_slot_of(c->pool, lane);
+    const char *id = wm_node_pool_id(c->pool, slot);
+    return id[0] != '\0' ? id : wm_node_pool_url(c->pool, slot);
+}
+
+static void tell(wm_client *c, int lane, const wm_op *op, const void *reason, size_t len)
+{
+    wm_op_view view = wm_oplog_read(c->log, op);
+    wm_buffer text;
+    wm_buffer_init(&text);
+    wm_buffer_append(&text, view.key, view.key_len);
+    wm_buffer_append(&text, view.map_name, view.map_len);
+    if (len > 0) wm_buffer_append(&text, reason, len);
+    wm_event event = {
+        .type = WM_EVENT_OP_REJECTED,
+        .lane = lane,
+        .a = (int64_t)op->seq,
+        .b = (int64_t)(view.key_len | view.map_len << 16),
+    };
+    if (!text.failed) wm_client_event(c, event, text.data, text.len);
+    wm_buffer_close(&text);
+}
+
+/* Of an operation that is in no batch and waits nowhere. */
+static void bury(wm_client *c, int lane, uint32_t index, const void *reason, size_t len)
+{
+    const wm_op *op = wm_oplog_at(c->log, index);
+    tell(c, lane, op, reason, len);
+    wm_dead_letters_add(c->dead_letters, c->log, op, node_of_lane(c, lane), reason, len); /* counted when it fails */
+    c->stats.ops_rejected++;
+    wm_batcher_settle(c->batcher, index);
+    wm_client_check_water(c);
+}
+
+void wm_client_reject(wm_client *c, int lane, uint32_t index, const void *reason, size_t len)
+{
+    if (wm_batcher_remove_in_flight(c->batcher, lane, index)) bury(c, lane, index, reason, len);
+}
+
+void wm_client_reject_pending(wm_client *c, uint32_t index, const void *reason, size_t len)
+{
+    if (wm_batcher_remove_pending(c->batcher, index)) bury(c, WM_LANE_NONE, index, reason, len);
+}
+
+const wm_dead_letters *wm_client_dead_letters(const wm_client *c)
+{
+    return c->dead_letters;
+}
+
+double wm_client_resend_rejected(wm_client *c, uint64_t seq)
+{
+    wm_dead_letter letter;
+    if (!wm_dead_letters_find(c->dead_letters, seq, &letter)) return WM_EINVAL;
+    wm_map *m = wm_client_map(c, letter.op.map_name, letter.op.map_len);
+    if (m == NULL) return WM_ENOMEM;
+    double again = wm_map_write_again(m, &letter.op);
+    if (again >= 0) wm_dead_letters_drop(c->dead_letters, seq);
+    return again;
+}
+
+bool wm_client_drop_rejected(wm_client *c, uint64_t seq)
+{
+    return wm_dead_letters_drop(c->dead_letters, seq);
+}

@@ -1,0 +1,186 @@
+#include "dead_letters.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "status.h"
+
+#define NODE_MAX 255u
+#define REASON_MAX 1024u
+
+typedef struct letter {
+    uint64_t seq;
+    uint32_t len;
+    uint8_t *bytes;
+} letter;
+
+struct wm_dead_letters {
+    letter *all; /* by seq */
+    uint32_t count;
+    uint32_t cap;
+    size_t bytes;
+    uint64_t displaced;
+    wm_dead_letters_hooks hooks;
+};
+
+wm_dead_letters *wm_dead_letters_new(void)
+{
+    return calloc(1, sizeof(wm_dead_letters));
+}
+
+void wm_dead_letters_free(wm_dead_letters *d)
+{
+    if (d == NULL) return;
+    for (uint32_t i = 0; i < d->count; i++) free(d->all[i].bytes);
+    free(d->all);
+    free(d);
+}
+
+void wm_dead_letters_keep(wm_dead_letters *d, wm_dead_letters_hooks hooks)
+{
+    d->hooks = hooks;
+}
+
+/* The place of the first letter with this seq or a later one. */
+static uint32_t place_of(const wm_dead_letters *d, uint64_t seq)
+{
+    uint32_t low = 0, high = d->count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (d->all[middle].seq < seq) low = middle + 1;
+        else high = middle;
+    }
+    return low;
+}
+
+static bool is_at(const wm_dead_letters *d, uint32_t place, uint64_t seq)
+{
+    return place < d->count && d->all[place].seq == seq;
+}
+
+static void remove_at(wm_dead_letters *d, uint32_t place)
+{
+    uint64_t seq = d->all[place].seq;
+    d->bytes -= d->all[place].len;
+    free(d->all[place].bytes);
+    d->count--;
+    memmove(d->all + place, d->all + place + 1, (d->count - place) * sizeof *d->all);
+    if (d->hooks.dropped != NULL) d->hooks.dropped(d->hooks.user, seq);
+}
+
+static bool grow(wm_dead_letters *d)
+{
+    if (d->count < d->cap) return true;
+    uint32_t cap = d->cap == 0 ? 16 : d->cap * 2;
+    letter *all = realloc(d->all, cap * sizeof *all);
+    if (all == NULL) return false;
+    d->all = all;
+    d->cap = cap;
+    return true;
+}
+
+/* Takes over `bytes`, of malloc, also when it fails. */
+static int take(wm_dead_letters *d, uint64_t seq, uint8_t *bytes, size_t len)
+{
+    if (bytes == NULL || !grow(d)) {
+        free(bytes);
+        d->displaced++;
+        return WM_ENOMEM;
+    }
+    uint32_t place = place_of(d, seq);
+    memmove(d->all + place + 1, d->all + place, (d->count - place) * sizeof *d->all);
+    d->all[place] = (letter){seq, (uint32_t)len, bytes};
+    d->count++;
+    d->bytes += len;
+    return WM_OK;
+}
+
+static void make_way(wm_dead_letters *d)
+{
+    while (d->count > 1 && (d->count > WM_DEAD_LETTERS_MAX || d->bytes > WM_DEAD_LETTERS_BYTES_MAX)) {
+        remove_at(d, 0);
+        d->displaced++;
+    }
+}
+
+int wm_dead_letters_add(wm_dead_letters *d, const wm_oplog *log, const wm_op *op, const char *node, const void *reason,
+                        size_t reason_len)
+{
+    size_t node_len = strlen(node);
+    if (node_len > NODE_MAX) node_len = NODE_MAX;
+    if (reason_len > REASON_MAX) reason_len = REASON_MAX;
+    uint32_t op_len = op->len;
+    size_t len = sizeof op_len + op_len + 1 + node_len + reason_len;
+    uint8_t *bytes = malloc(len), *at = bytes;
+    uint64_t seq = op->seq;
+    if (bytes != NULL) {
+        memcpy(at, &op_len, sizeof op_len);
+        at = wm_oplog_write(log, op, at + sizeof op_len);
+        *at++ = (uint8_t)node_len;
+        memcpy(at, node, node_len);
+        if (reason_len > 0) memcpy(at + node_len, reason, reason_len);
+    }
+    if (take(d, seq, bytes, len) < 0) return WM_ENOMEM;
+    if (d->hooks.put != NULL) d->hooks.put(d->hooks.user, seq, bytes, len);
+    make_way(d);
+    return WM_OK;
+}
+
+/* False when the bytes are no letter. */
+static bool read_letter(uint64_t seq, const uint8_t *bytes, size_t len, wm_dead_letter *out)
+{
+    uint32_t op_len;
+    if (len < sizeof op_len) return false;
+    memcpy(&op_len, bytes, sizeof op_len);
+    const uint8_t *op = bytes + sizeof op_len, *end = bytes + len;
+    if (op_len >= (size_t)(end - op) || !wm_op_decode(op, op_len, &out->op)) return false;
+    const uint8_t *node = op + op_len + 1;
+    if (op[op_len] > (size_t)(end - node)) return false;
+    out->seq = seq;
+    out->node = (const char *)node;
+    out->node_len = op[op_len];
+    out->reason = out->node + out->node_len;
+    out->reason_len = (size_t)(end - (const uint8_t *)out->reason);
+    return true;
+}
+
+int wm_dead_letters_load(wm_dead_letters *d, uint64_t seq, const uint8_t *bytes, size_t len)
+{
+    wm_dead_letter letter;
+    if (len > UINT32_MAX || is_at(d, place_of(d, seq), seq) || !read_letter(seq, bytes, len, &letter)) return WM_EINVAL;
+    uint8_t *copy = malloc(len);
+    if (copy != NULL) memcpy(copy, bytes, len);
+    return take(d, seq, copy, len);
+}
+
+bool wm_dead_letters_find(const wm_dead_letters *d, uint64_t seq, wm_dead_letter *out)
+{
+    uint32_t place = place_of(d, seq);
+    if (!is_at(d, place, seq)) return false;
+    wm_dead_letters_at(d, place, out);
+    return true;
+}
+
+void wm_dead_letters_at(const wm_dead_letters *d, uint32_t place, wm_dead_letter *out)
+{
+    const letter *l = &d->all[place];
+    (void)read_letter(l->seq, l->bytes, l->len, out); /* it was one when it came */
+}
+
+bool wm_dead_letters_drop(wm_dead_letters *d, uint64_t seq)
+{
+    uint32_t place = place_of(d, seq);
+    if (!is_at(d, place, seq)) return false;
+    remove_at(d, place);
+    return true;
+}
+
+uint32_t wm_dead_letters_count(const wm_dead_letters *d)
+{
+    return d->count;
+}
+
+uint64_t wm_dead_letters_displaced(const wm_dead_letters *d)
+{
+    return d->displaced;
+}

@@ -1,0 +1,87 @@
+--- Dead letters: the writes that no server takes, with the reason, until they are sent again
+--- or dropped.
+local errors = require "wingman.error"
+
+---@class wingman.client
+local methods = {}
+
+---@class wingman.dead_letter
+---@field seq number       what set or remove returned
+---@field map string
+---@field key string
+---@field value any        nil for a removal
+---@field removed true|nil  it is a removal
+---@field reason string    the server's words, or the rule that it breaks
+---@field node string|nil  the id of the node that rejected it (its URL while that is not known); nil: none was asked
+
+--- The letters of a client, the oldest write first, as they were at the call.
+---@class wingman.dead_letters
+---@field displaced integer  letters that had to make way, as there were more than 10,000 or 16 MiB
+---@field package client wingman.client
+---@field [integer] wingman.dead_letter
+local letters = {}
+letters.__index = letters
+
+local function no_letter(seq)
+  return nil, errors.new("NOT_FOUND", ("there is no dead letter of the write %.0f"):format(seq), { seq = seq })
+end
+
+local function check(self, seq, what)
+  if type(seq) ~= "number" or seq < 0 or seq % 1 ~= 0 or seq > 2 ^ 53 then
+    error(("rejected:%s: the number of a write is expected, got %s"):format(what, tostring(seq)), 3)
+  end
+  if not self.client.closed then return true end
+  return nil, errors.new("CLOSED", "the client is closed")
+end
+
+local refusals = {
+  invalid = function(seq) return no_letter(seq) end,
+  ["a newer record"] = function(seq)
+    return nil, errors.new("STALE", ("the write %.0f is older than what the local copy holds of its key; drop it"):format(seq), { seq = seq })
+  end,
+  full = function(seq)
+    return nil, errors.new("LOG_FULL", ("the op log is full; the write %.0f is still a dead letter"):format(seq), { seq = seq })
+  end,
+}
+refusals["node full"] = refusals.full
+
+--- Records the write once more, with the time that it was made at, so that a newer one of
+--- another client stays (on 0.11; a v2 server takes what arrives last). The letter is gone
+--- then; should the write be rejected again, it is one again.
+---@param seq number
+---@return number|nil seq  of the new operation, for client:wait
+---@return wingman.error|nil  NOT_FOUND; STALE: a newer record of the key is in the local copy; LOG_FULL
+function letters:resend(seq)
+  local ok, err = check(self, seq, "resend")
+  if not ok then return nil, err end
+  local again, reason = self.client.core:resend_rejected(seq)
+  if again then return again end
+  local refused = refusals[reason]
+  if refused then return refused(seq) end
+  return nil, errors.new("REJECTED", ("the write %.0f cannot be sent again: %s"):format(seq, reason), { seq = seq })
+end
+
+--- Forgets the write.
+---@param seq number
+---@return boolean|nil ok, wingman.error|nil  NOT_FOUND
+function letters:drop(seq)
+  local ok, err = check(self, seq, "drop")
+  if not ok then return nil, err end
+  if self.client.core:drop_rejected(seq) then return true end
+  return no_letter(seq)
+end
+
+--- The writes that were rejected and are kept: by a server, or because no server of the
+--- family at the other end could store them.
+---
+---   for _, letter in ipairs(client:rejected()) do print(letter.map, letter.key, letter.reason) end
+---   client:rejected():resend(seq)
+---@return wingman.dead_letters
+function methods:rejected()
+  if self.closed then error("client:rejected: the client is closed", 2) end
+  local list = self.core:rejected()
+  list.client, list.displaced = self, select(2, self.core:rejected_stats())
+  return setmetatable(list, letters)
+end
+
+return methods

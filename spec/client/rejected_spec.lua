@@ -1,0 +1,138 @@
+--- Dead letters: what a server rejected is kept, with the reason, until it is sent again or
+--- dropped; and whoever drains hears of it.
+local clusters = require "spec.support.cluster"
+local core = require "wingman.core"
+local loop = require "wingman.loop"
+local wingman = require "wingman"
+
+local PATIENCE = 20
+local SIMULATED = { "sim://3", "sim://3?dialect=0.11" }
+
+local function hex(text) return (text:gsub(".", function(byte) return ("%02x"):format(byte:byte()) end)) end
+
+local function wait_until(condition, what) assert(loop.wait_until(condition, PATIENCE), what) end
+
+clusters.on_each(getfenv(), "a rejected write", function(shared, it)
+  local client, map, id
+
+  before_each(function()
+    client = shared:started { batch = { ack_timeout = 30 } }
+    id = client:connected_nodes()[1]
+    map = client:map(shared:map_name())
+  end)
+
+  -- Has the node reject this write to one of its keys; the key and the write's number.
+  local function rejected(write, reason)
+    local key = clusters.keys_of(client, id, 1)[1]
+    assert(shared.cluster:fault(id, "ack-drop", 1))
+    local seq = assert(write(key))
+    local op_id
+    wait_until(function()
+      for _, op in ipairs(client.core:operations(0)) do
+        if op.seq == seq and op.in_flight then op_id = op.id end
+      end
+      return op_id
+    end, "the write was not sent")
+    assert(shared.cluster:command(("send %s binary %s"):format(id,
+      hex(core.encode { type = "OP_REJECTED", payload = { opId = op_id, reason = reason } }))))
+    assert.equal("REJECTED", select(2, client:wait(seq, PATIENCE)).code)
+    return key, seq
+  end
+
+  it("is a letter with all that was written, and counted", function()
+    local told
+    client:on("op_rejected", function(err) told = err end)
+    local key, seq = rejected(function(key) return map:set(key, { deep = { 1, "two" } }) end, "no such\27[31m column")
+    assert.same({ { seq = seq, map = map.name, key = key, value = { deep = { 1, "two" } }, reason = "no such\27[31m column", node = id } },
+      { unpack(client:rejected()) })
+    assert.equal(0, client:rejected().displaced)
+    assert.same({ 1, 1, 0 }, { client:stats().ops_rejected, client:stats().dead_letters, client:stats().dead_letters_displaced })
+    assert.same({ map.name, key, seq, id }, { told.map, told.key, told.seq, told.node })
+    assert.is_nil(told.message:find "\27", "the server's words are not escaped: " .. told.message)
+    assert.equal(0, client:pending_ops())
+  end)
+
+  it("that removed a key says so", function()
+    rejected(function(key) return map:remove(key) end, "no")
+    local letter = client:rejected()[1]
+    assert.same({ nil, true }, { letter.value, letter.removed })
+  end)
+
+  it("is sent again with its old time, and is no letter then", function()
+    local key, seq = rejected(function(key) return map:set(key, "mine") end, "no")
+    local before, letters = map:record(key), client:rejected()
+    local again = assert(letters:resend(seq))
+    assert.is_true(again > seq)
+    assert.is_true(client:wait(again, PATIENCE))
+    assert.same(before, map:record(key))
+    assert.same({}, { unpack(client:rejected()) })
+    assert.equal("mine", assert(client:query(map.name))[key])
+    assert.same({ nil, "NOT_FOUND" }, { (letters:resend(seq)), select(2, letters:resend(seq)).code })
+  end)
+
+  it("that removed a key is sent again, too", function()
+    local key, seq = rejected(function(key) return map:remove(key) end, "no")
+    assert.is_true(client:wait(assert(client:rejected():resend(seq)), PATIENCE))
+    assert.is_true(map:record(key).removed)
+  end)
+
+  it("is not sent again over a newer one of the key", function()
+    local key, seq = rejected(function(key) return map:set(key, "old") end, "no")
+    assert.is_true(client:wait(assert(map:set(key, "new")), PATIENCE))
+    local again, err = client:rejected():resend(seq)
+    assert.same({ nil, "STALE", seq }, { again, err.code, err.seq })
+    assert.equal(1, #client:rejected())
+    assert.equal("new", map:get(key))
+  end)
+
+  it("is forgotten when it is dropped", function()
+    local _, seq = rejected(function(key) return map:set(key, 1) end, "no")
+    local letters = client:rejected()
+    assert.is_true(letters:drop(seq))
+    assert.equal(1, #letters) -- as it was at the call
+    assert.same({ nil, "NOT_FOUND" }, { (letters:drop(seq)), select(2, letters:drop(seq)).code })
+    assert.equal(0, #client:rejected())
+  end)
+
+  it("is told by the next drain, once", function()
+    assert.is_true(client:drain(PATIENCE))
+    rejected(function(key) return map:set(key, 1) end, "no")
+    local ok, err = client:drain(PATIENCE)
+    assert.same({ nil, "REJECTED", 1, 1, 0 }, { ok, err.code, err.count, err.rejected, err.dropped })
+    assert.is_true(client:drain(PATIENCE))
+  end)
+end, SIMULATED)
+
+describe("dead letters", function()
+  local client
+  before_each(function()
+    client = wingman.client { server = "ws://127.0.0.1:1", oplog = { max_ops = 3, when_full = "drop_oldest" }, log_to = function() end }
+  end)
+  after_each(function() client:close() end)
+
+  it("raise for what is no number of a write, and end with the client", function()
+    local letters = client:rejected()
+    for _, wrong in ipairs { "1", -1, 1.5, 0 / 0, {} } do
+      assert.error_matches(function() letters:resend(wrong) end, "rejected:resend: the number of a write is expected")
+      assert.error_matches(function() letters:drop(wrong) end, "rejected:drop: the number of a write is expected")
+    end
+    assert.error_matches(function() letters:drop(nil) end, "the number of a write is expected, got nil")
+    client:close()
+    assert.equal("CLOSED", select(2, letters:drop(1)).code)
+    assert.error_matches(function() client:rejected() end, "the client is closed")
+  end)
+
+  it("are none of what a full log drops, but a drain tells that, too", function()
+    for i = 1, 5 do assert(client:map("m"):set("k" .. i, i)) end
+    assert.equal(0, #client:rejected())
+    local ok, err = client:drain(0.01)
+    assert.same({ nil, "TIMEOUT" }, { ok, err.code })
+    -- It is told once what waits is gone, not by the drain that gave up.
+    client.core:foreign_take()
+    local newest = { seq = 0 }
+    for _, op in ipairs(client.core:operations(0)) do newest = op.seq > newest.seq and op or newest end
+    assert.equal(3, client.core:foreign_ack(newest.id))
+    ok, err = client:drain(PATIENCE)
+    assert.same({ nil, "REJECTED", 2, 0, 2 }, { ok, err.code, err.count, err.rejected, err.dropped })
+  end)
+end)
