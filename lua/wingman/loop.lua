@@ -6,6 +6,7 @@
 --- waits yields when it is made inside a task of the loop; made anywhere else it
 --- pumps the loop until it is done.
 local core = require "wingman.core"
+local duration = require "wingman.duration"
 local protected = require "wingman.protected"
 
 local coroutine_running, coroutine_resume = coroutine.running, coroutine.resume
@@ -116,11 +117,14 @@ local function begin_timer(timer)
 end
 
 --- Runs `fn(arg)` once, `seconds` from now.
----@param seconds number
+---@param seconds number|string  a duration: seconds or "5s"; less than 0 is 0
 ---@param fn fun(arg: any)
 ---@param arg any
 ---@return wingman.timer
-function M.timer(seconds, fn, arg) return begin_timer { due = now() + seconds, fn = fn, arg = arg, index = false } end
+function M.timer(seconds, fn, arg)
+  if type(seconds) ~= "number" or seconds ~= seconds then seconds = duration.check(seconds, "timer", 2) end
+  return begin_timer { due = now() + seconds, fn = fn, arg = arg, index = false }
+end
 
 --- How many turns there were.
 ---@return integer
@@ -295,8 +299,9 @@ end
 
 --- Waits until the future is settled: its values, or nil, err. After
 --- `timeout` seconds: nil, "timeout"; the future itself goes on.
----@param timeout number|nil  seconds; nil waits for ever
+---@param timeout number|string|nil  a duration: seconds or "5s"; nil waits for ever
 function future_methods:wait(timeout)
+  if timeout and (type(timeout) ~= "number" or timeout ~= timeout) then timeout = duration.limit(timeout, "wait", 2) end
   if self.done then return outcome(self) end
   local co = coroutine_running()
   local task = co and tasks[co]
@@ -355,9 +360,10 @@ M.park = coroutine_yield
 ---@type fun(fn: function, a: any, b: any)
 M.soon = push_ready
 
---- Waits for `seconds`.
----@param seconds number
+--- Waits.
+---@param seconds number|string  a duration: seconds or "5s"; less than 0 is 0
 function M.sleep(seconds)
+  if type(seconds) ~= "number" or seconds ~= seconds then seconds = duration.check(seconds, "sleep", 2) end
   local co = coroutine_running()
   local task = co and tasks[co]
   if task then
@@ -373,8 +379,9 @@ end
 --- Waits until `condition()` is true, looking after every turn of the loop and
 --- at least every 5 ms. True, or nil, "timeout".
 ---@param condition fun(): any
----@param timeout number|nil  seconds
+---@param timeout number|string|nil  a duration: seconds or "5s"; nil waits for ever
 function M.wait_until(condition, timeout)
+  timeout = duration.limit(timeout, "wait_until", 2)
   local deadline = timeout and now() + timeout or huge
   while true do
     local value = condition()

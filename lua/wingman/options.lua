@@ -1,5 +1,6 @@
 --- The options of `wingman.client`: one rule each. An option that is unknown or of
 --- the wrong kind is an error that names it.
+local duration = require "wingman.duration"
 local nearest = require "wingman.nearest"
 
 local core = require "wingman.core"
@@ -8,16 +9,16 @@ local wire_name = require "wingman.wire_name"
 local M = {}
 
 ---@class wingman.option_rule
----@field type string  "number", "string", "boolean", "table", "function", alternatives with "|"
+---@field type string  "number", "string", "boolean", "table", "function", alternatives with "|"; or "duration"
 ---@field default any
 ---@field min number|nil
 ---@field max number|nil
 ---@field one_of string[]|nil
 ---@field utf8 boolean|nil  it travels as a MessagePack string: valid UTF-8 is expected
----@field group table<string, wingman.option_rule>|nil  a table of options
+---@field group table<string, wingman.option_rule>|nil  what a table of this option may hold
 ---@field about string
 
---- Durations are in seconds.
+--- A duration is "5s", "100ms" or a number of seconds; checked, it is a number.
 ---@type table<string, wingman.option_rule>
 M.rules = {
   server = { type = "string", about = "URL of a single server: ws://host:port" },
@@ -31,9 +32,21 @@ M.rules = {
   routing = { type = "string|function", default = "direct", about = "direct, forward, backup, or a routing policy" },
   fallback = { type = "boolean", default = false,
     about = "direct routing: send to another node while the owner cannot be reached (see README for the cost)" },
-  reconnect = { type = "string|function|table", default = "exponential", about = "when to connect again" },
-  circuit = { type = "table|function|string", default = {}, about = "when a node is left alone: { failures = 5, first = 1, reset = 30 }, never, or a policy" },
-  unanswered = { type = "number", min = 0.01, max = 3600,
+  reconnect = { type = "string|function|table", default = "exponential",
+    about = "when to connect again: exponential or its settings, never, or a policy", group = {
+      first = { type = "duration", min = 0, max = 86400, about = "before the first try; default 1" },
+      factor = { type = "number", min = 1, max = 100, about = "growth of the delay; default 2" },
+      max = { type = "duration", min = 0, max = 86400, about = "the longest delay; default 30" },
+      attempts = { type = "number", min = 0, max = math.huge, about = "tries before a node is given up; default 10, and no end for the last seeds" },
+      jitter = { type = "number", min = 0, max = 1, about = "share of the delay that is random; default 0.5" },
+    } },
+  circuit = { type = "table|function|string", default = {},
+    about = "when a node is left alone: { failures = 5, first = 1, reset = 30 }, never, or a policy", group = {
+      failures = { type = "number", min = 1, max = math.huge, about = "in a row that open the circuit; default 5" },
+      first = { type = "duration", min = 1e-6, max = 86400, about = "how long it stays open the first time; default 1" },
+      reset = { type = "duration", min = 1e-6, max = 86400, about = "how long it stays open at most; default 30" },
+    } },
+  unanswered = { type = "duration", min = 0.01, max = 3600,
     about = "age of a batch without its answer that opens its node's circuit; default: half of batch.ack_timeout" },
   endpoint = { type = "string|function|table", default = "auto",
     about = "auto, advertised, seeds, { node_id = url }, or a function: how a node is reached" },
@@ -42,19 +55,19 @@ M.rules = {
   connections_per_node = { type = "number", default = 1, min = 1, max = 64, about = "connections to each node" },
   node_id = { type = "string", utf8 = true, about = "this client's id in timestamps; default: the one in the op log's file, else a new UUID" },
   probe_map = { type = "string", utf8 = true, default = "wingman-probe", about = "a map the token may read, for finding node ids" },
-  connect_timeout = { type = "number", default = 5, min = 0.01, max = 3600, about = "TCP, TLS and upgrade" },
-  auth_timeout = { type = "number", default = 5, min = 0.01, max = 3600, about = "token sent to its answer" },
-  start_timeout = { type = "number", default = 10, min = 0.01, max = 3600, about = "how long start() waits" },
+  connect_timeout = { type = "duration", default = 5, min = 0.01, max = 3600, about = "TCP, TLS and upgrade" },
+  auth_timeout = { type = "duration", default = 5, min = 0.01, max = 3600, about = "token sent to its answer" },
+  start_timeout = { type = "duration", default = 10, min = 0.01, max = 3600, about = "how long start() waits" },
   heartbeat = { type = "table", default = {}, about = "PING and silence", group = {
-    interval = { type = "number", default = 5, min = 0.05, max = 3600, about = "a PING this often" },
-    timeout = { type = "number", default = 15, min = 0.05, max = 3600, about = "silence after which a connection is dead" },
+    interval = { type = "duration", default = 5, min = 0.05, max = 3600, about = "a PING this often" },
+    timeout = { type = "duration", default = 15, min = 0.05, max = 3600, about = "silence after which a connection is dead" },
   } },
   batch = { type = "table", default = {}, about = "what leaves together", group = {
     ops = { type = "number", min = 1, max = 65535, about = "operations in one OP_BATCH; default 1000, single server 65535" },
     bytes = { type = "number", default = 512 * 1024, min = 1024, max = 1024 * 1024, about = "bytes of one OP_BATCH" },
-    linger = { type = "number", default = 0, min = 0, max = 60, about = "wait for company; 0: the end of the tick" },
+    linger = { type = "duration", default = 0, min = 0, max = 60, about = "wait for company; 0: the end of the tick" },
     in_flight = { type = "number", default = 64, min = 1, max = 100000, about = "unacknowledged batches per connection" },
-    ack_timeout = { type = "number", default = 5, min = 0.05, max = 3600, about = "deadline of a batch" },
+    ack_timeout = { type = "duration", default = 5, min = 0.05, max = 3600, about = "deadline of a batch" },
     tries = { type = "number", default = 10, min = 1, max = 255,
       about = "an operation that came back so often is told by the event op_tries; it stays in the op log" },
   } },
@@ -72,10 +85,10 @@ M.rules = {
     low_water = { type = "number", default = 0.5, min = 0, max = 1, about = "share for low_water, and where pause ends" },
   } },
   map_requests = { type = "table", default = {}, about = "asking for the partition map", group = {
-    debounce = { type = "number", default = 0.5, min = 0, max = 60, about = "connections within it make one request" },
-    max_wait = { type = "number", default = 2, min = 0, max = 600, about = "a stream of connections cannot delay it longer" },
-    answer_timeout = { type = "number", default = 1, min = 0.05, max = 60, about = "silence that means current" },
-    refresh = { type = "number", default = 30, min = 0.1, max = 86400, about = "ask again after so long without news" },
+    debounce = { type = "duration", default = 0.5, min = 0, max = 60, about = "connections within it make one request" },
+    max_wait = { type = "duration", default = 2, min = 0, max = 600, about = "a stream of connections cannot delay it longer" },
+    answer_timeout = { type = "duration", default = 1, min = 0.05, max = 60, about = "silence that means current" },
+    refresh = { type = "duration", default = 30, min = 0.1, max = 86400, about = "ask again after so long without news" },
     throttle = { type = "function", about = "a refresh policy: how soon to ask again while routes are missing" },
   } },
   tls = { type = "table", default = {}, about = "wss://", group = {
@@ -89,9 +102,11 @@ M.rules = {
   log_to = { type = "function", about = "fn(level, event, fields): who gets log lines; default: warnings to stderr" },
 }
 
+-- The value as the client uses it; raises a text for one that is wrong.
 local function check(rule, name, value)
+  if rule.type == "duration" then value = duration.check(value, "option " .. name) end
   local kind = type(value)
-  if not ("|" .. rule.type .. "|"):find("|" .. kind .. "|", 1, true) then
+  if rule.type ~= "duration" and not ("|" .. rule.type .. "|"):find("|" .. kind .. "|", 1, true) then
     error(("option %s: %s is expected, got %s"):format(name, (rule.type:gsub("|", " or ")), kind), 0)
   end
   if kind == "number" and not (value >= (rule.min or -math.huge) and value <= (rule.max or math.huge)) then
@@ -102,10 +117,11 @@ local function check(rule, name, value)
   end
   if rule.one_of then
     for _, allowed in ipairs(rule.one_of) do
-      if value == allowed then return end
+      if value == allowed then return value end
     end
     error(("option %s: '%s' is none of %s"):format(name, value, table.concat(rule.one_of, ", ")), 0)
   end
+  return value
 end
 
 local function fill(rules, given, prefix)
@@ -117,8 +133,8 @@ local function fill(rules, given, prefix)
     local value = given[name]
     if value == nil then value = rule.default end
     if value ~= nil then
-      check(rule, prefix .. name, value)
-      if rule.group then value = fill(rule.group, value, prefix .. name .. ".") end
+      value = check(rule, prefix .. name, value)
+      if rule.group and type(value) == "table" then value = fill(rule.group, value, prefix .. name .. ".") end
     end
     result[name] = value
   end

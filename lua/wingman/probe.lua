@@ -3,6 +3,7 @@
 local cjson = require "cjson"
 local client_module = require "wingman.client"
 local connection_options = require "wingman.connection_options"
+local duration = require "wingman.duration"
 local embedded_cluster = require "wingman.embedded_cluster"
 local errors = require "wingman.error"
 local loop = require "wingman.loop"
@@ -18,7 +19,7 @@ ws://host:port, wss://host:port, or sim://N or topgun://N, which starts a cluste
 asks its nodes and stops it.
 
 ]] .. connection_options.USAGE .. [[
-  --timeout SECONDS       for each node (default 5)
+  --timeout DURATION      for each node: 500ms, 5s (the default)
   --json                  one JSON object per node and line
 
 exit codes: 0 every node answered, 1 one did not, 2 wrong usage
@@ -116,9 +117,9 @@ local function parse(arguments)
     end
     i = i + 1
   end
-  options.timeout = tonumber(options.timeout)
+  options.timeout = duration.parse(options.timeout)
   if not options.timeout or options.timeout < 0.01 or options.timeout > 3600 then
-    return nil, "--timeout: 0.01 to 3600 seconds are expected"
+    return nil, "--timeout: a duration from 10ms to 1h is expected"
   end
   if #options.urls == 0 then return nil, "a URL is missing" end
   return options

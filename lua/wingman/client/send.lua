@@ -1,6 +1,7 @@
 --- Messages of the script's own: to the node that owns a key, and again when that
 --- node does not own it any more, or cannot be reached.
 local core = require "wingman.core"
+local duration = require "wingman.duration"
 local errors = require "wingman.error"
 local loop = require "wingman.loop"
 local protected = require "wingman.protected"
@@ -11,13 +12,13 @@ local methods = {}
 
 ---@class wingman.send_options
 ---@field max_retries integer|nil         after the first try, default 3
----@field retry_delay number|nil          seconds before the first retry, twice as many before each further one; default 0.1
+---@field retry_delay number|string|nil   a duration, before the first retry; twice as many before each further one; default 0.1
 ---@field retry_on_not_owner boolean|nil  default true; false: NOT_OWNER is returned
 ---@field answer nil|fun(message: table): any  knows the answer to the message; then that is waited for and returned
----@field timeout number|nil              seconds for the answer, default 5
+---@field timeout number|string|nil       a duration, for the answer; default 5 s
 
 local option_types = {
-  max_retries = "number", retry_delay = "number", retry_on_not_owner = "boolean", answer = "function", timeout = "number",
+  max_retries = "number", retry_delay = "duration", retry_on_not_owner = "boolean", answer = "function", timeout = "duration",
 }
 
 --- Without an answer to wait for, a message counts as taken when so many seconds have
@@ -26,14 +27,20 @@ local REFUSAL_WINDOW = 0.1
 local LONGEST_DELAY = 30
 local DEFAULT_TIMEOUT = 5
 
+-- The options with durations in seconds; raises for one that is wrong.
 local function check(options)
+  local checked = {}
   for name, value in pairs(options) do
     local expected = option_types[name]
     if not expected then error(("send_with_retry: unknown option '%s'"):format(tostring(name)), 3) end
-    if type(value) ~= expected then
+    if expected == "duration" then
+      value = duration.check(value, "send_with_retry: " .. name, 3)
+    elseif type(value) ~= expected then
       error(("send_with_retry: %s: a %s is expected, got %s"):format(name, expected, type(value)), 3)
     end
+    checked[name] = value
   end
+  return checked
 end
 
 local function failed(code, retriable, format, ...)
@@ -132,7 +139,7 @@ end
 function methods:send_with_retry(data, key, options)
   options = options or {}
   if type(options) ~= "table" then error("send_with_retry: options are a table, got " .. type(options), 2) end
-  check(options)
+  options = check(options)
   if key ~= nil and type(key) ~= "string" then error("send_with_retry: the key is a string, got " .. type(key), 2) end
   if key and not core.utf8_valid(key) then
     return failed("NOT_ENCODABLE", false, "send_with_retry: the key %s is not valid UTF-8", wire_name.shown(key))

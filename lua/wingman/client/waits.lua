@@ -1,6 +1,7 @@
 --- What a client waits for: room in the op log, acknowledgements. Every wait ends with
 --- the client.
 local backlog = require "wingman.client.backlog"
+local duration = require "wingman.duration"
 local errors = require "wingman.error"
 local loop = require "wingman.loop"
 
@@ -48,10 +49,11 @@ end
 --- all that is recorded is acknowledged, and who asked for an acknowledgement was told.
 --- nil, REJECTED with a count when one of these writes, since the last drain that said so,
 --- was rejected, or dropped from a full op log.
----@param timeout number|nil  seconds; default: for ever
+---@param timeout number|string|nil  a duration: seconds or "5s"; default: for ever
 ---@return boolean|nil ok
 ---@return wingman.error|nil  TIMEOUT with pending, and of these held, queued, sent (see backlog); REJECTED with count, rejected, dropped
 function methods:drain(timeout)
+  timeout = duration.limit(timeout, "client:drain", 2)
   if self.closed then return closed() end
   local deadline = timeout and loop.now() + timeout or math.huge
   while self:pending_ops() > 0 do
@@ -91,8 +93,9 @@ end
 --- Waits for the settlement of one operation: true, or nil, err, also after
 --- `timeout` seconds.
 ---@param seq number  what set or remove returned
----@param timeout number|nil
+---@param timeout number|string|nil  a duration: seconds or "5s"; default: for ever
 function methods:wait(seq, timeout)
+  timeout = duration.limit(timeout, "client:wait", 2)
   local ok, err = self:settlement(seq):wait(timeout)
   if ok then return true end
   if err == "timeout" then err = errors.new("TIMEOUT", "the operation is not acknowledged yet; it stays in the op log") end

@@ -1,4 +1,5 @@
 --- How long something takes: once, or over and over.
+local duration = require "wingman.duration"
 local histogram = require "wingman.histogram"
 local loop = require "wingman.loop"
 local text_table = require "wingman.text_table"
@@ -17,7 +18,7 @@ function M.time(fn, ...)
   return (function(...) return loop.now() - began, ... end)(fn(...))
 end
 
-local function duration(seconds)
+local function shown(seconds)
   if seconds < 1e-6 then return ("%.1f ns"):format(seconds * 1e9) end
   if seconds < 1e-4 then return ("%.2f us"):format(seconds * 1e6) end
   return text_table.duration(seconds)
@@ -25,7 +26,7 @@ end
 
 local function render(data)
   return ("%s calls: p50 %s, p99 %s, max %s a call, %s calls a second, %.0f bytes of garbage a call%s\n"):format(
-    text_table.count(data.calls), duration(data.p50), duration(data.p99), duration(data.max),
+    text_table.count(data.calls), shown(data.p50), shown(data.p99), shown(data.max),
     text_table.count(data.per_second), data.garbage, data.batch > 1 and (" (means of %d calls)"):format(data.batch) or "")
 end
 
@@ -49,14 +50,15 @@ end
 --- batch (calls of one measurement), p50, p99, max (seconds a call), per_second, garbage
 --- (bytes a call).
 ---@param fn function
----@param seconds number|nil
+---@param time number|string|nil  a duration, in place of the half second
 ---@return table
-function M.bench(fn, seconds)
+function M.bench(fn, time)
+  local most = duration.check(time or DURATION, "bench", 2)
   local batch = calibrate(fn)
   local times = histogram.new(1e12, 3) -- picoseconds, up to a second a call
   local calls, spent, garbage, measured = 0, 0, 0, 0
   local began = loop.now()
-  while loop.now() - began < (seconds or DURATION) or calls == 0 do
+  while loop.now() - began < most or calls == 0 do
     local before = collectgarbage "count"
     local took = repeat_calls(fn, batch)
     local grown = collectgarbage "count" - before

@@ -10,6 +10,7 @@ local interrupt = require "wingman.interrupt"
 local keep_awake = require "wingman.keep_awake"
 local load = require "wingman.load"
 local loop = require "wingman.loop"
+local duration = require "wingman.duration"
 local endpoint = require "wingman.load.report.endpoint"
 local measures = require "wingman.load.measures"
 local nearest = require "wingman.nearest"
@@ -72,9 +73,9 @@ function readers.shard(into, value)
 end
 
 readers["start-at"] = function(into, value)
-  local seconds_from_now = tonumber(value:match "^%+([%d.]+)$")
+  local seconds_from_now = duration.parse(value:match "^%+(.+)$")
   into.start_at = seconds_from_now and core.wall_ms() / 1000 + seconds_from_now or tonumber(value)
-  if not into.start_at then return usage("--start-at: Unix seconds, or +SECONDS from now, are expected, got '%s'", value) end
+  if not into.start_at then return usage("--start-at: Unix seconds, or +DURATION from now (+10s), are expected, got '%s'", value) end
   return true
 end
 

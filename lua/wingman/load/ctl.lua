@@ -1,6 +1,6 @@
 --- `wingman ctl PATH ORDER…`: one order to a run that was started with --control PATH.
 local cjson = require "cjson"
-local duration = require "wingman.load.duration"
+local duration = require "wingman.duration"
 local loop = require "wingman.loop"
 local stream = require "wingman.stream"
 local text_table = require "wingman.text_table"

@@ -1,6 +1,6 @@
 --- What goes wrong during a run, by plan: faults of a cluster that the run has started
 --- (sim://, topgun://), commands for a real one, and steering of the run itself.
-local duration = require "wingman.load.duration"
+local duration = require "wingman.duration"
 local loop = require "wingman.loop"
 local nearest = require "wingman.nearest"
 local process = require "wingman.process"

@@ -1,6 +1,6 @@
 --- What a load test's table may say. A mistake is an error that names it.
 local client_options = require "wingman.options"
-local duration = require "wingman.load.duration"
+local duration = require "wingman.duration"
 local embedded_cluster = require "wingman.embedded_cluster"
 local measurable = require "wingman.load.measurable"
 local nearest = require "wingman.nearest"

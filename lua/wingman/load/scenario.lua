@@ -1,5 +1,5 @@
 --- One scenario of a run: its users, its figures, its executor.
-local duration = require "wingman.load.duration"
+local duration = require "wingman.duration"
 local histogram = require "wingman.histogram"
 local keys = require "wingman.load.keys"
 local loop = require "wingman.loop"

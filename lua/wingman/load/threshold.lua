@@ -1,5 +1,5 @@
 --- Thresholds: "p(99)<50ms" on a metric, and whether a run keeps them.
-local duration = require "wingman.load.duration"
+local duration = require "wingman.duration"
 local metrics = require "wingman.load.metrics"
 local selector = require "wingman.load.selector"
 
@@ -35,7 +35,7 @@ local statistics = { avg = true, min = true, max = true, med = true, count = tru
 -- "p(99.9)<200ms" -> the fields of a threshold.
 local function parse(expression, metric)
   local text = expression:gsub("%s+", "")
-  local left, compare, right = text:match "^([%w%.%(%)]+)([<>=!]=?)([%d%.]+%a*)$"
+  local left, compare, right = text:match "^([%w%.%(%)]+)([<>=!]=?)([%d%.][%w%.]*)$"
   local what = ("threshold '%s' on '%s'"):format(expression, metric)
   if not left or not comparisons[compare] then
     error(what .. ": something like p(99)<50ms, avg<10ms, count==0, rate>0.95 is expected", 0)
@@ -47,12 +47,11 @@ local function parse(expression, metric)
   if statistic ~= "p" and not statistics[statistic] then
     error(("%s: '%s' is none of p(N), avg, min, max, med, count, rate, value"):format(what, left), 0)
   end
-  local number, unit = right:match "^([%d.]+)(%a*)$"
-  number = tonumber(number)
-  if not number or (unit ~= "" and not units[unit]) then error(what .. ": a number is expected, with us, ms or s for a time", 0) end
+  local limit, has_unit = duration.parse(right), right:find "%a" ~= nil
+  if not limit then error(what .. ": a number is expected, with us, ms or s for a time", 0) end
   return {
     expression = text, statistic = statistic, percentile = percentile, compare = compare,
-    limit = number * (units[unit] or 1), has_unit = unit ~= "",
+    limit = limit, has_unit = has_unit,
   }
 end
 

@@ -1,6 +1,7 @@
 --- A virtual user: a coroutine that calls the scenario's `exec` again and again, and what
 --- it is given there. An iteration that does not wait costs no switch of coroutines; a
 --- user that waits goes on with its own tag and its own lateness.
+local duration = require "wingman.duration"
 local loop = require "wingman.loop"
 local native = require "wingman.load.native"
 local payload = require "wingman.load.payload"
@@ -9,6 +10,9 @@ local random = require "wingman.load.random"
 local now_us, record, text = native.now_us, native.record, payload.text
 
 local M = {}
+
+--- Seconds that a user waits for an answer unless the script says otherwise.
+local PATIENCE = 30
 
 ---@class wingman.load.vu
 ---@field id integer         from 1, in the whole test (shards share the numbers)
@@ -133,9 +137,13 @@ end
 
 --- The user's own connection (the test has `connections = "per-vu"`): connects and waits
 --- until it is authenticated. True, or nil, err; the time is in connect_time and auth_time.
----@param timeout number|nil  seconds
+---@param timeout number|string|nil  a duration
 ---@return boolean|nil, wingman.error|nil
-function methods:connect(timeout) return self.scenario.run:own_sessions():connect(self.id, timeout) end
+function methods:connect(timeout)
+  timeout = duration.limit(timeout, "vu:connect", 2)
+  return self.scenario.run:own_sessions():connect(self.id, timeout)
+end
+
 function methods:disconnect() self.scenario.run:own_sessions():disconnect(self.id) end
 function methods:is_connected() return self.scenario.run:own_sessions():is_connected(self.id) end
 
@@ -156,21 +164,23 @@ end
 --- the function says true of; others that come meanwhile are passed over. The message, or
 --- nil, err.
 ---@param wanted string|fun(message: table): any
----@param timeout number|nil  seconds; 30 unless told
+---@param timeout number|string|nil  a duration; 30 s unless told
 ---@return table|nil, wingman.error|nil
 function methods:receive(wanted, timeout)
   check_wanted(wanted, "vu:receive")
-  return self.scenario.run:own_sessions():receive(self.id, wanted, timeout or 30)
+  timeout = duration.limit(timeout or PATIENCE, "vu:receive", 2)
+  return self.scenario.run:own_sessions():receive(self.id, wanted, timeout)
 end
 
 --- Sends a message on the user's own connection and waits for the answer: vu:send and
 --- vu:receive.
 ---@param message table
 ---@param wanted string|fun(message: table): any
----@param timeout number|nil  seconds; 30 unless told
+---@param timeout number|string|nil  a duration; 30 s unless told
 ---@return table|nil, wingman.error|nil
 function methods:request(message, wanted, timeout)
   check_wanted(wanted, "vu:request")
+  timeout = duration.limit(timeout or PATIENCE, "vu:request", 2)
   local sent, err = self:send(message)
   if not sent then return nil, err end
   return self:receive(wanted, timeout)
@@ -182,10 +192,11 @@ end
 function methods:text(n) return text(self.rng, n) end
 
 --- Think time.
----@param seconds number
-function methods:sleep(seconds)
+---@param time number|string  a duration: seconds or "100ms"; less than 0 is 0
+function methods:sleep(time)
+  if type(time) ~= "number" or time ~= time then time = duration.check(time, "vu:sleep", 2) end
   self.sleeping = true
-  loop.sleep(seconds)
+  loop.sleep(time)
   self.sleeping = false
 end
 
@@ -193,11 +204,12 @@ end
 --- longer than `timeout` counts as an error TIMEOUT of the scenario.
 ---@param seq number|nil      what map:set returned
 ---@param err wingman.error|nil
----@param timeout number|nil  seconds; 30 unless told
+---@param timeout number|string|nil  a duration; 30 s unless told
 ---@return boolean|nil ok, wingman.error|nil
 function methods:wait(seq, err, timeout)
+  timeout = duration.limit(timeout or PATIENCE, "vu:wait", 2)
   if not seq then return nil, err end
-  local ok, why = self.client:wait(seq, timeout or 30)
+  local ok, why = self.client:wait(seq, timeout)
   if not ok and why.code == "TIMEOUT" then self.scenario.run:saw_error(why, self.scenario) end
   return ok, why
 end

@@ -12,12 +12,15 @@
 ---   due(now)            seconds until state() turns half_open by itself; nil: never
 ---
 --- Times are monotonic seconds.
+local duration = require "wingman.duration"
+local nearest = require "wingman.nearest"
+
 local M = {}
 
 ---@class wingman.circuit_options
 ---@field failures integer|nil  in a row that open the circuit, default 5
----@field first number|nil      seconds that it stays open the first time, default 1
----@field reset number|nil      seconds that it stays open at most, default 30
+---@field first number|string|nil  a duration: how long it stays open the first time, default 1 s
+---@field reset number|string|nil  a duration: how long it stays open at most, default 30 s
 
 ---@class wingman.breaker
 ---@field private failures integer  in a row
@@ -77,15 +80,23 @@ function breaker:due(now)
   return self.opened and math.max(0, stays_open(self) - (now - self.opened))
 end
 
-local option_names = { failures = true, first = true, reset = true }
+local defaults = { failures = 5, first = 1, reset = 30 }
 
+-- All options, durations in seconds.
 local function check(options)
-  for name, value in pairs(options) do
-    if not option_names[name] then error(("circuit: unknown option '%s'"):format(tostring(name)), 3) end
+  local checked = {}
+  for name in pairs(options) do
+    if not defaults[name] then error(("circuit: unknown option '%s'%s"):format(tostring(name), nearest.hint(name, defaults)), 3) end
+  end
+  for name, default in pairs(defaults) do
+    local value = options[name] == nil and default or options[name]
+    if name ~= "failures" then value = duration.check(value, "circuit: " .. name, 3) end
     if type(value) ~= "number" or not (value > 0) then
       error(("circuit: %s: a number above 0 is expected, got %s"):format(name, tostring(value)), 3)
     end
+    checked[name] = value
   end
+  return checked
 end
 
 --- Opens after so many failures in a row; then one probe decides, first soon and, when
@@ -94,9 +105,8 @@ end
 --- is well again would have its partitions held for 29 s.
 ---@param options wingman.circuit_options|nil
 function M.consecutive(options)
-  options = options or {}
-  check(options)
-  local limit, first, reset = options.failures or 5, options.first or 1, options.reset or 30
+  local checked = check(options or {})
+  local limit, first, reset = checked.failures, checked.first, checked.reset
   return function()
     return setmetatable({ limit = limit, first = first, reset = reset, failures = 0, unconnected = 0, openings = 0 }, breaker)
   end

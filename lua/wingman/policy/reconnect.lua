@@ -5,14 +5,19 @@
 --- `attempt` is 1 for the first try after the loss, `reason` is a key such as "lost",
 --- "refused", "heartbeat". nil gives the node up; a last resort that is given up stays
 --- away.
+local duration = require "wingman.duration"
+local nearest = require "wingman.nearest"
+
 local M = {}
 
 ---@class wingman.exponential_options
----@field first number|nil     seconds before the first retry, default 1
+---@field first number|string|nil  a duration before the first retry, default 1 s
 ---@field factor number|nil    growth, default 2
----@field max number|nil       longest delay in seconds, default 30
+---@field max number|string|nil  the longest delay, a duration, default 30 s
 ---@field attempts integer|nil tries before giving up, default 10, and no end for a last resort
 ---@field jitter number|nil    share of the delay that is random, default 0.5
+
+local names = { first = true, factor = true, max = true, attempts = true, jitter = true }
 
 --- Delays that double up to a limit, with jitter so that clients do not return in
 --- step. The defaults are the reference client's: 1 s, x2, at most 30 s, 10 tries;
@@ -20,8 +25,11 @@ local M = {}
 ---@param options wingman.exponential_options|nil
 function M.exponential(options)
   options = options or {}
-  local first, factor = options.first or 1, options.factor or 2
-  local max = options.max or 30
+  for name in pairs(options) do
+    if not names[name] then error(("exponential: unknown option '%s'%s"):format(tostring(name), nearest.hint(name, names)), 2) end
+  end
+  local first, factor = duration.check(options.first or 1, "exponential: first", 2), options.factor or 2
+  local max = duration.check(options.max or 30, "exponential: max", 2)
   local jitter = options.jitter or 0.5
   return function(node, attempt)
     local attempts = options.attempts or (node.last_resort and math.huge or 10)

@@ -1,10 +1,11 @@
---- Durations in scripts: "30s", "1m30s", "250ms", or a number of seconds.
+--- Durations, wherever a script or a command line gives one: "30s", "1m30s", "250ms", or a
+--- number of seconds. This is the only reader of them.
 local M = {}
 
 local units = { us = 1e-6, ms = 1e-3, s = 1, m = 60, h = 3600 }
 
 --- Seconds; nil when it is no duration.
----@param value string|number
+---@param value any
 ---@return number|nil
 function M.parse(value)
   if type(value) == "number" then return value >= 0 and value < math.huge and value or nil end
@@ -23,12 +24,28 @@ end
 --- Seconds of what a script gave for `what`; raises when it is no duration.
 ---@param value any
 ---@param what string
+---@param level integer|nil  whose mistake it is, as in `error`, seen from the caller; default: no place is named
 ---@return number
-function M.check(value, what)
+function M.check(value, what, level)
   local seconds = M.parse(value)
   if seconds then return seconds end
+  local kind = type(value)
   error(("%s: a duration is expected (\"30s\", \"1m30s\", \"250ms\" or a number of seconds), got %s")
-    :format(what, type(value) == "string" and ("'%s'"):format(value) or type(value)), 0)
+    :format(what, kind == "string" and ("'%s'"):format(value) or kind == "number" and tostring(value) or kind),
+    level and level + 1 or 0)
+end
+
+--- How long somebody waits at most, in seconds, of what a script gave: nil and infinity are
+--- for ever, a time that is over already (less than 0) is 0. Raises as `check` does.
+---@param value any
+---@param what string
+---@param level integer|nil
+---@return number|nil
+function M.limit(value, what, level)
+  if value == nil or value == math.huge then return nil end
+  if type(value) == "number" and value < 0 then return 0 end
+  local seconds = M.check(value, what, level and level + 1) -- no tail call: it would take a level away
+  return seconds
 end
 
 --- As people write it: "1m30s", "250ms".
