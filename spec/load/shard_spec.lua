@@ -26,6 +26,11 @@ describe("a shard", function()
     assert.is_nil(found { SLURM_PROCID = "0", SLURM_STEP_NUM_TASKS = "1" }) -- a lone batch script
   end)
 
+  it("is one of several that end together when it is a rank of MPI", function()
+    assert.is_true(shard.is_rank(function(name) return name == "OMPI_COMM_WORLD_RANK" and "0" or nil end))
+    assert.is_false(shard.is_rank(function() end))
+  end)
+
   it("that is told by halves is an error that says what to do", function()
     local one, err = found { JOB_COMPLETION_INDEX = "3" }
     assert.is_nil(one)
@@ -85,6 +90,68 @@ describe("the shards of a run", function()
     local document, code, out, err = load_run.run(load_run.script [[executor = "shared-iterations", iterations = 1, exec = function() end]], options)
     assert.equal(0, code, out .. err)
     assert.is_true(document.started_at >= at and document.started_at < at + 0.5, ("%f"):format(document.started_at - at))
+  end)
+
+  it("do not judge: a shard that ran whole ends with 0, and one that a threshold ended with 99", function()
+    local function test(threshold, seconds)
+      return ([[
+        local load = require "wingman.load"
+        return load.test { cluster = "sim://1",
+          scenarios = { a = { executor = "constant-arrival-rate", rate = 100, duration = %q, exec = function() end } },
+          thresholds = { iterations = %s } }]]):format(seconds, threshold)
+    end
+    for _, options in ipairs { { "--shard", "0/2" }, { "--shard", "1/2", "--workers", "2" } } do
+      local document, code, out, err = load_run.run(test('"count>1000"', "200ms"), options, load_run.NO_LEAK_CHECK)
+      assert.equal(0, code, out .. err)
+      assert.equal("passed", document.outcome)
+      assert.is_false(document.thresholds[1].passed)
+      assert.equal(10, document.thresholds[1].value)
+      assert.matches("PART  10 iterations", out)
+      document, code, out, err = load_run.run(test('{ { "count<10", abort = true } }', "50s"), options, load_run.NO_LEAK_CHECK)
+      assert.equal(99, code, out .. err)
+      assert.equal("aborted", document.outcome)
+      assert.is_true(document.thresholds[1].aborted)
+    end
+    -- With all shards in one there is nobody else to judge.
+    assert.equal(99, (select(2, load_run.run(test('"count>1000"', "200ms"), { "--shard", "0/1" }))))
+  end)
+
+  it("leave their reports under mpirun, though the first ends before the last and is aborted", function()
+    if os.execute "command -v mpirun >/dev/null 2>&1" ~= 0 then return pending "there is no mpirun (Debian: openmpi-bin)" end
+    local process = require "wingman.process"
+    local out = load_run.file ""
+    -- The second rank is at work until the first one's report is there, and then for some
+    -- time in which MPI would end it.
+    local script = load_run.file(([[
+      local load = require "wingman.load"
+      local rank = tonumber(os.getenv "OMPI_COMM_WORLD_RANK")
+      return load.test {
+        cluster = "sim://1",
+        scenarios = { a = { executor = "per-vu-iterations", vus = 2, iterations = 1, exec = function(vu)
+          if rank == 1 then
+            while not io.open(%q) do vu:sleep(0.01) end
+            vu:sleep(1)
+          else
+            vu:sleep(100)
+          end
+        end, graceful_stop = 0 } },
+        thresholds = { iterations = { "count==2" }, vus = rank == 0 and { { "max<1", abort = true } } or { "max<1" } },
+      }]]):format(out .. ".0"))
+    local child = assert(process.spawn { file = "mpirun", stderr = true,
+      args = { "--allow-run-as-root", "--oversubscribe", "-n", "2", process.wingman_path(), "run", "--quiet", "--out", "json=" .. out .. ".{shard}",
+        script } })
+    local code, text, err = load_run.finish(child)
+    assert.equal(0, code, text .. err)
+    assert.matches("shard 0 of 2 would end with 99, and ends with 0", err)
+    local merge = assert(process.spawn { file = process.wingman_path(), stderr = true, args = { "report", "merge", out .. ".0", out .. ".1" } })
+    code, text, err = load_run.finish(merge)
+    local outcomes = {}
+    for index = 0, 1 do
+      outcomes[index + 1] = assert(report.read(out .. "." .. index)).outcome
+      os.remove(out .. "." .. index)
+    end
+    assert.same({ "aborted", "passed" }, outcomes)
+    assert.equal(99, code, text .. err)
   end)
 
   it("find their place as ranks of mpirun", function()

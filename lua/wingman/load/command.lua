@@ -12,6 +12,7 @@ local load = require "wingman.load"
 local loop = require "wingman.loop"
 local duration = require "wingman.duration"
 local endpoint = require "wingman.load.report.endpoint"
+local exit_codes = require "wingman.load.exit_codes"
 local measures = require "wingman.load.measures"
 local nearest = require "wingman.nearest"
 local prompt_server = require "wingman.repl.server"
@@ -21,11 +22,8 @@ local shard = require "wingman.load.shard"
 
 local M = {}
 
---- Exit codes; 1, 2 and 130 are those of every script.
-M.codes = {
-  passed = 0, script_error = 1, usage = 2, no_connection = 3, generator_late = 98, thresholds_failed = 99, hung_up = 129,
-  interrupted = 130, terminated = 143,
-}
+--- See wingman.load.exit_codes.
+M.codes = exit_codes
 
 local by_signal = { SIGINT = M.codes.interrupted, SIGTERM = M.codes.terminated, SIGHUP = M.codes.hung_up }
 
@@ -151,12 +149,27 @@ end
 -- How a run that was ended early ends: by a signal, or by an order of `wingman ctl`.
 local function interrupted_code(options) return by_signal[options.signal or "SIGINT"] end
 
-local function exit_code(result, options)
-  if result.outcome == "interrupted" then return interrupted_code(options) end
-  if result.outcome == "error" then return M.codes.script_error end
-  if result.outcome == "failed" or result.outcome == "aborted" then return M.codes.thresholds_failed end
-  if options.strict and result.generator_late then return M.codes.generator_late end
-  return M.codes.passed
+-- Whether all reports are there and one of them can be merged.
+local function can_be_merged(options, written)
+  local has_json = false
+  for _, target in ipairs(options.out or {}) do has_json = has_json or target:match "^json=" ~= nil end
+  return written and has_json
+end
+
+-- A rank of MPI that ends with anything but 0 ends the others, and with them their reports.
+local function spares_others(code, options, written)
+  if code == 0 or not options.is_rank or not can_be_merged(options, written) then return code end
+  io.stderr:write(("wingman run: shard %d of %d would end with %d, and ends with 0: MPI would end the other shards with it. "
+    .. "`wingman report merge` says how the run went\n"):format(options.shard.index, options.shard.count, code))
+  return 0
+end
+
+local function exit_code(result, options, written)
+  local is_part = options.shard and options.shard.count > 1
+  local code = exit_codes.of(result, options.strict and not is_part)
+  if code == exit_codes.interrupted then code = interrupted_code(options) end
+  if code == 0 and not written then code = exit_codes.script_error end
+  return spares_others(code, options, written)
 end
 
 -- The targets of --out, with the number of the shard in their names.
@@ -190,6 +203,7 @@ end
 
 -- The shard of the command line, or the one that the environment speaks of.
 local function find_shard(options)
+  options.is_rank = shard.is_rank(os.getenv)
   if options.shard then return true end
   local found, err = shard.find(os.getenv)
   if err then return usage("%s", err) end
@@ -303,8 +317,7 @@ local function run_and_tell(test, options)
   if not result then return failed end
   options.listener.ended(result)
   local written = write_reports(result, options)
-  local code = exit_code(result, options)
-  return code == 0 and not written and M.codes.script_error or code
+  return exit_code(result, options, written)
 end
 
 --- Runs a test and shows it.

@@ -4,11 +4,13 @@ local connection_options = require "wingman.connection_options"
 local core = require "wingman.core"
 local loop = require "wingman.loop"
 local merge_metrics = require "wingman.load.report.merge_metrics"
-local spoiled = require("wingman.load.document").spoiled
+local document_module = require "wingman.load.document"
 local run_module = require "wingman.load.run"
 local steering = require "wingman.load.steering"
 local threshold = require "wingman.load.threshold"
 local workers_module = require "wingman.load.workers"
+
+local spoiled, outcome_of = document_module.spoiled, document_module.outcome
 
 local M = {}
 
@@ -112,11 +114,14 @@ local function complete(document, run, options, outer)
     duration_s = document.duration_s } }
   document.environment.cluster = type(run.options.cluster) == "string" and run.options.cluster or document.environment.cluster
   document.environment.processors_awake = options.processors_awake
-  if run.outcome and not (run.was_ordered and document.outcome == "failed") then
-    document.outcome, document.reason, document.finished = run.outcome, run.reason, false
-  elseif spoiled(run) then
-    document.outcome, document.reason = "error", spoiled(run)
+  local passed = true
+  for _, one in ipairs(document.thresholds) do passed = passed and one.passed end
+  -- A worker that made a mistake has said so, unless this thread has ended the run itself.
+  if run.outcome or spoiled(run) or document.outcome == "passed" or document.outcome == "failed" then
+    document.outcome = outcome_of(run, passed, outer)
+    document.reason = document.outcome ~= "failed" and (run.reason or spoiled(run)) or nil
   end
+  document.finished = document.finished and run.outcome == nil
   if run.crossed then document.thresholds[run.crossed].aborted = true end
   return document
 end

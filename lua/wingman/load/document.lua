@@ -1,6 +1,7 @@
 --- The document wingman.report/1: what a run leaves behind. Everything in it can be merged
 --- exactly: counters and histograms add, series add point by point.
 local core = require "wingman.core"
+local shard = require "wingman.load.shard"
 local threshold = require "wingman.load.threshold"
 local verdict = require "wingman.load.verdict"
 
@@ -139,9 +140,15 @@ local function export_errors(run)
   return list
 end
 
--- An order to stop is no verdict: thresholds count, on what was measured until then. A signal
--- or a mistake leaves nothing to judge.
-local function outcome_of(run, passed)
+--- How a run ended. An order to stop is no verdict: thresholds count, on what was measured
+--- until then. A signal or a mistake leaves nothing to judge. Thresholds are of the whole test:
+--- a shard measures them and does not judge.
+---@param run wingman.load.run
+---@param passed boolean  every threshold was kept
+---@param part { index: integer, count: integer }  what the thresholds were measured on
+---@return string
+function M.outcome(run, passed, part)
+  passed = passed or shard.is_part(part)
   if run.outcome and not (run.was_ordered and run.outcome == "interrupted" and not passed) then return run.outcome end
   return M.spoiled(run) and "error" or passed and "passed" or "failed"
 end
@@ -153,7 +160,7 @@ function M.build(run)
   local env = environment(run)
   local thresholds, passed = export_thresholds(run)
   local judged = verdict.of(run)
-  local outcome = outcome_of(run, passed)
+  local outcome = M.outcome(run, passed, run.shard)
   return {
     schema = M.schema,
     name = run.options.name or "load test", script = run.given.script, seed = run.seed,

@@ -40,4 +40,14 @@ function M.find(env)
   end
 end
 
+--- Whether this process is a rank of MPI, which ends with the others when one of them fails.
+---@param env fun(name: string): string|nil
+---@return boolean
+function M.is_rank(env) return (env "OMPI_COMM_WORLD_RANK" or env "PMI_RANK") ~= nil end
+
+--- Whether there are more shards than this one: then only all of them together are judged.
+---@param shard { index: integer, count: integer }
+---@return boolean
+function M.is_part(shard) return shard.count > 1 end
+
 return M

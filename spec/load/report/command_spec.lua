@@ -50,11 +50,12 @@ describe("wingman report", function()
     local code, out = run("merge", path "3.json", path "1.json", path "2.json", "--json")
     assert.equal(0, code)
     assert.equal(report.render(assert(report.merge(shards)), "json"), out)
-    code, out = run("merge", path "1.json", path "2.json", "--out=json=" .. path "merged.json")
-    assert.equal(0, code)
-    assert.matches("PARTS   2 of 3 shards", out)
-    assert.equal(2, #assert(report.read(path "merged.json")).shards)
     local _, err
+    code, out, err = run("merge", path "1.json", path "2.json", "--out=json=" .. path "merged.json")
+    assert.equal(96, code)
+    assert.matches("^PART  .*\nPARTS %s*2 of 3 shards", out)
+    assert.matches("^wingman report: 2 of 3 shards are in this report", err)
+    assert.equal(2, #assert(report.read(path "merged.json")).shards)
     code, out, err = run("merge", path "1.json", path "1.json")
     assert.same({ 1, "", ("wingman report: %s and %s are the same report\n"):format(path "1.json", path "1.json") }, { code, out, err })
     code, _, err = run("merge", path "1.json", path "whole.json")
@@ -62,7 +63,28 @@ describe("wingman report", function()
     assert.matches("is of a run of 3 shards, .*whole.json of one of 1\n$", err)
   end)
 
-  it("compares, with an exit code for what is worse", function()
+  it("judges what it has merged, by its exit code", function()
+    local function merged(change, ...)
+      local _, parts = fixture.sharded { shards = 2, rate = 100, seconds = 5, kill = false }
+      change(parts)
+      for i, part in ipairs(parts) do assert(report.write(part, ("json=%s"):format(path("part" .. i .. ".json")))) end
+      return run("merge", path "part1.json", path "part2.json", ...)
+    end
+    assert.equal(0, (merged(function() end)))
+    local code, out = merged(function(parts)
+      for _, part in ipairs(parts) do part.thresholds[1].expression = "p(99)<1us" end -- they passed: parts do not judge
+    end)
+    assert.equal(99, code)
+    assert.matches("^FAILED  op_latency{scenario:writes} p%(99%)<1us was ", out)
+    assert.equal(99, (merged(function(parts) parts[2].outcome, parts[2].thresholds[1].aborted = "aborted", true end)))
+    assert.equal(1, (merged(function(parts) parts[1].outcome, parts[1].reason = "error", "the script raised an error" end)))
+    assert.equal(130, (merged(function(parts) parts[1].outcome, parts[1].reason = "interrupted", "by SIGINT" end)))
+    local function late(parts) parts[1].generator_late = true end
+    assert.equal(0, (merged(late)))
+    assert.equal(98, (merged(late, "--strict")))
+  end)
+
+  it("compares, with exit codes for what is worse and for what cannot be told", function()
     local code, out = run("diff", path "whole.json", path "slow.json")
     assert.equal(99, code)
     assert.matches("^WORSE  p50 %+%d", out)
@@ -74,6 +96,16 @@ describe("wingman report", function()
     assert.equal(0, code)
     assert.matches("^SAME  no difference that this noise allows to see\n", out)
     assert.equal(0, (run("diff", path "whole.json", path "slow.json", "--tolerance", "300%")))
+    for name, options in pairs { calm = { seed = 1 }, stalled = { seed = 2, stall = 2 }, short = { seconds = 3 } } do
+      local all = { rate = 400, seconds = options.seconds or 12, kill = false, wander = 0.02, seed = options.seed, stall = options.stall }
+      assert(report.write(fixture.document(all), "json=" .. path(name .. ".json")))
+    end
+    code, out = run("diff", path "calm.json", path "stalled.json")
+    assert.equal(97, code)
+    assert.matches("^UNKNOWN  too noisy to tell: .*p99 x %d+", out)
+    code, out = run("diff", path "calm.json", path "short.json")
+    assert.equal(97, code)
+    assert.matches("^UNKNOWN  these runs are too short", out)
   end)
 
   it("compares for programs", function()
@@ -116,6 +148,7 @@ describe("wingman report", function()
       ["--out 'xml' is no form of a report; there are csv, hgrm, html,"] = { "show", "a", "--out", "xml=b" },
       ["--tolerance: per cent from 0 to 1000 are expected, got 'much'"] = { "diff", "a", "b", "--tolerance", "much" },
       ["show: --out takes one file"] = { "show", "a", "b", "--out", "csv=-" },
+      ["diff: --strict is for merge"] = { "diff", "a", "b", "--strict" },
       ["diff: --out is for show and merge"] = { "diff", "a", "b", "--out", "csv=-" },
     } do
       local code, out, err = run(unpack(arguments))

@@ -27,6 +27,7 @@ local function normal(random) return math.sqrt(-2 * math.log(random())) * math.c
 ---@field slow number|nil          factor on every latency, 1
 ---@field wander number|nil        how much the latency's level wanders between seconds, 0.05
 ---@field kill number|nil          node-2 dies at this second; false: none
+---@field stall integer|nil        so many seconds, from the second one on, are 300 times as slow
 ---@field late boolean|nil         the generator was late
 ---@field shards integer|nil       how many documents share the records
 ---@field started_at number|nil
@@ -231,7 +232,8 @@ local function run(options, recorders)
   local rest = 0 -- what one second's level has of the one before: noise is no white noise
   for second = 1, options.seconds do
     rest = 0.6 * rest + options.wander * normal(random)
-    local level = 280 * options.slow * math.exp(rest)
+    local stalled = options.stall and second > 1 and second <= 1 + options.stall
+    local level = 280 * options.slow * math.exp(rest) * (stalled and 300 or 1)
     for i = 1, options.rate do
       local op = draw(random, level, second - 1 + (i - 1) / options.rate, options)
       record(recorders[1], second, op)

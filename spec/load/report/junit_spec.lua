@@ -74,10 +74,29 @@ describe("report as JUnit", function()
     assert.equal("0", xpath(text, "count(//error)"))
     assert.equal("op_latency{scenario:writes} was 254 ms",
       xpath(text, 'string(//testcase[@name="op_latency{scenario:writes} p(99)<50ms"]/failure/@message)'))
-    assert.equal("status is ok (1,990 of 2,000 passed)", xpath(text, 'string(//testcase[@classname="checks"][1]/@name)'))
+    assert.equal("status is ok", xpath(text, 'string(//testcase[@classname="checks"][1]/@name)'))
     assert.equal("true", xpath(text, 'string(//property[@name="generator_late"]/@value)'))
     assert.equal("generator late: the generator, not the cluster, was the limit: schedule lag p99 was 38 ms, 412 iterations were dropped",
       xpath(text, "string(//system-err)"))
+  end)
+
+  check("has the same names in every run, and the rates of checks in the output", function()
+    local function names(document)
+      local list = {}
+      for name in report.render(document, "junit"):gmatch '<testcase name="([^"]*)"' do list[#list + 1] = name end
+      return list
+    end
+    local other = fixture.document { rate = 200, seed = 12 }
+    other.checks[1].passed, other.checks[1].failed = 5, 6
+    assert.same(names(failed), names(other))
+    assert.truthy(report.render(other, "junit"):find ": 5 of 11 passed")
+  end)
+
+  check("has no thresholds of a part, which are those of the whole", function()
+    local _, parts = fixture.sharded { shards = 2, rate = 50, seconds = 2, slow = 150, kill = false }
+    local text = report.render(parts[1], "junit")
+    assert.is_true(validated(text))
+    assert.same({ "0", "0" }, { xpath(text, 'count(//testcase[@classname="thresholds"])'), xpath(text, "string(//testsuite/@failures)") })
   end)
 
   check("has an error for a run that did not end, and a failure for one that failed without a threshold", function()

@@ -81,7 +81,7 @@ describe("report merge", function()
     assert.same(merged, json.decode(json.encode(merged)))
     assert.is_nil(difference(merged, assert(report.merge { merged })))
     assert.is_nil(report.summary(merged):find "PARTS")
-    assert.matches("PARTS   3 of 4 shards", report.summary(assert(report.merge { shards[1], shards[2], shards[4] })))
+    assert.matches("PARTS 3 of 4 shards", report.summary(assert(report.merge { shards[1], shards[2], shards[4] })))
   end)
 
   it("does not depend on the order, or on what was merged before", function()

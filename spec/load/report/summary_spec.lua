@@ -65,7 +65,14 @@ describe("report summary", function()
 
   it("says which shards are missing", function()
     local _, shards = fixture.sharded { shards = 2, rate = 50, seconds = 2 }
-    assert.matches("\nPARTS   1 of 2 shards are in this report\n", report.summary(shards[1]))
+    local text = report.summary(shards[1])
+    assert.matches("^PART  50 operations acknowledged", text)
+    assert.matches("\nPARTS +1 of 2 shards is in this report, and `wingman report merge` judges all\n", text)
+    -- Its thresholds are those of the whole: it says what was measured, and neither ok nor FAILED.
+    assert.matches("\n  %-  checks +rate>0.95 +0.995\n", text)
+    assert.is_nil(text:find "\n  ok")
+    local page = report.render(shards[1], "html")
+    assert.truthy(page:find("<b>PART</b>", 1, true) and page:find("<b>PARTS</b> 1 of 2 shards", 1, true), page:sub(1, 4000))
   end)
 
   it("has no escape without colour, and the same text with it", function()

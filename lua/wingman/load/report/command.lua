@@ -1,6 +1,8 @@
 --- `wingman report`: shows, compares and merges reports.
+local exit_codes = require "wingman.load.exit_codes"
 local json = require "wingman.load.report.json"
 local report = require "wingman.load.report"
+local verdict = require "wingman.load.report.verdict"
 
 local M = {}
 
@@ -15,7 +17,8 @@ FILE is what a load test wrote with --out json=FILE.
   diff   is the second run better or worse than the first? Differences that the
          noise of the two runs explains do not count
   merge  one report of the shards of a run, or of the same test on several
-         machines; counts and histograms add exactly
+         machines; counts and histograms add exactly. Its exit code is the
+         verdict, which a shard alone does not give
 
   --out FORM=FILE      write it as well: csv, hgrm, html, json, junit, prometheus,
                        svg, text; - is standard output. May be repeated (show takes
@@ -23,9 +26,16 @@ FILE is what a load test wrote with --out json=FILE.
   --json               for programs: the report, or the comparison, as JSON
   --tolerance PERCENT  of diff: changes of throughput and latency up to this count
                        as none (default 0)
+  --strict             of merge: a generator that was late, or load that was dropped,
+                       has not passed
 
-exit codes: 0 done, and for diff: not worse; 99 the second run is worse;
-1 a file cannot be read or written, or reports do not fit together; 2 wrong usage
+exit codes: 0 done; 1 a file cannot be read or written, or reports do not fit
+together; 2 wrong usage
+  diff   0 not worse; 99 the second run is worse; 97 the noise is too large, or the
+         runs are too short, to tell
+  merge  0 passed; 99 a threshold failed, in the whole or so that a part ended; 98
+         --strict; 96 shards are missing; 1 a part ended with an error; 130 one was
+         interrupted
 ]]
 
 local function fail(message)
@@ -64,6 +74,8 @@ local function parse(arguments)
       end
     elseif word == "--json" then
       options.json = true
+    elseif word == "--strict" then
+      options.strict = true
     elseif word:sub(1, 1) == "-" then
       return nil, ("'%s' is no option"):format(word)
     else
@@ -103,6 +115,7 @@ local commands = {}
 function commands.show(options)
   if #options.files == 0 then return usage_error "show: a file is missing" end
   if #options.files > 1 and #options.outs > 0 then return usage_error "show: --out takes one file" end
+  if options.strict then return usage_error "show: --strict is for merge" end
   local documents, err = read_all(options.files)
   if not documents then return fail(err) end
   for i, document in ipairs(documents) do
@@ -119,7 +132,12 @@ function commands.merge(options)
   if not documents then return fail(err) end
   local merged, why = report.merge(documents, options.files)
   if not merged then return fail(why) end
-  return put_out(merged, options)
+  local code = put_out(merged, options)
+  if code ~= 0 then return code end
+  local missing = verdict.missing_shards(merged)
+  if not missing then return exit_codes.of(merged, options.strict) end
+  io.stderr:write("wingman report: ", missing, "; what is missing may change the verdict\n")
+  return exit_codes.parts_missing
 end
 
 -- Names that tell two files apart, without the directory that they share.
@@ -129,9 +147,14 @@ local function short_names(files)
   return { a, b }
 end
 
+local diff_codes = {
+  better = 0, same = 0, worse = exit_codes.thresholds_failed, unknown = exit_codes.cannot_tell,
+}
+
 function commands.diff(options)
   if #options.files ~= 2 then return usage_error "diff: two files are expected" end
   if #options.outs > 0 then return usage_error "diff: --out is for show and merge" end
+  if options.strict then return usage_error "diff: --strict is for merge" end
   local documents, err = read_all(options.files)
   if not documents then return fail(err) end
   local names = short_names(options.files)
@@ -142,7 +165,7 @@ function commands.diff(options)
   else
     io.write(report.diff_text(comparison, names, report.terminal()))
   end
-  return comparison.verdict == "worse" and 99 or 0
+  return diff_codes[comparison.verdict]
 end
 
 --- The command.

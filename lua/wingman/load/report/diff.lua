@@ -17,6 +17,8 @@ local M = {}
 local SLOT = 0.01
 -- A percentile that fewer operations than this lie beyond is chance.
 local MIN_BEYOND = 10
+-- An interval of a change that is wider than this hides a doubling: nothing can be told.
+local TOO_WIDE = 1
 
 local shares = { p50 = 0.5, p99 = 0.99, p99_9 = 0.999 }
 
@@ -34,7 +36,7 @@ local shares = { p50 = 0.5, p99 = 0.99, p99_9 = 0.999 }
 ---@field change number|nil  b / a - 1; b - a of shares and counts
 ---@field low number|nil     of the change
 ---@field high number|nil
----@field verdict "better"|"worse"|"same"|"unknown"
+---@field verdict "better"|"worse"|"same"|"unknown"|"noisy"
 ---@field reason string|nil  of "unknown"
 
 local function column(resamples, name)
@@ -47,6 +49,8 @@ local function judge(row, tolerance, more_is_better)
   row.verdict = "same"
   if row.low > tolerance then row.verdict = more_is_better and "better" or "worse" end
   if row.high < -tolerance then row.verdict = more_is_better and "worse" or "better" end
+  local is_within = row.low >= -tolerance and row.high <= tolerance
+  if row.verdict == "same" and not is_within and row.high - row.low > TOO_WIDE then row.verdict = "noisy" end
   return row
 end
 
@@ -167,8 +171,11 @@ local function named(rows, word)
 end
 
 local function overall(rows)
-  local worse, better, same = named(rows, "worse"), named(rows, "better"), 0
+  local worse, better, noisy, same = named(rows, "worse"), named(rows, "better"), named(rows, "noisy"), 0
   if worse then return "worse", better and worse .. "; but better: " .. better or worse end
+  if noisy then
+    return "unknown", ("too noisy to tell: %s%s"):format(noisy, better and "; better: " .. better or "")
+  end
   if better then return "better", better end
   for _, row in ipairs(rows) do same = same + (row.verdict == "same" and row.low and 1 or 0) end
   if same > 0 then return "same", "no difference that this noise allows to see" end

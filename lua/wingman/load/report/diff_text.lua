@@ -6,11 +6,8 @@ local layout = require "wingman.load.report.layout"
 local M = {}
 
 local words = { better = "BETTER", worse = "WORSE", same = "SAME", unknown = "UNKNOWN" }
-local styles = { better = "good", worse = "bad", same = nil, unknown = "warn" }
-local row_words = { better = "better", worse = "WORSE", same = "same", unknown = "unknown" }
-
--- An interval wider than this says that the noise hides nearly everything.
-local TOO_WIDE = 1
+local styles = { better = "good", worse = "bad", same = nil, unknown = "warn", noisy = "warn" }
+local row_words = { better = "better", worse = "WORSE", same = "same", unknown = "unknown", noisy = "too noisy" }
 
 local function value(row, n)
   if n == nil then return "-" end
@@ -18,17 +15,12 @@ local function value(row, n)
   return row.unit == "ops" and format.count(n) or format.quantity(n, row.unit)
 end
 
-local function word_of(row)
-  if row.verdict == "same" and row.low and row.high - row.low > TOO_WIDE then return "too noisy" end
-  return row_words[row.verdict]
-end
-
 local function cells_of(row)
   local change_text = diff.change_text
   local interval = row.low and ("%s to %s"):format(change_text(row, row.low), change_text(row, row.high)) or ""
   return { { text = row.name }, { text = value(row, row.a), right = true }, { text = value(row, row.b), right = true },
     { text = row.change and change_text(row, row.change) or "-", right = true }, { text = interval, right = true },
-    { text = word_of(row), style = styles[row.verdict] } }
+    { text = row_words[row.verdict], style = styles[row.verdict] } }
 end
 
 -- Why numbers are unknown, each reason once.

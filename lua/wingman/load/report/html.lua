@@ -33,7 +33,7 @@ local function header(document)
     head.word, escape(head.sentence), about(document)) }
   if not head.good then parts[#parts + 1] = ("<p>%s.</p>"):format(escape(head.work)) end
   if late then parts[#parts + 1] = ('<p class="late"><b>LATE</b> %s</p>'):format(escape(late)) end
-  if missing then parts[#parts + 1] = ('<p class="late"><b>PARTS</b> %s</p>'):format(escape(missing)) end
+  if missing then parts[#parts + 1] = ('<p class="late"><b>PARTS</b> %s, and <code>wingman report merge</code> judges all</p>'):format(escape(missing)) end
   for _, sentence in ipairs(verdict.overflows(document)) do
     parts[#parts + 1] = ('<p class="late"><b>ABOVE</b> %s</p>'):format(escape(sentence))
   end

@@ -28,13 +28,15 @@ end
 
 local function thresholds(document)
   if #document.thresholds == 0 then return nil end
-  local rows = {}
+  local rows, is_part = {}, verdict.is_part(document)
   for i, threshold in ipairs(document.thresholds) do
     local limit, value = limit_of(threshold.expression), threshold.value
     local bar = limit and value and value - value == 0 and limit > 0 and html_table.limit_bar(value, limit, threshold.passed)
-    rows[i] = { { text = threshold.passed and "ok" or threshold.aborted and "FAILED, ended the run" or "FAILED",
-      class = threshold.passed and "good" or "bad" }, threshold.metric, threshold.expression,
-      right(verdict.threshold_value(document, threshold), not threshold.passed and "bad" or nil), bar or "" }
+    local word = { text = threshold.passed and "ok" or threshold.aborted and "FAILED, ended the run" or "FAILED",
+      class = threshold.passed and "good" or "bad" }
+    if is_part then word = threshold.aborted and "ended this part" or "-" end
+    rows[i] = { word, threshold.metric, threshold.expression,
+      right(verdict.threshold_value(document, threshold), not threshold.passed and not is_part and "bad" or nil), bar or "" }
   end
   return html_table.format({ "", "metric", "limit", right "measured", "beside its limit" }, rows)
 end

@@ -17,9 +17,10 @@ local function case(class, name, seconds, failure, kind)
     escape(class), escape(failure), kind)
 end
 
+-- Of a part there is none: its thresholds are those of the whole.
 local function threshold_cases(document, list)
   local failures = 0
-  for _, threshold in ipairs(document.thresholds) do
+  for _, threshold in ipairs(verdict.is_part(document) and {} or document.thresholds) do
     local failure
     if not threshold.passed then
       failures = failures + 1
@@ -31,14 +32,19 @@ local function threshold_cases(document, list)
   return failures
 end
 
--- A check on its own fails nothing: a threshold on `checks` does. Its case says the
--- rate, so that the build shows it.
+-- A check on its own fails nothing: a threshold on `checks` does. A case has the same name in
+-- every run, by which a build knows it again; the rates are in the output.
 local function check_cases(document, list)
+  for _, check in ipairs(document.checks) do list[#list + 1] = case("checks", check.name, 0) end
+end
+
+local function output(document)
+  local lines = { verdict.headline(document).work }
   for _, check in ipairs(document.checks) do
-    local all = check.passed + check.failed
-    list[#list + 1] = case("checks", ("%s (%s of %s passed)"):format(check.name, format.count(check.passed),
-      format.count(all)), 0)
+    lines[#lines + 1] = ("check '%s': %s of %s passed"):format(check.name, format.count(check.passed),
+      format.count(check.passed + check.failed))
   end
+  return table.concat(lines, "\n")
 end
 
 -- The run itself: an error when it did not come to its end, a failure with --strict.
@@ -72,7 +78,7 @@ function M.format(document)
       :format(escape(document.name ~= "" and document.name or "load test"), format.timestamp(document.started_at), #cases, failures, errors, document.duration_s),
     "    <properties>", table.concat(properties, "\n"), "    </properties>",
     table.concat(cases, "\n"),
-    ("    <system-out>%s</system-out>"):format(escape(verdict.headline(document).work)),
+    ("    <system-out>%s</system-out>"):format(escape(output(document))),
     ("    <system-err>%s</system-err>"):format(escape(late and "generator late: " .. late or "")),
     "  </testsuite>", "</testsuites>", "",
   }, "\n")

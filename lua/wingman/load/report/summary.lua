@@ -18,7 +18,7 @@ local function headline(out, document)
     { { text = head.sentence, style = "bold" } })
   local late, missing = verdict.late(document), verdict.missing_shards(document)
   if late then out:field(0, { text = "LATE", style = "warn" }, #head.word + 2, { { text = late } }) end
-  if missing then out:field(0, { text = "PARTS", style = "warn" }, #head.word + 2, { { text = missing } }) end
+  if missing then out:field(0, { text = "PARTS", style = "warn" }, #head.word + 2, { { text = missing .. ", and `wingman report merge` judges all" } }) end
   for _, sentence in ipairs(verdict.overflows(document)) do
     out:field(0, { text = "ABOVE", style = "warn" }, #head.word + 2, { { text = sentence } })
   end
@@ -104,7 +104,11 @@ local function generator(out, document)
   field(out, "generator", pieces)
 end
 
-local function mark(passed) return { text = passed and "ok" or "FAILED", style = passed and "good" or "bad" } end
+-- Of a part nothing is said: its thresholds are those of the whole.
+local function mark(passed, is_part)
+  if is_part then return { text = "-", style = "dim" } end
+  return { text = passed and "ok" or "FAILED", style = passed and "good" or "bad" }
+end
 
 local function section(out, title)
   out:blank()
@@ -114,10 +118,10 @@ end
 local function thresholds(out, document)
   if #document.thresholds == 0 then return end
   section(out, "Thresholds")
-  local rows = {}
+  local rows, is_part = {}, verdict.is_part(document)
   for i, threshold in ipairs(document.thresholds) do
-    rows[i] = { mark(threshold.passed), { text = threshold.metric }, { text = threshold.expression },
-      { text = verdict.threshold_value(document, threshold), style = not threshold.passed and "bad" or nil, right = true },
+    rows[i] = { mark(threshold.passed, is_part), { text = threshold.metric }, { text = threshold.expression },
+      { text = verdict.threshold_value(document, threshold), style = not threshold.passed and not is_part and "bad" or nil, right = true },
       { text = threshold.aborted and "ended the run" or "" } }
   end
   out:rows(2, rows)

@@ -67,11 +67,31 @@ end
 ---@field sentence string why, or what was done
 ---@field work string     what was done
 
+--- How many of the shards that were started are in the document: nil when all are.
+---@param document table
+---@return string|nil
+function M.missing_shards(document)
+  local wanted = 0
+  for _, shard in ipairs(document.shards) do wanted = math.max(wanted, shard.count) end
+  if #document.shards >= wanted then return nil end
+  return ("%d of %d shards %s in this report"):format(#document.shards, wanted, #document.shards == 1 and "is" or "are")
+end
+
+--- Whether thresholds say nothing yet, since shards are missing. What was measured for them
+--- is that of a part.
+---@param document table
+---@return boolean
+function M.is_part(document) return M.missing_shards(document) ~= nil end
+
 --- The line that is to be found in a second.
 ---@param document table
 ---@return wingman.report.headline
 function M.headline(document)
   local outcome = document.outcome
+  if M.is_part(document) and (outcome == "passed" or outcome == "failed") then
+    local work = work_sentence(document)
+    return { word = "PART", good = true, sentence = work, work = work }
+  end
   local work = work_sentence(document)
   local sentence = work
   if outcome == "failed" or outcome == "aborted" then
@@ -104,16 +124,6 @@ function M.overflows(document)
       :format(format.plural(one.count, "value"), one.name, one.count == 1 and "was" or "were", most)
   end
   return list
-end
-
---- How many of the shards that were started are in the document: nil when all are.
----@param document table
----@return string|nil
-function M.missing_shards(document)
-  local wanted = 0
-  for _, shard in ipairs(document.shards) do wanted = math.max(wanted, shard.count) end
-  if #document.shards >= wanted then return nil end
-  return ("%d of %d shards are in this report"):format(#document.shards, wanted)
 end
 
 return M
