@@ -1,5 +1,6 @@
 #ifndef HOST_COMMANDS_H
 #define HOST_COMMANDS_H
+#include <stddef.h>
 
 /* Exit codes. */
 enum {
@@ -9,8 +10,12 @@ enum {
     /* 128 + the signal's number: ended by SIGINT, SIGTERM or SIGHUP */
 };
 
+/* Writes the end of an error about a wrong name ("; did you mean 'run'?", or "") to `hint`. */
+void host_hint(const char *wrong, const char *const *names, size_t count, char *hint, size_t size);
 /* `wingman run SCRIPT [ARGS]`; argv[0] is "run". */
 int host_run(int argc, char **argv);
+/* `wingman bench URL`; argv[0] is "bench". */
+int host_bench(int argc, char **argv);
 /* `wingman probe URL...`; argv[0] is "probe". */
 int host_probe(int argc, char **argv);
 /* `wingman report show|diff|merge FILE...`; argv[0] is "report". */

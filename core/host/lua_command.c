@@ -18,6 +18,24 @@ static int run_main(const char *name, const char *module, int argc, char **argv)
     return code;
 }
 
+void host_hint(const char *wrong, const char *const *names, size_t count, char *hint, size_t size)
+{
+    static const char chunk[] = "return require('wingman.nearest').hint(...)";
+    snprintf(hint, size, "%s", "");
+    lua_State *L = host_lua_new();
+    if (L == NULL) return;
+    if (luaL_loadstring(L, chunk) == 0) {
+        lua_pushstring(L, wrong);
+        lua_createtable(L, (int)count, 0);
+        for (size_t i = 0; i < count; i++) {
+            lua_pushstring(L, names[i]);
+            lua_rawseti(L, -2, (int)i + 1);
+        }
+        if (lua_pcall(L, 2, 1, 0) == 0) snprintf(hint, size, "%s", lua_tostring(L, -1));
+    }
+    lua_close(L);
+}
+
 int host_probe(int argc, char **argv)
 {
     return run_main("probe", "wingman.probe", argc, argv);

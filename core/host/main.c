@@ -23,6 +23,7 @@ static int version(int argc, char **argv)
 
 static const command commands[] = {
     {"run", "SCRIPT [ARGS]", "run a Lua script; - reads it from standard input", host_run},
+    {"bench", "URL", "load-test a cluster, without a script", host_bench},
     {"repl", "[URL]", "a prompt, on a cluster or without one", host_repl},
     {"ctl", "PATH ORDER", "steer a load test that runs with --control PATH", host_ctl},
     {"sim", "[OPTIONS]", "run a simulated cluster", wm_sim_main},
@@ -44,6 +45,17 @@ static void usage(FILE *out)
           out);
 }
 
+/* Names a wrong command, and the one that is near it. */
+static void complain(const char *wrong)
+{
+    const char *names[sizeof commands / sizeof *commands];
+    size_t count = 0;
+    for (; count < sizeof commands / sizeof *commands; count++) names[count] = commands[count].name;
+    char hint[128];
+    host_hint(wrong, names, count, hint, sizeof hint);
+    fprintf(stderr, "wingman: '%s' is no command%s\n\n", wrong, hint);
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2) {
@@ -58,7 +70,7 @@ int main(int argc, char **argv)
     if (strcmp(name, "--version") == 0) return version(0, NULL);
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         if (strcmp(name, commands[i].name) == 0) return commands[i].run(argc - 1, argv + 1);
-    fprintf(stderr, "wingman: '%s' is no command\n\n", name);
+    complain(name);
     usage(stderr);
     return HOST_USAGE;
 }

@@ -1,4 +1,4 @@
-/* `wingman run`: a script in a Lua state of its own; lua/wingman/run.lua does it. */
+/* `wingman run` and `wingman bench`: lua/wingman/run.lua and load/bench.lua do it. */
 #include <lauxlib.h>
 #include <stdio.h>
 #include <string.h>
@@ -45,6 +45,29 @@ static const char help[] =
     "exit codes of load tests: 0 passed, 99 a threshold failed, 98 --strict and the generator\n"
     "was late, 3 no connection, 1 also when a planned fault did not take place; else as above\n";
 
+/* Runs the main function of a module that may run a load test, in a Lua state of its own. */
+static int run_module(const char *name, const char *module, int argc, char **argv)
+{
+    lua_State *L = host_lua_new();
+    if (L == NULL) return HOST_FAILED;
+    host_lua_set_args(L, name, argc - 1, argv + 1);
+    lua_getfield(L, LUA_REGISTRYINDEX, "_PRELOAD");
+    lua_pushcfunction(L, host_open_workers);
+    lua_setfield(L, -2, "wingman.workers");
+    lua_pop(L, 1);
+    int code = HOST_FAILED;
+    const char *chunk = lua_pushfstring(L, "return require('%s').main(arg)", module);
+    if (luaL_loadstring(L, chunk) == 0) code = host_lua_call(L, 0);
+    fflush(stdout);
+    lua_close(L);
+    return code;
+}
+
+int host_bench(int argc, char **argv)
+{
+    return run_module("bench", "wingman.load.bench", argc, argv);
+}
+
 int host_run(int argc, char **argv)
 {
     if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
@@ -55,16 +78,5 @@ int host_run(int argc, char **argv)
         fputs(help, stderr);
         return HOST_USAGE;
     }
-    lua_State *L = host_lua_new();
-    if (L == NULL) return HOST_FAILED;
-    host_lua_set_args(L, "run", argc - 1, argv + 1);
-    lua_getfield(L, LUA_REGISTRYINDEX, "_PRELOAD");
-    lua_pushcfunction(L, host_open_workers);
-    lua_setfield(L, -2, "wingman.workers");
-    lua_pop(L, 1);
-    int code = HOST_FAILED;
-    if (luaL_loadstring(L, "return require('wingman.run').main(arg)") == 0) code = host_lua_call(L, 0);
-    fflush(stdout);
-    lua_close(L);
-    return code;
+    return run_module("run", "wingman.run", argc, argv);
 }

@@ -8,6 +8,7 @@ M.EXIT_CODE = 2
 ---@class wingman.usage_error
 ---@field exit_code integer  read by the executable
 ---@field message string     with the place in the script, where that is known
+---@field reason string      without it
 local meta = {}
 meta.__index = meta
 function meta:__tostring() return self.message end
@@ -20,10 +21,11 @@ local function place_of(level)
 end
 
 --- Raises a mistake, at the place that is `level` levels up as with error(); 0: no place.
----@param message string
+---@param reason string
 ---@param level integer
-function M.raise(message, level)
-  error(setmetatable({ exit_code = M.EXIT_CODE, message = place_of(level) .. message }, meta), 0)
+---@param place string|nil  "script.lua:3: " of a caller who knows better
+function M.raise(reason, level, place)
+  error(setmetatable({ exit_code = M.EXIT_CODE, reason = reason, message = (place or place_of(level)) .. reason }, meta), 0)
 end
 
 --- Whether an error is one of these.

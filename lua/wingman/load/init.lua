@@ -64,7 +64,7 @@ function M.test(given)
   if not ok then
     local caller = debug.getinfo(2, "S")
     local is_script = caller and caller.what ~= "C" and not caller.source:find "wingman/run%.lua$"
-    usage_error.raise((is_script and "" or place_of_tail_call()) .. "load.test: " .. tostring(checked), is_script and 2 or 0)
+    usage_error.raise("load.test: " .. tostring(checked), 2, not is_script and place_of_tail_call() or nil)
   end
   made = made + 1
   return setmetatable({ options = checked, custom = custom }, test_class)

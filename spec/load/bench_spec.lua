@@ -1,0 +1,108 @@
+--- `wingman bench`: a load test from the command line alone.
+local load_run = require "spec.support.load_run"
+local process = require "wingman.process"
+local report = require "wingman.load.report"
+
+local metric = load_run.metric
+
+local function command(args, env)
+  local given = { ASAN_OPTIONS = "detect_leaks=0" }
+  for name, value in pairs(env or {}) do given[name] = value end
+  local child = assert(process.spawn { file = process.wingman_path(), args = args, stderr = true, env = given })
+  return load_run.finish(child)
+end
+
+-- Its report, exit code, output, errors.
+local function bench(args, env)
+  local out = load_run.file ""
+  local all = { "bench", "--out", "json=" .. out, unpack(args) }
+  local code, text, err = command(all, env)
+  return report.read(out), code, text, err
+end
+
+describe("wingman bench", function()
+  after_each(load_run.clean)
+
+  it("writes on a schedule, and passes its thresholds or fails with 99", function()
+    for expression, expected in pairs { ["count==200"] = 0, ["count==201"] = 99 } do
+      local document, code, out, err = bench { "sim://3", "--rate", "200", "--duration=1s", "--keys", "sequential:50",
+        "--threshold", "ops_acked " .. expression }
+      assert.equal(expected, code, out .. err)
+      assert.equal("constant-arrival-rate", document.scenarios[1].executor)
+      assert.equal(200, metric(document, "ops_acked").count)
+      assert.equal(1, #document.thresholds)
+    end
+  end)
+
+  it("has users that wait for their acknowledgement, with --vus", function()
+    local document, code, out, err = bench { "sim://1", "--vus", "3", "--duration", "300ms", "--value", "0" }
+    assert.equal(0, code, out .. err)
+    assert.equal("constant-vus", document.scenarios[1].executor)
+    assert.equal(3, document.scenarios[1].vus_max)
+    assert.is_true(metric(document, "ops_acked").count > 3)
+  end)
+
+  it("does not measure what it writes to warm up", function()
+    local document, code, out, err = bench { "sim://1", "--rate", "100", "--duration", "500ms", "--warmup", "200ms" }
+    assert.equal(0, code, out .. err)
+    assert.equal(50, metric(document, "ops_acked").count)
+    assert.equal(50, metric(document, "op_latency").count)
+  end)
+
+  it("takes values from a file, workers, connections, and the cluster of WINGMAN_CLUSTER", function()
+    local values = load_run.file('[{"a":1},{"a":2}]', ".json")
+    local document, code, out, err = bench({ "--rate", "100", "--duration", "500ms", "--value", "file:" .. values, "--workers", "2",
+      "--connections", "2", "--map", "players" }, { WINGMAN_CLUSTER = "sim://2" })
+    assert.equal(0, code, out .. err)
+    assert.equal("sim://2", document.environment.cluster)
+    assert.equal(2, document.shards[1].workers)
+    assert.equal(50, metric(document, "ops_acked").count)
+  end)
+
+  it("saves the script that does the same, and takes no file's place", function()
+    local path = load_run.file("", ".lua")
+    local args = { "bench", "sim://1", "--rate", "100", "--duration", "500ms", "--warmup", "10ms", "--threshold", "ops_acked count==50",
+      "--threshold", "ops_acked{scenario:writes} count==50", "--save", path }
+    local code, _, err = command(args)
+    assert.equal(2, code)
+    assert.truthy(err:find("exists", 1, true), err)
+    os.remove(path)
+    assert.equal(0, (command(args)))
+    local out
+    code, out, err = command { "run", "--quiet", path }
+    assert.equal(0, code, out .. err)
+    assert.truthy(out:find "^PASSED  50 operations", out)
+  end)
+
+  it("ends with 2 for a mistake, names it and what is near it", function()
+    for _, case in ipairs {
+      { { "sim://1", "--rat", "5" }, "unknown option '--rat'; did you mean '--rate'?" },
+      { { "sim://1", "--stricd" }, "did you mean '--strict'?" },
+      { { "sim://1", "--rate" }, "--rate: a value is missing" },
+      { { "sim://1", "--rate", "fast" }, "--rate: writes a second are expected, got 'fast'" },
+      { { "sim://1", "--vus", "0" }, "--vus: a whole number from 1" },
+      { { "sim://1", "--rate", "1", "--vus", "1" }, "one of --rate and --vus" },
+      { { "sim://1", "--keys", "zip:10" }, "did you mean 'zipf'?" },
+      { { "sim://1", "--duration", "soon" }, "--duration: a time" },
+      { { "sim://1", "--value", "big" }, "or file:FILE is expected, got 'big'" },
+      { { "sim://1", "--threshold", "p(99)<5ms" }, "'METRIC EXPRESSION'" },
+      { { "sim://1", "--threshold", "op_latenzy p(99)<5ms" }, "no metric 'op_latenzy'" },
+      { { "sim://1", "--value", "file:/none.csv" }, "/none.csv" },
+      { { "sim://0" }, "1 to 64 nodes" },
+      { { "sim://1", "sim://2" }, "one URL is expected" },
+      { {}, "a URL is missing" },
+    } do
+      local code, out, err = command { "bench", unpack(case[1]) }
+      assert.equal(2, code, out .. err)
+      assert.truthy(err:find("wingman bench: ", 1, true), err)
+      assert.truthy(err:find(case[2], 1, true), err)
+      assert.falsy(err:find("traceback", 1, true), err)
+    end
+  end)
+
+  it("is one of the commands, of which a wrong one is told with what is near it", function()
+    local code, _, err = command { "benhc", "sim://1" }
+    assert.equal(2, code)
+    assert.truthy(err:find("'benhc' is no command; did you mean 'bench'?", 1, true), err)
+  end)
+end)
