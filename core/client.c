@@ -87,6 +87,7 @@ WM_HOT_PATH static void on_acked(void *user, int lane, const uint32_t *ops, uint
         if (is_v2) keep_times_in_order(c, op, slot, route);
         if (route->moved_us != 0 && slot == route->slot) tell_resumed(c, lane, op->partition, route);
     }
+    if (c->membership.acks != NULL && is_own && !is_v2) wm_client_keep_acked(c, ops, count);
     if (c->metrics != NULL) wm_op_metrics_acked(c->metrics, c->log, ops, count, slot, times, c->now_us);
     c->stats.ops_acked += acked;
     if (c->node_stats == NULL || !is_own) return;
@@ -141,6 +142,7 @@ static void on_lost(void *user, int lane, const wm_lane_end *end)
     c->now_us = wm_now_us();
     if (end->reason == WM_END_BAD_FRAME && end->was_answered) wm_client_suspect(c, lane);
     c->is_losing_v2 = wm_node_pool_lane(c->pool, lane).dialect == WM_DIALECT_V2;
+    if (end->was_ready && !c->is_losing_v2) wm_client_node_lost(c);
     c->stats.ops_resent += wm_batcher_release_lane(c->batcher, lane, c->now_us);
     c->is_losing_v2 = false;
     c->paces[lane].usable = false;
@@ -248,6 +250,7 @@ static void on_timer(uv_timer_t *timer)
 {
     wm_client *c = timer->data;
     refresh_time(c);
+    wm_client_check_membership(c);
     uint32_t lanes = wm_node_pool_lanes(c->pool);
     for (uint32_t i = 0; i < lanes; i++) {
         if (wm_batcher_deadline(c->batcher, (int)i) > c->now_us) continue;
@@ -340,6 +343,8 @@ static bool set_up(wm_client *c, const wm_client_options *o, char *error, size_t
     c->routes = calloc(DEFAULT_PARTITIONS, sizeof *c->routes);
     if (!c->pool || !c->router || !c->log || !c->ack_latency || !c->batch_sizes || !c->routes || !c->dead_letters)
         return false;
+    if (o->recent_ack_bytes > 0) c->membership.acks = wm_recent_acks_new(o->recent_ack_bytes);
+    if (o->recent_ack_bytes > 0 && c->membership.acks == NULL) return false;
     for (uint32_t i = 0; i < DEFAULT_PARTITIONS; i++) c->routes[i].slot = -1;
     wm_client_set_partition_count(c, DEFAULT_PARTITIONS);
     wm_batcher_hooks hooks = {c, on_acked, on_routed, on_returned, wm_client_op_leaves_first};
@@ -412,6 +417,7 @@ void wm_client_free(wm_client *c)
     wm_histogram_free(c->batch_sizes);
     wm_event_queue_close(&c->events);
     wm_doubtful_writes_free(c->doubtful);
+    wm_recent_acks_free(c->membership.acks);
     wm_client_free_maps(c);
     wm_client_free_subscriptions(c);
     free(c->routes);

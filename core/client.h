@@ -35,6 +35,7 @@ typedef struct wm_client_options {
     bool drop_oldest;      /* a full log drops its oldest pending operation */
     double high_water;     /* share of the log's limits, 0..1, for events */
     double low_water;
+    size_t recent_ack_bytes; /* for what a 0.11 cluster acknowledged lately; 0: nothing is kept */
     double node_share;     /* of the log's limits, 0..1: what one node of several may have not acknowledged */
 } wm_client_options;
 
@@ -45,6 +46,8 @@ typedef struct wm_client_stats {
     uint64_t ops_rejected;
     uint64_t ops_dropped;
     uint64_t ops_resent;     /* went back to pending */
+    uint64_t ops_repeated;   /* acknowledged, and sent again after a membership change */
+    uint64_t ops_unverified; /* that should have been, and were kept no more */
     uint64_t batches_sent;
     uint64_t batches_acked;
     uint64_t stray_acks;     /* acknowledgements that matched nothing */
@@ -116,6 +119,14 @@ __attribute__((visibility("default"))) uint32_t wm_client_in_flight(const wm_cli
  * which an event tells once and which makes the log count as full until it can be
  * written again. Part of every flush. */
 int wm_client_sync_log(wm_client *c);
+typedef enum wm_membership_state {
+    WM_MEMBERSHIP_CALM,    /* what was acknowledged by a 0.11 cluster is not known to be doubtful */
+    WM_MEMBERSHIP_FRESH,   /* an acknowledgement is so fresh that a change may not be known yet */
+    WM_MEMBERSHIP_CHANGED, /* it has changed: operations are to be sent again, or to be acknowledged again */
+} wm_membership_state;
+/* Acknowledged operations that are kept because the membership of a 0.11 cluster has
+ * changed, and are sent again soon; 0 when it has not. */
+uint64_t wm_client_unverified(const wm_client *c, wm_membership_state *state);
 /* Whether acknowledgements that settle no batch of this client are handed up as
  * messages: while somebody waits for one of a message of the script's own. */
 void wm_client_hand_up_acks(wm_client *c, bool on);

@@ -4,6 +4,7 @@
 #include "dead_letters.h"
 #include "doubtful_writes.h"
 #include "name_index.h"
+#include "recent_acks.h"
 
 /* Shared by the client's own files: client.c (life, flushing), client_routes.c (where
  * operations go), client_messages.c (what servers say), client_maps.c (reads and writes),
@@ -48,6 +49,19 @@ struct wm_map {
     wm_map *next_lagging;
 };
 
+/* What a 0.11 cluster acknowledged, for its membership changes; see client_membership.c. */
+typedef struct wm_membership {
+    wm_recent_acks *acks; /* NULL: not kept */
+    bool is_open;         /* the membership has changed, and not all is sent again */
+    uint64_t from_us;     /* of the acknowledgements that are doubtful */
+    uint64_t opened_us;
+    uint64_t due_us;      /* when sending begins */
+    uint64_t until_us;    /* of the acknowledgements that are doubtful; 0: sending has not begun */
+    uint64_t changed_again_us; /* since then; 0: not */
+    uint64_t last_repeat; /* seq of the newest operation that repeats another; 0: none */
+    uint64_t lost_us;     /* when a node was lost that no change has accounted for; 0: none */
+} wm_membership;
+
 /* The write that begin started and commit finishes. */
 typedef struct wm_open_write {
     uint8_t *bytes;
@@ -79,6 +93,7 @@ struct wm_client {
     uint64_t partition_magic;  /* 2^64 / partition_count, rounded up; see wm_client_partition_of_hash */
     wm_pace *paces; /* by lane */
     wm_suspect suspect;
+    wm_membership membership;
     uint32_t lane_count;
     int foreign_lane; /* of a provider outside the pool; WM_LANE_NONE: none yet */
     uv_timer_t *timer; /* deadlines, pauses, linger; freed by its close callback */
@@ -175,6 +190,20 @@ double wm_map_write_again(wm_map *m, const wm_op_view *view);
  * made at. The local record gets the time of the acknowledgement: so it is known
  * which of the two is newer. */
 void wm_client_acked_late(wm_client *c, const wm_op *op);
+/* Keeps the keys of operations that a 0.11 node has just acknowledged; there is a place for
+ * them (membership.acks). */
+void wm_client_keep_acked(wm_client *c, const uint32_t *ops, uint32_t count);
+/* A 0.11 node is gone, and its last acknowledgements with it, perhaps. */
+void wm_client_node_lost(wm_client *c);
+/* A node of a 0.11 cluster has a new map: what was acknowledged lately is to be sent again. */
+void wm_client_membership_changed(wm_client *c);
+/* Sends some of that, when it is time; to be called in each turn of the timer. */
+void wm_client_check_membership(wm_client *c);
+/* Records what this client wrote last to a key once more, as wm_map_resend, but never at the
+ * cost of another operation, and outside of all measurements. WM_OK; 1 when that is not
+ * needed: a newer record is there, or an operation of the key has yet to be acknowledged;
+ * WM_EFULL, WM_ENOMEM: later. `form` is that of an operation of the map. */
+int wm_client_repeat(wm_client *c, uint32_t form, const char *key, size_t key_len);
 /* Remembers a write that comes back from a v2 connection that ended. */
 void wm_client_note_doubtful(wm_client *c, const wm_op *op);
 #endif

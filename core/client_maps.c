@@ -156,7 +156,7 @@ static uint8_t *begin(wm_map *m, bool remove, const char *key, size_t key_len, s
 #define OP_BYTES_MAX (WM_FRAME_BYTES_MAX - 64u)
 
 /* Hands an operation that is in the log to the batcher. */
-static double enqueue(wm_client *c, uint32_t index)
+static double enqueue_unmeasured(wm_client *c, uint32_t index)
 {
     const wm_open_write *w = &c->open;
     wm_op *op = wm_oplog_at(c->log, index);
@@ -164,13 +164,18 @@ static double enqueue(wm_client *c, uint32_t index)
     wm_op_ids_advance(&c->ids);
     op->recorded_us = w->now_us;
     op->partition = w->partition;
-    if (c->metrics != NULL) wm_op_metrics_recorded(c->metrics, op);
     wm_batcher_add(c->batcher, index, w->now_us);
     c->stats.ops_recorded++;
     if (c->routes[op->partition].slot < 0 && wm_router_map(c->router) == NULL)
         wm_router_metrics(c->router)->partition_misses++;
     wm_client_check_water(c);
     return (double)op->seq;
+}
+
+static double enqueue(wm_client *c, uint32_t index)
+{
+    if (c->metrics != NULL) wm_op_metrics_recorded(c->metrics, wm_oplog_at(c->log, index));
+    return enqueue_unmeasured(c, index);
 }
 
 static double commit(wm_map *m, bool remove, size_t value_len)
@@ -242,13 +247,17 @@ double wm_map_remove(wm_map *m, const char *key, size_t key_len)
     return commit(m, true, sizeof nil);
 }
 
-double wm_map_resend(wm_map *m, const char *key, size_t key_len)
+/* The index of the operation that writes the newest record of a key, one of this client's,
+ * once more; WM_NO_OP, and the reason in the client's status. */
+static uint32_t record_again(wm_map *m, const char *key, size_t key_len)
 {
     wm_client *c = m->client;
     wm_record record;
-    if (!look_ahead(m, key, key_len)) return c->status = WM_EUTF8;
+    c->status = WM_EUTF8;
+    if (!look_ahead(m, key, key_len)) return WM_NO_OP;
     bool found = wm_record_store_get(m->store, c->open.hash, key, key_len, &record);
-    if (!found || record.node != 0) return c->status = WM_EINVAL;
+    c->status = WM_EINVAL;
+    if (!found || record.node != 0) return WM_NO_OP;
     bool remove = record.value == NULL;
     size_t value_len = remove ? sizeof nil : record.value_len;
     wm_hlc time = c->clock;
@@ -256,11 +265,19 @@ double wm_map_resend(wm_map *m, const char *key, size_t key_len)
     time.counter = record.counter;
     c->now_us = wm_now_us();
     uint8_t *value = begin_at(m, remove, key, key_len, value_len, &time);
-    if (value == NULL) return c->status;
+    if (value == NULL) return WM_NO_OP;
     memcpy(value, remove ? nil : record.value, value_len);
     uint32_t index = wm_oplog_commit(c->log, c->open.form, wm_op_kept_head(key_len) + value_len, key_len);
-    if (index == WM_NO_OP) return c->status = WM_ENOMEM;
-    wm_record_store_written(m->store, c->open.hash, key, key_len, index);
+    c->status = WM_ENOMEM;
+    if (index != WM_NO_OP) wm_record_store_written(m->store, c->open.hash, key, key_len, index);
+    return index;
+}
+
+double wm_map_resend(wm_map *m, const char *key, size_t key_len)
+{
+    wm_client *c = m->client;
+    uint32_t index = record_again(m, key, key_len);
+    if (index == WM_NO_OP) return c->status;
     return enqueue(c, index);
 }
 
@@ -290,6 +307,32 @@ double wm_map_write_again(wm_map *m, const wm_op_view *view)
     if (restored >= 0) return enqueue(c, index);
     wm_oplog_settle(c->log, index);
     return c->status = restored;
+}
+
+/* Whether the operation that wrote this record of ours is not settled: its place in the log
+ * may be another operation's by now, or, harmlessly, a newer one of the key. */
+static bool is_unsettled(const wm_map *m, const wm_record *record)
+{
+    if (record->node != 0 || record->op == WM_NO_OP) return false;
+    const wm_op *op = wm_oplog_at(m->client->log, record->op);
+    if (op->state == WM_OP_FREE || op->key_len != record->key_len) return false;
+    if (op->form != m->put_form && op->form != m->remove_form) return false;
+    return memcmp(wm_op_key(op), record->key, record->key_len) == 0;
+}
+
+int wm_client_repeat(wm_client *c, uint32_t form, const char *key, size_t key_len)
+{
+    size_t name_len;
+    const char *name = wm_oplog_map_of(c->log, form, &name_len);
+    wm_map *m = find_map(c, name, name_len);
+    wm_record record;
+    if (m == NULL || !wm_record_store_get(m->store, wm_hash_fnv1a(key, key_len), key, key_len, &record)) return 1;
+    if (record.node != 0 || is_unsettled(m, &record)) return 1;
+    if (wm_oplog_is_full(c->log) || wm_client_is_node_full(c, wm_client_partition_of(c, key, key_len))) return WM_EFULL;
+    uint32_t index = record_again(m, key, key_len);
+    if (index == WM_NO_OP) return c->status == WM_ENOMEM ? WM_ENOMEM : 1;
+    enqueue_unmeasured(c, index);
+    return WM_OK;
 }
 
 void wm_client_acked_late(wm_client *c, const wm_op *op)
@@ -367,16 +410,6 @@ static bool intern_node(wm_client *c, const char *name, size_t len, uint32_t *ou
     return true;
 }
 
-/* Whether the operation that wrote this record of ours is not settled: its place in
- * the log may be another operation's by now, or, harmlessly, a newer one of the key. */
-static bool is_unsettled(const wm_client *c, const wm_record *record)
-{
-    if (record->node != 0 || record->op == WM_NO_OP) return false;
-    const wm_op *op = wm_oplog_at(c->log, record->op);
-    if (op->state == WM_OP_FREE || op->key_len != record->key_len) return false;
-    return memcmp(wm_op_key(op), record->key, record->key_len) == 0;
-}
-
 static bool has_same_value(const wm_record *a, const wm_record *b)
 {
     uint64_t of_a, of_b;
@@ -443,7 +476,7 @@ static bool stays(comparison *x, const wm_record *stored)
 {
     if (!x->stamped_on_arrival || stored->node != 0) return false;
     x->is_told = has_same_value(stored, x->record);
-    return x->is_told || is_unsettled(x->map->client, stored) || is_before_ours(x->map, stored, x->lane) ||
+    return x->is_told || is_unsettled(x->map, stored) || is_before_ours(x->map, stored, x->lane) ||
            is_late_arrival(x->map, x->record);
 }
 
@@ -501,7 +534,6 @@ int wm_map_restore(wm_map *m, const wm_op_view *view, uint32_t op)
 
 int wm_map_forget(wm_map *m, const char *key, size_t key_len, int lane)
 {
-    wm_client *c = m->client;
     uint32_t hash = wm_hash_fnv1a(key, key_len);
     wm_record record;
     if (!wm_record_store_get(m->store, hash, key, key_len, &record)) return 1;
@@ -509,7 +541,7 @@ int wm_map_forget(wm_map *m, const char *key, size_t key_len, int lane)
         if (record.node == 0) note_told(m, hash, key, key_len, lane);
         return 1;
     }
-    if (is_unsettled(c, &record) || is_before_ours(m, &record, lane)) return 1;
+    if (is_unsettled(m, &record) || is_before_ours(m, &record, lane)) return 1;
     bool is_own = record.node == 0;
     record.value = NULL;
     record.value_len = 0;

@@ -166,6 +166,16 @@ static void map_event(wm_client *c, int lane)
     wm_client_event(c, event, NULL, 0);
 }
 
+/* Whether a node's map says something else than it said before, or, when it has said
+ * nothing yet, than the one that is believed. */
+static bool is_membership_change(const wm_client *c, int lane, const wm_partition_map *map)
+{
+    if (wm_node_pool_lane(c->pool, lane).dialect == WM_DIALECT_V2) return false;
+    const wm_partition_map *held = wm_router_map_of(c->router, wm_node_pool_slot_of(c->pool, lane));
+    if (held == NULL) held = wm_router_map(c->router);
+    return held != NULL && !wm_partition_map_has_same_owners(held, map);
+}
+
 static void on_partition_map(wm_client *c, int lane, const wm_message *m)
 {
     const char *error = "partition map: no payload";
@@ -175,7 +185,10 @@ static void on_partition_map(wm_client *c, int lane, const wm_message *m)
         wm_client_event(c, (wm_event){.type = WM_EVENT_MAP_ERROR, .lane = lane}, error, strlen(error));
         return;
     }
-    if (wm_router_offer(c->router, wm_node_pool_slot_of(c->pool, lane), map) == 1) map_event(c, lane);
+    bool has_changed = is_membership_change(c, lane, map);
+    if (wm_router_offer(c->router, wm_node_pool_slot_of(c->pool, lane), map) != 1) return;
+    if (has_changed) wm_client_membership_changed(c);
+    map_event(c, lane);
 }
 
 static void on_partition_map_delta(wm_client *c, int lane, const wm_message *m)

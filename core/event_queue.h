@@ -20,6 +20,7 @@
     X(OP_REJECTED, "op_rejected")     /* lane, a: seq, b: length of the key, and of the map's name times 2^16; text: key, map, reason */ \
     X(OP_TRIES, "op_tries")           /* lane, a: seq, b: tries; text: key; it stays in the log */ \
     X(OP_DROPPED, "op_dropped")       /* a: seq, text: key */                     \
+    X(UNVERIFIED, "unverified")       /* a: operations that a membership change made doubtful and that are not sent again */ \
     X(ACK_TIMEOUT, "ack_timeout")     /* lane, a: operations that went back */    \
     X(HIGH_WATER, "high_water")       /* a: operations in the log */              \
     X(LOW_WATER, "low_water")         /* a: operations in the log */              \

@@ -158,6 +158,13 @@ uint32_t wm_oplog_form(wm_oplog *log, bool remove, const char *map_name, size_t 
     return wm_op_forms_get(&log->forms, remove, map_name, map_len, node_id, strlen(node_id));
 }
 
+const char *wm_oplog_map_of(const wm_oplog *log, uint32_t form, size_t *len)
+{
+    const wm_op_form *f = &log->forms.all[form];
+    *len = f->map_name_len;
+    return (const char *)f->bytes + f->map_name_at;
+}
+
 size_t wm_oplog_shared_len(const wm_oplog *log, uint32_t form)
 {
     return wm_op_shared_len(&log->forms.all[form]);

@@ -80,6 +80,8 @@ const char *wm_oplog_error(const wm_oplog *log);
 /* The form of operations of a map, made when there is none yet: `remove`, or a put.
  * `node_id` is the client's own. WM_NO_FORM when out of memory. */
 uint32_t wm_oplog_form(wm_oplog *log, bool remove, const char *map_name, size_t map_len, const char *node_id);
+/* The map of the form's operations. */
+const char *wm_oplog_map_of(const wm_oplog *log, uint32_t form, size_t *len);
 /* Bytes that an operation of the form takes in OP_BATCH and not in the log. */
 size_t wm_oplog_shared_len(const wm_oplog *log, uint32_t form);
 /* Room for one more operation of up to `size` bytes as kept: WM_OK and where to write,

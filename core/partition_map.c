@@ -374,6 +374,20 @@ uint16_t wm_partition_map_find_node(const wm_partition_map *map, const char *id)
     return WM_MAP_NO_NODE;
 }
 
+static const char *owner_id(const wm_partition_map *map, uint32_t partition)
+{
+    uint16_t owner = map->owners[partition];
+    return owner == WM_MAP_NO_NODE ? "" : map->nodes[owner].id;
+}
+
+bool wm_partition_map_has_same_owners(const wm_partition_map *a, const wm_partition_map *b)
+{
+    if (a->partition_count != b->partition_count) return false;
+    for (uint32_t p = 0; p < a->partition_count; p++)
+        if (strcmp(owner_id(a, p), owner_id(b, p)) != 0) return false;
+    return true;
+}
+
 /* Reads one change; writes the new owner when `apply`. */
 static bool read_change(decoder *d, wm_mp_reader *r, bool apply)
 {

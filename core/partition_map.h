@@ -42,6 +42,8 @@ void wm_partition_map_free(wm_partition_map *map);
  * malformed, names an unknown node or its previousVersion is not the map's: the
  * map is unchanged then, and a full one has to be asked for. */
 int wm_partition_map_apply_delta(wm_partition_map *map, const uint8_t *payload, size_t len, const char **error);
+/* Whether both give every partition to the same node, wherever that stands in their lists. */
+bool wm_partition_map_has_same_owners(const wm_partition_map *a, const wm_partition_map *b);
 /* The index of a node id, WM_MAP_NO_NODE when the map does not know it. */
 uint16_t wm_partition_map_find_node(const wm_partition_map *map, const char *id);
 #endif

@@ -169,6 +169,11 @@ const wm_partition_map *wm_router_map(const wm_router *r)
     return r->held < 0 ? NULL : r->sources[r->held].map;
 }
 
+const wm_partition_map *wm_router_map_of(const wm_router *r, int id)
+{
+    return (uint32_t)id < r->count ? r->sources[id].map : NULL;
+}
+
 int wm_router_map_source(const wm_router *r)
 {
     return r->held;

@@ -51,6 +51,8 @@ void wm_router_confirm(wm_router *r, int source);
 bool wm_router_choose(wm_router *r, const wm_router_node *nodes, uint32_t count);
 /* The held map, NULL before the first. */
 const wm_partition_map *wm_router_map(const wm_router *r);
+/* The newest map of a source, NULL before its first; valid until the source gives another. */
+const wm_partition_map *wm_router_map_of(const wm_router *r, int source);
 /* The source of the held map, -1 when there is none. */
 int wm_router_map_source(const wm_router *r);
 /* The version that a source last gave in its present connection; 0: none yet. */

@@ -162,6 +162,7 @@ static int l_client(lua_State *L)
         .drop_oldest = boolean_option(L, "drop_oldest"),
         .high_water = number_option(L, "high_water"),
         .low_water = number_option(L, "low_water"),
+        .recent_ack_bytes = (size_t)number_option(L, "recent_ack_bytes"),
         .node_share = number_option(L, "node_share"),
     };
     if (o.node_id == NULL || o.op_prefix == NULL || strlen(o.op_prefix) != 8)

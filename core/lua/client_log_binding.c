@@ -249,6 +249,17 @@ static int l_next_event(lua_State *L)
     return 6;
 }
 
+/* unverified(): acknowledged operations that are sent again soon, and "calm", "fresh" or
+ * "changed"; see wm_client_unverified. */
+static int l_unverified(lua_State *L)
+{
+    static const char *const names[] = {"calm", "fresh", "changed"};
+    wm_membership_state state;
+    lua_pushnumber(L, (lua_Number)wm_client_unverified(wm_lua_check_client(L), &state));
+    lua_pushstring(L, names[state]);
+    return 2;
+}
+
 static int l_stats(lua_State *L)
 {
     wm_client *c = wm_lua_check_client(L);
@@ -260,6 +271,8 @@ static int l_stats(lua_State *L)
     wm_lua_set_number(L, "ops_rejected", (lua_Number)s->ops_rejected);
     wm_lua_set_number(L, "ops_dropped", (lua_Number)s->ops_dropped);
     wm_lua_set_number(L, "ops_resent", (lua_Number)s->ops_resent);
+    wm_lua_set_number(L, "ops_repeated", (lua_Number)s->ops_repeated);
+    wm_lua_set_number(L, "ops_unverified", (lua_Number)s->ops_unverified);
     wm_lua_set_number(L, "batches_sent", (lua_Number)s->batches_sent);
     wm_lua_set_number(L, "batches_acked", (lua_Number)s->batches_acked);
     wm_lua_set_number(L, "stray_acks", (lua_Number)s->stray_acks);
@@ -337,6 +350,7 @@ const luaL_Reg wm_lua_client_log_methods[] = {
     {"foreign_ack", l_foreign_ack},
     {"foreign_release", l_foreign_release},
     {"next_event", l_next_event},
+    {"unverified", l_unverified},
     {"stats", l_stats},
     {"distributions", l_distributions},
     {NULL, NULL},

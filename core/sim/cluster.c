@@ -61,17 +61,23 @@ uint32_t sim_partition_of(const sim_cluster *c, uint32_t key_hash)
     return key_hash % c->options->partitions;
 }
 
+bool sim_node_owns(const sim_node *n, uint32_t partition)
+{
+    return n->view.owners[partition] == n->index;
+}
+
 /* -- changes of the membership -- */
 
-/* Every member but `except` notices that owners have changed. */
-static void changed(sim_cluster *c, const char *reason, const sim_node *except)
+/* Every member but `except` notices within `spread_ms` that owners have changed, each at its
+ * own instant. */
+static void changed(sim_cluster *c, const char *reason, const sim_node *except, uint64_t spread_ms)
 {
     sim_placement_update(c);
     if (c->dialect->replicates) sim_placement_redistribute(c);
     c->change_reason = reason;
     for (uint32_t i = 0; i < c->node_count; i++) {
         sim_node *n = c->nodes[i];
-        if (n->running && n->member && n != except) sim_map_changed(n);
+        if (n->running && n->member && n != except) sim_map_changed(n, spread_ms);
     }
 }
 
@@ -80,7 +86,7 @@ static void leave(sim_cluster *c, sim_node *n, bool failed)
     if (!n->member) return;
     n->member = false;
     n->failed = failed && c->form == SIM_FORM_V2;
-    changed(c, failed ? "FAILOVER" : "LEAVE", NULL);
+    changed(c, failed ? "FAILOVER" : "LEAVE", NULL, c->options->spread_ms);
 }
 
 static void notice_loss(void *owner, const uint8_t *bytes, size_t len)
@@ -99,7 +105,8 @@ static const char *start(sim_cluster *c, sim_node *n)
     n->failed = false;
     uint32_t members = sim_cluster_members(c);
     n->map_version = c->dialect->first_version(members, members - 1);
-    changed(c, "JOIN", n);
+    changed(c, "JOIN", n, c->options->spread_ms);
+    sim_map_adopt(n);
     sim_map_remember_pushed(n);
     return NULL;
 }
@@ -144,7 +151,7 @@ const char *sim_cluster_move(sim_cluster *c, uint32_t partition, sim_node *to)
 {
     if (!to->member) return "is not a member of the cluster";
     c->moved_to[partition] = to->index;
-    changed(c, "REBALANCE", NULL);
+    changed(c, "REBALANCE", NULL, 0);
     return NULL;
 }
 
@@ -172,7 +179,10 @@ static bool start_all(sim_cluster *c)
         c->nodes[i]->map_version = c->dialect->first_version(c->node_count, i);
     }
     sim_placement_update(c);
-    for (uint32_t i = 0; i < c->node_count; i++) sim_map_remember_pushed(c->nodes[i]);
+    for (uint32_t i = 0; i < c->node_count; i++) {
+        sim_map_adopt(c->nodes[i]);
+        sim_map_remember_pushed(c->nodes[i]);
+    }
     return true;
 }
 

@@ -23,6 +23,14 @@ typedef struct sim_cluster sim_cluster;
 
 #define SIM_NO_NODE UINT16_MAX
 
+/* What a node believes of the cluster. The nodes of a 0.11 cluster each change their own
+ * view, one up to options->spread_ms after the other. */
+typedef struct sim_view {
+    uint64_t members;  /* a bit for each node, by its index */
+    uint16_t *owners;  /* by partition; SIM_NO_NODE when there is no member */
+    uint16_t *backups; /* SIM_NO_NODE when there is none */
+} sim_view;
+
 typedef struct sim_node {
     sim_cluster *cluster;
     uint16_t index;
@@ -35,6 +43,7 @@ typedef struct sim_node {
     int peer_port; /* advertised on 0.11; bound, but nobody listens there */
     int port_guard; /* a socket that keeps `port` ours while the node is down */
     int peer_guard;
+    sim_view view;
     uint64_t map_version;
     uint64_t pushed_version; /* what the last push said, and its owners: for deltas */
     uint16_t *pushed_owners;
@@ -58,8 +67,8 @@ struct sim_cluster {
     sim_form form;
     uint32_t node_count;
     sim_node **nodes;
-    uint16_t *owners;   /* by partition; SIM_NO_NODE when there is no member */
-    uint16_t *backups;  /* SIM_NO_NODE when there is none */
+    uint16_t *owners;   /* by partition, once every node has noticed all changes */
+    uint16_t *backups;
     uint16_t *moved_to; /* ordered owners, SIM_NO_NODE: as the rule says */
     const char *change_reason; /* of the last change: FAILOVER, JOIN, LEAVE, REBALANCE */
     bool sends_deltas;
@@ -99,6 +108,8 @@ uint32_t sim_cluster_members(const sim_cluster *c);
  * is left. */
 bool sim_cluster_is_one(const sim_cluster *c);
 uint32_t sim_partition_of(const sim_cluster *c, uint32_t key_hash);
+/* Whether the node is the partition's owner as it sees things itself. */
+bool sim_node_owns(const sim_node *n, uint32_t partition);
 
 /* Orders. Each gives NULL, or a text that says why not. */
 const char *sim_cluster_kill(sim_cluster *c, sim_node *n);

@@ -152,7 +152,7 @@ static void write_batch(sim_session *s, const sim_op *ops, uint32_t count)
     if (count == 0) return; /* never answered */
     changed = malloc(count * sizeof *changed);
     for (uint32_t i = 0; i < count; i++) {
-        if (c->owners[sim_write_partition(c, &ops[i])] != n->index) continue; /* lost on its way to the owner */
+        if (!sim_node_owns(n, sim_write_partition(c, &ops[i]))) continue; /* lost on its way to the owner */
         if (apply(n, &ops[i], s) == SIM_CHANGED && changed != NULL) changed[changes++] = i;
     }
     if (!sim_cluster_is_one(c) && changes > 0) send_batch_event(s, ops, changed, changes);
@@ -173,7 +173,7 @@ static void reject(sim_session *s, const sim_op *op, const char *reason)
 static void client_op(sim_session *s, const sim_op *op)
 {
     sim_cluster *c = s->node->cluster;
-    uint16_t owner = c->owners[sim_write_partition(c, op)];
+    uint16_t owner = s->node->view.owners[sim_write_partition(c, op)];
     if (owner != s->node->index) { /* forwarded, without any confirmation */
         if (owner != SIM_NO_NODE && c->nodes[owner]->running) apply(c->nodes[owner], op, s);
         return;

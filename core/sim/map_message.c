@@ -4,10 +4,21 @@
 
 #include "compare.h"
 #include "dialect.h"
+#include "placement.h"
 #include "reply.h"
 
 #define PUSH_MIN_MS 10
 #define PAUSED_RETRY_MS 5
+
+static bool is_member(const sim_node *viewer, const sim_node *n)
+{
+    return (viewer->view.members >> n->index & 1) != 0;
+}
+
+static bool is_listed(const sim_node *viewer, const sim_node *n)
+{
+    return is_member(viewer, n) || n->failed;
+}
 
 static void put_node(wm_buffer *b, const sim_node *viewer, const sim_node *n)
 {
@@ -20,12 +31,7 @@ static void put_node(wm_buffer *b, const sim_node *viewer, const sim_node *n)
     sim_put_map(b, form, 1);
     sim_put_pair(b, "websocket", url, strlen(url));
     sim_put_text(b, "status");
-    sim_put_text(b, n->member ? "ACTIVE" : "FAILED");
-}
-
-static bool is_listed(const sim_node *n)
-{
-    return n->member || n->failed;
+    sim_put_text(b, is_member(viewer, n) ? "ACTIVE" : "FAILED");
 }
 
 /* 0.11 puts itself first, v2 keeps the order of the nodes. */
@@ -34,19 +40,19 @@ static void put_nodes(wm_buffer *b, const sim_node *viewer)
     sim_cluster *c = viewer->cluster;
     bool self_first = c->form == SIM_FORM_0_11;
     uint32_t count = 0;
-    for (uint32_t i = 0; i < c->node_count; i++) count += is_listed(c->nodes[i]);
+    for (uint32_t i = 0; i < c->node_count; i++) count += is_listed(viewer, c->nodes[i]);
     wm_mp_write_array(b, count);
-    if (self_first && is_listed(viewer)) put_node(b, viewer, viewer);
+    if (self_first && is_listed(viewer, viewer)) put_node(b, viewer, viewer);
     for (uint32_t i = 0; i < c->node_count; i++) {
         const sim_node *n = c->nodes[i];
-        if (is_listed(n) && !(self_first && n == viewer)) put_node(b, viewer, n);
+        if (is_listed(viewer, n) && !(self_first && n == viewer)) put_node(b, viewer, n);
     }
 }
 
 static void put_partitions(wm_buffer *b, const sim_node *viewer)
 {
     const sim_cluster *c = viewer->cluster;
-    const uint16_t *owners = viewer->faults.map_stale ? viewer->pushed_owners : c->owners;
+    const uint16_t *owners = viewer->faults.map_stale ? viewer->pushed_owners : viewer->view.owners;
     wm_mp_write_array(b, c->options->partitions);
     for (uint32_t p = 0; p < c->options->partitions; p++) {
         const char *owner = owners[p] != SIM_NO_NODE ? c->nodes[owners[p]]->id : "";
@@ -55,8 +61,9 @@ static void put_partitions(wm_buffer *b, const sim_node *viewer)
         sim_put_uint(b, c->form, p);
         sim_put_pair(b, "ownerNodeId", owner, strlen(owner));
         sim_put_text(b, "backupNodeIds");
-        wm_mp_write_array(b, c->backups[p] != SIM_NO_NODE ? 1 : 0);
-        if (c->backups[p] != SIM_NO_NODE) sim_put_text(b, c->nodes[c->backups[p]]->id);
+        uint16_t backup = viewer->view.backups[p];
+        wm_mp_write_array(b, backup != SIM_NO_NODE ? 1 : 0);
+        if (backup != SIM_NO_NODE) sim_put_text(b, c->nodes[backup]->id);
     }
 }
 
@@ -93,7 +100,7 @@ static wm_buffer *delta(const sim_node *n)
 {
     sim_cluster *c = n->cluster;
     uint32_t changes = 0;
-    for (uint32_t p = 0; p < c->options->partitions; p++) changes += n->pushed_owners[p] != c->owners[p];
+    for (uint32_t p = 0; p < c->options->partitions; p++) changes += n->pushed_owners[p] != n->view.owners[p];
     wm_buffer *b = sim_begin_payload(c, "PARTITION_MAP_DELTA", 4);
     sim_put_text(b, "version");
     sim_put_uint(b, c->form, n->map_version);
@@ -102,12 +109,12 @@ static wm_buffer *delta(const sim_node *n)
     sim_put_text(b, "changes");
     wm_mp_write_array(b, changes);
     for (uint32_t p = 0; p < c->options->partitions; p++) {
-        if (n->pushed_owners[p] == c->owners[p]) continue;
+        if (n->pushed_owners[p] == n->view.owners[p]) continue;
         sim_put_map(b, c->form, 4);
         sim_put_text(b, "partitionId");
         sim_put_uint(b, c->form, p);
         put_owner_id(b, c, "previousOwner", n->pushed_owners[p]);
-        put_owner_id(b, c, "newOwner", c->owners[p]);
+        put_owner_id(b, c, "newOwner", n->view.owners[p]);
         sim_put_text(b, "reason");
         sim_put_text(b, c->change_reason);
     }
@@ -135,9 +142,8 @@ bool sim_on_map_request(sim_session *s, const wm_message *m)
 
 void sim_map_remember_pushed(sim_node *n)
 {
-    sim_cluster *c = n->cluster;
     n->pushed_version = n->map_version;
-    memcpy(n->pushed_owners, c->owners, c->options->partitions * sizeof *c->owners);
+    memcpy(n->pushed_owners, n->view.owners, n->cluster->options->partitions * sizeof *n->pushed_owners);
 }
 
 static void push(void *owner, const uint8_t *bytes, size_t len)
@@ -159,9 +165,36 @@ static void push(void *owner, const uint8_t *bytes, size_t len)
     sim_map_remember_pushed(n);
 }
 
-void sim_map_changed(sim_node *n)
+void sim_map_adopt(sim_node *n)
 {
-    uint32_t spread = (uint32_t)n->cluster->dialect->push_ms - PUSH_MIN_MS + 1;
+    const sim_cluster *c = n->cluster;
+    size_t size = c->options->partitions * sizeof *c->owners;
+    memcpy(n->view.owners, c->owners, size);
+    memcpy(n->view.backups, c->backups, size);
+    n->view.members = 0;
+    for (uint32_t i = 0; i < c->node_count; i++)
+        if (c->nodes[i]->member) n->view.members |= UINT64_C(1) << i;
+}
+
+static void notice(void *owner, const uint8_t *bytes, size_t len)
+{
+    sim_node *n = owner;
+    sim_cluster *c = n->cluster;
+    (void)bytes;
+    (void)len;
+    if (n->paused && c->options->spread_ms > 0) {
+        sim_delay_call(&n->delays, PAUSED_RETRY_MS, notice, n, NULL, 0);
+        return;
+    }
+    sim_map_adopt(n);
     n->map_version++;
-    sim_delay_call(&n->delays, PUSH_MIN_MS + sim_random(n->cluster, spread), push, n, NULL, 0);
+    if (c->dialect->replicates) sim_placement_redistribute(c); /* what it took as the owner that it was */
+    uint32_t push_spread = (uint32_t)c->dialect->push_ms - PUSH_MIN_MS + 1;
+    sim_delay_call(&n->delays, PUSH_MIN_MS + sim_random(c, push_spread), push, n, NULL, 0);
+}
+
+void sim_map_changed(sim_node *n, uint64_t spread_ms)
+{
+    if (spread_ms == 0) notice(n, NULL, 0);
+    else sim_delay_call(&n->delays, sim_random(n->cluster, (uint32_t)spread_ms + 1), notice, n, NULL, 0);
 }

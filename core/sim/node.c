@@ -45,6 +45,8 @@ sim_node *sim_node_new(sim_cluster *c, uint16_t index, int port)
     n->port = port;
     n->delays.loop = c->loop;
     n->pushed_owners = sim_alloc(c->options->partitions * sizeof *n->pushed_owners);
+    n->view.owners = sim_alloc(c->options->partitions * sizeof *n->view.owners);
+    n->view.backups = sim_alloc(c->options->partitions * sizeof *n->view.backups);
     n->store.hash = c->options->hash;
     n->store.keep_empty = c->dialect->keeps_empty;
     snprintf(n->id, sizeof n->id, "node-%u", index + 1u);
@@ -65,6 +67,8 @@ void sim_node_free(sim_node *n)
     sim_stats_reset(&n->stats);
     sim_store_close(&n->store);
     free(n->pushed_owners);
+    free(n->view.owners);
+    free(n->view.backups);
     free(n);
 }
 

@@ -5,6 +5,10 @@
 #include <string.h>
 #include <sys/random.h>
 
+/* How far apart the nodes of a real 0.11 cluster of three were seen to change their maps. */
+#define SPREAD_0_11_MS 150
+#define SPREAD_MS_MAX 60000
+
 static const char help[] =
     "wingman sim - a simulated TopGun cluster on this machine\n"
     "\n"
@@ -19,6 +23,7 @@ static const char help[] =
     "  --no-auth          take connections without a token\n"
     "  --rate N           operations a second per connection before ERROR 429, v2 only (no limit)\n"
     "  --detection-ms N   how long the others take to notice a killed node (50)\n"
+    "  --spread-ms N      how far apart the nodes change their maps, 0.11 only (150)\n"
     "  --seed N           seed of everything random (1)\n"
     "  --sink             batches are read, counted and acknowledged, and nothing is stored:\n"
     "                     for measuring generators\n"
@@ -74,6 +79,7 @@ static const char *random_secret(void)
 typedef struct parsed {
     sim_options *out;
     uint32_t ports; /* how many were given */
+    bool has_spread;
 } parsed;
 
 /* An option with a value. */
@@ -106,6 +112,9 @@ static sim_options_result take(parsed *p, const char *name, const char *value)
         if (!parse_number(value, 0, UINT64_MAX, &o->seed)) return wrong(name, "expected a number", value);
     } else if (strcmp(name, "--detection-ms") == 0) {
         if (!parse_number(value, 0, 3600000, &o->detection_ms)) return wrong(name, "expected milliseconds", value);
+    } else if (strcmp(name, "--spread-ms") == 0) {
+        if (!parse_number(value, 0, SPREAD_MS_MAX, &o->spread_ms)) return wrong(name, "expected 0 to 60000 milliseconds", value);
+        p->has_spread = true;
     } else {
         return wrong(name, "unknown option; see wingman sim --help", NULL);
     }
@@ -138,6 +147,8 @@ sim_options_result sim_options_parse(int argc, char **argv, sim_options *out)
     }
     if (out->hash == WM_HASH_XXH64 && !out->is_0_11) return wrong("--hash", "v2 servers always use fnv1a", NULL);
     if (out->rate > 0 && out->is_0_11) return wrong("--rate", "only v2 servers limit the rate", NULL);
+    if (p.has_spread && !out->is_0_11) return wrong("--spread-ms", "v2 nodes change their maps together", NULL);
+    if (!p.has_spread && out->is_0_11) out->spread_ms = SPREAD_0_11_MS;
     if (p.ports > 0 && p.ports != out->nodes) return wrong("--ports", "as many ports as nodes are needed", NULL);
     if (out->secret == NULL) out->secret = random_secret();
     return SIM_OPTIONS_RUN;

@@ -18,6 +18,7 @@ typedef struct sim_options {
     double rate;              /* operations a second per connection; 0: no limit */
     uint64_t seed;
     uint64_t detection_ms;
+    uint64_t spread_ms; /* the nodes change their maps at instants so far apart */
     bool no_auth;
     bool control;
     bool sink; /* batches are read and acknowledged, and nothing is stored */

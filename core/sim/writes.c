@@ -53,7 +53,7 @@ static void count_op(const sim_session *s, const sim_op *op, bool refused)
         .millis = op->millis,
         .counter = op->counter,
         .session = s->number,
-        .foreign = c->owners[sim_write_partition(c, op)] != n->index,
+        .foreign = !sim_node_owns(n, sim_write_partition(c, op)),
         .refused = refused,
     };
     n->stats.foreign_ops += arrival.foreign;

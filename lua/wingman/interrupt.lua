@@ -49,7 +49,7 @@ local function open_clients()
 end
 
 local function sum(clients)
-  local total = { pending = 0, held = 0, queued = 0, sent = 0 }
+  local total = { pending = 0, held = 0, queued = 0, sent = 0, unverified = 0 }
   for _, client in ipairs(clients) do
     for name, count in pairs(client:backlog()) do total[name] = total[name] + count end
   end
@@ -70,7 +70,7 @@ local function wait_for_acknowledgements(clients, seconds)
       else
         client.core:flush(true)
         seen[client] = client:pending_ops()
-        pending = pending + seen[client]
+        pending = pending + seen[client] + (client:has_unverified() and 1 or 0)
       end
     end
     return pending == 0

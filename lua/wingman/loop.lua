@@ -396,6 +396,10 @@ end
 ---@param reason string
 function M.stop(reason) stopped = reason end
 
+--- Whether somebody did: whoever waits outside of a task raises.
+---@return boolean
+function M.is_stopped() return stopped ~= nil end
+
 -- Turning ---------------------------------------------------------------------
 
 --- Seconds that a step gives to the sockets even when its budget is used up.

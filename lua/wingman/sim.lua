@@ -28,6 +28,7 @@ local rules = {
   rate = { "--rate", "number" },
   seed = { "--seed", "number" },
   detection_ms = { "--detection-ms", "number" },
+  spread_ms = { "--spread-ms", "number" },
   no_auth = { "--no-auth", "boolean" },
   sink = { "--sink", "boolean" },
 }
@@ -84,7 +85,8 @@ end
 
 --- Starts a cluster and waits until it can be connected to.
 ---@param options table|nil  nodes (3), dialect ("v2"), hash ("fnv1a"), secret,
----  ports (a list), partitions (271), rate, seed (1), detection_ms (50), no_auth,
+---  ports (a list), partitions (271), rate, seed (1), detection_ms (50),
+---  spread_ms (0.11: 150, how far apart the nodes change their maps), no_auth,
 ---  sink (nothing is stored, for measuring generators)
 ---@return wingman.sim.cluster|nil, wingman.error|nil
 function M.start(options)

@@ -5,9 +5,9 @@ local loop = require "wingman.loop"
 
 describe("a backlog", function()
   it("names only what there is", function()
-    assert.equal("", backlog.text { pending = 0, held = 0, queued = 0, sent = 0 })
+    assert.equal("", backlog.text { pending = 0, held = 0, queued = 0, sent = 0, unverified = 0 })
     assert.equal("3 without a node to go to, 1 not sent yet, 2 sent, without an answer",
-      backlog.text { pending = 6, held = 3, queued = 1, sent = 2 })
+      backlog.text { pending = 6, held = 3, queued = 1, sent = 2, unverified = 0 })
   end)
 end)
 
@@ -21,11 +21,11 @@ clusters.on_each(getfenv(), "the backlog", function(shared, it)
     local paused, lost = clusters.keys_of(client, "node-1", 40), clusters.keys_of(client, "node-2", 7)
     assert(shared.cluster:pause "node-1")
     for _, key in ipairs(paused) do assert(map:set(key, 1)) end
-    assert.same({ pending = 40, held = 0, queued = 40, sent = 0 }, client:backlog())
+    assert.same({ pending = 40, held = 0, queued = 40, sent = 0, unverified = 0 }, client:backlog())
     local ok = client:drain(0.3)
     assert.is_nil(ok)
     local left = client:backlog()
-    assert.same({ pending = 40, held = 0, queued = 20, sent = 20 }, left)
+    assert.same({ pending = 40, held = 0, queued = 20, sent = 20, unverified = 0 }, left)
     assert(shared.cluster:fault("all", "map-withhold", true))
     assert(shared.cluster:kill "node-2")
     assert(loop.wait_until(function() return #client:connected_nodes() == 2 end, 5))

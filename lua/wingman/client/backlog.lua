@@ -6,6 +6,8 @@ local M = {}
 ---@field held integer     for a route: the node that it belongs to cannot be used, or is not known
 ---@field queued integer   for its turn: it has a route and is not sent
 ---@field sent integer     for its acknowledgement
+---@field unverified integer  not pending: acknowledged by a 0.11 cluster just before its membership changed,
+---  and sent again a moment later
 
 ---@param client wingman.client
 ---@return wingman.backlog
@@ -16,11 +18,13 @@ function M.of(client)
   for lane in pairs(links and links.lanes or {}) do
     sent = sent + client.core:lane_info(lane).in_flight_ops
   end
-  return { pending = pending, held = held, queued = pending - held - sent, sent = sent }
+  local unverified = client.core:unverified()
+  return { pending = pending, held = held, queued = pending - held - sent, sent = sent, unverified = unverified }
 end
 
 local words = {
   { "held", "without a node to go to" }, { "queued", "not sent yet" }, { "sent", "sent, without an answer" },
+  { "unverified", "acknowledged just before the membership changed, to be sent again" },
 }
 
 --- "12 without a node to go to, 3 sent, without an answer".

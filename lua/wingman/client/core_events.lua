@@ -145,6 +145,14 @@ function handlers.log_file(self, _, _, _, writable, reason)
   self.events:emit("oplog_error", err)
 end
 
+-- Acknowledged writes that a 0.11 cluster may have dropped, and that are not sent again.
+function handlers.unverified(self, _, count)
+  self.options.log_to("warn", "writes_unverified", {
+    count = count, reason = "the membership changed, and option oplog.recent_bytes was too small to keep them",
+  })
+  self.events:emit("unverified", count)
+end
+
 function handlers.high_water(self, _, ops) self.events:emit("high_water", ops) end
 
 function handlers.low_water(self, _, ops)

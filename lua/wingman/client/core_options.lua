@@ -33,6 +33,7 @@ function M.of(options)
     drop_oldest = log.when_full == "drop_oldest",
     high_water = log.high_water,
     low_water = log.low_water,
+    recent_ack_bytes = options.server and 0 or log.recent_bytes,
     node_share = log.node_share,
   }
 end

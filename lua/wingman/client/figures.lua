@@ -64,6 +64,7 @@ function methods:health()
   return {
     state = self.state.current, connected = #self:connected_nodes(), routing_active = self:is_routing_active(),
     pending_ops = self:pending_ops(), nodes = nodes,
+    unverified_ops = self.core:stats().ops_unverified + self.core:unverified(),
   }
 end
 
@@ -72,7 +73,7 @@ end
 ---@return wingman.failover[]
 function methods:failovers() return self.provider and self.provider.failovers:list() or {} end
 
---- Counters since the client was made; `losses`, how often connections ended or did
+--- Counters since the client was made (wm_client_stats in core/client.h); `losses`, how often connections ended or did
 --- not come about, by reason (WM_END_REASONS in core/transport.h lists them); and the
 --- distributions of ack latency (seconds) and batch sizes (operations).
 function methods:stats()

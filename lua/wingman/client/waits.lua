@@ -45,23 +45,45 @@ local function all_stored(self)
     :format(rejected, dropped), { count = rejected + dropped, rejected = rejected, dropped = dropped })
 end
 
+--- Whether writes that a 0.11 cluster acknowledged are to be sent again because its
+--- membership has changed, or may be yet: the change may not be known.
+---@return boolean
+function methods:has_unverified()
+  local _, state = self.core:unverified()
+  return state ~= "calm"
+end
+
+local function timed_out(self, timeout)
+  local left = self:backlog()
+  if left.pending == 0 and left.unverified == 0 then return true end
+  if left.pending == 0 then
+    return nil, errors.new("TIMEOUT", ("the cluster's membership has changed, and %d operations that were acknowledged just before are not sent again after %g s")
+      :format(left.unverified, timeout), left)
+  end
+  return nil, errors.new("TIMEOUT", ("%d operations are not acknowledged after %g s: %s; they stay in the op log")
+    :format(left.pending, timeout, backlog.text(left)), left)
+end
+
 --- Sends everything that has a route, what lingers for company too, and waits until
---- all that is recorded is acknowledged, and who asked for an acknowledgement was told.
+--- all that is recorded is acknowledged, and who asked for an acknowledgement was told. On
+--- a 0.11 cluster whose membership has just changed it waits, too, until what that made
+--- doubtful was sent again and acknowledged.
 --- nil, REJECTED with a count when one of these writes, since the last drain that said so,
 --- was rejected, or dropped from a full op log.
 ---@param timeout number|string|nil  a duration: seconds or "5s"; default: for ever
 ---@return boolean|nil ok
----@return wingman.error|nil  TIMEOUT with pending, and of these held, queued, sent (see backlog); REJECTED with count, rejected, dropped
+---@return wingman.error|nil  TIMEOUT with pending, and of these held, queued, sent; and unverified (see backlog);
+---  REJECTED with count, rejected, dropped
 function methods:drain(timeout)
   timeout = duration.limit(timeout, "client:drain", 2)
   if self.closed then return closed() end
   local deadline = timeout and loop.now() + timeout or math.huge
-  while self:pending_ops() > 0 do
+  while self:pending_ops() > 0 or self:has_unverified() do
     self.core:flush(true)
     if loop.now() >= deadline then
-      local left = self:backlog()
-      return nil, errors.new("TIMEOUT", ("%d operations are not acknowledged after %g s: %s; they stay in the op log")
-        :format(left.pending, timeout, backlog.text(left)), left)
+      local ok, err = timed_out(self, timeout)
+      if not ok then return nil, err end
+      break
     end
     self.ending:wait(0.005)
     if self.closed then return nil, errors.new("CLOSED", "the client was closed") end
@@ -113,6 +135,22 @@ function methods:when_settled(seq, fn)
     return loop.guarded(fn, not failure or nil, failure)
   end
   self.ack_callbacks[seq] = fn
+end
+
+--- Seconds that `close` waits for that at most.
+local CLOSE_WAIT = 2
+
+--- Part of close: what a 0.11 cluster acknowledged just before its membership changed is
+--- sent again first.
+function methods:wait_for_membership()
+  if not self.provider or loop.is_stopped() then return end
+  local function is_done()
+    if self.closed then return true end
+    local _, state = self.core:unverified()
+    if state ~= "changed" then return true end
+    self.core:flush(true)
+  end
+  if not is_done() then loop.wait_until(is_done, CLOSE_WAIT) end
 end
 
 --- Part of close: everybody who waits hears of it.

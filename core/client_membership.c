@@ -1,0 +1,157 @@
+/* A 0.11 cluster acknowledges and drops writes for a moment at each membership change: its
+ * nodes change their partition maps one up to 150 ms after the other, and a batch that
+ * reaches a node that is not the owner by its own map is acknowledged and stored nowhere. A
+ * node that dies takes what it has not yet given to a backup with it, too. So what was
+ * acknowledged shortly before a change is sent again, with its old time, once the nodes
+ * agree: last write wins, so that a second copy changes nothing. */
+#include "client_internal.h"
+#include "status.h"
+
+/* What was acknowledged so long before a change may be lost: a backup has a record within
+ * 0.6 s, and a change is noticed by the client somewhat later than by the nodes. */
+#define BEFORE_US 1300000u
+/* So long after a change all nodes have noticed it. */
+#define AFTER_US 300000u
+/* Changes that follow each other delay the sending no longer than this. */
+#define AFTER_MAX_US 2000000u
+/* What a lost node acknowledged is kept so long for the change that follows, at most. */
+#define LOSS_MAX_US (WM_RECENT_ACKS_SPAN_US - BEFORE_US)
+/* A node pushes its new map within 10 ms of the first write that it drops: after so long
+ * without news an acknowledgement was none of those. */
+#define NEWS_US 50000u
+/* Operations that one turn sends again: some 500 us. */
+#define OPS_PER_TURN 1000u
+#define KEYS_NEAR 8u
+
+static uint64_t before(uint64_t us, uint64_t span)
+{
+    return us > span ? us - span : 0;
+}
+
+/* -- what is kept --------------------------------------------------------------------- */
+
+void wm_client_keep_acked(wm_client *c, const uint32_t *ops, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (i + KEYS_NEAR < count && ops[i + KEYS_NEAR] != WM_NO_OP)
+            __builtin_prefetch(wm_oplog_at(c->log, ops[i + KEYS_NEAR])->span.bytes);
+        if (ops[i] == WM_NO_OP) continue;
+        const wm_op *op = wm_oplog_at(c->log, ops[i]);
+        wm_recent_acks_add(c->membership.acks, c->now_us, op->form, wm_op_key(op), op->key_len);
+    }
+}
+
+/* The oldest acknowledgement that a change that is noticed now makes doubtful. */
+static uint64_t horizon(const wm_client *c)
+{
+    const wm_membership *m = &c->membership;
+    bool loss_counts = m->lost_us != 0 && c->now_us - m->lost_us < LOSS_MAX_US;
+    return before(loss_counts ? m->lost_us : c->now_us, BEFORE_US);
+}
+
+void wm_client_node_lost(wm_client *c)
+{
+    wm_membership *m = &c->membership;
+    if (m->lost_us == 0 || c->now_us - m->lost_us >= LOSS_MAX_US) m->lost_us = c->now_us;
+}
+
+/* -- a change, and what is sent again --------------------------------------------------- */
+
+static void open_window(wm_client *c)
+{
+    wm_membership *m = &c->membership;
+    uint64_t from = horizon(c);
+    if (!m->is_open) {
+        m->is_open = true;
+        m->from_us = from;
+        m->opened_us = c->now_us;
+    }
+    if (from < m->from_us) m->from_us = from;
+    m->lost_us = 0;
+    m->due_us = c->now_us + AFTER_US;
+    if (m->due_us > m->opened_us + AFTER_MAX_US) m->due_us = m->opened_us + AFTER_MAX_US;
+}
+
+void wm_client_membership_changed(wm_client *c)
+{
+    if (c->membership.acks == NULL) return;
+    if (c->membership.until_us != 0) c->membership.changed_again_us = c->now_us;
+    else open_window(c);
+}
+
+static void tell_unverified(wm_client *c)
+{
+    uint64_t count = wm_recent_acks_take_pushed_out(c->membership.acks, c->membership.from_us);
+    if (count == 0) return;
+    c->stats.ops_unverified += count;
+    wm_client_event(c, (wm_event){.type = WM_EVENT_UNVERIFIED, .a = (int64_t)count}, NULL, 0);
+}
+
+static void close_window(wm_client *c)
+{
+    wm_membership *m = &c->membership;
+    uint64_t again_us = m->changed_again_us, now_us = c->now_us;
+    tell_unverified(c);
+    m->is_open = false;
+    m->until_us = m->changed_again_us = 0;
+    if (again_us == 0) return;
+    c->now_us = again_us; /* the change was then */
+    open_window(c);
+    c->now_us = now_us;
+}
+
+/* False when there is no room for more: the rest waits. */
+static bool send_again(wm_client *c, const wm_recent_ack *ack)
+{
+    int result = wm_client_repeat(c, ack->form, ack->key, ack->key_len);
+    if (result == WM_EFULL || result == WM_ENOMEM) return false;
+    if (result == WM_OK) {
+        c->stats.ops_repeated++;
+        c->membership.last_repeat = wm_oplog_last_seq(c->log);
+    }
+    return true;
+}
+
+void wm_client_check_membership(wm_client *c)
+{
+    wm_membership *m = &c->membership;
+    if (m->acks == NULL) return;
+    if (!m->is_open) {
+        wm_recent_acks_forget(m->acks, horizon(c));
+        return;
+    }
+    if (c->now_us < m->due_us) return;
+    if (m->until_us == 0) m->until_us = c->now_us;
+    wm_recent_ack ack;
+    for (uint32_t i = 0; i < OPS_PER_TURN; i++) {
+        if (!wm_recent_acks_oldest(m->acks, &ack) || ack.acked_us > m->until_us) {
+            close_window(c);
+            return;
+        }
+        if (ack.acked_us >= m->from_us && !send_again(c, &ack)) return;
+        wm_recent_acks_pop(m->acks);
+    }
+}
+
+/* False is certain; operations next to the last that was sent again may stand for it. */
+static bool has_pending_repeats(const wm_client *c)
+{
+    uint64_t last = c->membership.last_repeat;
+    return last != 0 && wm_oplog_count(c->log) > 0 && wm_oplog_reaches_back(c->log, (uint32_t)last);
+}
+
+static wm_membership_state state_of(const wm_client *c)
+{
+    const wm_membership *m = &c->membership;
+    if (m->acks == NULL) return WM_MEMBERSHIP_CALM;
+    if (m->is_open || has_pending_repeats(c)) return WM_MEMBERSHIP_CHANGED;
+    const wm_partition_map *map = wm_router_map(c->router);
+    if (map == NULL || map->node_count < 2) return WM_MEMBERSHIP_CALM;
+    return wm_now_us() < wm_recent_acks_newest_us(m->acks) + NEWS_US ? WM_MEMBERSHIP_FRESH : WM_MEMBERSHIP_CALM;
+}
+
+uint64_t wm_client_unverified(const wm_client *c, wm_membership_state *state)
+{
+    *state = state_of(c);
+    return c->membership.is_open ? wm_recent_acks_count(c->membership.acks) : 0;
+}

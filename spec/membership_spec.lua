@@ -1,0 +1,214 @@
+--- Membership changes of a 0.11 cluster: its nodes change their maps one after the other,
+--- and acknowledge and drop what is not theirs by their own. What was acknowledged around
+--- the change is sent again.
+local clusters = require "spec.support.cluster"
+local loop = require "wingman.loop"
+
+local PER_TICK, TICK = 10, 0.01 -- 1,000 writes a second
+
+-- Writes until the script says that it is enough: key-1, key-2, ...; acknowledged[i].
+local function writer(map, write)
+  local self = { written = 0, acknowledged = {} }
+  self.task = loop.spawn(function()
+    while not self.stop do
+      for _ = 1, PER_TICK do
+        local i = self.written + 1
+        self.written = i
+        write = write or function(n, options) return map:set("key-" .. n, { n = n }, options) end
+        assert(write(i, { on_ack = function(ok) self.acknowledged[i] = ok end }))
+      end
+      loop.sleep(TICK)
+    end
+  end)
+  function self.await(count)
+    local target = self.written + count
+    assert(loop.wait_until(function() return self.written >= target end, 20), "the writer does not go on")
+  end
+  function self.finish()
+    self.stop = true
+    self.task:wait()
+  end
+  return self
+end
+
+-- The records that some node has, by their keys.
+local function everything(client, name)
+  local found = {}
+  for _, id in ipairs(client:connected_nodes()) do
+    for key, record in pairs(assert(client:holdings(id, name))) do found[key] = record end
+  end
+  return found
+end
+
+-- The acknowledged writes that no node has.
+local function lost(client, name, acknowledged)
+  local found, missing = everything(client, name), {}
+  for i in pairs(acknowledged) do
+    if not found["key-" .. i] then missing[#missing + 1] = i end
+  end
+  table.sort(missing)
+  return missing
+end
+
+local function owns(client, id)
+  for _, owner in ipairs(client:partition_map().owners) do
+    if owner == id then return true end
+  end
+  return false
+end
+
+local function await_ownership(client, id, expected)
+  assert(loop.wait_until(function() return owns(client, id) == expected end, 20),
+    id .. (expected and " was given no partition" or " still owns partitions"))
+end
+
+clusters.on_each(getfenv(), "a membership change", function(shared, it)
+  it("loses nothing that was acknowledged: 20 kills with rejoin at 1,000 writes a second", function()
+    local client = shared:started { reconnect = function() return 0.02 end }
+    local map = client:map(shared:map_name())
+    local writes = writer(map)
+    for i = 1, 20 do
+      local id = "node-" .. i % 3 + 1
+      assert(shared.cluster:kill(id))
+      await_ownership(client, id, false)
+      writes.await(200)
+      shared:restart(id, client)
+      writes.await(200)
+    end
+    writes.finish()
+    assert(client:drain(20))
+    assert.same({}, lost(client, map.name, writes.acknowledged))
+    assert.is_true(client:stats().ops_repeated > 0)
+    assert.equal(0, client:stats().ops_unverified)
+    assert.equal(0, client:health().unverified_ops)
+  end)
+
+  it("loses nothing at a graceful stop", function()
+    local client = shared:started { reconnect = function() return 0.02 end }
+    local map = client:map(shared:map_name())
+    local writes = writer(map)
+    for _ = 1, 4 do
+      assert(shared.cluster:stop_node "node-2")
+      await_ownership(client, "node-2", false)
+      writes.await(200)
+      shared:restart("node-2", client)
+      writes.await(200)
+    end
+    writes.finish()
+    assert(client:drain(20))
+    assert.same({}, lost(client, map.name, writes.acknowledged))
+  end)
+
+  it("loses no removal", function()
+    local client = shared:started { reconnect = function() return 0.02 end }
+    local map = client:map(shared:map_name())
+    local COUNT = 3000
+    for i = 1, COUNT do assert(map:set("key-" .. i, { n = i })) end
+    assert(client:drain(20))
+    local writes = writer(map, function(n, options) return map:remove("key-" .. n, options) end)
+    for _ = 1, 4 do
+      assert(shared.cluster:kill "node-3")
+      await_ownership(client, "node-3", false)
+      writes.await(200)
+      shared:restart("node-3", client)
+      writes.await(200)
+    end
+    writes.finish()
+    assert(client:drain(20))
+    local values = assert(client:query(map.name))
+    local back = {}
+    for i in pairs(writes.acknowledged) do
+      if values["key-" .. i] ~= nil then back[#back + 1] = i end
+    end
+    assert.same({}, back)
+  end)
+
+  it("sends again with the old time, so that nothing newer is overwritten", function()
+    local client, other = shared:started(), shared:started()
+    local map, others = client:map(shared:map_name()), nil
+    others = other:map(map.name)
+    for i = 1, 300 do assert(map:set("key-" .. i, { n = i })) end
+    assert(client:drain(20))
+    local time = map:record "key-1"
+    assert(shared.cluster:kill "node-1")
+    await_ownership(client, "node-1", false)
+    for i = 1, 300 do assert(others:set("key-" .. i, { n = -i })) end
+    assert(client:drain(20))
+    assert(other:drain(20))
+    assert.equal(300, client:stats().ops_repeated)
+    local repeats = 0
+    for _, id in ipairs { "node-2", "node-3" } do
+      for _, arrival in ipairs(assert(shared.cluster:arrivals(id))) do
+        local is_ours = arrival.key == "key-1" and arrival.writer == time.node
+        if is_ours then
+          repeats = repeats + 1
+          assert.same({ time.millis, time.counter }, { arrival.millis, arrival.counter })
+        end
+      end
+    end
+    assert.is_true(repeats > 0)
+    local found = everything(client, map.name)
+    for i = 1, 300 do assert.equal(-i, found["key-" .. i].value.n) end
+    shared:restart("node-1", client)
+  end)
+
+  it("is waited for by close", function()
+    local client, observer = shared:started(), shared:started()
+    local map = client:map(shared:map_name())
+    local writes = writer(map)
+    assert(shared.cluster:kill "node-2")
+    await_ownership(client, "node-2", false)
+    writes.finish()
+    assert(loop.wait_until(function() return client:pending_ops() == 0 end, 20))
+    client:close()
+    assert.same({}, lost(observer, map.name, writes.acknowledged))
+    shared:restart("node-2", observer)
+  end)
+
+  it("that memory does not reach for is counted as unverified, and told", function()
+    local client = shared:started { oplog = { recent_bytes = 65536 } }
+    local map, told = client:map(shared:map_name()), 0
+    client:on("unverified", function(count) told = told + count end)
+    for i = 1, 5000 do assert(map:set("key-" .. i, { n = i })) end
+    assert(loop.wait_until(function() return client:pending_ops() == 0 end, 20))
+    assert(shared.cluster:kill "node-2")
+    await_ownership(client, "node-2", false)
+    assert(client:drain(20))
+    local stats = client:stats()
+    assert.is_true(stats.ops_repeated + stats.ops_unverified >= 5000)
+    assert.is_true(stats.ops_unverified > 2000)
+    assert.equal(stats.ops_unverified, told)
+    assert.equal(stats.ops_unverified, client:health().unverified_ops)
+    assert.equal(told, shared:logged("writes_unverified")[1].count)
+    shared:restart("node-2", client)
+  end)
+
+  it("that drain has no time for is an error that says so", function()
+    local client = shared:started()
+    local map = client:map(shared:map_name())
+    for i = 1, 10 do assert(map:set("key-" .. i, { n = i })) end
+    assert(loop.wait_until(function() return client:pending_ops() == 0 end, 20))
+    assert(shared.cluster:kill "node-2")
+    await_ownership(client, "node-2", false)
+    local ok, err = client:drain(0)
+    assert.is_nil(ok)
+    assert.same({ "TIMEOUT", 0, 10, 10 }, { err.code, err.pending, err.unverified, client:backlog().unverified })
+    assert(client:drain(20))
+    assert.equal(0, client:backlog().unverified)
+    shared:restart("node-2", client)
+  end)
+end, { "sim://3?dialect=0.11" })
+
+clusters.on_each(getfenv(), "a membership change of v2", function(shared, it)
+  it("makes no acknowledgement doubtful: nothing is sent again", function()
+    local client = shared:started()
+    local map = client:map(shared:map_name())
+    for i = 1, 100 do assert(map:set("key-" .. i, { n = i })) end
+    assert(client:drain(20))
+    assert(shared.cluster:kill "node-2")
+    await_ownership(client, "node-2", false)
+    shared:restart("node-2", client)
+    assert(client:drain(20))
+    assert.same({ 0, 0 }, { client:stats().ops_repeated, client:backlog().unverified })
+  end)
+end, { "sim://3" })
