@@ -26,8 +26,8 @@ holds is checked against what the clients were told. A schedule follows from its
   --seed N       the first seed (default: by the clock); alone: that one schedule
   --schedules N  so many schedules, with seeds from the first one on (default 60)
   --minutes M    schedules for so long
-  --cluster URL  sim://3 or sim://3?dialect=0.11 (default: the two in turns), or
-                 topgun://3, the real server
+  --cluster URL  sim://3 or sim://3?dialect=0.11 or topgun://3, the real server
+                 (default: the variable WINGMAN_CLUSTER, or the two sims in turns)
   --jobs N       schedules side by side (default 4; on topgun:// 1)
   --json         one JSON object instead of text
 
@@ -44,7 +44,7 @@ local function fail(code, message)
 end
 
 local function parse(arguments)
-  local options, i = {}, 1
+  local options, i = { cluster = os.getenv "WINGMAN_CLUSTER" }, 1
   while arguments[i] do
     local name = arguments[i]:match "^%-%-(%a+)$"
     if name == "help" then

@@ -22,8 +22,9 @@ Imports the records of a JSON file into the map "languages" of a cluster, kills 
 node half-way, starts it again, reads everything back and says what became of it.
 
   --cluster URL  sim://N (simulated), topgun://N (the real server), or the seeds of a
-                 running cluster: ws://host:port,ws://host:port  (default sim://3;
-                 a cluster that this script did not start loses no node)
+                 running cluster: ws://host:port,ws://host:port  (default: the variable
+                 WINGMAN_CLUSTER, or sim://3; a cluster that this script did not
+                 start loses no node)
   --data FILE    a JSON array or object (default: the ISO 639-3 languages)
   --rate N       records a second, so that the death falls into the import (default 4000)
   --json         one JSON object instead of text
@@ -47,7 +48,7 @@ local function fail(code, message)
 end
 
 local function parse(arguments)
-  local options = { cluster = "sim://3", data = records_module.DEFAULT, rate = 4000 }
+  local options = { cluster = os.getenv "WINGMAN_CLUSTER" or "sim://3", data = records_module.DEFAULT, rate = 4000 }
   local i, wrong = 1, nil
   arguments, wrong = connection_options.take(arguments)
   if not arguments then fail(2, wrong .. "\n\n" .. USAGE) end

@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")/.."
 . scripts/setup.sh
 setup run
-case "$*" in *topgun://*)
+case "$* ${WINGMAN_CLUSTER:-}" in *topgun://*)
   if [ -z "${WINGMAN_TOPGUN_SERVER:-}" ]; then install_packages $(node_packages); fi
   setup_server
   ;;

@@ -15,7 +15,7 @@ usage: wingman run scripts/soak.lua [OPTIONS]
   --cycles N     clients that connect, authenticate, write once and close (default 10000)
   --seconds S    of writes by one client after that (default 60)
   --rate N       writes a second (default 20000)
-  --cluster URL  sim://N or topgun://N (default sim://3)
+  --cluster URL  sim://N or topgun://N (default: the variable WINGMAN_CLUSTER, or sim://3)
   --bound MB     growth of either part that counts as a leak (default 8)
   --json         one JSON object instead of text
 
@@ -35,7 +35,7 @@ local function fail(code, message)
 end
 
 local function parse(arguments)
-  local options = { cycles = 10000, seconds = 60, rate = 20000, bound = 8, cluster = "sim://3" }
+  local options = { cycles = 10000, seconds = 60, rate = 20000, bound = 8, cluster = os.getenv "WINGMAN_CLUSTER" or "sim://3" }
   local i = 1
   while arguments[i] do
     local name = arguments[i]:match "^%-%-(%a+)$"

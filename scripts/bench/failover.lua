@@ -19,7 +19,7 @@ its owner, starts the node again, and does it all again. Two ways:
   pushed  the other nodes push the new partition map
   asked   they do not: it has to be asked for (simulated cluster only)
 
-  --cluster URL     sim://3 (default) or topgun://3, whose nodes are processes and are
+  --cluster URL     sim://3 (default: WINGMAN_CLUSTER) or topgun://3, whose nodes are processes and are
                     killed with SIGKILL, in a fresh cluster for each run; nodes of
                     sim:// are parts of one process, which resets their connections
   --runs N          of each way (default 20)
@@ -42,7 +42,7 @@ local DEBOUNCE, READ_TRIES = 0.5, 5
 local BARS = { pushed = 0.15, asked = DEBOUNCE + 0.2 }
 local PHASES = { "noticed", "map_asked", "map_received", "rerouted", "first_ack", "drained" }
 
-local options = read_options(USAGE, { cluster = "sim://3", runs = 20, rate = 20000, ["detection-ms"] = 50 })
+local options = read_options(USAGE, { cluster = os.getenv "WINGMAN_CLUSTER" or "sim://3", runs = 20, rate = 20000, ["detection-ms"] = 50 })
 local is_sim = options.cluster:match "^sim://" ~= nil
 local function say(format, ...)
   io.write(format:format(...))

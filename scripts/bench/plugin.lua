@@ -148,7 +148,7 @@ end
 local function frames(cluster, prefix, plugin)
   local child = assert(process.spawn { file = process.wingman_path():match "^(.*/)" .. "tick_host", args = { "200", plugin },
     stderr = true, env = {
-      WINGMAN_PREFIX = prefix, WINGMAN_SEEDS = table.concat(cluster.urls, ","), WINGMAN_TOKEN = cluster.token,
+      WINGMAN_PREFIX = prefix, WINGMAN_CLUSTER = table.concat(cluster.urls, ","), WINGMAN_TOKEN = cluster.token,
     } })
   local text, values = child:read_all(60), {}
   child:wait(60)

@@ -8,7 +8,7 @@ local function write_and_wait(vu) assert(vu:wait(vu:map "omission":set(vu:key(),
 
 return load.test {
   name = "coordinated-omission",
-  cluster = "sim://1", -- the stall is a fault of the simulated cluster
+  cluster = os.getenv "WINGMAN_CLUSTER" or "sim://1", -- the stall is a fault of the simulated cluster
   client = { batch = { ack_timeout = 30 }, circuit = "never" },
   scenarios = {
     open = {

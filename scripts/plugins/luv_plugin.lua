@@ -9,9 +9,7 @@ package.cpath = prefix .. "/lib/?.so;" .. package.cpath
 local uv = require "luv"
 local wingman = require "wingman"
 
-local seeds = {}
-for url in os.getenv("WINGMAN_SEEDS"):gmatch "[^,]+" do seeds[#seeds + 1] = url end
-local client = wingman.client { cluster = { seeds = seeds }, auth = { token = os.getenv "WINGMAN_TOKEN" } }
+local client = wingman.client { cluster = assert(os.getenv "WINGMAN_CLUSTER", "WINGMAN_CLUSTER is not set"), auth = { token = os.getenv "WINGMAN_TOKEN" } }
 
 local ours = uv.new_poll(client:fds()[1])
 local alarm = uv.new_timer()

@@ -1,18 +1,16 @@
 -- A plugin for tick_host: counts ticks in a map of the cluster, and prints to standard
 -- error what the others count.
 --
---   WINGMAN_PREFIX  where `cmake --install` has put Wingman
---   WINGMAN_SEEDS   ws:// URLs with commas between them
---   WINGMAN_TOKEN   a token that the cluster accepts
+--   WINGMAN_PREFIX   where `cmake --install` has put Wingman
+--   WINGMAN_CLUSTER  ws:// URLs with commas between them
+--   WINGMAN_TOKEN    a token that the cluster accepts
 local prefix = os.getenv "WINGMAN_PREFIX"
 package.path = prefix .. "/share/wingman/lua/?.lua;" .. prefix .. "/share/wingman/lua/?/init.lua;" .. package.path
 package.cpath = prefix .. "/lib/?.so;" .. package.cpath
 local wingman = require "wingman"
 
-local seeds = {}
-for url in os.getenv("WINGMAN_SEEDS"):gmatch "[^,]+" do seeds[#seeds + 1] = url end
 local client = wingman.client {
-  cluster = { seeds = seeds },
+  cluster = assert(os.getenv "WINGMAN_CLUSTER", "WINGMAN_CLUSTER is not set"),
   auth = { token = os.getenv "WINGMAN_TOKEN" },
   oplog = { when_full = "throw" }, -- a tick must not wait
 }

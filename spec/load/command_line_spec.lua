@@ -180,6 +180,22 @@ describe("a script", function()
     remove()
   end)
 
+  it("of those that come with Wingman follows WINGMAN_CLUSTER", function()
+    local root = debug.getinfo(1, "S").source:match "^@(.*)spec/load/[^/]*$" .. "scripts/"
+    local listed = io.popen("ls " .. root .. "load/*.lua")
+    local scripts = { root .. "quickstart.lua", root .. "soak.lua", root .. "bench/failover.lua" }
+    for path in listed:lines() do scripts[#scripts + 1] = path end
+    listed:close()
+    assert.is_true(#scripts > 10)
+    for _, path in ipairs(scripts) do
+      local child = assert(process.spawn { file = process.wingman_path(), args = { "run", path }, stderr = true,
+        env = { WINGMAN_CLUSTER = "sim://0", ASAN_OPTIONS = "detect_leaks=0" } })
+      local code, out, err = load_run.finish(child)
+      assert.not_equal(0, code, path .. out)
+      assert.truthy(err:find("1 to 64 nodes", 1, true), path .. ": " .. err)
+    end
+  end)
+
   it("that is a URL is taken for what was meant", function()
     local code, _, err = run_file "ws://127.0.0.1:9000"
     assert.equal(2, code)

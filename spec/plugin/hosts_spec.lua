@@ -25,7 +25,7 @@ clusters.on_each(getfenv(1), "hosts", function(shared, it)
     os.remove(prefix)
     assert.equal(0, (run("cmake", { "--install", build.folder, "--prefix", prefix })))
     env = {
-      WINGMAN_PREFIX = prefix, WINGMAN_SEEDS = table.concat(shared.cluster.urls, ","), WINGMAN_TOKEN = shared.cluster.token,
+      WINGMAN_PREFIX = prefix, WINGMAN_CLUSTER = table.concat(shared.cluster.urls, ","), WINGMAN_TOKEN = shared.cluster.token,
     }
   end)
   teardown(function() os.execute("rm -rf " .. prefix) end)
@@ -52,7 +52,7 @@ clusters.on_each(getfenv(1), "hosts", function(shared, it)
     for name in pairs(_G) do globals[name] = true end
     local wingman = require "wingman"
     local urls = {}
-    for url in os.getenv "WINGMAN_SEEDS":gmatch "[^,]+" do urls[#urls + 1] = url end
+    for url in os.getenv "WINGMAN_CLUSTER":gmatch "[^,]+" do urls[#urls + 1] = url end
     local client = wingman.client { cluster = { seeds = urls }, auth = { token = os.getenv "WINGMAN_TOKEN" } }
     assert(client:start())
     local map = client:map "guest"
@@ -106,7 +106,7 @@ clusters.on_each(getfenv(1), "hosts", function(shared, it)
   local times = shared.is_0_11 and 100 or 1000 -- 25 s for a thousand
   in_foreign_host("luajit", ("is loaded %d times and leaves nothing behind"):format(times), function()
     local code, out, err = run("luajit", {
-      "spec/support/reload_host.lua", prefix, env.WINGMAN_SEEDS, env.WINGMAN_TOKEN, tostring(times),
+      "spec/support/reload_host.lua", prefix, env.WINGMAN_CLUSTER, env.WINGMAN_TOKEN, tostring(times),
     })
     assert.same({ 0, "" }, { code, err })
     local fds_before, rss_before, fds_after, rss_after = out:match "(%d+)%s+(%d+)%s+(%d+)%s+(%d+)"
