@@ -360,7 +360,7 @@ static bool set_up(wm_client *c, const wm_client_options *o, char *error, size_t
     uv_timer_start(c->timer, on_timer, TIMER_MS, TIMER_MS);
     wm_op_ids_init(&c->ids, o->op_prefix);
     refresh_time(c);
-    return o->oplog_path == NULL || wm_client_open_log(c, o, error, size);
+    return true;
 }
 
 static wm_water_mark water_mark(const wm_oplog_limits *limits, double share)
@@ -368,9 +368,11 @@ static wm_water_mark water_mark(const wm_oplog_limits *limits, double share)
     return (wm_water_mark){(double)limits->max_ops * share, (double)limits->max_bytes * share};
 }
 
-wm_client *wm_client_new(wm_loop *loop, const wm_client_options *options, char *error, size_t size)
+wm_client *wm_client_new(wm_loop *loop, const wm_client_options *options, wm_log_problem *log_problem, char *error,
+                         size_t size)
 {
     wm_client *c = calloc(1, sizeof *c);
+    *log_problem = WM_LOG_NONE;
     if (c == NULL) {
         snprintf(error, size, "out of memory");
         return NULL;
@@ -389,7 +391,7 @@ wm_client *wm_client_new(wm_loop *loop, const wm_client_options *options, char *
     if (c->node_bytes == 0) c->node_bytes = 1;
     c->full_partition = -1;
     wm_event_queue_init(&c->events);
-    if (set_up(c, options, error, size)) return c;
+    if (set_up(c, options, error, size) && wm_client_open_log(c, options, log_problem, error, size)) return c;
     wm_client_free(c);
     return NULL;
 }

@@ -63,8 +63,10 @@ typedef struct wm_node_stats {
     uint64_t bytes_acked; /* of operations */
 } wm_node_stats;
 
-/* NULL on failure with the reason in `error`, cut to `size`. */
-wm_client *wm_client_new(wm_loop *loop, const wm_client_options *options, char *error, size_t size);
+/* NULL on failure with the reason in `error`, cut to `size`. `log_problem` says what is wrong
+ * with the op log's file; WM_LOG_NONE when something else is. */
+wm_client *wm_client_new(wm_loop *loop, const wm_client_options *options, wm_log_problem *log_problem, char *error,
+                         size_t size);
 /* Closes connections and frees everything, unsent operations included. */
 void wm_client_free(wm_client *c);
 

@@ -106,6 +106,7 @@ struct wm_client {
     int status;
     wm_doubtful_writes *doubtful; /* NULL until a v2 connection ends with batches in flight */
     bool is_losing_v2;            /* what comes back to pending now is doubtful */
+    uint64_t log_looked_us;  /* when it was last looked whether the log's file is in its place */
     uint64_t log_failed_us; /* when the log's file could not be written last; 0: it could */
     uint32_t last_op; /* index of the newest operation, settled or not */
     uint8_t max_tries;
@@ -174,9 +175,9 @@ uint64_t wm_client_unix_ms(wm_client *c);
 void wm_client_free_maps(wm_client *c);
 bool wm_client_is_subscription(const wm_client *c, const char *query_id, size_t len);
 void wm_client_free_subscriptions(wm_client *c);
-/* Opens the log's file: the client's id is the file's, what is in it is pending
- * and in the local copy. False with the reason in `error`. */
-bool wm_client_open_log(wm_client *c, const wm_client_options *o, char *error, size_t size);
+/* Opens the log's file, if the options name one: the client's id is the file's, what is in it
+ * is pending and in the local copy. False with the problem, and the reason in `error`. */
+bool wm_client_open_log(wm_client *c, const wm_client_options *o, wm_log_problem *problem, char *error, size_t size);
 /* Merges the record of an operation that the log's file held, now at index `op`. As
  * wm_map_merge. */
 int wm_map_restore(wm_map *m, const wm_op_view *view, uint32_t op);

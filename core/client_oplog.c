@@ -1,4 +1,5 @@
 /* The op log's file: what the last process left in it, and when it is written. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,8 @@
 
 /* A file that cannot be written is tried again this often. */
 #define RETRY_US 100000u
+/* So often is looked whether the file is still where it was opened. */
+#define LOOK_US 100000u
 
 typedef struct loaded_op {
     uint64_t seq;
@@ -21,13 +24,16 @@ static int by_seq(const void *a, const void *b)
 }
 
 /* The operation is pending again, and its record readable. */
-static bool restore(wm_client *c, uint32_t index)
+static bool restore(wm_client *c, uint32_t index, wm_log_error *e)
 {
     wm_op *op = wm_oplog_at(c->log, index);
     wm_op_view view = wm_oplog_read(c->log, op);
     wm_map *m = wm_client_map(c, view.map_name, view.map_len);
-    if (m == NULL) return false;
-    if (wm_map_restore(m, &view, index) < 0) return false;
+    if (m == NULL) return wm_log_fail_io(e, ENOMEM);
+    int result = wm_map_restore(m, &view, index);
+    if (result == WM_ENOMEM) return wm_log_fail_io(e, ENOMEM);
+    if (result < 0)
+        return wm_log_fail(e, WM_LOG_DAMAGED, "the value of its operation %llu is none", (unsigned long long)op->seq);
     op->recorded_us = c->now_us;
     op->partition = wm_client_partition_of(c, view.key, view.key_len);
     wm_batcher_add(c->batcher, index, c->now_us);
@@ -35,54 +41,91 @@ static bool restore(wm_client *c, uint32_t index)
     return true;
 }
 
-static bool restore_all(wm_client *c)
+static bool restore_all(wm_client *c, wm_log_error *e)
 {
     uint32_t end = wm_oplog_end(c->log), count = 0;
     loaded_op *ops = malloc(end * sizeof *ops);
-    if (ops == NULL) return false;
+    if (ops == NULL) return wm_log_fail_io(e, ENOMEM);
     for (uint32_t i = 1; i < end; i++)
         if (wm_oplog_at(c->log, i)->state != WM_OP_FREE) ops[count++] = (loaded_op){wm_oplog_at(c->log, i)->seq, i};
     qsort(ops, count, sizeof *ops, by_seq);
     bool ok = true;
-    for (uint32_t i = 0; ok && i < count; i++) ok = restore(c, ops[i].index);
+    for (uint32_t i = 0; ok && i < count; i++) ok = restore(c, ops[i].index, e);
     free(ops);
     return ok;
 }
 
-bool wm_client_open_log(wm_client *c, const wm_client_options *o, char *error, size_t size)
+/* What a user can do about it. */
+static const char *advice(wm_log_problem problem)
 {
-    char reason[256];
-    if (!wm_oplog_open(c->log, o->oplog_path, o->node_id, o->oplog_sync, reason, sizeof reason)) {
-        snprintf(error, size, "option oplog.path: '%s' cannot be used: %s", o->oplog_path, reason);
-        return false;
+    switch (problem) {
+    case WM_LOG_MEMORY: return "it was not changed: free memory, or raise the limit, and open it again";
+    case WM_LOG_BUSY: return "close that one first, or give this client a file of its own";
+    case WM_LOG_NOT_A_LOG: return "it was not changed: give the client another path";
+    case WM_LOG_OLD_FORMAT: return "it was not changed";
+    case WM_LOG_NEW_FORMAT: return "it was not changed: use the version that wrote it";
+    case WM_LOG_DAMAGED:
+        return "nothing was sent or changed: `wingman oplog inspect` says what is in it, and "
+               "`wingman oplog salvage` writes what is whole into a new file";
+    case WM_LOG_OTHER_CLIENT: return "leave node_id out, or give the client another path";
+    default: return "no operation was lost: it can be opened again when that is mended";
     }
+}
+
+static bool is_of_this_client(wm_client *c, const wm_client_options *o, wm_log_error *e)
+{
     const char *stored = wm_oplog_node_id(c->log);
-    if (strcmp(stored, o->node_id) != 0) {
-        if (!o->node_id_is_default) {
-            snprintf(error, size, "option oplog.path: '%s' is the log of the client '%s', and the option node_id says '%s'",
-                     o->oplog_path, stored, o->node_id);
-            return false;
-        }
-        char *copy = strdup(stored);
-        if (copy == NULL) return false;
-        free(c->node_names[0]);
-        c->node_names[0] = copy;
-    }
-    if (restore_all(c)) return true;
-    snprintf(error, size, "option oplog.path: '%s' is damaged, or memory is short", o->oplog_path);
+    if (strcmp(stored, o->node_id) == 0) return true;
+    if (!o->node_id_is_default)
+        return wm_log_fail(e, WM_LOG_OTHER_CLIENT, "it is the log of the client '%.80s', and the option node_id says '%.80s'",
+                           stored, o->node_id);
+    char *copy = strdup(stored);
+    if (copy == NULL) return wm_log_fail_io(e, ENOMEM);
+    free(c->node_names[0]);
+    c->node_names[0] = copy;
+    return true;
+}
+
+bool wm_client_open_log(wm_client *c, const wm_client_options *o, wm_log_problem *problem, char *error, size_t size)
+{
+    wm_log_error e;
+    if (o->oplog_path == NULL) return true;
+    if (wm_oplog_open(c->log, o->oplog_path, o->node_id, o->oplog_sync, &e) && is_of_this_client(c, o, &e) &&
+        restore_all(c, &e))
+        return true;
+    *problem = e.problem;
+    snprintf(error, size, "option oplog.path: '%s' cannot be used: %s; %s", o->oplog_path, e.text, advice(e.problem));
     return false;
+}
+
+/* The file may be gone without a write that would show it. */
+static int sync_log(wm_client *c, uint64_t now)
+{
+    if (now - c->log_looked_us >= LOOK_US) {
+        c->log_looked_us = now;
+        if (c->log_failed_us == 0 && wm_oplog_check_file(c->log) != WM_OK) return WM_EDISK;
+    }
+    return wm_oplog_sync(c->log);
+}
+
+static void tell_script(wm_client *c)
+{
+    const wm_log_error *e = wm_oplog_error(c->log);
+    const char *name = wm_log_problem_name(e->problem);
+    char text[sizeof e->text + 32];
+    snprintf(text, sizeof text, "%s%s", name, e->text);
+    wm_client_event(c, (wm_event){.type = WM_EVENT_LOG_FILE, .flag = e->problem == WM_LOG_NONE, .b = (int64_t)strlen(name)},
+                    text, strlen(text));
 }
 
 int wm_client_sync_log(wm_client *c)
 {
+    uint64_t now = wm_now_us();
     bool was_failing = c->log_failed_us != 0;
-    if (was_failing && wm_now_us() - c->log_failed_us < RETRY_US) return WM_EDISK;
-    int result = wm_oplog_sync(c->log);
+    if (was_failing && now - c->log_failed_us < RETRY_US) return WM_EDISK;
+    int result = sync_log(c, now);
     if (result == WM_OK && !was_failing) return WM_OK;
-    c->log_failed_us = result == WM_OK ? 0 : wm_now_us();
-    if ((result == WM_OK) == was_failing) {
-        const char *reason = wm_oplog_error(c->log);
-        wm_client_event(c, (wm_event){.type = WM_EVENT_LOG_FILE, .flag = result == WM_OK}, reason, strlen(reason));
-    }
+    c->log_failed_us = result == WM_OK ? 0 : now;
+    if ((result == WM_OK) == was_failing) tell_script(c);
     return result;
 }

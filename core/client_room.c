@@ -91,7 +91,7 @@ static bool drop_oldest(wm_client *c, int first, int last)
 void wm_client_make_room(wm_client *c, uint32_t partition)
 {
     /* No number of dropped operations makes a disk writable. */
-    if (wm_oplog_error(c->log)[0] != '\0') return;
+    if (wm_oplog_error(c->log)->problem != WM_LOG_NONE) return;
     int first, last;
     lanes_of_node(c, partition, &first, &last);
     double sent; /* with all of the share sent, dropping what waits would make no room */

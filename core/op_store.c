@@ -1,223 +1,89 @@
 #include "op_store.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <lmdb.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <unistd.h>
 
-/* Address space for the file, neither memory nor disk: room for a full log thinned
- * out as far as it may get (see SPARSE), twice, and never less than this. */
-#define MAP_BYTES_MIN ((size_t)1 << 30)
-/* What one segment holds at most; a tick that brought more makes several. */
-#define SEGMENT_OPS 4096u
-#define SEGMENT_BYTES (1024u * 1024u)
-/* A segment of which less than 1/SPARSE is unsettled is written anew without the
- * rest, so the file stays within SPARSE times what is pending. */
-#define SPARSE 4u
+#include "op_entry.h"
+#include "op_tally.h"
 
-static const char magic[] = "wingman op log";
-
-/* In a segment, in front of each operation's bytes. */
-typedef struct entry_header {
-    uint64_t seq;
-    uint32_t len;
-    uint32_t zero;
-} entry_header;
-
-typedef struct segment {
-    uint64_t key;       /* in the file */
-    uint32_t *ops;      /* index by place; WM_NO_OP once settled */
-    uint32_t cap;
-    uint32_t count;
-    uint32_t live;
-    uint64_t bytes;
-    uint64_t live_bytes;
-    bool touched;       /* in the list of those to be marked by the next commit */
-    bool marked;        /* the file has settled marks for it */
-    uint32_t next_free;
-} segment;
+/* What one frame holds at most, a larger operation apart. */
+#define FRAME_BYTES (1024u * 1024u)
+/* A file is written anew when it is so many times as large as what is left in it, and larger
+ * than this by itself. */
+#define SPARSE 3u
+#ifndef WM_STORE_SPARSE_MIN /* smaller in a fuzzer, which does not write so much */
+#define WM_STORE_SPARSE_MIN ((uint64_t)4 << 20)
+#endif
+/* How much of that a commit does: so many times what it wrote, and no less than this. The file
+ * grows by a half of what is left, at most, until it is done. */
+#define COPY_RATIO 2u
+#ifndef WM_STORE_COPY_MIN
+#define WM_STORE_COPY_MIN (64u * 1024u)
+#endif
 
 typedef struct fresh_op {
     uint64_t seq;
     uint32_t index;
 } fresh_op;
 
+typedef struct dead_letter {
+    uint64_t seq;
+    uint8_t *bytes;
+    uint32_t len;
+    bool in_file;
+} dead_letter;
+
+/* Seqs that the next commit writes. */
+typedef struct seq_list {
+    uint64_t *seqs;
+    size_t count, cap;
+} seq_list;
+
 struct wm_op_store {
-    MDB_env *env;
-    MDB_dbi meta, segments_db, settled_db;
-    int lock; /* holds the file's lock */
-    uint64_t last_key;
-    segment *segments; /* by slot; 0 is none */
-    uint32_t segment_count;
-    uint32_t segment_cap;
-    uint32_t free_segments;
-    uint32_t *touched;
-    uint32_t touched_count;
-    uint32_t touched_cap;
+    wm_log_file *file;
+    wm_log_file *next;   /* that is to take the place of `file`; NULL when none is being written */
+    uint32_t writing;    /* the number of the last one that was begun; wm_op.writing says which has it */
+    uint32_t cursor;     /* operations below this index were copied to `next` */
+    bool write_anew;     /* the file is of no use any more */
+    uint64_t sparse_from; /* no new one is begun below this size: the last try failed */
+    wm_buffer frame;
     fresh_op *fresh; /* operations that no commit has written yet */
-    size_t fresh_count;
-    size_t fresh_cap;
-    char node_id[64];
-    char error[256];
+    size_t fresh_count, fresh_cap;
+    seq_list settled, dropped; /* operations that left the log, and dead letters */
+    dead_letter *letters;
+    size_t letter_count, letter_cap, fresh_letters;
+    uint32_t live_ops;   /* in the file */
+    uint64_t live_bytes; /* of operations and dead letters in the file */
+    uint64_t last_seq;
+    char node_id[WM_OP_TALLY_ID_MAX + 1];
 };
 
-static bool failed(wm_op_store *s, int code)
+static bool make_room(seq_list *l, size_t count)
 {
-    /* LMDB calls a write that was cut short, as a full disk does, an I/O error. */
-    const char *text = code == EIO ? "the disk is full, or has an error" : mdb_strerror(code);
-    snprintf(s->error, sizeof s->error, "%s", text);
-    return false;
-}
-
-/* -- segments in memory -------------------------------------------------------------- */
-
-static uint32_t new_segment(wm_op_store *s, uint32_t ops)
-{
-    uint32_t slot = s->free_segments;
-    if (slot == 0) {
-        if (s->segment_count + 1 >= s->segment_cap) {
-            uint32_t cap = s->segment_cap ? s->segment_cap * 2 : 64;
-            segment *grown = realloc(s->segments, cap * sizeof *grown);
-            if (grown == NULL) return 0;
-            memset(grown + s->segment_cap, 0, (cap - s->segment_cap) * sizeof *grown);
-            s->segments = grown;
-            s->segment_cap = cap;
-        }
-        slot = s->segment_count + 1;
-    }
-    segment *g = &s->segments[slot];
-    if (g->cap < ops) {
-        uint32_t *grown = realloc(g->ops, ops * sizeof *grown);
-        if (grown == NULL) return 0;
-        g->ops = grown;
-        g->cap = ops;
-    }
-    if (slot == s->free_segments) s->free_segments = g->next_free;
-    else s->segment_count = slot;
-    g->count = g->live = 0;
-    g->bytes = g->live_bytes = 0;
-    g->touched = g->marked = false;
-    return slot;
-}
-
-static void free_segment(wm_op_store *s, uint32_t slot)
-{
-    s->segments[slot].next_free = s->free_segments;
-    s->free_segments = slot;
-}
-
-static void add_to_segment(segment *g, uint32_t slot, uint32_t index, wm_op *op)
-{
-    op->segment = slot;
-    op->place = g->count;
-    g->ops[g->count++] = index;
-    g->live++;
-    g->bytes += op->len;
-    g->live_bytes += op->len;
-}
-
-/* -- opening ------------------------------------------------------------------------- */
-
-static bool lock_file(wm_op_store *s, const char *path)
-{
-    s->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (s->lock < 0) return failed(s, errno);
-    if (flock(s->lock, LOCK_EX | LOCK_NB) == 0) return true;
-    if (errno != EWOULDBLOCK) return failed(s, errno);
-    snprintf(s->error, sizeof s->error, "another client has it open");
-    return false;
-}
-
-static int put_text(wm_op_store *s, MDB_txn *txn, const char *name, const void *bytes, size_t len)
-{
-    MDB_val key = {strlen(name), (void *)(uintptr_t)name};
-    MDB_val value = {len, (void *)(uintptr_t)bytes};
-    return mdb_put(txn, s->meta, &key, &value, 0);
-}
-
-static bool read_meta(wm_op_store *s, MDB_txn *txn)
-{
-    MDB_val value;
-    MDB_val key = {strlen(magic), (void *)(uintptr_t)magic};
-    uint32_t format = WM_OP_STORE_FORMAT;
-    int result = mdb_get(txn, s->meta, &key, &value);
-    if (result == MDB_NOTFOUND) {
-        MDB_stat stat;
-        mdb_stat(txn, s->meta, &stat);
-        /* The two tables that were just made are entries, too. */
-        if (stat.ms_entries > 2) {
-            snprintf(s->error, sizeof s->error, "it is an LMDB file of something else");
-            return false;
-        }
-        result = put_text(s, txn, magic, &format, sizeof format);
-        return result == 0 || failed(s, result);
-    }
-    if (result != 0) return failed(s, result);
-    if (value.mv_size == sizeof format) memcpy(&format, value.mv_data, sizeof format);
-    if (value.mv_size != sizeof format || format > WM_OP_STORE_FORMAT) {
-        snprintf(s->error, sizeof s->error, "its format is %u, and this version of Wingman reads up to %u", format,
-                 WM_OP_STORE_FORMAT);
-        return false;
-    }
-    key = (MDB_val){7, (void *)(uintptr_t)"node_id"};
-    if (mdb_get(txn, s->meta, &key, &value) == 0 && value.mv_size < sizeof s->node_id) {
-        memcpy(s->node_id, value.mv_data, value.mv_size);
-        s->node_id[value.mv_size] = 0;
-    }
+    if (count <= l->cap) return true;
+    size_t cap = l->cap ? l->cap * 2 : 1024;
+    if (cap < count) cap = count;
+    uint64_t *grown = realloc(l->seqs, cap * sizeof *grown);
+    if (grown == NULL) return false;
+    l->seqs = grown;
+    l->cap = cap;
     return true;
 }
 
-static bool open_tables(wm_op_store *s)
-{
-    MDB_txn *txn;
-    int result = mdb_txn_begin(s->env, NULL, 0, &txn);
-    if (result != 0) return failed(s, result);
-    if ((result = mdb_dbi_open(txn, NULL, 0, &s->meta)) != 0 ||
-        (result = mdb_dbi_open(txn, "segments", MDB_CREATE | MDB_INTEGERKEY, &s->segments_db)) != 0 ||
-        (result = mdb_dbi_open(txn, "settled", MDB_CREATE | MDB_INTEGERKEY, &s->settled_db)) != 0) {
-        mdb_txn_abort(txn);
-        return failed(s, result);
-    }
-    if (!read_meta(s, txn)) {
-        mdb_txn_abort(txn);
-        return false;
-    }
-    result = mdb_txn_commit(txn);
-    return result == 0 || failed(s, result);
-}
+/* -- opening and closing ------------------------------------------------------------------- */
 
-static bool open_file(wm_op_store *s, const char *path, bool sync, size_t max_bytes)
-{
-    if (!lock_file(s, path)) return false;
-    int result = mdb_env_create(&s->env);
-    if (result != 0) return failed(s, result);
-    size_t wanted = max_bytes < SIZE_MAX / (2 * SPARSE) ? max_bytes * 2 * SPARSE : SIZE_MAX / 2;
-    mdb_env_set_mapsize(s->env, wanted > MAP_BYTES_MIN ? wanted : MAP_BYTES_MIN);
-    mdb_env_set_maxdbs(s->env, 2);
-    /* One process, one thread: the lock above is enough. */
-    unsigned flags = MDB_NOSUBDIR | MDB_NOLOCK | MDB_NOTLS | (sync ? 0 : MDB_NOSYNC);
-    result = mdb_env_open(s->env, path, flags, 0600);
-    if (result == MDB_INVALID || result == MDB_VERSION_MISMATCH) {
-        snprintf(s->error, sizeof s->error, "it is no op log");
-        return false;
-    }
-    return result == 0 ? open_tables(s) : failed(s, result);
-}
-
-wm_op_store *wm_op_store_open(const char *path, bool sync, size_t max_bytes, char *error, size_t size)
+wm_op_store *wm_op_store_open(const char *path, bool sync, wm_log_error *e)
 {
     wm_op_store *s = calloc(1, sizeof *s);
     if (s == NULL) {
-        snprintf(error, size, "out of memory");
+        wm_log_fail_io(e, ENOMEM);
         return NULL;
     }
-    s->lock = -1;
-    if (open_file(s, path, sync, max_bytes)) return s;
-    snprintf(error, size, "%s", s->error);
+    s->writing = 1;
+    wm_buffer_init(&s->frame);
+    s->file = wm_log_file_open(path, WM_OP_LOG_KIND, sync, e);
+    if (s->file != NULL) return s;
     wm_op_store_close(s);
     return NULL;
 }
@@ -225,12 +91,14 @@ wm_op_store *wm_op_store_open(const char *path, bool sync, size_t max_bytes, cha
 void wm_op_store_close(wm_op_store *s)
 {
     if (s == NULL) return;
-    if (s->env != NULL) mdb_env_close(s->env);
-    if (s->lock >= 0) close(s->lock);
-    for (uint32_t i = 1; i <= s->segment_count; i++) free(s->segments[i].ops);
-    free(s->segments);
-    free(s->touched);
+    wm_log_file_close(s->next);
+    wm_log_file_close(s->file);
+    for (size_t i = 0; i < s->letter_count; i++) free(s->letters[i].bytes);
+    free(s->letters);
+    free(s->settled.seqs);
+    free(s->dropped.seqs);
     free(s->fresh);
+    wm_buffer_close(&s->frame);
     free(s);
 }
 
@@ -239,105 +107,135 @@ const char *wm_op_store_node_id(const wm_op_store *s)
     return s->node_id;
 }
 
-bool wm_op_store_set_node_id(wm_op_store *s, const char *node_id)
+uint64_t wm_op_store_last_seq(const wm_op_store *s)
 {
-    MDB_txn *txn;
-    int result = mdb_txn_begin(s->env, NULL, 0, &txn);
-    if (result != 0) return failed(s, result);
-    result = put_text(s, txn, "node_id", node_id, strlen(node_id));
-    if (result != 0) {
-        mdb_txn_abort(txn);
-        return failed(s, result);
+    return s->last_seq;
+}
+
+bool wm_op_store_is_dirty(const wm_op_store *s)
+{
+    return s->fresh_count > 0 || s->settled.count > 0 || s->dropped.count > 0 || s->fresh_letters > 0;
+}
+
+/* -- dead letters -------------------------------------------------------------------------- */
+
+bool wm_op_store_put_letter(wm_op_store *s, uint64_t seq, const uint8_t *bytes, uint32_t len)
+{
+    if (s->letter_count == s->letter_cap) {
+        size_t cap = s->letter_cap ? s->letter_cap * 2 : 16;
+        dead_letter *grown = realloc(s->letters, cap * sizeof *grown);
+        if (grown == NULL) return false;
+        s->letters = grown;
+        s->letter_cap = cap;
     }
-    result = mdb_txn_commit(txn);
-    if (result != 0) return failed(s, result);
-    snprintf(s->node_id, sizeof s->node_id, "%s", node_id);
+    uint8_t *copy = malloc(len > 0 ? len : 1);
+    if (copy == NULL) return false;
+    if (len > 0) memcpy(copy, bytes, len);
+    s->letters[s->letter_count++] = (dead_letter){seq, copy, len, false};
+    s->fresh_letters++;
     return true;
 }
 
-/* -- loading ------------------------------------------------------------------------- */
-
-static bool is_settled(const MDB_val *marks, uint32_t place)
+bool wm_op_store_drop_letter(wm_op_store *s, uint64_t seq)
 {
-    const uint8_t *bits = marks->mv_data;
-    return place / 8 < marks->mv_size && (bits[place / 8] >> (place % 8) & 1);
+    size_t at = 0;
+    while (at < s->letter_count && s->letters[at].seq != seq) at++;
+    if (at == s->letter_count) return false;
+    dead_letter *letter = &s->letters[at];
+    if (letter->in_file) {
+        if (!make_room(&s->dropped, s->dropped.count + 1)) return false;
+        s->dropped.seqs[s->dropped.count++] = seq;
+        s->live_bytes -= letter->len + WM_OP_ENTRY_HEAD;
+    } else {
+        s->fresh_letters--;
+    }
+    free(letter->bytes);
+    memmove(letter, letter + 1, (--s->letter_count - at) * sizeof *letter);
+    return true;
 }
 
-/* The next operation of a segment; NULL at its end and when it is cut off. */
-static const uint8_t *next_entry(const uint8_t *at, const uint8_t *end, entry_header *h)
+void wm_op_store_letters(const wm_op_store *s,
+                         void (*visit)(void *user, uint64_t seq, const uint8_t *bytes, uint32_t len), void *user)
 {
-    if ((size_t)(end - at) < sizeof *h) return NULL;
-    memcpy(h, at, sizeof *h);
-    at += sizeof *h;
-    return h->len != 0 && h->len <= (size_t)(end - at) ? at : NULL;
+    for (size_t i = 0; i < s->letter_count; i++)
+        visit(user, s->letters[i].seq, s->letters[i].bytes, s->letters[i].len);
 }
+
+/* -- loading ------------------------------------------------------------------------------- */
 
 typedef struct loader {
+    wm_op_store *store;
     wm_oplog *log;
-    uint32_t (*add)(void *user, uint64_t seq, const uint8_t *bytes, uint32_t len);
+    wm_op_store_add *add;
     void *user;
+    wm_op_tally tally;
+    wm_log_error *error;
 } loader;
 
-static bool load_segment(wm_op_store *s, const loader *to, uint64_t key, const MDB_val *body, const MDB_val *marks)
+static bool count_frame(void *user, const uint8_t *payload, size_t len)
 {
-    const uint8_t *end = (const uint8_t *)body->mv_data + body->mv_size;
-    uint32_t count = 0;
-    entry_header h;
-    const uint8_t *at = body->mv_data;
-    for (const uint8_t *bytes; (bytes = next_entry(at, end, &h)) != NULL; at = bytes + h.len) count++;
-    if (at != end || count == 0) {
-        snprintf(s->error, sizeof s->error, "segment %llu is damaged", (unsigned long long)key);
-        return false;
-    }
-    uint32_t slot = new_segment(s, count);
-    if (slot == 0) return failed(s, ENOMEM);
-    s->segments[slot].key = key;
-    s->segments[slot].marked = marks->mv_size > 0;
-    at = body->mv_data;
-    for (uint32_t place = 0; place < count; place++) {
-        segment *g = &s->segments[slot];
-        const uint8_t *bytes = next_entry(at, end, &h);
-        at = bytes + h.len;
-        if (is_settled(marks, place)) {
-            g->ops[g->count++] = WM_NO_OP;
-            g->bytes += h.len;
-            continue;
-        }
-        uint32_t index = to->add(to->user, h.seq, bytes, h.len);
-        if (index == WM_NO_OP) {
-            snprintf(s->error, sizeof s->error, "operation %u of segment %llu is damaged, or memory is short", place,
-                     (unsigned long long)key);
-            return false;
-        }
-        add_to_segment(g, slot, index, wm_oplog_at(to->log, index));
-    }
+    loader *l = user;
+    return wm_op_tally_add(&l->tally, payload, len, l->error);
+}
+
+static bool load_operation(loader *l, const wm_op_entry *entry)
+{
+    uint32_t index = l->add(l->user, entry->seq, entry->bytes, entry->len, l->error);
+    if (index == WM_NO_OP) return false;
+    wm_oplog_at(l->log, index)->writing = l->store->writing;
+    l->store->live_ops++;
+    l->store->live_bytes += entry->len + WM_OP_ENTRY_HEAD;
     return true;
 }
 
-bool wm_op_store_load(wm_op_store *s, wm_oplog *log,
-                      uint32_t (*add)(void *user, uint64_t seq, const uint8_t *bytes, uint32_t len), void *user)
+static bool load_letter(loader *l, const wm_op_entry *entry)
 {
-    MDB_txn *txn;
-    MDB_cursor *cursor = NULL;
-    loader to = {log, add, user};
-    int result = mdb_txn_begin(s->env, NULL, MDB_RDONLY, &txn);
-    if (result != 0) return failed(s, result);
-    result = mdb_cursor_open(txn, s->segments_db, &cursor);
-    bool ok = result == 0 || failed(s, result);
-    MDB_val key, body;
-    while (ok && (result = mdb_cursor_get(cursor, &key, &body, MDB_NEXT)) == 0) {
-        MDB_val marks = {0, NULL};
-        memcpy(&s->last_key, key.mv_data, sizeof s->last_key);
-        mdb_get(txn, s->settled_db, &key, &marks);
-        ok = load_segment(s, &to, s->last_key, &body, &marks);
+    wm_op_store *s = l->store;
+    if (!wm_op_store_put_letter(s, entry->seq, entry->bytes, entry->len)) return wm_log_fail_io(l->error, ENOMEM);
+    s->fresh_letters--;
+    s->letters[s->letter_count - 1].in_file = true;
+    s->live_bytes += entry->len + WM_OP_ENTRY_HEAD;
+    return true;
+}
+
+static bool load_frame(void *user, const uint8_t *payload, size_t len)
+{
+    loader *l = user;
+    const uint8_t *at = payload;
+    wm_op_entry entry;
+    bool ok = true;
+    while (ok && wm_op_entry_next(&at, payload + len, &entry)) {
+        bool is_op = entry.kind == WM_ENTRY_OPERATION;
+        if (!is_op && entry.kind != WM_ENTRY_LETTER) continue;
+        if (!wm_op_tally_is_live(&l->tally, &entry)) continue;
+        ok = is_op ? load_operation(l, &entry) : load_letter(l, &entry);
     }
-    if (ok && result != MDB_NOTFOUND) ok = failed(s, result);
-    if (cursor != NULL) mdb_cursor_close(cursor);
-    mdb_txn_abort(txn);
     return ok;
 }
 
-/* -- what happens between commits ---------------------------------------------------- */
+/* The last commit said how many there are. */
+static bool agrees(const wm_op_store *s, const wm_op_tally *t, wm_log_error *e)
+{
+    const uint64_t *counts = wm_log_file_counts(s->file);
+    if (counts[0] == t->operations.live_count && counts[1] == t->letters.live_count) return true;
+    return wm_log_fail(e, WM_LOG_DAMAGED, "it has %u pending operations and %u dead letters, and says %llu and %llu",
+                       t->operations.live_count, t->letters.live_count, (unsigned long long)counts[0],
+                       (unsigned long long)counts[1]);
+}
+
+bool wm_op_store_load(wm_op_store *s, wm_oplog *log, wm_op_store_add *add, void *user, wm_log_error *e)
+{
+    loader l = {.store = s, .log = log, .add = add, .user = user, .error = e};
+    bool ok = wm_log_file_read(s->file, count_frame, &l, e) && wm_op_tally_finish(&l.tally, e) &&
+              agrees(s, &l.tally, e) && wm_log_file_read(s->file, load_frame, &l, e) &&
+              (make_room(&s->settled, s->live_ops) || wm_log_fail_io(e, ENOMEM));
+    s->last_seq = l.tally.last_seq;
+    memcpy(s->node_id, l.tally.id, l.tally.id_len + 1u);
+    wm_op_tally_close(&l.tally);
+    return ok;
+}
+
+/* -- what happens between commits ---------------------------------------------------------- */
 
 bool wm_op_store_recorded(wm_op_store *s, uint32_t index, uint64_t seq)
 {
@@ -348,46 +246,20 @@ bool wm_op_store_recorded(wm_op_store *s, uint32_t index, uint64_t seq)
         s->fresh = grown;
         s->fresh_cap = cap;
     }
+    /* So that every one of them can be settled without more memory. */
+    if (!make_room(&s->settled, s->settled.count + s->live_ops + s->fresh_count + 1)) return false;
     s->fresh[s->fresh_count++] = (fresh_op){seq, index};
-    return true;
-}
-
-static bool touch(wm_op_store *s, uint32_t slot)
-{
-    if (s->segments[slot].touched) return true;
-    if (s->touched_count == s->touched_cap) {
-        uint32_t cap = s->touched_cap ? s->touched_cap * 2 : 64;
-        uint32_t *grown = realloc(s->touched, cap * sizeof *grown);
-        if (grown == NULL) return false;
-        s->touched = grown;
-        s->touched_cap = cap;
-    }
-    s->segments[slot].touched = true;
-    s->touched[s->touched_count++] = slot;
+    s->last_seq = seq;
     return true;
 }
 
 void wm_op_store_settled(wm_op_store *s, const wm_op *op)
 {
-    if (op->segment == 0) return; /* not in the file yet: the next commit passes it over */
-    segment *g = &s->segments[op->segment];
-    g->ops[op->place] = WM_NO_OP;
-    g->live--;
-    g->live_bytes -= op->len;
-    touch(s, op->segment); /* without memory its mark waits for the next one that settles there */
+    if (op->writing == 0) return; /* not in the file yet: the next commit passes it over */
+    s->settled.seqs[s->settled.count++] = op->seq;
+    s->live_ops--;
+    s->live_bytes -= op->len + WM_OP_ENTRY_HEAD;
 }
-
-bool wm_op_store_is_dirty(const wm_op_store *s)
-{
-    return s->fresh_count > 0 || s->touched_count > 0;
-}
-
-const char *wm_op_store_error(const wm_op_store *s)
-{
-    return s->error;
-}
-
-/* -- the commit ---------------------------------------------------------------------- */
 
 /* Operations that left the log before they were written need not be. */
 static void drop_settled(wm_op_store *s, wm_oplog *log)
@@ -400,144 +272,240 @@ static void drop_settled(wm_op_store *s, wm_oplog *log)
     s->fresh_count = kept;
 }
 
-/* How many of the fresh operations from `first` on go into one segment, and its size. */
-static uint32_t measure(const wm_op_store *s, wm_oplog *log, size_t first, size_t *size)
+/* -- frames -------------------------------------------------------------------------------- */
+
+/* Where entries go: the same frames to one file, or to both. */
+typedef struct output {
+    wm_op_store *store;
+    wm_log_file *file; /* NULL: only to `next` */
+    uint64_t written;
+    wm_log_error *error;
+} output;
+
+static void abandon_next(wm_op_store *s)
 {
-    uint32_t count = 0;
-    *size = 0;
-    while (first + count < s->fresh_count && count < SEGMENT_OPS) {
-        size_t need = sizeof(entry_header) + wm_oplog_at(log, s->fresh[first + count].index)->len;
-        if (count > 0 && *size + need > SEGMENT_BYTES) break;
-        *size += need;
-        count++;
-    }
-    return count;
+    if (s->next == NULL) return;
+    wm_log_file_close(s->next);
+    s->next = NULL;
+    s->sparse_from = wm_log_file_length(s->file) + WM_STORE_SPARSE_MIN;
 }
 
-static int write_segment(wm_op_store *s, MDB_txn *txn, wm_oplog *log, size_t first, uint32_t count, size_t size)
+static bool begin_frame(output *o)
 {
-    uint32_t slot = new_segment(s, count);
-    if (slot == 0) return ENOMEM;
-    segment *g = &s->segments[slot];
-    g->key = s->last_key + 1;
-    MDB_val key = {sizeof g->key, &g->key};
-    MDB_val body = {size, NULL};
-    int result = mdb_put(txn, s->segments_db, &key, &body, MDB_APPEND | MDB_RESERVE);
-    if (result != 0) {
-        free_segment(s, slot);
-        return result;
-    }
-    s->last_key++;
-    uint8_t *at = body.mv_data;
-    for (size_t i = first; i < first + count; i++) {
-        wm_op *op = wm_oplog_at(log, s->fresh[i].index);
-        entry_header h = {op->seq, op->len, 0};
-        memcpy(at, &h, sizeof h);
-        at = wm_oplog_write(log, op, at + sizeof h);
-        add_to_segment(g, slot, s->fresh[i].index, op);
-    }
-    return 0;
+    return wm_log_frame_begin(&o->store->frame) || wm_log_fail_io(o->error, ENOMEM);
 }
 
-/* Marks what is settled of a segment, or takes it out. */
-static int write_marks(wm_op_store *s, MDB_txn *txn, segment *g)
+/* Writes the frame, if there is something in it, and begins the next one. */
+static bool flush_frame(output *o)
 {
-    MDB_val key = {sizeof g->key, &g->key};
-    if (g->live == 0) {
-        int result = mdb_del(txn, s->segments_db, &key, NULL);
-        if (result == 0 && g->marked) result = mdb_del(txn, s->settled_db, &key, NULL);
-        return result;
+    wm_op_store *s = o->store;
+    if (s->frame.len == sizeof(wm_log_frame)) return true;
+    o->written += s->frame.len;
+    if (o->file != NULL && !wm_log_file_append(o->file, &s->frame, o->error)) return false;
+    if (s->next != NULL && !wm_log_file_append(s->next, &s->frame, o->error)) {
+        if (o->file == NULL) return false;
+        abandon_next(s);
     }
-    MDB_val marks = {(g->count + 7) / 8, NULL};
-    int result = mdb_put(txn, s->settled_db, &key, &marks, MDB_RESERVE);
-    if (result != 0) return result;
-    uint8_t *bits = marks.mv_data;
-    memset(bits, 0, marks.mv_size);
-    for (uint32_t i = 0; i < g->count; i++)
-        if (g->ops[i] == WM_NO_OP) bits[i / 8] |= (uint8_t)(1u << (i % 8));
-    return 0;
+    return begin_frame(o);
 }
 
-static int write_changes(wm_op_store *s, MDB_txn *txn, wm_oplog *log)
+/* Room for an entry's bytes; NULL with the reason in the output's error. */
+static uint8_t *begin_entry(output *o, uint32_t kind, uint64_t seq, size_t len)
 {
-    for (uint32_t i = 0; i < s->touched_count; i++) {
-        int result = write_marks(s, txn, &s->segments[s->touched[i]]);
-        if (result != 0) return result;
-    }
-    for (size_t first = 0; first < s->fresh_count;) {
-        size_t size;
-        uint32_t count = measure(s, log, first, &size);
-        int result = write_segment(s, txn, log, first, count, size);
-        if (result != 0) return result;
-        first += count;
-    }
-    return 0;
+    wm_buffer *frame = &o->store->frame;
+    if (frame->len + len + WM_OP_ENTRY_HEAD > FRAME_BYTES && !flush_frame(o)) return NULL;
+    uint8_t *at = len <= UINT32_MAX ? wm_op_entry_begin(frame, kind, seq, (uint32_t)len) : NULL;
+    if (at == NULL) wm_log_fail_io(o->error, ENOMEM);
+    return at;
 }
 
-/* The transaction did not happen: nor did the segments that it made. */
-static void forget_new_segments(wm_op_store *s, wm_oplog *log, uint64_t last_key)
+static bool write_entry(output *o, uint32_t kind, uint64_t seq, const void *bytes, size_t len)
 {
-    for (size_t i = 0; i < s->fresh_count; i++) {
-        wm_op *op = wm_oplog_at(log, s->fresh[i].index);
-        if (op->segment != 0 && op->place == 0) free_segment(s, op->segment);
-        op->segment = 0;
-    }
-    s->last_key = last_key;
+    uint8_t *at = begin_entry(o, kind, seq, len);
+    if (at == NULL) return false;
+    if (len > 0) memcpy(at, bytes, len);
+    return true;
 }
 
-/* What is left of a sparse segment joins the next commit, which takes the segment
- * out. */
-static void thin_out(wm_op_store *s, wm_oplog *log, uint32_t slot)
+static bool write_operation(output *o, const wm_oplog *log, const wm_op *op)
 {
-    segment *g = &s->segments[slot];
-    if (g->live_bytes * SPARSE >= g->bytes || g->count < SPARSE) return;
-    for (uint32_t i = 0; i < g->count; i++) {
-        if (g->ops[i] == WM_NO_OP) continue;
-        wm_op *op = wm_oplog_at(log, g->ops[i]);
-        if (!wm_op_store_recorded(s, g->ops[i], op->seq)) break; /* the rest stays where it is */
-        op->segment = 0;
-        g->ops[i] = WM_NO_OP;
-        g->live--;
-        g->live_bytes -= op->len;
-    }
-    touch(s, slot);
+    uint8_t *at = begin_entry(o, WM_ENTRY_OPERATION, op->seq, op->len);
+    if (at == NULL) return false;
+    wm_oplog_write(log, op, at);
+    return true;
 }
+
+/* In parts that fit into a frame. */
+static bool write_seqs(output *o, uint32_t kind, const seq_list *l)
+{
+    const size_t most = FRAME_BYTES / 2 / sizeof *l->seqs;
+    for (size_t from = 0; from < l->count; from += most) {
+        size_t count = l->count - from < most ? l->count - from : most;
+        if (!write_entry(o, kind, 0, l->seqs + from, count * sizeof *l->seqs)) return false;
+    }
+    return true;
+}
+
+static bool write_letters(output *o, bool all)
+{
+    const wm_op_store *s = o->store;
+    for (size_t i = 0; i < s->letter_count; i++) {
+        const dead_letter *letter = &s->letters[i];
+        if (!all && letter->in_file) continue;
+        if (!write_entry(o, WM_ENTRY_LETTER, letter->seq, letter->bytes, letter->len)) return false;
+    }
+    return true;
+}
+
+static bool write_client(output *o)
+{
+    const wm_op_store *s = o->store;
+    return write_entry(o, WM_ENTRY_CLIENT, s->last_seq, s->node_id, strlen(s->node_id));
+}
+
+/* -- the file anew ------------------------------------------------------------------------- */
+
+static bool begin_anew(wm_op_store *s, wm_log_error *e)
+{
+    s->next = wm_log_file_beside(s->file, e);
+    if (s->next == NULL) return false;
+    s->writing++;
+    s->cursor = 1;
+    output o = {.store = s, .error = e};
+    return begin_frame(&o) && write_client(&o) && flush_frame(&o);
+}
+
+static bool belongs_in_next(const wm_op_store *s, const wm_op *op)
+{
+    if (op->state == WM_OP_FREE || op->writing == s->writing) return false;
+    return op->writing != 0 || s->write_anew; /* else a commit is going to bring it */
+}
+
+/* Copies operations until `bytes` were written. */
+static bool copy_operations(wm_op_store *s, wm_oplog *log, uint64_t bytes, wm_log_error *e)
+{
+    output o = {.store = s, .error = e};
+    uint32_t end = wm_oplog_end(log);
+    if (!begin_frame(&o)) return false;
+    for (; s->cursor < end && o.written + s->frame.len < bytes; s->cursor++) {
+        const wm_op *op = wm_oplog_at(log, s->cursor);
+        if (belongs_in_next(s, op) && !write_operation(&o, log, op)) return false;
+    }
+    return flush_frame(&o);
+}
+
+/* `next` has all operations: what is left are the letters. Then it takes its place. */
+static bool end_anew(wm_op_store *s, wm_oplog *log, wm_log_error *e)
+{
+    output o = {.store = s, .error = e};
+    uint64_t counts[2] = {wm_oplog_count(log), s->letter_count};
+    if (!begin_frame(&o) || !write_letters(&o, true) || !flush_frame(&o)) return false;
+    if (!wm_log_file_commit(s->next, counts, e) || !wm_log_file_take_place(s->next, s->file, e)) return false;
+    wm_log_file_close(s->file);
+    s->file = s->next;
+    s->next = NULL;
+    s->sparse_from = 0;
+    return true;
+}
+
+static bool is_sparse(const wm_op_store *s)
+{
+    uint64_t length = wm_log_file_length(s->file);
+    return length > SPARSE * s->live_bytes + WM_STORE_SPARSE_MIN && length >= s->sparse_from;
+}
+
+/* After a commit that wrote `written` bytes. What fails here costs nothing but the space: it is
+ * begun again later. */
+static void go_on_anew(wm_op_store *s, wm_oplog *log, uint64_t written)
+{
+    wm_log_error ignored;
+    if (s->next == NULL && !is_sparse(s)) return;
+    uint64_t bytes = written * COPY_RATIO > WM_STORE_COPY_MIN ? written * COPY_RATIO : WM_STORE_COPY_MIN;
+    bool ok = (s->next != NULL || begin_anew(s, &ignored)) && copy_operations(s, log, bytes, &ignored);
+    if (ok && s->cursor >= wm_oplog_end(log)) ok = end_anew(s, log, &ignored);
+    if (ok) return;
+    abandon_next(s);
+    s->sparse_from = wm_log_file_length(s->file) + WM_STORE_SPARSE_MIN;
+}
+
+/* -- the commit ---------------------------------------------------------------------------- */
 
 static void after_commit(wm_op_store *s, wm_oplog *log)
 {
-    uint32_t touched = s->touched_count;
-    s->fresh_count = 0;
-    s->touched_count = 0;
-    /* thin_out may put a segment back into the list, at or before its own place. */
-    for (uint32_t i = 0; i < touched; i++) {
-        uint32_t slot = s->touched[i];
-        segment *g = &s->segments[slot];
-        g->touched = false;
-        g->marked = true;
-        if (g->live == 0) free_segment(s, slot);
-        else thin_out(s, log, slot);
+    for (size_t i = 0; i < s->fresh_count; i++) {
+        wm_op *op = wm_oplog_at(log, s->fresh[i].index);
+        op->writing = s->writing;
+        s->live_bytes += op->len + WM_OP_ENTRY_HEAD;
     }
+    s->live_ops += (uint32_t)s->fresh_count;
+    for (size_t i = 0; s->fresh_letters > 0 && i < s->letter_count; i++) {
+        if (s->letters[i].in_file) continue;
+        s->letters[i].in_file = true;
+        s->live_bytes += s->letters[i].len + WM_OP_ENTRY_HEAD;
+        s->fresh_letters--;
+    }
+    s->fresh_count = s->settled.count = s->dropped.count = 0;
 }
 
-bool wm_op_store_commit(wm_op_store *s, wm_oplog *log)
+static bool write_changes(output *o, wm_oplog *log)
 {
-    drop_settled(s, log);
-    if (!wm_op_store_is_dirty(s)) {
-        s->error[0] = 0;
-        return true;
-    }
-    MDB_txn *txn;
-    uint64_t last_key = s->last_key;
-    int result = mdb_txn_begin(s->env, NULL, 0, &txn);
-    if (result != 0) return failed(s, result);
-    result = write_changes(s, txn, log);
-    if (result == 0) result = mdb_txn_commit(txn);
-    else mdb_txn_abort(txn);
-    if (result != 0) {
-        forget_new_segments(s, log, last_key);
-        return failed(s, result);
+    const wm_op_store *s = o->store;
+    if (!begin_frame(o)) return false;
+    for (size_t i = 0; i < s->fresh_count; i++)
+        if (!write_operation(o, log, wm_oplog_at(log, s->fresh[i].index))) return false;
+    return write_seqs(o, WM_ENTRY_SETTLED, &s->settled) && write_letters(o, false) &&
+           write_seqs(o, WM_ENTRY_LETTERS_DROPPED, &s->dropped) && flush_frame(o);
+}
+
+static bool append_changes(wm_op_store *s, wm_oplog *log, wm_log_error *e)
+{
+    output o = {.store = s, .file = s->file, .error = e};
+    uint64_t counts[2] = {wm_oplog_count(log), s->letter_count};
+    if (!write_changes(&o, log) || !wm_log_file_commit(s->file, counts, e)) {
+        wm_log_file_rollback(s->file);
+        abandon_next(s); /* it has frames of a commit that did not happen */
+        return false;
     }
     after_commit(s, log);
-    s->error[0] = 0;
+    go_on_anew(s, log, o.written);
     return true;
+}
+
+static bool write_all_anew(wm_op_store *s, wm_oplog *log, wm_log_error *e)
+{
+    abandon_next(s);
+    if (!begin_anew(s, e) || !copy_operations(s, log, UINT64_MAX, e) || !end_anew(s, log, e)) {
+        abandon_next(s);
+        return false;
+    }
+    s->write_anew = false;
+    after_commit(s, log);
+    return true;
+}
+
+bool wm_op_store_is_in_place(wm_op_store *s, wm_log_error *e)
+{
+    if (wm_log_file_is_in_place(s->file, e)) return true;
+    s->write_anew |= e->problem == WM_LOG_REMOVED || e->problem == WM_LOG_CHANGED;
+    return false;
+}
+
+bool wm_op_store_commit(wm_op_store *s, wm_oplog *log, wm_log_error *e)
+{
+    drop_settled(s, log);
+    if (s->write_anew) return write_all_anew(s, log, e);
+    if (!wm_op_store_is_in_place(s, e)) return false;
+    return !wm_op_store_is_dirty(s) || append_changes(s, log, e);
+}
+
+bool wm_op_store_set_node_id(wm_op_store *s, const char *node_id, wm_log_error *e)
+{
+    static const uint64_t counts[2];
+    output o = {.store = s, .file = s->file, .error = e};
+    size_t len = strlen(node_id);
+    if (len > WM_OP_TALLY_ID_MAX)
+        return wm_log_fail(e, WM_LOG_OTHER_CLIENT, "the client's id has %zu bytes, and a file keeps up to %u", len,
+                           WM_OP_TALLY_ID_MAX);
+    memcpy(s->node_id, node_id, len + 1);
+    return begin_frame(&o) && write_client(&o) && flush_frame(&o) && wm_log_file_commit(s->file, counts, e);
 }

@@ -4,45 +4,62 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "log_file.h"
 #include "oplog.h"
 
-/* The op log's file: what is pending outlives the process. An LMDB environment in
- * one file, in which the operations that one commit brought are one record (a
- * segment) beside a mark for those of them that are settled; so a commit costs
- * little more than the copy of its bytes. Used by one process at a time. */
+/* The op log's file: what is pending outlives the process, and so do dead letters. A commit
+ * appends the operations that were recorded and the seqs of those that were settled; a file
+ * with little left in it is written anew beside itself, some of it with each commit. Used by
+ * one process at a time. */
 typedef struct wm_op_store wm_op_store;
 
-/* The format of the file; a file of a later one is refused. */
-#define WM_OP_STORE_FORMAT 1u
-
-/* Opens or makes the file, for up to `max_bytes` of operations. `sync`: each commit waits for the disk, so that it
- * outlives the machine too; without, it outlives the process, and after a power
- * loss the file is sound only where the file system keeps the order of writes.
- * NULL with the reason in `error` (cut to `size`). */
-wm_op_store *wm_op_store_open(const char *path, bool sync, size_t max_bytes, char *error, size_t size);
+/* Opens or makes the file. `sync`: each commit waits for the disk, so that it outlives the
+ * machine too; without, it outlives the process. NULL with the reason in `e`; then nothing was
+ * changed. */
+wm_op_store *wm_op_store_open(const char *path, bool sync, wm_log_error *e);
 /* Closes the file without a further commit. */
 void wm_op_store_close(wm_op_store *s);
 
-/* The id of the client whose operations these are; "" in a new file. */
+/* Puts an operation of the file into the log. Its index; WM_NO_OP with the reason in `e`. The
+ * bytes, as they are sent, are valid for the call. */
+typedef uint32_t wm_op_store_add(void *user, uint64_t seq, const uint8_t *bytes, uint32_t len, wm_log_error *e);
+/* Hands every unsettled operation to `add`, in no order. Once, before anything is recorded. */
+bool wm_op_store_load(wm_op_store *s, wm_oplog *log, wm_op_store_add *add, void *user, wm_log_error *e);
+/* The id of the client whose operations these are, known once they are loaded; "" in a new file. */
 const char *wm_op_store_node_id(const wm_op_store *s);
-/* Writes the id, at once. False with the reason in wm_op_store_error. */
-bool wm_op_store_set_node_id(wm_op_store *s, const char *node_id);
+/* Writes the id, of up to WM_OP_TALLY_ID_MAX bytes, at once. */
+bool wm_op_store_set_node_id(wm_op_store *s, const char *node_id, wm_log_error *e);
+/* The highest seq that the file names: an operation of it, or of earlier processes. New ones
+ * are higher. */
+uint64_t wm_op_store_last_seq(const wm_op_store *s);
 
-/* Hands every unsettled operation to `add`, in no order, which puts it into the
- * log and returns its index, WM_NO_OP to give up. The bytes are valid for the
- * call. False with the reason in wm_op_store_error. */
-bool wm_op_store_load(wm_op_store *s, wm_oplog *log,
-                      uint32_t (*add)(void *user, uint64_t seq, const uint8_t *bytes, uint32_t len), void *user);
-
-/* An operation joined the log: it goes into the file with the next commit. */
+/* An operation joined the log: it goes into the file with the next commit. False when out of
+ * memory. */
 bool wm_op_store_recorded(wm_op_store *s, uint32_t index, uint64_t seq);
 /* An operation is about to leave the log. */
 void wm_op_store_settled(wm_op_store *s, const wm_op *op);
-/* Writes what changed since the last commit, as one transaction. False when it
- * failed (a full disk): everything stays as it was, to be tried again. */
-bool wm_op_store_commit(wm_op_store *s, wm_oplog *log);
+
+/* Keeps a dead letter with the seq of its operation, each seq once; the bytes are copied and
+ * mean something to the caller only. It goes into the file with the next commit, in which its
+ * operation leaves it, if that was settled by then: a crash leaves one of the two. False when
+ * out of memory. */
+bool wm_op_store_put_letter(wm_op_store *s, uint64_t seq, const uint8_t *bytes, uint32_t len);
+/* Forgets a dead letter, in the file with the next commit. False when there is none, or out of
+ * memory. */
+bool wm_op_store_drop_letter(wm_op_store *s, uint64_t seq);
+/* Hands every dead letter to `visit`, oldest first as they were put; do not put or drop any in
+ * it. */
+void wm_op_store_letters(const wm_op_store *s,
+                         void (*visit)(void *user, uint64_t seq, const uint8_t *bytes, uint32_t len), void *user);
+
+/* Writes what changed since the last commit, all of it or nothing. False with the reason in `e`
+ * when it failed (a full disk; the file was removed): everything stays as it was, to be tried
+ * again. A file that was removed or cut is written anew by the next call; one that stands in
+ * its place is left alone, and every call fails until it is gone. */
+bool wm_op_store_commit(wm_op_store *s, wm_oplog *log, wm_log_error *e);
 /* Whether there is something to commit. */
 bool wm_op_store_is_dirty(const wm_op_store *s);
-/* Why the last call failed; "" when it did not. */
-const char *wm_op_store_error(const wm_op_store *s);
+/* Whether the file is still the one that was opened; else the next commit fails, or makes it
+ * anew. */
+bool wm_op_store_is_in_place(wm_op_store *s, wm_log_error *e);
 #endif

@@ -1,6 +1,6 @@
 #include "oplog.h"
 
-#include <stdio.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,6 +38,7 @@ struct wm_oplog {
     uint32_t until_compact;
     wm_op_store *store; /* NULL: in memory only */
     bool store_failed;
+    wm_log_error store_error; /* why, while it failed */
 };
 
 static bool grow(wm_oplog *log, uint32_t cap)
@@ -283,48 +284,52 @@ size_t wm_oplog_footprint(const wm_oplog *log)
 
 /* -- the file -------------------------------------------------------------------------- */
 
-/* Keeps the bytes of an operation as it is sent; false when there is not the memory, or when
- * their parts do not lie where wm_op_write puts them. */
-static bool keep_sent(wm_oplog *log, uint32_t index, uint64_t seq, const uint8_t *bytes, size_t len)
+static bool no_operation(uint64_t seq, wm_log_error *e)
+{
+    return wm_log_fail(e, WM_LOG_DAMAGED, "what it has as operation %llu is none", (unsigned long long)seq);
+}
+
+/* Keeps the bytes of an operation as it is sent; false with the reason when there is not the
+ * memory, or when their parts do not lie where wm_op_write puts them. */
+static bool keep_sent(wm_oplog *log, uint32_t index, uint64_t seq, const uint8_t *bytes, size_t len, wm_log_error *e)
 {
     wm_op_view view;
-    if (!wm_op_decode(bytes, len, &view) || view.key_len == 0 || view.key_len > WM_OP_KEY_MAX) return false;
+    if (!wm_op_decode(bytes, len, &view) || view.key_len == 0 || view.key_len > WM_OP_KEY_MAX) return no_operation(seq, e);
     const wm_timestamp *time = &view.time;
-    if (time->millis > WM_HLC_MAX || time->counter > UINT32_MAX) return false;
+    if (time->millis > WM_HLC_MAX || time->counter > UINT32_MAX) return no_operation(seq, e);
     uint32_t form = wm_op_forms_get(&log->forms, view.removed, view.map_name, view.map_len, time->node, time->node_len);
-    if (form == WM_NO_FORM) return false;
+    if (form == WM_NO_FORM) return wm_log_fail_io(e, ENOMEM);
     size_t available, head = wm_op_kept_head(view.key_len), kept = head + view.value_len;
     uint8_t *to = wm_op_arena_reserve(log->arena, kept, &available);
-    if (to == NULL) return false;
+    if (to == NULL) return wm_log_fail_io(e, ENOMEM);
     bool is_ours = (const uint8_t *)view.key == bytes + wm_op_key_at(view.key_len) &&
                    view.value + view.value_len == bytes + len && kept + wm_op_shared_len(&log->forms.all[form]) == len;
-    if (!is_ours) return false;
+    if (!is_ours) return no_operation(seq, e);
     wm_op_keep_head(to, bytes, view.key, view.key_len, &(wm_hlc){time->millis, time->counter});
     memcpy(to + head, view.value, view.value_len);
     keep(log, index, form, kept, view.key_len, seq);
     return true;
 }
 
-static uint32_t add_loaded(void *user, uint64_t seq, const uint8_t *bytes, uint32_t len)
+static uint32_t add_loaded(void *user, uint64_t seq, const uint8_t *bytes, uint32_t len, wm_log_error *e)
 {
     wm_oplog *log = user;
     uint32_t index = take_slot(log);
-    if (index == WM_NO_OP) return WM_NO_OP;
-    if (keep_sent(log, index, seq, bytes, len)) return index;
+    if (index == WM_NO_OP) {
+        wm_log_fail_io(e, ENOMEM);
+        return WM_NO_OP;
+    }
+    if (keep_sent(log, index, seq, bytes, len, e)) return index;
     give_back_slot(log, index);
     return WM_NO_OP;
 }
 
-bool wm_oplog_open(wm_oplog *log, const char *path, const char *node_id, bool sync, char *error, size_t size)
+bool wm_oplog_open(wm_oplog *log, const char *path, const char *node_id, bool sync, wm_log_error *e)
 {
-    log->store = wm_op_store_open(path, sync, log->limits.max_bytes, error, size);
-    if (log->store == NULL) return false;
-    bool is_new = wm_op_store_node_id(log->store)[0] == 0;
-    if ((!is_new || wm_op_store_set_node_id(log->store, node_id)) &&
-        wm_op_store_load(log->store, log, add_loaded, log))
-        return true;
-    snprintf(error, size, "%s", wm_op_store_error(log->store));
-    return false;
+    log->store = wm_op_store_open(path, sync, e);
+    if (log->store == NULL || !wm_op_store_load(log->store, log, add_loaded, log, e)) return false;
+    if (wm_op_store_last_seq(log->store) > log->last_seq) log->last_seq = wm_op_store_last_seq(log->store);
+    return wm_op_store_node_id(log->store)[0] != 0 || wm_op_store_set_node_id(log->store, node_id, e);
 }
 
 const char *wm_oplog_node_id(const wm_oplog *log)
@@ -335,11 +340,35 @@ const char *wm_oplog_node_id(const wm_oplog *log)
 int wm_oplog_sync(wm_oplog *log)
 {
     if (log->store == NULL || (!log->store_failed && !wm_op_store_is_dirty(log->store))) return WM_OK;
-    log->store_failed = !wm_op_store_commit(log->store, log);
+    log->store_failed = !wm_op_store_commit(log->store, log, &log->store_error);
     return log->store_failed ? WM_EDISK : WM_OK;
 }
 
-const char *wm_oplog_error(const wm_oplog *log)
+int wm_oplog_check_file(wm_oplog *log)
 {
-    return log->store == NULL || !log->store_failed ? "" : wm_op_store_error(log->store);
+    if (log->store == NULL || wm_op_store_is_in_place(log->store, &log->store_error)) return WM_OK;
+    log->store_failed = true;
+    return WM_EDISK;
+}
+
+const wm_log_error *wm_oplog_error(const wm_oplog *log)
+{
+    static const wm_log_error none;
+    return log->store_failed ? &log->store_error : &none;
+}
+
+bool wm_oplog_put_letter(wm_oplog *log, uint64_t seq, const uint8_t *bytes, uint32_t len)
+{
+    return log->store == NULL || wm_op_store_put_letter(log->store, seq, bytes, len);
+}
+
+bool wm_oplog_drop_letter(wm_oplog *log, uint64_t seq)
+{
+    return log->store == NULL || wm_op_store_drop_letter(log->store, seq);
+}
+
+void wm_oplog_letters(const wm_oplog *log,
+                      void (*visit)(void *user, uint64_t seq, const uint8_t *bytes, uint32_t len), void *user)
+{
+    if (log->store != NULL) wm_op_store_letters(log->store, visit, user);
 }

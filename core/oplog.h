@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "log_file.h"
 #include "op_arena.h"
 #include "op_decoding.h"
 #include "op_forms.h"
@@ -29,8 +30,7 @@ typedef struct wm_op {
     uint32_t form;        /* what it shares with others; wm_oplog_form */
     uint32_t partition;
     uint32_t late_us;     /* how much earlier than recorded_us it was meant to be recorded */
-    uint32_t segment;     /* where it is in the log's file, see op_store.c; 0: not there */
-    uint32_t place;
+    uint32_t writing;     /* which writing of the log's file has it, see op_store.c; 0: none yet */
     uint16_t key_len;
     uint16_t tag;         /* what it belongs to in a load test, see op_metrics.h; 0: nothing */
     uint8_t state;
@@ -67,16 +67,25 @@ void wm_oplog_free(wm_oplog *log);
  * its old seqs and as yet without recorded_us and partition.
  * `sync`: each wm_oplog_sync waits for the disk. The id of the client whose
  * operations these are is `node_id` in a new file. False with the reason in
- * `error` (cut to `size`): use the log no more. */
-bool wm_oplog_open(wm_oplog *log, const char *path, const char *node_id, bool sync, char *error, size_t size);
+ * `e`: use the log no more. */
+bool wm_oplog_open(wm_oplog *log, const char *path, const char *node_id, bool sync, wm_log_error *e);
 /* The client id in the file; "" without one. */
 const char *wm_oplog_node_id(const wm_oplog *log);
 /* Writes what changed since the last call to the file, if there is one. WM_OK, or
  * WM_EDISK when it cannot be written: the log counts as full until a later call
  * succeeds, and what was recorded stays pending. */
 int wm_oplog_sync(wm_oplog *log);
-/* Why the file cannot be written; "" when it can. */
-const char *wm_oplog_error(const wm_oplog *log);
+/* Looks whether the file is still where it was opened, and as long; else as wm_oplog_sync that
+ * failed. */
+int wm_oplog_check_file(wm_oplog *log);
+/* Why the file cannot be written; WM_LOG_NONE when it can. */
+const wm_log_error *wm_oplog_error(const wm_oplog *log);
+/* Dead letters in the log's file: see op_store.h. Without a file nothing happens, and put and
+ * drop are true. */
+bool wm_oplog_put_letter(wm_oplog *log, uint64_t seq, const uint8_t *bytes, uint32_t len);
+bool wm_oplog_drop_letter(wm_oplog *log, uint64_t seq);
+void wm_oplog_letters(const wm_oplog *log,
+                      void (*visit)(void *user, uint64_t seq, const uint8_t *bytes, uint32_t len), void *user);
 /* The form of operations of a map, made when there is none yet: `remove`, or a put.
  * `node_id` is the client's own. WM_NO_FORM when out of memory. */
 uint32_t wm_oplog_form(wm_oplog *log, bool remove, const char *map_name, size_t map_len, const char *node_id);

@@ -2,9 +2,13 @@
 --- however it ended.
 local clusters = require "spec.support.cluster"
 local core = require "wingman.core"
+local ffi = require "ffi"
 local loop = require "wingman.loop"
 local process = require "wingman.process"
 local wingman = require "wingman"
+
+ffi.cdef "uint64_t XXH3_64bits_withSeed(const void *input, size_t length, uint64_t seed);"
+local xxhash = ffi.load "xxhash"
 
 local NOWHERE = "ws://127.0.0.1:1"
 
@@ -51,6 +55,29 @@ local function take(client, acknowledge)
   local ops = core.decode(message).payload.ops
   if acknowledge then assert.equal(count, client.core:foreign_ack(ops[#ops].id)) end
   return count
+end
+
+local function read_file(path)
+  local file = assert(io.open(path, "rb"))
+  local text = file:read "*a"
+  file:close()
+  return text
+end
+
+local function write_file(path, text)
+  local file = assert(io.open(path, "wb"))
+  file:write(text)
+  file:close()
+end
+
+-- The file cannot be opened: the error names it, its problem and what is wrong.
+local function refused(path, problem, text, options)
+  local client, err = open(path, options)
+  assert.is_nil(client)
+  assert.equal("OPLOG", err.code)
+  assert.equal(problem, err.problem)
+  assert.equal(path, err.path)
+  for _, part in ipairs { path, text } do assert.truthy(err.message:find(part, 1, true), err.message) end
 end
 
 local function size_of(path)
@@ -232,7 +259,7 @@ describe("op log in a file", function()
       local child = assert(process.spawn {
         file = process.wingman_path(), args = { "run", "spec/support/oplog_disk_full.lua", new_path(), when_full }, stderr = true,
       })
-      assert.equal("full: OPLOG the disk is full, or has an error\n"
+      assert.equal("full: OPLOG the disk is full\n"
         .. "everything recorded is pending\n"
         .. "recovered\n"
         .. "everything is in the file\n", child:read_all(20))
@@ -242,49 +269,105 @@ describe("op log in a file", function()
     end)
   end
 
-  it("refuses what is no op log, is of another client or in use, and says so", function()
+  it("refuses what is no op log, is of another client or in use, says so and changes nothing", function()
     local path = new_path()
-    local function refused(options)
-      local client, err = open(path, options)
-      assert.is_nil(client)
-      assert.equal("OPLOG", err.code)
-      assert.truthy(err.message:find(path, 1, true))
-      return err.message
-    end
     local client = assert(open(path))
-    assert.truthy(refused():find("another client has it open", 1, true))
+    refused(path, "busy", "another client has it open")
     client:close()
-    assert.truthy(refused({ node_id = "somebody" }):find("option node_id", 1, true))
+    refused(path, "other_client", "option node_id", { node_id = "somebody" })
     assert(open(path)):close()
 
-    local file = assert(io.open(path, "wb"))
-    file:write(("this is no op log\n"):rep(1000))
-    file:close()
-    assert.truthy(refused():find("no op log", 1, true))
+    for text, problem in pairs {
+      [("this is no op log\n"):rep(1000)] = "not_a_log", short = "not_a_log", ["12345678wingman log file"] = "damaged",
+    } do
+      write_file(path, text)
+      refused(path, problem, problem == "damaged" and "its head is damaged" or "no op log")
+      assert.equal(text, read_file(path))
+    end
+    os.remove(path)
+    assert(process.spawn({ file = "/bin/mkdir", args = { path } })):wait(5)
+    refused(path, "io", "Is a directory")
 
-    path = new_path() .. "/in/no/directory"
-    assert.truthy(refused():find("No such file", 1, true))
+    refused(new_path() .. "/in/no/directory", "io", "No such file")
+  end)
+
+  it("refuses a file of the first format, of LMDB, and changes nothing", function()
+    local path = new_path()
+    -- The first page as LMDB 0.9 has it: its number, its kind (8 is meta), and its magic.
+    local text = ("\0"):rep(10) .. "\8\0" .. ("\0"):rep(4) .. "\222\192\239\190\1\0\0\0" .. ("\0"):rep(8168)
+    write_file(path, text)
+    refused(path, "old_format", "commit a82922c")
+    assert.equal(text, read_file(path))
   end)
 
   it("refuses a file of a newer format", function()
     local path = new_path()
     assert(open(path)):close()
-    local file = assert(io.open(path, "r+b"))
-    local bytes = file:read "*a"
-    -- The entry of the format: its name, then 1 as 32 bits.
-    local at, changed = 1, 0
-    while true do
-      local _, last = bytes:find("wingman op log", at, true)
-      if not last then break end
-      file:seek("set", last)
-      file:write "\2\0\0\0"
-      at, changed = last, changed + 1
-    end
-    file:close()
-    assert.is_true(changed > 0)
-    local client, err = open(path)
-    assert.is_nil(client)
-    assert.truthy(err.message:find("its format is 2", 1, true))
+    local bytes = read_file(path)
+    -- The head: its checksum of 8 bytes, then what it covers: magic, kind, id (the seed) and format.
+    local head = bytes:sub(9, 48) .. "\3\0\0\0" .. bytes:sub(53, 56)
+    local id = ffi.new("uint64_t[1]")
+    ffi.copy(id, bytes:sub(41, 48), 8)
+    local check = ffi.new("uint64_t[1]", xxhash.XXH3_64bits_withSeed(head, #head, id[0]))
+    write_file(path, ffi.string(check, 8) .. head .. bytes:sub(57))
+    refused(path, "new_format", "its format is 3")
+  end)
+
+  -- What becomes of a file while it is open, and what its client says.
+  local function tell(client)
+    local told = {}
+    client:on("oplog_error", function(err) told[#told + 1] = err.problem end)
+    client:on("oplog_recovered", function() told[#told + 1] = "recovered" end)
+    return told
+  end
+
+  local function wait_for(told, text)
+    assert(loop.wait_until(function() return table.concat(told, " ") == text end, 10),
+      ("awaited '%s', the last was '%s'"):format(text, table.concat(told, " ")))
+  end
+
+  for what, damage in pairs { removed = os.remove, changed = function(path) write_file(path, "") end } do
+    it("that is " .. what .. " while it is open is missed, and written anew", function()
+      wingman.run(function()
+        local path = new_path()
+        local client = assert(open(path))
+        local told = tell(client)
+        for i = 1, 100 do assert(client:map "m":set("k" .. i, { v = i })) end
+        assert(client:sync())
+        local before = pending(client)
+        damage(path)
+        wait_for(told, what .. " recovered") -- with no write that shows it
+        assert(client:map "m":set("k101", { v = 101 }))
+        assert(client:sync())
+        before.k101 = { v = 101 }
+        client:close()
+        assert.same(before, (pending(assert(open(path)))))
+      end)
+    end)
+  end
+
+  it("that another file takes the place of while it is open is missed, and the other left alone", function()
+    wingman.run(function()
+      local path = new_path()
+      local client = assert(open(path, { when_full = "throw" }))
+      local told = tell(client)
+      assert(client:map "m":set("a", 1))
+      assert(client:sync())
+      os.rename(path, path .. ".aside")
+      write_file(path, "mine")
+      wait_for(told, "replaced")
+      local seq, err = client:map "m":set("b", 2)
+      assert.is_nil(seq)
+      assert.equal("OPLOG", err.code)
+      assert.truthy(err.message:find("another file was put in its place", 1, true), err.message)
+      assert.equal("mine", read_file(path))
+      os.remove(path)
+      wait_for(told, "replaced recovered")
+      assert(client:map "m":set("b", 2))
+      client:close()
+      assert.same({ a = 1, b = 2 }, (pending(assert(open(path)))))
+      os.remove(path .. ".aside")
+    end)
   end)
 end)
 

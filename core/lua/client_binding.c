@@ -176,12 +176,15 @@ static int l_client(lua_State *L)
     lua_pushvalue(L, 1);
     lua_setfield(L, -2, "loop");
     lua_setfenv(L, -2);
-    char error[512];
-    slot->client = wm_client_new(loop, &o, error, sizeof error);
+    char error[1024];
+    wm_log_problem log_problem;
+    slot->client = wm_client_new(loop, &o, &log_problem, error, sizeof error);
     if (slot->client != NULL) return 1;
     lua_pushnil(L);
     lua_pushstring(L, error);
-    return 2;
+    if (log_problem == WM_LOG_NONE) return 2;
+    lua_pushstring(L, wm_log_problem_name(log_problem));
+    return 3;
 }
 
 static int l_close(lua_State *L)

@@ -14,7 +14,7 @@ static int l_flush(lua_State *L)
     return 0;
 }
 
-/* true, or nil and why the log's file cannot be written. */
+/* true; or nil, why the log's file cannot be written, and the name of the problem. */
 static int l_sync_log(lua_State *L)
 {
     wm_client *c = wm_lua_check_client(L);
@@ -23,8 +23,10 @@ static int l_sync_log(lua_State *L)
         return 1;
     }
     lua_pushnil(L);
-    lua_pushstring(L, wm_oplog_error(wm_client_oplog(c)));
-    return 2;
+    const wm_log_error *e = wm_oplog_error(wm_client_oplog(c));
+    lua_pushstring(L, e->text);
+    lua_pushstring(L, wm_log_problem_name(e->problem));
+    return 3;
 }
 
 static int l_hand_up_acks(lua_State *L)

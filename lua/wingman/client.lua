@@ -72,10 +72,10 @@ function M.new(given)
     closed = false,
   }, methods)
   self.state = connection_state.new(function(to, from, reason) self.events:emit("state", to, from, reason) end)
-  local handle, err = core.client(loop.handle(), core_options.of(options))
+  local handle, err, log_problem = core.client(loop.handle(), core_options.of(options))
   if not handle then
-    if not err:find("oplog.path", 1, true) then error("wingman.client: " .. err, 2) end
-    return nil, errors.new("OPLOG", err)
+    if not log_problem then error("wingman.client: " .. err, 2) end
+    return nil, errors.new("OPLOG", err, { problem = log_problem, path = options.oplog.path })
   end
   self.core = handle
   open[self] = true
@@ -189,9 +189,11 @@ end
 ---@return boolean|nil, wingman.error|nil
 function methods:sync()
   if self.closed then return nil, errors.new("CLOSED", "the client is closed") end
-  local ok, reason = self.core:sync_log()
+  local ok, reason, problem = self.core:sync_log()
   if ok then return true end
-  return nil, errors.new("OPLOG", ("the op log's file '%s' cannot be written: %s"):format(self.options.oplog.path, reason))
+  local path = self.options.oplog.path
+  return nil, errors.new("OPLOG", ("the op log's file '%s' cannot be written: %s"):format(path, reason),
+    { problem = problem, path = path })
 end
 
 --- Part of the loop: hands out what the network brought; with a deadline (of

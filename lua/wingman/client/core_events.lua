@@ -132,16 +132,17 @@ function handlers.resumed(self, lane, partition, us)
   self.events:emit("resumed", { partition = partition, node = node.id, seconds = us / 1e6 })
 end
 
-function handlers.log_file(self, _, _, _, writable, reason)
+function handlers.log_file(self, _, _, len, writable, text)
   if writable then
     self.options.log_to("info", "oplog_written_again", { path = self.options.oplog.path })
     self.events:emit("oplog_recovered")
     if self.progress then self.progress:resolve() end
     return
   end
+  local path, problem, reason = self.options.oplog.path, text:sub(1, len), text:sub(len + 1)
   local err = errors.new("OPLOG", ("the op log's file '%s' cannot be written: %s; nothing is lost, and no write is taken until it can")
-    :format(self.options.oplog.path, reason), { path = self.options.oplog.path, reason = reason })
-  self.options.log_to("error", "oplog_not_written", { path = err.path, reason = reason })
+    :format(path, reason), { path = path, problem = problem, reason = reason })
+  self.options.log_to("error", "oplog_not_written", { path = path, problem = problem, reason = reason })
   self.events:emit("oplog_error", err)
 end
 

@@ -1,0 +1,461 @@
+#include "log_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char magic[] = "wingman log file";
+
+struct wm_log_file {
+    int fd;          /* holds the file's lock */
+    bool sync;
+    bool is_beside;  /* has not taken its place yet */
+    bool slot_written;
+    char *path;      /* as it was given */
+    char *real_path; /* where the file is */
+    char kind[16];
+    wm_log_slot committed;
+    wm_log_slot next; /* with what was appended since */
+};
+
+/* -- errors -------------------------------------------------------------------------------- */
+
+const char *wm_log_problem_name(wm_log_problem problem)
+{
+    static const char *const names[] = {
+#define X(name, text) text,
+        WM_LOG_PROBLEMS(X)
+#undef X
+    };
+    return names[problem];
+}
+
+bool wm_log_fail(wm_log_error *e, wm_log_problem problem, const char *format, ...)
+{
+    va_list arguments;
+    e->problem = problem;
+    va_start(arguments, format);
+    vsnprintf(e->text, sizeof e->text, format, arguments);
+    va_end(arguments);
+    return false;
+}
+
+bool wm_log_fail_io(wm_log_error *e, int code)
+{
+    if (code == ENOMEM) return wm_log_fail(e, WM_LOG_MEMORY, "out of memory");
+    if (code == ENOSPC || code == EDQUOT || code == EFBIG) return wm_log_fail(e, WM_LOG_IO, "the disk is full");
+    return wm_log_fail(e, WM_LOG_IO, "%s", strerror(code));
+}
+
+/* -- bytes --------------------------------------------------------------------------------- */
+
+static bool write_at(const wm_log_file *f, const void *bytes, size_t len, uint64_t at, wm_log_error *e)
+{
+    const uint8_t *from = bytes;
+    while (len > 0) {
+        ssize_t n = pwrite(f->fd, from, len, (off_t)at);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return wm_log_fail_io(e, errno);
+        if (n == 0) return wm_log_fail_io(e, ENOSPC);
+        from += n;
+        len -= (size_t)n;
+        at += (uint64_t)n;
+    }
+    return true;
+}
+
+/* Reads up to `len` bytes; how many there were, -1 with the reason in `e`. */
+static ssize_t read_at(const wm_log_file *f, void *bytes, size_t len, uint64_t at, wm_log_error *e)
+{
+    size_t done = 0;
+    while (done < len) {
+        ssize_t n = pread(f->fd, (uint8_t *)bytes + done, len - done, (off_t)(at + done));
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) {
+            wm_log_fail_io(e, errno);
+            return -1;
+        }
+        if (n == 0) break;
+        done += (size_t)n;
+    }
+    return (ssize_t)done;
+}
+
+static bool reach_disk(const wm_log_file *f, wm_log_error *e)
+{
+    return !f->sync || fdatasync(f->fd) == 0 || wm_log_fail_io(e, errno);
+}
+
+/* -- a new file ---------------------------------------------------------------------------- */
+
+static bool write_beginning(wm_log_file *f, wm_log_error *e)
+{
+    uint8_t page[WM_LOG_FRAMES_AT] = {0};
+    wm_log_head head = {.format = WM_LOG_FORMAT};
+    if (getrandom(&head.id, sizeof head.id, 0) != (ssize_t)sizeof head.id) return wm_log_fail_io(e, errno);
+    memcpy(head.magic, magic, sizeof head.magic);
+    memcpy(head.kind, f->kind, sizeof head.kind);
+    wm_log_seal_head(&head);
+    memcpy(page, &head, sizeof head);
+    for (uint64_t commit = 0; commit < 2; commit++) {
+        f->committed = (wm_log_slot){
+            .id = head.id, .commit = commit, .length = WM_LOG_FRAMES_AT, .last = head.id};
+        wm_log_seal_slot(&f->committed);
+        memcpy(page + WM_LOG_SLOT_AT * (commit + 1), &f->committed, sizeof f->committed);
+    }
+    f->next = f->committed;
+    return write_at(f, page, sizeof page, 0, e) && reach_disk(f, e);
+}
+
+/* -- opening ------------------------------------------------------------------------------- */
+
+static bool is_same_file(const struct stat *a, const struct stat *b)
+{
+    return a->st_ino == b->st_ino && a->st_dev == b->st_dev;
+}
+
+/* The lock is that of the file, not of its path: one that was replaced between opening and
+ * locking is opened anew. */
+static bool open_locked(wm_log_file *f, int flags, struct stat *info, wm_log_error *e)
+{
+    struct stat at_path;
+    for (;;) {
+        f->fd = open(f->path, flags | O_RDWR | O_CLOEXEC | O_NONBLOCK, 0600);
+        if (f->fd < 0 || fstat(f->fd, info) != 0) return wm_log_fail_io(e, errno);
+        if (!S_ISREG(info->st_mode)) return wm_log_fail(e, WM_LOG_NOT_A_LOG, "it is no regular file");
+        if (flock(f->fd, LOCK_EX | LOCK_NB) != 0) {
+            if (errno != EWOULDBLOCK) return wm_log_fail_io(e, errno);
+            return wm_log_fail(e, WM_LOG_BUSY, "another client has it open");
+        }
+        if (stat(f->path, &at_path) == 0 && is_same_file(info, &at_path)) return true;
+        close(f->fd);
+    }
+}
+
+static bool is_empty(const uint8_t *page, size_t len, const struct stat *info)
+{
+    if ((size_t)info->st_size > len) return false;
+    for (size_t i = 0; i < len; i++)
+        if (page[i] != 0) return false;
+    return true; /* no byte, or a beginning that a power cut kept from the disk */
+}
+
+static bool is_lmdb(const uint8_t *page, size_t len)
+{
+    uint32_t mark;
+    if (len < 20) return false;
+    memcpy(&mark, page + 16, sizeof mark);
+    return mark == 0xBEEFC0DE;
+}
+
+static bool read_head(const wm_log_file *f, const uint8_t *page, size_t len, wm_log_error *e)
+{
+    wm_log_head head;
+    memcpy(&head, page, sizeof head);
+    bool is_ours = memcmp(head.magic, magic, sizeof head.magic) == 0;
+    if (is_lmdb(page, len))
+        return wm_log_fail(e, WM_LOG_OLD_FORMAT, "its format is 1, that of the first Wingman (LMDB), which this one does not "
+                           "read: let a Wingman of commit a82922c send what is in it, then remove the file");
+    if (!wm_log_head_is_whole(&head)) {
+        wm_log_slot slot;
+        memcpy(&slot, page + WM_LOG_SLOT_AT, sizeof slot);
+        if (is_ours || wm_log_slot_is_whole(&slot)) return wm_log_fail(e, WM_LOG_DAMAGED, "its head is damaged");
+        return wm_log_fail(e, WM_LOG_NOT_A_LOG, "it is no %s", f->kind);
+    }
+    if (len < WM_LOG_FRAMES_AT) return wm_log_fail(e, WM_LOG_DAMAGED, "its beginning is cut off");
+    if (head.format > WM_LOG_FORMAT)
+        return wm_log_fail(e, WM_LOG_NEW_FORMAT, "its format is %u, and this version of Wingman reads %u", head.format,
+                           WM_LOG_FORMAT);
+    if (memcmp(head.kind, f->kind, sizeof head.kind) != 0)
+        return wm_log_fail(e, WM_LOG_NOT_A_LOG, "it is a log of another kind: '%.15s'", head.kind);
+    return true;
+}
+
+static bool read_slots(wm_log_file *f, const uint8_t *page, wm_log_error *e)
+{
+    wm_log_slot slots[2];
+    for (size_t i = 0; i < 2; i++) {
+        memcpy(&slots[i], page + WM_LOG_SLOT_AT * (i + 1), sizeof slots[i]);
+        if (!wm_log_slot_is_whole(&slots[i]) || slots[i].commit % 2 != i)
+            return wm_log_fail(e, WM_LOG_DAMAGED, "the mark of its last commit is damaged");
+    }
+    f->committed = slots[slots[1].commit > slots[0].commit];
+    if (slots[0].id != slots[1].id || slots[0].commit + slots[1].commit != 2 * f->committed.commit - 1)
+        return wm_log_fail(e, WM_LOG_DAMAGED, "the marks of its last two commits are not of one file");
+    f->next = f->committed;
+    return true;
+}
+
+static bool read_beginning(wm_log_file *f, const struct stat *info, wm_log_error *e)
+{
+    uint8_t page[WM_LOG_FRAMES_AT];
+    ssize_t len = read_at(f, page, sizeof page, 0, e);
+    if (len < 0) return false;
+    memset(page + len, 0, sizeof page - (size_t)len);
+    if (is_empty(page, (size_t)len, info)) return write_beginning(f, e);
+    if (!read_head(f, page, (size_t)len, e) || !read_slots(f, page, e)) return false;
+    uint64_t missing = f->committed.length - (uint64_t)info->st_size;
+    if (f->committed.length > (uint64_t)info->st_size)
+        return wm_log_fail(e, WM_LOG_DAMAGED, "its last %llu bytes are missing", (unsigned long long)missing);
+    return true;
+}
+
+static bool open_file(wm_log_file *f, const char *path, wm_log_error *e)
+{
+    struct stat info;
+    f->path = strdup(path);
+    if (f->path == NULL) return wm_log_fail_io(e, ENOMEM);
+    if (!open_locked(f, O_CREAT, &info, e)) return false;
+    f->real_path = realpath(path, NULL);
+    if (f->real_path == NULL) return wm_log_fail_io(e, errno);
+    return read_beginning(f, &info, e);
+}
+
+wm_log_file *wm_log_file_open(const char *path, const char *kind, bool sync, wm_log_error *e)
+{
+    wm_log_file *f = calloc(1, sizeof *f);
+    if (f == NULL) {
+        wm_log_fail_io(e, ENOMEM);
+        return NULL;
+    }
+    f->fd = -1;
+    f->sync = sync;
+    snprintf(f->kind, sizeof f->kind, "%s", kind);
+    if (open_file(f, path, e)) return f;
+    wm_log_file_close(f);
+    return NULL;
+}
+
+void wm_log_file_close(wm_log_file *f)
+{
+    if (f == NULL) return;
+    if (f->is_beside) unlink(f->path);
+    if (f->fd >= 0) close(f->fd);
+    free(f->path);
+    free(f->real_path);
+    free(f);
+}
+
+/* -- reading ------------------------------------------------------------------------------- */
+
+uint64_t wm_log_file_length(const wm_log_file *f)
+{
+    return f->committed.length;
+}
+
+const uint64_t *wm_log_file_counts(const wm_log_file *f)
+{
+    return f->committed.counts;
+}
+
+static bool damaged_at(wm_log_error *e, uint64_t at, uint64_t number, uint64_t frames)
+{
+    return wm_log_fail(e, WM_LOG_DAMAGED, "it is damaged at byte %llu, in part %llu of %llu", (unsigned long long)at,
+                       (unsigned long long)number + 1, (unsigned long long)frames);
+}
+
+/* Reads the frame at `at` into the buffer, which must be frame `number`, behind one with the
+ * checksum `before`. */
+static bool read_frame(wm_log_file *f, wm_buffer *b, uint64_t at, uint64_t number, uint64_t before, wm_log_error *e)
+{
+    const wm_log_slot *end = &f->committed;
+    wm_log_frame frame;
+    uint64_t left = end->length - at;
+    if (left < sizeof frame) return damaged_at(e, at, number, end->frames);
+    ssize_t n = read_at(f, &frame, sizeof frame, at, e);
+    if (n < 0) return false;
+    if ((size_t)n < sizeof frame || frame.mark != WM_LOG_FRAME_MARK || frame.id != end->id || frame.number != number ||
+        frame.before != before || wm_log_frame_size(frame.len) > left)
+        return damaged_at(e, at, number, end->frames);
+    wm_buffer_clear(b);
+    size_t size = sizeof frame + frame.len;
+    if (wm_buffer_reserve(b, size) == NULL) return wm_log_fail_io(e, ENOMEM);
+    n = read_at(f, b->data, size, at, e);
+    if (n < 0) return false;
+    /* The header is looked at again: what was checked is what is used. */
+    if ((size_t)n < size || memcmp(b->data, &frame, sizeof frame) != 0 ||
+        !wm_log_frame_is_whole((const wm_log_frame *)(const void *)b->data))
+        return damaged_at(e, at, number, end->frames);
+    b->len = size;
+    return true;
+}
+
+bool wm_log_file_read(wm_log_file *f, bool (*visit)(void *user, const uint8_t *payload, size_t len), void *user,
+                      wm_log_error *e)
+{
+    wm_buffer b;
+    wm_log_frame frame = {.check = f->committed.id};
+    uint64_t at = WM_LOG_FRAMES_AT;
+    bool ok = true;
+    wm_buffer_init(&b);
+    for (uint64_t number = 0; ok && number < f->committed.frames; number++) {
+        ok = read_frame(f, &b, at, number, frame.check, e);
+        if (!ok) break;
+        memcpy(&frame, b.data, sizeof frame);
+        at += wm_log_frame_size(frame.len);
+        ok = visit(user, b.data + sizeof frame, frame.len);
+    }
+    wm_buffer_close(&b);
+    if (ok && (at != f->committed.length || frame.check != f->committed.last))
+        return damaged_at(e, at, f->committed.frames, f->committed.frames);
+    return ok;
+}
+
+/* -- writing ------------------------------------------------------------------------------- */
+
+bool wm_log_frame_begin(wm_buffer *frame)
+{
+    wm_buffer_clear(frame);
+    if (wm_buffer_reserve(frame, sizeof(wm_log_frame)) == NULL) return false;
+    frame->len = sizeof(wm_log_frame);
+    return true;
+}
+
+bool wm_log_file_append(wm_log_file *f, wm_buffer *b, wm_log_error *e)
+{
+    static const uint8_t filling[8];
+    wm_log_slot *next = &f->next;
+    size_t len = b->len - sizeof(wm_log_frame);
+    if (b->failed || len > UINT32_MAX) return wm_log_fail_io(e, ENOMEM);
+    uint64_t size = wm_log_frame_size((uint32_t)len);
+    wm_log_frame *frame = (wm_log_frame *)(void *)b->data;
+    *frame = (wm_log_frame){0, WM_LOG_FRAME_MARK, (uint32_t)len, next->id, next->frames, next->last};
+    wm_log_seal_frame(frame);
+    uint64_t last = frame->check;
+    wm_buffer_append(b, filling, (size_t)size - b->len);
+    if (b->failed) return wm_log_fail_io(e, ENOMEM);
+    if (!write_at(f, b->data, b->len, next->length, e)) return false;
+    b->len = sizeof(wm_log_frame) + len;
+    next->length += size;
+    next->last = last;
+    next->frames++;
+    return true;
+}
+
+static bool write_slot(wm_log_file *f, wm_log_error *e)
+{
+    wm_log_seal_slot(&f->next);
+    f->slot_written = true;
+    return write_at(f, &f->next, sizeof f->next, WM_LOG_SLOT_AT * (f->next.commit % 2 + 1), e);
+}
+
+bool wm_log_file_commit(wm_log_file *f, const uint64_t counts[2], wm_log_error *e)
+{
+    f->next.commit = f->committed.commit + 1;
+    memcpy(f->next.counts, counts, sizeof f->next.counts);
+    /* The slot must not reach the disk before what it speaks of. */
+    if (!reach_disk(f, e) || !write_slot(f, e) || !reach_disk(f, e)) return false;
+    f->slot_written = false;
+    f->committed = f->next;
+    return true;
+}
+
+void wm_log_file_rollback(wm_log_file *f)
+{
+    wm_log_error ignored;
+    f->next = f->committed;
+    if (f->slot_written) {
+        f->next.commit = f->committed.commit + 1;
+        if (write_slot(f, &ignored)) {
+            f->committed = f->next;
+            f->slot_written = false;
+        }
+    }
+    f->next = f->committed;
+    if (ftruncate(f->fd, (off_t)f->committed.length) != 0) return; /* what is behind the last commit does not count */
+}
+
+/* -- its place ----------------------------------------------------------------------------- */
+
+bool wm_log_file_is_in_place(const wm_log_file *f, wm_log_error *e)
+{
+    struct stat ours, at_path;
+    if (fstat(f->fd, &ours) != 0) return wm_log_fail_io(e, errno);
+    if (stat(f->path, &at_path) != 0)
+        return errno == ENOENT ? wm_log_fail(e, WM_LOG_REMOVED, "it was removed while it was open")
+                               : wm_log_fail_io(e, errno);
+    if (!is_same_file(&ours, &at_path))
+        return wm_log_fail(e, WM_LOG_REPLACED, "another file was put in its place while it was open");
+    if ((uint64_t)ours.st_size < f->committed.length)
+        return wm_log_fail(e, WM_LOG_CHANGED, "something else made it shorter while it was open");
+    return true;
+}
+
+static bool make_beside(wm_log_file *next, const wm_log_file *f, wm_log_error *e)
+{
+    struct stat info;
+    next->fd = -1;
+    next->sync = f->sync;
+    memcpy(next->kind, f->kind, sizeof next->kind);
+    if (asprintf(&next->path, "%s.wingman-new", f->real_path) < 0) {
+        next->path = NULL;
+        return wm_log_fail_io(e, ENOMEM);
+    }
+    unlink(next->path); /* of a process that was killed: the lock of `f` is ours */
+    next->is_beside = true;
+    if (!open_locked(next, O_CREAT | O_EXCL, &info, e)) return false;
+    if (fstat(f->fd, &info) == 0) (void)!fchmod(next->fd, info.st_mode & 07777);
+    return write_beginning(next, e);
+}
+
+wm_log_file *wm_log_file_beside(const wm_log_file *f, wm_log_error *e)
+{
+    wm_log_file *next = calloc(1, sizeof *next);
+    if (next == NULL) {
+        wm_log_fail_io(e, ENOMEM);
+        return NULL;
+    }
+    if (make_beside(next, f, e)) return next;
+    wm_log_file_close(next);
+    return NULL;
+}
+
+/* A directory's entries are on the disk with the directory. */
+static void sync_directory(const char *path)
+{
+    char *directory = strdup(path);
+    if (directory == NULL) return;
+    char *slash = strrchr(directory, '/');
+    if (slash != NULL) slash[1] = 0;
+    int fd = open(slash != NULL ? directory : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0) {
+        (void)!fsync(fd);
+        close(fd);
+    }
+    free(directory);
+}
+
+static bool rename_to(const char *from, const wm_log_file *f, wm_log_error *e)
+{
+    bool in_place = wm_log_file_is_in_place(f, e);
+    if (!in_place && e->problem != WM_LOG_REMOVED && e->problem != WM_LOG_CHANGED) return false;
+    if (in_place || e->problem == WM_LOG_CHANGED) return rename(from, f->real_path) == 0 || wm_log_fail_io(e, errno);
+    /* link replaces nothing, should there be another file by now. */
+    if (link(from, f->real_path) != 0) return wm_log_fail_io(e, errno);
+    unlink(from);
+    return true;
+}
+
+bool wm_log_file_take_place(wm_log_file *next, const wm_log_file *f, wm_log_error *e)
+{
+    char *path = strdup(f->path), *real_path = strdup(f->real_path);
+    if (path == NULL || real_path == NULL || !rename_to(next->path, f, e)) {
+        if (path == NULL || real_path == NULL) wm_log_fail_io(e, ENOMEM);
+        free(path);
+        free(real_path);
+        return false;
+    }
+    if (next->sync) sync_directory(real_path);
+    free(next->path);
+    next->path = path;
+    next->real_path = real_path;
+    next->is_beside = false;
+    return true;
+}

@@ -1,0 +1,80 @@
+#ifndef WM_LOG_FILE_H
+#define WM_LOG_FILE_H
+#include "buffer.h"
+#include "log_format.h"
+
+/* A file of commits: each is some frames of bytes that mean something to the owner, and is in
+ * the file as a whole or not at all. It only grows; its owner writes what is still of worth
+ * into a new one beside it, which then takes its place. A byte that changed, a frame that is
+ * missing and a cut are noticed when it is read. Used by one process at a time. */
+typedef struct wm_log_file wm_log_file;
+
+/* What can be wrong with a file, and what a program calls it. */
+#define WM_LOG_PROBLEMS(X)                                                                  \
+    X(NONE, "none")                                                                         \
+    X(IO, "io")                 /* the system cannot open, read or write it */              \
+    X(MEMORY, "memory")                                                                     \
+    X(BUSY, "busy")             /* another client has it open */                            \
+    X(NOT_A_LOG, "not_a_log")   /* something else is in it */                               \
+    X(OLD_FORMAT, "old_format") /* of an earlier version of Wingman */                      \
+    X(NEW_FORMAT, "new_format") /* of a later one */                                        \
+    X(DAMAGED, "damaged")                                                                   \
+    X(OTHER_CLIENT, "other_client") /* the operations are those of another client id */     \
+    X(REMOVED, "removed")       /* while it was open */                                     \
+    X(REPLACED, "replaced")     /* while it was open, another file was put at its path */   \
+    X(CHANGED, "changed")       /* while it was open, something else changed its size */
+
+typedef enum wm_log_problem {
+#define X(name, text) WM_LOG_##name,
+    WM_LOG_PROBLEMS(X)
+#undef X
+} wm_log_problem;
+
+typedef struct wm_log_error {
+    wm_log_problem problem;
+    char text[256]; /* what is wrong; not the file's name */
+} wm_log_error;
+
+/* What a program calls a problem. */
+const char *wm_log_problem_name(wm_log_problem problem);
+/* Fills in the error, as printf does. Always false. */
+bool wm_log_fail(wm_log_error *e, wm_log_problem problem, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Fills in the error for an errno value. Always false. */
+bool wm_log_fail_io(wm_log_error *e, int code);
+
+/* Opens the file, or makes it. `kind` says what is in it, up to 15 characters. `sync`: each
+ * commit waits for the disk, so that it outlives the machine too; without, it outlives the
+ * process, and what a power cut left of it may be damaged. NULL with the reason in `e`; then
+ * nothing was changed. */
+wm_log_file *wm_log_file_open(const char *path, const char *kind, bool sync, wm_log_error *e);
+/* An empty file beside `f`, of the same kind, that can take its place. */
+wm_log_file *wm_log_file_beside(const wm_log_file *f, wm_log_error *e);
+/* `next`, which wm_log_file_beside made, takes the place of `f`, which is of no use from then
+ * on. Where another file is at that path, or `f` was removed and then something put there,
+ * nothing happens. */
+bool wm_log_file_take_place(wm_log_file *next, const wm_log_file *f, wm_log_error *e);
+/* Closes the file without a commit; one beside another is removed. */
+void wm_log_file_close(wm_log_file *f);
+
+/* Bytes up to the end of the last commit. */
+uint64_t wm_log_file_length(const wm_log_file *f);
+/* The counts of the last commit. */
+const uint64_t *wm_log_file_counts(const wm_log_file *f);
+/* Hands the payload of every committed frame to `visit`, in order; it is valid for the call.
+ * False when `visit` returned false, which fills in `e`, and when the file is damaged. */
+bool wm_log_file_read(wm_log_file *f, bool (*visit)(void *user, const uint8_t *payload, size_t len), void *user,
+                      wm_log_error *e);
+
+/* Clears the buffer and leaves room for a frame's header: the payload is appended. */
+bool wm_log_frame_begin(wm_buffer *frame);
+/* Writes the frame behind those that are there, as part of the next commit. */
+bool wm_log_file_append(wm_log_file *f, wm_buffer *frame, wm_log_error *e);
+/* Ends a commit. `counts` is what the owner counts, so that a damaged file says how much was
+ * in it. False when it failed: wm_log_file_rollback. */
+bool wm_log_file_commit(wm_log_file *f, const uint64_t counts[2], wm_log_error *e);
+/* Forgets what was appended since the last commit. */
+void wm_log_file_rollback(wm_log_file *f);
+/* Whether the file is still at its path, and as long as it was left. */
+bool wm_log_file_is_in_place(const wm_log_file *f, wm_log_error *e);
+#endif

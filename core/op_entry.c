@@ -1,0 +1,34 @@
+#include "op_entry.h"
+
+#include <string.h>
+
+bool wm_op_entry_next(const uint8_t **at, const uint8_t *end, wm_op_entry *out)
+{
+    if ((size_t)(end - *at) < WM_OP_ENTRY_HEAD) return false;
+    memcpy(&out->kind, *at, 4);
+    memcpy(&out->len, *at + 4, 4);
+    memcpy(&out->seq, *at + 8, 8);
+    out->bytes = *at + WM_OP_ENTRY_HEAD;
+    if (out->kind < WM_ENTRY_CLIENT || out->kind > WM_ENTRY_LETTERS_DROPPED) return false;
+    if (out->len > (size_t)(end - out->bytes)) return false;
+    *at = out->bytes + out->len;
+    return true;
+}
+
+uint8_t *wm_op_entry_begin(wm_buffer *frame, uint32_t kind, uint64_t seq, uint32_t len)
+{
+    uint8_t *at = wm_buffer_reserve(frame, WM_OP_ENTRY_HEAD + (size_t)len);
+    if (at == NULL) return NULL;
+    memcpy(at, &kind, 4);
+    memcpy(at + 4, &len, 4);
+    memcpy(at + 8, &seq, 8);
+    frame->len += WM_OP_ENTRY_HEAD + (size_t)len;
+    return at + WM_OP_ENTRY_HEAD;
+}
+
+uint64_t wm_op_entry_seq(const wm_op_entry *entry, uint32_t place)
+{
+    uint64_t seq;
+    memcpy(&seq, entry->bytes + (size_t)place * sizeof seq, sizeof seq);
+    return seq;
+}

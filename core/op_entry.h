@@ -1,0 +1,36 @@
+#ifndef WM_OP_ENTRY_H
+#define WM_OP_ENTRY_H
+#include "buffer.h"
+#include "log_file.h"
+
+/* What the frames of an op log's file consist of. */
+typedef enum wm_op_entry_kind {
+    WM_ENTRY_CLIENT = 1,      /* the id of the client; seq: the last one given, as far as it was known */
+    WM_ENTRY_OPERATION,       /* its bytes, as they are sent */
+    WM_ENTRY_SETTLED,         /* seqs of operations, 8 bytes each; seq: 0 */
+    WM_ENTRY_LETTER,          /* a dead letter, in the bytes of its owner */
+    WM_ENTRY_LETTERS_DROPPED, /* seqs of dead letters, 8 bytes each; seq: 0 */
+} wm_op_entry_kind;
+
+typedef struct wm_op_entry {
+    uint32_t kind;
+    uint32_t len;
+    uint64_t seq;
+    const uint8_t *bytes; /* `len` of them, in the payload; not aligned */
+} wm_op_entry;
+
+/* Bytes of an entry with `len` bytes. */
+#define WM_OP_ENTRY_HEAD 16u
+
+/* What the file is, for wm_log_file_open. */
+#define WM_OP_LOG_KIND "op log"
+
+/* The entry at *at, which moves behind it. False at the end of the payload, and with
+ * *at != end when there is none. */
+bool wm_op_entry_next(const uint8_t **at, const uint8_t *end, wm_op_entry *out);
+/* Appends an entry's head and leaves room for its `len` bytes: where they go, NULL when out of
+ * memory. */
+uint8_t *wm_op_entry_begin(wm_buffer *frame, uint32_t kind, uint64_t seq, uint32_t len);
+/* The seq at a place in the bytes of WM_ENTRY_SETTLED or WM_ENTRY_LETTERS_DROPPED. */
+uint64_t wm_op_entry_seq(const wm_op_entry *entry, uint32_t place);
+#endif

@@ -1,0 +1,113 @@
+#include "op_tally.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool came(wm_tally_list *l, uint64_t seq)
+{
+    if (l->came_count == l->came_cap) {
+        uint32_t cap = l->came_cap ? l->came_cap * 2 : 1024;
+        wm_tally_item *grown = realloc(l->came, cap * sizeof *grown);
+        if (grown == NULL) return false;
+        l->came = grown;
+        l->came_cap = cap;
+    }
+    l->came[l->came_count] = (wm_tally_item){seq, l->came_count};
+    l->came_count++;
+    return true;
+}
+
+static bool went(wm_tally_list *l, const wm_op_entry *entry)
+{
+    size_t count = entry->len / sizeof *l->went;
+    if (l->went_cap - l->went_count < count) {
+        size_t cap = l->went_cap ? l->went_cap * 2 : 1024;
+        if (cap - l->went_count < count) cap = l->went_count + count;
+        uint64_t *grown = realloc(l->went, cap * sizeof *grown);
+        if (grown == NULL) return false;
+        l->went = grown;
+        l->went_cap = cap;
+    }
+    if (count > 0) memcpy(l->went + l->went_count, entry->bytes, count * sizeof *l->went);
+    l->went_count += count;
+    return true;
+}
+
+static bool add(wm_op_tally *t, const wm_op_entry *entry)
+{
+    if (entry->seq > t->last_seq) t->last_seq = entry->seq;
+    switch (entry->kind) {
+    case WM_ENTRY_OPERATION: return came(&t->operations, entry->seq);
+    case WM_ENTRY_SETTLED: return went(&t->operations, entry);
+    case WM_ENTRY_LETTER: return came(&t->letters, entry->seq);
+    case WM_ENTRY_LETTERS_DROPPED: return went(&t->letters, entry);
+    default:
+        t->id_len = entry->len < WM_OP_TALLY_ID_MAX ? entry->len : WM_OP_TALLY_ID_MAX;
+        memcpy(t->id, entry->bytes, t->id_len);
+        t->id[t->id_len] = 0;
+        return true;
+    }
+}
+
+bool wm_op_tally_add(wm_op_tally *t, const uint8_t *payload, size_t len, wm_log_error *e)
+{
+    const uint8_t *at = payload, *end = payload + len;
+    wm_op_entry entry;
+    while (wm_op_entry_next(&at, end, &entry))
+        if (!add(t, &entry)) return wm_log_fail_io(e, ENOMEM);
+    /* The checksum was right: what is there was written so. */
+    return at == end || wm_log_fail(e, WM_LOG_NEW_FORMAT, "it has entries that this version of Wingman does not know");
+}
+
+static int by_seq(const void *a, const void *b)
+{
+    uint64_t x = ((const wm_tally_item *)a)->seq, y = ((const wm_tally_item *)b)->seq;
+    return x < y ? -1 : x > y;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+static bool finish(wm_tally_list *l)
+{
+    l->live = malloc(l->came_count + 1u);
+    if (l->live == NULL) return false;
+    if (l->came_count > 0) qsort(l->came, l->came_count, sizeof *l->came, by_seq);
+    if (l->went_count > 0) qsort(l->went, l->went_count, sizeof *l->went, by_value);
+    size_t gone = 0;
+    for (uint32_t i = 0; i < l->came_count; i++) {
+        while (gone < l->went_count && l->went[gone] < l->came[i].seq) gone++;
+        bool is_live = gone == l->went_count || l->went[gone] != l->came[i].seq;
+        l->live[l->came[i].place] = is_live;
+        l->live_count += is_live;
+    }
+    return true;
+}
+
+bool wm_op_tally_finish(wm_op_tally *t, wm_log_error *e)
+{
+    return (finish(&t->operations) && finish(&t->letters)) || wm_log_fail_io(e, ENOMEM);
+}
+
+bool wm_op_tally_is_live(wm_op_tally *t, const wm_op_entry *entry)
+{
+    wm_tally_list *l = entry->kind == WM_ENTRY_OPERATION ? &t->operations : &t->letters;
+    return l->next < l->came_count && l->live[l->next++];
+}
+
+static void close_list(wm_tally_list *l)
+{
+    free(l->came);
+    free(l->went);
+    free(l->live);
+}
+
+void wm_op_tally_close(wm_op_tally *t)
+{
+    close_list(&t->operations);
+    close_list(&t->letters);
+}
