@@ -77,7 +77,9 @@ local function write_slowly(self, key, write)
     if seq then return seq end
     if not is_full(reason) or self.client.options.oplog.when_full ~= "pause" then return refuse(self, key, reason) end
     began = began or loop.now()
+    if measured then measured.waiting_for_room(1) end
     local ok, err = self.client:wait_for_room()
+    if measured then measured.waiting_for_room(-1) end
     if not ok then return nil, err end
   end
 end

@@ -67,7 +67,7 @@ local function measure(cluster)
   local lag = run.scenarios[1].lag_histogram
   local planned, acknowledged = options.rate * options.seconds, metric(run, "ops_acked").count
   local result = {
-    planned = planned, acknowledged = acknowledged, counted = counted, lost = run.ops_lost, dropped = run.scenarios[1].dropped,
+    planned = planned, acknowledged = acknowledged, counted = counted, unacknowledged = run.ops_unacknowledged, dropped = run.scenarios[1].dropped,
     cpu = (core.cpu_seconds() - used) / seconds, taken = taken(),
     lag = { p50 = lag:percentile(50) / 1e6, p99 = lag:percentile(99) / 1e6, p999 = lag:percentile(99.9) / 1e6, max = lag:max() / 1e6 },
     ratios = { reported_to_counted = acknowledged / counted, reported_to_planned = acknowledged / planned },
@@ -87,7 +87,7 @@ end
 local function is_right(result)
   local function right(ratio) return math.abs(ratio - 1) <= COUNT_BAR end
   return right(result.ratios.reported_to_counted) and right(result.ratios.reported_to_planned) and result.dropped == 0
-    and result.lost == 0
+    and result.unacknowledged == 0
 end
 
 local function print_lag(name, result)
@@ -107,7 +107,7 @@ return loop.run(function()
     { "planned", with.planned, without.planned },
     { "acknowledged, by the report", with.acknowledged, without.acknowledged },
     { "received, by the cluster", with.counted, without.counted },
-    { "lost", with.lost, without.lost },
+    { "unacknowledged", with.unacknowledged, without.unacknowledged },
     { "dropped", with.dropped, without.dropped },
   }, { heading = true, indent = "  " }), "\n")
   print_lag("awake", with)

@@ -83,7 +83,7 @@ local function run_once(fn, name, batch)
   local received = 0
   for _, node in pairs(assert(cluster:stats())) do received = received + node.ops end
   cluster:stop()
-  assert(result.acked == operations and received == operations and (result.lost or 0) == 0,
+  assert(result.acked == operations and received == operations and (result.unacknowledged or 0) == 0,
     ("%s: %d acknowledged, %d received, %d wanted"):format(name, result.acked, received, operations))
   return {
     cpu_ns = result.cpu_seconds / operations * 1e9, rate = operations / result.seconds,

@@ -37,7 +37,7 @@ return loop.run(function()
   run.listener.ready = function() began, used = loop.now(), core.cpu_seconds() end
   assert(run:execute(), run.reason)
   io.write(cjson.encode {
-    seconds = loop.now() - began, cpu_seconds = core.cpu_seconds() - used, acked = acked(run), lost = run.ops_lost,
+    seconds = loop.now() - began, cpu_seconds = core.cpu_seconds() - used, acked = acked(run), unacknowledged = run.ops_unacknowledged,
   }, "\n")
   run:close()
   return 0

@@ -21,6 +21,6 @@ return load.test {
   thresholds = {
     ["op_latency{scenario:open}"] = { "p(99)>500ms" },
     ["op_latency{scenario:closed}"] = { "p(99)<500ms" },
-    ops_lost = { "count==0" },
+    ops_unacknowledged = { "count==0" },
   },
 }

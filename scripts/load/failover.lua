@@ -21,7 +21,7 @@ return load.test {
   },
   drain = "60s",
   thresholds = {
-    ops_lost = { "count==0" },
+    ops_unacknowledged = { "count==0" },
     failover_time = { "count>=1" },
     errors = { "count<1000" },
   },

@@ -17,7 +17,7 @@ return load.test {
     },
   },
   thresholds = {
-    ops_lost = { "count==0" },
+    ops_unacknowledged = { "count==0" },
     ["op_latency{scenario:others}"] = { "p(99)<1s" },
     ["op_latency{scenario:hot}"] = { "p(99)<5s" },
   },

@@ -15,7 +15,7 @@ return load.test {
     },
   },
   thresholds = {
-    ops_lost = { "count==0" },
+    ops_unacknowledged = { "count==0" },
     errors = { "count==0" },
     ["op_latency{scenario:blobs}"] = { "p(95)<3s" },
   },

@@ -32,5 +32,5 @@ return load.test {
       exec = function(vu) vu:map "catalogue":set(vu:key(), { price = vu:random(1, 90), name = "changed" }) end,
     },
   },
-  thresholds = { checks = { "rate==1" }, query_time = { "p(95)<2s" }, ops_lost = { "count==0" } },
+  thresholds = { checks = { "rate==1" }, query_time = { "p(95)<2s" }, ops_unacknowledged = { "count==0" } },
 }

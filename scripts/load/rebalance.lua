@@ -20,7 +20,7 @@ return load.test {
   },
   drain = "60s",
   thresholds = {
-    ops_lost = { "count==0" },
+    ops_unacknowledged = { "count==0" },
     map_versions = { "count>=4" }, -- it leaves and comes back, twice
     fallback_routes = { "count<100" }, -- what left while the map changed
   },

@@ -19,7 +19,7 @@ return load.test {
   },
   thresholds = {
     checks = { "rate==1" },
-    ops_lost = { "count==0" },
+    ops_unacknowledged = { "count==0" },
     op_latency = { "p(95)<1s" },
   },
 }

@@ -24,7 +24,7 @@ return load.test {
   },
   thresholds = {
     checks = { "rate==1" },
-    ops_lost = { "count==0" },
+    ops_unacknowledged = { "count==0" },
     rss_bytes = { "max<1000000000" },
     ["op_latency{scenario:steady}"] = { "p(99)<1s" },
   },

@@ -23,7 +23,7 @@ return load.test {
     },
   },
   thresholds = {
-    ops_lost = { "count==0" },
+    ops_unacknowledged = { "count==0" },
     ["op_latency{scenario:writes}"] = { "p(50)<1s" },
     iterations_dropped = { "count==0" },
   },

@@ -20,7 +20,7 @@ return load.test {
     },
   },
   thresholds = {
-    ops_lost = { "count==0" },
+    ops_unacknowledged = { "count==0" },
     ["op_latency{scenario:positions}"] = { "p(99)<1s" },
     ["op_latency{scenario:notes}"] = { "p(99)<1s" },
   },

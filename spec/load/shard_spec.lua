@@ -166,7 +166,7 @@ describe("the shards of a run", function()
         cluster = { seeds = { %q, %q, %q } }, auth = { token = %q },
         scenarios = { writes = { executor = "constant-arrival-rate", rate = 401, duration = "1s",
                                  exec = function(vu) vu:map "m":set("k" .. vu.id, vu.iteration) end } },
-        thresholds = { ops_lost = "count==0" },
+        thresholds = { ops_unacknowledged = "count==0" },
       }]]):format(cluster.urls[1], cluster.urls[2], cluster.urls[3], cluster.token))
     local out = load_run.file ""
     local child = assert(process.spawn {

@@ -1,8 +1,6 @@
 --- Processor time that the host of a virtual machine took.
-local histogram = require "wingman.histogram"
 local load_run = require "spec.support.load_run"
 local stolen = require "wingman.load.stolen"
-local verdict = require "wingman.load.verdict"
 
 local function rewrite(path, text)
   local file = assert(io.open(path, "w"))
@@ -28,20 +26,5 @@ describe("stolen processor time", function()
     assert.is_nil(stolen.since_now "/nowhere"())
     assert.is_nil(stolen.since_now(load_run.file "cpu  1 2 3 4\n")())
     assert.is_nil(stolen.since_now(load_run.file "")())
-  end)
-
-  it("is told of a generator that was late", function()
-    local lags = histogram.new(3600e6, 3)
-    lags:record(50000)
-    local function reason(share)
-      return verdict.of {
-        scenarios = {}, loop_lags = lags, now = function() return 0 end, cpu_start = { at = 0, used = 0 },
-        stolen = function() return share end,
-      }.reason
-    end
-    assert.equal("the event loop was late by 50.0 ms at the 99th percentile; the host of this machine took 12.5 % of its processors' time",
-      reason(0.125))
-    assert.equal("the event loop was late by 50.0 ms at the 99th percentile", reason(0.001))
-    assert.equal("the event loop was late by 50.0 ms at the 99th percentile", reason(nil))
   end)
 end)

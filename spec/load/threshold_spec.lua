@@ -32,7 +32,7 @@ describe("a threshold", function()
   end)
 
   it("does not ask a metric for what it has not, nor for a time without unit", function()
-    local ok, err = pcall(threshold.check_fits, read("ops_lost", "p(99)<1"), "counter", "")
+    local ok, err = pcall(threshold.check_fits, read("ops_unacknowledged", "p(99)<1"), "counter", "")
     assert.is_false(ok)
     assert.truthy(err:find("a counter has count, rate", 1, true))
     assert.is_false(pcall(threshold.check_fits, read("op_latency", "p(99)<50"), "trend", "s"))

@@ -20,7 +20,7 @@ local TEST = [[
       shared = { executor = "shared-iterations", iterations = 101, vus = 2, exec = function(vu) assert(vu:wait(vu:map "m":set("a", 1))) end },
       each = { executor = "per-vu-iterations", iterations = 7, vus = 5, exec = function(vu) assert(vu:wait(vu:map "m":set("b" .. vu.id, 1))) end },
     },
-    thresholds = { ops_lost = { "count==0" }, iterations = { "count==1137" }, orders = { "count==3003" } },
+    thresholds = { ops_unacknowledged = { "count==0" }, iterations = { "count==1137" }, orders = { "count==3003" } },
     teardown = function(hand) print("STOCK " .. tostring(hand:map "m":get "set-up")) end,
   }]]
 
@@ -36,7 +36,7 @@ describe("a run with workers", function()
       assert.is_true(report.validate(many))
       assert.equal(workers, many.shards[1].workers)
       assert.equal(1, #many.shards)
-      for _, name in ipairs { "iterations", "ops_recorded", "ops_acked", "ops_lost", "op_latency", "op_queue", "schedule_lag", "orders", "iterations_dropped" } do
+      for _, name in ipairs { "iterations", "ops_recorded", "ops_acked", "ops_unacknowledged", "op_latency", "op_queue", "schedule_lag", "orders", "iterations_dropped" } do
         assert.equal(metric(one, name).count, metric(many, name).count, name)
       end
       for _, scenario in ipairs { "open", "shared", "each" } do
@@ -67,7 +67,7 @@ describe("a run with workers", function()
     local document, code, out, err = run(script([[executor = "constant-arrival-rate", rate = 600, duration = "3s", keys = { count = 100 },
       exec = function(vu) vu:map "m":set(vu:key(), 1) end]],
       [[nemesis = { { at = "800ms", kill = "owner-of:key-1" }, { at = "1500ms", restart = "last" }, { at = "2s", rate = 100 } },
-        thresholds = { ops_lost = { "count==0" } },]]), { "--workers", "2" })
+        thresholds = { ops_unacknowledged = { "count==0" } },]]), { "--workers", "2" })
     assert.equal(0, code, out .. err)
     assert.equal(3, #document.faults)
     for _, fault in ipairs(document.faults) do assert.is_true(fault.ok, fault.detail) end

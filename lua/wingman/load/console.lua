@@ -13,6 +13,9 @@ end
 
 local function plain_point(point)
   local c = point.counters
+  if c.ops_recorded == 0 and c.ops_acked == 0 then
+    return ("%7.1f s  %s iterations/s  users %d"):format(point.t_s + 1, text_table.count(c.iterations), point.gauges.vus)
+  end
   return ("%7.1f s  %s acked/s  p50 %s  p99 %s  in flight %d  users %d"):format(point.t_s + 1, text_table.count(c.ops_acked),
     text_table.duration(point.latency:percentile(50) / 1e6), text_table.duration(point.latency:percentile(99) / 1e6),
     point.gauges.in_flight, point.gauges.vus)

@@ -2,8 +2,8 @@
 --- exactly: counters and histograms add, series add point by point.
 local core = require "wingman.core"
 local shard = require "wingman.load.shard"
+local limit = require "wingman.load.limit"
 local threshold = require "wingman.load.threshold"
-local verdict = require "wingman.load.verdict"
 
 local M = {}
 
@@ -159,7 +159,7 @@ end
 function M.build(run)
   local env = environment(run)
   local thresholds, passed = export_thresholds(run)
-  local judged = verdict.of(run)
+  local limited = limit.judge(limit.figures(run))
   local outcome = M.outcome(run, passed, run.shard)
   return {
     schema = M.schema,
@@ -167,7 +167,7 @@ function M.build(run)
     started_at = run.started_at, duration_s = run:duration(), finished = run.outcome == nil,
     outcome = outcome,
     reason = outcome ~= "failed" and (run.reason or M.spoiled(run)) or nil,
-    limit = judged.limit, generator_late = judged.late, late_reason = judged.reason,
+    limit = limited.limit, generator_late = limited.late, limit_reason = limited.reason,
     shards = { {
       index = run.shard.index, count = run.shard.count, workers = 1, started_at = run.started_at, duration_s = run:duration(),
     } },

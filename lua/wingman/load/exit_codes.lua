@@ -1,6 +1,8 @@
 --- The exit codes of a load test and of its reports.
+local view = require "wingman.load.report.view"
+
 local M = {
-  passed = 0, script_error = 1, usage = 2, no_connection = 3, parts_missing = 96, cannot_tell = 97, generator_late = 98,
+  passed = 0, script_error = 1, usage = 2, no_connection = 3, parts_missing = 96, cannot_tell = 97, not_kept_up = 98,
   thresholds_failed = 99, hung_up = 129, interrupted = 130, terminated = 143,
 }
 
@@ -15,7 +17,9 @@ local of_outcome = {
 ---@return integer
 function M.of(document, strict)
   local code = of_outcome[document.outcome]
-  if code == M.passed and strict and document.generator_late then return M.generator_late end
+  if code == M.passed and strict and (document.generator_late or view.count(document, "iterations_dropped") > 0) then
+    return M.not_kept_up
+  end
   return code
 end
 

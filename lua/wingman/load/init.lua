@@ -9,7 +9,7 @@
 ---                  keys = { count = 10000, distribution = "zipf" },
 ---                  exec = function(vu) vu:map "bench":set(vu:key(), { v = vu.iteration }) end },
 ---     },
----     thresholds = { ["op_latency{scenario:writes}"] = { "p(99)<50ms" }, ops_lost = { "count==0" } },
+---     thresholds = { ["op_latency{scenario:writes}"] = { "p(99)<50ms" }, ops_unacknowledged = { "count==0" } },
 ---   }
 local data = require "wingman.load.data"
 local measures = require "wingman.load.measures"

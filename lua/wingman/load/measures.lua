@@ -27,7 +27,7 @@ declare("counter", "", { "scenario" }, { "ops_recorded", "iterations", "iteratio
 declare("counter", "", { "node" }, { "ops_sent", "batches_sent" })
 declare("counter", "", { "scenario", "code" }, { "errors" })
 declare("counter", "", {}, {
-  "ops_lost", "ops_rejected", "ops_resent", "reconnects", "direct_routes", "fallback_routes", "partition_misses", "map_versions",
+  "ops_unacknowledged", "ops_rejected", "ops_dropped", "ops_resent", "reconnects", "direct_routes", "fallback_routes", "partition_misses", "map_versions",
   "stray_acks",
 })
 declare("counter", "bytes", { "node" }, { "bytes_sent", "bytes_acked" })
@@ -54,7 +54,6 @@ function M.baseline(run)
   run.map_versions = 0
   run.cpu_base, run.cpu_at = core.thread_cpu_seconds(), run.now()
   run.stolen = stolen.since_now()
-  run.cpu_start = { used = run.cpu_base, at = run.cpu_at }
 end
 
 local function refill(metric) -- a trend that is merged anew
@@ -146,7 +145,7 @@ end
 local function client_totals(run)
   local stats, base = run.client.core:stats(), run.base.stats
   for metric, field in pairs {
-    ops_rejected = "ops_rejected", ops_resent = "ops_resent", batches_sent = "batches_sent", bytes_sent = "bytes_sent",
+    ops_rejected = "ops_rejected", ops_dropped = "ops_dropped", ops_resent = "ops_resent", batches_sent = "batches_sent", bytes_sent = "bytes_sent",
     stray_acks = "stray_acks",
   } do get(run, metric).count = stats[field] - base[field] end
   local routing = run.client:routing_metrics()

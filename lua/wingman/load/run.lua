@@ -21,6 +21,8 @@ local M = {}
 
 --- Faults and failovers that are kept; a run with more of them says how many there were.
 local MOST_FAULTS = 1000
+--- Seconds between two looks at how late the loop is.
+local LAG_INTERVAL = 0.05
 local levels = { debug = 1, info = 2, warn = 3, error = 4 }
 
 ---@class wingman.load.run
@@ -65,6 +67,7 @@ function M.new(options, given)
     errors = {},
     seen_errors = setmetatable({}, { __mode = "k" }),
     scenario_of_tag = {},
+    waiting_for_room = 0, -- users, in the op log
     faults = {},
     lost_nodes = {},
     reconnects = 0,
@@ -196,6 +199,7 @@ local function listen(self)
   for _, event in ipairs { "server_error", "op_rejected", "op_dropped" } do
     client:on(event, function(err) self:saw_error(err) end)
   end
+  client:on("op_dropped", function() self.was_full = true end)
   client:on("ack_timeout", function() self:count_error "ACK_TIMEOUT" end)
 end
 
@@ -217,6 +221,7 @@ end
 -- in the script, which a test that does not look at what `set` returns would never see.
 local function refused(self, err)
   if err.code == "NOT_ENCODABLE" then error(place_in_script() .. err.message, 0) end
+  if err.code == "LOG_FULL" then self.was_full = true end
   self:saw_error(err, self.scenario_of_tag[self.context.tag])
 end
 
@@ -224,9 +229,10 @@ local function measure(self)
   local client, context = self.client, self.context
   client.core:measure(self.op_metrics)
   client.measured = {
-    since = function(seconds)
-      context.since_us = seconds * 1e6
-      if seconds > 0 then self.was_full = true end -- a write had to wait for room in the log
+    since = function(seconds) context.since_us = seconds * 1e6 end,
+    waiting_for_room = function(change)
+      self.was_full = true
+      self.waiting_for_room = self.waiting_for_room + change
     end,
     refused = function(err) refused(self, err) end,
   }
@@ -320,7 +326,6 @@ function methods:metric(one) return threshold.total(one, threshold.select(self.r
 local function sample_each_second(self)
   local function again()
     self.sampler = loop.timer(math.max(0, 1 - (loop.now() - self.sampled_at)), function()
-      self:loop_lag((loop.now() - self.sampled_at - 1) * 1e6)
       self.sampled_at = self.sampled_at + 1
       local point = self.series:take(self.seconds)
       self.seconds = self.seconds + 1
@@ -331,6 +336,15 @@ local function sample_each_second(self)
   end
   self.sampled_at, self.seconds = loop.now(), 0
   again()
+end
+
+-- Looks often how late the loop is, so that one moment of many seconds is not all of it.
+local function sample_lag(self)
+  local wanted = loop.now() + LAG_INTERVAL
+  self.lag_sampler = loop.timer(LAG_INTERVAL, function()
+    self:loop_lag((loop.now() - wanted) * 1e6)
+    sample_lag(self)
+  end)
 end
 
 -- Phases ------------------------------------------------------------------------
@@ -384,7 +398,7 @@ local function drain(self)
   if self.client.closed then return end
   local grace = self.outcome == "interrupted" and 1 or self.options.drain
   self.client:drain(grace)
-  self.ops_lost = self.client:pending_ops() + self.client.core:stats().ops_dropped
+  self.ops_unacknowledged = self.client:pending_ops()
 end
 
 -- Shards that are told the same time begin together, as well as their clocks agree.
@@ -436,16 +450,18 @@ function methods:execute()
   if not self:prepare() then return false end
   self:begin()
   sample_each_second(self)
+  sample_lag(self)
   if self.outcome then self:abort(self.outcome, self.reason) else start_scenarios(self) end
   for _, scenario in ipairs(self.scenarios) do scenario.ended:wait() end
   self.duration_s = self:elapsed()
   self.end_nemesis()
   drain(self)
   self.sampler:cancel()
+  self.lag_sampler:cancel()
   self.series:take(self.seconds)
   self:tear_down()
   measures.refresh(self)
-  self.registry:counter("ops_lost").count = self.ops_lost
+  self.registry:counter("ops_unacknowledged").count = self.ops_unacknowledged
   self.state = "ended"
   return true
 end

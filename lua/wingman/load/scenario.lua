@@ -39,7 +39,7 @@ local executors = {
 ---@field users wingman.load.vu[]
 ---@field iterations integer   that came to their end
 ---@field dropped integer      that were due when no user was free, or that the generator was too slow for
----@field too_slow boolean|nil  the latter was the case
+---@field drops table<string, integer>  the same by what they were dropped for, see wingman.load.limit
 ---@field interrupted integer  that were given up at the end
 ---@field failures integer     that raised an error
 ---@field errors table<string, integer>  by code, of its users
@@ -202,6 +202,7 @@ function M.new(run, name, options)
     most_users = 0,
     iterations = 0,
     dropped = 0,
+    drops = {},
     interrupted = 0,
     failures = 0,
     errors = {},        -- code -> count
@@ -237,6 +238,14 @@ function methods:failed(vu, err)
   self.failures = self.failures + 1
   if err.traceback then return self.run:script_failed(self, vu, err.traceback) end
   self.run:saw_error(err, self)
+end
+
+--- Iterations that were due and do not take place.
+---@param count integer
+---@param cause "generator"|"cluster"|"users"|"log"
+function methods:drop(count, cause)
+  self.dropped = self.dropped + count
+  self.drops[cause] = (self.drops[cause] or 0) + count
 end
 
 --- The tag of operations in a group.

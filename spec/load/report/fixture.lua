@@ -109,7 +109,7 @@ local function metrics(self)
   end
   add(counter("ops_recorded", self.acked))
   add(counter("ops_acked", self.acked))
-  add(counter("ops_lost", 0))
+  add(counter("ops_unacknowledged", 0))
   add(counter("ops_resent", self.index == 1 and 37 or 0))
   add(counter("bytes_sent", self.acked * 150, nil, "bytes"))
   add(counter("batches_sent", math.ceil(self.acked / 20), nil, "batches"))
@@ -174,7 +174,7 @@ local function thresholds(self)
   local p99, p999 = self.latency.op_latency:percentile(99) / 1e6, self.latency.op_latency:percentile(99.9) / 1e6
   add("op_latency{scenario:writes}", "p(99)<50ms", p99, "s", p99 < 0.05)
   add("op_latency{scenario:writes}", "p(99.9)<200ms", p999, "s", p999 < 0.2)
-  add("ops_lost", "count==0", 0, "ops", true)
+  add("ops_unacknowledged", "count==0", 0, "ops", true)
   add("checks", "rate>0.95", 0.995, nil, true)
   return list, all
 end
@@ -188,7 +188,7 @@ local function document(self)
     started_at = options.started_at, duration_s = options.seconds, finished = true,
     outcome = passed and "passed" or "failed", reason = not passed and "a threshold was crossed" or nil,
     limit = options.late and "generator" or "none", generator_late = options.late,
-    late_reason = options.late and "schedule lag p99 was 38 ms, 412 iterations were dropped" or nil,
+    limit_reason = options.late and "schedule lag p99 was 38 ms, 412 iterations were dropped" or nil,
     shards = { { index = self.index, count = self.count, workers = 1, started_at = options.started_at,
       duration_s = options.seconds } },
     environment = { wingman = "0.1.0", cluster = "sim://3", dialect = "v2", hash = "fnv1a", nodes = { unpack(NODES) },
@@ -275,7 +275,7 @@ function M.hostile_document()
   local document = M.document { seconds = 5, rate = 200, kill = 2 }
   local function name(i) return M.hostile[(i - 1) % #M.hostile + 1] .. i end
   document.name, document.script, document.reason = name(1), name(2), name(3)
-  document.late_reason, document.generator_late = name(4), true
+  document.limit_reason, document.generator_late = name(4), true
   document.environment.cluster, document.environment.policy = name(5), name(6)
   for i = 1, 3 do document.environment.nodes[i] = name(i) end
   document.scenarios[1].name, document.scenarios[1].executor = name(7), name(1)

@@ -151,9 +151,9 @@ describe("report merge", function()
       assert.same({ case[1], case[2], false }, { got.outcome, got.reason, got.finished })
     end
     local parts = copy(shards)
-    parts[3].generator_late, parts[3].late_reason, parts[3].limit = true, "lag p99 40 ms", "generator"
+    parts[3].generator_late, parts[3].limit_reason, parts[3].limit = true, "lag p99 40 ms", "generator"
     local got = assert(report.merge(parts))
-    assert.same({ true, "lag p99 40 ms", "generator" }, { got.generator_late, got.late_reason, got.limit })
+    assert.same({ true, "lag p99 40 ms", "generator" }, { got.generator_late, got.limit_reason, got.limit })
     parts = copy(shards)
     parts[1].outcome, parts[1].reason = "failed", "the generator was late (--strict)"
     got = assert(report.merge(parts))

@@ -43,7 +43,7 @@ describe("report in Prometheus' format", function()
     assert.equal(1, got['wingman_run_threshold_passed{expression="p(99)<50ms",metric="op_latency{scenario:writes}"}'])
     local late = samples(prometheus.format(fixture.document { rate = 50, seconds = 2, late = true }))
     assert.equal(1, late.wingman_run_generator_late)
-    assert.equal(1, late.wingman_run_generator_limit)
+    assert.equal(1, late['wingman_run_limit{limit="generator"}'])
   end)
 
   it("has histograms with cumulative buckets that say what the histogram says", function()

@@ -12,7 +12,7 @@ return load.test {
       exec = function(vu) vu:check("recorded", vu:map "bench":set(vu:key(), { v = vu.iteration }) ~= nil) end },
   },
   nemesis = { { at = "1s", kill = "owner-of:key-1" } },
-  thresholds = { ["op_latency{scenario:writes}"] = { "p(99)<30s" }, ops_lost = { "count==0" } },
+  thresholds = { ["op_latency{scenario:writes}"] = { "p(99)<30s" }, ops_unacknowledged = { "count==0" } },
 }
 ]]
 

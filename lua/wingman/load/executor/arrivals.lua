@@ -71,16 +71,22 @@ local function take_user(self)
   if #self.scenario.users < self.most then return self.scenario:new_user() end
 end
 
--- Every user is within an iteration: what is due now does not take place.
-local function drop_due(self, now)
-  local scenario, plan = self.scenario, self.schedule
-  while plan:take(now) do scenario.dropped = scenario.dropped + 1 end
-  local asleep = 0
+-- What most users are within an iteration for: ones that think are too few; others wait for
+-- the cluster, or for room in the op log.
+local function held_up_by(scenario)
+  local asleep, most = 0, #scenario.users / 2
   for _, vu in ipairs(scenario.users) do
     if vu.sleeping then asleep = asleep + 1 end
   end
-  -- Users that wait for the cluster are held up by it; ones that think are too few.
-  if asleep * 2 > #scenario.users then scenario.too_few_users = true else scenario.users_waited = true end
+  if asleep > most then return "users" end
+  return scenario.run.waiting_for_room > most and "log" or "cluster"
+end
+
+-- Every user is within an iteration: what is due now does not take place.
+local function drop_due(self, now)
+  local scenario, plan, count = self.scenario, self.schedule, 0
+  while plan:take(now) do count = count + 1 end
+  scenario:drop(count, held_up_by(scenario))
 end
 
 local function tick(self)
@@ -104,10 +110,8 @@ end
 
 --- The generator is hopelessly late: what has not begun by now does not take place.
 function methods:give_up()
-  local scenario, left = self.scenario, self.schedule:drop_rest()
-  scenario.dropped = scenario.dropped + left
-  scenario.too_slow = left > 0
-  scenario:stop()
+  self.scenario:drop(self.schedule:drop_rest(), "generator")
+  self.scenario:stop()
 end
 
 --- Sets the timer for the next look; ends the scenario when nothing more will come.

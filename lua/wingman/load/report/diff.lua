@@ -113,13 +113,13 @@ local function error_row(a, b, drawn, reason)
   return judge(row, 0, false)
 end
 
--- Lost data is no noise.
-local function lost_row(a, b)
-  local lost_a, known_a = view.count(a, "ops_lost")
-  local lost_b, known_b = view.count(b, "ops_lost")
+-- Writes that nobody confirmed are no noise.
+local function unacknowledged_row(a, b)
+  local of_a, known_a = view.count(a, "ops_unacknowledged")
+  local of_b, known_b = view.count(b, "ops_unacknowledged")
   if not known_a or not known_b then return nil end
-  return { name = "lost", unit = "ops", a = lost_a, b = lost_b, change = lost_b - lost_a,
-    verdict = lost_b > lost_a and "worse" or lost_b < lost_a and "better" or "same" }
+  return { name = "unacknowledged", unit = "ops", a = of_a, b = of_b, change = of_b - of_a,
+    verdict = of_b > of_a and "worse" or of_b < of_a and "better" or "same" }
 end
 
 --- A change as people read it: "+25.3 %", "-14 %", "+3" of counts.
@@ -153,15 +153,15 @@ local function notes_of(a, b, names)
     end
   end
   for i, document in ipairs { a, b } do
-    local late = verdict.late(document)
-    if late then notes[#notes + 1] = names[i] .. ": " .. late end
+    local limit = verdict.limit(document)
+    if limit then notes[#notes + 1] = names[i] .. ": " .. limit end
     local head = verdict.headline(document)
     if not head.good then notes[#notes + 1] = ("%s %s: %s"):format(names[i], head.word, head.sentence) end
   end
   return notes
 end
 
--- "p50 +25.3 %, lost +3".
+-- "p50 +25.3 %, unacknowledged +3".
 local function named(rows, word)
   local parts = {}
   for _, row in ipairs(rows) do
@@ -207,7 +207,7 @@ function M.diff(a, b, options)
   local rows = { rate_row(a, b, drawn, tolerance, reason) }
   for _, row in ipairs(latency_rows(a, b, drawn, tolerance, reason)) do rows[#rows + 1] = row end
   rows[#rows + 1] = error_row(a, b, drawn, reason)
-  rows[#rows + 1] = lost_row(a, b)
+  rows[#rows + 1] = unacknowledged_row(a, b)
   local word, sentence = overall(rows)
   return { verdict = word, sentence = sentence, rows = rows, notes = notes_of(a, b, options.names or { "the first", "the second" }) }
 end

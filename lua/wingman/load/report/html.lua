@@ -28,11 +28,11 @@ end
 
 local function header(document)
   local head = verdict.headline(document)
-  local late, missing = verdict.late(document), verdict.missing_shards(document)
+  local limit, missing = verdict.limit(document), verdict.missing_shards(document)
   local parts = { ('<header class="%s"><h1><b>%s</b> %s</h1><p class="about">%s</p>'):format(head.good and "good" or "bad",
     head.word, escape(head.sentence), about(document)) }
   if not head.good then parts[#parts + 1] = ("<p>%s.</p>"):format(escape(head.work)) end
-  if late then parts[#parts + 1] = ('<p class="late"><b>LATE</b> %s</p>'):format(escape(late)) end
+  if limit then parts[#parts + 1] = ('<p class="late"><b>LIMIT</b> %s</p>'):format(escape(limit)) end
   if missing then parts[#parts + 1] = ('<p class="late"><b>PARTS</b> %s, and <code>wingman report merge</code> judges all</p>'):format(escape(missing)) end
   for _, sentence in ipairs(verdict.overflows(document)) do
     parts[#parts + 1] = ('<p class="late"><b>ABOVE</b> %s</p>'):format(escape(sentence))
@@ -44,8 +44,8 @@ end
 local function numbers_of(document)
   local list = {}
   local function add(name, value, bad) list[#list + 1] = { name, value, bad } end
-  local acked, counted = view.count(document, "ops_acked")
-  if counted then add("operations/s", format.number(view.per_second(document, acked))) end
+  local acked = view.count(document, "ops_acked")
+  if acked > 0 or view.count(document, "ops_recorded") > 0 then add("operations/s", format.number(view.per_second(document, acked))) end
   local metric = view.main_latency(document)
   if metric then
     local of = metric.name == "op_latency" and "" or "iteration "
@@ -54,8 +54,9 @@ local function numbers_of(document)
     add(of .. "p99.9", format.quantity(metric.p99_9, metric.unit))
     add(of .. "max", format.quantity(metric.max, metric.unit))
   end
-  local lost, known = view.count(document, "ops_lost")
-  if known then add("lost", format.count(lost), lost > 0) end
+  local unacknowledged, known = view.count(document, "ops_unacknowledged")
+  if known then add("unacknowledged", format.count(unacknowledged), unacknowledged > 0) end
+  add("limit", document.limit, document.limit ~= "none")
   local worst
   for _, failover in ipairs(document.failovers) do worst = math.max(worst or 0, failover.first_ack_s or math.huge) end
   if worst then add("failover", worst == math.huge and "never" or format.duration(worst), worst == math.huge) end

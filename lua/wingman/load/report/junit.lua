@@ -69,7 +69,7 @@ function M.format(document)
   local errors, run_failures = run_case(document, cases)
   local failures = run_failures + threshold_cases(document, cases)
   check_cases(document, cases)
-  local late = verdict.late(document)
+  local limit = verdict.limit(document)
   local properties = { property("outcome", document.outcome), property("generator_late", document.generator_late) }
   if document.seed then properties[#properties + 1] = property("seed", ("%.0f"):format(document.seed)) end
   return table.concat({
@@ -79,7 +79,7 @@ function M.format(document)
     "    <properties>", table.concat(properties, "\n"), "    </properties>",
     table.concat(cases, "\n"),
     ("    <system-out>%s</system-out>"):format(escape(output(document))),
-    ("    <system-err>%s</system-err>"):format(escape(late and "generator late: " .. late or "")),
+    ("    <system-err>%s</system-err>"):format(escape(limit or "")),
     "  </testsuite>", "</testsuites>", "",
   }, "\n")
 end

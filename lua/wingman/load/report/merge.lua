@@ -165,7 +165,10 @@ end
 local function limit_of(documents)
   local limits = {}
   for _, document in ipairs(documents) do limits[document.limit] = true end
-  return limits.generator and "generator" or limits.cluster and "cluster" or "none"
+  for _, limit in ipairs { "generator", "cluster", "users", "log" } do
+    if limits[limit] then return limit end
+  end
+  return "none"
 end
 
 -- The worst of the parts; passed and failed are decided by the thresholds of the whole.
@@ -255,7 +258,7 @@ local function assemble(documents, metrics, series, started_at, ends)
     schema = schema.version, name = documents[1].name, script = documents[1].script, seed = same_seed(documents),
     started_at = started_at, duration_s = ends - started_at, finished = not any(documents, "finished", false),
     outcome = outcome, reason = reason, limit = limit_of(documents),
-    generator_late = any(documents, "generator_late", true), late_reason = joined(documents, "late_reason"),
+    generator_late = any(documents, "generator_late", true), limit_reason = joined(documents, "limit_reason"),
     shards = shards_of(documents), environment = environment_of(documents, nodes),
     scenarios = by_name(documents, "scenarios", "name", add_scenario), metrics = metrics, series = series,
     partitions = partitions(documents, maps), faults = events(documents, "faults", started_at),

@@ -138,8 +138,7 @@ local function add_run(families, document)
   add("wingman_run_duration_seconds", "How long the run has lasted", "", document.duration_s)
   add("wingman_run_generator_late", "1 when the generator was late, so that latencies are partly its own", "",
     document.generator_late and 1 or 0)
-  add("wingman_run_generator_limit", "1 when the generator, not the cluster, was the limit", "",
-    document.limit == "generator" and 1 or 0)
+  add("wingman_run_limit", "What kept the run from more; always 1", labels_of { limit = document.limit }, 1)
   for _, threshold in ipairs(document.thresholds) do
     add("wingman_run_threshold_passed", "1 for a threshold that is kept", labels_of { metric = threshold.metric,
       expression = threshold.expression }, threshold.passed and 1 or 0)

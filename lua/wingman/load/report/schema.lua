@@ -74,10 +74,11 @@ M.document = object {
   -- "failed": a threshold; "aborted": a threshold that ends the run.
   outcome = one_of("passed", "failed", "aborted", "interrupted", "error"),
   reason = optional(text),               -- of an outcome that is not "passed"
-  -- What kept the run from more: the generator was saturated, or the cluster was.
-  limit = one_of("none", "generator", "cluster"),
-  generator_late = flag,                 -- its own lag was too large to believe the numbers
-  late_reason = optional(text),
+  -- What kept the run from more, see wingman.load.limit: a generator that was late, a cluster
+  -- or an op log that users waited for, or too few users.
+  limit = one_of("none", "generator", "cluster", "users", "log"),
+  generator_late = flag,                 -- by so much that latencies are partly its own
+  limit_reason = optional(text),
 
   -- One entry for each process merged in.
   shards = list(object { index = whole, count = whole, workers = optional(whole), started_at = amount,

@@ -16,8 +16,8 @@ local function headline(out, document)
   local head = verdict.headline(document)
   out:field(0, { text = head.word, style = head.good and "good" or "bad" }, #head.word + 2,
     { { text = head.sentence, style = "bold" } })
-  local late, missing = verdict.late(document), verdict.missing_shards(document)
-  if late then out:field(0, { text = "LATE", style = "warn" }, #head.word + 2, { { text = late } }) end
+  local limit, missing = verdict.limit(document), verdict.missing_shards(document)
+  if limit then out:field(0, { text = "LIMIT", style = "warn" }, #head.word + 2, { { text = limit } }) end
   if missing then out:field(0, { text = "PARTS", style = "warn" }, #head.word + 2, { { text = missing .. ", and `wingman report merge` judges all" } }) end
   for _, sentence in ipairs(verdict.overflows(document)) do
     out:field(0, { text = "ABOVE", style = "warn" }, #head.word + 2, { { text = sentence } })
@@ -38,8 +38,8 @@ end
 
 local function throughput(out, document)
   local pieces = {}
-  local acked, counted = view.count(document, "ops_acked")
-  if counted then
+  local acked = view.count(document, "ops_acked")
+  if acked > 0 or view.count(document, "ops_recorded") > 0 then
     pieces[1] = { text = format.number(view.per_second(document, acked)) .. " ops/s acknowledged", whole = true }
   end
   local iterations = view.count(document, "iterations")
@@ -61,15 +61,18 @@ local function latency(out, document)
   field(out, metric.name == "op_latency" and "latency" or "iteration", pieces, 2)
 end
 
-local function losses(out, document)
-  local lost, counted = view.count(document, "ops_lost")
-  local pieces = counted and { { text = format.count(lost), style = lost > 0 and "bad" or nil, whole = true } } or {}
-  for _, other in ipairs { { "ops_rejected", "rejected" }, { "ops_resent", "sent again" },
+local function operations(out, document)
+  local unacknowledged, known = view.count(document, "ops_unacknowledged")
+  local pieces = {}
+  if known and (unacknowledged > 0 or view.count(document, "ops_recorded") > 0) then
+    pieces[1] = { text = "unacknowledged " .. format.count(unacknowledged), style = unacknowledged > 0 and "bad" or nil, whole = true }
+  end
+  for _, other in ipairs { { "ops_rejected", "rejected" }, { "ops_dropped", "displaced" }, { "ops_resent", "sent again" },
     { "iterations_dropped", "iterations dropped" }, { "reconnects", "reconnects" } } do
     local n = view.count(document, other[1])
     if n > 0 then pieces[#pieces + 1] = { text = other[2] .. " " .. format.count(n), whole = true } end
   end
-  if #pieces > 0 then field(out, counted and "lost" or "trouble", pieces) end
+  if #pieces > 0 then field(out, "operations", pieces) end
 end
 
 local function failovers(out, document)
@@ -85,9 +88,13 @@ local function failovers(out, document)
   end
 end
 
+local function limit_of(out, document)
+  field(out, "limit", { { text = document.limit, style = document.limit ~= "none" and "warn" or nil } })
+end
+
 local function generator(out, document)
-  local pieces = { { text = verdict.late(document) and "late" or "on time",
-    style = verdict.late(document) and "warn" or nil, whole = true } }
+  local pieces = { { text = document.generator_late and "late" or "on time",
+    style = document.generator_late and "warn" or nil, whole = true } }
   local lag = view.total(document, "schedule_lag") or view.total(document, "loop_lag")
   if lag and lag.count and lag.count > 0 then
     local what = lag.name == "schedule_lag" and "schedule lag" or "loop lag"
@@ -159,15 +166,15 @@ end
 
 local function nodes(out, document)
   local acked = view.by_tag(document, "ops_acked", "node")
-  if #acked == 0 then return end
-  section(out, "Nodes")
   local latencies, all = view.trends_by(document, "op_latency", "node"), 0
   for _, found in ipairs(acked) do all = all + found.metric.count end
+  if all == 0 then return end
+  section(out, "Nodes")
   local rows = { { dim "node", dim_right "acknowledged", dim_right "share", dim_right "p50", dim_right "p99" } }
   for _, found in ipairs(acked) do
     local metric = latencies[found.value]
     rows[#rows + 1] = { { text = found.value }, right(format.count(found.metric.count)),
-      right(format.share(all > 0 and found.metric.count / all or 0)), right(metric and format.duration(metric.p50) or "-"),
+      right(format.share(found.metric.count / all)), right(metric and format.duration(metric.p50) or "-"),
       right(metric and format.duration(metric.p99) or "-") }
   end
   out:rows(2, rows)
@@ -201,8 +208,9 @@ function M.format(document, options)
   about(out, document)
   throughput(out, document)
   latency(out, document)
-  losses(out, document)
+  operations(out, document)
   failovers(out, document)
+  limit_of(out, document)
   generator(out, document)
   thresholds(out, document)
   checks(out, document)

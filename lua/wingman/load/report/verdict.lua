@@ -48,17 +48,40 @@ local function thresholds_sentence(document)
   return text .. (", and %d more of %d thresholds"):format(#failed - 1, #document.thresholds)
 end
 
--- What became of the work: "60,000 operations acknowledged in 30 s, none lost".
-local function work_sentence(document)
-  local acked, counts_ops = view.count(document, "ops_acked")
-  local lost, counts_lost = view.count(document, "ops_lost")
-  local time = format.duration(document.duration_s)
-  if not counts_ops or acked == 0 and view.count(document, "iterations") > 0 then
-    return ("%s in %s"):format(format.plural(view.count(document, "iterations"), "iteration"), time)
+-- What became of the work, in the order of their weight: what was neither confirmed nor
+-- refused may be stored or not, and nothing was read back.
+local function remainders(document)
+  local parts = {}
+  local unacknowledged, known = view.count(document, "ops_unacknowledged")
+  if known then
+    parts[1] = (unacknowledged == 0 and "none" or format.count(unacknowledged)) .. " unacknowledged"
   end
-  local text = ("%s acknowledged in %s"):format(format.plural(acked, "operation"), time)
-  if not counts_lost then return text end
-  return text .. (lost == 0 and ", none lost" or (", %s LOST"):format(format.count(lost)))
+  for _, other in ipairs { { "ops_rejected", "rejected" }, { "ops_dropped", "displaced from the op log" } } do
+    local n = view.count(document, other[1])
+    if n > 0 then parts[#parts + 1] = format.count(n) .. " " .. other[2] end
+  end
+  return parts
+end
+
+local function error_count(document)
+  local n = 0
+  for _, one in ipairs(document.errors) do n = n + one.count end
+  return n
+end
+
+-- "60,000 operations acknowledged in 30 s, none unacknowledged, 12 errors".
+local function work_sentence(document)
+  local time = format.duration(document.duration_s)
+  local parts = {}
+  if view.count(document, "ops_recorded") > 0 or view.count(document, "ops_acked") > 0 then
+    parts[1] = ("%s acknowledged in %s"):format(format.plural(view.count(document, "ops_acked"), "operation"), time)
+    for _, text in ipairs(remainders(document)) do parts[#parts + 1] = text end
+  else
+    parts[1] = ("%s in %s"):format(format.plural(view.count(document, "iterations"), "iteration"), time)
+  end
+  local errors = error_count(document)
+  if errors > 0 then parts[#parts + 1] = format.plural(errors, "error") end
+  return table.concat(parts, ", ")
 end
 
 ---@class wingman.report.headline
@@ -102,15 +125,26 @@ function M.headline(document)
   return { word = words[outcome], good = outcome == "passed", sentence = sentence, work = work }
 end
 
+local limits = {
+  generator = "the generator was the limit, and latencies are partly its own",
+  cluster = "the cluster was the limit",
+  users = "the number of users was the limit",
+  log = "the op log was the limit",
+}
+
+--- What kept the run from more, as a sentence; nil: nothing did.
+---@param document table
+---@return string|nil
+function M.limit(document)
+  local text = limits[document.limit]
+  if not text then return nil end
+  return document.limit_reason and text .. ": " .. document.limit_reason or text
+end
+
 --- The warning that the numbers are the generator's: nil when it was on time.
 ---@param document table
 ---@return string|nil
-function M.late(document)
-  if not document.generator_late and document.limit ~= "generator" then return nil end
-  local text = document.limit == "generator" and "the generator, not the cluster, was the limit"
-    or "the generator was late; latencies are partly its own"
-  return document.late_reason and text .. ": " .. document.late_reason or text
-end
+function M.late(document) return document.generator_late and M.limit(document) or nil end
 
 --- What is to be said of values that a trend could not hold, a sentence for each trend.
 ---@param document table

@@ -1,0 +1,103 @@
+--- What kept a run from more. A generator that is late says so first, since what it measured
+--- is partly its own; else it is what most of the load was dropped for.
+local stolen = require "wingman.load.stolen"
+
+local M = {}
+
+--- The generator is the limit when it was late, at the 99th percentile, by more than this
+--- share of the latency that was measured, and by more than this time (us).
+local LATE_SHARE, LATE_US = 0.1, 100
+
+---@class wingman.load.limit.scenario
+---@field name string
+---@field lateness_us number         p99: how late iterations began, or the loop was where nothing has a schedule
+---@field latency_us number|nil      p99 of what was measured; nil while nothing was
+---@field drops table<string, integer>  iterations by what they were dropped for: "generator", "cluster", "users", "log"
+
+---@class wingman.load.limit.figures
+---@field scenarios wingman.load.limit.scenario[]
+---@field was_full boolean|nil       a write waited for room in the op log, or was refused or displaced for want of it
+---@field stolen number|nil          share of the processors' time that the host took
+
+local function time(us) return us < 1000 and ("%.0f us"):format(us) or ("%.1f ms"):format(us / 1000) end
+
+local function is_late(scenario)
+  return scenario.latency_us and scenario.lateness_us > LATE_US and scenario.lateness_us > LATE_SHARE * scenario.latency_us
+end
+
+-- The scenario whose numbers are the generator's most; nil when none is late.
+local function latest(figures)
+  local worst
+  for _, one in ipairs(figures.scenarios) do
+    if is_late(one) and (not worst or one.lateness_us / one.latency_us > worst.lateness_us / worst.latency_us) then worst = one end
+  end
+  return worst
+end
+
+local function dropped(figures)
+  local sums = { generator = 0, cluster = 0, users = 0, log = 0 }
+  for _, one in ipairs(figures.scenarios) do
+    for cause, count in pairs(one.drops) do sums[cause] = sums[cause] + count end
+  end
+  return sums
+end
+
+local because = {
+  generator = "the generator could not begin them in time",
+  cluster = "every user waited for the cluster",
+  users = "every user was asleep; raise max_vus",
+  log = "every user waited for room in the op log",
+}
+local causes = { "generator", "cluster", "users", "log" }
+
+local function main_cause(sums)
+  local main
+  for _, cause in ipairs(causes) do
+    if sums[cause] > 0 and (not main or sums[cause] > sums[main]) then main = cause end
+  end
+  return main
+end
+
+--- What kept a run from more, by its figures.
+---@param figures wingman.load.limit.figures
+---@return { limit: "none"|"generator"|"cluster"|"users"|"log", late: boolean, reason: string|nil }
+function M.judge(figures)
+  local late, sums, reasons = latest(figures), dropped(figures), {}
+  if late then
+    reasons[1] = ("1 %% of the iterations of '%s' began more than %s late, and the latency's p99 is %s"):format(late.name,
+      time(late.lateness_us), time(late.latency_us))
+    if (figures.stolen or 0) >= stolen.WORTH_TELLING then
+      reasons[2] = ("the host of this machine took %.1f %% of its processors' time"):format(figures.stolen * 100)
+    end
+  end
+  for _, cause in ipairs(causes) do
+    if sums[cause] > 0 then reasons[#reasons + 1] = ("%d iterations were dropped: %s"):format(sums[cause], because[cause]) end
+  end
+  local limit = late and "generator" or main_cause(sums) or figures.was_full and "log" or "none"
+  if figures.was_full and sums.log == 0 then reasons[#reasons + 1] = "the op log was full: the cluster took less than was written" end
+  return { limit = limit, late = late ~= nil, reason = #reasons > 0 and table.concat(reasons, "; ") or nil }
+end
+
+-- The latency that was measured: of operations, or of iterations where there are none. Writes
+-- that nobody acknowledged have none.
+local function latency_of(run, scenario)
+  local recorded = run.registry:get("counter", "ops_recorded", "", scenario.tags).count
+  local h = recorded > 0 and run.registry:get("trend", "op_latency", "s", scenario.tags).histogram or scenario.duration_histogram
+  if h:count() > 0 then return h:percentile(99) end
+end
+
+--- The figures of a run whose metrics are up to date.
+---@param run wingman.load.run
+---@return wingman.load.limit.figures
+function M.figures(run)
+  local list = {}
+  for i, scenario in ipairs(run.scenarios) do
+    local lags = scenario.executor.schedule and scenario.lag_histogram or run.loop_lags
+    list[i] = {
+      name = scenario.name, lateness_us = lags:percentile(99), latency_us = latency_of(run, scenario), drops = scenario.drops,
+    }
+  end
+  return { scenarios = list, was_full = run.was_full, stolen = run.stolen() }
+end
+
+return M

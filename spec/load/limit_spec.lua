@@ -1,0 +1,120 @@
+--- What kept a run from more: the rule by its figures, and runs whose cause is certain.
+local limit = require "wingman.load.limit"
+local load_run = require "spec.support.load_run"
+local report = require "wingman.load.report"
+
+local run, metric = load_run.run, load_run.metric
+
+describe("the limit of a run", function()
+  local function scenario(lateness_us, latency_us, drops)
+    return { name = "s", lateness_us = lateness_us, latency_us = latency_us, drops = drops or {} }
+  end
+  local function judged(...) return limit.judge { scenarios = { ... } } end
+
+  it("is the generator above a tenth of the latency and 100 us, at, over and off both", function()
+    for _, case in ipairs {
+      { 101, 1000, "generator" }, { 100, 999, "none" }, { 101, 1009, "generator" }, { 101, 1010, "none" }, { 101, 1011, "none" },
+      { 99, 1, "none" }, { 20000, 300000, "none" }, { 20000, 199999, "generator" }, { 20000, nil, "none" },
+    } do
+      local got = judged(scenario(case[1], case[2]))
+      assert.equal(case[3], got.limit, ("%s of %s us"):format(case[1], tostring(case[2])))
+      assert.equal(case[3] == "generator", got.late)
+    end
+  end)
+
+  it("is told of the scenario that is the latest by its own latency", function()
+    local worst = scenario(500, 600)
+    worst.name = "worst"
+    local got = judged(scenario(5000, 20000), worst, scenario(1, 10))
+    assert.equal("1 % of the iterations of 'worst' began more than 500 us late, and the latency's p99 is 600 us", got.reason)
+  end)
+
+  it("is else what most was dropped for, else a full log, else nothing", function()
+    for _, cause in ipairs { "cluster", "users", "log", "generator" } do
+      local got = judged(scenario(0, 1000, { [cause] = 5, users = cause == "users" and 5 or 1 }), scenario(0, 10, { log = 2 }))
+      assert.equal(cause, got.limit)
+      assert.is_false(got.late)
+      assert.truthy(got.reason:find("iterations were dropped: ", 1, true))
+    end
+    assert.equal("generator", judged(scenario(5000, 1000, { cluster = 100 })).limit)
+    assert.same({ limit = "none", late = false }, judged(scenario(0, 1000)))
+    local full = limit.judge { scenarios = { scenario(0, 1000) }, was_full = true }
+    assert.equal("log", full.limit)
+    assert.truthy(full.reason:find("the op log was full", 1, true))
+  end)
+
+  it("names what the host took, when the generator was late and it is much", function()
+    local function reason(share, late) return limit.judge { scenarios = { scenario(late and 5000 or 0, 1000) }, stolen = share }.reason end
+    assert.truthy(reason(0.125, true):find("the host of this machine took 12.5 % of its processors' time", 1, true))
+    assert.is_nil(reason(0.001, true):find("the host", 1, true))
+    assert.is_nil(reason(nil, true):find("the host", 1, true))
+    assert.is_nil(reason(0.125, false))
+  end)
+
+  -- Each run's cause is certain however slow the machine is: where nothing is acknowledged and
+  -- nothing ends, there is no latency that the generator could be late against.
+  local PAUSED = [[setup = function(hand) assert(hand.client:cluster():pause "node-1") end, drain = 0,]]
+  local function of_run(scenario_text, fields)
+    local document, code, out, err = run(([[
+      local load = require "wingman.load"
+      local function write(vu) return vu:map "m":set("k" .. vu.id .. "-" .. vu.iteration, 1) end
+      return load.test { cluster = "sim://1", %s scenarios = { s = { graceful_stop = 0, %s } } }]]):format(fields or "", scenario_text),
+      { "--strict" })
+    assert.is_true(report.validate(document))
+    return document, code, out, err
+  end
+
+  local function check(document, wanted, words, code, out)
+    assert.equal(wanted, document.limit, document.limit_reason)
+    assert.truthy(document.limit_reason:find(words, 1, true), document.limit_reason)
+    assert.equal(98, code, out)
+    assert.matches("\nLIMIT +the [^\n]+ was the\n? *limit", out)
+    assert.matches("\n  limit +" .. wanted .. "\n", out)
+    local page = report.render(document, "html")
+    assert.truthy(page:find("<b>LIMIT</b>", 1, true) and page:find("<dt>limit</dt><dd class=\"bad\">" .. wanted, 1, true), page:sub(1, 3000))
+  end
+
+  it("is the generator when its iterations take longer than what is between them", function()
+    local document, code, out = of_run([[executor = "constant-arrival-rate", rate = 500, duration = "500ms", graceful_stop = "60s",
+      exec = function(vu)
+        local ends = require "wingman.loop".now() + 0.01
+        repeat until require "wingman.loop".now() >= ends
+        write(vu)
+      end]])
+    check(document, "generator", "1 % of the iterations of 's' began more than", code, out)
+    assert.is_true(document.generator_late)
+  end)
+
+  it("is the cluster when every user waits for it", function()
+    local document, code, out = of_run([[executor = "constant-arrival-rate", rate = 100, duration = "300ms", max_vus = 2,
+      exec = function(vu) vu:wait(write(vu)) end]], PAUSED)
+    check(document, "cluster", "28 iterations were dropped: every user waited for the cluster", code, out)
+    assert.is_false(document.generator_late)
+  end)
+
+  it("is the number of users when every user is asleep", function()
+    local document, code, out = of_run [[executor = "constant-arrival-rate", rate = 100, duration = "300ms", max_vus = 2,
+      exec = function(vu) vu:sleep(1000) end]]
+    check(document, "users", "28 iterations were dropped: every user was asleep; raise max_vus", code, out)
+    assert.is_false(document.generator_late)
+    assert.equal(28, metric(document, "iterations_dropped").count)
+  end)
+
+  it("is the op log when every user waits for room in it", function()
+    local document, code, out = of_run([[executor = "constant-arrival-rate", rate = 100, duration = "400ms", max_vus = 2, exec = write]],
+      PAUSED .. [[client = { oplog = { max_ops = 10 } },]])
+    check(document, "log", "every user waited for room in the op log", code, out)
+    assert.is_false(document.generator_late)
+    assert.equal(10, metric(document, "ops_unacknowledged").count)
+    assert.matches("0 operations acknowledged in [^\n]+, 10 unacknowledged\n", out)
+  end)
+
+  it("is judged for reads by how long they took, and no operation is claimed", function()
+    local document, _, out = of_run([[executor = "per-vu-iterations", vus = 2, iterations = 20, graceful_stop = "60s",
+      exec = function(vu) assert(vu.client:query("q", { limit = 5 })) end]])
+    assert.is_nil(out:find("ops/s", 1, true), out)
+    assert.is_nil(out:find("unacknowledged", 1, true), out)
+    assert.matches("40 iterations in ", out)
+    assert.equal(40, metric(document, "iteration_duration").count)
+  end)
+end)
