@@ -13,6 +13,7 @@ local loop = require "wingman.loop"
 local pool = require "chaos.pool"
 local schedule = require "chaos.schedule"
 local summary_module = require "chaos.summary"
+local nearest = require "wingman.nearest"
 local text_table = require "wingman.text_table"
 local wingman = require "wingman"
 
@@ -38,6 +39,8 @@ run to its end, 2 wrong usage
 --- Findings of a schedule that are shown, and seconds between two lines of progress.
 local SHOWN, PROGRESS_EVERY = 8, 10
 
+local FLAGS = { "seed", "schedules", "minutes", "cluster", "jobs", "json", "help" }
+
 local function fail(code, message)
   io.stderr:write("chaos: ", message, "\n")
   os.exit(code, true)
@@ -61,7 +64,7 @@ local function parse(arguments)
         options[name] = number
       end
     else
-      fail(2, "'" .. arguments[i] .. "' is no option\n\n" .. USAGE)
+      fail(2, nearest.unknown_flag(arguments[i], FLAGS) .. "\n\n" .. USAGE)
     end
     i = i + 1
   end

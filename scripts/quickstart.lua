@@ -12,6 +12,7 @@ local connection_options = require "wingman.connection_options"
 local core = require "wingman.core"
 local loop = require "wingman.loop"
 local records_module = require "quickstart.records"
+local nearest = require "wingman.nearest"
 local text_table = require "wingman.text_table"
 local verify = require "quickstart.verify"
 
@@ -42,6 +43,8 @@ local MAP = "languages"
 --- for the restarted node to be back.
 local FAILOVER_TIMEOUT, DRAIN_TIMEOUT, RETURN_TIMEOUT = 3, 30, 15
 
+local FLAGS = { "cluster", "data", "rate", "json", "help" }
+
 local function fail(code, message)
   io.stderr:write("quickstart: ", message, "\n")
   os.exit(code, true)
@@ -63,7 +66,7 @@ local function parse(arguments)
       i = i + 1
       options[name] = arguments[i] or fail(2, "--" .. name .. " needs a value\n\n" .. USAGE)
     else
-      fail(2, "'" .. arguments[i] .. "' is no option\n\n" .. USAGE)
+      fail(2, nearest.unknown_flag(arguments[i], FLAGS) .. "\n\n" .. USAGE)
     end
     i = i + 1
   end

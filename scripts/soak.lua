@@ -7,6 +7,7 @@ local wingman = require "wingman"
 local cjson = require "cjson"
 local embedded_cluster = require "wingman.embedded_cluster"
 local loop = require "wingman.loop"
+local nearest = require "wingman.nearest"
 local text_table = require "wingman.text_table"
 
 local USAGE = [[
@@ -29,6 +30,8 @@ local KEYS = 10000
 --- Seconds between two lines about the progress at a terminal.
 local TELL_EVERY = 5
 
+local FLAGS = { "cycles", "seconds", "rate", "cluster", "bound", "json", "help" }
+
 local function fail(code, message)
   io.stderr:write("soak: ", message, "\n")
   os.exit(code, true)
@@ -50,7 +53,7 @@ local function parse(arguments)
       options[name] = type(options[name]) == "number" and tonumber(value) or name == "cluster" and value
         or fail(2, ("--%s: a number is expected, got '%s'"):format(name, value))
     else
-      fail(2, "'" .. arguments[i] .. "' is no option\n\n" .. USAGE)
+      fail(2, nearest.unknown_flag(arguments[i], FLAGS) .. "\n\n" .. USAGE)
     end
     i = i + 1
   end

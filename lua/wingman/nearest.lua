@@ -54,4 +54,20 @@ function M.hint(wrong, names)
   return name and ("; did you mean '%s'?"):format(name) or ""
 end
 
+--- What to say of a flag that a command does not have.
+---@param word string  "--rat", "--rat=5", "-x"
+---@param ... string[]|table<string, any>  the names that it has, with or without their dashes
+---@return string
+function M.unknown_flag(word, ...)
+  local flag = word:match "^[^=]*"
+  local names = {}
+  for _, set in ipairs { ... } do
+    for _, name in ipairs(sorted_names(set)) do
+      if not name:match "^%-" then name = "--" .. name end
+      if #name > 2 then names[#names + 1] = name end
+    end
+  end
+  return ("unknown option '%s'%s"):format(flag, M.hint(flag, names))
+end
+
 return M

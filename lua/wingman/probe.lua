@@ -7,6 +7,7 @@ local duration = require "wingman.duration"
 local embedded_cluster = require "wingman.embedded_cluster"
 local errors = require "wingman.error"
 local loop = require "wingman.loop"
+local nearest = require "wingman.nearest"
 local text_table = require "wingman.text_table"
 
 local M = {}
@@ -111,7 +112,7 @@ local function parse(arguments)
       if not arguments[i] then return nil, word .. " needs a value" end
       options[values[word]] = arguments[i]
     elseif word:sub(1, 1) == "-" then
-      return nil, "'" .. word .. "' is no option"
+      return nil, nearest.unknown_flag(word, values, flags, connection_options.valued, connection_options.flags)
     else
       options.urls[#options.urls + 1] = word
     end

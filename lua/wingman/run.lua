@@ -69,6 +69,12 @@ function M.main(args)
     io.stderr:write("wingman run: ", wrong, "\n")
     return 2
   end
+  local options = true
+  if #before > 0 then options, wrong = require("wingman.load.command").parse(before) end
+  if not options then
+    io.stderr:write(wrong, "\n")
+    return 2
+  end
   if not args[at] then
     io.stderr:write "wingman run: a script is missing; wingman run --help says more\n"
     return 2

@@ -1,5 +1,7 @@
 --- The options of a benchmark: `--name VALUE` for each of its defaults, `--json`, `--help`.
 
+local nearest = require "wingman.nearest"
+
 --- Ends the process when help is asked for (0) or an option is wrong (2). Where the default
 --- is a number, so is the value, above 0.
 ---@param usage string
@@ -33,7 +35,7 @@ return function(usage, defaults)
       end
       options[name] = value
     else
-      refuse("'" .. arg[i] .. "' is no option")
+      refuse(nearest.unknown_flag(arg[i], defaults, { "json", "help" }))
     end
     i = i + 1
   end

@@ -139,15 +139,6 @@ function readers.save(into, value)
   return value ~= "", "a file's name is expected"
 end
 
--- Every flag, for the hint at a wrong one.
-local function flag_names()
-  local names = {}
-  for _, set in ipairs { readers, command.valued, command.flags, connection_options.valued, connection_options.flags } do
-    for name in pairs(set) do names[name] = true end
-  end
-  return names
-end
-
 local function takes_value(name) return readers[name] or command.valued[name] end
 
 -- Own options from the arguments; those of `wingman run` go into `rest`. Nil and what is wrong.
@@ -161,7 +152,8 @@ local function parse(args)
       into.cluster = args[i]
     else
       if not takes_value(name) and not command.flags[name] then
-        return nil, ("unknown option '--%s'%s"):format(name, (nearest.hint(name, flag_names()):gsub("'", "'--", 1)))
+        return nil, nearest.unknown_flag(args[i], readers, command.valued, command.flags, connection_options.valued,
+          connection_options.flags)
       end
       if takes_value(name) and not args[i]:find("=", 1, true) then
         i = i + 1

@@ -35,15 +35,6 @@ local function usage(format, ...)
   return nil, "wingman run: " .. format:format(...)
 end
 
--- Every option's name, for the hint at a wrong one.
-local function option_names()
-  local names = {}
-  for _, kind in ipairs { M.valued, M.flags, connection_options.valued, connection_options.flags } do
-    for name in pairs(kind) do names[#names + 1] = name end
-  end
-  return names
-end
-
 local readers = {}
 
 function readers.out(into, value)
@@ -137,7 +128,7 @@ function M.parse(args)
       local ok, err = readers[name](into, value)
       if not ok then return nil, err end
     elseif name then
-      return usage("unknown option '--%s'%s", name, nearest.hint(name, option_names()):gsub("'", "'--", 1))
+      return usage("%s", nearest.unknown_flag(args[i], M.valued, M.flags, connection_options.valued, connection_options.flags))
     else
       into.rest[#into.rest + 1] = args[i]
     end

@@ -5,6 +5,7 @@
 ---   log debug|info|warn|error | stop
 local cjson = require "cjson"
 local loop = require "wingman.loop"
+local nearest = require "wingman.nearest"
 local stream = require "wingman.stream"
 
 local M = {}
@@ -40,7 +41,8 @@ function M.obey(run, line)
   for word in line:gmatch "%S+" do words[#words + 1] = word end
   local order = orders[words[1] or ""]
   if not order then
-    return { ok = false, error = ("'%s' is no order; there are status, pause, resume, rate, vus, log, stop"):format(words[1] or "") }
+    return { ok = false, error = ("'%s' is no order%s; there are status, pause, resume, rate, vus, log, stop"):format(words[1] or "",
+      nearest.hint(words[1], orders)) }
   end
   if #words > 3 then return { ok = false, error = "there are too many words" } end
   local result, err = order(run, words[2], words[3])

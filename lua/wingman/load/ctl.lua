@@ -2,6 +2,7 @@
 local cjson = require "cjson"
 local duration = require "wingman.duration"
 local loop = require "wingman.loop"
+local nearest = require "wingman.nearest"
 local stream = require "wingman.stream"
 local text_table = require "wingman.text_table"
 
@@ -57,6 +58,9 @@ function M.main(args)
     elseif word == "--help" or word == "-h" then
       io.stdout:write(M.help)
       return 0
+    elseif word:match "^%-%-%a" then
+      io.stderr:write("wingman ctl: ", nearest.unknown_flag(word, { "--json", "--help" }), "\n")
+      return 2
     else words[#words + 1] = word end
   end
   if #words < 2 then

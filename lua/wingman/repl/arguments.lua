@@ -1,5 +1,6 @@
 --- The command line of `wingman repl`.
 local connection_options = require "wingman.connection_options"
+local nearest = require "wingman.nearest"
 
 local M = {}
 
@@ -41,7 +42,7 @@ function M.parse(words)
       if not words[i] then return nil, word .. " needs a value" end
       if word == "-e" then options.texts[#options.texts + 1] = words[i] else options[values[word]] = words[i] end
     elseif word:sub(1, 1) == "-" then
-      return nil, "'" .. word .. "' is no option"
+      return nil, nearest.unknown_flag(word, values, flags, connection_options.valued, connection_options.flags)
     elseif options.url then
       return nil, "one URL is expected; seeds have commas between them"
     else

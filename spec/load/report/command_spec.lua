@@ -143,7 +143,7 @@ describe("wingman report", function()
       ["show: a file is missing"] = { "show" },
       ["diff: two files are expected"] = { "diff", "a" },
       ["merge: a file is missing"] = { "merge" },
-      ["'--x' is no option"] = { "show", "a", "--x" },
+      ["unknown option '--tolerence'; did you mean '--tolerance'?"] = { "diff", "a", "--tolerence=3" },
       ["--out needs a value"] = { "show", "a", "--out" },
       ["--out 'xml' is no form of a report; there are csv, hgrm, html,"] = { "show", "a", "--out", "xml=b" },
       ["--tolerance: per cent from 0 to 1000 are expected, got 'much'"] = { "diff", "a", "b", "--tolerance", "much" },

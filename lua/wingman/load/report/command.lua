@@ -1,6 +1,7 @@
 --- `wingman report`: shows, compares and merges reports.
 local exit_codes = require "wingman.load.exit_codes"
 local json = require "wingman.load.report.json"
+local nearest = require "wingman.nearest"
 local report = require "wingman.load.report"
 local verdict = require "wingman.load.report.verdict"
 
@@ -77,7 +78,7 @@ local function parse(arguments)
     elseif word == "--strict" then
       options.strict = true
     elseif word:sub(1, 1) == "-" then
-      return nil, ("'%s' is no option"):format(word)
+      return nil, nearest.unknown_flag(word, { "--out", "--tolerance", "--json", "--strict" })
     else
       table.insert(options.files, word)
     end
@@ -180,7 +181,7 @@ function M.main(arguments)
     end
   end
   if not name then return usage_error "show, diff or merge is expected" end
-  if not commands[name] then return usage_error(("'%s' is none of show, diff, merge"):format(name)) end
+  if not commands[name] then return usage_error(("'%s' is none of show, diff, merge%s"):format(name, nearest.hint(name, commands))) end
   local options, wrong = parse(arguments)
   if not options then return usage_error(wrong) end
   local code = commands[name](options)
