@@ -32,6 +32,26 @@ describe("emitter", function()
     assert.is_true(called)
   end)
 
+  it("hands errors to who asked for them, and does not raise then", function()
+    local failed, called = {}, 0
+    local e = emitter.new { failed = function(event, err) failed[#failed + 1] = event .. ": " .. err:match "[^\n]+" end }
+    e:on("x", function() error("first", 0) end)
+    e:on("x", function() error("second", 0) end)
+    e:on("x", function() called = called + 1 end)
+    e:emit "x"
+    assert.same({ "x: first", "x: second" }, failed)
+    assert.equal(1, called)
+  end)
+
+  it("refuses events that do not exist, and names what is near and what there is", function()
+    local e = emitter.new { names = { opened = true, closed = true } }
+    assert.error_matches(function() e:on("opend", print) end, "on: there is no event 'opend'; did you mean 'opened'%?; the events are closed, opened")
+    assert.error_matches(function() e:on("start", print) end, "on: there is no event 'start'; the events are closed, opened")
+    assert.error_matches(function() e:off("clsoed", print) end, "off: there is no event 'clsoed'; did you mean 'closed'%?")
+    assert.error_matches(function() e:on(nil, print) end, "there is no event 'nil'")
+    e:on("closed", print)
+  end)
+
   it("refuses a listener that is no function", function()
     assert.error_matches(function() emitter.new():on("x", 1) end, "a function is expected, got number")
   end)

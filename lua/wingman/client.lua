@@ -7,11 +7,13 @@ local core_options = require "wingman.client.core_options"
 local embedded_cluster = require "wingman.embedded_cluster"
 local emitter = require "wingman.emitter"
 local errors = require "wingman.error"
+local events = require "wingman.client.events"
 local log_throttle = require "wingman.log_throttle"
 local loop = require "wingman.loop"
 local map_module = require "wingman.map"
 local options_module = require "wingman.options"
 local policies = require "wingman.client.policies"
+local protected = require "wingman.protected"
 local sync_engine = require "wingman.sync_engine"
 local wire_name = require "wingman.wire_name"
 
@@ -27,7 +29,7 @@ local methods = {}
 methods.__index = methods
 
 for _, part in ipairs {
-  require "wingman.client.figures", require "wingman.client.queries", require "wingman.client.rejected", require "wingman.client.send",
+  require "wingman.client.callbacks", require "wingman.client.figures", require "wingman.client.queries", require "wingman.client.rejected", require "wingman.client.send",
   require "wingman.client.ticks", require "wingman.client.waits",
 } do
   for name, method in pairs(part) do methods[name] = method end
@@ -46,6 +48,19 @@ local function default_log(level, event, fields)
   io.stderr:write("wingman: ", level, " ", event, " ", table.concat(parts, " "), "\n")
 end
 
+-- The script's log_to, which may itself raise: the line is written to standard error then,
+-- the first time with the error in front of it.
+local function safe_log(log_to)
+  local is_told = false
+  return function(level, event, fields)
+    local ok, err = protected.call(log_to, level, event, fields)
+    if ok then return end
+    if not is_told then default_log("error", "log_to_failed", { error = err }) end
+    is_told = true
+    default_log(level, event, fields)
+  end
+end
+
 -- Life ------------------------------------------------------------------------------
 
 --- Makes a client; nothing is connected before `start`. Raises for a wrong option;
@@ -55,11 +70,10 @@ end
 ---@return wingman.client|nil, wingman.error|nil
 function M.new(given)
   local options = options_module.check(connection_options.complete(given), 2)
-  options.log_to = options.log_to or default_log
+  options.log_to = options.log_to and safe_log(options.log_to) or default_log
   local self = setmetatable({
     options = options,
     policies = policies.make(options),
-    events = emitter.new(),
     log_seldom = log_throttle.new(function(...) options.log_to(...) end),
     maps = {},
     map_order = {},
@@ -71,6 +85,7 @@ function M.new(given)
     failure_order = { last = 0 },
     closed = false,
   }, methods)
+  self.events = emitter.new { names = events, failed = function(...) self:callback_failed(...) end }
   self.state = connection_state.new(function(to, from, reason) self.events:emit("state", to, from, reason) end)
   local handle, err, log_problem = core.client(loop.handle(), core_options.of(options))
   if not handle then
@@ -143,8 +158,10 @@ function methods:start()
     self.options.log_to("warn", "auth_failed", { url = node.url, reason = message })
     self.events:emit("auth_failed", err)
   end)
+  self.engine:start_begins()
   local connected, reason = provider:connect(self.options.start_timeout)
   if self.closed then return nil, errors.new("CLOSED", "the client was closed") end
+  self.engine:start_is_over()
   if connected then return true end
   local refused = provider.links:count_states().refused
   return nil, errors.new(refused and "AUTH_FAILED" or "NOT_CONNECTED", reason)
@@ -247,10 +264,16 @@ function methods:set_auth_token(token)
   if self.provider then self.provider:set_token(token) end
 end
 
---- Listens to the client: "state", "node_connected", "node_lost", "map_changed", "circuit", "failover", "auth_failed",
---- "resumed", "high_water", "low_water", "op_dropped", "op_rejected", "op_tries", "ack_timeout",
---- "oplog_error", "oplog_recovered", "unverified", "server_error", "message".
-function methods:on(event, fn) self.events:on(event, fn) end
-function methods:off(event, fn) self.events:off(event, fn) end
+--- Listens to the client: `fn` is called at every event of this name. An error in it goes to
+--- the option log_to (once a second for each place that fails), is counted in
+--- stats().callback_errors, and ends nothing else.
+---@param event string  one of wingman.client.events
+---@param fn function
+function methods:on(event, fn) self.events:on(event, fn, "client:on", 3) end
+
+--- Ends that.
+---@param event string
+---@param fn function
+function methods:off(event, fn) self.events:off(event, fn, "client:off", 3) end
 
 return M

@@ -9,6 +9,9 @@ local wire_name = require "wingman.wire_name"
 
 local M = {}
 
+--- The events of a map.
+local EVENTS = { change = true }
+
 ---@class wingman.map
 ---@field name string
 local methods = {}
@@ -31,7 +34,9 @@ function M.new(client, name)
     name = name,
     core_map = core_map,
     set_flat = shape_encoder.setter and shape_encoder.setter(core_map:pointer()),
-    events = emitter.new(),
+    events = emitter.new {
+      names = EVENTS, failed = function(event, err) client:callback_failed(("%s of map '%s'"):format(event, name), err) end,
+    },
   }, methods)
 end
 
@@ -223,11 +228,10 @@ end
 ---@param event "change"
 ---@param fn fun(key: string, value: any, origin: string)
 function methods:on(event, fn)
-  if event ~= "change" then error("map:on: there is only the event 'change'", 2) end
-  self.events:on(event, fn)
+  self.events:on(event, fn, "map:on", 3)
   self.client:subscribe(self.name)
 end
 
-function methods:off(event, fn) self.events:off(event, fn) end
+function methods:off(event, fn) self.events:off(event, fn, "map:off", 3) end
 
 return M

@@ -8,11 +8,15 @@ local M = {}
 
 ---@class wingman.sync_engine
 ---@field provider table
+---@field private starting table<string, true>|nil  while the client starts: keys that wait for the first routes
+---@field private starting_count integer
 local methods = {}
 methods.__index = methods
 
 --- Keys that one warning names at most.
 local NAMED_KEYS = 20
+--- Keys recorded before the start is over that are looked at then.
+local REMEMBERED_KEYS = 1000
 --- Seconds between two warnings.
 local WARNING_INTERVAL = 1
 
@@ -41,8 +45,19 @@ local function warn(self)
   self.log_to("warn", "send_batch_failed", { failed_keys = keys, count = count })
 end
 
+-- Remembers keys that were recorded before there can be routes.
+local function note_early(self, results)
+  for key, sent in pairs(results) do
+    if self.starting_count >= REMEMBERED_KEYS then return end
+    if not sent and not self.starting[key] then
+      self.starting[key], self.starting_count = true, self.starting_count + 1
+    end
+  end
+end
+
 -- The first failure is told at once, what follows at most once a second.
 local function note_failed(self, results)
+  if self.starting then return note_early(self, results) end
   for key, sent in pairs(results) do
     if not sent then self.failed[key] = true end
   end
@@ -53,6 +68,17 @@ local function note_failed(self, results)
     warn(self)
   end
   self.warn_timer = loop.timer(WARNING_INTERVAL, tell_the_rest)
+end
+
+--- The client begins to start: that there are no routes yet is nothing to warn of.
+function methods:start_begins() self.starting, self.starting_count = {}, 0 end
+
+--- The start is over: a key that has no route now is warned of.
+function methods:start_is_over()
+  local early, results = self.starting, {}
+  self.starting = nil
+  for key in pairs(early) do results[key] = self.provider:connection(key) ~= nil end
+  note_failed(self, results)
 end
 
 --- Whether something was recorded since the last flush.

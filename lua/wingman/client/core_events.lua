@@ -3,7 +3,6 @@
 local cjson = require "cjson"
 local core = require "wingman.core"
 local errors = require "wingman.error"
-local loop = require "wingman.loop"
 local messages = require "wingman.client.server_messages"
 local server_error = require "wingman.server_error"
 local escape = require "wingman.repl.escape"
@@ -25,7 +24,7 @@ local function settle(self, seq, node, err)
   local future, callback = self.waiting_ops[seq], self.ack_callbacks[seq]
   self.waiting_ops[seq], self.ack_callbacks[seq] = nil, nil
   if err then remember_failure(self, seq, err) end
-  if callback then loop.guarded(callback, not err or nil, err) end
+  if callback then self:call_back("on_ack", callback, not err or nil, err) end
   if not future then return end
   if err then future:reject(err) else future:resolve(true, node) end
 end

@@ -75,9 +75,11 @@ function methods:failovers() return self.provider and self.provider.failovers:li
 
 --- Counters since the client was made (wm_client_stats in core/client.h); `losses`, how often connections ended or did
 --- not come about, by reason (WM_END_REASONS in core/transport.h lists them); and the
---- distributions of ack latency (seconds) and batch sizes (operations).
+--- distributions of ack latency (seconds) and batch sizes (operations). `callback_errors`:
+--- errors in functions of the script that the client called.
 function methods:stats()
   local stats = self.core:stats()
+  stats.callback_errors = self.callback_errors or 0
   stats.ack_latency, stats.batch_sizes = self.core:distributions()
   stats.dead_letters, stats.dead_letters_displaced = self.core:rejected_stats()
   stats.losses = copy(self.provider and self.provider.links.losses or {})

@@ -132,7 +132,7 @@ function methods:when_settled(seq, fn)
   if type(fn) ~= "function" then error("on_ack: a function is expected, got " .. type(fn), 3) end
   if not self.core:notify(seq) then
     local failure = self.failures[seq]
-    return loop.guarded(fn, not failure or nil, failure)
+    return self:call_back("on_ack", fn, not failure or nil, failure)
   end
   self.ack_callbacks[seq] = fn
 end
@@ -161,7 +161,7 @@ function methods:end_waits(err)
   for _, future in pairs(self.waiting_ops) do future:reject(err) end
   local callbacks = self.ack_callbacks
   self.ack_callbacks = {}
-  for _, fn in pairs(callbacks) do loop.guarded(fn, nil, err) end
+  for _, fn in pairs(callbacks) do self:call_back("on_ack", fn, nil, err) end
 end
 
 return methods
