@@ -15,6 +15,7 @@ local options_module = require "wingman.options"
 local policies = require "wingman.client.policies"
 local protected = require "wingman.protected"
 local sync_engine = require "wingman.sync_engine"
+local warnings = require "wingman.client.warnings"
 local wire_name = require "wingman.wire_name"
 
 local now = loop.now
@@ -83,6 +84,7 @@ function M.new(given)
     ack_callbacks = {},
     failures = {},
     failure_order = { last = 0 },
+    warned = {},
     closed = false,
   }, methods)
   self.events = emitter.new { names = events, failed = function(...) self:callback_failed(...) end }
@@ -147,8 +149,12 @@ function methods:start()
   self.engine = sync_engine.new(self.core, provider, function(...) self.options.log_to(...) end)
   provider:on("node_connected", function(node)
     self:resubscribe()
+    warnings.say(self)
     self.events:emit("node_connected", node)
   end)
+  for _, name in ipairs { "map_changed", "map_seen" } do
+    provider:on(name, function() warnings.say(self) end)
+  end
   for _, name in ipairs { "node_lost", "map_changed", "circuit", "failover" } do
     provider:on(name, function(...) self.events:emit(name, ...) end)
   end

@@ -39,14 +39,26 @@ local function is_stale(held, map, key, holdings)
   return false
 end
 
+-- Who owns a key, as a function of it; nil when that is not known. One node without a map,
+-- a lone server, owns everything.
+local function owners(client)
+  local partition_map = client:partition_map()
+  local connected = client:connected_nodes()
+  if #connected == 0 then return nil end
+  if partition_map then
+    return function(key) return partition_map.owners[client:partition_of(key) + 1] or "none" end
+  end
+  return #connected == 1 and function() return connected[1] end or nil
+end
+
 -- The keys of the client's own writes that their owner does not have, or has an
 -- older value of; nil and the owner, when one is not connected.
-local function lost_keys(client, map, partition_map, holdings)
+local function lost_keys(map, owner_of, holdings)
   local lost, position, key = {}, 0, nil
   while true do
     position, key = map.core_map:next_own(position)
     if not position then return lost end
-    local owner = partition_map.owners[client:partition_of(key) + 1] or "none"
+    local owner = owner_of(key)
     local records = holdings[owner]
     if not records then return nil, owner end
     local held = records[key]
@@ -59,22 +71,25 @@ end
 --- Compares one map of the client with what the connected nodes hold of the
 --- partitions that they own, and records the client's own writes again that are
 --- missing there, or older, with the times they were written at. A newer record
---- is left alone. nil, err while an owner is not connected. Reads the whole map from
---- every node. Waits.
+--- is left alone. nil, err when nothing can be compared: while an owner, or every node, is
+--- not connected. Reads the whole map from every node. Waits.
 ---@param client wingman.client
 ---@param map wingman.map
 ---@return integer|nil count  of writes recorded again; drain() waits for them
 ---@return wingman.error|nil
 function M.map(client, map)
-  local partition_map = client:partition_map()
-  if not partition_map then return 0 end
+  local owner_of = owners(client)
+  if not owner_of then
+    return nil, errors.new("NOT_CONNECTED", ("map '%s' cannot be compared: no node is connected, or who owns what is not known")
+      :format(map.name), { map = map.name })
+  end
   local holdings = {}
   for _, id in ipairs(client:connected_nodes()) do
     local records, err = client:holdings(id, map.name)
     if not records then return nil, err end
     holdings[id] = records
   end
-  local keys, missing = lost_keys(client, map, partition_map, holdings)
+  local keys, missing = lost_keys(map, owner_of, holdings)
   if not keys then
     return nil, errors.new("NOT_CONNECTED", ("map '%s' cannot be compared: owner %s is not connected"):format(map.name, missing),
       { map = map.name, node = missing })

@@ -1,5 +1,6 @@
 --- What can be read of a client: single facts, counters, how everything is.
 local backlog = require "wingman.client.backlog"
+local warnings = require "wingman.client.warnings"
 
 ---@class wingman.client
 local methods = {}
@@ -47,7 +48,9 @@ local function copy(counts)
   return result
 end
 
---- The state of everything at one look.
+--- The state of everything at one look; `warnings`: what the options cost on this cluster
+--- (wingman.client.warnings), `unverified_ops`: acknowledged writes that a membership change
+--- of a 0.11 cluster has made doubtful.
 function methods:health()
   local nodes = {}
   for _, node in ipairs(self.provider and self.provider.links.nodes or {}) do
@@ -63,7 +66,7 @@ function methods:health()
   end
   return {
     state = self.state.current, connected = #self:connected_nodes(), routing_active = self:is_routing_active(),
-    pending_ops = self:pending_ops(), nodes = nodes,
+    pending_ops = self:pending_ops(), nodes = nodes, warnings = warnings.of(self),
     unverified_ops = self.core:stats().ops_unverified + self.core:unverified(),
   }
 end

@@ -10,7 +10,11 @@ local replies_module = require "wingman.replies"
 
 local M = {}
 
+--- Asked of every connection: a server of a cluster answers, and a lone one of 0.11.
+local MAP_REQUEST = core_module.encode { type = "PARTITION_MAP_REQUEST", payload = {} }
+
 ---@class wingman.single_server_provider
+---@field cluster_size integer|nil  nodes of the server's cluster, once it has told its map
 local methods = {}
 methods.__index = methods
 
@@ -42,8 +46,18 @@ function methods:connect(timeout)
   return nil, "the server could not be reached: " .. self.links:reasons()
 end
 
+-- A server that has a partition map of several nodes is one of a cluster. What the map says
+-- of owners is not followed: everything goes to this server.
+local function note_map(self)
+  self.cluster_size = #self.core:partition_map().nodes
+  set_routes(self, self.node.slot) -- the number of partitions may be another one
+  self.events:emit "map_seen"
+end
+
 function methods:handle(event, lane, a, b, flag, text)
-  return self.links:handle(event, lane, a, b, flag, text) or event == "map" or event == "map_error"
+  if self.links:handle(event, lane, a, b, flag, text) then return true end
+  if event == "map" and flag then note_map(self) end
+  return event == "map" or event == "map_error"
 end
 
 function methods:offer(lane, message) return self.replies:offer(lane, message) end
@@ -98,6 +112,7 @@ function M.new(core, options, policies, state)
     ready = function(link)
       self.node.dialect = core:lane_info(link.lane).dialect
       core:use_lane(link.lane)
+      core:send(link.lane, MAP_REQUEST)
       self.failovers:routes_changed { [self.node.slot] = true }
       self.events:emit("node_connected", { url = self.node.url, dialect = self.node.dialect })
     end,

@@ -1,0 +1,118 @@
+--- What a client says of options that cost something on the cluster that they met.
+local clusters = require "spec.support.cluster"
+local loop = require "wingman.loop"
+
+local function warnings_of(client)
+  local codes = {}
+  for i, warning in ipairs(client:health().warnings) do codes[i] = warning.code end
+  return codes
+end
+
+local function await(client, code)
+  assert(loop.wait_until(function() return warnings_of(client)[1] == code end, 10),
+    ("%s is not in health().warnings: %s"):format(code, table.concat(warnings_of(client), ", ")))
+end
+
+clusters.on_each(getfenv(), "a client", function(shared, it)
+  it("has no warnings when every node is known and routing is direct", function()
+    local client = shared:started()
+    assert.same({}, client:health().warnings)
+  end)
+
+  it("says once what a server of a cluster costs", function()
+    local client = shared:started { server = shared.cluster.urls[1] }
+    await(client, "SERVER_OF_CLUSTER")
+    local message = client:health().warnings[1].message
+    assert.truthy(message:find("one of 3 nodes", 1, true), message)
+    assert.truthy(message:find(shared.is_0_11 and "drops every write" or "never learn of it", 1, true), message)
+    assert.equal(1, #shared:logged "server_of_cluster")
+    assert.equal(message, shared:logged("server_of_cluster")[1].message)
+    local map = client:map(shared:map_name())
+    for i = 1, 30 do assert(map:set("key-" .. i, i)) end
+    assert(client:drain(10))
+    assert.equal(1, #shared:logged "server_of_cluster")
+  end)
+
+  it("goes on sending everything to a server of a cluster", function()
+    local client = shared:started { server = shared.cluster.urls[1] }
+    await(client, "SERVER_OF_CLUSTER")
+    local map = client:map(shared:map_name())
+    for i = 1, 30 do assert(map:set("key-" .. i, i)) end
+    assert(client:drain(10))
+    assert.equal(30, client:stats().ops_acked)
+  end)
+end)
+
+clusters.on_each(getfenv(), "a client of a 0.11 cluster", function(shared, it)
+  for option, value in pairs { routing = "forward", fallback = true } do
+    it("says once what the option " .. option .. " costs", function()
+      local client = shared:started { [option] = value }
+      await(client, "ROUTING_LOSES")
+      assert.equal(1, #shared:logged "routing_loses")
+      assert.truthy(client:health().warnings[1].message:find(option, 1, true))
+    end)
+  end
+
+  it("says once that it knows one node of three", function()
+    local client = shared:started { cluster = { seeds = { shared.cluster.urls[2] } } }
+    await(client, "NODES_WITHOUT_ADDRESS")
+    local message = client:health().warnings[1].message
+    assert.truthy(message:find("2 of 3 nodes", 1, true), message)
+    assert.truthy(message:find("node-1, node-3", 1, true), message)
+    assert.equal(1, #shared:logged "nodes_without_address")
+  end)
+
+  it("says nothing of a node that is only down", function()
+    assert(shared.cluster:fault("node-3", "refuse", true))
+    local client = shared:started()
+    assert.same({}, warnings_of(client))
+    assert(shared.cluster:fault("node-3", "refuse", false))
+  end)
+end, { "sim://3?dialect=0.11" })
+
+clusters.on_each(getfenv(), "a client of a v2 cluster", function(shared, it)
+  it("finds the other nodes by one seed, and has no warning", function()
+    local client = shared:started { cluster = { seeds = { shared.cluster.urls[2] } } }
+    assert(loop.wait_until(function() return #client:connected_nodes() == 3 end, 10))
+    assert.same({}, client:health().warnings)
+  end)
+
+  it("may forward: what it costs there is that the owner does not get it", function()
+    assert.same({}, shared:started({ routing = "forward" }):health().warnings)
+  end)
+end, { "sim://3" })
+
+clusters.on_each(getfenv(), "a client of a lone server", function(shared, it)
+  it("has no warning", function()
+    local client = shared:started { server = shared.cluster.urls[1] }
+    local map = client:map(shared:map_name())
+    assert(map:set("key", 1))
+    assert(client:drain(10))
+    assert.same({}, client:health().warnings)
+  end)
+
+  it("repairs by comparing with that server", function()
+    for _, options in ipairs { { server = shared.cluster.urls[1] }, {} } do
+      local client = shared:started(options)
+      local map = client:map(shared:map_name())
+      for i = 1, 20 do assert(map:set("key-" .. i, i)) end
+      assert(client:drain(10))
+      assert.equal(0, assert(client:repair(map.name)))
+      assert(shared.cluster:kill "node-1")
+      assert(shared.cluster:restart "node-1")
+      assert.equal(20, assert(loop.wait_until(function() return (client:repair(map.name)) end, 20)))
+      assert(client:drain(10))
+      assert.equal(0, assert(client:repair(map.name)))
+    end
+  end)
+end, { "sim://1", "sim://1?dialect=0.11", "topgun://1" })
+
+describe("repair", function()
+  it("is an error where it could compare nothing", function()
+    local client = require("wingman").client { server = "ws://127.0.0.1:1", log_to = function() end }
+    client:map("m"):set("key", 1)
+    local count, err = client:repair "m"
+    assert.same({ nil, "NOT_CONNECTED" }, { count, err.code })
+    client:close()
+  end)
+end)
