@@ -20,7 +20,7 @@ local function start(scenario, options)
   local out = load_run.file ""
   local all = { "--control", path, "--out", "json=" .. out, unpack(options or {}) }
   local child = load_run.start(load_run.script(scenario), all)
-  assert(child:read_line(20))
+  assert(child:read_line(60))
   return child, path, function()
     local code, text, err = load_run.finish(child)
     return report.read(out), code, text, err
@@ -33,68 +33,108 @@ local function status(path)
   return cjson.decode(out)
 end
 
+-- Asks until the status is as awaited; the last one. `awaited` is for the failure.
+local function status_when(path, awaited, is_so)
+  local last
+  for _ = 1, 300 do
+    last = status(path)
+    if is_so(last) then return last end
+    loop.sleep(0.05)
+  end
+  error(("awaited: %s; the last status was %s"):format(awaited, cjson.encode(last)))
+end
+
 -- Code in a run, at its prompt: exit code, output, errors.
 local function at_prompt(path, code)
   local child = assert(process.spawn { file = process.wingman_path(), args = { "repl", "--attach", path, "-e", code }, stderr = true })
   return load_run.finish(child)
 end
 
-local RATE = [[executor = "constant-arrival-rate", rate = 100, duration = "4s", exec = function(vu) vu:map "m":set("k", 1) end]]
+-- For longer than any order takes: these runs are ended by an order.
+local RATE = [[executor = "constant-arrival-rate", rate = 100, duration = "1h", exec = function(vu) vu:map "m":set("k", 1) end]]
 
 describe("the control socket", function()
   after_each(load_run.clean)
 
-  it("pauses, resumes and tells the status; the end comes later by the pause", function()
+  it("pauses, resumes and tells the status", function()
     local _, path, finish = start(RATE)
     assert.equal(0, (ctl(path, "pause")))
     local first = status(path)
     assert.equal("paused", first.scenarios[1].state)
-    loop.sleep(1)
-    local second = status(path)
+    local second = status_when(path, "half a second later", function(now) return now.elapsed_s >= first.elapsed_s + 0.5 end)
     assert.equal(first.scenarios[1].iterations, second.scenarios[1].iterations)
     assert.equal(0, (ctl(path, "resume", "main")))
-    local document, code, out, err = finish()
-    assert.equal(0, code, out .. err)
-    assert.equal(400, metric(document, "iterations").count)
-    assert.is_true(document.duration_s >= 5, tostring(document.duration_s))
+    status_when(path, "iterations after the pause", function(now)
+      return now.scenarios[1].state == "running" and now.scenarios[1].iterations > second.scenarios[1].iterations
+    end)
+    assert.equal(0, (ctl(path, "stop")))
+    assert.equal(130, (select(2, finish())))
   end)
 
-  it("takes a new rate during a pause, which makes the pause no longer", function()
-    local document, code, out, err = load_run.run [[
-      local load = require "wingman.load"
-      return load.test { cluster = "sim://1",
-        scenarios = { a = { executor = "constant-arrival-rate", rate = 100, duration = "2s", exec = function() end } },
-        nemesis = { { at = "500ms", call = function(run) assert(run:pause()) end },
-                    { at = "1500ms", rate = 1000 },
-                    { at = "2s", call = function(run)
-                        assert(run:status().scenarios[1].target == 1000)
-                        assert(run:resume())
-                      end } } }]]
+  -- What a step sees is told with the time, as a schedule has it, just before and after it.
+  local STEPS = [[
+    local load = require "wingman.load"
+    local times = {}
+    local function step(name, act)
+      return function(run)
+        local before = run:status().elapsed_s
+        act(run)
+        times[#times + 1] = ("%%s %%.6f %%.6f"):format(name, before, run:status().elapsed_s)
+      end
+    end
+    return load.test { cluster = "sim://1",
+      scenarios = { a = { executor = "constant-arrival-rate", rate = 100, duration = "2s", exec = function() end } },
+      teardown = function() print("TIMES " .. table.concat(times, " ")) end,
+      nemesis = { %s } }]]
+  local function times_of(out)
+    local times = {}
+    for name, before, after in out:match("TIMES ([^\n]*)"):gmatch "(%S+) (%S+) (%S+)" do
+      times[name] = { before = tonumber(before), after = tonumber(after) }
+    end
+    return times
+  end
+
+  it("has a new rate that is given during a pause, after as long a pause and with as much time left", function()
+    local document, code, out, err = load_run.run(STEPS:format [[
+      { at = "500ms", call = step("pause", function(run) assert(run:pause()) end) },
+      { at = "1s", rate = 1000 },
+      { at = "1500ms", call = step("resume", function(run)
+          assert(run:status().scenarios[1].target == 1000)
+          assert(run:resume())
+        end) }]])
     assert.equal(0, code, out .. err)
     for _, fault in ipairs(document.faults) do assert.is_true(fault.ok, fault.detail) end
-    assert.near(50 + 1500, metric(document, "iterations").count, 400)
-    assert.near(3.5, document.scenarios[1].duration_s, 0.5)
+    local times, count = times_of(out), metric(document, "iterations").count
+    -- 100 a second until the pause, 1,000 in what it left of the two seconds.
+    local least = 100 * times.pause.after + 1000 * (2 - times.pause.after)
+    local most = 100 * times.pause.before + 1000 * (2 - times.pause.before)
+    assert.is_true(count >= least - 2 and count <= most + 2, ("%d of %.0f to %.0f"):format(count, least, most))
+    local paused = times.resume.before - times.pause.after
+    assert.is_true(document.scenarios[1].duration_s >= 2 + paused - 0.001, ("%f, paused for %f"):format(document.scenarios[1].duration_s, paused))
   end)
 
   it("changes the rate", function()
     local _, path, finish = start(RATE)
     assert.equal(0, (ctl(path, "rate", "1000")))
     assert.equal(1000, status(path).scenarios[1].target)
-    local document, code = finish()
-    assert.equal(0, code)
-    assert.is_true(metric(document, "iterations").count > 600, tostring(metric(document, "iterations").count))
+    status_when(path, "three times as many iterations as 100 a second give", function(now)
+      return now.scenarios[1].iterations > 300 * now.elapsed_s
+    end)
+    ctl(path, "stop")
+    assert.equal(130, (select(2, finish())))
   end)
 
   it("changes the users of an externally controlled scenario", function()
-    local _, path, finish = start [[executor = "externally-controlled", vus = 1, max_vus = 8, duration = "4s",
+    local _, path, finish = start [[executor = "externally-controlled", vus = 1, max_vus = 8, duration = "1h",
       exec = function(vu) vu:sleep(0.05) end]]
     assert.equal(0, (ctl(path, "vus", "8", "main")))
+    status_when(path, "8 users at work", function(now) return now.scenarios[1].busy == 8 end)
     local code, _, err = ctl(path, "vus", "9")
     assert.equal(1, code)
     assert.truthy(err:find("max_vus is 8", 1, true))
     assert.equal(0, (ctl(path, "vus", "0")))
-    loop.sleep(0.3)
-    assert.equal(0, status(path).scenarios[1].busy)
+    status_when(path, "no user at work", function(now) return now.scenarios[1].busy == 0 end)
+    ctl(path, "stop")
     local document = finish()
     assert.equal(8, document.scenarios[1].vus_max)
   end)
@@ -153,7 +193,7 @@ describe("the control socket", function()
         steps[i] = { at = i % 10 == 0 and 0.1 or 0.2, call = function() order[#order + 1] = i end }
       end
       return load.test { cluster = "sim://1", nemesis = steps,
-        scenarios = { a = { executor = "constant-arrival-rate", rate = 100, duration = "500ms", exec = function() end } },
+        scenarios = { a = { executor = "constant-arrival-rate", rate = 100, duration = "2s", exec = function() end } },
         teardown = function() print("ORDER " .. table.concat(order, " ")) end }]]
     assert.equal(0, code, out .. err)
     assert.equal(50, #document.faults)
@@ -165,17 +205,16 @@ describe("the control socket", function()
   end)
 
   it("is steered by steps of the script, too", function()
-    local document, code, out, err = load_run.run [[
-      local load = require "wingman.load"
-      return load.test { cluster = "sim://1",
-        scenarios = { a = { executor = "constant-arrival-rate", rate = 100, duration = "2s", exec = function() end } },
-        nemesis = { { at = "500ms", rate = 1000, scenario = "a" },
-                    { at = "1s", call = function(run) assert(run:pause "a") end },
-                    { at = "1500ms", call = function(run) assert(run:resume()) end } } }]]
+    local document, code, out, err = load_run.run(STEPS:format [[
+      { at = "500ms", rate = 1000, scenario = "a" },
+      { at = "1s", call = step("pause", function(run) assert(run:pause "a") end) },
+      { at = "1200ms", call = step("resume", function(run) assert(run:resume()) end) }]])
     assert.equal(0, code, out .. err)
-    local count = metric(document, "iterations").count
-    assert.is_true(count > 1000 and count < 1600, tostring(count))
-    assert.is_true(document.duration_s >= 2.4)
+    local times, count = times_of(out), metric(document, "iterations").count
+    -- The rate changed after 0.5 s at the earliest, and before the step behind it.
+    local least, most = 100 * times.pause.before + 1000 * (2 - times.pause.before), 100 * 0.5 + 1000 * 1.5
+    assert.is_true(count >= least - 2 and count <= most + 2, ("%d of %.0f to %.0f"):format(count, least, most))
+    assert.is_true(document.duration_s >= 2 + times.resume.before - times.pause.after - 0.001, tostring(document.duration_s))
     assert.is_true(document.faults[1].ok and document.faults[2].ok and document.faults[3].ok)
   end)
 
@@ -208,18 +247,27 @@ describe("the metrics of a run for Prometheus", function()
       listener:close()
     end
     local _, path, finish = start(RATE, { "--prometheus", "127.0.0.1:" .. port })
-    local conn = assert(stream.connect { port = port })
-    assert(conn:write "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-    local text = ""
-    while true do
-      local more = conn:read(10)
-      if not more then break end
-      text = text .. more
+    local function scraped()
+      local conn = assert(stream.connect { port = port })
+      assert(conn:write "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+      local text = ""
+      while true do
+        local more = conn:read(10)
+        if not more then break end
+        text = text .. more
+      end
+      conn:close()
+      return text
     end
-    conn:close()
+    local text, acked = nil, 0
+    for _ = 1, 300 do
+      text = scraped()
+      acked = tonumber(text:match "wingman_ops_acked_total (%d+)") or 0
+      if acked > 0 then break end
+      loop.sleep(0.05)
+    end
     assert.truthy(text:find("HTTP/1.1 200 OK", 1, true))
-    local acked = tonumber(text:match "wingman_ops_acked_total (%d+)")
-    assert.is_true(acked and acked > 0 or false, text:sub(1, 2000))
+    assert.is_true(acked > 0, text:sub(1, 2000))
     ctl(path, "stop")
     finish()
   end)
@@ -236,16 +284,17 @@ describe("a prompt inside a run", function()
     assert.same({ 0, '"v2"\n100\n' }, { code, out }, err)
     code, out, err = at_prompt(path, "{ run, steering }")
     assert.equal(0, code, err)
-    assert.truthy(out:find "^{ <run %S+, running, %d of %d+ s>, <steering of run %S+, running, %d of %d+ s> }\n$", out)
+    assert.truthy(out:find "^{ <run %S+, running, %d+ of %d+ s>, <steering of run %S+, running, %d+ of %d+ s> }\n$", out)
     assert.equal(0, (at_prompt(path, "assert(steering:rate(300))")))
     assert.equal(300, status(control).scenarios[1].target)
     code, out, err = at_prompt(path, ".nodes")
     assert.equal(0, code, err)
     assert.truthy(out:find("node%-1 +ready"), out)
-    local document
-    document, code, _, err = finish()
-    assert.equal(0, code, err)
-    assert.is_true(document.scenarios[1].iterations > 450)
+    status_when(control, "twice as many iterations as 100 a second give", function(now)
+      return now.scenarios[1].iterations > 200 * now.elapsed_s
+    end)
+    ctl(control, "stop")
+    assert.equal(130, (select(2, finish())))
     assert.equal(1, (at_prompt(path, "1")))
   end)
 end)
