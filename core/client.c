@@ -224,6 +224,7 @@ static const wm_node_pool_events pool_events = {
     .ready = on_ready,
     .lost = on_lost,
     .message = wm_client_on_message,
+    .too_large = wm_client_on_too_large,
     .change = wm_client_on_change,
     .has_room = has_room,
     .text = wm_client_on_text,
@@ -380,6 +381,7 @@ wm_client *wm_client_new(wm_loop *loop, const wm_client_options *options, wm_log
     c->loop = loop;
     wm_loop_hold(loop);
     c->foreign_lane = WM_LANE_NONE;
+    c->message_limits = options->messages;
     c->max_tries = options->max_tries;
     c->drop_oldest = options->drop_oldest;
     c->high_water = water_mark(&options->log, options->high_water);

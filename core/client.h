@@ -26,6 +26,7 @@ typedef struct wm_client_options {
     const char *op_prefix; /* WM_OP_ID_PREFIX characters in front of operation ids */
     wm_transport_options transport;
     wm_node_pool_options pool;
+    wm_message_limits messages; /* of what Lua decodes; of bytes the transport's is the same */
     wm_batch_limits batch;
     wm_oplog_limits log;
     const char *oplog_path;  /* keeps the op log in this file; NULL: in memory */
@@ -53,6 +54,7 @@ typedef struct wm_client_stats {
     uint64_t stray_acks;     /* acknowledgements that matched nothing */
     uint64_t overloads;      /* errors that made a connection with batches in flight slow down */
     uint64_t bytes_sent;     /* of OP_BATCH messages */
+    uint64_t messages_too_large; /* beyond a limit, and not read */
 } wm_client_stats;
 
 typedef struct wm_node_stats {

@@ -82,6 +82,7 @@ struct wm_client {
     wm_batcher *batcher;
     wm_event_queue events;
     wm_client_stats stats;
+    wm_message_limits message_limits;
     wm_node_stats *node_stats;
     wm_histogram *ack_latency;
     wm_histogram *batch_sizes;
@@ -142,7 +143,8 @@ void wm_client_op_leaves_first(void *client, uint32_t index);
 /* To be called before a batch is cut: see wm_record_store_catch_up. */
 void wm_client_catch_up(wm_client *c);
 void wm_client_on_message(void *user, int lane, const wm_message *m);
-void wm_client_on_change(void *user, int lane, const uint8_t *event, size_t len);
+void wm_client_on_too_large(void *user, int lane, const uint8_t *description, size_t len);
+void wm_client_on_change(void *user, int lane, const uint8_t *event, size_t len, const wm_message_cost *cost);
 void wm_client_on_text(void *user, int lane, const uint8_t *bytes, size_t len);
 void wm_client_event(wm_client *c, wm_event event, const void *text, size_t len);
 /* Nothing is sent on the lane for a while, twice as long each time until an

@@ -20,6 +20,41 @@ void wm_client_slow_down(wm_client *c, int lane)
     pace->paused_until_us = c->now_us + pace->backoff_us;
 }
 
+static bool is_of_subscription(const wm_client *c, const wm_message *m)
+{
+    const wm_message_name *id = &m->names[WM_MESSAGE_QUERY];
+    if (!wm_message_is(m, "QUERY_RESP") && !wm_message_is(m, "QUERY_UPDATE")) return false;
+    return id->text != NULL && wm_client_is_subscription(c, id->text, id->len);
+}
+
+/* A subscription's answers nobody would have read. */
+void wm_client_on_too_large(void *user, int lane, const uint8_t *description, size_t len)
+{
+    wm_client *c = user;
+    wm_message m;
+    if (wm_message_parse(description, len, &m) == 0 && is_of_subscription(c, &m)) return;
+    c->stats.messages_too_large++;
+    wm_client_event(c, (wm_event){.type = WM_EVENT_TOO_LARGE, .lane = lane}, description, len);
+}
+
+/* Tells of a message that Lua is not to decode. */
+static void tell_too_large(wm_client *c, int lane, const wm_message *m, wm_message_limit limit)
+{
+    wm_buffer description;
+    wm_buffer_init(&description);
+    wm_message_describe(m, limit, m->body_len, &description);
+    if (!description.failed) wm_client_on_too_large(c, lane, description.data, description.len);
+    wm_buffer_close(&description);
+}
+
+/* A message, or a part of it, for Lua to decode, unless it is beyond a limit. */
+static void hand_up(wm_client *c, wm_event event, const wm_message *m, const uint8_t *text, size_t len)
+{
+    wm_message_limit limit = wm_message_exceeds(&m->cost, &c->message_limits);
+    if (limit != WM_LIMIT_NONE) tell_too_large(c, event.lane, m, limit);
+    else wm_client_event(c, event, text, len);
+}
+
 /* The item at the start of a field of a map. */
 static bool field(const uint8_t *map, size_t map_len, const char *name, wm_mp_item *out)
 {
@@ -113,12 +148,12 @@ static uint32_t take_results(wm_client *c, int lane, const wm_message *m)
 
 static void on_op_ack(wm_client *c, int lane, const wm_message *m)
 {
-    wm_mp_item last;
+    const wm_message_name *last = &m->names[WM_MESSAGE_LAST];
     uint32_t settled = take_results(c, lane, m);
-    if (string_field(m, "lastId", &last)) settled += wm_batcher_ack(c->batcher, lane, (const char *)last.bytes, last.len);
+    if (last->text != NULL) settled += wm_batcher_ack(c->batcher, lane, last->text, last->len);
     if (settled == 0) {
         c->stats.stray_acks++;
-        if (c->hands_up_acks) wm_client_event(c, (wm_event){.type = WM_EVENT_MESSAGE, .lane = lane}, m->body, m->body_len);
+        if (c->hands_up_acks) hand_up(c, (wm_event){.type = WM_EVENT_MESSAGE, .lane = lane}, m, m->body, m->body_len);
         return;
     }
     c->stats.batches_acked++;
@@ -141,13 +176,13 @@ static void on_op_rejected(wm_client *c, int lane, const wm_message *m)
     wm_mp_item reason;
     uint32_t index = rejected_op(c, lane, m);
     if (index == WM_NO_OP) { /* of a message of the script's own, or late */
-        wm_client_event(c, (wm_event){.type = WM_EVENT_MESSAGE, .lane = lane}, m->body, m->body_len);
+        hand_up(c, (wm_event){.type = WM_EVENT_MESSAGE, .lane = lane}, m, m->body, m->body_len);
         return;
     }
     if (speaks_of_routes(m->payload, m->payload_len) || speaks_of_routes(m->body, m->body_len)) {
         wm_client_slow_down(c, lane);
         c->stats.ops_resent += wm_batcher_return_in_flight(c->batcher, lane, index, c->now_us);
-        wm_client_event(c, (wm_event){.type = WM_EVENT_SERVER_ERROR, .lane = lane, .flag = true}, m->body, m->body_len);
+        hand_up(c, (wm_event){.type = WM_EVENT_SERVER_ERROR, .lane = lane, .flag = true}, m, m->body, m->body_len);
         return;
     }
     if (!string_field(m, "reason", &reason)) reason = (wm_mp_item){.len = 0};
@@ -218,14 +253,7 @@ static void on_error(wm_client *c, int lane, const wm_message *m)
 {
     bool had_batches = wm_client_refuse_batches(c, lane);
     wm_event event = {.type = WM_EVENT_SERVER_ERROR, .lane = lane, .flag = had_batches};
-    wm_client_event(c, event, m->body, m->body_len);
-}
-
-static bool is_of_subscription(const wm_client *c, const wm_message *m)
-{
-    wm_mp_item id;
-    if (!wm_message_is(m, "QUERY_RESP") && !wm_message_is(m, "QUERY_UPDATE")) return false;
-    return string_field(m, "queryId", &id) && wm_client_is_subscription(c, (const char *)id.bytes, id.len);
+    hand_up(c, event, m, m->body, m->body_len);
 }
 
 /* What is no map is for the script to refuse, as part of its message. */
@@ -248,14 +276,16 @@ void wm_client_on_message(void *user, int lane, const wm_message *m)
     else if (wm_message_is(m, "OP_REJECTED")) on_op_rejected(c, lane, m);
     else if (wm_message_is(m, "ERROR")) on_error(c, lane, m);
     else if (is_change(m))
-        wm_client_event(c, (wm_event){.type = WM_EVENT_CHANGE, .lane = lane}, m->payload, m->payload_len);
+        hand_up(c, (wm_event){.type = WM_EVENT_CHANGE, .lane = lane}, m, m->payload, m->payload_len);
     else if (!is_of_subscription(c, m))
-        wm_client_event(c, (wm_event){.type = WM_EVENT_MESSAGE, .lane = lane}, m->body, m->body_len);
+        hand_up(c, (wm_event){.type = WM_EVENT_MESSAGE, .lane = lane}, m, m->body, m->body_len);
 }
 
-void wm_client_on_change(void *user, int lane, const uint8_t *event, size_t len)
+void wm_client_on_change(void *user, int lane, const uint8_t *event, size_t len, const wm_message_cost *cost)
 {
-    wm_client_event(user, (wm_event){.type = WM_EVENT_CHANGE, .lane = lane, .a = 1}, event, len);
+    static const char kind[] = "SERVER_BATCH_EVENT";
+    wm_message m = {.type = kind, .type_len = sizeof kind - 1, .body = event, .body_len = len, .cost = *cost};
+    hand_up(user, (wm_event){.type = WM_EVENT_CHANGE, .lane = lane, .a = 1}, &m, event, len);
 }
 
 void wm_client_on_text(void *user, int lane, const uint8_t *bytes, size_t len)

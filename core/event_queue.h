@@ -14,6 +14,7 @@
     X(MAP_ERROR, "map_error")         /* lane, text */                            \
     X(MESSAGE, "message")             /* lane, text: the MessagePack message */   \
     X(CHANGE, "change")               /* lane, a: 1 for one of a SERVER_BATCH_EVENT, 0 for a SERVER_EVENT; text: MessagePack */ \
+    X(TOO_LARGE, "too_large")         /* lane, text: wm_message_describe of a message that was not read */ \
     X(TEXT, "text")                   /* lane, text: JSON */                      \
     X(SERVER_ERROR, "server_error")   /* lane, text: the MessagePack message; flag: batches were in flight */ \
     X(OP_DONE, "op_done")             /* a: seq; on the lane that acknowledged */  \

@@ -64,6 +64,7 @@ static bool enter_changes(wm_frame_reader *r, const wm_message *m)
         if (wm_mp_is(&key, "events")) {
             wm_mp_read(&r->changes, &item);
             r->changes_left = item.count;
+            r->change = NULL;
             r->at = WM_FRAME_CHANGES;
             return item.kind == WM_MP_ARRAY;
         }
@@ -74,15 +75,25 @@ static bool enter_changes(wm_frame_reader *r, const wm_message *m)
 
 static int next_change(wm_frame_reader *r, const wm_frame_handlers *handlers, void *user)
 {
-    const uint8_t *event;
-    size_t len;
-    if (r->changes_left == 0) {
-        advance(r);
-        return WM_OK;
+    uint32_t most = PIECE_ITEMS;
+    if (r->change == NULL) {
+        if (r->changes_left == 0) {
+            advance(r);
+            return WM_OK;
+        }
+        r->changes_left--;
+        r->change = r->changes.pos;
+        r->change_cost.elements = 0;
+        wm_mp_walk_begin(&r->change_walk, &r->changes, WM_MP_MAX_DEPTH);
     }
-    r->changes_left--;
-    int rc = wm_mp_slice(&r->changes, &event, &len);
-    return rc < 0 ? rc : handlers->change(user, event, len);
+    int rc = wm_mp_walk_on(&r->change_walk, &most);
+    r->change_cost.elements += PIECE_ITEMS - most;
+    if (rc != WM_OK) return rc;
+    const uint8_t *event = r->change;
+    r->change = NULL;
+    r->changes = r->change_walk.at;
+    r->change_cost.lua_bytes = r->change_walk.lua_bytes;
+    return handlers->change(user, event, (size_t)(r->changes.pos - event), &r->change_cost);
 }
 
 static int parsed(wm_frame_reader *r, const wm_message *m, const wm_frame_handlers *handlers, void *user)

@@ -12,7 +12,7 @@ typedef struct wm_frame_handlers {
      * reading. */
     int (*message)(void *user, const wm_message *m);
     /* One element of a SERVER_BATCH_EVENT: a MessagePack value. */
-    int (*change)(void *user, const uint8_t *event, size_t len);
+    int (*change)(void *user, const uint8_t *event, size_t len, const wm_message_cost *cost);
 } wm_frame_handlers;
 
 typedef struct wm_frame_reader {
@@ -20,7 +20,10 @@ typedef struct wm_frame_reader {
     size_t len;
     enum { WM_FRAME_DONE, WM_FRAME_FRESH, WM_FRAME_PARSING, WM_FRAME_CHANGES } at;
     wm_message_parser parser;
-    wm_mp_reader changes;
+    const uint8_t *change; /* the one at hand; NULL: none */
+    wm_mp_walk change_walk;
+    wm_message_cost change_cost;
+    wm_mp_reader changes; /* behind it */
     uint32_t changes_left;
     struct {
         const uint8_t *items;

@@ -9,7 +9,7 @@ typedef struct letter {
     struct letter *next;
     uint8_t *bytes; /* behind this struct, or taken over from a buffer */
     size_t len;
-    bool text;
+    wm_letter_kind kind;
     bool taken;
 } letter;
 
@@ -63,11 +63,11 @@ static letter *letter_of(const uint8_t *bytes, size_t len, wm_buffer *whole)
     return l;
 }
 
-int wm_inbox_put(wm_inbox *in, const uint8_t *bytes, size_t len, bool text, wm_buffer *whole)
+int wm_inbox_put(wm_inbox *in, const uint8_t *bytes, size_t len, wm_letter_kind kind, wm_buffer *whole)
 {
     letter *l = letter_of(bytes, len, whole);
     if (l == NULL) return WM_ENOMEM;
-    l->text = text;
+    l->kind = kind;
     if (in->last != NULL) in->last->next = l;
     else in->first = l;
     in->last = l;
@@ -88,8 +88,8 @@ size_t wm_inbox_bytes(const wm_inbox *in)
 static int read_piece(wm_inbox *in, const wm_inbox_handlers *handlers, void *user)
 {
     letter *l = in->first;
-    if (l->text) {
-        handlers->text(user, l->bytes, l->len);
+    if (l->kind != WM_LETTER_BINARY) {
+        (l->kind == WM_LETTER_TEXT ? handlers->text : handlers->too_large)(user, l->bytes, l->len);
         return WM_OK;
     }
     if (!wm_frame_reader_busy(&in->reader)) wm_frame_reader_open(&in->reader, l->bytes, l->len);

@@ -11,9 +11,14 @@ wm_inbox *wm_inbox_new(void);
 void wm_inbox_free(wm_inbox *in);
 /* Forgets everything. */
 void wm_inbox_clear(wm_inbox *in);
+typedef enum wm_letter_kind {
+    WM_LETTER_BINARY,
+    WM_LETTER_TEXT,
+    WM_LETTER_TOO_LARGE, /* wm_message_describe of one that was not kept */
+} wm_letter_kind;
 /* Takes a frame: a copy of its bytes, or, when `whole` is not empty, that buffer's
  * memory, which the buffer loses. WM_OK or WM_ENOMEM. */
-int wm_inbox_put(wm_inbox *in, const uint8_t *bytes, size_t len, bool text, wm_buffer *whole);
+int wm_inbox_put(wm_inbox *in, const uint8_t *bytes, size_t len, wm_letter_kind kind, wm_buffer *whole);
 bool wm_inbox_is_empty(const wm_inbox *in);
 /* Bytes that wait. */
 size_t wm_inbox_bytes(const wm_inbox *in);
@@ -21,6 +26,7 @@ size_t wm_inbox_bytes(const wm_inbox *in);
 typedef struct wm_inbox_handlers {
     wm_frame_handlers frames;
     void (*text)(void *user, const uint8_t *bytes, size_t len);
+    void (*too_large)(void *user, const uint8_t *description, size_t len);
 } wm_inbox_handlers;
 /* Reads one piece, as wm_frame_reader_next. A handler may clear the inbox. */
 int wm_inbox_read(wm_inbox *in, const wm_inbox_handlers *handlers, void *user);

@@ -16,23 +16,96 @@ const char *wm_message_error_text(int code)
     }
 }
 
+static const struct {
+    const char *field;
+    size_t len;
+} names[] = {
+#define X(name, field) {field, sizeof field - 1},
+    WM_MESSAGE_NAMES(X)
+#undef X
+};
+
+int wm_message_name_of(const void *key, size_t len)
+{
+    for (int i = 0; i < WM_MESSAGE_NAME_COUNT; i++)
+        if (names[i].len == len && memcmp(names[i].field, key, len) == 0) return i;
+    return -1;
+}
+
+wm_message_limit wm_message_exceeds(const wm_message_cost *cost, const wm_message_limits *limits)
+{
+    if (cost->elements > limits->elements) return WM_LIMIT_ELEMENTS;
+    return cost->lua_bytes > limits->decoded_bytes ? WM_LIMIT_DECODED : WM_LIMIT_NONE;
+}
+
+void wm_message_describe(const wm_message *m, wm_message_limit limit, uint64_t size, wm_buffer *out)
+{
+    static const char *const options[] = {
+        "",
+#define X(name, option, field) option,
+        WM_MESSAGE_LIMITS(X)
+#undef X
+    };
+    uint32_t known = 0;
+    for (int i = 0; i < WM_MESSAGE_NAME_COUNT; i++) known += m->names[i].text != NULL;
+    wm_mp_write_map(out, 4);
+    wm_mp_write_cstr(out, "type");
+    wm_mp_write_str(out, m->type, m->type_len);
+    wm_mp_write_cstr(out, "size");
+    wm_mp_write_number(out, (double)size);
+    wm_mp_write_cstr(out, "limit");
+    wm_mp_write_cstr(out, options[limit]);
+    wm_mp_write_cstr(out, "payload");
+    wm_mp_write_map(out, known);
+    for (int i = 0; i < WM_MESSAGE_NAME_COUNT; i++) {
+        if (m->names[i].text == NULL) continue;
+        wm_mp_write_cstr(out, names[i].field);
+        wm_mp_write_str(out, m->names[i].text, m->names[i].len);
+    }
+}
+
+/* Stands before the first key of the map whose head has been read. */
+static void enter_map(wm_message_parser *p, int level, uint32_t fields, const wm_mp_reader *behind)
+{
+    p->level = level;
+    p->fields[level] = fields;
+    p->r = *behind;
+    p->at = WM_PARSE_KEY;
+}
+
+static void count_item(wm_message *m, const wm_mp_item *it)
+{
+    m->cost.elements++;
+    m->cost.lua_bytes += wm_mp_lua_bytes(it);
+}
+
 int wm_message_parser_begin(wm_message_parser *p, const void *frame, size_t len)
 {
     p->message = (wm_message){.body = frame, .body_len = len};
+    p->is_type = p->is_payload = false;
     wm_mp_reader_init(&p->r, frame, len);
     wm_mp_reader peek = p->r;
     int rc = wm_mp_read(&peek, &p->head);
     if (rc != WM_MP_OK) return rc;
     if (p->head.kind == WM_MP_MAP) {
-        p->fields = p->head.count;
-        p->r = peek;
-        p->at = WM_PARSE_KEY;
+        count_item(&p->message, &p->head);
+        enter_map(p, 0, p->head.count, &peek);
         return WM_MP_OK;
     }
-    p->fields = 0;
+    p->level = 0;
+    p->fields[0] = 0;
     p->at = WM_PARSE_NO_MAP;
     wm_mp_walk_begin(&p->walk, &p->r, WM_MP_MAX_DEPTH);
     return WM_MP_OK;
+}
+
+/* A payload that is a map is read field by field. */
+static void enter_payload(wm_message_parser *p, const wm_mp_reader *behind)
+{
+    memset(p->message.names, 0, sizeof p->message.names);
+    p->message.payload = p->start;
+    count_item(&p->message, &p->head);
+    enter_map(p, 1, p->head.count, behind);
 }
 
 /* Notes the head of the key or value that stands next, and begins to step over it.
@@ -42,45 +115,86 @@ static int begin_part(wm_message_parser *p)
     wm_mp_reader peek = p->r;
     int rc = wm_mp_read(&peek, &p->head);
     if (rc != WM_MP_OK) return rc;
-    p->start = p->r.pos;
-    wm_mp_walk_begin(&p->walk, &p->r, WM_MP_MAX_DEPTH - 1);
+    bool is_value = p->at == WM_PARSE_VALUE;
+    if (p->level == 0) p->start = p->r.pos;
+    if (is_value && p->level == 0 && p->is_payload && p->head.kind == WM_MP_MAP) {
+        enter_payload(p, &peek);
+        return WM_MP_OK;
+    }
+    wm_mp_walk_begin(&p->walk, &p->r, WM_MP_MAX_DEPTH - 1 - p->level);
     p->at++;
     return WM_MP_OK;
 }
 
 static void end_key(wm_message_parser *p)
 {
-    p->is_type = wm_mp_is(&p->head, "type");
-    p->is_payload = wm_mp_is(&p->head, "payload");
+    if (p->level == 1) {
+        p->name = p->head.kind == WM_MP_STR ? wm_message_name_of(p->head.bytes, p->head.len) : -1;
+    } else {
+        p->is_type = wm_mp_is(&p->head, "type");
+        p->is_payload = wm_mp_is(&p->head, "payload");
+    }
     p->at = WM_PARSE_VALUE;
 }
 
 static void end_value(wm_message_parser *p)
 {
     wm_message *m = &p->message;
-    if (p->is_type) {
-        m->type = p->head.kind == WM_MP_STR ? (const char *)p->head.bytes : NULL;
-        m->type_len = m->type ? p->head.len : 0;
+    bool is_str = p->head.kind == WM_MP_STR;
+    const char *text = is_str ? (const char *)p->head.bytes : NULL;
+    size_t len = is_str ? p->head.len : 0;
+    if (p->level == 1) {
+        if (p->name >= 0) m->names[p->name] = (wm_message_name){text, len};
+    } else if (p->is_type) {
+        m->type = text;
+        m->type_len = len;
     } else if (p->is_payload) {
+        memset(m->names, 0, sizeof m->names);
         m->payload = p->head.kind == WM_MP_ABSENT ? NULL : p->start;
         m->payload_len = m->payload ? (size_t)(p->r.pos - p->start) : 0;
     }
-    p->fields--;
+    p->fields[p->level]--;
     p->at = WM_PARSE_KEY;
+}
+
+/* Behind the last field of the payload. */
+static void leave_payload(wm_message_parser *p)
+{
+    p->message.payload_len = (size_t)(p->r.pos - p->message.payload);
+    p->level = 0;
+    p->fields[0]--;
+    p->at = WM_PARSE_KEY;
+}
+
+/* Steps on in the key or value at hand, and notes what it was at its end: as
+ * wm_mp_walk_on. */
+static int walk_part(wm_message_parser *p, uint32_t *most)
+{
+    uint32_t before = *most;
+    int rc = wm_mp_walk_on(&p->walk, most);
+    p->message.cost.elements += before - *most;
+    if (rc != WM_MP_OK) return rc;
+    p->message.cost.lua_bytes += p->walk.lua_bytes;
+    p->r = p->walk.at;
+    if (p->at == WM_PARSE_IN_KEY) end_key(p);
+    else if (p->at == WM_PARSE_IN_VALUE) end_value(p);
+    return WM_MP_OK;
 }
 
 int wm_message_parser_on(wm_message_parser *p, uint32_t most, wm_message *out)
 {
     int rc;
-    while (p->fields > 0 || p->at == WM_PARSE_NO_MAP) {
+    while (p->level > 0 || p->fields[0] > 0 || p->at == WM_PARSE_NO_MAP) {
+        if (p->level > 0 && p->fields[1] == 0) {
+            leave_payload(p);
+            continue;
+        }
         if (p->at == WM_PARSE_KEY || p->at == WM_PARSE_VALUE) {
             if ((rc = begin_part(p)) != WM_MP_OK) return rc;
+            if (p->at == WM_PARSE_KEY) continue; /* of the payload */
         }
-        if ((rc = wm_mp_walk_on(&p->walk, &most)) != WM_MP_OK) return rc;
-        p->r = p->walk.at;
+        if ((rc = walk_part(p, &most)) != WM_MP_OK) return rc;
         if (p->at == WM_PARSE_NO_MAP) break;
-        if (p->at == WM_PARSE_IN_KEY) end_key(p);
-        else end_value(p);
     }
     if (p->r.pos != p->r.end) return WM_MESSAGE_ETRAILING;
     if (p->message.type == NULL) return WM_MESSAGE_ENOTYPE;

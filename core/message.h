@@ -2,6 +2,32 @@
 #define WM_MESSAGE_H
 #include "msgpack.h"
 
+/* The strings in `payload` by which a message is recognised, noted while it is parsed, as
+ * looking for one would be a walk through the whole payload: X(NAME, "field"). */
+#define WM_MESSAGE_NAMES(X) \
+    X(QUERY, "queryId")     \
+    X(MAP, "mapName")       \
+    X(PATH, "path")         \
+    X(LAST, "lastId")
+enum {
+#define X(name, field) WM_MESSAGE_##name,
+    WM_MESSAGE_NAMES(X)
+#undef X
+    WM_MESSAGE_NAME_COUNT
+};
+typedef struct wm_message_name {
+    const char *text; /* NULL: not there, or no string */
+    size_t len;
+} wm_message_name;
+/* Which of them a key is; -1: none. */
+int wm_message_name_of(const void *key, size_t len);
+
+/* What decoding a value costs. */
+typedef struct wm_message_cost {
+    uint32_t elements; /* keys and values, however nested */
+    size_t lua_bytes;  /* about what it takes when Lua has decoded it */
+} wm_message_cost;
+
 /* One protocol message: a map with a string `type`. The fields stand either at
  * the top level or in `payload`; both spans are given so that readers look in
  * the right one. Everything points into the frame. */
@@ -12,7 +38,32 @@ typedef struct wm_message {
     size_t body_len;
     const uint8_t *payload; /* the value of `payload`, NULL when absent */
     size_t payload_len;
+    wm_message_name names[WM_MESSAGE_NAME_COUNT];
+    wm_message_cost cost;
 } wm_message;
+
+/* What a message may be at most: one that is read, and one that Lua decodes. The names are
+ * those of the client's options. */
+#define WM_MESSAGE_LIMITS(X)                  \
+    X(BYTES, "max_message_bytes", bytes)       \
+    X(ELEMENTS, "max_message_elements", elements) \
+    X(DECODED, "max_decoded_bytes", decoded_bytes)
+typedef enum wm_message_limit {
+    WM_LIMIT_NONE,
+#define X(name, option, field) WM_LIMIT_##name,
+    WM_MESSAGE_LIMITS(X)
+#undef X
+} wm_message_limit;
+typedef struct wm_message_limits {
+#define X(name, option, field) size_t field;
+    WM_MESSAGE_LIMITS(X)
+#undef X
+} wm_message_limits;
+/* The limit that keeps Lua from decoding something; WM_LIMIT_NONE. */
+wm_message_limit wm_message_exceeds(const wm_message_cost *cost, const wm_message_limits *limits);
+/* Appends a short message that stands for one beyond a limit: its `type`, in `payload` its
+ * names, `size` (bytes) and `limit` (the option's name), as MessagePack. */
+void wm_message_describe(const wm_message *m, wm_message_limit limit, uint64_t size, wm_buffer *out);
 
 /* Parses and validates a whole frame (structure, depth, no trailing bytes).
  * 0, or a wm_mp_result < 0, or WM_MESSAGE_ENOTYPE. */
@@ -26,11 +77,13 @@ typedef struct wm_message_parser {
     wm_message message;
     wm_mp_reader r;
     wm_mp_walk walk;
-    wm_mp_item head;      /* of the key, then of the value */
-    const uint8_t *start; /* of the value */
-    uint32_t fields;      /* still to come */
+    wm_mp_item head;       /* of the key, then of the value */
+    const uint8_t *start;  /* of the value */
+    uint32_t fields[2];    /* still to come: of the message, and of its payload */
+    int level;             /* 1: inside the payload */
     enum { WM_PARSE_KEY, WM_PARSE_IN_KEY, WM_PARSE_VALUE, WM_PARSE_IN_VALUE, WM_PARSE_NO_MAP } at;
     bool is_type, is_payload;
+    int name; /* of the payload's key at hand, -1: none of them */
 } wm_message_parser;
 /* 0 or a wm_mp_result < 0. */
 int wm_message_parser_begin(wm_message_parser *p, const void *frame, size_t len);

@@ -262,11 +262,29 @@ int wm_mp_read(wm_mp_reader *r, wm_mp_item *out)
     }
 }
 
+static size_t next_power_of_2(uint32_t n)
+{
+    return n < 2 ? n : (size_t)1 << (32 - __builtin_clz(n - 1));
+}
+
+size_t wm_mp_lua_bytes(const wm_mp_item *it)
+{
+    switch (it->kind) {
+    case WM_MP_MAP: return 64 + 24 * next_power_of_2(it->count);
+    case WM_MP_ARRAY: return 64 + 8 * (size_t)it->count;
+    case WM_MP_STR:
+    case WM_MP_BIN: return 25 + (size_t)it->len;
+    case WM_MP_EXT: return 256; /* a timestamp: a table of two */
+    default: return 0;
+    }
+}
+
 void wm_mp_walk_begin(wm_mp_walk *w, const wm_mp_reader *from, int depth)
 {
     w->at = *from;
     w->depth = depth > WM_MP_MAX_DEPTH ? WM_MP_MAX_DEPTH : depth;
     w->open = 0;
+    w->lua_bytes = 0;
 }
 
 int wm_mp_walk_on(wm_mp_walk *w, uint32_t *most)
@@ -278,6 +296,7 @@ int wm_mp_walk_on(wm_mp_walk *w, uint32_t *most)
         --*most;
         int rc = wm_mp_read(&w->at, &item);
         if (rc != WM_MP_OK) return rc;
+        w->lua_bytes += wm_mp_lua_bytes(&item);
         if (item.kind == WM_MP_ARRAY || item.kind == WM_MP_MAP) {
             if (open >= w->depth) return WM_MP_EDEPTH;
             left[open++] = item.kind == WM_MP_MAP ? (uint64_t)item.count * 2 : item.count;

@@ -248,10 +248,16 @@ static int on_message(void *user, const wm_message *m)
     return WM_OK;
 }
 
-static int on_change(void *user, const uint8_t *event, size_t len)
+static void on_too_large(void *user, const uint8_t *description, size_t len)
 {
     lane *l = user;
-    if (l->connection != NULL) l->pool->events.change(l->pool->user, l->id, event, len);
+    if (l->connection != NULL) l->pool->events.too_large(l->pool->user, l->id, description, len);
+}
+
+static int on_change(void *user, const uint8_t *event, size_t len, const wm_message_cost *cost)
+{
+    lane *l = user;
+    if (l->connection != NULL) l->pool->events.change(l->pool->user, l->id, event, len, cost);
     return WM_OK;
 }
 
@@ -261,12 +267,12 @@ static void on_text(void *user, const uint8_t *bytes, size_t len)
     l->pool->events.text(l->pool->user, l->id, bytes, len);
 }
 
-static const wm_inbox_handlers handlers = {{on_message, on_change}, on_text};
+static const wm_inbox_handlers handlers = {{on_message, on_change}, on_text, on_too_large};
 
-static void read_now(lane *l, const uint8_t *message, size_t len, bool text)
+static void read_now(lane *l, const uint8_t *message, size_t len, wm_letter_kind kind)
 {
-    if (text) {
-        on_text(l, message, len);
+    if (kind != WM_LETTER_BINARY) {
+        (kind == WM_LETTER_TEXT ? on_text : on_too_large)(l, message, len);
         return;
     }
     wm_frame_reader reader;
@@ -304,11 +310,11 @@ static wm_work_state read_piece(void *user)
 }
 
 /* What the socket has beyond this waits there until the inbox is read. */
-static void keep_for_later(lane *l, const uint8_t *message, size_t len, bool text, wm_buffer *whole)
+static void keep_for_later(lane *l, const uint8_t *message, size_t len, wm_letter_kind kind, wm_buffer *whole)
 {
     wm_node_pool *pool = l->pool;
     if (l->inbox == NULL) l->inbox = wm_inbox_new();
-    if (l->inbox == NULL || wm_inbox_put(l->inbox, message, len, text, whole) < 0) {
+    if (l->inbox == NULL || wm_inbox_put(l->inbox, message, len, kind, whole) < 0) {
         fail(l, WM_END_PROTOCOL, "out of memory for a message");
         return;
     }
@@ -324,18 +330,36 @@ static void keep_for_later(lane *l, const uint8_t *message, size_t len, bool tex
     }
 }
 
-static void on_received(void *user, const uint8_t *message, size_t len, bool text, wm_buffer *whole)
+/* In the order of arrival: now, or behind what waits. */
+static void read_or_keep(lane *l, const uint8_t *message, size_t len, wm_letter_kind kind, wm_buffer *whole)
+{
+    if (wm_loop_is_bounded(l->pool->loop) || !wm_inbox_is_empty(l->inbox)) keep_for_later(l, message, len, kind, whole);
+    else read_now(l, message, len, kind);
+}
+
+static void on_heard(void *user, size_t len)
 {
     lane *l = user;
     l->info.last_heard_us = wm_now_us();
     l->info.bytes_in += len;
+}
+
+static void on_passed_by(void *user, const uint8_t *description, size_t len)
+{
+    wm_buffer none;
+    wm_buffer_init(&none);
+    read_or_keep(user, description, len, WM_LETTER_TOO_LARGE, &none);
+}
+
+static void on_received(void *user, const uint8_t *message, size_t len, bool text, wm_buffer *whole)
+{
+    lane *l = user;
     if (l->pool->traced) l->pool->events.traced(l->pool->user, l->id, message, len, false, text);
     if (!text && !l->first_seen && len > 0) {
         l->first_seen = true;
         l->info.dialect = message[0] == 0xde ? WM_DIALECT_TS : WM_DIALECT_V2;
     }
-    if (wm_loop_is_bounded(l->pool->loop) || !wm_inbox_is_empty(l->inbox)) keep_for_later(l, message, len, text, whole);
-    else read_now(l, message, len, text);
+    read_or_keep(l, message, len, text ? WM_LETTER_TEXT : WM_LETTER_BINARY, whole);
 }
 
 static void on_opened(void *user, uint64_t tls_us)
@@ -356,7 +380,9 @@ static void on_ended(void *user, const wm_connection_end *end)
     if (l->connection != NULL) report_lost(l, end->reason, end->close_code, end->detail);
 }
 
-static const wm_connection_events connection_events = {on_opened, on_received, on_writable, on_written, on_ended};
+static const wm_connection_events connection_events = {
+    on_opened, on_received, on_passed_by, on_heard, on_writable, on_written, on_ended,
+};
 
 /* -- time ------------------------------------------------------------------------------ */
 

@@ -41,8 +41,10 @@ typedef struct wm_node_pool_events {
     void (*lost)(void *user, int lane, const wm_lane_end *end);
     /* Any message that the pool does not deal with itself, envelopes opened. */
     void (*message)(void *user, int lane, const wm_message *m);
+    /* In place of a message that is larger than the transport's limit: wm_message_describe. */
+    void (*too_large)(void *user, int lane, const uint8_t *description, size_t len);
     /* One change of a SERVER_BATCH_EVENT. */
-    void (*change)(void *user, int lane, const uint8_t *event, size_t len);
+    void (*change)(void *user, int lane, const uint8_t *event, size_t len, const wm_message_cost *cost);
     /* Whether more messages can be taken; asked in turns that have a deadline. */
     bool (*has_room)(void *user);
     /* A text message (JSON). */

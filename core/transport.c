@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "dial.h"
+#include "intake.h"
+#include "status.h"
 #include "ws_frame.h"
 
 /* What one read of a socket takes at most: libwebsockets steps through it byte by
@@ -13,8 +15,6 @@
 #define READ_BYTES (8 * 1024)
 /* The same for light connections: every one has a buffer of that size for good. */
 #define LIGHT_READ_BYTES 1024
-/* What an announced length alone makes us reserve at most. */
-#define RESERVE_BYTES (4u * 1024 * 1024)
 /* What one write hands to the kernel at most: over loopback its cost is mostly that of the
  * call and of waking the other side. */
 #define WRITE_BYTES (256 * 1024)
@@ -43,7 +43,7 @@ struct wm_connection {
     wm_dial *dial;    /* NULL once a socket is established, or none will be */
     uint64_t tls_us;  /* of the attempt that came so far last */
     struct lws *wsi;  /* the attempt that won, NULL before and after */
-    wm_buffer in;     /* fragments of a message that is not whole yet */
+    wm_intake *intake; /* NULL until something came */
     wm_work writing;  /* as soon as the loop has its turn */
     int holders;      /* the owner, and attempts */
     bool unwritten; /* lws holds the rest of the last write */
@@ -83,7 +83,7 @@ const char *wm_end_reason_text(wm_end_reason reason)
 static void let_go(wm_connection *c)
 {
     if (--c->holders > 0) return;
-    wm_buffer_close(&c->in);
+    wm_intake_free(c->intake);
     free(c);
 }
 
@@ -115,33 +115,34 @@ static void finish(wm_connection *c, wm_end_reason reason, int code, const char 
 
 /* -- receiving ------------------------------------------------------------------- */
 
+/* The owner may end the connection in any of these; what else has come is nobody's then. */
+static int on_message(void *user, const uint8_t *bytes, size_t len, bool text, wm_buffer *whole)
+{
+    wm_connection *c = user;
+    if (!c->ended) c->events->received(c->user, bytes, len, text, whole);
+    return WM_OK;
+}
+
+static int on_too_large(void *user, const uint8_t *description, size_t len)
+{
+    wm_connection *c = user;
+    if (!c->ended) c->events->too_large(c->user, description, len);
+    return WM_OK;
+}
+
+static const wm_intake_handlers intake_handlers = {on_message, on_too_large};
+
 static void receive(wm_connection *c, struct lws *wsi, const uint8_t *bytes, size_t len)
 {
-    size_t limit = c->transport->options.max_message;
     size_t announced = lws_remaining_packet_payload(wsi); /* of this frame, and not here yet */
-    bool whole = lws_is_final_fragment(wsi) && announced == 0;
-    if (len > limit || c->in.len > limit - len || announced > limit - len - c->in.len) {
-        kill_socket(c);
-        finish(c, WM_END_PROTOCOL, 0, "a message larger than max_message");
-        return;
-    }
-    if (whole && c->in.len == 0) {
-        c->events->received(c->user, bytes, len, !lws_frame_is_binary(wsi), &c->in);
-        return;
-    }
-    /* Once for the whole frame: growing would copy it again and again. */
-    wm_buffer_reserve(&c->in, len + (announced < RESERVE_BYTES ? announced : RESERVE_BYTES));
-    wm_buffer_append(&c->in, bytes, len);
-    if (c->in.failed) {
-        kill_socket(c);
-        finish(c, WM_END_PROTOCOL, 0, "out of memory for a message");
-        return;
-    }
-    if (!whole) return;
-    /* The owner may close the connection inside `received`; the buffer lives
-     * on until libwebsockets lets go. */
-    c->events->received(c->user, c->in.data, c->in.len, !lws_frame_is_binary(wsi), &c->in);
-    wm_buffer_clear(&c->in);
+    bool is_last = lws_is_final_fragment(wsi) && announced == 0;
+    c->events->heard(c->user, len);
+    if (c->intake == NULL) c->intake = wm_intake_new(c->transport->options.max_message, &intake_handlers, c);
+    int rc = c->intake == NULL ? WM_ENOMEM
+                               : wm_intake_put(c->intake, bytes, len, announced, is_last, !lws_frame_is_binary(wsi));
+    if (rc >= 0) return;
+    kill_socket(c);
+    finish(c, WM_END_PROTOCOL, 0, rc == WM_ENOMEM ? "out of memory for a message" : wm_message_error_text(rc));
 }
 
 /* The owner's next messages as frames in `out`, as many as one write takes; false when

@@ -52,6 +52,10 @@ typedef struct wm_connection_events {
     /* One whole message; the bytes are valid for the call. When they are those of
      * `whole`, its memory may be taken (and the buffer left empty); else it is empty. */
     void (*received)(void *user, const uint8_t *message, size_t len, bool text, wm_buffer *whole);
+    /* A message above max_message went by; see wm_message_describe. */
+    void (*too_large)(void *user, const uint8_t *description, size_t len);
+    /* Bytes came, of a message or of a part of one. */
+    void (*heard)(void *user, size_t len);
     /* The connection can take one message: append it to `out`, or nothing. Ask
      * again with wm_connection_want_write: several small ones leave in one write. */
     void (*writable)(void *user, wm_buffer *out);
@@ -65,7 +69,7 @@ typedef struct wm_connection_events {
 typedef struct wm_transport_options {
     const char *ca_file;     /* PEM; NULL: the system's authorities */
     bool tls_verify;         /* false only when a person asked for it by name */
-    size_t max_message;      /* bytes of one received message; more ends the connection */
+    size_t max_message;      /* bytes of one received message; a larger one is read past */
     uint64_t connect_timeout_us; /* from opening to the finished upgrade */
     bool light;              /* connections of little traffic: thousands of them, in little memory */
 } wm_transport_options;

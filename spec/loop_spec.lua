@@ -1,6 +1,12 @@
 local loop = require "wingman.loop"
 
 describe("loop", function()
+  it("refuses a time that is none, which would hide all other timers", function()
+    assert.has_error(function() loop.timer(0 / 0, function() end) end)
+    assert.has_error(function() loop.future():wait(0 / 0) end)
+    assert.equal(0, loop.timer_count())
+  end)
+
   it("runs timers in the order of their due times, and cancels them", function()
     local order = {}
     for _, ms in ipairs { 30, 10, 20 } do

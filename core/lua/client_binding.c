@@ -123,6 +123,11 @@ static int l_client(lua_State *L)
 {
     wm_loop *loop = wm_lua_check_loop(L, 1);
     luaL_checktype(L, 2, LUA_TTABLE);
+    wm_message_limits limits = {
+#define X(name, option, field) .field = (size_t)number_option(L, option),
+        WM_MESSAGE_LIMITS(X)
+#undef X
+    };
     wm_client_options o = {
         .node_id = string_option(L, "node_id"),
         .op_prefix = string_option(L, "op_prefix"),
@@ -130,7 +135,7 @@ static int l_client(lua_State *L)
             {
                 .ca_file = string_option(L, "ca_file"),
                 .tls_verify = boolean_option(L, "tls_verify"),
-                .max_message = (size_t)number_option(L, "max_message_bytes"),
+                .max_message = limits.bytes,
                 .connect_timeout_us = seconds_option(L, "connect_timeout"),
                 .light = boolean_option(L, "light"),
             },
@@ -142,6 +147,7 @@ static int l_client(lua_State *L)
                 .auth_timeout_us = seconds_option(L, "auth_timeout"),
                 .max_queued_bytes = (size_t)number_option(L, "max_queued_bytes"),
             },
+        .messages = limits,
         .batch =
             {
                 .max_ops = (uint32_t)number_option(L, "batch_ops"),

@@ -16,7 +16,7 @@ M.codes = {
   TIMEOUT = "it took longer than allowed; nothing was lost",
   OPLOG = "the op log's file cannot be used or written; what was recorded before stays in the op log",
   LOG_FULL = "the op log is at its limit; this operation was not recorded",
-  TOO_LARGE = "the operation cannot fit into one message; it was not recorded",
+  TOO_LARGE = "the operation cannot fit into one message, and was not recorded; or an answer is beyond an option, and was not read",
   NOT_ENCODABLE = "the value or the key has no MessagePack form; the operation was not recorded",
   OUT_OF_MEMORY = "the operation was not recorded",
   NOT_ACKNOWLEDGED = "a write was sent again and again; it stays in the op log",
@@ -39,6 +39,26 @@ function M.new(code, message, fields)
   local err = fields or {}
   err.code, err.message = code, message
   return setmetatable(err, error_meta)
+end
+
+--- Of a message that a server sent and that was not read.
+---@param url string
+---@param description { type: string, size: integer, limit: string }  see core/message.h
+---@return wingman.error
+function M.too_large(url, description)
+  return M.new("TOO_LARGE", ("%s: a %s of %d bytes is more than the option %s allows; it was not read"):format(
+    url, description.type ~= "" and description.type or "text message", description.size, description.limit),
+    { url = url, option = description.limit, size = description.size, retriable = false })
+end
+
+--- The error that a reason is: itself, when it is one, else one of this code.
+---@param reason wingman.error|string
+---@param code string
+---@param what string  in front of the reason
+---@return wingman.error
+function M.of(reason, code, what)
+  if type(reason) == "table" then return reason end
+  return M.new(code, what .. ": " .. tostring(reason))
 end
 
 return M

@@ -10,6 +10,9 @@ local refresh_policies = require "wingman.policy.refresh"
 
 local M = {}
 
+--- Seconds between requests while routes are missing, where connections are not waited for.
+local SHORTEST_THROTTLE = 0.02
+
 ---@class wingman.map_requests
 ---@field sent integer  requests so far
 local methods = {}
@@ -28,7 +31,8 @@ methods.__index = methods
 ---@return wingman.map_requests
 function M.new(options, host)
   local self = setmetatable({ options = options, host = host, sent = 0, misses = 0 }, methods)
-  self.throttle = options.throttle or refresh_policies.backoff { first = options.debounce, max = options.refresh }
+  self.throttle = options.throttle
+    or refresh_policies.backoff { first = math.max(options.debounce, SHORTEST_THROTTLE), max = options.refresh }
   self:rearm()
   return self
 end
@@ -99,7 +103,7 @@ end
 -- The policy's word on how long to wait after so many requests.
 local function throttled(self, requests)
   local ok, delay = protected.call(self.throttle, requests)
-  if ok and type(delay) == "number" then return delay end
+  if ok and type(delay) == "number" and delay == delay then return delay end
   self.host.log("error", "refresh_policy", { error = ok and "no number of seconds was returned" or delay })
   return self.options.refresh
 end

@@ -138,7 +138,7 @@ function M.records(replies, lane, map_name)
   local wake = loop.future()
   local function visit(path)
     local records, paths, err = bucket(replies, lane, map_name, path)
-    if err then failure = failure or ("path '" .. path .. "': " .. tostring(err)) end
+    if err then failure = failure or type(err) == "table" and err or ("path '" .. path .. "': " .. tostring(err)) end
     for _, entry in ipairs(records or {}) do found[entry.key] = entry.record end
     for _, child in ipairs(paths or {}) do queue[#queue + 1] = child end
     known = known + #(paths or {})

@@ -19,7 +19,7 @@ function M.new(client_core) return setmetatable({ core = client_core, waiting = 
 ---@param message table
 ---@param matches fun(message: table): any
 ---@param timeout number  seconds
----@return table|nil, string|nil
+---@return table|nil, string|wingman.error|nil
 function methods:request(lane, message, matches, timeout)
   if self.closed then return nil, "closed" end
   local bytes, err = core.encode(message)
@@ -39,9 +39,12 @@ end
 --- Waits for the first message on a lane that `matches(message)`; until `forget`.
 ---@param lane integer
 ---@param matches fun(message: table): any
+---@param matches_description nil|fun(description: table): any  the same for one that was not read; default: matches
 ---@return wingman.reply_waiter
-function methods:expect(lane, matches)
-  local waiter = { lane = lane, matches = matches, future = loop.future() }
+function methods:expect(lane, matches, matches_description)
+  local waiter = {
+    lane = lane, matches = matches, matches_description = matches_description or matches, future = loop.future(),
+  }
   self.waiting[waiter] = true
   return waiter
 end
@@ -58,6 +61,21 @@ function methods:offer(lane, message)
     if waiter.lane == lane and waiter.matches(message) then
       self.waiting[waiter] = nil
       waiter.future:resolve(message)
+      return true
+    end
+  end
+  return false
+end
+
+--- Tells whoever waits for a message that it was not read; true when somebody did.
+---@param lane integer
+---@param description table  the message's `type`, and in `payload` what it is recognised by
+---@param err wingman.error
+function methods:refuse(lane, description, err)
+  for waiter in pairs(self.waiting) do
+    if waiter.lane == lane and waiter.matches_description(description) then
+      self.waiting[waiter] = nil
+      waiter.future:reject(err)
       return true
     end
   end

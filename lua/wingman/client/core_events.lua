@@ -53,6 +53,8 @@ function handlers.message(self, lane, _, _, _, message, err)
   messages.take(self, lane, message)
 end
 
+function handlers.too_large(self, lane, _, _, _, text) messages.too_large(self, lane, core.decode(text)) end
+
 -- Of what the core has merged it says what changed, if something did: the map's name, the
 -- key, the value. The rest comes decoded, or nil and why not.
 function handlers.change(self, lane, is_batched, _, is_merged, changed, detail, value)

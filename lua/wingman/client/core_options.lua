@@ -14,6 +14,8 @@ function M.of(options)
     ca_file = options.tls.ca_file,
     tls_verify = not options.tls.insecure_skip_verify,
     max_message_bytes = options.max_message_bytes,
+    max_message_elements = options.max_message_elements,
+    max_decoded_bytes = options.max_decoded_bytes,
     max_queued_bytes = options.max_queued_bytes,
     connect_timeout = options.connect_timeout,
     auth_timeout = options.auth_timeout,

@@ -52,7 +52,7 @@ local function query_node(self, node, name, query)
     function(message) return message.type == "QUERY_RESP" and message.payload.queryId == id end, merkle_walk.SILENCE)
   self.core:send(node.lanes[1], core.encode { type = "QUERY_UNSUB", payload = { queryId = id } })
   if not answer then
-    return nil, errors.new("TIMEOUT", ("%s: the query of map '%s' was not answered: %s"):format(node.url, name, err))
+    return nil, errors.of(err, "TIMEOUT", ("%s: the query of map '%s' was not answered"):format(node.url, name))
   end
   if answer.payload.error and answer.payload.error ~= core.null then
     return nil, errors.new("REFUSED", ("%s: %s"):format(node.url, tostring(answer.payload.error)))
@@ -143,7 +143,7 @@ function methods:holdings(node_id, name)
   for _, node in ipairs(self.provider:nodes()) do
     if node.id == node_id or node.url == node_id then
       local records, err = merkle_walk.records(self.provider.replies, node.lanes[1], name)
-      if not records then return nil, errors.new("TIMEOUT", ("%s: map '%s': %s"):format(node.url, name, err)) end
+      if not records then return nil, errors.of(err, "TIMEOUT", ("%s: map '%s'"):format(node.url, name)) end
       return records
     end
   end

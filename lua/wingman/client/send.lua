@@ -85,6 +85,9 @@ local function try(self, bytes, key, options)
     if ok then return result end
     mistake = result
     waiter.future:reject "mistake"
+  end, function(description)
+    local ok, result = pcall(options.answer or function() end, description) -- it lacks most of what a message has
+    return ok and result
   end)
   wait_for_acks(self, 1)
   local function on_server_error(err)

@@ -1,5 +1,6 @@
 --- What servers say: every message that the core hands up, decoded, is given to who
 --- waits for it, or read here.
+local errors = require "wingman.error"
 local server_error = require "wingman.server_error"
 local server_events = require "wingman.server_events"
 
@@ -32,6 +33,20 @@ end
 function M.refuse(self, lane, event, kind, reason)
   local url = self.provider.links.lanes[lane].node.url
   self.log_seldom("warn", event, { type = kind, reason = reason, url = url }, url .. event .. reason)
+end
+
+--- What a server sent is beyond a limit and was not read: who waits for it is told by an
+--- error; its connection stays.
+---@param self wingman.client
+---@param lane integer
+---@param description { type: string, size: integer, limit: string, payload: table }  see core/message.h
+function M.too_large(self, lane, description)
+  local url = self.provider.links.lanes[lane].node.url
+  local kind = description.type ~= "" and description.type or "text message"
+  local err = errors.too_large(url, description)
+  if self.provider.replies:refuse(lane, description, err) then return end
+  self.log_seldom("warn", "message_too_large",
+    { type = kind, bytes = description.size, option = description.limit, url = url }, url .. "message_too_large" .. kind)
 end
 
 --- Messages that are read here and mean nothing without a payload that is a map.

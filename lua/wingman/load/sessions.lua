@@ -47,6 +47,7 @@ function M.new(given)
   local self = setmetatable({
     core = core, token = given.token, timeout = options.connect_timeout + options.auth_timeout, on_lost = given.lost,
     open = 0, lost = 0, lanes = {}, waiting = {}, receivers = {}, per_node = options.connections_per_node, nodes = #given.urls,
+    urls = given.urls,
   }, methods)
   for _, url in ipairs(given.urls) do
     local slot, wrong = core:add_node(url)
@@ -151,6 +152,7 @@ function methods:receive(id, wanted, timeout)
   for i, one in ipairs(receivers) do
     if one == receiver then table.remove(receivers, i) end
   end
+  if type(reason) == "table" then return nil, reason end
   if reason ~= "timeout" then return nil, errors.new("NOT_CONNECTED", ("user %d: %s"):format(id, reason)) end
   return nil, errors.new("TIMEOUT", ("user %d: no %s in %g s"):format(id, type(wanted) == "string" and wanted or "such message", timeout))
 end
@@ -170,6 +172,20 @@ local function received(self, lane, message)
       table.remove(receivers, i)
       if receiver.raised then return receiver.future:reject "raised" end
       return receiver.future:resolve(message)
+    end
+  end
+end
+
+-- A message that was not read: who would have taken it is told.
+local function refused(self, lane, description)
+  local receivers = self.receivers[lane]
+  for i, receiver in ipairs(receivers or {}) do
+    local wanted = receiver.wanted
+    local ok, is_it = true, description.type == wanted
+    if type(wanted) == "function" then ok, is_it = pcall(wanted, description) end
+    if ok and is_it then
+      table.remove(receivers, i)
+      return receiver.future:reject(errors.too_large(self.urls[self.core:slot_of(lane) + 1], description))
     end
   end
 end
@@ -219,6 +235,7 @@ local handlers = {
   -- Not merged, as there are no maps here: it comes as it is.
   change = function(self, lane, _, _, _, change) received(self, lane, { type = "SERVER_EVENT", payload = change }) end,
   server_error = function(self, lane, _, _, _, bytes) received(self, lane, core_module.decode(bytes)) end,
+  too_large = function(self, lane, _, _, _, bytes) refused(self, lane, core_module.decode(bytes)) end,
   text = function(self, lane, _, _, _, text) received(self, lane, decode_text(text)) end,
 }
 

@@ -1,0 +1,227 @@
+--- Messages that are too large to be read: who waits for one is told, nobody else is held up,
+--- and the connection stays.
+local clusters = require "spec.support.cluster"
+local core = require "wingman.core"
+local loop = require "wingman.loop"
+local sim_support = require "spec.sim.support"
+
+local PATIENCE = 20
+local KB, MB = 1024, 1024 * 1024
+local LARGE = 300 * KB
+
+local function connects_of(client)
+  local sum = 0
+  for _, node in ipairs(client:health().nodes) do sum = sum + node.connects end
+  return sum
+end
+
+clusters.on_each(getfenv(1), "An answer beyond a limit", function(shared, it)
+  local name, client
+
+  -- A map with more than 128 KB at every node.
+  local function fill()
+    name = shared:map_name()
+    local writer = shared:started()
+    local map = writer:map(name)
+    for i = 1, 400 do assert(map:set("key-" .. i, { text = ("x"):rep(KB), n = i })) end
+    assert(writer:drain(PATIENCE))
+  end
+
+  local function refused_by(option, value)
+    fill()
+    client = shared:started { [option] = value }
+    local before = connects_of(client)
+    local values, err = client:query(name)
+    assert.is_nil(values)
+    assert.equal("TOO_LARGE", err.code)
+    assert.is_truthy(err.message:find(option, 1, true), err.message)
+    assert.is_truthy(err.message:find("QUERY_RESP", 1, true), err.message)
+    assert.equal(1, client:stats().messages_too_large)
+    -- On the same connections: one that fits, and a write.
+    local answer = assert(client:query(name, { limit = 3, sort = { n = "asc" } }))
+    assert.is_table(next(answer) and answer[next(answer)])
+    assert(client:map(name):set("one-more", 1))
+    assert(client:drain(PATIENCE))
+    assert.equal(before, connects_of(client))
+  end
+
+  it("is nil, TOO_LARGE with max_message_bytes", function() refused_by("max_message_bytes", 64 * KB) end)
+  it("is nil, TOO_LARGE with max_message_elements", function() refused_by("max_message_elements", 300) end)
+  it("is nil, TOO_LARGE with max_decoded_bytes", function() refused_by("max_decoded_bytes", 64 * KB) end)
+end)
+
+clusters.on_each(getfenv(1), "A message beyond a limit", function(shared, it)
+  local NODE = "node-2"
+  local client, map, heard, key
+
+  local function le32(n) return string.char(n % 256, math.floor(n / 256) % 256, math.floor(n / 65536) % 256, math.floor(n / 2 ^ 24)) end
+  local function be(n, width)
+    local bytes = {}
+    for i = width, 1, -1 do bytes[i], n = string.char(n % 256), math.floor(n / 256) end
+    return table.concat(bytes)
+  end
+
+  -- Bytes of the connection, some at a time: the control takes no endless line.
+  local function send_raw(bytes)
+    for at = 1, #bytes, MB do
+      assert(shared.cluster:command(("send %s raw %s"):format(NODE, sim_support.hex(bytes:sub(at, at + MB - 1)))))
+    end
+  end
+  local function frame(lead, payload) return lead .. "\127" .. be(#payload, 8) .. payload end
+  local function send_whole(payload) send_raw(frame("\130", payload)) end
+  local function send_in_fragments(payload, size)
+    local frames = {}
+    for at = 1, #payload, size do
+      local lead = (at == 1 and 2 or 0) + (at + size > #payload and 128 or 0)
+      frames[#frames + 1] = frame(string.char(lead), payload:sub(at, at + size - 1))
+    end
+    send_raw(table.concat(frames))
+  end
+
+  -- A message with so many empty maps, and names around them.
+  local function of_empty_maps(kind, count, fields)
+    local head = "\131\164type" .. core.encode(kind) .. "\167payload\222" .. be(#fields / 2 + 1, 2)
+    for i = 1, #fields, 2 do head = head .. core.encode(fields[i]) .. core.encode(fields[i + 1]) end
+    return head .. "\167results\221" .. be(count, 4) .. ("\128"):rep(count) .. "\161z\1"
+  end
+  local function event(value)
+    return core.encode { type = "SERVER_EVENT", payload = { mapName = "limits", key = "other", eventType = "PUT",
+      record = { value = value, timestamp = { millis = 1000 + value, counter = 0, nodeId = "other" } } } }
+  end
+  local function batch(messages)
+    local parts = { le32(#messages) }
+    for _, message in ipairs(messages) do parts[#parts + 1] = le32(#message) .. message end
+    local data = table.concat(parts)
+    return "\131\164type\165BATCH\165count" .. core.encode(#messages) .. "\164data\198" .. be(#data, 4) .. data
+  end
+
+  before_each(function()
+    -- No PONG and no map comes between the parts of a frame.
+    client = shared:started {
+      max_message_bytes = 100 * KB, heartbeat = { interval = 3600, timeout = 3600 },
+      map_requests = { debounce = 60, max_wait = 60, refresh = 3600 },
+    }
+    client.log_seldom = function(level, name, fields) client.options.log_to(level, name, fields) end
+    map = client:map "limits"
+    heard = {}
+    key = clusters.keys_of(client, NODE, 1)[1]
+    assert(map:set(key, 0))
+    assert(client:drain(PATIENCE))
+  end)
+
+  local function listen()
+    map:on("change", function(changed, value) if changed == "other" then heard[#heard + 1] = value end end)
+  end
+
+  -- What was sent has been read once a write behind it is acknowledged.
+  local function read_through()
+    assert(map:set(key, 1))
+    assert(client:drain(PATIENCE))
+  end
+
+  local function told(count, kind)
+    local lines = shared:logged "message_too_large"
+    assert.equal(count, #lines)
+    assert.equal(count, client:stats().messages_too_large)
+    if kind then
+      assert.equal(kind, lines[1].type)
+      assert.equal("max_message_bytes", lines[1].option)
+    end
+  end
+
+  it("goes by: the connection stays, and what comes behind is read", function()
+    listen()
+    local before = connects_of(client)
+    send_whole(of_empty_maps("QUERY_RESP", LARGE, { "queryId", "nobody's" }))
+    send_whole(event(1))
+    read_through()
+    assert.equal(before, connects_of(client))
+    assert.same({ 1 }, heard)
+    told(1, "QUERY_RESP")
+  end)
+
+  it("goes by in fragments of any size", function()
+    listen()
+    local before = connects_of(client)
+    local message = of_empty_maps("SYNC_RESP_LEAF", LARGE, { "mapName", "limits", "path", "12" })
+    for _, size in ipairs { 7000, 70000, 100 * KB, 200000 } do send_in_fragments(message, size) end
+    send_in_fragments(event(1), 3)
+    read_through()
+    assert.equal(before, connects_of(client))
+    assert.same({ 1 }, heard)
+    told(4, "SYNC_RESP_LEAF")
+  end)
+
+  it("of a subscription is nobody's, and not told", function()
+    listen()
+    local id = assert(client.subscriptions.limits)
+    send_whole(of_empty_maps("QUERY_RESP", LARGE, { "queryId", id }))
+    send_whole(of_empty_maps("QUERY_RESP", LARGE, { "results", 7, "queryId", id }))
+    send_whole(event(1))
+    read_through()
+    assert.same({ 1 }, heard)
+    told(0)
+  end)
+
+  it("in an envelope does not take the others with it", function()
+    listen()
+    local large = of_empty_maps("QUERY_RESP", LARGE, { "queryId", "nobody's" })
+    local inner = batch { event(2), large, event(3) }
+    for _, send in ipairs { send_whole, function(bytes) send_in_fragments(bytes, 60000) end } do
+      heard, shared.log = {}, {}
+      local before, told_before = connects_of(client), client:stats().messages_too_large
+      send(batch { event(1), large, inner, event(4) })
+      read_through()
+      assert.equal(before, connects_of(client))
+      assert.equal(2, client:stats().messages_too_large - told_before)
+      if send == send_whole then assert.same({ 1, 2, 3, 4 }, heard) end
+    end
+  end)
+
+  it("that is a text goes by too", function()
+    local before = connects_of(client)
+    send_raw(frame("\129", '{"type":"QUERY_UPDATE","x":"' .. ("x"):rep(LARGE) .. '"}'))
+    read_through()
+    assert.equal(before, connects_of(client))
+    told(1, "text message")
+  end)
+
+  it("that is no MessagePack ends the connection, as a small one does", function()
+    local lost
+    client:on("node_lost", function(node) lost = node end)
+    for _, bytes in ipairs {
+      of_empty_maps("X", LARGE, {}) .. "\0", "\193" .. ("x"):rep(LARGE), ("\145"):rep(LARGE), batch { ("x"):rep(LARGE) },
+      batch({ ("\1"):rep(LARGE) }):sub(1, -10) .. "\1\1\1\1\1\1\1\1\1",
+    } do
+      lost = nil
+      send_whole(bytes)
+      assert(loop.wait_until(function() return lost end, PATIENCE), "the connection stayed")
+      assert.equal("protocol", lost.reason)
+      assert(loop.wait_until(function() return #client:connected_nodes() == 3 end, PATIENCE), "the node did not come back")
+    end
+  end)
+
+  it("of any size takes no memory", function()
+    local function peak()
+      for line in io.lines "/proc/self/status" do
+        local kilobytes = line:match "^VmPeak:%s+(%d+)"
+        if kilobytes then return tonumber(kilobytes) * KB end
+      end
+    end
+    local SIZE = 10
+    local payload = of_empty_maps("QUERY_RESP", 1, {})
+    local blank = ("send %s raw %s"):format(NODE, ("80"):rep(MB))
+    local before
+    send_raw("\130\127" .. be(#payload - 3 - 5 - 1 + 5 + SIZE * MB + 3, 8))
+    send_raw(payload:sub(1, -10) .. "\221" .. be(SIZE * MB, 4))
+    for i = 1, SIZE do
+      assert(shared.cluster:command(blank))
+      if i == 3 then before = peak() end
+    end
+    send_raw "\161z\1"
+    read_through()
+    assert.is_true(peak() - before < 3 * MB, ("%.1f MB more"):format((peak() - before) / MB))
+    told(1, "QUERY_RESP")
+  end)
+
+end, { "sim://3", "sim://3?dialect=0.11" })
