@@ -120,6 +120,18 @@ static void keep_exit_code(lua_State *L)
     lua_setfield(L, LUA_REGISTRYINDEX, EXIT_CODE_KEY);
 }
 
+/* Leaves the error with the frames of the script alone on top, when the module for that is
+ * loaded. */
+static bool add_script_traceback(lua_State *L)
+{
+    lua_getfield(L, LUA_REGISTRYINDEX, "_LOADED");
+    lua_getfield(L, -1, "wingman.script_traceback");
+    if (!lua_istable(L, -1)) return false;
+    lua_getfield(L, -1, "of");
+    lua_pushvalue(L, 1);
+    return lua_pcall(L, 1, 1, 0) == 0;
+}
+
 static int traceback(lua_State *L)
 {
     if (!lua_isstring(L, 1)) { /* an error object speaks for itself */
@@ -129,7 +141,7 @@ static int traceback(lua_State *L)
         return 1;
     }
     if (host_signals_is_interruption(lua_tostring(L, 1))) return 1;
-    luaL_traceback(L, L, lua_tostring(L, 1), 1);
+    if (!add_script_traceback(L)) luaL_traceback(L, L, lua_tostring(L, 1), 1);
     return 1;
 }
 

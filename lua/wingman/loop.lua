@@ -8,6 +8,7 @@
 local core = require "wingman.core"
 local duration = require "wingman.duration"
 local protected = require "wingman.protected"
+local script_traceback = require "wingman.script_traceback"
 
 local coroutine_running, coroutine_resume = coroutine.running, coroutine.resume
 local coroutine_create, coroutine_yield = coroutine.create, coroutine.yield
@@ -241,7 +242,7 @@ function resume(task)
   if coroutine_status(task.co) ~= "dead" then return end
   tasks[task.co] = nil
   if not ok then
-    local trace = debug.traceback(task.co, tostring(err))
+    local trace = script_traceback.of(tostring(err), task.co)
     task.error = err
     if task.waiters or task.watched then task:reject(trace) else complain(trace) end
   end

@@ -1,5 +1,6 @@
 --- `wingman run`: runs a script; one that returns a load test is run as such.
 local connection_options = require "wingman.connection_options"
+local script_traceback = require "wingman.script_traceback"
 
 local M = {}
 

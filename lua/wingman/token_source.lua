@@ -9,6 +9,7 @@
 local cjson = require "cjson"
 local core = require "wingman.core"
 local loop = require "wingman.loop"
+local script_traceback = require "wingman.script_traceback"
 
 local M = {}
 
@@ -90,7 +91,7 @@ local function time_left(self)
 end
 
 local function call(source)
-  local ok, value = xpcall(source, debug.traceback)
+  local ok, value = xpcall(source, script_traceback.of)
   if ok and type(value) == "string" and value ~= "" then return value end
   return nil, "auth.token: " .. (ok and "the function returned no string" or tostring(value))
 end

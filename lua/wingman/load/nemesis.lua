@@ -4,6 +4,7 @@ local duration = require "wingman.duration"
 local loop = require "wingman.loop"
 local nearest = require "wingman.nearest"
 local process = require "wingman.process"
+local script_traceback = require "wingman.script_traceback"
 local steering = require "wingman.load.steering"
 
 local M = {}
@@ -150,7 +151,7 @@ function actions.run(run, entry, state)
 end
 
 function actions.call(run, entry)
-  local ok, err = xpcall(function() return entry.step.call(run.steering) end, debug.traceback)
+  local ok, err = xpcall(function() return entry.step.call(run.steering) end, script_traceback.of)
   if ok then return true, nil, "the script" end
   return nil, tostring(err), "the script"
 end

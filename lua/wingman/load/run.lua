@@ -11,6 +11,7 @@ local native = require "wingman.load.native"
 local nemesis = require "wingman.load.nemesis"
 local random = require "wingman.load.random"
 local scenario_module = require "wingman.load.scenario"
+local script_traceback = require "wingman.script_traceback"
 local sessions = require "wingman.load.sessions"
 local series = require "wingman.load.series"
 local steering = require "wingman.load.steering"
@@ -350,7 +351,7 @@ end
 -- Phases ------------------------------------------------------------------------
 
 local function scripted(self, what, fn, ...)
-  local ok, result = xpcall(fn, debug.traceback, ...)
+  local ok, result = xpcall(fn, script_traceback.of, ...)
   if ok then return true, result end
   self.script_error = self.script_error or tostring(result)
   self:abort("error", what .. " raised an error")

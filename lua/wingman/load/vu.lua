@@ -6,6 +6,7 @@ local loop = require "wingman.loop"
 local native = require "wingman.load.native"
 local payload = require "wingman.load.payload"
 local random = require "wingman.load.random"
+local script_traceback = require "wingman.script_traceback"
 
 local now_us, record, text = native.now_us, native.record, payload.text
 
@@ -60,13 +61,13 @@ end
 local group_error, group_traceback
 
 local function left_group(err)
-  if err ~= group_error then group_error, group_traceback = err, debug.traceback(tostring(err), 2) end
+  if err ~= group_error then group_error, group_traceback = err, script_traceback.of(tostring(err)) end
   return err
 end
 
 local function on_error(err)
   if type(err) == "table" and err.code then return err end
-  return { traceback = err == group_error and group_traceback or debug.traceback(tostring(err), 2) }
+  return { traceback = err == group_error and group_traceback or script_traceback.of(tostring(err)) }
 end
 
 local function live(vu)

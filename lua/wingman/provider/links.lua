@@ -4,6 +4,7 @@
 local authentication = require "wingman.provider.authentication"
 local loop = require "wingman.loop"
 local resolver = require "wingman.resolver"
+local script_traceback = require "wingman.script_traceback"
 
 local M = {}
 
@@ -159,7 +160,7 @@ end
 -- is reported with its traceback.
 local function next_delay(self, link, reason)
   local node = { id = link.node.id, url = link.node.url, last_resort = link.node.is_seed and not any_is_ready(self) }
-  local ok, delay = xpcall(function() return self.reconnect(node, link.attempt, reason) end, debug.traceback)
+  local ok, delay = xpcall(function() return self.reconnect(node, link.attempt, reason) end, script_traceback.of)
   if ok and (delay == nil or type(delay) == "number") then return delay end
   self.hooks.log("error", "reconnect_policy", {
     url = link.node.url,

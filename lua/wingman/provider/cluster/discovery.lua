@@ -1,4 +1,5 @@
 --- Nodes that the partition map names and nobody has shown.
+local script_traceback = require "wingman.script_traceback"
 local M = {}
 
 local function log(self, level, event, fields) self.options.log_to(level, event, fields) end
@@ -36,7 +37,7 @@ function M.connect_unseen(self)
   end
   for _, listed in ipairs(self.map.nodes) do
     if not shown[listed.id] then
-      local ok, url = xpcall(function() return self.endpoint(listed.id, listed.endpoint, self.seeds) end, debug.traceback)
+      local ok, url = xpcall(function() return self.endpoint(listed.id, listed.endpoint, self.seeds) end, script_traceback.of)
       if not ok then
         log(self, "error", "endpoint_policy", { node = listed.id, error = url })
       elseif url and not M.is_known_url(self, url) then

@@ -1,4 +1,5 @@
 --- The route table of a cluster's provider, filled by the routing policy.
+local script_traceback = require "wingman.script_traceback"
 local M = {}
 
 -- Loops over all partitions, run when a map comes or a node does: to compile them anew for each client
@@ -61,7 +62,7 @@ function M.recompute(self)
       self:find_hash()
     else
       local view, usable = make_view(self)
-      local ok, slots = xpcall(function() return ask_policy(self, view, usable) end, debug.traceback)
+      local ok, slots = xpcall(function() return ask_policy(self, view, usable) end, script_traceback.of)
       if ok then
         self.routed = 0
         for p, slot in pairs(slots) do
