@@ -106,7 +106,8 @@ static bool write_beginning(wm_log_file *f, wm_log_error *e)
     memcpy(page, &head, sizeof head);
     for (uint64_t commit = 0; commit < 2; commit++) {
         f->committed = (wm_log_slot){
-            .id = head.id, .commit = commit, .length = WM_LOG_FRAMES_AT, .last = head.id};
+            .id = head.id, .commit = commit, .start = WM_LOG_FRAMES_AT, .end = WM_LOG_FRAMES_AT,
+            .before = head.id, .last = head.id};
         wm_log_seal_slot(&f->committed);
         memcpy(page + WM_LOG_SLOT_AT * (commit + 1), &f->committed, sizeof f->committed);
     }
@@ -201,8 +202,8 @@ static bool read_beginning(wm_log_file *f, const struct stat *info, wm_log_error
     memset(page + len, 0, sizeof page - (size_t)len);
     if (is_empty(page, (size_t)len, info)) return write_beginning(f, e);
     if (!read_head(f, page, (size_t)len, e) || !read_slots(f, page, e)) return false;
-    uint64_t missing = f->committed.length - (uint64_t)info->st_size;
-    if (f->committed.length > (uint64_t)info->st_size)
+    uint64_t missing = f->committed.end - (uint64_t)info->st_size;
+    if (f->committed.end > (uint64_t)info->st_size)
         return wm_log_fail(e, WM_LOG_DAMAGED, "its last %llu bytes are missing", (unsigned long long)missing);
     return true;
 }
@@ -247,7 +248,12 @@ void wm_log_file_close(wm_log_file *f)
 
 uint64_t wm_log_file_length(const wm_log_file *f)
 {
-    return f->committed.length;
+    return f->committed.end;
+}
+
+uint64_t wm_log_file_used(const wm_log_file *f)
+{
+    return f->committed.end - f->committed.start;
 }
 
 const uint64_t *wm_log_file_counts(const wm_log_file *f)
@@ -255,25 +261,26 @@ const uint64_t *wm_log_file_counts(const wm_log_file *f)
     return f->committed.counts;
 }
 
-static bool damaged_at(wm_log_error *e, uint64_t at, uint64_t number, uint64_t frames)
+static bool damaged_at(const wm_log_slot *slot, uint64_t number, uint64_t at, wm_log_error *e)
 {
     return wm_log_fail(e, WM_LOG_DAMAGED, "it is damaged at byte %llu, in part %llu of %llu", (unsigned long long)at,
-                       (unsigned long long)number + 1, (unsigned long long)frames);
+                       (unsigned long long)(number - slot->first) + 1, (unsigned long long)(slot->next - slot->first));
 }
 
 /* Reads the frame at `at` into the buffer, which must be frame `number`, behind one with the
  * checksum `before`. */
 static bool read_frame(wm_log_file *f, wm_buffer *b, uint64_t at, uint64_t number, uint64_t before, wm_log_error *e)
 {
-    const wm_log_slot *end = &f->committed;
+    const wm_log_slot *slot = &f->committed;
     wm_log_frame frame;
-    uint64_t left = end->length - at;
-    if (left < sizeof frame) return damaged_at(e, at, number, end->frames);
+    uint64_t left = slot->end - at;
+    if (left < sizeof frame) return damaged_at(slot, number, at, e);
     ssize_t n = read_at(f, &frame, sizeof frame, at, e);
     if (n < 0) return false;
-    if ((size_t)n < sizeof frame || frame.mark != WM_LOG_FRAME_MARK || frame.id != end->id || frame.number != number ||
-        frame.before != before || wm_log_frame_size(frame.len) > left)
-        return damaged_at(e, at, number, end->frames);
+    if ((size_t)n < sizeof frame || frame.mark != WM_LOG_FRAME_MARK || frame.id != slot->id ||
+        frame.first != slot->first || frame.number != number || frame.before != before ||
+        wm_log_frame_size(frame.len) > left)
+        return damaged_at(slot, number, at, e);
     wm_buffer_clear(b);
     size_t size = sizeof frame + frame.len;
     if (wm_buffer_reserve(b, size) == NULL) return wm_log_fail_io(e, ENOMEM);
@@ -282,7 +289,7 @@ static bool read_frame(wm_log_file *f, wm_buffer *b, uint64_t at, uint64_t numbe
     /* The header is looked at again: what was checked is what is used. */
     if ((size_t)n < size || memcmp(b->data, &frame, sizeof frame) != 0 ||
         !wm_log_frame_is_whole((const wm_log_frame *)(const void *)b->data))
-        return damaged_at(e, at, number, end->frames);
+        return damaged_at(slot, number, at, e);
     b->len = size;
     return true;
 }
@@ -290,12 +297,13 @@ static bool read_frame(wm_log_file *f, wm_buffer *b, uint64_t at, uint64_t numbe
 bool wm_log_file_read(wm_log_file *f, bool (*visit)(void *user, const uint8_t *payload, size_t len), void *user,
                       wm_log_error *e)
 {
+    const wm_log_slot *slot = &f->committed;
     wm_buffer b;
-    wm_log_frame frame = {.check = f->committed.id};
-    uint64_t at = WM_LOG_FRAMES_AT;
+    wm_log_frame frame = {.check = slot->before};
+    uint64_t at = slot->start, number = slot->first;
     bool ok = true;
     wm_buffer_init(&b);
-    for (uint64_t number = 0; ok && number < f->committed.frames; number++) {
+    for (; ok && number < slot->next; number++) {
         ok = read_frame(f, &b, at, number, frame.check, e);
         if (!ok) break;
         memcpy(&frame, b.data, sizeof frame);
@@ -303,8 +311,7 @@ bool wm_log_file_read(wm_log_file *f, bool (*visit)(void *user, const uint8_t *p
         ok = visit(user, b.data + sizeof frame, frame.len);
     }
     wm_buffer_close(&b);
-    if (ok && (at != f->committed.length || frame.check != f->committed.last))
-        return damaged_at(e, at, f->committed.frames, f->committed.frames);
+    if (ok && (at != slot->end || frame.check != slot->last)) return damaged_at(slot, number, at, e);
     return ok;
 }
 
@@ -318,6 +325,30 @@ bool wm_log_frame_begin(wm_buffer *frame)
     return true;
 }
 
+bool wm_log_file_restart(wm_log_file *f, uint64_t size)
+{
+    const uint64_t second = WM_LOG_FRAMES_AT + WM_LOG_REGION;
+    const wm_log_slot *slot = &f->committed;
+    uint64_t at = WM_LOG_FRAMES_AT;
+    if (wm_log_file_used(f) < WM_LOG_REGION) return false;
+    if (slot->start < second) { /* behind what is there, if that is not far away */
+        if (slot->end > second + WM_LOG_REGION) return false;
+        at = slot->end > second ? slot->end : second;
+    } else if (size > slot->start - at) {
+        return false;
+    }
+    f->next.start = f->next.end = at;
+    f->next.first = f->next.next;
+    f->next.before = f->next.last;
+    return true;
+}
+
+/* What the last commit speaks of stays as it is until the next one is whole. */
+static bool overwrites_committed(const wm_log_file *f, uint64_t size)
+{
+    return f->next.end < f->committed.start && size > f->committed.start - f->next.end;
+}
+
 bool wm_log_file_append(wm_log_file *f, wm_buffer *b, wm_log_error *e)
 {
     static const uint8_t filling[8];
@@ -326,16 +357,17 @@ bool wm_log_file_append(wm_log_file *f, wm_buffer *b, wm_log_error *e)
     if (b->failed || len > UINT32_MAX) return wm_log_fail_io(e, ENOMEM);
     uint64_t size = wm_log_frame_size((uint32_t)len);
     wm_log_frame *frame = (wm_log_frame *)(void *)b->data;
-    *frame = (wm_log_frame){0, WM_LOG_FRAME_MARK, (uint32_t)len, next->id, next->frames, next->last};
+    *frame = (wm_log_frame){0, WM_LOG_FRAME_MARK, (uint32_t)len, next->id, next->first, next->next, next->last};
     wm_log_seal_frame(frame);
     uint64_t last = frame->check;
     wm_buffer_append(b, filling, (size_t)size - b->len);
     if (b->failed) return wm_log_fail_io(e, ENOMEM);
-    if (!write_at(f, b->data, b->len, next->length, e)) return false;
+    if (overwrites_committed(f, size)) return wm_log_fail(e, WM_LOG_IO, "a restart was larger than it was said to be");
+    if (!write_at(f, b->data, b->len, next->end, e)) return false;
     b->len = sizeof(wm_log_frame) + len;
-    next->length += size;
+    next->end += size;
     next->last = last;
-    next->frames++;
+    next->next++;
     return true;
 }
 
@@ -369,10 +401,16 @@ void wm_log_file_rollback(wm_log_file *f)
         }
     }
     f->next = f->committed;
-    if (ftruncate(f->fd, (off_t)f->committed.length) != 0) return; /* what is behind the last commit does not count */
+    if (ftruncate(f->fd, (off_t)f->committed.end) != 0) return; /* what is behind the last commit does not count */
 }
 
 /* -- its place ----------------------------------------------------------------------------- */
+
+bool wm_log_file_is_there(const wm_log_file *f)
+{
+    struct stat ours;
+    return fstat(f->fd, &ours) == 0 && ours.st_nlink > 0 && (uint64_t)ours.st_size >= f->committed.end;
+}
 
 bool wm_log_file_is_in_place(const wm_log_file *f, wm_log_error *e)
 {
@@ -383,7 +421,7 @@ bool wm_log_file_is_in_place(const wm_log_file *f, wm_log_error *e)
                                : wm_log_fail_io(e, errno);
     if (!is_same_file(&ours, &at_path))
         return wm_log_fail(e, WM_LOG_REPLACED, "another file was put in its place while it was open");
-    if ((uint64_t)ours.st_size < f->committed.length)
+    if ((uint64_t)ours.st_size < f->committed.end)
         return wm_log_fail(e, WM_LOG_CHANGED, "something else made it shorter while it was open");
     return true;
 }

@@ -4,10 +4,16 @@
 #include "log_format.h"
 
 /* A file of commits: each is some frames of bytes that mean something to the owner, and is in
- * the file as a whole or not at all. It only grows; its owner writes what is still of worth
- * into a new one beside it, which then takes its place. A byte that changed, a frame that is
- * missing and a cut are noticed when it is read. Used by one process at a time. */
+ * the file as a whole or not at all. It grows with each of them, until its owner writes all
+ * that is still of worth again: a little of it with one commit, which then stands for all that
+ * were before (wm_log_file_restart), much of it into a new file beside it, which then takes its
+ * place. A byte that changed, a frame that is missing and a cut are noticed when the file is
+ * read. Used by one process at a time. */
 typedef struct wm_log_file wm_log_file;
+
+#ifndef WM_LOG_REGION /* smaller in a fuzzer, which does not write so much */
+#define WM_LOG_REGION ((uint64_t)1 << 20)
+#endif
 
 /* What can be wrong with a file, and what a program calls it. */
 #define WM_LOG_PROBLEMS(X)                                                                  \
@@ -57,8 +63,9 @@ bool wm_log_file_take_place(wm_log_file *next, const wm_log_file *f, wm_log_erro
 /* Closes the file without a commit; one beside another is removed. */
 void wm_log_file_close(wm_log_file *f);
 
-/* Bytes up to the end of the last commit. */
+/* Bytes of the file, up to the end of the last commit, and of the frames that count. */
 uint64_t wm_log_file_length(const wm_log_file *f);
+uint64_t wm_log_file_used(const wm_log_file *f);
 /* The counts of the last commit. */
 const uint64_t *wm_log_file_counts(const wm_log_file *f);
 /* Hands the payload of every committed frame to `visit`, in order; it is valid for the call.
@@ -70,11 +77,18 @@ bool wm_log_file_read(wm_log_file *f, bool (*visit)(void *user, const uint8_t *p
 bool wm_log_frame_begin(wm_buffer *frame);
 /* Writes the frame behind those that are there, as part of the next commit. */
 bool wm_log_file_append(wm_log_file *f, wm_buffer *frame, wm_log_error *e);
+/* Begins a commit that stands for all that were before: the owner appends everything anew, at
+ * most `size` bytes with the frames' headers. True when frames are worth that (WM_LOG_REGION)
+ * and the file has such a place, which is used in turns: its pages are warm, and it does not
+ * grow. Else nothing changed. */
+bool wm_log_file_restart(wm_log_file *f, uint64_t size);
 /* Ends a commit. `counts` is what the owner counts, so that a damaged file says how much was
  * in it. False when it failed: wm_log_file_rollback. */
 bool wm_log_file_commit(wm_log_file *f, const uint64_t counts[2], wm_log_error *e);
 /* Forgets what was appended since the last commit. */
 void wm_log_file_rollback(wm_log_file *f);
-/* Whether the file is still at its path, and as long as it was left. */
+/* Whether the file is still in a directory, and as long as it was left. */
+bool wm_log_file_is_there(const wm_log_file *f);
+/* Whether it is still at its path, too: that costs ten times as much. */
 bool wm_log_file_is_in_place(const wm_log_file *f, wm_log_error *e);
 #endif

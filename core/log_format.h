@@ -7,14 +7,14 @@
 /* The bytes of a log file (log_file.h), in the order of this machine's bytes.
  *
  *      0  head    what the file is
- *    512  slot    where the last commit ends; the commits take turns between the two slots, so
- *   1024  slot    that a slot that is being written never is the only one
+ *    512  slot    where the frames of the last commit begin and end; the commits take turns
+ *   1024  slot    between the two slots, so that a slot that is being written never is the only one
  *   4096  frames  each is a header and a payload, filled up to a multiple of 8 bytes
  *
- * Every part has a checksum. A frame names the checksum of the frame before it and a slot that
- * of the last frame, so that a frame which is missing, repeated or out of order is noticed,
- * and so is a file that was cut. The file's random id is in every part: bytes inside of a
- * value that look like a frame are none. */
+ * Only the frames that the last slot speaks of count. Every part has a checksum. A frame names
+ * the checksum of the frame before it and a slot that of the last frame, so that a frame which
+ * is missing, repeated or out of order is noticed, and so is a file that was cut. The file's
+ * random id is in every part: bytes inside of a value that look like a frame are none. */
 
 #define WM_LOG_FORMAT 2u /* 1 was LMDB's */
 #define WM_LOG_SLOT_AT 512u
@@ -34,9 +34,12 @@ typedef struct wm_log_slot {
     uint64_t check;
     uint64_t id;
     uint64_t commit;    /* from 0; the commit's slot is commit % 2 */
-    uint64_t length;    /* of the file */
-    uint64_t frames;    /* how many there are */
-    uint64_t last;      /* the checksum of the last of them; the file's id when there is none */
+    uint64_t start;     /* where the frames begin, and where they end */
+    uint64_t end;
+    uint64_t first;     /* the number of the first of them, and of the one to come */
+    uint64_t next;
+    uint64_t before;    /* what the first of them names as the checksum before it */
+    uint64_t last;      /* the checksum of the last of them, or `before` when there is none */
     uint64_t counts[2]; /* what the owner counts: see wm_log_file_commit */
 } wm_log_slot;
 
@@ -45,8 +48,9 @@ typedef struct wm_log_frame {
     uint32_t mark;
     uint32_t len;    /* of the payload */
     uint64_t id;
+    uint64_t first;  /* the number of the first of the frames that count together with it */
     uint64_t number; /* from 0 */
-    uint64_t before; /* the checksum of the frame before it; the file's id in the first one */
+    uint64_t before; /* the checksum of the frame before it; the file's id in the very first one */
 } wm_log_frame;
 
 /* Bytes of a frame in the file. */

@@ -22,10 +22,16 @@
 #define WM_STORE_COPY_MIN (64u * 1024u)
 #endif
 
-typedef struct fresh_op {
+/* A restart writes again no more than this part of what the file has. */
+#define RESTART_SPARSE 8u
+/* So many settled operations may be in the list of those in the file. */
+#define OPS_SPARE 1024u
+
+/* The place of an operation in the log, as long as an unsettled one with this seq is there. */
+typedef struct stored_op {
     uint64_t seq;
     uint32_t index;
-} fresh_op;
+} stored_op;
 
 typedef struct dead_letter {
     uint64_t seq;
@@ -44,12 +50,13 @@ struct wm_op_store {
     wm_log_file *file;
     wm_log_file *next;   /* that is to take the place of `file`; NULL when none is being written */
     uint32_t writing;    /* the number of the last one that was begun; wm_op.writing says which has it */
-    uint32_t cursor;     /* operations below this index were copied to `next` */
+    size_t cursor;       /* of `ops`, so many were copied to `next` */
     bool write_anew;     /* the file is of no use any more */
+    bool looks_closely;  /* there was another one in its place */
     uint64_t sparse_from; /* no new one is begun below this size: the last try failed */
     wm_buffer frame;
-    fresh_op *fresh; /* operations that no commit has written yet */
-    size_t fresh_count, fresh_cap;
+    stored_op *ops; /* those in the file, some of them settled by now; then those that are to come into it */
+    size_t op_count, op_cap, in_file;
     seq_list settled, dropped; /* operations that left the log, and dead letters */
     dead_letter *letters;
     size_t letter_count, letter_cap, fresh_letters;
@@ -97,7 +104,7 @@ void wm_op_store_close(wm_op_store *s)
     free(s->letters);
     free(s->settled.seqs);
     free(s->dropped.seqs);
-    free(s->fresh);
+    free(s->ops);
     wm_buffer_close(&s->frame);
     free(s);
 }
@@ -114,7 +121,7 @@ uint64_t wm_op_store_last_seq(const wm_op_store *s)
 
 bool wm_op_store_is_dirty(const wm_op_store *s)
 {
-    return s->fresh_count > 0 || s->settled.count > 0 || s->dropped.count > 0 || s->fresh_letters > 0;
+    return s->op_count > s->in_file || s->settled.count > 0 || s->dropped.count > 0 || s->fresh_letters > 0;
 }
 
 /* -- dead letters -------------------------------------------------------------------------- */
@@ -180,12 +187,21 @@ static bool count_frame(void *user, const uint8_t *payload, size_t len)
 
 static bool load_operation(loader *l, const wm_op_entry *entry)
 {
+    wm_op_store *s = l->store;
     uint32_t index = l->add(l->user, entry->seq, entry->bytes, entry->len, l->error);
     if (index == WM_NO_OP) return false;
-    wm_oplog_at(l->log, index)->writing = l->store->writing;
-    l->store->live_ops++;
-    l->store->live_bytes += entry->len + WM_OP_ENTRY_HEAD;
+    wm_oplog_at(l->log, index)->writing = s->writing;
+    s->ops[s->op_count++] = (stored_op){entry->seq, index};
+    s->live_ops++;
+    s->live_bytes += entry->len + WM_OP_ENTRY_HEAD;
     return true;
+}
+
+static bool make_room_for(wm_op_store *s, uint32_t ops)
+{
+    s->ops = malloc((ops + 1u) * sizeof *s->ops);
+    s->op_cap = ops + 1u;
+    return s->ops != NULL && make_room(&s->settled, ops);
 }
 
 static bool load_letter(loader *l, const wm_op_entry *entry)
@@ -227,8 +243,10 @@ bool wm_op_store_load(wm_op_store *s, wm_oplog *log, wm_op_store_add *add, void 
 {
     loader l = {.store = s, .log = log, .add = add, .user = user, .error = e};
     bool ok = wm_log_file_read(s->file, count_frame, &l, e) && wm_op_tally_finish(&l.tally, e) &&
-              agrees(s, &l.tally, e) && wm_log_file_read(s->file, load_frame, &l, e) &&
-              (make_room(&s->settled, s->live_ops) || wm_log_fail_io(e, ENOMEM));
+              agrees(s, &l.tally, e) &&
+              (make_room_for(s, l.tally.operations.live_count) || wm_log_fail_io(e, ENOMEM)) &&
+              wm_log_file_read(s->file, load_frame, &l, e);
+    s->in_file = s->op_count;
     s->last_seq = l.tally.last_seq;
     memcpy(s->node_id, l.tally.id, l.tally.id_len + 1u);
     wm_op_tally_close(&l.tally);
@@ -239,16 +257,16 @@ bool wm_op_store_load(wm_op_store *s, wm_oplog *log, wm_op_store_add *add, void 
 
 bool wm_op_store_recorded(wm_op_store *s, uint32_t index, uint64_t seq)
 {
-    if (s->fresh_count == s->fresh_cap) {
-        size_t cap = s->fresh_cap ? s->fresh_cap * 2 : 1024;
-        fresh_op *grown = realloc(s->fresh, cap * sizeof *grown);
+    if (s->op_count == s->op_cap) {
+        size_t cap = s->op_cap ? s->op_cap * 2 : 1024;
+        stored_op *grown = realloc(s->ops, cap * sizeof *grown);
         if (grown == NULL) return false;
-        s->fresh = grown;
-        s->fresh_cap = cap;
+        s->ops = grown;
+        s->op_cap = cap;
     }
     /* So that every one of them can be settled without more memory. */
-    if (!make_room(&s->settled, s->settled.count + s->live_ops + s->fresh_count + 1)) return false;
-    s->fresh[s->fresh_count++] = (fresh_op){seq, index};
+    if (!make_room(&s->settled, s->settled.count + s->live_ops + (s->op_count - s->in_file) + 1)) return false;
+    s->ops[s->op_count++] = (stored_op){seq, index};
     s->last_seq = seq;
     return true;
 }
@@ -261,15 +279,19 @@ void wm_op_store_settled(wm_op_store *s, const wm_op *op)
     s->live_bytes -= op->len + WM_OP_ENTRY_HEAD;
 }
 
-/* Operations that left the log before they were written need not be. */
-static void drop_settled(wm_op_store *s, wm_oplog *log)
+static bool is_live(wm_oplog *log, const stored_op *stored)
 {
-    size_t kept = 0;
-    for (size_t i = 0; i < s->fresh_count; i++) {
-        const wm_op *op = wm_oplog_at(log, s->fresh[i].index);
-        if (op->state != WM_OP_FREE && op->seq == s->fresh[i].seq) s->fresh[kept++] = s->fresh[i];
-    }
-    s->fresh_count = kept;
+    const wm_op *op = wm_oplog_at(log, stored->index);
+    return op->state != WM_OP_FREE && op->seq == stored->seq;
+}
+
+/* Takes those out that were settled, from place `from` on. */
+static void drop_settled(wm_op_store *s, wm_oplog *log, size_t from)
+{
+    size_t kept = from;
+    for (size_t i = from; i < s->op_count; i++)
+        if (is_live(log, &s->ops[i])) s->ops[kept++] = s->ops[i];
+    s->op_count = kept;
 }
 
 /* -- frames -------------------------------------------------------------------------------- */
@@ -370,26 +392,24 @@ static bool begin_anew(wm_op_store *s, wm_log_error *e)
     s->next = wm_log_file_beside(s->file, e);
     if (s->next == NULL) return false;
     s->writing++;
-    s->cursor = 1;
+    s->cursor = 0;
     output o = {.store = s, .error = e};
     return begin_frame(&o) && write_client(&o) && flush_frame(&o);
 }
 
-static bool belongs_in_next(const wm_op_store *s, const wm_op *op)
+static bool belongs_in_next(const wm_op_store *s, wm_oplog *log, const stored_op *stored)
 {
-    if (op->state == WM_OP_FREE || op->writing == s->writing) return false;
-    return op->writing != 0 || s->write_anew; /* else a commit is going to bring it */
+    return is_live(log, stored) && wm_oplog_at(log, stored->index)->writing != s->writing;
 }
 
-/* Copies operations until `bytes` were written. */
-static bool copy_operations(wm_op_store *s, wm_oplog *log, uint64_t bytes, wm_log_error *e)
+/* Copies operations, up to the place `end`, until `bytes` were written. */
+static bool copy_operations(wm_op_store *s, wm_oplog *log, size_t end, uint64_t bytes, wm_log_error *e)
 {
     output o = {.store = s, .error = e};
-    uint32_t end = wm_oplog_end(log);
     if (!begin_frame(&o)) return false;
     for (; s->cursor < end && o.written + s->frame.len < bytes; s->cursor++) {
-        const wm_op *op = wm_oplog_at(log, s->cursor);
-        if (belongs_in_next(s, op) && !write_operation(&o, log, op)) return false;
+        const stored_op *stored = &s->ops[s->cursor];
+        if (belongs_in_next(s, log, stored) && !write_operation(&o, log, wm_oplog_at(log, stored->index))) return false;
     }
     return flush_frame(&o);
 }
@@ -421,8 +441,8 @@ static void go_on_anew(wm_op_store *s, wm_oplog *log, uint64_t written)
     wm_log_error ignored;
     if (s->next == NULL && !is_sparse(s)) return;
     uint64_t bytes = written * COPY_RATIO > WM_STORE_COPY_MIN ? written * COPY_RATIO : WM_STORE_COPY_MIN;
-    bool ok = (s->next != NULL || begin_anew(s, &ignored)) && copy_operations(s, log, bytes, &ignored);
-    if (ok && s->cursor >= wm_oplog_end(log)) ok = end_anew(s, log, &ignored);
+    bool ok = (s->next != NULL || begin_anew(s, &ignored)) && copy_operations(s, log, s->in_file, bytes, &ignored);
+    if (ok && s->cursor == s->in_file) ok = end_anew(s, log, &ignored);
     if (ok) return;
     abandon_next(s);
     s->sparse_from = wm_log_file_length(s->file) + WM_STORE_SPARSE_MIN;
@@ -432,36 +452,68 @@ static void go_on_anew(wm_op_store *s, wm_oplog *log, uint64_t written)
 
 static void after_commit(wm_op_store *s, wm_oplog *log)
 {
-    for (size_t i = 0; i < s->fresh_count; i++) {
-        wm_op *op = wm_oplog_at(log, s->fresh[i].index);
+    for (; s->in_file < s->op_count; s->in_file++) {
+        wm_op *op = wm_oplog_at(log, s->ops[s->in_file].index);
         op->writing = s->writing;
         s->live_bytes += op->len + WM_OP_ENTRY_HEAD;
+        s->live_ops++;
     }
-    s->live_ops += (uint32_t)s->fresh_count;
     for (size_t i = 0; s->fresh_letters > 0 && i < s->letter_count; i++) {
         if (s->letters[i].in_file) continue;
         s->letters[i].in_file = true;
         s->live_bytes += s->letters[i].len + WM_OP_ENTRY_HEAD;
         s->fresh_letters--;
     }
-    s->fresh_count = s->settled.count = s->dropped.count = 0;
+    s->settled.count = s->dropped.count = 0;
+    if (s->next != NULL || s->in_file <= 2 * (size_t)s->live_ops + OPS_SPARE) return;
+    drop_settled(s, log, 0);
+    s->in_file = s->op_count;
 }
 
 static bool write_changes(output *o, wm_oplog *log)
 {
     const wm_op_store *s = o->store;
-    if (!begin_frame(o)) return false;
-    for (size_t i = 0; i < s->fresh_count; i++)
-        if (!write_operation(o, log, wm_oplog_at(log, s->fresh[i].index))) return false;
+    for (size_t i = s->in_file; i < s->op_count; i++)
+        if (!write_operation(o, log, wm_oplog_at(log, s->ops[i].index))) return false;
     return write_seqs(o, WM_ENTRY_SETTLED, &s->settled) && write_letters(o, false) &&
-           write_seqs(o, WM_ENTRY_LETTERS_DROPPED, &s->dropped) && flush_frame(o);
+           write_seqs(o, WM_ENTRY_LETTERS_DROPPED, &s->dropped);
+}
+
+/* What a restart writes, with the headers of frames that may be half full. */
+static uint64_t size_of_all(const wm_op_store *s, wm_oplog *log)
+{
+    uint64_t bytes = s->live_bytes + strlen(s->node_id) + WM_OP_ENTRY_HEAD;
+    for (size_t i = s->in_file; i < s->op_count; i++)
+        bytes += wm_oplog_at(log, s->ops[i].index)->len + WM_OP_ENTRY_HEAD;
+    for (size_t i = 0; s->fresh_letters > 0 && i < s->letter_count; i++)
+        if (!s->letters[i].in_file) bytes += s->letters[i].len + WM_OP_ENTRY_HEAD;
+    return bytes + (bytes / (FRAME_BYTES / 2) + 2) * (sizeof(wm_log_frame) + 8);
+}
+
+/* With little left in the file this commit brings all of it again, and everything before it is
+ * of no use. */
+static bool restart(wm_op_store *s, wm_oplog *log)
+{
+    if (s->next != NULL || s->live_bytes > wm_log_file_used(s->file) / RESTART_SPARSE) return false;
+    return wm_log_file_restart(s->file, size_of_all(s, log));
+}
+
+static bool write_all(output *o, wm_oplog *log)
+{
+    const wm_op_store *s = o->store;
+    if (!write_client(o)) return false;
+    for (size_t i = 0; i < s->op_count; i++)
+        if (is_live(log, &s->ops[i]) && !write_operation(o, log, wm_oplog_at(log, s->ops[i].index))) return false;
+    return write_letters(o, true);
 }
 
 static bool append_changes(wm_op_store *s, wm_oplog *log, wm_log_error *e)
 {
     output o = {.store = s, .file = s->file, .error = e};
     uint64_t counts[2] = {wm_oplog_count(log), s->letter_count};
-    if (!write_changes(&o, log) || !wm_log_file_commit(s->file, counts, e)) {
+    bool ok = begin_frame(&o) && (restart(s, log) ? write_all(&o, log) : write_changes(&o, log)) && flush_frame(&o) &&
+              wm_log_file_commit(s->file, counts, e);
+    if (!ok) {
         wm_log_file_rollback(s->file);
         abandon_next(s); /* it has frames of a commit that did not happen */
         return false;
@@ -474,7 +526,7 @@ static bool append_changes(wm_op_store *s, wm_oplog *log, wm_log_error *e)
 static bool write_all_anew(wm_op_store *s, wm_oplog *log, wm_log_error *e)
 {
     abandon_next(s);
-    if (!begin_anew(s, e) || !copy_operations(s, log, UINT64_MAX, e) || !end_anew(s, log, e)) {
+    if (!begin_anew(s, e) || !copy_operations(s, log, s->op_count, UINT64_MAX, e) || !end_anew(s, log, e)) {
         abandon_next(s);
         return false;
     }
@@ -485,16 +537,17 @@ static bool write_all_anew(wm_op_store *s, wm_oplog *log, wm_log_error *e)
 
 bool wm_op_store_is_in_place(wm_op_store *s, wm_log_error *e)
 {
-    if (wm_log_file_is_in_place(s->file, e)) return true;
-    s->write_anew |= e->problem == WM_LOG_REMOVED || e->problem == WM_LOG_CHANGED;
-    return false;
+    bool is_in_place = wm_log_file_is_in_place(s->file, e);
+    s->looks_closely = !is_in_place;
+    s->write_anew |= !is_in_place && (e->problem == WM_LOG_REMOVED || e->problem == WM_LOG_CHANGED);
+    return is_in_place;
 }
 
 bool wm_op_store_commit(wm_op_store *s, wm_oplog *log, wm_log_error *e)
 {
-    drop_settled(s, log);
+    drop_settled(s, log, s->in_file);
     if (s->write_anew) return write_all_anew(s, log, e);
-    if (!wm_op_store_is_in_place(s, e)) return false;
+    if ((s->looks_closely || !wm_log_file_is_there(s->file)) && !wm_op_store_is_in_place(s, e)) return false;
     return !wm_op_store_is_dirty(s) || append_changes(s, log, e);
 }
 

@@ -168,6 +168,11 @@ static void settle(fuzz *f, uint64_t seq, fate to)
     f->ops[seq].now = to;
 }
 
+static void settle_all(fuzz *f)
+{
+    for (uint64_t seq; (seq = choose(f, PENDING, 0)) != 0;) settle(f, seq, GONE);
+}
+
 static void drop(fuzz *f, uint64_t seq)
 {
     if (seq == 0) return;
@@ -209,6 +214,7 @@ static void step(fuzz *f, uint8_t what, uint8_t which)
         break;
     default:
         if (which % 4 == 0) replace(f);
+        if (which % 4 == 1) settle_all(f);
         for (int i = 0; i < which % 32; i++) record(f);
         break;
     }
