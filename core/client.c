@@ -127,8 +127,9 @@ static void on_auth_required(void *user, int lane)
 static void on_ready(void *user, int lane)
 {
     wm_client *c = user;
-    bool serial = wm_node_pool_lane(c->pool, lane).dialect == WM_DIALECT_V2;
-    wm_batcher_set_serial(c->batcher, lane, serial);
+    wm_dialect family = wm_node_pool_lane(c->pool, lane).dialect;
+    wm_batcher_set_serial(c->batcher, lane, family == WM_DIALECT_V2);
+    wm_client_know_family(c, family);
     /* A new connection does not make up for batches that were not answered in time. */
     wm_pace *pace = &c->paces[lane];
     *pace = (wm_pace){.paused_until_us = pace->paused_until_us, .backoff_us = pace->backoff_us};
@@ -384,6 +385,7 @@ wm_client *wm_client_new(wm_loop *loop, const wm_client_options *options, wm_log
     c->message_limits = options->messages;
     c->max_tries = options->max_tries;
     c->drop_oldest = options->drop_oldest;
+    c->checks_map_names = options->checks_map_names;
     c->high_water = water_mark(&options->log, options->high_water);
     c->low_water = water_mark(&options->log, options->low_water);
     c->low_share = options->low_water;

@@ -34,6 +34,7 @@ typedef struct wm_client_options {
     bool node_id_is_default; /* the id in the op log's file comes before it */
     uint8_t max_tries;     /* an operation that came back so often is told, and stays pending */
     bool drop_oldest;      /* a full log drops its oldest pending operation */
+    bool checks_map_names; /* refuses map names that a v2 server with disk storage discards */
     double high_water;     /* share of the log's limits, 0..1, for events */
     double low_water;
     size_t recent_ack_bytes; /* for what a 0.11 cluster acknowledged lately; 0: nothing is kept */
@@ -199,6 +200,14 @@ __attribute__((visibility("default"))) uint8_t *wm_map_begin_set(wm_map *m, cons
                                                                  size_t value_size);
 __attribute__((visibility("default"))) double wm_map_commit_set(wm_map *m, size_t value_len);
 __attribute__((visibility("default"))) int wm_map_status(const wm_map *m);
+/* Judges a value, MessagePack, before a begin: WM_OK, or WM_EINTEGER with the place in
+ * `path` (cut to `size`). Integers of 64 bits may be written anew in place (0.11). What
+ * holds none, as most values, needs no call. */
+int wm_map_check_value(const wm_map *m, uint8_t *value, size_t len, char *path, size_t size);
+/* Bytes that key and value of one record may have; and had, when the last write was refused
+ * for its size. */
+size_t wm_map_record_max(const wm_map *m);
+size_t wm_map_refused_bytes(const wm_map *m);
 /* Records a removal; its seq or a negative status. */
 double wm_map_remove(wm_map *m, const char *key, size_t key_len);
 /* Records once more what this client last wrote to a key, with the time it was

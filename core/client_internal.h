@@ -8,7 +8,7 @@
 
 /* Shared by the client's own files: client.c (life, flushing), client_routes.c (where
  * operations go), client_messages.c (what servers say), client_maps.c (reads and writes),
- * client_dead_letters.c (what no server takes). */
+ * client_dead_letters.c (what no server takes), client_rules.c (what no server can store). */
 
 /* Whether operations may use a lane, and how it is held back after an overload. */
 typedef struct wm_pace {
@@ -45,6 +45,9 @@ struct wm_map {
     wm_record_store *store;
     uint32_t put_form; /* of its operations in the log */
     uint32_t remove_form;
+    int name_status;   /* why nothing can be written; WM_OK else. See client_rules.c for these */
+    size_t value_max;  /* bytes that a write may begin with: 0 when nothing can be written */
+    size_t record_max; /* bytes of key and value */
     bool lags; /* is among the client's lagging maps */
     wm_map *next_lagging;
 };
@@ -89,6 +92,7 @@ struct wm_client {
     wm_dead_letters *dead_letters;
     wm_op_metrics *metrics; /* of a load test, its own; NULL: no test */
     wm_hash_kind hash;
+    wm_dialect family; /* of the connection that became ready last; unknown before the first */
     wm_partition_route *routes;
     uint32_t partition_count;  /* of the routes */
     uint64_t partition_magic;  /* 2^64 / partition_count, rounded up; see wm_client_partition_of_hash */
@@ -105,6 +109,7 @@ struct wm_client {
     wm_op_ids ids;
     wm_open_write open;
     int status;
+    size_t refused_bytes; /* of key and value, when the status is about their size */
     wm_doubtful_writes *doubtful; /* NULL until a v2 connection ends with batches in flight */
     bool is_losing_v2;            /* what comes back to pending now is doubtful */
     uint64_t log_looked_us;  /* when it was last looked whether the log's file is in its place */
@@ -112,6 +117,7 @@ struct wm_client {
     uint32_t last_op; /* index of the newest operation, settled or not */
     uint8_t max_tries;
     bool drop_oldest;
+    bool checks_map_names;
     bool hands_up_acks; /* acknowledgements that settle no batch are messages for the script */
     bool above_high_water;
     wm_water_mark high_water;
@@ -183,6 +189,15 @@ bool wm_client_open_log(wm_client *c, const wm_client_options *o, wm_log_problem
 /* Merges the record of an operation that the log's file held, now at index `op`. As
  * wm_map_merge. */
 int wm_map_restore(wm_map *m, const wm_op_view *view, uint32_t op);
+/* Sets what may be written to the map, by its name and the server family. */
+void wm_map_apply_rules(wm_map *m);
+/* Sets the status about a key and a value that are larger than m->record_max, and returns it. */
+int wm_map_refuse_size(wm_map *m, size_t bytes);
+/* Which server family is at the other end, as a connection that is ready shows: what is
+ * pending and cannot be stored there is rejected. To be called before anything is sent. */
+void wm_client_know_family(wm_client *c, wm_dialect family);
+/* Rejects what is pending and can be stored by no server of the family. */
+void wm_client_judge_log(wm_client *c);
 /* Records an operation once more, with the time that it was made at. Its seq, WM_ESTALE when
  * the local copy has a newer record of the key, or another negative status. */
 double wm_map_write_again(wm_map *m, const wm_op_view *view);

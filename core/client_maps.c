@@ -56,6 +56,7 @@ wm_map *wm_client_map(wm_client *c, const char *name, size_t len)
     memcpy(m->name, name, len);
     m->name[len] = 0;
     m->name_len = len;
+    wm_map_apply_rules(m);
     c->maps[c->map_count++] = m;
     return m;
 }
@@ -120,8 +121,11 @@ static uint8_t *begin_at(wm_map *m, bool remove, const char *key, size_t key_len
     wm_client *c = m->client;
     wm_open_write *w = &c->open;
     size_t head = wm_op_kept_head(key_len);
-    c->status = WM_ESIZE;
-    if (key_len > WM_OP_KEY_MAX || value_size > WM_FRAME_BYTES_MAX) return NULL;
+    if (key_len > WM_OP_KEY_MAX || value_size > m->value_max) {
+        c->status = m->name_status < 0 ? m->name_status : WM_ESIZE;
+        c->refused_bytes = key_len + value_size;
+        return NULL;
+    }
     if (c->drop_oldest) wm_client_make_room(c, w->partition);
     if (wm_client_is_node_full(c, w->partition)) {
         c->full_partition = w->partition;
@@ -152,9 +156,6 @@ static uint8_t *begin(wm_map *m, bool remove, const char *key, size_t key_len, s
     return begin_at(m, remove, key, key_len, value_size, &time);
 }
 
-/* The largest operation that still fits into a message with its frame head. */
-#define OP_BYTES_MAX (WM_FRAME_BYTES_MAX - 64u)
-
 /* Hands an operation that is in the log to the batcher. */
 static double enqueue_unmeasured(wm_client *c, uint32_t index)
 {
@@ -183,7 +184,7 @@ static double commit(wm_map *m, bool remove, size_t value_len)
     wm_client *c = m->client;
     wm_open_write *w = &c->open;
     size_t head = wm_op_kept_head(w->key_len), len = head + value_len;
-    if (len + wm_oplog_shared_len(c->log, w->form) > OP_BYTES_MAX) return c->status = WM_ESIZE;
+    if (w->key_len + value_len > m->record_max) return wm_map_refuse_size(m, w->key_len + value_len);
     const char *key = (const char *)w->bytes + wm_op_key_at(w->key_len);
     wm_record record = {
         .key = key,
@@ -296,11 +297,15 @@ double wm_map_write_again(wm_map *m, const wm_op_view *view)
     if (!look_ahead(m, view->key, view->key_len)) return c->status = WM_EUTF8;
     if (has_newer(m, c->open.hash, view)) return c->status = WM_ESTALE;
     size_t value_len = view->removed ? sizeof nil : view->value_len;
+    char path[64];
+    if (view->key_len + value_len > m->record_max) return wm_map_refuse_size(m, view->key_len + value_len);
     c->now_us = wm_now_us();
     wm_hlc time = {view->time.millis, view->time.counter};
     uint8_t *value = begin_at(m, view->removed, view->key, view->key_len, value_len, &time);
     if (value == NULL) return c->status;
     memcpy(value, view->removed ? nil : view->value, value_len);
+    c->status = wm_map_check_value(m, value, value_len, path, sizeof path);
+    if (c->status < 0) return c->status;
     uint32_t index = wm_oplog_commit(c->log, c->open.form, wm_op_kept_head(view->key_len) + value_len, view->key_len);
     if (index == WM_NO_OP) return c->status = WM_ENOMEM;
     int restored = wm_map_restore(m, view, index);

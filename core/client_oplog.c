@@ -91,8 +91,10 @@ bool wm_client_open_log(wm_client *c, const wm_client_options *o, wm_log_problem
     wm_log_error e;
     if (o->oplog_path == NULL) return true;
     if (wm_oplog_open(c->log, o->oplog_path, o->node_id, o->oplog_sync, &e) && is_of_this_client(c, o, &e) &&
-        restore_all(c, &e))
+        restore_all(c, &e)) {
+        wm_client_judge_log(c);
         return true;
+    }
     *problem = e.problem;
     snprintf(error, size, "option oplog.path: '%s' cannot be used: %s; %s", o->oplog_path, e.text, advice(e.problem));
     return false;

@@ -12,5 +12,8 @@ enum {
     WM_ENODE = -105,  /* what waits for one node has its share of the op log; repeat when there is room again */
     WM_EUTF8 = -106,  /* a text that would travel as a MessagePack string is not valid UTF-8 */
     WM_ESTALE = -107, /* there is a newer record of the key */
+    WM_ENAME = -108,  /* servers of the family store nothing in a map of this name */
+    WM_EANSWER = -109, /* no answer of a server of the family can hold the record */
+    WM_EINTEGER = -110, /* servers of the family cannot pass on an integer of the value */
 };
 #endif

@@ -161,7 +161,8 @@ clusters.on_each(getfenv(), "cluster behaviour", function(shared, it)
   it("(8) keys without a route are warned about and stay pending", function()
     local client = shared:started(first_node_only(shared))
     local own = owned_keys(client)["node-1"]
-    for i = 1, OPS do assert(client:map(shared.url):set("key-" .. i, i)) end
+    local map = client:map(shared:map_name())
+    for i = 1, OPS do assert(map:set("key-" .. i, i)) end
     local ok, err = client:drain(0.5)
     assert.is_nil(ok)
     assert.equal("TIMEOUT", err.code)

@@ -30,7 +30,7 @@ describe("a name that travels as a string", function()
         local seq, err = write(key)
         assert.is_nil(seq, what)
         assert.same({ "NOT_ENCODABLE", "m", key }, { err.code, err.map, err.key }, what)
-        assert.truthy(err.message:find(("the key %s is not valid UTF-8"):format(wire_name.shown(key)), 1, true), err.message)
+        assert.truthy(err.message:find(("key %s: the key is not valid UTF-8"):format(wire_name.shown(key)), 1, true), err.message)
         assert.truthy(core.utf8_valid(tostring(err)), "the message is not escaped")
         assert.is_nil(map:get(key))
       end
@@ -66,18 +66,18 @@ describe("a name that travels as a string", function()
   it("is an option or the key of a message that is valid UTF-8", function()
     for _, name in ipairs { "node_id", "probe_map" } do
       local options = { server = "ws://127.0.0.1:1", [name] = "caf\xe9" }
-      assert.error_matches(function() wingman.client(options) end, "option " .. name .. ': "caf\\233" is not valid UTF%-8')
+      assert.error_matches(function() wingman.client(options) end, "option " .. name .. ": 'caf\\233' is not valid UTF%-8")
     end
     local sent, err = client:send_with_retry({ type = "PING" }, "caf\xe9")
     assert.is_nil(sent)
     assert.same({ "NOT_ENCODABLE", false }, { err.code, err.retriable })
-    assert.truthy(err.message:find('"caf\\233"', 1, true), err.message)
+    assert.truthy(err.message:find("'caf\\233'", 1, true), err.message)
   end)
 
   it("is shown escaped, and cut when it is long", function()
-    assert.equal('"caf\\233"', wire_name.shown "caf\xe9")
-    assert.equal('"\\027[31m"', wire_name.shown "\27[31m")
-    assert.equal(('"%s"... (65535 bytes)'):format(("k"):rep(100)), wire_name.shown(("k"):rep(65535)))
+    assert.equal("'caf\\233'", wire_name.shown "caf\xe9")
+    assert.equal("'\\027[31m'", wire_name.shown "\27[31m")
+    assert.equal(("'%s'... (65535 bytes)"):format(("k"):rep(100)), wire_name.shown(("k"):rep(65535)))
   end)
 end)
 

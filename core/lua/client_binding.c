@@ -56,6 +56,9 @@ const char *wm_lua_status_text(int status)
     case WM_ENODE: return "node full";
     case WM_ESIZE: return "too large";
     case WM_EUTF8: return "not UTF-8";
+    case WM_ENAME: return "map name";
+    case WM_EANSWER: return "answer too large";
+    case WM_EINTEGER: return "integer beyond 2^53";
     case WM_ESTALE: return "a newer record";
     case WM_EINVAL: return "invalid";
     default: return "unknown error";
@@ -166,6 +169,7 @@ static int l_client(lua_State *L)
         .node_id_is_default = boolean_option(L, "node_id_is_default"),
         .max_tries = (uint8_t)number_option(L, "max_tries"),
         .drop_oldest = boolean_option(L, "drop_oldest"),
+        .checks_map_names = boolean_option(L, "check_map_names"),
         .high_water = number_option(L, "high_water"),
         .low_water = number_option(L, "low_water"),
         .recent_ack_bytes = (size_t)number_option(L, "recent_ack_bytes"),

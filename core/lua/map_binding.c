@@ -49,8 +49,8 @@ static int push_seq(lua_State *L, double seq)
     return 2;
 }
 
-/* set(key, value): the general way, for any value that can be encoded; its seq,
- * or nil and "full", "node full", "too large", "out of memory", or the codec's reason. */
+/* set(key, value): the general way, for any value that can be encoded; its seq, or nil and
+ * a status as text, or the codec's reason. "integer beyond 2^53" has the place behind it. */
 static int l_map_set(lua_State *L)
 {
     wm_map *m = check_map(L);
@@ -69,6 +69,14 @@ static int l_map_set(lua_State *L)
     if (owner->client == NULL) { /* a finalizer has closed it meanwhile */
         wm_buffer_close(&value);
         return luaL_error(L, "the client of this map is closed");
+    }
+    char path[128];
+    int status = wm_map_check_value(m, value.data, value.len, path, sizeof path);
+    if (status < 0) {
+        wm_lua_give_back(owner, &value);
+        push_seq(L, status);
+        lua_pushstring(L, path);
+        return 3;
     }
     uint8_t *place = wm_map_begin_set(m, key, len, value.len);
     double seq = place ? 0 : wm_map_status(m);
@@ -232,6 +240,16 @@ static int l_map_forget(lua_State *L)
     return 1;
 }
 
+/* size_limit(): bytes that key and value of a record may have, and had when the last write
+ * was refused for its size. */
+static int l_map_size_limit(lua_State *L)
+{
+    const wm_map *m = check_map(L);
+    lua_pushnumber(L, (lua_Number)wm_map_record_max(m));
+    lua_pushnumber(L, (lua_Number)wm_map_refused_bytes(m));
+    return 2;
+}
+
 static int l_map_allocations(lua_State *L)
 {
     lua_pushnumber(L, (lua_Number)wm_map_allocations(check_map(L)));
@@ -251,6 +269,7 @@ const luaL_Reg wm_lua_map_methods[] = {
     {"size", l_map_size},
     {"merge", l_map_merge},
     {"forget", l_map_forget},
+    {"size_limit", l_map_size_limit},
     {"allocations", l_map_allocations},
     {NULL, NULL},
 };

@@ -17,12 +17,14 @@ local EVENTS = { change = true }
 local methods = {}
 methods.__index = methods
 
---- The codes of the core's refusals, for messages.
-local FULL, NODE_FULL, TOO_LARGE, NOT_UTF8 = "full", "node full", "too large", "not UTF-8"
-local status_names = { [-100] = "out of memory", [-101] = FULL, [-102] = TOO_LARGE, [-105] = NODE_FULL, [-106] = NOT_UTF8 }
+--- The core's statuses (core/status.h) as the core's bindings say them.
+local status_names = {
+  [-100] = "out of memory", [-101] = "full", [-102] = "too large", [-105] = "node full", [-106] = "not UTF-8",
+  [-108] = "map name", [-109] = "answer too large",
+}
 
 -- What a write can wait for.
-local function is_full(reason) return reason == FULL or reason == NODE_FULL end
+local function is_full(reason) return reason == "full" or reason == "node full" end
 
 ---@param client wingman.client
 ---@param name string
@@ -40,33 +42,50 @@ function M.new(client, name)
   }, methods)
 end
 
+-- What is wrong with a write, by the core's reason: a code, and what follows "map 'm', key 'k'".
+local refusals = {
+  full = function(self)
+    return "LOG_FULL", (": the op log is full (%d operations); the write was not recorded"):format(self.client:pending_ops())
+  end,
+  ["node full"] = function(self)
+    return "LOG_FULL", (": what waits for its node has its share of the op log (oplog.node_share = %g); the write was not recorded")
+      :format(self.client.options.oplog.node_share)
+  end,
+  ["too large"] = function(self)
+    local _, bytes = self.core_map:size_limit()
+    return "TOO_LARGE", (": the operation, of %.0f bytes, is larger than one message may be (1 MiB)"):format(bytes)
+  end,
+  ["answer too large"] = function(self)
+    local limit, bytes = self.core_map:size_limit()
+    return "TOO_LARGE", (": key and value have %.0f bytes, and no answer of a v2 server can hold more than %.0f (512 KiB less 256 and the map's name): nobody could read the record; it was not recorded")
+      :format(bytes, limit)
+  end,
+  ["map name"] = function()
+    return "NOT_STORABLE", ": a v2 server with disk storage discards what is written to a map of this name: it takes ASCII letters, digits and underscores, no digit first, no _topgun_ or __topgun_ in front and no __backup behind; option check_map_names = false is for servers without disk storage"
+  end,
+  ["integer beyond 2^53"] = function(_, path)
+    return "NOT_STORABLE", (": the integer%s is beyond 2^53, and would break the replication of a 0.11 cluster; the write was not recorded")
+      :format(path ~= "" and " at " .. wire_name.shown(path) or "")
+  end,
+  ["not UTF-8"] = function() return "NOT_ENCODABLE", ": the key is not valid UTF-8; the write was not recorded" end,
+  ["out of memory"] = function() return "OUT_OF_MEMORY", "" end,
+}
+
 -- The error of a write that was not recorded.
-local function refusal(self, key, reason)
-  if reason == FULL then
+local function refusal(self, key, reason, detail)
+  if reason == "full" then
     local written, err = self.client:sync()
     if not written then return err end
-    return errors.new("LOG_FULL", ("the op log is full (%d operations); map '%s', key '%s' was not recorded")
-      :format(self.client:pending_ops(), self.name, key), { map = self.name, key = key })
-  elseif reason == NODE_FULL then
-    local share = self.client.options.oplog.node_share
-    return errors.new("LOG_FULL", ("what waits for the node of map '%s', key '%s' has its share of the op log (oplog.node_share = %g); the write was not recorded")
-      :format(self.name, key, share), { map = self.name, key = key })
-  elseif reason == TOO_LARGE then
-    return errors.new("TOO_LARGE", ("map '%s', key '%s': the operation is larger than one message may be (1 MiB)")
-      :format(self.name, key), { map = self.name, key = key })
-  elseif reason == "out of memory" then
-    return errors.new("OUT_OF_MEMORY", ("map '%s', key '%s'"):format(self.name, key))
-  elseif reason == NOT_UTF8 then
-    return errors.new("NOT_ENCODABLE", ("map %s: the key %s is not valid UTF-8; the write was not recorded")
-      :format(wire_name.shown(self.name), wire_name.shown(key)), { map = self.name, key = key })
   end
-  return errors.new("NOT_ENCODABLE", ("map '%s', key '%s': %s"):format(self.name, key, reason),
-    { map = self.name, key = key })
+  local code, text = "NOT_ENCODABLE", ": " .. reason
+  if refusals[reason] then code, text = refusals[reason](self, detail) end
+  return errors.new(code, ("map %s, key %s%s"):format(wire_name.shown(self.name), wire_name.shown(key), text),
+    { map = self.name, key = key, path = detail })
 end
 
 -- Nil and why not, which a load test is told: a script that does not look loses writes.
-local function refuse(self, key, reason)
-  local err, measured = refusal(self, key, reason), self.client.measured
+local function refuse(self, key, reason, detail)
+  local err, measured = refusal(self, key, reason, detail), self.client.measured
   if measured then measured.refused(err) end
   return nil, err
 end
@@ -77,10 +96,10 @@ local function write_slowly(self, key, write)
   local measured, began = self.client.measured, nil
   while true do
     if began and measured then measured.since(began) end
-    local seq, reason = write()
+    local seq, reason, detail = write()
     if began and measured then measured.since(0) end
     if seq then return seq end
-    if not is_full(reason) or self.client.options.oplog.when_full ~= "pause" then return refuse(self, key, reason) end
+    if not is_full(reason) or self.client.options.oplog.when_full ~= "pause" then return refuse(self, key, reason, detail) end
     began = began or loop.now()
     if measured then measured.waiting_for_room(1) end
     local ok, err = self.client:wait_for_room()

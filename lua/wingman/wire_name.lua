@@ -10,12 +10,14 @@ local SHOWN = 100
 --- Bytes of a map's name.
 local MAP_NAME_MAX = 256
 
---- The name for a message: quoted, escaped, cut when it is long.
+local function quote(name) return "'" .. escape.quote(name):sub(2, -2) .. "'" end
+
+--- The name for a message: in single quotes, escaped, cut when it is long.
 ---@param name string
 ---@return string
 function M.shown(name)
-  if #name <= SHOWN then return escape.quote(name) end
-  return ("%s... (%d bytes)"):format(escape.quote(name:sub(1, SHOWN)), #name)
+  if #name <= SHOWN then return quote(name) end
+  return ("%s... (%d bytes)"):format(quote(name:sub(1, SHOWN)), #name)
 end
 
 --- Raises, `level` levels up, for what cannot be the name of a map.

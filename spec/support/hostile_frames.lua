@@ -309,7 +309,7 @@ function M.all(is_0_11)
   for name, payload in pairs {
     ["QUERY_RESP of nobody's query"] = map("queryId", "\7", "results", "\7"),
     ["SYNC_RESP_LEAF that nobody asked for"] = map("mapName", "\7", "path", "\7", "records", "\7"),
-    ["SYNC_RESP_BUCKETS that nobody asked for"] = map("mapName", str "wingman-probe", "path", str "", "buckets", str "x"),
+    ["SYNC_RESP_BUCKETS that nobody asked for"] = map("mapName", str "wingman_probe", "path", str "", "buckets", str "x"),
     ["QUERY_UPDATE of nobody's query"] = map("queryId", "\7", "value", MAX64),
   } do
     ignored(name, message(name:match "^%u[%u_]+", payload))

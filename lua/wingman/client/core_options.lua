@@ -32,6 +32,7 @@ function M.of(options)
     log_bytes = log.max_bytes,
     oplog_path = log.path,
     oplog_sync = log.sync,
+    check_map_names = options.check_map_names,
     drop_oldest = log.when_full == "drop_oldest",
     high_water = log.high_water,
     low_water = log.low_water,
