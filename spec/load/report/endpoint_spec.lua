@@ -107,14 +107,50 @@ describe("metrics endpoint", function()
     document.name = "x"
   end)
 
-  it("takes some connections at once, and others again when those are gone", function()
-    local port, held = serve { connections = 3 }, {}
-    for i = 1, 3 do held[i] = assert(stream.connect { port = port }) end
-    assert.is_true(loop.wait_until(function() return server.count == 3 end, 10))
+  it("answers a scrape beside 100 idle connections, and keeps no more than it may", function()
+    local port, idle = serve { connections = 3 }, {}
+    finally(function()
+      for _, conn in ipairs(idle) do conn:close() end
+    end)
+    for round = 1, 2 do
+      for _ = 1, 50 do idle[#idle + 1] = assert(stream.connect { port = port }) end
+      assert.equal(200, (request(port, "GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")), "round " .. round)
+      assert.is_true(server.count <= 3)
+    end
+  end)
+
+  it("ends the connection that has been idle for longest, not the one that was used last", function()
+    local port = serve { connections = 2 }
+    local used, idle = assert(stream.connect { port = port }), nil
+    assert.is_true(loop.wait_until(function() return server.count == 1 end, 10))
+    idle = assert(stream.connect { port = port })
+    assert.is_true(loop.wait_until(function() return server.count == 2 end, 10))
+    used:write "HEAD /metrics HTTP/1.1\r\nHost: a\r\n\r\n"
+    assert.equal("HTTP/1.1 200 OK\r", used:read_line(10))
+    while used:read_line(10) ~= "\r" do end
+    local third = assert(stream.connect { port = port })
+    assert.same({ nil, "closed" }, { idle:read(10) })
+    used:write "HEAD /metrics HTTP/1.1\r\nHost: a\r\n\r\n"
+    assert.equal("HTTP/1.1 200 OK\r", used:read_line(10))
+    for _, conn in ipairs { used, idle, third } do conn:close() end
+  end)
+
+  it("says 503 when all connections are being answered", function()
+    answer = function()
+      document.name = ("x"):rep(12e6)
+      return document
+    end
+    local port = serve { connections = 1 }
+    local deaf = assert(stream.connect { port = port })
+    deaf:write "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n"
+    assert.is_true(loop.wait_until(function()
+      for _, wait in pairs(server.connections) do return wait == false end
+    end, 10))
     local refused = assert(stream.connect { port = port })
     assert.equal("HTTP/1.1 503 Service Unavailable\r", refused:read_line(10))
     refused:close()
-    for _, conn in ipairs(held) do conn:close() end
+    deaf:close()
+    document.name = "x"
     assert.is_true(loop.wait_until(function() return server.count == 0 end, 10))
     assert.equal(200, (request(port, "GET /metrics HTTP/1.0\r\n\r\n")))
   end)

@@ -1,6 +1,8 @@
 --- Serves a live run's metrics to Prometheus: HTTP/1.1, GET /metrics, nothing else.
 --- What a client can take up is bounded: the size and time of a request, the time of
---- an answer, the number of connections.
+--- an answer, the number of connections. When there are as many as may be, a new one takes
+--- the place of the one that has been without a whole request for longest, so that idle
+--- connections keep nobody out.
 local loop = require "wingman.loop"
 local prometheus = require "wingman.load.report.prometheus"
 local stream = require "wingman.stream"
@@ -21,7 +23,8 @@ local reasons = {
 ---@class wingman.report.endpoint
 ---@field port integer
 ---@field package listener wingman.stream
----@field package connections table<wingman.stream, true>
+---@field package connections table<wingman.stream, integer|false>  which began to wait for a request when, in order; false: it is answered
+---@field package waits integer  that began so far
 ---@field package count integer
 ---@field package document fun(): table
 ---@field package limits table
@@ -100,10 +103,18 @@ local function send(self, conn, answer, keep, head_only)
   return conn:drain(self.limits.answer_time)
 end
 
+local function begin_wait(self, conn)
+  self.waits = self.waits + 1
+  self.connections[conn] = self.waits
+end
+
 local function converse(self, conn)
   local rest = ""
   while not conn:closed() do
+    begin_wait(self, conn)
     local head, after = read_head(self, conn, rest)
+    if conn:closed() then return end
+    self.connections[conn] = false
     if not head then return after and send(self, conn, after, false) end
     rest = after
     local request, refusal = parse(head)
@@ -112,14 +123,33 @@ local function converse(self, conn)
   end
 end
 
+-- Ends a connection; safe twice.
+local function forget(self, conn)
+  conn:close()
+  if self.connections[conn] == nil then return end
+  self.connections[conn], self.count = nil, self.count - 1
+end
+
 local function serve_one(self, conn)
-  self.connections[conn], self.count = true, self.count + 1
+  self.count = self.count + 1
+  begin_wait(self, conn)
   loop.spawn(function()
     local ok, err = pcall(converse, self, conn)
-    conn:close()
-    self.connections[conn], self.count = nil, self.count - 1
+    forget(self, conn)
     if not ok then error(err, 0) end
   end)
+end
+
+-- Ends the connection that has waited for a request for longest; false when all are being
+-- answered.
+local function make_room(self)
+  local oldest
+  for conn, wait in pairs(self.connections) do
+    if wait and not conn:closed() and (not oldest or wait < self.connections[oldest]) then oldest = conn end
+  end
+  if not oldest then return false end
+  forget(self, oldest)
+  return true
 end
 
 local function accept_all(self)
@@ -128,11 +158,12 @@ local function accept_all(self)
     if not conn then
       if err == "closed" or self.listener:closed() then return end
       loop.sleep(0.1) -- no descriptor is free, say: another try is worth it
-    elseif self.count >= self.limits.connections then
+    elseif self.count >= self.limits.connections and not make_room(self) then
       conn:write(answer_text(503, "too many connections\n", {}))
       conn:close()
     else
       serve_one(self, conn)
+      loop.sleep(0) -- what it asks is read before others can take its place
     end
   end
 end
@@ -162,14 +193,14 @@ end
 ---@param document fun(): table
 ---@param given { request_time: number|nil, idle_time: number|nil, answer_time: number|nil, connections: integer|nil }|nil
 ---  what a client may take up: seconds for a request (5), between two (120), for the
----  answer to be taken (10); connections at once (16)
+---  answer to be taken (10); connections at once (16), idle ones giving way
 ---@return wingman.report.endpoint|nil, string|nil err
 function M.serve(address, document, given)
   local host, port = parse_address(address)
   if not host then return nil, M.check_address(address) end
   local listener, err = stream.listen { host = host, port = port }
   if not listener then return nil, "prometheus: " .. err end
-  local self = setmetatable({ port = listener.port, listener = listener, connections = {}, count = 0, document = document,
+  local self = setmetatable({ port = listener.port, listener = listener, connections = {}, count = 0, waits = 0, document = document,
     limits = setmetatable(given or {}, { __index = limits }) }, methods)
   loop.spawn(accept_all, self)
   return self
