@@ -35,9 +35,11 @@ clusters.on_each(getfenv(), "batcher", function(shared, it)
     return node.in_flight_ops, node.pending_ops, node.stats.batches_sent
   end
 
-  local function values_at_the_end(client, map)
+  -- `refused`: the error that drain is to end with, nil for none.
+  local function values_at_the_end(client, map, refused)
     assert(shared.cluster:resume "node-1")
-    assert(client:drain(20))
+    local _, err = client:drain(20)
+    assert.equal(refused, err and err.code, tostring(err))
     return assert(client:query(map.name))
   end
 
@@ -71,6 +73,6 @@ clusters.on_each(getfenv(), "batcher", function(shared, it)
     loop.sleep(0)
     local sent, waiting = wait_for_sent(client, shared.is_0_11 and 3 or 2)
     assert.same(shared.is_0_11 and { 3, 0 } or { 2, 1 }, { sent, waiting })
-    assert.equal(3, values_at_the_end(client, map)[keys[1]])
+    assert.equal(3, values_at_the_end(client, map, "REJECTED")[keys[1]])
   end)
 end)
