@@ -39,6 +39,7 @@ describe("the metrics of a script", function()
       ['gauge:set "12"'] = "gauge 'g': a number is expected, got \"12\"", ["gauge:set(0/0)"] = "gauge 'g': a number is expected",
       ["gauge:set()"] = "gauge 'g': a number is expected, got nil", ["gauge:add(1)"] = "gauge 'g': it has no add; use set",
       ["rate:add(1)"] = "rate 'r': true or false is expected, got 1", ["rate:set(true)"] = "rate 'r': it has no set; use add",
+      ['counter:add(1, "x")'] = "counter 'c': tags are a table, got string",
       ['counter:add("1", { a = "b" })'] = "counter 'c': a finite number is expected, got \"1\"",
     } do
       local document, code, out, err = run(([[
@@ -52,6 +53,24 @@ describe("the metrics of a script", function()
       assert.truthy(err:find("stdin:5: " .. words, 1, true), err)
       assert.is_true(report.validate(document))
     end
+  end)
+
+  it("leave a report that can be written, whatever their tags, checks and groups are named", function()
+    local document, code, out, err = run([[
+      local load = require "wingman.load"
+      local counter, trend = load.counter "c", load.trend "t"
+      return load.test { cluster = "sim://1", tags = { [1] = "x", odd = {} },
+        scenarios = { s = { executor = "per-vu-iterations", vus = 1, iterations = 1, tags = { [true] = 5 }, exec = function(vu)
+          counter:add(1, { [1] = "a", [true] = 5 })
+          trend:add(3, { x = "\255" })
+          vu:check("\255\n", true)
+          vu:check(1, { [5] = function() return true end })
+          vu:group(5, function() end)
+        end } } }]], { "--out", "html=" .. load_run.file "", "--out", "junit=" .. load_run.file "", "--out", "prometheus=" .. load_run.file "" })
+    assert.equal(0, code, out .. err)
+    assert.equal(1, metric(document, "c", { ["1"] = "a", ["true"] = "5" }).count)
+    local _, _, _, wrong = run [[require "wingman.load".counter("c", 5)]]
+    assert.truthy(wrong:find("stdin:1: load.counter: 'c': a unit is a text, got number", 1, true), wrong)
   end)
 
   it("hold times above an hour, and tell what is above all that they hold", function()

@@ -73,14 +73,18 @@ end
 local metric_class = {}
 metric_class.__index = metric_class
 
--- A metric of the script: it records into the run that is under way.
+-- A metric of the script: it records into the run that is under way. Callers return what it
+-- returns, so that the script is one level up.
 local function declare(kind, name, unit)
   if type(name) ~= "string" or not name:match "^[%a_][%w_]*$" then
-    error(("load.%s: a name of letters, digits and '_' is expected"):format(kind), 3)
+    usage_error.raise(("load.%s: a name of letters, digits and '_' is expected"):format(kind), 2)
   end
-  if measures.builtin[name] then error(("load.%s: '%s' is a built-in metric"):format(kind, name), 3) end
+  if unit ~= nil and type(unit) ~= "string" then
+    usage_error.raise(("load.%s: '%s': a unit is a text, got %s"):format(kind, name, type(unit)), 2)
+  end
+  if measures.builtin[name] then usage_error.raise(("load.%s: '%s' is a built-in metric"):format(kind, name), 2) end
   local known = custom[name]
-  if known and known.type ~= kind then error(("load.%s: '%s' is a %s"):format(kind, name, known.type), 3) end
+  if known and known.type ~= kind then usage_error.raise(("load.%s: '%s' is a %s"):format(kind, name, known.type), 2) end
   known = known or setmetatable({ name = name, type = kind, unit = unit or "" }, metric_class)
   custom[name] = known
   return known
@@ -93,7 +97,10 @@ local function places(self, tags)
   return self.metric, tags and registry:get(self.type, self.name, self.unit, tags)
 end
 
-local function check_sample(self, method, value)
+local function check_sample(self, method, value, tags)
+  if tags ~= nil and type(tags) ~= "table" then
+    error(("%s '%s': tags are a table, got %s"):format(self.type, self.name, type(tags)), 3)
+  end
   if (self.type == "gauge") ~= (method == "set") then
     error(("%s '%s': it has no %s; use %s"):format(self.type, self.name, method, method == "set" and "add" or "set"), 3)
   end
@@ -107,7 +114,7 @@ end
 ---@param tags table<string, string>|nil
 function metric_class:add(value, tags)
   if value == nil and self.type == "counter" then value = 1 end
-  check_sample(self, "add", value)
+  check_sample(self, "add", value, tags)
   local total, tagged = places(self, tags)
   total:add(value)
   if tagged then tagged:add(value) end
@@ -117,7 +124,7 @@ end
 ---@param value number
 ---@param tags table<string, string>|nil
 function metric_class:set(value, tags)
-  check_sample(self, "set", value)
+  check_sample(self, "set", value, tags)
   local total, tagged = places(self, tags)
   total:set(value)
   if tagged then tagged:set(value) end

@@ -27,8 +27,8 @@ declare("counter", "", { "scenario" }, { "ops_recorded", "iterations", "iteratio
 declare("counter", "", { "node" }, { "ops_sent", "batches_sent" })
 declare("counter", "", { "scenario", "code" }, { "errors" })
 declare("counter", "", {}, {
-  "ops_unacknowledged", "ops_rejected", "ops_dropped", "ops_resent", "reconnects", "direct_routes", "fallback_routes", "partition_misses", "map_versions",
-  "stray_acks",
+  "ops_unacknowledged", "ops_rejected", "ops_dropped", "ops_resent", "ops_repeated", "ops_unverified", "reconnects",
+  "direct_routes", "fallback_routes", "partition_misses", "map_versions", "stray_acks",
 })
 declare("counter", "bytes", { "node" }, { "bytes_sent", "bytes_acked" })
 declare("gauge", "", {}, { "in_flight", "log_depth", "vus", "map_version", "cpu", "sessions" })
@@ -145,9 +145,10 @@ end
 local function client_totals(run)
   local stats, base = run.client.core:stats(), run.base.stats
   for metric, field in pairs {
-    ops_rejected = "ops_rejected", ops_dropped = "ops_dropped", ops_resent = "ops_resent", batches_sent = "batches_sent", bytes_sent = "bytes_sent",
+    ops_rejected = "ops_rejected", ops_dropped = "ops_dropped", ops_resent = "ops_resent", ops_repeated = "ops_repeated", batches_sent = "batches_sent", bytes_sent = "bytes_sent",
     stray_acks = "stray_acks",
   } do get(run, metric).count = stats[field] - base[field] end
+  get(run, "ops_unverified").count = stats.ops_unverified - base.ops_unverified + run.client.core:unverified()
   local routing = run.client:routing_metrics()
   for _, name in ipairs { "direct_routes", "fallback_routes", "partition_misses" } do
     get(run, name).count = routing[name] - run.base.routing[name]

@@ -109,7 +109,7 @@ function methods:get(kind, name, unit, tags)
   local metric = self.by_key[key]
   if metric then return metric end
   local self_tags = {}
-  for tag, value in pairs(tags or {}) do self_tags[tag] = tostring(value) end
+  for tag, value in pairs(tags or {}) do self_tags[tostring(tag)] = tostring(value) end
   metric = makers[kind] { name = name, type = kind, unit = unit or "", tags = self_tags }
   self.by_key[key] = metric
   self.list[#self.list + 1] = metric

@@ -180,8 +180,9 @@ function M.new(run, name, options)
   if not tag then error("there are too many scenarios and groups", 0) end
   local lags, durations = histogram.new(TIME_MAX_US, 3), histogram.new(TIME_MAX_US, 3)
   local tags = {}
-  for tag_name, value in pairs(run.options.tags or {}) do tags[tag_name] = tostring(value) end
-  for tag_name, value in pairs(options.tags or {}) do tags[tag_name] = tostring(value) end
+  for _, given in ipairs { run.options.tags or {}, options.tags or {} } do
+    for tag_name, value in pairs(given) do tags[tostring(tag_name)] = tostring(value) end
+  end
   tags.scenario = name
   local self = setmetatable({
     run = run,

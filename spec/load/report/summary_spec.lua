@@ -68,6 +68,16 @@ describe("report summary", function()
     assert.matches("^PASSED  1,500 operations acknowledged in 30.0 s, 3 unacknowledged, 14 errors\n", report.summary(open))
   end)
 
+  it("says what is unverified, rejected and displaced", function()
+    local document = fixture.document { rate = 50, kill = false }
+    for name, count in pairs { ops_unverified = 5, ops_rejected = 6, ops_dropped = 7, ops_repeated = 8 } do
+      document.metrics[#document.metrics + 1] = { name = name, type = "counter", unit = "", tags = {}, count = count }
+    end
+    local text = report.summary(document, { width = 200 })
+    assert.matches("^PASSED  1,500 operations acknowledged in 30.0 s, none unacknowledged, 5 unverified, 6 rejected, 7 displaced from the op log\n", text)
+    assert.matches("\n  operations +unacknowledged 0   unverified 5   rejected 6   displaced 7   sent again 37   repeated after a membership change 8\n", text)
+  end)
+
   it("says which shards are missing", function()
     local _, shards = fixture.sharded { shards = 2, rate = 50, seconds = 2 }
     local text = report.summary(shards[1])

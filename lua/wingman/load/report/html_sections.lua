@@ -157,8 +157,8 @@ end
 local function errors(document)
   if #document.errors == 0 then return nil end
   local rows = {}
-  for i, err in ipairs(document.errors) do rows[i] = { err.code, right(format.count(err.count)) } end
-  return html_table.format({ "code", right "count" }, rows)
+  for i, err in ipairs(document.errors) do rows[i] = { err.code, right(format.count(err.count)), verdict.error_sources(document, err.code) } end
+  return html_table.format({ "code", right "count", "by scenario" }, rows)
 end
 
 local function metric_value(metric)

@@ -21,6 +21,8 @@ return {
   ops_unacknowledged = { "counter", "ops", "Operations neither confirmed nor refused at the end; they may be stored or not" },
   ops_rejected = { "counter", "ops", "Operations that a server refused for what they are" },
   ops_dropped = { "counter", "ops", "Operations that others displaced from a full op log" },
+  ops_repeated = { "counter", "ops", "Acknowledged operations that were sent again after a membership change" },
+  ops_unverified = { "counter", "ops", "Operations acknowledged around a membership change and not sent again: it is not known whether they are stored" },
   ops_resent = { "counter", "ops", "Operations sent again" },
   bytes_sent = { "counter", "bytes", "Bytes of batches sent" },
   bytes_acked = { "counter", "bytes", "Bytes of operations acknowledged, without those of their batches" },

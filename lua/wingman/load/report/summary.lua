@@ -67,7 +67,8 @@ local function operations(out, document)
   if known and (unacknowledged > 0 or view.count(document, "ops_recorded") > 0) then
     pieces[1] = { text = "unacknowledged " .. format.count(unacknowledged), style = unacknowledged > 0 and "bad" or nil, whole = true }
   end
-  for _, other in ipairs { { "ops_rejected", "rejected" }, { "ops_dropped", "displaced" }, { "ops_resent", "sent again" },
+  for _, other in ipairs { { "ops_unverified", "unverified" }, { "ops_rejected", "rejected" }, { "ops_dropped", "displaced" },
+    { "ops_resent", "sent again" }, { "ops_repeated", "repeated after a membership change" },
     { "iterations_dropped", "iterations dropped" }, { "reconnects", "reconnects" } } do
     local n = view.count(document, other[1])
     if n > 0 then pieces[#pieces + 1] = { text = other[2] .. " " .. format.count(n), whole = true } end
@@ -193,7 +194,7 @@ local function events(out, document)
   if #document.errors > 0 then
     section(out, "Errors")
     local rows = {}
-    for i, err in ipairs(document.errors) do rows[i] = { right(format.count(err.count)), { text = err.code } } end
+    for i, err in ipairs(document.errors) do rows[i] = { right(format.count(err.count)), { text = err.code }, dim(verdict.error_sources(document, err.code)) } end
     out:rows(2, rows)
   end
 end

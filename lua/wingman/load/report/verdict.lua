@@ -56,7 +56,7 @@ local function remainders(document)
   if known then
     parts[1] = (unacknowledged == 0 and "none" or format.count(unacknowledged)) .. " unacknowledged"
   end
-  for _, other in ipairs { { "ops_rejected", "rejected" }, { "ops_dropped", "displaced from the op log" } } do
+  for _, other in ipairs { { "ops_unverified", "unverified" }, { "ops_rejected", "rejected" }, { "ops_dropped", "displaced from the op log" } } do
     local n = view.count(document, other[1])
     if n > 0 then parts[#parts + 1] = format.count(n) .. " " .. other[2] end
   end
@@ -145,6 +145,16 @@ end
 ---@param document table
 ---@return string|nil
 function M.late(document) return document.generator_late and M.limit(document) or nil end
+
+--- Where errors of a code came from: "writes 500, reads 3"; "" when no scenario had them.
+---@param document table
+---@param code string
+---@return string
+function M.error_sources(document, code)
+  local parts = {}
+  for i, one in ipairs(view.errors_by_scenario(document, code)) do parts[i] = one.name .. " " .. format.count(one.count) end
+  return table.concat(parts, ", ")
+end
 
 --- What is to be said of values that a trend could not hold, a sentence for each trend.
 ---@param document table

@@ -104,6 +104,24 @@ function M.main_latency(document)
   end
 end
 
+--- The errors of a code by scenario, those of most first; what no scenario had is not there.
+---@param document table
+---@param code string
+---@return { name: string, count: integer }[]
+function M.errors_by_scenario(document, code)
+  local list = {}
+  for _, metric in ipairs(document.metrics) do
+    if metric.name == "errors" and metric.tags.code == code and metric.tags.scenario and (metric.count or 0) > 0 then
+      list[#list + 1] = { name = metric.tags.scenario, count = metric.count }
+    end
+  end
+  table.sort(list, function(a, b)
+    if a.count ~= b.count then return a.count > b.count end
+    return a.name < b.name
+  end)
+  return list
+end
+
 --- The trends that were given values larger than they can hold, of each name the total.
 ---@param document table
 ---@return { name: string, count: integer, most: number, unit: string }[]
