@@ -55,6 +55,44 @@ static bool restore_all(wm_client *c, wm_log_error *e)
     return ok;
 }
 
+/* -- dead letters in the file ------------------------------------------------------------- */
+
+static void keep_letter(void *user, uint64_t seq, const uint8_t *bytes, size_t len)
+{
+    wm_client *c = user;
+    wm_oplog_put_letter(c->log, seq, bytes, (uint32_t)len); /* out of memory: it is kept here alone */
+}
+
+static void forget_letter(void *user, uint64_t seq)
+{
+    wm_client *c = user;
+    wm_oplog_drop_letter(c->log, seq);
+}
+
+typedef struct loading {
+    wm_dead_letters *into;
+    int result;
+    uint64_t seq; /* of the first that failed */
+} loading;
+
+static void load_letter(void *user, uint64_t seq, const uint8_t *bytes, uint32_t len)
+{
+    loading *l = user;
+    if (l->result < 0) return;
+    l->result = wm_dead_letters_load(l->into, seq, bytes, len);
+    l->seq = seq;
+}
+
+static bool load_letters(wm_client *c, wm_log_error *e)
+{
+    loading l = {.into = c->dead_letters};
+    wm_oplog_letters(c->log, load_letter, &l);
+    wm_dead_letters_keep(c->dead_letters, (wm_dead_letters_hooks){c, keep_letter, forget_letter});
+    if (l.result == WM_ENOMEM) return wm_log_fail_io(e, ENOMEM);
+    if (l.result == WM_OK) return true;
+    return wm_log_fail(e, WM_LOG_DAMAGED, "the dead letter %llu cannot be read", (unsigned long long)l.seq);
+}
+
 /* What a user can do about it. */
 static const char *advice(wm_log_problem problem)
 {
@@ -91,7 +129,7 @@ bool wm_client_open_log(wm_client *c, const wm_client_options *o, wm_log_problem
     wm_log_error e;
     if (o->oplog_path == NULL) return true;
     if (wm_oplog_open(c->log, o->oplog_path, o->node_id, o->oplog_sync, &e) && is_of_this_client(c, o, &e) &&
-        restore_all(c, &e)) {
+        restore_all(c, &e) && load_letters(c, &e)) {
         wm_client_judge_log(c);
         return true;
     }

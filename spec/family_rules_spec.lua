@@ -148,7 +148,6 @@ clusters.on_each(getfenv(), "a write", function(shared, it)
     assert.equal(1, client:stats().ops_acked - (shared.is_0_11 and 1 or 0))
     client:close()
     os.remove(path)
-    os.remove(path .. "-lock")
   end)
 end)
 

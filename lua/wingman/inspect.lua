@@ -10,6 +10,7 @@ local measure = require "wingman.inspect.measure"
 local nodes = require "wingman.inspect.nodes"
 local partitions = require "wingman.inspect.partitions"
 local records = require "wingman.inspect.records"
+local rejected = require "wingman.inspect.rejected"
 local script = require "wingman.inspect.script"
 local stats = require "wingman.inspect.stats"
 local trace = require "wingman.inspect.trace"
@@ -23,6 +24,8 @@ return {
   stats = stats.of,
   records = records.of,
   watch = records.watch,
+  rejected = rejected.of,
+  order_rejected = rejected.order,
   trace = trace.start,
   sim = nodes.order,
   policy = control.policy,

@@ -21,9 +21,12 @@ clusters.on_each(getfenv(), "a rejected write", function(shared, it)
     map = client:map(shared:map_name())
   end)
 
+  local used = 0
+
   -- Has the node reject this write to one of its keys; the key and the write's number.
   local function rejected(write, reason)
-    local key = clusters.keys_of(client, id, 1)[1]
+    used = used + 1
+    local key = clusters.keys_of(client, id, used)[used]
     assert(shared.cluster:fault(id, "ack-drop", 1))
     local seq = assert(write(key))
     local op_id
@@ -100,6 +103,44 @@ clusters.on_each(getfenv(), "a rejected write", function(shared, it)
     local ok, err = client:drain(PATIENCE)
     assert.same({ nil, "REJECTED", 1, 1, 0 }, { ok, err.code, err.count, err.rejected, err.dropped })
     assert.is_true(client:drain(PATIENCE))
+  end)
+
+  it("is in the op log's file, for the next process", function()
+    local path = os.tmpname()
+    os.remove(path)
+    client = shared:started { batch = { ack_timeout = 30 }, oplog = { path = path } }
+    map = client:map(map.name)
+    local key, seq = rejected(function(key) return map:set(key, { v = "kept" }) end, "no")
+    local other_key, other = rejected(function(key) return map:remove(key) end, "neither")
+    assert(client:sync())
+    -- As it would be found after a SIGKILL at this moment.
+    local crashed = path .. ".crashed"
+    local from, to = assert(io.open(path, "rb")), assert(io.open(crashed, "wb"))
+    to:write((from:read "*a"))
+    from:close()
+    to:close()
+    client:close()
+    local expected = {
+      { seq = seq, map = map.name, key = key, value = { v = "kept" }, reason = "no", node = id },
+      { seq = other, map = map.name, key = other_key, removed = true, reason = "neither", node = id },
+    }
+    for _, file in ipairs { crashed, path } do
+      client = shared:started { oplog = { path = file } }
+      assert.equal(0, client:pending_ops())
+      assert.same(expected, { unpack(client:rejected()) })
+      assert.equal(2, client:health().dead_letters)
+      assert.is_true(client:drain(PATIENCE)) -- they were told when they were rejected
+      local again = assert(client:rejected():resend(seq))
+      assert.is_true(again > other, "a number was given twice")
+      assert(client:rejected():drop(other))
+      assert.is_true(client:wait(again, PATIENCE))
+      client:close()
+      client = shared:started { oplog = { path = file } }
+      assert.same({}, { unpack(client:rejected()) })
+      assert.same({ v = "kept" }, assert(client:query(map.name))[key])
+      client:close()
+      os.remove(file)
+    end
   end)
 end, SIMULATED)
 

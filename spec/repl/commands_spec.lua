@@ -46,6 +46,27 @@ describe("commands", function()
     assert.truthy(run(".records players player-1"):find("player%-1 +%d%d%d%d%-%d%d%-%d%d .* this client +{ x = 1 }"))
   end)
 
+  it("show the writes that were rejected, send them again and forget them", function()
+    local simple = wingman.client { cluster = "sim://1", log_to = function() end }
+    for i = 1, 3 do assert(simple:map("bad-name"):set("k" .. i, { x = "\27[31m" })) end
+    assert(simple:start())
+    assert.equal(3, select(2, simple:drain(5)).rejected)
+    session.client = simple
+    local text = run ".rejected"
+    assert.truthy(text:find("write +map +key +rejected by +reason"), text)
+    assert.truthy(text:find("2 +bad%-name +k2 +%- +a v2 server with disk storage discards"), text)
+    assert.is_nil(text:find "\27%[31m")
+    local ok
+    text, ok = run ".rejected resend 2"
+    assert.is_false(ok)
+    assert.truthy(text:find("the write 2 cannot be sent again", 1, true), text)
+    assert.equal("1 forgotten\n", (run ".rejected drop 2"))
+    assert.equal("2 forgotten\n", (run ".rejected drop all"))
+    assert.is_false(select(2, run ".rejected drop"))
+    assert.is_false(select(2, run ".rejected send 1"))
+    simple:close()
+  end)
+
   it("fit into the width of the terminal", function()
     for _, line in ipairs { ".map", ".records players" } do
       for row in run(line):gmatch "[^\n]+" do

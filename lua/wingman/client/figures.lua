@@ -66,7 +66,7 @@ function methods:health()
   end
   return {
     state = self.state.current, connected = #self:connected_nodes(), routing_active = self:is_routing_active(),
-    pending_ops = self:pending_ops(), nodes = nodes, warnings = warnings.of(self),
+    pending_ops = self:pending_ops(), dead_letters = (self.core:rejected_stats()), nodes = nodes, warnings = warnings.of(self),
     unverified_ops = self.core:stats().ops_unverified + self.core:unverified(),
   }
 end

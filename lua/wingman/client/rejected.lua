@@ -1,5 +1,5 @@
 --- Dead letters: the writes that no server takes, with the reason, until they are sent again
---- or dropped.
+--- or dropped. With `oplog.path` they are in the file, for the next process.
 local errors = require "wingman.error"
 
 ---@class wingman.client

@@ -63,6 +63,17 @@ M.list.records = { arguments = "MAP [PATTERN]", summary = "the records that are 
     return inspect.records(client_of(session):map(args[1]), args[2])
   end }
 
+M.list.rejected = { arguments = "[resend|drop SEQ|all]", summary = "the writes that were rejected; sends them again, or forgets them",
+  takes = { { "resend", "drop" }, { "all" } },
+  run = function(session, rest)
+    local client = client_of(session)
+    if rest == "" then return inspect.rejected(client) end
+    local args = words("rejected", rest, 2)
+    local count, err = inspect.order_rejected(client, args[1], args[2])
+    if not count then fail("%s", tostring(err)) end
+    session.write(("%s %s\n"):format(text_table.count(count), args[1] == "drop" and "forgotten" or "recorded again"))
+  end }
+
 M.list.whatif = { arguments = "MAP.json [KEYS]", summary = "the keys seen so far, or those of a file, on another partition map",
   run = function(session, rest)
     local args = words("whatif", rest, 1)
