@@ -4,6 +4,7 @@ local core = require "wingman.core"
 local ffi = require "ffi"
 local loop = require "wingman.loop"
 local process = require "wingman.process"
+local sockets = require "spec.support.sockets"
 
 ffi.cdef "int kill(int pid, int sig);"
 
@@ -56,6 +57,22 @@ describe("an interrupted script", function()
       assert.is_true(took < 2, "it took " .. took)
     end)
   end
+
+  it("ends a command that connects, by the signal's code and in one word", function()
+    local silent = assert(sockets.listen "127.0.0.1")
+    finally(function() silent:close() end)
+    local url = "ws://127.0.0.1:" .. silent.port
+    for _, args in ipairs { { "probe", "--timeout", "1h", url }, { "repl", "-e", "print 'not reached'", url },
+      { "run", "-", url } } do
+      child = assert(process.spawn { file = process.wingman_path(), args = args, stdin = true, stderr = true })
+      child:write [[local w = require "wingman" w.run(function()
+        assert(w.client { cluster = arg[1], start_timeout = "1h" }:start()) end)]]
+      child:close_stdin()
+      assert(loop.wait_until(function() return silent:accept() end, 20), args[1] .. " does not connect")
+      local code, err = finish(child, interrupt(child))
+      assert.same({ 130, "wingman: interrupted\n" }, { code, err }, args[1])
+    end
+  end)
 
   it("that waits outside of tasks, or only steps, ends too", function()
     for _, wait in ipairs { "w.sleep(60)", "while true do w.step(100) end" } do

@@ -62,6 +62,6 @@ long input_watch_read(input_watch *w, char *bytes, size_t size)
     if (poll(&fd, 1, 0) <= 0) return 0;
     ssize_t n = read(STDIN_FILENO, bytes, size);
     if (n > 0) return n;
-    if (n < 0 && (errno == EAGAIN || errno == EINTR)) return 0;
-    return -1;
+    if (n == 0) return INPUT_ENDED;
+    return errno == EAGAIN || errno == EINTR ? 0 : -errno;
 }

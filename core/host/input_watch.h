@@ -1,5 +1,6 @@
 #ifndef HOST_INPUT_WATCH_H
 #define HOST_INPUT_WATCH_H
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <uv.h>
@@ -14,6 +15,8 @@ input_watch *input_watch_new(uv_loop_t *loop);
 void input_watch_close(input_watch *w);
 /* Whether the loop wakes up for input. */
 void input_watch_set(input_watch *w, bool watching);
-/* What is there: its length; 0 when nothing is there yet; -1 at the end. */
+#define INPUT_ENDED LONG_MIN
+/* What is there: its length; 0 when nothing is there yet; INPUT_ENDED at the end; a negative
+ * errno when it cannot be read. */
 long input_watch_read(input_watch *w, char *bytes, size_t size);
 #endif

@@ -50,11 +50,14 @@ struct line_editor {
 
 static struct termios terminal_before;
 static bool terminal_known;
+/* The terminal understands escape sequences. Emacs' shell and others say TERM=dumb. */
+static bool has_escapes;
 
 void line_editor_restore_terminal(void)
 {
     if (!terminal_known) return;
     tcsetattr(STDIN_FILENO, TCSANOW, &terminal_before);
+    if (!has_escapes) return;
     ssize_t ignored = write(STDOUT_FILENO, PASTE_OFF, sizeof PASTE_OFF - 1);
     (void)ignored;
 }
@@ -253,6 +256,8 @@ static bool make_stack(line_editor *e)
 line_editor *line_editor_new(void)
 {
     if (tcgetattr(STDIN_FILENO, &terminal_before) != 0) return NULL;
+    const char *term = getenv("TERM");
+    has_escapes = term != NULL && *term != '\0' && strcmp(term, "dumb") != 0;
     setlocale(LC_CTYPE, "");
     if (strcmp(nl_langinfo(CODESET), "UTF-8") != 0) setlocale(LC_CTYPE, "C.UTF-8");
     line_editor *e = calloc(1, sizeof *e);
@@ -274,7 +279,7 @@ line_editor *line_editor_new(void)
     /* Between lines, too, what is typed is not echoed: it appears where it belongs,
      * in the next line. */
     el_set(e->el, EL_SETTY, "-x", "-icanon", "-echo", NULL);
-    fputs(PASTE_ON, stdout);
+    if (has_escapes) fputs(PASTE_ON, stdout);
     fflush(stdout);
     return e;
 }
@@ -353,14 +358,29 @@ static void measure(line_editor *e, int *cursor_row, int *last_row)
     if (*last_row > height - 1) *last_row = height - 1;
 }
 
+/* Takes the line off a terminal that cannot go up: one of a single row is written over,
+ * a longer one stays. */
+static void hide_plainly(int last_row)
+{
+    if (last_row > 0) {
+        putchar('\n');
+        return;
+    }
+    printf("\r%*s\r", columns() - 1, "");
+}
+
 void line_editor_hide(line_editor *e)
 {
     if (!e->editing || !e->shown) return;
     int row, last;
     measure(e, &row, &last);
-    putchar('\r');
-    if (row > 0) printf("\033[%dA", row);
-    fputs("\033[J", stdout);
+    if (has_escapes) {
+        putchar('\r');
+        if (row > 0) printf("\033[%dA", row);
+        fputs("\033[J", stdout);
+    } else {
+        hide_plainly(last);
+    }
     fflush(stdout);
     e->shown = false;
 }
@@ -442,7 +462,7 @@ void line_editor_cancel(line_editor *e)
     if (e->shown) {
         int row, last;
         measure(e, &row, &last);
-        if (last > row) printf("\033[%dB", last - row);
+        if (last > row && has_escapes) printf("\033[%dB", last - row);
         fputs("^C\n", stdout);
         fflush(stdout);
     }

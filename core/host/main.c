@@ -1,6 +1,9 @@
 /* The executable: which command is it, and what do the exit codes say. */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "commands.h"
 #include "relay.h"
@@ -56,8 +59,21 @@ static void complain(const char *wrong)
     fprintf(stderr, "wingman: '%s' is no command%s\n\n", wrong, hint);
 }
 
+/* A standard stream that was closed would be the number of the next file or socket that is
+ * opened. It is /dev/null now, opened the other way round, so that it still fails as a
+ * closed one does: reading and writing with EBADF. */
+static void keep_standard_streams(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) != -1 || errno != EBADF) continue;
+        int got = open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+        if (got > STDERR_FILENO) close(got);
+    }
+}
+
 int main(int argc, char **argv)
 {
+    keep_standard_streams();
     if (argc < 2) {
         usage(stderr);
         return HOST_USAGE;

@@ -156,12 +156,18 @@ static int l_watch(lua_State *L)
     return 0;
 }
 
-/* read() -> what is there, "" when nothing is; nil at the end. */
+/* read() -> what is there, "" when nothing is; nil at the end, with an error when it cannot
+ * be read. */
 static int l_read(lua_State *L)
 {
     char bytes[4096];
     long n = input_watch_read(check_input(L), bytes, sizeof bytes);
-    if (n < 0) return 0;
+    if (n == INPUT_ENDED) return 0;
+    if (n < 0) {
+        lua_pushnil(L);
+        lua_pushstring(L, strerror((int)-n));
+        return 2;
+    }
     lua_pushlstring(L, bytes, (size_t)n);
     return 1;
 }

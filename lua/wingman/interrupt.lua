@@ -22,6 +22,7 @@ local REASON = "interrupted"
 local NAMED_NODES = 5
 
 local handlers = {}
+local ending = false
 
 --- Runs `fn(signal)` as a task at the first SIGINT, SIGTERM or SIGHUP, in place of the
 --- draining: the script goes on until it ends by itself.
@@ -117,9 +118,14 @@ local function drain(clients)
   if not drained then report(clients) end
 end
 
+--- Whether clients are being closed because of a signal: what a wait of theirs says then
+--- (CLOSED) is nothing to tell.
+function M.is_ending() return ending end
+
 local function drain_and_close()
   local clients = open_clients()
   drain(clients)
+  ending = true
   for _, client in ipairs(clients) do client:close() end
 end
 

@@ -561,6 +561,7 @@ function M.run(fn, ...)
   local task = M.spawn(fn, ...)
   task.watched = true
   pump_until(task, huge)
+  raise_when_stopped() -- whatever became of the task then is a consequence
   if not task.ok then error(task.first, 0) end
   return outcome(task)
 end

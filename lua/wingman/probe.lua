@@ -6,6 +6,7 @@ local connection_options = require "wingman.connection_options"
 local duration = require "wingman.duration"
 local embedded_cluster = require "wingman.embedded_cluster"
 local errors = require "wingman.error"
+local interrupt = require "wingman.interrupt"
 local loop = require "wingman.loop"
 local nearest = require "wingman.nearest"
 local text_table = require "wingman.text_table"
@@ -149,6 +150,7 @@ local function ask_all(urls, options, json)
   local answers, failed = {}, 0
   for _, url in ipairs(urls) do
     local answer, err = M.ask(url, options)
+    if not answer and interrupt.is_ending() then break end
     if json then print(cjson.encode(answer or { url = url, error = tostring(err) })) end
     if answer then
       answers[#answers + 1] = answer

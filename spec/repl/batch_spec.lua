@@ -87,6 +87,49 @@ cluster:kill "node-2"
     for line in out:gmatch "[^\n]+" do lines[#lines + 1] = cjson.decode(line) end
     assert.equal(0, code)
     assert.same({ { a = { 1, 2 } }, "x" }, lines)
+    code, out = repl({ "--json", "-" }, "1796043355185123\n2^53\n0.1+0.2\n9007199254740993LL\n{ print }\n")
+    assert.equal(0, code)
+    assert.equal('1796043355185123\n9007199254740992\n0.30000000000000004\n9007199254740993\n'
+      .. '{"error":"no JSON form: a function has no JSON form"}\n', out)
+  end)
+
+  it("runs -i, and then what comes, or the -e that follow", function()
+    local path = os.tmpname()
+    finally(function() os.remove(path) end)
+    local function script(text)
+      local file = assert(io.open(path, "w"))
+      file:write(text)
+      file:close()
+    end
+    script "fruit = 'pear' sleep(0.001) print 'from the script'"
+    assert.same({ 0, 'from the script\n"pear"\n', "" }, { repl({ "-i", path }, "fruit\n") })
+    assert.same({ 0, 'from the script\n"pears"\n', "" }, { repl({ "-i", path, "-e", "fruit .. 's'" }, "print 'not read'\n") })
+    assert.same({ 0, '1\nfrom the script\n"pear"\n', "" }, { repl({ "-e", "1", "-i", path, "-" }, "fruit\n") })
+    script "error 'on purpose'"
+    local code, out, err = repl({ "-i", path }, "print 'not reached'\n")
+    assert.same({ 1, "" }, { code, out })
+    assert.truthy(err:find("on purpose", 1, true), err)
+    script "this is no Lua"
+    code, out, err = repl({ "-i", path }, "print 'not reached'\n")
+    assert.same({ 1, "" }, { code, out })
+    assert.truthy(err:find(path .. ":1:", 1, true), err)
+    code, out, err = repl({ "-e", "print 'not reached'", "-i", "/no/such/script.lua" }, "")
+    assert.same({ 2, "" }, { code, out })
+    assert.truthy(err:find("-i: /no/such/script.lua: No such file", 1, true), err)
+  end)
+
+  it("ends at once, with 2, when standard input is closed or cannot be read", function()
+    for _, input in ipairs { "<&-", "</" } do
+      for _, args in ipairs { "repl -", "repl sim://1 -", "repl" } do
+        local child = assert(process.spawn { file = "/bin/sh", stderr = true,
+          args = { "-c", ('exec "$0" %s %s'):format(args, input), process.wingman_path() } })
+        local err = child:read_all(20, "stderr")
+        local code = child:wait(20)
+        child:close()
+        assert.equal(2, code, args .. " " .. input .. ": " .. err)
+        assert.truthy(err:find("^wingman repl: %-: "), err)
+      end
+    end
   end)
 
   it("keeps the network running while it waits for input", function()

@@ -14,7 +14,8 @@ with the prompt. The client is the global `client`; `.help` says more.
   -                       run what comes on standard input, and end (so without a
                           terminal, too)
   -e CODE                 run CODE, and end; may be repeated
-  -i SCRIPT               run SCRIPT, then show the prompt
+  -i SCRIPT               run SCRIPT, then show the prompt, or without a terminal run
+                          what comes on standard input; with -e in their order
   --attach PATH           a prompt inside a running program that listens there
   --json                  values as JSON, one a line
 ]] .. connection_options.USAGE .. [[
@@ -23,24 +24,41 @@ exit codes: 0 done, 1 a chunk raised an error or ended in nil and an error, or t
 cluster could not be reached, 2 wrong usage, 130 interrupted; os.exit(n) passes on n
 ]]
 
-local values = { ["-i"] = "script", ["--attach"] = "attach" }
+local values = { ["--attach"] = "attach" }
+-- Code and scripts, which run in their order.
+local steps = { ["-e"] = "code", ["-i"] = "script" }
 local flags = { ["-"] = "stdin", ["--json"] = "json", ["--help"] = "help", ["-h"] = "help" }
+
+local function take_step(options, kind, value)
+  options.steps[#options.steps + 1] = { [kind] = value }
+  options["has_" .. kind] = true
+end
+
+-- Why a script of `-i` cannot be read; nil when all can.
+local function unreadable_script(list)
+  for _, step in ipairs(list) do
+    local file, err
+    if step.script then file, err = io.open(step.script) end
+    if err then return "-i: " .. err end
+    if file then file:close() end
+  end
+end
 
 --- Reads the arguments; those about the connection are taken by wingman.connection_options.
 ---@param words string[]
 ---@return table|nil options, string|nil wrong
 function M.parse(words)
-  local options, i, wrong = { texts = {} }, 1, nil
+  local options, i, wrong = { steps = {} }, 1, nil
   words, wrong = connection_options.take(words)
   if not words then return nil, wrong end
   while words[i] do
     local word = words[i]
     if flags[word] then
       options[flags[word]] = true
-    elseif word == "-e" or values[word] then
+    elseif steps[word] or values[word] then
       i = i + 1
       if not words[i] then return nil, word .. " needs a value" end
-      if word == "-e" then options.texts[#options.texts + 1] = words[i] else options[values[word]] = words[i] end
+      if values[word] then options[values[word]] = words[i] else take_step(options, steps[word], words[i]) end
     elseif word:sub(1, 1) == "-" then
       return nil, nearest.unknown_flag(word, values, flags, connection_options.valued, connection_options.flags)
     elseif options.url then
@@ -50,7 +68,9 @@ function M.parse(words)
     end
     i = i + 1
   end
-  if options.attach and (options.url or options.script) then
+  wrong = unreadable_script(options.steps)
+  if wrong then return nil, wrong end
+  if options.attach and (options.url or options.has_script) then
     return nil, "--attach goes without a URL and a script: they belong to the other program"
   end
   return options

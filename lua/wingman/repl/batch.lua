@@ -5,12 +5,13 @@ local loop = require "wingman.loop"
 
 local M = {}
 
--- Lines of standard input; the loop goes on while they are awaited.
+-- Lines of standard input; the loop goes on while they are awaited. Raises when it cannot
+-- be read.
 local function lines()
-  local buffer, ended, news = "", false, loop.future()
+  local buffer, ended, news, wrong = "", false, loop.future(), nil
   local input
-  input = input_module.open(function(bytes)
-    if bytes then buffer = buffer .. bytes else ended = true end
+  input = input_module.open(function(bytes, err)
+    if bytes then buffer = buffer .. bytes else ended, wrong = true, err end
     input:want(false)
     news:resolve()
   end)
@@ -20,6 +21,10 @@ local function lines()
       if line then
         buffer = rest
         return line
+      end
+      if wrong then
+        input:close()
+        return nil, wrong
       end
       if ended then
         line, buffer = buffer, ""
@@ -34,26 +39,35 @@ local function lines()
   end
 end
 
---- Runs each of the texts of `-e`. True when all went well.
+local function run_step(session, step)
+  if step.script then return session:run_script(step.script) end
+  local ok = session:run(step.code)
+  if ok == nil then session:complain(session.reader:abandon()) end
+  return ok
+end
+
+--- Runs what `-e` and `-i` ask for, in their order. True when all went well.
 ---@param session wingman.repl.session
----@param texts string[]
+---@param steps { code: string|nil, script: string|nil }[]
 ---@return boolean
-function M.run_texts(session, texts)
-  for _, text in ipairs(texts) do
-    local ok = session:run(text)
-    if ok == nil then session:complain(session.reader:abandon()) end
-    if not ok then return false end
+function M.run_steps(session, steps)
+  for _, step in ipairs(steps) do
+    if not run_step(session, step) then return false end
   end
   return true
 end
 
 --- Runs what comes on standard input, chunk by chunk.
 ---@param session wingman.repl.session
----@return boolean
+---@return boolean ok, string|nil unreadable  why standard input cannot be read
 function M.run_input(session)
-  for line in lines() do
+  local next_line = lines()
+  local line, unreadable = next_line()
+  while line do
     if session:run(line) == false then return false end
+    line, unreadable = next_line()
   end
+  if unreadable then return false, "-: " .. unreadable end
   local err = session.reader:abandon()
   if err then session:complain(err) end
   return err == nil

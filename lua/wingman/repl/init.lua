@@ -1,5 +1,6 @@
 --- `wingman repl`: an interactive prompt, also for pipes and single commands.
 local arguments = require "wingman.repl.arguments"
+local interrupt = require "wingman.interrupt"
 local loop = require "wingman.loop"
 
 local M = {}
@@ -30,10 +31,22 @@ local function batch_session(options)
   }
 end
 
+-- What was asked for on the command line, and standard input where that is to be run, too.
+-- The exit code.
+local function run_batch_steps(session, options)
+  local batch = require "wingman.repl.batch"
+  local ok = batch.run_steps(session, options.steps)
+  if not ok or (options.has_code and not options.stdin) then return ok and 0 or 1 end
+  local unreadable
+  ok, unreadable = batch.run_input(session)
+  if not unreadable then return ok and 0 or 1 end
+  io.stderr:write("wingman repl: ", unreadable, "\n")
+  return 2
+end
+
 local function run_batch(options)
   local exit = os.exit
   os.exit = function(code) return exit(code, true) end -- an embedded cluster ends in good order
-  local batch = require "wingman.repl.batch"
   local connection = require "wingman.repl.connection"
   local session = batch_session(options)
   fill(session)
@@ -47,14 +60,13 @@ local function run_batch(options)
       local ok
       ok, err = started:wait()
       if not ok then
-        session:complain(err)
+        if not interrupt.is_ending() then session:complain(err) end
         return 1
       end
     end
-    local ok = batch.run_texts(session, options.texts)
-    if ok and (options.stdin or #options.texts == 0) then ok = batch.run_input(session) end
+    local code = run_batch_steps(session, options)
     if session.client then session.client:close() end
-    return ok and 0 or 1
+    return code
   end)
 end
 
@@ -90,20 +102,16 @@ local function close_client(session)
 end
 
 -- What `-e` and `-i` ask for, before the prompt is a person's.
-local function run_given(session, options, done)
-  local texts, i = options.texts, 0
+local function run_given(session, steps, done)
+  local i = 0
   local function next_one()
     i = i + 1
-    if texts[i] then
-      if session:submit(texts[i], next_one) == "running" then return end
-      session:interrupt() -- a chunk that is not whole
-      return next_one()
-    end
-    if i > #texts + 1 or not options.script then return done() end
-    session:start(function()
-      local inspect = require "wingman.inspect"
-      return inspect.load(options.script, session.environment)
-    end, next_one)
+    local step = steps[i]
+    if not step then return done() end
+    if step.script then return session:start_script(step.script, next_one) end
+    if session:submit(step.code, next_one) == "running" then return end
+    session:interrupt() -- a chunk that is not whole
+    return next_one()
   end
   next_one()
 end
@@ -134,8 +142,7 @@ local function run_interactive(options)
       if not client then session:complain(err) end
     end
   end)
-  local has_first = options.script or #options.texts > 0
-  prompt:run(has_first and function(done) loop.timer(0, function() run_given(session, options, done) end) end)
+  prompt:run(#options.steps > 0 and function(done) loop.timer(0, function() run_given(session, options.steps, done) end) end)
   session:close()
   close_client(session)
   return 0
@@ -146,7 +153,7 @@ local function run_attached(options)
   local attach = require "wingman.repl.attach"
   local colours = require "wingman.repl.colours"
   local terminal = require "wingman.terminal"
-  local is_batch = options.stdin or #options.texts > 0 or not (terminal.is_terminal(0) and terminal.is_terminal(1))
+  local is_batch = options.stdin or options.has_code or not (terminal.is_terminal(0) and terminal.is_terminal(1))
   local prompt, gone
   local function write(text)
     io.stdout:write(text)
@@ -171,12 +178,10 @@ local function run_attached(options)
     return 1
   end
   if is_batch then
-    local batch = require "wingman.repl.batch"
     return loop.run(function()
-      local ok = batch.run_texts(session, options.texts)
-      if ok and (options.stdin or #options.texts == 0) then ok = batch.run_input(session) end
+      local code = run_batch_steps(session, options)
       session:close()
-      return ok and not gone and 0 or 1
+      return gone and 1 or code
     end)
   end
   prompt = require("wingman.repl.interactive").open(function() return session end)
@@ -202,7 +207,7 @@ function M.main(words)
   end
   if options.attach then return run_attached(options) end
   local terminal = require "wingman.terminal"
-  local is_batch = options.stdin or (#options.texts > 0 and not options.script)
+  local is_batch = options.stdin or (options.has_code and not options.has_script)
   if not is_batch and terminal.is_terminal(0) and terminal.is_terminal(1) then return run_interactive(options) end
   return run_batch(options)
 end

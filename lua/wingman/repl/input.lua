@@ -12,8 +12,8 @@ methods.__index = methods
 --- Part of the loop.
 function methods:drain_events()
   if not self.wanted then return end
-  local bytes = self.input:read()
-  if bytes ~= "" then self.take(bytes) end
+  local bytes, err = self.input:read()
+  if bytes ~= "" then self.take(bytes, err) end
   if self.wanted and self.input then self.input:watch(true) end
 end
 
@@ -31,7 +31,8 @@ function methods:close()
   self.input = nil
 end
 
----@param take fun(bytes: string|nil)  nil at the end of the input
+---@param take fun(bytes: string|nil, err: string|nil)  nil at the end of the input, with an error when it
+---  cannot be read
 ---@return wingman.repl.input
 function M.open(take)
   local self = setmetatable({ input = terminal.input(loop.handle()), take = take, wanted = false }, methods)

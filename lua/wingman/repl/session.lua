@@ -1,9 +1,9 @@
 --- What a prompt is, whatever it is typed at: lines in, text out. The terminal, a pipe
 --- and `--attach` are ways to it.
-local cjson = require "cjson"
 local chunk_module = require "wingman.repl.chunk"
 local colours = require "wingman.repl.colours"
 local escape = require "wingman.repl.escape"
+local json = require "wingman.repl.json"
 local loop = require "wingman.loop"
 local printer = require "wingman.repl.printer"
 local reader = require "wingman.repl.reader"
@@ -45,8 +45,8 @@ local function show_value(self, value)
 end
 
 local function show_json(value)
-  local ok, text = pcall(cjson.encode, value)
-  return ok and text or cjson.encode { error = "no JSON form: " .. tostring(text) }
+  local text, err = json.encode(value)
+  return text or json.encode { error = "no JSON form: " .. err }
 end
 
 --- Shows what a chunk returned; false when that says that something went wrong: an
@@ -121,6 +121,23 @@ function methods:run(line)
   if state == "more" then return nil end
   if state == "running" then return done:wait() end
   return state ~= "error"
+end
+
+--- Runs a script as a chunk, with the prompt's globals, and waits: true when it went well.
+---@param path string
+---@return boolean ok
+function methods:run_script(path)
+  local done = loop.future()
+  self:start_script(path, function(ok) done:resolve(ok) end)
+  return done:wait()
+end
+
+--- Starts a script as a chunk.
+---@param path string
+---@param finished fun(ok: boolean)
+function methods:start_script(path, finished)
+  local inspect = require "wingman.inspect"
+  self:start(function() return inspect.load(path, self.environment) end, finished)
 end
 
 --- Ends the running chunk; without one, drops the lines of the chunk that was begun.
