@@ -40,10 +40,12 @@ static const char help[] =
     "  --prometheus ADDR  serve metrics, e.g. at :9464\n"
     "  --keep-awake       keep the processors of a virtual machine from halting, see wingman\n"
     "                     keep-awake --help; for a machine of the generator's own\n"
-    "  --strict           a generator that was late is a failure\n"
+    "  --strict           a generator that was late, or iterations that were dropped,\n"
+    "                     are a failure; of shards `wingman report merge --strict` says so\n"
     "  --quiet            errors and the verdict only\n\n"
     "exit codes of load tests: 0 passed, 99 a threshold failed, 98 --strict and the generator\n"
-    "was late, 3 no connection, 1 also when a planned fault did not take place; else as above\n";
+    "was late or iterations were dropped, 3 no connection, 1 also when a planned fault did not\n"
+    "take place; else as above\n";
 
 /* Runs the main function of a module that may run a load test, in a Lua state of its own. */
 static int run_module(const char *name, const char *module, int argc, char **argv)

@@ -38,8 +38,8 @@ And of `wingman run`: --out, --workers, --seed, --policy, --shard, --start-at, -
 
 ]] .. connection_options.USAGE .. [[
 
-exit codes: 0 passed, 99 a threshold failed, 98 --strict and the generator was late, 3 no
-connection, 2 wrong usage, 130 interrupted
+exit codes: 0 passed, 99 a threshold failed, 98 --strict and the generator was late or
+iterations were dropped, 3 no connection, 2 wrong usage, 130 interrupted
 ]]
 
 ---@class wingman.load.bench_options

@@ -140,27 +140,29 @@ end
 -- How a run that was ended early ends: by a signal, or by an order of `wingman ctl`.
 local function interrupted_code(options) return by_signal[options.signal or "SIGINT"] end
 
--- Whether all reports are there and one of them can be merged.
-local function can_be_merged(options, written)
-  local has_json = false
-  for _, target in ipairs(options.out or {}) do has_json = has_json or target:match "^json=" ~= nil end
-  return written and has_json
+local function writes_json(options)
+  for _, target in ipairs(options.out or {}) do
+    if target:match "^json=" then return true end
+  end
+  return false
 end
 
--- A rank of MPI that ends with anything but 0 ends the others, and with them their reports.
-local function spares_others(code, options, written)
-  if code == 0 or not options.is_rank or not can_be_merged(options, written) then return code end
+local function is_part(options) return options.shard ~= nil and shard.is_part(options.shard) end
+
+-- A rank of MPI that ends with anything but 0 ends the others, and with them the reports that
+-- `report merge` judges. A report that is missing then is missed there.
+local function sparing_others(code, options)
+  if code == 0 or not (options.is_rank and is_part(options) and writes_json(options)) then return code end
   io.stderr:write(("wingman run: shard %d of %d would end with %d, and ends with 0: MPI would end the other shards with it. "
     .. "`wingman report merge` says how the run went\n"):format(options.shard.index, options.shard.count, code))
   return 0
 end
 
 local function exit_code(result, options, written)
-  local is_part = options.shard and options.shard.count > 1
-  local code = exit_codes.of(result, options.strict and not is_part)
+  local code = exit_codes.of(result, options.strict and not is_part(options))
   if code == exit_codes.interrupted then code = interrupted_code(options) end
   if code == 0 and not written then code = exit_codes.script_error end
-  return spares_others(code, options, written)
+  return sparing_others(code, options)
 end
 
 -- The targets of --out, with the number of the shard in their names.
@@ -305,7 +307,7 @@ local function run_and_tell(test, options)
   options.listener = console.new(options)
   local result, failed = (options.workers and run_with_workers or run_here)(test, options)
   if awake then awake:stop() end
-  if not result then return failed end
+  if not result then return sparing_others(failed, options) end
   options.listener.ended(result)
   local written = write_reports(result, options)
   return exit_code(result, options, written)
