@@ -21,8 +21,10 @@ static void set_text(lua_State *L, const char *name, const char *text, size_t le
 /* Pushes a letter without its value. */
 static void push_letter(lua_State *L, const wm_dead_letter *letter)
 {
-    lua_createtable(L, 0, 7);
+    lua_createtable(L, 0, 9);
     wm_lua_set_number(L, "seq", (lua_Number)letter->seq);
+    wm_lua_set_number(L, "millis", (lua_Number)letter->op.time.millis);
+    wm_lua_set_number(L, "counter", (lua_Number)letter->op.time.counter);
     set_text(L, "map", letter->op.map_name, letter->op.map_len);
     set_text(L, "key", letter->op.key, letter->op.key_len);
     set_text(L, "reason", letter->reason, letter->reason_len);
@@ -42,7 +44,8 @@ static void set_value(lua_State *L, const wm_buffer *value)
     lua_setfield(L, -2, "value");
 }
 
-/* rejected(): an array of {seq, map, key, value, removed, reason, node}, the oldest first.
+/* rejected(): an array of {seq, map, key, value, removed, millis, counter, reason, node}, the
+ * oldest first.
  * A finalizer that runs during the decoding may close the client or drop letters, so that
  * each value is copied and the count read again. */
 static int l_rejected(lua_State *L)

@@ -51,9 +51,21 @@ local function owners(client)
   return #connected == 1 and function() return connected[1] end or nil
 end
 
+-- The times of the writes to the map that were rejected, by key: the last of each.
+local function rejected_times(client, map)
+  local times = {}
+  for _, letter in ipairs(client:rejected()) do
+    if letter.map == map.name then times[letter.key] = letter end
+  end
+  return times
+end
+
+local function is_at(time, record) return time ~= nil and time.millis == record.millis and time.counter == record.counter end
+
 -- The keys of the client's own writes that their owner does not have, or has an
--- older value of; nil and the owner, when one is not connected.
-local function lost_keys(map, owner_of, holdings)
+-- older value of; nil and the owner, when one is not connected. What was rejected is not
+-- lost: a dead letter is sent again by whoever knows why it was one.
+local function lost_keys(map, owner_of, holdings, rejected)
   local lost, position, key = {}, 0, nil
   while true do
     position, key = map.core_map:next_own(position)
@@ -64,14 +76,14 @@ local function lost_keys(map, owner_of, holdings)
     local held = records[key]
     -- What is removed need not be there: a v2 server keeps no mark of a removal.
     local is_lost = held and is_stale(held, map, key, holdings) or not held and map:get(key) ~= nil
-    if is_lost then lost[#lost + 1] = key end
+    if is_lost and not is_at(rejected[key], map:record(key)) then lost[#lost + 1] = key end
   end
 end
 
 --- Compares one map of the client with what the connected nodes hold of the
 --- partitions that they own, and records the client's own writes again that are
 --- missing there, or older, with the times they were written at. A newer record
---- is left alone. nil, err when nothing can be compared: while an owner, or every node, is
+--- is left alone, and so is a dead letter. nil, err when nothing can be compared: while an owner, or every node, is
 --- not connected. Reads the whole map from every node. Waits.
 ---@param client wingman.client
 ---@param map wingman.map
@@ -89,7 +101,7 @@ function M.map(client, map)
     if not records then return nil, err end
     holdings[id] = records
   end
-  local keys, missing = lost_keys(map, owner_of, holdings)
+  local keys, missing = lost_keys(map, owner_of, holdings, rejected_times(client, map))
   if not keys then
     return nil, errors.new("NOT_CONNECTED", ("map '%s' cannot be compared: owner %s is not connected"):format(map.name, missing),
       { map = map.name, node = missing })

@@ -11,6 +11,8 @@ local methods = {}
 ---@field key string
 ---@field value any        nil for a removal
 ---@field removed true|nil  it is a removal
+---@field millis number    when it was made, with the counter; as map:record has it
+---@field counter number
 ---@field reason string    the server's words, or the rule that it breaks
 ---@field node string|nil  the id of the node that rejected it (its URL while that is not known); nil: none was asked
 
