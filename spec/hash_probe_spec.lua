@@ -1,5 +1,7 @@
+local clusters = require "spec.support.cluster"
 local core = require "wingman.core"
 local hash_probe = require "wingman.hash_probe"
+local loop = require "wingman.loop"
 
 local function path_of(hash) return ("%08x"):format(hash % 2 ^ 32):sub(1, 3) end
 
@@ -35,3 +37,89 @@ describe("hash probe", function()
     assert.is_nil(hash_probe.probe_key(map, "node-4", "client/"))
   end)
 end)
+
+-- The hash that each node is found to have.
+clusters.on_each(getfenv(), "a 0.11 cluster whose nodes hash differently", function(shared, it)
+  it("is refused at the start, with an error that says which node has which", function()
+    local client = shared:client()
+    local ok, err = client:start()
+    assert.is_nil(ok)
+    assert.equal("HASHES_DIFFER", err.code)
+    assert.truthy(err.message:find("fnv1a on node-2; xxh64 on node-1, node-3", 1, true), err.message)
+    assert.same({ fnv1a = { "node-2" }, xxh64 = { "node-1", "node-3" } }, err.nodes)
+    assert.equal("HASHES_DIFFER", client:health().warnings[1].code)
+    assert.equal(1, #shared:logged "hashes_differ")
+  end)
+
+  it("gets no write", function()
+    local client = shared:client()
+    local name = shared:map_name()
+    local map = client:map(name)
+    assert(map:set("early", 1)) -- nothing is known yet
+    client:start()
+    for _, write in ipairs {
+      function() return map:set("key", 1) end, function() return map:set("key", { n = 1 }) end,
+      function() return map:remove "key" end,
+    } do
+      local seq, err = write()
+      assert.is_nil(seq)
+      assert.equal("HASHES_DIFFER", err.code)
+    end
+    assert.equal(1, client:backlog().held)
+    local counts = assert(shared.cluster:counts(name))
+    assert.same({ 0, 0, 0 }, { counts["node-1"], counts["node-2"], counts["node-3"] })
+  end)
+
+  it("takes writes again once the node that differs is gone", function()
+    local client = shared:client { reconnect = function() return 0.02 end }
+    client:start()
+    assert(shared.cluster:kill "node-2")
+    assert(loop.wait_until(function() return not client.provider.hash_conflict end, 10), "the conflict stays")
+    local map = client:map(shared:map_name())
+    assert(map:set("key", 1))
+    assert(client:drain(10))
+    assert.equal("xxh64", client:router_stats().hash)
+    assert(shared.cluster:restart "node-2")
+    assert(loop.wait_until(function() return client.provider.hash_conflict end, 10), "node-2 is not noticed")
+    local seq, err = map:set("key", 2)
+    assert.same({ nil, "HASHES_DIFFER" }, { seq, err.code })
+  end)
+
+  it("is used as the option hash says", function()
+    local client = shared:started { hash = "xxh64" }
+    local map = client:map(shared:map_name())
+    assert(map:set("key", 1))
+    assert(client:drain(10))
+    assert.same({}, client:health().warnings)
+  end)
+end, { "sim://3?dialect=0.11&hash=xxh64,fnv1a,xxh64" })
+
+clusters.on_each(getfenv(), "a 0.11 cluster whose nodes hash alike", function(shared, it)
+  it("is known once every node was asked, with data and without", function()
+    for _ = 1, 2 do
+      local client = shared:started()
+      assert.equal("xxh64", client:router_stats().hash)
+      assert.same({ ["node-1"] = "xxh64", ["node-2"] = "xxh64", ["node-3"] = "xxh64" }, client.provider.hashes)
+      local map = client:map(shared:map_name())
+      for i = 1, 300 do assert(map:set("key-" .. i, i)) end
+      assert(client:drain(10))
+      assert.same({}, client:health().warnings)
+      local stored = 0
+      for _ in pairs(assert(client:query(map.name))) do stored = stored + 1 end
+      assert.equal(300, stored)
+    end
+  end)
+
+  it("goes on when a node comes back, which is asked again", function()
+    local client = shared:started { reconnect = function() return 0.02 end }
+    assert(shared.cluster:kill "node-2")
+    assert(loop.wait_until(function() return #client:connected_nodes() == 2 end, 10))
+    shared:restart("node-2", client)
+    assert(loop.wait_until(function() return not client.provider.hash_is_old["node-2"] end, 10),
+      "node-2 was not asked again")
+    local map = client:map(shared:map_name())
+    for i = 1, 300 do assert(map:set("key-" .. i, i)) end
+    assert(client:drain(10))
+    assert.equal("xxh64", client:router_stats().hash)
+  end)
+end, { "sim://3?dialect=0.11&hash=xxh64" })

@@ -246,7 +246,7 @@ void sim_control_ready(sim_control *k)
     wm_buffer_init(&line);
     sim_control_token(c->options, token, sizeof token);
     sim_json_printf(&line, "{\"event\":\"ready\",\"dialect\":\"%s\",\"hash\":\"%s\",\"secret\":", c->dialect->name,
-                    c->options->hash == WM_HASH_XXH64 ? "xxh64" : "fnv1a");
+                    sim_options_hash(c->options));
     sim_json_string(&line, c->options->secret, strlen(c->options->secret));
     sim_json_raw(&line, ",\"token\":");
     sim_json_string(&line, token, strlen(token));

@@ -152,7 +152,7 @@ static void write_batch(sim_session *s, const sim_op *ops, uint32_t count)
     if (count == 0) return; /* never answered */
     changed = malloc(count * sizeof *changed);
     for (uint32_t i = 0; i < count; i++) {
-        if (!sim_node_owns(n, sim_write_partition(c, &ops[i]))) continue; /* lost on its way to the owner */
+        if (!sim_node_owns(n, sim_write_partition(n, &ops[i]))) continue; /* lost on its way to the owner */
         if (apply(n, &ops[i], s) == SIM_CHANGED && changed != NULL) changed[changes++] = i;
     }
     if (!sim_cluster_is_one(c) && changes > 0) send_batch_event(s, ops, changed, changes);
@@ -173,7 +173,7 @@ static void reject(sim_session *s, const sim_op *op, const char *reason)
 static void client_op(sim_session *s, const sim_op *op)
 {
     sim_cluster *c = s->node->cluster;
-    uint16_t owner = s->node->view.owners[sim_write_partition(c, op)];
+    uint16_t owner = s->node->view.owners[sim_write_partition(s->node, op)];
     if (owner != s->node->index) { /* forwarded, without any confirmation */
         if (owner != SIM_NO_NODE && c->nodes[owner]->running) apply(c->nodes[owner], op, s);
         return;
@@ -215,7 +215,7 @@ static void report(sim_node *owner, sim_subscription *sub, bool matches, const s
     wm_buffer_clear(&c->text);
     sim_json_from_msgpack(message->data, message->len, &c->text);
 
-    uint16_t backup = c->backups[sim_write_partition(c, op)];
+    uint16_t backup = c->backups[sim_write_partition(owner, op)];
     if (to->node != owner || backup == SIM_NO_NODE) sim_session_send_text(to, &c->text);
     if (backup != SIM_NO_NODE && to->node->index != backup && c->nodes[backup]->running)
         sim_delay_call(&to->delays, BACKUP_REPORT_MS, send_text_late, to, c->text.data, c->text.len);

@@ -47,7 +47,7 @@ sim_node *sim_node_new(sim_cluster *c, uint16_t index, int port)
     n->pushed_owners = sim_alloc(c->options->partitions * sizeof *n->pushed_owners);
     n->view.owners = sim_alloc(c->options->partitions * sizeof *n->view.owners);
     n->view.backups = sim_alloc(c->options->partitions * sizeof *n->view.backups);
-    n->store.hash = c->options->hash;
+    n->store.hash = c->options->hashes[index];
     n->store.keep_empty = c->dialect->keeps_empty;
     snprintf(n->id, sizeof n->id, "node-%u", index + 1u);
     n->port_guard = reserve_port(&n->port);

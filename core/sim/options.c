@@ -16,7 +16,8 @@ static const char help[] =
     "\n"
     "  --nodes N          nodes, 1 to 64 (3)\n"
     "  --dialect D        v2 or 0.11: which server family answers (v2)\n"
-    "  --hash H           fnv1a or xxh64: the string hash; xxh64 only with 0.11 (fnv1a)\n"
+    "  --hash H[,H,...]   fnv1a or xxh64: the string hash, of all nodes or of each; xxh64 only\n"
+    "                     with 0.11 (fnv1a)\n"
     "  --ports A,B,C      client ports; 0 lets the system choose (0 for all)\n"
     "  --partitions N     partitions (271)\n"
     "  --secret S         HS256 secret of tokens (random, printed)\n"
@@ -67,6 +68,33 @@ static bool parse_ports(const char *text, int ports[SIM_NODES_MAX], uint32_t *co
     return false;
 }
 
+static bool parse_hashes(const char *text, wm_hash_kind hashes[SIM_NODES_MAX], uint32_t *count)
+{
+    for (*count = 0; *count < SIM_NODES_MAX;) {
+        size_t len = strcspn(text, ",");
+        bool is_fnv1a = len == 5 && memcmp(text, "fnv1a", len) == 0;
+        if (!is_fnv1a && !(len == 5 && memcmp(text, "xxh64", len) == 0)) return false;
+        hashes[(*count)++] = is_fnv1a ? WM_HASH_FNV1A : WM_HASH_XXH64;
+        if (text[len] == '\0') return true;
+        text += len + 1;
+    }
+    return false;
+}
+
+/* One hash is that of all nodes. */
+static bool spread_hashes(sim_options *o, uint32_t given)
+{
+    for (uint32_t i = given; given <= 1 && i < o->nodes; i++) o->hashes[i] = o->hashes[0];
+    return given <= 1 || given == o->nodes;
+}
+
+const char *sim_options_hash(const sim_options *o)
+{
+    for (uint32_t i = 1; i < o->nodes; i++)
+        if (o->hashes[i] != o->hashes[0]) return "mixed";
+    return o->hashes[0] == WM_HASH_XXH64 ? "xxh64" : "fnv1a";
+}
+
 static const char *random_secret(void)
 {
     static char secret[33];
@@ -79,6 +107,7 @@ static const char *random_secret(void)
 typedef struct parsed {
     sim_options *out;
     uint32_t ports; /* how many were given */
+    uint32_t hashes;
     bool has_spread;
 } parsed;
 
@@ -94,9 +123,7 @@ static sim_options_result take(parsed *p, const char *name, const char *value)
         if (strcmp(value, "v2") != 0 && strcmp(value, "0.11") != 0) return wrong(name, "expected v2 or 0.11", value);
         o->is_0_11 = strcmp(value, "0.11") == 0;
     } else if (strcmp(name, "--hash") == 0) {
-        if (strcmp(value, "fnv1a") == 0) o->hash = WM_HASH_FNV1A;
-        else if (strcmp(value, "xxh64") == 0) o->hash = WM_HASH_XXH64;
-        else return wrong(name, "expected fnv1a or xxh64", value);
+        if (!parse_hashes(value, o->hashes, &p->hashes)) return wrong(name, "expected fnv1a or xxh64, or one for each node", value);
     } else if (strcmp(name, "--secret") == 0) {
         if (value[0] == '\0') return wrong(name, "must not be empty", NULL);
         o->secret = value;
@@ -124,7 +151,7 @@ static sim_options_result take(parsed *p, const char *name, const char *value)
 sim_options_result sim_options_parse(int argc, char **argv, sim_options *out)
 {
     parsed p = {.out = out};
-    *out = (sim_options){.nodes = 3, .partitions = 271, .hash = WM_HASH_FNV1A, .seed = 1, .detection_ms = 50};
+    *out = (sim_options){.nodes = 3, .partitions = 271, .hashes = {WM_HASH_FNV1A}, .seed = 1, .detection_ms = 50};
     for (int i = 1; i < argc; i++) {
         const char *name = argv[i];
         if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
@@ -145,7 +172,8 @@ sim_options_result sim_options_parse(int argc, char **argv, sim_options *out)
             if (take(&p, name, value) != SIM_OPTIONS_RUN) return SIM_OPTIONS_WRONG;
         }
     }
-    if (out->hash == WM_HASH_XXH64 && !out->is_0_11) return wrong("--hash", "v2 servers always use fnv1a", NULL);
+    if (!spread_hashes(out, p.hashes)) return wrong("--hash", "one hash, or as many as nodes are needed", NULL);
+    if (strcmp(sim_options_hash(out), "fnv1a") != 0 && !out->is_0_11) return wrong("--hash", "v2 servers always use fnv1a", NULL);
     if (out->rate > 0 && out->is_0_11) return wrong("--rate", "only v2 servers limit the rate", NULL);
     if (p.has_spread && !out->is_0_11) return wrong("--spread-ms", "v2 nodes change their maps together", NULL);
     if (!p.has_spread && out->is_0_11) out->spread_ms = SPREAD_0_11_MS;

@@ -12,7 +12,7 @@ typedef struct sim_options {
     uint32_t nodes;
     uint32_t partitions;
     bool is_0_11; /* the dialect */
-    wm_hash_kind hash;
+    wm_hash_kind hashes[SIM_NODES_MAX]; /* of each node: 0.11 nodes may differ */
     const char *secret;
     int ports[SIM_NODES_MAX]; /* 0: the system chooses */
     double rate;              /* operations a second per connection; 0: no limit */
@@ -23,6 +23,9 @@ typedef struct sim_options {
     bool control;
     bool sink; /* batches are read and acknowledged, and nothing is stored */
 } sim_options;
+
+/* "fnv1a", "xxh64", or "mixed" when the nodes differ. Static. */
+const char *sim_options_hash(const sim_options *o);
 
 /* What parsing came to. */
 typedef enum sim_options_result { SIM_OPTIONS_RUN, SIM_OPTIONS_HELP, SIM_OPTIONS_WRONG } sim_options_result;

@@ -48,8 +48,10 @@ bool sim_placement_holds(const sim_node *n, uint32_t partition)
 void sim_placement_copy(sim_node *to, const sim_name *map, const sim_write *w)
 {
     sim_map *m = sim_store_map(&to->store, map, SIM_MAP_LWW);
-    sim_record *r = sim_map_find(m, w->key_hash, w->key, w->key_len);
-    if (sim_record_loses(r, w->millis, w->counter, w->node)) sim_map_put(&to->store, m, r, w);
+    sim_write own = *w; /* the nodes may hash differently */
+    own.key_hash = wm_hash(to->store.hash, w->key, w->key_len);
+    sim_record *r = sim_map_find(m, own.key_hash, w->key, w->key_len);
+    if (sim_record_loses(r, w->millis, w->counter, w->node)) sim_map_put(&to->store, m, r, &own);
 }
 
 /* Whether `to` has the record now. */

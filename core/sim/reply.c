@@ -131,7 +131,7 @@ static void put_hint(wm_buffer *b, sim_session *s, sim_batch_error error, const 
         sim_put_uint(b, c->form, n->map_version);
         return;
     }
-    uint32_t partition = op != NULL ? sim_partition_of(c, wm_hash(c->options->hash, op->key.p, op->key.len)) : 0;
+    uint32_t partition = op != NULL ? sim_partition_of(c, wm_hash(n->store.hash, op->key.p, op->key.len)) : 0;
     uint16_t owner = c->owners[partition];
     sim_put_map(b, c->form, 3);
     sim_put_text(b, "partitionId");

@@ -108,9 +108,8 @@ static void print_banner(const sim_cluster *c)
     char token[1024];
     const sim_options *o = c->options;
     sim_control_token(o, token, sizeof token);
-    printf("A simulated TopGun cluster: %u node%s, as the %s server%s.\n\n", c->node_count,
-           c->node_count == 1 ? "" : "s", c->dialect->name,
-           o->hash == WM_HASH_XXH64 ? ", keys hashed by xxh64" : "");
+    printf("A simulated TopGun cluster: %u node%s, as the %s server, keys hashed by %s.\n\n", c->node_count,
+           c->node_count == 1 ? "" : "s", c->dialect->name, sim_options_hash(o));
     for (uint32_t i = 0; i < c->node_count; i++)
         printf("  %-8s ws://127.0.0.1:%d\n", c->nodes[i]->id, c->nodes[i]->port);
     if (o->no_auth) printf("\n  no token is needed\n");

@@ -9,9 +9,14 @@
 #include "placement.h"
 #include "reply.h"
 
-uint32_t sim_write_partition(const sim_cluster *c, const sim_op *op)
+static uint32_t hash_key(const sim_node *n, const sim_op *op)
 {
-    return sim_partition_of(c, wm_hash(c->options->hash, op->key.p, op->key.len));
+    return wm_hash(n->store.hash, op->key.p, op->key.len);
+}
+
+uint32_t sim_write_partition(const sim_node *n, const sim_op *op)
+{
+    return sim_partition_of(n->cluster, hash_key(n, op));
 }
 
 /* The operations of the batch in the cluster's scratch array; -1 when one of
@@ -45,7 +50,6 @@ static bool too_fast(sim_session *s, double cost)
 static void count_op(const sim_session *s, const sim_op *op, bool refused)
 {
     sim_node *n = s->node;
-    const sim_cluster *c = n->cluster;
     sim_arrival arrival = {
         .id = op->id,
         .key = op->key,
@@ -53,7 +57,7 @@ static void count_op(const sim_session *s, const sim_op *op, bool refused)
         .millis = op->millis,
         .counter = op->counter,
         .session = s->number,
-        .foreign = !sim_node_owns(n, sim_write_partition(c, op)),
+        .foreign = !sim_node_owns(n, sim_write_partition(n, op)),
         .refused = refused,
     };
     n->stats.foreign_ops += arrival.foreign;
@@ -110,7 +114,7 @@ sim_effect sim_write_merge(sim_node *n, const sim_op *op, const sim_session *wri
     sim_write w = {
         .key = op->key.p,
         .key_len = op->key.len,
-        .key_hash = wm_hash(c->options->hash, op->key.p, op->key.len),
+        .key_hash = hash_key(n, op),
         .value = op->value,
         .value_len = op->value_len,
         .millis = millis,
@@ -134,7 +138,7 @@ void sim_write_remove(sim_node *n, const sim_op *op, const sim_session *writer)
     sim_cluster *c = n->cluster;
     const sim_name *name = sim_names_get(&c->names, op->map.p, op->map.len);
     sim_map *map = sim_store_map(&n->store, name, SIM_MAP_LWW);
-    sim_record *r = sim_map_find(map, wm_hash(c->options->hash, op->key.p, op->key.len), op->key.p, op->key.len);
+    sim_record *r = sim_map_find(map, hash_key(n, op), op->key.p, op->key.len);
     sim_subscription *listeners = sim_subscribers(&c->subscriptions, name);
     sim_op gone = *op;
     gone.value = &nil;

@@ -26,5 +26,5 @@ sim_effect sim_write_merge(sim_node *n, const sim_op *op, const sim_session *wri
 /* v2: the record goes without a tombstone. */
 void sim_write_remove(sim_node *n, const sim_op *op, const sim_session *writer);
 /* The partition of the operation's key. */
-uint32_t sim_write_partition(const sim_cluster *c, const sim_op *op);
+uint32_t sim_write_partition(const sim_node *n, const sim_op *op);
 #endif

@@ -26,6 +26,7 @@ local M = {}
 ---@field state wingman.connection_state
 ---@field provider table
 ---@field closed boolean
+---@field write_error wingman.error|false  why no write is taken
 local methods = {}
 methods.__index = methods
 
@@ -85,6 +86,7 @@ function M.new(given)
     failures = {},
     failure_order = { last = 0 },
     warned = {},
+    write_error = false, -- a field of its own, as each write looks at it
     closed = false,
   }, methods)
   self.events = emitter.new { names = events, failed = function(...) self:callback_failed(...) end }
@@ -152,6 +154,10 @@ function methods:start()
     warnings.say(self)
     self.events:emit("node_connected", node)
   end)
+  provider:on("hash_conflict", function(err)
+    self.write_error = err or false
+    warnings.say(self)
+  end)
   for _, name in ipairs { "map_changed", "map_seen" } do
     provider:on(name, function() warnings.say(self) end)
   end
@@ -169,6 +175,7 @@ function methods:start()
   if self.closed then return nil, errors.new("CLOSED", "the client was closed") end
   self.engine:start_is_over()
   if connected then return true end
+  if provider.hash_conflict then return nil, provider.hash_conflict end
   local refused = provider.links:count_states().refused
   return nil, errors.new(refused and "AUTH_FAILED" or "NOT_CONNECTED", reason)
 end
@@ -192,6 +199,7 @@ function methods:close()
   self:wait_for_membership()
   if self.closed then return end
   self.closed = true
+  self.write_error = errors.new("CLOSED", "the client is closed")
   open[self] = nil
   loop.remove_source(self)
   loop.at_once(end_waits, self)

@@ -15,6 +15,7 @@ M.codes = {
   AUTH_FAILED = "the server refused the token; what was recorded stays in the op log",
   TIMEOUT = "it took longer than allowed; nothing was lost",
   OPLOG = "the op log's file cannot be used or written; what was recorded before stays in the op log",
+  HASHES_DIFFER = "the nodes of a 0.11 cluster hash keys differently; the operation was not recorded, and what was before waits",
   LOG_FULL = "the op log is at its limit; this operation was not recorded",
   TOO_LARGE = "the operation fits into no message, or its record into no answer of a server, and was not recorded; or an answer is beyond an option, and was not read",
   NOT_STORABLE = "servers of the family would acknowledge the write and not store it, or break; it was not recorded",

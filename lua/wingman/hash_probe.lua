@@ -1,4 +1,4 @@
---- Which hash a 0.11 cluster uses for keys. Nothing on the wire says it, and a wrong
+--- Which hash a 0.11 node uses for keys. Nothing on the wire says it, and a wrong
 --- guess sends two thirds of the writes to nodes that acknowledge and lose them.
 --- The path of a Merkle leaf is the first three hex digits of its keys' hash: a
 --- leaf with data decides. Where there is no data, a probe record is written.
@@ -10,6 +10,9 @@ local M = {}
 
 --- Seconds until the probe record expires.
 local PROBE_TTL = 60
+--- How often the probe record is looked for, and after how many looks it is sent again: a
+--- node drops it while the cluster's membership changes.
+local LOOKS, LOOKS_PER_PROBE, LOOK_EVERY = 20, 4, 0.05
 
 local function leaf_path(hash) return ("%03x"):format(math.floor(hash / 2 ^ 20)) end
 
@@ -83,7 +86,26 @@ local function leaf_holds(replies, lane, map_name, path, key)
   return false
 end
 
---- Finds the hash of the cluster by one node. Waits; to be called in a task.
+-- The hash by a record of our own in the leaf where one of the two puts it.
+local function judge_probe(host, key)
+  local candidates = { fnv1a = leaf_path(core.hash_fnv1a(key)), xxh64 = leaf_path(core.hash_xxh64(key)) }
+  for look = 0, LOOKS - 1 do
+    if host.replies.closed then return nil, "the client was closed" end
+    if look % LOOKS_PER_PROBE == 0 then
+      local ok, err = write_probe(host, key)
+      if not ok then return nil, "the probe record could not be sent: " .. tostring(err) end
+    end
+    for candidate, path in pairs(candidates) do
+      if leaf_holds(host.replies, host.lane, host.probe_map, path, key) then
+        return candidate, "by a probe record in map " .. host.probe_map
+      end
+    end
+    loop.sleep(LOOK_EVERY)
+  end
+  return nil, "the probe record did not appear"
+end
+
+--- Finds the hash of one node. Waits; to be called in a task.
 ---@param host { core: userdata, replies: wingman.replies, lane: integer, node_id: string, map: table, client_id: string, maps: string[], probe_map: string }
 ---@return string|nil kind  "fnv1a" or "xxh64"
 ---@return string how  how it was found, or why not
@@ -97,18 +119,7 @@ function M.find(host)
   if host.replies.closed then return nil, "the client was closed" end
   local key = M.probe_key(host.map, host.node_id, host.client_id .. "/")
   if not key then return nil, "node " .. host.node_id .. " owns too little for a probe" end
-  local ok, err = write_probe(host, key)
-  if not ok then return nil, "the probe record could not be sent: " .. tostring(err) end
-  local candidates = { fnv1a = leaf_path(core.hash_fnv1a(key)), xxh64 = leaf_path(core.hash_xxh64(key)) }
-  for _ = 1, 20 do
-    for candidate, path in pairs(candidates) do
-      if leaf_holds(host.replies, host.lane, host.probe_map, path, key) then
-        return candidate, "by a probe record in map " .. host.probe_map
-      end
-    end
-    loop.sleep(0.05)
-  end
-  return nil, "the probe record did not appear"
+  return judge_probe(host, key)
 end
 
 return M

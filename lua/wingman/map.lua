@@ -90,6 +90,13 @@ local function refuse(self, key, reason, detail)
   return nil, err
 end
 
+-- The client takes no writes: it is closed, or the nodes of its cluster do not agree.
+local function not_writable(self)
+  local err, measured = self.client.write_error, self.client.measured
+  if measured and err.code ~= "CLOSED" then measured.refused(err) end
+  return nil, err
+end
+
 -- The general way, and what happens when the log is full: `pause` waits for room, and
 -- a load test is told since when, for the operation's latency.
 local function write_slowly(self, key, write)
@@ -146,7 +153,7 @@ end
 function methods:set(key, value, options)
   if options ~= nil then return with_options(self, "map:set", options, self:set(key, value)) end
   if type(key) ~= "string" or key == "" or #key > 65535 then check_key(key, "map:set") end
-  if self.client.closed then return nil, errors.new("CLOSED", "the client is closed") end
+  if self.client.write_error then return not_writable(self) end
   local reason
   if type(value) == "table" and self.set_flat then
     local seq, status = self.set_flat(key, value)
@@ -166,7 +173,7 @@ end
 function methods:remove(key, options)
   if options ~= nil then return with_options(self, "map:remove", options, self:remove(key)) end
   check_key(key, "map:remove")
-  if self.client.closed then return nil, errors.new("CLOSED", "the client is closed") end
+  if self.client.write_error then return not_writable(self) end
   return write_slowly(self, key, function() return self.core_map:remove(key) end)
 end
 
@@ -176,7 +183,7 @@ end
 ---@return number|nil seq, wingman.error|nil
 function methods:resend(key)
   check_key(key, "map:resend")
-  if self.client.closed then return nil, errors.new("CLOSED", "the client is closed") end
+  if self.client.write_error then return not_writable(self) end
   return write_slowly(self, key, function() return self.core_map:resend(key) end)
 end
 

@@ -52,7 +52,7 @@ for name, rule in pairs(rules) do M.option_types[name] = rule[2] end
 ---@class wingman.sim.cluster
 ---@field kind "sim"
 ---@field dialect "v2"|"0.11"
----@field hash "fnv1a"|"xxh64"
+---@field hash "fnv1a"|"xxh64"|"mixed"
 ---@field urls string[]
 ---@field token string   one that the cluster accepts
 ---@field secret string  for other tokens
@@ -84,7 +84,7 @@ local function arguments(options)
 end
 
 --- Starts a cluster and waits until it can be connected to.
----@param options table|nil  nodes (3), dialect ("v2"), hash ("fnv1a"), secret,
+---@param options table|nil  nodes (3), dialect ("v2"), hash ("fnv1a"; "xxh64,fnv1a,…": of each node), secret,
 ---  ports (a list), partitions (271), rate, seed (1), detection_ms (50),
 ---  spread_ms (0.11: 150, how far apart the nodes change their maps), no_auth,
 ---  sink (nothing is stored, for measuring generators)

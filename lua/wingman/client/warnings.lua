@@ -3,7 +3,7 @@
 local M = {}
 
 ---@class wingman.warning
----@field code "SERVER_OF_CLUSTER"|"ROUTING_LOSES"|"NODES_WITHOUT_ADDRESS"
+---@field code "HASHES_DIFFER"|"SERVER_OF_CLUSTER"|"ROUTING_LOSES"|"NODES_WITHOUT_ADDRESS"
 ---@field message string  what it costs, and what to do
 
 local function warning(code, format, ...) return { code = code, message = format:format(...) } end
@@ -71,7 +71,8 @@ function M.of(client)
     found[1] = server_of_cluster(client, dialect)
     return found
   end
-  found[1] = routing_loses(client, dialect)
+  found[1] = client.provider.hash_conflict
+  found[#found + 1] = routing_loses(client, dialect)
   found[#found + 1] = nodes_without_address(client)
   return found
 end

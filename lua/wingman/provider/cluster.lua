@@ -26,6 +26,8 @@ local STRAGGLERS = 1
 ---@field map table|nil  the held partition map, as core:partition_map() gives it
 ---@field hash_kind string|nil
 ---@field hash_how string|nil  how the hash was found
+---@field hash_conflict wingman.error|nil  the nodes hash differently
+---@field hashes table<string, string>  what each node has shown, by its id
 local methods = {}
 methods.__index = methods
 
@@ -45,7 +47,7 @@ end
 --- health, or of what is known about the cluster.
 function methods:recompute() routes.recompute(self) end
 
---- Finds the hash in the background, once at a time.
+--- Finds the hash in the background: each node is asked, once at a time.
 function methods:find_hash() identity.find_hash(self) end
 
 -- State -------------------------------------------------------------------------------
@@ -81,8 +83,10 @@ function methods:update_state()
   self.state:set(state, state == "ERROR" and self.links:reasons() or nil)
   discovery.connect_unseen(self)
   if not self.started then return end
-  if state == "CONNECTED" then
-    if is_complete(self) or discovery.seeds_settled(self) then
+  if self.hash_conflict then
+    self.started:resolve(false)
+  elseif state == "CONNECTED" then
+    if is_complete(self) or (discovery.seeds_settled(self) and next(self.asking_hash) == nil) then
       self.started:resolve(true)
     elseif not self.straggler_timer then
       self.straggler_timer = loop.timer(STRAGGLERS, function() self.started:resolve(true) end)
@@ -153,6 +157,7 @@ end
 local function what_is_missing(self)
   if self.state.current ~= "SYNCING" then return "no node could be reached" end
   if not self.map then return "connected, but no partition map came" end
+  if self.hash_conflict then return self.hash_conflict.message end
   if not self.hash_kind then return "the cluster's hash is not known: " .. (self.hash_problem or "still looking") end
   return "no partition has a route: the routing policy holds all of them, or their nodes cannot be reached"
 end
@@ -347,6 +352,9 @@ function M.new(core, options, policies, state, map_names)
     replies = replies_module.new(core),
     slot_of_key = key_route.new(core),
     ready_order = {},
+    hashes = {},
+    hash_is_old = {},
+    asking_hash = {},
     seeds = {},
     routed = 0,
   }, methods)

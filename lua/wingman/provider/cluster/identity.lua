@@ -1,5 +1,6 @@
 --- What a connection is good for: which node answers there, of which family, and how
 --- the cluster hashes keys.
+local errors = require "wingman.error"
 local hash_probe = require "wingman.hash_probe"
 local loop = require "wingman.loop"
 local merkle_walk = require "wingman.merkle_walk"
@@ -11,40 +12,125 @@ local IDENTIFY_TRIES = 3
 
 local function log(self, level, event, fields) self.options.log_to(level, event, fields) end
 
+-- Hashes --------------------------------------------------------------------------------
+-- The nodes of a 0.11 cluster may hash keys differently: each uses XXH64 when it could load a
+-- native module, and FNV-1a when not. So every node is asked, what belongs to a node waits
+-- until it has been, and when two differ nothing is sent at all: whatever hash the client
+-- used, a part of the writes would be acknowledged and dropped.
+
+local function owns_partitions(map, id)
+  for _, owner in ipairs(map.owners) do
+    if owner == id then return true end
+  end
+  return false
+end
+
+if jit then jit.off(owns_partitions) end
+
+-- The nodes of the map by their hash, as far as it is known: { fnv1a = { ids }, xxh64 = ... }.
+local function nodes_by_hash(self)
+  local by_hash = {}
+  for _, node in ipairs(self.map and self.map.nodes or {}) do
+    local kind = self.hashes[node.id]
+    if kind then
+      by_hash[kind] = by_hash[kind] or {}
+      table.insert(by_hash[kind], node.id)
+    end
+  end
+  return by_hash
+end
+
+local function difference(by_hash)
+  local parts = {}
+  for kind, ids in pairs(by_hash) do
+    table.sort(ids)
+    parts[#parts + 1] = ("%s on %s"):format(kind, table.concat(ids, ", "))
+  end
+  table.sort(parts)
+  return errors.new("HASHES_DIFFER", ("the nodes hash keys differently (%s), so that the cluster would acknowledge and drop a part of the writes: give all of them the same, or set the option hash to that of most")
+    :format(table.concat(parts, "; ")), { nodes = by_hash })
+end
+
 local function set_hash(self, kind, how)
   self.hash_kind, self.hash_how = kind, how
   self.core:set_hash(kind)
   log(self, "info", "hash_found", { hash = kind, how = how })
 end
 
---- Finds the hash in the background, once at a time.
----@param self wingman.cluster_provider
-function M.find_hash(self)
-  if self.hash_kind or self.finding_hash or not self.map then return end
-  local node
-  for _, candidate in pairs(self:nodes_by_id()) do node = candidate end
-  if not node then return end
-  self.finding_hash = true
+-- Draws the conclusion from what the nodes have shown. A difference is told once all have
+-- answered, so that the error names them all.
+local function conclude(self, how)
+  local by_hash = nodes_by_hash(self)
+  local first = next(by_hash)
+  local was_in_conflict = self.hash_conflict ~= nil
+  if first and next(by_hash, first) then
+    if next(self.asking_hash) then return end
+    self.hash_kind, self.hash_how, self.hash_conflict = nil, nil, difference(by_hash)
+  else
+    self.hash_conflict = nil
+    if first and first ~= self.hash_kind then set_hash(self, first, how) end
+  end
+  if self.hash_conflict or was_in_conflict then self.events:emit("hash_conflict", self.hash_conflict) end
+  self:recompute()
+end
+
+local function ask_hash(self, node)
+  local id = node.id
+  self.asking_hash[id] = true
   loop.spawn(function()
     local kind, how = hash_probe.find {
-      core = self.core, replies = self.replies, lane = node.lanes[1], node_id = node.id, map = self.map,
+      core = self.core, replies = self.replies, lane = node.lanes[1], node_id = id, map = self.map,
       client_id = self.options.node_id, maps = self.map_names(), probe_map = self.options.probe_map,
     }
-    self.finding_hash = nil
+    self.asking_hash[id] = nil
     if self.closed then return end
     if kind then
-      set_hash(self, kind, how)
-      return self:recompute()
+      self.hashes[id], self.hash_is_old[id] = kind, nil
+      return conclude(self, how)
     end
-    self.hash_problem = how
-    log(self, "warn", "hash_unknown", { reason = how, node = node.id })
-    self.hash_timer = loop.timer(1, function() self:find_hash() end)
+    if not self.hashes[id] then
+      self.hash_problem = how
+      log(self, "warn", "hash_unknown", { reason = how, node = id })
+    end
+    conclude(self, self.hash_how)
+    self.hash_timer = self.hash_timer or loop.timer(1, function()
+      self.hash_timer = nil
+      self:find_hash()
+    end)
   end)
 end
 
+local function agree(self)
+  local by_hash = nodes_by_hash(self)
+  return next(by_hash, (next(by_hash))) == nil
+end
+
+--- Asks the nodes whose hash is not known, or may have changed since, in the background.
+---@param self wingman.cluster_provider
+function M.find_hash(self)
+  if self.closed or self.options.hash ~= "auto" or not self.map then return end
+  if self.hash_conflict and agree(self) then return conclude(self, "by the nodes that are left") end
+  for id, node in pairs(self:nodes_by_id()) do
+    local is_open = not self.hashes[id] or self.hash_is_old[id]
+    if is_open and not self.asking_hash[id] and owns_partitions(self.map, id) then ask_hash(self, node) end
+  end
+end
+
+--- Whether a node is known to hash as this client does, or need not be.
+---@param self wingman.cluster_provider
+---@param id string
+function M.hashes_alike(self, id) return self.options.hash ~= "auto" or self.hashes[id] == self.hash_kind end
+
+-- A node has connected, perhaps as a new process.
 local function note_dialect(self, node)
   node.dialect = self.core:lane_info(node.lanes[1]).dialect
-  if node.dialect == "v2" and not self.hash_kind then set_hash(self, "fnv1a", "every v2 server uses it") end
+  if self.options.hash ~= "auto" then return end
+  if node.dialect ~= "v2" then
+    self.hash_is_old[node.id] = true
+    return
+  end
+  self.hashes[node.id] = "fnv1a"
+  if not self.hash_kind then set_hash(self, "fnv1a", "every v2 server uses it") end
 end
 
 -- A second way to a node that is connected already adds nothing.

@@ -1,5 +1,7 @@
 --- The route table of a cluster's provider, filled by the routing policy.
+local identity = require "wingman.provider.cluster.identity"
 local script_traceback = require "wingman.script_traceback"
+
 local M = {}
 
 -- Loops over all partitions, run when a map comes or a node does: to compile them anew for each client
@@ -9,7 +11,7 @@ if jit then jit.off(true, true) end
 local function make_view(self)
   local usable = self:nodes_by_id()
   for id, node in pairs(usable) do
-    if not self.circuits:is_closed(node) then usable[id] = nil end
+    if not self.circuits:is_closed(node) or not identity.hashes_alike(self, id) then usable[id] = nil end
   end
   local ids = {}
   for id in pairs(usable) do ids[#ids + 1] = id end
@@ -57,9 +59,9 @@ function M.recompute(self)
   if self.core:choose_map() then self.map = self.core:partition_map() end
   if self.map then
     self.mapless = nil
+    self:find_hash()
     if not self.hash_kind then
       route_everything_to(self, -1)
-      self:find_hash()
     else
       local view, usable = make_view(self)
       local ok, slots = xpcall(function() return ask_policy(self, view, usable) end, script_traceback.of)
