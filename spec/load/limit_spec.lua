@@ -109,6 +109,15 @@ describe("the limit of a run", function()
     assert.matches("0 operations acknowledged in [^\n]+, 10 unacknowledged\n", out)
   end)
 
+  it("is not the log that the set-up has filled", function()
+    local document, code, out, err = of_run([[executor = "per-vu-iterations", vus = 1, iterations = 1, exec = write]],
+      [[client = { oplog = { max_ops = 10 } },
+        setup = function(hand) for i = 1, 100 do assert(hand:map "m":set("k" .. i, i)) end end,]])
+    assert.equal(1, metric(document, "ops_recorded").count, out .. err)
+    assert.are_not.equal("log", document.limit)
+    assert.is_true(code == 0 or document.limit == "generator", out .. err)
+  end)
+
   it("is judged for reads by how long they took, and no operation is claimed", function()
     local document, _, out = of_run([[executor = "per-vu-iterations", vus = 2, iterations = 20, graceful_stop = "60s",
       exec = function(vu) assert(vu.client:query("q", { limit = 5 })) end]])

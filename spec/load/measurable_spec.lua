@@ -37,6 +37,7 @@ describe("a threshold of a test", function()
       ["op_latency{scenario:opn}"] = { "avg<1s", "there is no scenario 'opn'; there is closed, open; did you mean 'open'?" },
       ["loop_lag{node:n1}"] = { "max<1s", "loop_lag has no tag 'node'; it has none" },
       ["oplatency"] = { "avg<1s", "there is no metric 'oplatency'; did you mean 'op_latency'?" },
+      ["ops_lost"] = { "count==0", "there is no metric 'ops_lost'; what it counted is ops_unacknowledged" },
       ["circuit"] = { "max<1", "say of which node: circuit{node:…}" },
       ["schedule_lag{scenario:closed}"] = { "max<1s", "only scenarios with an arrival rate" },
       ["sessions"] = { "max>0", 'connections = "per-vu"' },

@@ -52,7 +52,13 @@ local function scenario_of(one, test)
     nearest.hint(wanted, names)), 0)
 end
 
+-- What scripts of earlier versions ask for.
+local renamed = { ops_lost = "ops_unacknowledged" }
+
 local function no_metric(one, custom)
+  if renamed[one.name] then
+    error(("threshold on '%s': there is no metric '%s'; what it counted is %s"):format(one.metric, one.name, renamed[one.name]), 0)
+  end
   local names = {}
   for _, set in ipairs { measures.builtin, custom } do
     for name in pairs(set) do names[name] = true end

@@ -426,6 +426,7 @@ function methods:prepare()
   end
   if not set_up(self) then return false end
   measures.baseline(self)
+  self.was_full = nil -- by what the set-up wrote
   self.series = series.new(self)
   self.started_at = core.wall_ms() / 1000
   tell(self, "ready", self)
