@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char magic[] = "wingman log file";
+#include "log_beginning.h"
 
 struct wm_log_file {
     int fd;          /* holds the file's lock */
@@ -71,23 +71,6 @@ static bool write_at(const wm_log_file *f, const void *bytes, size_t len, uint64
     return true;
 }
 
-/* Reads up to `len` bytes; how many there were, -1 with the reason in `e`. */
-static ssize_t read_at(const wm_log_file *f, void *bytes, size_t len, uint64_t at, wm_log_error *e)
-{
-    size_t done = 0;
-    while (done < len) {
-        ssize_t n = pread(f->fd, (uint8_t *)bytes + done, len - done, (off_t)(at + done));
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) {
-            wm_log_fail_io(e, errno);
-            return -1;
-        }
-        if (n == 0) break;
-        done += (size_t)n;
-    }
-    return (ssize_t)done;
-}
-
 static bool reach_disk(const wm_log_file *f, wm_log_error *e)
 {
     return !f->sync || fdatasync(f->fd) == 0 || wm_log_fail_io(e, errno);
@@ -100,7 +83,7 @@ static bool write_beginning(wm_log_file *f, wm_log_error *e)
     uint8_t page[WM_LOG_FRAMES_AT] = {0};
     wm_log_head head = {.format = WM_LOG_FORMAT};
     if (getrandom(&head.id, sizeof head.id, 0) != (ssize_t)sizeof head.id) return wm_log_fail_io(e, errno);
-    memcpy(head.magic, magic, sizeof head.magic);
+    memcpy(head.magic, wm_log_magic, sizeof head.magic);
     memcpy(head.kind, f->kind, sizeof head.kind);
     wm_log_seal_head(&head);
     memcpy(page, &head, sizeof head);
@@ -140,68 +123,22 @@ static bool open_locked(wm_log_file *f, int flags, struct stat *info, wm_log_err
     }
 }
 
-static bool is_empty(const uint8_t *page, size_t len, const struct stat *info)
+/* Nothing was written yet, or a power cut kept it from the disk. */
+static bool is_empty(const wm_log_beginning *b)
 {
-    if ((size_t)info->st_size > len) return false;
-    for (size_t i = 0; i < len; i++)
-        if (page[i] != 0) return false;
-    return true; /* no byte, or a beginning that a power cut kept from the disk */
-}
-
-static bool is_lmdb(const uint8_t *page, size_t len)
-{
-    uint32_t mark;
-    if (len < 20) return false;
-    memcpy(&mark, page + 16, sizeof mark);
-    return mark == 0xBEEFC0DE;
-}
-
-static bool read_head(const wm_log_file *f, const uint8_t *page, size_t len, wm_log_error *e)
-{
-    wm_log_head head;
-    memcpy(&head, page, sizeof head);
-    bool is_ours = memcmp(head.magic, magic, sizeof head.magic) == 0;
-    if (is_lmdb(page, len))
-        return wm_log_fail(e, WM_LOG_OLD_FORMAT, "its format is 1, that of the first Wingman (LMDB), which this one does not "
-                           "read: let a Wingman of commit a82922c send what is in it, then remove the file");
-    if (!wm_log_head_is_whole(&head)) {
-        wm_log_slot slot;
-        memcpy(&slot, page + WM_LOG_SLOT_AT, sizeof slot);
-        if (is_ours || wm_log_slot_is_whole(&slot)) return wm_log_fail(e, WM_LOG_DAMAGED, "its head is damaged");
-        return wm_log_fail(e, WM_LOG_NOT_A_LOG, "it is no %s", f->kind);
-    }
-    if (len < WM_LOG_FRAMES_AT) return wm_log_fail(e, WM_LOG_DAMAGED, "its beginning is cut off");
-    if (head.format > WM_LOG_FORMAT)
-        return wm_log_fail(e, WM_LOG_NEW_FORMAT, "its format is %u, and this version of Wingman reads %u", head.format,
-                           WM_LOG_FORMAT);
-    if (memcmp(head.kind, f->kind, sizeof head.kind) != 0)
-        return wm_log_fail(e, WM_LOG_NOT_A_LOG, "it is a log of another kind: '%.15s'", head.kind);
-    return true;
-}
-
-static bool read_slots(wm_log_file *f, const uint8_t *page, wm_log_error *e)
-{
-    wm_log_slot slots[2];
-    for (size_t i = 0; i < 2; i++) {
-        memcpy(&slots[i], page + WM_LOG_SLOT_AT * (i + 1), sizeof slots[i]);
-        if (!wm_log_slot_is_whole(&slots[i]) || slots[i].commit % 2 != i)
-            return wm_log_fail(e, WM_LOG_DAMAGED, "the mark of its last commit is damaged");
-    }
-    f->committed = slots[slots[1].commit > slots[0].commit];
-    if (slots[0].id != slots[1].id || slots[0].commit + slots[1].commit != 2 * f->committed.commit - 1)
-        return wm_log_fail(e, WM_LOG_DAMAGED, "the marks of its last two commits are not of one file");
-    f->next = f->committed;
+    if (b->len > WM_LOG_FRAMES_AT) return false;
+    for (size_t i = 0; i < b->len; i++)
+        if (b->bytes[i] != 0) return false;
     return true;
 }
 
 static bool read_beginning(wm_log_file *f, const struct stat *info, wm_log_error *e)
 {
-    uint8_t page[WM_LOG_FRAMES_AT];
-    ssize_t len = read_at(f, page, sizeof page, 0, e);
-    if (len < 0) return false;
-    memset(page + len, 0, sizeof page - (size_t)len);
-    if (is_empty(page, (size_t)len, info)) return write_beginning(f, e);
-    if (!read_head(f, page, (size_t)len, e) || !read_slots(f, page, e)) return false;
+    wm_log_beginning b;
+    if (!wm_log_beginning_read(&b, f->fd, e)) return false;
+    if (is_empty(&b)) return write_beginning(f, e);
+    if (!wm_log_beginning_check_head(&b, f->kind, e) || !wm_log_beginning_last_commit(&b, &f->committed, e)) return false;
+    f->next = f->committed;
     uint64_t missing = f->committed.end - (uint64_t)info->st_size;
     if (f->committed.end > (uint64_t)info->st_size)
         return wm_log_fail(e, WM_LOG_DAMAGED, "its last %llu bytes are missing", (unsigned long long)missing);
@@ -275,7 +212,7 @@ static bool read_frame(wm_log_file *f, wm_buffer *b, uint64_t at, uint64_t numbe
     wm_log_frame frame;
     uint64_t left = slot->end - at;
     if (left < sizeof frame) return damaged_at(slot, number, at, e);
-    ssize_t n = read_at(f, &frame, sizeof frame, at, e);
+    ssize_t n = wm_log_read_at(f->fd, &frame, sizeof frame, at, e);
     if (n < 0) return false;
     if ((size_t)n < sizeof frame || frame.mark != WM_LOG_FRAME_MARK || frame.id != slot->id ||
         frame.first != slot->first || frame.number != number || frame.before != before ||
@@ -284,7 +221,7 @@ static bool read_frame(wm_log_file *f, wm_buffer *b, uint64_t at, uint64_t numbe
     wm_buffer_clear(b);
     size_t size = sizeof frame + frame.len;
     if (wm_buffer_reserve(b, size) == NULL) return wm_log_fail_io(e, ENOMEM);
-    n = read_at(f, b->data, size, at, e);
+    n = wm_log_read_at(f->fd, b->data, size, at, e);
     if (n < 0) return false;
     /* The header is looked at again: what was checked is what is used. */
     if ((size_t)n < size || memcmp(b->data, &frame, sizeof frame) != 0 ||

@@ -7,8 +7,8 @@
 #include "op_entry.h"
 #include "op_tally.h"
 
-/* What one frame holds at most, a larger operation apart. */
-#define FRAME_BYTES (1024u * 1024u)
+/* What one frame holds at most, a larger operation apart: so much is lost with one damaged byte. */
+#define FRAME_BYTES (64u * 1024u)
 /* A file is written anew when it is so many times as large as what is left in it, and larger
  * than this by itself. */
 #define SPARSE 3u

@@ -1,5 +1,6 @@
 --- The op log in a file: what was recorded is there after the end of the process,
 --- however it ended.
+local build = require "spec.support.build"
 local clusters = require "spec.support.cluster"
 local core = require "wingman.core"
 local ffi = require "ffi"
@@ -252,6 +253,26 @@ describe("op log in a file", function()
       end
     end
     assert.is_true(kept > 1000 and forgotten > 1000, ("%d kept, %d forgotten"):format(kept, forgotten))
+  end)
+
+  it("is as it was or refused, with what can be saved, whatever becomes of its bytes", function()
+    local seed = os.time()
+    local directory = new_path()
+    assert(process.spawn({ file = "/bin/mkdir", args = { directory } })):wait(5)
+    local child = assert(process.spawn {
+      file = process.wingman_path(),
+      args = { "run", "spec/support/oplog_damage.lua", directory, tostring(build.is_sanitized and 500 or 2000), tostring(seed) },
+      stderr = true,
+    })
+    local output = child:read_all(300)
+    local code, signal = child:wait(5)
+    local context = ("seed %d: exit code %s, signal %s\n%s%s"):format(seed, tostring(code), tostring(signal),
+      output:sub(-2000), child:read_all(5, "stderr"):sub(-2000))
+    child:close()
+    assert(process.spawn({ file = "/bin/rm", args = { "-r", directory } })):wait(5)
+    local whole, refused, wrong, saved = output:match "whole (%d+) refused (%d+) wrong (%d+) saved (%d+)\n$"
+    assert.equal("0", wrong, context)
+    assert.is_true(tonumber(whole) > 10 and tonumber(refused) > 300 and tonumber(saved) > 500, context)
   end)
 
   for _, when_full in ipairs { "throw", "drop_oldest" } do

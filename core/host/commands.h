@@ -20,6 +20,8 @@ int host_bench(int argc, char **argv);
 int host_probe(int argc, char **argv);
 /* `wingman report show|diff|merge FILE...`; argv[0] is "report". */
 int host_report(int argc, char **argv);
+/* `wingman oplog inspect|salvage FILE`; argv[0] is "oplog". */
+int host_oplog(int argc, char **argv);
 /* `wingman keep-awake`; argv[0] is "keep-awake". */
 int host_keep_awake(int argc, char **argv);
 /* `wingman ctl PATH ORDER`; argv[0] is "ctl". */

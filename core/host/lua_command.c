@@ -46,6 +46,11 @@ int host_report(int argc, char **argv)
     return run_main("report", "wingman.load.report.command", argc, argv);
 }
 
+int host_oplog(int argc, char **argv)
+{
+    return run_main("oplog", "wingman.oplog_command", argc, argv);
+}
+
 int host_ctl(int argc, char **argv)
 {
     return run_main("ctl", "wingman.load.ctl", argc, argv);

@@ -32,6 +32,7 @@ static const command commands[] = {
     {"sim", "[OPTIONS]", "run a simulated cluster", wm_sim_main},
     {"probe", "URL...", "say what a cluster's nodes are and hold", host_probe},
     {"report", "show|diff|merge", "show, compare and merge the reports of load tests", host_report},
+    {"oplog", "inspect|salvage", "say what is in an op log's file, and save it from a damaged one", host_oplog},
     {"keep-awake", "", "keep the processors of a virtual machine from halting", host_keep_awake},
     {"relay", "COUNT", "pass on the traffic between real nodes (for topgun://N)", wm_relay_main},
     {"version", "", "print the version", version},

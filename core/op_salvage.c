@@ -1,0 +1,132 @@
+#include "op_salvage.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "op_decoding.h"
+
+typedef struct salvage {
+    wm_log_scan *from;
+    wm_log_file *to;
+    wm_op_tally tally;
+    wm_buffer frame;
+    wm_op_findings *out;
+    wm_log_error *error;
+} salvage;
+
+static bool count_frame(void *user, const uint8_t *payload, size_t len)
+{
+    salvage *v = user;
+    return wm_op_tally_add(&v->tally, payload, len, v->error);
+}
+
+/* The client's id is in the times of its operations, too. */
+static bool find_client(void *user, const uint8_t *payload, size_t len)
+{
+    salvage *v = user;
+    const uint8_t *at = payload;
+    wm_op_entry entry;
+    wm_op_view view;
+    while (v->tally.id_len == 0 && wm_op_entry_next(&at, payload + len, &entry)) {
+        if (entry.kind != WM_ENTRY_OPERATION || !wm_op_decode(entry.bytes, entry.len, &view)) continue;
+        if (view.time.node_len > WM_OP_TALLY_ID_MAX) continue;
+        v->tally.id_len = (uint32_t)view.time.node_len;
+        memcpy(v->tally.id, view.time.node, view.time.node_len);
+    }
+    return true;
+}
+
+static bool inspect(salvage *v, const char *path, bool lock)
+{
+    memset(v->out, 0, sizeof *v->out);
+    v->from = wm_log_scan_open(path, WM_OP_LOG_KIND, lock, v->error);
+    if (v->from == NULL || !wm_log_scan_read(v->from, count_frame, v, v->error)) return false;
+    if (v->tally.id_len == 0 && !wm_log_scan_read(v->from, find_client, v, v->error)) return false;
+    if (!wm_op_tally_finish(&v->tally, v->error)) return false;
+    wm_op_findings *out = v->out;
+    out->file = *wm_log_scan_findings(v->from);
+    out->operations = out->file.is_in_use ? (uint32_t)out->file.counts[0] : v->tally.operations.live_count;
+    out->letters = out->file.is_in_use ? (uint32_t)out->file.counts[1] : v->tally.letters.live_count;
+    memcpy(out->client, v->tally.id, v->tally.id_len);
+    return true;
+}
+
+static void end(salvage *v)
+{
+    wm_log_scan_close(v->from);
+    wm_log_file_close(v->to);
+    wm_op_tally_close(&v->tally);
+    wm_buffer_close(&v->frame);
+}
+
+bool wm_op_inspect(const char *path, wm_op_findings *out, wm_log_error *e)
+{
+    salvage v = {.out = out, .error = e};
+    bool ok = inspect(&v, path, false);
+    end(&v);
+    return ok;
+}
+
+/* -- the new file -------------------------------------------------------------------------- */
+
+static bool write_entry(salvage *v, uint32_t kind, uint64_t seq, const void *bytes, uint32_t len)
+{
+    uint8_t *at = wm_op_entry_begin(&v->frame, kind, seq, len);
+    if (at == NULL) return wm_log_fail_io(v->error, ENOMEM);
+    if (len > 0) memcpy(at, bytes, len);
+    return true;
+}
+
+static bool begin_frame(salvage *v)
+{
+    return wm_log_frame_begin(&v->frame) || wm_log_fail_io(v->error, ENOMEM);
+}
+
+static bool write_client(salvage *v)
+{
+    return begin_frame(v) && write_entry(v, WM_ENTRY_CLIENT, v->tally.last_seq, v->tally.id, v->tally.id_len) &&
+           wm_log_file_append(v->to, &v->frame, v->error);
+}
+
+/* A frame with what is still there of an old one. */
+static bool copy_frame(void *user, const uint8_t *payload, size_t len)
+{
+    salvage *v = user;
+    const uint8_t *at = payload;
+    wm_op_entry entry;
+    if (!begin_frame(v)) return false;
+    while (wm_op_entry_next(&at, payload + len, &entry)) {
+        if (entry.kind != WM_ENTRY_OPERATION && entry.kind != WM_ENTRY_LETTER) continue;
+        if (!wm_op_tally_is_live(&v->tally, &entry)) continue;
+        if (!write_entry(v, entry.kind, entry.seq, entry.bytes, entry.len)) return false;
+    }
+    return v->frame.len == sizeof(wm_log_frame) || wm_log_file_append(v->to, &v->frame, v->error);
+}
+
+static bool write_all(salvage *v, const char *to)
+{
+    uint64_t counts[2] = {v->out->operations, v->out->letters};
+    v->to = wm_log_file_open(to, WM_OP_LOG_KIND, true, v->error);
+    return v->to != NULL && write_client(v) && wm_log_scan_read(v->from, copy_frame, v, v->error) &&
+           wm_log_file_commit(v->to, counts, v->error);
+}
+
+static bool make_file(const char *to, wm_log_error *e)
+{
+    int fd = open(to, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+    if (fd >= 0) return close(fd) == 0 || wm_log_fail_io(e, errno);
+    if (errno == EEXIST) return wm_log_fail(e, WM_LOG_IO, "the new file is there already");
+    return wm_log_fail(e, WM_LOG_IO, "the new file: %s", strerror(errno));
+}
+
+bool wm_op_salvage(const char *path, const char *to, wm_op_findings *out, wm_log_error *e)
+{
+    salvage v = {.out = out, .error = e};
+    bool made = inspect(&v, path, true) && make_file(to, e);
+    bool ok = made && write_all(&v, to);
+    if (made && !ok) unlink(to);
+    end(&v);
+    return ok;
+}

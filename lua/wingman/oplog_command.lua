@@ -1,0 +1,148 @@
+--- `wingman oplog`: what is in an op log's file, and what can be saved of a damaged one.
+local cjson = require "cjson"
+local core = require "wingman.core"
+local nearest = require "wingman.nearest"
+local text_table = require "wingman.text_table"
+
+local M = {}
+
+local USAGE = [[
+usage: wingman oplog inspect FILE [--json]
+       wingman oplog salvage FILE [--out NEW] [--json]
+
+FILE is what the option oplog.path of a client names.
+
+  inspect  its format, its client's id, how many pending operations and dead letters
+           are in it, and whether it is damaged. A file that a client has open may be
+           inspected, too
+  salvage  writes the operations and dead letters that are whole into a new file,
+           which a client can open. FILE is never changed
+
+  --out NEW  the new file (default: FILE.salvaged); it must not be there yet
+  --json     one JSON object, for programs
+
+exit codes: 0 the file is whole; 1 it is damaged, or cannot be read or written; 2 wrong
+usage
+]]
+
+local MISSING = [[
+  What a damaged part said is not known: operations that were recorded in it are missing, and
+  some that are saved may have been acknowledged; they would be sent once more.
+]]
+
+local count = text_table.count
+
+local function usage_error(message)
+  io.stderr:write("wingman oplog: ", message, "\n\n", USAGE)
+  return 2
+end
+
+local function say_error(options, what, reason, problem)
+  if options.json then io.write(cjson.encode { file = options.file, error = reason, problem = problem }, "\n") end
+  io.stderr:write(("wingman oplog: '%s' cannot be %s: %s\n"):format(options.file, what, reason))
+  return 1
+end
+
+local function state_of(found)
+  if found.in_use then return "a client has it open; these are the numbers of its last commit" end
+  if not found.damaged then return "whole" end
+  local text = "damaged: " .. found.damage
+  if found.pending_written then
+    text = ("%s. At its last commit it had %s pending operations and %s dead letters"):format(text,
+      count(found.pending_written), count(found.dead_letters_written))
+  end
+  return text
+end
+
+local function write_table(file, found)
+  local rows = {
+    { "file", ("%s, %s bytes, format %d"):format(file, count(found.bytes), found.format) },
+    { "pending operations", count(found.pending) },
+    { "dead letters", count(found.dead_letters) },
+    { "state", state_of(found) },
+  }
+  if found.client then table.insert(rows, 2, { "client", found.client }) end
+  io.write(text_table.format(rows, { indent = "  " }))
+end
+
+-- The object for programs: what was found and the files' names.
+local function write_json(found, options)
+  found.file, found.out = options.file, options.out
+  io.write(cjson.encode(found), "\n")
+end
+
+local commands = {}
+
+function commands.inspect(options)
+  if options.out then return usage_error "inspect: --out is for salvage" end
+  local found, reason, problem = core.oplog_inspect(options.file)
+  if not found then return say_error(options, "inspected", reason, problem) end
+  if options.json then write_json(found, options) else write_table(options.file, found) end
+  if found.damaged and not options.json then
+    io.write(("\n  `wingman oplog salvage %s` writes what is whole into a new file.\n"):format(options.file))
+  end
+  return found.damaged and 1 or 0
+end
+
+function commands.salvage(options)
+  options.out = options.out or options.file .. ".salvaged"
+  local found, reason, problem = core.oplog_salvage(options.file, options.out)
+  if not found then return say_error(options, "salvaged to '" .. options.out .. "'", reason, problem) end
+  if options.json then
+    write_json(found, options)
+    return found.damaged and 1 or 0
+  end
+  write_table(options.file, found)
+  io.write(("\n  Saved %s operations and %s dead letters to %s.\n"):format(count(found.pending), count(found.dead_letters), options.out))
+  if found.damaged then
+    io.write(MISSING)
+  end
+  return found.damaged and 1 or 0
+end
+
+-- The words after the command: { file =, out =, json = }; nil and what is wrong.
+local function parse(arguments)
+  local options, i = {}, 2
+  while arguments[i] do
+    local word = arguments[i]
+    local out = word:match "^%-%-out=(.*)$"
+    if word == "--json" then
+      options.json = true
+    elseif word == "--out" or out then
+      if not out then i = i + 1 end
+      options.out = out or arguments[i]
+      if not options.out or options.out == "" then return nil, "--out needs a value" end
+    elseif word:sub(1, 1) == "-" then
+      return nil, nearest.unknown_flag(word, { "--out", "--json" })
+    elseif options.file then
+      return nil, ("one file is expected, and '%s' is a second one"):format(word)
+    else
+      options.file = word
+    end
+    i = i + 1
+  end
+  if not options.file then return nil, "a file is missing" end
+  return options
+end
+
+--- The command.
+---@param arguments string[]
+---@return integer exit_code
+function M.main(arguments)
+  for _, word in ipairs(arguments) do
+    if word == "--help" or word == "-h" then
+      io.write(USAGE)
+      return 0
+    end
+  end
+  local name = arguments[1]
+  if not name then return usage_error "inspect or salvage is expected" end
+  if not commands[name] then
+    return usage_error(("'%s' is neither inspect nor salvage%s"):format(name, nearest.hint(name, commands)))
+  end
+  local options, wrong = parse(arguments)
+  if not options then return usage_error(name .. ": " .. wrong) end
+  return commands[name](options)
+end
+
+return M
