@@ -179,6 +179,7 @@ static int l_client(lua_State *L)
         return luaL_error(L, "client options node_id and op_prefix (8 characters) are needed");
     client_slot *slot = lua_newuserdata(L, sizeof *slot);
     slot->client = NULL;
+    slot->event = NULL;
     wm_buffer_init(&slot->scratch);
     luaL_getmetatable(L, WM_LUA_CLIENT);
     lua_setmetatable(L, -2);
@@ -203,6 +204,7 @@ static int l_close(lua_State *L)
     wm_client *c = slot->client;
     slot->client = NULL;
     wm_client_free(c);
+    wm_lua_forget_event(slot);
     wm_buffer_close(&slot->scratch);
     wm_buffer_init(&slot->scratch);
     return 0;
@@ -388,7 +390,7 @@ void wm_lua_open_client(lua_State *L)
         {"map", wm_lua_push_map},
         {NULL, NULL},
     };
-    const luaL_Reg *const client[] = {own, wm_lua_client_routing_methods, wm_lua_client_log_methods,
+    const luaL_Reg *const client[] = {own, wm_lua_client_routing_methods, wm_lua_client_log_methods, wm_lua_client_event_methods,
                                       wm_lua_client_rejected_methods, NULL};
     const luaL_Reg *const map[] = {wm_lua_map_methods, NULL};
     open_class(L, WM_LUA_CLIENT, client, l_close);

@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "client_userdata.h"
-#include "codec.h"
 #include "histogram_userdata.h"
 #include "op_metrics_userdata.h"
 #include "status.h"
@@ -175,82 +174,6 @@ static int l_foreign_release(lua_State *L)
     return 1;
 }
 
-/* A copy of a text in the queue: a finalizer that the collector happens to run may write
- * and so add events. Not a string, as one per message would fill the host's string table. */
-static wm_buffer copy_text(lua_State *L, const char *text, size_t len)
-{
-    wm_buffer copy = wm_lua_borrow(lua_touserdata(L, 1));
-    wm_buffer_append(&copy, text, len);
-    return copy;
-}
-
-/* Pushes what a message says: its value, or nil and why it cannot be read. */
-static int push_message(lua_State *L, const wm_buffer *message)
-{
-    wm_mp_reader r;
-    wm_mp_reader_init(&r, message->data, message->len);
-    int rc = message->failed ? WM_MP_ETRUNCATED : wm_lua_decode(L, &r);
-    if (rc >= 0) return 1;
-    lua_pushnil(L);
-    lua_pushstring(L, wm_lua_decode_text(L, rc));
-    return 2;
-}
-
-/* Merges a change in the core, so that its event, record and time need no tables, and
- * pushes true, the map's name, the key and the value; true alone when nothing changed. The
- * value is decoded first: what Lua cannot have is not taken. A change that is not as
- * servers write it is pushed as false and what push_message pushes, for Lua to judge. */
-static int push_change(lua_State *L, const wm_buffer *text, int lane)
-{
-    client_slot *slot = lua_touserdata(L, 1);
-    int top = lua_gettop(L);
-    wm_change change;
-    wm_mp_reader r;
-    int rc = WM_EINVAL;
-    lua_pushboolean(L, true);
-    if (!text->failed && wm_change_read(text->data, text->len, &change)) {
-        lua_pushlstring(L, change.map, change.map_len);
-        lua_pushlstring(L, change.key, change.key_len);
-        wm_mp_reader_init(&r, change.value, change.value_len);
-        rc = change.value != NULL ? wm_lua_decode(L, &r) : WM_OK;
-        /* The collector, during the decoding, may have closed the client. */
-        if (rc >= 0) rc = slot->client != NULL ? wm_client_take_change(slot->client, &change, lane) : 1;
-    }
-    if (rc == WM_OK) return lua_gettop(L) - top;
-    lua_settop(L, top + 1);
-    if (rc > 0) return 1;
-    lua_pop(L, 1);
-    lua_pushboolean(L, false);
-    return 1 + push_message(L, text);
-}
-
-/* type, lane, a, b, flag, text; nothing when there is no event. `a` is the reason's
- * key for "lost"; in place of the text, "message" has the decoded value, or nil and why it
- * cannot be read. For "change" see push_change. */
-static int l_next_event(lua_State *L)
-{
-    const char *text;
-    const wm_event *e = wm_event_queue_pop(wm_client_events(wm_lua_check_client(L)), &text);
-    if (e == NULL) return 0;
-    lua_pushstring(L, wm_event_name(e->type));
-    lua_pushinteger(L, e->lane);
-    if (e->type == WM_EVENT_LOST) lua_pushstring(L, wm_end_reason_key((wm_end_reason)e->a));
-    else lua_pushnumber(L, (lua_Number)e->a);
-    lua_pushnumber(L, (lua_Number)e->b);
-    if (e->type == WM_EVENT_MESSAGE || e->type == WM_EVENT_CHANGE) {
-        bool is_change = e->type == WM_EVENT_CHANGE;
-        int lane = e->lane; /* `e` is gone once something is decoded */
-        wm_buffer copy = copy_text(L, text, e->text_len);
-        if (!is_change) lua_pushboolean(L, e->flag);
-        int pushed = is_change ? push_change(L, &copy, lane) : 1 + push_message(L, &copy);
-        wm_lua_give_back(lua_touserdata(L, 1), &copy);
-        return 4 + pushed;
-    }
-    lua_pushboolean(L, e->flag);
-    lua_pushlstring(L, text, e->text_len);
-    return 6;
-}
-
 /* unverified(): acknowledged operations that are sent again soon, and "calm", "fresh" or
  * "changed"; see wm_client_unverified. */
 static int l_unverified(lua_State *L)
@@ -352,7 +275,6 @@ const luaL_Reg wm_lua_client_log_methods[] = {
     {"foreign_take", l_foreign_take},
     {"foreign_ack", l_foreign_ack},
     {"foreign_release", l_foreign_release},
-    {"next_event", l_next_event},
     {"unverified", l_unverified},
     {"stats", l_stats},
     {"distributions", l_distributions},

@@ -8,7 +8,7 @@
 
 /* The userdata of a client and of its maps, for the files that are their methods:
  * client_binding.c (life and nodes), client_routing_binding.c, client_log_binding.c
- * (operations, events, figures), client_rejected_binding.c (dead letters), map_binding.c. */
+ * (operations, figures), client_event_binding.c, client_rejected_binding.c (dead letters), map_binding.c. */
 
 #define WM_LUA_CLIENT "wingman.core.client"
 #define WM_LUA_MAP "wingman.core.map"
@@ -16,6 +16,7 @@
 typedef struct client_slot {
     wm_client *client; /* NULL: closed */
     wm_buffer scratch; /* for values and batches on their way; see wm_lua_borrow */
+    struct wm_lua_event *event; /* whose decoding goes on with the next call; NULL: none */
 } client_slot;
 
 /* A map of a client; its environment table keeps the client's userdata alive. */
@@ -26,6 +27,9 @@ typedef struct map_slot {
 
 extern const luaL_Reg wm_lua_client_routing_methods[];
 extern const luaL_Reg wm_lua_client_log_methods[];
+extern const luaL_Reg wm_lua_client_event_methods[];
+/* Frees what is being decoded. Safe twice. */
+void wm_lua_forget_event(client_slot *slot);
 extern const luaL_Reg wm_lua_client_rejected_methods[];
 extern const luaL_Reg wm_lua_map_methods[];
 

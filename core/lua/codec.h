@@ -34,6 +34,28 @@ int wm_lua_encode_map_value(lua_State *L, int index, wm_buffer *out, const char 
 #define WM_LUA_ETIMESTAMP (-31)  /* a timestamp extension that says no time */
 #define WM_LUA_EEXTENSION (-400) /* plus the extension's type, -128 .. 127 */
 int wm_lua_decode(lua_State *L, wm_mp_reader *r);
+/* The same in pieces. Between them the Lua stack holds, from where it was at the first one
+ * on, wm_lua_decoding's half-made tables and their keys, none of which is nil: the caller
+ * may put them aside. */
+typedef struct wm_lua_open_table {
+    uint32_t left;  /* values still to come */
+    uint32_t count; /* of an array, so far */
+    bool is_map;
+    bool has_key; /* of the value that comes next; it is on the stack */
+} wm_lua_open_table;
+typedef struct wm_lua_decoding {
+    wm_mp_reader r;
+    uint32_t max_reserved; /* entries that a table gets room for before they are read */
+    int depth;
+    bool is_done;
+    wm_lua_open_table open[WM_MP_MAX_DEPTH];
+} wm_lua_decoding;
+/* Copies the reader; its bytes must stay. Of bytes that were parsed and are within the
+ * limits, `max_reserved` may be as large as these. */
+void wm_lua_decode_begin(wm_lua_decoding *at, const wm_mp_reader *r, uint32_t max_reserved);
+/* Takes at most `most` keys and values: 1 when there are more; 0: the value is on top of the
+ * stack; < 0 as wm_lua_decode, and what is on the stack is the caller's to take off. */
+int wm_lua_decode_on(lua_State *L, wm_lua_decoding *at, uint32_t most);
 /* A text for a code of wm_lua_decode; good until the next call on this state. */
 const char *wm_lua_decode_text(lua_State *L, int code);
 #endif

@@ -1,6 +1,7 @@
 /* MessagePack to Lua values. The input is hostile: tables are not made larger
  * in advance than a few entries, whatever a header says, and nesting ends at
- * WM_MP_MAX_DEPTH. */
+ * WM_MP_MAX_DEPTH. On the Lua stack stand the open containers, the outermost first, each
+ * map with the key whose value comes next above it. */
 #include <lauxlib.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,8 +17,7 @@
 typedef struct decoder {
     lua_State *L;
     wm_lua_codec *codec;
-    wm_mp_reader *r;
-    int depth; /* levels that may still open */
+    wm_lua_decoding *at;
 } decoder;
 
 /* Magnitudes above 2^53 become cdata, which only Lua can make. */
@@ -93,34 +93,11 @@ static int push_timestamp(decoder *d, const wm_mp_item *it)
     return 0;
 }
 
-static int decode_value(decoder *d);
-
-static int decode_array(decoder *d, uint32_t count)
-{
-    lua_State *L = d->L;
-    lua_createtable(L, (int)(count < MAX_RESERVED ? count : MAX_RESERVED), 0);
-    if (count == 0) {
-        /* An unmarked empty table would be written as a map. */
-        lua_rawgeti(L, LUA_REGISTRYINDEX, d->codec->array_ref);
-        lua_setmetatable(L, -2);
-    }
-    for (uint32_t i = 1; i <= count; i++) {
-        int rc = decode_value(d);
-        if (rc < 0) return rc;
-        if (lua_isnil(L, -1)) { /* absent; an array has no gaps */
-            lua_pop(L, 1);
-            lua_pushlightuserdata(L, NULL);
-        }
-        lua_rawseti(L, -2, (int)i);
-    }
-    return 0;
-}
-
 static int decode_key(decoder *d)
 {
     lua_State *L = d->L;
     wm_mp_item it;
-    int rc = wm_mp_read(d->r, &it);
+    int rc = wm_mp_read(&d->at->r, &it);
     if (rc != WM_MP_OK) return rc;
     switch (it.kind) {
     case WM_MP_STR:
@@ -147,79 +124,134 @@ static int decode_key(decoder *d)
     }
 }
 
-static int decode_map(decoder *d, uint32_t count)
+/* An empty table for what comes; LuaJIT moves all entries whenever one grows. */
+static void push_table(decoder *d, const wm_mp_item *it)
 {
     lua_State *L = d->L;
-    lua_createtable(L, 0, (int)(count < MAX_RESERVED ? count : MAX_RESERVED));
-    for (uint32_t i = 0; i < count; i++) {
-        int rc = decode_key(d);
-        if (rc < 0) return rc;
-        if ((rc = decode_value(d)) < 0) return rc;
-        lua_rawset(L, -3); /* an absent value is nil: it takes an earlier one away */
+    bool is_array = it->kind == WM_MP_ARRAY;
+    int room = (int)(it->count < d->at->max_reserved ? it->count : d->at->max_reserved);
+    lua_createtable(L, is_array ? room : 0, is_array ? 0 : room);
+    if (!is_array || it->count > 0) return;
+    /* An unmarked empty table would be written as a map. */
+    lua_rawgeti(L, LUA_REGISTRYINDEX, d->codec->array_ref);
+    lua_setmetatable(L, -2);
+}
+
+/* The value on top of the stack is whole: it goes into what is around it, which may be
+ * whole with it. */
+static void close_value(decoder *d)
+{
+    lua_State *L = d->L;
+    wm_lua_decoding *at = d->at;
+    while (at->depth > 0) {
+        wm_lua_open_table *table = &at->open[at->depth - 1];
+        if (table->is_map) {
+            lua_rawset(L, -3); /* an absent value is nil: it takes an earlier one away */
+        } else {
+            if (lua_isnil(L, -1)) { /* absent; an array has no gaps */
+                lua_pop(L, 1);
+                lua_pushlightuserdata(L, NULL);
+            }
+            lua_rawseti(L, -2, (int)++table->count);
+        }
+        table->has_key = false;
+        if (--table->left > 0) return;
+        at->depth--;
     }
+    at->is_done = true;
+}
+
+static int open_table(decoder *d, const wm_mp_item *it)
+{
+    wm_lua_decoding *at = d->at;
+    if (at->depth == WM_MP_MAX_DEPTH || !lua_checkstack(d->L, 8)) return WM_MP_EDEPTH;
+    push_table(d, it);
+    if (it->count == 0) close_value(d);
+    else at->open[at->depth++] = (wm_lua_open_table){.left = it->count, .is_map = it->kind == WM_MP_MAP};
     return 0;
 }
 
-static int decode_container(decoder *d, const wm_mp_item *it)
-{
-    if (d->depth == 0 || !lua_checkstack(d->L, 8)) return WM_MP_EDEPTH;
-    d->depth--;
-    int rc = it->kind == WM_MP_ARRAY ? decode_array(d, it->count) : decode_map(d, it->count);
-    d->depth++;
-    return rc;
-}
-
-/* On failure the Lua stack is not cleared: only the outermost caller does. */
-static int decode_value(decoder *d)
+/* Pushes a value that is none of a table. */
+static int push_scalar(decoder *d, const wm_mp_item *it)
 {
     lua_State *L = d->L;
-    wm_mp_item it;
-    int rc = wm_mp_read(d->r, &it);
-    if (rc != WM_MP_OK) return rc;
-    switch (it.kind) {
+    switch (it->kind) {
     case WM_MP_NIL:
         lua_pushlightuserdata(L, NULL);
         return 0;
     case WM_MP_BOOL:
-        lua_pushboolean(L, it.b);
+        lua_pushboolean(L, it->b);
         return 0;
     case WM_MP_UINT:
-        push_uint(d, it.u);
+        push_uint(d, it->u);
         return 0;
     case WM_MP_INT:
-        push_int(d, it.i);
+        push_int(d, it->i);
         return 0;
     case WM_MP_FLOAT:
-        lua_pushnumber(L, it.f);
+        lua_pushnumber(L, it->f);
         return 0;
     case WM_MP_STR:
     case WM_MP_BIN:
-        lua_pushlstring(L, (const char *)it.bytes, it.len);
+        lua_pushlstring(L, (const char *)it->bytes, it->len);
         return 0;
-    case WM_MP_ARRAY:
-    case WM_MP_MAP:
-        return decode_container(d, &it);
     case WM_MP_ABSENT:
         lua_pushnil(L);
         return 0;
-    case WM_MP_EXT:
-        break;
+    default:
+        return it->ext_type == TIMESTAMP_TYPE ? push_timestamp(d, it) : WM_LUA_EEXTENSION + it->ext_type;
     }
-    return it.ext_type == TIMESTAMP_TYPE ? push_timestamp(d, &it) : WM_LUA_EEXTENSION + it.ext_type;
+}
+
+/* One key or value. */
+static int decode_item(decoder *d)
+{
+    wm_lua_decoding *at = d->at;
+    wm_lua_open_table *table = at->depth > 0 ? &at->open[at->depth - 1] : NULL;
+    wm_mp_item it;
+    int rc;
+    if (table != NULL && table->is_map && !table->has_key) {
+        table->has_key = true;
+        return decode_key(d);
+    }
+    if ((rc = wm_mp_read(&at->r, &it)) != WM_MP_OK) return rc;
+    if (it.kind == WM_MP_ARRAY || it.kind == WM_MP_MAP) return open_table(d, &it);
+    if ((rc = push_scalar(d, &it)) < 0) return rc;
+    close_value(d);
+    return 0;
+}
+
+void wm_lua_decode_begin(wm_lua_decoding *at, const wm_mp_reader *r, uint32_t max_reserved)
+{
+    at->r = *r;
+    at->max_reserved = max_reserved;
+    at->depth = 0;
+    at->is_done = false;
+}
+
+int wm_lua_decode_on(lua_State *L, wm_lua_decoding *at, uint32_t most)
+{
+    decoder d = {.L = L, .codec = wm_lua_codec_state(L), .at = at};
+    luaL_checkstack(L, 8, "decode");
+    while (!at->is_done) {
+        if (most-- == 0) return 1;
+        int rc = decode_item(&d);
+        if (rc < 0) return rc;
+    }
+    return 0;
 }
 
 int wm_lua_decode(lua_State *L, wm_mp_reader *r)
 {
     int top = lua_gettop(L);
-    wm_mp_reader at = *r;
-    decoder d = {.L = L, .codec = wm_lua_codec_state(L), .r = &at, .depth = WM_MP_MAX_DEPTH};
-    luaL_checkstack(L, 8, "decode");
-    int rc = decode_value(&d);
+    wm_lua_decoding at;
+    wm_lua_decode_begin(&at, r, MAX_RESERVED);
+    int rc = wm_lua_decode_on(L, &at, UINT32_MAX);
     if (rc < 0) {
         lua_settop(L, top);
         return rc;
     }
-    *r = at;
+    *r = at.r;
     return 0;
 }
 

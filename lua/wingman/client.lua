@@ -22,6 +22,9 @@ local now = loop.now
 
 local M = {}
 
+--- Keys and values of a message that are decoded before the deadline is looked at: some 50 us.
+local DECODED_AT_ONCE = 500
+
 ---@class wingman.client
 ---@field state wingman.connection_state
 ---@field provider table
@@ -228,12 +231,14 @@ function methods:sync()
 end
 
 --- Part of the loop: hands out what the network brought; with a deadline (of
---- loop.now) one event at least, and none after it. True when some are left.
+--- loop.now) one event, or a part of a large one, at least, and none after it. True when
+--- some are left.
 ---@param deadline number|nil
 ---@return boolean|nil left
 function methods:drain_events(deadline)
+  local most = deadline and DECODED_AT_ONCE or nil
   while not self.closed do
-    local event, lane, a, b, flag, text, err, value = self.core:next_event()
+    local event, lane, a, b, flag, text, err, value = self.core:next_event(most)
     if not event then break end
     local handler = core_events[event]
     if handler then handler(self, lane, a, b, flag, text, err, value)

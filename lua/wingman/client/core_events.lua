@@ -45,7 +45,7 @@ local function tell_displaced(self)
 end
 
 --- `handlers[event](client, lane, a, b, flag, text)`; what the arguments are is said
---- in core/event_queue.h. A "message" comes decoded, or nil and why not.
+--- in core/event_queue.h. A "message" and a "server_error" come decoded, or nil and why not.
 local handlers = {}
 
 function handlers.message(self, lane, _, _, _, message, err)
@@ -111,9 +111,8 @@ function handlers.op_tries(self, lane, seq, tries, _, key)
   self.events:emit("op_tries", err)
 end
 
-function handlers.server_error(self, lane, _, _, had_batches, text)
-  local message = core.decode(text)
-  self.provider:offer(lane, message)
+function handlers.server_error(self, lane, _, _, had_batches, message)
+  if message then self.provider:offer(lane, message) end
   messages.failed(self, lane, server_error.of(message) or errors.new("SERVER_ERROR", "an error that cannot be read"), had_batches)
 end
 

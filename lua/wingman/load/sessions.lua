@@ -234,7 +234,7 @@ local handlers = {
   message = function(self, lane, _, _, _, message) received(self, lane, message) end,
   -- Not merged, as there are no maps here: it comes as it is.
   change = function(self, lane, _, _, _, change) received(self, lane, { type = "SERVER_EVENT", payload = change }) end,
-  server_error = function(self, lane, _, _, _, bytes) received(self, lane, core_module.decode(bytes)) end,
+  server_error = function(self, lane, _, _, _, message) received(self, lane, message) end,
   too_large = function(self, lane, _, _, _, bytes) refused(self, lane, core_module.decode(bytes)) end,
   text = function(self, lane, _, _, _, text) received(self, lane, decode_text(text)) end,
 }
