@@ -385,6 +385,7 @@ describe("wingman run of a load test", function()
     for text, words in pairs {
       [script [[executor = "constant-vu", exec = print]]] = "executor: one of",
       [script [[executor = "constant-vus", vus = 1, exec = print]]] = "constant-vus needs duration",
+      [script [[executor = "constant-vus", vus = 1, duration = 1, exec = print, keys = { distribution = "zip" }]]] = "did you mean 'zipf'?",
       [script [[executor = "constant-vus", vus = 0.5, duration = 1, exec = print]]] = "vus: a whole number from 1",
       [script [[executor = "constant-vus", vus = 1, duration = 1e300, exec = print]]] = "scenario 'main': duration: at most",
       [script [[executor = "constant-arrival-rate", rate = 1, time_unit = 0, duration = 1, exec = print]]]

@@ -1,6 +1,7 @@
 --- Which key comes next: the choosers of YCSB (Cooper et al., "Benchmarking cloud serving
 --- systems with YCSB", 2010). A chooser belongs to a scenario; what is random comes from
 --- the virtual user, so that a run can be repeated.
+local nearest = require "wingman.nearest"
 local random = require "wingman.load.random"
 
 local floor = math.floor
@@ -71,15 +72,14 @@ local rules = { count = "number", distribution = "string", prefix = "string", th
 ---@field next fun(vu: wingman.load.vu): string     a key that is there, by the distribution
 ---@field insert fun(): string                      a new key at the end
 
---- The chooser of `keys = { count = 10000, distribution = "uniform", prefix = "key-",
---- theta = 0.99 }`.
+--- The options `keys = { count = 10000, distribution = "uniform", prefix = "key-",
+--- theta = 0.99 }`, with these defaults. Raises a text for what is wrong.
 ---@param given table
----@param shard { index: integer, count: integer }
 ---@param what string  for errors
----@return wingman.load.keys
-function M.new(given, shard, what)
+---@return table options
+function M.check(given, what)
   for name, value in pairs(given) do
-    if not rules[name] then error(("%s: unknown option '%s'"):format(what, tostring(name)), 0) end
+    if not rules[name] then error(("%s: unknown option '%s'%s"):format(what, tostring(name), nearest.hint(name, rules)), 0) end
     if type(value) ~= rules[name] then error(("%s.%s: a %s is expected"):format(what, name, rules[name]), 0) end
   end
   local options = {
@@ -87,13 +87,24 @@ function M.new(given, shard, what)
     theta = given.theta or 0.99, scrambled = given.scrambled,
   }
   if not choosers[options.distribution] then
-    error(("%s.distribution: uniform, zipf, latest or sequential is expected, got '%s'"):format(what, options.distribution), 0)
+    error(("%s.distribution: uniform, zipf, latest or sequential is expected, got '%s'%s"):format(what, options.distribution,
+      nearest.hint(options.distribution, choosers)), 0)
   end
   if options.count < 1 or options.count % 1 ~= 0 then error(what .. ".count: a whole number from 1 is expected", 0) end
   if options.distribution == "zipf" and options.count > random.MOST_PERMUTED then
     error(("%s.count: at most %d keys are possible with zipf"):format(what, random.MOST_PERMUTED), 0)
   end
   if options.theta <= 0 or options.theta >= 1 then error(what .. ".theta: a number between 0 and 1 is expected", 0) end
+  return options
+end
+
+--- The chooser that the options describe; raises as M.check does.
+---@param given table
+---@param shard { index: integer, count: integer }
+---@param what string  for errors
+---@return wingman.load.keys
+function M.new(given, shard, what)
+  local options = M.check(given, what)
   local inserted = { count = 0 }
   local choose = choosers[options.distribution](options, inserted, shard)
   local prefix = options.prefix

@@ -159,6 +159,7 @@ function M.check(name, given)
     local place = what .. ": " .. option
     options[option] = kind == "stages" and check_stages(place, value) or check_value(place, value, kind)
   end
+  if options.keys then options.keys = keys.check(options.keys, what .. ": keys") end
   if not options.exec then error(what .. ": exec: a function is expected", 0) end
   for _, option in ipairs(executor.required) do
     if options[option] == nil then error(("%s: %s needs %s"):format(what, given.executor, option), 0) end
