@@ -1,4 +1,4 @@
---- The proof that nothing is lost: random faults while clients write, and a check of
+--- Random faults while clients write, and a check of
 --- what every node holds afterwards against everything that clients were told.
 ---
 --- usage: wingman run scripts/chaos.lua [--minutes M] [--seed N] [--cluster URL] [--json]
@@ -32,8 +32,8 @@ holds is checked against what the clients were told. A schedule follows from its
   --jobs N       schedules side by side (default 4; on topgun:// 1)
   --json         one JSON object instead of text
 
-exit codes: 0 the client lost nothing, 1 it lost something or a schedule could not be
-run to its end, 2 wrong usage
+exit codes: 0 nothing was found against the client, 1 something was or a schedule could
+not be run to its end, 2 wrong usage
 ]]
 
 --- Findings of a schedule that are shown, and seconds between two lines of progress.
@@ -90,9 +90,9 @@ local function clock(seconds) return ("%d:%02d"):format(seconds / 60, seconds % 
 
 local function progress(summary)
   local time = loop.now() - begun
-  say("  %s%s  %s schedules, %s faults, %s operations, %s lost\n", clock(time),
+  say("  %s%s  %s schedules, %s faults, %s operations, %s findings\n", clock(time),
     options.minutes and " of " .. clock(options.minutes * 60) or "", text_table.count(summary.schedules),
-    text_table.count(summary:fault_count()), text_table.count(summary.ops), text_table.count(summary.lost))
+    text_table.count(summary:fault_count()), text_table.count(summary.ops), text_table.count(summary.found))
 end
 
 local function tell_failure(result)

@@ -128,8 +128,8 @@ local function run_writes(cluster, options)
   if not ok then fail(1, tostring(err)) end
   local stats = client:stats()
   client:close()
-  result.acked = stats.ops_acked
-  if stats.ops_acked ~= result.count then fail(1, ("%d written, %d acknowledged"):format(result.count, stats.ops_acked)) end
+  result.acked = stats.ops_acked - stats.ops_repeated
+  if result.acked ~= result.count then fail(1, ("%d written, %d acknowledged"):format(result.count, result.acked)) end
   return finish(result)
 end
 

@@ -13,7 +13,7 @@ function error_meta:__tostring() return self.code .. ": " .. self.message end
 M.codes = {
   NOT_CONNECTED = "no server could be reached; what was recorded stays in the op log",
   AUTH_FAILED = "the server refused the token; what was recorded stays in the op log",
-  TIMEOUT = "it took longer than allowed; nothing was lost",
+  TIMEOUT = "it took longer than allowed; what was recorded stays in the op log",
   OPLOG = "the op log's file cannot be used or written; what was recorded before stays in the op log",
   HASHES_DIFFER = "the nodes of a 0.11 cluster hash keys differently; the operation was not recorded, and what was before waits",
   LOG_FULL = "the op log is at its limit; this operation was not recorded",

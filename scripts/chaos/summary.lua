@@ -20,7 +20,7 @@ local MOST_FINDINGS = 50
 ---@field reported integer     errors that told the caller
 ---@field refused integer      never recorded, as the caller was told
 ---@field reads integer
----@field lost integer         findings
+---@field found integer        findings against the client, of any kind
 ---@field findings string[]    the first ones, in words
 ---@field lost_by_servers table<string, integer>
 ---@field faults table<string, integer>
@@ -31,7 +31,7 @@ methods.__index = methods
 function M.new()
   return setmetatable({
     schedules = 0, repaired = 0, not_whole = 0, failed = {}, broken = {}, ops = 0, acknowledged = 0, duplicated = 0, resent = 0, reported = 0, refused = 0,
-    reads = 0, lost = 0, lost_by_servers = {}, faults = {}, findings_by_kind = {}, findings = {},
+    reads = 0, found = 0, lost_by_servers = {}, faults = {}, findings_by_kind = {}, findings = {},
   }, methods)
 end
 
@@ -50,7 +50,7 @@ function methods:add(result)
   end
   add_all(self.lost_by_servers, report.lost_by_servers)
   add_all(self.faults, result.injected)
-  self.lost = self.lost + #report.findings
+  self.found = self.found + #report.findings
   for _, finding in ipairs(report.findings) do
     add_all(self.findings_by_kind, { [finding.kind] = 1 })
     if #self.findings < MOST_FINDINGS then
@@ -66,6 +66,13 @@ function methods:broke(seed) table.insert(self.broken, seed) end
 function methods:fault_count()
   local total = 0
   for _, count in pairs(self.faults) do total = total + count end
+  return total
+end
+
+-- Findings of these kinds.
+local function count_of(self, ...)
+  local total = 0
+  for _, kind in ipairs { ... } do total = total + (self.findings_by_kind[kind] or 0) end
   return total
 end
 
@@ -101,15 +108,18 @@ function methods:print(about)
     { "reads", self.reads, "each a value that was written, the writer's own last one" },
   }, { indent = "  " }))
   if next(self.lost_by_servers) then
-    io.write("\nWhat servers lost of what they had acknowledged\n\n",
+    io.write("\nWhat servers had acknowledged, and no longer had\n\n",
       text_table.format(rows_of(self.lost_by_servers, checker.server_kinds), { indent = "  " }))
   end
   if next(self.findings_by_kind) then
     io.write("\nWhat the client did wrong\n\n",
       text_table.format(rows_of(self.findings_by_kind, checker.client_kinds), { indent = "  " }))
   end
-  io.write(("\n%s schedules, %s faults, %s operations: %s lost by the client; in %s schedules every key had its last value after repair\n"):format(
-    count(self.schedules), count(self:fault_count()), count(self.ops), count(self.lost), count(self.repaired)))
+  io.write(("\n%s schedules, %s faults, %s operations: %s findings against the client, among them %s operations lost, %s unacknowledged\n")
+    :format(count(self.schedules), count(self:fault_count()), count(self.ops), count(self.found),
+      count(count_of(self, "lost", "never_arrived")), count(count_of(self, "stuck", "vanished"))))
+  io.write(("every acknowledged operation was verified at the nodes; in %s schedules every key's last value also after repair\n"):format(
+    count(self.repaired)))
   if self.not_whole > 0 then
     io.write(("in %s the nodes did not find each other again, which is no client's doing\n"):format(count(self.not_whole)))
   end
@@ -120,8 +130,8 @@ end
 function methods:data()
   return {
     schedules = self.schedules, repaired = self.repaired, not_whole = self.not_whole, operations = self.ops, acknowledged = self.acknowledged,
-    reported = self.reported, refused = self.refused, resent = self.resent, duplicated = self.duplicated, reads = self.reads, lost = self.lost,
-    lost_by_kind = self.findings_by_kind, lost_by_servers = self.lost_by_servers, faults = self.faults, failed_seeds = self.failed,
+    reported = self.reported, refused = self.refused, resent = self.resent, duplicated = self.duplicated, reads = self.reads, found = self.found,
+    found_by_kind = self.findings_by_kind, lost_by_servers = self.lost_by_servers, faults = self.faults, failed_seeds = self.failed,
     broken_seeds = self.broken, findings = self.findings,
   }
 end

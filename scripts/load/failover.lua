@@ -1,5 +1,5 @@
---- A node dies under load and comes back. Nothing that was written may be lost by the
---- client, and the new owner has to answer soon. Needs a cluster that the test has started
+--- A node dies under load and comes back. Every write has to be acknowledged in the end, and
+--- the new owner has to answer soon. Needs a cluster that the test has started
 --- (sim://, topgun://); for another one use `run` steps with commands of its own.
 local load = require "wingman.load"
 local duration = require "wingman.duration"

@@ -1,5 +1,5 @@
 --- Partitions move under load: a node leaves in good order and comes back, and the map
---- changes each time. Writes follow the owners; none is lost.
+--- changes each time. Writes follow the owners; each is acknowledged.
 local load = require "wingman.load"
 local duration = require "wingman.duration"
 
