@@ -49,6 +49,41 @@ describe("errors of a load test", function()
     assert.equal(3, metric(document, "errors", { scenario = "a", code = "TIMEOUT" }).count)
   end)
 
+  it("are queries without an answer, too, each once", function()
+    local document, code, out, err = run [[
+      local load = require "wingman.load"
+      return load.test { cluster = "sim://1", drain = 0,
+        scenarios = {
+          a = { executor = "per-vu-iterations", vus = 1, iterations = 3, exec = function(vu)
+            if vu.iteration == 1 then assert(vu.client:cluster():kill "node-1") end
+            local values, why = vu.client:query "m"
+            if vu.iteration == 2 then assert(values, why) end
+          end },
+        } }]]
+    assert.equal(0, code, out .. err)
+    local errors = metric(document, "errors", { scenario = "a" }).count
+    assert.equal(3, errors, out)
+  end)
+
+  it("are what a user's own connection was refused, too, each once", function()
+    local document, code, out, err = run [[
+      local load = require "wingman.load"
+      return load.test { cluster = "sim://1", connections = "per-vu",
+        scenarios = {
+          a = { executor = "per-vu-iterations", vus = 1, iterations = 1, exec = function(vu)
+            vu:send { type = "PING" }                                  -- without a connection
+            pcall(function() assert(vu:send { type = "PING" }) end)
+            vu:request({ type = "PING" }, "PONG", 5)
+            assert(vu:connect())
+            vu:request({ type = "PING", timestamp = 1 }, "NOTHING_LIKE_IT", 0.05)
+            vu:receive("NOTHING_LIKE_IT", 0.01)                        -- nothing may have been said
+          end },
+        } }]]
+    assert.equal(0, code, out .. err)
+    assert.same({ { code = "NOT_CONNECTED", count = 3 }, { code = "TIMEOUT", count = 1 } }, document.errors)
+    assert.equal(4, metric(document, "errors", { scenario = "a" }).count)
+  end)
+
   it("are mistakes of the script when a value cannot be encoded, told with its line", function()
     for _, write in ipairs { "local ok = map:set('k', { f = print })", "map:set('k', print, { on_ack = print })" } do
       local document, code, out, err = run(([[

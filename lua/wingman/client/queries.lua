@@ -99,6 +99,30 @@ local function check_owners(self, name, asked)
     :format(name, missing, count, #map.owners), { map = name, node = missing })
 end
 
+-- What all nodes say, by key.
+local function ask_nodes(self, name, query)
+  local values, asked = {}, {}
+  local nodes = self.provider and self.provider:nodes() or {}
+  if #nodes == 0 then return nil, errors.new("NOT_CONNECTED", "no node is connected") end
+  for _, node in ipairs(nodes) do
+    if node.id then asked[node.id] = true end
+  end
+  local whole, missing = check_owners(self, name, asked)
+  if not whole then return nil, missing end
+  for _, node in ipairs(nodes) do
+    local results, err = query_all(self, node, name, query)
+    if not results then return nil, err end
+    local map = self:partition_map()
+    for _, entry in ipairs(results) do
+      local owner = map and map.owners[self:partition_of(entry.key) + 1]
+      if values[entry.key] == nil or owner == node.id then values[entry.key] = entry.value end
+    end
+  end
+  whole, missing = check_owners(self, name, asked) -- the map may be another one by now
+  if not whole then return nil, missing end
+  return values
+end
+
 --- Asks the cluster: every connected node, one after the other, joined by key;
 --- where two nodes have a key, the answer of its owner counts. A v2 node answers
 --- with what it holds itself, records included that it no longer owns and the owner
@@ -110,26 +134,9 @@ end
 function methods:query(name, query)
   wire_name.check_map(name, "client:query", 2)
   if self.closed then return nil, errors.new("CLOSED", "the client is closed") end
-  local values, asked = {}, {}
-  local nodes = self.provider and self.provider:nodes() or {}
-  if #nodes == 0 then return nil, errors.new("NOT_CONNECTED", "no node is connected") end
-  for _, node in ipairs(nodes) do
-    if node.id then asked[node.id] = true end
-  end
-  local whole, missing = check_owners(self, name, asked)
-  if not whole then return nil, missing end
-  for _, node in ipairs(nodes) do
-    local results, err = query_all(self, node, name, query or {})
-    if not results then return nil, err end
-    local map = self:partition_map()
-    for _, entry in ipairs(results) do
-      local owner = map and map.owners[self:partition_of(entry.key) + 1]
-      if values[entry.key] == nil or owner == node.id then values[entry.key] = entry.value end
-    end
-  end
-  whole, missing = check_owners(self, name, asked) -- the map may be another one by now
-  if not whole then return nil, missing end
-  return values
+  local values, err = ask_nodes(self, name, query or {})
+  if not values and self.measured then self.measured.refused(err) end -- a load test counts it
+  return values, err
 end
 
 --- What one node itself holds of a map, read by its Merkle tree: key -> record

@@ -218,8 +218,9 @@ local function place_in_script()
   end
 end
 
--- A write that the client did not record. That the value has no MessagePack form is a mistake
--- in the script, which a test that does not look at what `set` returns would never see.
+-- A write that the client did not record, or a query that it has no answer to. That a value
+-- has no MessagePack form is a mistake in the script, which a test that does not look at what
+-- `set` returns would never see.
 local function refused(self, err)
   if err.code == "NOT_ENCODABLE" then error(place_in_script() .. err.message, 0) end
   if err.code == "LOG_FULL" then self.was_full = true end

@@ -136,24 +136,32 @@ function methods:random(low, high)
   return self.rng:int(low, high)
 end
 
+-- Counts an error of the scenario, for a script that does not look; gives on what it is given.
+local function counted(self, result, err)
+  if not result and err then self.scenario.run:saw_error(err, self.scenario) end
+  return result, err
+end
+
 --- The user's own connection (the test has `connections = "per-vu"`): connects and waits
---- until it is authenticated. True, or nil, err; the time is in connect_time and auth_time.
+--- until it is authenticated. True, or nil, err, which counts as an error of the scenario; the
+--- time is in connect_time and auth_time.
 ---@param timeout number|string|nil  a duration
 ---@return boolean|nil, wingman.error|nil
 function methods:connect(timeout)
   timeout = duration.limit(timeout, "vu:connect", 2)
-  return self.scenario.run:own_sessions():connect(self.id, timeout)
+  return counted(self, self.scenario.run:own_sessions():connect(self.id, timeout))
 end
 
 function methods:disconnect() self.scenario.run:own_sessions():disconnect(self.id) end
 function methods:is_connected() return self.scenario.run:own_sessions():is_connected(self.id) end
 
---- Sends a message of the protocol on the user's own connection. True, or nil, err.
+--- Sends a message of the protocol on the user's own connection. True, or nil, err, which
+--- counts as an error of the scenario.
 ---@param message table
 ---@return boolean|nil, wingman.error|nil
 function methods:send(message)
   if type(message) ~= "table" then error("vu:send: a message is a table, got " .. type(message), 2) end
-  return self.scenario.run:own_sessions():send(self.id, message)
+  return counted(self, self.scenario.run:own_sessions():send(self.id, message))
 end
 
 local function check_wanted(wanted, what)
@@ -163,7 +171,7 @@ end
 
 --- Waits for the next message on the user's own connection that is of this type, or that
 --- the function says true of; others that come meanwhile are passed over. The message, or
---- nil, err.
+--- nil, err, which is no error by itself: nothing may have been said.
 ---@param wanted string|fun(message: table): any
 ---@param timeout number|string|nil  a duration; 30 s unless told
 ---@return table|nil, wingman.error|nil
@@ -174,7 +182,7 @@ function methods:receive(wanted, timeout)
 end
 
 --- Sends a message on the user's own connection and waits for the answer: vu:send and
---- vu:receive.
+--- vu:receive. That no answer comes counts as an error of the scenario.
 ---@param message table
 ---@param wanted string|fun(message: table): any
 ---@param timeout number|string|nil  a duration; 30 s unless told
@@ -184,7 +192,7 @@ function methods:request(message, wanted, timeout)
   timeout = duration.limit(timeout or PATIENCE, "vu:request", 2)
   local sent, err = self:send(message)
   if not sent then return nil, err end
-  return self:receive(wanted, timeout)
+  return counted(self, self:receive(wanted, timeout))
 end
 
 --- A text of `n` letters and digits.
@@ -211,8 +219,8 @@ function methods:wait(seq, err, timeout)
   timeout = duration.limit(timeout or PATIENCE, "vu:wait", 2)
   if not seq then return nil, err end
   local ok, why = self.client:wait(seq, timeout)
-  if not ok and why.code == "TIMEOUT" then self.scenario.run:saw_error(why, self.scenario) end
-  return ok, why
+  if ok or why.code ~= "TIMEOUT" then return ok, why end -- others are told by the client
+  return counted(self, nil, why)
 end
 
 --- Counts whether something holds: check("name", condition), or check(value, { name =
