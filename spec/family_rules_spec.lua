@@ -2,6 +2,7 @@
 --- refused when it is written; what was recorded before it was known who they are becomes a
 --- dead letter before it is sent.
 local clusters = require "spec.support.cluster"
+local core = require "wingman.core"
 local ffi = require "ffi"
 local loop = require "wingman.loop"
 local wire_name = require "wingman.wire_name"
@@ -127,6 +128,22 @@ clusters.on_each(getfenv(), "a write", function(shared, it)
       assert.is_true(client:drain(PATIENCE))
     end)
   end
+
+  it("to such a map keeps no node from being known, and no other map from being repaired", function()
+    local client, asked = shared:client(), {}
+    assert(client:map("bad-name"):set("bad", 1)) -- the first map of this client
+    client.core:trace(true)
+    client:on("frame", function(_, outward, message)
+      local decoded = outward and message and core.decode(message)
+      if decoded and decoded.mapName then asked[decoded.mapName] = true end
+    end)
+    assert(client:map(shared:map_name()):set("good", 1))
+    assert(client:start())
+    client:drain(PATIENCE)
+    assert.equal(0, assert(client:repair()))
+    assert.is_truthy(next(asked), "no question of the client was seen")
+    if not shared.is_0_11 then assert.is_nil(asked["bad-name"]) end
+  end)
 
   it("that an earlier process left in its file is a dead letter, too", function()
     local path = os.tmpname()

@@ -397,4 +397,6 @@ void wm_lua_open_client(lua_State *L)
     open_class(L, WM_LUA_MAP, map, NULL);
     lua_pushcfunction(L, l_client);
     lua_setfield(L, -2, "client");
+    lua_pushcfunction(L, wm_lua_v2_stores_map);
+    lua_setfield(L, -2, "v2_stores_map");
 }

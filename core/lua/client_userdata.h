@@ -56,4 +56,6 @@ int wm_lua_push_result(lua_State *L, int status);
 void wm_lua_set_number(lua_State *L, const char *name, lua_Number n);
 /* Pushes a new userdata for a map of the client that is the first argument. */
 int wm_lua_push_map(lua_State *L);
+/* v2_stores_map(name). */
+int wm_lua_v2_stores_map(lua_State *L);
 #endif

@@ -3,6 +3,7 @@
 
 #include "client_userdata.h"
 #include "codec.h"
+#include "family_rules.h"
 #include "status.h"
 
 static wm_map *check_map(lua_State *L)
@@ -253,6 +254,15 @@ static int l_map_size_limit(lua_State *L)
 static int l_map_allocations(lua_State *L)
 {
     lua_pushnumber(L, (lua_Number)wm_map_allocations(check_map(L)));
+    return 1;
+}
+
+/* v2_stores_map(name): see family_rules.h. A function of the module, not of a map. */
+int wm_lua_v2_stores_map(lua_State *L)
+{
+    size_t len;
+    const char *name = luaL_checklstring(L, 1, &len);
+    lua_pushboolean(L, wm_v2_stores_map(name, len));
     return 1;
 }
 

@@ -157,6 +157,16 @@ function methods:holdings(node_id, name)
   return nil, errors.new("NOT_CONNECTED", ("no connected node is '%s'"):format(node_id))
 end
 
+-- No write to the others was stored, and a v2 server need not answer about them.
+local function maps_to_repair(self)
+  if self:dialect() ~= "v2" or not self.options.check_map_names then return self.map_order end
+  local names = {}
+  for _, name in ipairs(self.map_order) do
+    if core.v2_stores_map(name) then names[#names + 1] = name end
+  end
+  return names
+end
+
 --- Sends again what this client wrote and its owner does not have: after a node
 --- has died or come back, since servers keep nothing through that (see
 --- wingman.repair for what is compared, and the cost). Waits for the comparison, not
@@ -168,7 +178,7 @@ function methods:repair(name)
   if name ~= nil then wire_name.check_map(name, "client:repair", 2) end
   if self.closed then return nil, errors.new("CLOSED", "the client is closed") end
   local count = 0
-  for _, map_name in ipairs(name and { name } or self.map_order) do
+  for _, map_name in ipairs(name and { name } or maps_to_repair(self)) do
     local repaired, err = repair.map(self, self:map(map_name))
     if not repaired then return nil, err end
     count = count + repaired

@@ -238,6 +238,18 @@ function methods:connection(key)
   return slot >= 0 and self.links.nodes[slot + 1] or nil
 end
 
+--- The map whose root is asked for on a lane: one of the script's, to which it has the
+--- rights. Of a v2 server not one whose name it does not store: the newest is silent about it.
+---@param lane integer
+---@return string
+function methods:root_map(lane)
+  local is_v2 = self.core:lane_info(lane).dialect == "v2"
+  for _, name in ipairs(self.map_names()) do
+    if not is_v2 or core_module.v2_stores_map(name) then return name end
+  end
+  return self.options.probe_map
+end
+
 --- Some node that can be used.
 ---@return wingman.link_node|nil
 function methods:any_connection()
@@ -387,7 +399,7 @@ function M.new(core, options, policies, state, map_names)
     core = core,
     nodes = function() return self.links.nodes end,
     probe = function(node, timeout)
-      return merkle_walk.root(self.replies, node.lanes[1], self.map_names()[1] or options.probe_map, timeout)
+      return merkle_walk.root(self.replies, node.lanes[1], self:root_map(node.lanes[1]), timeout)
     end,
     changed = function(...) circuit_changed(self, ...) end,
     log = function(...) options.log_to(...) end,

@@ -170,7 +170,7 @@ end
 ---@param link wingman.link_lane
 function M.identify(self, link)
   for _ = 1, IDENTIFY_TRIES do
-    local root = merkle_walk.root(self.replies, link.lane, self.map_names()[1] or self.options.probe_map)
+    local root = merkle_walk.root(self.replies, link.lane, self:root_map(link.lane))
     if self.closed or link.state ~= "ready" then return end
     local id = root and type(root.timestamp) == "table" and root.timestamp.nodeId
     if type(id) == "string" and id ~= "" then return identified(self, link, id) end
