@@ -326,16 +326,9 @@ int wm_client_add_node(wm_client *c, const char *url)
 
 static bool set_up(wm_client *c, const wm_client_options *o, char *error, size_t size)
 {
-    if (o->transport.ca_file != NULL && access(o->transport.ca_file, R_OK) != 0) {
-        snprintf(error, size, "option tls.ca_file: the file cannot be read: '%s'", o->transport.ca_file);
-        return false;
-    }
+    c->transport = wm_transport_new(c->loop, &o->transport, error, size);
+    if (c->transport == NULL) return false;
     snprintf(error, size, "out of memory");
-    c->transport = wm_transport_new(c->loop, &o->transport);
-    if (c->transport == NULL) {
-        snprintf(error, size, "the WebSocket library cannot be set up");
-        return false;
-    }
     c->pool = wm_node_pool_new(c->loop, c->transport, o->pool, pool_events, c);
     c->router = wm_router_new();
     c->log = wm_oplog_new(o->log);

@@ -1,30 +1,36 @@
 #include "dial.h"
 
-#include <libwebsockets.h>
 #include <netdb.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* While an address has not answered for so long, the next one is tried as well
  * (RFC 8305, section 8: the recommended value). */
 #define ATTEMPT_STAGGER_MS 250
+#define DETAIL_MAX 640
 
 /* Lives until its timer handle is closed and its name look-up is over. */
 struct wm_dial {
+    wm_loop *loop;
     const wm_dial_handlers *handlers; /* NULL once the race is over */
     void *user;
     wm_url url;
+    wm_tls_settings *tls;
+    const char *proxy_option;
+    wm_proxy proxy;
+    bool has_proxy;
     uv_timer_t timer;     /* the start, the next attempt, the connect timeout */
     uint64_t timeout_ms;
     uint64_t deadline_ms; /* by the loop's clock */
     uv_getaddrinfo_t lookup;
     bool looking_up;
     wm_addresses addresses;
-    wm_attempt *attempts[WM_ADDRESSES_MAX]; /* by address; NULL: not begun, or gone */
+    wm_attempt *attempts[WM_ADDRESSES_MAX]; /* by address; NULL: not begun, or over */
     int begun;   /* attempts so far */
     int running; /* attempts that have neither won nor failed */
     wm_end_reason failure; /* of the attempt that came furthest; WM_END_LOCAL: none has failed */
-    char failure_detail[160];
+    char failure_detail[DETAIL_MAX];
     int pending; /* handles and requests that still point here */
 };
 
@@ -38,68 +44,49 @@ static void on_timer_closed(uv_handle_t *handle)
     let_go(handle->data);
 }
 
-void wm_dial_end(wm_dial *d, const wm_attempt *winner)
+void wm_dial_end(wm_dial *d)
 {
+    if (d->handlers == NULL) return;
     d->handlers = NULL;
-    for (int i = 0; i < d->begun; i++) {
-        wm_attempt *a = d->attempts[i];
-        if (a == NULL) continue;
-        a->dial = NULL;
-        /* libwebsockets drops it at its next service. */
-        if (a != winner && a->wsi != NULL) lws_set_timeout(a->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
-    }
-    if (d->looking_up) uv_cancel((uv_req_t *)&d->lookup);
+    for (int i = 0; i < d->begun; i++) wm_attempt_free(d->attempts[i]);
+    if (d->looking_up && wm_loop_is_ours(d->loop)) uv_cancel((uv_req_t *)&d->lookup);
     uv_close((uv_handle_t *)&d->timer, on_timer_closed);
+}
+
+const wm_proxy *wm_dial_proxy(const wm_dial *d)
+{
+    return d->has_proxy ? &d->proxy : NULL;
 }
 
 /* -- how it fails ------------------------------------------------------------------ */
 
-static wm_end_reason classify(const char *detail)
+static void give_up(wm_dial *d, wm_end_reason reason, const char *detail)
 {
-    if (strstr(detail, "tls") || strstr(detail, "TLS") || strstr(detail, "ssl") || strstr(detail, "SSL") ||
-        strstr(detail, "CA ") || strstr(detail, "cert") || strstr(detail, "hostname"))
-        return WM_END_TLS;
-    if (strstr(detail, "HS:") || strstr(detail, "HTTP") || strstr(detail, "http")) return WM_END_UPGRADE;
-    return WM_END_REFUSED;
+    const wm_dial_handlers *handlers = d->handlers;
+    void *user = d->user;
+    d->pending++; /* `detail` may be the dial's */
+    wm_dial_end(d);
+    handlers->failed(user, reason, detail);
+    let_go(d);
 }
 
 /* How far an attempt came before it failed: what the furthest one says tells most. */
 static int distance(wm_end_reason reason)
 {
-    return reason == WM_END_UPGRADE ? 3 : reason == WM_END_TLS ? 2 : reason == WM_END_REFUSED ? 1 : 0;
+    switch (reason) {
+    case WM_END_UPGRADE: return 4;
+    case WM_END_TLS: return 3;
+    case WM_END_PROXY: return 2;
+    case WM_END_REFUSED: return 1;
+    default: return 0;
+    }
 }
 
-static void note_failure(wm_dial *d, const wm_attempt *a, const char *bytes, size_t len)
+static void note_failure(wm_dial *d, wm_end_reason reason, const char *detail)
 {
-    char detail[160];
-    snprintf(detail, sizeof detail, "%.*s", bytes ? (int)len : 0, bytes ? bytes : "");
-    wm_end_reason reason = classify(detail);
-    if (reason == WM_END_TLS && a->certificate_problem != NULL)
-        snprintf(detail, sizeof detail, "the certificate was refused: %s", a->certificate_problem);
-    if (distance(reason) <= distance(d->failure)) return;
+    if (d->failure != WM_END_LOCAL && distance(reason) <= distance(d->failure)) return;
     d->failure = reason;
-    memcpy(d->failure_detail, detail, sizeof detail);
-}
-
-static void begin_next(wm_dial *d);
-
-void wm_attempt_failed(wm_attempt *a, const char *bytes, size_t len)
-{
-    wm_dial *d = a->dial;
-    a->failed = true;
-    if (d == NULL) return;
-    note_failure(d, a, bytes, len);
-    d->running--;
-    if (d->begun < d->addresses.count) begin_next(d);
-    else if (d->running == 0) d->handlers->failed(d->user, d->failure, d->failure_detail);
-}
-
-void wm_attempt_release(wm_attempt *a)
-{
-    if (--a->holders > 0) return;
-    if (a->dial != NULL) a->dial->attempts[a->index] = NULL;
-    a->gone(a->user);
-    free(a);
+    snprintf(d->failure_detail, sizeof d->failure_detail, "%s", detail);
 }
 
 /* -- attempts ------------------------------------------------------------------------ */
@@ -115,42 +102,74 @@ static void arm(wm_dial *d)
     uv_timer_start(&d->timer, on_timer, wait, 0);
 }
 
-/* libwebsockets is given an address, never a name: it would look the name up inside
- * this call, while the loop stands still, and try its addresses one after the other. */
+static void forget(wm_dial *d, wm_attempt *a)
+{
+    for (int i = 0; i < d->begun; i++)
+        if (d->attempts[i] == a) d->attempts[i] = NULL;
+    wm_attempt_free(a);
+    d->running--;
+}
+
+static void begin_next(wm_dial *d);
+
+static void on_attempt_opened(void *user, wm_attempt *a, wm_channel *channel, const uint8_t *early, size_t len, uint64_t tls_us)
+{
+    wm_dial *d = user;
+    (void)a; /* freed with the others, as `early` is its own */
+    d->pending++;
+    d->handlers->opened(d->user, channel, early, len, tls_us);
+    wm_dial_end(d);
+    let_go(d);
+}
+
+static void on_attempt_failed(void *user, wm_attempt *a, wm_end_reason reason, const char *detail)
+{
+    wm_dial *d = user;
+    note_failure(d, reason, detail);
+    forget(d, a);
+    begin_next(d);
+}
+
+static const wm_attempt_handlers attempt_handlers = {on_attempt_opened, on_attempt_failed};
+
+/* Begins the next attempt that can be; when there is none and none is running, that is the
+ * end. */
 static void begin_next(wm_dial *d)
 {
-    wm_attempt *a = calloc(1, sizeof *a);
-    if (a == NULL) {
-        d->handlers->failed(d->user, WM_END_LOCAL, "out of memory");
-        return;
+    char detail[DETAIL_MAX];
+    while (d->begun < d->addresses.count) {
+        int index = d->begun++;
+        wm_attempt_target target = {&d->url, wm_dial_proxy(d), d->tls, d->addresses.text[index]};
+        d->attempts[index] = wm_attempt_new(d->loop, &target, &attempt_handlers, d, detail, sizeof detail);
+        if (d->attempts[index] != NULL) {
+            d->running++;
+            arm(d);
+            return;
+        }
+        note_failure(d, d->has_proxy ? WM_END_PROXY : WM_END_REFUSED, detail);
     }
-    int index = d->begun++;
-    *a = (wm_attempt){
-        .user = d->user,
-        .dial = d,
-        .gone = d->handlers->gone,
-        .begun_us = wm_now_us(),
-        .holders = 2, /* this call, and the socket */
-        .index = index,
-    };
-    d->attempts[index] = a;
-    d->running++;
-    arm(d);
-    struct lws *wsi = d->handlers->begin(d->user, a, &d->url, d->addresses.text[index]);
-    if (wsi == NULL && a->wsi == NULL && !a->failed) {
-        /* Failed before there was a socket to report through. */
-        static const char text[] = "the connection could not be set up";
-        wm_attempt_failed(a, text, sizeof text - 1);
-        wm_attempt_release(a);
-    }
-    wm_attempt_release(a);
+    if (d->running == 0) give_up(d, d->failure, d->failure_detail);
 }
 
 static void on_timer(uv_timer_t *timer)
 {
     wm_dial *d = timer->data;
     if (uv_now(timer->loop) < d->deadline_ms && d->begun < d->addresses.count) begin_next(d);
-    else d->handlers->failed(d->user, WM_END_CONNECT_TIMEOUT, d->failure_detail);
+    else give_up(d, WM_END_CONNECT_TIMEOUT, d->has_proxy && d->failure_detail[0] == 0 ? d->proxy.name : d->failure_detail);
+}
+
+/* -- names ----------------------------------------------------------------------------- */
+
+static void give_up_without_address(wm_dial *d, const char *problem)
+{
+    char detail[DETAIL_MAX];
+    if (d->has_proxy) {
+        snprintf(detail, sizeof detail, "%s%s%s: %s", d->proxy.name, d->proxy.named_by ? " of " : "",
+                 d->proxy.named_by ? d->proxy.named_by : "", problem);
+        give_up(d, WM_END_PROXY, detail);
+    } else {
+        give_up(d, WM_END_DNS, problem);
+    }
 }
 
 static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *list)
@@ -166,45 +185,66 @@ static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *list
     wm_addresses_interleave(&d->addresses);
     if (d->handlers != NULL) {
         if (d->addresses.count > 0) begin_next(d);
-        else d->handlers->failed(d->user, WM_END_DNS, status < 0 ? uv_strerror(status) : "no address");
+        else give_up_without_address(d, status < 0 ? uv_strerror(status) : "no address");
     }
     let_go(d);
 }
 
-static void on_start(uv_timer_t *timer)
+static void look_up(wm_dial *d, const char *host)
 {
-    wm_dial *d = timer->data;
-    d->deadline_ms = uv_now(timer->loop) + d->timeout_ms;
-    if (d->addresses.count == 0 && wm_address_is_numeric(d->url.host)) wm_addresses_add(&d->addresses, d->url.host);
-    if (d->addresses.count > 0) {
-        begin_next(d);
-        return;
-    }
-    arm(d);
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
     d->lookup.data = d;
-    if (uv_getaddrinfo(timer->loop, &d->lookup, on_resolved, d->url.host, NULL, &hints) != 0) {
-        d->handlers->failed(d->user, WM_END_DNS, "the look-up could not be started");
+    arm(d);
+    if (uv_getaddrinfo(d->timer.loop, &d->lookup, on_resolved, host, NULL, &hints) != 0) {
+        give_up_without_address(d, "the look-up could not be started");
         return;
     }
     d->looking_up = true;
     d->pending++;
 }
 
-wm_dial *wm_dial_new(uv_loop_t *loop, const wm_url *url, const wm_addresses *addresses, uint64_t timeout_us,
-                     const wm_dial_handlers *handlers, void *user)
+/* False when what was named is no proxy. */
+static bool choose_proxy(wm_dial *d)
+{
+    wm_proxy_choice choice = wm_proxy_for(&d->url, d->proxy_option, &d->proxy);
+    d->has_proxy = choice == WM_PROXY_USED;
+    if (d->has_proxy) d->addresses.count = 0; /* those of the node are the proxy's affair */
+    return choice != WM_PROXY_WRONG;
+}
+
+static void on_start(uv_timer_t *timer)
+{
+    wm_dial *d = timer->data;
+    char detail[DETAIL_MAX];
+    d->deadline_ms = uv_now(timer->loop) + d->timeout_ms;
+    if (!choose_proxy(d)) {
+        snprintf(detail, sizeof detail, "what %s names is no proxy of the form http://host:port",
+                 d->proxy.named_by ? d->proxy.named_by : "the option proxy");
+        give_up(d, WM_END_PROXY, detail);
+        return;
+    }
+    const char *host = d->has_proxy ? d->proxy.at.host : d->url.host;
+    if (d->addresses.count == 0 && wm_address_is_numeric(host)) wm_addresses_add(&d->addresses, host);
+    if (d->addresses.count > 0) begin_next(d);
+    else look_up(d, host);
+}
+
+wm_dial *wm_dial_new(wm_loop *loop, const wm_dial_target *target, const wm_dial_handlers *handlers, void *user)
 {
     wm_dial *d = calloc(1, sizeof *d);
     if (d == NULL) return NULL;
+    d->loop = loop;
     d->handlers = handlers;
     d->user = user;
-    d->url = *url;
-    d->timeout_ms = timeout_us / 1000;
+    d->url = *target->url;
+    d->tls = target->tls;
+    d->proxy_option = target->proxy;
+    d->timeout_ms = target->timeout_us / 1000;
     d->failure = WM_END_LOCAL;
-    if (addresses != NULL) d->addresses = *addresses;
+    if (target->addresses != NULL) d->addresses = *target->addresses;
     wm_addresses_interleave(&d->addresses);
     d->pending = 1; /* the timer handle */
-    uv_timer_init(loop, &d->timer);
+    uv_timer_init(wm_loop_uv(loop), &d->timer);
     d->timer.data = d;
     uv_timer_start(&d->timer, on_start, 0, 0);
     return d;

@@ -1,11 +1,12 @@
 #include "loop.h"
 
 #include <errno.h>
-#include <libwebsockets.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
+
+#include "forks.h"
 
 typedef struct wm_work_queue {
     wm_work *first, *last;
@@ -18,8 +19,11 @@ struct wm_loop {
     int bound_fd;
     uint64_t bound_us; /* when it is up; 0: it is not set */
     uv_async_t woken; /* ends one from outside */
-    struct lws_context *lws;
-    wm_vhosts vhosts;
+    unsigned forks;       /* wm_forks when it was made */
+    bool is_apart;        /* from the parent's, in a child of a fork */
+    wm_loop *left_before; /* another one that was left to the parent */
+    wm_loop_ender *enders;
+    uint8_t *read_bytes;
     uint32_t holders; /* the owner among them */
     uint64_t deadline_us; /* of the turn at hand; UINT64_MAX: it has none */
     bool moved;
@@ -55,10 +59,33 @@ static void on_woken(uv_async_t *async)
     (void)async;
 }
 
+/* -- forks -- */
+
+/* A child's epoll instance is the parent's own: taking a socket out of it there would make
+ * the parent deaf. With an instance of its own a child can do no harm. */
+bool wm_loop_is_ours(wm_loop *loop)
+{
+    if (loop->forks == wm_forks()) return true;
+    if (!loop->is_apart) {
+        loop->is_apart = true;
+        uv_loop_fork(&loop->uv);
+    }
+    return false;
+}
+
+/* To run it out would read what children of the parent have written. What is on the loop
+ * stays as it is, until the process ends. */
+static void leave_to_parent(wm_loop *loop)
+{
+    static wm_loop *left;
+    loop->left_before = left;
+    left = loop;
+}
+
 /* -- SIGPIPE -------------------------------------------------------------------- */
 
-/* Plain sockets are written to with MSG_NOSIGNAL, but OpenSSL uses write(), and a
- * server that has gone would then end the process. How SIGPIPE is dealt with is the
+/* Sockets are written to with MSG_NOSIGNAL, but libuv uses write() for the input of child
+ * processes, and one that has gone would then end this one. How SIGPIPE is dealt with is the
  * host's affair, so the thread just does not take it while it is in here. */
 typedef struct sigpipe_guard {
     sigset_t before;
@@ -104,19 +131,20 @@ void wm_loop_hold(wm_loop *loop)
 void wm_loop_free(wm_loop *loop)
 {
     if (loop == NULL || --loop->holders > 0) return;
+    if (!wm_loop_is_ours(loop)) {
+        leave_to_parent(loop);
+        return;
+    }
     sigpipe_guard guard = block_sigpipe();
     uv_close((uv_handle_t *)&loop->bound, NULL);
     uv_close((uv_handle_t *)&loop->woken, NULL);
-    if (loop->lws != NULL) {
-        /* On a foreign loop the destruction is in steps: lws closes its
-         * handles, the loop has to run for that, then the rest goes. lws sets
-         * our pointer to NULL when it is done. */
-        lws_context_destroy(loop->lws);
-        run_out(loop);
-        if (loop->lws != NULL) lws_context_destroy(loop->lws);
+    while (loop->enders != NULL) {
+        wm_loop_ender *e = loop->enders;
+        wm_loop_forget_ender(e);
+        e->end(e->user);
     }
     run_out(loop);
-    wm_vhosts_close(&loop->vhosts);
+    free(loop->read_bytes);
     close(loop->bound_fd);
     loop->bound_fd = -1;
     /* A name that is still looked up: libuv's thread will write here when it is done. */
@@ -128,6 +156,7 @@ wm_loop *wm_loop_new(void)
 {
     wm_loop *loop = calloc(1, sizeof *loop);
     if (loop == NULL) return NULL;
+    loop->forks = wm_forks();
     loop->bound_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     if (loop->bound_fd < 0 || uv_loop_init(&loop->uv) != 0) {
         if (loop->bound_fd >= 0) close(loop->bound_fd);
@@ -153,30 +182,28 @@ uv_loop_t *wm_loop_uv(wm_loop *loop)
     return &loop->uv;
 }
 
-wm_vhosts *wm_loop_vhosts(wm_loop *loop)
+uint8_t *wm_loop_read_bytes(wm_loop *loop)
 {
-    return &loop->vhosts;
+    if (loop->read_bytes == NULL) loop->read_bytes = malloc(WM_LOOP_READ_BYTES);
+    return loop->read_bytes;
 }
 
-struct lws_context *wm_loop_lws(wm_loop *loop)
+void wm_loop_at_end(wm_loop *loop, wm_loop_ender *e)
 {
-    if (loop->lws != NULL) return loop->lws;
-    lws_set_log_level(0, NULL); /* errors are reported by the transport, in words of its own */
-    void *foreign[] = {&loop->uv};
-    struct lws_context_creation_info info = {
-        .port = CONTEXT_PORT_NO_LISTEN,
-        .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
-                   LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT,
-        .foreign_loops = foreign,
-        .pcontext = &loop->lws,
-        .pt_serv_buf_size = 64 * 1024,
-    };
-    /* The library has SIGPIPE ignored in the whole process; see block_sigpipe. */
-    struct sigaction before;
-    sigaction(SIGPIPE, NULL, &before);
-    loop->lws = lws_create_context(&info);
-    sigaction(SIGPIPE, &before, NULL);
-    return loop->lws;
+    e->loop = loop;
+    e->before = NULL;
+    e->next = loop->enders;
+    if (e->next != NULL) e->next->before = e;
+    loop->enders = e;
+}
+
+void wm_loop_forget_ender(wm_loop_ender *e)
+{
+    if (e->loop == NULL) return;
+    if (e->before != NULL) e->before->next = e->next;
+    else e->loop->enders = e->next;
+    if (e->next != NULL) e->next->before = e->before;
+    e->loop = NULL;
 }
 
 void wm_loop_wake(void *loop)
@@ -278,6 +305,7 @@ void wm_loop_moved(wm_loop *loop)
 
 void wm_loop_turn(wm_loop *loop, int64_t wait_us)
 {
+    if (!wm_loop_is_ours(loop)) return;
     sigpipe_guard guard = block_sigpipe();
     do_writes(loop);
     loop->moved = false;
@@ -291,9 +319,6 @@ void wm_loop_turn(wm_loop *loop, int64_t wait_us)
         uv_run(&loop->uv, UV_RUN_ONCE);
         uv_unref((uv_handle_t *)&loop->bound);
     }
-    /* After a read libwebsockets has libuv look once more without waiting: now, or the next
-     * turn would wait for nothing. */
-    if (loop->moved) uv_run(&loop->uv, UV_RUN_NOWAIT);
     do_work(loop);
     loop->moved = false;
     unblock_sigpipe(&guard);
@@ -301,7 +326,7 @@ void wm_loop_turn(wm_loop *loop, int64_t wait_us)
 
 void wm_loop_write(wm_loop *loop)
 {
-    if (loop->writes.first == NULL) return;
+    if (loop->writes.first == NULL || !wm_loop_is_ours(loop)) return;
     sigpipe_guard guard = block_sigpipe();
     do_writes(loop);
     unblock_sigpipe(&guard);
@@ -309,6 +334,7 @@ void wm_loop_write(wm_loop *loop)
 
 bool wm_loop_turn_until(wm_loop *loop, uint64_t deadline_us)
 {
+    if (!wm_loop_is_ours(loop)) return true;
     sigpipe_guard guard = block_sigpipe();
     loop->deadline_us = deadline_us;
     do_work(loop);

@@ -1,17 +1,13 @@
 #ifndef WM_LOOP_H
 #define WM_LOOP_H
 #include "clock.h"
-#include "vhosts.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
 
-struct lws_context;
-
 /* The event loop that sockets, timers and child processes of one Lua state
- * share: one libuv loop and, once something connects, one libwebsockets
- * context on it. Single-threaded. */
+ * share. Single-threaded. */
 typedef struct wm_loop wm_loop;
 
 /* NULL when out of memory. Free with wm_loop_free. */
@@ -20,11 +16,26 @@ wm_loop *wm_loop_new(void);
 void wm_loop_hold(wm_loop *loop);
 void wm_loop_free(wm_loop *loop);
 uv_loop_t *wm_loop_uv(wm_loop *loop);
-/* The libwebsockets context, made at the first call; NULL when it cannot be
- * made. */
-struct lws_context *wm_loop_lws(wm_loop *loop);
-/* The settings that connections of this loop share; see wm_vhosts_get. */
-wm_vhosts *wm_loop_vhosts(wm_loop *loop);
+/* False in a child of a fork: everything on the loop is the parent's. Its timers, sockets
+ * and processes may be freed there, without an effect on the parent; the loop is not to
+ * be turned. To be asked before anything on the loop is closed or written to. */
+bool wm_loop_is_ours(wm_loop *loop);
+/* Memory for what is read from a socket and passed on before the read returns: one for
+ * all connections, WM_LOOP_READ_BYTES. NULL when out of memory. */
+#define WM_LOOP_READ_BYTES (64 * 1024)
+uint8_t *wm_loop_read_bytes(wm_loop *loop);
+
+/* What is on the loop without an owner that would close it before the loop is freed. */
+typedef struct wm_loop_ender {
+    void (*end)(void *user); /* closes its handles; called at most once */
+    void *user;
+    wm_loop *loop; /* NULL: not registered */
+    struct wm_loop_ender *next, *before;
+} wm_loop_ender;
+/* The struct is the caller's and must stay until `end` was called or it is forgotten. */
+void wm_loop_at_end(wm_loop *loop, wm_loop_ender *e);
+void wm_loop_forget_ender(wm_loop_ender *e);
+
 /* Services everything that is ready; when nothing is, waits up to `wait_us`
  * microseconds (0: does not wait; < 0: until something happens). What is written is what
  * was there before: what came of this turn leaves with wm_loop_write or the next turn. */

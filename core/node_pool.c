@@ -1,5 +1,6 @@
 #include "node_pool.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -167,7 +168,7 @@ static void report_lost(lane *l, wm_end_reason reason, int code, const char *det
 static void fail(lane *l, wm_end_reason reason, const char *detail)
 {
     if (l->connection == NULL) return;
-    char kept[160]; /* `detail` may point into the message that is being read */
+    char kept[512]; /* `detail` may point into the message that is being read */
     size_t len = strlen(detail);
     if (len >= sizeof kept) len = sizeof kept - 1;
     memcpy(kept, detail, len);
@@ -570,10 +571,24 @@ void wm_node_pool_fail(wm_node_pool *pool, int id, wm_end_reason reason, const c
     fail(lane_at(pool, id), reason, detail);
 }
 
+/* The proxy of the environment could read the token, and it is there for other things. */
+static void fail_for_onlooker(lane *l)
+{
+    char detail[512];
+    snprintf(detail, sizeof detail,
+             "%s would see the token: use wss://, or name the proxy by the option proxy, or the host by no_proxy",
+             wm_connection_onlooker(l->connection));
+    fail(l, WM_END_PROXY, detail);
+}
+
 int wm_node_pool_authenticate(wm_node_pool *pool, int id, const char *token, size_t len)
 {
     lane *l = lane_at(pool, id);
     if (!l->token_wanted) return WM_EINVAL;
+    if (wm_connection_onlooker(l->connection) != NULL) {
+        fail_for_onlooker(l);
+        return WM_OK;
+    }
     wm_buffer b;
     wm_buffer_init(&b);
     wm_mp_write_map(&b, 2);

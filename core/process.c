@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "buffer.h"
+#include "forks.h"
 
 #define READ_CHUNK (64u << 10)
 
@@ -30,6 +31,8 @@ struct wm_process {
     bool input_closing;
     wm_buffer input;
     size_t input_start;
+    wm_loop *loop;
+    unsigned forks; /* wm_forks when it was started: its parent is this process only then */
     int pid;
     int exit_code;
     int exit_signal;
@@ -227,7 +230,7 @@ uint32_t wm_process_changes(const wm_process *p)
 
 int wm_process_kill(wm_process *p, int signal_number)
 {
-    return p->exited ? UV_ESRCH : uv_process_kill(&p->handle, signal_number);
+    return p->exited || p->forks != wm_forks() ? UV_ESRCH : uv_process_kill(&p->handle, signal_number);
 }
 
 bool wm_process_exited(const wm_process *p, int *code, int *signal_number)
@@ -343,6 +346,8 @@ int wm_process_spawn(wm_loop *loop, const wm_process_options *options, wm_proces
     wm_process *p = calloc(1, sizeof *p);
     if (p == NULL) return UV_ENOMEM;
     p->input_fd = -1;
+    p->loop = loop;
+    p->forks = wm_forks();
     for (int i = 0; i < WM_PROCESS_STREAMS; i++) p->outputs[i].ended = true;
     char **env = NULL;
     if (options->env != NULL && (env = merge_environment(options->env)) == NULL) {
@@ -367,7 +372,8 @@ int wm_process_spawn(wm_loop *loop, const wm_process_options *options, wm_proces
 void wm_process_free(wm_process *p, bool loop_closed)
 {
     if (p == NULL) return;
-    if (!p->exited) {
+    if (!loop_closed) wm_loop_is_ours(p->loop); /* what is closed here stays open in a parent */
+    if (!p->exited && p->forks == wm_forks()) {
         kill(p->pid, SIGKILL);
         while (waitpid(p->pid, NULL, 0) < 0 && errno == EINTR) {
         }

@@ -34,7 +34,8 @@ typedef struct wm_process_options {
 
 /* Starts a child. 0, or a negative libuv error. Free with wm_process_free. */
 int wm_process_spawn(wm_loop *loop, const wm_process_options *options, wm_process **out);
-/* Kills the child if it still runs, waits for its end and frees. The last bytes
+/* Kills the child if it still runs, waits for its end and frees; in a child of a fork it
+ * frees only. The last bytes
  * of memory go when the loop has turned. `loop_closed`: the loop was freed
  * before this and is not touched. */
 void wm_process_free(wm_process *p, bool loop_closed);
@@ -42,7 +43,8 @@ void wm_process_free(wm_process *p, bool loop_closed);
 int wm_process_pid(const wm_process *p);
 /* Grows with every event: output, end of output, exit. */
 uint32_t wm_process_changes(const wm_process *p);
-/* 0 or a negative libuv error: UV_ESRCH when it has ended. */
+/* 0 or a negative libuv error: UV_ESRCH when it has ended, and in a child of a fork, whose
+ * child it is not. */
 int wm_process_kill(wm_process *p, int signal_number);
 /* Whether it has ended; then its exit code, and the signal that ended it or 0. */
 bool wm_process_exited(const wm_process *p, int *code, int *signal_number);

@@ -10,12 +10,14 @@
 #include <unistd.h>
 
 #include "buffer.h"
+#include "forks.h"
 
 #define BACKLOG 64
 
 struct wm_stream {
     uv_poll_t poll;
     wm_loop *loop;
+    unsigned forks; /* wm_forks when it was made */
     int fd;
     int error; /* the socket's, once a write has failed */
     bool is_watched;
@@ -125,6 +127,7 @@ static int wrap(wm_loop *loop, int fd, wm_stream **out)
     }
     s->poll.data = s;
     s->loop = loop;
+    s->forks = wm_forks();
     s->fd = fd;
     *out = s;
     return 0;
@@ -287,7 +290,8 @@ static void remove_path(const wm_stream *s)
 void wm_stream_free(wm_stream *s, bool loop_closed)
 {
     if (s == NULL) return;
-    remove_path(s);
+    if (!loop_closed) wm_loop_is_ours(s->loop); /* what is closed here stays open in a parent */
+    if (s->forks == wm_forks()) remove_path(s);
     if (!loop_closed) uv_close((uv_handle_t *)&s->poll, on_closed); /* before the descriptor, as libuv asks */
     close(s->fd);
     if (loop_closed) release(s);

@@ -1,22 +1,19 @@
 #include "transport.h"
 
-#include <libwebsockets.h>
-#include <openssl/x509_vfy.h>
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "dial.h"
 #include "intake.h"
 #include "status.h"
+#include "utf8.h"
 #include "ws_frame.h"
+#include "ws_reader.h"
 
-/* What one read of a socket takes at most: libwebsockets steps through it byte by
- * byte, some 3 ns each, and a turn that has a deadline cannot be shorter. */
-#define READ_BYTES (8 * 1024)
-/* The same for light connections: every one has a buffer of that size for good. */
-#define LIGHT_READ_BYTES 1024
-/* What one write hands to the kernel at most: over loopback its cost is mostly that of the
- * call and of waking the other side. */
+/* What one write hands to the kernel at most, as a rule: over loopback its cost is mostly that
+ * of the call and of waking the other side. */
 #define WRITE_BYTES (256 * 1024)
 /* With so many bytes of frames a write waits for no further ones: with one more of usual
  * size it still goes out whole. */
@@ -24,125 +21,164 @@
 /* Writes of one connection in a row, where a turn between them would only make the next one
  * wait: some 200 us, in which the other side answers the first. */
 #define WRITES 4
-/* How long a closing connection may take to send its close frame (seconds). */
-#define CLOSE_GRACE_S 1
+/* Reads of one connection in a row: others have their turn behind them. */
+#define READS 4
+/* With so many bytes unwritten, pings are not answered any more: the other side does not
+ * read what it asks for. */
+#define UNWRITTEN_PONGS (64 * 1024)
+/* So many bytes of a message that is not whole are a sign of life. A server that drips them would
+ * hold a connection for ever. */
+#define HEARD_BYTES (8 * 1024)
+/* Of a close frame's reason (RFC 6455, section 5.5). */
+#define REASON_MAX 123
 
 struct wm_transport {
     wm_loop *loop;
-    struct lws_vhost *vhost;
-    wm_transport_options options;
-    wm_buffer out; /* LWS_PRE bytes, then the frames that are being sent */
+    size_t max_message;
+    uint64_t connect_timeout_us;
+    char *proxy; /* the option's copy */
+    wm_tls_settings *tls;
+    wm_buffer out; /* the frames that are being sent */
     wm_ws_masks masks;
 };
 
-/* Lives until its owner was told of the end and libwebsockets has let go of its sockets. */
+/* Lives until its owner was told of the end, or has closed it, and no call of its own is
+ * under way. */
 struct wm_connection {
     wm_transport *transport;
-    const wm_connection_events *events; /* NULL once detached */
+    const wm_connection_events *events; /* NULL once ended */
     void *user;
-    wm_dial *dial;    /* NULL once a socket is established, or none will be */
-    uint64_t tls_us;  /* of the attempt that came so far last */
-    struct lws *wsi;  /* the attempt that won, NULL before and after */
-    wm_intake *intake; /* NULL until something came */
-    wm_work writing;  /* as soon as the loop has its turn */
-    int holders;      /* the owner, and attempts */
-    bool unwritten; /* lws holds the rest of the last write */
+    wm_dial *dial;       /* NULL once it is open, or will not be */
+    wm_channel *channel; /* NULL before and after */
+    wm_ws_reader reader;
+    wm_intake *intake;   /* NULL until something came */
+    size_t unheard;      /* bytes of a message that the owner was not told of */
+    wm_buffer unwritten; /* the rest of the last write, and answers to pings */
+    wm_work writing;     /* as soon as the loop has its turn */
+    wm_work reading;     /* of what makes no socket readable */
+    char *onlooker;
+    int calls;      /* of this connection's that are under way */
+    bool has_unwritten_messages; /* ... are among what is unwritten */
     bool gathering; /* `writable` is being asked */
     bool wants_write; /* ... and has more to say */
-    bool peer_closing; /* its close frame came: nothing is sent behind the answer */
-    bool ended;
-    uint16_t close_code; /* what to send when closing from this side */
-    int peer_code;
-    char peer_reason[126]; /* of a close frame: 123 bytes at most (RFC 6455, section 5.5) */
+    bool held;      /* nothing is read */
+    bool broken;    /* nothing can be written any more: what is left to read tells why */
 };
-
-static const char *const end_keys[] = {
-#define X(name, key, text) key,
-    WM_END_REASONS(X)
-#undef X
-};
-
-static const char *const end_texts[] = {
-#define X(name, key, text) text,
-    WM_END_REASONS(X)
-#undef X
-};
-
-const char *wm_end_reason_key(wm_end_reason reason)
-{
-    return end_keys[reason];
-}
-
-const char *wm_end_reason_text(wm_end_reason reason)
-{
-    return end_texts[reason];
-}
 
 /* -- life ------------------------------------------------------------------------ */
 
-static void let_go(wm_connection *c)
+static void begin_call(wm_connection *c)
 {
-    if (--c->holders > 0) return;
+    c->calls++;
+}
+
+static bool has_ended(const wm_connection *c)
+{
+    return c->events == NULL;
+}
+
+static void end_call(wm_connection *c)
+{
+    if (--c->calls > 0 || !has_ended(c)) return;
+    wm_ws_reader_close(&c->reader);
     wm_intake_free(c->intake);
+    wm_buffer_close(&c->unwritten);
+    free(c->onlooker);
     free(c);
 }
 
-/* libwebsockets drops the socket at its next service. */
-static void kill_socket(wm_connection *c)
+/* The connection is over for both sides. With a code, the other side is told in order. */
+static void leave(wm_connection *c, int close_code, const uint8_t *payload, size_t len)
 {
-    if (c->wsi != NULL) lws_set_timeout(c->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
-}
-
-static void end_dial(wm_connection *c, const wm_attempt *winner)
-{
-    if (c->dial != NULL) wm_dial_end(c->dial, winner);
-    c->dial = NULL;
-}
-
-/* Ends the connection for its owner, once. */
-static void finish(wm_connection *c, wm_end_reason reason, int code, const char *detail)
-{
-    if (c->ended) return;
-    c->ended = true;
-    const wm_connection_events *events = c->events;
+    uint8_t code[2] = {(uint8_t)(close_code >> 8), (uint8_t)close_code};
     c->events = NULL;
-    end_dial(c, NULL);
     wm_loop_withdraw(&c->writing);
-    wm_connection_end end = {reason, code, detail ? detail : ""};
-    if (events != NULL) events->ended(c->user, &end);
-    let_go(c);
+    wm_loop_withdraw(&c->reading);
+    if (c->dial != NULL) wm_dial_end(c->dial);
+    c->dial = NULL;
+    if (c->channel == NULL) return;
+    bool in_order = close_code != 0 && !c->broken;
+    if (in_order && payload == NULL) {
+        payload = code;
+        len = sizeof code;
+    }
+    in_order = in_order && wm_ws_control_frame(&c->transport->masks, &c->unwritten, WM_WS_CLOSE, payload, len);
+    if (in_order) wm_channel_close_in_order(c->channel, &c->unwritten);
+    else wm_channel_close(c->channel);
+    c->channel = NULL;
 }
 
-/* -- receiving ------------------------------------------------------------------- */
-
-/* The owner may end the connection in any of these; what else has come is nobody's then. */
-static int on_message(void *user, const uint8_t *bytes, size_t len, bool text, wm_buffer *whole)
+/* Ends the connection for its owner, once. `close_code`: what the other side is sent, 0:
+ * nothing. */
+static void finish(wm_connection *c, int close_code, const wm_connection_end *end)
 {
-    wm_connection *c = user;
-    if (!c->ended) c->events->received(c->user, bytes, len, text, whole);
-    return WM_OK;
+    if (has_ended(c)) return;
+    const wm_connection_events *events = c->events;
+    begin_call(c);
+    leave(c, close_code, NULL, 0);
+    events->ended(c->user, end);
+    end_call(c);
 }
 
-static int on_too_large(void *user, const uint8_t *description, size_t len)
+static void finish_lost(wm_connection *c, ssize_t result)
 {
-    wm_connection *c = user;
-    if (!c->ended) c->events->too_large(c->user, description, len);
-    return WM_OK;
+    char detail[512];
+    snprintf(detail, sizeof detail, "%s", result == 0 ? "" : wm_channel_problem(c->channel, result));
+    wm_connection_end end = {result == -EPROTO ? WM_END_TLS : WM_END_LOST, 0, detail};
+    finish(c, 0, &end);
 }
 
-static const wm_intake_handlers intake_handlers = {on_message, on_too_large};
+/* -- writing ----------------------------------------------------------------------- */
 
-static void receive(wm_connection *c, struct lws *wsi, const uint8_t *bytes, size_t len)
+static void watch(wm_connection *c)
 {
-    size_t announced = lws_remaining_packet_payload(wsi); /* of this frame, and not here yet */
-    bool is_last = lws_is_final_fragment(wsi) && announced == 0;
-    c->events->heard(c->user, len);
-    if (c->intake == NULL) c->intake = wm_intake_new(c->transport->options.max_message, &intake_handlers, c);
-    int rc = c->intake == NULL ? WM_ENOMEM
-                               : wm_intake_put(c->intake, bytes, len, announced, is_last, !lws_frame_is_binary(wsi));
-    if (rc >= 0) return;
-    kill_socket(c);
-    finish(c, WM_END_PROTOCOL, 0, rc == WM_ENOMEM ? "out of memory for a message" : wm_message_error_text(rc));
+    if (c->channel != NULL) wm_channel_watch(c->channel, !c->held, c->unwritten.len > 0 && !c->broken);
+}
+
+/* What the socket still has is read before the end is told: acknowledgements may be in it. */
+static void break_off(wm_connection *c)
+{
+    c->broken = true;
+    c->wants_write = false;
+    wm_buffer_close(&c->unwritten);
+    if (!c->held) wm_loop_post(c->transport->loop, &c->reading);
+}
+
+/* What did not go out is kept. False when nothing can be written any more. */
+static bool write_frames(wm_connection *c, const uint8_t *bytes, size_t len)
+{
+    size_t done = 0;
+    while (done < len) {
+        ssize_t n = wm_channel_write(c->channel, bytes + done, len - done);
+        if (n == -EAGAIN) break;
+        if (n < 0) return false;
+        done += (size_t)n;
+    }
+    wm_buffer_append(&c->unwritten, bytes + done, len - done);
+    return !c->unwritten.failed;
+}
+
+static void tell_written(wm_connection *c)
+{
+    c->has_unwritten_messages = false;
+    if (!has_ended(c)) c->events->written(c->user);
+}
+
+/* Writes what is left; true once nothing is. */
+static bool flush(wm_connection *c)
+{
+    while (c->unwritten.len > 0) {
+        ssize_t n = wm_channel_write(c->channel, c->unwritten.data, c->unwritten.len);
+        if (n == -EAGAIN) return false;
+        if (n < 0) {
+            break_off(c);
+            return false;
+        }
+        wm_buffer_consume(&c->unwritten, (size_t)n);
+    }
+    wm_buffer_close(&c->unwritten); /* seldom needed, and up to some MB */
+    if (c->has_unwritten_messages) tell_written(c);
+    return true;
 }
 
 /* The owner's next messages as frames in `out`, as many as one write takes; false when
@@ -163,251 +199,254 @@ static bool gather(wm_connection *c, wm_buffer *out)
             break;
         }
         framed = !out->failed && wm_ws_frame(&c->transport->masks, out, at);
-    } while (framed && c->events != NULL && c->wants_write && out->len < GATHER_BYTES);
+    } while (framed && !has_ended(c) && c->wants_write && out->len < GATHER_BYTES);
     c->gathering = false;
     return framed;
 }
 
-/* The owner's next messages, in one write. */
-static int send_next(wm_connection *c, struct lws *wsi)
+/* The owner's next messages, in one write. True when there may be more, and room. */
+static bool send_next(wm_connection *c)
 {
     wm_buffer *out = &c->transport->out;
-    if (c->unwritten) {
-        c->unwritten = false;
-        c->events->written(c->user);
-    }
     wm_buffer_clear(out);
-    if (wm_buffer_reserve(out, LWS_PRE) == NULL) return 0;
-    out->len = LWS_PRE;
-    if (!gather(c, out)) return -1; /* a message is lost with its connection, which its owner sees */
-    if (out->len == LWS_PRE) return 0;
+    bool framed = gather(c, out);
+    if (has_ended(c) || (framed && out->len == 0)) return false;
     wm_loop_moved(c->transport->loop);
-    int len = (int)(out->len - LWS_PRE);
-    /* The frames are whole; LWS_WRITE_HTTP sends bytes as they are. */
-    if (lws_write(wsi, out->data + LWS_PRE, (size_t)len, LWS_WRITE_HTTP) < len) return -1;
-    if (!lws_partial_buffered(wsi)) {
-        if (c->events != NULL) c->events->written(c->user);
-        return 0;
+    if (!framed || !write_frames(c, out->data, out->len)) {
+        break_off(c); /* a message is lost with its connection, which its owner sees */
+        return false;
     }
-    /* lws keeps the rest, and calls again once it is through. */
-    c->unwritten = true;
-    lws_callback_on_writable(wsi);
-    return 0;
-}
-
-/* Whether there is another write's worth, and the socket and the loop have time for it. */
-static bool may_send_more(const wm_connection *c, struct lws *wsi)
-{
-    return c->wants_write && !c->ended && !c->unwritten && c->wsi == wsi && !wm_loop_is_bounded(c->transport->loop);
+    c->has_unwritten_messages = c->unwritten.len > 0;
+    if (!c->has_unwritten_messages) tell_written(c);
+    return !has_ended(c) && !c->has_unwritten_messages && c->wants_write;
 }
 
 /* What there is to send, in a few writes; what is left then leaves in the next turn. */
-static int send_some(wm_connection *c, struct lws *wsi)
+static void send_some(wm_connection *c)
 {
-    int result, writes = 0;
-    do {
-        result = send_next(c, wsi);
-    } while (result == 0 && ++writes < WRITES && may_send_more(c, wsi));
-    if (c->wants_write) wm_loop_post_write(c->transport->loop, &c->writing);
-    return result;
+    int writes = 0;
+    while (send_next(c) && ++writes < WRITES && !wm_loop_is_bounded(c->transport->loop)) {
+    }
+    if (has_ended(c)) return;
+    if (c->wants_write && c->unwritten.len == 0) wm_loop_post_write(c->transport->loop, &c->writing);
+    watch(c);
 }
 
 /* Writes without asking first whether the socket is writable, which it nearly always is,
- * and which costs four system calls. What it does not take libwebsockets keeps. */
+ * and which costs four system calls. */
 static wm_work_state write_now(void *user)
 {
     wm_connection *c = user;
-    if (c->wsi == NULL || c->ended || c->peer_closing) return WM_WORK_DONE;
-    if (lws_partial_buffered(c->wsi)) lws_callback_on_writable(c->wsi);
-    else if (send_some(c, c->wsi) < 0) kill_socket(c);
+    if (c->channel == NULL || c->broken || c->unwritten.len > 0) return WM_WORK_DONE;
+    begin_call(c);
+    send_some(c);
+    end_call(c);
     return WM_WORK_DONE;
 }
 
-static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len);
-
-enum { USUAL, LIGHT };
-static const struct lws_protocols protocols[] = {
-    [USUAL] = {"wingman", on_lws, 0, READ_BYTES, 0, NULL, WRITE_BYTES},
-    [LIGHT] = {"wingman-light", on_lws, 0, LIGHT_READ_BYTES, 0, NULL, WRITE_BYTES},
-    {NULL, NULL, 0, 0, 0, NULL, 0},
-};
-
-/* -- connecting ------------------------------------------------------------------ */
-
-/* The Host header, which is also the name in the TLS handshake, and the one that is
- * verified. */
-static void host_of(const wm_url *url, char *out, size_t size)
+static void on_room(wm_connection *c)
 {
-    bool ipv6 = strchr(url->host, ':') != NULL;
-    bool default_port = url->port == (url->tls ? 443 : 80);
-    if (default_port) snprintf(out, size, ipv6 ? "[%s]" : "%s", url->host);
-    else snprintf(out, size, ipv6 ? "[%s]:%d" : "%s:%d", url->host, url->port);
+    if (c->unwritten.len > 0 && flush(c) && !has_ended(c) && c->wants_write) send_some(c);
 }
 
-static struct lws *begin_attempt(void *user, wm_attempt *a, const wm_url *url, const char *address)
+/* -- receiving ------------------------------------------------------------------- */
+
+static wm_end_reason reason_of_close(int code, const char *words)
 {
-    wm_connection *c = user;
-    wm_transport *t = c->transport;
-    char host[300];
-    host_of(url, host, sizeof host);
-    c->holders++;
-    struct lws_client_connect_info info = {
-        .context = wm_loop_lws(t->loop),
-        .vhost = t->vhost,
-        .address = address,
-        .port = url->port,
-        .path = url->path,
-        .host = host,
-        .local_protocol_name = protocols[t->options.light ? LIGHT : USUAL].name,
-        .ietf_version_or_minus_one = -1,
-        .opaque_user_data = a,
-        .pwsi = &a->wsi,
-    };
-    if (url->tls) {
-        info.ssl_connection = LCCSCF_USE_SSL;
-        if (!t->options.tls_verify)
-            info.ssl_connection |= LCCSCF_ALLOW_SELFSIGNED | LCCSCF_ALLOW_INSECURE |
-                                   LCCSCF_SKIP_SERVER_CERT_HOSTNAME_CHECK | LCCSCF_ALLOW_EXPIRED;
-    }
-    return lws_client_connect_via_info(&info);
-}
-
-static void dial_failed(void *user, wm_end_reason reason, const char *detail)
-{
-    finish(user, reason, 0, detail);
-}
-
-static void attempt_gone(void *user)
-{
-    let_go(user);
-}
-
-static const wm_dial_handlers dial_handlers = {begin_attempt, dial_failed, attempt_gone};
-
-wm_connection *wm_connection_open(wm_transport *t, const wm_url *url, const wm_addresses *addresses,
-                                  const wm_connection_events *events, void *user)
-{
-    wm_connection *c = calloc(1, sizeof *c);
-    if (c == NULL) return NULL;
-    c->transport = t;
-    c->events = events;
-    c->user = user;
-    c->holders = 1;
-    c->writing = (wm_work){.piece = write_now, .user = c};
-    c->dial = wm_dial_new(wm_loop_uv(t->loop), url, addresses, t->options.connect_timeout_us, &dial_handlers, c);
-    if (c->dial != NULL) return c;
-    free(c);
-    return NULL;
-}
-
-/* -- what libwebsockets reports --------------------------------------------------- */
-
-static void established(wm_connection *c, const wm_attempt *winner, struct lws *wsi)
-{
-    c->wsi = wsi;
-    end_dial(c, winner);
-    c->events->opened(c->user, c->tls_us);
-}
-
-static void note_close_frame(wm_connection *c, const uint8_t *bytes, size_t len)
-{
-    if (len < 2) {
-        c->peer_code = 1005;
-        return;
-    }
-    c->peer_code = bytes[0] << 8 | bytes[1];
-    snprintf(c->peer_reason, sizeof c->peer_reason, "%.*s", (int)(len - 2), (const char *)bytes + 2);
-}
-
-/* libwebsockets 4.1 takes the codes from 1012 to 2999 for invalid and tells 1002 in
- * their place. So the texts that go with them have to say which it was; they are those
- * of the 0.11 server. */
-static void restore_code(wm_connection *c)
-{
-    if (c->peer_code == 1002 && strcmp(c->peer_reason, "Server overloaded") == 0) c->peer_code = 1013;
-}
-
-static wm_end_reason reason_of_close(const wm_connection *c)
-{
-    switch (c->peer_code) {
-    case 0: return WM_END_LOST;
-    case 1002: return strcmp(c->peer_reason, "Protocol Error") == 0 ? WM_END_BAD_FRAME : WM_END_CLOSED;
+    switch (code) {
+    case 1002: return strcmp(words, "Protocol Error") == 0 ? WM_END_BAD_FRAME : WM_END_CLOSED;
     case 1013: return WM_END_OVERLOADED;
     case 4001: return WM_END_AUTH_FAILED;
     default: return WM_END_CLOSED;
     }
 }
 
-/* libwebsockets has let go of an attempt's socket. */
-static void socket_gone(wm_attempt *a, struct lws *wsi)
+/* The other side closes: it is answered with the same code, and told. */
+static void receive_close(wm_connection *c, const uint8_t *payload, size_t len)
 {
-    wm_connection *c = a->user;
-    a->wsi = NULL;
-    lws_set_opaque_user_data(wsi, NULL);
-    if (c->wsi == wsi) {
-        c->wsi = NULL;
-        restore_code(c);
-        finish(c, reason_of_close(c), c->peer_code, c->peer_reason);
-    } else {
-        wm_attempt_failed(a, NULL, 0);
-    }
-    wm_attempt_release(a);
+    char words[REASON_MAX + 1];
+    int code = wm_ws_close_code(payload, len);
+    snprintf(words, sizeof words, "%.*s", len < 2 ? 0 : (int)(len - 2), len < 2 ? "" : (const char *)payload + 2);
+    const wm_connection_events *events = c->events;
+    void *user = c->user;
+    leave(c, code, payload, len < 2 ? 0 : 2);
+    wm_connection_end end = {reason_of_close(code, words), code, words};
+    events->ended(user, &end);
 }
 
-static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
+static void receive_control(wm_connection *c)
 {
-    wm_attempt *a = wsi ? lws_get_opaque_user_data(wsi) : NULL;
-    if (a == NULL) return 0;
-    wm_connection *c = a->user;
-    switch (reason) {
-    case LWS_CALLBACK_OPENSSL_PERFORM_SERVER_CERT_VERIFICATION:
-        /* Asked for each certificate of the chain; `len` is OpenSSL's own verdict,
-         * which stands. */
-        if (len == 0) a->certificate_problem = X509_verify_cert_error_string(X509_STORE_CTX_get_error(user));
-        return 0;
-    case LWS_CALLBACK_CLIENT_APPEND_HANDSHAKE_HEADER: /* TLS is through, the upgrade is next */
-        if (lws_is_ssl(wsi)) c->tls_us = wm_now_us() - a->begun_us;
-        return 0;
-    case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
-        a->wsi = NULL;
-        lws_set_opaque_user_data(wsi, NULL);
-        wm_attempt_failed(a, in, in ? len : 0);
-        wm_attempt_release(a);
-        return 0;
-    case LWS_CALLBACK_CLIENT_ESTABLISHED:
-        if (c->ended || c->wsi != NULL) return -1; /* another address was faster */
-        established(c, a, wsi);
-        return 0;
-    case LWS_CALLBACK_CLIENT_RECEIVE:
-        if (c->ended || c->wsi != wsi) return -1;
-        wm_loop_moved(c->transport->loop);
-        receive(c, wsi, in, len);
-        return c->ended ? -1 : 0;
-    case LWS_CALLBACK_CLIENT_WRITEABLE:
-        if (c->ended) {
-            if (c->close_code != 0) lws_close_reason(wsi, c->close_code, NULL, 0);
-            return -1;
-        }
-        return c->wsi == wsi ? send_some(c, wsi) : -1;
-    case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
-        if (c->wsi != wsi) return 0;
-        c->peer_closing = true;
-        note_close_frame(c, in, len);
-        return 0;
-    case LWS_CALLBACK_CLIENT_CLOSED:
-    case LWS_CALLBACK_WSI_DESTROY: /* the end of a socket that lws has told nothing else about */
-        socket_gone(a, wsi);
-        return 0;
-    default:
-        return 0;
+    const wm_ws_reader *r = &c->reader;
+    if (r->opcode == WM_WS_CLOSE) {
+        receive_close(c, r->bytes, r->len);
+    } else if (r->opcode == WM_WS_PING && !c->broken && c->unwritten.len < UNWRITTEN_PONGS) {
+        if (wm_ws_control_frame(&c->transport->masks, &c->unwritten, WM_WS_PONG, r->bytes, r->len)) flush(c);
+        else break_off(c);
     }
+}
+
+static void refuse(wm_connection *c, int code, const char *problem)
+{
+    wm_connection_end end = {WM_END_PROTOCOL, 0, problem};
+    finish(c, code, &end);
+}
+
+/* The owner may end the connection in any of these; what else has come is nobody's then. */
+static int on_message(void *user, const uint8_t *bytes, size_t len, bool text, wm_buffer *whole)
+{
+    wm_connection *c = user;
+    if (has_ended(c)) return WM_OK;
+    if (text && !wm_utf8_valid(bytes, len)) refuse(c, WM_WS_CODE_TEXT, "a text message that is not UTF-8");
+    else c->events->received(c->user, bytes, len, text, whole);
+    return WM_OK;
+}
+
+static int on_too_large(void *user, const uint8_t *description, size_t len)
+{
+    wm_connection *c = user;
+    if (!has_ended(c)) c->events->too_large(c->user, description, len);
+    return WM_OK;
+}
+
+static const wm_intake_handlers intake_handlers = {on_message, on_too_large};
+
+static void receive_piece(wm_connection *c)
+{
+    const wm_ws_reader *r = &c->reader;
+    c->unheard += r->len;
+    if (r->is_last || c->unheard >= HEARD_BYTES) {
+        c->events->heard(c->user, c->unheard);
+        c->unheard = 0;
+    }
+    if (c->intake == NULL) c->intake = wm_intake_new(c->transport->max_message, &intake_handlers, c);
+    int rc = c->intake == NULL ? WM_ENOMEM
+                               : wm_intake_put(c->intake, r->bytes, r->len, r->to_come, r->is_last, r->opcode == WM_WS_TEXT);
+    if (rc < 0) refuse(c, WM_WS_CODE_PROTOCOL, rc == WM_ENOMEM ? "out of memory for a message" : wm_message_error_text(rc));
+}
+
+/* Bytes of the connection, as messages. */
+static void receive(wm_connection *c, const uint8_t *bytes, size_t len)
+{
+    wm_ws_reader *r = &c->reader;
+    const uint8_t *end = bytes + len;
+    while (!has_ended(c)) {
+        switch (wm_ws_reader_next(r, &bytes, end)) {
+        case WM_WS_PIECE: receive_piece(c); break;
+        case WM_WS_CONTROL: receive_control(c); break;
+        case WM_WS_ERROR: refuse(c, r->close_code, r->problem); break;
+        default: return; /* all of it was taken */
+        }
+    }
+}
+
+/* True when there is nothing more to read for now. */
+static bool read_once(wm_connection *c)
+{
+    uint8_t *bytes = wm_loop_read_bytes(c->transport->loop);
+    ssize_t n = bytes == NULL ? -ENOMEM : wm_channel_read(c->channel, bytes, WM_LOOP_READ_BYTES);
+    if (n == -EAGAIN && !c->broken) return true;
+    if (n <= 0) {
+        finish_lost(c, n == -EAGAIN ? -EPIPE : n);
+        return true;
+    }
+    wm_loop_moved(c->transport->loop);
+    receive(c, bytes, (size_t)n);
+    if (has_ended(c)) return true;
+    return n < WM_LOOP_READ_BYTES && !wm_channel_has_pending(c->channel);
+}
+
+static void read_some(wm_connection *c)
+{
+    wm_loop *loop = c->transport->loop;
+    int reads = 0;
+    bool is_dry = false;
+    while (!is_dry && !has_ended(c) && !c->held && reads++ < READS && !(reads > 1 && wm_loop_is_bounded(loop)))
+        is_dry = read_once(c);
+    /* What TLS holds makes no socket readable. */
+    if (!has_ended(c) && !c->held && (c->broken || wm_channel_has_pending(c->channel))) wm_loop_post(loop, &c->reading);
+}
+
+static wm_work_state read_now(void *user)
+{
+    wm_connection *c = user;
+    begin_call(c);
+    read_some(c);
+    watch(c);
+    end_call(c);
+    return WM_WORK_DONE;
+}
+
+/* The socket has bytes or room. */
+static void on_ready(void *user)
+{
+    wm_connection *c = user;
+    begin_call(c);
+    on_room(c);
+    if (!has_ended(c)) read_some(c);
+    watch(c);
+    end_call(c);
+}
+
+/* -- connecting ------------------------------------------------------------------ */
+
+/* What the proxy of the environment is called, when it sees what is sent. */
+static char *onlooker_of(const wm_dial *d, bool tls)
+{
+    const wm_proxy *proxy = wm_dial_proxy(d);
+    char name[360];
+    if (proxy == NULL || proxy->named_by == NULL || tls) return NULL;
+    snprintf(name, sizeof name, "%s of %s", proxy->name, proxy->named_by);
+    return strdup(name);
+}
+
+static void on_opened(void *user, wm_channel *channel, const uint8_t *early, size_t len, uint64_t tls_us)
+{
+    wm_connection *c = user;
+    begin_call(c);
+    c->onlooker = onlooker_of(c->dial, tls_us > 0);
+    c->dial = NULL;
+    c->channel = channel;
+    wm_channel_pass_on(channel, on_ready, c);
+    c->events->opened(c->user, tls_us);
+    if (!has_ended(c)) receive(c, early, len);
+    if (!has_ended(c)) read_some(c);
+    watch(c);
+    end_call(c);
+}
+
+static void on_failed(void *user, wm_end_reason reason, const char *detail)
+{
+    wm_connection *c = user;
+    wm_connection_end end = {reason, 0, detail};
+    c->dial = NULL;
+    finish(c, 0, &end);
+}
+
+static const wm_dial_handlers dial_handlers = {on_opened, on_failed};
+
+wm_connection *wm_connection_open(wm_transport *t, const wm_url *url, const wm_addresses *addresses,
+                                  const wm_connection_events *events, void *user)
+{
+    wm_connection *c = calloc(1, sizeof *c);
+    if (c == NULL) return NULL;
+    wm_dial_target target = {url, addresses, t->proxy, t->tls, t->connect_timeout_us};
+    c->transport = t;
+    c->events = events;
+    c->user = user;
+    c->writing = (wm_work){.piece = write_now, .user = c};
+    c->reading = (wm_work){.piece = read_now, .user = c};
+    wm_ws_reader_init_client(&c->reader);
+    c->dial = wm_dial_new(t->loop, &target, &dial_handlers, c);
+    if (c->dial != NULL) return c;
+    free(c);
+    return NULL;
 }
 
 /* -- the owner's calls ------------------------------------------------------------- */
 
 void wm_connection_want_write(wm_connection *c)
 {
-    if (c->wsi == NULL || c->ended) return;
+    if (c->channel == NULL || has_ended(c) || c->broken) return;
     wm_loop_moved(c->transport->loop);
     c->wants_write = true;
     if (!c->gathering) wm_loop_post_write(c->transport->loop, &c->writing);
@@ -415,48 +454,50 @@ void wm_connection_want_write(wm_connection *c)
 
 void wm_connection_hold(wm_connection *c, bool held)
 {
-    if (c->wsi == NULL || c->ended) return;
-    lws_rx_flow_control(c->wsi, !held);
-    /* What the library or OpenSSL has read already makes no socket readable. */
-    if (!held) lws_callback_on_writable(c->wsi);
+    if (c->channel == NULL || has_ended(c)) return;
+    c->held = held;
+    watch(c);
+    if (!held && (c->broken || wm_channel_has_pending(c->channel))) wm_loop_post(c->transport->loop, &c->reading);
+}
+
+const char *wm_connection_onlooker(const wm_connection *c)
+{
+    return c->onlooker;
 }
 
 void wm_connection_close(wm_connection *c, int close_code)
 {
-    if (c->ended) return;
-    c->events = NULL;
-    c->close_code = (uint16_t)close_code;
+    if (has_ended(c)) return;
     wm_loop_moved(c->transport->loop);
-    if (c->wsi != NULL && close_code != 0) {
-        lws_rx_flow_control(c->wsi, 1); /* the other side's close frame has to be read */
-        lws_callback_on_writable(c->wsi);
-        lws_set_timeout(c->wsi, PENDING_TIMEOUT_USER_OK, CLOSE_GRACE_S);
-    } else {
-        kill_socket(c);
-    }
-    finish(c, WM_END_LOCAL, 0, "");
+    begin_call(c);
+    leave(c, close_code, NULL, 0);
+    end_call(c);
 }
 
 /* -- transport ------------------------------------------------------------------- */
 
-wm_transport *wm_transport_new(wm_loop *loop, const wm_transport_options *options)
+wm_transport *wm_transport_new(wm_loop *loop, const wm_transport_options *options, char *error, size_t size)
 {
-    struct lws_context *context = wm_loop_lws(loop);
-    if (context == NULL) return NULL;
     wm_transport *t = calloc(1, sizeof *t);
+    snprintf(error, size, "out of memory");
     if (t == NULL) return NULL;
     t->loop = loop;
-    t->options = *options;
+    t->max_message = options->max_message;
+    t->connect_timeout_us = options->connect_timeout_us;
     wm_buffer_init(&t->out);
-    t->vhost = wm_vhosts_get(wm_loop_vhosts(loop), context, protocols, options->ca_file);
-    if (t->vhost != NULL) return t;
-    free(t);
+    bool copied = true;
+    if (options->proxy != NULL) copied = (t->proxy = strdup(options->proxy)) != NULL;
+    if (copied) t->tls = wm_tls_settings_new(&options->tls, options->tls_verify, error, size);
+    if (t->tls != NULL) return t;
+    wm_transport_free(t);
     return NULL;
 }
 
 void wm_transport_free(wm_transport *t)
 {
     if (t == NULL) return;
+    wm_tls_settings_free(t->tls);
     wm_buffer_close(&t->out);
+    free(t->proxy);
     free(t);
 }

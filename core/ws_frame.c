@@ -3,7 +3,8 @@
 #include <string.h>
 #include <sys/random.h>
 
-#define FINAL_BINARY 0x82
+#define FINAL 0x80
+#define BINARY 2
 #define MASKED 0x80
 
 static bool next_mask(wm_ws_masks *m, uint32_t *key)
@@ -52,10 +53,10 @@ static size_t header_size(size_t len)
     return 2 + length_size(len) + sizeof(uint32_t);
 }
 
-static void write_header(uint8_t *p, size_t len, uint32_t key)
+static void write_header(uint8_t *p, int opcode, size_t len, uint32_t key)
 {
     size_t size = length_size(len);
-    *p++ = FINAL_BINARY;
+    *p++ = (uint8_t)(FINAL | opcode);
     *p++ = (uint8_t)(MASKED | (size == 0 ? len : size == 2 ? 126 : 127));
     while (size-- > 0) *p++ = (uint8_t)((uint64_t)len >> (8 * size));
     memcpy(p, &key, sizeof key);
@@ -74,8 +75,21 @@ bool wm_ws_frame(wm_ws_masks *masks, wm_buffer *out, size_t at)
     }
     uint8_t *frame = out->data + at;
     if (header != WM_WS_HEADER_ROOM) memmove(frame + header, frame + WM_WS_HEADER_ROOM, len);
-    write_header(frame, len, key);
+    write_header(frame, BINARY, len, key);
     mask(frame + header, len, key);
     out->len = at + header + len;
+    return true;
+}
+
+bool wm_ws_control_frame(wm_ws_masks *masks, wm_buffer *out, int opcode, const uint8_t *payload, size_t len)
+{
+    uint32_t key;
+    size_t header = header_size(len);
+    uint8_t *frame = wm_buffer_reserve(out, header + len);
+    if (frame == NULL || !next_mask(masks, &key)) return false;
+    write_header(frame, opcode, len, key);
+    if (len > 0) memcpy(frame + header, payload, len);
+    mask(frame + header, len, key);
+    out->len += header + len;
     return true;
 }

@@ -21,4 +21,7 @@ typedef struct wm_ws_masks {
  * bytes when it needs a header of another size. False when there are no random numbers
  * or no memory: `out` then is as if nothing stood there from `at` on. */
 bool wm_ws_frame(wm_ws_masks *masks, wm_buffer *out, size_t at);
+/* Appends a control frame: a close, ping or pong with a payload of up to 125 bytes. False as
+ * above. */
+bool wm_ws_control_frame(wm_ws_masks *masks, wm_buffer *out, int opcode, const uint8_t *payload, size_t len);
 #endif

@@ -6,7 +6,7 @@
 #   setup_server  the real TopGun server, an npm package, below build/topgun
 #   setup_prometheus  Debian's prometheus, below build/prometheus unless it is installed
 
-runtime_packages="cmake make pkg-config libwebsockets-dev libwebsockets-evlib-uv libuv1-dev libluajit2-5.1-dev
+runtime_packages="cmake make pkg-config libuv1-dev libluajit2-5.1-dev
   libedit-dev lua-cjson libxxhash-dev libssl-dev iso-codes"
 test_packages="luajit2 lua-busted lua-dkjson lua-messagepack libmsgpack-dev clang-14 libclang-rt-14-dev socat valgrind openssl
   libxml2-utils chromium tmux openmpi-bin lua5.1 lua-luv minetest-server"

@@ -163,7 +163,7 @@ local failures = {
   { "another kind of server answers", reason = "upgrade", listener = true, serve = function(peer)
     peer:write "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
   end },
-  { "bytes that are no HTTP", reason = "connect_timeout", listener = true, serve = function(peer)
+  { "bytes that are no HTTP", reason = "upgrade", listener = true, serve = function(peer)
     peer:write "SSH-2.0-OpenSSH_9.2\r\n\r\n"
   end },
 }

@@ -3,8 +3,7 @@
 -- Loaded before busted puts the paths of .busted in front, which name build/: this
 -- executable may be another build, with sanitizers for one.
 require "wingman.core"
--- One loop for all files: busted would have each load its own, and libwebsockets 4.1
--- keeps a TLS context for each loop of a process but the last.
+-- One loop for all files: busted would have each load its own.
 require "wingman.loop"
 if #arg == 0 then arg[1] = "spec" end
 table.insert(arg, 1, "--ignore-lua")

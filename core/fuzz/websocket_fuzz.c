@@ -18,15 +18,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define MAX_MESSAGE 300u
 
-static void check_found(const sim_ws_parser *p, sim_ws_found found)
+static void check_found(const wm_ws_reader *p, wm_ws_found found)
 {
-    if (found == SIM_WS_MESSAGE) {
-        REQUIRE(p->len <= MAX_MESSAGE && (p->opcode == SIM_WS_TEXT || p->opcode == SIM_WS_BINARY));
-        REQUIRE(p->opcode != SIM_WS_TEXT || wm_utf8_valid(p->bytes, p->len));
-    } else if (found == SIM_WS_CONTROL) {
-        REQUIRE(p->len <= 125 && p->opcode >= SIM_WS_CLOSE && p->opcode <= SIM_WS_PONG);
-        REQUIRE(p->opcode != SIM_WS_CLOSE || p->len != 1);
-    } else if (found == SIM_WS_ERROR) {
+    if (found == WM_WS_MESSAGE) {
+        REQUIRE(p->len <= MAX_MESSAGE && (p->opcode == WM_WS_TEXT || p->opcode == WM_WS_BINARY));
+        REQUIRE(p->opcode != WM_WS_TEXT || wm_utf8_valid(p->bytes, p->len));
+    } else if (found == WM_WS_CONTROL) {
+        REQUIRE(p->len <= 125 && p->opcode >= WM_WS_CLOSE && p->opcode <= WM_WS_PONG);
+        REQUIRE(p->opcode != WM_WS_CLOSE || p->len != 1);
+    } else if (found == WM_WS_ERROR) {
         REQUIRE(p->close_code == 1002 || p->close_code == 1007);
     }
 }
@@ -34,29 +34,29 @@ static void check_found(const sim_ws_parser *p, sim_ws_found found)
 /* Writes down everything that is found, in pieces of `step` bytes. */
 static void read_all(const uint8_t *data, size_t size, size_t step, wm_buffer *out)
 {
-    sim_ws_parser p;
-    sim_ws_found found = SIM_WS_NOTHING;
-    sim_ws_parser_init(&p, MAX_MESSAGE);
-    for (size_t at = 0; at < size && found != SIM_WS_ERROR; at += step) {
+    wm_ws_reader p;
+    wm_ws_found found = WM_WS_NOTHING;
+    wm_ws_reader_init_server(&p, MAX_MESSAGE);
+    for (size_t at = 0; at < size && found != WM_WS_ERROR; at += step) {
         const uint8_t *pos = data + at, *end = size - at < step ? data + size : pos + step;
-        while ((found = sim_ws_next(&p, &pos, end)) != SIM_WS_NOTHING) {
+        while ((found = wm_ws_reader_next(&p, &pos, end)) != WM_WS_NOTHING) {
             check_found(&p, found);
             uint8_t what[] = {(uint8_t)found, (uint8_t)p.opcode, (uint8_t)p.len, (uint8_t)(p.len >> 8)};
-            wm_buffer_append(out, what, found == SIM_WS_ERROR ? 1 : sizeof what);
-            if (found == SIM_WS_ERROR) break;
-            if (found != SIM_WS_TOO_BIG) wm_buffer_append(out, p.bytes, p.len);
+            wm_buffer_append(out, what, found == WM_WS_ERROR ? 1 : sizeof what);
+            if (found == WM_WS_ERROR) break;
+            if (found != WM_WS_TOO_BIG) wm_buffer_append(out, p.bytes, p.len);
         }
-        REQUIRE(found == SIM_WS_ERROR || pos == end);
+        REQUIRE(found == WM_WS_ERROR || pos == end);
         REQUIRE(p.message.len <= MAX_MESSAGE);
     }
-    sim_ws_parser_close(&p);
+    wm_ws_reader_close(&p);
 }
 
 static void check_request(const uint8_t *data, size_t size)
 {
     sim_ws_request request;
     int used = sim_ws_parse_request(data, size, &request);
-    REQUIRE(used >= -1 && used <= (int)size && used <= SIM_WS_HEAD_MAX);
+    REQUIRE(used >= -1 && used <= (int)size && used <= WM_HTTP_HEAD_MAX);
     if (used <= 0) return;
     REQUIRE(strlen(request.path) < sizeof request.path && strlen(request.key) < sizeof request.key);
     REQUIRE(!request.upgrade || (request.is_get && request.key[0] != '\0'));

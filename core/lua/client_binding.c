@@ -136,11 +136,11 @@ static int l_client(lua_State *L)
         .op_prefix = string_option(L, "op_prefix"),
         .transport =
             {
-                .ca_file = string_option(L, "ca_file"),
+                .tls = {string_option(L, "ca_file"), string_option(L, "cert_file"), string_option(L, "key_file")},
                 .tls_verify = boolean_option(L, "tls_verify"),
                 .max_message = limits.bytes,
+                .proxy = string_option(L, "proxy"),
                 .connect_timeout_us = seconds_option(L, "connect_timeout"),
-                .light = boolean_option(L, "light"),
             },
         .pool =
             {
@@ -222,7 +222,8 @@ static int l_add_node(lua_State *L)
         return 1;
     }
     lua_pushnil(L);
-    if (slot == WM_EINVAL) lua_pushfstring(L, "'%s' is not a ws:// or wss:// URL", url);
+    if (slot == WM_EINVAL && strchr(url, '@') != NULL) lua_pushliteral(L, "a URL with a user in it is no URL of a node");
+    else if (slot == WM_EINVAL) lua_pushfstring(L, "'%s' is not a ws:// or wss:// URL", url);
     else lua_pushstring(L, wm_lua_status_text(slot));
     return 2;
 }

@@ -14,6 +14,16 @@ wm_loop *wm_lua_check_loop(lua_State *L, int index)
     return *slot;
 }
 
+/* The loop that the calls which turn it are for. */
+static wm_loop *check_turnable(lua_State *L)
+{
+    wm_loop *loop = wm_lua_check_loop(L, 1);
+    if (!wm_loop_is_ours(loop))
+        luaL_error(L, "this process was forked: Wingman's loop and its connections are the parent's. "
+                      "wingman.unload() gives them up here, and the next require \"wingman\" has a loop of its own");
+    return loop;
+}
+
 /* The executable's; NULL in another host. */
 static wm_interruption *interruption_of(lua_State *L)
 {
@@ -39,7 +49,7 @@ static int push_signal(lua_State *L, wm_interruption *interruption)
 /* turn(wait_s): "SIGINT", "SIGTERM" or "SIGHUP", once, when such a signal came. */
 static int l_turn(lua_State *L)
 {
-    wm_loop *loop = wm_lua_check_loop(L, 1);
+    wm_loop *loop = check_turnable(L);
     lua_Number wait_s = luaL_checknumber(L, 2);
     wm_interruption *interruption = interruption_of(L);
     if (is_waiting(interruption)) wait_s = 0; /* it came before the loop could be woken */
@@ -61,7 +71,7 @@ static int l_rearm(lua_State *L)
 /* write(): what came of a turn leaves. */
 static int l_write(lua_State *L)
 {
-    wm_loop_write(wm_lua_check_loop(L, 1));
+    wm_loop_write(check_turnable(L));
     return 0;
 }
 
@@ -69,7 +79,7 @@ static int l_write(lua_State *L)
  * signal as turn. */
 static int l_turn_until(lua_State *L)
 {
-    wm_loop *loop = wm_lua_check_loop(L, 1);
+    wm_loop *loop = check_turnable(L);
     lua_pushboolean(L, wm_loop_turn_until(loop, (uint64_t)(luaL_checknumber(L, 2) * 1e6)));
     return 1 + push_signal(L, interruption_of(L));
 }

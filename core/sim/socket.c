@@ -6,6 +6,7 @@
 #include "dialect.h"
 #include "memory.h"
 #include "websocket.h"
+#include "ws_reader.h"
 
 #define READ_BYTES 65536
 #define CLOSE_WAIT_MS 1000 /* for the other side's close frame, then the socket is closed all the same */
@@ -33,14 +34,14 @@ struct sim_socket {
     wm_buffer head; /* of the upgrade request */
     wm_buffer out;
     wm_buffer in_flight; /* being written */
-    sim_ws_parser parser;
+    wm_ws_reader reader;
     sim_delays delays;
 };
 
 static void on_closed(uv_handle_t *handle)
 {
     sim_socket *k = handle->data;
-    sim_ws_parser_close(&k->parser);
+    wm_ws_reader_close(&k->reader);
     wm_buffer_close(&k->head);
     wm_buffer_close(&k->out);
     wm_buffer_close(&k->in_flight);
@@ -173,13 +174,13 @@ static void put_close(sim_socket *k, int code, const char *reason)
     size_t len = strlen(reason);
     if (len > sizeof payload - 2) len = sizeof payload - 2;
     memcpy(payload + 2, reason, len);
-    put_frame(k, SIM_WS_CLOSE, payload, code != 0 ? len + 2 : 0);
+    put_frame(k, WM_WS_CLOSE, payload, code != 0 ? len + 2 : 0);
 }
 
 static void link_frame(void *link, bool text, const uint8_t *bytes, size_t len)
 {
     sim_socket *k = link;
-    if (k->state == STATE_OPEN) put_frame(k, text ? SIM_WS_TEXT : SIM_WS_BINARY, bytes, len);
+    if (k->state == STATE_OPEN) put_frame(k, text ? WM_WS_TEXT : WM_WS_BINARY, bytes, len);
 }
 
 static void link_close(void *link, int code, const char *reason)
@@ -255,11 +256,11 @@ static void too_big(sim_socket *k)
 
 static void read_control(sim_socket *k)
 {
-    const sim_ws_parser *p = &k->parser;
-    if (p->opcode == SIM_WS_PING) {
-        if (k->state == STATE_OPEN) put_frame(k, SIM_WS_PONG, p->bytes, p->len);
-    } else if (p->opcode == SIM_WS_CLOSE) {
-        if (k->state == STATE_OPEN) put_frame(k, SIM_WS_CLOSE, p->bytes, p->len < 2 ? 0 : 2);
+    const wm_ws_reader *p = &k->reader;
+    if (p->opcode == WM_WS_PING) {
+        if (k->state == STATE_OPEN) put_frame(k, WM_WS_PONG, p->bytes, p->len);
+    } else if (p->opcode == WM_WS_CLOSE) {
+        if (k->state == STATE_OPEN) put_frame(k, WM_WS_CLOSE, p->bytes, p->len < 2 ? 0 : 2);
         finish(k);
     }
 }
@@ -267,16 +268,16 @@ static void read_control(sim_socket *k)
 static void read_frames(sim_socket *k, const uint8_t *pos, const uint8_t *end_of_input)
 {
     while (k->state == STATE_OPEN || k->state == STATE_CLOSING) {
-        sim_ws_found found = sim_ws_next(&k->parser, &pos, end_of_input);
-        if (found == SIM_WS_NOTHING) return;
-        if (found == SIM_WS_CONTROL) {
+        wm_ws_found found = wm_ws_reader_next(&k->reader, &pos, end_of_input);
+        if (found == WM_WS_NOTHING) return;
+        if (found == WM_WS_CONTROL) {
             read_control(k);
-        } else if (found == SIM_WS_ERROR) {
-            if (k->state == STATE_OPEN) put_close(k, k->parser.close_code, "");
+        } else if (found == WM_WS_ERROR) {
+            if (k->state == STATE_OPEN) put_close(k, k->reader.close_code, "");
             finish(k);
         } else if (k->state == STATE_OPEN) {
-            if (found == SIM_WS_TOO_BIG) too_big(k);
-            else sim_session_receive(k->session, k->parser.opcode == SIM_WS_TEXT, k->parser.bytes, k->parser.len);
+            if (found == WM_WS_TOO_BIG) too_big(k);
+            else sim_session_receive(k->session, k->reader.opcode == WM_WS_TEXT, k->reader.bytes, k->reader.len);
         }
     }
 }
@@ -325,7 +326,7 @@ void sim_socket_accept(sim_node *n)
     k->node = n;
     k->delays.loop = n->cluster->loop;
     k->tcp.data = k;
-    sim_ws_parser_init(&k->parser, n->cluster->dialect->max_message);
+    wm_ws_reader_init_server(&k->reader, n->cluster->dialect->max_message);
     uv_tcp_init(n->cluster->loop, &k->tcp);
     k->next = n->sockets;
     if (n->sockets != NULL) n->sockets->prev = k;
@@ -372,7 +373,7 @@ void sim_sockets_send(sim_node *n, sim_sent_as as, const uint8_t *bytes, size_t 
     for (sim_socket *k = n->sockets; k != NULL; k = k->next) {
         if (k->state != STATE_OPEN) continue;
         if (as != SIM_SENT_RAW) {
-            put_frame(k, as == SIM_SENT_TEXT ? SIM_WS_TEXT : SIM_WS_BINARY, bytes, len);
+            put_frame(k, as == SIM_SENT_TEXT ? WM_WS_TEXT : WM_WS_BINARY, bytes, len);
         } else {
             wm_buffer_append(&k->out, bytes, len);
             mark_dirty(k);

@@ -15,6 +15,10 @@ M.USAGE = [[
   --token-file FILE       show the token in the first line of FILE (default: the variable
                           WINGMAN_TOKEN); sim:// and topgun:// have tokens of their own
   --ca-file FILE          authorities for wss://, a PEM file (default: the system's)
+  --cert-file FILE        this client's certificate for wss://, a PEM file, and
+  --key-file FILE         its key
+  --proxy URL             http://[user:password@]host:port, or none (default: http_proxy and
+                          its kin, but for loopback and no_proxy)
   --insecure-skip-verify  accept any certificate: for tests only
 ]]
 
@@ -22,12 +26,15 @@ M.USAGE = [[
 M.TOKEN_VARIABLE = "WINGMAN_TOKEN"
 
 --- Flags with a value, by name without dashes; and the option of `tls` that they set.
-M.valued = { ["token-file"] = true, ["ca-file"] = "ca_file" }
+M.valued = {
+  ["token-file"] = true, proxy = true, ["ca-file"] = "ca_file", ["cert-file"] = "cert_file", ["key-file"] = "key_file",
+}
 --- Flags without one.
 M.flags = { ["insecure-skip-verify"] = "insecure_skip_verify" }
 
 ---@class wingman.connection_options
 ---@field token string|nil
+---@field proxy string|nil
 ---@field tls table<string, string|boolean>
 
 ---@type wingman.connection_options
@@ -62,6 +69,8 @@ local function take_flag(name, value)
     local token, wrong = read_token(value)
     if not token then return nil, wrong end
     chosen.token = token
+  elseif name == "proxy" then
+    chosen.proxy = value
   else
     chosen.tls[M.valued[name]] = value
   end
@@ -116,11 +125,12 @@ end
 ---@param options table
 ---@return table
 function M.complete(options)
-  if type(options) ~= "table" or not (chosen.token or next(chosen.tls)) then return options end
+  if type(options) ~= "table" or not (chosen.token or chosen.proxy or next(chosen.tls)) then return options end
   if type(options.cluster) == "string" and embedded_cluster.is_url(options.cluster) then return options end
   local completed = {}
   for name, value in pairs(options) do completed[name] = value end
   if chosen.token then completed.auth = fill(options.auth, { token = chosen.token }) end
+  if completed.proxy == nil then completed.proxy = chosen.proxy end
   if next(chosen.tls) then completed.tls = fill(options.tls, chosen.tls) end
   return completed
 end

@@ -4,6 +4,7 @@ local duration = require "wingman.duration"
 local nearest = require "wingman.nearest"
 
 local core = require "wingman.core"
+local url = require "wingman.url"
 local wire_name = require "wingman.wire_name"
 
 local M = {}
@@ -96,9 +97,14 @@ M.rules = {
     throttle = { type = "function", about = "a refresh policy: how soon to ask again while routes are missing" },
   } },
   tls = { type = "table", default = {}, about = "wss://", group = {
-    ca_file = { type = "string", about = "PEM file of the authorities; default: the system's" },
+    ca_file = { type = "string", about = "PEM file of the authorities; default: the system's. A file that was replaced is read again for the next connection" },
+    cert_file = { type = "string", about = "PEM file of this client's certificate, for servers that ask for one; read again as ca_file" },
+    key_file = { type = "string", about = "PEM file of its key, without a password" },
     insecure_skip_verify = { type = "boolean", default = false, about = "accept any certificate: for tests only" },
   } },
+  proxy = { type = "string",
+    about = "http://[user:password@]host:port for every node, or none; default: http_proxy, https_proxy, all_proxy of the environment, "
+      .. "where loopback and no_proxy go direct, and no token is shown on ws://" },
   max_message_bytes = { type = "number", default = 4 * 1024 * 1024, min = 1024, max = 2 ^ 31,
     about = "bytes of a message from a server; a larger one is not read: nil, TOO_LARGE for who waits for it" },
   max_message_elements = { type = "number", default = 1000000, min = 100, max = 2 ^ 31,
@@ -149,6 +155,31 @@ local function fill(rules, given, prefix)
   return result
 end
 
+-- A user and a password would be of no use, and end up in logs.
+local function check_url(name, text)
+  if type(text) == "string" and url.has_user(text) then
+    error(("option %s: a URL has a user, '%s'; TopGun knows tokens only: the option auth.token"):format(name, url.shown(text)), 0)
+  end
+end
+
+local function check_urls(options)
+  check_url("server", options.server)
+  local cluster = options.cluster
+  if type(cluster) ~= "table" then return check_url("cluster", cluster) end
+  for _, seed in ipairs(cluster.seeds or {}) do check_url("cluster.seeds", seed) end
+  for _, node in pairs(cluster.nodes or {}) do check_url("cluster.nodes", node) end
+end
+
+local function check_connections(options)
+  local tls, proxy = options.tls, options.proxy
+  if (tls.cert_file == nil) ~= (tls.key_file == nil) then
+    error("options tls.cert_file and tls.key_file: one is of no use without the other", 0)
+  end
+  if proxy and proxy ~= "none" and not core.proxy_name(proxy) then
+    error(("option proxy: %s is neither none nor http://host:port"):format(wire_name.shown(url.shown(proxy))), 0)
+  end
+end
+
 local function check_target(options)
   if (options.server == nil) == (options.cluster == nil) then
     error("one of the options server and cluster is needed", 0)
@@ -181,6 +212,8 @@ function M.check(given, level)
   local ok, result = pcall(function()
     local options = fill(M.rules, given, "")
     check_target(options)
+    check_urls(options)
+    check_connections(options)
     return options
   end)
   if not ok then error("wingman.client: " .. result, level + 1) end

@@ -1,6 +1,7 @@
 --- `wingman run`: runs a script; one that returns a load test is run as such.
 local connection_options = require "wingman.connection_options"
 local script_traceback = require "wingman.script_traceback"
+local url = require "wingman.url"
 
 local M = {}
 
@@ -82,7 +83,7 @@ function M.main(args)
   end
   if args[at]:match "^%a+://" then
     io.stderr:write(("wingman run: '%s' is a URL, not a script: `wingman bench URL` tests it, `wingman repl URL` looks at it\n")
-      :format(args[at]))
+      :format(url.shown(args[at])))
     return 2
   end
   _G.arg = rest

@@ -69,7 +69,7 @@ end
 
 local frame_bytes = ffi.new("uint8_t[?]", 1024 * 1024)
 
--- A masked client frame, as libwebsockets makes it when a connection sends.
+-- A masked client frame, as a connection makes it when it sends.
 local function frame(message)
   local n, p = #message, ffi.cast("uint8_t *", frame_bytes)
   local mask = 0x3a5c7e91

@@ -225,7 +225,7 @@ describe("the control socket", function()
           local load = require "wingman.load"
           return load.test { cluster = "sim://1",
             scenarios = { a = { executor = "constant-arrival-rate", rate = 100, duration = "500ms", exec = function() end } },
-            nemesis = { { at = "100ms", %s } } }]]):format(step), options, load_run.NO_LEAK_CHECK)
+            nemesis = { { at = "100ms", %s } } }]]):format(step), options)
         assert.equal(1, code, out .. err)
         assert.equal("error", document.outcome)
         assert.truthy(document.reason:find("did not take place", 1, true) and document.reason:find(words, 1, true), document.reason)

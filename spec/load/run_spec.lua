@@ -178,7 +178,7 @@ describe("wingman run of a load test", function()
   it("drops and counts what it is too late for", function() -- on a clock of its own: executor/arrivals_spec.lua
     local function check(options, text)
       local document, code, out, err = run(script([[executor = "constant-arrival-rate", rate = 1e6, duration = "1s", graceful_stop = "500ms",
-        exec = function() local n = 0 for i = 1, 20000 do n = n + i % 7 end end]], text), options, load_run.NO_LEAK_CHECK)
+        exec = function() local n = 0 for i = 1, 20000 do n = n + i % 7 end end]], text), options)
       assert.equal(0, code, out .. err)
       local made, dropped = metric(document, "iterations").count, metric(document, "iterations_dropped").count
       assert.is_true(made > 0 and dropped > 0, ("%d, %d"):format(made, dropped))

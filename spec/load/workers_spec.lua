@@ -6,7 +6,7 @@ local report = require "wingman.load.report"
 
 local metric, script = load_run.metric, load_run.script
 
-local function run(text, options) return load_run.run(text, options, load_run.NO_LEAK_CHECK) end
+local function run(text, options) return load_run.run(text, options) end
 
 local TEST = [[
   local load = require "wingman.load"
@@ -126,7 +126,7 @@ describe("a run with workers", function()
     local path, out = load_run.file "", load_run.file ""
     os.remove(path)
     local child = load_run.start(script [[executor = "constant-arrival-rate", rate = 100, duration = "50s", exec = function() end]],
-      { "--workers", "2", "--control", path, "--out", "json=" .. out }, load_run.NO_LEAK_CHECK)
+      { "--workers", "2", "--control", path, "--out", "json=" .. out })
     assert(child:read_line(20))
     local function ctl(...)
       local one = assert(process.spawn { file = process.wingman_path(), args = { "ctl", path, ... }, stderr = true })

@@ -116,9 +116,6 @@ clusters.on_each(getfenv(1), "hosts", function(shared, it)
 
   it("works in a C program with a tick, in two Lua states at once", function()
     local plugin = "scripts/plugins/tick_plugin.lua"
-    -- libwebsockets 4.1 keeps a TLS context for each loop of a process but the last, which
-    -- the leak sanitizer takes for a leak.
-    env.ASAN_OPTIONS = "detect_leaks=0"
     local code, out, err = run(build.folder .. "/tick_host", { "40", plugin, plugin }, env)
     assert.equal(0, code)
     local _, ticks = out:gsub("%d+\n", "")

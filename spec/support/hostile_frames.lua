@@ -11,6 +11,8 @@ local M = {}
 ---@field ends string|nil       the connection ends, with this reason (alternatives with "|")
 ---@field warns string|nil      the connection stays, and this event is logged
 ---@field counts string|nil     the connection stays, and this counter of client:stats() grows
+---@field detail string|nil     what the client says beside the reason
+---@field code integer|nil      the close code that it tells
 ---@field refused_token boolean|nil  the client does not come back before it has another token
 
 local function be(value, width)
@@ -330,33 +332,39 @@ function M.all(is_0_11)
   text("a payload that is null", '{"type":"QUERY_UPDATE","payload":null}', { warns = "message_refused" })
   text("a payload that is a number", '{"type":"SERVER_EVENT","payload":7}', { warns = "message_refused" })
   text("a lone surrogate", [[{"type":"QUERY_UPDATE","payload":{"key":"\ud800"}}]])
-  -- RFC 6455 would have the connection failed; what counts is that it is no message.
-  text("no UTF-8", '"\255\254', { warns = "message_not_read" })
+  text("no UTF-8", '"\255\254', { ends = "protocol", detail = "a text message that is not UTF-8" })
 
   -- WebSocket frames ------------------------------------------------------------------------------
 
-  -- libwebsockets ends such a connection itself and does not say why.
-  local function broken(name, bytes, reason) add("frame: " .. name, bytes, { ends = reason or "lost|closed|protocol" }, "raw") end
-  -- It passes bytes on once it has 64 KB of them.
+  local function broken(name, bytes, detail) add("frame: " .. name, bytes, { ends = "protocol", detail = detail }, "raw") end
   local some = rep("\222", 128 * 1024)
-  broken("1 GB is announced", M.announcement .. some, "protocol")
-  broken("2^62 bytes are announced", "\130\127\64" .. rep("\0", 7) .. some, "protocol")
-  broken("1 GB of fragments is announced", "\2\127" .. be(2 ^ 30, 8) .. some, "protocol")
-  broken("a negative length", "\130\127" .. rep("\255", 8) .. "\222\0\1")
-  for opcode = 3, 7 do broken("reserved opcode " .. opcode, char(0x80 + opcode) .. "\1x") end
-  for opcode = 11, 15 do broken("reserved opcode " .. opcode, char(0x80 + opcode) .. "\1x") end
-  for name, bit in pairs { first = 0x40, second = 0x20, third = 0x10 } do
-    broken("the " .. name .. " reserved bit", char(0x82 + bit) .. "\1\128")
+  broken("1 GB is announced", M.announcement .. some)
+  broken("2^62 bytes are announced", "\130\127\64" .. rep("\0", 7) .. some)
+  broken("1 GB of fragments is announced", "\2\127" .. be(2 ^ 30, 8) .. some)
+  broken("a negative length", "\130\127" .. rep("\255", 8) .. "\222\0\1", "a WebSocket frame of more than 2^63 bytes")
+  for _, opcode in ipairs { 3, 4, 5, 6, 7, 11, 12, 13, 14, 15 } do
+    broken("reserved opcode " .. opcode, char(0x80 + opcode) .. "\1x", "a WebSocket frame of an unknown kind")
   end
-  broken("a ping in fragments", "\9\1x")
-  broken("a close in fragments", "\8\2\3\232")
-  broken("a ping of 126 bytes", "\137\126\0\126" .. rep("x", 126))
-  broken("a continuation of nothing", "\128\1x")
-  broken("a message within a message", "\2\1\222" .. "\130\1\222")
-  broken("bytes that are no frame", rep("\255", 64))
-  broken("a close frame of one byte", "\136\1\3")
-  broken("a close frame with code 0", "\136\2\0\0")
-  broken("a close frame whose reason is no UTF-8", "\136\4\3\232\255\254")
+  for name, bit in pairs { first = 0x40, second = 0x20, third = 0x10 } do
+    broken("the " .. name .. " reserved bit", char(0x82 + bit) .. "\1\128", "a WebSocket frame with reserved bits")
+  end
+  broken("a mask", "\130\129\0\0\0\0\128", "a masked WebSocket frame")
+  broken("a ping in fragments", "\9\1x", "a control frame in fragments")
+  broken("a close in fragments", "\8\2\3\232", "a control frame in fragments")
+  broken("a ping of 126 bytes", "\137\126\0\126" .. rep("x", 126), "a control frame of more than 125 bytes")
+  broken("a continuation of nothing", "\128\1x", "a continuation frame without a message")
+  broken("a message within a message", "\2\1\222" .. "\130\1\222", "a new message within the fragments of another")
+  broken("bytes that are no frame", rep("\255", 64), "a WebSocket frame with reserved bits")
+  broken("a close frame of one byte", "\136\1\3", "a close frame of one byte")
+  for _, code in ipairs { 0, 999, 1005, 1006, 1015, 5000, 65535 } do
+    broken("a close frame with code " .. code, "\136\2" .. be(code, 2), "a close frame with a code that must not be sent")
+  end
+  broken("a close frame whose reason is no UTF-8", "\136\4\3\232\255\254", "a close frame whose reason is not UTF-8")
+  for _, code in ipairs { 1000, 1011, 1012, 1014, 2500, 3000, 4999 } do
+    add("frame: a close with code " .. code, "\136\8" .. be(code, 2) .. "bye \195\169",
+      { ends = "closed", code = code, detail = "bye \195\169" }, "raw")
+  end
+  add("frame: a close without a code", "\136\0", { ends = "closed", code = 1005, detail = "" }, "raw")
   add("frame: a ping", "\137\1x", {}, "raw")
   add("frame: a pong that nobody asked for", "\138\1x", {}, "raw")
   add("frame: a message of 1,000 empty fragments", "\2\0" .. rep("\0\0", 1000) .. "\128" .. char(#pong) .. pong, {}, "raw")

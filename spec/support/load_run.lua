@@ -4,10 +4,6 @@ local report = require "wingman.load.report"
 
 local M = {}
 
---- For runs with workers: libwebsockets 4.1 keeps a TLS context for each thread's loop until
---- the process ends, which the leak sanitizer takes for a leak.
-M.NO_LEAK_CHECK = { ASAN_OPTIONS = "detect_leaks=0" }
-
 --- Seconds after which a run has hung.
 local PATIENCE = 60
 

@@ -1,7 +1,13 @@
 --- The options of the core's client, from those of the script.
+local embedded_cluster = require "wingman.embedded_cluster"
 local uuid = require "wingman.uuid"
 
 local M = {}
+
+-- Those that Wingman starts are on this machine.
+local function is_embedded(options)
+  return type(options.cluster) == "string" and embedded_cluster.is_url(options.cluster)
+end
 
 ---@param options table  checked options
 ---@return table  see core/lua/client_binding.c
@@ -12,6 +18,9 @@ function M.of(options)
     node_id_is_default = options.node_id == nil,
     op_prefix = uuid.letters(8),
     ca_file = options.tls.ca_file,
+    cert_file = options.tls.cert_file,
+    key_file = options.tls.key_file,
+    proxy = is_embedded(options) and "none" or options.proxy,
     tls_verify = not options.tls.insecure_skip_verify,
     max_message_bytes = options.max_message_bytes,
     max_message_elements = options.max_message_elements,

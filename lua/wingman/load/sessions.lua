@@ -39,7 +39,6 @@ function M.new(given)
   options = options_module.check(connection_options.complete(options), 2)
   options.connections_per_node = math.ceil(given.capacity / #given.urls)
   local wanted = core_options.of(options)
-  wanted.light = true
   local core, err = core_module.client(loop.handle(), wanted)
   if not core then return nil, err end
   core:measure(given.metrics)

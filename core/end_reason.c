@@ -1,0 +1,23 @@
+#include "end_reason.h"
+
+static const char *const keys[] = {
+#define X(name, key, text) key,
+    WM_END_REASONS(X)
+#undef X
+};
+
+static const char *const texts[] = {
+#define X(name, key, text) text,
+    WM_END_REASONS(X)
+#undef X
+};
+
+const char *wm_end_reason_key(wm_end_reason reason)
+{
+    return keys[reason];
+}
+
+const char *wm_end_reason_text(wm_end_reason reason)
+{
+    return texts[reason];
+}
