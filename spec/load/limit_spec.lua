@@ -40,7 +40,7 @@ describe("the limit of a run", function()
     assert.same({ limit = "none", late = false }, judged(scenario(0, 1000)))
     local full = limit.judge { scenarios = { scenario(0, 1000) }, was_full = true }
     assert.equal("log", full.limit)
-    assert.truthy(full.reason:find("the op log was full", 1, true))
+    assert.truthy(full.reason:find("writes found no room in the op log", 1, true))
   end)
 
   it("names what the host took, when the generator was late and it is much", function()

@@ -74,7 +74,7 @@ function M.judge(figures)
     if sums[cause] > 0 then reasons[#reasons + 1] = ("%d iterations were dropped: %s"):format(sums[cause], because[cause]) end
   end
   local limit = late and "generator" or main_cause(sums) or figures.was_full and "log" or "none"
-  if figures.was_full and sums.log == 0 then reasons[#reasons + 1] = "the op log was full: the cluster took less than was written" end
+  if figures.was_full and sums.log == 0 then reasons[#reasons + 1] = "writes found no room in the op log: the cluster took less than was written" end
   return { limit = limit, late = late ~= nil, reason = #reasons > 0 and table.concat(reasons, "; ") or nil }
 end
 
