@@ -401,7 +401,7 @@ static void free_timer(uv_handle_t *handle)
 void wm_client_free(wm_client *c)
 {
     if (c == NULL) return;
-    if (c->log != NULL) wm_oplog_sync(c->log);
+    if (c->log != NULL && c->dead_letters != NULL) wm_client_finish_log(c);
     if (c->timer != NULL) {
         if (c->timer->loop != NULL) uv_close((uv_handle_t *)c->timer, free_timer);
         else free(c->timer);

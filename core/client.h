@@ -124,6 +124,9 @@ __attribute__((visibility("default"))) uint32_t wm_client_in_flight(const wm_cli
  * which an event tells once and which makes the log count as full until it can be
  * written again. Part of every flush. */
 int wm_client_sync_log(wm_client *c);
+/* As wm_client_sync_log, for the last time: a file that is gone is looked for, and one that could
+ * not be written a moment ago is tried again. */
+int wm_client_finish_log(wm_client *c);
 typedef enum wm_membership_state {
     WM_MEMBERSHIP_CALM,    /* what was acknowledged by a 0.11 cluster is not known to be doubtful */
     WM_MEMBERSHIP_FRESH,   /* an acknowledgement is so fresh that a change may not be known yet */

@@ -148,6 +148,14 @@ static int sync_log(wm_client *c, uint64_t now)
     return wm_oplog_sync(c->log);
 }
 
+int wm_client_finish_log(wm_client *c)
+{
+    bool keeps_something = wm_oplog_count(c->log) > 0 || wm_dead_letters_count(c->dead_letters) > 0;
+    if (keeps_something) wm_oplog_check_file(c->log);
+    int result = wm_oplog_sync(c->log);
+    return result == WM_OK || !keeps_something ? WM_OK : wm_oplog_sync(c->log); /* one that is gone is written anew */
+}
+
 static void tell_script(wm_client *c)
 {
     const wm_log_error *e = wm_oplog_error(c->log);

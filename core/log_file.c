@@ -76,6 +76,21 @@ static bool reach_disk(const wm_log_file *f, wm_log_error *e)
     return !f->sync || fdatasync(f->fd) == 0 || wm_log_fail_io(e, errno);
 }
 
+/* A directory's entries are on the disk with the directory. */
+static void sync_directory(const char *path)
+{
+    char *directory = strdup(path);
+    if (directory == NULL) return;
+    char *slash = strrchr(directory, '/');
+    if (slash != NULL) slash[1] = 0;
+    int fd = open(slash != NULL ? directory : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0) {
+        (void)!fsync(fd);
+        close(fd);
+    }
+    free(directory);
+}
+
 /* -- a new file ---------------------------------------------------------------------------- */
 
 static bool write_beginning(wm_log_file *f, wm_log_error *e)
@@ -136,7 +151,11 @@ static bool read_beginning(wm_log_file *f, const struct stat *info, wm_log_error
 {
     wm_log_beginning b;
     if (!wm_log_beginning_read(&b, f->fd, e)) return false;
-    if (is_empty(&b)) return write_beginning(f, e);
+    if (is_empty(&b)) {
+        if (!write_beginning(f, e)) return false;
+        if (f->sync) sync_directory(f->real_path);
+        return true;
+    }
     if (!wm_log_beginning_check_head(&b, f->kind, e) || !wm_log_beginning_last_commit(&b, &f->committed, e)) return false;
     f->next = f->committed;
     uint64_t missing = f->committed.end - (uint64_t)info->st_size;
@@ -390,21 +409,6 @@ wm_log_file *wm_log_file_beside(const wm_log_file *f, wm_log_error *e)
     if (make_beside(next, f, e)) return next;
     wm_log_file_close(next);
     return NULL;
-}
-
-/* A directory's entries are on the disk with the directory. */
-static void sync_directory(const char *path)
-{
-    char *directory = strdup(path);
-    if (directory == NULL) return;
-    char *slash = strrchr(directory, '/');
-    if (slash != NULL) slash[1] = 0;
-    int fd = open(slash != NULL ? directory : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd >= 0) {
-        (void)!fsync(fd);
-        close(fd);
-    }
-    free(directory);
 }
 
 static bool rename_to(const char *from, const wm_log_file *f, wm_log_error *e)

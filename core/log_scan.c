@@ -125,6 +125,16 @@ static int by_number(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+/* A page that stands at a second place has its frames twice. */
+static void leave_out_copies(wm_log_scan *s)
+{
+    size_t kept = 0;
+    if (s->count > 0) qsort(s->frames, s->count, sizeof *s->frames, by_number);
+    for (size_t i = 0; i < s->count; i++)
+        if (kept == 0 || s->frames[kept - 1].number != s->frames[i].number) s->frames[kept++] = s->frames[i];
+    s->count = kept;
+}
+
 /* Those that a later restart stood for are of no use; and without the last commit's mark, the
  * last restart is the one that counts. */
 static void leave_out_old(wm_log_scan *s)
@@ -139,7 +149,8 @@ static void leave_out_old(wm_log_scan *s)
         if (f->first == first && (!s->findings.knows_last_commit || f->number < s->slot.next)) s->frames[kept++] = *f;
     }
     s->count = kept;
-    if (kept > 0) qsort(s->frames, kept, sizeof *s->frames, by_number);
+    leave_out_copies(s);
+    kept = s->count;
     uint64_t next = s->findings.knows_last_commit ? s->slot.next : kept > 0 ? s->frames[kept - 1].number + 1 : first;
     s->findings.frames = kept;
     s->findings.missing = next - first - kept;

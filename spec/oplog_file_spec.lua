@@ -367,6 +367,27 @@ describe("op log in a file", function()
     end)
   end
 
+  it("is there after close though it was removed before, and what cannot be kept is logged", function()
+    local path, lines = new_path(), {}
+    local client = assert(open(path))
+    client.options.log_to = function(level, event, fields) lines[#lines + 1] = { level, event, fields.problem, fields.pending } end
+    assert(client:map "m":set("a", 1))
+    assert(client:sync())
+    os.remove(path)
+    client:close()
+    assert.same({}, lines)
+    client = assert(open(path))
+    assert.same({ a = 1 }, (pending(client)))
+
+    client.options.log_to = function(level, event, fields) lines[#lines + 1] = { level, event, fields.problem, fields.pending } end
+    assert(client:map "m":set("b", 2))
+    os.remove(path)
+    write_file(path, "mine")
+    client:close()
+    assert.same({ { "error", "oplog_not_written_at_close", "replaced", 2 } }, lines)
+    assert.equal("mine", read_file(path))
+  end)
+
   it("that another file takes the place of while it is open is missed, and the other left alone", function()
     wingman.run(function()
       local path = new_path()

@@ -14,10 +14,9 @@ static int l_flush(lua_State *L)
 }
 
 /* true; or nil, why the log's file cannot be written, and the name of the problem. */
-static int l_sync_log(lua_State *L)
+static int push_log_outcome(lua_State *L, wm_client *c, int result)
 {
-    wm_client *c = wm_lua_check_client(L);
-    if (wm_client_sync_log(c) == WM_OK) {
+    if (result == WM_OK) {
         lua_pushboolean(L, true);
         return 1;
     }
@@ -26,6 +25,18 @@ static int l_sync_log(lua_State *L)
     lua_pushstring(L, e->text);
     lua_pushstring(L, wm_log_problem_name(e->problem));
     return 3;
+}
+
+static int l_sync_log(lua_State *L)
+{
+    wm_client *c = wm_lua_check_client(L);
+    return push_log_outcome(L, c, wm_client_sync_log(c));
+}
+
+static int l_finish_log(lua_State *L)
+{
+    wm_client *c = wm_lua_check_client(L);
+    return push_log_outcome(L, c, wm_client_finish_log(c));
 }
 
 static int l_hand_up_acks(lua_State *L)
@@ -266,6 +277,7 @@ const luaL_Reg wm_lua_client_log_methods[] = {
     {"hand_up_acks", l_hand_up_acks},
     {"subscribed", l_subscribed},
     {"sync_log", l_sync_log},
+    {"finish_log", l_finish_log},
     {"node_id", l_node_id},
     {"pending", l_pending},
     {"has_backlog", l_has_backlog},

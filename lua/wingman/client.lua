@@ -190,6 +190,16 @@ local function end_waits(self)
   self.state:set("DISCONNECTED", "closed")
 end
 
+-- The last chance of what is not in the file; a client that ends with it is to be heard of.
+local function write_log_out(self)
+  local path = self.options.oplog.path
+  if not path then return end
+  local pending = self.core:pending()
+  local ok, reason, problem = self.core:finish_log()
+  if ok then return end
+  self.options.log_to("error", "oplog_not_written_at_close", { path = path, problem = problem, reason = reason, pending = pending })
+end
+
 --- Ends everything at once: sockets, timers, the embedded cluster, and waits: whoever
 --- waits, and whoever asked for an acknowledgement, has heard of it (nil, err) when this
 --- returns, and needs no further step of the loop. What is still in the op log is gone,
@@ -206,6 +216,7 @@ function methods:close()
   open[self] = nil
   loop.remove_source(self)
   loop.at_once(end_waits, self)
+  write_log_out(self)
   self.core:close()
   loop.handle():turn_until(0) -- the close frames leave
   if self.embedded then self.embedded:stop() end

@@ -92,14 +92,18 @@ local function name_lost_nodes(clients)
 end
 
 local function report(clients)
-  local files = {}
+  local files, failures = {}, {}
   for _, client in ipairs(clients) do
-    if client:pending_ops() > 0 and client.options.oplog.path then files[#files + 1] = client.options.oplog.path end
+    if client:pending_ops() > 0 and client.options.oplog.path then
+      local ok, err = client:sync()
+      if ok then files[#files + 1] = client.options.oplog.path else failures[#failures + 1] = err.message end
+    end
   end
   local left = sum(clients)
   say("%s writes were not acknowledged: %s", text_table.count(left.pending), backlog.text(left))
   if left.held > 0 then name_lost_nodes(clients) end
   if #files > 0 then say("they are kept in %s", table.concat(files, ", ")) end
+  for _, message in ipairs(failures) do say("they may not be kept: %s", message) end
 end
 
 local function drain(clients)
