@@ -89,6 +89,11 @@ int wm_client_measure(wm_client *c, wm_op_metrics *m);
 
 /* Adds a node; its slot, or WM_EINVAL, WM_ENOMEM. */
 int wm_client_add_node(wm_client *c, const char *url);
+/* Forgets a node that is not connected, that nothing is routed to or waits for, and that
+ * neither the held partition map nor the map of a connected node names; its slot is the
+ * next new node's. WM_OK; WM_EINVAL when something of that is not so, and then nothing is
+ * changed. */
+int wm_client_forget_node(wm_client *c, int slot);
 /* Whether every message becomes an event, too: for looking at the wire. */
 void wm_client_trace(wm_client *c, bool on);
 /* Lets operations use a lane that is ready: to be called once it is known which

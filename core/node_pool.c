@@ -44,6 +44,7 @@ typedef struct node {
     wm_url url;
     char *id;
     lane *lanes;
+    bool is_there; /* it was not removed */
 } node;
 
 struct wm_node_pool {
@@ -478,31 +479,67 @@ void wm_node_pool_measure(wm_node_pool *pool, wm_connection_times times)
     pool->times = times;
 }
 
-int wm_node_pool_add(wm_node_pool *pool, const char *url)
+/* The slot of a removed node, or one more than there are. */
+static uint32_t free_slot(const wm_node_pool *pool)
 {
-    node n = {0};
-    if (!wm_url_parse(url, "/ws", &n.url)) return WM_EINVAL;
+    uint32_t slot = 0;
+    while (slot < pool->count && pool->nodes[slot].is_there) slot++;
+    return slot;
+}
+
+/* A slot with its lanes. */
+static int add_slot(wm_node_pool *pool)
+{
     uint32_t per_node = pool->options.connections_per_node;
     node *grown = realloc(pool->nodes, (pool->count + 1) * sizeof *grown);
     if (grown == NULL) return WM_ENOMEM;
     pool->nodes = grown;
-    n.url_text = strdup(url);
-    n.id = strdup("");
-    n.lanes = calloc(per_node, sizeof *n.lanes);
-    if (n.url_text == NULL || n.id == NULL || n.lanes == NULL) {
-        free(n.url_text);
-        free(n.id);
-        free(n.lanes);
-        return WM_ENOMEM;
-    }
+    node n = {.lanes = calloc(per_node, sizeof *n.lanes)};
+    if (n.lanes == NULL) return WM_ENOMEM;
     for (uint32_t i = 0; i < per_node; i++) {
         lane *l = &n.lanes[i];
         l->pool = pool;
         l->id = (int)(pool->count * per_node + i);
         l->reading = (wm_work){.piece = read_piece, .user = l};
     }
-    pool->nodes[pool->count] = n;
-    return (int)pool->count++;
+    pool->nodes[pool->count++] = n;
+    return WM_OK;
+}
+
+int wm_node_pool_add(wm_node_pool *pool, const char *url)
+{
+    wm_url parsed;
+    if (!wm_url_parse(url, "/ws", &parsed)) return WM_EINVAL;
+    uint32_t slot = free_slot(pool);
+    if (slot == pool->count && add_slot(pool) < 0) return WM_ENOMEM;
+    char *url_text = strdup(url), *id = strdup("");
+    if (url_text == NULL || id == NULL) {
+        free(url_text);
+        free(id);
+        return WM_ENOMEM;
+    }
+    node *n = &pool->nodes[slot];
+    n->url_text = url_text;
+    n->id = id;
+    n->url = parsed;
+    n->is_there = true;
+    for (uint32_t i = 0; i < pool->options.connections_per_node; i++) n->lanes[i].info = (wm_lane_info){0};
+    return (int)slot;
+}
+
+void wm_node_pool_remove(wm_node_pool *pool, int slot)
+{
+    node *n = &pool->nodes[slot];
+    free(n->url_text);
+    free(n->id);
+    n->url_text = n->id = NULL;
+    n->is_there = false;
+    for (uint32_t i = 0; i < pool->options.connections_per_node; i++) {
+        lane *l = &n->lanes[i];
+        wm_inbox_free(l->inbox);
+        l->inbox = NULL;
+        wm_buffer_close(&l->queue);
+    }
 }
 
 uint32_t wm_node_pool_count(const wm_node_pool *pool)
@@ -517,12 +554,12 @@ uint32_t wm_node_pool_lanes(const wm_node_pool *pool)
 
 const char *wm_node_pool_url(const wm_node_pool *pool, int slot)
 {
-    return pool->nodes[slot].url_text;
+    return pool->nodes[slot].is_there ? pool->nodes[slot].url_text : "";
 }
 
 const char *wm_node_pool_id(const wm_node_pool *pool, int slot)
 {
-    return pool->nodes[slot].id;
+    return pool->nodes[slot].is_there ? pool->nodes[slot].id : "";
 }
 
 int wm_node_pool_set_id(wm_node_pool *pool, int slot, const char *id)

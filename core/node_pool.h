@@ -82,8 +82,12 @@ void wm_node_pool_free(wm_node_pool *pool);
 /* Counts the times of connections there from now on; the histograms are borrowed. */
 void wm_node_pool_measure(wm_node_pool *pool, wm_connection_times times);
 
-/* Adds a node and gives its slot; WM_EINVAL when the URL is none, WM_ENOMEM. */
+/* Adds a node and gives its slot, which may be that of one that was removed; WM_EINVAL
+ * when the URL is none, WM_ENOMEM. */
 int wm_node_pool_add(wm_node_pool *pool, const char *url);
+/* Removes a node whose lanes are all idle. Its slot has no id and no URL ("") from then on. */
+void wm_node_pool_remove(wm_node_pool *pool, int slot);
+/* Slots, those of removed nodes included. */
 uint32_t wm_node_pool_count(const wm_node_pool *pool);
 uint32_t wm_node_pool_lanes(const wm_node_pool *pool);
 const char *wm_node_pool_url(const wm_node_pool *pool, int slot);

@@ -67,7 +67,7 @@ static uint16_t add_node(decoder *d, size_t id, size_t endpoint, size_t status)
 {
     wm_partition_map *m = d->map;
     if (m->node_count == WM_MAP_NODES_MAX) {
-        fail(d, "partition map: more than 4096 nodes");
+        fail(d, "partition map: more than 1024 nodes");
         return WM_MAP_NO_NODE;
     }
     if (m->node_count == d->node_cap) {

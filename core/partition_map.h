@@ -8,7 +8,7 @@
  * indexed, never searched. A decoded map does not change but by a delta. */
 
 #define WM_PARTITIONS_MAX 65536u /* both families use 271 */
-#define WM_MAP_NODES_MAX 4096u
+#define WM_MAP_NODES_MAX 1024u
 #define WM_MAP_BACKUPS_MAX 16u /* of one partition; further ones are ignored */
 #define WM_MAP_NO_NODE UINT16_MAX
 

@@ -60,6 +60,15 @@ int wm_router_source_began(wm_router *r, int id)
     return WM_OK;
 }
 
+int wm_router_forget(wm_router *r, int id)
+{
+    if (id == r->held) return WM_EINVAL;
+    if ((uint32_t)id >= r->count) return WM_OK;
+    wm_partition_map_free(r->sources[id].map);
+    r->sources[id] = (source){0};
+    return WM_OK;
+}
+
 int wm_router_offer(wm_router *r, int id, wm_partition_map *map)
 {
     source *s = source_at(r, id);

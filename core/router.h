@@ -37,6 +37,9 @@ void wm_router_free(wm_router *r);
 /* A connection to `source` begins: its process may be a new one that counts
  * versions from the start. WM_OK or WM_ENOMEM. */
 int wm_router_source_began(wm_router *r, int source);
+/* A source is no more, and its number may be that of another one. WM_EINVAL when its map is
+ * the held one: nothing is changed. */
+int wm_router_forget(wm_router *r, int source);
 /* Takes a map from a source; the router owns it from here on. 1: kept; 0: not
  * newer than the source's last one, freed; WM_ENOMEM: freed. */
 int wm_router_offer(wm_router *r, int source, wm_partition_map *map);

@@ -228,6 +228,14 @@ static int l_add_node(lua_State *L)
     return 2;
 }
 
+/* Whether the node was forgotten; see wm_client_forget_node. */
+static int l_forget_node(lua_State *L)
+{
+    wm_client *c = wm_lua_check_client(L);
+    lua_pushboolean(L, wm_client_forget_node(c, wm_lua_check_node(L, c, 2)) == WM_OK);
+    return 1;
+}
+
 static int l_set_node_id(lua_State *L)
 {
     wm_client *c = wm_lua_check_client(L);
@@ -376,6 +384,7 @@ void wm_lua_open_client(lua_State *L)
     static const luaL_Reg own[] = {
         {"close", l_close},
         {"add_node", l_add_node},
+        {"forget_node", l_forget_node},
         {"set_node_id", l_set_node_id},
         {"lane_of", l_lane_of},
         {"slot_of", l_slot_of},

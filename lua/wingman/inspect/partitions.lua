@@ -102,7 +102,7 @@ local function routes_of(client, map)
   local routes = {}
   for p = 1, map.partition_count do
     local ok, slot = pcall(function() return client.core:route(p - 1) end)
-    local node = ok and slot >= 0 and client.provider.links.nodes[slot + 1]
+    local node = ok and slot >= 0 and client.provider.links.by_slot[slot]
     routes[p] = node and node.id or false
   end
   return routes

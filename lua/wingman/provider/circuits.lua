@@ -137,6 +137,14 @@ function methods:state_of(node)
   return held.state, held.opened
 end
 
+--- The node is no more.
+---@param node wingman.link_node
+function methods:forget(node)
+  local held = self.held[node]
+  if held and held.timer then held.timer:cancel() end
+  self.held[node] = nil
+end
+
 --- Cancels every timer.
 function methods:close()
   self.closed = true

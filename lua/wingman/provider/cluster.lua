@@ -10,6 +10,7 @@ local failover = require "wingman.failover"
 local identity = require "wingman.provider.cluster.identity"
 local key_route = require "wingman.key_route"
 local links_module = require "wingman.provider.links"
+local log_throttle = require "wingman.log_throttle"
 local loop = require "wingman.loop"
 local map_requests = require "wingman.map_requests"
 local merkle_walk = require "wingman.merkle_walk"
@@ -235,7 +236,7 @@ end
 function methods:connection(key)
   if self.closed then return nil end
   local slot = self.slot_of_key(key)
-  return slot >= 0 and self.links.nodes[slot + 1] or nil
+  return slot >= 0 and self.links.by_slot[slot] or nil
 end
 
 --- The map whose root is asked for on a lane: one of the script's, to which it has the
@@ -313,7 +314,7 @@ local function circuit_changed(self, node, state, reason)
 end
 
 local function request_map(self, slot)
-  local node = self.links.nodes[slot + 1]
+  local node = self.links.by_slot[slot]
   local version = self.core:version_of(slot)
   local message = { type = "PARTITION_MAP_REQUEST", payload = {} }
   if version > 0 then message.payload.currentVersion = version end
@@ -332,7 +333,7 @@ end
 local function on_silence(self, slot)
   if self.closed then return end
   if self.map then
-    if self.links.nodes[slot + 1].usable then self.core:confirm_map(slot) end
+    if self.links.by_slot[slot].usable then self.core:confirm_map(slot) end
     if not self.core:choose_map() then return end
     self.map = self.core:partition_map()
     return self:recompute()
@@ -361,6 +362,7 @@ function M.new(core, options, policies, state, map_names)
     state = state,
     map_names = map_names,
     events = emitter.new(),
+    log_seldom = log_throttle.new(function(...) options.log_to(...) end),
     replies = replies_module.new(core),
     slot_of_key = key_route.new(core),
     ready_order = {},

@@ -14,6 +14,11 @@ local M = {}
 local backs_off = { overloaded = true, bad_frame = true }
 --- Tries in a row that say that a node is not there any more.
 local AWAY_AFTER = 3
+--- Connections that are being opened at a time to nodes that the user has not named, and how
+--- many of these may be to nodes that have never answered.
+local DIALS, DIALS_TO_UNPROVEN = 8, 6
+--- Nodes that the user has not named.
+local MAX_NODES = 1024
 --- A connection that lasted so long is a fresh start all the same (seconds).
 local CALM = 60
 
@@ -23,6 +28,7 @@ local CALM = 60
 ---@field id string|nil    server-assigned, known once a connection has told it
 ---@field lanes integer[]  the core's numbers of its connections
 ---@field is_seed boolean  the user gave its URL
+---@field listed_as string|nil  the id under which a partition map gave its URL
 ---@field settled boolean  a first connection has worked or failed
 ---@field last_reason string|nil  why the last connection ended
 ---@field last_detail string|nil
@@ -38,11 +44,16 @@ local CALM = 60
 ---@field ready_at number|nil
 ---@field timer wingman.timer|nil
 ---@field work table|nil  what a task is finding out for its next step; another table: no longer wanted
+---@field is_dialing boolean|nil  counts among the connections that are being opened
+---@field was_proven boolean|nil  its node had answered when the opening began
+---@field is_waiting boolean|nil  is to be opened when fewer are
 ---@field shown_token string|nil
 ---@field next_token string|nil
 
 ---@class wingman.links
----@field nodes wingman.link_node[]  by slot + 1
+---@field nodes wingman.link_node[]
+---@field by_slot table<integer, wingman.link_node>
+---@field by_url table<string, wingman.link_node>
 ---@field lanes table<integer, wingman.link_lane>
 local methods = {}
 methods.__index = methods
@@ -54,15 +65,16 @@ methods.__index = methods
 ---@field auth_failed fun(link: wingman.link_lane, message: string)
 ---@field log fun(level: string, event: string, fields: table)
 
---- Adds a node by URL; nil, err when it is none.
+--- Adds a node by URL; nil, err when it is none, or one too many.
 ---@param url string
 ---@param is_seed boolean  the user gave it
 ---@return wingman.link_node|nil, string|nil
 function methods:add(url, is_seed)
+  if not is_seed and #self.nodes >= MAX_NODES then return nil, ("a client has at most %d nodes"):format(MAX_NODES) end
   local slot, err = self.core:add_node(url)
   if not slot then return nil, err end
   local node = { slot = slot, url = url, lanes = {}, is_seed = is_seed, settled = false, losses = {} }
-  self.nodes[slot + 1] = node
+  self.nodes[#self.nodes + 1], self.by_slot[slot], self.by_url[url] = node, node, node
   for i = 0, self.connections - 1 do
     local lane = self.core:lane_of(slot, i)
     node.lanes[i + 1] = lane
@@ -80,7 +92,7 @@ end
 -- Nothing that was to follow follows.
 local function rest(link)
   if link.timer then link.timer:cancel() end
-  link.timer, link.work = nil, nil
+  link.timer, link.work, link.is_waiting = nil, nil, nil
 end
 
 local function open(self, link, addresses)
@@ -102,11 +114,56 @@ local function resolve_and_open(self, link, host)
   end)
 end
 
+local function dial(self, link)
+  local host = self.resolver and resolver.name_in(link.node.url)
+  if host then resolve_and_open(self, link, host) else open(self, link) end
+end
+
+local function is_proven(link) return link.node.id ~= nil end
+
+local function may_dial(self, link)
+  return self.dialing < DIALS and (is_proven(link) or self.dialing_unproven < DIALS_TO_UNPROVEN)
+end
+
+local function begin_dial(self, link)
+  link.is_dialing, link.is_waiting, link.was_proven = true, nil, is_proven(link)
+  self.dialing = self.dialing + 1
+  if not link.was_proven then self.dialing_unproven = self.dialing_unproven + 1 end
+  dial(self, link)
+end
+
+-- The next connections that wait to be opened: first those to nodes that have answered before.
+local function dial_next(self)
+  for _, proven in ipairs { true, false } do
+    local i, list = 1, self.waiting
+    while list[i] do
+      local link = list[i]
+      if not link.is_waiting then table.remove(list, i)
+      elseif is_proven(link) == proven then
+        if not may_dial(self, link) then break end
+        table.remove(list, i)
+        begin_dial(self, link)
+      else i = i + 1 end
+    end
+  end
+end
+
+-- A connection is open, or will not be.
+local function end_dial(self, link)
+  if not link.is_dialing then return end
+  link.is_dialing = nil
+  self.dialing = self.dialing - 1
+  if not link.was_proven then self.dialing_unproven = self.dialing_unproven - 1 end
+  if not self.closed and self.waiting[1] then loop.soon(dial_next, self) end
+end
+
 local function connect_lane(self, link)
   rest(link)
   set_state(self, link, "connecting")
-  local host = self.resolver and resolver.name_in(link.node.url)
-  if host then resolve_and_open(self, link, host) else open(self, link) end
+  if link.node.is_seed then return dial(self, link) end
+  if may_dial(self, link) then return begin_dial(self, link) end
+  link.is_waiting = true
+  self.waiting[#self.waiting + 1] = link
 end
 
 --- Starts connecting every idle lane of a node.
@@ -145,8 +202,36 @@ function methods:disconnect(node, state)
     local link = self.lanes[lane]
     rest(link)
     self.core:disconnect(lane, 1000)
+    end_dial(self, link)
     set_state(self, link, state or "idle")
   end
+end
+
+local restful = { idle = true, backoff = true, given_up = true, refused = true }
+
+local function is_at_rest(self, node)
+  for _, lane in ipairs(node.lanes) do
+    local link = self.lanes[lane]
+    if not (restful[link.state] or link.is_waiting) then return false end
+  end
+  return true
+end
+
+--- Forgets a node that the user has not named, that is not connected, and that no partition
+--- map names any more; false when something of that is not so.
+---@param node wingman.link_node
+---@return boolean
+function methods:forget(node)
+  if node.is_seed or not is_at_rest(self, node) or not self.core:forget_node(node.slot) then return false end
+  for _, lane in ipairs(node.lanes) do
+    rest(self.lanes[lane])
+    self.lanes[lane] = nil
+  end
+  self.by_slot[node.slot], self.by_url[node.url] = nil, nil
+  for i = #self.nodes, 1, -1 do
+    if self.nodes[i] == node then table.remove(self.nodes, i) end
+  end
+  return true
 end
 
 local function any_is_ready(self)
@@ -225,6 +310,7 @@ end
 --- Takes one event of the core; true when it was one of connections.
 function methods:handle(event, lane, a, b, flag, text)
   local link = self.lanes[lane]
+  if event == "auth_required" or event == "ready" or event == "lost" then end_dial(self, link) end
   if event == "auth_required" then
     self.authentication:show(link)
   elseif event == "ready" then
@@ -313,7 +399,12 @@ function M.new(core, options, reconnect, hooks)
     resolver_timeout = options.connect_timeout,
     connections = options.connections_per_node,
     nodes = {},
+    by_slot = {},
+    by_url = {},
     lanes = {},
+    waiting = {},
+    dialing = 0,
+    dialing_unproven = 0,
     losses = {},
     closed = false,
   }, methods)

@@ -1,5 +1,7 @@
 --- Nodes that the partition map names and nobody has shown.
+local loop = require "wingman.loop"
 local script_traceback = require "wingman.script_traceback"
+
 local M = {}
 
 local function log(self, level, event, fields) self.options.log_to(level, event, fields) end
@@ -7,30 +9,78 @@ local function log(self, level, event, fields) self.options.log_to(level, event,
 --- Whether a node with this URL is there already.
 ---@param self wingman.cluster_provider
 ---@param url string
-function M.is_known_url(self, url)
-  for _, node in ipairs(self.links.nodes) do
-    if node.url == url then return true end
-  end
-  return false
+function M.is_known_url(self, url) return self.links.by_url[url] ~= nil end
+
+-- Whether a node is not connected, and not in the held map either.
+local function has_left(node, listed) return not (node.is_seed or node.usable or listed[node.id or node.listed_as]) end
+
+local function listed_ids(self)
+  local ids = {}
+  for _, listed in ipairs(self.map.nodes) do ids[listed.id] = true end
+  return ids
 end
 
---- Whether each seed has shown which node it is, or that it cannot be reached.
----@param self wingman.cluster_provider
-function M.seeds_settled(self)
+-- Forgets the nodes that have left the cluster: one whose nodes change for ever would be
+-- remembered whole otherwise.
+local function forget_left(self)
+  self.forgetting = nil
+  if self.closed then return end
+  local listed = listed_ids(self)
+  for i = #self.links.nodes, 1, -1 do
+    local node = self.links.nodes[i]
+    if has_left(node, listed) and self.links:forget(node) then self.circuits:forget(node) end
+  end
+end
+
+-- In the next turn: whoever is telling of a node's end now still speaks of it.
+local function forget_left_soon(self)
+  if self.forgetting then return end
+  local listed = listed_ids(self)
   for _, node in ipairs(self.links.nodes) do
-    if not node.settled then return false end
-    local ready = self.links.lanes[node.lanes[1]].state == "ready"
-    if ready and not node.id and not node.unidentified then return false end
+    if has_left(node, listed) then
+      self.forgetting = true
+      return loop.soon(forget_left, self)
+    end
+  end
+end
+
+local function is_settled(self, node)
+  local is_ready = self.links.lanes[node.lanes[1]].state == "ready"
+  return node.settled and not (is_ready and not node.id and not node.unidentified)
+end
+
+--- Whether each node has shown which one it is, or that it cannot be reached.
+---@param self wingman.cluster_provider
+function M.all_settled(self)
+  for _, node in ipairs(self.links.nodes) do
+    if not is_settled(self, node) then return false end
   end
   return true
 end
 
+--- The same for the nodes that the user has named.
+---@param self wingman.cluster_provider
+function M.seeds_settled(self)
+  for _, node in ipairs(self.links.nodes) do
+    if node.is_seed and not is_settled(self, node) then return false end
+  end
+  return true
+end
+
+local function connect_listed(self, id, url)
+  local node, err = self.links:add(url, false)
+  if not node then return self.log_seldom("warn", "endpoint_invalid", { node = id, error = err }, "endpoint_invalid") end
+  node.listed_as = id
+  self.links:connect(node)
+end
+
 --- Advertised addresses are tried for nodes that no connection has shown, or that are
 --- away from where they were, once the seeds have had their say; a connection that works
---- is never closed for one.
+--- is never closed for one. Nodes that have left are forgotten.
 ---@param self wingman.cluster_provider
 function M.connect_unseen(self)
   if not self.map or not M.seeds_settled(self) then return end
+  forget_left_soon(self)
   local shown = {}
   for _, node in ipairs(self.links.nodes) do
     if node.id and not self.links:is_away(node) then shown[node.id] = true end
@@ -41,9 +91,7 @@ function M.connect_unseen(self)
       if not ok then
         log(self, "error", "endpoint_policy", { node = listed.id, error = url })
       elseif url and not M.is_known_url(self, url) then
-        local node, err = self.links:add(url, false)
-        if node then self.links:connect(node)
-        else log(self, "warn", "endpoint_invalid", { node = listed.id, error = err }) end
+        connect_listed(self, listed.id, url)
       end
     end
   end

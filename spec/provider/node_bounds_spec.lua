@@ -1,0 +1,154 @@
+--- What a partition map can make a client do: connections and nodes are bounded, and nodes
+--- that have left are forgotten.
+local clusters = require "spec.support.cluster"
+local core = require "wingman.core"
+local loop = require "wingman.loop"
+local sim_support = require "spec.sim.support"
+local stream = require "wingman.stream"
+
+local PATIENCE = 20
+--- What comes after each dial is over at the latest (seconds).
+local CONNECT_TIMEOUT = 0.05
+
+clusters.on_each(getfenv(1), "Partition maps", function(shared, it)
+  local client, listener, accepted, version
+
+  -- Takes connections and never answers.
+  local function listen()
+    listener = assert(stream.listen { port = 0 })
+    accepted = 0
+    loop.spawn(function()
+      while true do
+        local conn = listener:accept()
+        if not conn then return end
+        accepted = accepted + 1
+        loop.spawn(function()
+          while conn:read() do end
+          conn:close()
+        end)
+      end
+    end)
+  end
+
+  before_each(function()
+    listen()
+    version = 1000
+    client = shared:started { connect_timeout = CONNECT_TIMEOUT, start_timeout = PATIENCE, map_requests = { debounce = 0.02 } }
+    assert(loop.wait_until(function() return #client:connected_nodes() == 3 end, PATIENCE))
+  end)
+  after_each(function()
+    client:close()
+    listener:close()
+  end)
+
+  -- A map that the client believes: of the cluster as it is, and of nodes that are not there.
+  local function send_map(ghosts)
+    version = version + 1
+    local nodes, partitions = {}, {}
+    for _, node in ipairs(shared.cluster.nodes) do
+      nodes[#nodes + 1] = { nodeId = node.id, endpoints = { websocket = node.url }, status = "ACTIVE" }
+    end
+    for _, id in ipairs(ghosts) do
+      nodes[#nodes + 1] = { nodeId = id, status = "ACTIVE",
+        endpoints = { websocket = ("ws://127.0.0.1:%d/%s"):format(listener.port, id) } }
+    end
+    for p = 0, 270 do
+      partitions[p + 1] = { partitionId = p, ownerNodeId = shared.cluster.nodes[p % 3 + 1].id }
+    end
+    local bytes = core.encode { type = "PARTITION_MAP", payload = {
+      version = version, partitionCount = 271, generatedAt = 2e12 + version, nodes = nodes, partitions = partitions,
+    } }
+    for _, node in ipairs(shared.cluster.nodes) do
+      assert(shared.cluster:command(("send %s binary %s"):format(node.id, sim_support.hex(bytes))))
+    end
+  end
+
+  local function believed()
+    assert(loop.wait_until(function()
+      return client:partition_map() and client:partition_map().version == version
+    end, PATIENCE), "the map was not believed")
+  end
+
+  -- Connections that are being opened now.
+  local function dials()
+    local count = 0
+    for lane in pairs(client.provider.links.lanes) do
+      if client.core:lane_info(lane).state == "connecting" then count = count + 1 end
+    end
+    return count
+  end
+
+  local function ghosts(from, count)
+    local ids = {}
+    for i = 1, count do ids[i] = "ghost-" .. from + i end
+    return ids
+  end
+
+  local function write()
+    assert(client:map("bounds"):set("k" .. version, version))
+    assert(client:drain(PATIENCE))
+  end
+
+  it("are dialled 8 nodes at a time at most", function()
+    local most = 0
+    send_map(ghosts(0, 60))
+    assert(loop.wait_until(function()
+      most = math.max(most, dials())
+      return accepted >= 60
+    end, PATIENCE), accepted .. " were dialled")
+    assert.is_true(most > 1 and most <= 8, most .. " at once")
+    assert.equal(3, #client:connected_nodes())
+    write()
+  end)
+
+  it("cannot name more than 1,024 nodes", function()
+    local before = client:partition_map().version
+    version = version + 1
+    local nodes = {}
+    for i = 1, 1025 do nodes[i] = { nodeId = "ghost-" .. i } end
+    local bytes = core.encode { type = "PARTITION_MAP", payload = { version = version, partitionCount = 1, nodes = nodes,
+      partitions = { { partitionId = 0, ownerNodeId = "ghost-1" } } } }
+    assert(shared.cluster:command(("send node-1 binary %s"):format(sim_support.hex(bytes))))
+    assert(loop.wait_until(function() return shared:logged("partition_map_refused")[1] end, PATIENCE))
+    assert.truthy(shared:logged("partition_map_refused")[1].reason:find("more than 1024 nodes", 1, true))
+    assert.equal(before, client:partition_map().version)
+  end)
+
+  it("that name other nodes each time leave nothing behind", function()
+    local provider = client.provider
+    local function figures()
+      local lanes, circuits, urls = 0, 0, 0
+      for _ in pairs(provider.links.lanes) do lanes = lanes + 1 end
+      for _ in pairs(provider.circuits.held) do circuits = circuits + 1 end
+      for _ in pairs(provider.links.by_url) do urls = urls + 1 end
+      return { nodes = #provider.links.nodes, lanes = lanes, circuits = circuits, urls = urls, waiting = #provider.links.waiting }
+    end
+    local before = figures()
+    for round = 1, 12 do
+      send_map(ghosts(round * 100, 30))
+      believed()
+      local dialled = accepted
+      assert(loop.wait_until(function() return accepted > dialled end, PATIENCE))
+      write()
+    end
+    assert.is_true(client:stats().node_slots <= 3 + 2 * 30 + 8, client:stats().node_slots .. " slots")
+    send_map {}
+    believed()
+    assert(loop.wait_until(function() return figures().nodes == before.nodes end, PATIENCE), "nodes are left")
+    assert.same(before, figures())
+    assert.equal(0, provider.links.dialing)
+    write()
+  end)
+
+  it("that no longer name a connected node do not end its connection", function()
+    local node = shared.cluster.nodes[3]
+    local connects = clusters.node_of(client, node.id).connects
+    local list = shared.cluster.nodes
+    shared.cluster.nodes = { list[1], list[2], list[1] }
+    send_map {}
+    shared.cluster.nodes = list
+    write()
+    assert.equal(connects, clusters.node_of(client, node.id).connects)
+    assert.equal(3, #client:connected_nodes())
+  end)
+end, { "sim://3", "sim://3?dialect=0.11" })
