@@ -131,6 +131,11 @@ end
 ---@return integer
 function M.turns() return turns end
 
+--- Whether a coroutine is a task of the loop.
+---@param co thread
+---@return boolean
+function M.is_task(co) return tasks[co] ~= nil end
+
 --- How many timers are waiting: for specs that look for left-overs.
 function M.timer_count() return #timers end
 

@@ -100,6 +100,14 @@ local function fill(self)
   return true
 end
 
+--- What has come and was not taken yet, without waiting and without the loop: it stays. Also
+--- whether nothing more will come.
+---@return string text, boolean ended
+function methods:peek()
+  if self.socket then fill(self) end
+  return self.text, self.ended ~= nil or not self.socket
+end
+
 --- What has come, at least one byte; waits for it.
 ---@param timeout number|nil  seconds; nil waits for ever
 ---@return string|nil, string|nil err  "closed" at the end

@@ -1,4 +1,5 @@
 --- `wingman repl --attach`: a prompt inside a program that runs.
+local cjson = require "cjson"
 local loop = require "wingman.loop"
 local process = require "wingman.process"
 local stream = require "wingman.stream"
@@ -13,7 +14,7 @@ wingman.run(function()
   local client = wingman.client { cluster = "sim://2", log_to = function() end }
   assert(client:start())
   local players = client:map "players"
-  local server = assert(require("wingman.repl.server").listen(arg[1], { client = client, secret = 42 }))
+  local server = assert(require("wingman.repl.server").listen(arg[1], { client = client, secret = 42 }, { chunk_limit = math.huge }))
   print "ready"
   while not done do
     wingman.sleep(1 / rate)
@@ -105,6 +106,65 @@ describe("wingman repl --attach", function()
       connection:close()
     end
     assert.same({ 0, "false\n", "" }, { attached "done" })
+  end)
+
+  -- A conversation without a prompt: sends orders, and awaits an answer.
+  local function converse(...)
+    local connection = assert(stream.connect { path = path })
+    local function send(...)
+      for _, message in ipairs { ... } do connection:write(cjson.encode(message) .. "\n") end
+    end
+    local function await(op)
+      local said = {}
+      while true do
+        local line, err = connection:read_line(20)
+        if not line then error(("no '%s' came (%s), but %s"):format(op, err, table.concat(said, " ")), 2) end
+        local message = cjson.decode(line)
+        said[#said + 1] = line
+        if message.op == op then return message, table.concat(said, " ") end
+      end
+    end
+    send({ op = "hello" }, ...)
+    return connection, send, await
+  end
+
+  it("ends a chunk that computes, when it is told to, and the program goes on", function()
+    local _, before = attached "counted"
+    local connection, send, await = converse { op = "run", text = "print 'begun' while true do pcall(function() while true do end end) end" }
+    await "out" -- what it has printed: from here on it computes
+    send { op = "interrupt" }
+    local finished, said = await "finished"
+    assert.is_false(finished.ok)
+    assert.truthy(said:find("interrupted", 1, true), said)
+    send { op = "run", text = "return counted" }
+    assert.is_true((await "finished").ok)
+    assert(loop.wait_until(function()
+      local _, later = attached "counted"
+      return tonumber(later) > tonumber(before)
+    end, 20), "the program does not go on")
+    connection:close()
+  end)
+
+  it("ends a chunk that computes and whose prompt has gone", function()
+    local connection, _, await = converse { op = "run", text = "print 'begun' while true do end" }
+    await "out"
+    connection:close()
+    assert.same({ 0, "42\n", "" }, { attached "secret" })
+  end)
+
+  it("ends a chunk that computes for too long, by the server's clock", function()
+    attached "clock = 0 function advance() clock = clock + 1 return clock end"
+    local other = os.tmpname()
+    os.remove(other)
+    attached(("other = require('wingman.repl.server').listen(%q, { secret = 43 }, { chunk_limit = '1m', now = advance })"):format(other))
+    path, other = other, path
+    local code, out, err = attached "local n = 0 while true do n = n + 1 end"
+    assert.equal(1, code)
+    assert.truthy((out .. err):find("prompt:1: ended: it computed for 60 s without waiting", 1, true), out .. err)
+    assert.same({ 0, "43\n", "" }, { attached "secret" })
+    assert.same({ 0, "true\n", "" }, { attached "for i = 1, 100 do sleep(0) end return clock > 100" })
+    path = other
+    attached "other:close()"
   end)
 
   it("has several prompts at once, and ends what one leaves behind", function()

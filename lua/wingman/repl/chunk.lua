@@ -1,6 +1,7 @@
 --- One chunk of the prompt, run as a task of the loop: its waiting calls wait while
 --- everything else goes on, and it can be ended without ending anything else.
 local loop = require "wingman.loop"
+local watchdog = require "wingman.repl.watchdog"
 
 local M = {}
 
@@ -19,7 +20,7 @@ local function traceback(err)
   local frames = {}
   for frame in trace:gmatch "[^\n]+" do
     if frame:find("in function 'xpcall'", 1, true) then break end
-    if not frame:find("in function 'error'", 1, true) then frames[#frames + 1] = frame:gsub("^%s*", "  ") end
+    if not (frame:find("in function 'error'", 1, true) or frame:find("repl/watchdog.lua:", 1, true)) then frames[#frames + 1] = frame:gsub("^%s*", "  ") end
   end
   if #frames <= 1 then return err end -- the message has the place
   return err .. "\n" .. table.concat(frames, "\n")
@@ -29,18 +30,21 @@ end
 --- is interpreted; what it calls is compiled.
 ---@param fn function
 ---@param has_signals boolean  Ctrl-C ends it while it computes, too: in the executable
+---@param watch wingman.repl.watch|nil  what ends it besides: see wingman.repl.watchdog
 ---@return wingman.repl.chunk
-function M.start(fn, has_signals)
+function M.start(fn, has_signals, watch)
   local arm = has_signals and require("wingman.terminal").arm or function() end
   if jit then jit.off(fn, true) end
   local self = setmetatable({ interrupted = false }, methods)
-  self.task = loop.spawn(function()
+  self.task = loop.task(function()
     arm(coroutine.running())
     local results = pack(xpcall(fn, traceback))
     arm(nil)
     return results
   end)
   self.task.watched = true
+  if watch then watchdog.guard(self.task, watch, function() self.interrupted = true end) end
+  loop.soon(loop.wake, self.task)
   return self
 end
 

@@ -6,20 +6,25 @@
 --- Who can open the socket runs Lua here: it is a file with mode 0600, so that is its
 --- owner alone. Nothing that comes from servers gets there. A chunk runs as a task of
 --- the loop, beside the program's own; while it computes without waiting, the program
---- stands still.
+--- stands still, so it may do that for two seconds, or what `chunk_limit` says.
 ---
 --- The conversation is one JSON object a line. From the prompt: hello (width, colour),
 --- run (text), complete (text, cursor), interrupt, width. To it: hello (about), out
 --- (text), finished (ok), completed (insert, candidates).
 local cjson = require "cjson"
+local duration = require "wingman.duration"
 local loop = require "wingman.loop"
 local session_module = require "wingman.repl.session"
 local stream = require "wingman.stream"
 
 local M = {}
 
+--- Seconds that a chunk may compute without waiting.
+local CHUNK_LIMIT = 2
+
 ---@class wingman.repl.server
 ---@field path string
+---@field chunk_limit number|nil  seconds; nil: none
 local methods = {}
 methods.__index = methods
 
@@ -49,6 +54,20 @@ local function make_environment(globals, write)
   })
 end
 
+-- Whether the prompt wants the running chunk to end, or is gone. The chunk computes, and the
+-- loop that would hear of it stands still. What was looked at once is not read again.
+local function wants_end(conversation)
+  local text, ended = conversation.connection:peek()
+  if ended then return true end
+  if text == conversation.looked_at then return false end
+  conversation.looked_at = text
+  for line in text:gmatch "([^\n]*)\n" do
+    local ok, message = pcall(cjson.decode, line)
+    if ok and type(message) == "table" and message.op == "interrupt" then return true end
+  end
+  return false
+end
+
 local function open_session(self, conversation, hello)
   local function write(text) send(conversation, { op = "out", text = text }) end
   conversation.width = tonumber(hello.width) or 80
@@ -57,6 +76,7 @@ local function open_session(self, conversation, hello)
     colour = hello.colour == true,
     width = function() return conversation.width end,
     environment = make_environment(self.globals, write),
+    watch = { limit = self.chunk_limit, now = self.now, wants_end = function() return wants_end(conversation) end },
   }
   session.client = self.globals.client
   rawset(session.environment, "help", function(value)
@@ -137,12 +157,22 @@ function methods:close()
   for conversation in pairs(self.conversations) do conversation.connection:close() end
 end
 
+local function check_options(given)
+  for name in pairs(given) do
+    if name ~= "chunk_limit" and name ~= "now" then error(("repl.server.listen: unknown option '%s'"):format(tostring(name)), 3) end
+  end
+  return { chunk_limit = duration.limit(given.chunk_limit or CHUNK_LIMIT, "repl.server.listen: chunk_limit", 3), now = given.now or loop.now }
+end
+
 --- Lets prompts attach.
 ---@param path string  a socket in the file system, made with mode 0600
 ---@param globals table|nil  what the prompts have beside the program's globals; `client` is
 ---  what their commands are about
+---@param options { chunk_limit: number|string|nil, now: nil|fun(): number }|nil  chunk_limit: a duration that a
+---  chunk may compute without waiting, 2 s unless told, math.huge: any; now: the clock for it
 ---@return wingman.repl.server|nil, string|nil err
-function M.listen(path, globals)
+function M.listen(path, globals, options)
+  options = check_options(options or {})
   if type(path) ~= "string" then error("repl.server.listen: a path is expected, got " .. type(path), 2) end
   local listener, err = stream.listen { path = path }
   if not listener then return nil, err end
@@ -150,6 +180,7 @@ function M.listen(path, globals)
     path = path,
     listener = listener,
     globals = globals or {},
+    chunk_limit = options.chunk_limit, now = options.now,
     conversations = {},
     about = ("process %d: %s"):format(require("wingman.core").process_id(), arg and arg[0] or "a program"),
   }, methods)

@@ -18,6 +18,7 @@ local M = {}
 ---@field running wingman.repl.chunk|nil
 ---@field colour boolean
 ---@field has_signals boolean  Ctrl-C at this process is about its chunks
+---@field watch wingman.repl.watch|nil  what ends its chunks besides
 ---@field lines string[]  chunks that have run, for .save
 ---@field environment table  the globals of what is typed
 ---@field settings table<string, any>  of the commands
@@ -76,7 +77,7 @@ end
 ---@param fn function
 ---@param finished fun(ok: boolean)
 function methods:start(fn, finished)
-  local chunk = chunk_module.start(fn, self.has_signals)
+  local chunk = chunk_module.start(fn, self.has_signals, self.watch)
   self.running = chunk
   chunk.task:on_settled(function()
     self.running = nil
@@ -167,7 +168,7 @@ function methods:close()
   live.stop(self, "log")
 end
 
----@param options { write: fun(text: string), write_error: fun(text: string)|nil, colour: boolean|nil, width: fun(): integer|nil, json: boolean|nil, has_signals: boolean|nil, environment: table|nil }
+---@param options { write: fun(text: string), write_error: fun(text: string)|nil, colour: boolean|nil, width: fun(): integer|nil, json: boolean|nil, has_signals: boolean|nil, watch: wingman.repl.watch|nil, environment: table|nil }
 ---@return wingman.repl.session
 function M.new(options)
   local width = options.width or function() return 80 end
@@ -179,6 +180,7 @@ function M.new(options)
     colour = options.colour or false,
     json = options.json,
     has_signals = options.has_signals or false,
+    watch = options.watch,
     printer = printer.new { colour = options.colour, width = width },
     reader = reader.new(),
     lines = {},
