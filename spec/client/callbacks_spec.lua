@@ -55,7 +55,7 @@ clusters.on_each(getfenv(), "callbacks", function(shared, it)
   it("that raise again and again are told seldom, and all are counted", function()
     local client, lines = logging_client()
     for i = 1, 500 do
-      assert(client:map(shared.url):set("k" .. i, i, { on_ack = function() error "every time" end }))
+      assert(client:map "callbacks":set("k" .. i, i, { on_ack = function() error "every time" end }))
     end
     assert(client:drain(PATIENCE))
     assert.equal(500, client:stats().callback_errors)
@@ -72,18 +72,18 @@ clusters.on_each(getfenv(), "callbacks", function(shared, it)
     client.provider.links:handle("lost", 0, "lost", 0, true, "")
     assert.equal(1, heard)
     assert.is_true(#lines >= 1)
-    assert(client:map(shared.url):set("k", 1))
+    assert(client:map "callbacks":set("k", 1))
     assert(client:drain(PATIENCE))
   end)
 
   it("write no warning when a client writes before it is started, and all is well", function()
     local client = shared:client()
-    for i = 1, 2000 do assert(client:map(shared.url):set("early-" .. i, i)) end
+    for i = 1, 2000 do assert(client:map "callbacks":set("early-" .. i, i)) end
     local starting = loop.spawn(client.start, client)
     local i = 0
     assert(loop.wait_until(function()
       i = i + 1
-      assert(client:map(shared.url):set("meanwhile-" .. i, i))
+      assert(client:map "callbacks":set("meanwhile-" .. i, i))
       return starting.done
     end, PATIENCE), "the client does not start")
     assert(client:drain(PATIENCE))
