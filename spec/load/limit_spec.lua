@@ -26,7 +26,11 @@ describe("the limit of a run", function()
     local worst = scenario(500, 600)
     worst.name = "worst"
     local got = judged(scenario(5000, 20000), worst, scenario(1, 10))
-    assert.equal("1 % of the iterations of 'worst' began more than 500 us late, and the latency's p99 is 600 us", got.reason)
+    assert.equal("iterations of 'worst' began 500 us late (p99), which is in the latency (p99 600 us)", got.reason)
+    worst.is_of_iterations = true
+    assert.equal("iterations of 'worst' began 500 us late (p99), and its iterations took 600 us (p99)", judged(worst).reason)
+    worst.is_closed = true
+    assert.equal("the loop was 500 us late (p99) while 'worst' ran, and its iterations took 600 us (p99)", judged(worst).reason)
   end)
 
   it("is else what most was dropped for, else a full log, else nothing", function()
@@ -81,7 +85,7 @@ describe("the limit of a run", function()
         repeat until require "wingman.loop".now() >= ends
         write(vu)
       end]])
-    check(document, "generator", "1 % of the iterations of 's' began more than", code, out)
+    check(document, "generator", "iterations of 's' began ", code, out)
     assert.is_true(document.generator_late)
   end)
 

@@ -12,6 +12,8 @@ local LATE_SHARE, LATE_US = 0.1, 100
 ---@field name string
 ---@field lateness_us number         p99: how late iterations began, or the loop was where nothing has a schedule
 ---@field latency_us number|nil      p99 of what was measured; nil while nothing was
+---@field is_of_iterations boolean|nil  that is how long iterations took, as there were no operations
+---@field is_closed boolean|nil       it has no schedule: the lateness is the loop's
 ---@field drops table<string, integer>  iterations by what they were dropped for: "generator", "cluster", "users", "log"
 
 ---@class wingman.load.limit.figures
@@ -58,14 +60,21 @@ local function main_cause(sums)
   return main
 end
 
+-- How late it was, beside what was measured. A closed model is late when the loop is.
+local function lateness(scenario)
+  local late, measured = time(scenario.lateness_us), time(scenario.latency_us)
+  local what = scenario.is_closed and ("the loop was %s late (p99) while '%s' ran"):format(late, scenario.name)
+    or ("iterations of '%s' began %s late (p99)"):format(scenario.name, late)
+  return what .. (scenario.is_of_iterations and ", and its iterations took %s (p99)" or ", which is in the latency (p99 %s)"):format(measured)
+end
+
 --- What kept a run from more, by its figures.
 ---@param figures wingman.load.limit.figures
 ---@return { limit: "none"|"generator"|"cluster"|"users"|"log", late: boolean, reason: string|nil }
 function M.judge(figures)
   local late, sums, reasons = latest(figures), dropped(figures), {}
   if late then
-    reasons[1] = ("1 %% of the iterations of '%s' began more than %s late, and the latency's p99 is %s"):format(late.name,
-      time(late.lateness_us), time(late.latency_us))
+    reasons[1] = lateness(late)
     if (figures.stolen or 0) >= stolen.WORTH_TELLING then
       reasons[2] = ("the host of this machine took %.1f %% of its processors' time"):format(figures.stolen * 100)
     end
@@ -81,9 +90,9 @@ end
 -- The latency that was measured: of operations, or of iterations where there are none. Writes
 -- that nobody acknowledged have none.
 local function latency_of(run, scenario)
-  local recorded = run.registry:get("counter", "ops_recorded", "", scenario.tags).count
-  local h = recorded > 0 and run.registry:get("trend", "op_latency", "s", scenario.tags).histogram or scenario.duration_histogram
-  if h:count() > 0 then return h:percentile(99) end
+  local has_operations = run.registry:get("counter", "ops_recorded", "", scenario.tags).count > 0
+  local h = has_operations and run.registry:get("trend", "op_latency", "s", scenario.tags).histogram or scenario.duration_histogram
+  return h:count() > 0 and h:percentile(99) or nil, not has_operations
 end
 
 --- The figures of a run whose metrics are up to date.
@@ -93,8 +102,10 @@ function M.figures(run)
   local list = {}
   for i, scenario in ipairs(run.scenarios) do
     local lags = scenario.executor.schedule and scenario.lag_histogram or run.loop_lags
+    local latency_us, is_of_iterations = latency_of(run, scenario)
     list[i] = {
-      name = scenario.name, lateness_us = lags:percentile(99), latency_us = latency_of(run, scenario), drops = scenario.drops,
+      name = scenario.name, lateness_us = lags:percentile(99), latency_us = latency_us, is_of_iterations = is_of_iterations,
+      is_closed = not scenario.executor.schedule, drops = scenario.drops,
     }
   end
   return { scenarios = list, was_full = run.was_full, stolen = run.stolen() }

@@ -45,7 +45,7 @@ describe("report page", function()
     for p = 0, 270 do assert.is_true(count(text, ("<title>partition %d:"):format(p)) >= 2, p) end
     assert.equal(2, count(text, '<td class="bad">FAILED</td>'))
     assert.matches("<b>FAILED</b> op_latency{scenario:writes} p%(99%)&lt;50ms was 254 ms, and 1 more", text)
-    assert.matches('<b>LIMIT</b> the generator was the limit, and latencies are partly its own', text)
+    assert.matches('<b>LIMIT</b> the generator was the limit', text)
     assert.truthy(text:find(">first acknowledgement 74.1 ms<", 1, true))
     assert.equal(2, count(text, '<line class="fault"'))
   end)

@@ -98,7 +98,7 @@ describe("report.write", function()
     assert.equal(1, tonumber(last[2]))
     assert.equal(metric.count, tonumber(last[3]))
     local late = fixture.document { rate = 50, seconds = 2, late = true }
-    assert.matches("\n#%[Generator late: the generator was the limit, and latencies are partly its own: .*%]\n$", report.render(late, "hgrm"))
+    assert.matches("\n#%[Generator late: the generator was the limit: .*%]\n$", report.render(late, "hgrm"))
   end)
 
   it("says that there is no distribution without latencies", function()

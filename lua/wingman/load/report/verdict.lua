@@ -126,7 +126,7 @@ function M.headline(document)
 end
 
 local limits = {
-  generator = "the generator was the limit, and latencies are partly its own",
+  generator = "the generator was the limit",
   cluster = "the cluster was the limit",
   users = "the number of users was the limit",
   log = "the op log was the limit",
