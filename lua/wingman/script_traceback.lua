@@ -5,12 +5,19 @@ local M = {}
 
 local getinfo = debug.getinfo
 
--- "@/somewhere/lua/wingman/": what the sources of our own functions begin with.
-local OWN = getinfo(1, "S").source:match "^(@.*)script_traceback%.lua$"
+-- "@/somewhere/lua/wingman/": what the sources of our own functions begin with; and what
+-- they do when they are loaded by the path of a checkout, as busted does.
+local OWN, IN_CHECKOUT = getinfo(1, "S").source:match "^(@.*)script_traceback%.lua$", "@lua/wingman/"
 --- Frames that are shown at most.
 local MOST = 30
 
-local function is_own(info) return info.source:sub(1, #OWN) == OWN end
+--- Whether a function is in one of Wingman's own files.
+---@param source string  as debug.getinfo gives it
+---@return boolean
+function M.is_own(source)
+  return source:sub(1, #OWN) == OWN or source:sub(1, #IN_CHECKOUT) == IN_CHECKOUT
+end
+
 
 -- The place at the beginning of an error, as debug.getinfo shortens it, is in one of our files.
 local function is_of_ours(message)
@@ -34,7 +41,7 @@ local function frames(co, level)
     level = level + 1
     local is_c = info.what == "C"
     -- A C function below or above our own frames is one that these called, or were called by.
-    if is_own(info) then after_own = true
+    if M.is_own(info.source) then after_own = true
     elseif not is_c then
       lines[#lines + 1] = ("\t%s:%d: %s"):format(info.short_src, info.currentline, describe(info))
       after_own = false

@@ -7,26 +7,17 @@
 --- wingman.repl.chunk); a loop in a function of the program that LuaJIT has compiled, and a
 --- call into C, end when they end.
 local loop = require "wingman.loop"
+local script_traceback = require "wingman.script_traceback"
 
 local M = {}
 
 --- Instructions between two looks.
 local EVERY = 1000
---- How the sources of Wingman's own files begin, which are not torn apart: by the path that
---- this file has been loaded from, and by that of the loop, which may be another one.
-local OWN_FILES = { debug.getinfo(1, "S").source:match "^(.*)repl/[^/]*$", debug.getinfo(loop.run, "S").source:match "^(.*)[^/]*$" }
 
 ---@class wingman.repl.watch
 ---@field limit number|nil        seconds that a chunk may compute without waiting; nil: any
 ---@field now fun(): number       monotonic seconds
 ---@field wants_end fun(): boolean  whether somebody asks for the chunk's end; called from a hook, it must not wait
-
-local function is_own(source)
-  for _, prefix in ipairs(OWN_FILES) do
-    if source:sub(1, #prefix) == prefix then return true end
-  end
-  return false
-end
 
 local function set_hook(self, every) debug.sethook(self.co, self.hook, "", every) end
 
@@ -59,7 +50,7 @@ local function look(self)
   end
   local running = debug.getinfo(3, "Sl") -- 1 is this function, 2 the hook
   if not running then error(self.reason, 0) end
-  if is_own(running.source) then return end
+  if script_traceback.is_own(running.source) then return end -- not torn apart
   error(("%s:%d: %s"):format(running.short_src, running.currentline, self.reason), 0)
 end
 
