@@ -43,6 +43,7 @@ void wm_batcher_free(wm_batcher *b)
     if (b == NULL) return;
     for (uint32_t i = 0; i < b->lane_count; i++) free_batches(b->lanes[i].oldest);
     free_batches(b->spare);
+    free_batches(b->aside_oldest);
     free(b->lanes);
     free(b->partitions);
     free(b);
@@ -203,6 +204,8 @@ bool wm_batcher_has_backlog(const wm_batcher *b, const bool *chosen, uint64_t se
     for (uint32_t i = 0; i < b->lane_count; i++)
         for (const batch *t = b->lanes[i].oldest; t != NULL; t = t->next)
             if (holds_one_of(b, t, chosen, seq)) return true;
+    for (const batch *g = b->aside_oldest; g != NULL; g = g->next)
+        if (holds_one_of(b, g, chosen, seq)) return true;
     return false;
 }
 

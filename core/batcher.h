@@ -79,6 +79,8 @@ int wm_batcher_repartition(wm_batcher *b, uint32_t partitions, uint32_t (*partit
  * to wait for another operation of its key, the in-flight window is open, and the batch is
  * full or has lingered. */
 bool wm_batcher_is_due(wm_batcher *b, int lane, uint64_t now_us);
+/* The same, whether it has lingered or not. */
+bool wm_batcher_has_due(wm_batcher *b, int lane, uint64_t now_us);
 /* When wm_batcher_is_due turns true by lingering alone; UINT64_MAX: never. */
 uint64_t wm_batcher_due_at(wm_batcher *b, int lane);
 /* Cuts the next batch of the lane and appends its OP_BATCH message to `frame`.
@@ -110,14 +112,92 @@ uint32_t wm_batcher_release_expired(wm_batcher *b, int lane, uint64_t now_us);
 /* Brings the deadlines of the lane's batches forward to `at_us` at the latest:
  * after an error that names no operation. */
 void wm_batcher_hasten(wm_batcher *b, int lane, uint64_t at_us);
-/* Batches of the lane hold at most `ops` operations and leave one at a time, until a
- * thousand of them were acknowledged: for finding an operation that breaks off the
- * connection. 0: as the limits say. */
-void wm_batcher_narrow(wm_batcher *b, int lane, uint32_t ops);
-/* The operation that is in flight on the lane when it is the only one, else WM_NO_OP. */
-uint32_t wm_batcher_sole_in_flight(const wm_batcher *b, int lane);
 /* The earliest deadline on the lane, UINT64_MAX when nothing is in flight. */
 uint64_t wm_batcher_deadline(const wm_batcher *b, int lane);
+
+/* -- poison messages ------------------------------------------------------------------
+ *
+ * A poison message is an operation over which a server refuses, or never answers, the batch
+ * that it is in, or ends the connection. What servers say names a batch at best, so it has
+ * to be looked for: the operations of a batch that failed are set aside as a group, and tried
+ * again apart from the others. What a trial acknowledges is settled; one that fails is
+ * halved, until the operation stands alone. A lane has one trial in flight at a time.
+ *
+ *   - An unanswered batch is told from others by its id, so other batches flow beside its
+ *     trial. What the two other faults are about is known only while nothing else is in
+ *     flight: such a trial waits until all is answered and leaves alone, and after it one
+ *     batch of what else waits has a turn.
+ *   - A failure counts once the node acknowledged something that was sent after it: then it
+ *     is about the operation and not about the server. Three that count make an operation
+ *     poison; the client rejects it (wm_batcher_next_poison). Without such a proof a group
+ *     is halved while there are few groups, and an operation alone is tried for ever, at
+ *     longer and longer intervals. So a server that refuses everything, or is away, takes
+ *     nothing from the log.
+ *   - An operation that is set aside holds up only those of its key, which follow it. It
+ *     stays there when its connection ends for another reason, and is tried where its
+ *     partition goes then: it moves with its route as any other.
+ *
+ * The other design was to make the batches of the whole lane small, as long as one of them
+ * failed: it needs no groups, but one operation makes everything slow that goes to the node,
+ * a second one ends the search for the first, and a new route forgets it.
+ */
+
+typedef enum wm_batch_fault {
+    WM_FAULT_UNANSWERED, /* later batches were answered, this one is not */
+    WM_FAULT_REFUSED,    /* by an error in place of its acknowledgement */
+    WM_FAULT_UNREADABLE, /* the server said so, and ended the connection */
+    WM_FAULT_CUT,        /* the connection ended without a word */
+} wm_batch_fault;
+
+/* Failures of an operation alone that count, after which it is poison. */
+#define WM_POISON_PROOFS 3u
+
+/* Nothing leaves on the lane until it is opened again, or ends. */
+void wm_batcher_close_window(wm_batcher *b, int lane, bool closed);
+/* Batches of the lane past their deadline that were cut before `before_us` are unanswered:
+ * something that was sent after them has been answered. The number of operations set aside;
+ * `was_trial` says whether all of them had been before. */
+uint32_t wm_batcher_fail_overdue(wm_batcher *b, int lane, uint64_t before_us, uint64_t now_us, bool *was_trial);
+/* The lane's batches in flight failed with one of the other faults. With `tries` only those
+ * of which an operation came back so often before; the others stay in flight. `proofs`: how
+ * often the failure counts at once for an operation that stood alone; 0: once something else
+ * was acknowledged. */
+void wm_batcher_fail_all(wm_batcher *b, int lane, wm_batch_fault fault, uint8_t tries, uint8_t proofs, uint64_t now_us);
+
+/* What a server refuses, in its own words. */
+typedef struct wm_batch_refusal {
+    bool (*is_refused)(void *user, const wm_op *op); /* it is among what the words are about */
+    void *user;
+    bool all; /* the words are about each of them; else about one at least */
+} wm_batch_refusal;
+/* Of the lane's batches that hold one of these operations they are set aside, as poison when
+ * there is nothing to search; the rest of such a batch is pending again. Batches found. */
+uint32_t wm_batcher_refuse(wm_batcher *b, int lane, const wm_batch_refusal *refusal, uint64_t now_us);
+
+typedef struct wm_poison {
+    uint32_t op;
+    int lane; /* where it failed last */
+    wm_batch_fault fault;
+} wm_poison;
+/* An operation that was found to be poison; false when there is none. To be settled by the
+ * caller: wm_batcher_remove_aside, wm_batcher_settle. */
+bool wm_batcher_next_poison(const wm_batcher *b, wm_poison *out);
+/* Takes an operation out of what is set aside. False when it is not there. */
+bool wm_batcher_remove_aside(wm_batcher *b, uint32_t op);
+/* Operations that are set aside. */
+uint32_t wm_batcher_aside(const wm_batcher *b);
+/* When the trial on the lane was cut; 0: none is in flight. */
+uint64_t wm_batcher_trial_cut_us(const wm_batcher *b, int lane);
+/* Whether all that is in flight on the lane is a trial that leaves alone: an error is about
+ * it then. */
+bool wm_batcher_tries_alone(const wm_batcher *b, int lane);
+
+/* The batch on the lane that is overdue longest: when it was cut; 0: none is. */
+uint64_t wm_batcher_overdue_since(const wm_batcher *b, int lane, uint64_t now_us);
+/* Gives the overdue batches of the lane as long again. The number of their operations. */
+uint32_t wm_batcher_extend_overdue(wm_batcher *b, int lane, uint64_t now_us);
+/* When the newest batch was cut that was acknowledged on the lane; 0: none was. */
+uint64_t wm_batcher_acked_cut_us(const wm_batcher *b, int lane);
 
 typedef struct wm_lane_load {
     uint32_t pending_ops;

@@ -7,38 +7,37 @@
 #include "hot_path.h"
 #include "status.h"
 
-/* So many acknowledgements end a narrowing: more than there are partitions, so that
- * each had its turn. */
-#define CALM_AFTER 1000
-
 /* OP_BATCH up to the operations: {type: "OP_BATCH", payload: {ops: [ ... */
 static const uint8_t frame_head[] = "\x82\xa4type\xa8OP_BATCH\xa7payload\x81\xa3ops\xdc";
 #define FRAME_HEAD (sizeof frame_head - 1)
 
 /* -- cutting a batch --------------------------------------------------------------- */
 
-static uint32_t batch_ops(const wm_batcher *b, const lane *l)
-{
-    return l->narrowed != 0 ? l->narrowed : b->limits.max_ops;
-}
-
-static uint32_t window(const wm_batcher *b, const lane *l)
-{
-    return l->narrowed != 0 ? 1 : b->limits.max_in_flight;
-}
-
 uint64_t wm_batcher_due_at(wm_batcher *b, int id)
 {
     wm_batcher_gather_strays(b);
     const lane *l = &b->lanes[id];
-    if ((l->ready == NO_PARTITION && l->line_head == WM_NO_OP) || l->in_flight_batches >= window(b, l)) return UINT64_MAX;
-    bool full = l->pending_ops >= batch_ops(b, l) || l->pending_bytes >= b->limits.max_bytes;
+    if ((l->ready == NO_PARTITION && l->line_head == WM_NO_OP) || l->in_flight_batches >= b->limits.max_in_flight || l->is_closed)
+        return UINT64_MAX;
+    bool full = l->pending_ops >= b->limits.max_ops || l->pending_bytes >= b->limits.max_bytes;
     return full ? 0 : l->waiting_since_us + b->limits.linger_us;
+}
+
+/* `by_us`: when what waits has lingered. */
+static bool is_due_by(wm_batcher *b, int id, uint64_t now_us, uint64_t by_us)
+{
+    wm_trial_state trial = b->groups > 0 ? wm_batcher_trial_state(b, id, now_us) : WM_TRIAL_NONE;
+    return trial == WM_TRIAL_NONE ? wm_batcher_due_at(b, id) <= by_us : trial == WM_TRIAL_DUE;
 }
 
 bool wm_batcher_is_due(wm_batcher *b, int id, uint64_t now_us)
 {
-    return wm_batcher_due_at(b, id) <= now_us;
+    return is_due_by(b, id, now_us, now_us);
+}
+
+bool wm_batcher_has_due(wm_batcher *b, int id, uint64_t now_us)
+{
+    return is_due_by(b, id, now_us, UINT64_MAX - 1); /* UINT64_MAX: nothing waits */
 }
 
 static batch *take_spare(wm_batcher *b)
@@ -51,11 +50,14 @@ static batch *take_spare(wm_batcher *b)
         if (t == NULL) return NULL;
     }
     t->next = NULL;
-    t->count = 0;
+    t->count = t->live = 0;
+    t->is_trial = false;
+    t->fault = t->attempts = t->proofs = 0;
+    t->failed_cut_us = t->retry_us = 0;
     return t;
 }
 
-static void keep_spare(wm_batcher *b, batch *t)
+void wm_batcher_keep_spare(wm_batcher *b, batch *t)
 {
     t->next = b->spare;
     b->spare = t;
@@ -73,6 +75,14 @@ static bool make_room(batch *t, uint32_t count)
     return true;
 }
 
+batch *wm_batcher_new_batch(wm_batcher *b, uint32_t count)
+{
+    batch *t = take_spare(b);
+    if (t == NULL || make_room(t, count)) return t;
+    wm_batcher_keep_spare(b, t);
+    return NULL;
+}
+
 static void append_in_flight(lane *l, batch *t, size_t bytes)
 {
     if (l->newest == NULL) l->oldest = t;
@@ -82,6 +92,7 @@ static void append_in_flight(lane *l, batch *t, size_t bytes)
     l->in_flight_batches++;
     l->in_flight_ops += t->count;
     l->in_flight_bytes += bytes;
+    t->live = t->count;
 }
 
 /* Operations waited for long, as seen from the processor's caches: a batch asks for so many
@@ -175,7 +186,7 @@ static void choose_from_line(wm_batcher *b, int id, batch *t, room *r)
 static void undo(wm_batcher *b, batch *t, uint64_t now_us)
 {
     for (uint32_t i = t->count; i-- > 0;) wm_batcher_put_back(b, t->ops[i], now_us);
-    keep_spare(b, t);
+    wm_batcher_keep_spare(b, t);
 }
 
 static bool write_batch(wm_batcher *b, const batch *t, size_t bytes, wm_buffer *frame)
@@ -194,36 +205,43 @@ static bool write_batch(wm_batcher *b, const batch *t, size_t bytes, wm_buffer *
     return true;
 }
 
+bool wm_batcher_send(wm_batcher *b, int id, batch *t, size_t bytes, wm_buffer *frame, uint64_t now_us)
+{
+    if (!write_batch(b, t, bytes, frame)) return false;
+    if (b->hooks.routed) b->hooks.routed(b->hooks.user, id, t->ops, t->count);
+    memcpy(t->last_id, wm_op_id(wm_oplog_at(b->log, t->ops[t->count - 1])), WM_OP_ID_LEN);
+    t->times = (wm_batch_times){now_us, now_us};
+    t->deadline_us = now_us + b->limits.ack_timeout_us;
+    append_in_flight(&b->lanes[id], t, bytes);
+    return true;
+}
+
 WM_HOT_PATH int wm_batcher_take_at_most(wm_batcher *b, int id, wm_buffer *frame, uint64_t now_us,
                                         wm_batch_limits limits)
 {
     wm_batcher_gather_strays(b);
     lane *l = &b->lanes[id];
-    if (l->in_flight_batches >= window(b, l)) return 0;
-    uint32_t max_ops = limits.max_ops < batch_ops(b, l) ? limits.max_ops : batch_ops(b, l);
+    wm_trial_state trial = b->groups > 0 ? wm_batcher_trial_state(b, id, now_us) : WM_TRIAL_NONE;
+    int tried = trial == WM_TRIAL_DUE ? wm_batcher_take_trial(b, id, frame, now_us) : 0;
+    if (trial == WM_TRIAL_ALONE || tried != 0) return tried;
+    if (l->in_flight_batches >= b->limits.max_in_flight || l->is_closed) return 0;
+    uint32_t max_ops = limits.max_ops < b->limits.max_ops ? limits.max_ops : b->limits.max_ops;
     room r = {.most = l->pending_ops < max_ops ? l->pending_ops : max_ops,
               .max_bytes = limits.max_bytes < b->limits.max_bytes ? limits.max_bytes : b->limits.max_bytes};
-    batch *t = take_spare(b);
-    if (t == NULL || !make_room(t, r.most)) {
-        if (t != NULL) keep_spare(b, t);
-        return WM_ENOMEM;
-    }
+    batch *t = wm_batcher_new_batch(b, r.most);
+    if (t == NULL) return WM_ENOMEM;
+    l->rests = false;
     choose_from_queues(b, l, t, &r);
     choose_from_line(b, id, t, &r);
     if (t->count == 0) {
-        keep_spare(b, t);
+        wm_batcher_keep_spare(b, t);
         return 0;
     }
-    if (!write_batch(b, t, r.bytes, frame)) {
+    if (!wm_batcher_send(b, id, t, r.bytes, frame, now_us)) {
         undo(b, t, now_us);
         return WM_ENOMEM;
     }
-    if (b->hooks.routed) b->hooks.routed(b->hooks.user, id, t->ops, t->count);
-    memcpy(t->last_id, wm_op_id(wm_oplog_at(b->log, t->ops[t->count - 1])), WM_OP_ID_LEN);
-    t->times = (wm_batch_times){now_us, now_us};
-    t->deadline_us = now_us + b->limits.ack_timeout_us;
     l->waiting_since_us = now_us;
-    append_in_flight(l, t, r.bytes);
     return (int)t->count;
 }
 
@@ -241,13 +259,16 @@ void wm_batcher_written(wm_batcher *b, int id, uint64_t now_us)
 
 /* -- settling a batch -------------------------------------------------------------- */
 
-static void unlink_batch(lane *l, batch *previous, batch *t)
+void wm_batcher_unlink(lane *l, batch *previous, batch *t)
 {
     if (previous == NULL) l->oldest = t->next;
     else previous->next = t->next;
     if (l->newest == t) l->newest = previous;
     if (l->unwritten == t) l->unwritten = t->next;
     l->in_flight_batches--;
+    if (l->trial != t) return;
+    l->trial = NULL;
+    l->rests = true;
 }
 
 static void leaves_flight(lane *l, const wm_op *op)
@@ -272,8 +293,8 @@ WM_HOT_PATH uint32_t wm_batcher_ack(wm_batcher *b, int id, const char *last_id, 
         t = t->next;
     }
     if (t == NULL) return 0;
-    unlink_batch(l, previous, t);
-    if (l->narrowed != 0 && ++l->calm >= CALM_AFTER) l->narrowed = 0;
+    wm_batcher_unlink(l, previous, t);
+    if (t->times.cut_us > l->acked_cut_us) l->acked_cut_us = t->times.cut_us;
     if (l->near != t) bring_ops_near(b, t);
     const batch *expected = l->oldest;
     l->near = expected;
@@ -287,87 +308,100 @@ WM_HOT_PATH uint32_t wm_batcher_ack(wm_batcher *b, int id, const char *last_id, 
         wm_batcher_settle(b, t->ops[i]);
         settled++;
     }
-    keep_spare(b, t);
+    wm_batcher_keep_spare(b, t);
+    if (b->groups > 0) wm_batcher_confirm_failures(b, id);
     return settled;
 }
 
-static batch *find_in_flight(wm_batcher *b, int id, const char *op_id, size_t len, uint32_t *place)
+typedef struct place_in_flight {
+    batch *previous; /* of the lane; NULL: it is the oldest */
+    batch *batch;    /* NULL: in none */
+    uint32_t index;
+} place_in_flight;
+
+static place_in_flight find_in_flight(wm_batcher *b, int id, const char *op_id, size_t len)
 {
-    if (len != WM_OP_ID_LEN) return NULL;
-    for (batch *t = b->lanes[id].oldest; t != NULL; t = t->next) {
+    batch *previous = NULL;
+    for (batch *t = b->lanes[id].oldest; t != NULL && len == WM_OP_ID_LEN; previous = t, t = t->next) {
         for (uint32_t i = 0; i < t->count; i++) {
             if (t->ops[i] == WM_NO_OP) continue;
-            if (memcmp(wm_op_id(wm_oplog_at(b->log, t->ops[i])), op_id, len) != 0) continue;
-            *place = i;
-            return t;
+            if (memcmp(wm_op_id(wm_oplog_at(b->log, t->ops[i])), op_id, len) == 0) return (place_in_flight){previous, t, i};
         }
     }
-    return NULL;
+    return (place_in_flight){NULL, NULL, 0};
 }
 
 uint32_t wm_batcher_find_in_flight(wm_batcher *b, int id, const char *op_id, size_t len)
 {
-    uint32_t place;
-    batch *t = find_in_flight(b, id, op_id, len, &place);
-    return t == NULL ? WM_NO_OP : t->ops[place];
+    place_in_flight at = find_in_flight(b, id, op_id, len);
+    return at.batch == NULL ? WM_NO_OP : at.batch->ops[at.index];
+}
+
+static place_in_flight place_of(wm_batcher *b, int id, uint32_t index)
+{
+    return find_in_flight(b, id, wm_op_id(wm_oplog_at(b->log, index)), WM_OP_ID_LEN);
+}
+
+/* A batch that nothing is left of has no answer to wait for. */
+static void take_out(wm_batcher *b, int id, place_in_flight at)
+{
+    at.batch->ops[at.index] = WM_NO_OP;
+    if (--at.batch->live > 0) return;
+    wm_batcher_unlink(&b->lanes[id], at.previous, at.batch);
+    wm_batcher_keep_spare(b, at.batch);
 }
 
 bool wm_batcher_ack_one(wm_batcher *b, int id, uint32_t index)
 {
-    const wm_op *op = wm_oplog_at(b->log, index);
-    uint32_t place;
-    batch *t = find_in_flight(b, id, wm_op_id(op), WM_OP_ID_LEN, &place);
-    if (t == NULL) return false;
-    if (b->hooks.acked) b->hooks.acked(b->hooks.user, id, &t->ops[place], 1, &t->times);
-    t->ops[place] = WM_NO_OP;
-    leaves_flight(&b->lanes[id], op);
+    lane *l = &b->lanes[id];
+    place_in_flight at = place_of(b, id, index);
+    if (at.batch == NULL) return false;
+    if (b->hooks.acked) b->hooks.acked(b->hooks.user, id, &at.batch->ops[at.index], 1, &at.batch->times);
+    if (at.batch->times.cut_us > l->acked_cut_us) l->acked_cut_us = at.batch->times.cut_us;
+    leaves_flight(l, wm_oplog_at(b->log, index));
+    take_out(b, id, at);
     wm_batcher_settle(b, index);
     return true;
 }
 
 bool wm_batcher_remove_in_flight(wm_batcher *b, int id, uint32_t index)
 {
-    const wm_op *op = wm_oplog_at(b->log, index);
-    uint32_t place;
-    batch *t = find_in_flight(b, id, wm_op_id(op), WM_OP_ID_LEN, &place);
-    if (t == NULL) return false;
-    t->ops[place] = WM_NO_OP;
-    leaves_flight(&b->lanes[id], op);
+    place_in_flight at = place_of(b, id, index);
+    if (at.batch == NULL) return false;
+    take_out(b, id, at);
+    leaves_flight(&b->lanes[id], wm_oplog_at(b->log, index));
     return true;
 }
 
-/* An operation that has left flight is pending again. */
-static void return_op(wm_batcher *b, int id, uint32_t index, uint64_t now_us)
+void wm_batcher_comes_back(wm_batcher *b, int id, uint32_t index)
 {
     wm_op *op = wm_oplog_at(b->log, index);
+    leaves_flight(&b->lanes[id], op);
     if (op->tries < UINT8_MAX) op->tries++;
     wm_op_next_attempt(op->span.bytes);
+}
+
+void wm_batcher_return_op(wm_batcher *b, int id, uint32_t index, uint64_t now_us)
+{
+    wm_batcher_comes_back(b, id, index);
     wm_batcher_put_back(b, index, now_us);
     if (b->hooks.returned) b->hooks.returned(b->hooks.user, id, index);
 }
 
 bool wm_batcher_return_in_flight(wm_batcher *b, int id, uint32_t index, uint64_t now_us)
 {
-    uint32_t place;
-    batch *t = find_in_flight(b, id, wm_op_id(wm_oplog_at(b->log, index)), WM_OP_ID_LEN, &place);
-    if (t == NULL) return false;
-    t->ops[place] = WM_NO_OP;
-    leaves_flight(&b->lanes[id], wm_oplog_at(b->log, index));
-    return_op(b, id, index, now_us);
+    place_in_flight at = place_of(b, id, index);
+    if (at.batch == NULL) return false;
+    take_out(b, id, at);
+    wm_batcher_return_op(b, id, index, now_us);
     return true;
 }
 
-static uint32_t give_back(wm_batcher *b, int id, batch *t, uint64_t now_us)
+static void give_back(wm_batcher *b, int id, batch *t, uint64_t now_us)
 {
-    uint32_t returned = 0;
-    for (uint32_t i = t->count; i-- > 0;) {
-        if (t->ops[i] == WM_NO_OP) continue;
-        leaves_flight(&b->lanes[id], wm_oplog_at(b->log, t->ops[i]));
-        return_op(b, id, t->ops[i], now_us);
-        returned++;
-    }
-    keep_spare(b, t);
-    return returned;
+    for (uint32_t i = t->count; i-- > 0;)
+        if (t->ops[i] != WM_NO_OP) wm_batcher_return_op(b, id, t->ops[i], now_us);
+    wm_batcher_keep_spare(b, t);
 }
 
 static uint32_t release(wm_batcher *b, int id, uint64_t now_us, bool all)
@@ -379,8 +413,10 @@ static uint32_t release(wm_batcher *b, int id, uint64_t now_us, bool all)
     while (t != NULL) {
         batch *next = t->next;
         if (all || t->deadline_us <= now_us) {
-            unlink_batch(l, previous, t);
-            returned += give_back(b, id, t, now_us);
+            wm_batcher_unlink(l, previous, t);
+            returned += t->live;
+            if (t->is_trial) wm_batcher_return_trial(b, id, t);
+            else give_back(b, id, t, now_us);
         } else {
             previous = t;
         }
@@ -391,6 +427,7 @@ static uint32_t release(wm_batcher *b, int id, uint64_t now_us, bool all)
 
 uint32_t wm_batcher_release_lane(wm_batcher *b, int id, uint64_t now_us)
 {
+    b->lanes[id].is_closed = false;
     return release(b, id, now_us, true);
 }
 
@@ -399,20 +436,9 @@ uint32_t wm_batcher_release_expired(wm_batcher *b, int id, uint64_t now_us)
     return release(b, id, now_us, false);
 }
 
-void wm_batcher_narrow(wm_batcher *b, int id, uint32_t ops)
+void wm_batcher_close_window(wm_batcher *b, int id, bool closed)
 {
-    b->lanes[id].narrowed = ops < b->limits.max_ops ? ops : b->limits.max_ops;
-    b->lanes[id].calm = 0;
-}
-
-uint32_t wm_batcher_sole_in_flight(const wm_batcher *b, int id)
-{
-    const lane *l = &b->lanes[id];
-    if (l->in_flight_ops != 1) return WM_NO_OP;
-    for (const batch *t = l->oldest; t != NULL; t = t->next)
-        for (uint32_t i = 0; i < t->count; i++)
-            if (t->ops[i] != WM_NO_OP) return t->ops[i];
-    return WM_NO_OP;
+    b->lanes[id].is_closed = closed;
 }
 
 void wm_batcher_hasten(wm_batcher *b, int id, uint64_t at_us)
@@ -427,4 +453,27 @@ uint64_t wm_batcher_deadline(const wm_batcher *b, int id)
     for (const batch *t = b->lanes[id].oldest; t != NULL; t = t->next)
         if (t->deadline_us < earliest) earliest = t->deadline_us;
     return earliest;
+}
+
+uint64_t wm_batcher_overdue_since(const wm_batcher *b, int id, uint64_t now_us)
+{
+    for (const batch *t = b->lanes[id].oldest; t != NULL; t = t->next)
+        if (t->deadline_us <= now_us) return t->times.cut_us;
+    return 0;
+}
+
+uint32_t wm_batcher_extend_overdue(wm_batcher *b, int id, uint64_t now_us)
+{
+    uint32_t ops = 0;
+    for (batch *t = b->lanes[id].oldest; t != NULL; t = t->next) {
+        if (t->deadline_us > now_us) continue;
+        t->deadline_us = now_us + b->limits.ack_timeout_us;
+        ops += t->live;
+    }
+    return ops;
+}
+
+uint64_t wm_batcher_acked_cut_us(const wm_batcher *b, int id)
+{
+    return b->lanes[id].acked_cut_us;
 }

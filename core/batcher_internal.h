@@ -3,7 +3,8 @@
 #include "batcher.h"
 
 /* Shared by the batcher's own files: batcher.c (where what waits goes), batcher_queue.c (what
- * waits), batcher_flight.c (what leaves, and how that ends), batcher_held.c. */
+ * waits), batcher_flight.c (what leaves, and how that ends), batcher_bisect.c (what is set
+ * aside, and how it is tried), batcher_held.c. */
 
 #define NO_PARTITION UINT32_MAX
 
@@ -27,15 +28,26 @@ typedef struct batch {
     uint32_t *ops;      /* WM_NO_OP where one was taken out */
     uint32_t count;
     uint32_t cap;
+    uint32_t live; /* operations that were not taken out */
     wm_batch_times times;
     uint64_t deadline_us;
     char last_id[WM_OP_ID_LEN]; /* as sent: what its acknowledgement names */
+    /* Of a group that is set aside, and of its trial. */
+    bool is_trial;
+    uint8_t fault;          /* wm_batch_fault, of the last failure */
+    uint8_t attempts;       /* failures so far, for how long to wait */
+    uint8_t proofs;         /* failures of an operation alone that count */
+    int failed_lane;
+    uint64_t failed_cut_us; /* when the trial was cut whose failure does not count yet; 0: none */
+    uint64_t retry_us;      /* not tried before */
 } batch;
 
 typedef struct lane {
     bool serial;
-    uint32_t narrowed; /* operations in a batch, one batch at a time; 0: as the limits say */
-    uint32_t calm;     /* batches acknowledged since it was narrowed */
+    bool is_closed; /* nothing leaves: see wm_batcher_close_window */
+    bool rests;     /* a trial has ended; what else waits has a turn before the next one */
+    batch *trial;   /* in flight */
+    uint64_t acked_cut_us; /* when the newest batch was cut that was acknowledged */
     uint32_t ready; /* a ring of partitions whose queue may be sent from; the one to serve first */
     uint32_t line_head; /* operations in the order of recording, which leave when no ready queue is left */
     uint32_t line_tail;
@@ -62,6 +74,10 @@ struct wm_batcher {
     lane *lanes;
     uint32_t lane_count;
     batch *spare; /* batches to be used again */
+    batch *aside_oldest; /* groups of operations that are set aside */
+    batch *aside_newest;
+    uint32_t groups;
+    uint32_t aside; /* operations in them */
     uint32_t held; /* pending operations of partitions without a route */
     size_t held_bytes;
     /* Added while their partition had no route, since somebody asked last. */
@@ -78,6 +94,39 @@ static inline bool wm_batcher_may_join(const wm_batcher *b, const lane *l, uint3
     wm_op_state before = wm_oplog_at(b->log, wm_oplog_before(b->log, op))->state;
     return before == WM_OP_JOINING || (before == WM_OP_IN_FLIGHT && !l->serial);
 }
+
+/* -- batcher_flight.c, for batcher_bisect.c -- */
+
+/* An empty batch with room for so many operations; NULL when out of memory. */
+batch *wm_batcher_new_batch(wm_batcher *b, uint32_t count);
+void wm_batcher_keep_spare(wm_batcher *b, batch *t);
+/* Writes the operations of a batch, which are `bytes` long, to a frame: they are in flight on
+ * the lane then. False when out of memory: nothing changed. */
+bool wm_batcher_send(wm_batcher *b, int lane, batch *t, size_t bytes, wm_buffer *frame, uint64_t now_us);
+/* Takes a batch out of what is in flight; `previous` is the one before it, NULL for the oldest. */
+void wm_batcher_unlink(lane *l, batch *previous, batch *t);
+/* An operation of such a batch comes back: it is counted as not in flight, and gets the id of
+ * its next attempt. Where it goes is the caller's to say. */
+void wm_batcher_comes_back(wm_batcher *b, int lane, uint32_t index);
+
+/* An operation of such a batch is pending again. */
+void wm_batcher_return_op(wm_batcher *b, int lane, uint32_t index, uint64_t now_us);
+
+/* -- batcher_bisect.c, for batcher_flight.c -- */
+
+typedef enum wm_trial_state {
+    WM_TRIAL_NONE,  /* what else waits may leave */
+    WM_TRIAL_DUE,   /* a group may */
+    WM_TRIAL_ALONE, /* nothing may: a group is tried alone, or will be once all is answered */
+} wm_trial_state;
+/* What may leave on a lane now. To be asked only while something is set aside. */
+wm_trial_state wm_batcher_trial_state(wm_batcher *b, int lane, uint64_t now_us);
+/* Cuts the trial that is due. As wm_batcher_take; 0: none of the group may leave now. */
+int wm_batcher_take_trial(wm_batcher *b, int lane, wm_buffer *frame, uint64_t now_us);
+/* A trial that is in flight no more goes back unblamed. */
+void wm_batcher_return_trial(wm_batcher *b, int lane, batch *t);
+/* A batch was acknowledged on the lane: failures there before count now. */
+void wm_batcher_confirm_failures(wm_batcher *b, int lane);
 
 /* Counts an operation, or takes it away (-1), with what waits for a lane or is held. */
 void wm_batcher_count(wm_batcher *b, int lane, const wm_op *op, int sign);

@@ -132,7 +132,8 @@ static void on_ready(void *user, int lane)
     wm_client_know_family(c, family);
     /* A new connection does not make up for batches that were not answered in time. */
     wm_pace *pace = &c->paces[lane];
-    *pace = (wm_pace){.paused_until_us = pace->paused_until_us, .backoff_us = pace->backoff_us};
+    *pace = (wm_pace){.paused_until_us = pace->paused_until_us, .backoff_us = pace->backoff_us, .refusals = pace->refusals};
+    wm_client_forget_refusals(c, lane);
     wm_router_source_began(c->router, wm_node_pool_slot_of(c->pool, lane));
     wm_client_event(c, (wm_event){.type = WM_EVENT_READY, .lane = lane}, NULL, 0);
 }
@@ -141,9 +142,9 @@ static void on_lost(void *user, int lane, const wm_lane_end *end)
 {
     wm_client *c = user;
     c->now_us = wm_now_us();
-    if (end->reason == WM_END_BAD_FRAME && end->was_answered) wm_client_suspect(c, lane);
     c->is_losing_v2 = wm_node_pool_lane(c->pool, lane).dialect == WM_DIALECT_V2;
     if (end->was_ready && !c->is_losing_v2) wm_client_node_lost(c);
+    wm_client_blame(c, lane, end);
     c->stats.ops_resent += wm_batcher_release_lane(c->batcher, lane, c->now_us);
     c->is_losing_v2 = false;
     c->paces[lane].usable = false;
@@ -239,12 +240,12 @@ static const wm_node_pool_events pool_events = {
 void wm_client_flush(wm_client *c, bool all)
 {
     uint64_t now = c->now_us = wm_now_us();
-    uint64_t due = all ? UINT64_MAX - 1 : now; /* UINT64_MAX is the due time of a lane that has nothing */
     wm_client_sync_log(c);
     uint32_t lanes = wm_node_pool_lanes(c->pool);
     for (uint32_t i = 0; i < lanes; i++) {
         if (c->paces[i].paused_until_us > now) continue;
-        if (wm_batcher_is_due(c->batcher, (int)i, due)) wm_node_pool_want_batch(c->pool, (int)i);
+        if (all ? wm_batcher_has_due(c->batcher, (int)i, now) : wm_batcher_is_due(c->batcher, (int)i, now))
+            wm_node_pool_want_batch(c->pool, (int)i);
     }
 }
 
@@ -254,18 +255,7 @@ static void on_timer(uv_timer_t *timer)
     refresh_time(c);
     wm_client_check_membership(c);
     uint32_t lanes = wm_node_pool_lanes(c->pool);
-    for (uint32_t i = 0; i < lanes; i++) {
-        if (wm_batcher_deadline(c->batcher, (int)i) > c->now_us) continue;
-        if (wm_node_pool_is_behind(c->pool, (int)i)) continue; /* the answer may be here */
-        uint32_t ops = wm_batcher_load(c->batcher, (int)i).in_flight_ops;
-        bool is_v2 = wm_node_pool_lane(c->pool, (int)i).dialect == WM_DIALECT_V2;
-        if (!is_v2) c->stats.ops_resent += ops = wm_batcher_release_expired(c->batcher, (int)i, c->now_us);
-        wm_client_slow_down(c, (int)i);
-        wm_client_event(c, (wm_event){.type = WM_EVENT_ACK_TIMEOUT, .lane = (int)i, .a = ops}, NULL, 0);
-        /* Sent again on the same connection, a batch could be overtaken by its own
-         * first copy: a v2 server works on several at once and the last write wins. */
-        if (is_v2) wm_node_pool_fail(c->pool, (int)i, WM_END_ACK_TIMEOUT, "");
-    }
+    for (uint32_t i = 0; i < lanes; i++) wm_client_check_answers(c, (int)i);
     wm_client_flush(c, false);
 }
 
@@ -421,6 +411,7 @@ wm_client *wm_client_new(wm_loop *loop, const wm_client_options *options, wm_log
     wm_loop_hold(loop);
     c->foreign_lane = WM_LANE_NONE;
     c->message_limits = options->messages;
+    c->ack_timeout_us = options->batch.ack_timeout_us;
     c->max_tries = options->max_tries;
     c->drop_oldest = options->drop_oldest;
     c->checks_map_names = options->checks_map_names;
@@ -465,6 +456,7 @@ void wm_client_free(wm_client *c)
     wm_client_free_maps(c);
     wm_client_free_subscriptions(c);
     free(c->routes);
+    for (uint32_t i = 0; i < c->lane_count; i++) free(c->paces[i].refusals);
     free(c->paces);
     free(c->node_stats);
     wm_loop_free(c->loop);

@@ -42,7 +42,9 @@ static void bury(wm_client *c, int lane, uint32_t index, const void *reason, siz
 
 void wm_client_reject(wm_client *c, int lane, uint32_t index, const void *reason, size_t len)
 {
-    if (wm_batcher_remove_in_flight(c->batcher, lane, index)) bury(c, lane, index, reason, len);
+    bool is_aside = wm_oplog_at(c->log, index)->state == WM_OP_ASIDE;
+    if (is_aside ? wm_batcher_remove_aside(c->batcher, index) : wm_batcher_remove_in_flight(c->batcher, lane, index))
+        bury(c, lane, index, reason, len);
 }
 
 void wm_client_reject_pending(wm_client *c, uint32_t index, const void *reason, size_t len)

@@ -7,22 +7,24 @@
 #include "recent_acks.h"
 
 /* Shared by the client's own files: client.c (life, flushing), client_routes.c (where
- * operations go), client_messages.c (what servers say), client_maps.c (reads and writes),
- * client_dead_letters.c (what no server takes), client_rules.c (what no server can store). */
+ * operations go), client_messages.c (what servers say), client_poison.c (batches that fail),
+ * client_maps.c (reads and writes), client_dead_letters.c (what no server takes),
+ * client_rules.c (what no server can store). */
+
+/* Each is sent after twice the time of the one before: 256 times ack_timeout in all. */
+#define WM_CONTROLS_MAX 8u
 
 /* Whether operations may use a lane, and how it is held back after an overload. */
 typedef struct wm_pace {
     bool usable; /* the script knows which node answers there */
     uint64_t paused_until_us;
     uint64_t backoff_us;
-    uint32_t refusals; /* errors while batches were in flight, v2: each stands for one of them */
+    struct wm_refusals *refusals; /* what errors say about batches in flight; NULL: none came yet */
+    uint64_t asked_us;          /* when the server was asked last whether it answers; 0: never */
+    uint64_t controls_us[WM_CONTROLS_MAX]; /* when batches of no operations were sent that are not confirmed */
+    uint32_t controls;
+    uint64_t control_acked_us;  /* when one was sent, at the earliest, that is */
 } wm_pace;
-
-/* The operation that was alone in flight when a server could not read something. */
-typedef struct wm_suspect {
-    uint64_t seq;
-    uint32_t times; /* in a row */
-} wm_suspect;
 
 /* A share of the log's limits. */
 typedef struct wm_water_mark {
@@ -97,7 +99,6 @@ struct wm_client {
     uint32_t partition_count;  /* of the routes */
     uint64_t partition_magic;  /* 2^64 / partition_count, rounded up; see wm_client_partition_of_hash */
     wm_pace *paces; /* by lane */
-    wm_suspect suspect;
     wm_membership membership;
     uint32_t lane_count;
     int foreign_lane; /* of a provider outside the pool; WM_LANE_NONE: none yet */
@@ -114,6 +115,7 @@ struct wm_client {
     bool is_losing_v2;            /* what comes back to pending now is doubtful */
     uint64_t log_looked_us;  /* when it was last looked whether the log's file is in its place */
     uint64_t log_failed_us; /* when the log's file could not be written last; 0: it could */
+    uint64_t ack_timeout_us;
     uint32_t last_op; /* index of the newest operation, settled or not */
     uint8_t max_tries;
     bool drop_oldest;
@@ -156,17 +158,32 @@ void wm_client_event(wm_client *c, wm_event event, const void *text, size_t len)
 /* Nothing is sent on the lane for a while, twice as long each time until an
  * acknowledgement comes. */
 void wm_client_slow_down(wm_client *c, int lane);
-/* Settles an operation that is in flight on the lane as rejected, with the words of
- * whoever rejected it: it leaves the log, becomes a dead letter and is told. */
+/* Settles an operation as rejected that is in flight on the lane, or that is set aside after it
+ * failed there, with the words of whoever rejected it: it leaves the log, becomes a dead letter
+ * and is told. */
 void wm_client_reject(wm_client *c, int lane, uint32_t index, const void *reason, size_t len);
 /* The same with an operation that is in no batch. */
 void wm_client_reject_pending(wm_client *c, uint32_t index, const void *reason, size_t len);
-/* The lane ended because the server could not read what was sent to it, though it has
- * read other messages there. Which operation was it? What is in flight on the lane is
- * halved each time, until one operation is alone; when that happens to it three times
- * in a row, it is rejected: so it is neither sent for ever nor in the way of the others.
- * To be called before the lane's batches are given back. */
-void wm_client_suspect(wm_client *c, int lane);
+/* Rejects what was found to be poison. */
+void wm_client_reject_poison(wm_client *c);
+/* An ERROR came on the lane. True when batches were in flight that it may be about, and it
+ * is about the server as far as its words say. */
+bool wm_client_refused(wm_client *c, int lane, const wm_message *m);
+/* Deals with the batches that errors were about, once it is known which: to be called after
+ * each acknowledgement, too. */
+void wm_client_settle_refused(wm_client *c, int lane);
+/* The errors of the lane were dealt with, or its connection is another one. */
+void wm_client_forget_refusals(wm_client *c, int lane);
+/* Looks for batches that should have been acknowledged by now. */
+void wm_client_check_answers(wm_client *c, int lane);
+/* Whether an acknowledgement confirms the batch of no operations that asked the server on
+ * this lane whether it acknowledges. */
+bool wm_client_is_control_ack(wm_client *c, int lane, const char *last_id, size_t len);
+/* The lane ended: was it for something that is in flight? To be called before its batches are
+ * given back. */
+void wm_client_blame(wm_client *c, int lane, const wm_lane_end *end);
+/* A text in the payload of a message. False when there is none of this name. */
+bool wm_client_text_field(const wm_message *m, const char *name, wm_mp_item *out);
 /* Compares the fill of the log, and of a node's share in it, with the water marks. */
 void wm_client_check_water(wm_client *c);
 /* Whether what waits for the node of a partition has all of its share of the log: never

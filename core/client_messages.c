@@ -5,21 +5,6 @@
 #include "client_internal.h"
 #include "status.h"
 
-/* After an ERROR that names no operation, how long acknowledgements may still
- * come before what is in flight goes back (both servers answer within
- * milliseconds). */
-#define AFTER_ERROR_US 500000u
-#define PAUSE_FIRST_US 50000u
-#define PAUSE_MAX_US 2000000u
-
-void wm_client_slow_down(wm_client *c, int lane)
-{
-    wm_pace *pace = &c->paces[lane];
-    pace->backoff_us = pace->backoff_us ? pace->backoff_us * 2 : PAUSE_FIRST_US;
-    if (pace->backoff_us > PAUSE_MAX_US) pace->backoff_us = PAUSE_MAX_US;
-    pace->paused_until_us = c->now_us + pace->backoff_us;
-}
-
 static bool is_of_subscription(const wm_client *c, const wm_message *m)
 {
     const wm_message_name *id = &m->names[WM_MESSAGE_QUERY];
@@ -66,21 +51,9 @@ static bool field(const uint8_t *map, size_t map_len, const char *name, wm_mp_it
     return wm_mp_read(&r, out) >= 0;
 }
 
-static bool string_field(const wm_message *m, const char *name, wm_mp_item *out)
+bool wm_client_text_field(const wm_message *m, const char *name, wm_mp_item *out)
 {
     return field(m->payload, m->payload_len, name, out) && out->kind == WM_MP_STR;
-}
-
-/* A v2 server answers each batch, by an acknowledgement or by an error that does
- * not say which: once there are as many errors as batches, it is all of them, and
- * sending them again duplicates nothing. */
-static void release_refused(wm_client *c, int lane)
-{
-    wm_pace *pace = &c->paces[lane];
-    if (pace->refusals == 0 || wm_node_pool_lane(c->pool, lane).dialect != WM_DIALECT_V2) return;
-    if (pace->refusals < wm_batcher_load(c->batcher, lane).in_flight_batches) return;
-    pace->refusals = 0;
-    c->stats.ops_resent += wm_batcher_release_lane(c->batcher, lane, c->now_us);
 }
 
 /* A code by which a server says that the operation belongs to another node. Known
@@ -152,13 +125,15 @@ static void on_op_ack(wm_client *c, int lane, const wm_message *m)
     uint32_t settled = take_results(c, lane, m);
     if (last->text != NULL) settled += wm_batcher_ack(c->batcher, lane, last->text, last->len);
     if (settled == 0) {
+        if (last->text != NULL && wm_client_is_control_ack(c, lane, last->text, last->len)) return;
         c->stats.stray_acks++;
         if (c->hands_up_acks) hand_up(c, (wm_event){.type = WM_EVENT_MESSAGE, .lane = lane}, m, m->body, m->body_len);
         return;
     }
     c->stats.batches_acked++;
     c->paces[lane].backoff_us = 0;
-    release_refused(c, lane);
+    wm_client_settle_refused(c, lane);
+    if (wm_batcher_aside(c->batcher) > 0) wm_client_reject_poison(c);
     wm_client_check_water(c);
     if (wm_batcher_is_due(c->batcher, lane, c->now_us)) wm_node_pool_want_batch(c->pool, lane);
 }
@@ -167,8 +142,15 @@ static void on_op_ack(wm_client *c, int lane, const wm_message *m)
 static uint32_t rejected_op(wm_client *c, int lane, const wm_message *m)
 {
     wm_mp_item id;
-    if (!string_field(m, "opId", &id)) return WM_NO_OP;
+    if (!wm_client_text_field(m, "opId", &id)) return WM_NO_OP;
     return wm_batcher_find_in_flight(c->batcher, lane, (const char *)id.bytes, id.len);
+}
+
+/* The newest v2 servers say it; where nothing is said it is. */
+static bool is_for_good(const wm_message *m)
+{
+    wm_mp_item it;
+    return !field(m->payload, m->payload_len, "permanent", &it) || it.kind != WM_MP_BOOL || it.b;
 }
 
 static void on_op_rejected(wm_client *c, int lane, const wm_message *m)
@@ -179,13 +161,14 @@ static void on_op_rejected(wm_client *c, int lane, const wm_message *m)
         hand_up(c, (wm_event){.type = WM_EVENT_MESSAGE, .lane = lane}, m, m->body, m->body_len);
         return;
     }
-    if (speaks_of_routes(m->payload, m->payload_len) || speaks_of_routes(m->body, m->body_len)) {
+    bool is_route = speaks_of_routes(m->payload, m->payload_len) || speaks_of_routes(m->body, m->body_len);
+    if (is_route || !is_for_good(m)) {
         wm_client_slow_down(c, lane);
         c->stats.ops_resent += wm_batcher_return_in_flight(c->batcher, lane, index, c->now_us);
         hand_up(c, (wm_event){.type = WM_EVENT_SERVER_ERROR, .lane = lane, .flag = true}, m, m->body, m->body_len);
         return;
     }
-    if (!string_field(m, "reason", &reason)) reason = (wm_mp_item){.len = 0};
+    if (!wm_client_text_field(m, "reason", &reason)) reason = (wm_mp_item){.len = 0};
     wm_client_reject(c, lane, index, reason.bytes, reason.len);
 }
 
@@ -237,21 +220,10 @@ static void on_partition_map_delta(wm_client *c, int lane, const wm_message *m)
     wm_client_event(c, (wm_event){.type = WM_EVENT_MAP_ERROR, .lane = lane}, error, strlen(error));
 }
 
-bool wm_client_refuse_batches(wm_client *c, int lane)
-{
-    if (wm_batcher_load(c->batcher, lane).in_flight_batches == 0) return false;
-    wm_client_slow_down(c, lane);
-    c->paces[lane].refusals++;
-    if (wm_node_pool_lane(c->pool, lane).dialect != WM_DIALECT_V2)
-        wm_batcher_hasten(c->batcher, lane, c->now_us + AFTER_ERROR_US);
-    release_refused(c, lane);
-    c->stats.overloads++;
-    return true;
-}
-
 static void on_error(wm_client *c, int lane, const wm_message *m)
 {
-    bool had_batches = wm_client_refuse_batches(c, lane);
+    bool is_route = speaks_of_routes(m->payload, m->payload_len) || speaks_of_routes(m->body, m->body_len);
+    bool had_batches = is_route ? wm_client_refuse_batches(c, lane) : wm_client_refused(c, lane, m);
     wm_event event = {.type = WM_EVENT_SERVER_ERROR, .lane = lane, .flag = had_batches};
     hand_up(c, event, m, m->body, m->body_len);
 }

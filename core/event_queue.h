@@ -22,7 +22,7 @@
     X(OP_TRIES, "op_tries")           /* lane, a: seq, b: tries; text: key; it stays in the log */ \
     X(OP_DROPPED, "op_dropped")       /* a: seq, text: key */                     \
     X(UNVERIFIED, "unverified")       /* a: operations that a membership change made doubtful and that are not sent again */ \
-    X(ACK_TIMEOUT, "ack_timeout")     /* lane, a: operations that went back */    \
+    X(ACK_TIMEOUT, "ack_timeout")     /* lane, a: operations that should have been acknowledged; flag: they are sent again */ \
     X(HIGH_WATER, "high_water")       /* a: operations in the log */              \
     X(LOW_WATER, "low_water")         /* a: operations in the log */              \
     X(NODE_ROOM, "node_room")         /* a node has room in its share of the log again */ \

@@ -149,7 +149,7 @@ static void reset(lane *l)
     l->connection = NULL;
     l->info.state = WM_LANE_IDLE;
     l->info.connected_at_us = 0;
-    l->info.rtt_us = 0;
+    l->info.rtt_us = l->info.answered_us = 0;
     l->first_seen = l->token_wanted = l->batch_wanted = l->batch_in_write = false;
     l->token_sent_us = 0;
     l->ping_stamp = -1;
@@ -221,6 +221,7 @@ static void on_pong(lane *l, const wm_message *m)
     if ((double)echoed == l->ping_stamp) {
         uint64_t now = wm_now_us();
         l->info.rtt_us = now - l->ping_sent_us;
+        l->info.answered_us = l->ping_sent_us;
         count(l->pool->times.heartbeat, l->ping_sent_us, now);
     }
     /* A server that never asked for a token and answers needs none. */
@@ -659,6 +660,12 @@ void wm_node_pool_want_batch(wm_node_pool *pool, int id)
     if (l->info.state != WM_LANE_READY || l->batch_wanted) return;
     l->batch_wanted = true;
     wm_connection_want_write(l->connection);
+}
+
+void wm_node_pool_ask(wm_node_pool *pool, int id)
+{
+    lane *l = lane_at(pool, id);
+    if (l->info.state == WM_LANE_READY) send_ping(l, wm_now_us());
 }
 
 bool wm_node_pool_is_behind(const wm_node_pool *pool, int id)

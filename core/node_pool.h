@@ -117,6 +117,9 @@ void wm_node_pool_trace(wm_node_pool *pool, bool on);
 /* Asks for `batch` on a ready lane. */
 void wm_node_pool_want_batch(wm_node_pool *pool, int lane);
 
+/* Asks the server on a ready lane whether it answers: `answered_us` of the lane's info is this
+ * moment or later once it has. */
+void wm_node_pool_ask(wm_node_pool *pool, int lane);
 /* Whether messages were received, or wait in the socket, that nobody has read yet: what
  * has not been heard is not overdue then. */
 bool wm_node_pool_is_behind(const wm_node_pool *pool, int lane);
@@ -127,6 +130,7 @@ typedef struct wm_lane_info {
     uint64_t connected_at_us; /* of the present connection, 0 when there is none */
     uint64_t rtt_us;          /* last heartbeat round trip, 0 until the first */
     uint64_t last_heard_us;
+    uint64_t answered_us;     /* when the newest question was sent that was answered; 0: none of this connection */
     uint64_t bytes_in;
     uint64_t bytes_out;
     uint32_t connects;        /* connections that became ready so far */

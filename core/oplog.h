@@ -20,6 +20,7 @@ typedef enum wm_op_state {
     WM_OP_PENDING,   /* held or queued */
     WM_OP_JOINING,   /* in the batch that is being cut */
     WM_OP_IN_FLIGHT, /* in a batch that was sent */
+    WM_OP_ASIDE,     /* was in a batch that failed, and is tried apart from the others */
 } wm_op_state;
 
 typedef struct wm_op {

@@ -24,6 +24,10 @@ describe("server error", function()
       { { type = "OP_REJECTED", payload = { opId = "1", reason = "no" } }, "REJECTED", false, "no" },
       { { type = "OP_REJECTED", payload = { opId = "1", reason = "no", code = "NOT_OWNER" } }, "NOT_OWNER", true, "no" },
       { { type = "MERGE_REJECTED", mapName = "m", key = "k", reason = "r" }, "MERGE_REJECTED", false, "r" },
+      { { type = "ERROR", payload = { code = 500, message = "write access denied for map: m" } }, "REJECTED", false,
+        "write access denied for map: m" },
+      { { type = "ERROR", payload = { code = 500, message = "value size 9 bytes exceeds maximum 8 bytes" } }, "REJECTED", false,
+        "value size 9 bytes exceeds maximum 8 bytes" },
     }
     for i, case in ipairs(cases) do
       local err = server_error.of(case[1])
@@ -195,19 +199,18 @@ clusters.on_each(getfenv(), "a server's error", function(shared, it)
   end)
 
   it("again and again is told once, and the operation stays in the log", function()
-    local client = shared:started {
-      batch = { ack_timeout = 0.1, tries = 3 }, reconnect = function() return 0.02 end, circuit = "never",
-    }
+    local client = shared:started { batch = { tries = 3 }, circuit = "never" }
     local id = client:connected_nodes()[1]
     local told = {}
     client:on("op_tries", function(err) told[#told + 1] = err end)
-    assert(shared.cluster:fault(id, "ack-drop", 6))
     local key = clusters.keys_of(client, id, 1)[1]
+    assert(shared.cluster:fault(id, "poison", key, "refused", "not now"))
     local seq = assert(client:map(shared:map_name()):set(key, { v = 1 }))
-    assert(loop.wait_until(function() return told[1] end, 10))
+    assert(loop.wait_until(function() return told[1] end, 20), "nothing was told")
     assert.equal("NOT_ACKNOWLEDGED", told[1].code)
     assert.same({ key, seq, 3 }, { told[1].key, told[1].seq, told[1].tries })
     assert.equal(1, client:pending_ops())
+    assert(shared.cluster:fault(id, "none"))
     assert.is_true(client:wait(seq, 20))
     assert.equal(1, #told)
   end)

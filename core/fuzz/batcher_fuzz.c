@@ -1,7 +1,8 @@
 /* A log, its records and its batcher, against a model: whatever is written, routed, sent,
  * acknowledged, returned, rejected and dropped, and in which order, each operation is in one
  * place, two of a key are never in two batches of a serial lane, a newer one never leaves
- * before an older one, and nothing that may leave stays.
+ * before an older one, and nothing that may leave stays. Batches fail, too: what is set aside
+ * is tried apart, and an operation is taken for poison only after it failed alone.
  *
  * Input: five bytes (limits, which lanes are serial, partitions), then steps of two bytes: what,
  * and with which key, lane, batch or partition. */
@@ -29,7 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define PARTITIONS_MAX 8u
 #define OPS_MAX 1000u
 
-typedef enum place { GONE, WAITS, SENT } place;
+typedef enum place { GONE, WAITS, SENT, ASIDE } place;
 
 typedef struct model_op {
     uint32_t index, key;
@@ -37,6 +38,8 @@ typedef struct model_op {
     place place;
     int lane;
     uint32_t batch;
+    uint32_t alone;  /* failures of it alone in its batch */
+    bool is_refused; /* by words about each operation of its kind */
 } model_op;
 
 typedef struct model_batch {
@@ -53,7 +56,7 @@ typedef struct fuzz {
     wm_batch_limits limits;
     uint64_t now_us;
     uint32_t form, partitions, salt;
-    bool serial[LANES], narrow[LANES];
+    bool serial[LANES];
     model_op ops[OPS_MAX];
     uint32_t count;
     model_batch batches[OPS_MAX];
@@ -90,13 +93,15 @@ static model_op *by_index(fuzz *f, uint32_t index)
 /* -- what the batcher reports ------------------------------------------------------------ */
 
 /* Older operations of its key that are not settled are in the same batch or, on a lane that
- * keeps the order, have left. */
+ * does not keep the order, the next older one has left: one before that may have come back,
+ * and goes again by its own time. */
 static void check_leaving(fuzz *f, int lane, const model_op *m, uint32_t batch)
 {
-    for (const model_op *o = f->ops; o < m; o++) {
+    for (const model_op *o = m; o-- > f->ops;) {
         if (o->key != m->key || o->place == GONE) continue;
         REQUIRE(o->place == SENT);
-        REQUIRE(!f->serial[lane] || o->batch == batch);
+        if (!f->serial[lane]) return;
+        REQUIRE(o->batch == batch);
     }
 }
 
@@ -109,7 +114,7 @@ static void on_routed(void *user, int lane, const uint32_t *ops, uint32_t count)
     memcpy(b->last_id, wm_op_id(wm_oplog_at(f->log, ops[count - 1])), WM_OP_ID_LEN);
     for (uint32_t i = 0; i < count; i++) {
         model_op *m = by_index(f, ops[i]);
-        REQUIRE(m->place == WAITS && wm_batcher_route(f->batcher, partition_of_op(f, m)) == lane);
+        REQUIRE((m->place == WAITS || m->place == ASIDE) && wm_batcher_route(f->batcher, partition_of_op(f, m)) == lane);
         check_leaving(f, lane, m, batch);
         m->place = SENT;
         m->lane = lane;
@@ -134,7 +139,7 @@ static void on_returned(void *user, int lane, uint32_t index)
     fuzz *f = user;
     model_op *m = by_index(f, index);
     REQUIRE(m->place == SENT && m->lane == lane);
-    m->place = WAITS;
+    m->place = wm_oplog_at(f->log, index)->state == WM_OP_ASIDE ? ASIDE : WAITS;
 }
 
 static void on_leaves_first(void *user, uint32_t index)
@@ -212,6 +217,13 @@ static bool follows(const fuzz *f, const model_op *m)
     return false;
 }
 
+static uint32_t count_aside(const fuzz *f)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < f->count; i++) count += f->ops[i].place == ASIDE;
+    return count;
+}
+
 /* What waits for the lane has a reason: an older operation of its key, or one of its partition
  * that has that reason and stands before it. */
 static void check_nothing_left(fuzz *f, int lane)
@@ -231,13 +243,14 @@ static void take(fuzz *f, int lane)
     wm_buffer frame;
     wm_buffer_init(&frame);
     wm_record_store_catch_up(f->records);
-    bool due = wm_batcher_is_due(f->batcher, lane, UINT64_MAX - 1);
-    bool open = wm_batcher_load(f->batcher, lane).in_flight_batches < (f->narrow[lane] ? 1 : f->limits.max_in_flight);
+    bool due = wm_batcher_has_due(f->batcher, lane, f->now_us);
+    bool open = wm_batcher_load(f->batcher, lane).in_flight_batches < f->limits.max_in_flight;
+    bool is_searched = wm_batcher_trial_cut_us(f->batcher, lane) != 0 || count_aside(f) > 0;
     uint32_t before = f->batch_count;
     int taken = wm_batcher_take(f->batcher, lane, &frame, f->now_us);
     REQUIRE(taken >= 0 && (frame.len > 0) == (taken > 0) && f->batch_count == before + (taken > 0));
     if (taken > 0) REQUIRE(due && open && (uint32_t)taken <= f->limits.max_ops);
-    else if (open) check_nothing_left(f, lane);
+    else if (open && !is_searched) check_nothing_left(f, lane);
     wm_buffer_close(&frame);
 }
 
@@ -328,10 +341,75 @@ static void set_serial(fuzz *f, int lane, bool serial)
     wm_batcher_set_serial(f->batcher, lane, serial);
 }
 
-static void narrow(fuzz *f, int lane, uint32_t ops)
+/* -- batches that fail ---------------------------------------------------------------------- */
+
+static uint32_t live_of(const fuzz *f, uint32_t batch)
 {
-    f->narrow[lane] = ops > 0;
-    wm_batcher_narrow(f->batcher, lane, ops);
+    uint32_t live = 0;
+    for (uint32_t i = 0; i < f->count; i++) live += f->ops[i].place == SENT && f->ops[i].batch == batch;
+    return live;
+}
+
+/* A failure may come to count for those that are alone. */
+static void note_alone(fuzz *f, int lane)
+{
+    for (uint32_t i = 0; i < f->count; i++) {
+        model_op *m = &f->ops[i];
+        if (m->place == SENT && m->lane == lane && live_of(f, m->batch) == 1) m->alone++;
+    }
+}
+
+/* Batches of which nothing is in flight any more have ended. */
+static void end_failed(fuzz *f, int lane)
+{
+    for (uint32_t i = 0; i < f->batch_count; i++)
+        if (f->batches[i].lane == lane && f->batches[i].number != 0 && live_of(f, f->batches[i].number) == 0)
+            f->batches[i].number = 0;
+}
+
+static bool is_refused(void *user, const wm_op *op)
+{
+    const uint32_t *kind = user;
+    return wm_op_key(op)[1] % 4u == *kind;
+}
+
+static void refuse(fuzz *f, int lane, uint32_t kind, bool all)
+{
+    wm_batch_refusal refusal = {is_refused, &kind, all};
+    for (uint32_t i = 0; i < f->count; i++) {
+        model_op *m = &f->ops[i];
+        char key[2];
+        name_key(key, m->key);
+        if (m->place == SENT && m->lane == lane && (uint32_t)key[1] % 4u == kind) m->is_refused = true;
+    }
+    wm_batcher_refuse(f->batcher, lane, &refusal, f->now_us);
+}
+
+static void fail_some(fuzz *f, int lane, uint8_t how)
+{
+    static const wm_batch_fault faults[] = {WM_FAULT_REFUSED, WM_FAULT_UNREADABLE, WM_FAULT_CUT};
+    bool was_trial;
+    note_alone(f, lane);
+    if (how % 8 < 3) wm_batcher_fail_all(f->batcher, lane, faults[how % 8], how & 8 ? 1 : 0, how & 16 ? 1 : 0, f->now_us);
+    else if (how % 8 < 5) refuse(f, lane, how / 16 % 4, how % 8 == 3);
+    else {
+        if (how & 8) f->now_us += f->limits.ack_timeout_us;
+        wm_batcher_fail_overdue(f->batcher, lane, f->now_us, f->now_us, &was_trial);
+    }
+    end_failed(f, lane);
+}
+
+/* Nothing is rejected that has not failed alone three times, or was refused by name. */
+static void reject_poison(fuzz *f)
+{
+    wm_poison p;
+    while (wm_batcher_next_poison(f->batcher, &p)) {
+        model_op *m = by_index(f, p.op);
+        REQUIRE(m->place == ASIDE && (m->alone >= WM_POISON_PROOFS || m->is_refused));
+        REQUIRE(wm_batcher_remove_aside(f->batcher, p.op) && !wm_batcher_remove_aside(f->batcher, p.op));
+        wm_batcher_settle(f->batcher, p.op);
+        m->place = GONE;
+    }
 }
 
 /* -- what holds after each step ------------------------------------------------------------ */
@@ -345,7 +423,8 @@ static void check_counts(fuzz *f)
         if (m->place == GONE) continue;
         const wm_op *op = wm_oplog_at(f->log, m->index);
         all++;
-        REQUIRE(op->seq == m->seq && op->state == (m->place == SENT ? WM_OP_IN_FLIGHT : WM_OP_PENDING));
+        REQUIRE(op->seq == m->seq && op->state == (m->place == SENT ? WM_OP_IN_FLIGHT : m->place == ASIDE ? WM_OP_ASIDE : WM_OP_PENDING));
+        if (m->place == ASIDE) continue;
         if (m->place == SENT) {
             sent[m->lane]++;
             continue;
@@ -359,7 +438,7 @@ static void check_counts(fuzz *f)
             waiting_bytes[lane] += op->len;
         }
     }
-    REQUIRE(wm_oplog_count(f->log) == all);
+    REQUIRE(wm_oplog_count(f->log) == all && wm_batcher_aside(f->batcher) == count_aside(f));
     REQUIRE(wm_batcher_held(f->batcher) == held && wm_batcher_held_bytes(f->batcher) == held_bytes);
     for (int i = 0; i < LANES; i++) {
         wm_lane_load load = wm_batcher_load(f->batcher, i);
@@ -385,8 +464,11 @@ static void drain(fuzz *f)
     for (uint32_t round = 0; wm_oplog_count(f->log) > 0; round++) {
         REQUIRE(round < 4 * OPS_MAX && f->batch_count + LANES < OPS_MAX * 2);
         if (f->batch_count + LANES >= OPS_MAX) f->batch_count = 0; /* those before are settled */
+        for (int lane = 0; lane < LANES; lane++) wm_batcher_close_window(f->batcher, lane, false);
         for (int lane = 0; lane < LANES; lane++) take(f, lane);
         while (choose_batch(f, 0) != NULL) ack(f, 0);
+        reject_poison(f);
+        f->now_us += 10000000;
         check_counts(f);
     }
 }
@@ -403,7 +485,7 @@ static void step(fuzz *f, uint8_t what, uint8_t with)
     case 11: (with % 2 ? reject : return_one)(f, with / 2); break;
     case 12: with % 2 ? drop(f, with / 2 % (LANES + 1) - 1) : write_of_another(f, with / 2 % KEYS); break;
     case 13: check_backlog(f, with, what); break;
-    case 14: with & 1 ? set_serial(f, lane, with & 2) : narrow(f, lane, with / 8); break;
+    case 14: with & 1 ? set_serial(f, lane, with & 2) : fail_some(f, lane, with / 2); break;
     case 15:
         f->salt = with / 8;
         f->partitions = 1 + with % PARTITIONS_MAX;
@@ -434,6 +516,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     start(f, data);
     for (size_t at = 5; at + 1 < size; at += 2) {
         step(f, data[at], data[at + 1]);
+        reject_poison(f);
         if (data[at] & 64) check_counts(f); /* a look brings in line what is put off */
     }
     drain(f);

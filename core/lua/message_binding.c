@@ -1,9 +1,10 @@
-/* wingman.core.parse_message and unbatch: whole frames, for tools and specs.
- * The client reads its frames in C. */
+/* wingman.core.parse_message and unbatch: whole frames, for tools and specs. The client
+ * reads its frames in C. And what the words of a refusal mean. */
 #include <lauxlib.h>
 
 #include "binding.h"
 #include "message.h"
+#include "refusal.h"
 
 static const char *check_frame(lua_State *L, size_t *len)
 {
@@ -52,11 +53,24 @@ static int l_unbatch(lua_State *L)
     return rc < 0 ? push_error(L, rc) : 1;
 }
 
+/* is_refused_for_good(status, words): whether a server says by them that it never takes the
+ * write. */
+static int l_is_refused_for_good(lua_State *L)
+{
+    size_t len;
+    lua_Number status = luaL_checknumber(L, 1);
+    const char *words = luaL_checklstring(L, 2, &len);
+    wm_refusal_kind kind = wm_refusal_of(status > 0 && status < 1e9 ? (uint64_t)status : 0, words, len).kind;
+    lua_pushboolean(L, kind != WM_REFUSAL_BUSY && kind != WM_REFUSAL_UNKNOWN);
+    return 1;
+}
+
 void wm_lua_open_message(lua_State *L)
 {
     static const luaL_Reg functions[] = {
         {"parse_message", l_parse_message},
         {"unbatch", l_unbatch},
+        {"is_refused_for_good", l_is_refused_for_good},
         {NULL, NULL},
     };
     luaL_register(L, NULL, functions);

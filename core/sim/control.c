@@ -143,7 +143,7 @@ static const sim_command commands[] = {
     {"received", 1, 1, "ID", sim_control_received},
     {"arrivals", 1, 1, "ID", sim_control_arrivals},
     {"reset-stats", 0, 0, "", sim_control_reset_stats},
-    {"fault", 2, 4, "ID|all NAME [ARGS]", sim_control_fault},
+    {"fault", 2, ARGS_MAX - 1, "ID|all NAME [ARGS]", sim_control_fault},
     {"move", 2, 2, "PARTITION ID", on_move},
     {"delta", 1, 1, "0|1", on_delta},
     {"expire-tokens", 0, 0, "", on_expire_tokens},

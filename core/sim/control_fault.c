@@ -1,5 +1,6 @@
 /* `fault ID NAME [ARGS]`: what a node shall do wrong. */
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,8 @@
 #include "node.h"
 #include "socket.h"
 
+/* Of one fault; the control line has no more. */
+#define ARGS_MAX 16
 #define FRAME_BYTES_MAX (UINT32_C(1) << 30)
 
 typedef struct fault fault;
@@ -147,6 +150,43 @@ static bool unreadable(sim_control *k, const fault *f, sim_node *n, char **argv)
     return true;
 }
 
+/* The words that are left, with blanks between them. False when they do not fit. */
+static bool join_words(char **argv, char *out, size_t size)
+{
+    size_t used = 0;
+    out[0] = 0;
+    for (; *argv != NULL; argv++) {
+        int written = snprintf(out + used, size - used, "%s%s", used > 0 ? " " : "", *argv);
+        if (written < 0 || (size_t)written >= size - used) return false;
+        used += (size_t)written;
+    }
+    return true;
+}
+
+static bool poison(sim_control *k, const fault *f, sim_node *n, char **argv)
+{
+    static const struct {
+        const char *text;
+        sim_poison poison;
+    } names[] = {
+#define X(name, text) {text, SIM_POISON_##name},
+        SIM_POISONS(X)
+#undef X
+    };
+    (void)f;
+    size_t len = strlen(argv[0]);
+    if (len >= sizeof n->faults.poison_key) return sim_control_fail(k, "poison: the text is too long");
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcmp(names[i].text, argv[1]) != 0) continue;
+        if (!join_words(argv + 2, n->faults.poison_words, sizeof n->faults.poison_words))
+            return sim_control_fail(k, "poison: the server's words are too long");
+        memcpy(n->faults.poison_key, argv[0], len + 1);
+        n->faults.poison = names[i].poison;
+        return true;
+    }
+    return sim_control_fail(k, "poison: expected unanswered, refused or cut, got '%s'", argv[1]);
+}
+
 /* {type: "SIM_PADDING", data: bin} of exactly so many bytes: only its size is
  * wrong. The length is always written in four bytes, so that any size fits. */
 static bool oversize(sim_control *k, const fault *f, sim_node *n, char **argv)
@@ -207,6 +247,7 @@ static const fault faults[] = {
     {"garbage", "", 0, 0, garbage, 0},
     {"close", "CODE", 1, 1, close_all, 0},
     {"unreadable", "TEXT", 1, 1, unreadable, 0},
+    {"poison", "TEXT unanswered|refused|cut [WORDS]", 2, ARGS_MAX, poison, 0},
     {"cut", "N", 1, 1, cut, 0},
     {"cut-out", "N", 1, 1, cut_out, 0},
     {"reset", "", 0, 0, reset, 0},
@@ -230,8 +271,8 @@ static bool apply(sim_control *k, const fault *f, const char *id, char **argv)
 
 bool sim_control_fault(sim_control *k, int argc, char **argv)
 {
-    char *args[3] = {NULL};
-    for (int i = 2; i < argc; i++) args[i - 2] = argv[i];
+    char *args[ARGS_MAX + 1] = {NULL};
+    for (int i = 2; i < argc && i - 2 < ARGS_MAX; i++) args[i - 2] = argv[i];
     for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
         const fault *f = &faults[i];
         if (strcmp(f->name, argv[1]) != 0) continue;

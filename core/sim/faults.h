@@ -18,6 +18,19 @@ typedef enum sim_batch_error {
 #undef X
 } sim_batch_error;
 
+/* What becomes of an OP_BATCH with a poison message. */
+#define SIM_POISONS(X)          \
+    X(UNANSWERED, "unanswered") \
+    X(REFUSED, "refused")       \
+    X(CUT, "cut")
+
+typedef enum sim_poison {
+    SIM_POISON_NONE,
+#define X(name, text) SIM_POISON_##name,
+    SIM_POISONS(X)
+#undef X
+} sim_poison;
+
 typedef struct sim_faults {
     uint64_t ack_delay_ms;
     uint32_t ack_drop;      /* acknowledgements still to be lost */
@@ -33,6 +46,9 @@ typedef struct sim_faults {
     bool map_stale;    /* does not notice changes: answers with the map that it last pushed */
     bool no_auth_ack;
     char unreadable[64]; /* closes with 1002 on a message that holds these bytes; "": on none */
+    sim_poison poison;       /* nothing of a batch is applied that has an operation whose key */
+    char poison_key[64];     /* holds this text; */
+    char poison_words[160];  /* ERROR 500 says this, when it is refused */
     bool cut;          /* reset the connection on which byte cut_left arrives */
     uint64_t cut_left;
     bool cut_out;      /* end the connection in the frame with the byte cut_out_left that leaves */

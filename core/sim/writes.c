@@ -64,6 +64,34 @@ static void count_op(const sim_session *s, const sim_op *op, bool refused)
     sim_stats_received(&n->stats, &arrival);
 }
 
+/* -- poison messages -- */
+
+static bool has_poison(const sim_faults *f, const sim_op *ops, uint32_t count)
+{
+    if (f->poison == SIM_POISON_NONE) return false;
+    for (uint32_t i = 0; i < count; i++)
+        if (memmem(ops[i].key.p, ops[i].key.len, f->poison_key, strlen(f->poison_key)) != NULL) return true;
+    return false;
+}
+
+static void drop_late(void *owner, const uint8_t *bytes, size_t len)
+{
+    sim_session *s = owner;
+    (void)bytes;
+    (void)len;
+    s->link->drop(s->link_data, false);
+}
+
+/* In place of an answer to a batch that holds a poison message. */
+static void act_poisoned(sim_session *s)
+{
+    const sim_faults *f = &s->node->faults;
+    if (f->poison == SIM_POISON_REFUSED) sim_reply_error(s, 500, f->poison_words, false);
+    if (f->poison != SIM_POISON_CUT) return;
+    s->closing = true;
+    sim_delay_call(&s->delays, 0, drop_late, s, NULL, 0);
+}
+
 bool sim_on_op_batch(sim_session *s, const wm_message *m)
 {
     sim_cluster *c = s->node->cluster;
@@ -75,7 +103,12 @@ bool sim_on_op_batch(sim_session *s, const wm_message *m)
         if (count > 0) sim_reply_ack(s, c->ops[count - 1].id, c->options->is_0_11 ? NULL : "APPLIED");
         return true;
     }
-    for (int64_t i = 0; i < count; i++) count_op(s, &c->ops[i], s->node->faults.errors_left > 0);
+    bool is_poisoned = has_poison(&s->node->faults, c->ops, (uint32_t)count);
+    for (int64_t i = 0; i < count; i++) count_op(s, &c->ops[i], is_poisoned || s->node->faults.errors_left > 0);
+    if (is_poisoned) {
+        act_poisoned(s);
+        return true;
+    }
     if (!sim_reply_batch_error(s, c->ops, (uint32_t)count)) c->dialect->write_batch(s, c->ops, (uint32_t)count);
     return true;
 }

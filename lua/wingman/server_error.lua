@@ -27,7 +27,7 @@ M.codes = {
   UNAUTHORIZED = false,   -- 401
   FORBIDDEN = false,      -- 403
   NOT_FOUND = false,      -- 404
-  REJECTED = false,       -- an operation was refused for what it is
+  REJECTED = false,       -- an operation was refused for what it is: OP_REJECTED, or an ERROR in such words
   MERGE_REJECTED = false, -- a conflict resolver refused a write
   SERVER_ERROR = false,   -- any other
 }
@@ -70,7 +70,8 @@ function M.of(message)
   if message.type == "ERROR" then
     local status = type(payload.code) == "number" and payload.code or nil
     local words = text(payload.message) or ""
-    return new(by_status[status] or "SERVER_ERROR", words, {
+    local is_for_good = core.is_refused_for_good(status or 0, words)
+    return new(is_for_good and "REJECTED" or by_status[status] or "SERVER_ERROR", words, {
       status = status, is_rate = speaks_of_rate(status, words), hint = table_or_nil(payload.details),
     })
   elseif message.type == "OP_REJECTED" then

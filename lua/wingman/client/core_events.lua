@@ -116,14 +116,14 @@ function handlers.server_error(self, lane, _, _, had_batches, message)
   messages.failed(self, lane, server_error.of(message) or errors.new("SERVER_ERROR", "an error that cannot be read"), had_batches)
 end
 
-function handlers.ack_timeout(self, lane, ops)
+function handlers.ack_timeout(self, lane, ops, _, again)
   local node = self.provider.links.lanes[lane].node
-  self.log_seldom("warn", "ack_timeout", { url = node.url, ops = ops }, "ack_timeout " .. node.url)
+  self.log_seldom("warn", "ack_timeout", { url = node.url, ops = ops, again = again }, "ack_timeout " .. node.url)
   -- A v2 connection is given up then, which is told as a loss.
-  if self.provider.refused and node.dialect ~= "v2" then
+  if again and self.provider.refused and node.dialect ~= "v2" then
     self.provider:refused(node, "a batch was not acknowledged in time")
   end
-  self.events:emit("ack_timeout", { url = node.url, node = node.id, ops = ops })
+  self.events:emit("ack_timeout", { url = node.url, node = node.id, ops = ops, again = again })
 end
 
 function handlers.resumed(self, lane, partition, us)

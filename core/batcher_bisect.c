@@ -1,0 +1,397 @@
+/* Poison messages: what is set aside, and how it is tried. The design is in batcher.h. */
+#include "batcher_internal.h"
+
+#include <string.h>
+
+#include "status.h"
+
+/* More groups than this are halved only when something else was acknowledged after their
+ * failure: what a broken server leaves is soon sent again once it works. */
+#define GROUPS_UNPROVEN 32u
+/* A half is given this part of ack_timeout to be answered: sixteen halvings and the first
+ * wait take three times ack_timeout. */
+#define PART_OF_TIMEOUT 8u
+/* How long an operation that failed alone waits for its next trial: doubled with each failure,
+ * as the time that an answer may take is. */
+#define WAIT_FIRST_US 50000u
+#define WAIT_DOUBLINGS 5u
+/* A group none of which may leave now is looked at again then. */
+#define LOOK_AGAIN_US 10000u
+
+static bool is_condemned(const batch *g)
+{
+    return g->proofs >= WM_POISON_PROOFS;
+}
+
+/* Whether nothing else may be in flight: an error and an end of the connection do not say
+ * which batch they are about. */
+static bool is_tried_alone(const batch *g)
+{
+    return g->fault != WM_FAULT_UNANSWERED;
+}
+
+/* -- the groups -------------------------------------------------------------------- */
+
+static void append_group(wm_batcher *b, batch *g)
+{
+    g->next = NULL;
+    g->is_trial = false;
+    if (b->aside_newest == NULL) b->aside_oldest = g;
+    else b->aside_newest->next = g;
+    b->aside_newest = g;
+    b->groups++;
+}
+
+static void unlink_group(wm_batcher *b, batch *g)
+{
+    batch *previous = NULL;
+    for (batch *at = b->aside_oldest; at != g; at = at->next) previous = at;
+    if (previous == NULL) b->aside_oldest = g->next;
+    else previous->next = g->next;
+    if (b->aside_newest == g) b->aside_newest = previous;
+    b->groups--;
+}
+
+static void set_aside(wm_batcher *b, int id, uint32_t index)
+{
+    wm_op *op = wm_oplog_at(b->log, index);
+    wm_batcher_comes_back(b, id, index);
+    op->state = WM_OP_ASIDE;
+    b->aside++;
+    if (b->hooks.returned) b->hooks.returned(b->hooks.user, id, index);
+    wm_batcher_refresh_ready(b, op->partition); /* what follows it waits again */
+}
+
+/* The operations of a batch that is in flight no more become a group. */
+static void make_group(wm_batcher *b, int id, batch *t)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < t->count; i++) {
+        uint32_t index = t->ops[i];
+        if (index == WM_NO_OP) continue;
+        t->ops[count++] = index;
+        set_aside(b, id, index);
+    }
+    t->count = t->live = count;
+    if (count > 0) append_group(b, t);
+    else wm_batcher_keep_spare(b, t);
+}
+
+void wm_batcher_return_trial(wm_batcher *b, int id, batch *t)
+{
+    make_group(b, id, t);
+}
+
+/* The newer half becomes a group of its own; the older one stands behind it no more. */
+static void halve(wm_batcher *b, batch *g)
+{
+    uint32_t older = (g->count + 1) / 2;
+    batch *half = wm_batcher_new_batch(b, g->count - older);
+    if (half == NULL) return; /* out of memory: it is tried as a whole again */
+    half->count = half->live = g->count - older;
+    memcpy(half->ops, g->ops + older, half->count * sizeof *half->ops);
+    half->fault = g->fault;
+    half->failed_lane = g->failed_lane;
+    g->count = g->live = older;
+    g->failed_cut_us = g->attempts = 0;
+    unlink_group(b, g);
+    append_group(b, g);
+    append_group(b, half);
+}
+
+/* -- failures ---------------------------------------------------------------------- */
+
+/* A batch has failed and is in flight no more. */
+static void fail(wm_batcher *b, int id, batch *t, wm_batch_fault fault, uint8_t proofs, uint64_t now_us)
+{
+    bool was_alone = t->live == 1 && (t->is_trial || fault == WM_FAULT_UNANSWERED);
+    t->fault = (uint8_t)fault;
+    t->failed_lane = id;
+    t->failed_cut_us = t->times.cut_us;
+    uint32_t doublings = t->attempts < WAIT_DOUBLINGS ? t->attempts : WAIT_DOUBLINGS;
+    t->retry_us = was_alone && fault != WM_FAULT_UNANSWERED ? now_us + ((uint64_t)WAIT_FIRST_US << doublings) : now_us;
+    if (t->attempts < UINT8_MAX) t->attempts++;
+    if (was_alone && proofs > 0) {
+        t->proofs = (uint8_t)(t->proofs + proofs);
+        t->failed_cut_us = 0;
+    }
+    make_group(b, id, t);
+}
+
+static bool came_back_before(const wm_batcher *b, const batch *t, uint8_t tries)
+{
+    for (uint32_t i = 0; i < t->count; i++)
+        if (t->ops[i] != WM_NO_OP && wm_oplog_at(b->log, t->ops[i])->tries >= tries) return true;
+    return false;
+}
+
+uint32_t wm_batcher_fail_overdue(wm_batcher *b, int id, uint64_t before_us, uint64_t now_us, bool *was_trial)
+{
+    lane *l = &b->lanes[id];
+    uint32_t failed = 0;
+    batch *previous = NULL;
+    *was_trial = true;
+    for (batch *t = l->oldest, *next; t != NULL; t = next) {
+        next = t->next;
+        if (t->deadline_us > now_us || t->times.cut_us >= before_us) {
+            previous = t;
+            continue;
+        }
+        *was_trial = *was_trial && t->is_trial;
+        failed += t->live;
+        wm_batcher_unlink(l, previous, t);
+        fail(b, id, t, WM_FAULT_UNANSWERED, 1, now_us);
+    }
+    return failed;
+}
+
+void wm_batcher_fail_all(wm_batcher *b, int id, wm_batch_fault fault, uint8_t tries, uint8_t proofs, uint64_t now_us)
+{
+    lane *l = &b->lanes[id];
+    batch *previous = NULL;
+    bool is_one = l->in_flight_batches == 1;
+    for (batch *t = l->oldest, *next; t != NULL; t = next) {
+        next = t->next;
+        bool is_blamed = t->is_trial && tries > 0 ? is_one : came_back_before(b, t, tries);
+        if (!is_blamed) {
+            previous = t;
+            continue;
+        }
+        wm_batcher_unlink(l, previous, t);
+        if (is_one || fault == WM_FAULT_REFUSED || t->live > 1) {
+            fail(b, id, t, fault, proofs, now_us);
+        } else { /* it may have been another one */
+            t->fault = (uint8_t)fault;
+            make_group(b, id, t);
+        }
+    }
+}
+
+/* What of a batch is refused becomes a group, the rest is pending again. */
+static void take_apart(wm_batcher *b, int id, batch *t, const wm_batch_refusal *r, uint64_t now_us)
+{
+    batch *rest = wm_batcher_new_batch(b, t->live);
+    uint32_t count = 0, others = 0;
+    if (rest == NULL) { /* out of memory: all of it is looked at */
+        fail(b, id, t, WM_FAULT_REFUSED, 0, now_us);
+        return;
+    }
+    for (uint32_t i = 0; i < t->count; i++) {
+        if (t->ops[i] == WM_NO_OP) continue;
+        if (r->is_refused(r->user, wm_oplog_at(b->log, t->ops[i]))) t->ops[count++] = t->ops[i];
+        else rest->ops[others++] = t->ops[i];
+    }
+    t->count = t->live = count;
+    if (others == 0 && !r->all && t->is_trial) {
+        fail(b, id, t, WM_FAULT_REFUSED, WM_POISON_PROOFS, now_us);
+    } else {
+        t->proofs = r->all || count == 1 ? WM_POISON_PROOFS : 0;
+        t->fault = WM_FAULT_REFUSED;
+        t->failed_lane = id;
+        t->failed_cut_us = r->all ? 0 : t->times.cut_us;
+        make_group(b, id, t);
+    }
+    for (uint32_t i = others; i-- > 0;) wm_batcher_return_op(b, id, rest->ops[i], now_us);
+    wm_batcher_keep_spare(b, rest);
+}
+
+uint32_t wm_batcher_refuse(wm_batcher *b, int id, const wm_batch_refusal *r, uint64_t now_us)
+{
+    lane *l = &b->lanes[id];
+    uint32_t found = 0;
+    batch *previous = NULL;
+    for (batch *t = l->oldest, *next; t != NULL; t = next) {
+        next = t->next;
+        bool has_refused = false;
+        for (uint32_t i = 0; i < t->count && !has_refused; i++)
+            has_refused = t->ops[i] != WM_NO_OP && r->is_refused(r->user, wm_oplog_at(b->log, t->ops[i]));
+        if (!has_refused) {
+            previous = t;
+            continue;
+        }
+        wm_batcher_unlink(l, previous, t);
+        take_apart(b, id, t, r, now_us);
+        found++;
+    }
+    return found;
+}
+
+void wm_batcher_confirm_failures(wm_batcher *b, int id)
+{
+    for (batch *g = b->aside_oldest; g != NULL; g = g->next) {
+        if (g->count > 1 || g->failed_cut_us == 0 || g->failed_lane != id) continue;
+        if (g->failed_cut_us >= b->lanes[id].acked_cut_us) continue;
+        g->failed_cut_us = 0;
+        g->proofs++;
+    }
+}
+
+/* -- trials ------------------------------------------------------------------------ */
+
+/* Whether a group was found wanting, and may be halved: see GROUPS_UNPROVEN. */
+static bool is_to_be_halved(const wm_batcher *b, const batch *g)
+{
+    if (g->count < 2 || g->failed_cut_us == 0) return false;
+    return b->groups < GROUPS_UNPROVEN || b->lanes[g->failed_lane].acked_cut_us > g->failed_cut_us;
+}
+
+static int lane_of(const wm_batcher *b, uint32_t index)
+{
+    return b->partitions[wm_oplog_at(b->log, index)->partition].lane;
+}
+
+/* The group to be tried next on a lane: operations that stand alone come last, their trials
+ * take the longest. */
+static batch *due_group(const wm_batcher *b, int id, uint64_t now_us)
+{
+    batch *single = NULL;
+    for (batch *g = b->aside_oldest; g != NULL; g = g->next) {
+        if (is_condemned(g) || g->retry_us > now_us || lane_of(b, g->ops[0]) != id) continue;
+        if (g->count > 1) return g;
+        if (single == NULL) single = g;
+    }
+    return single;
+}
+
+wm_trial_state wm_batcher_trial_state(wm_batcher *b, int id, uint64_t now_us)
+{
+    wm_batcher_gather_strays(b);
+    lane *l = &b->lanes[id];
+    if (l->trial != NULL) return is_tried_alone(l->trial) ? WM_TRIAL_ALONE : WM_TRIAL_NONE;
+    if (l->is_closed) return WM_TRIAL_ALONE;
+    if (l->rests && (l->ready != NO_PARTITION || l->line_head != WM_NO_OP)) return WM_TRIAL_NONE;
+    const batch *g = due_group(b, id, now_us);
+    if (g == NULL) return WM_TRIAL_NONE;
+    if (is_tried_alone(g)) return l->in_flight_batches > 0 ? WM_TRIAL_ALONE : WM_TRIAL_DUE;
+    return l->in_flight_batches < b->limits.max_in_flight ? WM_TRIAL_DUE : WM_TRIAL_NONE;
+}
+
+/* Moves what may leave on the lane from a group to a batch. Bytes. */
+static size_t choose_from_group(wm_batcher *b, int id, batch *g, batch *t)
+{
+    size_t bytes = 0;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < g->count; i++) {
+        uint32_t index = g->ops[i];
+        wm_op *op = wm_oplog_at(b->log, index);
+        if (lane_of(b, index) == id && wm_batcher_may_join(b, &b->lanes[id], index)) {
+            op->state = WM_OP_JOINING;
+            bytes += op->len;
+            t->ops[t->count++] = index;
+        } else {
+            g->ops[kept++] = index;
+        }
+    }
+    g->count = g->live = kept;
+    return bytes;
+}
+
+/* A trial that is not to be, as it was. */
+static void undo(wm_batcher *b, batch *g, batch *t)
+{
+    for (uint32_t i = 0; i < t->count; i++) wm_oplog_at(b->log, t->ops[i])->state = WM_OP_ASIDE;
+    memmove(g->ops + t->count, g->ops, g->count * sizeof *g->ops);
+    memcpy(g->ops, t->ops, t->count * sizeof *g->ops);
+    g->count = g->live = g->count + t->count;
+    wm_batcher_keep_spare(b, t);
+}
+
+/* How long a trial is waited for: longer each time that its failure did not count. */
+static uint64_t patience_us(const wm_batcher *b, const batch *t)
+{
+    uint32_t in_vain = t->attempts > t->proofs ? t->attempts - t->proofs : 0;
+    uint64_t first = b->limits.ack_timeout_us / (t->count > 1 && !is_tried_alone(t) ? PART_OF_TIMEOUT : 1);
+    return first << (in_vain < WAIT_DOUBLINGS ? in_vain : WAIT_DOUBLINGS);
+}
+
+/* The next group of which something may leave: that is in `t`, `bytes` long. NULL when there is
+ * none, or no memory: all is as before. */
+static batch *choose_group(wm_batcher *b, int id, batch **t, size_t *bytes, uint64_t now_us)
+{
+    for (uint32_t left = b->groups; left > 0; left--) {
+        batch *g = due_group(b, id, now_us);
+        if (g == NULL) return NULL;
+        if (is_to_be_halved(b, g)) halve(b, g);
+        *t = wm_batcher_new_batch(b, g->count);
+        if (*t == NULL) return NULL;
+        *bytes = choose_from_group(b, id, g, *t);
+        if ((*t)->count > 0) return g;
+        wm_batcher_keep_spare(b, *t);
+        g->retry_us = now_us + LOOK_AGAIN_US; /* what they follow stands in another group */
+        unlink_group(b, g);
+        append_group(b, g);
+    }
+    return NULL;
+}
+
+int wm_batcher_take_trial(wm_batcher *b, int id, wm_buffer *frame, uint64_t now_us)
+{
+    batch *t = NULL;
+    size_t bytes;
+    batch *g = choose_group(b, id, &t, &bytes, now_us);
+    if (g == NULL) return 0;
+    t->is_trial = true;
+    t->fault = g->fault;
+    t->attempts = g->attempts;
+    t->proofs = g->proofs;
+    t->failed_lane = g->failed_lane;
+    if (!wm_batcher_send(b, id, t, bytes, frame, now_us)) {
+        undo(b, g, t);
+        return WM_ENOMEM;
+    }
+    b->aside -= t->count;
+    b->lanes[id].trial = t;
+    t->deadline_us = now_us + patience_us(b, t);
+    for (uint32_t i = 0; i < t->count; i++) wm_batcher_refresh_ready(b, wm_oplog_at(b->log, t->ops[i])->partition);
+    if (g->count == 0) {
+        unlink_group(b, g);
+        wm_batcher_keep_spare(b, g);
+    }
+    return (int)t->count;
+}
+
+/* -- what the client asks ------------------------------------------------------------ */
+
+bool wm_batcher_next_poison(const wm_batcher *b, wm_poison *out)
+{
+    for (const batch *g = b->aside_oldest; g != NULL; g = g->next) {
+        if (!is_condemned(g)) continue;
+        *out = (wm_poison){.op = g->ops[g->count - 1], .lane = g->failed_lane, .fault = (wm_batch_fault)g->fault};
+        return true;
+    }
+    return false;
+}
+
+bool wm_batcher_remove_aside(wm_batcher *b, uint32_t index)
+{
+    for (batch *g = b->aside_oldest; g != NULL; g = g->next) {
+        for (uint32_t i = g->count; i-- > 0;) {
+            if (g->ops[i] != index) continue;
+            memmove(g->ops + i, g->ops + i + 1, (g->count - i - 1) * sizeof *g->ops);
+            g->live = --g->count;
+            b->aside--;
+            if (g->count > 0) return true;
+            unlink_group(b, g);
+            wm_batcher_keep_spare(b, g);
+            return true;
+        }
+    }
+    return false;
+}
+
+uint64_t wm_batcher_trial_cut_us(const wm_batcher *b, int id)
+{
+    const batch *t = b->lanes[id].trial;
+    return t == NULL ? 0 : t->times.cut_us;
+}
+
+bool wm_batcher_tries_alone(const wm_batcher *b, int id)
+{
+    const batch *t = b->lanes[id].trial;
+    return t != NULL && is_tried_alone(t) && b->lanes[id].in_flight_batches == 1;
+}
+
+uint32_t wm_batcher_aside(const wm_batcher *b)
+{
+    return b->aside;
+}

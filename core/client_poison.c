@@ -1,0 +1,347 @@
+/* Batches that fail: what a server does not answer, what it refuses, and what it ends the
+ * connection over. Each is brought to the batcher, which looks for the operation (see
+ * batcher.h); what it finds is rejected here. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "client_internal.h"
+#include "refusal.h"
+#include "status.h"
+
+/* After an ERROR of a 0.11 server how long acknowledgements may still come before what is in
+ * flight is taken for refused (it answers within milliseconds). */
+#define AFTER_ERROR_US 500000u
+#define PAUSE_FIRST_US 50000u
+#define PAUSE_MAX_US 2000000u
+/* An operation whose connection ended without a word came back so often before it is looked
+ * at: connections end for many reasons. */
+#define CUTS 2u
+/* After so many times ack_timeout a 0.11 server is sent a batch again that nothing is known of:
+ * it drops one without a word when it has too much to do. It goes by the time of the write, so
+ * that changes nothing where it was only slow. */
+#define PATIENCE 16u
+/* Maps that a lane's errors name, until it is known which batches they were about. */
+#define MAPS_MAX 8u
+#define MAP_NAME_MAX 256u
+#define WORDS_MAX 200u
+
+/* Maps that a server named, and whether all of their writes are refused. */
+typedef struct refused_map {
+    char name[MAP_NAME_MAX];
+    size_t len;
+    bool all;
+} refused_map;
+
+struct wm_refusals {
+    uint32_t errors; /* that came while batches were in flight; on v2 each stands for one of them */
+    bool has_unknown; /* one of them may be about an operation */
+    bool is_for_good; /* one of them is, and does not say which */
+    refused_map maps[MAPS_MAX];
+    uint32_t map_count;
+    char words[WORDS_MAX]; /* of the last one about an operation */
+    size_t words_len;
+};
+
+void wm_client_slow_down(wm_client *c, int lane)
+{
+    wm_pace *pace = &c->paces[lane];
+    pace->backoff_us = pace->backoff_us ? pace->backoff_us * 2 : PAUSE_FIRST_US;
+    if (pace->backoff_us > PAUSE_MAX_US) pace->backoff_us = PAUSE_MAX_US;
+    pace->paused_until_us = c->now_us + pace->backoff_us;
+}
+
+/* -- poison ---------------------------------------------------------------------------- */
+
+static void reject_poison(wm_client *c, const wm_poison *p)
+{
+    static const char *const reasons[] = {
+        [WM_FAULT_UNANSWERED] = "no answer to this operation alone, 3 times",
+        [WM_FAULT_UNREADABLE] = "the server closes the connection over it (close code 1002): it cannot be read",
+        [WM_FAULT_CUT] = "the connection ends over this operation alone, 3 times",
+        [WM_FAULT_REFUSED] = "the server refuses this operation",
+    };
+    const char *words = reasons[p->fault];
+    size_t len = strlen(words);
+    const struct wm_refusals *r = c->paces[p->lane].refusals;
+    if (p->fault == WM_FAULT_REFUSED && r != NULL && r->words_len > 0) {
+        words = r->words;
+        len = r->words_len;
+    }
+    wm_client_reject(c, p->lane, p->op, words, len);
+}
+
+void wm_client_reject_poison(wm_client *c)
+{
+    wm_poison p;
+    while (wm_batcher_next_poison(c->batcher, &p)) reject_poison(c, &p);
+}
+
+/* -- refused --------------------------------------------------------------------------- */
+
+static struct wm_refusals *refusals_of(wm_client *c, int lane)
+{
+    wm_pace *pace = &c->paces[lane];
+    if (pace->refusals == NULL) pace->refusals = calloc(1, sizeof *pace->refusals);
+    return pace->refusals;
+}
+
+/* The words stay: what is found to be poison later is rejected with them. */
+void wm_client_forget_refusals(wm_client *c, int lane)
+{
+    struct wm_refusals *r = c->paces[lane].refusals;
+    if (r == NULL) return;
+    r->errors = r->map_count = 0;
+    r->has_unknown = r->is_for_good = false;
+    wm_batcher_close_window(c->batcher, lane, false);
+}
+
+static void note_map(struct wm_refusals *r, const wm_refusal *found)
+{
+    bool fits = found->map_len <= MAP_NAME_MAX && r->map_count < MAPS_MAX;
+    if (!fits) { /* it is searched for like any other */
+        r->has_unknown = true;
+        return;
+    }
+    for (uint32_t i = 0; i < r->map_count; i++)
+        if (r->maps[i].len == found->map_len && memcmp(r->maps[i].name, found->map, found->map_len) == 0) return;
+    refused_map *m = &r->maps[r->map_count++];
+    memcpy(m->name, found->map, found->map_len);
+    m->len = found->map_len;
+    m->all = found->kind == WM_REFUSAL_MAP;
+}
+
+static void note(struct wm_refusals *r, const wm_refusal *found, const char *words, size_t len)
+{
+    r->errors++;
+    if (found->kind == WM_REFUSAL_BUSY) return;
+    if (found->map != NULL) note_map(r, found);
+    else r->has_unknown = true;
+    r->is_for_good = r->is_for_good || found->kind == WM_REFUSAL_WRITE;
+    r->words_len = len < WORDS_MAX ? len : WORDS_MAX;
+    memcpy(r->words, words, r->words_len);
+}
+
+typedef struct map_question {
+    wm_client *client;
+    const refused_map *map;
+} map_question;
+
+static bool is_of_map(void *user, const wm_op *op)
+{
+    const map_question *q = user;
+    wm_op_view view = wm_oplog_read(q->client->log, op);
+    return view.map_len == q->map->len && memcmp(view.map_name, q->map->name, q->map->len) == 0;
+}
+
+/* What the errors say of all that is in flight, which they are about. */
+static void take_refused(wm_client *c, int lane, struct wm_refusals *r)
+{
+    uint32_t before = wm_batcher_load(c->batcher, lane).in_flight_ops;
+    for (uint32_t i = 0; i < r->map_count; i++) {
+        map_question q = {c, &r->maps[i]};
+        wm_batch_refusal refusal = {.is_refused = is_of_map, .user = &q, .all = r->maps[i].all};
+        wm_batcher_refuse(c->batcher, lane, &refusal, c->now_us);
+    }
+    /* An operation alone whose refusal is for good needs no proof that others are taken. */
+    if (r->has_unknown) wm_batcher_fail_all(c->batcher, lane, WM_FAULT_REFUSED, 0, r->is_for_good ? WM_POISON_PROOFS : 0, c->now_us);
+    wm_batcher_release_lane(c->batcher, lane, c->now_us);
+    c->stats.ops_resent += before - wm_batcher_load(c->batcher, lane).in_flight_ops;
+    wm_client_forget_refusals(c, lane);
+    wm_client_reject_poison(c);
+}
+
+/* A v2 server answers each batch, by an acknowledgement or by an error that does not say
+ * which: once there are as many errors as batches, it is all of them, and sending them again
+ * duplicates nothing. With a trial alone in flight it is clear in both families. */
+void wm_client_settle_refused(wm_client *c, int lane)
+{
+    struct wm_refusals *r = c->paces[lane].refusals;
+    if (r == NULL || r->errors == 0) return;
+    uint32_t in_flight = wm_batcher_load(c->batcher, lane).in_flight_batches;
+    bool is_v2 = wm_node_pool_lane(c->pool, lane).dialect == WM_DIALECT_V2;
+    if (!is_v2 && in_flight > 0 && !wm_batcher_tries_alone(c->batcher, lane)) return;
+    if (r->errors < in_flight) return;
+    take_refused(c, lane, r);
+}
+
+static bool refuse_batches(wm_client *c, int lane, const wm_refusal *found, const char *words, size_t len)
+{
+    if (wm_batcher_load(c->batcher, lane).in_flight_batches == 0) return false;
+    struct wm_refusals *r = refusals_of(c, lane);
+    if (r == NULL) return true; /* out of memory: as if it had not been answered */
+    bool is_of_server = found->kind == WM_REFUSAL_BUSY || found->kind == WM_REFUSAL_UNKNOWN;
+    if (is_of_server) {
+        wm_client_slow_down(c, lane);
+        c->stats.overloads++;
+    }
+    note(r, found, words, len);
+    /* No batch more until it is known which of them were refused: milliseconds. */
+    wm_batcher_close_window(c->batcher, lane, true);
+    if (wm_node_pool_lane(c->pool, lane).dialect != WM_DIALECT_V2)
+        wm_batcher_hasten(c->batcher, lane, c->now_us + AFTER_ERROR_US);
+    wm_client_settle_refused(c, lane);
+    return is_of_server;
+}
+
+bool wm_client_refuse_batches(wm_client *c, int lane)
+{
+    return refuse_batches(c, lane, &(wm_refusal){.kind = WM_REFUSAL_BUSY}, "", 0);
+}
+
+bool wm_client_refused(wm_client *c, int lane, const wm_message *m)
+{
+    const uint8_t *bytes;
+    size_t size;
+    uint64_t code = 0;
+    wm_mp_reader r;
+    wm_mp_item it, words = {.len = 0};
+    if (m->payload != NULL && wm_mp_find(m->payload, m->payload_len, "code", &bytes, &size) >= 0 && bytes != NULL) {
+        wm_mp_reader_init(&r, bytes, size);
+        if (wm_mp_read(&r, &it) < 0 || !wm_mp_as_uint(&it, &code)) return wm_client_refuse_batches(c, lane); /* NOT_OWNER */
+    }
+    if (!wm_client_text_field(m, "message", &words)) words = (wm_mp_item){.bytes = (const uint8_t *)"", .len = 0};
+    wm_refusal found = wm_refusal_of(code, (const char *)words.bytes, words.len);
+    return refuse_batches(c, lane, &found, (const char *)words.bytes, words.len);
+}
+
+/* -- never answered -------------------------------------------------------------------- */
+
+/* A batch that changes nothing and is acknowledged: of no operations on v2; on 0.11, which does
+ * not answer that, with one that it counts as done and does not carry out (a removal without
+ * a record). */
+typedef struct control {
+    const uint8_t *frame;
+    size_t len;
+    const char *last_id; /* of its acknowledgement */
+} control;
+
+static control control_of(bool is_v2)
+{
+#define CONTROL_ID "wingman-control"
+    static const uint8_t none[] = "\x82\xa4type\xa8OP_BATCH\xa7payload\x81\xa3ops\x90";
+    static const uint8_t one[] = "\x82\xa4type\xa8OP_BATCH\xa7payload\x81\xa3ops\x91\x85\xa2id\xaf" CONTROL_ID
+                                 "\xa7mapName\xadwingman_probe\xa3key\xa7" "control\xa6opType\xa6REMOVE\xa6record\xc0";
+    if (is_v2) return (control){none, sizeof none - 1, "unknown"};
+    return (control){one, sizeof one - 1, CONTROL_ID};
+}
+
+static void send_control(wm_client *c, int lane, bool is_v2)
+{
+    wm_pace *pace = &c->paces[lane];
+    if (pace->controls == WM_CONTROLS_MAX) return;
+    uint64_t last_us = pace->controls == 0 ? 0 : pace->controls_us[pace->controls - 1];
+    if (c->now_us - last_us < c->ack_timeout_us << pace->controls) return;
+    control k = control_of(is_v2);
+    if (wm_node_pool_send(c->pool, lane, k.frame, k.len) == WM_OK) pace->controls_us[pace->controls++] = c->now_us;
+}
+
+/* Acknowledgements of several are all alike, and some may be lost: this one may be the first's. */
+bool wm_client_is_control_ack(wm_client *c, int lane, const char *last_id, size_t len)
+{
+    wm_pace *pace = &c->paces[lane];
+    if (pace->controls == 0) return false;
+    control k = control_of(wm_node_pool_lane(c->pool, lane).dialect == WM_DIALECT_V2);
+    if (len != strlen(k.last_id) || memcmp(last_id, k.last_id, len) != 0) return false;
+    pace->control_acked_us = pace->controls_us[0];
+    pace->controls--;
+    memmove(pace->controls_us, pace->controls_us + 1, pace->controls * sizeof *pace->controls_us);
+    return true;
+}
+
+/* Whether the server answers at all, and whether it acknowledges. */
+static void ask(wm_client *c, int lane, bool is_v2)
+{
+    c->paces[lane].asked_us = c->now_us;
+    wm_node_pool_ask(c->pool, lane);
+    send_control(c, lane, is_v2);
+}
+
+static uint64_t later(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* All that the server owes is waited for: it answers, and is slow. */
+static void wait_longer(wm_client *c, int lane, bool is_v2)
+{
+    uint64_t since_us = wm_batcher_overdue_since(c->batcher, lane, c->now_us);
+    bool again = !is_v2 && c->now_us - since_us >= PATIENCE * c->ack_timeout_us;
+    uint32_t ops = again ? wm_batcher_release_expired(c->batcher, lane, c->now_us)
+                         : wm_batcher_extend_overdue(c->batcher, lane, c->now_us);
+    if (again) c->stats.ops_resent += ops;
+    wm_client_slow_down(c, lane);
+    wm_client_event(c, (wm_event){.type = WM_EVENT_ACK_TIMEOUT, .lane = lane, .a = ops, .flag = again}, NULL, 0);
+}
+
+/* Nothing is answered. Sent again on the same connection, a batch could be overtaken by its
+ * own first copy: a v2 server works on several at once and the last write wins. */
+static void give_up(wm_client *c, int lane, bool is_v2)
+{
+    uint32_t ops = wm_batcher_load(c->batcher, lane).in_flight_ops;
+    if (!is_v2) c->stats.ops_resent += ops = wm_batcher_release_expired(c->batcher, lane, c->now_us);
+    wm_client_slow_down(c, lane);
+    wm_client_event(c, (wm_event){.type = WM_EVENT_ACK_TIMEOUT, .lane = lane, .a = ops, .flag = true}, NULL, 0);
+    if (is_v2) wm_node_pool_fail(c->pool, lane, WM_END_ACK_TIMEOUT, "");
+}
+
+/* Batches sent later were answered, these were not. */
+static void set_aside(wm_client *c, int lane, bool is_v2, uint64_t before_us)
+{
+    bool was_trial;
+    uint32_t ops = wm_batcher_fail_overdue(c->batcher, lane, before_us, c->now_us, &was_trial);
+    c->stats.ops_resent += ops;
+    wm_client_reject_poison(c);
+    if (was_trial) return;
+    wm_client_event(c, (wm_event){.type = WM_EVENT_ACK_TIMEOUT, .lane = lane, .a = ops, .flag = true}, NULL, 0);
+    if (is_v2) wm_node_pool_fail(c->pool, lane, WM_END_ACK_TIMEOUT, "");
+}
+
+/* 0.11, some time after an ERROR: what is not acknowledged by now was refused. */
+static bool take_hastened(wm_client *c, int lane, bool is_v2)
+{
+    struct wm_refusals *r = c->paces[lane].refusals;
+    if (is_v2 || r == NULL || r->errors == 0) return false;
+    take_refused(c, lane, r);
+    return true;
+}
+
+void wm_client_check_answers(wm_client *c, int lane)
+{
+    uint64_t ack_timeout_us = c->ack_timeout_us;
+    uint64_t oldest_us = wm_batcher_load(c->batcher, lane).oldest_sent_us;
+    if (oldest_us == 0) return;
+    wm_pace *pace = &c->paces[lane];
+    wm_lane_info info = wm_node_pool_lane(c->pool, lane);
+    bool is_v2 = info.dialect == WM_DIALECT_V2;
+    uint64_t trial_us = wm_batcher_trial_cut_us(c->batcher, lane);
+    bool is_due = c->now_us - oldest_us >= ack_timeout_us / 2 &&
+                  (pace->asked_us <= oldest_us || c->now_us - pace->asked_us >= ack_timeout_us);
+    if (is_due || (trial_us != 0 && pace->asked_us <= trial_us)) ask(c, lane, is_v2);
+    uint64_t overdue_us = wm_batcher_overdue_since(c->batcher, lane, c->now_us);
+    if (overdue_us == 0 || wm_node_pool_is_behind(c->pool, lane)) return; /* the answer may be here */
+    if (take_hastened(c, lane, is_v2)) return;
+    if (info.answered_us <= overdue_us) {
+        if (pace->asked_us > overdue_us && c->now_us - pace->asked_us >= ack_timeout_us / 2) give_up(c, lane, is_v2);
+        return;
+    }
+    uint64_t acked_us = later(wm_batcher_acked_cut_us(c->batcher, lane), pace->control_acked_us);
+    if (acked_us > overdue_us) set_aside(c, lane, is_v2, acked_us < info.answered_us ? acked_us : info.answered_us);
+    else wait_longer(c, lane, is_v2);
+}
+
+/* -- the end of a connection ------------------------------------------------------------- */
+
+/* Ends that are about the server or the network, and those of this side. */
+static bool is_without_a_word(const wm_lane_end *end)
+{
+    if (end->reason == WM_END_LOST) return true;
+    return end->reason == WM_END_CLOSED && (end->close_code == 0 || end->close_code == 1009 || end->close_code == 1011);
+}
+
+void wm_client_blame(wm_client *c, int lane, const wm_lane_end *end)
+{
+    if (!end->was_answered) return;
+    if (end->reason == WM_END_BAD_FRAME) wm_batcher_fail_all(c->batcher, lane, WM_FAULT_UNREADABLE, 0, 1, c->now_us);
+    else if (is_without_a_word(end)) wm_batcher_fail_all(c->batcher, lane, WM_FAULT_CUT, CUTS, 0, c->now_us);
+    wm_client_reject_poison(c);
+}

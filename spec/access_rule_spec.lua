@@ -1,0 +1,73 @@
+--- A write that an access rule of the real server denies: it is rejected by name, in the
+--- server's words, and nothing else waits for it.
+local clusters = require "spec.support.cluster"
+local ffi = require "ffi"
+local http = require "spec.support.http"
+
+ffi.cdef "int setenv(const char *name, const char *value, int overwrite);"
+
+local NAME, PASSWORD = "admin", "adminadmin"
+-- Servers that are started later have it from here.
+ffi.C.setenv("TOPGUN_ADMIN_USERNAME", NAME, 1)
+ffi.C.setenv("TOPGUN_ADMIN_PASSWORD", PASSWORD, 1)
+
+--- All may be read and written, but for the map `secret`.
+local RULES = {
+  { id = "a", mapPattern = "*", effect = "allow", action = "write" },
+  { id = "b", mapPattern = "*", effect = "allow", action = "read" },
+  { id = "c", mapPattern = "secret", effect = "deny", action = "write" },
+}
+
+clusters.on_each(getfenv(), "a write that an access rule denies", function(shared, it)
+  local function make_rules()
+    for _, node in ipairs(shared.cluster.nodes) do
+      local _, login = http.post(node.port, "/api/auth/login", { username = NAME, password = PASSWORD })
+      for _, rule in ipairs(RULES) do
+        local status = http.post(node.port, "/api/admin/policies", rule, login.token)
+        assert(status < 300, node.id .. " answered the rule with status " .. status)
+      end
+    end
+  end
+
+  it("is rejected by name, and the others of its batch are stored", function()
+    make_rules()
+    local client = shared:started { circuit = "never" }
+    local rejected, acked = {}, 0
+    client:on("op_rejected", function(err) rejected[#rejected + 1] = err end)
+    local good, denied = client:map "good", client:map "secret"
+    local function on_ack(ok) if ok then acked = acked + 1 end end
+    for i = 1, 300 do
+      assert(good:set("good" .. i, i, { on_ack = on_ack }))
+      if i % 30 == 0 then assert(denied:set("denied" .. i, i, { on_ack = on_ack })) end
+    end
+    local ok, err = client:drain(60)
+    assert.is_nil(ok)
+    assert.equal("REJECTED", err.code)
+    assert.same({ 10, 300, 0 }, { #rejected, acked, client:pending_ops() })
+    for _, told in ipairs(rejected) do
+      assert.equal("REJECTED", told.code)
+      assert.equal("write access denied for map: secret", told.reason)
+    end
+    local stored = 0
+    for _ in pairs(assert(client:query "good")) do stored = stored + 1 end
+    assert.equal(300, stored)
+    assert.equal(0, client:stats().overloads)
+  end)
+
+  it("holds nobody up who writes on", function()
+    local client = shared:started { circuit = "never" }
+    local acked, rejected = 0, 0
+    client:on("op_rejected", function() rejected = rejected + 1 end)
+    local good, denied = client:map "good", client:map "secret"
+    for round = 1, 20 do
+      for i = 1, 30 do
+        assert(good:set("good" .. i, round * 100 + i, { on_ack = function(ok) if ok then acked = acked + 1 end end }))
+      end
+      assert(denied:set("denied" .. round, round))
+      client:drain(60)
+      assert.same({ round, round * 30 }, { rejected, acked })
+    end
+    local values = assert(client:query "good")
+    for i = 1, 30 do assert.equal(2000 + i, values["good" .. i]) end
+  end)
+end, { "topgun://1", "topgun://3" })

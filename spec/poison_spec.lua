@@ -1,0 +1,301 @@
+--- Poison messages: an operation that a server never answers, refuses, or ends the
+--- connection over is found and rejected by name; the others flow, and nothing is
+--- rejected because a server is slow, overloaded or away.
+local clusters = require "spec.support.cluster"
+local loop = require "wingman.loop"
+
+--- The node that does not take the poison.
+local NODE = "node-2"
+--- Seconds for what takes less, on a machine that is busy.
+local PATIENCE = 60
+local simulated = { "sim://3", "sim://3?dialect=0.11" }
+
+-- Waits until nothing is pending.
+local function settle(client)
+  local ok, err = client:drain(PATIENCE)
+  assert(ok or err.code == "REJECTED", tostring(err))
+  assert.equal(0, client:pending_ops())
+end
+
+clusters.on_each(getfenv(), "a poison message", function(shared, it)
+  after_each(function() assert(shared.cluster:fault("all", "none")) end)
+
+  -- Waits, with the last value in the message of a failure.
+  local function await(what, value, expected)
+    local last
+    local ok = loop.wait_until(function()
+      last = value()
+      return last == expected
+    end, PATIENCE)
+    assert(ok, ("%s: expected %s, got %s"):format(what, tostring(expected), tostring(last)))
+  end
+
+  local function started(options)
+    local given = {
+      batch = { ack_timeout = 0.25, tries = 255 }, reconnect = function() return 0.01 end, circuit = "never",
+      heartbeat = { interval = 0.1, timeout = 30 },
+    }
+    for name, value in pairs(options or {}) do given[name] = value end
+    local client = shared:started(given)
+    local seen = { rejected = {}, acked = 0 }
+    client:on("op_rejected", function(err)
+      seen.rejected[#seen.rejected + 1] = err
+      seen.acked_before = seen.acked_before or seen.acked
+    end)
+    return client, seen
+  end
+
+  -- `count` keys of the node, of which those whose number is in `poisoned` hold "poison".
+  local function keys_of(client, count, poisoned)
+    local keys, i = {}, 0
+    local owners = client:partition_map().owners
+    while #keys < count do
+      i = i + 1
+      local key = (poisoned[#keys + 1] and "poison-" or "good-") .. i
+      if owners[client:partition_of(key) + 1] == NODE then keys[#keys + 1] = key end
+    end
+    return keys
+  end
+
+  local function set(map, key, value, seen)
+    assert(map:set(key, value, { on_ack = function(ok) if ok then seen.acked = seen.acked + 1 end end }))
+  end
+
+  -- Other writes to the node, again and again; what it returns ends that.
+  local function keep_writing(client, map)
+    local running, seen = true, { acked = 0 }
+    local writing = loop.spawn(function()
+      for _, key in ipairs(keys_of(client, 5000, {})) do
+        if not running then return end
+        set(map, key, 1, seen)
+        loop.sleep(0.02)
+      end
+    end)
+    return function()
+      running = false
+      writing:wait(PATIENCE)
+    end
+  end
+
+  -- The keys that were rejected, sorted; each once.
+  local function rejected_keys(seen)
+    local keys = {}
+    for i, err in ipairs(seen.rejected) do keys[i] = err.key end
+    table.sort(keys)
+    return keys
+  end
+
+  local function times_sent(key)
+    local count = 0
+    for _, arrived in ipairs(assert(shared.cluster:received(NODE)).keys) do
+      if arrived == key then count = count + 1 end
+    end
+    return count
+  end
+
+  --- What the server does with it: the fault, and what the rejection says.
+  local kinds = {
+    { "that is never answered", { "unanswered" }, "no answer to this operation alone, 3 times", waits = true },
+    { "that is refused in words that nobody knows", { "refused", "the moon is full" }, "the moon is full" },
+    { "that ends the connection without a word", { "cut" }, "the connection ends over this operation alone, 3 times" },
+    { "that is refused as too large", { "refused", "value size 9 bytes exceeds maximum 8 bytes" },
+      "value size 9 bytes exceeds maximum 8 bytes" },
+  }
+
+  for _, kind in ipairs(kinds) do
+    local name, fault, reason = kind[1], kind[2], kind[3]
+    it(name .. " is rejected by name; what stood in its batch is acknowledged before that", function()
+      local client, seen = started()
+      local map = client:map(shared:map_name())
+      local keys = keys_of(client, 201, { [101] = true })
+      assert(shared.cluster:fault(NODE, "poison", "poison", unpack(fault)))
+      local stop = keep_writing(client, client:map(shared:map_name()))
+      for i, key in ipairs(keys) do set(map, key, i, seen) end
+      await("rejected", function() return #seen.rejected end, 1)
+      stop()
+      settle(client)
+      assert.same({ keys[101] }, rejected_keys(seen))
+      assert.equal(reason, seen.rejected[1].reason)
+      assert.equal("REJECTED", seen.rejected[1].code)
+      assert.equal(200, seen.acked)
+      assert.equal(200, seen.acked_before)
+      assert.equal(1, client:stats().ops_rejected)
+      for i, key in ipairs(keys) do
+        if i ~= 101 then assert.equal(i, assert(shared.cluster:dump(map.name, NODE))[NODE][key].value, key) end
+      end
+    end)
+
+    it(name .. " is one of five", function()
+      local client, seen = started()
+      local map = client:map(shared:map_name())
+      local keys = keys_of(client, 120, { [1] = true, [2] = true, [60] = true, [119] = true, [120] = true })
+      assert(shared.cluster:fault(NODE, "poison", "poison", unpack(fault)))
+      local stop = keep_writing(client, client:map(shared:map_name()))
+      for i, key in ipairs(keys) do set(map, key, i, seen) end
+      await("rejected", function() return #seen.rejected end, 5)
+      stop()
+      settle(client)
+      local expected = { keys[1], keys[2], keys[60], keys[119], keys[120] }
+      table.sort(expected)
+      assert.same(expected, rejected_keys(seen))
+      assert.equal(115, seen.acked)
+    end)
+
+    it(name .. " holds up what follows it of its key, and nothing else of it is rejected", function()
+      local client, seen = started()
+      local map = client:map(shared:map_name())
+      local keys = keys_of(client, 20, { [10] = true })
+      assert(shared.cluster:fault(NODE, "poison", "poison", unpack(fault)))
+      local stop = keep_writing(client, client:map(shared:map_name()))
+      for i, key in ipairs(keys) do set(map, key, i, seen) end
+      await("acknowledged", function() return seen.acked end, 19)
+      for _ = 1, 3 do
+        for i, key in ipairs(keys) do if i ~= 10 then set(map, key, i, seen) end end
+      end
+      await("acknowledged", function() return seen.acked end, 19 * 4)
+      await("rejected", function() return #seen.rejected end, 1)
+      stop()
+      settle(client)
+      assert.same({ keys[10] }, rejected_keys(seen))
+    end)
+
+    it(name .. " is found although the connection ends in between, and no other is blamed", function()
+      local client, seen = started()
+      local map = client:map(shared:map_name())
+      local keys = keys_of(client, 60, { [30] = true })
+      assert(shared.cluster:fault(NODE, "poison", "poison", unpack(fault)))
+      local stop = keep_writing(client, client:map(shared:map_name()))
+      for i, key in ipairs(keys) do set(map, key, i, seen) end
+      for _ = 1, 5 do
+        local sent = times_sent(keys[30])
+        loop.wait_until(function() return #seen.rejected > 0 or times_sent(keys[30]) > sent end, PATIENCE)
+        assert(shared.cluster:fault(NODE, "close", 1012))
+      end
+      await("rejected", function() return #seen.rejected end, 1)
+      stop()
+      settle(client)
+      assert.same({ keys[30] }, rejected_keys(seen))
+      assert.equal(59, seen.acked)
+    end)
+
+    it(name .. " by one node is taken by the node that its partition moves to", function()
+      local client, seen = started()
+      local map = client:map(shared:map_name())
+      local keys = keys_of(client, 8, { [4] = true })
+      assert(shared.cluster:fault(NODE, "poison", "poison", unpack(fault)))
+      for i, key in ipairs(keys) do set(map, key, i, seen) end
+      await("sent again", function() return times_sent(keys[4]) > 1 or #seen.rejected > 0 end, true)
+      assert.equal(0, #seen.rejected)
+      for _, key in ipairs(keys) do assert(shared.cluster:move(client:partition_of(key), "node-1")) end
+      await("acknowledged", function() return seen.acked end, 8)
+      assert.equal(0, #seen.rejected)
+      for _, key in ipairs(keys) do assert(shared.cluster:move(client:partition_of(key), NODE)) end
+    end)
+  end
+
+  it("that is the only write and never answered is rejected: the node acknowledges what is sent to ask", function()
+    local client, seen = started()
+    local key = keys_of(client, 1, { [1] = true })[1]
+    assert(shared.cluster:fault(NODE, "poison", "poison", "unanswered"))
+    set(client:map(shared:map_name()), key, 1, seen)
+    await("rejected", function() return #seen.rejected end, 1)
+    settle(client)
+    assert.equal(0, client:stats().stray_acks)
+  end)
+
+  it("that is the only write and refused in words that nobody knows is kept", function()
+    local client, seen = started()
+    local key = keys_of(client, 1, { [1] = true })[1]
+    assert(shared.cluster:fault(NODE, "poison", "poison", "refused", "the moon is full"))
+    set(client:map(shared:map_name()), key, 1, seen)
+    await("sent again", function() return times_sent(key) > 6 end, true)
+    assert.equal(0, #seen.rejected)
+    assert(shared.cluster:fault(NODE, "none"))
+    settle(client)
+    assert.same({ 0, 1 }, { #seen.rejected, seen.acked })
+  end)
+
+  it("is no name for what a server refuses while nothing else is taken", function()
+    local client, seen = started()
+    local map = client:map(shared:map_name())
+    local keys = keys_of(client, 300, {})
+    assert(shared.cluster:fault(NODE, "poison", "good", "refused", "the moon is full"))
+    for i, key in ipairs(keys) do set(map, key, i, seen) end
+    await("sent again", function() return times_sent(keys[1]) > 6 end, true)
+    assert.same({ 0, 0, 300 }, { #seen.rejected, seen.acked, client:pending_ops() })
+    assert(shared.cluster:fault(NODE, "none"))
+    settle(client)
+    assert.same({ 0, 300 }, { #seen.rejected, seen.acked })
+  end)
+
+  for _, words in ipairs {
+    "rate limit exceeded, slow down", "server overloaded, try again later", "internal error: Write-behind capacity exceeded",
+    "operation timed out after 5000ms", "authentication required",
+  } do
+    it("is no name for what is refused because of " .. words, function()
+      local client, seen = started()
+      local map = client:map(shared:map_name())
+      local keys = keys_of(client, 30, { [15] = true })
+      assert(shared.cluster:fault(NODE, "poison", "poison", "refused", words))
+      local stop = keep_writing(client, client:map(shared:map_name()))
+      for i, key in ipairs(keys) do set(map, key, i, seen) end
+      await("sent again", function() return times_sent(keys[15]) > 6 end, true)
+      assert(shared.cluster:fault(NODE, "none"))
+      stop()
+      settle(client)
+      assert.same({ 0, 30 }, { #seen.rejected, seen.acked })
+    end)
+  end
+
+  it("is no name for what is slow: it is waited for, and not sent again", function()
+    local client, seen = started { batch = { ack_timeout = 0.1 } }
+    local map = client:map(shared:map_name())
+    local keys, told, is_mine = keys_of(client, 60, {}), 0, {}
+    for _, key in ipairs(keys) do is_mine[key] = true end
+    client:on("ack_timeout", function(event)
+      told = told + 1
+      assert.is_false(event.again)
+    end)
+    assert(shared.cluster:reset_stats())
+    assert(shared.cluster:fault("all", "ack-delay", 1200))
+    for i, key in ipairs(keys) do
+      set(map, key, i, seen)
+      if i % 20 == 0 then loop.sleep(0.15) end
+    end
+    await("told of", function() return told > 4 end, true)
+    assert.equal(0, seen.acked)
+    await("acknowledged", function() return seen.acked end, 60)
+    assert.same({ 0, 0 }, { client:stats().ops_rejected, client:stats().ops_resent })
+    local received = 0
+    for _, key in ipairs(assert(shared.cluster:received(NODE)).keys) do
+      if is_mine[key] then received = received + 1 end
+    end
+    assert.equal(60, received)
+    assert.is_nil(client:stats().losses.ack_timeout)
+  end)
+end, simulated)
+
+clusters.on_each(getfenv(), "writes of a map that an access rule denies", function(shared, it)
+  it("are rejected at once in the server's words, and the others of their batch are stored", function()
+    local client = shared:started { circuit = "never" }
+    local rejected, acked = {}, 0
+    client:on("op_rejected", function(err) rejected[#rejected + 1] = err end)
+    local map, denied = client:map(shared:map_name()), "secret"
+    assert(shared.cluster:fault("all", "poison", "denied", "refused", "write access denied for map: " .. denied))
+    assert(shared.cluster:reset_stats())
+    for i = 1, 300 do
+      assert(map:set("good" .. i, i, { on_ack = function(ok) if ok then acked = acked + 1 end end }))
+      if i % 30 == 0 then assert(client:map(denied):set("denied" .. i, i)) end
+    end
+    settle(client)
+    assert.same({ 10, 300 }, { #rejected, acked })
+    for _, err in ipairs(rejected) do assert.equal("write access denied for map: secret", err.reason) end
+    for _, node in ipairs(shared.cluster.nodes) do
+      for _, key in ipairs(assert(shared.cluster:received(node.id)).keys) do
+        if key:find("denied", 1, true) then acked = acked + 1 end
+      end
+    end
+    assert.equal(310, acked, "each denied write was sent once")
+    assert.equal(0, client:stats().overloads)
+  end)
+end, { "sim://3" })
