@@ -71,7 +71,8 @@ M.document = object {
   started_at = amount,
   duration_s = amount,
   finished = flag,                       -- false: cut short
-  -- "failed": a threshold; "aborted": a threshold that ends the run.
+  -- "failed": a threshold; "aborted": a threshold that ends the run. A part of a run that came
+  -- to its end has "passed": only the whole is judged.
   outcome = one_of("passed", "failed", "aborted", "interrupted", "error"),
   reason = optional(text),               -- of an outcome that is not "passed"
   -- What kept the run from more, see wingman.load.limit: a generator that was late, a cluster
@@ -110,7 +111,8 @@ M.document = object {
     map_received_s = optional(amount), rerouted_s = optional(amount), first_ack_s = optional(amount),
     drained_s = optional(amount),
   }),
-  -- value is missing where nothing was measured.
+  -- value is missing where nothing was measured. Without all of its shards a report has the
+  -- values of a part, and `passed` says nothing.
   thresholds = list(object {
     metric = text, expression = text, value = optional(number), unit = optional(text), passed = flag,
     aborted = optional(flag),
