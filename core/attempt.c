@@ -216,15 +216,12 @@ static ssize_t write_request(wm_attempt *a)
     return 0;
 }
 
-/* Reads until there is a whole head. */
+/* Reads until there is a whole head. Where nothing can be written any more what was sent to us
+ * says more than that: the alert of a server that refuses our certificate. */
 static void step_ask(wm_attempt *a)
 {
-    ssize_t n = write_request(a);
-    if (n < 0 && n != -EAGAIN) {
-        fail_by_channel(a, n);
-        return;
-    }
-    wm_channel_watch(a->channel, true, n == -EAGAIN);
+    ssize_t written = write_request(a), n;
+    wm_channel_watch(a->channel, true, written == -EAGAIN);
     for (;;) {
         uint8_t *room = wm_buffer_reserve(&a->in, READ_BYTES);
         if (room == NULL) {
@@ -232,7 +229,8 @@ static void step_ask(wm_attempt *a)
             return;
         }
         n = wm_channel_read(a->channel, room, READ_BYTES);
-        if (n == -EAGAIN) return;
+        if (n == -EAGAIN && (written == 0 || written == -EAGAIN)) return;
+        if (n == -EAGAIN) n = written;
         if (n < 0) fail_by_channel(a, n);
         if (n == 0) fail_by_end(a);
         if (n <= 0) return;

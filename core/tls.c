@@ -93,6 +93,48 @@ static BIO_METHOD *new_method(void)
     return m;
 }
 
+/* -- certificates of servers -- */
+
+/* The names that a certificate is for, with commas between them. */
+static void names_of(X509 *certificate, char *out, size_t size)
+{
+    size_t used = 0;
+    out[0] = 0;
+    GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
+    for (int i = 0; i < sk_GENERAL_NAME_num(names) && used < size - 1; i++) {
+        const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
+        char text[128] = "";
+        if (name->type == GEN_DNS) {
+            wm_text_span dns = {(const char *)ASN1_STRING_get0_data(name->d.dNSName), (size_t)ASN1_STRING_length(name->d.dNSName)};
+            wm_span_escape(dns, text, sizeof text);
+        } else if (name->type == GEN_IPADD) {
+            int bytes = ASN1_STRING_length(name->d.iPAddress);
+            if (bytes == 4 || bytes == 16)
+                inet_ntop(bytes == 4 ? AF_INET : AF_INET6, ASN1_STRING_get0_data(name->d.iPAddress), text, sizeof text);
+        }
+        if (text[0] == 0) continue;
+        int n = snprintf(out + used, size - used, "%s%s", used ? ", " : "", text);
+        used = n < (int)(size - used) ? used + (size_t)n : size - 1;
+    }
+    GENERAL_NAMES_free(names);
+}
+
+/* Asked for each certificate of a chain; OpenSSL's own verdict stands. */
+static int on_verified(int is_right, X509_STORE_CTX *chain)
+{
+    wm_tls *t = SSL_get_app_data(X509_STORE_CTX_get_ex_data(chain, SSL_get_ex_data_X509_STORE_CTX_idx()));
+    if (is_right) return 1;
+    int verdict = X509_STORE_CTX_get_error(chain);
+    const char *words = X509_verify_cert_error_string(verdict);
+    char names[200];
+    snprintf(t->problem, sizeof t->problem, "the certificate was refused: %s", words);
+    if (verdict != X509_V_ERR_HOSTNAME_MISMATCH && verdict != X509_V_ERR_IP_ADDRESS_MISMATCH) return 0;
+    names_of(X509_STORE_CTX_get0_cert(chain), names, sizeof names);
+    snprintf(t->problem, sizeof t->problem, "the certificate was refused: %s: it is for %s, not for %.100s", words,
+             names[0] ? names : "no name", t->host);
+    return 0;
+}
+
 /* -- files -- */
 
 static file_version version_of(const char *path)
@@ -182,7 +224,7 @@ static SSL_CTX *load(const wm_tls_settings *s, char *error, size_t size)
     SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
     SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_read_ahead(context, 1); /* one system call for several records */
-    SSL_CTX_set_verify(context, s->verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
+    SSL_CTX_set_verify(context, s->verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, s->verify ? on_verified : NULL);
     SSL_CTX_set_default_passwd_cb(context, no_password);
     if (load_authorities(s, context, error, size) && load_own(s, context, error, size)) return context;
     SSL_CTX_free(context);
@@ -277,6 +319,7 @@ wm_tls *wm_tls_new(wm_tls_settings *s, int fd, const char *host, char *error, si
     memcpy(t->host, host, len);
     t->ssl = SSL_new(s->context);
     if (t->ssl != NULL && set_bio(t) && set_host(t)) {
+        SSL_set_app_data(t->ssl, t);
         SSL_set_connect_state(t->ssl);
         return t;
     }
@@ -294,45 +337,6 @@ void wm_tls_free(wm_tls *t)
 
 /* -- what failed -- */
 
-/* The names that a certificate is for, with commas between them. */
-static void names_of(X509 *certificate, char *out, size_t size)
-{
-    size_t used = 0;
-    out[0] = 0;
-    GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
-    for (int i = 0; i < sk_GENERAL_NAME_num(names) && used < size - 1; i++) {
-        const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
-        char text[128] = "";
-        if (name->type == GEN_DNS) {
-            wm_text_span dns = {(const char *)ASN1_STRING_get0_data(name->d.dNSName), (size_t)ASN1_STRING_length(name->d.dNSName)};
-            wm_span_escape(dns, text, sizeof text);
-        } else if (name->type == GEN_IPADD) {
-            int bytes = ASN1_STRING_length(name->d.iPAddress);
-            if (bytes == 4 || bytes == 16)
-                inet_ntop(bytes == 4 ? AF_INET : AF_INET6, ASN1_STRING_get0_data(name->d.iPAddress), text, sizeof text);
-        }
-        if (text[0] == 0) continue;
-        int n = snprintf(out + used, size - used, "%s%s", used ? ", " : "", text);
-        used = n < (int)(size - used) ? used + (size_t)n : size - 1;
-    }
-    GENERAL_NAMES_free(names);
-}
-
-static void describe_certificate(wm_tls *t, long verdict)
-{
-    const char *words = X509_verify_cert_error_string(verdict);
-    X509 *certificate = SSL_get0_peer_certificate(t->ssl);
-    bool is_other = verdict == X509_V_ERR_HOSTNAME_MISMATCH || verdict == X509_V_ERR_IP_ADDRESS_MISMATCH;
-    char names[200];
-    if (!is_other || certificate == NULL) {
-        snprintf(t->problem, sizeof t->problem, "the certificate was refused: %s", words);
-        return;
-    }
-    names_of(certificate, names, sizeof names);
-    snprintf(t->problem, sizeof t->problem, "the certificate was refused: %s: it is for %s, not for %.100s", words,
-             names[0] ? names : "no name", t->host);
-}
-
 static const char *hint_for(unsigned long error)
 {
     int reason = ERR_GET_REASON(error);
@@ -343,10 +347,9 @@ static const char *hint_for(unsigned long error)
 static int fail(wm_tls *t)
 {
     unsigned long error = ERR_peek_error();
-    long verdict = SSL_get_verify_result(t->ssl);
     const char *words = ERR_reason_error_string(error);
-    if (!t->is_open && t->settings->verify && verdict != X509_V_OK) describe_certificate(t, verdict);
-    else snprintf(t->problem, sizeof t->problem, "%s%s", words ? words : "TLS failed", hint_for(error));
+    if (t->problem[0] == 0)
+        snprintf(t->problem, sizeof t->problem, "%s%s", words ? words : "TLS failed", hint_for(error));
     ERR_clear_error();
     return -EPROTO;
 }

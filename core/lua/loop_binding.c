@@ -84,6 +84,13 @@ static int l_turn_until(lua_State *L)
     return 1 + push_signal(L, interruption_of(L));
 }
 
+/* is_ours(): false in a child of a fork. */
+static int l_is_ours(lua_State *L)
+{
+    lua_pushboolean(L, wm_loop_is_ours(wm_lua_check_loop(L, 1)));
+    return 1;
+}
+
 static int l_fd(lua_State *L)
 {
     lua_pushinteger(L, wm_loop_fd(wm_lua_check_loop(L, 1)));
@@ -144,6 +151,7 @@ void wm_lua_open_loop(lua_State *L)
         {"turn", l_turn},
         {"write", l_write},
         {"turn_until", l_turn_until},
+        {"is_ours", l_is_ours},
         {"fd", l_fd},
         {"timeout", l_timeout},
         {"close", l_close},

@@ -218,7 +218,8 @@ function methods:close()
   loop.at_once(end_waits, self)
   write_log_out(self)
   self.core:close()
-  loop.handle():turn_until(0) -- the close frames leave
+  local handle = loop.handle()
+  if handle:is_ours() then handle:turn_until(0) end -- the close frames leave
   if self.embedded then self.embedded:stop() end
   self.embedded = nil
 end
