@@ -7,6 +7,7 @@ local core_options = require "wingman.client.core_options"
 local embedded_cluster = require "wingman.embedded_cluster"
 local emitter = require "wingman.emitter"
 local errors = require "wingman.error"
+local escape = require "wingman.repl.escape"
 local events = require "wingman.client.events"
 local log_throttle = require "wingman.log_throttle"
 local loop = require "wingman.loop"
@@ -53,11 +54,25 @@ local function default_log(level, event, fields)
   io.stderr:write("wingman: ", level, " ", event, " ", table.concat(parts, " "), "\n")
 end
 
+-- The fields of a log line as terminals may have them; they may be a server's words. A
+-- script's own error keeps its lines.
+local plain_fields
+function plain_fields(fields)
+  local plain = {}
+  for name, value in pairs(fields) do
+    if type(value) == "string" then value = name == "error" and escape.lines(value) or escape.plain(value)
+    elseif type(value) == "table" then value = plain_fields(value) end
+    plain[name] = value
+  end
+  return plain
+end
+
 -- The script's log_to, which may itself raise: the line is written to standard error then,
 -- the first time with the error in front of it.
 local function safe_log(log_to)
   local is_told = false
   return function(level, event, fields)
+    fields = plain_fields(fields)
     local ok, err = protected.call(log_to, level, event, fields)
     if ok then return end
     if not is_told then default_log("error", "log_to_failed", { error = err }) end

@@ -1,5 +1,7 @@
 --- Errors that can happen in a correct program: values with a code, returned as
 --- `nil, err`. Mistakes of the programmer are raised instead.
+local escape = require "wingman.repl.escape"
+
 local M = {}
 
 ---@class wingman.error
@@ -33,13 +35,14 @@ M.codes = {
   CLUSTER = "an embedded cluster could not be started or controlled",
 }
 
+--- The message is made fit for terminals and logs: parts of it may be a server's words.
 ---@param code string
 ---@param message string
 ---@param fields table|nil  further fields of the error
 ---@return wingman.error
 function M.new(code, message, fields)
   local err = fields or {}
-  err.code, err.message = code, message
+  err.code, err.message = code, escape.lines(message)
   return setmetatable(err, error_meta)
 end
 

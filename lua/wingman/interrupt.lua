@@ -6,6 +6,7 @@
 --- In a host that embeds the module signals are the host's, and nothing here happens.
 local backlog = require "wingman.client.backlog"
 local core = require "wingman.core"
+local escape = require "wingman.repl.escape"
 local loop = require "wingman.loop"
 local text_table = require "wingman.text_table"
 
@@ -43,7 +44,7 @@ end
 --- again, and the exit code will not speak of this one.
 function M.rearm() core.rearm() end
 
-local function say(format, ...) io.stderr:write("wingman: ", format:format(...), "\n") end
+local function say(format, ...) io.stderr:write("wingman: ", escape.lines(format:format(...)), "\n") end
 
 local function open_clients()
   return package.loaded["wingman.client"] and require("wingman.client").open_clients() or {}

@@ -7,6 +7,7 @@
 --- pumps the loop until it is done.
 local core = require "wingman.core"
 local duration = require "wingman.duration"
+local escape = require "wingman.repl.escape"
 local protected = require "wingman.protected"
 local script_traceback = require "wingman.script_traceback"
 
@@ -53,7 +54,7 @@ function M.on_error(fn) report = fn end
 
 local function complain(message)
   if report then return report(message) end
-  io.stderr:write("wingman: error in a task: ", message, "\n")
+  io.stderr:write("wingman: error in a task: ", escape.lines(message), "\n")
 end
 
 -- Timers ---------------------------------------------------------------------

@@ -4,6 +4,7 @@
 --- of today sends them).
 local core = require "wingman.core"
 local errors = require "wingman.error"
+local escape = require "wingman.repl.escape"
 
 local M = {}
 
@@ -38,6 +39,8 @@ local by_status = {
 }
 
 local function text(value) return type(value) == "string" and value or nil end
+-- What a server says to people.
+local function words(value) return type(value) == "string" and escape.plain(value) or nil end
 -- 429; and 500 of server 2.2.0 when more than 10,000 writes wait for its disk.
 local function speaks_of_rate(status, message)
   return status == 429 or (status == 500 and message:find("capacity exceeded", 1, true) ~= nil) or nil
@@ -53,7 +56,7 @@ end
 -- NOT_OWNER and STALE_MAP are told apart by their words, never by a number.
 local function routing_error(part, payload)
   if type(part) ~= "table" or (part.code ~= "NOT_OWNER" and part.code ~= "STALE_MAP") then return nil end
-  return new(part.code, text(part.message) or text(part.reason) or text(payload.reason) or "", {
+  return new(part.code, words(part.message) or words(part.reason) or words(payload.reason) or "", {
     hint = table_or_nil(part.hint), op_id = text(part.opId) or text(payload.opId),
   })
 end
@@ -69,19 +72,19 @@ function M.of(message)
   if found then return found end
   if message.type == "ERROR" then
     local status = type(payload.code) == "number" and payload.code or nil
-    local words = text(payload.message) or ""
-    local is_for_good = core.is_refused_for_good(status or 0, words)
-    return new(is_for_good and "REJECTED" or by_status[status] or "SERVER_ERROR", words, {
-      status = status, is_rate = speaks_of_rate(status, words), hint = table_or_nil(payload.details),
+    local said = text(payload.message) or ""
+    local is_for_good = core.is_refused_for_good(status or 0, said)
+    return new(is_for_good and "REJECTED" or by_status[status] or "SERVER_ERROR", escape.plain(said), {
+      status = status, is_rate = speaks_of_rate(status, said), hint = table_or_nil(payload.details),
     })
   elseif message.type == "OP_REJECTED" then
-    return new("REJECTED", text(payload.reason) or "", {
+    return new("REJECTED", words(payload.reason) or "", {
       op_id = text(payload.opId), status = type(payload.code) == "number" and payload.code or nil,
     })
   elseif message.type == "MERGE_REJECTED" then
     local value = message.attemptedValue
     if value == core.null then value = nil end
-    return new("MERGE_REJECTED", text(message.reason) or "", {
+    return new("MERGE_REJECTED", words(message.reason) or "", {
       map = text(message.mapName), key = text(message.key), attempted_value = value,
     })
   end

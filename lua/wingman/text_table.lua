@@ -1,5 +1,7 @@
 --- Tables of text for a terminal: columns as wide as their widest cell, numbers to
 --- the right.
+local escape = require "wingman.repl.escape"
+
 local M = {}
 
 --- How many columns a UTF-8 text takes (one per code point).
@@ -44,7 +46,7 @@ function M.format(rows, options)
   for i, row in ipairs(rows) do
     cells[i] = {}
     for c, value in ipairs(row) do
-      local text = type(value) == "number" and M.count(value) or tostring(value)
+      local text = type(value) == "number" and M.count(value) or escape.plain(tostring(value))
       cells[i][c] = text
       widths[c] = math.max(widths[c] or 0, width(text))
       if i == (options.heading and 2 or 1) then right[c] = is_quantity(text) end

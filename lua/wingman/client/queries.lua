@@ -2,6 +2,7 @@
 --- changes.
 local core = require "wingman.core"
 local errors = require "wingman.error"
+local escape = require "wingman.repl.escape"
 local merkle_walk = require "wingman.merkle_walk"
 local repair = require "wingman.repair"
 local uuid = require "wingman.uuid"
@@ -55,7 +56,7 @@ local function query_node(self, node, name, query)
     return nil, errors.of(err, "TIMEOUT", ("%s: the query of map '%s' was not answered"):format(node.url, name))
   end
   if answer.payload.error and answer.payload.error ~= core.null then
-    return nil, errors.new("REFUSED", ("%s: %s"):format(node.url, tostring(answer.payload.error)))
+    return nil, errors.new("REFUSED", ("%s: %s"):format(node.url, escape.plain(tostring(answer.payload.error))))
   end
   if not are_results(answer.payload.results) then
     return nil, errors.new("REFUSED", ("%s: the results of the query of map '%s' cannot be read"):format(node.url, name))

@@ -2,6 +2,7 @@
 --- again. Both providers are built on it; what a connection is good for is theirs
 --- to decide.
 local authentication = require "wingman.provider.authentication"
+local escape = require "wingman.repl.escape"
 local loop = require "wingman.loop"
 local resolver = require "wingman.resolver"
 local script_traceback = require "wingman.script_traceback"
@@ -297,6 +298,7 @@ end
 -- What follows the end of a connection.
 local function lost(self, link, reason, code, detail, was_ready)
   local is_auth = reason == "auth_failed"
+  detail = detail and escape.plain(detail) -- a server's words
   if is_auth then detail = self.authentication.tokens:scrubbed(detail) end
   note_loss(self, link, reason, detail)
   if not self.closed then

@@ -1,5 +1,7 @@
---- Text from elsewhere at a terminal: what a server sent must not move the cursor,
---- change colours or turn the text around.
+--- Text from elsewhere at a terminal or in a log: what a server sent must not move the
+--- cursor, change colours, turn the text around or begin a line. Every such text goes
+--- through `plain`, where it enters (an error's message, the reason of an end) or, being a
+--- name that has to stay as it is, where it is shown (log lines, tables).
 local M = {}
 
 local names = { ["\n"] = "\\n", ["\t"] = "\\t", ["\r"] = "\\r", ["\\"] = "\\\\", ['"'] = '\\"' }
@@ -55,8 +57,17 @@ end
 ---@param text string
 ---@return string
 function M.plain(text)
+  if not text:find "[%c\128-\255]" then return text end
   local escaped = text:gsub("[\n\r\t]", " "):gsub("%c", decimal)
   return (escaped:gsub("[\128-\255]+", escape_high))
+end
+
+--- The same for a text of several lines, a traceback for one: these stay.
+---@param text string
+---@return string
+function M.lines(text)
+  if not text:find "[%c\128-\255]" then return text end
+  return (text:gsub("\t", "  "):gsub("[^\n]+", M.plain))
 end
 
 --- How many columns a text takes, colours left out.

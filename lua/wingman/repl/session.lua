@@ -31,7 +31,7 @@ local function is_error(value) return type(value) == "table" and type(value.code
 ---@param err any
 ---@return string
 function methods:error_text(err)
-  if type(err) == "string" then return (err:gsub("[^\n]+", function(line) return escape.plain(line:gsub("\t", "  ")) end)) end
+  if type(err) == "string" then return escape.lines(err) end
   if is_error(err) then return escape.plain(tostring(err)) end
   return self.printer:format(err)
 end

@@ -132,7 +132,7 @@ describe("report summary", function()
     local text = report.summary(fixture.hostile_document(), { width = 300 })
     assert.is_nil(text:gsub("\n", ""):find "[%z\1-\31\127]")
     assert.is_nil(text:find "\194[\128-\159]")
-    assert.matches("a%?%[2J%?%[31mred", text)
+    assert.matches("a\\027%[2J\\027%[31mred", text)
   end)
 
   it("is of use for a run without operations", function()

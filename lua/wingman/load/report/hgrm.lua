@@ -1,6 +1,6 @@
 --- The latency distribution in the text form that HDR plotters read: milliseconds for
 --- times. Comment lines come last, as plotters skip those that begin with "#".
-local utf8_text = require "wingman.load.report.utf8_text"
+local escape = require "wingman.repl.escape"
 local verdict = require "wingman.load.report.verdict"
 local view = require "wingman.load.report.view"
 
@@ -19,7 +19,7 @@ function M.format(document)
   local text = h:hgrm(nil, step and 1e-3 / step or 1, TICKS_PER_HALF)
   h:close()
   local late = verdict.late(document)
-  return text .. (late and ("#[Generator late: %s]\n"):format(utf8_text.terminal(late)) or "")
+  return text .. (late and ("#[Generator late: %s]\n"):format(escape.plain(late)) or "")
 end
 
 return M

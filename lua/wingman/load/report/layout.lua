@@ -1,6 +1,6 @@
 --- Lines of styled text for a terminal of some width. Styles cost no columns; text
 --- is cleaned of what would move the cursor.
-local utf8_text = require "wingman.load.report.utf8_text"
+local escape = require "wingman.repl.escape"
 
 local M = {}
 
@@ -43,7 +43,7 @@ function methods:text() return table.concat(self.lines, "\n") .. "\n" end
 -- Pieces as they stand on lines: a piece that does not fit on the rest of its line
 -- begins the next one, one that fits on no line is cut at blanks, else anywhere.
 local function words_of(piece, room)
-  local text = utf8_text.terminal(piece.text)
+  local text = escape.plain(tostring(piece.text))
   if piece.whole and M.columns(text) <= room then return { text } end
   local words = {}
   for word in text:gmatch "%S+" do
@@ -86,7 +86,7 @@ end
 function methods:field(indent, label, label_width, pieces, gap)
   local column = indent + label_width
   if column > self.width / 2 then column = math.floor(math.min(indent + 2, self.width / 2)) end
-  local text = label and utf8_text.terminal(label.text) or ""
+  local text = label and escape.plain(tostring(label.text)) or ""
   if indent + M.columns(text) > self.width then -- a name longer than the line is wrapped itself
     self:field(indent, nil, 0, { label })
     label, text = nil, ""
@@ -122,7 +122,7 @@ function methods:rows(indent, rows)
   local widths, total = {}, indent
   for _, row in ipairs(rows) do
     for c, cell in ipairs(row) do
-      cell.text = utf8_text.terminal(cell.text)
+      cell.text = escape.plain(tostring(cell.text))
       widths[c] = math.max(widths[c] or 0, M.columns(cell.text))
     end
   end

@@ -62,12 +62,4 @@ function M.short(text, most)
   return count > most and M.clean(text):sub(1, cut - 1) .. "…" or text
 end
 
---- Text for a terminal: nothing in it moves the cursor or changes colours. Control
---- characters, C1 ones too, become "?".
----@param text any
----@return string
-function M.terminal(text)
-  return (M.clean(tostring(text)):gsub("\194[\128-\159]", "?"):gsub("[%z\1-\31\127]", "?"))
-end
-
 return M
