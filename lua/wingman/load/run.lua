@@ -205,13 +205,12 @@ local function listen(self)
 end
 
 -- The place in the script that a call into Wingman comes from: "script.lua:3: ".
-local own_files = debug.getinfo(1, "S").source:match "^(.*/)load/run%.lua$"
 local function place_in_script()
   local level = 2
   while true do
     local info = debug.getinfo(level, "Sl")
     if not info then return "" end
-    if info.currentline > 0 and info.source:sub(1, #own_files) ~= own_files then
+    if info.currentline > 0 and not script_traceback.is_own(info.source) then
       return ("%s:%d: "):format(info.short_src, info.currentline)
     end
     level = level + 1
