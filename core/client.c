@@ -87,7 +87,7 @@ WM_HOT_PATH static void on_acked(void *user, int lane, const uint32_t *ops, uint
         if (is_v2) keep_times_in_order(c, op, slot, route);
         if (route->moved_us != 0 && slot == route->slot) tell_resumed(c, lane, op->partition, route);
     }
-    if (c->membership.acks != NULL && is_own && !is_v2) wm_client_keep_acked(c, ops, count);
+    if (c->membership.acks != NULL && is_own && !is_v2) wm_client_keep_acked(c, ops, count, times->cut_us);
     if (c->metrics != NULL) wm_op_metrics_acked(c->metrics, c->log, ops, count, slot, times, c->now_us);
     c->stats.ops_acked += acked;
     if (c->node_stats == NULL || !is_own) return;
@@ -373,8 +373,7 @@ static bool set_up(wm_client *c, const wm_client_options *o, char *error, size_t
     c->routes = calloc(DEFAULT_PARTITIONS, sizeof *c->routes);
     if (!c->pool || !c->router || !c->log || !c->ack_latency || !c->batch_sizes || !c->routes || !c->dead_letters)
         return false;
-    if (o->recent_ack_bytes > 0) c->membership.acks = wm_recent_acks_new(o->recent_ack_bytes);
-    if (o->recent_ack_bytes > 0 && c->membership.acks == NULL) return false;
+    if (!wm_client_keeps_acks(c, o->recent_ack_bytes)) return false;
     for (uint32_t i = 0; i < DEFAULT_PARTITIONS; i++) c->routes[i].slot = -1;
     wm_client_set_partition_count(c, DEFAULT_PARTITIONS);
     wm_batcher_hooks hooks = {c, on_acked, on_routed, on_returned, wm_client_op_leaves_first};
@@ -452,7 +451,7 @@ void wm_client_free(wm_client *c)
     wm_histogram_free(c->batch_sizes);
     wm_event_queue_close(&c->events);
     wm_doubtful_writes_free(c->doubtful);
-    wm_recent_acks_free(c->membership.acks);
+    wm_client_free_acks(c);
     wm_client_free_maps(c);
     wm_client_free_subscriptions(c);
     free(c->routes);

@@ -57,12 +57,14 @@ struct wm_map {
 /* What a 0.11 cluster acknowledged, for its membership changes; see client_membership.c. */
 typedef struct wm_membership {
     wm_recent_acks *acks; /* NULL: not kept */
+    wm_recent_acks *late_acks; /* to be sent again at once, once no window is open */
     bool is_open;         /* the membership has changed, and not all is sent again */
     uint64_t from_us;     /* of the acknowledgements that are doubtful */
     uint64_t opened_us;
     uint64_t due_us;      /* when sending begins */
     uint64_t until_us;    /* of the acknowledgements that are doubtful; 0: sending has not begun */
     uint64_t changed_again_us; /* since then; 0: not */
+    uint64_t agreed_us;   /* when the nodes agreed again after the last change */
     uint64_t last_repeat; /* seq of the newest operation that repeats another; 0: none */
     uint64_t lost_us;     /* when a node was lost that no change has accounted for; 0: none */
 } wm_membership;
@@ -225,9 +227,13 @@ double wm_map_write_again(wm_map *m, const wm_op_view *view);
  * made at. The local record gets the time of the acknowledgement: so it is known
  * which of the two is newer. */
 void wm_client_acked_late(wm_client *c, const wm_op *op);
-/* Keeps the keys of operations that a 0.11 node has just acknowledged; there is a place for
- * them (membership.acks). */
-void wm_client_keep_acked(wm_client *c, const uint32_t *ops, uint32_t count);
+/* Keeps the keys of what 0.11 nodes acknowledge from now on, in twice so many bytes at most;
+ * 0: nothing. False when out of memory. */
+bool wm_client_keeps_acks(wm_client *c, size_t bytes);
+void wm_client_free_acks(wm_client *c);
+/* Keeps the keys of operations that a 0.11 node has just acknowledged, and that left then;
+ * there is a place for them (membership.acks). */
+void wm_client_keep_acked(wm_client *c, const uint32_t *ops, uint32_t count, uint64_t sent_us);
 /* A 0.11 node is gone, and its last acknowledgements with it, perhaps. */
 void wm_client_node_lost(wm_client *c);
 /* A node of a 0.11 cluster has a new map: what was acknowledged lately is to be sent again. */

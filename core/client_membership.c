@@ -30,14 +30,36 @@ static uint64_t before(uint64_t us, uint64_t span)
 
 /* -- what is kept --------------------------------------------------------------------- */
 
-void wm_client_keep_acked(wm_client *c, const uint32_t *ops, uint32_t count)
+bool wm_client_keeps_acks(wm_client *c, size_t bytes)
 {
+    if (bytes == 0) return true;
+    c->membership.acks = wm_recent_acks_new(bytes);
+    c->membership.late_acks = wm_recent_acks_new(bytes);
+    return c->membership.acks != NULL && c->membership.late_acks != NULL;
+}
+
+void wm_client_free_acks(wm_client *c)
+{
+    wm_recent_acks_free(c->membership.acks);
+    wm_recent_acks_free(c->membership.late_acks);
+}
+
+/* Whether what was sent then may have reached a node before it had noticed the last change
+ * that is dealt with: a busy node acknowledges late. */
+static bool is_late(const wm_client *c, uint64_t sent_us)
+{
+    return sent_us < c->membership.agreed_us;
+}
+
+void wm_client_keep_acked(wm_client *c, const uint32_t *ops, uint32_t count, uint64_t sent_us)
+{
+    wm_recent_acks *into = is_late(c, sent_us) ? c->membership.late_acks : c->membership.acks;
     for (uint32_t i = 0; i < count; i++) {
         if (i + KEYS_NEAR < count && ops[i + KEYS_NEAR] != WM_NO_OP)
             __builtin_prefetch(wm_oplog_at(c->log, ops[i + KEYS_NEAR])->span.bytes);
         if (ops[i] == WM_NO_OP) continue;
         const wm_op *op = wm_oplog_at(c->log, ops[i]);
-        wm_recent_acks_add(c->membership.acks, c->now_us, op->form, wm_op_key(op), op->key_len);
+        wm_recent_acks_add(into, c->now_us, op->form, wm_op_key(op), op->key_len);
     }
 }
 
@@ -79,9 +101,9 @@ void wm_client_membership_changed(wm_client *c)
     else open_window(c);
 }
 
-static void tell_unverified(wm_client *c)
+static void tell_unverified(wm_client *c, wm_recent_acks *acks, uint64_t from_us)
 {
-    uint64_t count = wm_recent_acks_take_pushed_out(c->membership.acks, c->membership.from_us);
+    uint64_t count = wm_recent_acks_take_pushed_out(acks, from_us);
     if (count == 0) return;
     c->stats.ops_unverified += count;
     wm_client_event(c, (wm_event){.type = WM_EVENT_UNVERIFIED, .a = (int64_t)count}, NULL, 0);
@@ -91,7 +113,7 @@ static void close_window(wm_client *c)
 {
     wm_membership *m = &c->membership;
     uint64_t again_us = m->changed_again_us, now_us = c->now_us;
-    tell_unverified(c);
+    tell_unverified(c, m->acks, m->from_us);
     m->is_open = false;
     m->until_us = m->changed_again_us = 0;
     if (again_us == 0) return;
@@ -112,25 +134,37 @@ static bool send_again(wm_client *c, const wm_recent_ack *ack)
     return true;
 }
 
+/* Sends what was acknowledged from `from_us` to `until_us`, `most` operations at most. True
+ * when nothing of it is left. */
+static bool send_from(wm_client *c, wm_recent_acks *acks, uint64_t from_us, uint64_t until_us, uint32_t most)
+{
+    wm_recent_ack ack;
+    for (uint32_t i = 0; i < most; i++) {
+        if (!wm_recent_acks_oldest(acks, &ack) || ack.acked_us > until_us) return true;
+        if (ack.acked_us >= from_us && !send_again(c, &ack)) return false;
+        wm_recent_acks_pop(acks);
+    }
+    return false;
+}
+
+static void send_late(wm_client *c)
+{
+    wm_membership *m = &c->membership;
+    if (send_from(c, m->late_acks, 0, c->now_us, OPS_PER_TURN)) tell_unverified(c, m->late_acks, 0);
+}
+
 void wm_client_check_membership(wm_client *c)
 {
     wm_membership *m = &c->membership;
     if (m->acks == NULL) return;
     if (!m->is_open) {
         wm_recent_acks_forget(m->acks, horizon(c));
+        send_late(c);
         return;
     }
     if (c->now_us < m->due_us) return;
-    if (m->until_us == 0) m->until_us = c->now_us;
-    wm_recent_ack ack;
-    for (uint32_t i = 0; i < OPS_PER_TURN; i++) {
-        if (!wm_recent_acks_oldest(m->acks, &ack) || ack.acked_us > m->until_us) {
-            close_window(c);
-            return;
-        }
-        if (ack.acked_us >= m->from_us && !send_again(c, &ack)) return;
-        wm_recent_acks_pop(m->acks);
-    }
+    if (m->until_us == 0) m->until_us = m->agreed_us = c->now_us;
+    if (send_from(c, m->acks, m->from_us, m->until_us, OPS_PER_TURN)) close_window(c);
 }
 
 /* False is certain; operations next to the last that was sent again may stand for it. */
@@ -144,7 +178,8 @@ static wm_membership_state state_of(const wm_client *c)
 {
     const wm_membership *m = &c->membership;
     if (m->acks == NULL) return WM_MEMBERSHIP_CALM;
-    if (m->is_open || has_pending_repeats(c)) return WM_MEMBERSHIP_CHANGED;
+    bool has_late = wm_recent_acks_count(m->late_acks) > 0;
+    if (m->is_open || has_late || has_pending_repeats(c)) return WM_MEMBERSHIP_CHANGED;
     const wm_partition_map *map = wm_router_map(c->router);
     if (map == NULL || map->node_count < 2) return WM_MEMBERSHIP_CALM;
     return wm_now_us() < wm_recent_acks_newest_us(m->acks) + NEWS_US ? WM_MEMBERSHIP_FRESH : WM_MEMBERSHIP_CALM;
@@ -152,6 +187,8 @@ static wm_membership_state state_of(const wm_client *c)
 
 uint64_t wm_client_unverified(const wm_client *c, wm_membership_state *state)
 {
+    const wm_membership *m = &c->membership;
     *state = state_of(c);
-    return c->membership.is_open ? wm_recent_acks_count(c->membership.acks) : 0;
+    if (m->acks == NULL) return 0;
+    return wm_recent_acks_count(m->late_acks) + (m->is_open ? wm_recent_acks_count(m->acks) : 0);
 }

@@ -99,6 +99,22 @@ clusters.on_each(getfenv(), "a membership change", function(shared, it)
     assert.same({}, lost(client, map.name, writes.acknowledged))
   end)
 
+  it("loses nothing that a slow node acknowledges long after it", function()
+    local client = shared:started { reconnect = function() return 0.02 end }
+    local map = client:map(shared:map_name())
+    assert(shared.cluster:fault("all", "ack-delay", 1200))
+    local writes = writer(map)
+    assert(shared.cluster:kill "node-2")
+    await_ownership(client, "node-2", false)
+    writes.await(500)
+    shared:restart("node-2", client)
+    writes.await(500)
+    writes.finish()
+    assert(client:drain(20))
+    assert(shared.cluster:fault("all", "none"))
+    assert.same({}, lost(client, map.name, writes.acknowledged))
+  end)
+
   it("loses no removal", function()
     local client = shared:started { reconnect = function() return 0.02 end }
     local map = client:map(shared:map_name())

@@ -85,7 +85,7 @@ M.rules = {
     node_share = { type = "number", default = 0.75, min = 0.001, max = 1,
       about = "share of the limits for what one node of several has not acknowledged, so that a slow one leaves room for the others" },
     recent_bytes = { type = "number", default = 32 * 1024 * 1024, min = 65536, max = 2 ^ 40,
-      about = "0.11 clusters: memory for the keys that were acknowledged lately, to be sent again after a membership change" },
+      about = "0.11 clusters: memory for the keys that were acknowledged lately, to be sent again after a membership change, and as much for late acknowledgements" },
     high_water = { type = "number", default = 0.8, min = 0, max = 1, about = "share of the limits for the event high_water" },
     low_water = { type = "number", default = 0.5, min = 0, max = 1, about = "share for low_water, and where pause ends" },
   } },
