@@ -39,14 +39,15 @@ describe("wingman_sync, on two Minetest servers,", function()
 
   local function make(name, port)
     local server = { name = name, port = port, world = directory .. "/" .. name }
-    assert(os.execute(("mkdir -p %s/worldmods && cp -r scripts/plugins/minetest/wingman_sync spec/support/minetest/wingman_sync_spec %s/worldmods")
+    assert(os.execute(("mkdir -p %s/worldmods && cp -r spec/support/minetest/wingman_sync_spec %s/worldmods")
       :format(server.world, server.world)) == 0)
     write(server.world .. "/world.mt", "gameid = devtest\nbackend = dummy\nplayer_backend = dummy\nauth_backend = files\n")
     write(server.world .. "/minetest.conf", table.concat({
-      "mg_name = singlenode", "secure.trusted_mods = wingman_sync", "wingman_sync.prefix = " .. directory .. "/prefix",
-      "wingman_sync.seeds = " .. table.concat(cluster.urls, ","), "wingman_sync.token = " .. cluster.token,
-      "wingman_sync.server = " .. name, "wingman_sync.expiry = 4", "bind_address = 127.0.0.1", "",
+      "mg_name = singlenode", "secure.trusted_mods = another_mod", "wingman_sync.token = " .. cluster.token,
+      "wingman_sync.server = to be replaced", "bind_address = 127.0.0.1", "",
     }, "\n"))
+    assert(os.execute(("scripts/plugins/minetest/install.sh '%s' '%s/minetest.conf' 'prefix=%s/prefix' 'seeds=%s' server=%s expiry=4")
+      :format(server.world, server.world, directory, table.concat(cluster.urls, ","), name)) == 0)
     start(server)
     return server
   end

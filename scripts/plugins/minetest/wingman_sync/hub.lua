@@ -1,8 +1,10 @@
 -- What servers share, without Minetest: players move, speak, score and leave here, and
 -- what those on other servers do is told back. Three maps of the cluster:
 --   minetest_players  name -> { server, x, y, z, beat }, beat grows while the server lives
---   minetest_chat     server:1 .. server:50 in turns -> { server, name, text, n }
+--   minetest_chat     server:0 .. server:49 in turns -> { server, name, text, n }, n grows for ever
 --   minetest_scores   name -> { score }
+-- A score is read, added to and written: points wait in `earned` until this server has read
+-- the board, and while it may have missed a change of it.
 local Hub = {}
 Hub.__index = Hub
 
@@ -10,6 +12,12 @@ Hub.__index = Hub
 local BEAT, MOVES = 1, 0.2
 -- Chat lines of one server that are kept.
 local CHAT_LINES = 50
+-- Numbers of lines that are remembered of each server: more than are kept, as a line of one
+-- node may come long before one of another.
+local REMEMBERED_LINES = 4 * CHAT_LINES
+-- A server numbers its chat lines from a second's time on, so that those of its next start
+-- are higher: it would have to say more than so many a second, always, to repeat one.
+local LINES_A_SECOND = 1000
 
 -- `wingman` the module, `options` those of wingman.client, `hooks.said(server, name, text)`
 -- hears chat of other servers, `hooks.log(text)` what goes wrong.
@@ -20,16 +28,17 @@ function Hub.new(wingman, options, server, expiry, hooks)
   end
   local self = setmetatable({
     wingman = wingman, client = wingman.client(options), server = server, expiry = expiry, hooks = hooks,
-    own = {}, others = {}, scores = {}, line = 0, beat = os.time(), clock = 0, beat_at = 0, moves_at = 0,
+    own = {}, others = {}, scores = {}, earned = {}, knows_scores = false, misses = 0, heard = {},
+    line = os.time() * LINES_A_SECOND, beat = os.time(), clock = 0, beat_at = 0, moves_at = 0,
   }, Hub)
   self.players_map = self.client:map "minetest_players"
   self.chat_map = self.client:map "minetest_chat"
   self.scores_map = self.client:map "minetest_scores"
   self.players_map:on("change", function(name, value) self:player_changed(name, value) end)
-  self.chat_map:on("change", function(_, value)
-    if value and value.server ~= self.server then self.hooks.said(value.server, value.name, value.text) end
-  end)
-  self.scores_map:on("change", function(name, value) if value then self.scores[name] = value.score end end)
+  self.chat_map:on("change", function(_, value) self:heard_line(value) end)
+  self.scores_map:on("change", function(name, value) self:score_changed(name, value) end)
+  -- What a node says while it is away is missed.
+  self.client:on("node_lost", function() self.knows_scores, self.misses = false, self.misses + 1 end)
   -- A node that is new, or back, knows nothing of what went by; and a node that died may
   -- have taken records with it that only we still have.
   self.client:on("node_connected", function() wingman.spawn(function() self:catch_up() end) end)
@@ -42,14 +51,74 @@ end
 
 function Hub:catch_up()
   if self.client.closed then return end
-  self.client:repair()
-  for name, value in pairs(self.client:query "minetest_scores" or {}) do
-    self.scores[name] = math.max(self.scores[name] or 0, value.score)
-  end
+  self.client:repair "minetest_scores" -- and no chat, which nobody wants to hear again
+  self.client:repair "minetest_players"
+  self:learn_scores()
   for name, value in pairs(self.client:query "minetest_players" or {}) do self:player_changed(name, value) end
 end
 
+-- What other servers write is theirs, and may be anything.
+local function score_of(value) return type(value) == "table" and type(value.score) == "number" and value.score or nil end
+
+-- Reads the whole board; true when all of it was there to be read. Waits.
+function Hub:learn_scores()
+  local misses = self.misses
+  local board = self.client:query "minetest_scores"
+  if not board or self.misses ~= misses then return false end
+  for name, value in pairs(board) do
+    self.scores[name] = math.max(self.scores[name] or 0, score_of(value) or 0)
+  end
+  self.knows_scores = true
+  return true
+end
+
+-- A server that did not know a score has written a lower one: what is known is written again.
+function Hub:score_changed(name, value)
+  local score, known = score_of(value), self.scores[name] or 0
+  if score and score >= known then
+    self.scores[name] = score
+  elseif score and self.knows_scores then
+    self.scores_map:set(name, { score = known })
+  end
+end
+
+-- Writes the points that wait, once the board is known.
+function Hub:save_scores()
+  if not self.knows_scores then return end
+  for name, points in pairs(self.earned) do
+    local score = (self.scores[name] or 0) + points
+    if not self.scores_map:set(name, { score = score }) then return end -- the op log is full: later
+    self.scores[name], self.earned[name] = score, nil
+  end
+  -- These servers tell nobody of changes: the next points are added to what is read then.
+  if self.client:dialect() ~= "v2" then self.knows_scores = false end
+end
+
+-- Reads the board in the background when points wait for it.
+function Hub:ask_for_scores()
+  if self.knows_scores or self.asking or next(self.earned) == nil or self.client.state.current ~= "CONNECTED" then return end
+  self.asking = true
+  self.wingman.spawn(function()
+    self:learn_scores()
+    self.asking = false
+  end)
+end
+
+-- A repair writes old lines again, and they are changes then.
+function Hub:heard_line(value)
+  if type(value) ~= "table" or type(value.server) ~= "string" or type(value.n) ~= "number" or value.server == self.server then return end
+  local heard = self.heard[value.server] or { last = 0 }
+  self.heard[value.server] = heard
+  if value.n <= heard.last - REMEMBERED_LINES or heard[value.n] then return end
+  heard.last, heard[value.n] = math.max(heard.last, value.n), true
+  for n in pairs(heard) do
+    if n ~= "last" and n <= heard.last - REMEMBERED_LINES then heard[n] = nil end
+  end
+  self.hooks.said(value.server, tostring(value.name), tostring(value.text))
+end
+
 function Hub:player_changed(name, value)
+  if value ~= nil and type(value) ~= "table" then return end
   if value and value.server == self.server then return end
   local known = self.others[name]
   if not value then
@@ -83,8 +152,8 @@ function Hub:said(name, text)
 end
 
 function Hub:scored(name, points)
-  self.scores[name] = (self.scores[name] or 0) + points
-  self.scores_map:set(name, { score = self.scores[name] })
+  self.earned[name] = (self.earned[name] or 0) + points
+  self:save_scores()
 end
 
 -- The players on other servers whose server still lives.
@@ -99,8 +168,10 @@ function Hub:players_elsewhere()
 end
 
 function Hub:top(count)
-  local list = {}
-  for name, score in pairs(self.scores) do list[#list + 1] = { name = name, score = score } end
+  local list, totals = {}, {}
+  for name, score in pairs(self.scores) do totals[name] = score end
+  for name, points in pairs(self.earned) do totals[name] = (totals[name] or 0) + points end
+  for name, score in pairs(totals) do list[#list + 1] = { name = name, score = score } end
   table.sort(list, function(a, b) return a.score > b.score or a.score == b.score and a.name < b.name end)
   for i = #list, count + 1, -1 do list[i] = nil end
   return list
@@ -110,7 +181,11 @@ end
 function Hub:step(seconds, budget_us)
   self.clock = self.clock + seconds
   local all = self.clock >= self.beat_at
-  if all then self.beat, self.beat_at = self.beat + 1, self.clock + BEAT end
+  if all then
+    self.beat, self.beat_at = self.beat + 1, self.clock + BEAT
+    self:ask_for_scores()
+  end
+  self:save_scores()
   if all or self.clock >= self.moves_at then
     self.moves_at = self.clock + MOVES
     for name, p in pairs(self.own) do
@@ -122,6 +197,9 @@ end
 
 function Hub:close()
   for name in pairs(self.own) do self.players_map:remove(name) end
+  for name, points in pairs(self.earned) do
+    self.hooks.log(("the leaderboard could not be read: %d points of %s are not on it"):format(points, name))
+  end
   self.client:step(20000) -- what was recorded leaves
   self.client:close()
 end
