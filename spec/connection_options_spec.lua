@@ -104,7 +104,7 @@ for _, dialect in ipairs { "v2", "0.11" } do
       for _, command in ipairs {
         { "run", "-", url, input = SCRIPT }, { "run", "-", url, input = LOAD_TEST },
         { "run", "--workers", "2", "-", url, input = LOAD_TEST }, { "probe", unpack(cluster.urls) },
-        { "repl", "-e", "client:is_routing_active()", url },
+        { "bench", url, "--vus", "1", "--duration", "100ms" }, { "repl", "-e", "client:is_routing_active()", url },
       } do
         for i, word in ipairs(extra) do table.insert(command, 1 + i, word) end
         local code, said = wingman(command, { input = command.input, token = token })
