@@ -58,6 +58,10 @@ void wm_batcher_settle(wm_batcher *b, uint32_t op);
 /* Takes a pending operation out of where it waits, to be dropped. False when it is
  * not there. */
 bool wm_batcher_remove_pending(wm_batcher *b, uint32_t op);
+/* Takes every pending operation out of where it waits that `leaves` says true of, and hands it
+ * to `taken`, which settles it then or later. One walk over all that is pending, whatever its number. */
+void wm_batcher_sift(wm_batcher *b, bool (*leaves)(void *user, uint32_t op), void (*taken)(void *user, uint32_t op),
+                     void *user);
 /* The oldest pending operation of the lanes first .. last (WM_LANE_NONE, the lowest: what
  * has no route), WM_NO_OP when none is. */
 uint32_t wm_batcher_oldest_pending(wm_batcher *b, int first, int last);

@@ -226,6 +226,44 @@ bool wm_batcher_remove_pending(wm_batcher *b, uint32_t index)
     return true;
 }
 
+typedef struct sieve {
+    bool (*leaves)(void *user, uint32_t op);
+    void (*taken)(void *user, uint32_t op);
+    void *user;
+} sieve;
+
+/* A list of what waits: a partition's queue, or a lane's line. */
+static void sift(wm_batcher *b, uint32_t *head, uint32_t *tail, bool is_queue, const sieve *s)
+{
+    uint32_t before = WM_NO_OP, next;
+    for (uint32_t at = *head; at != WM_NO_OP; at = next) {
+        next = *wm_oplog_next(b->log, at);
+        if (!s->leaves(s->user, at)) {
+            before = at;
+            continue;
+        }
+        const wm_op *op = wm_oplog_at(b->log, at);
+        partition *p = &b->partitions[op->partition];
+        if (before == WM_NO_OP) *head = next;
+        else *wm_oplog_next(b->log, before) = next;
+        if (*tail == at) *tail = before;
+        if (is_queue) left_queue(p, op);
+        wm_batcher_count(b, p->lane, op, -1);
+        wm_batcher_refresh_ready(b, op->partition);
+        s->taken(s->user, at);
+    }
+}
+
+void wm_batcher_sift(wm_batcher *b, bool (*leaves)(void *user, uint32_t op), void (*taken)(void *user, uint32_t op),
+                     void *user)
+{
+    sieve s = {leaves, taken, user};
+    wm_batcher_gather_strays(b);
+    for (uint32_t i = 0; i < b->partition_count; i++)
+        sift(b, &b->partitions[i].head, &b->partitions[i].tail, true, &s);
+    for (uint32_t i = 0; i < b->lane_count; i++) sift(b, &b->lanes[i].line_head, &b->lanes[i].line_tail, false, &s);
+}
+
 void wm_batcher_settle(wm_batcher *b, uint32_t index)
 {
     const wm_op *op = wm_oplog_at(b->log, index);

@@ -29,7 +29,6 @@ static void tell(wm_client *c, int lane, const wm_op *op, const void *reason, si
     wm_buffer_close(&text);
 }
 
-/* Of an operation that is in no batch and waits nowhere. */
 static void bury(wm_client *c, int lane, uint32_t index, const void *reason, size_t len)
 {
     const wm_op *op = wm_oplog_at(c->log, index);
@@ -47,9 +46,9 @@ void wm_client_reject(wm_client *c, int lane, uint32_t index, const void *reason
         bury(c, lane, index, reason, len);
 }
 
-void wm_client_reject_pending(wm_client *c, uint32_t index, const void *reason, size_t len)
+void wm_client_reject_taken(wm_client *c, uint32_t index, const void *reason, size_t len)
 {
-    if (wm_batcher_remove_pending(c->batcher, index)) bury(c, WM_LANE_NONE, index, reason, len);
+    bury(c, WM_LANE_NONE, index, reason, len);
 }
 
 const wm_dead_letters *wm_client_dead_letters(const wm_client *c)

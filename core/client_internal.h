@@ -164,8 +164,8 @@ void wm_client_slow_down(wm_client *c, int lane);
  * failed there, with the words of whoever rejected it: it leaves the log, becomes a dead letter
  * and is told. */
 void wm_client_reject(wm_client *c, int lane, uint32_t index, const void *reason, size_t len);
-/* The same with an operation that is in no batch. */
-void wm_client_reject_pending(wm_client *c, uint32_t index, const void *reason, size_t len);
+/* The same with an operation that is in no batch and was taken out of where it waited. */
+void wm_client_reject_taken(wm_client *c, uint32_t index, const void *reason, size_t len);
 /* Rejects what was found to be poison. */
 void wm_client_reject_poison(wm_client *c);
 /* An ERROR came on the lane. True when batches were in flight that it may be about, and it

@@ -15,7 +15,8 @@ typedef struct letter {
 } letter;
 
 struct wm_dead_letters {
-    letter *all; /* by seq */
+    letter *room; /* `cap` places */
+    letter *all;  /* by seq; behind those in `room` that are free, as the oldest make way */
     uint32_t count;
     uint32_t cap;
     size_t bytes;
@@ -32,7 +33,7 @@ void wm_dead_letters_free(wm_dead_letters *d)
 {
     if (d == NULL) return;
     for (uint32_t i = 0; i < d->count; i++) free(d->all[i].bytes);
-    free(d->all);
+    free(d->room);
     free(d);
 }
 
@@ -64,17 +65,21 @@ static void remove_at(wm_dead_letters *d, uint32_t place)
     d->bytes -= d->all[place].len;
     free(d->all[place].bytes);
     d->count--;
-    memmove(d->all + place, d->all + place + 1, (d->count - place) * sizeof *d->all);
+    if (place == 0) d->all++;
+    else memmove(d->all + place, d->all + place + 1, (d->count - place) * sizeof *d->all);
     if (d->hooks.dropped != NULL) d->hooks.dropped(d->hooks.user, seq);
 }
 
+/* Makes a place behind the last letter. */
 static bool grow(wm_dead_letters *d)
 {
-    if (d->count < d->cap) return true;
-    uint32_t cap = d->cap == 0 ? 16 : d->cap * 2;
-    letter *all = realloc(d->all, cap * sizeof *all);
-    if (all == NULL) return false;
-    d->all = all;
+    if (d->count > 0 && d->all + d->count < d->room + d->cap) return true;
+    uint32_t cap = d->count < d->cap / 2 ? d->cap : d->cap == 0 ? 16 : d->cap * 2;
+    letter *room = malloc(cap * sizeof *room);
+    if (room == NULL) return false;
+    if (d->count > 0) memcpy(room, d->all, d->count * sizeof *room);
+    free(d->room);
+    d->room = d->all = room;
     d->cap = cap;
     return true;
 }

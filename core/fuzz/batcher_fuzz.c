@@ -334,6 +334,36 @@ static void drop(fuzz *f, int first)
     m->place = GONE;
 }
 
+typedef struct sieve {
+    fuzz *fuzz;
+    uint32_t key; /* whose operations leave */
+} sieve;
+
+static bool has_the_key(void *user, uint32_t index)
+{
+    const sieve *s = user;
+    const model_op *m = by_index(s->fuzz, index);
+    REQUIRE(m->place == WAITS);
+    return m->key == s->key;
+}
+
+static void settle_taken(void *user, uint32_t index)
+{
+    const sieve *s = user;
+    model_op *m = by_index(s->fuzz, index);
+    wm_batcher_settle(s->fuzz->batcher, index);
+    m->place = GONE;
+}
+
+/* What waits of one key is taken out, and all of it. */
+static void sift(fuzz *f, uint32_t key)
+{
+    sieve s = {f, key};
+    wm_record_store_catch_up(f->records);
+    wm_batcher_sift(f->batcher, has_the_key, settle_taken, &s);
+    for (uint32_t i = 0; i < f->count; i++) REQUIRE(f->ops[i].place != WAITS || f->ops[i].key != key);
+}
+
 static void set_serial(fuzz *f, int lane, bool serial)
 {
     if (wm_batcher_load(f->batcher, lane).in_flight_batches > 0) return; /* a new connection's */
@@ -484,7 +514,7 @@ static void step(fuzz *f, uint8_t what, uint8_t with)
     case 10: wm_batcher_release_lane(f->batcher, lane, f->now_us); end_batches(f, lane); break;
     case 11: (with % 2 ? reject : return_one)(f, with / 2); break;
     case 12: with % 2 ? drop(f, with / 2 % (LANES + 1) - 1) : write_of_another(f, with / 2 % KEYS); break;
-    case 13: check_backlog(f, with, what); break;
+    case 13: with % 8 == 7 ? sift(f, with / 8 % KEYS) : check_backlog(f, with, what); break;
     case 14: with & 1 ? set_serial(f, lane, with & 2) : fail_some(f, lane, with / 2); break;
     case 15:
         f->salt = with / 8;

@@ -10,7 +10,10 @@ local SHOWN = 100
 --- Bytes of a map's name.
 local MAP_NAME_MAX = 256
 
-local function quote(name) return "'" .. escape.quote(name):sub(2, -2) .. "'" end
+local function quote(name)
+  if not name:find '[%c\\"\128-\255]' then return "'" .. name .. "'" end -- most names
+  return "'" .. escape.quote(name):sub(2, -2) .. "'"
+end
 
 --- The name for a message: in single quotes, escaped, cut when it is long.
 ---@param name string
