@@ -13,11 +13,14 @@
 
 #include "log_beginning.h"
 
+#define WRITE_BEHIND ((uint64_t)1 << 20)
+
 struct wm_log_file {
     int fd;          /* holds the file's lock */
     bool sync;
     bool is_beside;  /* has not taken its place yet */
     bool slot_written;
+    uint64_t on_its_way; /* up to here the system was asked to write a file beside another */
     char *path;      /* as it was given */
     char *real_path; /* where the file is */
     char kind[16];
@@ -190,6 +193,14 @@ wm_log_file *wm_log_file_open(const char *path, const char *kind, bool sync, wm_
     return NULL;
 }
 
+bool wm_log_file_shrink(wm_log_file *f, uint64_t bytes)
+{
+    struct stat info;
+    if (fstat(f->fd, &info) != 0 || info.st_nlink > 0) return true;
+    off_t left = (uint64_t)info.st_size > bytes ? info.st_size - (off_t)bytes : 0;
+    return ftruncate(f->fd, left) != 0 || left == 0;
+}
+
 void wm_log_file_close(wm_log_file *f)
 {
     if (f == NULL) return;
@@ -305,6 +316,16 @@ static bool overwrites_committed(const wm_log_file *f, uint64_t size)
     return f->next.end < f->committed.start && size > f->committed.start - f->next.end;
 }
 
+/* A file that takes the place of another is written to the disk then, by the file system, while
+ * the caller waits: most of it is to be there by then. */
+static void write_behind(wm_log_file *f)
+{
+    uint64_t len = f->next.end - f->on_its_way;
+    if (len < WRITE_BEHIND) return;
+    (void)!sync_file_range(f->fd, (off_t)f->on_its_way, (off_t)len, SYNC_FILE_RANGE_WRITE);
+    f->on_its_way = f->next.end;
+}
+
 bool wm_log_file_append(wm_log_file *f, wm_buffer *b, wm_log_error *e)
 {
     static const uint8_t filling[8];
@@ -324,6 +345,7 @@ bool wm_log_file_append(wm_log_file *f, wm_buffer *b, wm_log_error *e)
     next->end += size;
     next->last = last;
     next->next++;
+    if (f->is_beside) write_behind(f);
     return true;
 }
 

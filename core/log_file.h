@@ -60,6 +60,10 @@ wm_log_file *wm_log_file_beside(const wm_log_file *f, wm_log_error *e);
  * on. Where another file is at that path, or `f` was removed and then something put there,
  * nothing happens. */
 bool wm_log_file_take_place(wm_log_file *next, const wm_log_file *f, wm_log_error *e);
+/* Gives back up to `bytes` of the space of a file that another took the place of, unless it is
+ * still in a directory: to do that at once, when it is closed, can take the system a tenth of a
+ * second. True when there is nothing more to do. */
+bool wm_log_file_shrink(wm_log_file *f, uint64_t bytes);
 /* Closes the file without a commit; one beside another is removed. */
 void wm_log_file_close(wm_log_file *f);
 

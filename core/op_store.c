@@ -22,6 +22,8 @@
 #define WM_STORE_COPY_MIN (64u * 1024u)
 #endif
 
+/* Of a file that was written anew a commit gives so much space back. */
+#define SHRINK_BYTES ((uint64_t)512 << 10)
 /* A restart writes again no more than this part of what the file has. */
 #define RESTART_SPARSE 8u
 /* So many settled operations may be in the list of those in the file. */
@@ -48,6 +50,7 @@ typedef struct seq_list {
 
 struct wm_op_store {
     wm_log_file *file;
+    wm_log_file *old;    /* whose place `file` took, while its space is given back; NULL else */
     wm_log_file *next;   /* that is to take the place of `file`; NULL when none is being written */
     uint32_t writing;    /* the number of the last one that was begun; wm_op.writing says which has it */
     size_t cursor;       /* of `ops`, so many were copied to `next` */
@@ -99,6 +102,7 @@ void wm_op_store_close(wm_op_store *s)
 {
     if (s == NULL) return;
     wm_log_file_close(s->next);
+    wm_log_file_close(s->old);
     wm_log_file_close(s->file);
     for (size_t i = 0; i < s->letter_count; i++) free(s->letters[i].bytes);
     free(s->letters);
@@ -421,7 +425,8 @@ static bool end_anew(wm_op_store *s, wm_oplog *log, wm_log_error *e)
     uint64_t counts[2] = {wm_oplog_count(log), s->letter_count};
     if (!begin_frame(&o) || !write_letters(&o, true) || !flush_frame(&o)) return false;
     if (!wm_log_file_commit(s->next, counts, e) || !wm_log_file_take_place(s->next, s->file, e)) return false;
-    wm_log_file_close(s->file);
+    wm_log_file_close(s->old);
+    s->old = s->file;
     s->file = s->next;
     s->next = NULL;
     s->sparse_from = 0;
@@ -507,6 +512,13 @@ static bool write_all(output *o, wm_oplog *log)
     return write_letters(o, true);
 }
 
+static void shrink_old(wm_op_store *s)
+{
+    if (s->old == NULL || !wm_log_file_shrink(s->old, SHRINK_BYTES)) return;
+    wm_log_file_close(s->old);
+    s->old = NULL;
+}
+
 static bool append_changes(wm_op_store *s, wm_oplog *log, wm_log_error *e)
 {
     output o = {.store = s, .file = s->file, .error = e};
@@ -519,6 +531,7 @@ static bool append_changes(wm_op_store *s, wm_oplog *log, wm_log_error *e)
         return false;
     }
     after_commit(s, log);
+    shrink_old(s);
     go_on_anew(s, log, o.written);
     return true;
 }

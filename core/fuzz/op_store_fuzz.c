@@ -1,7 +1,7 @@
 /* An op log in a file, against a model: whatever is recorded, settled, made a dead letter,
  * dropped and written, and whatever happens to the file while it is open, what the next process
  * finds is what the last successful commit left. At the end the file is damaged: it is refused,
- * or still says the same.
+ * or still says the same; and what can be salvaged of it was written.
  *
  * Input: steps of two bytes, what and with which operation; the last four say which byte of the
  * file becomes what, and where it is cut. */
@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "op_salvage.h"
 #include "oplog.h"
 #include "status.h"
 
@@ -35,7 +36,7 @@ typedef struct model_op {
 } model_op;
 
 typedef struct fuzz {
-    char path[64], aside[80];
+    char path[80], aside[96], saved[80];
     wm_oplog *log;
     wm_op_ids ids;
     model_op ops[OPS_MAX + 1]; /* by seq */
@@ -236,6 +237,53 @@ static void damage(fuzz *f, const uint8_t *how)
     close(fd);
 }
 
+static void expect_written_letter(void *user, uint64_t seq, const uint8_t *bytes, uint32_t len)
+{
+    const fuzz *f = user;
+    uint8_t value[256];
+    REQUIRE(seq > 0 && seq <= f->last_seq);
+    REQUIRE(len == value_of(seq, value) && memcmp(value, bytes, len) == 0);
+}
+
+/* Every operation is one that was recorded, and there once; it may be settled since. */
+static void check_salvaged(fuzz *f, const wm_op_findings *found)
+{
+    static bool seen[OPS_MAX + 1];
+    uint8_t value[256];
+    memset(seen, 0, sizeof seen);
+    for (uint32_t index = 1; index < wm_oplog_end(f->log); index++) {
+        const wm_op *op = wm_oplog_at(f->log, index);
+        if (op->state == WM_OP_FREE) continue;
+        REQUIRE(op->seq > 0 && op->seq <= f->last_seq && !seen[op->seq]);
+        seen[op->seq] = true;
+        wm_op_view view = wm_oplog_read(f->log, op);
+        REQUIRE(view.value_len == value_of(op->seq, value) && memcmp(view.value, value, view.value_len) == 0);
+    }
+    REQUIRE(wm_oplog_count(f->log) == found->operations);
+    wm_oplog_letters(f->log, expect_written_letter, f);
+}
+
+static void salvage(fuzz *f)
+{
+    wm_op_findings found, again;
+    wm_log_error e;
+    char path[sizeof f->path];
+    unlink(f->saved);
+    if (!wm_op_salvage(f->path, f->saved, &found, &e)) {
+        REQUIRE(e.problem == WM_LOG_NOT_A_LOG && access(f->saved, F_OK) != 0);
+        return;
+    }
+    REQUIRE(wm_op_inspect(f->saved, &again, &e));
+    REQUIRE(!again.file.is_damaged && again.operations == found.operations && again.letters == found.letters);
+    memcpy(path, f->path, sizeof path);
+    snprintf(f->path, sizeof f->path, "%s", f->saved);
+    REQUIRE(open_log(f, &e));
+    memcpy(f->path, path, sizeof path);
+    check_salvaged(f, &found);
+    wm_oplog_free(f->log);
+    unlink(f->saved);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 6) return 0;
@@ -244,6 +292,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memset(&f, 0, sizeof f);
     snprintf(f.path, sizeof f.path, "/dev/shm/op_store_fuzz.%d", (int)getpid());
     snprintf(f.aside, sizeof f.aside, "%s.aside", f.path);
+    snprintf(f.saved, sizeof f.saved, "/dev/shm/op_store_fuzz.%d.saved", (int)getpid());
     unlink(f.path);
     wm_op_ids_init(&f.ids, "abcdefgh");
     REQUIRE(open_log(&f, &e));
@@ -253,6 +302,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     reopen(&f);
     wm_oplog_free(f.log);
     damage(&f, data + size - 4);
+    salvage(&f);
     if (open_log(&f, &e)) check_loaded(&f);
     else REQUIRE(e.problem == WM_LOG_DAMAGED || e.problem == WM_LOG_NOT_A_LOG);
     wm_oplog_free(f.log);
