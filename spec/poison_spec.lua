@@ -223,8 +223,10 @@ clusters.on_each(getfenv(), "a poison message", function(shared, it)
     for i, key in ipairs(keys) do set(map, key, i, seen) end
     await("sent again", function() return times_sent(keys[1]) > 6 end, true)
     assert.same({ 0, 0, 300 }, { #seen.rejected, seen.acked, client:pending_ops() })
+    await("set aside", function() return client:stats().ops_aside > 0 end, true)
     assert(shared.cluster:fault(NODE, "none"))
     settle(client)
+    assert.equal(0, client:stats().ops_aside)
     assert.same({ 0, 300 }, { #seen.rejected, seen.acked })
   end)
 

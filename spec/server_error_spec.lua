@@ -116,6 +116,13 @@ clusters.on_each(getfenv(), "a server's error", function(shared, it)
     end
   end)
 
+  it("that rejects an operation and says that this may change never loses it", function()
+    local client, id, seq, op_id = held_back { batch = { ack_timeout = 30 } }
+    inject(id, { type = "OP_REJECTED", payload = { opId = op_id, reason = "busy", code = 429, permanent = false } })
+    assert.is_true(client:wait(seq, 20))
+    assert.same({ 0, 1 }, { client:stats().ops_rejected, client:stats().ops_resent })
+  end)
+
   it("about an operation that is not in flight is told, and changes nothing", function()
     local client, id, seq, op_id, seen = held_back { batch = { ack_timeout = 30 } }
     inject(id, { type = "OP_REJECTED", payload = { opId = "of nobody", reason = "no", code = 403 } })

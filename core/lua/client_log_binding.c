@@ -207,6 +207,7 @@ static int l_stats(lua_State *L)
     wm_lua_set_number(L, "ops_rejected", (lua_Number)s->ops_rejected);
     wm_lua_set_number(L, "ops_dropped", (lua_Number)s->ops_dropped);
     wm_lua_set_number(L, "ops_resent", (lua_Number)s->ops_resent);
+    wm_lua_set_number(L, "ops_aside", wm_batcher_aside(wm_client_batcher(c)));
     wm_lua_set_number(L, "ops_repeated", (lua_Number)s->ops_repeated);
     wm_lua_set_number(L, "ops_unverified", (lua_Number)s->ops_unverified);
     wm_lua_set_number(L, "batches_sent", (lua_Number)s->batches_sent);

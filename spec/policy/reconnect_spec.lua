@@ -1,6 +1,11 @@
 local reconnect = require "wingman.policy.reconnect"
 
 describe("reconnect policy exponential", function()
+  it("replaces a connection at once that was ended for a batch without an answer", function()
+    local policy = reconnect.exponential { jitter = 0 }
+    assert.same({ 0, 2, 1 }, { policy({}, 1, "ack_timeout"), policy({}, 2, "ack_timeout"), policy({}, 1, "lost") })
+  end)
+
   it("doubles from 1 s up to 30 s, with jitter downwards, ten times", function()
     local policy = reconnect.exponential()
     local longest = { 1, 2, 4, 8, 16, 30, 30, 30, 30, 30 }

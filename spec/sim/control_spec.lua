@@ -30,6 +30,8 @@ describe("wingman.sim", function()
     ["fault node-1 nonsense"] = "unknown fault 'nonsense'",
     ["fault node-1 ack-drop many"] = "ack-drop: expected a number up to 4294967295, got 'many'",
     ["fault node-1 error 418 1"] = "error: expected NOT_OWNER, STALE_MAP, 500 or 429, got '418'",
+    ["fault node-1 poison k eaten"] = "poison: expected unanswered, refused or cut, got 'eaten'",
+    ["fault node-1 poison k"] = "fault: usage: fault ID poison TEXT unanswered|refused|cut [WORDS]",
     ["send node-1 base64 00"] = "send: expected binary, text or raw, got 'base64'",
     ["send node-1 raw 0g"] = "frame: pairs of lower-case hex digits are expected",
     ["nonsense"] = "unknown command 'nonsense'",

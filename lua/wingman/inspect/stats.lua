@@ -10,6 +10,7 @@ local counters = {
   { "operations", "ops_recorded", "recorded" }, { "", "ops_loaded", "from the op log's file" },
   { "", "ops_acked", "acknowledged" }, { "", "ops_rejected", "rejected" }, { "", "ops_dropped", "dropped" },
   { "", "ops_resent", "sent again" }, { "", "pending", "pending now" }, { "", "held", "without a route now" },
+  { "", "ops_aside", "tried apart from the others now" },
   { "batches", "batches_sent", "sent" }, { "", "batches_acked", "acknowledged" }, { "", "stray_acks", "answers that matched nothing" },
   { "", "overloads", "refused by a server" },
   { "routing", "direct_routes", "direct" }, { "", "fallback_routes", "fallback" }, { "", "partition_misses", "without a map" },

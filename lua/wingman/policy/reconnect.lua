@@ -21,7 +21,8 @@ local names = { first = true, factor = true, max = true, attempts = true, jitter
 
 --- Delays that double up to a limit, with jitter so that clients do not return in
 --- step. The defaults are the reference client's: 1 s, x2, at most 30 s, 10 tries;
---- without `attempts` the seeds are tried for ever while no node is connected.
+--- without `attempts` the seeds are tried for ever while no node is connected. A connection
+--- that this side has ended for a batch without an answer is replaced at once: the node is there.
 ---@param options wingman.exponential_options|nil
 function M.exponential(options)
   options = options or {}
@@ -31,7 +32,8 @@ function M.exponential(options)
   local first, factor = duration.check(options.first or 1, "exponential: first", 2), options.factor or 2
   local max = duration.check(options.max or 30, "exponential: max", 2)
   local jitter = options.jitter or 0.5
-  return function(node, attempt)
+  return function(node, attempt, reason)
+    if reason == "ack_timeout" and attempt == 1 then return 0 end
     local attempts = options.attempts or (node.last_resort and math.huge or 10)
     if attempt > attempts then return nil end
     local delay = math.min(max, first * factor ^ (attempt - 1))
