@@ -3,6 +3,7 @@
 --- the change is sent again.
 local clusters = require "spec.support.cluster"
 local loop = require "wingman.loop"
+local process = require "wingman.process"
 
 local PER_TICK, TICK = 10, 0.01 -- 1,000 writes a second
 
@@ -178,6 +179,44 @@ clusters.on_each(getfenv(), "a membership change", function(shared, it)
     assert(loop.wait_until(function() return client:pending_ops() == 0 end, 20))
     client:close()
     assert.same({}, lost(observer, map.name, writes.acknowledged))
+    shared:restart("node-2", observer)
+  end)
+
+  it("is waited for by a script that is terminated", function()
+    local observer = shared:started()
+    local name = shared:map_name()
+    local child = assert(process.spawn { file = process.wingman_path(), args = { "run", "-", shared.cluster.token, name,
+      unpack(shared.cluster.urls) }, stdin = true, stderr = true })
+    child:write [[
+      local wingman = require "wingman"
+      wingman.run(function()
+        local client = wingman.client { cluster = { seeds = { unpack(arg, 3) } }, auth = { token = arg[1] } }
+        assert(client:start())
+        local map = client:map(arg[2])
+        local function say(line) io.write(line, "\n") io.flush() end
+        for i = 1, 1e6 do
+          map:set("key-" .. i, { n = i }, { on_ack = function(ok) if ok then say(i) end end })
+          if i == 300 then client:on("map_changed", function() say "changed" end) say "writes" end
+          wingman.sleep(0.001)
+        end
+      end)
+    ]]
+    child:close_stdin()
+    local acknowledged = {}
+    local function read_until(word)
+      repeat
+        local line = assert(child:read_line(20))
+        if tonumber(line) then acknowledged[tonumber(line)] = true end
+      until line == word
+    end
+    read_until "writes"
+    assert(shared.cluster:kill "node-2")
+    read_until "changed"
+    assert(child:kill "SIGTERM")
+    for number in child:read_all(20):gmatch "%d+" do acknowledged[tonumber(number)] = true end
+    assert.equal(143, (child:wait(20)))
+    child:close()
+    assert.same({}, lost(observer, name, acknowledged))
     shared:restart("node-2", observer)
   end)
 

@@ -92,6 +92,10 @@ local function name_lost_nodes(clients)
   end
 end
 
+local function doubtful(total)
+  return ("%s writes that were acknowledged just before the cluster's membership changed are"):format(text_table.count(total.unverified))
+end
+
 local function report(clients)
   local files, failures = {}, {}
   for _, client in ipairs(clients) do
@@ -101,7 +105,8 @@ local function report(clients)
     end
   end
   local left = sum(clients)
-  say("%s writes were not acknowledged: %s", text_table.count(left.pending), backlog.text(left))
+  if left.pending > 0 then say("%s writes were not acknowledged: %s", text_table.count(left.pending), backlog.text(left))
+  else say("%s not sent again, and are unverified", doubtful(left)) end
   if left.held > 0 then name_lost_nodes(clients) end
   if #files > 0 then say("they are kept in %s", table.concat(files, ", ")) end
   for _, message in ipairs(failures) do say("they may not be kept: %s", message) end
@@ -111,8 +116,10 @@ local function drain(clients)
   clients.given_up = 0
   local drained = wait_for_acknowledgements(clients, QUIETLY)
   if not drained then
-    say("waiting up to %g s for the acknowledgements of %s writes; a second signal ends at once", M.limit,
-      text_table.count(sum(clients).pending))
+    local left = sum(clients)
+    local what = left.pending > 0 and ("for the acknowledgements of %s writes"):format(text_table.count(left.pending))
+      or "until " .. doubtful(left) .. " sent again"
+    say("waiting up to %g s %s; a second signal ends at once", M.limit, what)
     local begun = loop.now()
     drained = wait_for_acknowledgements(clients, M.limit)
     if drained and clients.given_up == 0 then say("all are acknowledged, after %s", text_table.duration(loop.now() - begun)) end
