@@ -107,6 +107,7 @@ function M.new(given)
     write_error = false, -- a field of its own, as each write looks at it
     closed = false,
   }, methods)
+  options.log_to = self:counting_log(options.log_to)
   self.events = emitter.new { names = events, failed = function(...) self:callback_failed(...) end }
   self.state = connection_state.new(function(to, from, reason) self.events:emit("state", to, from, reason) end)
   local handle, err, log_problem = core.client(loop.handle(), core_options.of(options))

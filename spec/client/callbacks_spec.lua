@@ -62,6 +62,21 @@ clusters.on_each(getfenv(), "callbacks", function(shared, it)
     assert.is_true(#lines >= 1 and #lines < 250, #lines .. " lines")
   end)
 
+  it("that are policies are told as seldom, and counted with the others", function()
+    local client, fails = nil, false
+    client = shared:started { routing = function(partition, view)
+      if fails then error "no route" end
+      return view:usable(partition.owner) and partition.owner or nil
+    end }
+    local before = client:stats().callback_errors
+    fails = true
+    for _ = 1, 200 do client.provider:recompute() end
+    assert.equal(before + 200, client:stats().callback_errors)
+    local told = shared:logged "routing_policy"
+    assert.is_true(#told >= 1 and #told < 100, #told .. " lines")
+    assert.truthy(told[1].error:find("no route", 1, true), told[1].error)
+  end)
+
   it("that raise keep neither others from hearing nor the client from working", function()
     local client, lines = logging_client()
     local heard = 0

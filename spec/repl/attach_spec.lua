@@ -47,7 +47,7 @@ describe("wingman repl --attach", function()
   local function attached(...)
     local args = { "repl", "--attach", path }
     for _, code in ipairs { ... } do
-      args[#args + 1] = "-e"
+      if code ~= "--json" then args[#args + 1] = "-e" end
       args[#args + 1] = code
     end
     local child = assert(process.spawn { file = process.wingman_path(), args = args, stderr = true })
@@ -70,6 +70,7 @@ describe("wingman repl --attach", function()
       local _, later = attached "counted"
       return tonumber(later) > tonumber(first)
     end, 5))
+    assert.same({ 0, '{"rate":1000}\n9007199254740993\n', "" }, { attached("--json", "return { rate = rate }, 9007199254740993LL") })
     attached "done = true"
     assert.equal("done", program:read_line(5))
     assert.equal(0, (program:wait(5)))

@@ -1,20 +1,45 @@
---- The functions of a script that a client calls: listeners, on_ack. An error in one is the
---- script's own: it is told to `log_to` and counted, and nothing else ends.
+--- The functions of a script that a client calls: listeners, on_ack, policies, the token
+--- function. An error in one is the script's own: it is told to `log_to` and counted, and
+--- nothing else ends.
+local log_throttle = require "wingman.log_throttle"
 local protected = require "wingman.protected"
 
 ---@class wingman.client
 ---@field callback_errors integer|nil  so far
 local methods = {}
 
---- Tells of an error in a function of the script: one line for each place that fails, at
---- most once a second, with how many were held back.
+--- What is logged when a function of a script other than a listener or on_ack has failed.
+local FAILURES = {
+  routing_policy = true, reconnect_policy = true, endpoint_policy = true, circuit_policy = true, refresh_policy = true,
+  token_function = true,
+}
+
+local function count(self) self.callback_errors = (self.callback_errors or 0) + 1 end
+
+-- What makes two errors one kind: where they were raised.
+local function place_of(text) return text:match "^[^\n]-:%d+:" or "" end
+
+--- The client's log: counts errors in functions of the script, and passes on one line a
+--- second for each place that fails.
+---@param log_to fun(level: string, event: string, fields: table)
+---@return fun(level: string, event: string, fields: table)
+function methods:counting_log(log_to)
+  local seldom = log_throttle.new(log_to)
+  return function(level, event, fields)
+    if not FAILURES[event] then return log_to(level, event, fields) end
+    count(self)
+    seldom(level, event, fields, event .. place_of(tostring(fields.error)))
+  end
+end
+
+--- Tells of an error in a listener or on_ack: one line for each place that fails, at most
+--- once a second, with how many were held back.
 ---@param what string  what called it: the name of an event, "on_ack"
 ---@param err any      with its traceback
 function methods:callback_failed(what, err)
-  self.callback_errors = (self.callback_errors or 0) + 1
+  count(self)
   local text = tostring(err)
-  local place = text:match "^[^\n]-:%d+:" or ""
-  self.log_seldom("error", "callback_failed", { callback = what, error = text }, "callback " .. what .. place)
+  self.log_seldom("error", "callback_failed", { callback = what, error = text }, "callback " .. what .. place_of(text))
 end
 
 --- Calls a function of the script with at most two arguments.

@@ -103,19 +103,19 @@ function methods:close() self.connection:close() end
 function methods:greet(timeout)
   loop.spawn(listen, self)
   self.told_width = self.width()
-  send(self, { op = "hello", width = self.told_width, colour = self.colour })
+  send(self, { op = "hello", width = self.told_width, colour = self.colour, json = self.json })
   return self.about:wait(timeout)
 end
 
 ---@param path string
----@param options { write: fun(text: string), write_error: fun(text: string), width: fun(): integer, colour: boolean, left: fun(reason: string|nil) }
+---@param options { write: fun(text: string), write_error: fun(text: string), width: fun(): integer, colour: boolean, json: boolean|nil, left: fun(reason: string|nil) }
 ---@return wingman.repl.attachment|nil, string|nil err
 function M.open(path, options)
   local connection, err = stream.connect { path = path }
   if not connection then return nil, err end
   return setmetatable({
     connection = connection, reader = reader.new(), about = loop.future(), write = options.write,
-    write_error = options.write_error, width = options.width, colour = options.colour, left = options.left,
+    write_error = options.write_error, width = options.width, colour = options.colour, json = options.json, left = options.left,
   }, methods)
 end
 

@@ -161,7 +161,7 @@ local function run_attached(options)
   end
   local session, err = attach.open(options.attach, {
     write = write, write_error = function(text) io.stderr:write(text) end,
-    width = terminal.width, colour = not is_batch and colours.wanted(),
+    width = terminal.width, colour = not is_batch and colours.wanted(), json = options.json,
     left = function(reason)
       gone = reason or "the program has ended the conversation"
       if prompt then prompt:leave() end

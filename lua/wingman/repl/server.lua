@@ -8,7 +8,7 @@
 --- the loop, beside the program's own; while it computes without waiting, the program
 --- stands still, so it may do that for two seconds, or what `chunk_limit` says.
 ---
---- The conversation is one JSON object a line. From the prompt: hello (width, colour),
+--- The conversation is one JSON object a line. From the prompt: hello (width, colour, json),
 --- run (text), complete (text, cursor), interrupt, width. To it: hello (about), out
 --- (text), finished (ok), completed (insert, candidates).
 local cjson = require "cjson"
@@ -74,6 +74,7 @@ local function open_session(self, conversation, hello)
   local session = session_module.new {
     write = write,
     colour = hello.colour == true,
+    json = hello.json == true,
     width = function() return conversation.width end,
     environment = make_environment(self.globals, write),
     watch = { limit = self.chunk_limit, now = self.now, wants_end = function() return wants_end(conversation) end },
@@ -114,7 +115,7 @@ function on.interrupt(_, conversation) conversation.session:interrupt() end
 
 function on.width(_, conversation, message) conversation.width = tonumber(message.width) or conversation.width end
 
-local types = { text = "string", cursor = "number", width = "number", colour = "boolean" }
+local types = { text = "string", cursor = "number", width = "number", colour = "boolean", json = "boolean" }
 
 -- A message that is well formed and in its place; else the conversation ends.
 local function understood(conversation, line)
