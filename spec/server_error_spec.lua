@@ -192,12 +192,14 @@ clusters.on_each(getfenv(), "a server's error", function(shared, it)
     inject(id, { type = "OP_ACK", payload = { lastId = "of nobody", results = {
       { opId = ids[keys[1]], success = true, achievedLevel = "APPLIED" },
       { opId = ids[keys[2]], success = false, achievedLevel = "MEMORY", error = "schema: no number" },
+      { opId = ids[keys[3]], success = false, error = { code = "NOT_OWNER" } },
       { opId = "of nobody", success = false }, { opId = 5 }, "no result",
     } } })
     assert.is_true(client:wait(seqs[1], 5))
     local ok, err = client:wait(seqs[2], 5)
     assert.same({ nil, "REJECTED", "schema: no number", id }, { ok, err.code, err.reason, err.node })
-    assert.equal(2, client:pending_ops())
+    assert.is_true(client:wait(seqs[3], 5)) -- sent again
+    assert.equal(1, client:pending_ops())
     inject(id, { type = "OP_ACK", payload = { lastId = ids[keys[4]] } })
     ok, err = client:drain(5)
     assert.same({ nil, "REJECTED", 1 }, { ok, err.code, err.count })
