@@ -63,10 +63,20 @@ describe("a name that travels as a string", function()
     for _, name in ipairs(UTF8) do assert.equal(name, client:map(name).name) end
   end)
 
-  it("is an option or the key of a message that is valid UTF-8", function()
+  it("is an option, a token or the key of a message that is valid UTF-8", function()
     for _, name in ipairs { "node_id", "probe_map" } do
       local options = { server = "ws://127.0.0.1:1", [name] = "caf\xe9" }
       assert.error_matches(function() wingman.client(options) end, "option " .. name .. ": 'caf\\233' is not valid UTF%-8")
+    end
+    local secret = "secret\xe9"
+    for message, call in pairs {
+      ["option auth.token: it is not valid UTF-8"] = function() wingman.client { server = "ws://127.0.0.1:1", auth = { token = secret } } end,
+      ["set_auth_token: the token is not valid UTF-8"] = function() client:set_auth_token(secret) end,
+    } do
+      local ok, raised = pcall(call)
+      assert.is_false(ok)
+      assert.truthy(raised:find(message, 1, true), raised)
+      assert.is_nil(raised:find("secret", 1, true))
     end
     local sent, err = client:send_with_retry({ type = "PING" }, "caf\xe9")
     assert.is_nil(sent)
@@ -80,6 +90,16 @@ describe("a name that travels as a string", function()
     assert.equal(("'%s'... (65535 bytes)"):format(("k"):rep(100)), wire_name.shown(("k"):rep(65535)))
   end)
 end)
+
+clusters.on_each(getfenv(), "a token that is not valid UTF-8", function(shared, it)
+  it("is shown to no server", function()
+    local client = shared:client { start_timeout = 0.3, auth = { token = function() return "secret\xe9" end } }
+    local ok, err = client:start()
+    assert.is_nil(ok)
+    assert.truthy(err.message:find("what the function returned is not valid UTF-8", 1, true), err.message)
+    assert.is_nil(err.message:find("secret", 1, true))
+  end)
+end, { "sim://1", "sim://1?dialect=0.11" })
 
 clusters.on_each(getfenv(), "a key that is not valid UTF-8", function(shared, it)
   it("does not keep the others from being stored", function()

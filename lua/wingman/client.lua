@@ -307,6 +307,7 @@ function methods:set_auth_token(token)
   if type(token) ~= "string" and type(token) ~= "function" then
     error("set_auth_token: a string or a function is expected, got " .. type(token), 2)
   end
+  if type(token) == "string" and not core.utf8_valid(token) then error("set_auth_token: the token is not valid UTF-8", 2) end
   self.options.auth = { token = token }
   if self.provider then self.provider:set_token(token) end
 end

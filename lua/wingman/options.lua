@@ -15,6 +15,7 @@ local M = {}
 ---@field min number|nil
 ---@field max number|nil
 ---@field one_of string[]|nil
+---@field secret boolean|nil  no message shows it
 ---@field utf8 boolean|nil  it travels as a MessagePack string: valid UTF-8 is expected
 ---@field group table<string, wingman.option_rule>|nil  what a table of this option may hold
 ---@field about string
@@ -28,7 +29,7 @@ M.rules = {
     about = "sim://N, topgun://N, the URLs of nodes with commas between them, or { seeds = { urls } , nodes = { id = url } }",
   },
   auth = { type = "table", about = "how to authenticate", group = {
-    token = { type = "string|function", about = "a JWT, or a function that returns one" },
+    token = { type = "string|function", utf8 = true, secret = true, about = "a JWT, or a function that returns one" },
   } },
   routing = { type = "string|function", default = "direct", about = "direct, forward, backup, or a routing policy" },
   fallback = { type = "boolean", default = false,
@@ -127,8 +128,8 @@ local function check(rule, name, value)
   if kind == "number" and not (value >= (rule.min or -math.huge) and value <= (rule.max or math.huge)) then
     error(("option %s: %s is not in %s .. %s"):format(name, value, rule.min, rule.max), 0)
   end
-  if rule.utf8 and not core.utf8_valid(value) then
-    error(("option %s: %s is not valid UTF-8"):format(name, wire_name.shown(value)), 0)
+  if rule.utf8 and kind == "string" and not core.utf8_valid(value) then
+    error(("option %s: %s is not valid UTF-8"):format(name, rule.secret and "it" or wire_name.shown(value)), 0)
   end
   if rule.one_of then
     for _, allowed in ipairs(rule.one_of) do

@@ -92,8 +92,10 @@ end
 
 local function call(source)
   local ok, value = xpcall(source, script_traceback.of)
-  if ok and type(value) == "string" and value ~= "" then return value end
-  return nil, "auth.token: " .. (ok and "the function returned no string" or tostring(value))
+  if not ok then return nil, "auth.token: " .. tostring(value) end
+  if type(value) ~= "string" or value == "" then return nil, "auth.token: the function returned no string" end
+  if not core.utf8_valid(value) then return nil, "auth.token: what the function returned is not valid UTF-8" end
+  return value
 end
 
 -- A function that takes too long is not waited for any longer.
