@@ -268,13 +268,15 @@ wm_tls_settings *wm_tls_settings_new(const wm_tls_files *files, bool verify, cha
     s->verify = verify;
     s->holders = 1;
     s->method = new_method();
-    bool copied = s->method != NULL;
+    bool copied = s->method != NULL, names_files = false;
     for (int i = 0; i < FILES && copied; i++) {
         if (paths[i] == NULL) continue;
         s->paths[i] = strdup(paths[i]);
         copied = s->paths[i] != NULL;
+        names_files = true;
     }
-    if (copied && refresh(s, error, size)) return s;
+    /* The system's authorities, which take 25 ms, are for the first session to read. */
+    if (copied && (!names_files || refresh(s, error, size))) return s;
     let_go(s);
     return NULL;
 }

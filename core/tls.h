@@ -19,7 +19,7 @@ typedef struct wm_tls_files {
     const char *key_file;  /* PEM, its key; NULL when cert_file is */
 } wm_tls_files;
 
-/* Reads the files. NULL when that fails; `error` then names the option (tls.ca_file, ...),
+/* Reads the files, the system's when they are needed. NULL when that fails; `error` then names the option (tls.ca_file, ...),
  * the file, and what is wrong. `verify`: false accepts any certificate. */
 wm_tls_settings *wm_tls_settings_new(const wm_tls_files *files, bool verify, char *error, size_t size);
 /* Connections that were opened may outlive them. */
