@@ -29,6 +29,13 @@ describe("connection options", function()
     assert.same({ token = "a-token", tls = { ca_file = "/ca.pem", insecure_skip_verify = true } }, connection_options.chosen())
   end)
 
+  it("take a proxy and a certificate of the client's own", function()
+    assert(connection_options.take { "--proxy", "http://p:3128", "--cert-file=/me.crt", "--key-file", "/me.key" })
+    assert.same({ server = "ws://x:1", proxy = "http://p:3128", tls = { cert_file = "/me.crt", key_file = "/me.key" } },
+      connection_options.complete { server = "ws://x:1" })
+    assert.equal("none", connection_options.complete({ server = "ws://x:1", proxy = "none" }).proxy)
+  end)
+
   it("say what is wrong with them, and never the token", function()
     for _, case in ipairs {
       { { "--token-file" }, "--token-file needs a value" }, { { "--ca-file=" }, "--ca-file needs a value" },
