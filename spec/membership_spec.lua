@@ -238,6 +238,23 @@ clusters.on_each(getfenv(), "a membership change", function(shared, it)
     shared:restart("node-2", client)
   end)
 
+  it("takes keys of any length", function()
+    local client = shared:started { oplog = { recent_bytes = 65536 } }
+    local map, count = client:map(shared:map_name()), 0
+    for _, length in ipairs { 65535, 1, 8, 65519, 65520, 65521, 9, 65535, 7 } do
+      assert(map:set(("k"):rep(length), { n = length }))
+      count = count + 1
+    end
+    assert(loop.wait_until(function() return client:pending_ops() == 0 end, 20))
+    assert(shared.cluster:kill "node-2")
+    await_ownership(client, "node-2", false)
+    assert(client:drain(20))
+    local stats = client:stats()
+    assert.is_true(stats.ops_repeated > 0)
+    assert.is_true(stats.ops_repeated + stats.ops_unverified >= count - 1) -- one key twice
+    shared:restart("node-2", client)
+  end)
+
   it("that drain has no time for is an error that says so", function()
     local client = shared:started()
     local map = client:map(shared:map_name())
