@@ -67,7 +67,8 @@ end
 --- Sends everything that has a route, what lingers for company too, and waits until
 --- all that is recorded is acknowledged, and who asked for an acknowledgement was told. On
 --- a 0.11 cluster whose membership has just changed it waits, too, until what that made
---- doubtful was sent again and acknowledged.
+--- doubtful was sent again and acknowledged; and until the last acknowledgement is 50 ms old,
+--- as a change may not be known before.
 --- nil, REJECTED with a count when one of these writes, since the last drain that said so,
 --- was rejected, or dropped from a full op log.
 ---@param timeout number|string|nil  a duration: seconds or "5s"; default: for ever
