@@ -636,6 +636,7 @@ int wm_node_pool_authenticate(wm_node_pool *pool, int id, const char *token, siz
     wm_mp_write_str(&b, token, len);
     int result = b.failed ? WM_ENOMEM : enqueue(l, b.data, b.len);
     wm_buffer_close(&b);
+    if (result == WM_ENOMEM) fail(l, WM_END_LOCAL, "out of memory for the token"); /* it would wait for ever */
     if (result < 0) return result;
     l->token_wanted = false;
     l->token_sent_us = wm_now_us();

@@ -106,7 +106,7 @@ void wm_node_pool_disconnect(wm_node_pool *pool, int lane, int close_code);
 /* Ends a lane because of what it did; `lost` is called. */
 void wm_node_pool_fail(wm_node_pool *pool, int lane, wm_end_reason reason, const char *detail);
 /* Answers `auth_required`, once per connection. WM_OK, WM_EINVAL when the lane
- * does not wait for a token, WM_ENOMEM. */
+ * does not wait for a token, WM_ENOMEM when the lane has ended for want of memory. */
 int wm_node_pool_authenticate(wm_node_pool *pool, int lane, const char *token, size_t len);
 /* Queues one message (a whole MessagePack map) on a lane that is ready. WM_OK,
  * WM_EINVAL when it is not, WM_EFULL when too much waits already, WM_ESIZE above

@@ -319,7 +319,7 @@ local function request_map(self, slot)
   local message = { type = "PARTITION_MAP_REQUEST", payload = {} }
   if version > 0 then message.payload.currentVersion = version end
   local bytes = core_module.encode(message)
-  for _, lane in ipairs(node.lanes) do
+  for _, lane in ipairs(bytes and node.lanes or {}) do
     if self.core:send(lane, bytes) then
       self.failovers:map_asked()
       return true
@@ -333,7 +333,8 @@ end
 local function on_silence(self, slot)
   if self.closed then return end
   if self.map then
-    if self.links.by_slot[slot].usable then self.core:confirm_map(slot) end
+    local node = self.links.by_slot[slot]
+    if node and node.usable then self.core:confirm_map(slot) end
     if not self.core:choose_map() then return end
     self.map = self.core:partition_map()
     return self:recompute()

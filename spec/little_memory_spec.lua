@@ -1,0 +1,71 @@
+--- Each allocation of the core fails once, one in each process: the script hears of an error,
+--- or all goes well. Nothing crashes and no value is another one.
+local build = require "spec.support.build"
+local process = require "wingman.process"
+local sim = require "wingman.sim"
+
+--- Processes of one run, and the seconds that each may take on a busy machine.
+local RUNS, PATIENCE = 30, 60
+
+describe("little memory", function()
+  if build.is_sanitized then
+    pending("each allocation fails once (skipped: the sanitizers have an allocator of their own)")
+    return
+  end
+
+  local folder, cluster
+
+  setup(function()
+    local pipe = assert(io.popen "mktemp -d")
+    folder = pipe:read "*l"
+    pipe:close()
+    local command = ("%s -shared -fPIC -O1 -o '%s/failing_malloc.so' spec/support/failing_malloc.c"):format(os.getenv "CC" or "cc", folder)
+    assert(os.execute(command) == 0, command)
+    cluster = assert(sim.start { nodes = 2 })
+  end)
+  teardown(function()
+    if cluster then cluster:stop() end
+    os.execute("rm -rf " .. folder)
+  end)
+
+  -- Runs spec/support/little_memory.lua with its allocation number `at` failing (0: none);
+  -- its exit code, signal, standard error, and how many allocations there were.
+  local function run(at, oplog)
+    local count_to = folder .. "/count"
+    os.remove(count_to)
+    os.execute(("rm -rf %s/log*"):format(folder))
+    local child = assert(process.spawn {
+      file = process.wingman_path(), args = { "run", "spec/support/little_memory.lua" }, stderr = true,
+      env = { LD_PRELOAD = folder .. "/failing_malloc.so", WINGMAN_FAIL_AT = tostring(at), WINGMAN_COUNT_TO = count_to,
+        SPEC_URLS = table.concat(cluster.urls, ","), SPEC_TOKEN = cluster.token, SPEC_OPLOG = oplog and folder .. "/log" or nil },
+    })
+    local code, signal = child:wait(PATIENCE)
+    if not code then child:kill "SIGKILL" end
+    local text = child:read_all(PATIENCE, "stderr")
+    child:close()
+    local file = io.open(count_to)
+    local count = file and file:read "*n"
+    if file then file:close() end
+    return code, signal, text, count
+  end
+
+  for name, oplog in pairs { ["in memory"] = false, ["with the op log's file"] = true } do
+    it("is told as an error, " .. name, function()
+      local code, _, text, count = run(0, oplog)
+      assert.equal(0, code, text)
+      assert.is_true(count > 100, count .. " allocations")
+      local step = math.ceil(count / RUNS)
+      -- Another part of them each time.
+      for at = 1 + os.time() % step, count, step do
+        local code_then, signal, said = run(at, oplog)
+        local what = ("allocation %d of %d: code %s, signal %s: %s"):format(at, count, tostring(code_then), tostring(signal), said or "")
+        assert.is_nil(signal, what)
+        assert.is_true(code_then == 0 or code_then == 1, what)
+        for _, mistake in ipairs { "a value is another one", "bad argument", "attempt to" } do
+          assert.is_nil(what:find(mistake, 1, true), what)
+        end
+        if code_then == 1 then assert.is_true(#said > 0, what) end
+      end
+    end)
+  end
+end)
