@@ -4,6 +4,7 @@
 #   setup run     to build and run Wingman
 #   setup test    also to test it
 #   setup_server  the real TopGun server, an npm package, below build/topgun
+#   setup_luajit  Debian's luajit, which Wingman refuses, below build/luajit
 #   setup_prometheus  Debian's prometheus, below build/prometheus unless it is installed
 
 runtime_packages="cmake make pkg-config libuv1-dev libluajit2-5.1-dev
@@ -96,6 +97,20 @@ setup_server() {
   if ! (cd build/topgun && cp ../../spec/topgun/package-lock.json . && quietly npm ci --no-audit --no-fund); then
     rm -rf build/topgun
     say "the TopGun server could not be installed; specs about it will be skipped"
+  fi
+}
+
+# Not installed: the package is in the way of luajit2. Without it the spec that needs it is
+# skipped, by name.
+setup_luajit() {
+  if [ -x build/luajit/usr/bin/luajit ]; then return 0; fi
+  if ! command -v dpkg-deb >/dev/null; then return 0; fi
+  say "fetching Debian's package luajit"
+  mkdir -p build/luajit
+  if ! (cd build/luajit && quietly apt-get download luajit libluajit-5.1-2 libluajit-5.1-common &&
+    for package in *.deb; do quietly dpkg-deb -x "$package" . || exit 1; done); then
+    rm -rf build/luajit
+    say "luajit could not be had; the spec about it will be skipped"
   fi
 }
 

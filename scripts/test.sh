@@ -22,6 +22,7 @@ done
 . scripts/setup.sh
 setup test
 setup_server
+setup_luajit
 setup_prometheus
 
 passed=0 failed=0 skipped=0

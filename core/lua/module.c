@@ -3,6 +3,7 @@
 #include <stdint.h>
 
 #include "binding.h"
+#include "luajit_loops.h"
 
 __attribute__((visibility("default"))) int luaopen_wingman_core(lua_State *L);
 
@@ -16,8 +17,17 @@ static void set_path(lua_State *L)
     lua_setfield(L, -2, "path");
 }
 
+/* A host brings its own LuaJIT: one that runs scripts wrongly is refused before anything of
+ * Wingman does. */
+static void check_luajit(lua_State *L)
+{
+    if (luaL_loadbuffer(L, wm_luajit_loops, sizeof wm_luajit_loops - 1, "=wingman.core") != 0 || lua_pcall(L, 0, 0, 0) != 0)
+        lua_error(L);
+}
+
 int luaopen_wingman_core(lua_State *L)
 {
+    check_luajit(L);
     lua_newtable(L);
     lua_pushliteral(L, WINGMAN_VERSION);
     lua_setfield(L, -2, "version");
