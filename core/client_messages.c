@@ -260,7 +260,25 @@ void wm_client_on_change(void *user, int lane, const uint8_t *event, size_t len,
     hand_up(user, (wm_event){.type = WM_EVENT_CHANGE, .lane = lane, .a = 1}, &m, event, len);
 }
 
+/* About what a text costs when it is decoded as JSON: outside of strings each value but the
+ * first of a container follows a comma or a colon. */
+static wm_message_cost cost_of_json(const uint8_t *bytes, size_t len)
+{
+    wm_message_cost cost = {.lua_bytes = len};
+    bool in_string = false;
+    for (size_t i = 0; i < len; i++) {
+        uint8_t c = bytes[i];
+        if (c == '"') in_string = !in_string;
+        else if (c == '\\') i++; /* what follows is part of a string, or the text is no JSON */
+        else if (in_string) continue;
+        else if (c == ',' || c == ':' || c == '[' || c == '{') cost.elements++;
+    }
+    cost.lua_bytes += (size_t)cost.elements * 88; /* as if each were a table */
+    return cost;
+}
+
 void wm_client_on_text(void *user, int lane, const uint8_t *bytes, size_t len)
 {
-    wm_client_event(user, (wm_event){.type = WM_EVENT_TEXT, .lane = lane}, bytes, len);
+    wm_message m = {.type = "", .body = bytes, .body_len = len, .cost = cost_of_json(bytes, len)};
+    hand_up(user, (wm_event){.type = WM_EVENT_TEXT, .lane = lane}, &m, bytes, len);
 }

@@ -186,6 +186,19 @@ clusters.on_each(getfenv(1), "A message beyond a limit", function(shared, it)
     told(1, "text message")
   end)
 
+  it("that is a text with too many elements is not decoded", function()
+    client:close()
+    client = shared:started { max_message_elements = 1000, heartbeat = { interval = 3600, timeout = 3600 } }
+    map = client:map "limits"
+    local before = connects_of(client)
+    send_raw(frame("\129", '{"type":"QUERY_UPDATE","x":[' .. ("[],"):rep(2000) .. "0]}"))
+    send_raw(frame("\129", '{"type":"QUERY_UPDATE","payload":{"x":"' .. ("[,:{"):rep(2000) .. '"}}'))
+    read_through()
+    assert.equal(before, connects_of(client))
+    assert.equal(1, client:stats().messages_too_large)
+    assert.equal("max_message_elements", shared:logged("message_too_large")[1].option)
+  end)
+
   it("that is no MessagePack ends the connection, as a small one does", function()
     local lost
     client:on("node_lost", function(node) lost = node end)
