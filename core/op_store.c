@@ -39,7 +39,7 @@ typedef struct dead_letter {
     uint64_t seq;
     uint8_t *bytes;
     uint32_t len;
-    bool in_file;
+    uint32_t writing; /* as wm_op.writing; 0: not in the file yet */
 } dead_letter;
 
 /* Seqs that the next commit writes. */
@@ -142,7 +142,7 @@ bool wm_op_store_put_letter(wm_op_store *s, uint64_t seq, const uint8_t *bytes, 
     uint8_t *copy = malloc(len > 0 ? len : 1);
     if (copy == NULL) return false;
     if (len > 0) memcpy(copy, bytes, len);
-    s->letters[s->letter_count++] = (dead_letter){seq, copy, len, false};
+    s->letters[s->letter_count++] = (dead_letter){seq, copy, len, 0};
     s->fresh_letters++;
     return true;
 }
@@ -153,7 +153,7 @@ bool wm_op_store_drop_letter(wm_op_store *s, uint64_t seq)
     while (at < s->letter_count && s->letters[at].seq != seq) at++;
     if (at == s->letter_count) return false;
     dead_letter *letter = &s->letters[at];
-    if (letter->in_file) {
+    if (letter->writing != 0) {
         if (!make_room(&s->dropped, s->dropped.count + 1)) return false;
         s->dropped.seqs[s->dropped.count++] = seq;
         s->live_bytes -= letter->len + WM_OP_ENTRY_HEAD;
@@ -213,7 +213,7 @@ static bool load_letter(loader *l, const wm_op_entry *entry)
     wm_op_store *s = l->store;
     if (!wm_op_store_put_letter(s, entry->seq, entry->bytes, entry->len)) return wm_log_fail_io(l->error, ENOMEM);
     s->fresh_letters--;
-    s->letters[s->letter_count - 1].in_file = true;
+    s->letters[s->letter_count - 1].writing = s->writing;
     s->live_bytes += entry->len + WM_OP_ENTRY_HEAD;
     return true;
 }
@@ -372,12 +372,15 @@ static bool write_seqs(output *o, uint32_t kind, const seq_list *l)
     return true;
 }
 
+/* All of them, or those that are in no file yet. What came while `next` was being written is in
+ * it already. */
 static bool write_letters(output *o, bool all)
 {
     const wm_op_store *s = o->store;
     for (size_t i = 0; i < s->letter_count; i++) {
         const dead_letter *letter = &s->letters[i];
-        if (!all && letter->in_file) continue;
+        if (!all && letter->writing != 0) continue;
+        if (o->file == NULL && letter->writing == s->writing) continue;
         if (!write_entry(o, WM_ENTRY_LETTER, letter->seq, letter->bytes, letter->len)) return false;
     }
     return true;
@@ -464,8 +467,8 @@ static void after_commit(wm_op_store *s, wm_oplog *log)
         s->live_ops++;
     }
     for (size_t i = 0; s->fresh_letters > 0 && i < s->letter_count; i++) {
-        if (s->letters[i].in_file) continue;
-        s->letters[i].in_file = true;
+        if (s->letters[i].writing != 0) continue;
+        s->letters[i].writing = s->writing;
         s->live_bytes += s->letters[i].len + WM_OP_ENTRY_HEAD;
         s->fresh_letters--;
     }
@@ -491,7 +494,7 @@ static uint64_t size_of_all(const wm_op_store *s, wm_oplog *log)
     for (size_t i = s->in_file; i < s->op_count; i++)
         bytes += wm_oplog_at(log, s->ops[i].index)->len + WM_OP_ENTRY_HEAD;
     for (size_t i = 0; s->fresh_letters > 0 && i < s->letter_count; i++)
-        if (!s->letters[i].in_file) bytes += s->letters[i].len + WM_OP_ENTRY_HEAD;
+        if (s->letters[i].writing == 0) bytes += s->letters[i].len + WM_OP_ENTRY_HEAD;
     return bytes + (bytes / (FRAME_BYTES / 2) + 2) * (sizeof(wm_log_frame) + 8);
 }
 
