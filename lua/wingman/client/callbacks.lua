@@ -16,8 +16,8 @@ local FAILURES = {
 
 local function count(self) self.callback_errors = (self.callback_errors or 0) + 1 end
 
--- What makes two errors one kind: where they were raised.
-local function place_of(text) return text:match "^[^\n]-:%d+:" or "" end
+-- What makes two errors one kind: where they were raised, or else their first line.
+local function place_of(text) return text:match "^[^\n]-:%d+:" or text:match "^[^\n]*" end
 
 --- The client's log: counts errors in functions of the script, and passes on one line a
 --- second for each place that fails.
