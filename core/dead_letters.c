@@ -151,8 +151,8 @@ static bool read_letter(uint64_t seq, const uint8_t *bytes, size_t len, wm_dead_
 
 int wm_dead_letters_load(wm_dead_letters *d, uint64_t seq, const uint8_t *bytes, size_t len)
 {
-    wm_dead_letter letter;
-    if (len > UINT32_MAX || is_at(d, place_of(d, seq), seq) || !read_letter(seq, bytes, len, &letter)) return WM_EINVAL;
+    wm_dead_letter read; /* only to see that it can be */
+    if (len > UINT32_MAX || is_at(d, place_of(d, seq), seq) || !read_letter(seq, bytes, len, &read)) return WM_EINVAL;
     uint8_t *copy = malloc(len);
     if (copy != NULL) memcpy(copy, bytes, len);
     return take(d, seq, copy, len);

@@ -3,7 +3,7 @@
 local clusters = require "spec.support.cluster"
 local core = require "wingman.core"
 local errors = require "wingman.error"
-local escape = require "wingman.repl.escape"
+local escape = require "wingman.escape"
 local loop = require "wingman.loop"
 local process = require "wingman.process"
 local server_error = require "wingman.server_error"

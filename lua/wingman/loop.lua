@@ -7,7 +7,7 @@
 --- pumps the loop until it is done.
 local core = require "wingman.core"
 local duration = require "wingman.duration"
-local escape = require "wingman.repl.escape"
+local escape = require "wingman.escape"
 local protected = require "wingman.protected"
 local script_traceback = require "wingman.script_traceback"
 

@@ -4,7 +4,7 @@
 --- of today sends them).
 local core = require "wingman.core"
 local errors = require "wingman.error"
-local escape = require "wingman.repl.escape"
+local escape = require "wingman.escape"
 
 local M = {}
 

@@ -1,6 +1,6 @@
 --- How values look: Lua that can be pasted, aligned, cut, and harmless at a terminal.
 local core = require "wingman.core"
-local escape = require "wingman.repl.escape"
+local escape = require "wingman.escape"
 local printer = require "wingman.repl.printer"
 local wingman = require "wingman"
 

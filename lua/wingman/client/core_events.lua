@@ -5,7 +5,7 @@ local core = require "wingman.core"
 local errors = require "wingman.error"
 local messages = require "wingman.client.server_messages"
 local server_error = require "wingman.server_error"
-local escape = require "wingman.repl.escape"
+local escape = require "wingman.escape"
 local server_events = require "wingman.server_events"
 local wire_name = require "wingman.wire_name"
 

@@ -2,7 +2,7 @@
 --- changes.
 local core = require "wingman.core"
 local errors = require "wingman.error"
-local escape = require "wingman.repl.escape"
+local escape = require "wingman.escape"
 local merkle_walk = require "wingman.merkle_walk"
 local repair = require "wingman.repair"
 local uuid = require "wingman.uuid"

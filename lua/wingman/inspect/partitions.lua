@@ -2,7 +2,7 @@
 local cjson = require "cjson"
 local colours = require "wingman.repl.colours"
 local errors = require "wingman.error"
-local escape = require "wingman.repl.escape"
+local escape = require "wingman.escape"
 local text_table = require "wingman.text_table"
 local view = require "wingman.inspect.view"
 

@@ -2,7 +2,7 @@
 --- again. Both providers are built on it; what a connection is good for is theirs
 --- to decide.
 local authentication = require "wingman.provider.authentication"
-local escape = require "wingman.repl.escape"
+local escape = require "wingman.escape"
 local loop = require "wingman.loop"
 local resolver = require "wingman.resolver"
 local script_traceback = require "wingman.script_traceback"

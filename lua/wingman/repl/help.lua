@@ -1,5 +1,5 @@
 --- Help from doc comments: the `---` lines above a function in its file.
-local escape = require "wingman.repl.escape"
+local escape = require "wingman.escape"
 
 local M = {}
 
