@@ -308,8 +308,11 @@ int wm_client_add_node(wm_client *c, const char *url)
     if (paces == NULL) return WM_ENOMEM;
     c->paces = paces;
     memset(paces + c->lane_count, 0, (lanes - c->lane_count) * sizeof *paces);
-    for (uint32_t i = 0; i < lanes / wm_node_pool_count(c->pool); i++)
-        paces[wm_node_pool_lane_of(c->pool, slot, i)] = (wm_pace){0}; /* a slot that another node had */
+    for (uint32_t i = 0; i < lanes / wm_node_pool_count(c->pool); i++) { /* a slot that another node had */
+        wm_pace *pace = &paces[wm_node_pool_lane_of(c->pool, slot, i)];
+        free(pace->refusals);
+        *pace = (wm_pace){0};
+    }
     c->lane_count = lanes;
     if (wm_batcher_set_lanes(c->batcher, lanes) < 0) return WM_ENOMEM;
     if (c->metrics != NULL && wm_client_measure(c, c->metrics) < 0) return WM_ENOMEM;
