@@ -97,7 +97,8 @@ int wm_batcher_take_at_most(wm_batcher *b, int lane, wm_buffer *frame, uint64_t 
 void wm_batcher_written(wm_batcher *b, int lane, uint64_t now_us);
 
 /* Settles the batch on this lane whose last operation has exactly this id. The
- * number of operations acknowledged; 0 when there is no such batch. */
+ * number of operations acknowledged; 0 when there is no such batch. One that was taken for
+ * failed is settled, too, as long as nothing of it was sent again. */
 uint32_t wm_batcher_ack(wm_batcher *b, int lane, const char *last_id, size_t len);
 /* Settles one operation of an in-flight batch as acknowledged. False when it is in none. */
 bool wm_batcher_ack_one(wm_batcher *b, int lane, uint32_t op);
@@ -172,7 +173,8 @@ void wm_batcher_fail_all(wm_batcher *b, int lane, wm_batch_fault fault, uint8_t 
 typedef struct wm_batch_refusal {
     bool (*is_refused)(void *user, const wm_op *op); /* it is among what the words are about */
     void *user;
-    bool all; /* the words are about each of them; else about one at least */
+    bool all;       /* the words are about each of them; else about one at least */
+    uint32_t count; /* how often they came, each time about one batch */
 } wm_batch_refusal;
 /* Of the lane's batches that hold one of these operations they are set aside, as poison when
  * there is nothing to search; the rest of such a batch is pending again. Batches found. */

@@ -82,6 +82,13 @@ void wm_batcher_return_trial(wm_batcher *b, int id, batch *t)
     make_group(b, id, t);
 }
 
+/* Part of the group is sent again: an acknowledgement of the batch that failed would say of the
+ * rest that it is stored, and not that it was stored last. */
+static void is_whole_no_more(batch *g)
+{
+    memset(g->last_id, 0, sizeof g->last_id);
+}
+
 /* The newer half becomes a group of its own; the older one stands behind it no more. */
 static void halve(wm_batcher *b, batch *g)
 {
@@ -94,6 +101,7 @@ static void halve(wm_batcher *b, batch *g)
     half->failed_lane = g->failed_lane;
     g->count = g->live = older;
     g->failed_cut_us = g->attempts = 0;
+    is_whole_no_more(g);
     unlink_group(b, g);
     append_group(b, g);
     append_group(b, half);
@@ -168,7 +176,7 @@ void wm_batcher_fail_all(wm_batcher *b, int id, wm_batch_fault fault, uint8_t tr
 }
 
 /* What of a batch is refused becomes a group, the rest is pending again. */
-static void take_apart(wm_batcher *b, int id, batch *t, const wm_batch_refusal *r, uint64_t now_us)
+static void take_apart(wm_batcher *b, int id, batch *t, const wm_batch_refusal *r, bool is_certain, uint64_t now_us)
 {
     batch *rest = wm_batcher_new_batch(b, t->live);
     uint32_t count = 0, others = 0;
@@ -182,10 +190,11 @@ static void take_apart(wm_batcher *b, int id, batch *t, const wm_batch_refusal *
         else rest->ops[others++] = t->ops[i];
     }
     t->count = t->live = count;
+    if (others > 0) is_whole_no_more(t);
     if (others == 0 && !r->all && t->is_trial) {
-        fail(b, id, t, WM_FAULT_REFUSED, WM_POISON_PROOFS, now_us);
+        fail(b, id, t, WM_FAULT_REFUSED, is_certain ? WM_POISON_PROOFS : 0, now_us);
     } else {
-        t->proofs = r->all || count == 1 ? WM_POISON_PROOFS : 0;
+        t->proofs = r->all || (count == 1 && is_certain) ? WM_POISON_PROOFS : 0;
         t->fault = WM_FAULT_REFUSED;
         t->failed_lane = id;
         t->failed_cut_us = r->all ? 0 : t->times.cut_us;
@@ -195,25 +204,63 @@ static void take_apart(wm_batcher *b, int id, batch *t, const wm_batch_refusal *
     wm_batcher_keep_spare(b, rest);
 }
 
+static bool holds_refused(const wm_batcher *b, const batch *t, const wm_batch_refusal *r)
+{
+    for (uint32_t i = 0; i < t->count; i++)
+        if (t->ops[i] != WM_NO_OP && r->is_refused(r->user, wm_oplog_at(b->log, t->ops[i]))) return true;
+    return false;
+}
+
 uint32_t wm_batcher_refuse(wm_batcher *b, int id, const wm_batch_refusal *r, uint64_t now_us)
 {
     lane *l = &b->lanes[id];
-    uint32_t found = 0;
+    uint32_t found = 0, holders = 0;
+    for (const batch *t = l->oldest; t != NULL; t = t->next) holders += holds_refused(b, t, r);
+    bool is_certain = r->count >= holders; /* else one of them may have failed for another reason */
     batch *previous = NULL;
     for (batch *t = l->oldest, *next; t != NULL; t = next) {
         next = t->next;
-        bool has_refused = false;
-        for (uint32_t i = 0; i < t->count && !has_refused; i++)
-            has_refused = t->ops[i] != WM_NO_OP && r->is_refused(r->user, wm_oplog_at(b->log, t->ops[i]));
-        if (!has_refused) {
+        if (!holds_refused(b, t, r)) {
             previous = t;
             continue;
         }
         wm_batcher_unlink(l, previous, t);
-        take_apart(b, id, t, r, now_us);
+        take_apart(b, id, t, r, is_certain, now_us);
         found++;
     }
     return found;
+}
+
+/* How long a trial is waited for: longer each time that its failure did not count. */
+static uint64_t patience_us(const wm_batcher *b, const batch *t)
+{
+    uint32_t in_vain = t->attempts > t->proofs ? t->attempts - t->proofs : 0;
+    uint64_t first = b->limits.ack_timeout_us / (t->count > 1 && !is_tried_alone(t) ? PART_OF_TIMEOUT : 1);
+    return first << (in_vain < WAIT_DOUBLINGS ? in_vain : WAIT_DOUBLINGS);
+}
+
+/* Errors name no batch, and a server may be slow with one operation alone: what was taken for
+ * failed may have been stored. */
+uint32_t wm_batcher_ack_late(wm_batcher *b, int id, const char *last_id, size_t len)
+{
+    if (len != WM_OP_ID_LEN) return 0;
+    batch *t = b->lanes[id].trial;
+    if (t != NULL && memcmp(t->earlier_id, last_id, len) == 0) { /* a second copy is on its way: that is waited for */
+        memset(t->earlier_id, 0, sizeof t->earlier_id);
+        t->proofs = 0;
+        t->deadline_us += patience_us(b, t);
+        return 0;
+    }
+    batch *g = b->aside_oldest;
+    while (g != NULL && memcmp(g->last_id, last_id, len) != 0) g = g->next;
+    if (g == NULL) return 0;
+    unlink_group(b, g);
+    b->aside -= g->count;
+    if (b->hooks.acked) b->hooks.acked(b->hooks.user, id, g->ops, g->count, &g->times);
+    for (uint32_t i = 0; i < g->count; i++) wm_batcher_settle(b, g->ops[i]);
+    uint32_t settled = g->count;
+    wm_batcher_keep_spare(b, g);
+    return settled;
 }
 
 void wm_batcher_confirm_failures(wm_batcher *b, int id)
@@ -296,14 +343,6 @@ static void undo(wm_batcher *b, batch *g, batch *t)
     wm_batcher_keep_spare(b, t);
 }
 
-/* How long a trial is waited for: longer each time that its failure did not count. */
-static uint64_t patience_us(const wm_batcher *b, const batch *t)
-{
-    uint32_t in_vain = t->attempts > t->proofs ? t->attempts - t->proofs : 0;
-    uint64_t first = b->limits.ack_timeout_us / (t->count > 1 && !is_tried_alone(t) ? PART_OF_TIMEOUT : 1);
-    return first << (in_vain < WAIT_DOUBLINGS ? in_vain : WAIT_DOUBLINGS);
-}
-
 /* The next group of which something may leave: that is in `t`, `bytes` long. NULL when there is
  * none, or no memory: all is as before. */
 static batch *choose_group(wm_batcher *b, int id, batch **t, size_t *bytes, uint64_t now_us)
@@ -335,6 +374,7 @@ int wm_batcher_take_trial(wm_batcher *b, int id, wm_buffer *frame, uint64_t now_
     t->attempts = g->attempts;
     t->proofs = g->proofs;
     t->failed_lane = g->failed_lane;
+    memcpy(t->earlier_id, g->last_id, sizeof t->earlier_id);
     if (!wm_batcher_send(b, id, t, bytes, frame, now_us)) {
         undo(b, g, t);
         return WM_ENOMEM;
@@ -343,6 +383,7 @@ int wm_batcher_take_trial(wm_batcher *b, int id, wm_buffer *frame, uint64_t now_
     b->lanes[id].trial = t;
     t->deadline_us = now_us + patience_us(b, t);
     for (uint32_t i = 0; i < t->count; i++) wm_batcher_refresh_ready(b, wm_oplog_at(b->log, t->ops[i])->partition);
+    is_whole_no_more(g);
     if (g->count == 0) {
         unlink_group(b, g);
         wm_batcher_keep_spare(b, g);

@@ -54,6 +54,8 @@ static batch *take_spare(wm_batcher *b)
     t->is_trial = false;
     t->fault = t->attempts = t->proofs = 0;
     t->failed_cut_us = t->retry_us = 0;
+    memset(t->last_id, 0, sizeof t->last_id);
+    memset(t->earlier_id, 0, sizeof t->earlier_id);
     return t;
 }
 
@@ -292,7 +294,7 @@ WM_HOT_PATH uint32_t wm_batcher_ack(wm_batcher *b, int id, const char *last_id, 
         previous = t;
         t = t->next;
     }
-    if (t == NULL) return 0;
+    if (t == NULL) return b->groups > 0 || l->trial != NULL ? wm_batcher_ack_late(b, id, last_id, len) : 0;
     wm_batcher_unlink(l, previous, t);
     if (t->times.cut_us > l->acked_cut_us) l->acked_cut_us = t->times.cut_us;
     if (l->near != t) bring_ops_near(b, t);

@@ -31,7 +31,10 @@ typedef struct batch {
     uint32_t live; /* operations that were not taken out */
     wm_batch_times times;
     uint64_t deadline_us;
-    char last_id[WM_OP_ID_LEN]; /* as sent: what its acknowledgement names */
+    /* As sent: what its acknowledgement names. Of a group: of the batch that failed, as long as
+     * nothing of that was sent again; zeros else. */
+    char last_id[WM_OP_ID_LEN];
+    char earlier_id[WM_OP_ID_LEN]; /* of a trial: its group's */
     /* Of a group that is set aside, and of its trial. */
     bool is_trial;
     uint8_t fault;          /* wm_batch_fault, of the last failure */
@@ -125,6 +128,9 @@ wm_trial_state wm_batcher_trial_state(wm_batcher *b, int lane, uint64_t now_us);
 int wm_batcher_take_trial(wm_batcher *b, int lane, wm_buffer *frame, uint64_t now_us);
 /* A trial that is in flight no more goes back unblamed. */
 void wm_batcher_return_trial(wm_batcher *b, int lane, batch *t);
+/* An acknowledgement that names no batch in flight: of one that was taken for failed, perhaps.
+ * The operations that it settled. */
+uint32_t wm_batcher_ack_late(wm_batcher *b, int lane, const char *last_id, size_t len);
 /* A batch was acknowledged on the lane: failures there before count now. */
 void wm_batcher_confirm_failures(wm_batcher *b, int lane);
 

@@ -30,6 +30,7 @@ typedef struct refused_map {
     char name[MAP_NAME_MAX];
     size_t len;
     bool all;
+    uint32_t errors; /* that named it */
 } refused_map;
 
 struct wm_refusals {
@@ -102,12 +103,16 @@ static void note_map(struct wm_refusals *r, const wm_refusal *found)
         r->has_unknown = true;
         return;
     }
-    for (uint32_t i = 0; i < r->map_count; i++)
-        if (r->maps[i].len == found->map_len && memcmp(r->maps[i].name, found->map, found->map_len) == 0) return;
+    for (uint32_t i = 0; i < r->map_count; i++) {
+        if (r->maps[i].len != found->map_len || memcmp(r->maps[i].name, found->map, found->map_len) != 0) continue;
+        r->maps[i].errors++;
+        return;
+    }
     refused_map *m = &r->maps[r->map_count++];
     memcpy(m->name, found->map, found->map_len);
     m->len = found->map_len;
     m->all = found->kind == WM_REFUSAL_MAP;
+    m->errors = 1;
 }
 
 static void note(struct wm_refusals *r, const wm_refusal *found, const char *words, size_t len)
@@ -136,14 +141,16 @@ static bool is_of_map(void *user, const wm_op *op)
 /* What the errors say of all that is in flight, which they are about. */
 static void take_refused(wm_client *c, int lane, struct wm_refusals *r)
 {
-    uint32_t before = wm_batcher_load(c->batcher, lane).in_flight_ops;
+    wm_lane_load load = wm_batcher_load(c->batcher, lane);
+    uint32_t before = load.in_flight_ops;
+    bool is_for_good = r->is_for_good && load.in_flight_batches == 1; /* among several another one may be meant */
     for (uint32_t i = 0; i < r->map_count; i++) {
         map_question q = {c, &r->maps[i]};
-        wm_batch_refusal refusal = {.is_refused = is_of_map, .user = &q, .all = r->maps[i].all};
+        wm_batch_refusal refusal = {.is_refused = is_of_map, .user = &q, .all = r->maps[i].all, .count = r->maps[i].errors};
         wm_batcher_refuse(c->batcher, lane, &refusal, c->now_us);
     }
     /* An operation alone whose refusal is for good needs no proof that others are taken. */
-    if (r->has_unknown) wm_batcher_fail_all(c->batcher, lane, WM_FAULT_REFUSED, 0, r->is_for_good ? WM_POISON_PROOFS : 0, c->now_us);
+    if (r->has_unknown) wm_batcher_fail_all(c->batcher, lane, WM_FAULT_REFUSED, 0, is_for_good ? WM_POISON_PROOFS : 0, c->now_us);
     wm_batcher_release_lane(c->batcher, lane, c->now_us);
     c->stats.ops_resent += before - wm_batcher_load(c->batcher, lane).in_flight_ops;
     wm_client_forget_refusals(c, lane);

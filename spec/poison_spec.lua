@@ -2,6 +2,7 @@
 --- connection over is found and rejected by name; the others flow, and nothing is
 --- rejected because a server is slow, overloaded or away.
 local clusters = require "spec.support.cluster"
+local core = require "wingman.core"
 local loop = require "wingman.loop"
 
 --- The node that does not take the poison.
@@ -248,6 +249,30 @@ clusters.on_each(getfenv(), "a poison message", function(shared, it)
       assert.same({ 0, 30 }, { #seen.rejected, seen.acked })
     end)
   end
+
+  -- An error names no message: this one comes before the acknowledgement that is on its way.
+  it("is no name for what was in flight when a message of the script's own was refused", function()
+    local client, seen = started { batch = { ack_timeout = 30, tries = 255 } }
+    local map = client:map(shared:map_name())
+    local keys = keys_of(client, 20, {})
+    local own = core.encode { type = "OP_BATCH", payload = { ops = { {
+      id = "own", mapName = shared:map_name(), key = "poison", opType = "PUT",
+      record = { value = 1, timestamp = { millis = 1, counter = 0, nodeId = "own" } },
+    } } } }
+    assert(shared.cluster:fault(NODE, "poison", "poison", "refused", "the moon is full"))
+    assert(shared.cluster:fault(NODE, "ack-delay", 10))
+    local sent = 0
+    for i, key in ipairs(keys) do
+      local before = times_sent(key)
+      set(map, key, i, seen)
+      await("sent", function() return times_sent(key) > before end, true)
+      for lane = 0, #shared.cluster.nodes - 1 do assert(client.core:send(lane, own)) end
+      await("acknowledged", function() return seen.acked end, i)
+      sent = sent + times_sent(key) - before
+    end
+    assert.equal(0, #seen.rejected)
+    assert(sent < 2 * #keys, ("%d writes were sent %d times"):format(#keys, sent))
+  end)
 
   it("is no name for what is slow: it is waited for, and not sent again", function()
     local client, seen = started { batch = { ack_timeout = 0.1 } }

@@ -405,7 +405,7 @@ static bool is_refused(void *user, const wm_op *op)
 
 static void refuse(fuzz *f, int lane, uint32_t kind, bool all)
 {
-    wm_batch_refusal refusal = {is_refused, &kind, all};
+    wm_batch_refusal refusal = {is_refused, &kind, all, 1};
     for (uint32_t i = 0; i < f->count; i++) {
         model_op *m = &f->ops[i];
         char key[2];
