@@ -144,17 +144,17 @@ static void choose_from_queues(wm_batcher *b, lane *l, batch *t, room *r)
     while (l->ready != NO_PARTITION && !full) {
         uint32_t pid = l->ready;
         partition *p = &b->partitions[pid];
-        uint32_t before = t->count;
+        uint32_t count = t->count, index, before;
         bring_near(b, b->partitions[p->ready_next].head, NEAR_OPS);
-        while (p->head != WM_NO_OP) {
-            wm_op *op = wm_oplog_at(b->log, p->head);
-            if (!wm_batcher_may_join(b, l, p->head)) break;
+        while ((index = wm_batcher_first_ready(b, p, &before)) != WM_NO_OP) {
+            wm_op *op = wm_oplog_at(b->log, index);
             full = !fits(r, t, op);
             if (full) break;
             r->bytes += op->len;
-            join(t, wm_batcher_pop_queue(b, p), op);
+            wm_batcher_leave_queue(b, p, index, before);
+            join(t, index, op);
         }
-        if (t->count > before) l->ready = p->ready_next; /* the next batch begins elsewhere */
+        if (t->count > count) l->ready = p->ready_next; /* the next batch begins elsewhere */
         wm_batcher_refresh_ready(b, pid);
     }
 }

@@ -144,8 +144,11 @@ void wm_batcher_leave_ring(wm_batcher *b, uint32_t partition);
 
 /* Appends to the queue of the operation's partition; counted it is already. */
 void wm_batcher_queue(wm_batcher *b, uint32_t op);
-/* Takes the oldest operation out of a queue; there is one. */
-uint32_t wm_batcher_pop_queue(wm_batcher *b, partition *p);
+/* The oldest operation of a queue that may leave on its lane, and the one in front of it,
+ * WM_NO_OP when there is none. */
+uint32_t wm_batcher_first_ready(const wm_batcher *b, const partition *p, uint32_t *before);
+/* Takes such an operation out of the queue. */
+void wm_batcher_leave_queue(wm_batcher *b, partition *p, uint32_t op, uint32_t before);
 /* Takes the oldest operation out of a lane's line; there is one. */
 uint32_t wm_batcher_pop_line(wm_batcher *b, lane *l);
 /* Puts an operation that was to leave back into its partition's queue, at its place by seq.

@@ -54,10 +54,26 @@ void wm_batcher_leave_ring(wm_batcher *b, uint32_t id)
     if (l->ready == id) l->ready = p->ready_next;
 }
 
+/* What follows an operation that is set aside may wait for long: so many of a queue are passed
+ * over then to find one that does not. */
+#define PASSED_OVER_MAX 256u
+
+uint32_t wm_batcher_first_ready(const wm_batcher *b, const partition *p, uint32_t *before)
+{
+    const lane *l = &b->lanes[p->lane];
+    uint32_t left = b->aside > 0 || l->trial != NULL ? PASSED_OVER_MAX : 1;
+    *before = WM_NO_OP;
+    for (uint32_t at = p->head; at != WM_NO_OP && left > 0; at = *wm_oplog_next(b->log, at), left--) {
+        if (wm_batcher_may_join(b, l, at)) return at;
+        *before = at;
+    }
+    return WM_NO_OP;
+}
+
 static bool is_ready(const wm_batcher *b, const partition *p)
 {
-    if (p->head == WM_NO_OP || p->lane == WM_LANE_NONE) return false;
-    return wm_batcher_may_join(b, &b->lanes[p->lane], p->head);
+    uint32_t before;
+    return p->lane != WM_LANE_NONE && wm_batcher_first_ready(b, p, &before) != WM_NO_OP;
 }
 
 void wm_batcher_refresh_ready(wm_batcher *b, uint32_t id)
@@ -120,15 +136,15 @@ void wm_batcher_put_back(wm_batcher *b, uint32_t index, uint64_t now_us)
     wm_batcher_refresh_ready(b, op->partition);
 }
 
-uint32_t wm_batcher_pop_queue(wm_batcher *b, partition *p)
+void wm_batcher_leave_queue(wm_batcher *b, partition *p, uint32_t index, uint32_t before)
 {
-    uint32_t index = p->head;
     const wm_op *op = wm_oplog_at(b->log, index);
-    p->head = *wm_oplog_next(b->log, index);
-    if (p->head == WM_NO_OP) p->tail = WM_NO_OP;
+    uint32_t next = *wm_oplog_next(b->log, index);
+    if (before == WM_NO_OP) p->head = next;
+    else *wm_oplog_next(b->log, before) = next;
+    if (p->tail == index) p->tail = before;
     left_queue(p, op);
     wm_batcher_count(b, p->lane, op, -1);
-    return index;
 }
 
 /* -- lines of lanes ------------------------------------------------------------------ */

@@ -216,6 +216,30 @@ clusters.on_each(getfenv(), "a poison message", function(shared, it)
     assert.same({ 0, 1 }, { #seen.rejected, seen.acked })
   end)
 
+  it("does not hold up what was written to other keys of its partition while the node was away", function()
+    local client, seen = started()
+    local map = client:map(shared:map_name())
+    local poisoned = keys_of(client, 1, { [1] = true })[1]
+    local partition, good = client:partition_of(poisoned), nil
+    for i = 1, 100000 do
+      good = "good-" .. i
+      if client:partition_of(good) == partition then break end
+    end
+    local before = times_sent(poisoned)
+    assert(shared.cluster:fault(NODE, "poison", "poison", "refused", "the moon is full"))
+    set(map, poisoned, 1, seen)
+    await("sent again", function() return times_sent(poisoned) > before + 1 end, true)
+    set(map, poisoned, 2, seen)
+    assert(shared.cluster:pause(NODE))
+    assert(shared.cluster:fault(NODE, "close", 1012))
+    await("away", function() return clusters.node_of(client, NODE).state == "ready" end, false)
+    set(map, good, 3, seen)
+    assert(shared.cluster:resume(NODE))
+    await("acknowledged", function() return seen.acked end, 1)
+    assert(shared.cluster:fault(NODE, "none"))
+    settle(client)
+  end)
+
   it("is no name for what a server refuses while nothing else is taken", function()
     local client, seen = started()
     local map = client:map(shared:map_name())
