@@ -268,6 +268,10 @@ static uint32_t record_again(wm_map *m, const char *key, size_t key_len)
     uint8_t *value = begin_at(m, remove, key, key_len, value_len, &time);
     if (value == NULL) return WM_NO_OP;
     memcpy(value, remove ? nil : record.value, value_len);
+    char path[64]; /* the record may be older than what is known of the servers */
+    c->status = wm_map_check_value(m, value, value_len, path, sizeof path);
+    if (c->status == WM_OK && key_len + value_len > m->record_max) wm_map_refuse_size(m, key_len + value_len);
+    if (c->status < 0) return WM_NO_OP;
     uint32_t index = wm_oplog_commit(c->log, c->open.form, wm_op_kept_head(key_len) + value_len, key_len);
     c->status = WM_ENOMEM;
     if (index != WM_NO_OP) wm_record_store_written(m->store, c->open.hash, key, key_len, index);

@@ -23,6 +23,12 @@ clusters.on_each(getfenv(), "a write", function(shared, it)
     return keys
   end
 
+  local function find_letter(client, key)
+    for _, letter in ipairs(client:rejected()) do
+      if letter.key == key then return letter.seq end
+    end
+  end
+
   it("to a map that a v2 server discards is refused there", function()
     local client = shared:started()
     for _, name in ipairs(BAD_NAMES) do
@@ -68,6 +74,20 @@ clusters.on_each(getfenv(), "a write", function(shared, it)
     end
     local stored = assert(client:query(good))
     assert.same({ "kept", 2 ^ 53 }, { stored.key, tonumber(stored.good.id) })
+    -- The records are as they were written; what is sent of them again is judged again.
+    local map, refused = client:map(good), shared.is_0_11 and { "integer", "NOT_STORABLE" } or { "size", "TOO_LARGE" }
+    local again, why = map:resend(refused[1])
+    assert.same({ nil, refused[2] }, { again, why.code })
+    assert(client:rejected():drop(find_letter(client, refused[1])))
+    assert.equal(0, assert(client:repair(good)))
+    if shared.is_0_11 then
+      assert(shared.cluster:fault("all", "ack-drop", 10))
+      local seq = assert(map:resend "good")
+      for _, op in ipairs(client.core:operations(0)) do
+        if op.seq == seq then assert.equal("\203", op.bytes:sub(-9, -9)) end
+      end
+      assert(shared.cluster:fault("all", "none"))
+    end
   end)
 
   if not shared.is_0_11 then

@@ -65,7 +65,7 @@ local refusals = {
   end,
   ["integer beyond 2^53"] = function(_, path)
     return "NOT_STORABLE", (": the integer%s is beyond 2^53, and would break the replication of a 0.11 cluster; the write was not recorded")
-      :format(path ~= "" and " at " .. wire_name.shown(path) or "")
+      :format(path and path ~= "" and " at " .. wire_name.shown(path) or "")
   end,
   ["not UTF-8"] = function() return "NOT_ENCODABLE", ": the key is not valid UTF-8; the write was not recorded" end,
   ["out of memory"] = function() return "OUT_OF_MEMORY", "" end,

@@ -80,6 +80,9 @@ local function lost_keys(map, owner_of, holdings, rejected)
   end
 end
 
+--- What no server at the other end can store is left alone: the others are sent all the same.
+local UNSTORABLE = { NOT_STORABLE = true, TOO_LARGE = true }
+
 --- Compares one map of the client with what the connected nodes hold of the
 --- partitions that they own, and records the client's own writes again that are
 --- missing there, or older, with the times they were written at. A newer record
@@ -106,11 +109,13 @@ function M.map(client, map)
     return nil, errors.new("NOT_CONNECTED", ("map '%s' cannot be compared: owner %s is not connected"):format(map.name, missing),
       { map = map.name, node = missing })
   end
+  local count = 0
   for _, key in ipairs(keys) do
     local ok, err = map:resend(key)
-    if not ok then return nil, err end
+    if ok then count = count + 1
+    elseif not UNSTORABLE[err.code] then return nil, err end
   end
-  return #keys
+  return count
 end
 
 return M
