@@ -35,7 +35,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
             .nodes = i & 2 ? 1 : 2,
             .partitions = 7,
             .is_0_11 = i & 1,
-            .hash = WM_HASH_FNV1A,
+            .hashes = {WM_HASH_FNV1A, WM_HASH_FNV1A},
             .secret = SECRET,
             .seed = 1,
             .detection_ms = 50,
