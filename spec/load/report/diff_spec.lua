@@ -15,6 +15,27 @@ local function quiet(options)
   return fixture.document(all)
 end
 
+local function set_count(document, name, count)
+  for _, metric in ipairs(document.metrics) do
+    if metric.name == name then metric.count = next(metric.tags) == nil and count or 0 end
+  end
+end
+
+-- A share of the iterations fails before it records anything.
+local function failing(document, share)
+  local iterations, acked, errors = 0, 0, 0
+  for _, point in ipairs(document.series.points) do
+    local c = point.counters
+    c.errors = math.floor(c.iterations * share)
+    c.ops_acked = c.iterations - c.errors
+    iterations, acked, errors = iterations + c.iterations, acked + c.ops_acked, errors + c.errors
+  end
+  set_count(document, "iterations", iterations)
+  set_count(document, "ops_acked", acked)
+  document.errors = errors > 0 and { { code = "INVALID", count = errors } } or {}
+  return document
+end
+
 describe("report diff", function()
   it("sees no difference between a run and itself, or its like", function()
     local a = quiet { seed = 1 }
@@ -117,6 +138,50 @@ describe("report diff", function()
     for _, point in ipairs(b.series.points) do point.counters.errors = 10 end
     assert.equal("worse", row(report.diff(a, b), "errors").verdict)
     assert.is_nil(row(report.diff(a, a), "errors"))
+  end)
+
+  it("calls a throughput that fell to nothing worse, and one that came from nothing better", function()
+    for _, seconds in ipairs { 30, 5 } do -- it takes no intervals to see that
+      local a, b = quiet { seed = 1, seconds = seconds }, failing(quiet { seed = 2, seconds = seconds }, 1)
+      local got = report.diff(a, b)
+      assert.equal("worse", got.verdict)
+      assert.matches("^throughput %-100 %%", got.sentence)
+      assert.same({ "worse", -1, 0 }, { row(got, "throughput").verdict, row(got, "throughput").change, row(got, "throughput").b })
+      assert.matches("^WORSE  throughput %-100 %%", report.diff_text(got, { "a", "b" }))
+      local back = report.diff(b, a)
+      assert.equal("better", back.verdict)
+      assert.matches("^BETTER  throughput from 0", report.diff_text(back, { "b", "a" }))
+    end
+    local b = failing(quiet { seed = 2 }, 1)
+    assert.equal("same", row(report.diff(quiet(), b, { tolerance = 1 }), "throughput").verdict)
+    -- Both of nothing are compared by their iterations.
+    assert.same({ "iterations/s", "same" }, { row(report.diff(b, b), "throughput").unit, row(report.diff(b, b), "throughput").verdict })
+  end)
+
+  it("cannot tell where next to nothing was done, or nothing", function()
+    local a, b = quiet { seconds = 5 }, quiet { seconds = 5 }
+    for _, name in ipairs { "ops_acked", "iterations" } do
+      set_count(a, name, 9)
+      set_count(b, name, 0)
+    end
+    local got = row(report.diff(a, b), "throughput")
+    assert.same({ "unknown", "too little was done" }, { got.verdict, got.reason })
+    got = row(report.diff(b, b), "throughput")
+    assert.same({ "unknown", "nothing was done" }, { got.verdict, got.reason })
+  end)
+
+  it("tells errors as a share of what was tried", function()
+    local clean = quiet { seed = 1 }
+    for _, share in ipairs { 1, 0.5, 0.01 } do
+      local errors = row(report.diff(clean, failing(quiet { seed = 2 }, share)), "errors")
+      assert.same({ 0, share, "worse" }, { errors.a, errors.b, errors.verdict })
+      assert.is_true(errors.low <= share and share <= errors.high and errors.high <= 1, ("%g to %g"):format(errors.low, errors.high))
+    end
+    -- Where nothing is written, iterations are what is tried; where one of them makes many
+    -- operations, those are.
+    assert.equal(0.01, bootstrap.error_share(10, 0, 1000))
+    assert.equal(0.5, bootstrap.error_share(5000, 5000, 100))
+    assert.equal(0, bootstrap.error_share(0, 0, 0))
   end)
 
   it("lets a tolerance pass", function()

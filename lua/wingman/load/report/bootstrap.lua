@@ -138,6 +138,18 @@ local function add_interval(sum, slots)
   for j = 0, slots.n - 1 do sum[slots.index[j]] = sum[slots.index[j]] + slots.count[j] end
 end
 
+--- The share of what was tried that failed. A failed iteration may have recorded no
+--- operation, and one iteration may make many: what was tried is what was acknowledged and
+--- what failed together, or the iterations where there were more of them.
+---@param errors integer
+---@param acked integer
+---@param iterations integer
+---@return number  0 where nothing was tried
+function M.error_share(errors, acked, iterations)
+  local tried = math.max(acked + errors, iterations)
+  return tried > 0 and errors / tried or 0
+end
+
 -- One drawing: what a run of these intervals would have said.
 local function draw(intervals, block, random, sum, values, shares)
   local n, seconds, counts, drawn = intervals.n, 0, { ops_acked = 0, iterations = 0, errors = 0 }, 0
@@ -155,7 +167,7 @@ local function draw(intervals, block, random, sum, values, shares)
   local total = 0
   for slot = 0, intervals.width - 1 do total = total + sum[slot] end
   local out = { throughput = counts.ops_acked / seconds, iterations = counts.iterations / seconds,
-    errors = counts.ops_acked > 0 and counts.errors / counts.ops_acked or 0 }
+    errors = M.error_share(counts.errors, counts.ops_acked, counts.iterations) }
   for name, share in pairs(shares) do
     out[name] = total > 0 and percentile_of(sum, intervals.width, total, share, values) * intervals.step or 0
   end

@@ -15,8 +15,8 @@ local M = {}
 
 -- Histograms of a series have 2 digits: a percentile may be off by a slot.
 local SLOT = 0.01
--- A percentile that fewer operations than this lie beyond is chance.
-local MIN_BEYOND = 10
+-- What fewer operations than this say is chance: of a percentile, those beyond it.
+local MIN_COUNT = 10
 -- An interval of a change that is wider than this hides a doubling: nothing can be told.
 local TOO_WIDE = 1
 
@@ -33,7 +33,7 @@ local shares = { p50 = 0.5, p99 = 0.99, p99_9 = 0.999 }
 ---@field unit string      "s", "ops/s", "iterations/s", "share", "ops"
 ---@field a number|nil
 ---@field b number|nil
----@field change number|nil  b / a - 1; b - a of shares and counts
+---@field change number|nil  b / a - 1; b - a of shares and counts; nil when unknown, and of what was 0
 ---@field low number|nil     of the change
 ---@field high number|nil
 ---@field verdict "better"|"worse"|"same"|"unknown"|"noisy"
@@ -68,13 +68,39 @@ local function ratio_row(name, unit, a, b, drawn, options)
   return judge(row, options.tolerance, options.more_is_better)
 end
 
+-- What the throughput of both is of: operations when one of them had any acknowledged.
+local function throughput_of(a, b)
+  local acked_a, known_a = view.count(a, "ops_acked")
+  local acked_b, known_b = view.count(b, "ops_acked")
+  if known_a and known_b and acked_a + acked_b > 0 then return "ops_acked", "throughput", "ops/s" end
+  return "iterations", "iterations", "iterations/s"
+end
+
+-- One of the two did nothing. That has no noise, and needs no intervals to be told, unless
+-- the other did so little that its being there is chance.
+local function stopped_row(row, most, tolerance)
+  if row.a == row.b then
+    row.reason = "nothing was done"
+  elseif most < MIN_COUNT then
+    row.reason = "too little was done"
+  elseif row.b == 0 then
+    row.change, row.verdict = -1, tolerance < 1 and "worse" or "same"
+  else
+    row.verdict = "better"
+  end
+  return row
+end
+
 local function rate_row(a, b, drawn, tolerance, reason)
-  local acked, counted = view.count(a, "ops_acked")
-  local name = counted and acked > 0 and "ops_acked" or "iterations"
-  local rate_a, rate_b = view.per_second(a, view.count(a, name)), view.per_second(b, view.count(b, name))
-  if rate_a == 0 or rate_b == 0 then reason = reason or "nothing was done" end
-  return ratio_row("throughput", name == "ops_acked" and "ops/s" or "iterations/s", rate_a, rate_b, drawn,
-    { field = name == "ops_acked" and "throughput" or "iterations", tolerance = tolerance, more_is_better = true, reason = reason })
+  local name, field, unit = throughput_of(a, b)
+  local count_a, count_b = view.count(a, name), view.count(b, name)
+  local rate_a, rate_b = view.per_second(a, count_a), view.per_second(b, count_b)
+  if rate_a == 0 or rate_b == 0 then
+    local row = { name = "throughput", unit = unit, a = rate_a, b = rate_b, verdict = "unknown" }
+    return stopped_row(row, math.max(count_a, count_b), tolerance)
+  end
+  return ratio_row("throughput", unit, rate_a, rate_b, drawn,
+    { field = field, tolerance = tolerance, more_is_better = true, reason = reason })
 end
 
 local function latency_rows(a, b, drawn, tolerance, reason)
@@ -83,7 +109,7 @@ local function latency_rows(a, b, drawn, tolerance, reason)
   for _, field in ipairs { "p50", "p99", "p99_9" } do
     local why = reason
     local beyond = math.min(of_a.count, of_b.count) * (1 - shares[field])
-    if beyond < MIN_BEYOND then why = why or "too few operations lie beyond it" end
+    if beyond < MIN_COUNT then why = why or "too few operations lie beyond it" end
     if of_a.name ~= "op_latency" then why = why or "the series is of operations" end
     if of_a[field] == 0 or of_b[field] == 0 then why = why or "it is below what can be measured" end
     rows[#rows + 1] = ratio_row(field:gsub("_", "."), of_a.unit, of_a[field], of_b[field], drawn,
@@ -98,14 +124,14 @@ local function error_count(document)
   return n
 end
 
--- Errors for each operation, as a difference: none is a good number to have.
+local function error_share(document)
+  return bootstrap.error_share(error_count(document), view.count(document, "ops_acked"), (view.count(document, "iterations")))
+end
+
+-- The share of what was tried that failed, as a difference: none is a good number to have.
 local function error_row(a, b, drawn, reason)
-  local function share(document)
-    local ops = view.count(document, "ops_acked")
-    return ops > 0 and error_count(document) / ops or 0
-  end
   if error_count(a) == 0 and error_count(b) == 0 then return nil end
-  local row = { name = "errors", unit = "share", a = share(a), b = share(b), verdict = "unknown", reason = reason }
+  local row = { name = "errors", unit = "share", a = error_share(a), b = error_share(b), verdict = "unknown", reason = reason }
   if reason then return row end
   row.change = row.b - row.a
   local low, high = bootstrap.interval(column(drawn.a, "errors"), column(drawn.b, "errors"), drawn.blocks, false)
@@ -122,11 +148,12 @@ local function unacknowledged_row(a, b)
     verdict = of_b > of_a and "worse" or of_b < of_a and "better" or "same" }
 end
 
---- A change as people read it: "+25.3 %", "-14 %", "+3" of counts.
+--- A change as people read it: "+25.3 %", "-14 %", "+3" of counts; "from 0" where no ratio is.
 ---@param row wingman.report.comparison.row
----@param n number
+---@param n number|nil
 ---@return string
 function M.change_text(row, n)
+  if n == nil then return "from 0" end
   if row.unit == "ops" then return (n > 0 and "+" or "") .. format.count(n) end
   if n >= 10 then return ("x %s"):format(format.number(n + 1)) end
   local text = (math.abs(n) < 0.9995 and "%+.1f %%" or "%+.0f %%"):format(n * 100)
