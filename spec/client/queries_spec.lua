@@ -2,6 +2,7 @@
 --- what they leave alone.
 local clusters = require "spec.support.cluster"
 local loop = require "wingman.loop"
+local wingman = require "wingman"
 
 local KEYS = 5000
 local VALUE = { text = ("x"):rep(100) }
@@ -67,5 +68,40 @@ clusters.on_each(getfenv(), "a query", function(shared, it)
     assert.is_nil(values)
     assert.equal("NOT_CONNECTED", err.code)
     assert.truthy(err.message:find("node-3, the owner of 90 of 271 partitions, is not connected", 1, true), err.message)
+  end)
+end)
+
+describe("the options of a query", function()
+  local client
+  setup(function() client = wingman.client { cluster = "sim://1", log_to = function() end } end)
+  teardown(function() client:close() end)
+
+  it("are refused at once, by name, where a server could not read them", function()
+    for _, case in ipairs {
+      { { limit = -1 }, "option limit: a whole number from 1 to 4294967295 is expected, got -1" },
+      { { limit = 0 }, "option limit: a whole number from 1 to 4294967295 is expected, got 0" },
+      { { limit = 1.5 }, "option limit: a whole number" }, { { limit = 2 ^ 32 }, "option limit: a whole number" },
+      { { limit = 0 / 0 }, "option limit: a whole number" }, { { limit = "x" }, "is expected, got 'x'" },
+      { { where = 5 }, "option where: a table of fields and their values is expected, got 5" },
+      { { where = { 1 } }, "option where: " }, { { predicate = "a > 1" }, "option predicate: a table" },
+      { { sort = "x" }, 'option sort: a table of fields, "asc" or "desc" each, is expected, got \'x\'' },
+      { { sort = { n = "up" } }, "option sort: " }, { { sort = { "n" } }, "option sort: " },
+      { { limt = 3 }, "unknown option 'limt'; did you mean 'limit'?" }, { { 3 }, "unknown option '1'" },
+      { 5, "a table of options is expected, got number" }, { false, "a table of options is expected, got boolean" },
+    } do
+      local ok, err = pcall(function() local _ = client:query("m", case[1]) end)
+      assert.is_false(ok, "not refused: " .. case[2])
+      assert.truthy(err:find("queries_spec.lua:%d+: client:query: "), err)
+      assert.truthy(err:find(case[2], 1, true), err)
+    end
+  end)
+
+  it("are taken where a server can", function()
+    for _, query in ipairs {
+      {}, { limit = 1 }, { where = {} }, { where = { a = 1 }, sort = { n = "desc" } }, { predicate = { op = "gt", attribute = "n", value = 1 } },
+      { sort = { { field = "n", direction = "asc" } }, limit = 2 ^ 32 - 1 },
+    } do
+      assert.equal("NOT_CONNECTED", select(2, client:query("m", query)).code)
+    end
   end)
 end)

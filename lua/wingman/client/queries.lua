@@ -4,6 +4,7 @@ local core = require "wingman.core"
 local errors = require "wingman.error"
 local escape = require "wingman.escape"
 local merkle_walk = require "wingman.merkle_walk"
+local nearest = require "wingman.nearest"
 local repair = require "wingman.repair"
 local uuid = require "wingman.uuid"
 local wire_name = require "wingman.wire_name"
@@ -13,6 +14,8 @@ local methods = {}
 
 --- Server 2.2.0 leaves out what goes beyond so many results, without a word.
 local QUERY_CLAMP = 10000
+--- The largest limit that servers can read.
+local MOST_RESULTS = 2 ^ 32 - 1
 
 local function send_subscription(self, name, node)
   local id = self.subscriptions[name]
@@ -69,7 +72,7 @@ end
 local function query_all(self, node, name, query)
   local results, err = query_node(self, node, name, query)
   if not results or #results < QUERY_CLAMP or query.limit then return results, err end
-  if query.where or query.sort then
+  if query.where or query.predicate or query.sort then
     return nil, errors.new("TOO_MANY", ("%s: the query of map '%s' has %d or more results, and servers answer with no more: set a limit")
       :format(node.url, name, QUERY_CLAMP))
   end
@@ -124,16 +127,74 @@ local function ask_nodes(self, name, query)
   return values
 end
 
+-- Whether every key of a table is a text, as the fields of a record are.
+local function has_fields(value)
+  if type(value) ~= "table" then return false end
+  for field in pairs(value) do
+    if type(field) ~= "string" then return false end
+  end
+  return true
+end
+
+local function is_direction(value) return value == "asc" or value == "desc" end
+
+-- { field = direction }, or the list that servers after 2.2.0 read.
+local function is_order(value)
+  if type(value) ~= "table" then return false end
+  for field, direction in pairs(value) do
+    local is_entry = type(field) == "number" and type(direction) == "table" and type(direction.field) == "string"
+      and is_direction(direction.direction)
+    if not is_entry and not (type(field) == "string" and is_direction(direction)) then return false end
+  end
+  return true
+end
+
+-- What client:query takes: what a server reads. One that cannot read a query does not answer.
+local query_options = {
+  where = { expected = "a table of fields and their values", is_right = has_fields },
+  predicate = { expected = "a table, a predicate of TopGun", is_right = has_fields },
+  sort = { expected = "a table of fields, \"asc\" or \"desc\" each,", is_right = is_order },
+  limit = {
+    expected = ("a whole number from 1 to %.0f"):format(MOST_RESULTS),
+    is_right = function(value) return type(value) == "number" and value >= 1 and value <= MOST_RESULTS and value % 1 == 0 end,
+  },
+}
+
+local function shown(value)
+  if type(value) == "string" then return wire_name.shown(value) end
+  return type(value) == "number" and tostring(value) or "a " .. type(value)
+end
+
+-- Raises, `level` levels up, for options of a query that no server could read.
+local function check_query(query, level)
+  if query == nil then return end
+  if type(query) ~= "table" then
+    error("client:query: a table of options is expected, got " .. type(query), level + 1)
+  end
+  for name, value in pairs(query) do
+    local option = query_options[name]
+    if not option then
+      error(("client:query: unknown option '%s'%s"):format(tostring(name), nearest.hint(name, query_options)), level + 1)
+    end
+    if not option.is_right(value) then
+      error(("client:query: option %s: %s is expected, got %s"):format(name, option.expected, shown(value)), level + 1)
+    end
+  end
+end
+
 --- Asks the cluster: every connected node, one after the other, joined by key;
 --- where two nodes have a key, the answer of its owner counts. A v2 node answers
 --- with what it holds itself, records included that it no longer owns and the owner
 --- does not have (or has removed); a 0.11 node answers for the whole cluster. nil, err
---- while an owner of a v2 cluster's partitions is not connected.
+--- while an owner of a v2 cluster's partitions is not connected. Raises for an option that
+--- is unknown or wrong.
 ---@param name string
----@param query table|nil  { where = ..., sort = ..., limit = ... }; default: everything
+---@param query table|nil  { where = { field = value }, predicate = { ... }, sort = { field = "asc" or "desc" },
+---  limit = a whole number from 1 on }; default: everything
 ---@return table<string, any>|nil values_by_key, wingman.error|nil
 function methods:query(name, query)
   wire_name.check_map(name, "client:query", 2)
+  check_query(query, 2)
   if self.closed then return nil, errors.new("CLOSED", "the client is closed") end
   local values, err = ask_nodes(self, name, query or {})
   if not values and self.measured then self.measured.refused(err) end -- a load test counts it
