@@ -69,8 +69,13 @@ describe("a duration", function()
   end)
 
   it("may be a text wherever something waits; a mistake is its caller's", function()
-    local client = wingman.client { server = "ws://127.0.0.1:1", log_to = function() end }
-    finally(function() client:close() end)
+    local options = { server = "ws://127.0.0.1:1", log_to = function() end }
+    local client, writer = wingman.client(options), wingman.client(options)
+    finally(function()
+      client:close()
+      writer:close()
+    end)
+    local seq = assert(writer:map "m":set("a", 1))
     local calls = {
       sleep = function(time) wingman.sleep(time) end,
       timer = function(time) loop.timer(time, function() end):cancel() end,
@@ -78,7 +83,7 @@ describe("a duration", function()
       wait_until = function(time) assert.same({ nil, "timeout" }, { loop.wait_until(function() end, time) }) end,
       bench = function(time) inspect.bench(function() end, time) end,
       ["client:drain"] = function(time) assert.is_true(client:drain(time)) end,
-      ["client:wait"] = function(time) assert.is_true(client:wait(1, time)) end,
+      ["client:wait"] = function(time) assert.equal("TIMEOUT", select(2, writer:wait(seq, time)).code) end,
     }
     for what, call in pairs(calls) do
       call "10us"

@@ -8,6 +8,9 @@ local loop = require "wingman.loop"
 ---@class wingman.client
 local methods = {}
 
+--- The largest whole number of Lua.
+local MAX_SEQ = 2 ^ 53
+
 local function closed() return nil, errors.new("CLOSED", "the client is closed") end
 
 --- Waits until the op log has room again (below its low-water mark).
@@ -97,29 +100,47 @@ function methods:drain(timeout)
   return all_stored(self)
 end
 
---- A future of one operation: true and the id of the node that acknowledged it (no
---- id when that was before this call), nil, err when it was rejected or dropped. The
---- last 1,000 that were are remembered.
----@param seq number  what set or remove returned
----@return wingman.future
-function methods:settlement(seq)
+-- Whether this client gave the seq to a write; or one before it, with the same op log's file.
+local function is_issued(self, seq)
+  local _, _, _, last = self.core:pending()
+  return seq <= last
+end
+
+-- The settlement of an operation; raises, `level` levels up, for a seq that is none.
+local function settlement(self, seq, what, level)
+  if type(seq) ~= "number" then
+    error(("%s: a number is expected, as set or remove returned it, got %s"):format(what, type(seq)), level + 1)
+  end
   local future = self.waiting_ops[seq]
   if future then return future end
+  local is_possible = seq >= 1 and seq <= MAX_SEQ and seq % 1 == 0
   future = loop.future()
   if self.failures[seq] then future:reject(self.failures[seq])
   elseif self.closed then future:reject(select(2, closed()))
-  elseif self.core:notify(seq) then self.waiting_ops[seq] = future
-  else future:resolve(true) end
+  elseif is_possible and self.core:notify(seq) then self.waiting_ops[seq] = future
+  elseif is_possible and is_issued(self, seq) then future:resolve(true)
+  else error(("%s: %s is no operation of this client"):format(what, tostring(seq)), level + 1) end
+  return future
+end
+
+--- A future of one operation: true and the id of the node that acknowledged it (no
+--- id when that was before this call), nil, err when it was rejected or dropped. The
+--- last 1,000 that were are remembered. Raises for a seq that no write of this client, or of
+--- an earlier one with the same op log's file, has.
+---@param seq number  what set or remove returned
+---@return wingman.future
+function methods:settlement(seq)
+  local future = settlement(self, seq, "client:settlement", 2) -- no tail call: the level counts this function
   return future
 end
 
 --- Waits for the settlement of one operation: true, or nil, err, also after
---- `timeout` seconds.
+--- `timeout` seconds. Raises for a seq that is none, as settlement does.
 ---@param seq number  what set or remove returned
 ---@param timeout number|string|nil  a duration: seconds or "5s"; default: for ever
 function methods:wait(seq, timeout)
   timeout = duration.limit(timeout, "client:wait", 2)
-  local ok, err = self:settlement(seq):wait(timeout)
+  local ok, err = settlement(self, seq, "client:wait", 2):wait(timeout)
   if ok then return true end
   if err == "timeout" then err = errors.new("TIMEOUT", "the operation is not acknowledged yet; it stays in the op log") end
   return nil, err
