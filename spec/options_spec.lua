@@ -27,7 +27,9 @@ describe("options", function()
     local server = "ws://x:1"
     local function client(given) return function() wingman.client(given) end end
     assert.error_matches(client {}, "one of the options server and cluster is needed")
-    assert.error_matches(client { server = server, cluster = "sim://3" }, "one of the options server and cluster")
+    assert.error_matches(client { server = server, cluster = "sim://3" }, "options cluster and server: one of them, not both")
+    assert.error_matches(client { server = "sim://3" }, 'write cluster = "sim://3"', 1, true)
+    assert.error_matches(client { server = "topgun://1" }, 'write cluster = "topgun://1"', 1, true)
     assert.error_matches(client { server = server, hart = 1 }, "unknown option hart")
     assert.error_matches(client { server = server, batch = { opps = 1 } }, "unknown option batch%.opps; did you mean 'ops'%?")
     assert.error_matches(client { server = server, batch = { ops = "many" } }, "option batch%.ops: number is expected, got string")

@@ -1,6 +1,8 @@
 --- The options of `wingman.client`: one rule each. An option that is unknown or of
 --- the wrong kind is an error that names it.
 local duration = require "wingman.duration"
+local embedded_cluster = require "wingman.embedded_cluster"
+local escape = require "wingman.escape"
 local nearest = require "wingman.nearest"
 
 local core = require "wingman.core"
@@ -183,8 +185,11 @@ local function check_connections(options)
 end
 
 local function check_target(options)
-  if (options.server == nil) == (options.cluster == nil) then
-    error("one of the options server and cluster is needed", 0)
+  if options.server and options.cluster then error("options cluster and server: one of them, not both", 0) end
+  if not options.server and not options.cluster then error("one of the options server and cluster is needed", 0) end
+  if options.server and embedded_cluster.is_url(options.server) then
+    error(("option server: %s is a cluster that Wingman starts: write cluster = \"%s\""):format(
+      wire_name.shown(options.server), escape.plain(options.server)), 0)
   end
   local cluster = options.cluster
   if type(cluster) == "string" and cluster:match "^%s*wss?://" then
