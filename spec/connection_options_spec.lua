@@ -24,14 +24,16 @@ describe("connection options", function()
 
   it("are taken out of the arguments, in both forms, whatever stands between them", function()
     local path = file_with "  a-token \nsecond line\n"
-    local rest = assert(connection_options.take { "-e", "1", "--token-file", path, "x", "--ca-file=/ca.pem", "--insecure-skip-verify", "--json" })
+    local ca = file_with "an authority"
+    local rest = assert(connection_options.take { "-e", "1", "--token-file", path, "x", "--ca-file=" .. ca, "--insecure-skip-verify", "--json" })
     assert.same({ "-e", "1", "x", "--json" }, rest)
-    assert.same({ token = "a-token", tls = { ca_file = "/ca.pem", insecure_skip_verify = true } }, connection_options.chosen())
+    assert.same({ token = "a-token", tls = { ca_file = ca, insecure_skip_verify = true } }, connection_options.chosen())
   end)
 
   it("take a proxy and a certificate of the client's own", function()
-    assert(connection_options.take { "--proxy", "http://p:3128", "--cert-file=/me.crt", "--key-file", "/me.key" })
-    assert.same({ server = "ws://x:1", proxy = "http://p:3128", tls = { cert_file = "/me.crt", key_file = "/me.key" } },
+    local cert, key = file_with "a certificate", file_with "a key"
+    assert(connection_options.take { "--proxy", "http://p:3128", "--cert-file=" .. cert, "--key-file", key })
+    assert.same({ server = "ws://x:1", proxy = "http://p:3128", tls = { cert_file = cert, key_file = key } },
       connection_options.complete { server = "ws://x:1" })
     assert.equal("none", connection_options.complete({ server = "ws://x:1", proxy = "none" }).proxy)
   end)
@@ -41,6 +43,8 @@ describe("connection options", function()
       { { "--token-file" }, "--token-file needs a value" }, { { "--ca-file=" }, "--ca-file needs a value" },
       { { "--token-file", "/no/such/file" }, "/no/such/file" }, { { "--token-file", "/" }, "Is a directory" },
       { { "--token-file", file_with "\nsecret\n" }, "no first line" },
+      { { "--ca-file", "/no/such/file" }, "--ca-file: /no/such/file: No such file" }, { { "--ca-file=/" }, "--ca-file: /: Is a directory" },
+      { { "--cert-file", "/no/such/file" }, "--cert-file: /no/such/file" }, { { "--key-file=/no/such/file" }, "--key-file: /no/such/file" },
     } do
       local rest, wrong = connection_options.take(case[1])
       assert.is_nil(rest)
@@ -136,6 +140,15 @@ for _, dialect in ipairs { "v2", "0.11" } do
         end
         assert.is_nil(told:find("token_source.lua", 1, true), told)
       end)
+    end)
+
+    it("end with 2 when a file of TLS cannot be read", function()
+      for _, flag in ipairs { "--ca-file", "--cert-file", "--key-file" } do
+        each_command({ flag, "/no/such/file" }, cluster.token, function(code, told)
+          assert.equal(2, code, told)
+          assert.truthy(told:find(flag .. ": /no/such/file: No such file", 1, true), told)
+        end)
+      end
     end)
 
     it("show no foreign token to sim://", function()

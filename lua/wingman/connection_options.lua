@@ -53,6 +53,17 @@ local function read_token(path)
   return token
 end
 
+-- Whether a file can be read; why not. A pipe is left alone: what is read of it is gone.
+local function check_readable(path)
+  local file, err = io.open(path, "r")
+  if not file then return nil, err end
+  local why
+  if file:seek "set" then why = select(2, file:read(1)) end
+  file:close()
+  if why then return nil, ("%s: %s"):format(path, why) end
+  return true
+end
+
 -- An empty variable is none.
 local function variable_token()
   local token = os.getenv(M.TOKEN_VARIABLE)
@@ -72,6 +83,8 @@ local function take_flag(name, value)
   elseif name == "proxy" then
     chosen.proxy = value
   else
+    local is_readable, why = check_readable(value)
+    if not is_readable then return nil, ("--%s: %s"):format(name, why) end
     chosen.tls[M.valued[name]] = value
   end
   return true
