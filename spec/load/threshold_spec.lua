@@ -40,6 +40,28 @@ describe("a threshold", function()
     threshold.check_fits(read("op_latency", "count>50"), "trend", "s")
   end)
 
+  it("takes no unit for what is no time, and says what has none", function()
+    for _, case in ipairs {
+      { "ops_unacknowledged", "count<5ms", "counter", "ops", "count has no unit; give a number without us, ms, s" },
+      { "ops_unacknowledged", "rate<1s", "counter", "ops", "rate has no unit" },
+      { "op_latency", "count>1s", "trend", "s", "count has no unit" },
+      { "op_latency", "rate>0s", "trend", "s", "rate has no unit" },
+      { "checks", "rate>95ms", "rate", "checks", "rate has no unit" },
+      { "batch_size", "p(99)<5ms", "trend", "ops", "batch_size is in ops, which is no time" },
+      { "vus", "max<5s", "gauge", "", "vus has no unit" },
+    } do
+      local ok, err = pcall(threshold.check_fits, read(case[1], case[2]), case[3], case[4])
+      assert.is_false(ok, case[1] .. " " .. case[2])
+      assert.truthy(err:find(("threshold '%s' on '%s': %s"):format(case[2], case[1], case[5]), 1, true), err)
+    end
+    threshold.check_fits(read("op_latency", "max<1s"), "trend", "s")
+    threshold.check_fits(read("delay", "max<50ms"), "gauge", "ms")
+    local gauge = metrics.registry():get("gauge", "delay", "ms", {})
+    gauge:set(20)
+    assert.near(0.02, threshold.value(gauge, read("delay", "max<50ms"), 1), 1e-9)
+    assert.equal(20, threshold.value(gauge, read("delay", "max<50"), 1))
+  end)
+
   it("looks at trends, counters, gauges and rates", function()
     local registry = metrics.registry()
     local trend = registry:trend("t", nil, "s")

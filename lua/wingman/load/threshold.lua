@@ -217,6 +217,19 @@ local fitting = {
   trend = "p avg min max med count rate", counter = "count rate", gauge = "value min max", rate = "rate count",
 }
 
+-- Whether a statistic of a metric is a time. Counts and rates of times are numbers.
+local function is_time(kind, unit, statistic)
+  return (kind == "trend" or kind == "gauge") and units[unit] ~= nil and statistic ~= "count" and statistic ~= "rate"
+end
+
+-- Why nothing that the threshold looks at has a unit of time.
+local function no_unit(threshold, unit)
+  local statistic = threshold.statistic
+  if statistic == "count" or statistic == "rate" then return statistic .. " has no unit" end
+  if unit == "" then return threshold.name .. " has no unit" end
+  return ("%s is in %s, which is no time"):format(threshold.name, unit)
+end
+
 --- Raises when the threshold asks a metric for what it has not.
 ---@param threshold wingman.load.threshold
 ---@param kind string  the metric's type
@@ -226,23 +239,25 @@ function M.check_fits(threshold, kind, unit)
   if not (" " .. fitting[kind] .. " "):find(" " .. threshold.statistic .. " ", 1, true) then
     error(("%s: a %s has %s"):format(what, kind, (fitting[kind]:gsub(" ", ", "))), 0)
   end
-  local is_time = kind == "trend" and units[unit] and threshold.statistic ~= "count" and threshold.statistic ~= "rate"
-  if is_time and not threshold.has_unit and threshold.limit ~= 0 then
+  local time = is_time(kind, unit, threshold.statistic)
+  if threshold.has_unit and not time then
+    error(("%s: %s; give a number without us, ms, s"):format(what, no_unit(threshold, unit)), 0)
+  end
+  if kind == "trend" and time and not threshold.has_unit and threshold.limit ~= 0 then
     error(what .. ": a time needs its unit: us, ms or s", 0)
   end
 end
 
---- The value that a threshold looks at, a time in seconds; nil while there is none.
+--- The value that a threshold looks at; nil while there is none. A time is in seconds, that of
+--- a gauge where the threshold gives a unit.
 ---@param metric table  a metric of wingman.load.metrics, or one like it
 ---@param threshold wingman.load.threshold
 ---@param seconds number  how long the run has lasted, for rates
 ---@return number|nil
 function M.value(metric, threshold, seconds)
   local value = readers[metric.type](metric, threshold, math.max(seconds, 1e-9))
-  if value and metric.type == "trend" and units[metric.unit] and threshold.statistic ~= "count" and threshold.statistic ~= "rate" then
-    return value * units[metric.unit]
-  end
-  return value
+  local in_seconds = is_time(metric.type, metric.unit, threshold.statistic) and (metric.type == "trend" or threshold.has_unit)
+  return value and in_seconds and value * units[metric.unit] or value
 end
 
 --- Whether a value keeps the threshold. Nothing measured does not: a run that proves
