@@ -2,6 +2,7 @@
 local limit = require "wingman.load.limit"
 local load_run = require "spec.support.load_run"
 local report = require "wingman.load.report"
+local verdict = require "wingman.load.report.verdict"
 
 local run, metric = load_run.run, load_run.metric
 
@@ -68,10 +69,11 @@ describe("the limit of a run", function()
     return document, code, out, err
   end
 
-  local function check(document, wanted, words, code, out)
+  local function check(document, wanted, words, code, out, err)
     assert.equal(wanted, document.limit, document.limit_reason)
     assert.truthy(document.limit_reason:find(words, 1, true), document.limit_reason)
     assert.equal(98, code, out)
+    assert.truthy(err:find("wingman run: --strict: " .. verdict.limit(document) .. "\n", 1, true), err)
     assert.matches("\nLIMIT +the [^\n]+ was the\n? *limit", out)
     assert.matches("\n  limit +" .. wanted .. "\n", out)
     local page = report.render(document, "html")
@@ -79,35 +81,35 @@ describe("the limit of a run", function()
   end
 
   it("is the generator when its iterations take longer than what is between them", function()
-    local document, code, out = of_run([[executor = "constant-arrival-rate", rate = 500, duration = "500ms", graceful_stop = "60s",
+    local document, code, out, err = of_run([[executor = "constant-arrival-rate", rate = 500, duration = "500ms", graceful_stop = "60s",
       exec = function(vu)
         local ends = require "wingman.loop".now() + 0.01
         repeat until require "wingman.loop".now() >= ends
         write(vu)
       end]])
-    check(document, "generator", "iterations of 's' began ", code, out)
+    check(document, "generator", "iterations of 's' began ", code, out, err)
     assert.is_true(document.generator_late)
   end)
 
   it("is the cluster when every user waits for it", function()
-    local document, code, out = of_run([[executor = "constant-arrival-rate", rate = 100, duration = "300ms", max_vus = 2,
+    local document, code, out, err = of_run([[executor = "constant-arrival-rate", rate = 100, duration = "300ms", max_vus = 2,
       exec = function(vu) vu:wait(write(vu)) end]], PAUSED)
-    check(document, "cluster", "28 iterations were dropped: every user waited for the cluster", code, out)
+    check(document, "cluster", "28 iterations were dropped: every user waited for the cluster", code, out, err)
     assert.is_false(document.generator_late)
   end)
 
   it("is the number of users when every user is asleep", function()
-    local document, code, out = of_run [[executor = "constant-arrival-rate", rate = 100, duration = "300ms", max_vus = 2,
+    local document, code, out, err = of_run [[executor = "constant-arrival-rate", rate = 100, duration = "300ms", max_vus = 2,
       exec = function(vu) vu:sleep(1000) end]]
-    check(document, "users", "28 iterations were dropped: every user was asleep; raise max_vus", code, out)
+    check(document, "users", "28 iterations were dropped: every user was asleep; raise max_vus", code, out, err)
     assert.is_false(document.generator_late)
     assert.equal(28, metric(document, "iterations_dropped").count)
   end)
 
   it("is the op log when every user waits for room in it", function()
-    local document, code, out = of_run([[executor = "constant-arrival-rate", rate = 100, duration = "400ms", max_vus = 2, exec = write]],
+    local document, code, out, err = of_run([[executor = "constant-arrival-rate", rate = 100, duration = "400ms", max_vus = 2, exec = write]],
       PAUSED .. [[client = { oplog = { max_ops = 10 } },]])
-    check(document, "log", "every user waited for room in the op log", code, out)
+    check(document, "log", "every user waited for room in the op log", code, out, err)
     assert.is_false(document.generator_late)
     assert.equal(10, metric(document, "ops_unacknowledged").count)
     assert.matches("0 operations acknowledged in [^\n]+, 10 unacknowledged\n", out)

@@ -170,9 +170,10 @@ describe("wingman run of a load test", function()
     assert.equal(200, made + dropped + metric(document, "iterations_interrupted").count)
     assert.is_true(dropped > 150)
     assert.truthy(document.limit_reason:find("max_vus", 1, true))
-    local _, strict = run(script([[executor = "constant-arrival-rate", rate = 200, duration = "200ms", max_vus = 1,
-      exec = function(vu) vu:sleep(0.1) end]]), { "--strict" })
+    local _, strict, _, why = run(script([[executor = "constant-arrival-rate", rate = 200, duration = "200ms", max_vus = 1,
+      exec = function(vu) vu:sleep(0.1) end]]), { "--strict", "--quiet" })
     assert.equal(98, strict)
+    assert.matches("^wingman run: %-%-strict: the [^\n]+ iterations were dropped: [^\n]+\n$", why)
   end)
 
   it("drops and counts what it is too late for", function() -- on a clock of its own: executor/arrivals_spec.lua

@@ -159,7 +159,9 @@ local function sparing_others(code, options)
 end
 
 local function exit_code(result, options, written)
-  local code = exit_codes.of(result, options.strict and not is_part(options))
+  local strict = options.strict and not is_part(options)
+  local code = exit_codes.of(result, strict)
+  if strict then exit_codes.tell_strict("wingman run", result) end
   if code == exit_codes.interrupted then code = interrupted_code(options) end
   if code == 0 and not written then code = exit_codes.script_error end
   return sparing_others(code, options)

@@ -1,4 +1,7 @@
 --- The exit codes of a load test and of its reports.
+local escape = require "wingman.escape"
+local format = require "wingman.load.report.format"
+local verdict = require "wingman.load.report.verdict"
 local view = require "wingman.load.report.view"
 
 local M = {
@@ -10,17 +13,34 @@ local of_outcome = {
   passed = M.passed, failed = M.thresholds_failed, aborted = M.thresholds_failed, error = M.script_error, interrupted = M.interrupted,
 }
 
+--- Why a run that passed has not with --strict: the generator was late, or load was dropped.
+---@param document table
+---@return string|nil  nil when it kept up, and when it has not passed anyway
+function M.strict_reason(document)
+  local dropped = view.count(document, "iterations_dropped")
+  if document.outcome ~= "passed" or not document.generator_late and dropped == 0 then return nil end
+  local limit = verdict.limit(document)
+  if limit then return limit end
+  if dropped == 0 then return "the generator was late" end
+  return format.plural(dropped, "iteration") .. (dropped == 1 and " was dropped" or " were dropped")
+end
+
+--- Says on standard error why a run that passed has not with --strict, if so.
+---@param command string  who says it
+---@param document table
+function M.tell_strict(command, document)
+  local reason = M.strict_reason(document)
+  if reason then io.stderr:write(escape.plain(("%s: --strict: %s"):format(command, reason)), "\n") end
+end
+
 --- What a document says of its run. A report of some shards of several says 0 unless one of
 --- them was ended early: only the whole can be judged.
 ---@param document table
 ---@param strict boolean|nil  a generator that was late, or load that was dropped, has not passed
 ---@return integer
 function M.of(document, strict)
-  local code = of_outcome[document.outcome]
-  if code == M.passed and strict and (document.generator_late or view.count(document, "iterations_dropped") > 0) then
-    return M.not_kept_up
-  end
-  return code
+  if strict and M.strict_reason(document) then return M.not_kept_up end
+  return of_outcome[document.outcome]
 end
 
 return M

@@ -81,7 +81,12 @@ describe("wingman report", function()
     assert.equal(130, (merged(function(parts) parts[1].outcome, parts[1].reason = "interrupted", "by SIGINT" end)))
     local function late(parts) parts[1].generator_late = true end
     assert.equal(0, (merged(late)))
-    assert.equal(98, (merged(late, "--strict")))
+    local strict, _, why = merged(late, "--strict")
+    assert.same({ 98, "wingman report: --strict: the generator was late\n" }, { strict, why })
+    strict, _, why = merged(function(parts)
+      for _, metric in ipairs(parts[2].metrics) do if metric.name == "iterations_dropped" then metric.count = 1 end end
+    end, "--strict")
+    assert.same({ 98, "wingman report: --strict: 1 iteration was dropped\n" }, { strict, why })
   end)
 
   it("compares, with exit codes for what is worse and for what cannot be told", function()

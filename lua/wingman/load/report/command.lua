@@ -136,7 +136,10 @@ function commands.merge(options)
   local code = put_out(merged, options)
   if code ~= 0 then return code end
   local missing = verdict.missing_shards(merged)
-  if not missing then return exit_codes.of(merged, options.strict) end
+  if not missing then
+    if options.strict then exit_codes.tell_strict("wingman report", merged) end
+    return exit_codes.of(merged, options.strict)
+  end
   io.stderr:write("wingman report: ", missing, "; what is missing may change the verdict\n")
   return exit_codes.parts_missing
 end
