@@ -455,6 +455,22 @@ describe("wingman run of a load test", function()
     end
   end)
 
+  it("ends with 2 before the run when two reports are for one file", function()
+    local text = script [[executor = "shared-iterations", iterations = 1, exec = function() error "the run began" end]]
+    local path = load_run.file ""
+    local folder, name = path:match "^(.*)/([^/]*)$"
+    for _, new in ipairs { "", ".new" } do -- a file that is there, and one that is not
+      local first, second = ("json=%s%s"):format(path, new), ("csv=%s/.//%s%s"):format(folder, name, new)
+      local code, _, err = load_run.finish(load_run.start(text, { "--out", first, "--out", second }))
+      assert.equal(2, code, err)
+      assert.equal(("wingman run: --out: %s and %s are the same file, and would leave only the second; "):format(first, second)
+        .. "give each form a file of its own\n", err)
+    end
+    local code = load_run.finish(load_run.start(script [[executor = "shared-iterations", iterations = 1, exec = function() end]],
+      { "--quiet", "--out", "json=/dev/null", "--out", "csv=/dev/null", "--out", "json=-", "--out", "csv=-" }))
+    assert.equal(0, code)
+  end)
+
   it("fails when the test was over before the time of a planned fault", function()
     local document, code, out = run(script([[executor = "shared-iterations", iterations = 1, exec = function() end]],
       [[nemesis = { { at = "500s", kill = "node-1" } }]]))

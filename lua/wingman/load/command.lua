@@ -18,6 +18,7 @@ local nearest = require "wingman.nearest"
 local prompt_server = require "wingman.repl.server"
 local report = require "wingman.load.report"
 local run_module = require "wingman.load.run"
+local same_file = require "wingman.load.report.same_file"
 local shard = require "wingman.load.shard"
 
 local M = {}
@@ -177,10 +178,13 @@ local function targets_of(options)
 end
 
 local function check_targets(options)
-  for _, target in ipairs(targets_of(options)) do
+  local targets = targets_of(options)
+  for _, target in ipairs(targets) do
     local ok, err = report.check_target(target)
     if not ok then return usage("--out %s: %s", target, err) end
   end
+  local wrong = same_file.find(targets)
+  if wrong then return usage("--out: %s", wrong) end
   return true
 end
 

@@ -3,6 +3,7 @@ local exit_codes = require "wingman.load.exit_codes"
 local json = require "wingman.load.report.json"
 local nearest = require "wingman.nearest"
 local report = require "wingman.load.report"
+local same_file = require "wingman.load.report.same_file"
 local verdict = require "wingman.load.report.verdict"
 
 local M = {}
@@ -84,6 +85,8 @@ local function parse(arguments)
     end
     i = i + 1
   end
+  local wrong = same_file.find(options.outs)
+  if wrong then return nil, "--out: " .. wrong end
   return options
 end
 
