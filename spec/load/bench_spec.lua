@@ -30,7 +30,7 @@ describe("wingman bench", function()
       assert.equal(expected, code, out .. err)
       assert.equal("constant-arrival-rate", document.scenarios[1].executor)
       assert.equal(200, metric(document, "ops_acked").count)
-      assert.equal(1, #document.thresholds)
+      assert.equal(3, #document.thresholds)
     end
   end)
 
@@ -98,6 +98,12 @@ describe("wingman bench", function()
       assert.truthy(err:find(case[2], 1, true), err)
       assert.falsy(err:find("traceback", 1, true), err)
     end
+  end)
+
+  it("does not pass when nothing of it is stored", function()
+    local document, code, out, err = bench { "sim://1", "--rate", "100", "--duration", "200ms", "--map", "a b" }
+    assert.equal(99, code, out .. err)
+    assert.equal(20, metric(document, "errors").count)
   end)
 
   it("is one of the commands, of which a wrong one is told with what is near it", function()

@@ -36,7 +36,7 @@ describe("errors of a load test", function()
   it("are waits that took too long, each once, raised or not", function()
     local document, code, out, err = run [[
       local load = require "wingman.load"
-      return load.test { cluster = "sim://1", drain = 0,
+      return load.test { cluster = "sim://1", drain = 0, thresholds = { ops_unacknowledged = "count==3" },
         setup = function(hand) assert(hand.client:cluster():pause "node-1") end,
         scenarios = {
           a = { executor = "per-vu-iterations", vus = 1, iterations = 3, exec = function(vu)

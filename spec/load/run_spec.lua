@@ -471,6 +471,18 @@ describe("wingman run of a load test", function()
     assert.equal(0, code)
   end)
 
+  it("fails when writes are not acknowledged, unless a threshold says how many may be left", function()
+    local dead = [[drain = "100ms", setup = function(hand) assert(hand.client:cluster():pause "node-1") end, ]]
+    local text = script([[executor = "shared-iterations", iterations = 5, ]] .. SET, dead .. [[thresholds = { iterations = "count==5" }]])
+    text = text:gsub("sim://3", "sim://1")
+    local document, code, out, err = run(text)
+    assert.equal(99, code, out .. err)
+    assert.equal(5, metric(document, "ops_unacknowledged").count)
+    assert.truthy(out:find("FAILED  ops_unacknowledged count==0 was 5", 1, true), out)
+    _, code, out, err = run((text:gsub("thresholds = { ", [[thresholds = { ops_unacknowledged = "count<=5", ]])))
+    assert.equal(0, code, out .. err)
+  end)
+
   it("fails when the test was over before the time of a planned fault", function()
     local document, code, out = run(script([[executor = "shared-iterations", iterations = 1, exec = function() end]],
       [[nemesis = { { at = "500s", kill = "node-1" } }]]))

@@ -27,7 +27,7 @@ describe("the metrics of a script", function()
     local passed = {}
     for _, one in ipairs(document.thresholds) do passed[one.metric] = one.passed end
     assert.same({ c = false, r = false, t = false, g = false, ["c{kind:auth}"] = true, ['c{kind:"x,y:z"}'] = true,
-      ["c{kind:x,y:z}"] = true }, passed)
+      ["c{kind:x,y:z}"] = true, ops_unacknowledged = true }, passed)
     assert.equal(560, metric(document, "c").count)
     assert.same({ 5, 1, 5 }, { metric(document, "g").value, metric(document, "g").min, metric(document, "g").max })
     assert.equal(5, metric(document, "r").total)
@@ -87,7 +87,7 @@ describe("the metrics of a script", function()
     assert.near(7200, metric(document, "big").max, 8)
     local passed = {}
     for i, one in ipairs(document.thresholds) do passed[i] = one.passed end
-    assert.same({ true, true, false, false }, passed)
+    assert.same({ true, true, false, false, true }, passed)
     local words = "5 values of huge were above 1099512 s"
     assert.truthy(out:gsub("%s+", " "):find(words, 1, true), out)
     assert.truthy(report.render(document, "html"):find(words, 1, true))

@@ -30,7 +30,8 @@ WINGMAN_CLUSTER.
   --map NAME         default bench
   --connections N    to each node; default 1
   --threshold 'METRIC EXPRESSION'
-                     e.g. 'op_latency p(99)<50ms'; may be repeated; 99 when one fails
+                     e.g. 'op_latency p(99)<50ms'; may be repeated; 99 when one fails;
+                     without one on them: errors count==0, ops_unacknowledged count==0
   --save FILE        write the script that does the same, and run nothing
 
 And of `wingman run`: --out, --workers, --seed, --policy, --shard, --start-at, --control,
@@ -172,12 +173,23 @@ local function parse(args)
   return into, rest
 end
 
+-- Writes that are refused, or that nobody acknowledges, are no success, whatever the latency of
+-- the others is; a threshold of one's own on the metric says otherwise.
+local function expect_success(thresholds)
+  for _, metric in ipairs { "errors", "ops_unacknowledged" } do
+    local is_there = false
+    for _, one in ipairs(thresholds) do is_there = is_there or one.metric:match "^[%w_]+" == metric end
+    if not is_there then table.insert(thresholds, { metric = metric, expression = "count==0" }) end
+  end
+end
+
 local function complete(options)
   local variable = os.getenv "WINGMAN_CLUSTER"
   options.cluster = options.cluster or variable ~= "" and variable or nil
   if not options.cluster then return nil, "a URL is missing, such as sim://3 or ws://host:port" end
   if options.rate and options.vus then return nil, "one of --rate and --vus, not both" end
   if not options.vus then options.rate = options.rate or 1000 end
+  expect_success(options.thresholds)
   return true
 end
 

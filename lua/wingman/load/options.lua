@@ -44,6 +44,17 @@ local function check_scenarios(given)
   return list
 end
 
+-- A latency is that of an acknowledged write: a test whose writes nobody acknowledges would keep
+-- every threshold on latencies. So each has this one, unless it says itself how many may be left.
+local function with_default(given)
+  for metric in pairs(given) do
+    if type(metric) == "string" and metric:match "^%s*ops_unacknowledged%f[^%w_]" then return given end
+  end
+  local all = { ops_unacknowledged = "count==0" }
+  for metric, expressions in pairs(given) do all[metric] = expressions end
+  return all
+end
+
 local function check_thresholds(checked, given, custom)
   local list = threshold.read(given)
   for _, one in ipairs(list) do measurable.check(one, checked, custom) end
@@ -99,7 +110,7 @@ function M.check(given, custom)
   for name, value in pairs(given) do checked[name] = value end
   checked.connections = given.connections or "shared"
   checked.scenarios = check_scenarios(given.scenarios or {})
-  checked.thresholds = check_thresholds(checked, given.thresholds or {}, custom)
+  checked.thresholds = check_thresholds(checked, with_default(given.thresholds or {}), custom)
   if given.nemesis and #given.nemesis == 0 and next(given.nemesis) ~= nil then
     error("option nemesis: a list of steps is expected: { { at = \"10s\", … }, … }", 0)
   end
