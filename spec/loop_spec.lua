@@ -61,6 +61,14 @@ describe("loop", function()
     assert.same({ "fast", "slow" }, order)
   end)
 
+  it("refuses at once, at the caller's line, to spawn what is no function", function()
+    for _, wrong in ipairs { "x", {}, 5, false } do
+      local ok, err = pcall(function() local _ = loop.spawn(wrong) end)
+      assert.is_false(ok, type(wrong) .. " was taken")
+      assert.truthy(err:find("loop_spec.lua:%d+: spawn: a function is expected, got " .. type(wrong)), err)
+    end
+  end)
+
   it("settles a future once, and wakes everybody who waits for it", function()
     local future, got = loop.future(), {}
     for i = 1, 3 do

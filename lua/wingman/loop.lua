@@ -348,8 +348,10 @@ end
 --- Starts `fn(...)` as a task of the loop, in its next step. The task is a
 --- future of what fn returns; an error in it is the future's error, or is
 --- reported when nobody waits for it.
+---@param fn function
 ---@return wingman.future task
 function M.spawn(fn, ...)
+  if type(fn) ~= "function" then error("spawn: a function is expected, got " .. type(fn), 2) end
   local task = M.task(fn, ...)
   push_ready(resume, task)
   return task

@@ -25,6 +25,14 @@ local function is_of_ours(message)
   return place ~= nil and place:find("lua/wingman/", 1, true) ~= nil
 end
 
+--- An error without the place in front of it, where that is a line of Wingman's own files.
+---@param err any
+---@return any
+function M.without_own_place(err)
+  if type(err) ~= "string" or not is_of_ours(err) then return err end
+  return (err:gsub("^%S+%.lua:%d+: ", "", 1))
+end
+
 local function describe(info)
   if info.what == "main" then return "in main chunk" end
   if info.name then return ("in function '%s'"):format(info.name) end

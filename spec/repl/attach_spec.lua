@@ -65,6 +65,10 @@ describe("wingman repl --attach", function()
     assert.same({ 0, "1000\n", "" }, { attached "rate" })
     code = attached "client.provider.routing = nil .. 'x'"
     assert.equal(1, code) -- and the program is not hurt
+    for _, line in ipairs { ".foo", ".route", "client:map(nil)" } do
+      local _, out, err = attached(line)
+      assert.truthy((out .. err):find "^[^\n]+\n$", line .. ": " .. out .. err)
+    end
     local _, first = attached "counted"
     assert(loop.wait_until(function()
       local _, later = attached "counted"

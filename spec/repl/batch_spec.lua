@@ -42,6 +42,18 @@ describe("wingman repl in a pipe", function()
     assert.is_nil(err:find("chunk.lua", 1, true))
   end)
 
+  it("shows of a user's mistake the user's frames alone", function()
+    for _, code in ipairs { ".foo", ".route", ".nodes" } do
+      local _, _, err = repl { "-e", code }
+      assert.truthy(err:find "^[^\n]+\n$", code .. ": " .. err)
+    end
+    local _, _, err = repl { "sim://1", "-e", "function mine() client:map(nil) return 1 end function yours() mine() return 2 end", "-e", "yours()" }
+    assert.truthy(err:find("prompt:1: client:map: a name", 1, true), err)
+    assert.truthy(err:find("in function 'mine'", 1, true), err)
+    assert.truthy(err:find("in function <prompt:1>", 1, true), err)
+    for _, own in ipairs { "lua/wingman/", "[C]" } do assert.is_nil(err:find(own, 1, true), err) end
+  end)
+
   it("passes on the code of os.exit", function()
     assert.equal(7, (repl({ "-" }, "os.exit(7)\n")))
     assert.equal(3, (repl { "-e", "os.exit(3)" }))

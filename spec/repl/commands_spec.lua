@@ -161,6 +161,22 @@ describe("commands", function()
     assert.is_true(counts["node-1"] + counts["node-2"] >= 20)
   end)
 
+  it("say a mistake in one line, without Wingman's own frames", function()
+    for _, line in ipairs {
+      ".foo", ".route", ".records", ".log foo", ".rejected resend 5", ".rejected send 5", ".sim kill", ".sim kll 1", ".sim kill 9",
+      ".trace loud", ".watch", ".policy routing fastest", ".policy rooting direct", ".load /no/such/file", ".save /no/such/folder/file",
+      ".whatif /no/such/file", ".time", ".map /no/such/folder/file", "client:map(nil)", "client:query('players', { limt = 1 })",
+      "client:wait(12345)", "require('wingman').spawn 'x'", "client:drain 'soon'",
+    } do
+      local text, ok = run(line)
+      assert.is_false(ok, line .. " is no mistake: " .. text)
+      assert.is_nil(text:find("lua/wingman/", 1, true), line .. ": " .. text)
+      assert.is_nil(text:find "\n.", line .. ": " .. text)
+    end
+    session.client = nil
+    assert.equal('there is no client: connect("sim://3") makes one\n', (run ".nodes"))
+  end)
+
   it("keep going with the other chunk when one is interrupted", function()
     local ended
     session:submit("sleep_forever = true while true do require('wingman.loop').sleep(10) end", function(ok) ended = ok end)

@@ -1,6 +1,7 @@
 --- One chunk of the prompt, run as a task of the loop: its waiting calls wait while
 --- everything else goes on, and it can be ended without ending anything else.
 local loop = require "wingman.loop"
+local script_traceback = require "wingman.script_traceback"
 local watchdog = require "wingman.repl.watchdog"
 
 local M = {}
@@ -13,17 +14,19 @@ methods.__index = methods
 
 local function pack(...) return { n = select("#", ...), ... } end
 
--- The frames below the chunk are the prompt's own.
+-- The error with the frames of what was typed, and what that called; none where they say no
+-- more than the message, which has the place. What one of our functions refused, called by a
+-- command, has a line of the command's as its place: that is nobody's.
 local function traceback(err)
-  if type(err) ~= "string" then return err end
-  local trace = debug.traceback("", 2):gsub("^%s*stack traceback:%s*", "")
+  local raised = debug.getinfo(2, "f")
+  if raised and raised.func == error then err = script_traceback.without_own_place(err) end
+  local text = script_traceback.of(err)
+  if type(err) ~= "string" or text == err then return err end -- it is no text, has the frames of another task, or has none
+  local message, trace = text:match "^(.-)\nstack traceback:\n(.*)$"
   local frames = {}
-  for frame in trace:gmatch "[^\n]+" do
-    if frame:find("in function 'xpcall'", 1, true) then break end
-    if not (frame:find("in function 'error'", 1, true) or frame:find("repl/watchdog.lua:", 1, true)) then frames[#frames + 1] = frame:gsub("^%s*", "  ") end
-  end
-  if #frames <= 1 then return err end -- the message has the place
-  return err .. "\n" .. table.concat(frames, "\n")
+  for frame in trace:gmatch "[^\n]+" do frames[#frames + 1] = frame:gsub("^%s*", "  ") end
+  if #frames <= 1 then return message end
+  return message .. "\n" .. table.concat(frames, "\n")
 end
 
 --- Starts a function. LuaJIT's compiled loops do not look for Ctrl-C, so what is typed
