@@ -175,18 +175,51 @@ static int exit_code_of_error(lua_State *L)
     return code;
 }
 
+/* Whether the script's own exit code, on top, says that it failed. */
+static bool returns_failure(lua_State *L)
+{
+    return lua_isnumber(L, -1) && lua_tointeger(L, -1) != 0;
+}
+
+/* The exit code that a script returned: processes have those from 0 to 255. */
+static int returned_code(lua_State *L)
+{
+    lua_Number code = lua_tonumber(L, -1);
+    if (code >= 0 && code <= 255) return (int)code;
+    fprintf(stderr, "wingman: the script returned %g, and exit codes are 0 to 255\n", code);
+    return HOST_FAILED;
+}
+
+/* What the script's clients hold is sent. False when some of it is not acknowledged. */
+static bool send_the_rest(lua_State *L)
+{
+    static const char code[] = "return not package.loaded['wingman.loop'] or require('wingman.interrupt').script_ended()";
+    bool all = false;
+    if (luaL_loadbuffer(L, code, sizeof code - 1, "=wingman") == 0 && lua_pcall(L, 0, 1, 0) == 0) all = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    return all;
+}
+
 /* The exit code of a script that has ended as `status` says, with its result or its
  * error on top. */
 static int end_of_script(lua_State *L, int status)
 {
     int number = host_signals_seen();
     int interrupted = 128 + number;
+    if (status == 0 && number == 0) {
+        bool all = send_the_rest(L);
+        number = host_signals_seen();
+        interrupted = 128 + number;
+        if (!all && number == 0 && !returns_failure(L)) return HOST_FAILED;
+    }
     /* os.exit is one way to an exit code, `return 3` in the script another. */
-    if (status == 0 && lua_isnumber(L, -1)) return (int)lua_tointeger(L, -1);
+    if (status == 0 && lua_isnumber(L, -1)) return returned_code(L);
     if (status == 0 && number == 0) return HOST_OK;
     if (status != 0 && (number == 0 || !host_signals_is_interruption(lua_tostring(L, -1)))) {
         fprintf(stderr, "wingman: %s\n", lua_tostring(L, -1));
-        return number == 0 ? exit_code_of_error(L) : interrupted;
+        int code = exit_code_of_error(L);
+        if (number == 0) send_the_rest(L);
+        return number == 0 ? code : interrupted;
     }
     if (status != 0) finish(L, number);
     fprintf(stderr, "wingman: %s\n", end_by(number));

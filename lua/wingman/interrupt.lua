@@ -156,6 +156,32 @@ function M.signalled(signal)
   end)
 end
 
+-- Clients that are not closed: those that were started, and the others.
+local function by_start()
+  local started, others = {}, {}
+  for _, client in ipairs(open_clients()) do
+    local list = client.provider and started or others
+    list[#list + 1] = client
+  end
+  return started, others
+end
+
+local function has_backlog(clients)
+  local total = sum(clients)
+  return total.pending > 0 or total.unverified > 0
+end
+
+--- Part of the executable: the script has ended by itself. Clients that it left open get the
+--- time for their acknowledgements that a signal would have given them; those that were never
+--- started have nowhere to send to.
+---@return boolean  false: writes are left without an acknowledgement
+function M.script_ended()
+  local started, others = by_start()
+  if has_backlog(started) then drain(started) end
+  if has_backlog(others) then report(others) end
+  return not (has_backlog(open_clients()))
+end
+
 --- Part of the executable: the script was ended by the error "interrupted". Waits for
 --- what the signal has started, or starts it now.
 ---@param signal string

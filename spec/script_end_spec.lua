@@ -1,0 +1,60 @@
+--- The end of a script that ends by itself: what its clients hold is sent, or told.
+local clusters = require "spec.support.cluster"
+local process = require "wingman.process"
+
+local PATIENCE = 60
+
+-- Runs a script; the URLs of a cluster and its token are its arguments. Exit code, errors.
+local function run(text, shared)
+  local args = { "run", "-" }
+  if shared then
+    args[3], args[4] = table.concat(shared.cluster.urls, ","), shared.cluster.token
+  end
+  local child = assert(process.spawn { file = process.wingman_path(), args = args, stdin = true, stderr = true })
+  assert(child:write(text))
+  child:close_stdin()
+  local err = child:read_all(PATIENCE, "stderr")
+  local code = child:wait(PATIENCE)
+  child:close()
+  return code, err
+end
+
+-- A script without a loop of its own: nothing in it waits after the writes.
+local function writer(name, ending)
+  return ([[
+    local wingman = require "wingman"
+    local client = wingman.client { cluster = arg[1], auth = { token = arg[2] } }
+    assert(client:start())
+    local map = client:map %q
+    for i = 1, 1000 do assert(map:set("k" .. i, { i })) end
+    %s]]):format(name, ending)
+end
+
+clusters.on_each(getfenv(), "a script that ends by itself", function(shared, it)
+  for ending, expected in pairs { [""] = 0, ["return 5"] = 5, ["error 'boom'"] = 1 } do
+    it(("leaves its writes at the cluster, and ends with %d"):format(expected), function()
+      local name = shared:map_name()
+      local code, err = run(writer(name, ending), shared)
+      assert.equal(expected, code, err)
+      local stored = 0
+      for _ in pairs(assert(shared:started():query(name))) do stored = stored + 1 end
+      assert.equal(1000, stored, err)
+    end)
+  end
+end)
+
+describe("a script that ends by itself", function()
+  it("says what it leaves without an acknowledgement, and ends with 1", function()
+    local code, err = run [[
+      local client = require "wingman".client { server = "ws://127.0.0.1:1" }
+      for i = 1, 3 do assert(client:map "m":set("k" .. i, i)) end]]
+    assert.equal(1, code)
+    assert.truthy(err:find("3 writes were not acknowledged", 1, true), err)
+  end)
+
+  it("says that a number is no exit code", function()
+    local code, err = run "return 256"
+    assert.equal(1, code)
+    assert.truthy(err:find("the script returned 256, and exit codes are 0 to 255", 1, true), err)
+  end)
+end)
