@@ -56,7 +56,7 @@ local function export_scenarios(run)
       duration_s = scenario.ended_us and scenario.started_us and ((scenario.stopped_us or scenario.ended_us) - scenario.started_us) / 1e6 or 0,
       vus_max = scenario.most_users, rate_target = module.rate and module.rate(options),
       iterations = scenario.iterations, iterations_dropped = scenario.dropped, iterations_interrupted = scenario.interrupted,
-      tags = scenario.tags,
+      dropped_for = next(scenario.drops) and scenario.drops or nil, tags = scenario.tags,
     }
   end
   return list

@@ -153,11 +153,59 @@ describe("report merge", function()
     local parts = copy(shards)
     parts[3].generator_late, parts[3].limit_reason, parts[3].limit = true, "lag p99 40 ms", "generator"
     local got = assert(report.merge(parts))
-    assert.same({ true, "lag p99 40 ms", "generator" }, { got.generator_late, got.limit_reason, got.limit })
+    assert.same({ true, "shard 3 of 4: lag p99 40 ms", "generator" }, { got.generator_late, got.limit_reason, got.limit })
     parts = copy(shards)
     parts[1].outcome, parts[1].reason = "failed", "the generator was late (--strict)"
     got = assert(report.merge(parts))
     assert.same({ "failed", "the generator was late (--strict)" }, { got.outcome, got.reason })
+  end)
+
+  describe("says what the limit was in one sentence about the whole", function()
+    -- Of operations that took 280 us or so.
+    local function late_parts(lags_us)
+      local _, parts = fixture.sharded { shards = #lags_us, rate = 400, seconds = 5, kill = false }
+      for i, part in ipairs(parts) do
+        local h = histogram.new(60e6, 3)
+        for _ = 1, 1000 do h:record(lags_us[i]) end
+        local exported = h:export()
+        exported.unit = "us"
+        h:close()
+        local s = lags_us[i] / 1e6
+        part.metrics[#part.metrics + 1] = { name = "schedule_lag", type = "trend", unit = "s", tags = { scenario = "writes" },
+          histogram = exported, count = 1000, min = s, max = s, mean = s, p50 = s, p90 = s, p95 = s, p99 = s, p99_9 = s }
+        part.scenarios[1].tags = { scenario = "writes" }
+        part.limit, part.generator_late, part.limit_reason = "generator", true, ("part %d was %d us late"):format(i, lags_us[i])
+      end
+      return parts
+    end
+
+    it("by the merged figures", function()
+      local got = assert(report.merge(late_parts { 5000, 9000 }))
+      assert.same({ "generator", true }, { got.limit, got.generator_late })
+      assert.matches("^iterations of 'writes' began 9%.0 ms late %(p99%), which is in the latency %(p99 [^;]+%)$", got.limit_reason)
+    end)
+
+    it("by the worst part where the whole was not late, and names it", function()
+      local parts = late_parts { 1, 9, 2 }
+      local got = assert(report.merge(parts))
+      assert.same({ "generator", true, "shard 2 of 3: part 2 was 9 us late" }, { got.limit, got.generator_late, got.limit_reason })
+    end)
+
+    it("by all that was dropped, of each cause", function()
+      local function dropping(i, part, causes, sum)
+        part.limit, part.generator_late, part.limit_reason = "cluster", false, "part " .. i
+        part.scenarios[1].dropped_for, part.scenarios[1].iterations_dropped = causes, sum
+      end
+      local parts = late_parts { 1, 1 }
+      dropping(1, parts[1], { cluster = 5, users = 2 }, 7)
+      dropping(2, parts[2], { cluster = 4 }, 4)
+      local got = assert(report.merge(parts))
+      assert.same({ "cluster", "9 iterations were dropped: every user waited for the cluster; 2 iterations were dropped: "
+        .. "every user was asleep; raise max_vus" }, { got.limit, got.limit_reason })
+      assert.same({ cluster = 9, users = 2 }, got.scenarios[1].dropped_for)
+      parts[1].scenarios[1].dropped_for = nil -- as earlier versions wrote it
+      assert.matches("^shard %d of 2: part %d$", assert(report.merge(parts)).limit_reason)
+    end)
   end)
 
   it("shifts what started later", function()

@@ -2,6 +2,7 @@
 --- machines. Nothing is averaged: what is said of the whole comes from added counts and
 --- histograms, and thresholds are measured again.
 local json = require "wingman.load.report.json"
+local merge_limit = require "wingman.load.report.merge_limit"
 local merge_metrics = require "wingman.load.report.merge_metrics"
 local merge_series = require "wingman.load.report.merge_series"
 local schema = require "wingman.load.report.schema"
@@ -84,7 +85,16 @@ end
 
 local function optional_sum(a, b) return (a or b) and (a or 0) + (b or 0) end
 
+local function add_counts(a, b)
+  if not a or not b then return a or b end
+  local sums = {}
+  for cause, count in pairs(a) do sums[cause] = count end
+  for cause, count in pairs(b) do sums[cause] = (sums[cause] or 0) + count end
+  return sums
+end
+
 local function add_scenario(into, from)
+  into.dropped_for = add_counts(into.dropped_for, from.dropped_for)
   into.iterations = into.iterations + from.iterations
   for _, field in ipairs { "iterations_dropped", "iterations_interrupted", "vus_max" } do
     into[field] = optional_sum(into[field], from[field])
@@ -160,15 +170,6 @@ local function joined(documents, field)
     end
   end
   return #list > 0 and table.concat(list, "; ") or nil
-end
-
-local function limit_of(documents)
-  local limits = {}
-  for _, document in ipairs(documents) do limits[document.limit] = true end
-  for _, limit in ipairs { "generator", "cluster", "users", "log" } do
-    if limits[limit] then return limit end
-  end
-  return "none"
 end
 
 -- The worst of the parts; passed and failed are decided by the thresholds of the whole.
@@ -254,13 +255,16 @@ local function assemble(documents, metrics, series, started_at, ends)
   local nodes, maps = nodes_of(documents)
   local thresholds = merge_metrics.thresholds(documents[1].thresholds, documents, metrics, ends - started_at)
   local outcome, reason = outcome_of(documents, thresholds)
+  local environment = environment_of(documents, nodes)
+  local scenarios = by_name(documents, "scenarios", "name", add_scenario)
+  local limited = merge_limit.judge(documents, { environment = environment, scenarios = scenarios, metrics = metrics })
   return {
     schema = schema.version, name = documents[1].name, script = documents[1].script, seed = same_seed(documents),
     started_at = started_at, duration_s = ends - started_at, finished = not any(documents, "finished", false),
-    outcome = outcome, reason = reason, limit = limit_of(documents),
-    generator_late = any(documents, "generator_late", true), limit_reason = joined(documents, "limit_reason"),
-    shards = shards_of(documents), environment = environment_of(documents, nodes),
-    scenarios = by_name(documents, "scenarios", "name", add_scenario), metrics = metrics, series = series,
+    outcome = outcome, reason = reason, limit = limited.limit,
+    generator_late = limited.late, limit_reason = limited.reason,
+    shards = shards_of(documents), environment = environment,
+    scenarios = scenarios, metrics = metrics, series = series,
     partitions = partitions(documents, maps), faults = events(documents, "faults", started_at),
     failovers = events(documents, "failovers", started_at), thresholds = thresholds,
     checks = by_name(documents, "checks", "name", function(into, from)

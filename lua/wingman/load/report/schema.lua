@@ -94,6 +94,7 @@ M.document = object {
     name = text, executor = text, start_s = optional(amount), duration_s = optional(amount), vus_max = optional(whole),
     rate_target = optional(amount),      -- iterations per second, of all shards together
     iterations = whole, iterations_dropped = optional(whole), iterations_interrupted = optional(whole),
+    dropped_for = optional(map(whole)),  -- the dropped ones by "generator", "cluster", "users", "log"
     tags = optional(map(shape.scalar)),
   }),
   metrics = metrics,
