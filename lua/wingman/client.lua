@@ -167,6 +167,7 @@ function methods:start()
   local provider, provider_err = make_provider(self)
   if not provider then return nil, errors.new("NOT_CONNECTED", provider_err) end
   self.provider = provider
+  local has_started = false
   self.engine = sync_engine.new(self.core, provider, function(...) self.options.log_to(...) end)
   provider:on("node_connected", function(node)
     self:resubscribe()
@@ -180,6 +181,10 @@ function methods:start()
   for _, name in ipairs { "map_changed", "map_seen" } do
     provider:on(name, function() warnings.say(self) end)
   end
+  provider:on("discovered", function()
+    warnings.say(self)
+    if has_started and not self.closed then self.engine:start_is_over() end
+  end)
   for _, name in ipairs { "node_lost", "map_changed", "circuit", "failover" } do
     provider:on(name, function(...) self.events:emit(name, ...) end)
   end
@@ -192,7 +197,10 @@ function methods:start()
   self.engine:start_begins()
   local connected, reason = provider:connect(self.options.start_timeout)
   if self.closed then return nil, errors.new("CLOSED", "the client was closed") end
-  self.engine:start_is_over()
+  has_started = true
+  -- Nodes that the map names may still be being connected to: `discovered` follows then.
+  local is_discovering = provider.discovery_is_over == false -- nil: a single server discovers nothing
+  if not (connected and is_discovering) then self.engine:start_is_over() end
   if connected then return true end
   if provider.hash_conflict then return nil, provider.hash_conflict end
   local refused = provider.links:count_states().refused

@@ -8,14 +8,14 @@ local M = {}
 
 ---@class wingman.sync_engine
 ---@field provider table
----@field private starting table<string, true>|nil  while the client starts: keys that wait for the first routes
+---@field private starting table<string, true>|nil  while the client starts: keys that wait for their first route
 ---@field private starting_count integer
 local methods = {}
 methods.__index = methods
 
 --- Keys that one warning names at most.
 local NAMED_KEYS = 20
---- Keys recorded before the start is over that are looked at then.
+--- Keys recorded before the start is over, and held, that are looked at then.
 local REMEMBERED_KEYS = 1000
 --- Seconds between two warnings.
 local WARNING_INTERVAL = 1
@@ -45,7 +45,7 @@ local function warn(self)
   self.log_to("warn", "send_batch_failed", { failed_keys = keys, count = count })
 end
 
--- Remembers keys that were recorded before there can be routes.
+-- Remembers keys that were recorded before all routes can be there.
 local function note_early(self, results)
   for key, sent in pairs(results) do
     if self.starting_count >= REMEMBERED_KEYS then return end
@@ -70,12 +70,14 @@ local function note_failed(self, results)
   self.warn_timer = loop.timer(WARNING_INTERVAL, tell_the_rest)
 end
 
---- The client begins to start: that there are no routes yet is nothing to warn of.
+--- The client begins to start: that there are no routes yet, or not all, is nothing to warn of.
 function methods:start_begins() self.starting, self.starting_count = {}, 0 end
 
---- The start is over: a key that has no route now is warned of.
+--- The start is over, and every node that can be reached has its routes: a key that has none now
+--- is warned of. Does nothing the second time.
 function methods:start_is_over()
   local early, results = self.starting, {}
+  if not early then return end
   self.starting = nil
   for key in pairs(early) do results[key] = self.provider:connection(key) ~= nil end
   note_failed(self, results)

@@ -106,6 +106,35 @@ clusters.on_each(getfenv(), "callbacks", function(shared, it)
   end)
 end)
 
+-- One seed of three: the advertised addresses of the others are tried once its map is known,
+-- and a start does not wait for that.
+clusters.on_each(getfenv(), "a client that finds nodes", function(shared, it)
+  local function started()
+    local client = shared:started { cluster = { seeds = { shared.cluster.urls[1] } } }
+    local map = client:map "callbacks"
+    for i = 1, 30 do assert(map:set("key-" .. i, i)) end
+    return client
+  end
+
+  it("writes no warning of keys that wait for it to connect to them", function()
+    local client = started()
+    assert(client:drain(PATIENCE))
+    assert.equal(3, #client:connected_nodes())
+    assert.same({}, shared:logged "send_batch_failed")
+  end)
+
+  it("warns once of keys whose node cannot be reached, when it has been tried", function()
+    assert(shared.cluster:fault("node-3", "refuse", true))
+    local client = started()
+    local function warned() return #shared:logged "send_batch_failed" > 0 end
+    assert(loop.wait_until(warned, PATIENCE), "send_batch_failed is not in the log")
+    local owners, lines = client:partition_map().owners, shared:logged "send_batch_failed"
+    assert(shared.cluster:fault("node-3", "refuse", false))
+    assert.equal(1, #lines)
+    for _, key in ipairs(lines[1].failed_keys) do assert.equal("node-3", owners[client:partition_of(key) + 1], key) end
+  end)
+end, { "sim://3" })
+
 describe("the events of a client", function()
   local client
   before_each(function() client = wingman.client { server = "ws://127.0.0.1:1", log_to = function() end } end)

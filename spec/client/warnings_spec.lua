@@ -53,13 +53,47 @@ clusters.on_each(getfenv(), "a client of a 0.11 cluster", function(shared, it)
     end)
   end
 
-  it("says once that it knows one node of three", function()
-    local client = shared:started { cluster = { seeds = { shared.cluster.urls[2] } } }
+  -- Its partitions by the map that the client holds, of all these nodes together.
+  local function owned_by(client, ...)
+    local count, ids = 0, { ... }
+    for _, owner in ipairs(client:partition_map().owners) do
+      for _, id in ipairs(ids) do count = count + (owner == id and 1 or 0) end
+    end
+    return count
+  end
+
+  local function one_message(client)
     await(client, "NODES_WITHOUT_ADDRESS")
-    local message = client:health().warnings[1].message
-    assert.truthy(message:find("2 of 3 nodes", 1, true), message)
-    assert.truthy(message:find("node-1, node-3", 1, true), message)
-    assert.equal(1, #shared:logged "nodes_without_address")
+    local logged = shared:logged "nodes_without_address"
+    assert.same({ { message = client:health().warnings[1].message } }, logged)
+    return logged[1].message
+  end
+
+  it("names the nodes that have no address, and says what that costs, once", function()
+    local urls = shared.cluster.urls
+    local client = shared:started { cluster = { seeds = { urls[2] } } }
+    assert.equal(("no address is known for node-1, node-3: writes to their %d partitions wait. Add their URLs to cluster.seeds.")
+      :format(owned_by(client, "node-1", "node-3")), one_message(client))
+    client:close()
+    shared.log = {}
+    client = shared:started { cluster = { seeds = { urls[1], urls[2] } } }
+    assert.equal(("no address is known for node-3: writes to its %d partitions wait. Add its URL to cluster.seeds.")
+      :format(owned_by(client, "node-3")), one_message(client))
+  end)
+
+  it("does not say that writes wait which go to another node", function()
+    local urls = shared.cluster.urls
+    local client = shared:started { cluster = { seeds = { urls[1], urls[2] } }, fallback = true }
+    local function said() return shared:logged "nodes_without_address"[1] end
+    assert(loop.wait_until(said, 10), "nodes_without_address is not in the log")
+    assert.equal(("no address is known for node-3: writes to its %d partitions do not reach it. Add its URL to cluster.seeds.")
+      :format(owned_by(client, "node-3")), said().message)
+  end)
+
+  it("does not guess which of two nodes a seed is that does not answer", function()
+    local client = shared:started { cluster = { seeds = { shared.cluster.urls[1], "ws://127.0.0.1:1" } } }
+    assert.equal("no address is known for 1 of node-2, node-3, as not every seed has answered: writes to its partitions wait. Add its URL to cluster.seeds.",
+      one_message(client))
   end)
 
   it("says nothing of a node that is only down", function()
@@ -75,6 +109,24 @@ clusters.on_each(getfenv(), "a client of a v2 cluster", function(shared, it)
     local client = shared:started { cluster = { seeds = { shared.cluster.urls[2] } } }
     assert(loop.wait_until(function() return #client:connected_nodes() == 3 end, 10))
     assert.same({}, client:health().warnings)
+    assert.same({}, shared:logged "nodes_without_address")
+  end)
+
+  it("says nothing while the node that no seed names is still looked for", function()
+    local client = shared:started { cluster = { seeds = { shared.cluster.urls[1], shared.cluster.urls[2] } } }
+    assert(client:map(shared:map_name()):set("ann", 1))
+    assert(client:drain(10))
+    assert(loop.wait_until(function() return #client:connected_nodes() == 3 end, 10), "node-3 is not found")
+    assert.same({}, client:health().warnings)
+    for _, line in ipairs(shared.log) do assert.equal("info", line.level, line.event) end
+  end)
+
+  it("says that a node has no address when what it advertises is another one's", function()
+    local urls = shared.cluster.urls
+    local client = shared:started { cluster = { seeds = { urls[1], urls[2] } }, endpoint = function() return (urls[1]:gsub("127.0.0.1", "localhost")) end }
+    await(client, "NODES_WITHOUT_ADDRESS")
+    local message = client:health().warnings[1].message
+    assert.truthy(message:find("^no address is known for node%-3: "), message)
   end)
 
   it("may forward: what it costs there is that the owner does not get it", function()

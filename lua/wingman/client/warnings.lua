@@ -33,32 +33,58 @@ local function routing_loses(client, dialect)
   return warning("ROUTING_LOSES", 'option %s: a 0.11 cluster acknowledges and drops %s; use routing = "direct"', option, what)
 end
 
--- Nodes of the map that none of the URLs at hand can stand for: each URL that has not shown
--- its node yet may be one of them.
-local function nodes_without_address(client)
-  local map = client:partition_map()
-  if not map then return nil end
-  local shown, unknown, missing, owned = {}, 0, {}, 0
-  local known_missing = {}
+-- The nodes that a URL at hand leads to, and how many URLs have not shown their node: each of
+-- these may be one that is missing. An advertised URL is that of the node that it is advertised
+-- for, until another node answers there.
+local function nodes_with_address(client)
+  local known, silent = {}, 0
   for _, node in ipairs(client.provider.links.nodes) do
-    if node.id then shown[node.id] = true
-    elseif not node.twin_of then unknown = unknown + 1 end
+    local id = node.id or (not node.twin_of and node.listed_as)
+    if id then known[id] = true
+    elseif not node.twin_of then silent = silent + 1 end
   end
-  for _, owner in ipairs(map.owners) do
-    if owner and not shown[owner] then
-      owned = owned + 1
-      if not known_missing[owner] then missing[#missing + 1] = owner end
-      known_missing[owner] = true
-    end
-  end
-  if #missing <= unknown then return nil end
-  table.sort(missing)
-  return warning("NODES_WITHOUT_ADDRESS",
-    "option cluster.seeds: %d of %d nodes have no address that this client knows (%s), so that writes to %d of %d partitions do not reach their owner; give a URL of each node",
-    #missing - unknown, #map.nodes, table.concat(missing, ", "), owned, map.partition_count)
+  return known, silent
 end
 
-if jit then jit.off(nodes_without_address) end -- as in wingman.provider.cluster.routes
+-- Ids of the owners that are not among the known nodes, sorted, and how many partitions they own.
+local function owners_beyond(map, known)
+  local is_listed, ids, owned = {}, {}, 0
+  for _, owner in ipairs(map.owners) do
+    if owner and not known[owner] then
+      owned = owned + 1
+      if not is_listed[owner] then ids[#ids + 1] = owner end
+      is_listed[owner] = true
+    end
+  end
+  table.sort(ids)
+  return ids, owned
+end
+
+if jit then jit.off(owners_beyond) end -- as in wingman.provider.cluster.routes
+
+-- What becomes of writes whose owner has no connection: only plain direct routing holds all of them.
+local function what_writes_do(options)
+  return options.routing == "direct" and not options.fallback and "wait" or "do not reach it"
+end
+
+-- While nodes are still looked for, nothing can be said.
+local function nodes_without_address(client)
+  local provider = client.provider
+  if not (provider.discovery_is_over and provider.map) then return nil end
+  local known, silent = nodes_with_address(client)
+  local ids, owned = owners_beyond(provider.map, known)
+  if #ids <= silent then return nil end
+  local missing, names, does = #ids - silent, table.concat(ids, ", "), what_writes_do(client.options)
+  if missing > 1 then does = does:gsub(" it$", " them") end
+  local whose, urls = missing == 1 and "its" or "their", missing == 1 and "its URL" or "their URLs"
+  if silent > 0 then
+    return warning("NODES_WITHOUT_ADDRESS",
+      "no address is known for %d of %s, as not every seed has answered: writes to %s partitions %s. Add %s to cluster.seeds.",
+      missing, names, whose, does, urls)
+  end
+  return warning("NODES_WITHOUT_ADDRESS", "no address is known for %s: writes to %s %d %s %s. Add %s to cluster.seeds.",
+    names, whose, owned, owned == 1 and "partition" or "partitions", does, urls)
+end
 
 --- What is to be said of a started client now.
 ---@param client wingman.client

@@ -25,6 +25,7 @@ local STRAGGLERS = 1
 
 ---@class wingman.cluster_provider
 ---@field map table|nil  the held partition map, as core:partition_map() gives it
+---@field discovery_is_over boolean  see wingman.provider.cluster.discovery
 ---@field hash_kind string|nil
 ---@field hash_how string|nil  how the hash was found
 ---@field hash_conflict wingman.error|nil  the nodes hash differently
@@ -83,6 +84,7 @@ function methods:update_state()
   local state = state_of(self, self.links:count_states())
   self.state:set(state, state == "ERROR" and self.links:reasons() or nil)
   discovery.connect_unseen(self)
+  discovery.note_end(self)
   if not self.started then return end
   if self.hash_conflict then
     self.started:resolve(false)
@@ -372,6 +374,7 @@ function M.new(core, options, policies, state, map_names)
     asking_hash = {},
     seeds = {},
     routed = 0,
+    discovery_is_over = false,
   }, methods)
   self.failovers = failover.new {
     core = core,

@@ -49,22 +49,41 @@ local function is_settled(self, node)
   return node.settled and not (is_ready and not node.id and not node.unidentified)
 end
 
---- Whether each node has shown which one it is, or that it cannot be reached.
----@param self wingman.cluster_provider
-function M.all_settled(self)
+-- Whether each node has shown which one it is, or that it cannot be reached.
+local function all_settled(self)
   for _, node in ipairs(self.links.nodes) do
     if not is_settled(self, node) then return false end
   end
   return true
 end
 
---- The same for the nodes that the user has named.
+--- Whether each node that the user has named has shown which one it is, or that it cannot be
+--- reached.
 ---@param self wingman.cluster_provider
 function M.seeds_settled(self)
   for _, node in ipairs(self.links.nodes) do
     if node.is_seed and not is_settled(self, node) then return false end
   end
   return true
+end
+
+-- Whether a node is asked for its hash for the first time: it gets nothing until it answers.
+local function awaits_hash(self)
+  if self.hash_problem then return false end
+  for id in pairs(self.asking_hash) do
+    if not self.hashes[id] then return true end
+  end
+  return false
+end
+
+--- Notes whether discovery is over: it is known who owns what, every URL at hand, the advertised
+--- ones among them, has been tried, and each node that was reached has its routes. Emits
+--- `discovered` each time that this becomes so.
+---@param self wingman.cluster_provider
+function M.note_end(self)
+  local was_over = self.discovery_is_over
+  self.discovery_is_over = (self.map or self.mapless) ~= nil and all_settled(self) and not awaits_hash(self)
+  if self.discovery_is_over and not was_over then self.events:emit "discovered" end
 end
 
 local function connect_listed(self, id, url)
