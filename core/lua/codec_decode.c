@@ -171,7 +171,7 @@ static int open_table(decoder *d, const wm_mp_item *it)
     return 0;
 }
 
-/* Pushes a value that is none of a table. */
+/* Pushes a value other than a table. */
 static int push_scalar(decoder *d, const wm_mp_item *it)
 {
     lua_State *L = d->L;

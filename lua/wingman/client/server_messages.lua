@@ -35,8 +35,8 @@ function M.refuse(self, lane, event, kind, reason)
   self.log_seldom("warn", event, { type = kind, reason = reason, url = url }, url .. event .. reason)
 end
 
---- What a server sent is beyond a limit and was not read: who waits for it is told by an
---- error; its connection stays.
+--- A message was beyond a limit and was not decoded: the call that waits for it gets an error;
+--- the connection stays.
 ---@param self wingman.client
 ---@param lane integer
 ---@param description { type: string, size: integer, limit: string, payload: table }  see core/message.h

@@ -106,7 +106,7 @@ local function is_issued(self, seq)
   return seq <= last
 end
 
--- The settlement of an operation; raises, `level` levels up, for a seq that is none.
+-- The settlement of an operation; raises, `level` levels up, for a seq that was never issued.
 local function settlement(self, seq, what, level)
   if type(seq) ~= "number" then
     error(("%s: a number is expected, as set or remove returned it, got %s"):format(what, type(seq)), level + 1)
@@ -135,7 +135,7 @@ function methods:settlement(seq)
 end
 
 --- Waits for the settlement of one operation: true, or nil, err, also after
---- `timeout` seconds. Raises for a seq that is none, as settlement does.
+--- `timeout` seconds. Raises for a seq that was never issued, as settlement does.
 ---@param seq number  what set or remove returned
 ---@param timeout number|string|nil  a duration: seconds or "5s"; default: for ever
 function methods:wait(seq, timeout)

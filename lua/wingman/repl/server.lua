@@ -54,8 +54,8 @@ local function make_environment(globals, write)
   })
 end
 
--- Whether the prompt wants the running chunk to end, or is gone. The chunk computes, and the
--- loop that would hear of it stands still. What was looked at once is not read again.
+-- Whether the prompt wants the running chunk to end, or is gone. The loop stands still while the
+-- chunk computes, so this looks at the socket itself; it leaves the bytes for the loop to read.
 local function wants_end(conversation)
   local text, ended = conversation.connection:peek()
   if ended then return true end
