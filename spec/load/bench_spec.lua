@@ -67,7 +67,11 @@ describe("wingman bench", function()
     assert.equal(2, code)
     assert.truthy(err:find("exists", 1, true), err)
     os.remove(path)
+    args[#args + 1] = "--proxy=http://somebody:secret@127.0.0.1:1" -- which sim:// does not go through
     assert.equal(0, (command(args)))
+    local file = assert(io.open(path))
+    assert.falsy(file:read "*a":find("secret", 1, true))
+    file:close()
     local out
     code, out, err = command { "run", "--quiet", path }
     assert.equal(0, code, out .. err)
