@@ -175,12 +175,6 @@ static int exit_code_of_error(lua_State *L)
     return code;
 }
 
-/* Whether the script's own exit code, on top, says that it failed. */
-static bool returns_failure(lua_State *L)
-{
-    return lua_isnumber(L, -1) && lua_tointeger(L, -1) != 0;
-}
-
 /* The exit code that a script returned: processes have those from 0 to 255. */
 static int returned_code(lua_State *L)
 {
@@ -200,30 +194,34 @@ static bool send_the_rest(lua_State *L)
     return all;
 }
 
+/* The exit code of a script that an error ended, which is on top. */
+static int end_by_error(lua_State *L)
+{
+    int number = host_signals_seen();
+    fprintf(stderr, "wingman: %s\n", lua_tostring(L, -1));
+    if (number != 0) return 128 + number;
+    int code = exit_code_of_error(L);
+    send_the_rest(L);
+    return code;
+}
+
 /* The exit code of a script that has ended as `status` says, with its result or its
  * error on top. */
 static int end_of_script(lua_State *L, int status)
 {
-    int number = host_signals_seen();
-    int interrupted = 128 + number;
-    if (status == 0 && number == 0) {
-        bool all = send_the_rest(L);
-        number = host_signals_seen();
-        interrupted = 128 + number;
-        if (!all && number == 0 && !returns_failure(L)) return HOST_FAILED;
-    }
+    bool is_signalled = host_signals_seen() != 0;
+    if (status != 0 && !(is_signalled && host_signals_is_interruption(lua_tostring(L, -1)))) return end_by_error(L);
+    bool all = is_signalled || send_the_rest(L);
+    int number = host_signals_seen(); /* one may have come meanwhile */
     /* os.exit is one way to an exit code, `return 3` in the script another. */
-    if (status == 0 && lua_isnumber(L, -1)) return returned_code(L);
-    if (status == 0 && number == 0) return HOST_OK;
-    if (status != 0 && (number == 0 || !host_signals_is_interruption(lua_tostring(L, -1)))) {
-        fprintf(stderr, "wingman: %s\n", lua_tostring(L, -1));
-        int code = exit_code_of_error(L);
-        if (number == 0) send_the_rest(L);
-        return number == 0 ? code : interrupted;
+    if (status == 0 && lua_isnumber(L, -1) && (all || number == 0)) {
+        int code = returned_code(L);
+        return all || code != HOST_OK ? code : HOST_FAILED;
     }
+    if (number == 0) return all ? HOST_OK : HOST_FAILED;
     if (status != 0) finish(L, number);
     fprintf(stderr, "wingman: %s\n", end_by(number));
-    return interrupted;
+    return 128 + number;
 }
 
 int host_lua_call(lua_State *L, int nargs)
