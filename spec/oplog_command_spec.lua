@@ -1,6 +1,7 @@
 --- `wingman oplog`: what it says of a file, whole, damaged, in use or something else, and what it
 --- saves.
 local cjson = require "cjson"
+local files = require "spec.support.files"
 local process = require "wingman.process"
 local wingman = require "wingman"
 
@@ -23,13 +24,6 @@ local function open(path)
   return client
 end
 
-local function read_file(path)
-  local file = assert(io.open(path, "rb"))
-  local bytes = file:read "*a"
-  file:close()
-  return bytes
-end
-
 -- A log of thirty operations, in three commits; the id of its client.
 local function make(path)
   local client = open(path)
@@ -43,7 +37,7 @@ end
 
 -- Changes one byte of the operation that writes this key.
 local function damage(path, key)
-  local at = assert(read_file(path):find(key, 1, true))
+  local at = assert(files.read(path):find(key, 1, true))
   local file = assert(io.open(path, "r+b"))
   file:seek("set", at - 1)
   file:write "K"
@@ -66,7 +60,7 @@ describe("wingman oplog", function()
   it("inspect says what is in a whole file", function()
     local path = directory .. "/a.log"
     local id = make(path)
-    local before = read_file(path)
+    local before = files.read(path)
     local code, output = oplog("inspect", path)
     assert.equal(0, code)
     for _, text in ipairs { path, id, "format 2", "pending operations  30\n", "dead letters        0\n", "whole" } do
@@ -76,7 +70,7 @@ describe("wingman oplog", function()
     local found = cjson.decode(json)
     assert.same({ 30, 30, false, false, id, path },
       { found.pending, found.pending_written, found.damaged, found.in_use, found.client, found.file })
-    assert.equal(before, read_file(path))
+    assert.equal(before, files.read(path))
   end)
 
   it("inspect tells the last commit of a file that is in use", function()
@@ -97,7 +91,7 @@ describe("wingman oplog", function()
     local path = directory .. "/a.log"
     local id = make(path)
     damage(path, "key-15")
-    local damaged = read_file(path)
+    local damaged = files.read(path)
 
     local code, output = oplog("inspect", path)
     assert.equal(1, code)
@@ -108,7 +102,7 @@ describe("wingman oplog", function()
     code, output = oplog("salvage", path)
     assert.equal(1, code)
     assert.truthy(output:find("Saved 20 operations and 0 dead letters to " .. path .. ".salvaged", 1, true), output)
-    assert.equal(damaged, read_file(path))
+    assert.equal(damaged, files.read(path))
 
     local client = open(path .. ".salvaged")
     assert.equal(id, client.options.node_id)
@@ -148,7 +142,7 @@ describe("wingman oplog", function()
     local path = directory .. "/a.log"
     local client = open(path)
     -- Parts begin at multiples of 8, and so does one of eight that are one byte further each.
-    assert(client:map "m":set("outer", (read_file(inner):sub(4097) .. "x"):rep(8)))
+    assert(client:map "m":set("outer", (files.read(inner):sub(4097) .. "x"):rep(8)))
     client:close()
     damage(path, "outer")
     local _, output = oplog("salvage", path)

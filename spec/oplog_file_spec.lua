@@ -4,6 +4,7 @@ local build = require "spec.support.build"
 local clusters = require "spec.support.cluster"
 local core = require "wingman.core"
 local ffi = require "ffi"
+local files = require "spec.support.files"
 local loop = require "wingman.loop"
 local process = require "wingman.process"
 local wingman = require "wingman"
@@ -56,19 +57,6 @@ local function take(client, acknowledge)
   local ops = core.decode(message).payload.ops
   if acknowledge then assert.equal(count, client.core:foreign_ack(ops[#ops].id)) end
   return count
-end
-
-local function read_file(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read "*a"
-  file:close()
-  return text
-end
-
-local function write_file(path, text)
-  local file = assert(io.open(path, "wb"))
-  file:write(text)
-  file:close()
 end
 
 -- The file cannot be opened: the error names it, its problem and what is wrong.
@@ -302,9 +290,9 @@ describe("op log in a file", function()
     for text, problem in pairs {
       [("this is no op log\n"):rep(1000)] = "not_a_log", short = "not_a_log", ["12345678wingman log file"] = "damaged",
     } do
-      write_file(path, text)
+      files.write(path, text)
       refused(path, problem, problem == "damaged" and "its head is damaged" or "no op log")
-      assert.equal(text, read_file(path))
+      assert.equal(text, files.read(path))
     end
     os.remove(path)
     assert(process.spawn({ file = "/bin/mkdir", args = { path } })):wait(5)
@@ -317,21 +305,21 @@ describe("op log in a file", function()
     local path = new_path()
     -- The first page as LMDB 0.9 has it: its number, its kind (8 is meta), and its magic.
     local text = ("\0"):rep(10) .. "\8\0" .. ("\0"):rep(4) .. "\222\192\239\190\1\0\0\0" .. ("\0"):rep(8168)
-    write_file(path, text)
+    files.write(path, text)
     refused(path, "old_format", "commit a82922c")
-    assert.equal(text, read_file(path))
+    assert.equal(text, files.read(path))
   end)
 
   it("refuses a file of a newer format", function()
     local path = new_path()
     assert(open(path)):close()
-    local bytes = read_file(path)
+    local bytes = files.read(path)
     -- The head: its checksum of 8 bytes, then what it covers: magic, kind, id (the seed) and format.
     local head = bytes:sub(9, 48) .. "\3\0\0\0" .. bytes:sub(53, 56)
     local id = ffi.new("uint64_t[1]")
     ffi.copy(id, bytes:sub(41, 48), 8)
     local check = ffi.new("uint64_t[1]", xxhash.XXH3_64bits_withSeed(head, #head, id[0]))
-    write_file(path, ffi.string(check, 8) .. head .. bytes:sub(57))
+    files.write(path, ffi.string(check, 8) .. head .. bytes:sub(57))
     refused(path, "new_format", "its format is 3")
   end)
 
@@ -348,7 +336,7 @@ describe("op log in a file", function()
       ("awaited '%s', the last was '%s'"):format(text, table.concat(told, " ")))
   end
 
-  for what, damage in pairs { removed = os.remove, changed = function(path) write_file(path, "") end } do
+  for what, damage in pairs { removed = os.remove, changed = function(path) files.write(path, "") end } do
     it("that is " .. what .. " while it is open is missed, and written anew", function()
       wingman.run(function()
         local path = new_path()
@@ -375,7 +363,7 @@ describe("op log in a file", function()
       local told = tell(client)
       for i = 1, 100 do assert(client:map "m":set("k" .. i, { v = i })) end
       assert(client:sync())
-      local bytes = read_file(path)
+      local bytes = files.read(path)
       paths[#paths + 1] = path .. ".moved"
       os.rename(path, path .. ".moved")
       wait_for(told, "removed recovered")
@@ -384,7 +372,7 @@ describe("op log in a file", function()
         assert(client:sync())
       end
       client:close()
-      assert.equal(bytes, read_file(path .. ".moved"))
+      assert.equal(bytes, files.read(path .. ".moved"))
       assert.equal(110, assert(open(path)):pending_ops())
     end)
   end)
@@ -404,10 +392,10 @@ describe("op log in a file", function()
     client.options.log_to = function(level, event, fields) lines[#lines + 1] = { level, event, fields.problem, fields.pending } end
     assert(client:map "m":set("b", 2))
     os.remove(path)
-    write_file(path, "mine")
+    files.write(path, "mine")
     client:close()
     assert.same({ { "error", "oplog_not_written_at_close", "replaced", 2 } }, lines)
-    assert.equal("mine", read_file(path))
+    assert.equal("mine", files.read(path))
   end)
 
   it("that another file takes the place of while it is open is missed, and the other left alone", function()
@@ -418,13 +406,13 @@ describe("op log in a file", function()
       assert(client:map "m":set("a", 1))
       assert(client:sync())
       os.rename(path, path .. ".aside")
-      write_file(path, "mine")
+      files.write(path, "mine")
       wait_for(told, "replaced")
       local seq, err = client:map "m":set("b", 2)
       assert.is_nil(seq)
       assert.equal("OPLOG", err.code)
       assert.truthy(err.message:find("another file was put in its place", 1, true), err.message)
-      assert.equal("mine", read_file(path))
+      assert.equal("mine", files.read(path))
       os.remove(path)
       wait_for(told, "replaced recovered")
       assert(client:map "m":set("b", 2))

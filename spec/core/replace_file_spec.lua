@@ -1,4 +1,5 @@
 local core = require "wingman.core"
+local files = require "spec.support.files"
 
 -- A directory of its own for each test.
 local function with_directory(fn)
@@ -8,13 +9,6 @@ local function with_directory(fn)
   local ok, err = pcall(fn, path)
   os.execute("chmod -R u+w " .. path .. "; rm -rf " .. path)
   if not ok then error(err, 0) end
-end
-
-local function content(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read "*a"
-  file:close()
-  return text
 end
 
 local function output(command)
@@ -29,10 +23,10 @@ describe("replace_file", function()
     with_directory(function(directory)
       local path = directory .. "/report.json"
       assert.is_true(core.replace_file(path, "one\0two"))
-      assert.equal("one\0two", content(path))
+      assert.equal("one\0two", files.read(path))
       os.execute("chmod 640 " .. path)
       assert.is_true(core.replace_file(path, "three"))
-      assert.equal("three", content(path))
+      assert.equal("three", files.read(path))
       assert.equal("640\n", output("stat -c %a " .. path))
       assert.equal("report.json\n", output("ls -A " .. directory))
     end)
@@ -46,7 +40,7 @@ describe("replace_file", function()
       assert.is_true(core.replace_file(directory .. "/link", "new"))
       assert.equal("old", reader:read "*a")
       reader:close()
-      assert.equal("new", content(directory .. "/real"))
+      assert.equal("new", files.read(directory .. "/real"))
       assert.equal("link -> real\n", output(("cd %s; find . -type l -printf '%%f -> %%l\\n'"):format(directory)))
     end)
   end)
@@ -56,8 +50,8 @@ describe("replace_file", function()
       local left = ("%s/x.%d-0.tmp"):format(directory, core.process_id())
       assert(io.open(left, "w")):close()
       assert.is_true(core.replace_file(directory .. "/x", "whole"))
-      assert.equal("whole", content(directory .. "/x"))
-      assert.equal("", content(left))
+      assert.equal("whole", files.read(directory .. "/x"))
+      assert.equal("", files.read(left))
     end)
   end)
 
@@ -85,7 +79,7 @@ describe("replace_file", function()
       local wingman = require "wingman.process".wingman_path()
       local said = output(("ulimit -f 1; ASAN_OPTIONS=detect_leaks=0 %s run %s 2>&1"):format(wingman, script))
       assert.equal(("nil\t%s: File too large\n"):format(path), said)
-      assert.equal("old", content(path))
+      assert.equal("old", files.read(path))
       assert.equal("run.lua\nx\n", output("ls -A " .. directory))
     end)
   end)
@@ -98,8 +92,8 @@ describe("replace_file", function()
       os.execute(("mkfifo %s/pipe; cat %s/pipe >%s/copy &"):format(directory, directory, directory))
       assert.is_true(core.replace_file(directory .. "/pipe", "through"))
       local deadline = require "wingman.loop".now() + 5
-      while content(directory .. "/copy") ~= "through" and require "wingman.loop".now() < deadline do end
-      assert.equal("through", content(directory .. "/copy"))
+      while files.read(directory .. "/copy") ~= "through" and require "wingman.loop".now() < deadline do end
+      assert.equal("through", files.read(directory .. "/copy"))
     end)
   end)
 end)

@@ -2,6 +2,7 @@
 --- a line of counts; before that, a line for everything that is wrong. It is a process of its own,
 --- so that a signal ends nothing else.
 local core = require "wingman.core"
+local files = require "spec.support.files"
 local wingman = require "wingman"
 
 local directory, trials, seed = arg[1], tonumber(arg[2]), tonumber(arg[3])
@@ -13,18 +14,7 @@ local function say(...)
   io.stdout:flush()
 end
 
-local function read_file(name)
-  local file = assert(io.open(name, "rb"))
-  local bytes = file:read "*a"
-  file:close()
-  return bytes
-end
-
-local function write_file(bytes)
-  local file = assert(io.open(path, "wb"))
-  file:write(bytes)
-  file:close()
-end
+local function write_file(bytes) files.write(path, bytes) end
 
 local function open(name)
   return wingman.client { server = "ws://127.0.0.1:1", oplog = { path = name }, batch = { in_flight = 100000 }, log_to = function() end }
@@ -61,7 +51,7 @@ local function make(name, ticks, text, keeps)
   local expected, count = pending(client)
   client:close()
   for key, bytes in pairs(expected) do expected[key] = without_attempt(bytes) end
-  return { bytes = read_file(name), expected = expected, count = count, ever = ever }
+  return { bytes = files.read(name), expected = expected, count = count, ever = ever }
 end
 
 local function random_bytes(count)
@@ -141,7 +131,7 @@ end
 local function expect_refused(source, damaged, err, salvage)
   counts.refused = counts.refused + 1
   if err.code ~= "OPLOG" or (err.problem ~= "damaged" and err.problem ~= "not_a_log") then return tostring(err) end
-  if read_file(path) ~= damaged then return "a file that was refused has changed" end
+  if files.read(path) ~= damaged then return "a file that was refused has changed" end
   local found, reason = core.oplog_inspect(path)
   if not found and err.problem == "damaged" then return "inspect: " .. reason end
   if found and not found.damaged then return "inspect says that it is whole: " .. err.message end
