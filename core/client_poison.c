@@ -291,15 +291,15 @@ static void give_up(wm_client *c, int lane, bool is_v2)
     if (is_v2) wm_node_pool_fail(c->pool, lane, WM_END_ACK_TIMEOUT, "");
 }
 
-/* Batches sent later were answered, these were not. */
+/* Batches sent later were answered, these were not. On v2 what is tried again leaves on a fresh
+ * connection, a trial too: its first copy may only be slow. */
 static void set_aside(wm_client *c, int lane, bool is_v2, uint64_t before_us)
 {
     bool was_trial;
     uint32_t ops = wm_batcher_fail_overdue(c->batcher, lane, before_us, c->now_us, &was_trial);
     c->stats.ops_resent += ops;
     wm_client_reject_poison(c);
-    if (was_trial) return;
-    wm_client_event(c, (wm_event){.type = WM_EVENT_ACK_TIMEOUT, .lane = lane, .a = ops, .flag = true}, NULL, 0);
+    if (!was_trial) wm_client_event(c, (wm_event){.type = WM_EVENT_ACK_TIMEOUT, .lane = lane, .a = ops, .flag = true}, NULL, 0);
     if (is_v2) wm_node_pool_fail(c->pool, lane, WM_END_ACK_TIMEOUT, "");
 }
 
