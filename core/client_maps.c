@@ -175,8 +175,9 @@ static double enqueue_unmeasured(wm_client *c, uint32_t index)
 
 static double enqueue(wm_client *c, uint32_t index)
 {
+    double seq = enqueue_unmeasured(c, index);
     if (c->metrics != NULL) wm_op_metrics_recorded(c->metrics, wm_oplog_at(c->log, index));
-    return enqueue_unmeasured(c, index);
+    return seq;
 }
 
 static double commit(wm_map *m, bool remove, size_t value_len)
