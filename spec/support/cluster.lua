@@ -1,6 +1,7 @@
 --- Clusters for specs: the same spec on the simulated cluster, in both dialects, and
 --- on the real server.
 local embedded_cluster = require "wingman.embedded_cluster"
+local eventually = require "spec.support.eventually"
 local loop = require "wingman.loop"
 local topgun_binary = require "wingman.topgun.binary"
 local wingman = require "wingman"
@@ -79,14 +80,14 @@ end
 --- Starts a node and waits until a client sees it own partitions and can use it.
 function methods:restart(id, client)
   assert(self.cluster:restart(id))
-  assert(loop.wait_until(function()
-    local owns = false
+  eventually(id .. " owns partitions and is connected", function()
+    local owns, connected = false, client:connected_nodes()
     for _, owner in ipairs(client:partition_map().owners) do owns = owns or owner == id end
-    if not owns then return false end
-    for _, connected in ipairs(client:connected_nodes()) do
-      if connected == id then return true end
+    for _, other in ipairs(connected) do
+      if owns and other == id then return true end
     end
-  end, 20), id .. " did not come back")
+    return false, { owns = owns, connected = connected }
+  end)
 end
 
 --- What the client's health says of a node; nil while it does not know the node.
@@ -100,12 +101,12 @@ end
 --- owns partitions: a real cluster may be on its way there.
 function M.keys_of(client, id, count)
   local owners
-  assert(loop.wait_until(function()
+  eventually(id .. " owns a partition", function()
     owners = client:partition_map().owners
     for _, owner in ipairs(owners) do
       if owner == id then return true end
     end
-  end, 20), id .. " owns no partition")
+  end)
   local keys, i = {}, 0
   while #keys < count do
     i = i + 1
@@ -123,11 +124,11 @@ local SETTLED = 1.5
 local function wait_until_settled(shared)
   local client = shared:started()
   local owners, since
-  assert(loop.wait_until(function()
+  eventually("the cluster moves no partition any more", function()
     local now = table.concat(client:partition_map().owners, " ")
     if now ~= owners then owners, since = now, loop.now() end
     return loop.now() - since > SETTLED
-  end, 30), "the cluster goes on moving partitions")
+  end)
   shared:close_clients()
 end
 
@@ -149,10 +150,14 @@ function M.on_each(env, name, body, urls)
         return body(shared, function(test) env.pending(test .. " (skipped: " .. missing.message .. ")") end)
       end
       env.setup(function()
+        eventually.watch(shared)
         shared.cluster = assert(embedded_cluster.start(url))
         if is_real and #shared.cluster.nodes > 1 then wait_until_settled(shared) end
       end)
-      env.teardown(function() if shared.cluster then shared.cluster:stop() end end)
+      env.teardown(function()
+        eventually.watch(nil)
+        if shared.cluster then shared.cluster:stop() end
+      end)
       env.after_each(function() shared:close_clients() end)
       body(shared, env.it)
     end)

@@ -1,0 +1,86 @@
+--- Awaits an event in a spec. Where it does not come, the failure says what was awaited, from
+--- where, what the condition returned last, how the open clients are, and what was logged last.
+local client = require "wingman.client"
+local escape = require "wingman.escape"
+local loop = require "wingman.loop"
+local printer = require("wingman.repl.printer").new {}
+
+local M = {}
+
+--- Seconds after which an event will not come any more. A green spec does not wait for them,
+--- and a busy machine may need many of them.
+M.PATIENCE = 60
+--- Lines of the log that a failure shows.
+local LINES = 20
+
+local watched -- the cluster whose log is shown
+
+--- From now on a failure shows the last lines of `shared.log`; of none when it is nil.
+---@param shared spec.shared_cluster|nil
+function M.watch(shared) watched = shared end
+
+local function indented(text) return "    " .. text:gsub("\n", "\n    ") end
+
+local function value_text(value) return type(value) == "string" and escape.plain(value) or printer:format(value) end
+
+-- "spec/x_spec.lua:12 < spec/x_spec.lua:90": the lines of specs that led here.
+local function from_where()
+  local lines, level = {}, 3
+  local info = debug.getinfo(level, "Sl")
+  while info do
+    if info.source:find "spec/.+/" or info.source:find "_spec%.lua$" then
+      lines[#lines + 1] = ("%s:%d"):format(info.short_src, info.currentline)
+    end
+    level = level + 1
+    info = debug.getinfo(level, "Sl")
+  end
+  return table.concat(lines, " < ")
+end
+
+local function add_clients(lines)
+  for i, one in ipairs(client.open_clients()) do
+    lines[#lines + 1] = ("  client %d: backlog %s"):format(i, printer:format(one:backlog()))
+    lines[#lines + 1] = indented("health " .. printer:format(one:health()))
+  end
+end
+
+local function add_log(lines)
+  local log = watched and watched.log or {}
+  if #log == 0 then return end
+  lines[#lines + 1] = ("  the last %d of %d log lines:"):format(math.min(#log, LINES), #log)
+  for i = math.max(1, #log - LINES + 1), #log do
+    local line = log[i]
+    lines[#lines + 1] = indented(("%s %s %s"):format(line.level, line.event, printer:format(line.fields)))
+  end
+end
+
+local function failure(what, seconds, returned, where)
+  local lines = { ("awaited for %g s: %s"):format(seconds, what), "  from " .. where }
+  local values = {}
+  for i = 1, math.max(1, returned.n) do values[i] = value_text(returned[i]) end
+  lines[#lines + 1] = "  the condition returned last: " .. table.concat(values, ", ")
+  add_clients(lines)
+  add_log(lines)
+  return table.concat(lines, "\n")
+end
+
+local function pack(...) return { n = select("#", ...), ... } end
+
+--- Waits until `condition` returns a true value, looking every 5 ms. What else it returns is
+--- shown when it does not: return the figure that it looks at as the second value.
+---@param what string  the event, as a sentence: "node-3 is connected again"
+---@param condition fun(): any, ...
+---@param seconds number|nil  default: M.PATIENCE
+---@return any ...  what the condition returned; raises when it did not come true
+local function eventually(_, what, condition, seconds)
+  seconds = seconds or M.PATIENCE
+  local returned
+  local function came_true()
+    returned = pack(condition())
+    return returned[1]
+  end
+  if not loop.wait_until(came_true, seconds) then error(failure(what, seconds, returned, from_where()), 0) end
+  return unpack(returned, 1, returned.n)
+end
+
+return setmetatable(M, { __call = eventually })
