@@ -1,6 +1,6 @@
 #ifndef WM_BATCHER_H
 #define WM_BATCHER_H
-#include "buffer.h"
+#include "base/buffer.h"
 #include "oplog.h"
 
 /* What leaves together. A partition points at the lane where it goes now (a lane is one

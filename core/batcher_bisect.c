@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "status.h"
+#include "base/status.h"
 
 /* More groups than this are halved only when something else was acknowledged after their
  * failure: what a broken server leaves is soon sent again once it works. */

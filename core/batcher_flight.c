@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hot_path.h"
-#include "status.h"
+#include "base/compiler.h"
+#include "base/status.h"
 
 /* OP_BATCH up to the operations: {type: "OP_BATCH", payload: {ops: [ ... */
 static const uint8_t frame_head[] = "\x82\xa4type\xa8OP_BATCH\xa7payload\x81\xa3ops\xdc";

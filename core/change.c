@@ -1,6 +1,6 @@
 #include "change.h"
 
-#include "msgpack.h"
+#include "base/msgpack.h"
 
 /* Calls `read` for each field of the map that stands next; of two of a name the last one
  * counts. False when there is no map or a field is not what it should be. */

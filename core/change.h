@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "hlc.h"
+#include "base/hlc.h"
 
 /* One change of a map as servers announce it: the payload of a SERVER_EVENT, or one event
  * of a SERVER_BATCH_EVENT. Everything points into the bytes that were read. */

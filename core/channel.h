@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "buffer.h"
+#include "base/buffer.h"
 #include "loop.h"
 #include "tls.h"
 

@@ -5,8 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "hot_path.h"
-#include "status.h"
+#include "base/compiler.h"
+#include "base/status.h"
 
 #define DEFAULT_PARTITIONS 271u
 /* How often deadlines and pauses are looked at (ms). */

@@ -1,12 +1,12 @@
 #ifndef WM_CLIENT_H
 #define WM_CLIENT_H
+#include "base/hash.h"
+#include "base/histogram.h"
+#include "base/hlc.h"
 #include "batcher.h"
 #include "change.h"
 #include "dead_letters.h"
 #include "event_queue.h"
-#include "hash.h"
-#include "histogram.h"
-#include "hlc.h"
 #include "node_pool.h"
 #include "op_metrics.h"
 #include "record_store.h"

@@ -2,10 +2,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/compiler.h"
+#include "base/status.h"
+#include "base/value_hash.h"
 #include "client_internal.h"
-#include "hot_path.h"
-#include "status.h"
-#include "value_hash.h"
 
 /* Millis beyond this (year 10889) cannot be a time; a hostile one must not drag
  * the clock. */

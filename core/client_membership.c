@@ -4,8 +4,8 @@
  * node that dies takes what it has not yet given to a backup with it, too. So what was
  * acknowledged shortly before a change is sent again, with its old time, once the nodes
  * agree: last write wins, so that a second copy changes nothing. */
+#include "base/status.h"
 #include "client_internal.h"
-#include "status.h"
 
 /* What was acknowledged so long before a change may be lost: a backup has a record within
  * 0.6 s, and a change is noticed by the client somewhat later than by the nodes. */

@@ -2,8 +2,8 @@
  * errors. Everything else becomes an event for the script. */
 #include <string.h>
 
+#include "base/status.h"
 #include "client_internal.h"
-#include "status.h"
 
 static bool is_of_subscription(const wm_client *c, const wm_message *m)
 {

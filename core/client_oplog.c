@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/status.h"
 #include "client_internal.h"
-#include "status.h"
 
 /* A file that cannot be written is tried again this often. */
 #define RETRY_US 100000u

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/status.h"
 #include "client_internal.h"
 #include "refusal.h"
-#include "status.h"
 
 /* After an ERROR of a 0.11 server how long acknowledgements may still come before what is in
  * flight is taken for refused (it answers within milliseconds). */

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/status.h"
 #include "client_internal.h"
-#include "status.h"
 
 static bool is_usable(const wm_client *c, int lane)
 {

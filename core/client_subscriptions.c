@@ -1,8 +1,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/status.h"
 #include "client_internal.h"
-#include "status.h"
 
 int wm_client_subscribed(wm_client *c, const char *query_id)
 {

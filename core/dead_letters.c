@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "status.h"
+#include "base/status.h"
 
 #define NODE_MAX 255u
 #define REASON_MAX 1024u

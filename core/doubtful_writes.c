@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <xxhash.h>
 
-#include "value_hash.h"
+#include "base/value_hash.h"
 
 #define NONE UINT32_MAX
 

@@ -1,6 +1,6 @@
 #ifndef WM_EVENT_QUEUE_H
 #define WM_EVENT_QUEUE_H
-#include "buffer.h"
+#include "base/buffer.h"
 
 /* What the core has to tell the script, as data: callbacks of the network
  * append here, Lua drains it after the service call has returned. */

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "msgpack.h"
+#include "base/msgpack.h"
 
 #define INT64_LEAD 0xd3
 #define UINT64_LEAD 0xcf

@@ -1,6 +1,6 @@
 #include "frame_reader.h"
 
-#include "status.h"
+#include "base/status.h"
 
 /* MessagePack items that one piece steps over: some microseconds. */
 #define PIECE_ITEMS 512u

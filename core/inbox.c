@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "status.h"
+#include "base/status.h"
 
 typedef struct letter {
     struct letter *next;

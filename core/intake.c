@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/status.h"
 #include "skim.h"
-#include "status.h"
 
 /* What an announced length alone makes us reserve at most. */
 #define RESERVE_BYTES (4u * 1024 * 1024)

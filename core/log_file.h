@@ -1,6 +1,6 @@
 #ifndef WM_LOG_FILE_H
 #define WM_LOG_FILE_H
-#include "buffer.h"
+#include "base/buffer.h"
 #include "log_format.h"
 
 /* A file of commits: each is some frames of bytes that mean something to the owner, and is in

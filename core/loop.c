@@ -6,7 +6,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include "forks.h"
+#include "base/forks.h"
 
 typedef struct wm_work_queue {
     wm_work *first, *last;

@@ -1,6 +1,6 @@
 #ifndef WM_LOOP_H
 #define WM_LOOP_H
-#include "clock.h"
+#include "base/clock.h"
 
 #include <stdbool.h>
 #include <stdint.h>

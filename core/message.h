@@ -1,6 +1,6 @@
 #ifndef WM_MESSAGE_H
 #define WM_MESSAGE_H
-#include "msgpack.h"
+#include "base/msgpack.h"
 
 /* The strings in `payload` by which a message is recognised, noted while it is parsed, as
  * looking for one would be a walk through the whole payload: X(NAME, "field"). */

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/status.h"
 #include "inbox.h"
-#include "status.h"
 
 /* How often heartbeats and timeouts are looked at (ms). */
 #define CHECK_MS 100

@@ -1,6 +1,6 @@
 #ifndef WM_NODE_POOL_H
 #define WM_NODE_POOL_H
-#include "histogram.h"
+#include "base/histogram.h"
 #include "message.h"
 #include "transport.h"
 

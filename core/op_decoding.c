@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "msgpack.h"
+#include "base/msgpack.h"
 
 static bool find(const uint8_t *map, size_t len, const char *name, wm_mp_item *out)
 {

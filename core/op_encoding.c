@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "copy.h"
-#include "msgpack.h"
+#include "base/bytes.h"
+#include "base/msgpack.h"
 
 /* Writes a string and tells where it is in the bytes. */
 static void write_str_at(wm_buffer *b, const char *str, size_t len, uint32_t *at, uint32_t *at_len)

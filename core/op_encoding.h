@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "hlc.h"
+#include "base/hlc.h"
 
 /* The bytes of an operation, as they are sent:
  *

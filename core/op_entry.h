@@ -1,6 +1,6 @@
 #ifndef WM_OP_ENTRY_H
 #define WM_OP_ENTRY_H
-#include "buffer.h"
+#include "base/buffer.h"
 #include "log_file.h"
 
 /* What the frames of an op log's file consist of. */

@@ -1,6 +1,6 @@
 #ifndef WM_OP_FORMS_H
 #define WM_OP_FORMS_H
-#include "name_index.h"
+#include "base/name_index.h"
 #include "op_encoding.h"
 
 /* The forms of a log's operations: two for each map, puts and removals, and for each client

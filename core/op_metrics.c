@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "status.h"
+#include "base/status.h"
 
 /* Times are kept up to an hour. */
 #define TIME_MAX_US 3600000000u

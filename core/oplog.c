@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/status.h"
 #include "op_store.h"
-#include "status.h"
 #include "unsettled_seqs.h"
 
 #define CHUNK_BYTES (256u * 1024u)

@@ -4,8 +4,8 @@
 #include <string.h>
 #include <xxhash.h>
 
-#include "msgpack.h"
-#include "status.h"
+#include "base/msgpack.h"
+#include "base/status.h"
 
 /* Places for the ids of nodes: a power of two, above WM_MAP_NODES_MAX. */
 #define INDEX_SIZE 8192u

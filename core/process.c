@@ -9,8 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "buffer.h"
-#include "forks.h"
+#include "base/buffer.h"
+#include "base/forks.h"
 
 #define READ_CHUNK (64u << 10)
 

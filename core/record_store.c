@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "status.h"
+#include "base/status.h"
 
 /* A key and its value in one block, the value at a fixed place behind the key,
  * so that an update of the same size allocates nothing. */

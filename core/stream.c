@@ -9,8 +9,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "buffer.h"
-#include "forks.h"
+#include "base/buffer.h"
+#include "base/forks.h"
 
 #define BACKLOG 64
 

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/status.h"
+#include "base/utf8.h"
 #include "dial.h"
 #include "intake.h"
-#include "status.h"
-#include "utf8.h"
 #include "ws_frame.h"
 #include "ws_reader.h"
 

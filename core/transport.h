@@ -1,7 +1,7 @@
 #ifndef WM_TRANSPORT_H
 #define WM_TRANSPORT_H
 #include "addresses.h"
-#include "buffer.h"
+#include "base/buffer.h"
 #include "end_reason.h"
 #include "loop.h"
 #include "tls.h"

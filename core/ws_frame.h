@@ -1,6 +1,6 @@
 #ifndef WM_WS_FRAME_H
 #define WM_WS_FRAME_H
-#include "buffer.h"
+#include "base/buffer.h"
 
 /* WebSocket frames as a client sends them (RFC 6455, section 5): one binary frame a
  * message, masked eight bytes at a time and in place. */

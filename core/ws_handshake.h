@@ -1,6 +1,6 @@
 #ifndef WM_WS_HANDSHAKE_H
 #define WM_WS_HANDSHAKE_H
-#include "buffer.h"
+#include "base/buffer.h"
 #include "http_head.h"
 
 /* The WebSocket upgrade (RFC 6455, section 4) as bytes: what a client asks, and whether

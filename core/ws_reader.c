@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "utf8.h"
+#include "base/utf8.h"
 
 #define CONTROL_MAX 125
 /* What an announced length alone makes us reserve at most. */

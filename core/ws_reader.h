@@ -1,6 +1,6 @@
 #ifndef WM_WS_READER_H
 #define WM_WS_READER_H
-#include "buffer.h"
+#include "base/buffer.h"
 
 /* Reads WebSocket frames (RFC 6455, section 5) from bytes. No sockets here: a reader is fed.
  * A server's puts whole messages together from what clients send, which is masked; a client's

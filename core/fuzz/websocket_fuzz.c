@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "utf8.h"
+#include "base/utf8.h"
 #include "websocket.h"
 #include "ws_handshake.h"
 #include "ws_reader.h"

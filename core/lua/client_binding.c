@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/status.h"
 #include "binding.h"
 #include "client_userdata.h"
 #include "loop_userdata.h"
-#include "status.h"
 
 /* A larger scratch buffer is not kept. */
 #define SCRATCH_KEPT (1 << 20)

@@ -1,10 +1,10 @@
 /* Methods of a client: what is in its log, what has happened, how it went. */
 #include <string.h>
 
+#include "base/status.h"
 #include "client_userdata.h"
 #include "histogram_userdata.h"
 #include "op_metrics_userdata.h"
-#include "status.h"
 
 /* flush(all): what is due leaves; with true also what waits for company. */
 static int l_flush(lua_State *L)

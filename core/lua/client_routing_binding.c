@@ -2,8 +2,8 @@
 #include <limits.h>
 #include <string.h>
 
+#include "base/status.h"
 #include "client_userdata.h"
-#include "status.h"
 
 static int l_set_route(lua_State *L)
 {

@@ -3,7 +3,7 @@
 #include <lauxlib.h>
 #include <lua.h>
 
-#include "buffer.h"
+#include "base/buffer.h"
 #include "client.h"
 
 /* The userdata of a client and of its maps, for the files that are their methods:

@@ -2,7 +2,7 @@
 #define WM_LUA_CODEC_H
 #include <lua.h>
 
-#include "msgpack.h"
+#include "base/msgpack.h"
 
 /* Lua values to MessagePack and back. Which value becomes what stands at the
  * top of lua/wingman/msgpack.lua. Both directions run no user code: no

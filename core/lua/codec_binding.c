@@ -2,10 +2,10 @@
 #include <lauxlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "binding.h"
 #include "codec.h"
 #include "codec_state.h"
-#include "utf8.h"
 
 /* A larger scratch buffer is given back after use. */
 #define MAX_KEPT_SCRATCH (1u << 20)

@@ -8,9 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "codec.h"
 #include "codec_state.h"
-#include "utf8.h"
 
 typedef struct encoder {
     lua_State *L;

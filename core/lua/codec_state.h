@@ -3,7 +3,7 @@
 #include <lua.h>
 #include <stdbool.h>
 
-#include "buffer.h"
+#include "base/buffer.h"
 
 /* What the codec keeps for one Lua state, in its registry. */
 typedef struct wm_lua_codec {

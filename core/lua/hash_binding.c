@@ -2,9 +2,9 @@
 #include <lauxlib.h>
 #include <string.h>
 
+#include "base/hash.h"
+#include "base/value_hash.h"
 #include "binding.h"
-#include "hash.h"
-#include "value_hash.h"
 
 /* A number would be hashed by its text, which nobody means. */
 static const char *check_key(lua_State *L, int index, size_t *len)

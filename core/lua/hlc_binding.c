@@ -4,8 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/hlc.h"
 #include "binding.h"
-#include "hlc.h"
 
 static uint64_t check_time(lua_State *L, int index)
 {

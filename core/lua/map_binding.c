@@ -1,10 +1,10 @@
 /* A map of the C client as a Lua object. */
 #include <string.h>
 
+#include "base/status.h"
 #include "client_userdata.h"
 #include "codec.h"
 #include "family_rules.h"
-#include "status.h"
 
 static wm_map *check_map(lua_State *L)
 {

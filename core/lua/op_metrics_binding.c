@@ -3,10 +3,10 @@
 #include <lauxlib.h>
 #include <string.h>
 
+#include "base/status.h"
 #include "binding.h"
 #include "histogram_userdata.h"
 #include "op_metrics_userdata.h"
-#include "status.h"
 
 #define CLASS "wingman.core.op_metrics"
 

@@ -8,7 +8,7 @@
 #include <unistd.h>
 #include <uv.h>
 
-#include "buffer.h"
+#include "base/buffer.h"
 
 static const char help[] =
     "usage: wingman relay COUNT\n\n"

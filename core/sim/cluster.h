@@ -2,10 +2,10 @@
 #define SIM_CLUSTER_H
 #include <uv.h>
 
+#include "base/hlc.h"
 #include "delay.h"
 #include "faults.h"
 #include "form.h"
-#include "hlc.h"
 #include "names.h"
 #include "operation.h"
 #include "options.h"

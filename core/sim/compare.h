@@ -1,6 +1,6 @@
 #ifndef SIM_COMPARE_H
 #define SIM_COMPARE_H
-#include "msgpack.h"
+#include "base/msgpack.h"
 
 /* Looking into stored values and comparing them, for queries. */
 

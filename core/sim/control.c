@@ -8,9 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/jwt.h"
 #include "dialect.h"
 #include "json.h"
-#include "jwt.h"
 #include "node.h"
 #include "socket.h"
 

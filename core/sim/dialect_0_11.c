@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/jwt.h"
 #include "dialect.h"
 #include "json.h"
-#include "jwt.h"
 #include "live.h"
 #include "queries.h"
 #include "reply.h"

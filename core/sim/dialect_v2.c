@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/jwt.h"
 #include "compare.h"
 #include "dialect.h"
 #include "json.h"
-#include "jwt.h"
 #include "live.h"
 #include "queries.h"
 #include "reply.h"

@@ -3,8 +3,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "msgpack.h"
-#include "utf8.h"
+#include "base/msgpack.h"
+#include "base/utf8.h"
 
 #define TIMESTAMP_EXTENSION (-1)
 #define MAP16_MAX 65535

@@ -1,6 +1,6 @@
 #ifndef SIM_FORM_H
 #define SIM_FORM_H
-#include "buffer.h"
+#include "base/buffer.h"
 
 /* The two ways in which the server families write MessagePack. The client's
  * writer (msgpack.h) is neither: it writes what both can read. */

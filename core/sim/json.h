@@ -1,6 +1,6 @@
 #ifndef SIM_JSON_H
 #define SIM_JSON_H
-#include "buffer.h"
+#include "base/buffer.h"
 
 /* JSON to and from MessagePack in the form of the 0.11 family, which takes JSON
  * frames and sends some; also the text of control answers. */

@@ -2,10 +2,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/msgpack.h"
+#include "base/utf8.h"
 #include "form.h"
 #include "json.h"
-#include "msgpack.h"
-#include "utf8.h"
 
 #define DEPTH_MAX WM_MP_MAX_DEPTH
 #define NUMBER_MAX 64

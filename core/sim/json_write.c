@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/msgpack.h"
 #include "json.h"
-#include "msgpack.h"
 
 #define PRINT_MAX 512
 

@@ -3,7 +3,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "hash.h"
+#include "base/hash.h"
 
 #define SIM_NODES_MAX 64
 #define SIM_PARTITIONS_MAX 65535

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "msgpack.h"
+#include "base/msgpack.h"
 
 wm_buffer *sim_begin(sim_cluster *c, const char *type, uint32_t more)
 {

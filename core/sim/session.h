@@ -1,6 +1,6 @@
 #ifndef SIM_SESSION_H
 #define SIM_SESSION_H
-#include "buffer.h"
+#include "base/buffer.h"
 #include "delay.h"
 
 /* One client at one node, as the protocol sees it: authentication, what is

@@ -1,6 +1,6 @@
 #ifndef SIM_STATS_H
 #define SIM_STATS_H
-#include "buffer.h"
+#include "base/buffer.h"
 #include "operation.h"
 
 /* What a node counted since the simulator started or the last reset-stats; a

@@ -1,8 +1,8 @@
 #ifndef SIM_STORE_H
 #define SIM_STORE_H
-#include "buffer.h"
-#include "hash.h"
-#include "hlc.h"
+#include "base/buffer.h"
+#include "base/hash.h"
+#include "base/hlc.h"
 #include "merkle.h"
 #include "names.h"
 

@@ -1,6 +1,6 @@
 #ifndef SIM_WEBSOCKET_H
 #define SIM_WEBSOCKET_H
-#include "buffer.h"
+#include "base/buffer.h"
 
 /* The server's side of the WebSocket upgrade, and the frames that it writes, as bytes.
  * Those that it reads: wm_ws_reader. No sockets here. */

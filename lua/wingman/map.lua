@@ -17,7 +17,7 @@ local EVENTS = { change = true }
 local methods = {}
 methods.__index = methods
 
---- The core's statuses (core/status.h) as the core's bindings say them.
+--- The core's statuses (core/base/status.h) as the core's bindings say them.
 local status_names = {
   [-100] = "out of memory", [-101] = "full", [-102] = "too large", [-105] = "node full", [-106] = "not UTF-8",
   [-108] = "map name", [-109] = "answer too large",

@@ -71,7 +71,7 @@ function M.difference(a, b, path)
 end
 
 -- The lengths of MessagePack values, written from the specification, not from
--- core/msgpack.c.
+-- core/base/msgpack.c.
 local fixed = { [0xc0] = 0, [0xc2] = 0, [0xc3] = 0, [0xca] = 4, [0xcb] = 8, [0xcc] = 1, [0xcd] = 2, [0xce] = 4,
   [0xcf] = 8, [0xd0] = 1, [0xd1] = 2, [0xd2] = 4, [0xd3] = 8, [0xd4] = 2, [0xd5] = 3, [0xd6] = 5, [0xd7] = 9,
   [0xd8] = 17 }

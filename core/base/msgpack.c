@@ -1,4 +1,4 @@
-#include "msgpack.h"
+#include "base/msgpack.h"
 
 #include <math.h>
 #include <string.h>

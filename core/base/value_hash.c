@@ -1,8 +1,8 @@
-#include "value_hash.h"
+#include "base/value_hash.h"
 
 #include <xxhash.h>
 
-#include "msgpack.h"
+#include "base/msgpack.h"
 
 static uint64_t mix(uint64_t kind, const void *bytes, size_t len)
 {

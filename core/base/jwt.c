@@ -1,4 +1,4 @@
-#include "jwt.h"
+#include "base/jwt.h"
 
 #include <math.h>
 #include <openssl/crypto.h>

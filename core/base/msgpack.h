@@ -1,6 +1,6 @@
 #ifndef WM_MSGPACK_H
 #define WM_MSGPACK_H
-#include "buffer.h"
+#include "base/buffer.h"
 
 /* MessagePack, as the two server families speak it. The writer uses the one
  * profile that both read: smallest integers, float64 for what lies outside

@@ -1,5 +1,5 @@
-#ifndef WM_COPY_H
-#define WM_COPY_H
+#ifndef WM_BYTES_H
+#define WM_BYTES_H
 #include <stdint.h>
 #include <string.h>
 

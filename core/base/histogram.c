@@ -2,7 +2,7 @@
  * width of a slot stays below one part in 10^digits of its values. The first
  * bucket has all its sub-buckets; of each later one only the upper half is
  * needed, as the lower half belongs to the bucket before. */
-#include "histogram.h"
+#include "base/histogram.h"
 
 #include <math.h>
 #include <stdlib.h>

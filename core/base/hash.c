@@ -1,9 +1,9 @@
-#include "hash.h"
+#include "base/hash.h"
 
 #include <string.h>
 #include <xxhash.h>
 
-#include "utf8.h"
+#include "base/utf8.h"
 
 #define FNV_OFFSET UINT32_C(0x811c9dc5)
 #define FNV_PRIME  UINT32_C(0x01000193)

@@ -1,4 +1,4 @@
-#include "name_index.h"
+#include "base/name_index.h"
 
 #include <stdlib.h>
 

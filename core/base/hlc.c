@@ -1,4 +1,4 @@
-#include "hlc.h"
+#include "base/hlc.h"
 
 #include <stdio.h>
 #include <string.h>
