@@ -4,6 +4,7 @@
 #include <string.h>
 
 #define FIRST_CAPACITY 256
+#define BYTES_MAX ((size_t)PTRDIFF_MAX) /* no object is larger */
 
 void wm_buffer_init(wm_buffer *b)
 {
@@ -24,7 +25,7 @@ void wm_buffer_clear(wm_buffer *b)
 
 static bool grow(wm_buffer *b, size_t extra)
 {
-    if (extra > SIZE_MAX / 2 - b->len) return false;
+    if (b->len > BYTES_MAX || extra > BYTES_MAX - b->len) return false;
     size_t need = b->len + extra;
     size_t cap = b->cap ? b->cap : FIRST_CAPACITY;
     while (cap < need) cap *= 2;
