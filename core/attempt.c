@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ws_handshake.h"
+#include "wire/ws_handshake.h"
 
 #define DETAIL_MAX 640
 #define READ_BYTES 4096

@@ -4,13 +4,13 @@
 #include "base/histogram.h"
 #include "base/hlc.h"
 #include "batcher.h"
-#include "change.h"
 #include "dead_letters.h"
 #include "event_queue.h"
 #include "node_pool.h"
 #include "op_metrics.h"
 #include "record_store.h"
 #include "router.h"
+#include "wire/map_event.h"
 
 /* A client of one cluster (or one server): ties op log, batcher, router and
  * node pool together. It decides nothing that is a policy: which node a

@@ -6,7 +6,7 @@
 
 #include "base/status.h"
 #include "client_internal.h"
-#include "refusal.h"
+#include "wire/refusal.h"
 
 /* After an ERROR of a 0.11 server how long acknowledgements may still come before what is in
  * flight is taken for refused (it answers within milliseconds). */

@@ -7,7 +7,7 @@
 #include "base/status.h"
 #include "base/utf8.h"
 #include "client_internal.h"
-#include "family_rules.h"
+#include "wire/family_rules.h"
 
 /* The largest operation that still fits into a message with its frame head. */
 #define OP_BYTES_MAX (WM_FRAME_BYTES_MAX - 64u)

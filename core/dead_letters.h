@@ -1,7 +1,7 @@
 #ifndef WM_DEAD_LETTERS_H
 #define WM_DEAD_LETTERS_H
-#include "op_decoding.h"
 #include "oplog.h"
+#include "wire/op_decoding.h"
 
 /* Dead letters: operations that were rejected, kept with the reason until somebody sends
  * them again or drops them. In the order of recording. They have a bound of their own, so

@@ -1,6 +1,6 @@
 #ifndef WM_INBOX_H
 #define WM_INBOX_H
-#include "frame_reader.h"
+#include "wire/frame_reader.h"
 
 /* Frames of one connection that were received and not read yet, because the turn's
  * time was over. */

@@ -1,8 +1,8 @@
 #ifndef WM_NODE_POOL_H
 #define WM_NODE_POOL_H
 #include "base/histogram.h"
-#include "message.h"
 #include "transport.h"
+#include "wire/message.h"
 
 /* The nodes a client talks to and the connections to each: connecting,
  * authentication, heartbeat. A node is known by its slot, a small number that

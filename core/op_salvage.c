@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "op_decoding.h"
+#include "wire/op_decoding.h"
 
 typedef struct salvage {
     wm_log_scan *from;

@@ -6,8 +6,8 @@
 
 #include "log_file.h"
 #include "op_arena.h"
-#include "op_decoding.h"
-#include "op_forms.h"
+#include "wire/op_decoding.h"
+#include "wire/op_template.h"
 
 /* The op log: every operation that was accepted and is not yet settled. It owns
  * the operations' bytes (kept without what operations of a map share, see op_encoding.h)

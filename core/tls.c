@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#include "http_head.h"
+#include "wire/http_head.h"
 
 #define FILES 3 /* ca_file, cert_file, key_file */
 #define PROBLEM_MAX 480

@@ -8,9 +8,9 @@
 #include "base/status.h"
 #include "base/utf8.h"
 #include "dial.h"
-#include "intake.h"
-#include "ws_frame.h"
-#include "ws_reader.h"
+#include "wire/intake.h"
+#include "wire/ws_frame.h"
+#include "wire/ws_reader.h"
 
 /* What one write hands to the kernel at most, as a rule: over loopback its cost is mostly that
  * of the call and of waking the other side. */

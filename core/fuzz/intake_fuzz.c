@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "intake.h"
-#include "skim.h"
+#include "wire/intake.h"
+#include "wire/skim.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

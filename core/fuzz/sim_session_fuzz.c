@@ -9,7 +9,7 @@
 
 #include "cluster.h"
 #include "json.h"
-#include "message.h"
+#include "wire/message.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerInitialize(int *argc, char ***argv);

@@ -8,8 +8,8 @@
 
 #include "base/utf8.h"
 #include "websocket.h"
-#include "ws_handshake.h"
-#include "ws_reader.h"
+#include "wire/ws_handshake.h"
+#include "wire/ws_reader.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

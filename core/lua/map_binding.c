@@ -4,7 +4,7 @@
 #include "base/status.h"
 #include "client_userdata.h"
 #include "codec.h"
-#include "family_rules.h"
+#include "wire/family_rules.h"
 
 static wm_map *check_map(lua_State *L)
 {

@@ -3,8 +3,8 @@
 #include <lauxlib.h>
 
 #include "binding.h"
-#include "message.h"
-#include "refusal.h"
+#include "wire/message.h"
+#include "wire/refusal.h"
 
 static const char *check_frame(lua_State *L, size_t *len)
 {

@@ -1,8 +1,8 @@
 #ifndef SIM_DIALECT_H
 #define SIM_DIALECT_H
 #include "cluster.h"
-#include "message.h"
 #include "operation.h"
+#include "wire/message.h"
 
 /* What the two server families do differently. Everything that is not here they
  * do alike, but for the form of their MessagePack. */

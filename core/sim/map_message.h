@@ -1,7 +1,7 @@
 #ifndef SIM_MAP_MESSAGE_H
 #define SIM_MAP_MESSAGE_H
 #include "cluster.h"
-#include "message.h"
+#include "wire/message.h"
 
 /* PARTITION_MAP: requests, and pushes after a change. */
 

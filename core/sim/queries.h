@@ -1,7 +1,7 @@
 #ifndef SIM_QUERIES_H
 #define SIM_QUERIES_H
 #include "cluster.h"
-#include "message.h"
+#include "wire/message.h"
 
 /* QUERY_SUB and QUERY_UNSUB. False when the schema refuses the message. */
 bool sim_on_query_sub(sim_session *s, const wm_message *m);

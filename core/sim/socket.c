@@ -6,7 +6,7 @@
 #include "dialect.h"
 #include "memory.h"
 #include "websocket.h"
-#include "ws_reader.h"
+#include "wire/ws_reader.h"
 
 #define READ_BYTES 65536
 #define CLOSE_WAIT_MS 1000 /* for the other side's close frame, then the socket is closed all the same */

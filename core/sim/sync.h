@@ -1,7 +1,7 @@
 #ifndef SIM_SYNC_H
 #define SIM_SYNC_H
 #include "cluster.h"
-#include "message.h"
+#include "wire/message.h"
 
 /* The Merkle dialogue over what this node holds. False when the schema refuses
  * the message. */

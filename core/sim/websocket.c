@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-#include "http_head.h"
-#include "ws_handshake.h"
+#include "wire/http_head.h"
+#include "wire/ws_handshake.h"
 
 /* The method, the path and whether the line is that of an HTTP request. */
 static bool read_request_line(wm_text_span line, sim_ws_request *out)

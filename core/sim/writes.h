@@ -1,8 +1,8 @@
 #ifndef SIM_WRITES_H
 #define SIM_WRITES_H
 #include "cluster.h"
-#include "message.h"
 #include "operation.h"
+#include "wire/message.h"
 
 /* OP_BATCH and CLIENT_OP, as far as both families do them alike. */
 

@@ -48,7 +48,7 @@ end
 
 --- Of a message that a server sent and that was not read.
 ---@param url string
----@param description { type: string, size: integer, limit: string }  see core/message.h
+---@param description { type: string, size: integer, limit: string }  see core/wire/message.h
 ---@return wingman.error
 function M.too_large(url, description)
   return M.new("TOO_LARGE", ("%s: a %s of %d bytes is more than the option %s allows; it was not read"):format(

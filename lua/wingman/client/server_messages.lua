@@ -39,7 +39,7 @@ end
 --- the connection stays.
 ---@param self wingman.client
 ---@param lane integer
----@param description { type: string, size: integer, limit: string, payload: table }  see core/message.h
+---@param description { type: string, size: integer, limit: string, payload: table }  see core/wire/message.h
 function M.too_large(self, lane, description)
   local url = self.provider.links.lanes[lane].node.url
   local kind = description.type ~= "" and description.type or "text message"

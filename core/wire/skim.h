@@ -1,6 +1,6 @@
 #ifndef WM_SKIM_H
 #define WM_SKIM_H
-#include "message.h"
+#include "wire/message.h"
 
 /* Reads a MessagePack message that is not kept, from the pieces in which it comes: what
  * type it is and the names in its payload, so that whoever waits for it can be told; and

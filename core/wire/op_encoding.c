@@ -1,4 +1,4 @@
-#include "op_encoding.h"
+#include "wire/op_encoding.h"
 
 #include <stdlib.h>
 #include <string.h>

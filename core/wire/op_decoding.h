@@ -1,6 +1,6 @@
 #ifndef WM_OP_DECODING_H
 #define WM_OP_DECODING_H
-#include "op_encoding.h"
+#include "wire/op_encoding.h"
 
 /* What an operation says. Points into its bytes, and those of its form. */
 typedef struct wm_op_view {

@@ -1,4 +1,4 @@
-#include "frame_reader.h"
+#include "wire/frame_reader.h"
 
 #include "base/status.h"
 

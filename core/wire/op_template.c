@@ -1,4 +1,4 @@
-#include "op_forms.h"
+#include "wire/op_template.h"
 
 #include <stdlib.h>
 #include <string.h>

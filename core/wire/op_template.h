@@ -1,7 +1,7 @@
-#ifndef WM_OP_FORMS_H
-#define WM_OP_FORMS_H
+#ifndef WM_OP_TEMPLATE_H
+#define WM_OP_TEMPLATE_H
 #include "base/name_index.h"
-#include "op_encoding.h"
+#include "wire/op_encoding.h"
 
 /* The forms of a log's operations: two for each map, puts and removals, and for each client
  * id that its file knows. */

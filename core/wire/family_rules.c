@@ -1,4 +1,4 @@
-#include "family_rules.h"
+#include "wire/family_rules.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "refusal.h"
+#include "wire/refusal.h"
 
 #include <stdbool.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-#ifndef WM_CHANGE_H
-#define WM_CHANGE_H
+#ifndef WM_MAP_EVENT_H
+#define WM_MAP_EVENT_H
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

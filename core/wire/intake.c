@@ -1,10 +1,10 @@
-#include "intake.h"
+#include "wire/intake.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/status.h"
-#include "skim.h"
+#include "wire/skim.h"
 
 /* What an announced length alone makes us reserve at most. */
 #define RESERVE_BYTES (4u * 1024 * 1024)

@@ -1,4 +1,4 @@
-#include "ws_reader.h"
+#include "wire/ws_reader.h"
 
 #include <string.h>
 

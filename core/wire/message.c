@@ -1,4 +1,4 @@
-#include "message.h"
+#include "wire/message.h"
 
 #include <string.h>
 

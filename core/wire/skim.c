@@ -1,4 +1,4 @@
-#include "skim.h"
+#include "wire/skim.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "op_decoding.h"
+#include "wire/op_decoding.h"
 
 #include <string.h>
 

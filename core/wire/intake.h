@@ -1,6 +1,6 @@
 #ifndef WM_INTAKE_H
 #define WM_INTAKE_H
-#include "message.h"
+#include "wire/message.h"
 
 /* Puts the messages of one connection together from the pieces in which they come. One
  * that is larger than the limit is not kept: it is read past as it comes, and told by

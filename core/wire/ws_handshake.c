@@ -1,4 +1,4 @@
-#include "ws_handshake.h"
+#include "wire/ws_handshake.h"
 
 #include <openssl/evp.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "ws_frame.h"
+#include "wire/ws_frame.h"
 
 #include <string.h>
 #include <sys/random.h>

@@ -1,4 +1,4 @@
-#include "change.h"
+#include "wire/map_event.h"
 
 #include "base/msgpack.h"
 

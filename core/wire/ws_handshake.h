@@ -1,7 +1,7 @@
 #ifndef WM_WS_HANDSHAKE_H
 #define WM_WS_HANDSHAKE_H
 #include "base/buffer.h"
-#include "http_head.h"
+#include "wire/http_head.h"
 
 /* The WebSocket upgrade (RFC 6455, section 4) as bytes: what a client asks, and whether
  * the answer is one to it. No sockets here. */

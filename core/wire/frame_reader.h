@@ -1,6 +1,6 @@
 #ifndef WM_FRAME_READER_H
 #define WM_FRAME_READER_H
-#include "message.h"
+#include "wire/message.h"
 
 /* Reads what one frame carries in pieces of bounded work: a frame may hold thousands
  * of messages (BATCH), or one message thousands of changes (SERVER_BATCH_EVENT), and
