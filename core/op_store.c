@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "op_entry.h"
-#include "op_tally.h"
+#include "oplog/file/op_entry.h"
+#include "oplog/file/op_tally.h"
 
 /* What one frame holds at most, a larger operation apart: so much is lost with one damaged byte. */
 #define FRAME_BYTES (64u * 1024u)

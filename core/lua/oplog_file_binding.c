@@ -2,7 +2,7 @@
 #include <lauxlib.h>
 
 #include "binding.h"
-#include "op_salvage.h"
+#include "oplog/file/op_salvage.h"
 
 static void set_number(lua_State *L, const char *name, uint64_t value)
 {

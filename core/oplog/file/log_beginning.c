@@ -1,4 +1,4 @@
-#include "log_beginning.h"
+#include "oplog/file/log_beginning.h"
 
 #include <errno.h>
 #include <string.h>

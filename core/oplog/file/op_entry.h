@@ -1,7 +1,7 @@
 #ifndef WM_OP_ENTRY_H
 #define WM_OP_ENTRY_H
 #include "base/buffer.h"
-#include "log_file.h"
+#include "oplog/file/log_file.h"
 
 /* What the frames of an op log's file consist of. */
 typedef enum wm_op_entry_kind {

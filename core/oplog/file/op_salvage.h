@@ -1,7 +1,7 @@
 #ifndef WM_OP_SALVAGE_H
 #define WM_OP_SALVAGE_H
-#include "log_scan.h"
-#include "op_tally.h"
+#include "oplog/file/log_scan.h"
+#include "oplog/file/op_tally.h"
 
 /* What is in an op log's file, damaged or not. */
 typedef struct wm_op_findings {

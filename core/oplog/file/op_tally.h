@@ -1,6 +1,6 @@
 #ifndef WM_OP_TALLY_H
 #define WM_OP_TALLY_H
-#include "op_entry.h"
+#include "oplog/file/op_entry.h"
 
 /* Which operations and dead letters of an op log's file are still there. The file says of each
  * that it came, and later that it went; so its entries are counted first (wm_op_tally_add) and

@@ -1,4 +1,4 @@
-#include "log_format.h"
+#include "oplog/file/log_format.h"
 
 #include <xxhash.h>
 

@@ -1,4 +1,4 @@
-#include "op_tally.h"
+#include "oplog/file/op_tally.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "log_scan.h"
+#include "oplog/file/log_scan.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "log_beginning.h"
+#include "oplog/file/log_beginning.h"
 
 /* Bytes that are searched at a time for the next frame. */
 #define WINDOW 65536u

@@ -1,7 +1,7 @@
 #ifndef WM_LOG_FILE_H
 #define WM_LOG_FILE_H
 #include "base/buffer.h"
-#include "log_format.h"
+#include "oplog/file/log_format.h"
 
 /* A file of commits: each is some frames of bytes that mean something to the owner, and is in
  * the file as a whole or not at all. It grows with each of them, until its owner writes all

@@ -1,6 +1,6 @@
 #ifndef WM_LOG_SCAN_H
 #define WM_LOG_SCAN_H
-#include "log_file.h"
+#include "oplog/file/log_file.h"
 
 /* Reads what is whole in a log file, damaged or not, and changes nothing. */
 typedef struct wm_log_scan wm_log_scan;

@@ -1,4 +1,4 @@
-#include "op_salvage.h"
+#include "oplog/file/op_salvage.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-#include "log_file.h"
+#include "oplog/file/log_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "log_beginning.h"
+#include "oplog/file/log_beginning.h"
 
 #define WRITE_BEHIND ((uint64_t)1 << 20)
 

@@ -1,4 +1,4 @@
-#include "op_entry.h"
+#include "oplog/file/op_entry.h"
 
 #include <string.h>
 
