@@ -2,8 +2,8 @@
 #define WM_CLIENT_INTERNAL_H
 #include "base/name_index.h"
 #include "client.h"
-#include "dead_letters.h"
 #include "doubtful_writes.h"
+#include "oplog/dead_letters.h"
 #include "recent_acks.h"
 
 /* Shared by the client's own files: client.c (life, flushing), client_routes.c (where

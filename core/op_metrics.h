@@ -1,8 +1,8 @@
 #ifndef WM_OP_METRICS_H
 #define WM_OP_METRICS_H
-#include "batcher.h"
 #include "node_pool.h"
-#include "oplog.h"
+#include "oplog/batcher.h"
+#include "oplog/oplog.h"
 
 /* What a load test measures of every operation: how long it took, by its parts, by
  * what it belonged to (a tag, say a scenario), by node and by partition; and

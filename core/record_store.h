@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "oplog.h"
+#include "oplog/oplog.h"
 
 /* The local copy of one map: key -> newest record, by last-write-wins. Values
  * are kept as MessagePack and handed out as bytes, so a reader can never change

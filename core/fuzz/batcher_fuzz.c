@@ -12,7 +12,7 @@
 
 #include "base/hash.h"
 #include "base/status.h"
-#include "batcher.h"
+#include "oplog/batcher.h"
 #include "record_store.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

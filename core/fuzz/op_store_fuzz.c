@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #include "base/status.h"
-#include "oplog.h"
 #include "oplog/file/op_salvage.h"
+#include "oplog/oplog.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,7 +1,7 @@
 #ifndef WM_BATCHER_H
 #define WM_BATCHER_H
 #include "base/buffer.h"
-#include "oplog.h"
+#include "oplog/oplog.h"
 
 /* What leaves together. A partition points at the lane where it goes now (a lane is one
  * connection to one node), or at none and is held. Pending operations stand in the line of

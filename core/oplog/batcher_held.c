@@ -1,5 +1,5 @@
 /* Which operations came to be held: for whoever warns of them, once a tick. */
-#include "batcher_internal.h"
+#include "oplog/batcher_state.h"
 
 static bool is_held(wm_batcher *b, const wm_op *op)
 {

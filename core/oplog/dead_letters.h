@@ -1,6 +1,6 @@
 #ifndef WM_DEAD_LETTERS_H
 #define WM_DEAD_LETTERS_H
-#include "oplog.h"
+#include "oplog/oplog.h"
 #include "wire/op_decoding.h"
 
 /* Dead letters: operations that were rejected, kept with the reason until somebody sends

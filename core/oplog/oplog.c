@@ -1,12 +1,12 @@
-#include "oplog.h"
+#include "oplog/oplog.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/status.h"
-#include "op_store.h"
-#include "unsettled_seqs.h"
+#include "oplog/op_store.h"
+#include "oplog/seq_window.h"
 
 #define CHUNK_BYTES (256u * 1024u)
 #define FIRST_OPS 1024u

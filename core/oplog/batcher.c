@@ -1,5 +1,5 @@
 /* Where what waits goes: lanes and routes; and the batcher's figures. */
-#include "batcher_internal.h"
+#include "oplog/batcher_state.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* What waits, and in which order it may leave. */
-#include "batcher_internal.h"
+#include "oplog/batcher_state.h"
 
 /* -- counting ------------------------------------------------------------------ */
 

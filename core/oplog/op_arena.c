@@ -1,4 +1,4 @@
-#include "op_arena.h"
+#include "oplog/op_arena.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

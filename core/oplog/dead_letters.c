@@ -1,4 +1,4 @@
-#include "dead_letters.h"
+#include "oplog/dead_letters.h"
 
 #include <stdlib.h>
 #include <string.h>

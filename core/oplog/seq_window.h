@@ -1,5 +1,5 @@
-#ifndef WM_UNSETTLED_SEQS_H
-#define WM_UNSETTLED_SEQS_H
+#ifndef WM_SEQ_WINDOW_H
+#define WM_SEQ_WINDOW_H
 #include <stdint.h>
 
 /* How far back unsettled operations reach, known without a look at any of them: seqs are

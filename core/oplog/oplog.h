@@ -4,8 +4,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "op_arena.h"
 #include "oplog/file/log_file.h"
+#include "oplog/op_arena.h"
 #include "wire/op_decoding.h"
 #include "wire/op_template.h"
 

@@ -1,6 +1,6 @@
-#ifndef WM_BATCHER_INTERNAL_H
-#define WM_BATCHER_INTERNAL_H
-#include "batcher.h"
+#ifndef WM_BATCHER_STATE_H
+#define WM_BATCHER_STATE_H
+#include "oplog/batcher.h"
 
 /* Shared by the batcher's own files: batcher.c (where what waits goes), batcher_queue.c (what
  * waits), batcher_flight.c (what leaves, and how that ends), batcher_bisect.c (what is set

@@ -1,5 +1,5 @@
 /* Poison messages: what is set aside, and how it is tried. The design is in batcher.h. */
-#include "batcher_internal.h"
+#include "oplog/batcher_state.h"
 
 #include <string.h>
 

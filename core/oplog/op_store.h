@@ -4,8 +4,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "oplog.h"
 #include "oplog/file/log_file.h"
+#include "oplog/oplog.h"
 
 /* The op log's file: what is pending outlives the process, and so do dead letters. A commit
  * appends the operations that were recorded and the seqs of those that were settled; a file

@@ -1,4 +1,4 @@
-#include "unsettled_seqs.h"
+#include "oplog/seq_window.h"
 
 void wm_unsettled_seqs_pass(wm_unsettled_seqs *u)
 {

@@ -1,5 +1,5 @@
 /* What leaves together, and how that ends. */
-#include "batcher_internal.h"
+#include "oplog/batcher_state.h"
 
 #include <stdlib.h>
 #include <string.h>

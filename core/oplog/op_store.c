@@ -1,4 +1,4 @@
-#include "op_store.h"
+#include "oplog/op_store.h"
 
 #include <errno.h>
 #include <stdlib.h>
