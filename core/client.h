@@ -3,13 +3,13 @@
 #include "base/hash.h"
 #include "base/histogram.h"
 #include "base/hlc.h"
+#include "cluster/map_chooser.h"
 #include "event_queue.h"
 #include "node_pool.h"
 #include "op_metrics.h"
 #include "oplog/batcher.h"
 #include "oplog/dead_letters.h"
 #include "record_store.h"
-#include "router.h"
 #include "wire/map_event.h"
 
 /* A client of one cluster (or one server): ties op log, batcher, router and

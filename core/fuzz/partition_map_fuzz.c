@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/status.h"
-#include "partition_map.h"
+#include "cluster/partition_map.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/status.h"
-#include "router.h"
+#include "cluster/map_chooser.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,4 +1,4 @@
-#include "router.h"
+#include "cluster/map_chooser.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
-#ifndef WM_ROUTER_H
-#define WM_ROUTER_H
-#include "partition_map.h"
+#ifndef WM_MAP_CHOOSER_H
+#define WM_MAP_CHOOSER_H
+#include "cluster/partition_map.h"
 
 /* Which partition map is believed, and how often it was followed. Servers count
  * map versions each for itself, so every source (a node's slot) keeps its own

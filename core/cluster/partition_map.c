@@ -1,4 +1,4 @@
-#include "partition_map.h"
+#include "cluster/partition_map.h"
 
 #include <stdlib.h>
 #include <string.h>
