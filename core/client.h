@@ -5,7 +5,7 @@
 #include "base/hlc.h"
 #include "cluster/map_chooser.h"
 #include "event_queue.h"
-#include "node_pool.h"
+#include "net/node_pool.h"
 #include "op_metrics.h"
 #include "oplog/batcher.h"
 #include "oplog/dead_letters.h"

@@ -1,6 +1,6 @@
 #ifndef WM_OP_METRICS_H
 #define WM_OP_METRICS_H
-#include "node_pool.h"
+#include "net/node_pool.h"
 #include "oplog/batcher.h"
 #include "oplog/oplog.h"
 

@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "loop.h"
+#include "net/loop.h"
 
 /* A child process with pipes. What it writes is collected here while the loop
  * turns; nothing calls out. Single-threaded, like its loop. */

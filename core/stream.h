@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "loop.h"
+#include "net/loop.h"
 
 /* A local socket, listening or connected, for people and programs that look at this
  * process: a control socket, an attached prompt, a scrape of metrics. Nothing that

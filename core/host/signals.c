@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "interruption.h"
-#include "loop.h"
+#include "net/loop.h"
 
 #define INTERRUPTED "interrupted"
 /* How long a script may go without its loop. */

@@ -9,7 +9,7 @@
 
 #include "input_watch.h"
 #include "line_editor.h"
-#include "loop.h"
+#include "net/loop.h"
 #include "prompt_signals.h"
 
 #define EDITOR "wingman.terminal.editor"

@@ -4,8 +4,8 @@
 
 #include "binding.h"
 #include "interruption.h"
-#include "loop.h"
 #include "loop_userdata.h"
+#include "net/loop.h"
 
 wm_loop *wm_lua_check_loop(lua_State *L, int index)
 {

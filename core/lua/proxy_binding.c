@@ -2,7 +2,7 @@
 #include <lauxlib.h>
 
 #include "binding.h"
-#include "proxy.h"
+#include "net/proxy.h"
 
 /* "http://host:port" of a proxy's URL, without its user and password; nil when it is none. */
 static int l_proxy_name(lua_State *L)

@@ -6,8 +6,8 @@
 #include <sys/types.h>
 
 #include "base/buffer.h"
-#include "loop.h"
-#include "tls.h"
+#include "net/loop.h"
+#include "net/tls.h"
 
 /* A stream of bytes to one address: a TCP socket that the loop watches and, once that
  * was asked for, TLS on it. Never blocks, never sends SIGPIPE. */

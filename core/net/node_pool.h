@@ -1,7 +1,7 @@
 #ifndef WM_NODE_POOL_H
 #define WM_NODE_POOL_H
 #include "base/histogram.h"
-#include "transport.h"
+#include "net/connection.h"
 #include "wire/message.h"
 
 /* The nodes a client talks to and the connections to each: connecting,

@@ -1,6 +1,6 @@
 #ifndef WM_PROXY_H
 #define WM_PROXY_H
-#include "url.h"
+#include "net/url.h"
 
 /* An HTTP proxy on the way to a node: it is asked for a tunnel (CONNECT), in which the
  * connection then is what it would be without it. */

@@ -1,4 +1,4 @@
-#include "dial.h"
+#include "net/dial.h"
 
 #include <netdb.h>
 #include <stdio.h>

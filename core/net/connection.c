@@ -1,4 +1,4 @@
-#include "transport.h"
+#include "net/connection.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -7,7 +7,7 @@
 
 #include "base/status.h"
 #include "base/utf8.h"
-#include "dial.h"
+#include "net/dial.h"
 #include "wire/intake.h"
 #include "wire/ws_frame.h"
 #include "wire/ws_reader.h"

@@ -1,4 +1,4 @@
-#include "attempt.h"
+#include "net/attempt.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,11 +1,11 @@
-#include "node_pool.h"
+#include "net/node_pool.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/status.h"
-#include "inbox.h"
+#include "net/inbox.h"
 
 /* How often heartbeats and timeouts are looked at (ms). */
 #define CHECK_MS 100

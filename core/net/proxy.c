@@ -1,4 +1,4 @@
-#include "proxy.h"
+#include "net/proxy.h"
 
 #include <arpa/inet.h>
 #include <openssl/evp.h>

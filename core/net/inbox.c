@@ -1,4 +1,4 @@
-#include "inbox.h"
+#include "net/inbox.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "addresses.h"
+#include "net/addresses.h"
 
 #include <arpa/inet.h>
 #include <string.h>

@@ -1,11 +1,11 @@
-#ifndef WM_TRANSPORT_H
-#define WM_TRANSPORT_H
-#include "addresses.h"
+#ifndef WM_CONNECTION_H
+#define WM_CONNECTION_H
 #include "base/buffer.h"
-#include "end_reason.h"
-#include "loop.h"
-#include "tls.h"
-#include "url.h"
+#include "net/addresses.h"
+#include "net/end_reason.h"
+#include "net/loop.h"
+#include "net/tls.h"
+#include "net/url.h"
 
 /* WebSocket connections. A transport is the settings that
  * connections share (certificates, size limit); a connection reports through

@@ -1,4 +1,4 @@
-#include "channel.h"
+#include "net/channel.h"
 
 #include <errno.h>
 #include <netdb.h>

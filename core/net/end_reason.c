@@ -1,4 +1,4 @@
-#include "end_reason.h"
+#include "net/end_reason.h"
 
 static const char *const keys[] = {
 #define X(name, key, text) key,

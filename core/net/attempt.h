@@ -1,9 +1,9 @@
 #ifndef WM_ATTEMPT_H
 #define WM_ATTEMPT_H
-#include "channel.h"
-#include "end_reason.h"
-#include "proxy.h"
-#include "url.h"
+#include "net/channel.h"
+#include "net/end_reason.h"
+#include "net/proxy.h"
+#include "net/url.h"
 
 /* One address on the way to an open WebSocket: TCP, the tunnel of a proxy, TLS, the
  * upgrade. Ends with one call, in which it may be freed. */

@@ -1,7 +1,7 @@
 #ifndef WM_DIAL_H
 #define WM_DIAL_H
-#include "addresses.h"
-#include "attempt.h"
+#include "net/addresses.h"
+#include "net/attempt.h"
 
 /* The way to an open connection: the look-up of the host's name, and a race of attempts
  * at its addresses (RFC 8305), until one is open or the patience is over. Apart from the
