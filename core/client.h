@@ -3,13 +3,13 @@
 #include "base/hash.h"
 #include "base/histogram.h"
 #include "base/hlc.h"
+#include "client/parts/event_queue.h"
+#include "client/parts/op_metrics.h"
+#include "client/parts/record_store.h"
 #include "cluster/map_chooser.h"
-#include "event_queue.h"
 #include "net/node_pool.h"
-#include "op_metrics.h"
 #include "oplog/batcher.h"
 #include "oplog/dead_letters.h"
-#include "record_store.h"
 #include "wire/map_event.h"
 
 /* A client of one cluster (or one server): ties op log, batcher, router and
@@ -224,7 +224,7 @@ double wm_map_remove(wm_map *m, const char *key, size_t key_len);
 double wm_map_resend(wm_map *m, const char *key, size_t key_len);
 /* Whether this client sent this value to a v2 server whose connection ended before
  * the acknowledgement: then a record with it may be much older than its time says
- * (doubtful_writes.h). `value` is MessagePack. */
+ * (indoubt_writes.h). `value` is MessagePack. */
 bool wm_map_is_doubtful(const wm_map *m, const char *key, size_t key_len, const uint8_t *value, size_t value_len);
 /* Asks for an OP_DONE event when the operation is settled. False when it is no
  * longer in the log. */

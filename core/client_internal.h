@@ -2,9 +2,9 @@
 #define WM_CLIENT_INTERNAL_H
 #include "base/name_index.h"
 #include "client.h"
-#include "doubtful_writes.h"
+#include "client/parts/indoubt_writes.h"
+#include "client/parts/recent_acks.h"
 #include "oplog/dead_letters.h"
-#include "recent_acks.h"
 
 /* Shared by the client's own files: client.c (life, flushing), client_routes.c (where
  * operations go), client_messages.c (what servers say), client_poison.c (batches that fail),

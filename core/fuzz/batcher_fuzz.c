@@ -12,8 +12,8 @@
 
 #include "base/hash.h"
 #include "base/status.h"
+#include "client/parts/record_store.h"
 #include "oplog/batcher.h"
-#include "record_store.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

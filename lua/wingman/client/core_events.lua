@@ -45,7 +45,7 @@ local function tell_displaced(self)
 end
 
 --- `handlers[event](client, lane, a, b, flag, text)`; what the arguments are is said
---- in core/event_queue.h. A "message" and a "server_error" come decoded, or nil and why not.
+--- in core/client/parts/event_queue.h. A "message" and a "server_error" come decoded, or nil and why not.
 local handlers = {}
 
 function handlers.message(self, lane, _, _, _, message, err)

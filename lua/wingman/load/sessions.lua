@@ -225,7 +225,7 @@ local function decode_text(text)
   return ok and message
 end
 
--- By event; what the arguments are is said in core/event_queue.h.
+-- By event; what the arguments are is said in core/client/parts/event_queue.h.
 local handlers = {
   auth_required = show_token,
   ready = became_ready,

@@ -1,4 +1,4 @@
-#include "recent_acks.h"
+#include "client/parts/recent_acks.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "doubtful_writes.h"
+#include "client/parts/indoubt_writes.h"
 
 #include <stdlib.h>
 #include <xxhash.h>

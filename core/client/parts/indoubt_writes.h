@@ -1,5 +1,5 @@
-#ifndef WM_DOUBTFUL_WRITES_H
-#define WM_DOUBTFUL_WRITES_H
+#ifndef WM_INDOUBT_WRITES_H
+#define WM_INDOUBT_WRITES_H
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

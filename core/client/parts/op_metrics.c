@@ -1,4 +1,4 @@
-#include "op_metrics.h"
+#include "client/parts/op_metrics.h"
 
 #include <stdlib.h>
 

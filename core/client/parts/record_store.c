@@ -1,4 +1,4 @@
-#include "record_store.h"
+#include "client/parts/record_store.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "event_queue.h"
+#include "client/parts/event_queue.h"
 
 #include <string.h>
 
