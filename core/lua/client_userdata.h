@@ -4,7 +4,7 @@
 #include <lua.h>
 
 #include "base/buffer.h"
-#include "client.h"
+#include "client/client.h"
 
 /* The userdata of a client and of its maps, for the files that are their methods:
  * client_binding.c (life and nodes), client_routing_binding.c, client_log_binding.c

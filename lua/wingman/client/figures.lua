@@ -76,7 +76,7 @@ end
 ---@return wingman.failover[]
 function methods:failovers() return self.provider and self.provider.failovers:list() or {} end
 
---- Counters since the client was made (wm_client_stats in core/client.h); `losses`, how often connections ended or did
+--- Counters since the client was made (wm_client_stats in core/client/client.h); `losses`, how often connections ended or did
 --- not come about, by reason (WM_END_REASONS in core/net/end_reason.h lists them); and the
 --- distributions of ack latency (seconds) and batch sizes (operations). `callback_errors`:
 --- errors in functions of the script that the client called: listeners, on_ack, policies, the token function.

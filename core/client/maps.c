@@ -5,7 +5,7 @@
 #include "base/compiler.h"
 #include "base/status.h"
 #include "base/value_hash.h"
-#include "client_internal.h"
+#include "client/state.h"
 
 /* Millis beyond this (year 10889) cannot be a time; a hostile one must not drag
  * the clock. */

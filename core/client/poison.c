@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/status.h"
-#include "client_internal.h"
+#include "client/state.h"
 #include "wire/refusal.h"
 
 /* After an ERROR of a 0.11 server how long acknowledgements may still come before what is in

@@ -2,7 +2,7 @@
  * one makes room. */
 #include <limits.h>
 
-#include "client_internal.h"
+#include "client/state.h"
 
 /* The lanes that share what waits for the node of a partition; what has no route counts
  * together, as if it were one node's. */

@@ -1,15 +1,15 @@
-#ifndef WM_CLIENT_INTERNAL_H
-#define WM_CLIENT_INTERNAL_H
+#ifndef WM_STATE_H
+#define WM_STATE_H
 #include "base/name_index.h"
-#include "client.h"
+#include "client/client.h"
 #include "client/parts/indoubt_writes.h"
 #include "client/parts/recent_acks.h"
 #include "oplog/dead_letters.h"
 
-/* Shared by the client's own files: client.c (life, flushing), client_routes.c (where
- * operations go), client_messages.c (what servers say), client_poison.c (batches that fail),
- * client_maps.c (reads and writes), client_dead_letters.c (what no server takes),
- * client_rules.c (what no server can store). */
+/* Shared by the client's own files: client.c (life, flushing), routes.c (where
+ * operations go), messages.c (what servers say), poison.c (batches that fail),
+ * maps.c (reads and writes), rejection.c (what no server takes),
+ * rules.c (what no server can store). */
 
 /* Each is sent after twice the time of the one before: 256 times ack_timeout in all. */
 #define WM_CONTROLS_MAX 8u
@@ -47,14 +47,14 @@ struct wm_map {
     wm_record_store *store;
     uint32_t put_form; /* of its operations in the log */
     uint32_t remove_form;
-    int name_status;   /* why nothing can be written; WM_OK else. See client_rules.c for these */
+    int name_status;   /* why nothing can be written; WM_OK else. See rules.c for these */
     size_t value_max;  /* bytes that a write may begin with: 0 when nothing can be written */
     size_t record_max; /* bytes of key and value */
     bool lags; /* is among the client's lagging maps */
     wm_map *next_lagging;
 };
 
-/* What a 0.11 cluster acknowledged, for its membership changes; see client_membership.c. */
+/* What a 0.11 cluster acknowledged, for its membership changes; see membership.c. */
 typedef struct wm_membership {
     wm_recent_acks *acks; /* NULL: not kept */
     wm_recent_acks *late_acks; /* to be sent again at once, once no window is open */

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/status.h"
-#include "client_internal.h"
+#include "client/state.h"
 
 /* A file that cannot be written is tried again this often. */
 #define RETRY_US 100000u

@@ -5,7 +5,7 @@
  * acknowledged shortly before a change is sent again, with its old time, once the nodes
  * agree: last write wins, so that a second copy changes nothing. */
 #include "base/status.h"
-#include "client_internal.h"
+#include "client/state.h"
 
 /* What was acknowledged so long before a change may be lost: a backup has a record within
  * 0.6 s, and a change is noticed by the client somewhat later than by the nodes. */

@@ -1,4 +1,4 @@
-#include "client_internal.h"
+#include "client/state.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* Operations that no server takes: out of the log, kept as dead letters, told. */
 #include "base/status.h"
-#include "client_internal.h"
+#include "client/state.h"
 
 /* Which node a lane leads to, for people: its id, or its URL while that is not known. */
 static const char *node_of_lane(const wm_client *c, int lane)

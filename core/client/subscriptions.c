@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "base/status.h"
-#include "client_internal.h"
+#include "client/state.h"
 
 int wm_client_subscribed(wm_client *c, const char *query_id)
 {

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/status.h"
-#include "client_internal.h"
+#include "client/state.h"
 
 static bool is_of_subscription(const wm_client *c, const wm_message *m)
 {

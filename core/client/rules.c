@@ -6,7 +6,7 @@
 
 #include "base/status.h"
 #include "base/utf8.h"
-#include "client_internal.h"
+#include "client/state.h"
 #include "wire/family_rules.h"
 
 /* The largest operation that still fits into a message with its frame head. */

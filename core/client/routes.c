@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/status.h"
-#include "client_internal.h"
+#include "client/state.h"
 
 static bool is_usable(const wm_client *c, int lane)
 {
