@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "commands.h"
-#include "interruption.h"
+#include "os/interruption.h"
 #include "signals.h"
 
 /* Where the Lua files and the module are, seen from the executable's directory:

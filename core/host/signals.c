@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "interruption.h"
 #include "net/loop.h"
+#include "os/interruption.h"
 
 #define INTERRUPTED "interrupted"
 /* How long a script may go without its loop. */

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "binding.h"
-#include "replace_file.h"
+#include "os/atomic_file.h"
 
 /* true; nil and "path: why". */
 static int push_outcome(lua_State *L, const char *path, int rc)

@@ -3,9 +3,9 @@
 #include <stdbool.h>
 
 #include "binding.h"
-#include "interruption.h"
 #include "loop_userdata.h"
 #include "net/loop.h"
+#include "os/interruption.h"
 
 wm_loop *wm_lua_check_loop(lua_State *L, int index)
 {

@@ -6,7 +6,7 @@
 
 #include "binding.h"
 #include "loop_userdata.h"
-#include "process.h"
+#include "os/process.h"
 
 /* `loop` is the slot of the loop's userdata, which the environment of this one
  * keeps alive; it holds NULL once the loop was closed. */

@@ -4,7 +4,7 @@
 
 #include "binding.h"
 #include "loop_userdata.h"
-#include "stream.h"
+#include "os/stream.h"
 
 #define READ_CHUNK (64u << 10)
 

@@ -1,4 +1,4 @@
-#include "process.h"
+#include "os/process.h"
 
 #include <errno.h>
 #include <fcntl.h>

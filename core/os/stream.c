@@ -1,4 +1,4 @@
-#include "stream.h"
+#include "os/stream.h"
 
 #include <errno.h>
 #include <netinet/in.h>

@@ -1,5 +1,5 @@
-#ifndef WM_REPLACE_FILE_H
-#define WM_REPLACE_FILE_H
+#ifndef WM_ATOMIC_FILE_H
+#define WM_ATOMIC_FILE_H
 #include <stddef.h>
 
 /* Writes `len` bytes to the file `path` so that at any time, also after a crash or

@@ -1,4 +1,4 @@
-#include "replace_file.h"
+#include "os/atomic_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
