@@ -5,7 +5,7 @@
 #include <lua.h>
 #include <lualib.h>
 
-#include "../luajit_loops.h"
+#include "binding/values/luajit_loops.h"
 
 int main(void)
 {

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/status.h"
-#include "binding.h"
+#include "binding/values/binding.h"
 #include "client_userdata.h"
 #include "loop_userdata.h"
 

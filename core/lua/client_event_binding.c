@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "binding/values/codec.h"
 #include "client_userdata.h"
-#include "codec.h"
 
 /* Entries that a table gets room for: what is decoded here was parsed, and is within the
  * client's limits. */

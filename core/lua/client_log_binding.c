@@ -2,8 +2,8 @@
 #include <string.h>
 
 #include "base/status.h"
+#include "binding/values/histogram_userdata.h"
 #include "client_userdata.h"
-#include "histogram_userdata.h"
 #include "op_metrics_userdata.h"
 
 /* flush(all): what is due leaves; with true also what waits for company. */

@@ -2,7 +2,7 @@
 #include <lauxlib.h>
 #include <string.h>
 
-#include "binding.h"
+#include "binding/values/binding.h"
 #include "os/atomic_file.h"
 
 /* true; nil and "path: why". */

@@ -2,7 +2,7 @@
 #include <signal.h>
 #include <stdbool.h>
 
-#include "binding.h"
+#include "binding/values/binding.h"
 #include "loop_userdata.h"
 #include "net/loop.h"
 #include "os/interruption.h"

@@ -2,8 +2,8 @@
 #include <string.h>
 
 #include "base/status.h"
+#include "binding/values/codec.h"
 #include "client_userdata.h"
-#include "codec.h"
 #include "wire/family_rules.h"
 
 static wm_map *check_map(lua_State *L)

@@ -2,8 +2,8 @@
 #include <dlfcn.h>
 #include <stdint.h>
 
-#include "binding.h"
-#include "luajit_loops.h"
+#include "binding/values/binding.h"
+#include "binding/values/luajit_loops.h"
 
 __attribute__((visibility("default"))) int luaopen_wingman_core(lua_State *L);
 

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/status.h"
-#include "binding.h"
-#include "histogram_userdata.h"
+#include "binding/values/binding.h"
+#include "binding/values/histogram_userdata.h"
 #include "op_metrics_userdata.h"
 
 #define CLASS "wingman.core.op_metrics"

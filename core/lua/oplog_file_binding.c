@@ -1,7 +1,7 @@
 /* wingman.core.oplog_inspect(path) and oplog_salvage(path, to): what is in an op log's file. */
 #include <lauxlib.h>
 
-#include "binding.h"
+#include "binding/values/binding.h"
 #include "oplog/file/op_salvage.h"
 
 static void set_number(lua_State *L, const char *name, uint64_t value)

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "binding.h"
+#include "binding/values/binding.h"
 #include "loop_userdata.h"
 #include "os/process.h"
 

@@ -1,7 +1,7 @@
 /* wingman.core.proxy_name(text): the option `proxy` checked. */
 #include <lauxlib.h>
 
-#include "binding.h"
+#include "binding/values/binding.h"
 #include "net/proxy.h"
 
 /* "http://host:port" of a proxy's URL, without its user and password; nil when it is none. */

@@ -2,7 +2,7 @@
 #include <lauxlib.h>
 #include <string.h>
 
-#include "binding.h"
+#include "binding/values/binding.h"
 #include "loop_userdata.h"
 #include "os/stream.h"
 

@@ -5,7 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "binding.h"
+#include "binding/values/binding.h"
 
 static int push_clock(lua_State *L, clockid_t clock)
 {

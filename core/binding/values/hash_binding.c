@@ -4,7 +4,7 @@
 
 #include "base/hash.h"
 #include "base/value_hash.h"
-#include "binding.h"
+#include "binding/values/binding.h"
 
 /* A number would be hashed by its text, which nobody means. */
 static const char *check_key(lua_State *L, int index, size_t *len)

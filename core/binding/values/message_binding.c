@@ -2,7 +2,7 @@
  * reads its frames in C. And what the words of a refusal mean. */
 #include <lauxlib.h>
 
-#include "binding.h"
+#include "binding/values/binding.h"
 #include "wire/message.h"
 #include "wire/refusal.h"
 

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "codec.h"
-#include "codec_state.h"
+#include "binding/values/codec.h"
+#include "binding/values/codec_state.h"
 
 /* Entries that a table gets room for before they are read. */
 #define MAX_RESERVED 1024

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "binding.h"
-#include "histogram_userdata.h"
+#include "binding/values/binding.h"
+#include "binding/values/histogram_userdata.h"
 
 /* Beyond 2^53 a Lua number does not count in ones. */
 #define MAX_WHOLE 9007199254740992.0

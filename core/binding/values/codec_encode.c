@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "base/utf8.h"
-#include "codec.h"
-#include "codec_state.h"
+#include "binding/values/codec.h"
+#include "binding/values/codec_state.h"
 
 typedef struct encoder {
     lua_State *L;

@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "base/utf8.h"
-#include "binding.h"
-#include "codec.h"
-#include "codec_state.h"
+#include "binding/values/binding.h"
+#include "binding/values/codec.h"
+#include "binding/values/codec_state.h"
 
 /* A larger scratch buffer is given back after use. */
 #define MAX_KEPT_SCRATCH (1u << 20)

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/hlc.h"
-#include "binding.h"
+#include "binding/values/binding.h"
 
 static uint64_t check_time(lua_State *L, int index)
 {

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/jwt.h"
-#include "binding.h"
+#include "binding/values/binding.h"
 
 /* The C functions end a text at its first NUL; such a text is refused here. */
 static const char *check_text(lua_State *L, int index, size_t *len)
