@@ -2,8 +2,8 @@
 #include <signal.h>
 #include <stdbool.h>
 
+#include "binding/os/loop_userdata.h"
 #include "binding/values/binding.h"
-#include "loop_userdata.h"
 #include "net/loop.h"
 #include "os/interruption.h"
 

@@ -2,8 +2,8 @@
 #include <lauxlib.h>
 #include <string.h>
 
+#include "binding/os/loop_userdata.h"
 #include "binding/values/binding.h"
-#include "loop_userdata.h"
 #include "os/stream.h"
 
 #define READ_CHUNK (64u << 10)

@@ -4,8 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "binding/os/loop_userdata.h"
 #include "binding/values/binding.h"
-#include "loop_userdata.h"
 #include "os/process.h"
 
 /* `loop` is the slot of the loop's userdata, which the environment of this one
