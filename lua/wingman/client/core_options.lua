@@ -10,7 +10,7 @@ local function is_embedded(options)
 end
 
 ---@param options table  checked options
----@return table  see core/lua/client_binding.c
+---@return table  see core/binding/client/client_binding.c
 function M.of(options)
   local batch, log = options.batch, options.oplog
   return {

@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "binding/client/client_userdata.h"
 #include "binding/values/codec.h"
-#include "client_userdata.h"
 
 /* Entries that a table gets room for: what is decoded here was parsed, and is within the
  * client's limits. */

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/status.h"
-#include "client_userdata.h"
+#include "binding/client/client_userdata.h"
 
 static int l_set_route(lua_State *L)
 {

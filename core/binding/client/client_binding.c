@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "base/status.h"
+#include "binding/client/client_userdata.h"
 #include "binding/os/loop_userdata.h"
 #include "binding/values/binding.h"
-#include "client_userdata.h"
 
 /* A larger scratch buffer is not kept. */
 #define SCRATCH_KEPT (1 << 20)

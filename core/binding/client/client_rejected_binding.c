@@ -1,7 +1,7 @@
 /* Methods of a client: its dead letters. */
 #include "base/status.h"
+#include "binding/client/client_userdata.h"
 #include "binding/values/codec.h"
-#include "client_userdata.h"
 
 /* rejected_stats(): how many letters there are, and how many had to make way. */
 static int l_rejected_stats(lua_State *L)

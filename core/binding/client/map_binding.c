@@ -2,8 +2,8 @@
 #include <string.h>
 
 #include "base/status.h"
+#include "binding/client/client_userdata.h"
 #include "binding/values/codec.h"
-#include "client_userdata.h"
 #include "wire/family_rules.h"
 
 static wm_map *check_map(lua_State *L)

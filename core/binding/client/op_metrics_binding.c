@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "base/status.h"
+#include "binding/client/op_metrics_userdata.h"
 #include "binding/values/binding.h"
 #include "binding/values/histogram_userdata.h"
-#include "op_metrics_userdata.h"
 
 #define CLASS "wingman.core.op_metrics"
 

@@ -2,9 +2,9 @@
 #include <string.h>
 
 #include "base/status.h"
+#include "binding/client/client_userdata.h"
+#include "binding/client/op_metrics_userdata.h"
 #include "binding/values/histogram_userdata.h"
-#include "client_userdata.h"
-#include "op_metrics_userdata.h"
 
 /* flush(all): what is due leaves; with true also what waits for company. */
 static int l_flush(lua_State *L)
