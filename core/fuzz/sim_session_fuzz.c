@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "cluster.h"
-#include "json.h"
+#include "sim/wire/json.h"
 #include "wire/message.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

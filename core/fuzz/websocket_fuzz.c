@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
-#include "websocket.h"
+#include "sim/wire/websocket.h"
 #include "wire/ws_handshake.h"
 #include "wire/ws_reader.h"
 

@@ -6,9 +6,9 @@
 
 #include "dialect.h"
 #include "map_message.h"
-#include "memory.h"
 #include "node.h"
 #include "placement.h"
+#include "sim/wire/alloc.h"
 #include "socket.h"
 
 uint64_t sim_wall_ms(void)

@@ -3,13 +3,13 @@
 #include <uv.h>
 
 #include "base/hlc.h"
-#include "delay.h"
 #include "faults.h"
-#include "form.h"
 #include "names.h"
-#include "operation.h"
 #include "options.h"
 #include "session.h"
+#include "sim/wire/delay.h"
+#include "sim/wire/encoding.h"
+#include "sim/wire/operation.h"
 #include "stats.h"
 #include "store.h"
 #include "subscription.h"

@@ -10,8 +10,8 @@
 
 #include "base/jwt.h"
 #include "dialect.h"
-#include "json.h"
 #include "node.h"
+#include "sim/wire/json.h"
 #include "socket.h"
 
 #define ARGS_MAX 16

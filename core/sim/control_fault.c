@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "control.h"
-#include "form.h"
-#include "memory.h"
 #include "node.h"
+#include "sim/wire/alloc.h"
+#include "sim/wire/encoding.h"
 #include "socket.h"
 
 /* Of one fault; the control line has no more. */

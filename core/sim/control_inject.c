@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "control.h"
-#include "json.h"
-#include "memory.h"
+#include "sim/wire/alloc.h"
+#include "sim/wire/json.h"
 #include "socket.h"
 
 typedef struct sim_injected {

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "control.h"
-#include "json.h"
+#include "sim/wire/json.h"
 
 typedef void (*put_fn)(sim_control *k, sim_node *n, const sim_name *map);
 

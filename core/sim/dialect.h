@@ -1,7 +1,7 @@
 #ifndef SIM_DIALECT_H
 #define SIM_DIALECT_H
 #include "cluster.h"
-#include "operation.h"
+#include "sim/wire/operation.h"
 #include "wire/message.h"
 
 /* What the two server families do differently. Everything that is not here they

@@ -5,10 +5,10 @@
 
 #include "base/jwt.h"
 #include "dialect.h"
-#include "json.h"
 #include "live.h"
 #include "queries.h"
 #include "reply.h"
+#include "sim/wire/json.h"
 #include "writes.h"
 
 #define BACKUP_REPORT_MS 25 /* how much later the backup reports the same change */

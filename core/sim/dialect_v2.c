@@ -4,12 +4,12 @@
 #include <string.h>
 
 #include "base/jwt.h"
-#include "compare.h"
 #include "dialect.h"
-#include "json.h"
 #include "live.h"
 #include "queries.h"
 #include "reply.h"
+#include "sim/wire/compare.h"
+#include "sim/wire/json.h"
 #include "writes.h"
 
 #define LEEWAY_S 60

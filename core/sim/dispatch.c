@@ -2,12 +2,12 @@
  * handler of its type. */
 #include <string.h>
 
-#include "compare.h"
 #include "dialect.h"
-#include "json.h"
 #include "map_message.h"
 #include "queries.h"
 #include "reply.h"
+#include "sim/wire/compare.h"
+#include "sim/wire/json.h"
 #include "sync.h"
 #include "writes.h"
 

@@ -1,7 +1,7 @@
 #ifndef SIM_LIVE_H
 #define SIM_LIVE_H
 #include "cluster.h"
-#include "operation.h"
+#include "sim/wire/operation.h"
 
 /* What subscribers hear of a write: updates of their queries, and events. */
 

@@ -2,10 +2,10 @@
 
 #include <string.h>
 
-#include "compare.h"
 #include "dialect.h"
 #include "placement.h"
 #include "reply.h"
+#include "sim/wire/compare.h"
 
 #define PUSH_MIN_MS 10
 #define PAUSED_RETRY_MS 5

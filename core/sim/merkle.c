@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "memory.h"
+#include "sim/wire/alloc.h"
 
 void sim_merkle_close(sim_merkle *m)
 {

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/hash.h"
-#include "memory.h"
+#include "sim/wire/alloc.h"
 
 #define FIRST_SLOTS 64
 

@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "dialect.h"
-#include "memory.h"
 #include "reply.h"
+#include "sim/wire/alloc.h"
 #include "socket.h"
 
 #define BACKLOG 1024

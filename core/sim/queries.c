@@ -2,9 +2,9 @@
 
 #include <string.h>
 
-#include "compare.h"
 #include "dialect.h"
 #include "reply.h"
+#include "sim/wire/compare.h"
 
 /* A string field of the payload; kind is another when it is something else. */
 static wm_mp_item text_field(const wm_message *m, const char *name)

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compare.h"
-#include "memory.h"
+#include "sim/wire/alloc.h"
+#include "sim/wire/compare.h"
 
 #define PREDICATE_DEPTH 32
 

@@ -1,6 +1,6 @@
 #ifndef SIM_QUERY_H
 #define SIM_QUERY_H
-#include "form.h"
+#include "sim/wire/encoding.h"
 #include "store.h"
 
 /* The queries that the simulated servers understand: `where` (equality; 0.11

@@ -1,7 +1,7 @@
 #ifndef SIM_REPLY_H
 #define SIM_REPLY_H
 #include "cluster.h"
-#include "operation.h"
+#include "sim/wire/operation.h"
 
 /* Messages from the server, written into the cluster's scratch buffer: begin
  * one, write its fields, send it before the next is begun. */

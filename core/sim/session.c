@@ -5,8 +5,8 @@
 
 #include "cluster.h"
 #include "dialect.h"
-#include "memory.h"
 #include "reply.h"
+#include "sim/wire/alloc.h"
 
 /* The 0.11 server's write coalescing. */
 #define FLUSH_MS 2

@@ -1,7 +1,7 @@
 #ifndef SIM_SESSION_H
 #define SIM_SESSION_H
 #include "base/buffer.h"
-#include "delay.h"
+#include "sim/wire/delay.h"
 
 /* One client at one node, as the protocol sees it: authentication, what is
  * subscribed, what waits to be sent. How frames travel is the link's business. */

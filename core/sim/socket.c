@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "dialect.h"
-#include "memory.h"
-#include "websocket.h"
+#include "sim/wire/alloc.h"
+#include "sim/wire/websocket.h"
 #include "wire/ws_reader.h"
 
 #define READ_BYTES 65536

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "json.h"
-#include "memory.h"
+#include "sim/wire/alloc.h"
+#include "sim/wire/json.h"
 
 void sim_stats_reset(sim_stats *s)
 {

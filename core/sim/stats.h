@@ -1,7 +1,7 @@
 #ifndef SIM_STATS_H
 #define SIM_STATS_H
 #include "base/buffer.h"
-#include "operation.h"
+#include "sim/wire/operation.h"
 
 /* What a node counted since the simulator started or the last reset-stats; a
  * restart of the node changes nothing. */

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "memory.h"
+#include "sim/wire/alloc.h"
 
 #define FIRST_SLOTS 64
 #define GOLDEN 0x9e3779b1u /* spreads the low bits that partitions leave alike */

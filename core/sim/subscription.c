@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "cluster.h"
-#include "memory.h"
+#include "sim/wire/alloc.h"
 
 static sim_subscribed_map *find_map(const sim_subscriptions *all, const sim_name *map)
 {

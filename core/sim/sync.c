@@ -2,9 +2,9 @@
 
 #include <string.h>
 
-#include "compare.h"
 #include "dialect.h"
 #include "reply.h"
+#include "sim/wire/compare.h"
 
 #define TOO_OLD_MS (UINT64_C(30) * 24 * 3600 * 1000)
 

@@ -2,12 +2,12 @@
 
 #include <string.h>
 
-#include "compare.h"
 #include "dialect.h"
 #include "live.h"
-#include "memory.h"
 #include "placement.h"
 #include "reply.h"
+#include "sim/wire/alloc.h"
+#include "sim/wire/compare.h"
 
 static uint32_t hash_key(const sim_node *n, const sim_op *op)
 {

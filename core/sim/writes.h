@@ -1,7 +1,7 @@
 #ifndef SIM_WRITES_H
 #define SIM_WRITES_H
 #include "cluster.h"
-#include "operation.h"
+#include "sim/wire/operation.h"
 #include "wire/message.h"
 
 /* OP_BATCH and CLIENT_OP, as far as both families do them alike. */

@@ -1,4 +1,4 @@
-#include "websocket.h"
+#include "sim/wire/websocket.h"
 
 #include <string.h>
 

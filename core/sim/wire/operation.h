@@ -1,7 +1,7 @@
 #ifndef SIM_OPERATION_H
 #define SIM_OPERATION_H
 #include "base/msgpack.h"
-#include "form.h"
+#include "sim/wire/encoding.h"
 
 /* A write as it stands in CLIENT_OP and OP_BATCH. */
 

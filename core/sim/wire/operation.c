@@ -1,4 +1,4 @@
-#include "operation.h"
+#include "sim/wire/operation.h"
 
 #include <math.h>
 #include <string.h>

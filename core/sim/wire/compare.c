@@ -1,4 +1,4 @@
-#include "compare.h"
+#include "sim/wire/compare.h"
 
 #include <string.h>
 

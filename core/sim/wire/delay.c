@@ -1,9 +1,9 @@
-#include "delay.h"
+#include "sim/wire/delay.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "memory.h"
+#include "sim/wire/alloc.h"
 
 struct sim_delay {
     uv_timer_t timer;

@@ -1,5 +1,5 @@
-#ifndef SIM_MEMORY_H
-#define SIM_MEMORY_H
+#ifndef SIM_ALLOC_H
+#define SIM_ALLOC_H
 #include <stddef.h>
 #include <stdint.h>
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/msgpack.h"
-#include "json.h"
+#include "sim/wire/json.h"
 
 #define PRINT_MAX 512
 

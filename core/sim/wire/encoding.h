@@ -1,5 +1,5 @@
-#ifndef SIM_FORM_H
-#define SIM_FORM_H
+#ifndef SIM_ENCODING_H
+#define SIM_ENCODING_H
 #include "base/buffer.h"
 
 /* The two ways in which the server families write MessagePack. The client's

@@ -4,8 +4,8 @@
 
 #include "base/msgpack.h"
 #include "base/utf8.h"
-#include "form.h"
-#include "json.h"
+#include "sim/wire/encoding.h"
+#include "sim/wire/json.h"
 
 #define DEPTH_MAX WM_MP_MAX_DEPTH
 #define NUMBER_MAX 64

@@ -1,4 +1,4 @@
-#include "memory.h"
+#include "sim/wire/alloc.h"
 
 #include <stdio.h>
 #include <stdlib.h>

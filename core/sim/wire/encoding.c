@@ -1,4 +1,4 @@
-#include "form.h"
+#include "sim/wire/encoding.h"
 
 #include <math.h>
 #include <string.h>
