@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cluster.h"
+#include "sim/model/cluster.h"
 #include "sim/wire/json.h"
 #include "wire/message.h"
 

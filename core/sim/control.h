@@ -1,6 +1,6 @@
 #ifndef SIM_CONTROL_H
 #define SIM_CONTROL_H
-#include "cluster.h"
+#include "sim/model/cluster.h"
 
 /* Orders from whoever started the simulator: one command a line, one line of
  * JSON as the answer to each. */

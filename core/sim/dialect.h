@@ -1,6 +1,6 @@
 #ifndef SIM_DIALECT_H
 #define SIM_DIALECT_H
-#include "cluster.h"
+#include "sim/model/cluster.h"
 #include "sim/wire/operation.h"
 #include "wire/message.h"
 

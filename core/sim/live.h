@@ -1,6 +1,6 @@
 #ifndef SIM_LIVE_H
 #define SIM_LIVE_H
-#include "cluster.h"
+#include "sim/model/cluster.h"
 #include "sim/wire/operation.h"
 
 /* What subscribers hear of a write: updates of their queries, and events. */

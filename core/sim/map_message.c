@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "dialect.h"
-#include "placement.h"
 #include "reply.h"
+#include "sim/model/placement.h"
 #include "sim/wire/compare.h"
 
 #define PUSH_MIN_MS 10

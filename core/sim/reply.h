@@ -1,6 +1,6 @@
 #ifndef SIM_REPLY_H
 #define SIM_REPLY_H
-#include "cluster.h"
+#include "sim/model/cluster.h"
 #include "sim/wire/operation.h"
 
 /* Messages from the server, written into the cluster's scratch buffer: begin

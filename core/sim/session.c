@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cluster.h"
 #include "dialect.h"
 #include "reply.h"
+#include "sim/model/cluster.h"
 #include "sim/wire/alloc.h"
 
 /* The 0.11 server's write coalescing. */

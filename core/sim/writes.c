@@ -4,8 +4,8 @@
 
 #include "dialect.h"
 #include "live.h"
-#include "placement.h"
 #include "reply.h"
+#include "sim/model/placement.h"
 #include "sim/wire/alloc.h"
 #include "sim/wire/compare.h"
 

@@ -1,6 +1,6 @@
 #ifndef SIM_WRITES_H
 #define SIM_WRITES_H
-#include "cluster.h"
+#include "sim/model/cluster.h"
 #include "sim/wire/operation.h"
 #include "wire/message.h"
 

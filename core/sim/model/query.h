@@ -1,7 +1,7 @@
 #ifndef SIM_QUERY_H
 #define SIM_QUERY_H
+#include "sim/model/store.h"
 #include "sim/wire/encoding.h"
-#include "store.h"
 
 /* The queries that the simulated servers understand: `where` (equality; 0.11
  * also $gt $gte $lt $lte $ne), simple predicates (eq neq gt gte lt lte and or

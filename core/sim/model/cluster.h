@@ -3,16 +3,16 @@
 #include <uv.h>
 
 #include "base/hlc.h"
-#include "faults.h"
-#include "names.h"
-#include "options.h"
 #include "session.h"
+#include "sim/model/faults.h"
+#include "sim/model/names.h"
+#include "sim/model/options.h"
+#include "sim/model/stats.h"
+#include "sim/model/store.h"
+#include "sim/model/subscription.h"
 #include "sim/wire/delay.h"
 #include "sim/wire/encoding.h"
 #include "sim/wire/operation.h"
-#include "stats.h"
-#include "store.h"
-#include "subscription.h"
 
 /* N nodes in one process and what they know of each other: who is a member and
  * who owns which partition. */

@@ -1,4 +1,4 @@
-#include "store.h"
+#include "sim/model/store.h"
 
 #include <stdlib.h>
 #include <string.h>

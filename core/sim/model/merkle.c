@@ -1,4 +1,4 @@
-#include "merkle.h"
+#include "sim/model/merkle.h"
 
 #include <stdlib.h>
 

@@ -1,8 +1,8 @@
 #ifndef SIM_SUBSCRIPTION_H
 #define SIM_SUBSCRIPTION_H
-#include "names.h"
-#include "query.h"
 #include "session.h"
+#include "sim/model/names.h"
+#include "sim/model/query.h"
 
 /* Who listens to which map: the live queries of all sessions. */
 

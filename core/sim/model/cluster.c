@@ -1,4 +1,4 @@
-#include "cluster.h"
+#include "sim/model/cluster.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 #include "dialect.h"
 #include "map_message.h"
 #include "node.h"
-#include "placement.h"
+#include "sim/model/placement.h"
 #include "sim/wire/alloc.h"
 #include "socket.h"
 

@@ -1,4 +1,4 @@
-#include "placement.h"
+#include "sim/model/placement.h"
 
 #include <stdlib.h>
 #include <string.h>

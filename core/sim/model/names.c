@@ -1,4 +1,4 @@
-#include "names.h"
+#include "sim/model/names.h"
 
 #include <stdlib.h>
 #include <string.h>

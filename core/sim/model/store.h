@@ -3,8 +3,8 @@
 #include "base/buffer.h"
 #include "base/hash.h"
 #include "base/hlc.h"
-#include "merkle.h"
-#include "names.h"
+#include "sim/model/merkle.h"
+#include "sim/model/names.h"
 
 /* What one node holds in memory: map name -> key -> record. */
 

@@ -1,9 +1,9 @@
-#include "subscription.h"
+#include "sim/model/subscription.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "cluster.h"
+#include "sim/model/cluster.h"
 #include "sim/wire/alloc.h"
 
 static sim_subscribed_map *find_map(const sim_subscriptions *all, const sim_name *map)

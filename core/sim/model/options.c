@@ -1,4 +1,4 @@
-#include "options.h"
+#include "sim/model/options.h"
 
 #include <stdio.h>
 #include <stdlib.h>
