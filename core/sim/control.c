@@ -9,10 +9,10 @@
 #include <unistd.h>
 
 #include "base/jwt.h"
-#include "dialect.h"
-#include "node.h"
+#include "sim/server/dialect.h"
+#include "sim/server/node.h"
+#include "sim/server/socket.h"
 #include "sim/wire/json.h"
-#include "socket.h"
 
 #define ARGS_MAX 16
 #define TOKEN_LIFE_S (INT64_C(10) * 365 * 24 * 3600)

@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "control.h"
-#include "node.h"
+#include "sim/server/node.h"
+#include "sim/server/socket.h"
 #include "sim/wire/alloc.h"
 #include "sim/wire/encoding.h"
-#include "socket.h"
 
 /* Of one fault; the control line has no more. */
 #define ARGS_MAX 16

@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "control.h"
+#include "sim/server/socket.h"
 #include "sim/wire/alloc.h"
 #include "sim/wire/json.h"
-#include "socket.h"
 
 typedef struct sim_injected {
     struct sim_injected *next;

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "control.h"
-#include "dialect.h"
+#include "sim/server/dialect.h"
 
 /* One run of the simulator. */
 typedef struct run {

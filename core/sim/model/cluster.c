@@ -4,12 +4,12 @@
 #include <string.h>
 #include <time.h>
 
-#include "dialect.h"
-#include "map_message.h"
-#include "node.h"
 #include "sim/model/placement.h"
+#include "sim/server/dialect.h"
+#include "sim/server/map_message.h"
+#include "sim/server/node.h"
+#include "sim/server/socket.h"
 #include "sim/wire/alloc.h"
-#include "socket.h"
 
 uint64_t sim_wall_ms(void)
 {

@@ -3,13 +3,13 @@
 #include <uv.h>
 
 #include "base/hlc.h"
-#include "session.h"
 #include "sim/model/faults.h"
 #include "sim/model/names.h"
 #include "sim/model/options.h"
 #include "sim/model/stats.h"
 #include "sim/model/store.h"
 #include "sim/model/subscription.h"
+#include "sim/server/session.h"
 #include "sim/wire/delay.h"
 #include "sim/wire/encoding.h"
 #include "sim/wire/operation.h"

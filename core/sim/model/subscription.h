@@ -1,8 +1,8 @@
 #ifndef SIM_SUBSCRIPTION_H
 #define SIM_SUBSCRIPTION_H
-#include "session.h"
 #include "sim/model/names.h"
 #include "sim/model/query.h"
+#include "sim/server/session.h"
 
 /* Who listens to which map: the live queries of all sessions. */
 

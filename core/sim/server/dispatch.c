@@ -2,14 +2,14 @@
  * handler of its type. */
 #include <string.h>
 
-#include "dialect.h"
-#include "map_message.h"
-#include "queries.h"
-#include "reply.h"
+#include "sim/server/dialect.h"
+#include "sim/server/map_message.h"
+#include "sim/server/queries.h"
+#include "sim/server/reply.h"
+#include "sim/server/sync.h"
+#include "sim/server/writes.h"
 #include "sim/wire/compare.h"
 #include "sim/wire/json.h"
-#include "sync.h"
-#include "writes.h"
 
 #define CLIENT_BATCH_ITEMS_MAX 8192 /* of the v2 server */
 

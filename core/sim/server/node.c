@@ -1,4 +1,4 @@
-#include "node.h"
+#include "sim/server/node.h"
 
 #include <netinet/in.h>
 #include <stdio.h>
@@ -6,10 +6,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "dialect.h"
-#include "reply.h"
+#include "sim/server/dialect.h"
+#include "sim/server/reply.h"
+#include "sim/server/socket.h"
 #include "sim/wire/alloc.h"
-#include "socket.h"
 
 #define BACKLOG 1024
 #define IDLE_CHECK_MS 5000

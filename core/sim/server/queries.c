@@ -1,9 +1,9 @@
-#include "queries.h"
+#include "sim/server/queries.h"
 
 #include <string.h>
 
-#include "dialect.h"
-#include "reply.h"
+#include "sim/server/dialect.h"
+#include "sim/server/reply.h"
 #include "sim/wire/compare.h"
 
 /* A string field of the payload; kind is another when it is something else. */

@@ -4,13 +4,13 @@
 #include <string.h>
 
 #include "base/jwt.h"
-#include "dialect.h"
-#include "live.h"
-#include "queries.h"
-#include "reply.h"
+#include "sim/server/dialect.h"
+#include "sim/server/live.h"
+#include "sim/server/queries.h"
+#include "sim/server/reply.h"
+#include "sim/server/writes.h"
 #include "sim/wire/compare.h"
 #include "sim/wire/json.h"
-#include "writes.h"
 
 #define LEEWAY_S 60
 #define CLOSE_AFTER_FAIL_MS 2000

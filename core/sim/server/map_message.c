@@ -1,10 +1,10 @@
-#include "map_message.h"
+#include "sim/server/map_message.h"
 
 #include <string.h>
 
-#include "dialect.h"
-#include "reply.h"
 #include "sim/model/placement.h"
+#include "sim/server/dialect.h"
+#include "sim/server/reply.h"
 #include "sim/wire/compare.h"
 
 #define PUSH_MIN_MS 10

@@ -4,12 +4,12 @@
 #include <string.h>
 
 #include "base/jwt.h"
-#include "dialect.h"
-#include "live.h"
-#include "queries.h"
-#include "reply.h"
+#include "sim/server/dialect.h"
+#include "sim/server/live.h"
+#include "sim/server/queries.h"
+#include "sim/server/reply.h"
+#include "sim/server/writes.h"
 #include "sim/wire/json.h"
-#include "writes.h"
 
 #define BACKUP_REPORT_MS 25 /* how much later the backup reports the same change */
 

@@ -1,9 +1,9 @@
-#include "sync.h"
+#include "sim/server/sync.h"
 
 #include <string.h>
 
-#include "dialect.h"
-#include "reply.h"
+#include "sim/server/dialect.h"
+#include "sim/server/reply.h"
 #include "sim/wire/compare.h"
 
 #define TOO_OLD_MS (UINT64_C(30) * 24 * 3600 * 1000)

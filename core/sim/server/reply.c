@@ -1,4 +1,4 @@
-#include "reply.h"
+#include "sim/server/reply.h"
 
 #include <stdio.h>
 #include <string.h>

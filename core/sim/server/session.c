@@ -1,11 +1,11 @@
-#include "session.h"
+#include "sim/server/session.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "dialect.h"
-#include "reply.h"
 #include "sim/model/cluster.h"
+#include "sim/server/dialect.h"
+#include "sim/server/reply.h"
 #include "sim/wire/alloc.h"
 
 /* The 0.11 server's write coalescing. */

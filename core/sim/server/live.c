@@ -1,9 +1,9 @@
-#include "live.h"
+#include "sim/server/live.h"
 
 #include <string.h>
 
-#include "dialect.h"
-#include "reply.h"
+#include "sim/server/dialect.h"
+#include "sim/server/reply.h"
 
 void sim_live_before(sim_subscription *listeners, const sim_record *r)
 {

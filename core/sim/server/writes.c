@@ -1,11 +1,11 @@
-#include "writes.h"
+#include "sim/server/writes.h"
 
 #include <string.h>
 
-#include "dialect.h"
-#include "live.h"
-#include "reply.h"
 #include "sim/model/placement.h"
+#include "sim/server/dialect.h"
+#include "sim/server/live.h"
+#include "sim/server/reply.h"
 #include "sim/wire/alloc.h"
 #include "sim/wire/compare.h"
 

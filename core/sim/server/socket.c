@@ -1,9 +1,9 @@
-#include "socket.h"
+#include "sim/server/socket.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "dialect.h"
+#include "sim/server/dialect.h"
 #include "sim/wire/alloc.h"
 #include "sim/wire/websocket.h"
 #include "wire/ws_reader.h"
