@@ -7,7 +7,7 @@
 
 #include "commands.h"
 #include "relay.h"
-#include "sim.h"
+#include "sim/control/sim.h"
 
 typedef struct command {
     const char *name;

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control.h"
+#include "sim/control/control.h"
 #include "sim/server/socket.h"
 #include "sim/wire/alloc.h"
 #include "sim/wire/json.h"

@@ -1,7 +1,7 @@
 /* Commands that read a cluster's state back. */
 #include <string.h>
 
-#include "control.h"
+#include "sim/control/control.h"
 #include "sim/wire/json.h"
 
 typedef void (*put_fn)(sim_control *k, sim_node *n, const sim_name *map);

@@ -1,4 +1,4 @@
-#include "sim.h"
+#include "sim/control/sim.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -7,7 +7,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "control.h"
+#include "sim/control/control.h"
 #include "sim/server/dialect.h"
 
 /* One run of the simulator. */
