@@ -122,6 +122,18 @@ describe("wingman oplog", function()
     assert.same({ 20, 30, true, 1 }, { found.pending, found.pending_written, found.damaged, found.parts_missing })
   end)
 
+  it("inspect and salvage say of an empty file that it is damaged", function()
+    local path = directory .. "/a.log"
+    make(path)
+    files.write(path, "")
+    local code, output = oplog("inspect", path)
+    assert.equal(1, code)
+    assert.truthy(output:find("damaged: it is empty", 1, true), output)
+    code, output = oplog("salvage", path)
+    assert.equal(1, code)
+    assert.truthy(output:find("Saved 0 operations", 1, true), output)
+  end)
+
   it("salvage finds the parts of a file whose beginning is gone", function()
     local path = directory .. "/a.log"
     local id = make(path)

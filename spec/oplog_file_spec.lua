@@ -301,6 +301,46 @@ describe("op log in a file", function()
     refused(new_path() .. "/in/no/directory", "io", "No such file")
   end)
 
+  it("is refused when nothing is left of it, by a cut or by zeros, and begun anew once it is removed", function()
+    for _, left in ipairs { "", ("\0"):rep(4096) } do
+      local path = new_path()
+      local client = assert(open(path))
+      assert(client:map "m":set("k", 1))
+      client:close()
+      files.write(path, left)
+      refused(path, "damaged", "once it is removed a new one is begun")
+      assert.equal(left, files.read(path))
+      os.remove(path)
+      client = assert(open(path))
+      assert.equal(0, client:pending_ops())
+      client:close()
+    end
+  end)
+
+  it("is there as a whole or not at all: where it cannot be written nothing is left", function()
+    local directory = new_path()
+    assert(process.spawn({ file = "/bin/mkdir", args = { directory } })):wait(5)
+    local child = assert(process.spawn { file = "/bin/sh", stdin = true, stderr = true,
+      args = { "-c", 'ulimit -f 0; exec "$0" "$@"', process.wingman_path(), "run", "-", directory .. "/a.log" } })
+    child:write [[
+      local client, err = require("wingman").client { server = "ws://127.0.0.1:1", oplog = { path = arg[1] } }
+      print(client, err.problem, err.message)
+    ]]
+    child:close_stdin()
+    local said = child:read_all(20)
+    assert.truthy(said:find("^nil\tio\t.*: the disk is full"), said .. child:read_all(5, "stderr"))
+    child:close()
+    local list = assert(io.popen("ls -A " .. directory))
+    assert.equal("", list:read "*a")
+    list:close()
+  end)
+
+  it("is not made through a link that leads to no file", function()
+    local path = new_path()
+    assert(process.spawn({ file = "/bin/ln", args = { "-s", path .. ".nowhere", path } })):wait(5)
+    refused(path, "io", "a link that leads to no file")
+  end)
+
   it("refuses a file of the first format, of LMDB, and changes nothing", function()
     local path = new_path()
     -- The first page as LMDB 0.9 has it: its number, its kind (8 is meta), and its magic.

@@ -104,7 +104,7 @@ static const char *advice(wm_log_problem problem)
     case WM_LOG_NEW_FORMAT: return "it was not changed: use the version that wrote it";
     case WM_LOG_DAMAGED:
         return "nothing was sent or changed: `wingman oplog inspect` says what is in it, and "
-               "`wingman oplog salvage` writes what is whole into a new file";
+               "`wingman oplog salvage` writes what is whole into a new file; once it is removed a new one is begun";
     case WM_LOG_OTHER_CLIENT: return "leave node_id out, or give the client another path";
     default: return "no operation was lost: it can be opened again when that is mended";
     }

@@ -233,7 +233,7 @@ static void damage(fuzz *f, const uint8_t *how)
     REQUIRE(pread(fd, &byte, 1, at) == 1);
     byte ^= how[2];
     REQUIRE(pwrite(fd, &byte, 1, at) == 1);
-    if (how[3] % 4 == 0) REQUIRE(ftruncate(fd, info.st_size - 1 - how[3] * 16 % (info.st_size - 1)) == 0);
+    if (how[3] % 4 == 0) REQUIRE(ftruncate(fd, info.st_size - 1 - how[3] * 16 % info.st_size) == 0);
     close(fd);
 }
 

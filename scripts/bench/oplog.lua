@@ -71,6 +71,7 @@ local function bench(options)
     local oplog
     if name ~= "memory" then
       paths[name] = os.tmpname()
+      os.remove(paths[name]) -- an empty file is a damaged one
       oplog = { path = paths[name], sync = name == "disk" }
     end
     clients[name] = assert(wingman.client { server = "ws://127.0.0.1:1", oplog = oplog })

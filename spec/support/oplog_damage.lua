@@ -92,6 +92,10 @@ local damages = {
     local length = random(#bytes - 1)
     return bytes:sub(1, length), "cut to " .. length
   end,
+  function(bytes) -- the beginning is all that is left, or nothing
+    local length = random(0, 2) * random(0, 2048)
+    return bytes:sub(1, length), "cut to " .. length
+  end,
 }
 
 -- What is wrong with operations' bytes; nil when every one was written, and is there once.

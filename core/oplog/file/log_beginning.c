@@ -44,6 +44,16 @@ static wm_log_slot slot_at(const wm_log_beginning *b, size_t i)
     return slot;
 }
 
+/* Nothing is left of a file that is never written without its beginning: somebody cut it, or the
+ * file system lost what was in it. */
+static bool is_blank(const wm_log_beginning *b)
+{
+    if (b->len > WM_LOG_FRAMES_AT) return false;
+    for (size_t i = 0; i < b->len; i++)
+        if (b->bytes[i] != 0) return false;
+    return true;
+}
+
 /* Whether a file whose head is damaged once was a log. */
 static bool was_log(const wm_log_beginning *b, const wm_log_head *head)
 {
@@ -58,6 +68,7 @@ bool wm_log_beginning_check_head(const wm_log_beginning *b, const char *kind, wm
 {
     wm_log_head head;
     memcpy(&head, b->bytes, sizeof head);
+    if (is_blank(b)) return wm_log_fail(e, WM_LOG_DAMAGED, b->len == 0 ? "it is empty" : "it has nothing but zeros");
     if (is_lmdb(b))
         return wm_log_fail(e, WM_LOG_OLD_FORMAT, "its format is 1, that of the first Wingman (LMDB), which this one does not "
                            "read: let a Wingman of commit a82922c send what is in it, then remove the file");

@@ -113,7 +113,43 @@ static bool write_beginning(wm_log_file *f, wm_log_error *e)
         memcpy(page + WM_LOG_SLOT_AT * (commit + 1), &f->committed, sizeof f->committed);
     }
     f->next = f->committed;
-    return write_at(f, page, sizeof page, 0, e) && reach_disk(f, e);
+    return write_at(f, page, sizeof page, 0, e);
+}
+
+/* Gives the file `from` the name `to`, unless there is something of that name: EEXIST then. */
+static bool rename_to_free(const char *from, const char *to)
+{
+    if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0) return true;
+    if (errno != EINVAL && errno != ENOSYS) return false; /* the file system can do it */
+    if (link(from, to) != 0) return false;
+    unlink(from);
+    return true;
+}
+
+/* Writes the beginning to a file beside the path, which then gets the path's name: so that there
+ * is a whole file at the path, or none, whenever the process or the machine ends. `*made` is
+ * false when somebody else was faster. */
+static bool make_file(wm_log_file *f, bool *made, wm_log_error *e)
+{
+    char *beside = NULL;
+    *made = false;
+    if (asprintf(&beside, "%s.XXXXXX", f->path) < 0) return wm_log_fail_io(e, ENOMEM);
+    f->fd = mkostemp(beside, O_CLOEXEC);
+    bool is_there = f->fd >= 0;
+    bool ok = is_there && flock(f->fd, LOCK_EX | LOCK_NB) == 0 ? write_beginning(f, e) : wm_log_fail_io(e, errno);
+    if (ok && fsync(f->fd) != 0) ok = wm_log_fail_io(e, errno);
+    if (ok) {
+        *made = rename_to_free(beside, f->path);
+        if (!*made && errno != EEXIST) ok = wm_log_fail_io(e, errno);
+    }
+    if (*made && f->sync) sync_directory(f->path);
+    if (is_there && !*made) {
+        unlink(beside);
+        close(f->fd);
+        f->fd = -1;
+    }
+    free(beside);
+    return ok;
 }
 
 /* -- opening ------------------------------------------------------------------------------- */
@@ -141,24 +177,10 @@ static bool open_locked(wm_log_file *f, int flags, struct stat *info, wm_log_err
     }
 }
 
-/* Nothing was written yet, or a power cut kept it from the disk. */
-static bool is_empty(const wm_log_beginning *b)
-{
-    if (b->len > WM_LOG_FRAMES_AT) return false;
-    for (size_t i = 0; i < b->len; i++)
-        if (b->bytes[i] != 0) return false;
-    return true;
-}
-
 static bool read_beginning(wm_log_file *f, const struct stat *info, wm_log_error *e)
 {
     wm_log_beginning b;
     if (!wm_log_beginning_read(&b, f->fd, e)) return false;
-    if (is_empty(&b)) {
-        if (!write_beginning(f, e)) return false;
-        if (f->sync) sync_directory(f->real_path);
-        return true;
-    }
     if (!wm_log_beginning_check_head(&b, f->kind, e) || !wm_log_beginning_last_commit(&b, &f->committed, e)) return false;
     f->next = f->committed;
     uint64_t missing = f->committed.end - (uint64_t)info->st_size;
@@ -167,18 +189,29 @@ static bool read_beginning(wm_log_file *f, const struct stat *info, wm_log_error
     return true;
 }
 
-static bool open_file(wm_log_file *f, const char *path, wm_log_error *e)
+/* Makes the file when there is none. Others may make it and remove it meanwhile, but not again
+ * and again. */
+static bool open_or_make(wm_log_file *f, wm_log_error *e)
 {
     struct stat info;
-    f->path = strdup(path);
-    if (f->path == NULL) return wm_log_fail_io(e, ENOMEM);
-    if (!open_locked(f, O_CREAT, &info, e)) return false;
-    f->real_path = realpath(path, NULL);
-    if (f->real_path == NULL) return wm_log_fail_io(e, errno);
-    return read_beginning(f, &info, e);
+    bool made = false;
+    for (int tries = 0; tries < 8; tries++) {
+        if (stat(f->path, &info) == 0) return open_locked(f, 0, &info, e) && read_beginning(f, &info, e);
+        if (errno != ENOENT) return wm_log_fail_io(e, errno);
+        if (!make_file(f, &made, e) || made) return made;
+    }
+    return wm_log_fail(e, WM_LOG_IO, "it is a link that leads to no file");
 }
 
-wm_log_file *wm_log_file_open(const char *path, const char *kind, bool sync, wm_log_error *e)
+static bool make_new(wm_log_file *f, wm_log_error *e)
+{
+    bool made;
+    if (!make_file(f, &made, e)) return false;
+    return made || wm_log_fail(e, WM_LOG_IO, "it is there already");
+}
+
+static wm_log_file *open_with(bool (*get)(wm_log_file *, wm_log_error *), const char *path, const char *kind, bool sync,
+                              wm_log_error *e)
 {
     wm_log_file *f = calloc(1, sizeof *f);
     if (f == NULL) {
@@ -188,9 +221,23 @@ wm_log_file *wm_log_file_open(const char *path, const char *kind, bool sync, wm_
     f->fd = -1;
     f->sync = sync;
     snprintf(f->kind, sizeof f->kind, "%s", kind);
-    if (open_file(f, path, e)) return f;
+    f->path = strdup(path);
+    bool ok = f->path != NULL ? get(f, e) : wm_log_fail_io(e, ENOMEM);
+    if (ok) f->real_path = realpath(path, NULL);
+    if (ok && f->real_path != NULL) return f;
+    if (ok) wm_log_fail_io(e, errno);
     wm_log_file_close(f);
     return NULL;
+}
+
+wm_log_file *wm_log_file_open(const char *path, const char *kind, bool sync, wm_log_error *e)
+{
+    return open_with(open_or_make, path, kind, sync, e);
+}
+
+wm_log_file *wm_log_file_new(const char *path, const char *kind, bool sync, wm_log_error *e)
+{
+    return open_with(make_new, path, kind, sync, e);
 }
 
 bool wm_log_file_shrink(wm_log_file *f, uint64_t bytes)
@@ -418,7 +465,7 @@ static bool make_beside(wm_log_file *next, const wm_log_file *f, wm_log_error *e
     next->is_beside = true;
     if (!open_locked(next, O_CREAT | O_EXCL, &info, e)) return false;
     if (fstat(f->fd, &info) == 0) (void)!fchmod(next->fd, info.st_mode & 07777);
-    return write_beginning(next, e);
+    return write_beginning(next, e) && reach_disk(next, e);
 }
 
 wm_log_file *wm_log_file_beside(const wm_log_file *f, wm_log_error *e)
@@ -438,10 +485,8 @@ static bool rename_to(const char *from, const wm_log_file *f, wm_log_error *e)
     bool in_place = wm_log_file_is_in_place(f, e);
     if (!in_place && e->problem != WM_LOG_REMOVED && e->problem != WM_LOG_CHANGED) return false;
     if (in_place || e->problem == WM_LOG_CHANGED) return rename(from, f->real_path) == 0 || wm_log_fail_io(e, errno);
-    /* link replaces nothing, should there be another file by now. */
-    if (link(from, f->real_path) != 0) return wm_log_fail_io(e, errno);
-    unlink(from);
-    return true;
+    /* There may be another file by now. */
+    return rename_to_free(from, f->real_path) || wm_log_fail_io(e, errno);
 }
 
 bool wm_log_file_take_place(wm_log_file *next, const wm_log_file *f, wm_log_error *e)

@@ -49,11 +49,14 @@ bool wm_log_fail(wm_log_error *e, wm_log_problem problem, const char *format, ..
 /* Fills in the error for an errno value. Always false. */
 bool wm_log_fail_io(wm_log_error *e, int code);
 
-/* Opens the file, or makes it. `kind` says what is in it, up to 15 characters. `sync`: each
+/* Opens the file, or makes it when there is none: it appears with its beginning, on the disk, so
+ * that an empty file is a damaged one. `kind` says what is in it, up to 15 characters. `sync`: each
  * commit waits for the disk, so that it outlives the machine too; without, it outlives the
  * process, and what a power cut left of it may be damaged. NULL with the reason in `e`; then
  * nothing was changed. */
 wm_log_file *wm_log_file_open(const char *path, const char *kind, bool sync, wm_log_error *e);
+/* The same, and an error (WM_LOG_IO) when there is something at the path. */
+wm_log_file *wm_log_file_new(const char *path, const char *kind, bool sync, wm_log_error *e);
 /* An empty file beside `f`, of the same kind, that can take its place. */
 wm_log_file *wm_log_file_beside(const wm_log_file *f, wm_log_error *e);
 /* `next`, which wm_log_file_beside made, takes the place of `f`, which is of no use from then

@@ -206,8 +206,6 @@ static bool look_at_commit(wm_log_scan *s, const char *kind, wm_log_error *e)
 static bool look(wm_log_scan *s, const char *kind, wm_log_error *e)
 {
     wm_log_findings *f = &s->findings;
-    f->knows_last_commit = f->bytes == 0;
-    if (f->bytes == 0) return true;
     if (f->is_in_use) return look_at_commit(s, kind, e);
     if (!read_beginning(s, kind, e)) return false;
     uint64_t from = f->knows_last_commit ? s->slot.start : WM_LOG_FRAMES_AT;

@@ -1,7 +1,6 @@
 #include "oplog/file/op_salvage.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -105,27 +104,25 @@ static bool copy_frame(void *user, const uint8_t *payload, size_t len)
     return v->frame.len == sizeof(wm_log_frame) || wm_log_file_append(v->to, &v->frame, v->error);
 }
 
-static bool write_all(salvage *v, const char *to)
+static bool write_all(salvage *v)
 {
     uint64_t counts[2] = {v->out->operations, v->out->letters};
-    v->to = wm_log_file_open(to, WM_OP_LOG_KIND, true, v->error);
-    return v->to != NULL && write_client(v) && wm_log_scan_read(v->from, copy_frame, v, v->error) &&
+    return write_client(v) && wm_log_scan_read(v->from, copy_frame, v, v->error) &&
            wm_log_file_commit(v->to, counts, v->error);
 }
 
-static bool make_file(const char *to, wm_log_error *e)
+static bool make_file(salvage *v, const char *to)
 {
-    int fd = open(to, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
-    if (fd >= 0) return close(fd) == 0 || wm_log_fail_io(e, errno);
-    if (errno == EEXIST) return wm_log_fail(e, WM_LOG_IO, "the new file is there already");
-    return wm_log_fail(e, WM_LOG_IO, "the new file: %s", strerror(errno));
+    wm_log_error e;
+    v->to = wm_log_file_new(to, WM_OP_LOG_KIND, true, &e);
+    return v->to != NULL || wm_log_fail(v->error, e.problem, "the new file: %.200s", e.text);
 }
 
 bool wm_op_salvage(const char *path, const char *to, wm_op_findings *out, wm_log_error *e)
 {
     salvage v = {.out = out, .error = e};
-    bool made = inspect(&v, path, true) && make_file(to, e);
-    bool ok = made && write_all(&v, to);
+    bool made = inspect(&v, path, true) && make_file(&v, to);
+    bool ok = made && write_all(&v);
     if (made && !ok) unlink(to);
     end(&v);
     return ok;
