@@ -28,6 +28,7 @@ M.codes = {
   REJECTED = "the write was refused for what it is; it has left the op log and is a dead letter (client:rejected)",
   NOT_FOUND = "there is no such dead letter",
   STALE = "the local copy holds a newer record of the key; the letter stays",
+  NOT_SENT = "a message on a user's own connection in a load test was not sent",
   REFUSED = "the server answered with an error",
   BUSY = "too much waits to be sent on that connection already; this was not sent",
   TOO_MANY = "a server would leave out results without saying so; ask for fewer",

@@ -420,6 +420,7 @@ local SOCKETS = 50e-6
 --- a turn should come at once.
 function M.add_source(source) sources[#sources + 1] = source end
 
+--- Takes an object out again. Safe when it is not there.
 function M.remove_source(source)
   for i = #sources, 1, -1 do
     if sources[i] == source then table.remove(sources, i) end

@@ -258,6 +258,9 @@ function methods:on(event, fn)
   self.client:subscribe(self.name)
 end
 
+--- Ends that. The nodes go on announcing changes of the map.
+---@param event "change"
+---@param fn function
 function methods:off(event, fn) self.events:off(event, fn, "map:off", 3) end
 
 return M

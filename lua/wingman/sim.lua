@@ -183,6 +183,7 @@ methods.restart = order "restart"
 --- As SIGSTOP: connections stay, nothing is read or answered.
 ---@type fun(self: wingman.sim.cluster, id: string): true|nil, wingman.error|nil
 methods.pause = order "pause"
+--- As SIGCONT: a paused node goes on with what has piled up.
 ---@type fun(self: wingman.sim.cluster, id: string): true|nil, wingman.error|nil
 methods.resume = order "resume"
 
@@ -269,6 +270,7 @@ function methods:arrivals(id)
   return arrivals
 end
 
+--- Sets the counters of stats, and the lists of received and arrivals, to nothing.
 ---@return true|nil, wingman.error|nil
 function methods:reset_stats()
   local answer, err = self:command "reset-stats"

@@ -262,6 +262,7 @@ function methods:pause(id)
   if not node:pause() then return nil, failure("%s does not stand still", id) end
   return true
 end
+--- SIGCONT: a paused node goes on with what has piled up.
 ---@type fun(self: wingman.topgun.cluster, id: string): true|nil, wingman.error|nil
 methods.resume = order(function(node) node:signal "continue" end)
 

@@ -1,6 +1,7 @@
 --- Errors in functions of a script go to its log, once each; what it listens to exists.
 local clusters = require "spec.support.cluster"
 local events = require "wingman.client.events"
+local files = require "spec.support.files"
 local loop = require "wingman.loop"
 local protected = require "wingman.protected"
 local wingman = require "wingman"
@@ -152,7 +153,7 @@ describe("the events of a client", function()
     client:off("state", print)
   end)
 
-  it("are all that the client emits, and all are in README", function()
+  it("are all that the client emits, and all are in the reference", function()
     local emitted = {}
     for path in io.popen "ls lua/wingman/client.lua lua/wingman/client/*.lua":lines() do
       for line in io.lines(path) do
@@ -162,11 +163,11 @@ describe("the events of a client", function()
         end
       end
     end
-    local readme = assert(io.open "README.md"):read "*a":match "client:on%(event, fn%)[^\n]*"
+    local page = files.read "docs/reference/events.md"
     for name in pairs(emitted) do assert.truthy(events[name], name .. " is emitted and not in wingman.client.events") end
     for name in pairs(events) do
       assert.is_true(emitted[name] == true, name .. " is never emitted")
-      if name ~= "frame" then assert.truthy(readme:find(name, 1, true), name .. " is not in README") end
+      assert.truthy(page:find("| `" .. name .. "` |", 1, true), name .. " is not in docs/reference/events.md")
     end
   end)
 end)

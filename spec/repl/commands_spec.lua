@@ -207,6 +207,17 @@ describe("help", function()
     client:close()
   end)
 
+  it("finds the comment of a function that its table's file assigns, and all lines of a parameter", function()
+    local cluster = assert(require("wingman.sim").start { nodes = 1 })
+    local text = help.about(cluster, plain)
+    cluster:stop()
+    assert.truthy(text:find(":kill%(id%) +Kills a node"), text)
+    local unconnected = wingman.client { server = "ws://127.0.0.1:1" }
+    text = help.about(unconnected.query, plain)
+    unconnected:close()
+    assert.truthy(text:find("\n  query  table|nil[^\n]+default: everything\n"), text)
+  end)
+
   it("says so where there is none", function()
     assert.truthy(help.about(print, plain):find("no doc comment", 1, true))
     assert.truthy(help.about(5, plain):find("number", 1, true))

@@ -8,6 +8,7 @@ local methods = {}
 --- How operations were routed: direct_routes, fallback_routes, partition_misses,
 --- total_routes.
 function methods:routing_metrics() return self.core:routing_metrics() end
+--- Sets the counters of routing_metrics to 0.
 function methods:reset_routing_metrics() self.core:reset_routing_metrics() end
 
 --- Whether operations are routed by partition.

@@ -11,11 +11,11 @@ local methods = {}
 ---@return boolean done  false when something is left
 function methods:step(budget_us) return loop.step(budget_us) end
 
---- File descriptors that turn readable when a step has something to do, and the
---- seconds after which one has in any case (nil: never).
+--- File descriptors that turn readable when a step has something to do.
 ---@return integer[]
 function methods:fds() return loop.fds() end
----@return number|nil
+--- Seconds after which a step has something to do even if no descriptor turns readable.
+---@return number|nil  nil: never
 function methods:timeout() return loop.timeout() end
 
 return methods

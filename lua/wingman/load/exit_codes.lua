@@ -9,6 +9,21 @@ local M = {
   thresholds_failed = 99, hung_up = 129, interrupted = 130, terminated = 143,
 }
 
+--- When a command ends with each.
+M.about = {
+  passed = "done; a load test passed",
+  script_error = "the script raised an error, the cluster failed, a planned fault did not take place, or a file could not be read or written",
+  usage = "wrong usage: an option, a script, a test, a URL or an output that cannot work, refused before anything ran",
+  no_connection = "a load test could not connect",
+  parts_missing = "`report merge`: shards of the run are missing",
+  cannot_tell = "`report diff`: the noise is too large, or the runs are too short, to tell",
+  not_kept_up = "`--strict`: the generator was late, or iterations were dropped",
+  thresholds_failed = "a threshold failed; `report diff`: the second run is worse",
+  hung_up = "SIGHUP: the terminal went away (ignored under `nohup`)",
+  interrupted = "SIGINT (Ctrl-C), or `ctl stop` of a run without a failed threshold",
+  terminated = "SIGTERM",
+}
+
 local of_outcome = {
   passed = M.passed, failed = M.thresholds_failed, aborted = M.thresholds_failed, error = M.script_error, interrupted = M.interrupted,
 }

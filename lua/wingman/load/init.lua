@@ -130,12 +130,18 @@ function metric_class:set(value, tags)
   if tagged then tagged:set(value) end
 end
 
---- Metrics of your own: load.counter "orders", load.trend("checkout", "s").
----@param name string
+--- A metric of your own that counts: load.counter "orders". The same metric each time.
+---@param name string  letters, digits and '_'
+---@param unit string|nil
 function M.counter(name, unit) return declare("counter", name, unit) end
+--- A metric of your own that has a value at each moment, with its minimum and maximum.
+---@param name string  letters, digits and '_'
+---@param unit string|nil
 function M.gauge(name, unit) return declare("gauge", name, unit) end
+--- A metric of your own for the share of what was true.
+---@param name string  letters, digits and '_'
 function M.rate(name) return declare("rate", name) end
---- Times when the unit is "us", "ms" or "s"; whole numbers else.
+--- A metric of your own for a distribution: load.trend("checkout", "s"). Times when the unit is "us", "ms" or "s"; whole numbers else.
 ---@param name string
 ---@param unit string|nil  "s" unless told
 function M.trend(name, unit) return declare("trend", name, unit or "s") end

@@ -68,6 +68,9 @@ function methods:pause(name)
   end)
 end
 
+--- Ends a pause.
+---@param name string|nil  a scenario; nil: all
+---@return boolean|nil, string|nil
 function methods:resume(name)
   return each(self, name, function(scenario)
     scenario.executor:resume()

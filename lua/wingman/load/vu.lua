@@ -152,7 +152,10 @@ function methods:connect(timeout)
   return counted(self, self.scenario.run:own_sessions():connect(self.id, timeout))
 end
 
+--- Closes the user's own connection.
 function methods:disconnect() self.scenario.run:own_sessions():disconnect(self.id) end
+--- Whether the user's own connection is open and authenticated.
+---@return boolean
 function methods:is_connected() return self.scenario.run:own_sessions():is_connected(self.id) end
 
 --- Sends a message of the protocol on the user's own connection. True, or nil, err, which

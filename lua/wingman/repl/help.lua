@@ -21,24 +21,55 @@ end
 ---@field text string[]  what it does
 ---@field tags string[]  parameters and results: "@param name type  words"
 
+-- The comment above a line; nil when there is none.
+local function above(lines, number)
+  local doc = { head = lines[number]:gsub("^%s*", ""):gsub("^local ", ""):gsub("%s*%-%-.*$", ""), text = {}, tags = {} }
+  local first = number
+  while first > 1 and lines[first - 1]:match "^%s*%-%-%-" do first = first - 1 end
+  for i = first, number - 1 do
+    local line = lines[i]:gsub("^%s*%-%-%-%s?", "")
+    if line:match "^@" then doc.tags[#doc.tags + 1] = line
+    elseif #doc.tags > 0 then doc.tags[#doc.tags] = doc.tags[#doc.tags] .. " " .. line:gsub("^%s+", "")
+    else doc.text[#doc.text + 1] = line end
+  end
+  if #doc.text + #doc.tags == 0 then return nil end
+  return doc
+end
+
+-- "(id)" of the tag "@type fun(self: wingman.sim.cluster, id: string): true|nil".
+local function arguments_of(tags)
+  for _, tag in ipairs(tags) do
+    local names = {}
+    for name in (tag:match "^@type%s+fun(%b())" or ""):gmatch "[(,]%s*([%w_]+)%s*:" do
+      if name ~= "self" then names[#names + 1] = name end
+    end
+    if tag:match "^@type%s+fun%(" then return "(" .. table.concat(names, ", ") .. ")" end
+  end
+  return "()"
+end
+
+-- Of `methods.kill = order "kill"`: the function is made elsewhere, its comment is here.
+local function at_assignment(lines, name)
+  for number, line in ipairs(lines) do
+    local variable = line:match("^([%w_]+)%." .. name .. "%s*=")
+    local doc = variable and above(lines, number)
+    if doc then
+      doc.head = ("function %s%s%s%s"):format(variable, variable == "methods" and ":" or ".", name, arguments_of(doc.tags))
+      return doc
+    end
+  end
+end
+
 --- The doc comment of a function; nil when its file cannot be read or has none there.
 ---@param fn function
+---@param name string|nil  what it is called in its table, for one that the table's file assigns
 ---@return wingman.repl.doc|nil
-function M.of(fn)
+function M.of(fn, name)
   local info = debug.getinfo(fn, "S")
   local path = info.source:match "^@(.*)$"
   local lines = path and lines_of(path)
   if not lines or not lines[info.linedefined] then return nil end
-  local doc = { head = lines[info.linedefined]:gsub("^%s*", ""):gsub("^local ", ""):gsub("%s*%-%-.*$", ""), text = {}, tags = {} }
-  local first = info.linedefined
-  while first > 1 and lines[first - 1]:match "^%s*%-%-%-" do first = first - 1 end
-  for i = first, info.linedefined - 1 do
-    local line = lines[i]:gsub("^%s*%-%-%-%s?", "")
-    local list = line:match "^@" and doc.tags or doc.text
-    list[#list + 1] = line
-  end
-  if #doc.text + #doc.tags == 0 then return nil end
-  return doc
+  return above(lines, info.linedefined) or name and at_assignment(lines, name)
 end
 
 -- What fits on a line of the list.
@@ -74,7 +105,7 @@ local function collect(value, found)
   for _ = 1, 10 do
     if type(value) ~= "table" then return end
     for name, item in next, value do
-      if type(name) == "string" and type(item) == "function" and not found[name] then found[name] = M.of(item) end
+      if type(name) == "string" and type(item) == "function" and not found[name] then found[name] = M.of(item, name) end
     end
     local meta = debug.getmetatable(value)
     value = type(meta) == "table" and rawget(meta, "__index") or nil
