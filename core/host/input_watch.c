@@ -1,4 +1,4 @@
-#include "input_watch.h"
+#include "host/input_watch.h"
 
 #include <errno.h>
 #include <fcntl.h>

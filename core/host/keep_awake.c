@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "commands.h"
+#include "host/commands.h"
 
 static const char help[] =
     "usage: wingman keep-awake\n\n"

@@ -2,8 +2,8 @@
 #include <lauxlib.h>
 #include <stdio.h>
 
-#include "commands.h"
-#include "lua_state.h"
+#include "host/commands.h"
+#include "host/lua_state.h"
 
 static int run_main(const char *name, const char *module, int argc, char **argv)
 {

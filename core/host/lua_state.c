@@ -1,4 +1,4 @@
-#include "lua_state.h"
+#include "host/lua_state.h"
 
 #include <lauxlib.h>
 #include <limits.h>
@@ -10,9 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "commands.h"
+#include "host/commands.h"
+#include "host/signals.h"
 #include "os/interruption.h"
-#include "signals.h"
 
 /* Where the Lua files and the module are, seen from the executable's directory:
  * a build tree (build/wingman, build/sanitized/wingman), an installation

@@ -5,8 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "commands.h"
-#include "relay.h"
+#include "host/commands.h"
+#include "relay/relay.h"
 #include "sim/control/sim.h"
 
 typedef struct command {

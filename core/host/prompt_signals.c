@@ -1,4 +1,4 @@
-#include "prompt_signals.h"
+#include "host/prompt_signals.h"
 
 #include <lauxlib.h>
 #include <pthread.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "line_editor.h"
+#include "host/line_editor.h"
 
 /* So many Ctrl-C that nobody has taken: the loop itself is stuck in a script. LuaJIT's
  * compiled code never looks for the hook. */

@@ -2,9 +2,9 @@
 #include <lauxlib.h>
 #include <stdio.h>
 
-#include "commands.h"
-#include "lua_state.h"
-#include "terminal_binding.h"
+#include "host/commands.h"
+#include "host/lua_state.h"
+#include "host/terminal_binding.h"
 
 int host_repl(int argc, char **argv)
 {

@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "commands.h"
-#include "lua_state.h"
-#include "workers.h"
+#include "host/commands.h"
+#include "host/lua_state.h"
+#include "host/workers.h"
 
 static const char help[] =
     "usage: wingman run [OPTIONS] SCRIPT [ARGS]\n\n"

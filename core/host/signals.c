@@ -1,4 +1,4 @@
-#include "signals.h"
+#include "host/signals.h"
 
 #include <lauxlib.h>
 #include <pthread.h>

@@ -1,4 +1,4 @@
-#include "terminal_binding.h"
+#include "host/terminal_binding.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -7,10 +7,10 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "input_watch.h"
-#include "line_editor.h"
+#include "host/input_watch.h"
+#include "host/line_editor.h"
+#include "host/prompt_signals.h"
 #include "net/loop.h"
-#include "prompt_signals.h"
 
 #define EDITOR "wingman.terminal.editor"
 #define INPUT "wingman.terminal.input"

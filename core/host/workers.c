@@ -1,4 +1,4 @@
-#include "workers.h"
+#include "host/workers.h"
 
 #include <lauxlib.h>
 #include <pthread.h>
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lua_state.h"
+#include "host/lua_state.h"
 
 #define CLASS "wingman.worker"
 
