@@ -1,41 +1,11 @@
 --- The open models on a clock that the spec turns, so that how late the loop is, is known.
-local FAKED = { "wingman.loop", "wingman.load.native", "wingman.load.executor.arrivals", "wingman.load.executor.ramping_vus",
-  "wingman.load.executor.loops" }
+local fake_loop = require "spec.support.fake_loop"
 
 describe("an open model", function()
-  local now, timers, real
+  local fake
 
-  -- The loop and the clock of the core, which nothing but the spec moves.
-  local fake_loop = {
-    timer = function(seconds, fn)
-      local timer = { at = now + math.max(0, seconds) * 1e6, fn = fn }
-      function timer:cancel() self.fn = nil end
-      timers[#timers + 1] = timer
-      return timer
-    end,
-    wake = function(user) user.serve() end,
-  }
-
-  -- Lets the next timer run, `late_us` after it was due. False when there is none.
-  local function turn(late_us)
-    table.sort(timers, function(a, b) return a.at < b.at end)
-    local timer = table.remove(timers, 1)
-    if not timer then return false end
-    if not timer.fn then return turn(late_us) end
-    now = math.max(now, timer.at + late_us)
-    timer.fn()
-    return true
-  end
-
-  before_each(function()
-    now, timers, real = 1e9, {}, {}
-    for _, name in ipairs(FAKED) do real[name], package.loaded[name] = package.loaded[name], nil end
-    package.loaded["wingman.loop"] = fake_loop
-    package.loaded["wingman.load.native"] = { now_us = function() return now end }
-  end)
-  after_each(function()
-    for _, name in ipairs(FAKED) do package.loaded[name] = real[name] end
-  end)
+  before_each(function() fake = fake_loop.install() end)
+  after_each(function() fake:remove() end)
 
   -- A scenario of one user that works for `work_us` and never waits.
   local function scenario_of(options, work_us)
@@ -45,10 +15,10 @@ describe("an open model", function()
       local vu = { sleeping = false }
       vu.task = { serve = function()
         while true do
-          local planned = self.executor:take(vu, now)
+          local planned = self.executor:take(vu, fake.now_us)
           if not planned then break end
-          self.begun[#self.begun + 1] = { planned = planned, at = now }
-          now = now + work_us
+          self.begun[#self.begun + 1] = { planned = planned, at = fake.now_us }
+          fake.now_us = fake.now_us + work_us
         end
         self.executor:idle(vu)
       end }
@@ -60,7 +30,7 @@ describe("an open model", function()
       self.drops[cause] = (self.drops[cause] or 0) + count
     end
     function scenario:stop()
-      self.ended = now
+      self.ended = fake.now_us
       self.executor:stop()
     end
     scenario.executor = require "wingman.load.executor.arrivals".new(scenario, function()
@@ -70,9 +40,9 @@ describe("an open model", function()
   end
 
   local function run(scenario, late_us)
-    local start = now
+    local start = fake.now_us
     scenario.executor:start(start)
-    while not scenario.ended do assert(turn(type(late_us) == "function" and late_us(now - start) or late_us), "nothing more is planned") end
+    while not scenario.ended do assert(fake:turn(late_us), "nothing more is planned") end
     return start
   end
 
@@ -99,7 +69,7 @@ describe("an open model", function()
 
   it("does not count the time of a pause, and takes a new rate during one", function()
     local scenario = scenario_of({ rate = 100, duration = 2, graceful_stop = 0 }, 1)
-    local start, steps = now, {
+    local start, steps = fake.now_us, {
       { at = 0.5, act = function(executor) executor:pause() end },
       { at = 1.5, act = function(executor) executor:set_rate(1000) end },
       { at = 2.0, act = function(executor)
@@ -107,7 +77,7 @@ describe("an open model", function()
         executor:resume()
       end },
     }
-    for _, step in ipairs(steps) do fake_loop.timer(step.at, function() step.act(scenario.executor) end) end
+    for _, step in ipairs(steps) do fake.loop.timer(step.at, function() step.act(scenario.executor) end) end
     run(scenario, 0)
     assert.near(50 + 1500, #scenario.begun, 1)
     assert.near(3.5e6, scenario.ended - start, 1000)
@@ -123,7 +93,7 @@ describe("an open model", function()
       function scenario:new_user() -- its first iteration never ends
         local vu = make(self)
         vu.sleeping = given.sleeping
-        vu.task.serve = function() self.begun[1] = self.begun[1] or self.executor:take(vu, now) end
+        vu.task.serve = function() self.begun[1] = self.begun[1] or self.executor:take(vu, fake.now_us) end
         return vu
       end
       scenario.run.waiting_for_room = given.room
