@@ -39,7 +39,10 @@ describe("wingman bench", function()
     assert.equal(0, code, out .. err)
     assert.equal("constant-vus", document.scenarios[1].executor)
     assert.equal(3, document.scenarios[1].vus_max)
-    assert.is_true(metric(document, "ops_acked").count > 3)
+    local acked = metric(document, "ops_acked").count
+    assert.is_true(acked >= 3, acked .. " are acknowledged")
+    assert.equal(acked, metric(document, "iterations").count)
+    assert.is_true(metric(document, "batch_size").max <= 3, "more than three were under way")
   end)
 
   it("does not measure what it writes to warm up", function()

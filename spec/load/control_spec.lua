@@ -1,17 +1,13 @@
 --- Steering a run over its socket, and its metrics for Prometheus.
-local cjson = require "cjson"
+local eventually = require "spec.support.eventually"
 local load_run = require "spec.support.load_run"
-local loop = require "wingman.loop"
 local process = require "wingman.process"
 local report = require "wingman.load.report"
 local stream = require "wingman.stream"
 
 local metric = load_run.metric
 
-local function ctl(path, ...)
-  local child = assert(process.spawn { file = process.wingman_path(), args = { "ctl", path, ... }, stderr = true })
-  return load_run.finish(child)
-end
+local ctl, status, status_when = load_run.ctl, load_run.status, load_run.status_when
 
 -- Starts a run with a control socket and waits until it answers.
 local function start(scenario, options)
@@ -25,23 +21,6 @@ local function start(scenario, options)
     local code, text, err = load_run.finish(child)
     return report.read(out), code, text, err
   end
-end
-
-local function status(path)
-  local code, out, err = ctl(path, "status", "--json")
-  assert.equal(0, code, err)
-  return cjson.decode(out)
-end
-
--- Asks until the status is as awaited; the last one. `awaited` is for the failure.
-local function status_when(path, awaited, is_so)
-  local last
-  for _ = 1, 300 do
-    last = status(path)
-    if is_so(last) then return last end
-    loop.sleep(0.05)
-  end
-  error(("awaited: %s; the last status was %s"):format(awaited, cjson.encode(last)))
 end
 
 -- Code in a run, at its prompt: exit code, output, errors.
@@ -252,22 +231,18 @@ describe("the metrics of a run for Prometheus", function()
       assert(conn:write "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
       local text = ""
       while true do
-        local more = conn:read(10)
+        local more = conn:read(60)
         if not more then break end
         text = text .. more
       end
       conn:close()
       return text
     end
-    local text, acked = nil, 0
-    for _ = 1, 300 do
-      text = scraped()
-      acked = tonumber(text:match "wingman_ops_acked_total (%d+)") or 0
-      if acked > 0 then break end
-      loop.sleep(0.05)
-    end
-    assert.truthy(text:find("HTTP/1.1 200 OK", 1, true))
-    assert.is_true(acked > 0, text:sub(1, 2000))
+    local _, text = eventually("an acknowledgement is counted", function()
+      local text = scraped()
+      return (tonumber(text:match "wingman_ops_acked_total (%d+)") or 0) > 0, text
+    end)
+    assert.truthy(text:find("HTTP/1.1 200 OK", 1, true), text)
     ctl(path, "stop")
     finish()
   end)

@@ -26,11 +26,11 @@ describe("the live view", function()
     local out = at_terminal { NO_COLOR = "" }
     local _, drawn = out:gsub("\27%[%d+A\27%[J", "")
     assert.is_true(drawn >= 2, tostring(drawn))
-    assert.truthy(out:find("shown  1s of 3s", 1, true), out)
+    assert.truthy(out:find("shown  1s of 3s", 1, true), out) -- each second has its block, however late it is drawn
     assert.truthy(out:find("constant-arrival-rate", 1, true))
     assert.truthy(out:find("█", 1, true))
     for _, node in ipairs { "node-1", "node-2", "node-3" } do assert.truthy(out:find((node:gsub("%-", "%%-")) .. " +█")) end
-    assert.truthy(out:find("1.2 s  kill node-2", 1, true))
+    assert.truthy(out:find "%d%.%d s  kill node%-2", out)
     assert.truthy(out:find("\27[1m", 1, true))
     -- What stays in the end is the summary, below nothing half drawn.
     local last = out:match(".*\27%[%d+A\27%[J(.*)$")

@@ -1,4 +1,6 @@
 --- Runs of load tests for specs: a script's text through the executable, and what it left.
+local cjson = require "cjson"
+local eventually = require "spec.support.eventually"
 local process = require "wingman.process"
 local report = require "wingman.load.report"
 
@@ -57,6 +59,33 @@ function M.run(script, options, env)
   local code, out, err = M.finish(M.start(script, all, env))
   local document = report.read(path)
   return document, code, out, err
+end
+
+--- Gives an order to a run by its control socket: exit code, output, errors.
+---@param path string
+function M.ctl(path, ...)
+  return M.finish(assert(process.spawn { file = process.wingman_path(), args = { "ctl", path, ... }, stderr = true }))
+end
+
+--- The status of a run that has a control socket.
+---@param path string
+---@return table
+function M.status(path)
+  local code, out, err = M.ctl(path, "status", "--json")
+  if code ~= 0 then error(("no status: exit code %s: %s"):format(tostring(code), err), 2) end
+  return cjson.decode(out)
+end
+
+--- Asks until the status is as awaited; the last one.
+---@param path string
+---@param awaited string  for the failure
+---@param is_so fun(status: table): any
+---@return table
+function M.status_when(path, awaited, is_so)
+  return (select(2, eventually(awaited, function()
+    local now = M.status(path)
+    return is_so(now), now
+  end)))
 end
 
 --- The metric of a report with exactly these tags; nil when there is none.
