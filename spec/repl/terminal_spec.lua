@@ -1,18 +1,11 @@
 --- The prompt in a real terminal: keys are typed into tmux, its screen is read.
-local loop = require "wingman.loop"
+local eventually = require "spec.support.eventually"
 local process = require "wingman.process"
 local terminal = require "spec.support.terminal"
 
 local function last_line(screen) return screen:match "[^\n]*$" end
 
-local function count(text, plain)
-  local n, at = 0, 1
-  while true do
-    local found = text:find(plain, at, true)
-    if not found then return n end
-    n, at = n + 1, found + 1
-  end
-end
+local count = terminal.count
 
 describe("wingman repl at a terminal", function()
   if not terminal.is_there() then
@@ -22,9 +15,18 @@ describe("wingman repl at a terminal", function()
 
   local t
   local function open(...) t = terminal.open(...) return t end
+
+  -- A place where a task of the prompt waits for this process: what it calls, and what ends it.
+  local gate_path
+  local function gate()
+    gate_path = os.tmpname()
+    os.remove(gate_path)
+    return ("while not io.open '%s' do sleep(0.005) end"):format(gate_path), function() assert(io.open(gate_path, "w")):close() end
+  end
   after_each(function()
     if t then t:close() end
-    t = nil
+    if gate_path then os.remove(gate_path) end
+    t, gate_path = nil, nil
   end)
 
   it("evaluates, goes on over lines while the parser wants more, and leaves with Ctrl-D", function()
@@ -61,10 +63,10 @@ describe("wingman repl at a terminal", function()
       args = { "-qec", "'" .. process.wingman_path() .. "' repl", "/dev/null" } })
     local seen = ""
     local function await(text)
-      assert(loop.wait_until(function()
+      eventually(("'%s' is shown"):format(text), function()
         seen = seen .. (child:read(0.01) or "")
-        return seen:find(text, 1, true)
-      end, 20), ("'%s' is not shown; there is: %s"):format(text, seen))
+        return seen:find(text, 1, true), seen
+      end)
     end
     await "wingman> "
     child:write "6 * 7\n"
@@ -75,8 +77,8 @@ describe("wingman repl at a terminal", function()
     await "on purpose\r\nwingman> "
     child:write "\4"
     child:close_stdin()
-    seen = seen .. (child:read_all(20) or "")
-    child:wait(20)
+    seen = seen .. (child:read_all(60) or "")
+    child:wait(60)
     child:close()
     assert.is_nil(seen:find("\27", 1, true), ("%q"):format(seen))
   end)
@@ -84,9 +86,13 @@ describe("wingman repl at a terminal", function()
   it("shows what happens above the line, and leaves the line alone", function()
     open { "sim://3" }
     t:await "connected: 3 nodes"
-    t:enter "wingman.spawn(function() for i = 1, 3 do sleep(0.2) print('tick ' .. i) end end)"
+    local wait, go_on = gate()
+    t:enter(("wingman.spawn(function() %s for i = 1, 3 do sleep(0.01) print('tick ' .. i) end end)"):format(wait))
+    t:await "running"
     t:type "1000 + 2"
+    t:await "1000 %+ 2$"
     t:press "Left" -- the cursor is inside the line
+    go_on()
     local screen = t:await "tick 3\nwingman> 1000 %+ 2$"
     assert.truthy(screen:find("tick 1\ntick 2\ntick 3\nwingman> 1000 + 2", 1, true))
     t:press "3"
@@ -104,9 +110,12 @@ describe("wingman repl at a terminal", function()
   it("keeps a line of several rows whole while output comes", function()
     open({}, { width = 40 })
     t:await_prompt()
-    t:enter "wingman.spawn(function() for i = 1, 20 do sleep(0.05) print('line ' .. i) end end)"
+    local wait, go_on = gate()
+    t:enter(("wingman.spawn(function() %s for i = 1, 20 do sleep(0.01) print('line ' .. i) end end)"):format(wait))
     t:await "running"
     t:type(("x"):rep(70) .. ("y"):rep(30))
+    t:await(("y"):rep(30), true)
+    go_on()
     t:await("line 20\nwingman> " .. ("x"):rep(70) .. ("y"):rep(30), true)
     local screen = t:screen()
     assert.equal(1, count(screen, ("x"):rep(70)))
@@ -114,7 +123,7 @@ describe("wingman repl at a terminal", function()
   end)
 
   it("ends the chunk that runs with Ctrl-C, and nothing else", function()
-    open { "sim://1" }
+    open({ "sim://1" }, { height = 60 })
     t:await "connected: 1 node"
     for i, chunk in ipairs {
       "while true do end",
@@ -124,24 +133,21 @@ describe("wingman repl at a terminal", function()
       "client:map('m'):set('k', {}) while true do sleep(0.001) end",
       "io.read()",
     } do
-      t:enter(chunk .. " -- chunk " .. i)
-      t:await("-- chunk " .. i)
-      local deadline = loop.now() + 10
-      repeat -- it may not have started at the first
-        loop.sleep(0.05)
-        t:press "C-c"
-      until count(t:screen(), "interrupted\n") == i or loop.now() > deadline
-      assert.equal(i, count(t:await_prompt(), "interrupted\n"), chunk)
+      t:enter(("print('begun ' .. %d) %s"):format(i, chunk))
+      t:await("\nbegun " .. i .. "\n?")
+      t:press "C-c"
+      t:await_times(i, "interrupted\n")
+      t:await_prompt()
     end
     t:enter "#client:connected_nodes() + 4100"
     t:await "\n4101\n"
-    t:enter "while true do pcall(function() while true do end end) end"
-    t:await("end end) end", true)
-    local deadline = loop.now() + 10
-    repeat -- the first one is caught
-      t:press "C-c"
-      loop.sleep(0.05)
-    until t:screen():find "wingman>$" or loop.now() > deadline
+    -- The first one is caught, the second one is not.
+    t:enter "while true do pcall(function() print('beg' .. 'un') while true do end end) print('cau' .. 'ght') end"
+    t:await "\nbegun\n?"
+    t:press "C-c"
+    t:await "\ncaught\nbegun"
+    t:press "C-c"
+    t:await_times(7, "interrupted\n")
     t:await_prompt()
     t:enter "'still ' .. 'here'"
     t:await '"still here"\nwingman>$'
@@ -172,18 +178,17 @@ describe("wingman repl at a terminal", function()
     t:enter "loadstring 'local n = 0 while true do n = n + 1 end' ()"
     t:await("end' ()", true)
     -- Those that come before it is compiled end it, or are one signal with the next.
-    local deadline = loop.now() + 20
-    repeat
+    eventually("it warns", function()
       t:press "C-c"
-      loop.sleep(0.1)
       local screen = t:screen()
-      if screen:find("interrupted\nwingman>", 1, true) then t:enter "loadstring 'local n = 0 while true do n = n + 1 end' ()" end
-    until screen:find("once more ends wingman", 1, true) or loop.now() > deadline
-    assert.truthy(t:screen():find("once more ends wingman", 1, true), "no warning: " .. t:screen())
-    repeat
+      if screen:find "interrupted\nwingman>$" then t:enter "loadstring 'local n = 0 while true do n = n + 1 end' ()" end
+      return screen:find("once more ends wingman", 1, true), screen
+    end)
+    eventually("it ends", function()
       t:press "C-c"
-      loop.sleep(0.1)
-    until t:screen():find("code", 1, true) or loop.now() > deadline
+      local screen = t:screen()
+      return screen:find("code", 1, true), screen
+    end)
     t:await "code 130"
   end)
 
@@ -192,8 +197,11 @@ describe("wingman repl at a terminal", function()
     t:await_prompt()
     t:enter "wingman.spawn(function() while true do end end)"
     t:await("do end end)", true)
-    local deadline = loop.now() + 10
-    repeat t:press "C-c" until t:screen():find("code", 1, true) or loop.now() > deadline
+    eventually("it ends", function()
+      t:press "C-c"
+      local screen = t:screen()
+      return screen:find("code", 1, true), screen
+    end)
     t:await "code 130\n[%^C]*icanon echo"
     t:close()
     open {}
@@ -248,10 +256,13 @@ describe("wingman repl at a terminal", function()
     local path = os.tmpname()
     open({}, { history = path })
     t:await_prompt()
-    t:enter "wingman.spawn(function() sleep(0.3) print('from a task') end)"
+    local wait, go_on = gate()
+    t:enter(("wingman.spawn(function() %s print('from a task') end)"):format(wait))
+    t:await "running"
     t:press "C-r"
     t:type "spa"
     t:await "bck:spa"
+    go_on()
     local screen = t:await "from a task\n"
     assert.truthy(screen:find("from a task\nwingman> wingman.spawn", 1, true), screen)
     t:await "bck:spa"
@@ -310,7 +321,7 @@ describe("wingman repl at a terminal", function()
     open {}
     t:await_prompt()
     t:paste(table.concat(lines, "\n") .. "\n")
-    t:await("%d žluť 199\nwingman>$" and "žluť 199\nwingman>$")
+    t:await "žluť 199\nwingman>$"
     t:enter "sum"
     t:await "\n19900\nwingman>$"
     local screen = t:screen(true)
@@ -334,14 +345,10 @@ describe("wingman repl at a terminal", function()
     t:type(text)
     t:await(text, true)
     local function await_whole(width, ending)
-      local deadline = loop.now() + 10
-      local screen
-      repeat
-        loop.sleep(0.01)
-        screen = t:screen()
-      until screen:sub(-#text - #ending) == text .. ending and count(screen, "answer = ") == 1 or loop.now() > deadline
-      assert.equal("wingman> " .. text .. ending, last_line(screen), ("at width %d:\n%s"):format(width, screen))
-      assert.equal(1, count(screen, "answer = "), screen)
+      eventually(("the line is whole at width %d"):format(width), function()
+        local screen = t:screen()
+        return last_line(screen) == "wingman> " .. text .. ending and count(screen, "answer = ") == 1, screen
+      end)
     end
     for _, width in ipairs { 60, 33, 80, 150, 100 } do
       t:resize(width, 20)

@@ -1,8 +1,11 @@
 --- A real terminal for specs: tmux, whose keys are typed and whose screen is read.
-local loop = require "wingman.loop"
+local eventually = require "spec.support.eventually"
 local process = require "wingman.process"
 
 local M = {}
+
+--- Seconds for what takes milliseconds on a machine that has time.
+local PATIENCE = 60
 
 ---@class spec.terminal
 ---@field socket string
@@ -11,9 +14,9 @@ methods.__index = methods
 
 local function run(args)
   local child = assert(process.spawn { file = "tmux", args = args, stderr = true })
-  local out = child:read_all(10)
-  local err = child:read_all(10, "stderr")
-  local code = child:wait(10)
+  local out = child:read_all(PATIENCE)
+  local err = child:read_all(PATIENCE, "stderr")
+  local code = child:wait(PATIENCE)
   child:close()
   return code, out, err
 end
@@ -28,9 +31,22 @@ end
 function M.is_there()
   local child = process.spawn { file = "tmux", args = { "-V" } }
   if not child then return false end
-  local code = child:wait(5)
+  local code = child:wait(PATIENCE)
   child:close()
   return code == 0
+end
+
+--- How many times a text has another one in it.
+---@param text string
+---@param plain string
+---@return integer
+function M.count(text, plain)
+  local n, at = 0, 1
+  while true do
+    local found = text:find(plain, at, true)
+    if not found then return n end
+    n, at = n + 1, found + 1
+  end
 end
 
 local function quote(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
@@ -92,35 +108,38 @@ function methods:resize(width, height)
   tmux(self, "resize-window", "-x", tostring(width), "-y", tostring(height))
 end
 
+local function ask(self, what) return tmux(self, "display-message", "-p", what):match "%S+" end
+
 --- Waits until the cursor is in this column (from 0).
 function methods:await_column(column)
-  local is
-  assert(loop.wait_until(function()
-    is = tmux(self, "display-message", "-p", "#{cursor_x}"):match "%d+"
-    return is == tostring(column)
-  end, 10), ("the cursor is in column %s, not %d"):format(is, column))
+  eventually(("the cursor is in column %d"):format(column), function()
+    local is = ask(self, "#{cursor_x}")
+    return is == tostring(column), is
+  end)
+end
+
+-- What stty says of the terminal.
+local function modes(self, option)
+  local pipe = assert(io.popen(("stty %s <%s"):format(option, ask(self, "#{pane_tty}"))))
+  local text = pipe:read "*a"
+  pipe:close()
+  return text
 end
 
 --- Waits until the program was told its screen's width.
 function methods:await_size(width)
-  local device = tmux(self, "display-message", "-p", "#{pane_tty}"):match "%S+"
-  assert(loop.wait_until(function()
-    local pipe = assert(io.popen("stty size <" .. device))
-    local size = pipe:read "*l"
-    pipe:close()
-    return size:match " (%d+)$" == tostring(width)
-  end, 10))
+  eventually(("the terminal is %d wide"):format(width), function()
+    local size = modes(self, "size")
+    return size:match " (%d+)" == tostring(width), size
+  end)
 end
 
 --- Waits until the program has lent the terminal: its modes are those of lines again.
 function methods:await_lent()
-  local device = tmux(self, "display-message", "-p", "#{pane_tty}"):match "%S+"
-  assert(loop.wait_until(function()
-    local pipe = assert(io.popen("stty -a <" .. device))
-    local modes = pipe:read "*a"
-    pipe:close()
-    return modes:find " icanon" ~= nil
-  end, 10), "the terminal is not lent")
+  eventually("the terminal is lent", function()
+    local all = modes(self, "-a")
+    return all:find " icanon" ~= nil, all
+  end)
 end
 
 --- Waits until the screen has this (a Lua pattern, unless `plain`); the screen.
@@ -129,14 +148,21 @@ end
 ---@param scrolled boolean|nil
 ---@return string screen
 function methods:await(pattern, plain, scrolled)
-  local screen
-  local deadline = loop.now() + 10
-  repeat
-    screen = self:screen(scrolled)
-    if screen:find(pattern, 1, plain) then return screen end
-    loop.sleep(0.01)
-  until loop.now() > deadline
-  error(("the screen does not show '%s' after 10 s:\n%s"):format(pattern, screen), 2)
+  return (select(2, eventually(("the screen shows '%s'"):format(pattern), function()
+    local screen = self:screen(scrolled)
+    return screen:find(pattern, 1, plain), screen
+  end, PATIENCE)))
+end
+
+--- Waits until the screen has a text so many times; the screen.
+---@param times integer
+---@param text string
+---@return string screen
+function methods:await_times(times, text)
+  return (select(2, eventually(("the screen shows '%s' %d times"):format(text, times), function()
+    local screen = self:screen()
+    return M.count(screen, text) == times, screen
+  end, PATIENCE)))
 end
 
 --- Waits for a fresh prompt at the end of the screen.
