@@ -1,9 +1,13 @@
 --- A look into a client: the functions behind the prompt's commands.
 local cjson = require "cjson"
 local core = require "wingman.core"
+local eventually = require "spec.support.eventually"
 local inspect = require "wingman.inspect"
-local loop = require "wingman.loop"
+local virtual_time = require "spec.support.virtual_time"
 local wingman = require "wingman"
+
+--- Seconds for what takes milliseconds on a machine that has time.
+local PATIENCE = eventually.PATIENCE
 
 describe("inspect", function()
   local client
@@ -16,7 +20,7 @@ describe("inspect", function()
   local function write(n)
     local map = client:map "players"
     for i = 1, n do assert(map:set("player-" .. i, { x = i })) end
-    assert(client:drain(5))
+    assert(client:drain(PATIENCE))
     return map
   end
 
@@ -34,7 +38,10 @@ describe("inspect", function()
     end
     assert.same({ 271, 300 }, { partitions, acknowledged })
     assert(inspect.sim(client, "kill", 2))
-    assert(loop.wait_until(function() return inspect.nodes(client)[2].state ~= "ready" end, 5))
+    eventually("node-2 is not ready any more", function()
+      local state = inspect.nodes(client)[2].state
+      return state ~= "ready", state
+    end)
     local gone = inspect.nodes(client)[2]
     assert.equal("node-2", gone.id)
     local text = tostring(inspect.nodes(client))
@@ -120,18 +127,26 @@ describe("inspect", function()
     assert(other:start())
     local seen = {}
     local watch = inspect.watch(client, "players", "a*", function(key, value) seen[#seen + 1] = { key, value } end)
-    loop.sleep(0.05)
-    local theirs = other:map "players"
+    local theirs, ours = other:map "players", client:map "players"
+    -- It takes effect some time after the call, at each node by itself.
+    eventually("changes at every node are heard of", function()
+      local heard = 0
+      for i = 1, 30 do
+        theirs:set("probe-" .. i, i)
+        if ours:get("probe-" .. i) then heard = heard + 1 end
+      end
+      return heard == 30, heard
+    end)
     for _, key in ipairs { "ann", "bob", "abe" } do assert(theirs:set(key, { n = key })) end
-    assert(other:drain(5))
-    assert(loop.wait_until(function() return watch.seen == 2 end, 5))
+    assert(other:drain(PATIENCE))
+    eventually("two changes are seen", function() return watch.seen == 2, watch.seen end)
     table.sort(seen, function(a, b) return a[1] < b[1] end)
     assert.same({ { "abe", { n = "abe" } }, { "ann", { n = "ann" } } }, seen)
     watch.stop()
     theirs:set("amy", { n = 1 })
     theirs:set("zoe", { n = 1 })
-    assert(other:drain(5))
-    assert(loop.wait_until(function() return client:map("players"):get "zoe" end, 5))
+    assert(other:drain(PATIENCE))
+    eventually("the change after it is heard of", function() return ours:get "zoe" end)
     assert.equal(2, watch.seen)
     other:close()
   end)
@@ -174,9 +189,12 @@ describe("inspect", function()
     local first = client:health().nodes[1].connects
     client:cluster():kill "node-1"
     client:cluster():restart "node-1"
-    assert(loop.wait_until(function() return client:health().nodes[1].connects > first end, 10))
+    eventually("node-1 is connected again", function()
+      local connects = client:health().nodes[1].connects
+      return connects > first, connects
+    end)
     client:map "players":set("stolen", { name = token, deep = { password = "hunter2" } })
-    assert(client:drain(5))
+    assert(client:drain(PATIENCE))
     assert.is_true(auths > 0)
     local all = table.concat(seen, "\n")
     assert.is_nil(all:find(token, 1, true))
@@ -244,19 +262,32 @@ describe("inspect", function()
   end)
 
   it("measures", function()
-    local seconds, a, b = inspect.time(function() loop.sleep(0.02) return "a", "b" end)
-    assert.is_true(seconds >= 0.02 and seconds < 2)
+    local time = virtual_time.new()
+    local measure, sleep = time:require "wingman.inspect.measure", time.loop.sleep
+    local seconds, a, b = measure.time(function() sleep(0.02) return "a", "b" end)
+    assert.near(0.02, seconds, 1e-6)
     assert.same({ "a", "b" }, { a, b })
     local calls = 0
-    local result = inspect.bench(function() calls = calls + 1 end, 0.02)
-    assert.is_true(calls >= result.calls and result.calls > 1000)
-    assert.is_true(result.p50 < 1e-5 and result.p50 <= result.p99)
-    local table_made = inspect.bench(function() return { {} } end, 0.02)
-    assert.is_true(result.garbage < 8)
-    assert.is_true(table_made.per_second > 0)
-    result = inspect.bench(function() loop.sleep(0.005) end, 0.05)
+    local result = measure.bench(function()
+      calls = calls + 1
+      time:pass(1e-6)
+    end, 0.1)
+    assert.near(1000, result.batch, 1) -- a millisecond
+    assert.near(1e5, result.calls, result.batch)
+    assert.is_true(calls > result.calls, "how many make a batch was not tried")
+    assert.near(1e6, result.per_second, 1)
+    for _, name in ipairs { "p50", "p99", "max" } do assert.near(1e-6, result[name], 1e-9, name) end
+    assert.is_true(result.garbage < 8, result.garbage .. " bytes")
+    local kept
+    local table_made = measure.bench(function()
+      time:pass(1e-6)
+      kept = { {} }
+    end, 0.02)
+    assert.is_table(kept)
+    assert.is_true(table_made.garbage >= 32, table_made.garbage .. " bytes")
+    result = measure.bench(function() sleep(0.005) end, 0.05)
     assert.equal(1, result.batch)
-    assert.is_true(result.p50 >= 0.005)
+    assert.near(0.005, result.p50, 1e-5)
   end)
 
   it("orders an embedded cluster, and refuses what is no order", function()

@@ -1,9 +1,13 @@
 --- Connections of single users: each is its user's own, and reads little at a time.
 local core = require "wingman.core"
+local eventually = require "spec.support.eventually"
 local loop = require "wingman.loop"
 local sessions = require "wingman.load.sessions"
 local sim = require "wingman.sim"
 local wingman = require "wingman"
+
+--- Seconds for what takes milliseconds on a machine that has time.
+local PATIENCE = eventually.PATIENCE
 
 describe("a user's own connection", function()
   local cluster, own, lost
@@ -30,7 +34,7 @@ describe("a user's own connection", function()
     assert.equal(3, own.open)
     assert.equal(3, open_at_the_cluster())
     own:disconnect(2)
-    assert.is_true(loop.wait_until(function() return open_at_the_cluster() == 2 end, 5))
+    eventually("the cluster has two connections", function() return open_at_the_cluster() == 2, open_at_the_cluster() end)
     assert.same({ true, false, true }, { own:is_connected(1), own:is_connected(2), own:is_connected(3) })
     assert.same({}, lost)
     assert.is_true(own:connect(2))
@@ -40,7 +44,7 @@ describe("a user's own connection", function()
   it("that breaks off is told, and the others too", function()
     for id = 1, 3 do assert.is_true(own:connect(id)) end
     assert(cluster:command("kill " .. cluster.nodes[1].id))
-    assert.is_true(loop.wait_until(function() return own.open == 0 end, 5))
+    eventually("none is open", function() return own.open == 0, own.open end)
     assert.equal(3, #lost)
     assert.equal(3, own.lost)
   end)
@@ -62,22 +66,22 @@ describe("a user's own connection", function()
     assert(own:send(id, subscribe(map_name)))
     return assert(own:receive(id, function(message)
       return message.type == "QUERY_RESP" and message.payload.queryId == "q" .. map_name
-    end, 10)).payload.results
+    end, PATIENCE)).payload.results
   end
 
   it("sends messages and receives what is wanted", function()
     for id = 1, 2 do assert.is_true(own:connect(id)) end
     assert.same({}, ask(2, "m"))
     assert.is_true(own:send(1, write("m", "key", "value")))
-    assert.equal("op-key", assert(own:receive(1, "OP_ACK", 5)).payload.lastId)
+    assert.equal("op-key", assert(own:receive(1, "OP_ACK", PATIENCE)).payload.lastId)
     assert.equal("value", ask(1, "m")[1].value)
     local seen = {}
-    loop.spawn(function() seen[1] = own:receive(2, "QUERY_UPDATE", 5) end)
-    loop.spawn(function() seen[2] = own:receive(2, "QUERY_UPDATE", 5) end)
+    loop.spawn(function() seen[1] = own:receive(2, "QUERY_UPDATE", PATIENCE) end)
+    loop.spawn(function() seen[2] = own:receive(2, "QUERY_UPDATE", PATIENCE) end)
     local event
-    loop.spawn(function() event = own:receive(2, "SERVER_EVENT", 5) end)
+    loop.spawn(function() event = own:receive(2, "SERVER_EVENT", PATIENCE) end)
     for _, key in ipairs { "a", "b" } do assert.is_true(own:send(1, write("m", key, key))) end
-    assert(loop.wait_until(function() return seen[1] and seen[2] end, 5))
+    eventually("both changes are received", function() return seen[1] and seen[2] and event, seen, event end)
     assert.same({ "a", "b" }, { seen[1].payload.key, seen[2].payload.key })
     assert.same({ "m", "a", "a" }, { event.payload.mapName, event.payload.key, event.payload.record.value })
   end)
@@ -94,16 +98,16 @@ describe("a user's own connection", function()
     _, err = own:send(1, { type = "OP_BATCH", payload = function() end })
     assert.equal("NOT_ENCODABLE", err.code)
     local result
-    loop.spawn(function() result = { own:receive(1, "OP_ACK", 5) } end)
+    loop.spawn(function() result = { own:receive(1, "OP_ACK", PATIENCE) } end)
     loop.soon(function() own:disconnect(1) end)
-    assert(loop.wait_until(function() return result end, 5))
+    eventually("the wait ends", function() return result end)
     assert.equal("NOT_CONNECTED", result[2].code)
   end)
 
   it("raises where the user waits what the user's function raises", function()
     assert.is_true(own:connect(1))
     assert.is_true(own:send(1, subscribe "m"))
-    local ok, raised = pcall(own.receive, own, 1, function() error("not so", 0) end, 5)
+    local ok, raised = pcall(own.receive, own, 1, function() error("not so", 0) end, PATIENCE)
     assert.same({ false, "not so" }, { ok, raised })
     assert.same({}, ask(1, "m"))
   end)
@@ -115,7 +119,7 @@ describe("a user's own connection", function()
     for _, size in ipairs { 10, 350, 400, 450, 500, 512, 1024, 5000, 100000 } do
       local name, value = "m" .. size, ("v"):rep(size - 1) .. "!"
       assert(client:map(name):set("key", value))
-      assert(client:drain(5))
+      assert(client:drain(PATIENCE))
       assert.equal(value, ask(1, name)[1].value)
     end
     client:close()

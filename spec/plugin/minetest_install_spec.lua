@@ -24,8 +24,8 @@ describe("the installation of wingman_sync", function()
 
   local function install(...)
     local child = assert(process.spawn { file = "scripts/plugins/minetest/install.sh", args = { world, conf, ... }, stderr = true })
-    local err = child:read_all(20, "stderr")
-    local code = child:wait(20)
+    local err = child:read_all(60, "stderr")
+    local code = child:wait(60)
     child:close()
     return code, err
   end

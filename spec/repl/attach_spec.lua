@@ -1,9 +1,12 @@
 --- `wingman repl --attach`: a prompt inside a program that runs.
 local cjson = require "cjson"
-local loop = require "wingman.loop"
+local eventually = require "spec.support.eventually"
 local process = require "wingman.process"
 local stream = require "wingman.stream"
 local terminal = require "spec.support.terminal"
+
+--- Seconds for what takes milliseconds on a machine that has time.
+local PATIENCE = 60
 
 -- A program that counts at a rate which can be changed, and lets prompts attach.
 local PROGRAM = [[
@@ -34,11 +37,11 @@ describe("wingman repl --attach", function()
     program = assert(process.spawn { file = process.wingman_path(), args = { "run", "-", path }, stdin = true })
     program:write(PROGRAM)
     program:close_stdin()
-    assert.equal("ready", program:read_line(10))
+    assert.equal("ready", program:read_line(PATIENCE))
   end)
   after_each(function()
     program:kill "SIGKILL"
-    program:wait(5)
+    program:wait(PATIENCE)
     program:close()
     os.remove(path)
   end)
@@ -51,8 +54,8 @@ describe("wingman repl --attach", function()
       args[#args + 1] = code
     end
     local child = assert(process.spawn { file = process.wingman_path(), args = args, stderr = true })
-    local out, err = child:read_all(20), child:read_all(20, "stderr")
-    local code = child:wait(20)
+    local out, err = child:read_all(PATIENCE), child:read_all(PATIENCE, "stderr")
+    local code = child:wait(PATIENCE)
     child:close()
     return code, out, err
   end
@@ -70,14 +73,14 @@ describe("wingman repl --attach", function()
       assert.truthy((out .. err):find "^[^\n]+\n$", line .. ": " .. out .. err)
     end
     local _, first = attached "counted"
-    assert(loop.wait_until(function()
+    eventually("it goes on counting from " .. first, function()
       local _, later = attached "counted"
-      return tonumber(later) > tonumber(first)
-    end, 5))
+      return tonumber(later) > tonumber(first), later
+    end)
     assert.same({ 0, '{"rate":1000}\n9007199254740993\n', "" }, { attached("--json", "return { rate = rate }, 9007199254740993LL") })
     attached "done = true"
-    assert.equal("done", program:read_line(5))
-    assert.equal(0, (program:wait(5)))
+    assert.equal("done", program:read_line(PATIENCE))
+    assert.equal(0, (program:wait(PATIENCE)))
     local gone, _, err = attached "1"
     assert.equal(1, gone)
     assert.truthy(err:find(path, 1, true))
@@ -87,7 +90,8 @@ describe("wingman repl --attach", function()
     local code, out = attached(".policy routing function() return nil end", ".route player-1", ".policy routing direct", ".route player-1")
     assert.equal(0, code)
     assert.truthy(out:find("goes to +nobody now.*goes to +node%-%d at"), out)
-    code, out = attached(".log info", "client:cluster():kill 'node-1'", "sleep(0.2)", ".log off")
+    code, out = attached(".log info", "client:cluster():kill 'node-1'",
+      "while #client:connected_nodes() == 2 do sleep(0.01) end sleep(0) sleep(0)", ".log off")
     assert.equal(0, code)
     assert.truthy(out:find("circuit_", 1, true) or out:find("lost", 1, true), out)
     assert.equal(1, (attached ".policy routing nonsense"))
@@ -106,7 +110,7 @@ describe("wingman repl --attach", function()
       local connection = assert(stream.connect { path = path })
       connection:write(line .. "\n")
       local text, err
-      repeat text, err = connection:read(5) until not text
+      repeat text, err = connection:read(PATIENCE) until not text
       assert.equal("closed", err, line)
       connection:close()
     end
@@ -122,7 +126,7 @@ describe("wingman repl --attach", function()
     local function await(op)
       local said = {}
       while true do
-        local line, err = connection:read_line(20)
+        local line, err = connection:read_line(PATIENCE)
         if not line then error(("no '%s' came (%s), but %s"):format(op, err, table.concat(said, " ")), 2) end
         local message = cjson.decode(line)
         said[#said + 1] = line
@@ -143,10 +147,10 @@ describe("wingman repl --attach", function()
     assert.truthy(said:find("interrupted", 1, true), said)
     send { op = "run", text = "return counted" }
     assert.is_true((await "finished").ok)
-    assert(loop.wait_until(function()
+    eventually("it goes on counting from " .. before, function()
       local _, later = attached "counted"
-      return tonumber(later) > tonumber(before)
-    end, 20), "the program does not go on")
+      return tonumber(later) > tonumber(before), later
+    end)
     connection:close()
   end)
 
@@ -178,21 +182,17 @@ describe("wingman repl --attach", function()
     local _, before = attached(listeners)
     local connection = assert(stream.connect { path = path })
     connection:write '{"op":"hello"}\n{"op":"run","text":"while true do left = (left or 0) + 1 sleep(0.01) end"}\n'
-    assert(loop.wait_until(function()
+    eventually("the first prompt's chunk runs", function()
       local _, out = attached "left"
-      return tonumber(out)
-    end, 5))
+      return tonumber(out), out
+    end)
     connection:close()
-    local last
-    assert(loop.wait_until(function()
-      local _, out = attached "left"
-      local same = out == last
-      last = out
-      loop.sleep(0.05)
-      return same
-    end, 5))
-    local _, after = attached(listeners)
-    assert.equal(before, after)
+    eventually("nothing of the first prompt listens, " .. before, function()
+      local _, after = attached(listeners)
+      return after == before, after
+    end)
+    -- It would have counted ten times in the time of that sleep.
+    assert.same({ 0, "true\n", "" }, { attached "local before = left sleep(0.1) return left == before" })
   end)
 
   it("is a prompt like any other, at a terminal", function()
@@ -210,14 +210,10 @@ describe("wingman repl --attach", function()
     t:press "Tab"
     t:await "client:map 'players'$"
     t:press "C-c"
-    t:enter "sleep(1000)"
-    t:await "sleep%(1000%)\n?$"
-    local deadline = loop.now() + 10
-    repeat
-      t:press "C-c"
-      loop.sleep(0.05)
-    until t:screen():find "interrupted\n" or loop.now() > deadline
-    t:await_prompt()
+    t:enter "print('beg' .. 'un') sleep(1000)"
+    t:await "\nbegun\n?"
+    t:press "C-c"
+    t:await "interrupted\n.*wingman>$"
     t:type "half a li"
     attached "client:cluster():kill 'node-2'"
     t:await "node%-2 lost: [^\n]*\n.*wingman> half a li$"
@@ -225,6 +221,6 @@ describe("wingman repl --attach", function()
     attached "done = true"
     t:await "ended the conversation\ncode 1\nicanon echo"
     t:close()
-    assert.equal("done", program:read_line(5))
+    assert.equal("done", program:read_line(PATIENCE))
   end)
 end)

@@ -2,15 +2,18 @@
 local cjson = require "cjson"
 local process = require "wingman.process"
 
+--- Seconds for what takes milliseconds on a machine that has time.
+local PATIENCE = 60
+
 -- Runs the executable to its end: exit code, output, errors.
 local function repl(args, input)
   table.insert(args, 1, "repl")
   local child = assert(process.spawn { file = process.wingman_path(), args = args, stdin = true, stderr = true })
   if input then assert(child:write(input)) end
   child:close_stdin()
-  local out = child:read_all(20)
-  local err = child:read_all(20, "stderr")
-  local code, signal = child:wait(20)
+  local out = child:read_all(PATIENCE)
+  local err = child:read_all(PATIENCE, "stderr")
+  local code, signal = child:wait(PATIENCE)
   child:close()
   return signal or code, out, err
 end
@@ -70,7 +73,7 @@ describe("wingman repl in a pipe", function()
     local code, out, err = repl({ "sim://2", "-" }, [[
 m = client:map "players"
 m:set("ann", { x = 12 }) > 0
-client:drain(5)
+client:drain(60)
 client:query "players"
 sleep(0.01)
 cluster:kill "node-2"
@@ -135,8 +138,8 @@ cluster:kill "node-2"
       for _, args in ipairs { "repl -", "repl sim://1 -", "repl" } do
         local child = assert(process.spawn { file = "/bin/sh", stderr = true,
           args = { "-c", ('exec "$0" %s %s'):format(args, input), process.wingman_path() } })
-        local err = child:read_all(20, "stderr")
-        local code = child:wait(20)
+        local err = child:read_all(PATIENCE, "stderr")
+        local code = child:wait(PATIENCE)
         child:close()
         assert.equal(2, code, args .. " " .. input .. ": " .. err)
         assert.truthy(err:find("^wingman repl: %-: "), err)
@@ -147,11 +150,11 @@ cluster:kill "node-2"
   it("keeps the network running while it waits for input", function()
     local child = assert(process.spawn { file = process.wingman_path(), args = { "repl", "-" }, stdin = true })
     child:write "io.stdout:setvbuf 'line' wingman.spawn(function() sleep(0.05) print 'from a task' end)\n"
-    assert.equal("from a task", child:read_line(5))
+    assert.equal("from a task", child:read_line(PATIENCE))
     child:write "1 + 1\n"
     child:close_stdin()
-    assert.equal("2", child:read_line(5))
-    assert.equal(0, (child:wait(5)))
+    assert.equal("2", child:read_line(PATIENCE))
+    assert.equal(0, (child:wait(PATIENCE)))
     child:close()
   end)
 end)

@@ -1,8 +1,12 @@
 --- The commands of the prompt, and help.
+local eventually = require "spec.support.eventually"
 local loop = require "wingman.loop"
 local session_module = require "wingman.repl.session"
 local help = require "wingman.repl.help"
 local wingman = require "wingman"
+
+--- Seconds for what takes milliseconds on a machine that has time.
+local PATIENCE = eventually.PATIENCE
 
 describe("commands", function()
   local client, session, out
@@ -11,7 +15,7 @@ describe("commands", function()
     assert(client:start())
     local map = client:map "players"
     for i = 1, 20 do map:set("player-" .. i, { x = i }) end
-    assert(client:drain(5))
+    assert(client:drain(PATIENCE))
   end)
   teardown(function() client:close() end)
   before_each(function()
@@ -50,7 +54,7 @@ describe("commands", function()
     local simple = wingman.client { cluster = "sim://1", log_to = function() end }
     for i = 1, 3 do assert(simple:map("bad-name"):set("k" .. i, { x = "\27[31m" })) end
     assert(simple:start())
-    assert.equal(3, select(2, simple:drain(5)).rejected)
+    assert.equal(3, select(2, simple:drain(PATIENCE)).rejected)
     session.client = simple
     local text = run ".rejected"
     assert.truthy(text:find("write +map +key +rejected by +reason"), text)
@@ -103,7 +107,7 @@ describe("commands", function()
     run ".trace on"
     out = {}
     client:map("players"):set("player-1", { x = 2 })
-    assert(client:drain(5))
+    assert(client:drain(PATIENCE))
     local text = table.concat(out)
     assert.truthy(text:find("-> node%-%d OP_BATCH %d+ bytes "), text)
     assert.truthy(text:find("<- node%-%d OP_ACK "), text)
@@ -111,23 +115,24 @@ describe("commands", function()
     run ".trace full"
     out = {}
     client:map("players"):set("player-1", { x = 2 })
-    assert(client:drain(5))
+    assert(client:drain(PATIENCE))
     assert.truthy(table.concat(out):find("mapName *= \"players\""))
     run ".trace off"
     out = {}
     client:map("players"):set("player-1", { x = 3 })
-    assert(client:drain(5))
+    assert(client:drain(PATIENCE))
     assert.equal("", table.concat(out))
 
     run ".watch players"
     local other = wingman.client { cluster = { seeds = client:cluster().urls }, auth = { token = client:cluster().token } }
     assert(other:start())
-    loop.sleep(0.05)
     out = {}
-    other:map("players"):set("new\27one", { "\27[31m" })
-    assert(other:drain(5))
-    assert(loop.wait_until(function() return #out > 0 end, 5))
+    eventually("the watch tells what another client writes", function() -- again and again: it may not watch yet
+      other:map("players"):set("new\27one", { "\27[31m" })
+      return #out > 0
+    end)
     assert.truthy(table.concat(out):find('players new\\027one = { "\\027[31m" }', 1, true), table.concat(out))
+    assert(other:drain(PATIENCE))
     run ".watch off"
     other:close()
   end)
@@ -155,9 +160,9 @@ describe("commands", function()
     local ended
     session:submit("client:cluster():command 'stats'", function(ok) ended = ok end)
     loop.spawn(function() session:interrupt() end)
-    assert(loop.wait_until(function() return ended ~= nil end, 5))
+    eventually("the chunk ends", function() return ended ~= nil end)
     assert.is_false(ended)
-    local counts = assert(loop.spawn(function() return client:cluster():counts "players" end):wait(10))
+    local counts = assert(loop.spawn(function() return client:cluster():counts "players" end):wait(PATIENCE))
     assert.is_true(counts["node-1"] + counts["node-2"] >= 20)
   end)
 
@@ -180,10 +185,10 @@ describe("commands", function()
   it("keep going with the other chunk when one is interrupted", function()
     local ended
     session:submit("sleep_forever = true while true do require('wingman.loop').sleep(10) end", function(ok) ended = ok end)
-    loop.sleep(0.01)
+    eventually("the chunk runs", function() return session.environment.sleep_forever end)
     assert.is_true(session:is_running())
     session:interrupt()
-    assert(loop.wait_until(function() return ended == false end, 5))
+    eventually("the chunk ends with an error", function() return ended == false, ended end)
     assert.equal("interrupted\n", out[#out])
     assert.equal("3\n", (run "1 + 2"))
   end)

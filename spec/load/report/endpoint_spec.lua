@@ -1,3 +1,4 @@
+local eventually = require "spec.support.eventually"
 local endpoint = require "wingman.load.report.endpoint"
 local fixture = require "spec.load.report.fixture"
 local loop = require "wingman.loop"
@@ -7,6 +8,9 @@ local stream = require "wingman.stream"
 
 local request = prometheus_server.request
 
+--- Seconds for what takes milliseconds on a machine that has time.
+local PATIENCE = eventually.PATIENCE
+
 describe("metrics endpoint", function()
   local document = fixture.document { rate = 200, seconds = 5, kill = 2 }
   local server, answer
@@ -14,6 +18,10 @@ describe("metrics endpoint", function()
   local function serve(limits)
     server = assert(endpoint.serve("127.0.0.1:0", function() return answer() end, limits))
     return server.port
+  end
+
+  local function has_connections(count)
+    eventually(("there are %d connections"):format(count), function() return server.count == count, server.count end)
   end
 
   before_each(function() answer = function() return document end end)
@@ -53,7 +61,7 @@ describe("metrics endpoint", function()
       conn:write(byte)
       loop.sleep(0.001)
     end
-    assert.equal("HTTP/1.1 200 OK\r", conn:read_line(5))
+    assert.equal("HTTP/1.1 200 OK\r", conn:read_line(PATIENCE))
     conn:close()
   end)
 
@@ -80,12 +88,12 @@ describe("metrics endpoint", function()
 
   it("ends a client that does not come to the end of its request", function()
     local port = serve { request_time = 0.2 }
-    local conn = assert(stream.connect { port = port })
     local started = loop.now()
+    local conn = assert(stream.connect { port = port })
     loop.spawn(function()
       while conn:write "G" do loop.sleep(0.02) end -- a byte now and then does not prolong it
     end)
-    assert.equal("HTTP/1.1 408 Request Timeout\r", conn:read_line(10))
+    assert.equal("HTTP/1.1 408 Request Timeout\r", conn:read_line(PATIENCE))
     assert.is_true(loop.now() - started >= 0.2)
     conn:close()
   end)
@@ -97,12 +105,12 @@ describe("metrics endpoint", function()
     end
     local port = serve { idle_time = 0.1, answer_time = 0.2 }
     local silent = assert(stream.connect { port = port })
-    assert.same({ nil, "closed" }, { silent:read(10) })
+    assert.same({ nil, "closed" }, { silent:read(PATIENCE) })
     silent:close()
     local deaf = assert(stream.connect { port = port })
     deaf:write "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n"
-    assert.is_true(loop.wait_until(function() return server.count == 1 end, 10))
-    assert.is_true(loop.wait_until(function() return server.count == 0 end, 10))
+    has_connections(1)
+    has_connections(0)
     deaf:close()
     document.name = "x"
   end)
@@ -122,16 +130,16 @@ describe("metrics endpoint", function()
   it("ends the connection that has been idle for longest, not the one that was used last", function()
     local port = serve { connections = 2 }
     local used, idle = assert(stream.connect { port = port }), nil
-    assert.is_true(loop.wait_until(function() return server.count == 1 end, 10))
+    has_connections(1)
     idle = assert(stream.connect { port = port })
-    assert.is_true(loop.wait_until(function() return server.count == 2 end, 10))
+    has_connections(2)
     used:write "HEAD /metrics HTTP/1.1\r\nHost: a\r\n\r\n"
-    assert.equal("HTTP/1.1 200 OK\r", used:read_line(10))
-    while used:read_line(10) ~= "\r" do end
+    assert.equal("HTTP/1.1 200 OK\r", used:read_line(PATIENCE))
+    while used:read_line(PATIENCE) ~= "\r" do end
     local third = assert(stream.connect { port = port })
-    assert.same({ nil, "closed" }, { idle:read(10) })
+    assert.same({ nil, "closed" }, { idle:read(PATIENCE) })
     used:write "HEAD /metrics HTTP/1.1\r\nHost: a\r\n\r\n"
-    assert.equal("HTTP/1.1 200 OK\r", used:read_line(10))
+    assert.equal("HTTP/1.1 200 OK\r", used:read_line(PATIENCE))
     for _, conn in ipairs { used, idle, third } do conn:close() end
   end)
 
@@ -143,15 +151,15 @@ describe("metrics endpoint", function()
     local port = serve { connections = 1 }
     local deaf = assert(stream.connect { port = port })
     deaf:write "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n"
-    assert.is_true(loop.wait_until(function()
-      for _, wait in pairs(server.connections) do return wait == false end
-    end, 10))
+    eventually("a connection is being answered", function()
+      for _, wait in pairs(server.connections) do return wait == false, wait end
+    end)
     local refused = assert(stream.connect { port = port })
-    assert.equal("HTTP/1.1 503 Service Unavailable\r", refused:read_line(10))
+    assert.equal("HTTP/1.1 503 Service Unavailable\r", refused:read_line(PATIENCE))
     refused:close()
     deaf:close()
     document.name = "x"
-    assert.is_true(loop.wait_until(function() return server.count == 0 end, 10))
+    has_connections(0)
     assert.equal(200, (request(port, "GET /metrics HTTP/1.0\r\n\r\n")))
   end)
 
@@ -196,7 +204,7 @@ describe("metrics endpoint", function()
         local found = scraper:query(expression)
         return found[1] and found[1].value
       end
-      assert.is_true(loop.wait_until(function() return value "up" == 1 end, 30), "never up")
+      eventually("Prometheus finds it up", function() return value "up" == 1, value "up" end)
       assert.equal(1000, value "wingman_ops_acked_total")
       assert.equal(1000, value "sum(wingman_ops_acked_by_node_total)")
       assert.equal(3, #scraper:query "wingman_ops_acked_by_node_total")
@@ -205,9 +213,12 @@ describe("metrics endpoint", function()
       assert.is_true(p50 > 0.0001 and p50 < 0.0005, p50)
       assert.equal("writes while a node dies", scraper:query "wingman_run_info"[1].labels.name)
       acked.count = 1234
-      assert.is_true(loop.wait_until(function() return value "wingman_ops_acked_total" == 1234 end, 30))
+      eventually("Prometheus has the new figure", function()
+        local is = value "wingman_ops_acked_total"
+        return is == 1234, is
+      end)
       server:close()
-      assert.is_true(loop.wait_until(function() return value "up" == 0 end, 30), "still up")
+      eventually("Prometheus finds it down", function() return value "up" == 0, value "up" end)
     end)
     scraper:stop()
     if not ok then error(err, 0) end

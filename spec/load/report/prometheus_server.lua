@@ -25,7 +25,7 @@ function M.request(port, text, timeout)
   conn:write(text)
   local parts = {}
   while true do
-    local more = conn:read(timeout or 10)
+    local more = conn:read(timeout or 60)
     if not more then break end
     parts[#parts + 1] = more
   end
@@ -67,7 +67,7 @@ function M.start(target_port)
     "--config.file=" .. directory .. "/config.yml", "--storage.tsdb.path=" .. directory .. "/data",
     "--web.listen-address=127.0.0.1:" .. self.port, "--log.level=warn",
   } })
-  local ready = loop.wait_until(function() return get(self.port, "/-/ready") == 200 end, 60)
+  local ready = loop.wait_until(function() return get(self.port, "/-/ready") == 200 end, 120)
   assert(ready, "prometheus did not start")
   return self
 end
@@ -84,7 +84,7 @@ end
 
 function methods:stop()
   self.child:kill "SIGTERM"
-  self.child:wait(20)
+  self.child:wait(60)
   self.child:close()
   os.execute("rm -rf " .. self.directory)
 end

@@ -20,8 +20,8 @@ local function promtool(text)
   local child = assert(process.spawn { file = prometheus_server.promtool(), args = { "check", "metrics" }, stdin = true, stderr = true })
   child:write(text)
   child:close_stdin()
-  local said = child:read_all(20) .. child:read_all(20, "stderr")
-  local code = child:wait(20)
+  local said = child:read_all(60) .. child:read_all(60, "stderr")
+  local code = child:wait(60)
   child:close()
   return code, said
 end
