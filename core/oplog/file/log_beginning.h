@@ -2,7 +2,8 @@
 #define WM_LOG_BEGINNING_H
 #include <sys/types.h>
 
-#include "oplog/file/log_file.h"
+#include "oplog/file/log_error.h"
+#include "oplog/file/log_format.h"
 
 /* The first bytes of a log file, up to the header of what may be its first frame. */
 typedef struct wm_log_beginning {
