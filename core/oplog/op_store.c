@@ -176,9 +176,7 @@ void wm_op_store_letters(const wm_op_store *s,
 
 typedef struct loader {
     wm_op_store *store;
-    wm_oplog *log;
-    wm_op_store_add *add;
-    void *user;
+    wm_op_table *table;
     wm_op_tally tally;
     wm_log_error *error;
 } loader;
@@ -192,9 +190,9 @@ static bool count_frame(void *user, const uint8_t *payload, size_t len)
 static bool load_operation(loader *l, const wm_op_entry *entry)
 {
     wm_op_store *s = l->store;
-    uint32_t index = l->add(l->user, entry->seq, entry->bytes, entry->len, l->error);
+    uint32_t index = wm_op_table_add_sent(l->table, entry->seq, entry->bytes, entry->len, l->error);
     if (index == WM_NO_OP) return false;
-    wm_oplog_at(l->log, index)->writing = s->writing;
+    wm_op_table_at(l->table, index)->writing = s->writing;
     s->ops[s->op_count++] = (stored_op){entry->seq, index};
     s->live_ops++;
     s->live_bytes += entry->len + WM_OP_ENTRY_HEAD;
@@ -243,9 +241,9 @@ static bool agrees(const wm_op_store *s, const wm_op_tally *t, wm_log_error *e)
                        (unsigned long long)counts[1]);
 }
 
-bool wm_op_store_load(wm_op_store *s, wm_oplog *log, wm_op_store_add *add, void *user, wm_log_error *e)
+bool wm_op_store_load(wm_op_store *s, wm_op_table *table, wm_log_error *e)
 {
-    loader l = {.store = s, .log = log, .add = add, .user = user, .error = e};
+    loader l = {.store = s, .table = table, .error = e};
     bool ok = wm_log_file_read(s->file, count_frame, &l, e) && wm_op_tally_finish(&l.tally, e) &&
               agrees(s, &l.tally, e) &&
               (make_room_for(s, l.tally.operations.live_count) || wm_log_fail_io(e, ENOMEM)) &&
@@ -283,18 +281,18 @@ void wm_op_store_settled(wm_op_store *s, const wm_op *op)
     s->live_bytes -= op->len + WM_OP_ENTRY_HEAD;
 }
 
-static bool is_live(wm_oplog *log, const stored_op *stored)
+static bool is_live(wm_op_table *table, const stored_op *stored)
 {
-    const wm_op *op = wm_oplog_at(log, stored->index);
+    const wm_op *op = wm_op_table_at(table, stored->index);
     return op->state != WM_OP_FREE && op->seq == stored->seq;
 }
 
 /* Takes those out that were settled, from place `from` on. */
-static void drop_settled(wm_op_store *s, wm_oplog *log, size_t from)
+static void drop_settled(wm_op_store *s, wm_op_table *table, size_t from)
 {
     size_t kept = from;
     for (size_t i = from; i < s->op_count; i++)
-        if (is_live(log, &s->ops[i])) s->ops[kept++] = s->ops[i];
+        if (is_live(table, &s->ops[i])) s->ops[kept++] = s->ops[i];
     s->op_count = kept;
 }
 
@@ -353,11 +351,11 @@ static bool write_entry(output *o, uint32_t kind, uint64_t seq, const void *byte
     return true;
 }
 
-static bool write_operation(output *o, const wm_oplog *log, const wm_op *op)
+static bool write_operation(output *o, const wm_op_table *table, const wm_op *op)
 {
     uint8_t *at = begin_entry(o, WM_ENTRY_OPERATION, op->seq, op->len);
     if (at == NULL) return false;
-    wm_oplog_write(log, op, at);
+    wm_op_table_write(table, op, at);
     return true;
 }
 
@@ -404,28 +402,28 @@ static bool begin_anew(wm_op_store *s, wm_log_error *e)
     return begin_frame(&o) && write_client(&o) && flush_frame(&o);
 }
 
-static bool belongs_in_next(const wm_op_store *s, wm_oplog *log, const stored_op *stored)
+static bool belongs_in_next(const wm_op_store *s, wm_op_table *table, const stored_op *stored)
 {
-    return is_live(log, stored) && wm_oplog_at(log, stored->index)->writing != s->writing;
+    return is_live(table, stored) && wm_op_table_at(table, stored->index)->writing != s->writing;
 }
 
 /* Copies operations, up to the place `end`, until `bytes` were written. */
-static bool copy_operations(wm_op_store *s, wm_oplog *log, size_t end, uint64_t bytes, wm_log_error *e)
+static bool copy_operations(wm_op_store *s, wm_op_table *table, size_t end, uint64_t bytes, wm_log_error *e)
 {
     output o = {.store = s, .error = e};
     if (!begin_frame(&o)) return false;
     for (; s->cursor < end && o.written + s->frame.len < bytes; s->cursor++) {
         const stored_op *stored = &s->ops[s->cursor];
-        if (belongs_in_next(s, log, stored) && !write_operation(&o, log, wm_oplog_at(log, stored->index))) return false;
+        if (belongs_in_next(s, table, stored) && !write_operation(&o, table, wm_op_table_at(table, stored->index))) return false;
     }
     return flush_frame(&o);
 }
 
 /* `next` has all operations: what is left are the letters. Then it takes its place. */
-static bool end_anew(wm_op_store *s, wm_oplog *log, wm_log_error *e)
+static bool end_anew(wm_op_store *s, wm_op_table *table, wm_log_error *e)
 {
     output o = {.store = s, .error = e};
-    uint64_t counts[2] = {wm_oplog_count(log), s->letter_count};
+    uint64_t counts[2] = {table->count, s->letter_count};
     if (!begin_frame(&o) || !write_letters(&o, true) || !flush_frame(&o)) return false;
     if (!wm_log_file_commit(s->next, counts, e) || !wm_log_file_take_place(s->next, s->file, e)) return false;
     wm_log_file_close(s->old);
@@ -444,13 +442,13 @@ static bool is_sparse(const wm_op_store *s)
 
 /* After a commit that wrote `written` bytes. What fails here costs nothing but the space: it is
  * begun again later. */
-static void go_on_anew(wm_op_store *s, wm_oplog *log, uint64_t written)
+static void go_on_anew(wm_op_store *s, wm_op_table *table, uint64_t written)
 {
     wm_log_error ignored;
     if (s->next == NULL && !is_sparse(s)) return;
     uint64_t bytes = written * COPY_RATIO > WM_STORE_COPY_MIN ? written * COPY_RATIO : WM_STORE_COPY_MIN;
-    bool ok = (s->next != NULL || begin_anew(s, &ignored)) && copy_operations(s, log, s->in_file, bytes, &ignored);
-    if (ok && s->cursor == s->in_file) ok = end_anew(s, log, &ignored);
+    bool ok = (s->next != NULL || begin_anew(s, &ignored)) && copy_operations(s, table, s->in_file, bytes, &ignored);
+    if (ok && s->cursor == s->in_file) ok = end_anew(s, table, &ignored);
     if (ok) return;
     abandon_next(s);
     s->sparse_from = wm_log_file_length(s->file) + WM_STORE_SPARSE_MIN;
@@ -458,10 +456,10 @@ static void go_on_anew(wm_op_store *s, wm_oplog *log, uint64_t written)
 
 /* -- the commit ---------------------------------------------------------------------------- */
 
-static void after_commit(wm_op_store *s, wm_oplog *log)
+static void after_commit(wm_op_store *s, wm_op_table *table)
 {
     for (; s->in_file < s->op_count; s->in_file++) {
-        wm_op *op = wm_oplog_at(log, s->ops[s->in_file].index);
+        wm_op *op = wm_op_table_at(table, s->ops[s->in_file].index);
         op->writing = s->writing;
         s->live_bytes += op->len + WM_OP_ENTRY_HEAD;
         s->live_ops++;
@@ -474,25 +472,25 @@ static void after_commit(wm_op_store *s, wm_oplog *log)
     }
     s->settled.count = s->dropped.count = 0;
     if (s->next != NULL || s->in_file <= 2 * (size_t)s->live_ops + OPS_SPARE) return;
-    drop_settled(s, log, 0);
+    drop_settled(s, table, 0);
     s->in_file = s->op_count;
 }
 
-static bool write_changes(output *o, wm_oplog *log)
+static bool write_changes(output *o, wm_op_table *table)
 {
     const wm_op_store *s = o->store;
     for (size_t i = s->in_file; i < s->op_count; i++)
-        if (!write_operation(o, log, wm_oplog_at(log, s->ops[i].index))) return false;
+        if (!write_operation(o, table, wm_op_table_at(table, s->ops[i].index))) return false;
     return write_seqs(o, WM_ENTRY_SETTLED, &s->settled) && write_letters(o, false) &&
            write_seqs(o, WM_ENTRY_LETTERS_DROPPED, &s->dropped);
 }
 
 /* What a restart writes, with the headers of frames that may be half full. */
-static uint64_t size_of_all(const wm_op_store *s, wm_oplog *log)
+static uint64_t size_of_all(const wm_op_store *s, wm_op_table *table)
 {
     uint64_t bytes = s->live_bytes + strlen(s->node_id) + WM_OP_ENTRY_HEAD;
     for (size_t i = s->in_file; i < s->op_count; i++)
-        bytes += wm_oplog_at(log, s->ops[i].index)->len + WM_OP_ENTRY_HEAD;
+        bytes += wm_op_table_at(table, s->ops[i].index)->len + WM_OP_ENTRY_HEAD;
     for (size_t i = 0; s->fresh_letters > 0 && i < s->letter_count; i++)
         if (s->letters[i].writing == 0) bytes += s->letters[i].len + WM_OP_ENTRY_HEAD;
     return bytes + (bytes / (FRAME_BYTES / 2) + 2) * (sizeof(wm_log_frame) + 8);
@@ -500,18 +498,18 @@ static uint64_t size_of_all(const wm_op_store *s, wm_oplog *log)
 
 /* With little left in the file this commit brings all of it again, and everything before it is
  * of no use. */
-static bool restart(wm_op_store *s, wm_oplog *log)
+static bool restart(wm_op_store *s, wm_op_table *table)
 {
     if (s->next != NULL || s->live_bytes > wm_log_file_used(s->file) / RESTART_SPARSE) return false;
-    return wm_log_file_restart(s->file, size_of_all(s, log));
+    return wm_log_file_restart(s->file, size_of_all(s, table));
 }
 
-static bool write_all(output *o, wm_oplog *log)
+static bool write_all(output *o, wm_op_table *table)
 {
     const wm_op_store *s = o->store;
     if (!write_client(o)) return false;
     for (size_t i = 0; i < s->op_count; i++)
-        if (is_live(log, &s->ops[i]) && !write_operation(o, log, wm_oplog_at(log, s->ops[i].index))) return false;
+        if (is_live(table, &s->ops[i]) && !write_operation(o, table, wm_op_table_at(table, s->ops[i].index))) return false;
     return write_letters(o, true);
 }
 
@@ -522,32 +520,32 @@ static void shrink_old(wm_op_store *s)
     s->old = NULL;
 }
 
-static bool append_changes(wm_op_store *s, wm_oplog *log, wm_log_error *e)
+static bool append_changes(wm_op_store *s, wm_op_table *table, wm_log_error *e)
 {
     output o = {.store = s, .file = s->file, .error = e};
-    uint64_t counts[2] = {wm_oplog_count(log), s->letter_count};
-    bool ok = begin_frame(&o) && (restart(s, log) ? write_all(&o, log) : write_changes(&o, log)) && flush_frame(&o) &&
+    uint64_t counts[2] = {table->count, s->letter_count};
+    bool ok = begin_frame(&o) && (restart(s, table) ? write_all(&o, table) : write_changes(&o, table)) && flush_frame(&o) &&
               wm_log_file_commit(s->file, counts, e);
     if (!ok) {
         wm_log_file_rollback(s->file);
         abandon_next(s); /* it has frames of a commit that did not happen */
         return false;
     }
-    after_commit(s, log);
+    after_commit(s, table);
     shrink_old(s);
-    go_on_anew(s, log, o.written);
+    go_on_anew(s, table, o.written);
     return true;
 }
 
-static bool write_all_anew(wm_op_store *s, wm_oplog *log, wm_log_error *e)
+static bool write_all_anew(wm_op_store *s, wm_op_table *table, wm_log_error *e)
 {
     abandon_next(s);
-    if (!begin_anew(s, e) || !copy_operations(s, log, s->op_count, UINT64_MAX, e) || !end_anew(s, log, e)) {
+    if (!begin_anew(s, e) || !copy_operations(s, table, s->op_count, UINT64_MAX, e) || !end_anew(s, table, e)) {
         abandon_next(s);
         return false;
     }
     s->write_anew = false;
-    after_commit(s, log);
+    after_commit(s, table);
     return true;
 }
 
@@ -559,12 +557,12 @@ bool wm_op_store_is_in_place(wm_op_store *s, wm_log_error *e)
     return is_in_place;
 }
 
-bool wm_op_store_commit(wm_op_store *s, wm_oplog *log, wm_log_error *e)
+bool wm_op_store_commit(wm_op_store *s, wm_op_table *table, wm_log_error *e)
 {
-    drop_settled(s, log, s->in_file);
-    if (s->write_anew) return write_all_anew(s, log, e);
+    drop_settled(s, table, s->in_file);
+    if (s->write_anew) return write_all_anew(s, table, e);
     if ((s->looks_closely || !wm_log_file_is_there(s->file)) && !wm_op_store_is_in_place(s, e)) return false;
-    return !wm_op_store_is_dirty(s) || append_changes(s, log, e);
+    return !wm_op_store_is_dirty(s) || append_changes(s, table, e);
 }
 
 bool wm_op_store_set_node_id(wm_op_store *s, const char *node_id, wm_log_error *e)

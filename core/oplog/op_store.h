@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 #include "oplog/file/log_file.h"
-#include "oplog/oplog.h"
+#include "oplog/op_table.h"
 
 /* The op log's file: what is pending outlives the process, and so do dead letters. A commit
  * appends the operations that were recorded and the seqs of those that were settled; a file
@@ -20,11 +20,9 @@ wm_op_store *wm_op_store_open(const char *path, bool sync, wm_log_error *e);
 /* Closes the file without a further commit. */
 void wm_op_store_close(wm_op_store *s);
 
-/* Puts an operation of the file into the log. Its index; WM_NO_OP with the reason in `e`. The
- * bytes, as they are sent, are valid for the call. */
-typedef uint32_t wm_op_store_add(void *user, uint64_t seq, const uint8_t *bytes, uint32_t len, wm_log_error *e);
-/* Hands every unsettled operation to `add`, in no order. Once, before anything is recorded. */
-bool wm_op_store_load(wm_op_store *s, wm_oplog *log, wm_op_store_add *add, void *user, wm_log_error *e);
+/* Puts every unsettled operation of the file into the table, in no order. Once, before anything
+ * is recorded. */
+bool wm_op_store_load(wm_op_store *s, wm_op_table *table, wm_log_error *e);
 /* The id of the client whose operations these are, known once they are loaded; "" in a new file. */
 const char *wm_op_store_node_id(const wm_op_store *s);
 /* Writes the id, of up to WM_OP_TALLY_ID_MAX bytes, at once. */
@@ -56,7 +54,7 @@ void wm_op_store_letters(const wm_op_store *s,
  * when it failed (a full disk; the file was removed): everything stays as it was, to be tried
  * again. A file that was removed or cut is written anew by the next call; one that stands in
  * its place is left alone, and every call fails until it is gone. */
-bool wm_op_store_commit(wm_op_store *s, wm_oplog *log, wm_log_error *e);
+bool wm_op_store_commit(wm_op_store *s, wm_op_table *table, wm_log_error *e);
 /* Whether there is something to commit. */
 bool wm_op_store_is_dirty(const wm_op_store *s);
 /* Whether the file is still the one that was opened; else the next commit fails, or makes it

@@ -1,0 +1,63 @@
+#ifndef WM_OP_TABLE_H
+#define WM_OP_TABLE_H
+#include <stddef.h>
+
+#include "oplog/file/log_error.h"
+#include "oplog/op.h"
+#include "oplog/seq_window.h"
+#include "wire/op_decoding.h"
+#include "wire/op_template.h"
+
+/* The operations of the op log in memory: it owns their bytes (kept without what operations of a
+ * map share, see op_encoding.h), and links the operations of each key. It knows neither limits
+ * nor a file. */
+
+/* Which operations of its key an operation stands between. */
+typedef struct wm_op_neighbours {
+    uint32_t before, behind;
+} wm_op_neighbours;
+
+typedef struct wm_op_table {
+    wm_op *ops;     /* aligned to cache lines */
+    uint32_t *next; /* links of the queues and of the free operations */
+    wm_op_neighbours *chain; /* as far as op->follows and op->is_followed say */
+    wm_op_arena *arena;
+    wm_op_forms forms;
+    wm_unsettled_seqs unsettled;
+    uint32_t end; /* first index never used */
+    uint32_t cap;
+    uint32_t free_ops;
+    uint32_t count;
+    size_t bytes; /* as they are sent */
+    uint64_t last_seq;
+    uint32_t until_compact;
+} wm_op_table;
+
+/* False when out of memory; wm_op_table_close either way. */
+bool wm_op_table_init(wm_op_table *t);
+void wm_op_table_close(wm_op_table *t);
+/* The index of a free operation; WM_NO_OP when out of memory. It is kept or given back next. */
+uint32_t wm_op_table_take(wm_op_table *t);
+void wm_op_table_give_back(wm_op_table *t, uint32_t index);
+/* Makes the `len` bytes at the reserved place of the arena a pending operation. */
+void wm_op_table_keep(wm_op_table *t, uint32_t index, uint32_t form, size_t len, size_t key_len, uint64_t seq);
+/* Adds an operation from its bytes as they are sent, which are copied. Its index; WM_NO_OP with
+ * the reason in `e`: out of memory, or they are no operation, or its parts do not lie where
+ * wm_op_write puts them. */
+uint32_t wm_op_table_add_sent(wm_op_table *t, uint64_t seq, const uint8_t *bytes, size_t len, wm_log_error *e);
+/* Forgets an operation. What followed it follows the one before it, if there is one. */
+void wm_op_table_remove(wm_op_table *t, uint32_t index);
+
+/* Valid until the next wm_op_table_take. */
+static inline wm_op *wm_op_table_at(const wm_op_table *t, uint32_t index)
+{
+    return &t->ops[index];
+}
+
+/* Writes an operation as it is sent, op->len bytes; the end of them. */
+uint8_t *wm_op_table_write(const wm_op_table *t, const wm_op *op, uint8_t *out);
+
+/* See wm_oplog_reaches_back, wm_oplog_follow. */
+bool wm_op_table_reaches_back(const wm_op_table *t, uint32_t seq);
+void wm_op_table_follow(wm_op_table *t, uint32_t before, uint32_t before_seq, uint32_t op, uint32_t op_seq);
+#endif
