@@ -66,7 +66,7 @@ clusters.on_each(getfenv(1), "hosts", function(shared, it)
     assert(signals() == before, "signals")
   ]]
 
-  -- What scripts/plugins/README.md says of a Lua without an FFI.
+  -- What docs/plugins.md says of a Lua without an FFI.
   local without_ffi = [[
     for _, name in ipairs { "wingman.load", "wingman.process" } do assert(not pcall(require, name), name) end
     for _, name in ipairs { "wingman.inspect", "wingman.repl.server" } do require(name) end

@@ -1,0 +1,170 @@
+--- What the code has a list of is on the page that explains it, and nothing else is.
+local command = require "wingman.load.command"
+local errors = require "wingman.error"
+local exit_codes = require "wingman.load.exit_codes"
+local files = require "spec.support.files"
+local prompt_commands = require "wingman.repl.commands"
+local report = require "wingman.load.report"
+local scenario = require "wingman.load.scenario"
+local server_error = require "wingman.server_error"
+
+-- What a command prints, both streams.
+local function output_of(arguments)
+  local child = assert(io.popen(("%s %s 2>&1"):format(require("wingman.process").wingman_path(), arguments)))
+  local text = child:read "*a"
+  child:close()
+  return text
+end
+
+local function names_of(set)
+  local names = {}
+  for name in pairs(set) do names[#names + 1] = name end
+  table.sort(names)
+  return names
+end
+
+-- Fails with every name for which the page has no such text.
+local function expect_on(path, names, text_of)
+  local page, missing = files.read(path), {}
+  for _, name in ipairs(names) do
+    if not page:find(text_of(name), 1, true) then missing[#missing + 1] = text_of(name) end
+  end
+  if #missing > 0 then error(path .. " does not have: " .. table.concat(missing, ", "), 0) end
+end
+
+local function code(name) return "`" .. name .. "`" end
+
+-- All matches of a pattern in files, as a set.
+local function found_in(paths, pattern)
+  local found = {}
+  for path in assert(io.popen(paths)):lines() do
+    for match in files.read(path):gmatch(pattern) do found[match] = true end
+  end
+  return found
+end
+
+describe("docs/troubleshooting.md", function()
+  local page = "docs/troubleshooting.md"
+  local known = {}
+  for _, list in ipairs { errors.codes, server_error.codes } do
+    for name in pairs(list) do known[name] = true end
+  end
+
+  it("has a section for every error code, and for no other", function()
+    expect_on(page, names_of(known), function(name) return "\n### " .. name .. "\n" end)
+    for name in files.read(page):gmatch "\n### ([^\n]+)" do assert(known[name], "no error has the code " .. name) end
+  end)
+
+  it("is about every code that the Lua files make errors with: all are listed", function()
+    local lua = "find lua -name '*.lua'"
+    for _, pattern in ipairs { 'errors?%.new%(%s*"([A-Z_]+)"', '[^%w_]failed%("([A-Z_]+)"', 'return "([A-Z][A-Z_]+)", ', 'M%.new%("([A-Z_]+)"' } do
+      local found = found_in(lua, pattern)
+      assert(next(found), "nothing is found by " .. pattern)
+      for name in pairs(found) do assert(known[name], name .. " is in neither list of codes") end
+    end
+  end)
+
+  it("has every code that load tests count besides", function()
+    expect_on(page, names_of(found_in("find lua/wingman/load -name '*.lua'", 'count_error%(?%s*"([A-Z_]+)"')), code)
+  end)
+
+  it("has every warning", function()
+    local warnings = found_in("find lua/wingman -name 'warnings.lua'", 'warning%(%s*"([A-Z_]+)"')
+    assert(next(warnings), "no warnings are found")
+    expect_on(page, names_of(warnings), code)
+  end)
+
+  it("has every reason of the end of a connection", function()
+    local reasons = found_in("find core -name end_reason.h", 'X%([A-Z_]+, "([a-z_]+)"')
+    assert(next(reasons), "no reasons are found")
+    expect_on(page, names_of(reasons), code)
+  end)
+
+  it("has every log line of the level error", function()
+    local lines = found_in("find lua -name '*.lua'", 'log[%w_]*%([^"\n]*"error", "([a-z_]+)"')
+    assert(lines.routing_policy, "no log lines are found")
+    expect_on(page, names_of(lines), code)
+  end)
+end)
+
+describe("docs/load-testing.md", function()
+  local page = "docs/load-testing.md"
+
+  it("has every executor with its options", function()
+    local ok, wrong = pcall(scenario.check, "x", { executor = "none" })
+    assert.is_false(ok)
+    local executors = wrong:match "one of (.-) is expected"
+    for name in executors:gmatch "[%w-]+" do
+      expect_on(page, { name }, code)
+      local row = assert(files.read(page):match("\n| `" .. name:gsub("%-", "%%-") .. "` |([^\n]+)"))
+      local module = require("wingman.load.executor." .. name:gsub("%-", "_"))
+      for option in pairs(module.options) do assert(row:find(code(option), 1, true), name .. ": " .. option .. " is not in its row") end
+      for _, option in ipairs(module.required) do
+        assert(row:find("**" .. code(option) .. "**", 1, true), name .. ": " .. option .. " is needed, and not bold")
+      end
+    end
+  end)
+
+  it("has every option that all scenarios have", function() expect_on(page, names_of(scenario.common), code) end)
+
+  it("has every option of wingman run and of wingman bench", function()
+    local function flag(name) return "--" .. name end
+    expect_on(page, names_of(command.valued), flag)
+    expect_on(page, names_of(command.flags), flag)
+    local bench = {}
+    for name in output_of "bench --help":gmatch "\n  %-%-([%a-]+)" do bench[#bench + 1] = name end
+    assert(#bench > 8, "bench --help shows no options")
+    for i = #bench, 1, -1 do -- those for tokens, TLS and proxies have a page of their own
+      if output_of "probe --help":find("--" .. bench[i], 1, true) then table.remove(bench, i) end
+    end
+    expect_on(page, bench, flag)
+  end)
+
+  it("has every exit code", function()
+    local codes = {}
+    for _, number in pairs(exit_codes) do
+      if type(number) == "number" then codes[#codes + 1] = tostring(number) end
+    end
+    local table_text = files.read(page):match "\n## Exit codes\n(.-)\n## "
+    for _, number in ipairs(codes) do assert(table_text:find("%f[%d]" .. number .. "%f[%D]"), number .. " is missing") end
+  end)
+
+  it("has every form of a report", function()
+    expect_on(page, report.forms(), function(form) return "| `" .. form .. "` |" end)
+  end)
+end)
+
+describe("docs/prompt.md", function()
+  it("has every command", function()
+    expect_on("docs/prompt.md", names_of(prompt_commands.list), function(name) return "`." .. name end)
+  end)
+end)
+
+describe("docs/simulated-clusters.md", function()
+  local page = "docs/simulated-clusters.md"
+
+  it("has every option of wingman sim", function()
+    local options = {}
+    for name in output_of "sim --help":gmatch "\n  %-%-([%a-]+)" do options[#options + 1] = name end
+    assert(#options > 10)
+    expect_on(page, options, function(name) return "`--" .. name end)
+  end)
+
+  it("has every fault and every order", function()
+    local faults = found_in("find core/sim -name control_fault.c", '\n    {"([a-z-]+)", "[^"]*", %d')
+    assert(faults["ack-drop"], "no faults are found")
+    expect_on(page, names_of(faults), function(name) return "`" .. name end)
+    local orders = found_in("find core/sim -name control.c", '\n    {"([a-z-]+)", %d, ')
+    assert(orders.kill, "no orders are found")
+    expect_on(page, names_of(orders), function(name) return "`" .. name end)
+  end)
+end)
+
+describe("docs/getting-started.md", function()
+  it("has every command of the executable", function()
+    local commands = {}
+    for name in output_of "--help":gmatch "\n  ([%l-]+) +[%u%l|%[]" do commands[#commands + 1] = name end
+    assert(#commands >= 9, "the help lists no commands")
+    expect_on("docs/getting-started.md", commands, function(name) return "wingman " .. name end)
+  end)
+end)
