@@ -1,15 +1,10 @@
 /* What leaves together, and how that ends. */
 #include "oplog/batcher_state.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/compiler.h"
 #include "base/status.h"
-
-/* OP_BATCH up to the operations: {type: "OP_BATCH", payload: {ops: [ ... */
-static const uint8_t frame_head[] = "\x82\xa4type\xa8OP_BATCH\xa7payload\x81\xa3ops\xdc";
-#define FRAME_HEAD (sizeof frame_head - 1)
 
 /* -- cutting a batch --------------------------------------------------------------- */
 
@@ -38,63 +33,6 @@ bool wm_batcher_is_due(wm_batcher *b, int id, uint64_t now_us)
 bool wm_batcher_has_due(wm_batcher *b, int id, uint64_t now_us)
 {
     return is_due_by(b, id, now_us, UINT64_MAX - 1); /* UINT64_MAX: nothing waits */
-}
-
-static batch *take_spare(wm_batcher *b)
-{
-    batch *t = b->spare;
-    if (t != NULL) {
-        b->spare = t->next;
-    } else {
-        t = calloc(1, sizeof *t);
-        if (t == NULL) return NULL;
-    }
-    t->next = NULL;
-    t->count = t->live = 0;
-    t->is_trial = false;
-    t->fault = t->attempts = t->proofs = 0;
-    t->failed_cut_us = t->retry_us = 0;
-    memset(t->last_id, 0, sizeof t->last_id);
-    memset(t->earlier_id, 0, sizeof t->earlier_id);
-    return t;
-}
-
-void wm_batcher_keep_spare(wm_batcher *b, batch *t)
-{
-    t->next = b->spare;
-    b->spare = t;
-}
-
-static bool make_room(batch *t, uint32_t count)
-{
-    if (t->cap >= count) return true;
-    uint32_t cap = t->cap ? t->cap : 64;
-    while (cap < count) cap *= 2;
-    uint32_t *grown = realloc(t->ops, cap * sizeof *grown);
-    if (grown == NULL) return false;
-    t->ops = grown;
-    t->cap = cap;
-    return true;
-}
-
-batch *wm_batcher_new_batch(wm_batcher *b, uint32_t count)
-{
-    batch *t = take_spare(b);
-    if (t == NULL || make_room(t, count)) return t;
-    wm_batcher_keep_spare(b, t);
-    return NULL;
-}
-
-static void append_in_flight(lane *l, batch *t, size_t bytes)
-{
-    if (l->newest == NULL) l->oldest = t;
-    else l->newest->next = t;
-    l->newest = t;
-    if (l->unwritten == NULL) l->unwritten = t;
-    l->in_flight_batches++;
-    l->in_flight_ops += t->count;
-    l->in_flight_bytes += bytes;
-    t->live = t->count;
 }
 
 /* Operations waited for long, as seen from the processor's caches: a batch asks for so many
@@ -191,33 +129,6 @@ static void undo(wm_batcher *b, batch *t, uint64_t now_us)
     wm_batcher_keep_spare(b, t);
 }
 
-static bool write_batch(wm_batcher *b, const batch *t, size_t bytes, wm_buffer *frame)
-{
-    if (wm_buffer_reserve(frame, bytes + FRAME_HEAD + 2) == NULL) return false;
-    uint8_t count[2] = {(uint8_t)(t->count >> 8), (uint8_t)t->count};
-    wm_buffer_append(frame, frame_head, FRAME_HEAD);
-    wm_buffer_append(frame, count, sizeof count);
-    uint8_t *to = frame->data + frame->len;
-    for (uint32_t i = 0; i < t->count; i++) {
-        wm_op *op = wm_oplog_at(b->log, t->ops[i]);
-        op->state = WM_OP_IN_FLIGHT;
-        to = wm_oplog_write(b->log, op, to);
-    }
-    frame->len = (size_t)(to - frame->data);
-    return true;
-}
-
-bool wm_batcher_send(wm_batcher *b, int id, batch *t, size_t bytes, wm_buffer *frame, uint64_t now_us)
-{
-    if (!write_batch(b, t, bytes, frame)) return false;
-    if (b->hooks.routed) b->hooks.routed(b->hooks.user, id, t->ops, t->count);
-    memcpy(t->last_id, wm_op_id(wm_oplog_at(b->log, t->ops[t->count - 1])), WM_OP_ID_LEN);
-    t->times = (wm_batch_times){now_us, now_us};
-    t->deadline_us = now_us + b->limits.ack_timeout_us;
-    append_in_flight(&b->lanes[id], t, bytes);
-    return true;
-}
-
 WM_HOT_PATH int wm_batcher_take_at_most(wm_batcher *b, int id, wm_buffer *frame, uint64_t now_us,
                                         wm_batch_limits limits)
 {
@@ -261,24 +172,6 @@ void wm_batcher_written(wm_batcher *b, int id, uint64_t now_us)
 
 /* -- settling a batch -------------------------------------------------------------- */
 
-void wm_batcher_unlink(lane *l, batch *previous, batch *t)
-{
-    if (previous == NULL) l->oldest = t->next;
-    else previous->next = t->next;
-    if (l->newest == t) l->newest = previous;
-    if (l->unwritten == t) l->unwritten = t->next;
-    l->in_flight_batches--;
-    if (l->trial != t) return;
-    l->trial = NULL;
-    l->rests = true;
-}
-
-static void leaves_flight(lane *l, const wm_op *op)
-{
-    l->in_flight_ops--;
-    l->in_flight_bytes -= op->len;
-}
-
 /* The operations of a batch that is about to be settled. */
 static void bring_ops_near(wm_batcher *b, const batch *t)
 {
@@ -306,7 +199,7 @@ WM_HOT_PATH uint32_t wm_batcher_ack(wm_batcher *b, int id, const char *last_id, 
         if (expected != NULL && i < expected->count) __builtin_prefetch(wm_oplog_at(b->log, expected->ops[i]), 1);
         if (t->ops[i] == WM_NO_OP) continue;
         const wm_op *op = wm_oplog_at(b->log, t->ops[i]);
-        leaves_flight(l, op);
+        wm_batcher_leaves_flight(l, op);
         wm_batcher_settle(b, t->ops[i]);
         settled++;
     }
@@ -360,7 +253,7 @@ bool wm_batcher_ack_one(wm_batcher *b, int id, uint32_t index)
     if (at.batch == NULL) return false;
     if (b->hooks.acked) b->hooks.acked(b->hooks.user, id, &at.batch->ops[at.index], 1, &at.batch->times);
     if (at.batch->times.cut_us > l->acked_cut_us) l->acked_cut_us = at.batch->times.cut_us;
-    leaves_flight(l, wm_oplog_at(b->log, index));
+    wm_batcher_leaves_flight(l, wm_oplog_at(b->log, index));
     take_out(b, id, at);
     wm_batcher_settle(b, index);
     return true;
@@ -371,23 +264,8 @@ bool wm_batcher_remove_in_flight(wm_batcher *b, int id, uint32_t index)
     place_in_flight at = place_of(b, id, index);
     if (at.batch == NULL) return false;
     take_out(b, id, at);
-    leaves_flight(&b->lanes[id], wm_oplog_at(b->log, index));
+    wm_batcher_leaves_flight(&b->lanes[id], wm_oplog_at(b->log, index));
     return true;
-}
-
-void wm_batcher_comes_back(wm_batcher *b, int id, uint32_t index)
-{
-    wm_op *op = wm_oplog_at(b->log, index);
-    leaves_flight(&b->lanes[id], op);
-    if (op->tries < UINT8_MAX) op->tries++;
-    wm_op_next_attempt(op->span.bytes);
-}
-
-void wm_batcher_return_op(wm_batcher *b, int id, uint32_t index, uint64_t now_us)
-{
-    wm_batcher_comes_back(b, id, index);
-    wm_batcher_put_back(b, index, now_us);
-    if (b->hooks.returned) b->hooks.returned(b->hooks.user, id, index);
 }
 
 bool wm_batcher_return_in_flight(wm_batcher *b, int id, uint32_t index, uint64_t now_us)

@@ -2,9 +2,9 @@
 #define WM_BATCHER_STATE_H
 #include "oplog/batcher.h"
 
-/* Shared by the batcher's own files: batcher.c (where what waits goes), batcher_queue.c (what
- * waits), batcher_flight.c (what leaves, and how that ends), batcher_bisect.c (what is set
- * aside, and how it is tried), batcher_held.c. */
+/* Shared by the batcher's own files, each of which uses those before it: batcher_queue.c (what
+ * waits), batcher_batch.c (one batch), batcher_bisect.c (what is set aside, and how it is tried),
+ * batcher_flight.c (what leaves, and how that ends); and batcher_routes.c (where what waits goes). */
 
 #define NO_PARTITION UINT32_MAX
 
@@ -98,7 +98,14 @@ static inline bool wm_batcher_may_join(const wm_batcher *b, const lane *l, uint3
     return before == WM_OP_JOINING || (before == WM_OP_IN_FLIGHT && !l->serial);
 }
 
-/* -- batcher_flight.c, for batcher_bisect.c -- */
+/* An operation of a batch is in flight no more. */
+static inline void wm_batcher_leaves_flight(lane *l, const wm_op *op)
+{
+    l->in_flight_ops--;
+    l->in_flight_bytes -= op->len;
+}
+
+/* -- batcher_batch.c -- */
 
 /* An empty batch with room for so many operations; NULL when out of memory. */
 batch *wm_batcher_new_batch(wm_batcher *b, uint32_t count);
@@ -115,7 +122,7 @@ void wm_batcher_comes_back(wm_batcher *b, int lane, uint32_t index);
 /* An operation of such a batch is pending again. */
 void wm_batcher_return_op(wm_batcher *b, int lane, uint32_t index, uint64_t now_us);
 
-/* -- batcher_bisect.c, for batcher_flight.c -- */
+/* -- batcher_bisect.c -- */
 
 typedef enum wm_trial_state {
     WM_TRIAL_NONE,  /* what else waits may leave */
@@ -133,6 +140,8 @@ void wm_batcher_return_trial(wm_batcher *b, int lane, batch *t);
 uint32_t wm_batcher_ack_late(wm_batcher *b, int lane, const char *last_id, size_t len);
 /* A batch was acknowledged on the lane: failures there before count now. */
 void wm_batcher_confirm_failures(wm_batcher *b, int lane);
+
+/* -- batcher_queue.c -- */
 
 /* Counts an operation, or takes it away (-1), with what waits for a lane or is held. */
 void wm_batcher_count(wm_batcher *b, int lane, const wm_op *op, int sign);
