@@ -149,7 +149,7 @@ clusters.on_each(getfenv(), "a partition map", function(shared, it)
       if client:partition_of("k" .. i) % 2 == 0 then held = held + 1 else routed = routed + 1 end
     end
     wait_until(function() return client:pending_ops() == held end, "what has a route did not leave")
-    for _, count in ipairs { 7, 1, 65536, 271 } do
+    for _, count in ipairs { 7, 1, 1024, 271 } do
       give { count = count, owner = function(p) return p % 2 == 1 and count > 1 and "ghost" or "node-2" end }
       assert.equal(count, client:router_stats().partition_count)
       for i = 1, 50 do
@@ -161,6 +161,27 @@ clusters.on_each(getfenv(), "a partition map", function(shared, it)
     give { owner = by_turns }
     assert(client:drain(PATIENCE))
     for i = 1, 200 do assert.equal(i, map:get("k" .. i)) end
+  end)
+
+  it("of more than a step can read is refused, with the count and the bound", function()
+    give { owner = by_turns }
+    local function refused(message, reason)
+      shared.log = {}
+      send("node-1", message)
+      wait_until(function() return shared:logged("partition_map_refused")[1] end, "nothing was refused")
+      assert.equal("partition map: " .. reason, shared:logged("partition_map_refused")[1].reason)
+      assert.equal(271, client:router_stats().partition_count)
+    end
+    refused(map_message { count = 1025, owner = always "node-3" }, "1025 partitions; at most 1024 are taken")
+    local three_each = map_message { owner = function() return "node-1", "node-2", "node-3", "node-1" end }
+    refused(three_each, "1084 entries of partitions; at most 1024 are taken")
+    local long = map_message { owner = by_turns }
+    long.payload.noise = {}
+    for i = 1, 32768 do long.payload.noise[i] = i end
+    refused(long, "34709 keys and values; at most 32768 are taken")
+    long.type = "PARTITION_MAP_DELTA"
+    refused(long, "34709 keys and values; at most 32768 are taken")
+    assert.equal("node-1", route(key_in(0)))
   end)
 
   it("that advertises what cannot be reached closes no working connection", function()

@@ -47,6 +47,7 @@ clusters.on_each(getfenv(1), "An answer beyond a limit", function(shared, it)
 
   it("is nil, TOO_LARGE with max_message_bytes", function() refused_by("max_message_bytes", 64 * KB) end)
   it("is nil, TOO_LARGE with max_message_elements", function() refused_by("max_message_elements", 300) end)
+  it("is nil, TOO_LARGE with max_table_elements", function() refused_by("max_table_elements", 100) end)
   it("is nil, TOO_LARGE with max_decoded_bytes", function() refused_by("max_decoded_bytes", 64 * KB) end)
 end)
 
@@ -184,6 +185,20 @@ clusters.on_each(getfenv(1), "A message beyond a limit", function(shared, it)
     read_through()
     assert.equal(before, connects_of(client))
     told(1, "text message")
+  end)
+
+  it("that is a text has a limit of its own, beside it that of all messages", function()
+    local update = '{"type":"HEARD","x":"%s"}'
+    local room = 48 * KB - #update + 2
+    send_raw(frame("\129", update:format(("x"):rep(room + 1))))
+    read_through()
+    assert.equal("max_text_bytes", shared:logged("message_too_large")[1].option)
+    assert.equal(48 * KB + 1, shared:logged("message_too_large")[1].bytes)
+    client:on("message", function(message) heard[#heard + 1] = #message.x end)
+    send_raw(frame("\129", update:format(("x"):rep(room))))
+    read_through()
+    assert.same({ room }, heard)
+    told(1)
   end)
 
   it("that is a text with too many elements is not decoded", function()

@@ -279,12 +279,18 @@ size_t wm_mp_lua_bytes(const wm_mp_item *it)
     }
 }
 
+size_t wm_mp_entries(const wm_mp_item *it)
+{
+    if (it->kind == WM_MP_MAP) return (size_t)it->count * 2;
+    return it->kind == WM_MP_ARRAY ? it->count : 0;
+}
+
 void wm_mp_walk_begin(wm_mp_walk *w, const wm_mp_reader *from, int depth)
 {
     w->at = *from;
     w->depth = depth > WM_MP_MAX_DEPTH ? WM_MP_MAX_DEPTH : depth;
     w->open = 0;
-    w->lua_bytes = 0;
+    w->lua_bytes = w->largest = 0;
 }
 
 int wm_mp_walk_on(wm_mp_walk *w, uint32_t *most)
@@ -299,7 +305,9 @@ int wm_mp_walk_on(wm_mp_walk *w, uint32_t *most)
         w->lua_bytes += wm_mp_lua_bytes(&item);
         if (item.kind == WM_MP_ARRAY || item.kind == WM_MP_MAP) {
             if (open >= w->depth) return WM_MP_EDEPTH;
-            left[open++] = item.kind == WM_MP_MAP ? (uint64_t)item.count * 2 : item.count;
+            left[open] = wm_mp_entries(&item);
+            if (left[open] > w->largest) w->largest = left[open];
+            open++;
         } else if (open > 0) {
             left[open - 1]--;
         }

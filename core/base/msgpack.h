@@ -69,12 +69,15 @@ typedef struct wm_mp_walk {
     int depth;
     int open;
     size_t lua_bytes;                /* about what Lua would need for what was stepped over */
+    size_t largest;                  /* keys and values of the largest array or map among it */
     uint64_t left[WM_MP_MAX_DEPTH]; /* values still to come, per open container */
 } wm_mp_walk;
 /* About what one item takes in Lua beyond its place in the container around it, in bytes:
  * a table with room for its entries (LuaJIT: 64, 8 a place of an array, 24 a place of a
  * hash part, which is a power of two), or a string. */
 size_t wm_mp_lua_bytes(const wm_mp_item *it);
+/* Keys and values of an array or map, those within them apart; 0 for any other item. */
+size_t wm_mp_entries(const wm_mp_item *it);
 /* `depth` as in wm_mp_skip_within. */
 void wm_mp_walk_begin(wm_mp_walk *w, const wm_mp_reader *from, int depth);
 /* Takes at most *most items and counts them off: WM_MP_OK at the end of the value, then

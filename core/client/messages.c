@@ -1,5 +1,6 @@
 /* What servers say that the core needs itself: acknowledgements, partition maps,
  * errors. Everything else becomes an event for the script. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/status.h"
@@ -194,13 +195,29 @@ static bool is_membership_change(const wm_client *c, int lane, const wm_partitio
     return held != NULL && !wm_partition_map_has_same_owners(held, map);
 }
 
+static void refuse_map(wm_client *c, int lane, const char *error)
+{
+    wm_client_event(c, (wm_event){.type = WM_EVENT_MAP_ERROR, .lane = lane}, error, strlen(error));
+}
+
+/* A map or a delta is read in one go. */
+static bool is_too_long(wm_client *c, int lane, const wm_message *m)
+{
+    char error[WM_MAP_ERROR_MAX];
+    if (m->cost.elements <= WM_MAP_ELEMENTS_MAX) return false;
+    snprintf(error, sizeof error, "partition map: %u keys and values; at most %u are taken", m->cost.elements, WM_MAP_ELEMENTS_MAX);
+    refuse_map(c, lane, error);
+    return true;
+}
+
 static void on_partition_map(wm_client *c, int lane, const wm_message *m)
 {
-    const char *error = "partition map: no payload";
+    char error[WM_MAP_ERROR_MAX] = "partition map: no payload";
     wm_partition_map *map = NULL;
-    if (m->payload != NULL) map = wm_partition_map_decode(m->payload, m->payload_len, &error);
+    if (is_too_long(c, lane, m)) return;
+    if (m->payload != NULL) map = wm_partition_map_decode(m->payload, m->payload_len, error);
     if (map == NULL) {
-        wm_client_event(c, (wm_event){.type = WM_EVENT_MAP_ERROR, .lane = lane}, error, strlen(error));
+        refuse_map(c, lane, error);
         return;
     }
     bool has_changed = is_membership_change(c, lane, map);
@@ -213,11 +230,9 @@ static void on_partition_map_delta(wm_client *c, int lane, const wm_message *m)
 {
     const char *error = "partition map delta: no payload";
     int slot = wm_node_pool_slot_of(c->pool, lane);
-    if (m->payload != NULL && wm_router_apply_delta(c->router, slot, m->payload, m->payload_len, &error) == WM_OK) {
-        map_event(c, lane);
-        return;
-    }
-    wm_client_event(c, (wm_event){.type = WM_EVENT_MAP_ERROR, .lane = lane}, error, strlen(error));
+    if (is_too_long(c, lane, m)) return;
+    if (m->payload != NULL && wm_router_apply_delta(c->router, slot, m->payload, m->payload_len, &error) == WM_OK) map_event(c, lane);
+    else refuse_map(c, lane, error);
 }
 
 static void on_error(wm_client *c, int lane, const wm_message *m)
@@ -277,8 +292,15 @@ static wm_message_cost cost_of_json(const uint8_t *bytes, size_t len)
     return cost;
 }
 
+/* The parser of JSON, lua-cjson, takes a text in one go. */
 void wm_client_on_text(void *user, int lane, const uint8_t *bytes, size_t len)
 {
-    wm_message m = {.type = "", .body = bytes, .body_len = len, .cost = cost_of_json(bytes, len)};
-    hand_up(user, (wm_event){.type = WM_EVENT_TEXT, .lane = lane}, &m, bytes, len);
+    wm_client *c = user;
+    wm_message m = {.type = "", .body = bytes, .body_len = len};
+    if (len > c->message_limits.text_bytes) {
+        tell_too_large(c, lane, &m, WM_LIMIT_TEXT);
+        return;
+    }
+    m.cost = cost_of_json(bytes, len);
+    hand_up(c, (wm_event){.type = WM_EVENT_TEXT, .lane = lane}, &m, bytes, len);
 }

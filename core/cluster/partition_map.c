@@ -1,5 +1,7 @@
 #include "cluster/partition_map.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
@@ -17,12 +19,20 @@ typedef struct decoder {
     bool is_whole;     /* the map was read before: its nodes hold pointers */
     uint32_t node_cap;
     uint16_t *index; /* nodes by the hash of their id: a map may name thousands, 65,536 times */
-    const char *error;
+    char error[WM_MAP_ERROR_MAX]; /* "" while nothing is wrong */
 } decoder;
 
 static bool fail(decoder *d, const char *text)
 {
-    if (d->error == NULL) d->error = text;
+    if (d->error[0] == '\0') snprintf(d->error, sizeof d->error, "%s", text);
+    return false;
+}
+
+/* Whether so many of something are within the bound. */
+static bool is_within(decoder *d, const char *what, uint64_t count, uint32_t most)
+{
+    if (count <= most) return true;
+    snprintf(d->error, sizeof d->error, "partition map: %" PRIu64 " %s; at most %u are taken", count, what, most);
     return false;
 }
 
@@ -66,10 +76,7 @@ static uint16_t *place_of(const decoder *d, const uint8_t *id, size_t len)
 static uint16_t add_node(decoder *d, size_t id, size_t endpoint, size_t status)
 {
     wm_partition_map *m = d->map;
-    if (m->node_count == WM_MAP_NODES_MAX) {
-        fail(d, "partition map: more than 1024 nodes");
-        return WM_MAP_NO_NODE;
-    }
+    if (!is_within(d, "nodes", m->node_count + UINT64_C(1), WM_MAP_NODES_MAX)) return WM_MAP_NO_NODE;
     if (m->node_count == d->node_cap) {
         uint32_t cap = d->node_cap ? d->node_cap * 2 : 8;
         wm_map_node *grown = realloc(m->nodes, cap * sizeof *grown);
@@ -226,7 +233,7 @@ static bool collect_partitions(decoder *d, const uint8_t *bytes, size_t len, wm_
     wm_mp_item list;
     partition_entry e;
     wm_mp_reader_init(&r, bytes, len);
-    if (!read_item(d, &r, &list, WM_MP_ARRAY)) return false;
+    if (!read_item(d, &r, &list, WM_MP_ARRAY) || !is_within(d, "entries of partitions", list.count, WM_PARTITIONS_MAX)) return false;
     for (uint32_t i = 0; i < list.count; i++) {
         if (!read_partition(d, &r, &e)) return false;
         m->owners[e.id] = e.owner;
@@ -320,7 +327,8 @@ static bool decode(decoder *d, const uint8_t *payload, size_t len)
     if (m->version == UINT64_MAX) return fail(d, "partition map: no version that counts");
     if (!read_uint(d, &fields[COUNT], &count)) return false;
     if (!read_uint(d, &fields[GENERATED], &generated)) return false;
-    if (count == 0 || count > WM_PARTITIONS_MAX) return fail(d, "partition map: partitionCount is not in 1..65536");
+    if (count == 0) return fail(d, "partition map: no partitionCount");
+    if (!is_within(d, "partitions", count, WM_PARTITIONS_MAX)) return false;
     m->partition_count = (uint32_t)count;
     m->generated_at_ms = (double)generated;
     m->owners = calloc(count, sizeof *m->owners);
@@ -338,20 +346,17 @@ static bool decode(decoder *d, const uint8_t *payload, size_t len)
     return true;
 }
 
-wm_partition_map *wm_partition_map_decode(const uint8_t *payload, size_t len, const char **error)
+wm_partition_map *wm_partition_map_decode(const uint8_t *payload, size_t len, char error[WM_MAP_ERROR_MAX])
 {
     decoder d = {.map = calloc(1, sizeof(wm_partition_map))};
-    if (d.map == NULL) {
-        *error = "partition map: out of memory";
-        return NULL;
-    }
     wm_buffer_init(&d.strings);
-    bool ok = decode(&d, payload, len);
+    bool ok = d.map != NULL && decode(&d, payload, len);
     free(d.index);
     if (ok) return d.map;
-    *error = d.error != NULL ? d.error : "partition map: out of memory";
+    fail(&d, "partition map: out of memory"); /* what has no other reason */
+    memcpy(error, d.error, sizeof d.error);
     wm_buffer_close(&d.strings);
-    d.map->strings = NULL;
+    if (d.map != NULL) d.map->strings = NULL;
     wm_partition_map_free(d.map);
     return NULL;
 }

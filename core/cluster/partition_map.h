@@ -7,8 +7,11 @@
 /* Which node owns each partition, as one server said it: flat arrays that are
  * indexed, never searched. A decoded map does not change but by a delta. */
 
-#define WM_PARTITIONS_MAX 65536u /* both families use 271 */
+/* The bounds of a map: it is read in one step of a host. Both families use 271 partitions. */
+#define WM_PARTITIONS_MAX 1024u
 #define WM_MAP_NODES_MAX 1024u
+#define WM_MAP_ELEMENTS_MAX 32768u /* keys and values of the message */
+#define WM_MAP_ERROR_MAX 96u       /* bytes of an error's text */
 #define WM_MAP_BACKUPS_MAX 16u /* of one partition; further ones are ignored */
 #define WM_MAP_NO_NODE UINT16_MAX
 
@@ -34,9 +37,9 @@ typedef struct wm_partition_map {
 /* Decodes the payload of PARTITION_MAP. Rules for what the wire may hold: a
  * partition that is missing has no owner; listed twice, the last one counts; an
  * owner that is not in `nodes` is kept with an empty endpoint; ids outside
- * 0 .. partitionCount-1 are an error. NULL on failure, `*error` then is a static
- * text. Free with wm_partition_map_free. */
-wm_partition_map *wm_partition_map_decode(const uint8_t *payload, size_t len, const char **error);
+ * 0 .. partitionCount-1 are an error. NULL on failure, `error` then says why. Free with
+ * wm_partition_map_free. */
+wm_partition_map *wm_partition_map_decode(const uint8_t *payload, size_t len, char error[WM_MAP_ERROR_MAX]);
 void wm_partition_map_free(wm_partition_map *map);
 /* Applies the payload of PARTITION_MAP_DELTA. WM_OK; WM_EINVAL when it is
  * malformed, names an unknown node or its previousVersion is not the map's: the

@@ -61,9 +61,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 2) return 0;
     size_t map_len = (size_t)data[0] | (size_t)data[1] << 8;
     if (map_len > size - 2) map_len = size - 2;
-    const char *error = NULL;
-    wm_partition_map *m = wm_partition_map_decode(data + 2, map_len, &error);
-    REQUIRE((m == NULL) == (error != NULL));
+    char error[WM_MAP_ERROR_MAX] = "";
+    wm_partition_map *m = wm_partition_map_decode(data + 2, map_len, error);
+    REQUIRE((m == NULL) == (error[0] != '\0'));
     if (m == NULL) return 0;
     check(m);
     check_delta(m, data + 2 + map_len, size - 2 - map_len);

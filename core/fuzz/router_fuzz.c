@@ -31,10 +31,10 @@ static void check_map(const wm_partition_map *m)
 
 static void offer(wm_router *r, int source, const uint8_t *bytes, size_t len)
 {
-    const char *error = NULL;
+    char error[WM_MAP_ERROR_MAX] = "";
     uint64_t before = wm_router_version_of(r, source);
-    wm_partition_map *map = wm_partition_map_decode(bytes, len, &error);
-    REQUIRE((map == NULL) == (error != NULL));
+    wm_partition_map *map = wm_partition_map_decode(bytes, len, error);
+    REQUIRE((map == NULL) == (error[0] != '\0'));
     if (map == NULL) return;
     uint64_t version = map->version;
     int kept = wm_router_offer(r, source, map);

@@ -93,6 +93,7 @@ static int next_change(wm_frame_reader *r, const wm_frame_handlers *handlers, vo
     r->change = NULL;
     r->changes = r->change_walk.at;
     r->change_cost.lua_bytes = r->change_walk.lua_bytes;
+    r->change_cost.largest = r->change_walk.largest;
     return handlers->change(user, event, (size_t)(r->changes.pos - event), &r->change_cost);
 }
 

@@ -35,6 +35,7 @@ int wm_message_name_of(const void *key, size_t len)
 wm_message_limit wm_message_exceeds(const wm_message_cost *cost, const wm_message_limits *limits)
 {
     if (cost->elements > limits->elements) return WM_LIMIT_ELEMENTS;
+    if (cost->largest > limits->table_elements) return WM_LIMIT_TABLE;
     return cost->lua_bytes > limits->decoded_bytes ? WM_LIMIT_DECODED : WM_LIMIT_NONE;
 }
 
@@ -73,8 +74,14 @@ static void enter_map(wm_message_parser *p, int level, uint32_t fields, const wm
     p->at = WM_PARSE_KEY;
 }
 
+static void count_largest(wm_message *m, size_t entries)
+{
+    if (entries > m->cost.largest) m->cost.largest = entries;
+}
+
 static void count_item(wm_message *m, const wm_mp_item *it)
 {
+    count_largest(m, wm_mp_entries(it));
     m->cost.elements++;
     m->cost.lua_bytes += wm_mp_lua_bytes(it);
 }
@@ -175,6 +182,7 @@ static int walk_part(wm_message_parser *p, uint32_t *most)
     p->message.cost.elements += before - *most;
     if (rc != WM_MP_OK) return rc;
     p->message.cost.lua_bytes += p->walk.lua_bytes;
+    count_largest(&p->message, p->walk.largest);
     p->r = p->walk.at;
     if (p->at == WM_PARSE_IN_KEY) end_key(p);
     else if (p->at == WM_PARSE_IN_VALUE) end_value(p);

@@ -25,6 +25,7 @@ int wm_message_name_of(const void *key, size_t len);
 /* What decoding a value costs. */
 typedef struct wm_message_cost {
     uint32_t elements; /* keys and values, however nested */
+    size_t largest;    /* those of the largest array or map: Lua allocates it in one go */
     size_t lua_bytes;  /* about what it takes when Lua has decoded it */
 } wm_message_cost;
 
@@ -46,7 +47,9 @@ typedef struct wm_message {
  * those of the client's options. */
 #define WM_MESSAGE_LIMITS(X)                  \
     X(BYTES, "max_message_bytes", bytes)       \
+    X(TEXT, "max_text_bytes", text_bytes)       \
     X(ELEMENTS, "max_message_elements", elements) \
+    X(TABLE, "max_table_elements", table_elements) \
     X(DECODED, "max_decoded_bytes", decoded_bytes)
 typedef enum wm_message_limit {
     WM_LIMIT_NONE,

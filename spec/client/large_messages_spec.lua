@@ -43,10 +43,15 @@ describe("a large message", function()
     assert(cluster:command("send node-1 binary " .. sim_support.hex(bytes)))
     client.drain_events = nil
   end
+  local function char_be(n)
+    return string.char(math.floor(n / 2 ^ 24), math.floor(n / 65536) % 256, math.floor(n / 256) % 256, n % 256)
+  end
   local function change(value)
     return core.encode { type = "SERVER_EVENT", payload = { mapName = "large", key = "k", eventType = "PUT",
       record = { value = value, timestamp = { millis = 2 ^ 41, counter = 0, nodeId = "other" } } } }
   end
+
+  local function change_of(bytes) return (change("VALUE"):gsub("\165VALUE", function() return bytes end)) end
 
   -- Steps without a budget until so many messages were heard.
   local function steps_until(count)
@@ -87,6 +92,26 @@ describe("a large message", function()
     steps_until(1)
     assert.equal("SMALL", heard[1].type)
     assert.same({ { "message_not_read", "unknown MessagePack extension type 5" } }, log)
+  end)
+
+  -- The table of each is made in one go: 1 ms at most.
+  it("has tables of 131,072 keys and values at most, unless an option says more", function()
+    local function list(count) return "\221" .. char_be(count) .. ("\1"):rep(count) end
+    local function map(count)
+      local parts = { "\223", char_be(count) }
+      for i = 1, count do parts[i + 2] = "\206" .. char_be(i) .. "\1" end
+      return table.concat(parts)
+    end
+    local function large(value) return "\130\164type\165LARGE\167payload\129\161v" .. value end
+    send(large(list(131073)))
+    send(large(map(65537)))
+    send(change_of(list(131073)))
+    send(large(list(131072)))
+    send(large(map(65536)))
+    steps_until(2)
+    assert.same({ 131072, 65536 }, { #heard[1].payload.v, #heard[2].payload.v })
+    assert.equal(3, client:stats().messages_too_large)
+    assert.same({ { "message_too_large" }, { "message_too_large" } }, log) -- one for each type
   end)
 
   it("that is half decoded goes with its client", function()

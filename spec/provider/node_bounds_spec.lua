@@ -108,7 +108,7 @@ clusters.on_each(getfenv(1), "Partition maps", function(shared, it)
       partitions = { { partitionId = 0, ownerNodeId = "ghost-1" } } } }
     assert(shared.cluster:command(("send node-1 binary %s"):format(sim_support.hex(bytes))))
     assert(loop.wait_until(function() return shared:logged("partition_map_refused")[1] end, PATIENCE))
-    assert.truthy(shared:logged("partition_map_refused")[1].reason:find("more than 1024 nodes", 1, true))
+    assert.truthy(shared:logged("partition_map_refused")[1].reason:find("1025 nodes; at most 1024 are taken", 1, true))
     assert.equal(3, #client:partition_map().nodes)
   end)
 

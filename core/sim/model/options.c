@@ -130,7 +130,7 @@ static sim_options_result take(parsed *p, const char *name, const char *value)
     } else if (strcmp(name, "--ports") == 0) {
         if (!parse_ports(value, o->ports, &p->ports)) return wrong(name, "expected ports separated by commas", value);
     } else if (strcmp(name, "--partitions") == 0) {
-        if (!parse_number(value, 1, SIM_PARTITIONS_MAX, &n)) return wrong(name, "expected 1 to 65535", value);
+        if (!parse_number(value, 1, SIM_PARTITIONS_MAX, &n)) return wrong(name, "expected 1 to 1024", value);
         o->partitions = (uint32_t)n;
     } else if (strcmp(name, "--rate") == 0) {
         if (!parse_number(value, 0, UINT32_MAX, &n)) return wrong(name, "expected operations a second", value);

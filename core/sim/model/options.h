@@ -6,7 +6,7 @@
 #include "base/hash.h"
 
 #define SIM_NODES_MAX 64
-#define SIM_PARTITIONS_MAX 65535
+#define SIM_PARTITIONS_MAX 1024 /* more a client does not take */
 
 typedef struct sim_options {
     uint32_t nodes;
