@@ -1,6 +1,5 @@
 /* wingman.core.encode and decode; the marks that steer them. */
 #include <lauxlib.h>
-#include <string.h>
 
 #include "base/utf8.h"
 #include "binding/values/binding.h"
@@ -9,45 +8,6 @@
 
 /* A larger scratch buffer is given back after use. */
 #define MAX_KEPT_SCRATCH (1u << 20)
-
-static const char registry_key = 0;
-
-/* 64-bit integers are cdata, which the Lua C API can neither read nor make.
- * They cross the border as two halves. */
-static const char int64_source[] =
-    "local ffi, bit = require 'ffi', require 'bit'\n"
-    "local i64, u64 = ffi.typeof 'int64_t', ffi.typeof 'uint64_t'\n"
-    "local istype, cast, rshift, band, tonumber = ffi.istype, ffi.cast, bit.rshift, bit.band, tonumber\n"
-    "local tostring, byte = tostring, string.byte\n"
-    "local function parts(x)\n"
-    "    local kind = istype(i64, x) and 1 or istype(u64, x) and 2 or 0\n"
-    "    -- To istype, the type itself is one of its values.\n"
-    "    if kind == 0 or byte(tostring(x)) == 99 then return 0, 0, 0 end\n"
-    "    local u = cast(u64, x)\n"
-    "    return kind, tonumber(rshift(u, 32)), tonumber(band(u, 0xffffffffULL))\n"
-    "end\n"
-    "local function make(is_signed, high, low)\n"
-    "    local u = cast(u64, high) * 0x100000000ULL + cast(u64, low)\n"
-    "    return is_signed and cast(i64, u) or u\n"
-    "end\n"
-    "return parts, make\n";
-
-wm_lua_codec *wm_lua_codec_state(lua_State *L)
-{
-    lua_pushlightuserdata(L, (void *)&registry_key);
-    lua_rawget(L, LUA_REGISTRYINDEX);
-    wm_lua_codec *codec = lua_touserdata(L, -1);
-    if (codec == NULL) luaL_error(L, "wingman.core is not open in this Lua state");
-    lua_pop(L, 1);
-    return codec;
-}
-
-static int l_codec_gc(lua_State *L)
-{
-    wm_lua_codec *codec = luaL_checkudata(L, 1, "wingman.codec");
-    wm_buffer_close(&codec->scratch);
-    return 0;
-}
 
 static int l_buffer_gc(lua_State *L)
 {
@@ -135,40 +95,15 @@ static const void *add_mark(lua_State *L, const char *name, int *ref)
     return mark;
 }
 
-static void load_int64(lua_State *L, wm_lua_codec *codec)
-{
-    codec->int64_parts_ref = codec->int64_make_ref = LUA_NOREF;
-    if (luaL_loadbuffer(L, int64_source, sizeof int64_source - 1, "=wingman.int64") != 0 ||
-        lua_pcall(L, 0, 2, 0) != 0) {
-        lua_pop(L, 1); /* no FFI, so no cdata either */
-        return;
-    }
-    codec->int64_make_ref = luaL_ref(L, LUA_REGISTRYINDEX);
-    codec->int64_parts_ref = luaL_ref(L, LUA_REGISTRYINDEX);
-}
-
-static void new_class(lua_State *L, const char *name, lua_CFunction gc)
-{
-    luaL_newmetatable(L, name);
-    lua_pushcfunction(L, gc);
-    lua_setfield(L, -2, "__gc");
-    lua_pop(L, 1);
-}
-
 void wm_lua_open_codec(lua_State *L)
 {
-    new_class(L, "wingman.codec", l_codec_gc);
-    new_class(L, "wingman.buffer", l_buffer_gc);
+    luaL_newmetatable(L, "wingman.buffer");
+    lua_pushcfunction(L, l_buffer_gc);
+    lua_setfield(L, -2, "__gc");
+    lua_pop(L, 1);
 
     int unused;
-    wm_lua_codec *codec = lua_newuserdata(L, sizeof *codec);
-    memset(codec, 0, sizeof *codec);
-    luaL_getmetatable(L, "wingman.codec");
-    lua_setmetatable(L, -2);
-    lua_pushlightuserdata(L, (void *)&registry_key);
-    lua_insert(L, -2);
-    lua_rawset(L, LUA_REGISTRYINDEX);
-    load_int64(L, codec);
+    wm_lua_codec *codec = wm_lua_codec_open(L);
 
     codec->array_mark = add_mark(L, "array_mark", &codec->array_ref);
     codec->map_mark = add_mark(L, "map_mark", &unused);

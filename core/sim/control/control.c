@@ -2,13 +2,15 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/jwt.h"
+#include "sim/control/control_fault.h"
+#include "sim/control/control_inject.h"
+#include "sim/control/control_read.h"
 #include "sim/server/dialect.h"
 #include "sim/server/node.h"
 #include "sim/server/socket.h"
@@ -16,33 +18,6 @@
 
 #define ARGS_MAX 16
 #define TOKEN_LIFE_S (INT64_C(10) * 365 * 24 * 3600)
-
-bool sim_control_fail(sim_control *k, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    vsnprintf(k->error, sizeof k->error, format, args);
-    va_end(args);
-    return false;
-}
-
-sim_node *sim_control_node(sim_control *k, const char *id)
-{
-    sim_node *n = sim_cluster_find(k->cluster, id);
-    if (n == NULL) sim_control_fail(k, "unknown node '%s'", id);
-    return n;
-}
-
-bool sim_control_number(sim_control *k, const char *what, const char *text, uint64_t max, uint64_t *out)
-{
-    char *stop;
-    errno = 0;
-    unsigned long long v = strtoull(text, &stop, 10);
-    if (text[0] < '0' || text[0] > '9' || *stop != '\0' || errno != 0 || v > max)
-        return sim_control_fail(k, "%s: expected a number up to %llu, got '%s'", what, (unsigned long long)max, text);
-    *out = v;
-    return true;
-}
 
 /* -- commands about nodes -- */
 
@@ -130,7 +105,15 @@ static bool on_quit(sim_control *k, int argc, char **argv)
     return true;
 }
 
-static const sim_command commands[] = {
+typedef struct command {
+    const char *name;
+    int min_args;
+    int max_args;
+    const char *usage; /* of the arguments */
+    bool (*run)(sim_control *k, int argc, char **argv); /* argv[0] is the first argument */
+} command;
+
+static const command commands[] = {
     {"nodes", 0, 0, "", sim_control_nodes},
     {"kill", 1, 1, "ID", on_kill},
     {"stop", 1, 1, "ID", on_stop},
@@ -158,7 +141,7 @@ static bool run(sim_control *k, int argc, char **argv)
 {
     if (argc == 0) return sim_control_fail(k, "empty command");
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
-        const sim_command *c = &commands[i];
+        const command *c = &commands[i];
         if (strcmp(c->name, argv[0]) != 0) continue;
         if (argc - 1 < c->min_args || argc - 1 > c->max_args)
             return sim_control_fail(k, "%s: usage: %s %s", c->name, c->name, c->usage);

@@ -1,10 +1,11 @@
 /* `fault ID NAME [ARGS]`: what a node shall do wrong. */
+#include "sim/control/control_fault.h"
+
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "sim/control/control.h"
 #include "sim/server/node.h"
 #include "sim/server/socket.h"
 #include "sim/wire/alloc.h"

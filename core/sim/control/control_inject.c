@@ -1,9 +1,10 @@
 /* `inject` and `eject`: sessions without sockets, for specs that compare frames.
  * `send`: bytes that no server would send, to the clients that have sockets. */
+#include "sim/control/control_inject.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "sim/control/control.h"
 #include "sim/server/socket.h"
 #include "sim/wire/alloc.h"
 #include "sim/wire/json.h"

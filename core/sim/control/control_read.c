@@ -1,7 +1,8 @@
 /* Commands that read a cluster's state back. */
+#include "sim/control/control_read.h"
+
 #include <string.h>
 
-#include "sim/control/control.h"
 #include "sim/wire/json.h"
 
 typedef void (*put_fn)(sim_control *k, sim_node *n, const sim_name *map);
