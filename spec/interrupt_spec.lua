@@ -1,6 +1,7 @@
 --- SIGINT and SIGTERM: real processes, real signals.
 local clusters = require "spec.support.cluster"
 local core = require "wingman.core"
+local eventually = require "spec.support.eventually"
 local ffi = require "ffi"
 local loop = require "wingman.loop"
 local process = require "wingman.process"
@@ -9,6 +10,8 @@ local sockets = require "spec.support.sockets"
 ffi.cdef "int kill(int pid, int sig);"
 
 local LUAJIT = "luajit"
+--- Seconds for what takes milliseconds on a machine that has time.
+local PATIENCE = eventually.PATIENCE
 
 -- A script in a process of its own; the token and the URLs of a cluster are its
 -- arguments.
@@ -24,18 +27,26 @@ local function start(text, shared)
   return child
 end
 
--- The end of a child: its code (or signal), what it wrote to standard error, seconds since `signalled`.
+-- The end of a child: its code (or signal), what it wrote to standard error, seconds since `signalled`:
+-- at least so many, as the time is taken before the signal is sent.
 local function finish(child, signalled)
-  local err = child:read_all(20, "stderr")
-  local code, signal = child:wait(20)
+  local err = child:read_all(PATIENCE, "stderr")
+  local code, signal = child:wait(PATIENCE)
   local took = loop.now() - signalled
   child:close()
   return signal or code, err, took
 end
 
 local function interrupt(child, signal)
+  local now = loop.now()
   assert(child:kill(signal or "SIGINT"))
-  return loop.now()
+  return now
+end
+
+-- What was said at the end, without the waiting for acknowledgements: on a busy machine that is
+-- long enough for a word.
+local function without_waiting(err)
+  return (err:gsub("^wingman: waiting[^\n]+\nwingman: all are acknowledged[^\n]+\n", ""))
 end
 
 describe("an interrupted script", function()
@@ -49,12 +60,11 @@ describe("an interrupted script", function()
   for signal, expected in pairs(ends) do
     local code, words = unpack(expected)
     it("that only waits ends at once with " .. code .. " by " .. signal, function()
-      run [[local w = require "wingman" w.run(function() print "waiting" io.flush() w.sleep(60) end)]]
-      assert(child:read_line(10))
-      local ended, err, took = finish(child, interrupt(child, signal))
+      run [[local w = require "wingman" w.run(function() print "waiting" io.flush() w.sleep(3600) end)]]
+      assert(child:read_line(PATIENCE))
+      local ended, err = finish(child, interrupt(child, signal))
       assert.equal(code, ended)
       assert.equal(words, err)
-      assert.is_true(took < 2, "it took " .. took)
     end)
   end
 
@@ -68,7 +78,7 @@ describe("an interrupted script", function()
       child:write [[local w = require "wingman" w.run(function()
         assert(w.client { cluster = arg[1], start_timeout = "1h" }:start()) end)]]
       child:close_stdin()
-      assert(loop.wait_until(function() return silent:accept() end, 20), args[1] .. " does not connect")
+      eventually(args[1] .. " connects", function() return silent:accept() end)
       local code, err = finish(child, interrupt(child))
       assert.same({ 130, "wingman: interrupted\n" }, { code, err }, args[1])
     end
@@ -77,34 +87,38 @@ describe("an interrupted script", function()
   it("that waits outside of tasks, or only steps, ends too", function()
     for _, wait in ipairs { "w.sleep(60)", "while true do w.step(100) end" } do
       run([[local w = require "wingman" print "waiting" io.flush() ]] .. wait)
-      assert(child:read_line(10))
+      assert(child:read_line(PATIENCE))
       assert.equal(130, (finish(child, interrupt(child))))
     end
   end)
 
   it("that has no loop ends at once", function()
     run [[jit.off() print "busy" io.flush() while true do pcall(function() end) end]]
-    assert(child:read_line(10))
-    local ended, err, took = finish(child, interrupt(child))
+    assert(child:read_line(PATIENCE))
+    local ended, err = finish(child, interrupt(child))
     assert.equal(130, ended)
-    assert.equal("wingman: interrupted\n", err)
-    assert.is_true(took < 2, "it took " .. took)
+    assert.equal("wingman: interrupted\n", err) -- and not that it does not give way
   end)
 
   it("that is compiled and never gives way ends after some seconds", function()
+    -- It says that it is busy in compiled code, which never looks for a signal: written are 5
+    -- bytes at the 100,000th turn, and none at each other one.
     run [[
+      local ffi = require "ffi"
+      ffi.cdef "long write(int fd, const void *bytes, size_t count);"
       local w = require "wingman"
-      local function spin(turns) while turns > 0 do turns = turns - 1 end end
       w.run(function()
-        spin(1e8)
-        print "busy" io.flush()
-        spin(1 / 0)
+        local turns = 0
+        while true do
+          turns = turns + 1
+          ffi.C.write(1, "busy\n", math.max(0, 5 - 5 * math.abs(turns - 1e5)))
+        end
       end)]]
-    assert(child:read_line(10))
+    assert.equal("busy", child:read_line(PATIENCE))
     local ended, err, took = finish(child, interrupt(child, "SIGTERM"))
     assert.equal(143, ended)
-    assert.truthy(err:find("does not give way", 1, true))
-    assert.is_true(took > 3 and took < 12, "it took " .. took)
+    assert.truthy(err:find("does not give way", 1, true), err)
+    assert.is_true(took > 3, "it took " .. took)
   end)
 
   it("that catches every error is ended all the same", function()
@@ -116,7 +130,7 @@ describe("an interrupted script", function()
         print "busy" io.flush()
         while true do pcall(function() for i = 1, 1000 do end end) end
       end)]]
-    assert(child:read_line(10))
+    assert(child:read_line(PATIENCE))
     assert.equal(130, (finish(child, interrupt(child))))
   end)
 
@@ -129,12 +143,12 @@ describe("an interrupted script", function()
         print "waiting" io.flush()
         w.sleep(60)
       end)]]
-    assert(child:read_line(10))
+    assert(child:read_line(PATIENCE))
     interrupt(child)
-    assert.truthy(child:read_line(5, "stderr"):find("waiting up to 10 s for the acknowledgements of 1 writes", 1, true))
-    local ended, _, took = finish(child, interrupt(child, "SIGTERM"))
+    assert.truthy(child:read_line(PATIENCE, "stderr"):find("waiting up to 10 s for the acknowledgements of 1 writes", 1, true))
+    local ended, err = finish(child, interrupt(child, "SIGTERM"))
     assert.equal(143, ended)
-    assert.is_true(took < 2, "it took " .. took)
+    assert.is_nil(err:find("were not acknowledged", 1, true), err) -- it did not wait to the end
   end)
 
   it("that has registered a function ends as it likes", function()
@@ -150,9 +164,9 @@ describe("an interrupted script", function()
         while not ended do w.sleep(0.01) end
         return 7
       end)]]
-    assert(child:read_line(10))
+    assert(child:read_line(PATIENCE))
     local signalled = interrupt(child, "SIGTERM")
-    assert.equal("SIGTERM", child:read_line(10))
+    assert.equal("SIGTERM", child:read_line(PATIENCE))
     local ended, err = finish(child, signalled)
     assert.equal(7, ended)
     assert.equal("", err)
@@ -167,10 +181,10 @@ describe("an interrupted script", function()
         print "waiting" io.flush()
         while count < 3 do w.sleep(0.01) end
       end)]]
-    assert.equal("waiting", child:read_line(10))
+    assert.equal("waiting", child:read_line(PATIENCE))
     for i = 1, 3 do
       interrupt(child)
-      assert.equal(tostring(i), child:read_line(10))
+      assert.equal(tostring(i), child:read_line(PATIENCE))
     end
     local ended, err = finish(child, loop.now())
     assert.equal(0, ended)
@@ -187,7 +201,7 @@ describe("an interrupted script", function()
         while not now do w.sleep(0.01) end
         error "on purpose"
       end)]]
-    assert(child:read_line(10))
+    assert(child:read_line(PATIENCE))
     local ended, err = finish(child, interrupt(child))
     assert.equal(130, ended)
     assert.truthy(err:find("on purpose", 1, true))
@@ -218,12 +232,12 @@ describe("a host that embeds the module", function()
         w.sleep(60)
       end)]]
     child:close_stdin()
-    local caught = child:read_line(10)
-    assert.is_string(caught, child:read_all(1, "stderr"))
+    local caught = child:read_line(PATIENCE)
+    assert.is_string(caught, child:read_all(PATIENCE, "stderr"))
     -- Bits 1 and 14 of the mask: SIGINT is luajit's own, SIGTERM nobody's.
     assert.equal(0, bit.band(bit.rshift(tonumber(caught:sub(-8), 16), 14), 1))
     child:kill "SIGTERM"
-    local _, signal = child:wait(5)
+    local _, signal = child:wait(PATIENCE)
     assert.equal("SIGTERM", signal)
     child:close()
   end)
@@ -236,6 +250,7 @@ local function client_script(options, body)
     local seeds = {}
     for i = 2, #arg do seeds[#seeds + 1] = arg[i] end
     w.run(function()
+      interrupt.limit = 600 -- so that it is no matter how busy the machine is
       local client = assert(w.client { cluster = { seeds = seeds }, auth = { token = arg[1] }, log_to = function() end, %s })
       assert(client:start())
       local map = client:map "interrupted"
@@ -276,10 +291,10 @@ clusters.on_each(getfenv(), "an interrupted script", function(shared, it)
 
   it("sends what it holds, and waits for the acknowledgements", function()
     run("batch = { linger = 60 }", [[for i = 1, 500 do assert(map:set("key-" .. i, i)) end print "written"]])
-    assert.equal("written", child:read_line(10))
+    assert.equal("written", child:read_line(PATIENCE))
     local code, err = finish(child, interrupt(child))
     assert.equal(130, code)
-    assert.equal("wingman: interrupted\n", err)
+    assert.equal("wingman: interrupted\n", without_waiting(err))
     assert.equal(500, stored(500, 1))
   end)
 
@@ -290,14 +305,14 @@ clusters.on_each(getfenv(), "an interrupted script", function(shared, it)
       %s
       for i = 1, 300 do assert(map:set("key-" .. i, -i)) end
       print "written"]]):format(wait))
-    assert.equal("ready", child:read_line(10))
+    assert.equal("ready", child:read_line(PATIENCE))
     for _, id in ipairs(names) do assert(shared.cluster:pause(id)) end
     go_on()
-    assert.equal("written", child:read_line(10))
+    assert.equal("written", child:read_line(PATIENCE))
     local signalled = interrupt(child)
-    local line = child:read_line(5, "stderr")
+    local line = child:read_line(PATIENCE, "stderr")
     for _, id in ipairs(names) do assert(shared.cluster:resume(id)) end
-    assert.equal("wingman: waiting up to 10 s for the acknowledgements of 300 writes; a second signal ends at once", line)
+    assert.equal("wingman: waiting up to 600 s for the acknowledgements of 300 writes; a second signal ends at once", line)
     local code, err = finish(child, signalled)
     assert.equal(130, code)
     assert.truthy(err:match "^wingman: all are acknowledged, after [%d.]+ %a+\nwingman: interrupted\n$", err)
@@ -314,17 +329,17 @@ clusters.on_each(getfenv(), "an interrupted script", function(shared, it)
       print "written" io.flush()
       %s
       client:close()]]):format(wait, wait_again))
-    assert.equal("ready", child:read_line(10))
+    assert.equal("ready", child:read_line(PATIENCE))
     for _, id in ipairs(names) do assert(shared.cluster:pause(id)) end
     go_on()
-    assert.equal("written", child:read_line(10))
+    assert.equal("written", child:read_line(PATIENCE))
     local signalled = interrupt(child)
-    local line = child:read_line(5, "stderr")
+    local line = child:read_line(PATIENCE, "stderr")
     close()
     local code, err = finish(child, signalled)
     for _, id in ipairs(names) do assert(shared.cluster:resume(id)) end
     assert.equal(130, code)
-    assert.equal("wingman: waiting up to 10 s for the acknowledgements of 300 writes; a second signal ends at once", line)
+    assert.equal("wingman: waiting up to 600 s for the acknowledgements of 300 writes; a second signal ends at once", line)
     assert.equal("wingman: the script closed a client meanwhile that had up to 300 writes without an acknowledgement\nwingman: interrupted\n", err)
   end)
 
@@ -334,11 +349,10 @@ clusters.on_each(getfenv(), "an interrupted script", function(shared, it)
       for i = 1, 500 do assert(map:set("key-" .. i, i)) end
       print "written" io.flush()
       while true do pcall(tostring, 1) end]])
-    assert.equal("written", child:read_line(10))
+    assert.equal("written", child:read_line(PATIENCE))
     local code, err, took = finish(child, interrupt(child))
     assert.equal(130, code)
-    local said = err:gsub("^wingman: waiting[^\n]+\nwingman: all are acknowledged[^\n]+\n", "") -- on a busy machine
-    assert.equal("wingman: interrupted\n", said)
+    assert.equal("wingman: interrupted\n", without_waiting(err))
     assert.is_true(took > 0.9, "no time was given: " .. took)
     assert.equal(500, stored(500, 1))
   end)
@@ -354,9 +368,9 @@ clusters.on_each(getfenv(), "an interrupted script", function(shared, it)
 
   local function interrupted_without_nodes(options)
     local child = start(client_script(options, AWAY), shared)
-    assert.equal("ready", child:read_line(10))
+    assert.equal("ready", child:read_line(PATIENCE))
     for _, id in ipairs(names) do assert(shared.cluster:kill(id)) end
-    assert.equal("written", child:read_line(10))
+    assert.equal("written", child:read_line(PATIENCE))
     local code, err = finish(child, interrupt(child, "SIGTERM"))
     for _, id in ipairs(names) do assert(shared.cluster:restart(id)) end
     assert.equal(143, code)
@@ -380,7 +394,7 @@ clusters.on_each(getfenv(), "an interrupted script", function(shared, it)
     local heir = shared:client { oplog = { path = path } }
     assert.equal(12, heir:pending_ops())
     assert(heir:start())
-    assert(heir:drain(10))
+    assert(heir:drain(PATIENCE))
     os.execute(("rm -f '%s' '%s'-*"):format(path, path))
   end)
 end, { "sim://3" })
@@ -400,10 +414,10 @@ describe("a script that is interrupted at a terminal", function()
         w.sleep(60)
       end)]]
     child:close_stdin()
-    assert.equal("written", child:read_line(10))
+    assert.equal("written", child:read_line(PATIENCE))
     assert.equal(0, ffi.C.kill(-child.pid, 2))
     local code, err = finish(child, loop.now())
     assert.equal(130, code)
-    assert.equal("wingman: interrupted\n", err)
+    assert.equal("wingman: interrupted\n", without_waiting(err))
   end)
 end)

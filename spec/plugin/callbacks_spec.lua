@@ -1,5 +1,6 @@
 --- The callback style, and the end: close() has told everybody when it returns.
 local clusters = require "spec.support.cluster"
+local eventually = require "spec.support.eventually"
 local ffi = require "ffi"
 local loop = require "wingman.loop"
 
@@ -8,16 +9,19 @@ typedef struct spec_pollfd { int fd; short events; short revents; } spec_pollfd;
 int poll(spec_pollfd *fds, unsigned long count, int timeout);
 ]])
 
+--- Seconds for what takes milliseconds on a machine that has time.
+local PATIENCE = eventually.PATIENCE
+
 clusters.on_each(getfenv(1), "callbacks", function(shared, it)
   it("tell of an acknowledgement", function()
     local client = shared:started()
     local map, heard = client:map(shared:map_name()), {}
     assert(map:set("a", { n = 1 }, { on_ack = function(ok, err) heard[#heard + 1] = { "set", ok, err } end }))
-    assert(client:drain(10))
-    assert(loop.wait_until(function() return heard[1] end, 5))
+    assert(client:drain(PATIENCE))
+    eventually("on_ack of the set is called", function() return heard[1] end)
     assert(map:remove("a", { on_ack = function(ok, err) heard[#heard + 1] = { "remove", ok, err } end }))
-    assert(loop.wait_until(function() return heard[2] end, 10))
-    loop.sleep(0.02)
+    eventually("on_ack of the removal is called", function() return heard[2] end)
+    client:close() -- which would call what has not been called
     assert.same({ { "set", true }, { "remove", true } }, heard)
   end)
 
@@ -28,18 +32,18 @@ clusters.on_each(getfenv(1), "callbacks", function(shared, it)
       for i = 1, count do assert(map:set("k" .. i, i, { on_ack = function() heard = heard + 1 end })) end
     end
     local function check(expected)
-      assert(client:drain(10))
+      assert(client:drain(PATIENCE))
       assert.equal(expected, heard)
     end
     write(500)
     check(500)
     write(500)
-    loop.spawn(check, 1000):wait(10)
+    loop.spawn(check, 1000):wait(PATIENCE)
     map:set("k", 1, { on_ack = function()
-      inner = { client:drain(10), heard }
+      inner = { client:drain(PATIENCE), heard }
     end })
     write(500)
-    assert(client:drain(10))
+    assert(client:drain(PATIENCE))
     assert.same({ true, 1500 }, inner)
   end)
 
@@ -55,8 +59,9 @@ clusters.on_each(getfenv(1), "callbacks", function(shared, it)
     local map, heard = client:map(shared:map_name()), false
     map:set("a", 1, { on_ack = function() error "in the callback" end })
     map:set("b", 1, { on_ack = function() heard = true end })
-    assert(loop.wait_until(function() return heard and #shared:logged "callback_failed" > 0 end, 10),
-      "the second on_ack was not called, or the log did not hear of the first")
+    eventually("the second on_ack is called, and the log hears of the first", function()
+      return heard and #shared:logged "callback_failed" > 0, heard
+    end)
     assert.truthy(shared:logged("callback_failed")[1].error:find("in the callback", 1, true))
   end)
 
@@ -64,7 +69,7 @@ clusters.on_each(getfenv(1), "callbacks", function(shared, it)
     local client = shared:started()
     local seq = assert(client:map(shared:map_name()):set("a", 1))
     local waited
-    loop.spawn(function() waited = client:wait(seq, 5) end)
+    loop.spawn(function() waited = client:wait(seq, PATIENCE) end)
     loop.turn(0)
     -- In the turn that hears of it the waiter only becomes ready.
     while client:stats().ops_acked == 0 do loop.turn(0.01) end
@@ -74,10 +79,17 @@ clusters.on_each(getfenv(1), "callbacks", function(shared, it)
   end)
 
   it("close ends every wait before it returns", function()
-    local client = shared:client { routing = function() return nil end, start_timeout = 0.2 }
-    assert.is_nil(client:start()) -- connected, but everything is held
-    local name = shared:map_name()
-    local map, ended, errors = client:map(name), 0, {}
+    local client = shared:client { routing = function() return nil end }
+    local name, ended, errors = shared:map_name(), 0, {}
+    loop.spawn(function() -- nothing has a route: it goes on until the client is closed
+      local _, err = client:start()
+      errors.start = err.code
+    end)
+    eventually("every node is connected", function()
+      local ids = client:connected_nodes()
+      return #ids == #shared.cluster.nodes, ids
+    end)
+    local map = client:map(name)
     local seq = assert(map:set("a", 1, { on_ack = function(ok, err)
       assert.is_nil(ok)
       errors.on_ack = err.code
@@ -102,6 +114,7 @@ clusters.on_each(getfenv(1), "callbacks", function(shared, it)
     loop.turn(0)
     client:close()
     assert.equal(4, ended)
+    assert.equal("CLOSED", errors.start)
     assert.equal("CLOSED", errors.on_ack)
     assert.equal("CLOSED", errors.drain)
     assert.equal("CLOSED", errors.wait)
@@ -136,8 +149,8 @@ clusters.on_each(getfenv(1), "callbacks", function(shared, it)
     co = nil
     collectgarbage()
     local done = false
-    loop.spawn(function() done = assert(client:drain(10)) end)
-    assert(loop.wait_until(function() return done end, 10))
+    loop.spawn(function() done = assert(client:drain(PATIENCE)) end)
+    eventually("all is acknowledged", function() return done end)
   end)
 
   it("fds and timeout say when a step has something to do", function()
@@ -150,7 +163,7 @@ clusters.on_each(getfenv(1), "callbacks", function(shared, it)
     assert.equal(1, #fds)
     local set = ffi.new("spec_pollfd[1]", { { fd = fds[1], events = 1 } })
     local polls, begun = 0, loop.now()
-    while not acked and loop.now() - begun < 10 do
+    while not acked and loop.now() - begun < PATIENCE do
       client:step(500)
       local seconds = client:timeout()
       if not acked then ffi.C.poll(set, 1, seconds and math.ceil(seconds * 1000) or -1) end
