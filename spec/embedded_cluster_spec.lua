@@ -1,8 +1,11 @@
 local embedded_cluster = require "wingman.embedded_cluster"
-local loop = require "wingman.loop"
+local eventually = require "spec.support.eventually"
 local process = require "wingman.process"
 local topgun_binary = require "wingman.topgun.binary"
 local wingman = require "wingman"
+
+--- Seconds for what takes milliseconds on a machine that has time.
+local PATIENCE = eventually.PATIENCE
 
 local function refused(url, message)
   local cluster, err = embedded_cluster.start(url)
@@ -72,7 +75,7 @@ describe("embedded cluster, after SIGKILL of its script,", function()
       find_all() { for p in $(cat /proc/$1/task/*/children 2>/dev/null); do echo $p; find_all $p; done; }
       find_all $1]], "sh", tostring(pid) } })
     local pids = {}
-    for line in child:read_all(5):gmatch "%d+" do pids[#pids + 1] = tonumber(line) end
+    for line in child:read_all(PATIENCE):gmatch "%d+" do pids[#pids + 1] = tonumber(line) end
     child:close()
     return pids
   end
@@ -82,21 +85,21 @@ describe("embedded cluster, after SIGKILL of its script,", function()
       stderr = true })
     assert(child:write(SCRIPT))
     child:close_stdin()
-    local folder = assert(child:read_line(40))
+    local folder = assert(child:read_line(PATIENCE))
     local pids = {}
     if ending == "kill" then
       pids = descendants(child.pid)
       assert.is_true(#pids >= least, #pids .. " processes")
       child:kill "SIGKILL"
     end
-    child:wait(5)
+    child:wait(PATIENCE)
     child:close()
-    assert(loop.wait_until(function()
+    eventually("nothing is left of " .. url, function()
       for _, pid in ipairs(pids) do
-        if os.execute(("kill -0 %d 2>/dev/null"):format(pid)) == 0 then return false end
+        if os.execute(("kill -0 %d 2>/dev/null"):format(pid)) == 0 then return false, pid end
       end
-      return folder == "none" or os.execute(("test ! -e '%s'"):format(folder)) == 0
-    end, 5), "something is left of " .. url)
+      return folder == "none" or os.execute(("test ! -e '%s'"):format(folder)) == 0, folder
+    end)
   end
 
   it("leaves nothing of sim://3", function() check("sim://3", 1, "kill") end)

@@ -23,7 +23,7 @@ describe("A forked child", function()
         local mine = own.client { server = arg[1], auth = { token = arg[2] } }
         assert(mine:start())
         assert(mine:map("m"):set("child", 1))
-        assert(mine:drain(10))
+        assert(mine:drain(60))
         mine:close()
       end)]] },
     ["that is collected"] = { "client, map = nil, nil collectgarbage() collectgarbage()" },
@@ -41,7 +41,7 @@ describe("A forked child", function()
         ffi.cdef "int fork(void); void _exit(int code); int waitpid(int pid, int *status, int options);"
         local wingman = require "wingman"
         local function said(text) io.stdout:write(text, "\n") io.stdout:flush() end
-        local client = wingman.client { server = arg[1], auth = { token = arg[2] }, heartbeat = { interval = 0.1, timeout = 5 } }
+        local client = wingman.client { server = arg[1], auth = { token = arg[2] }, heartbeat = { interval = 0.1, timeout = 60 } }
         local lost, ends_in_order
         client:on("node_lost", function(node) lost = node.reason end)
         local of_parent = require("wingman.process").spawn { file = "sleep", args = { "100" } }
@@ -49,7 +49,7 @@ describe("A forked child", function()
           assert(client:start())
           local map = client:map "m"
           assert(map:set("before", 1))
-          assert(client:drain(10))
+          assert(client:drain(60))
           local pid = ffi.C.fork()
           if pid == 0 then
             local ok, err = pcall(function() %s end)
@@ -62,7 +62,7 @@ describe("A forked child", function()
           said("child ended with " .. bit.rshift(status[0], 8))
           for i = 1, 20 do
             assert(map:set("after" .. i, i))
-            assert(client:drain(10))
+            assert(client:drain(60))
           end
           said("lost " .. tostring(lost))
           said("sleeps " .. tostring(of_parent:kill "SIGTERM"))
@@ -72,7 +72,7 @@ describe("A forked child", function()
       child:close_stdin()
       local ended = loop.spawn(child.wait, child, PATIENCE)
       local code, signal = ended:wait()
-      local out, err = child:read_all(1), child:read_all(1, "stderr")
+      local out, err = child:read_all(PATIENCE), child:read_all(PATIENCE, "stderr")
       child:close()
       assert.same({ code = 0 }, { code = code, signal = signal })
       if case[4] then assert.truthy(err:find(case[4], 1, true), err) else assert.equal("", err) end

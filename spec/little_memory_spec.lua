@@ -5,7 +5,10 @@ local process = require "wingman.process"
 local sim = require "wingman.sim"
 
 --- Processes of one run, and the seconds that each may take on a busy machine.
-local RUNS, PATIENCE = 30, 60
+local RUNS, PATIENCE = 30, 120
+--- Seconds that each waits for the cluster: the one in which nothing fails has them all, others may
+--- wait in vain.
+local WAITS, WAITS_IN_VAIN = 60, 3
 
 describe("little memory", function()
   if build.is_sanitized then
@@ -37,7 +40,8 @@ describe("little memory", function()
     local child = assert(process.spawn {
       file = process.wingman_path(), args = { "run", "spec/support/little_memory.lua" }, stderr = true,
       env = { LD_PRELOAD = folder .. "/failing_malloc.so", WINGMAN_FAIL_AT = tostring(at), WINGMAN_COUNT_TO = count_to,
-        SPEC_URLS = table.concat(cluster.urls, ","), SPEC_TOKEN = cluster.token, SPEC_OPLOG = oplog and folder .. "/log" or nil },
+        SPEC_URLS = table.concat(cluster.urls, ","), SPEC_TOKEN = cluster.token,
+        SPEC_PATIENCE = tostring(at == 0 and WAITS or WAITS_IN_VAIN), SPEC_OPLOG = oplog and folder .. "/log" or nil },
     })
     local code, signal = child:wait(PATIENCE)
     if not code then child:kill "SIGKILL" end

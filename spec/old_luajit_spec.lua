@@ -21,7 +21,7 @@ describe("Debian's LuaJIT", function()
     local code = ("package.cpath = %q print(pcall(require, 'wingman.core'))"):format(build.folder .. "/lib/?.so")
     local child = assert(process.spawn { file = luajit, args = { "-e", code }, env = env, stderr = true })
     finally(function() child:close() end)
-    return child:read_all(20), child:read_all(20, "stderr")
+    return child:read_all(60), child:read_all(60, "stderr")
   end
 
   it("is refused when wingman.core is loaded, with what to do", function()

@@ -58,7 +58,7 @@ clusters.on_each(getfenv(1), "hosts", function(shared, it)
     local map = client:map "guest"
     assert(map:set("flat", { x = 1, y = "z" }))
     assert(map:set("nested", { list = { 1, 2, 3 } }))
-    assert(client:drain(10))
+    assert(client:drain(60))
     assert(map:get "flat".y == "z" and map:get "nested".list[3] == 3)
     assert(client:query "guest")
     client:close()
@@ -79,7 +79,7 @@ clusters.on_each(getfenv(1), "hosts", function(shared, it)
     wingman.spawn(function()
       local waited, reason = pcall(client.start, client)
       raised = not waited and reason
-    end):wait(5)
+    end):wait(60)
     assert(raised:find("attempt to yield", 1, true), raised)
     wingman.sleep(0.2) -- what the call had waited for comes to nobody
     assert(not reports[1], reports[1])
@@ -88,8 +88,8 @@ clusters.on_each(getfenv(1), "hosts", function(shared, it)
     assert(wingman.spawn(function()
       assert(client:start())
       assert(client:map "guest":set("large", 2 ^ 60))
-      return client:drain(10) and client:map "guest":get "large" == 2 ^ 60
-    end):wait(10))
+      return client:drain(60) and client:map "guest":get "large" == 2 ^ 60
+    end):wait(60))
     client:close()
   ]]
 
@@ -115,7 +115,7 @@ clusters.on_each(getfenv(1), "hosts", function(shared, it)
   end)
 
   it("works in a C program with a tick, in two Lua states at once", function()
-    local plugin = "scripts/plugins/tick_plugin.lua"
+    local plugin = "spec/support/patient_plugin.lua"
     local code, out, err = run(build.folder .. "/tick_host", { "40", plugin, plugin }, env)
     assert.equal(0, code)
     local _, ticks = out:gsub("%d+\n", "")
@@ -123,7 +123,7 @@ clusters.on_each(getfenv(1), "hosts", function(shared, it)
     local acknowledged = {}
     for n in err:gmatch "(%d+) of 40 ticks acknowledged" do acknowledged[#acknowledged + 1] = tonumber(n) end
     assert.equal(2, #acknowledged, err)
-    assert.is_true(acknowledged[1] > 10 and acknowledged[2] > 10, err)
+    assert.same({ 40, 40 }, acknowledged, err)
     if not shared.is_0_11 then assert.truthy(err:find "another plugin has %d+ ticks") end
   end)
 

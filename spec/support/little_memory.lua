@@ -17,7 +17,7 @@ end
 
 local client = must(wingman.client {
   cluster = os.getenv "SPEC_URLS", auth = { token = os.getenv "SPEC_TOKEN" }, oplog = { path = os.getenv "SPEC_OPLOG" },
-  reconnect = function() return 0.01 end, start_timeout = 3, log_to = function() end,
+  reconnect = function() return 0.01 end, start_timeout = tonumber(os.getenv "SPEC_PATIENCE"), log_to = function() end,
   batch = { ack_timeout = 0.3 }, auth_timeout = 0.5,
 })
 loop.run(function()
@@ -26,7 +26,7 @@ loop.run(function()
   map:on("change", function() end)
   for i = 1, 40 do must(map:set("key-" .. i, { n = i, text = ("x"):rep(i * 20) })) end
   must(map:remove "key-40")
-  must(client:drain(3))
+  must(client:drain(tonumber(os.getenv "SPEC_PATIENCE")))
   for i = 1, 39 do
     local value = map:get("key-" .. i)
     if type(value) ~= "table" or value.n ~= i then must(nil, "a value is another one") end

@@ -38,7 +38,7 @@ for i = 1, count do
   local map = client:map "reload"
   map:on("change", function() end)
   assert(map:set("a", { n = i }))
-  assert(client:drain(10))
+  assert(client:drain(60))
   wingman.spawn(function() client:drain() end) -- somebody waits
   map:set("b", { n = i }, { on_ack = function() end })
   wingman.unload()
