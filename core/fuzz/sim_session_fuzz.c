@@ -7,7 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sim/model/cluster.h"
+#include "sim/model/state.h"
+#include "sim/model/subscription.h"
+#include "sim/server/cluster.h"
+#include "sim/server/dispatch.h"
+#include "sim/server/session.h"
 #include "sim/wire/json.h"
 #include "wire/message.h"
 
@@ -100,7 +104,7 @@ static void forget(sim_cluster *c)
         n->calls = 0;
     }
     sim_delays_cancel(&c->delays);
-    sim_subscriptions_close(&c->subscriptions);
+    sim_subscriptions_close(c->subscriptions);
     sim_names_close(&c->names);
     uv_run(&loop, UV_RUN_NOWAIT); /* closes the handles of the delays */
 }

@@ -11,6 +11,7 @@
 #include "sim/control/control_fault.h"
 #include "sim/control/control_inject.h"
 #include "sim/control/control_read.h"
+#include "sim/server/cluster.h"
 #include "sim/server/dialect.h"
 #include "sim/server/node.h"
 #include "sim/server/socket.h"

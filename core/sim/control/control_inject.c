@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/server/dispatch.h"
+#include "sim/server/session.h"
 #include "sim/server/socket.h"
 #include "sim/wire/alloc.h"
 #include "sim/wire/json.h"

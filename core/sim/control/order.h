@@ -1,6 +1,6 @@
 #ifndef SIM_ORDER_H
 #define SIM_ORDER_H
-#include "sim/model/cluster.h"
+#include "sim/model/state.h"
 
 /* What the commands of the control channel have in common: the order at hand, and its answer. */
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "sim/control/control.h"
+#include "sim/server/cluster.h"
 #include "sim/server/dialect.h"
 
 /* One run of the simulator. */

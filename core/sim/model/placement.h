@@ -1,6 +1,6 @@
 #ifndef SIM_PLACEMENT_H
 #define SIM_PLACEMENT_H
-#include "sim/model/cluster.h"
+#include "sim/model/state.h"
 
 /* Who owns and backs up which partition, and (0.11) that records stand there. */
 

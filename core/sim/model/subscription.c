@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sim/model/cluster.h"
+#include "sim/model/state.h"
 #include "sim/wire/alloc.h"
 
 static sim_subscribed_map *find_map(const sim_subscriptions *all, const sim_name *map)

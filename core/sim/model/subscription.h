@@ -2,7 +2,7 @@
 #define SIM_SUBSCRIPTION_H
 #include "sim/model/names.h"
 #include "sim/model/query.h"
-#include "sim/server/session.h"
+#include "sim/model/state.h"
 
 /* Who listens to which map: the live queries of all sessions. */
 

@@ -1,6 +1,6 @@
 #ifndef SIM_DIALECT_H
 #define SIM_DIALECT_H
-#include "sim/model/cluster.h"
+#include "sim/model/state.h"
 #include "sim/wire/operation.h"
 #include "wire/message.h"
 

@@ -4,10 +4,14 @@
 #include <string.h>
 
 #include "base/jwt.h"
+#include "sim/model/query.h"
+#include "sim/model/subscription.h"
 #include "sim/server/dialect.h"
+#include "sim/server/fields.h"
 #include "sim/server/live.h"
 #include "sim/server/queries.h"
 #include "sim/server/reply.h"
+#include "sim/server/session.h"
 #include "sim/server/writes.h"
 #include "sim/wire/json.h"
 
@@ -102,13 +106,13 @@ static void send_event(sim_session *writer, const sim_op *op, const wm_buffer *m
 {
     sim_cluster *c = writer->node->cluster;
     const sim_name *map = sim_names_get(&c->names, op->map.p, op->map.len);
-    for (sim_subscription *sub = sim_subscribers(&c->subscriptions, map); sub != NULL; sub = sub->next_of_map)
+    for (sim_subscription *sub = sim_subscribers(c->subscriptions, map); sub != NULL; sub = sub->next_of_map)
         if (sub->session != writer && sim_live_is_new(sub->session)) sim_session_send(sub->session, message);
 }
 
 static bool has_listener(sim_cluster *c, const sim_op *op)
 {
-    return sim_subscribers(&c->subscriptions, sim_names_get(&c->names, op->map.p, op->map.len)) != NULL;
+    return sim_subscribers(c->subscriptions, sim_names_get(&c->names, op->map.p, op->map.len)) != NULL;
 }
 
 /* One message with all changes of the batch, also for those who listen to one
@@ -297,7 +301,7 @@ static void refuse_query(sim_session *s, sim_subscription *sub)
     wm_mp_write_array(b, 0);
     sim_put_pair(b, "error", text, sizeof text - 1);
     sim_session_send(s, b);
-    sim_unsubscribe_one(&s->node->cluster->subscriptions, sub);
+    sim_unsubscribe_one(s->node->cluster->subscriptions, sub);
 }
 
 static void query_response(sim_session *s, sim_subscription *sub)

@@ -4,10 +4,14 @@
 #include <string.h>
 
 #include "base/jwt.h"
+#include "sim/model/query.h"
+#include "sim/model/subscription.h"
 #include "sim/server/dialect.h"
+#include "sim/server/fields.h"
 #include "sim/server/live.h"
 #include "sim/server/queries.h"
 #include "sim/server/reply.h"
+#include "sim/server/session.h"
 #include "sim/server/writes.h"
 #include "sim/wire/compare.h"
 #include "sim/wire/json.h"

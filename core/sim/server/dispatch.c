@@ -1,11 +1,15 @@
 /* A frame from a client: into the family's form, past authentication, to the
  * handler of its type. */
+#include "sim/server/dispatch.h"
+
 #include <string.h>
 
 #include "sim/server/dialect.h"
+#include "sim/server/fields.h"
 #include "sim/server/map_message.h"
 #include "sim/server/queries.h"
 #include "sim/server/reply.h"
+#include "sim/server/session.h"
 #include "sim/server/sync.h"
 #include "sim/server/writes.h"
 #include "sim/wire/compare.h"

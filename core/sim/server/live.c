@@ -2,8 +2,10 @@
 
 #include <string.h>
 
+#include "sim/model/query.h"
+#include "sim/model/subscription.h"
 #include "sim/server/dialect.h"
-#include "sim/server/reply.h"
+#include "sim/server/fields.h"
 
 void sim_live_before(sim_subscription *listeners, const sim_record *r)
 {

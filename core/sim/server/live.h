@@ -1,6 +1,7 @@
 #ifndef SIM_LIVE_H
 #define SIM_LIVE_H
-#include "sim/model/cluster.h"
+#include "sim/model/state.h"
+#include "sim/model/subscription.h"
 #include "sim/wire/operation.h"
 
 /* What subscribers hear of a write: updates of their queries, and events. */

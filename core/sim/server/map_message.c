@@ -4,7 +4,8 @@
 
 #include "sim/model/placement.h"
 #include "sim/server/dialect.h"
-#include "sim/server/reply.h"
+#include "sim/server/fields.h"
+#include "sim/server/session.h"
 #include "sim/wire/compare.h"
 
 #define PUSH_MIN_MS 10

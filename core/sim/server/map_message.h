@@ -1,6 +1,6 @@
 #ifndef SIM_MAP_MESSAGE_H
 #define SIM_MAP_MESSAGE_H
-#include "sim/model/cluster.h"
+#include "sim/model/state.h"
 #include "wire/message.h"
 
 /* PARTITION_MAP: requests, and pushes after a change. */

@@ -7,7 +7,8 @@
 #include <unistd.h>
 
 #include "sim/server/dialect.h"
-#include "sim/server/reply.h"
+#include "sim/server/fields.h"
+#include "sim/server/session.h"
 #include "sim/server/socket.h"
 #include "sim/wire/alloc.h"
 

@@ -1,6 +1,6 @@
 #ifndef SIM_NODE_H
 #define SIM_NODE_H
-#include "sim/model/cluster.h"
+#include "sim/model/state.h"
 
 /* One server process, as far as it can be one inside of another. */
 

@@ -2,8 +2,10 @@
 
 #include <string.h>
 
+#include "sim/model/query.h"
+#include "sim/model/subscription.h"
 #include "sim/server/dialect.h"
-#include "sim/server/reply.h"
+#include "sim/server/fields.h"
 #include "sim/wire/compare.h"
 
 /* A string field of the payload; kind is another when it is something else. */
@@ -26,7 +28,7 @@ bool sim_on_query_sub(sim_session *s, const wm_message *m)
     wm_mp_find(m->payload, m->payload_len, "query", &field, &len);
     if (field == NULL || !sim_query_read(c->form, field, len, &query)) return false;
     const sim_name *name = sim_names_get(&c->names, (const char *)map.bytes, map.len);
-    sim_subscription *sub = sim_subscribe(&c->subscriptions, s, name, (const char *)id.bytes, id.len, query);
+    sim_subscription *sub = sim_subscribe(c->subscriptions, s, name, (const char *)id.bytes, id.len, query);
     c->dialect->query_response(s, sub);
     return true;
 }
@@ -35,7 +37,7 @@ bool sim_on_query_unsub(sim_session *s, const wm_message *m)
 {
     wm_mp_item id = text_field(m, "queryId");
     if (id.kind != WM_MP_STR) return false;
-    sim_unsubscribe(&s->node->cluster->subscriptions, s, (const char *)id.bytes, id.len);
+    sim_unsubscribe(s->node->cluster->subscriptions, s, (const char *)id.bytes, id.len);
     return true;
 }
 

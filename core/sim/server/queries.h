@@ -1,6 +1,6 @@
 #ifndef SIM_QUERIES_H
 #define SIM_QUERIES_H
-#include "sim/model/cluster.h"
+#include "sim/model/state.h"
 #include "wire/message.h"
 
 /* QUERY_SUB and QUERY_UNSUB. False when the schema refuses the message. */

@@ -3,9 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sim/model/cluster.h"
+#include "sim/model/state.h"
+#include "sim/model/subscription.h"
 #include "sim/server/dialect.h"
-#include "sim/server/reply.h"
+#include "sim/server/fields.h"
 #include "sim/wire/alloc.h"
 
 /* The 0.11 server's write coalescing. */
@@ -36,7 +37,7 @@ sim_session *sim_session_open(sim_node *node, const sim_link *link, void *link_d
 void sim_session_end(sim_session *s)
 {
     sim_node *node = s->node;
-    sim_unsubscribe_session(&node->cluster->subscriptions, s);
+    sim_unsubscribe_session(node->cluster->subscriptions, s);
     sim_delays_cancel(&s->delays);
     if (s->prev != NULL) s->prev->next = s->next;
     else node->sessions = s->next;

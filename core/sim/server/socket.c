@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "sim/server/dialect.h"
+#include "sim/server/dispatch.h"
+#include "sim/server/session.h"
 #include "sim/wire/alloc.h"
 #include "sim/wire/websocket.h"
 #include "wire/ws_reader.h"
@@ -251,7 +253,7 @@ static void too_big(sim_socket *k)
     sim_node *n = k->node;
     if (!n->cluster->dialect->too_big_is_fatal) return;
     sim_session_close(k->session, 1009, "");
-    sim_cluster_kill_soon(n->cluster, n);
+    sim_node_kill_soon(n);
 }
 
 static void read_control(sim_socket *k)

@@ -1,6 +1,6 @@
 #ifndef SIM_SOCKET_H
 #define SIM_SOCKET_H
-#include "sim/model/cluster.h"
+#include "sim/model/state.h"
 
 /* A client's TCP connection: the upgrade, frames in and out. Output is gathered
  * and written once per turn of the loop. */

@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "sim/server/dialect.h"
+#include "sim/server/fields.h"
 #include "sim/server/reply.h"
+#include "sim/server/session.h"
 #include "sim/wire/compare.h"
 
 #define TOO_OLD_MS (UINT64_C(30) * 24 * 3600 * 1000)

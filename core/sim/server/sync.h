@@ -1,6 +1,6 @@
 #ifndef SIM_SYNC_H
 #define SIM_SYNC_H
-#include "sim/model/cluster.h"
+#include "sim/model/state.h"
 #include "wire/message.h"
 
 /* The Merkle dialogue over what this node holds. False when the schema refuses

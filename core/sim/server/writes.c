@@ -3,9 +3,11 @@
 #include <string.h>
 
 #include "sim/model/placement.h"
+#include "sim/model/subscription.h"
 #include "sim/server/dialect.h"
 #include "sim/server/live.h"
 #include "sim/server/reply.h"
+#include "sim/server/session.h"
 #include "sim/wire/alloc.h"
 #include "sim/wire/compare.h"
 
@@ -157,7 +159,7 @@ sim_effect sim_write_merge(sim_node *n, const sim_op *op, const sim_session *wri
     };
     sim_record *r = sim_map_find(map, w.key_hash, w.key, w.key_len);
     if (!sim_record_loses(r, millis, counter, node)) return SIM_UNCHANGED;
-    sim_subscription *listeners = sim_subscribers(&c->subscriptions, name);
+    sim_subscription *listeners = sim_subscribers(c->subscriptions, name);
     if (listeners != NULL) sim_live_before(listeners, r);
     sim_map_put(&n->store, map, r, &w);
     keep_backup(n, name, &w);
@@ -172,7 +174,7 @@ void sim_write_remove(sim_node *n, const sim_op *op, const sim_session *writer)
     const sim_name *name = sim_names_get(&c->names, op->map.p, op->map.len);
     sim_map *map = sim_store_map(&n->store, name, SIM_MAP_LWW);
     sim_record *r = sim_map_find(map, hash_key(n, op), op->key.p, op->key.len);
-    sim_subscription *listeners = sim_subscribers(&c->subscriptions, name);
+    sim_subscription *listeners = sim_subscribers(c->subscriptions, name);
     sim_op gone = *op;
     gone.value = &nil;
     gone.value_len = 1;

@@ -1,5 +1,5 @@
-#ifndef SIM_CLUSTER_H
-#define SIM_CLUSTER_H
+#ifndef SIM_STATE_H
+#define SIM_STATE_H
 #include <uv.h>
 
 #include "base/hlc.h"
@@ -8,18 +8,18 @@
 #include "sim/model/options.h"
 #include "sim/model/stats.h"
 #include "sim/model/store.h"
-#include "sim/model/subscription.h"
-#include "sim/server/session.h"
 #include "sim/wire/delay.h"
 #include "sim/wire/encoding.h"
 #include "sim/wire/operation.h"
 
-/* N nodes in one process and what they know of each other: who is a member and
- * who owns which partition. */
+/* What there is: a cluster, its nodes, the sessions of their clients. */
 
 struct sim_dialect;
 struct sim_socket;
+struct sim_subscription;
+struct sim_subscriptions;
 typedef struct sim_cluster sim_cluster;
+typedef struct sim_node sim_node;
 
 #define SIM_NO_NODE UINT16_MAX
 
@@ -31,7 +31,40 @@ typedef struct sim_view {
     uint16_t *backups; /* SIM_NO_NODE when there is none */
 } sim_view;
 
-typedef struct sim_node {
+/* One client at one node, as the protocol sees it: authentication, what is
+ * subscribed, what waits to be sent. How frames travel is the link's business. */
+
+/* Where a session's frames go: a socket, or memory for tests. */
+typedef struct sim_link {
+    void (*frame)(void *link, bool text, const uint8_t *bytes, size_t len);
+    /* Sends a close frame, code 0: one without a code, and ends the connection
+     * when the other side has answered. Calls sim_session_end later. */
+    void (*close)(void *link, int code, const char *reason);
+    /* Ends the connection at once, by RST when `reset`; calls sim_session_end. */
+    void (*drop)(void *link, bool reset);
+} sim_link;
+
+typedef struct sim_session {
+    sim_node *node;
+    struct sim_session *next;
+    struct sim_session *prev;
+    uint64_t number; /* from 1, in the order of opening, of the whole cluster */
+    const sim_link *link;
+    void *link_data;
+    struct sim_subscription *subscriptions;
+    sim_delays delays;
+    wm_buffer queue; /* 0.11: messages of a coming BATCH, each after its u32 LE length */
+    uint32_t queued;
+    bool flush_armed;
+    bool authenticated;
+    bool closing; /* nothing is handled or sent any more */
+    double tokens; /* of the rate limit, refilled up to tokens_at_ms */
+    uint64_t tokens_at_ms;
+    uint64_t last_ping_ms;
+    uint64_t event_stamp; /* the last event that was sent here, so that none is sent twice */
+} sim_session;
+
+struct sim_node {
     sim_cluster *cluster;
     uint16_t index;
     char id[16];
@@ -58,7 +91,7 @@ typedef struct sim_node {
     sim_store store;
     sim_faults faults;
     sim_stats stats;
-} sim_node;
+};
 
 struct sim_cluster {
     uv_loop_t *loop;
@@ -73,11 +106,12 @@ struct sim_cluster {
     const char *change_reason; /* of the last change: FAILOVER, JOIN, LEAVE, REBALANCE */
     bool sends_deltas;
     sim_names names;
-    sim_subscriptions subscriptions;
+    struct sim_subscriptions *subscriptions;
     sim_delays delays;
     uint64_t random;
     uint64_t event_stamp;
     uint64_t sessions; /* opened so far */
+    void (*kill)(sim_node *n); /* a node ends of its own: as SIGKILL */
     struct sim_socket *dirty; /* sockets with something to flush */
     uv_prepare_t before_poll;
     uv_check_t after_poll;
@@ -87,14 +121,6 @@ struct sim_cluster {
     sim_op *ops;     /* scratch: the operations of a batch */
     uint32_t ops_cap;
 };
-
-/* Makes the nodes and starts them. NULL, and the reason on standard error, when
- * a port cannot be had. */
-sim_cluster *sim_cluster_new(uv_loop_t *loop, const sim_options *options);
-/* Ends all connections and nodes. The loop has to run once more to close its
- * handles; then sim_cluster_free. */
-void sim_cluster_close(sim_cluster *c);
-void sim_cluster_free(sim_cluster *c);
 
 /* Unix milliseconds. */
 uint64_t sim_wall_ms(void);
@@ -110,12 +136,6 @@ bool sim_cluster_is_one(const sim_cluster *c);
 uint32_t sim_partition_of(const sim_cluster *c, uint32_t key_hash);
 /* Whether the node is the partition's owner as it sees things itself. */
 bool sim_node_owns(const sim_node *n, uint32_t partition);
-
-/* Orders. Each gives NULL, or a text that says why not. */
-const char *sim_cluster_kill(sim_cluster *c, sim_node *n);
-const char *sim_cluster_stop(sim_cluster *c, sim_node *n);
-const char *sim_cluster_restart(sim_cluster *c, sim_node *n);
 /* Kills the node once the present call stack has returned. */
-void sim_cluster_kill_soon(sim_cluster *c, sim_node *n);
-const char *sim_cluster_move(sim_cluster *c, uint32_t partition, sim_node *to);
+void sim_node_kill_soon(sim_node *n);
 #endif

@@ -1,70 +1,14 @@
-#include "sim/model/cluster.h"
+#include "sim/server/cluster.h"
 
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
 #include "sim/model/placement.h"
+#include "sim/model/subscription.h"
 #include "sim/server/dialect.h"
 #include "sim/server/map_message.h"
 #include "sim/server/node.h"
 #include "sim/server/socket.h"
 #include "sim/wire/alloc.h"
-
-uint64_t sim_wall_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
-/* xorshift64*, after one step of splitmix64 on the seed. */
-static uint64_t seeded(uint64_t seed)
-{
-    uint64_t z = seed + UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    z ^= z >> 31;
-    return z ? z : 1;
-}
-
-uint32_t sim_random(sim_cluster *c, uint32_t bound)
-{
-    c->random ^= c->random >> 12;
-    c->random ^= c->random << 25;
-    c->random ^= c->random >> 27;
-    uint64_t high = c->random * UINT64_C(0x2545f4914f6cdd1d) >> 32;
-    return (uint32_t)(high * bound >> 32);
-}
-
-sim_node *sim_cluster_find(const sim_cluster *c, const char *id)
-{
-    for (uint32_t i = 0; i < c->node_count; i++)
-        if (strcmp(c->nodes[i]->id, id) == 0) return c->nodes[i];
-    return NULL;
-}
-
-uint32_t sim_cluster_members(const sim_cluster *c)
-{
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < c->node_count; i++) count += c->nodes[i]->member;
-    return count;
-}
-
-bool sim_cluster_is_one(const sim_cluster *c)
-{
-    return c->node_count > 1;
-}
-
-uint32_t sim_partition_of(const sim_cluster *c, uint32_t key_hash)
-{
-    return key_hash % c->options->partitions;
-}
-
-bool sim_node_owns(const sim_node *n, uint32_t partition)
-{
-    return n->view.owners[partition] == n->index;
-}
 
 /* -- changes of the membership -- */
 
@@ -119,17 +63,9 @@ const char *sim_cluster_kill(sim_cluster *c, sim_node *n)
     return NULL;
 }
 
-static void kill_late(void *owner, const uint8_t *bytes, size_t len)
+static void kill_node(sim_node *n)
 {
-    sim_node *n = owner;
-    (void)bytes;
-    (void)len;
     sim_cluster_kill(n->cluster, n);
-}
-
-void sim_cluster_kill_soon(sim_cluster *c, sim_node *n)
-{
-    sim_delay_call(&c->delays, 0, kill_late, n, NULL, 0);
 }
 
 const char *sim_cluster_stop(sim_cluster *c, sim_node *n)
@@ -193,6 +129,16 @@ static uint16_t *node_table(uint32_t partitions)
     return table;
 }
 
+/* One step of splitmix64. */
+static uint64_t seeded(uint64_t seed)
+{
+    uint64_t z = seed + UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    z ^= z >> 31;
+    return z ? z : 1;
+}
+
 sim_cluster *sim_cluster_new(uv_loop_t *loop, const sim_options *options)
 {
     sim_cluster *c = sim_alloc(sizeof *c);
@@ -201,6 +147,8 @@ sim_cluster *sim_cluster_new(uv_loop_t *loop, const sim_options *options)
     c->dialect = options->is_0_11 ? &sim_dialect_0_11 : &sim_dialect_v2;
     c->form = c->dialect->form;
     c->delays.loop = loop;
+    c->kill = kill_node;
+    c->subscriptions = sim_alloc(sizeof *c->subscriptions);
     c->random = seeded(options->seed);
     c->change_reason = "JOIN";
     c->owners = node_table(options->partitions);
@@ -239,7 +187,8 @@ void sim_cluster_close(sim_cluster *c)
 void sim_cluster_free(sim_cluster *c)
 {
     for (uint32_t i = 0; i < c->node_count; i++) sim_node_free(c->nodes[i]);
-    sim_subscriptions_close(&c->subscriptions);
+    sim_subscriptions_close(c->subscriptions);
+    free(c->subscriptions);
     sim_names_close(&c->names);
     wm_buffer_close(&c->frame);
     wm_buffer_close(&c->out);
