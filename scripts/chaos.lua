@@ -13,7 +13,7 @@ local loop = require "wingman.loop"
 local pool = require "chaos.pool"
 local schedule = require "chaos.schedule"
 local summary_module = require "chaos.summary"
-local nearest = require "wingman.nearest"
+local nearest = require "wingman.base.nearest"
 local text_table = require "wingman.text_table"
 local wingman = require "wingman"
 

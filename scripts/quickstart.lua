@@ -12,7 +12,7 @@ local connection_options = require "wingman.connection_options"
 local core = require "wingman.core"
 local loop = require "wingman.loop"
 local records_module = require "quickstart.records"
-local nearest = require "wingman.nearest"
+local nearest = require "wingman.base.nearest"
 local text_table = require "wingman.text_table"
 local verify = require "quickstart.verify"
 

@@ -2,8 +2,8 @@
 --- obey, and cannot begin a line.
 local clusters = require "spec.support.cluster"
 local core = require "wingman.core"
-local errors = require "wingman.error"
-local escape = require "wingman.escape"
+local errors = require "wingman.base.error"
+local escape = require "wingman.base.escape"
 local loop = require "wingman.loop"
 local process = require "wingman.process"
 local server_error = require "wingman.server_error"

@@ -5,7 +5,7 @@ local clusters = require "spec.support.cluster"
 local core = require "wingman.core"
 local ffi = require "ffi"
 local loop = require "wingman.loop"
-local wire_name = require "wingman.wire_name"
+local wire_name = require "wingman.base.wire_name"
 
 local PATIENCE = 20
 --- 512 KiB less what an answer has around the record: for map name, key and value.

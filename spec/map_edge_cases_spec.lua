@@ -3,7 +3,7 @@
 local clusters = require "spec.support.cluster"
 local core = require "wingman.core"
 local loop = require "wingman.loop"
-local msgpack = require "wingman.msgpack"
+local msgpack = require "wingman.base.msgpack"
 local sim = require "wingman.sim"
 local sim_support = require "spec.sim.support"
 local sockets = require "spec.support.sockets"

@@ -35,7 +35,7 @@ describe("map", function()
   it("holds what a table would, however writes and reads follow each other", function()
     local map, model, size = client:map "m", {}, 0
     local seed = tonumber(os.getenv "WINGMAN_SEED") or os.time()
-    local random = require("wingman.load.random").new(seed, 1)
+    local random = require("wingman.base.random").new(seed, 1)
     local function look(key, step)
       assert.equal(model[key], map:get(key), ("seed %d, step %d"):format(seed, step))
     end

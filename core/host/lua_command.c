@@ -20,7 +20,7 @@ static int run_main(const char *name, const char *module, int argc, char **argv)
 
 void host_hint(const char *wrong, const char *const *names, size_t count, char *hint, size_t size)
 {
-    static const char chunk[] = "return require('wingman.nearest').hint(...)";
+    static const char chunk[] = "return require('wingman.base.nearest').hint(...)";
     snprintf(hint, size, "%s", "");
     lua_State *L = host_lua_new();
     if (L == NULL) return;

@@ -125,7 +125,7 @@ static void keep_exit_code(lua_State *L)
 static bool add_script_traceback(lua_State *L)
 {
     lua_getfield(L, LUA_REGISTRYINDEX, "_LOADED");
-    lua_getfield(L, -1, "wingman.script_traceback");
+    lua_getfield(L, -1, "wingman.base.script_traceback");
     if (!lua_istable(L, -1)) return false;
     lua_getfield(L, -1, "of");
     lua_pushvalue(L, 1);

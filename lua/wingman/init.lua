@@ -11,7 +11,7 @@
 local client = require "wingman.client"
 local core = require "wingman.core"
 local loop = require "wingman.loop"
-local msgpack = require "wingman.msgpack"
+local msgpack = require "wingman.base.msgpack"
 local endpoint = require "wingman.policy.endpoint"
 local reconnect = require "wingman.policy.reconnect"
 local routing = require "wingman.policy.routing"
@@ -33,7 +33,7 @@ return {
   --- Ends all of it, so that the next require loads Wingman anew: see wingman.unload.
   unload = require "wingman.unload",
   spawn = loop.spawn,
-  --- Marks for values: see wingman.msgpack.
+  --- Marks for values: see wingman.base.msgpack.
   null = msgpack.null,
   array = msgpack.array,
   map = msgpack.map,

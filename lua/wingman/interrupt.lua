@@ -6,7 +6,7 @@
 --- In a host that embeds the module signals are the host's, and nothing here happens.
 local backlog = require "wingman.client.backlog"
 local core = require "wingman.core"
-local escape = require "wingman.escape"
+local escape = require "wingman.base.escape"
 local loop = require "wingman.loop"
 local text_table = require "wingman.text_table"
 

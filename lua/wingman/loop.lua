@@ -6,10 +6,10 @@
 --- waits yields when it is made inside a task of the loop; made anywhere else it
 --- pumps the loop until it is done.
 local core = require "wingman.core"
-local duration = require "wingman.duration"
-local escape = require "wingman.escape"
-local protected = require "wingman.protected"
-local script_traceback = require "wingman.script_traceback"
+local duration = require "wingman.base.duration"
+local escape = require "wingman.base.escape"
+local protected = require "wingman.base.protected"
+local script_traceback = require "wingman.base.script_traceback"
 
 local coroutine_running, coroutine_resume = coroutine.running, coroutine.resume
 local coroutine_create, coroutine_yield = coroutine.create, coroutine.yield

@@ -1,11 +1,11 @@
 --- A map of the cluster, local-first: reads come from the local copy at once,
 --- writes change it and are recorded for the cluster in the same call. The newest
 --- record by hybrid logical clock wins, whoever wrote it.
-local emitter = require "wingman.emitter"
-local errors = require "wingman.error"
+local emitter = require "wingman.base.emitter"
+local errors = require "wingman.base.error"
 local loop = require "wingman.loop"
 local shape_encoder = require "wingman.shape_encoder"
-local wire_name = require "wingman.wire_name"
+local wire_name = require "wingman.base.wire_name"
 
 local M = {}
 
@@ -146,7 +146,7 @@ end
 --- which leaves the collector nothing to do.
 --- With the log full: waits (`when_full = "pause"`) or returns nil, err.
 ---@param key string
----@param value any  not nil: anything with a MessagePack form (see wingman.msgpack)
+---@param value any  not nil: anything with a MessagePack form (see wingman.base.msgpack)
 ---@param options wingman.write_options|nil
 ---@return number|nil seq  the operation's number, for client:wait
 ---@return wingman.error|nil

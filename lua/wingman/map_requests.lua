@@ -5,7 +5,7 @@
 --- the first sign that the held one is old; how soon the next may follow is a policy.
 --- A server that has nothing newer stays silent, and that is a good answer.
 local loop = require "wingman.loop"
-local protected = require "wingman.protected"
+local protected = require "wingman.base.protected"
 local refresh_policies = require "wingman.policy.refresh"
 
 local M = {}

@@ -1,7 +1,7 @@
 --- `wingman oplog`: what is in an op log's file, and what can be saved of a damaged one.
 local cjson = require "cjson"
 local core = require "wingman.core"
-local nearest = require "wingman.nearest"
+local nearest = require "wingman.base.nearest"
 local text_table = require "wingman.text_table"
 
 local M = {}

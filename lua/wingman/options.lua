@@ -1,13 +1,13 @@
 --- The options of `wingman.client`: one rule each. An option that is unknown or of
 --- the wrong kind is an error that names it.
-local duration = require "wingman.duration"
+local duration = require "wingman.base.duration"
 local embedded_cluster = require "wingman.embedded_cluster"
-local escape = require "wingman.escape"
-local nearest = require "wingman.nearest"
+local escape = require "wingman.base.escape"
+local nearest = require "wingman.base.nearest"
 
 local core = require "wingman.core"
-local url = require "wingman.url"
-local wire_name = require "wingman.wire_name"
+local url = require "wingman.base.url"
+local wire_name = require "wingman.base.wire_name"
 
 local M = {}
 

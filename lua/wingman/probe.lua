@@ -3,12 +3,12 @@
 local cjson = require "cjson"
 local client_module = require "wingman.client"
 local connection_options = require "wingman.connection_options"
-local duration = require "wingman.duration"
+local duration = require "wingman.base.duration"
 local embedded_cluster = require "wingman.embedded_cluster"
-local errors = require "wingman.error"
+local errors = require "wingman.base.error"
 local interrupt = require "wingman.interrupt"
 local loop = require "wingman.loop"
-local nearest = require "wingman.nearest"
+local nearest = require "wingman.base.nearest"
 local text_table = require "wingman.text_table"
 
 local M = {}

@@ -3,7 +3,7 @@
 --- nodes that have none of their records, and a 0.11 node acknowledges and drops
 --- what it no longer owns. The client still has its own writes and their times.
 local core = require "wingman.core"
-local errors = require "wingman.error"
+local errors = require "wingman.base.error"
 
 local M = {}
 

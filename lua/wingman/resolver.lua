@@ -2,7 +2,7 @@
 --- `function(host) -> { addresses }`, numeric ones in order of preference; nil, reason
 --- when there is none. It may wait.
 local loop = require "wingman.loop"
-local protected = require "wingman.protected"
+local protected = require "wingman.base.protected"
 
 local M = {}
 

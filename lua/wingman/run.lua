@@ -1,7 +1,7 @@
 --- `wingman run`: runs a script; one that returns a load test is run as such.
 local connection_options = require "wingman.connection_options"
-local script_traceback = require "wingman.script_traceback"
-local url = require "wingman.url"
+local script_traceback = require "wingman.base.script_traceback"
+local url = require "wingman.base.url"
 
 local M = {}
 

@@ -3,8 +3,8 @@
 --- STALE_MAP at the top of any message (the type definitions have them; no server
 --- of today sends them).
 local core = require "wingman.core"
-local errors = require "wingman.error"
-local escape = require "wingman.escape"
+local errors = require "wingman.base.error"
+local escape = require "wingman.base.escape"
 
 local M = {}
 

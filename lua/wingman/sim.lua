@@ -4,7 +4,7 @@
 --- other.
 local cjson = require "cjson"
 local core = require "wingman.core"
-local errors = require "wingman.error"
+local errors = require "wingman.base.error"
 local loop = require "wingman.loop"
 local process = require "wingman.process"
 

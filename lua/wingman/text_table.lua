@@ -1,6 +1,6 @@
 --- Tables of text for a terminal: columns as wide as their widest cell, numbers to
 --- the right.
-local escape = require "wingman.escape"
+local escape = require "wingman.base.escape"
 
 local M = {}
 

@@ -9,7 +9,7 @@
 local cjson = require "cjson"
 local core = require "wingman.core"
 local loop = require "wingman.loop"
-local script_traceback = require "wingman.script_traceback"
+local script_traceback = require "wingman.base.script_traceback"
 
 local M = {}
 

@@ -14,13 +14,13 @@
 local binary_module = require "wingman.topgun.binary"
 local cjson = require "cjson"
 local core = require "wingman.core"
-local errors = require "wingman.error"
+local errors = require "wingman.base.error"
 local ffi = require "ffi"
 local loop = require "wingman.loop"
 local node_module = require "wingman.topgun.node"
 local probe = require "wingman.probe"
 local process = require "wingman.process"
-local uuid = require "wingman.uuid"
+local uuid = require "wingman.base.uuid"
 
 ffi.cdef [[
 char *mkdtemp(char *template_);

@@ -1,6 +1,6 @@
 --- The options of a benchmark: `--name VALUE` for each of its defaults, `--json`, `--help`.
 
-local nearest = require "wingman.nearest"
+local nearest = require "wingman.base.nearest"
 
 --- Ends the process when help is asked for (0) or an option is wrong (2). Where the default
 --- is a number, so is the value, above 0.

@@ -2,7 +2,7 @@
 --- the new owner has to answer soon. Needs a cluster that the test has started
 --- (sim://, topgun://); for another one use `run` steps with commands of its own.
 local load = require "wingman.load"
-local duration = require "wingman.duration"
+local duration = require "wingman.base.duration"
 
 local seconds = duration.check(os.getenv "DURATION" or "10s", "DURATION")
 

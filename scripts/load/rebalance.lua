@@ -1,7 +1,7 @@
 --- Partitions move under load: a node leaves in good order and comes back, and the map
 --- changes each time. Writes follow the owners; each is acknowledged.
 local load = require "wingman.load"
-local duration = require "wingman.duration"
+local duration = require "wingman.base.duration"
 
 local seconds = duration.check(os.getenv "DURATION" or "10s", "DURATION")
 

@@ -2,7 +2,7 @@
 --- latency left the ground, and whether the generator or the cluster was the limit.
 ---   RATE=100000 DURATION=60s build/wingman run --out html=run.html scripts/load/throughput.lua
 local load = require "wingman.load"
-local duration = require "wingman.duration"
+local duration = require "wingman.base.duration"
 
 local most = tonumber(os.getenv "RATE" or 40000)
 local step = duration.check(os.getenv "DURATION" or "10s", "DURATION") / 5

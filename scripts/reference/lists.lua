@@ -1,6 +1,6 @@
 --- The lists that the code keeps, each as a page.
 local client_events = require "wingman.client.events"
-local errors = require "wingman.error"
+local errors = require "wingman.base.error"
 local exit_codes = require "wingman.load.exit_codes"
 local markdown = require "reference.markdown"
 local measures = require "wingman.load.measures"

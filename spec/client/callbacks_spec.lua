@@ -3,7 +3,7 @@ local clusters = require "spec.support.cluster"
 local events = require "wingman.client.events"
 local files = require "spec.support.files"
 local loop = require "wingman.loop"
-local protected = require "wingman.protected"
+local protected = require "wingman.base.protected"
 local wingman = require "wingman"
 
 local PATIENCE = 20

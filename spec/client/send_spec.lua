@@ -2,7 +2,7 @@
 local clusters = require "spec.support.cluster"
 local core = require "wingman.core"
 local loop = require "wingman.loop"
-local uuid = require "wingman.uuid"
+local uuid = require "wingman.base.uuid"
 
 -- A write as a message of the script's own, and what its answer is.
 local function write_of(client, map, key)

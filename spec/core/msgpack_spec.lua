@@ -1,7 +1,7 @@
 local ffi = require "ffi"
 local cjson = require "cjson"
 local core = require "wingman.core"
-local msgpack = require "wingman.msgpack"
+local msgpack = require "wingman.base.msgpack"
 local support = require "spec.core.support"
 
 local hex, unhex, difference = support.hex, support.unhex, support.difference

@@ -1,6 +1,6 @@
 --- What the code has a list of is on the page that explains it, and nothing else is.
 local command = require "wingman.load.command"
-local errors = require "wingman.error"
+local errors = require "wingman.base.error"
 local exit_codes = require "wingman.load.exit_codes"
 local files = require "spec.support.files"
 local prompt_commands = require "wingman.repl.commands"

@@ -1,6 +1,6 @@
 --- Key choosers and random numbers: distributions, seeds, shards.
 local keys = require "wingman.load.keys"
-local random = require "wingman.load.random"
+local random = require "wingman.base.random"
 
 local WHOLE = { index = 0, count = 1 }
 local SEED = 20260401

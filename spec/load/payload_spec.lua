@@ -2,7 +2,7 @@
 local data = require "wingman.load.data"
 local load_run = require "spec.support.load_run"
 local payload = require "wingman.load.payload"
-local random = require "wingman.load.random"
+local random = require "wingman.base.random"
 local sizes = require "wingman.load.sizes"
 
 local function user() return { rng = random.new(11, 1), id = 4, iteration = 9, env = { zone = "b" }, key = function() return "key-3" end } end

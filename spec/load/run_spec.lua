@@ -348,7 +348,7 @@ describe("wingman run of a load test", function()
   it("counts an error of the cluster by its code, and takes one of the script for a failure", function()
     local document, code, out, err = run([[
       local load = require "wingman.load"
-      local errors = require "wingman.error"
+      local errors = require "wingman.base.error"
       return load.test { cluster = "sim://3", scenarios = {
         a = { executor = "shared-iterations", iterations = 10, exec = function(vu)
           if vu.iteration % 2 == 0 then error(errors.new("LOG_FULL", "for the spec")) end

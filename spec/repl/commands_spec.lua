@@ -74,7 +74,7 @@ describe("commands", function()
   it("fit into the width of the terminal", function()
     for _, line in ipairs { ".map", ".records players" } do
       for row in run(line):gmatch "[^\n]+" do
-        assert.is_true(require("wingman.escape").width(row) <= 90, row)
+        assert.is_true(require("wingman.base.escape").width(row) <= 90, row)
       end
     end
   end)

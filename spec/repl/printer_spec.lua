@@ -1,6 +1,6 @@
 --- How values look: Lua that can be pasted, aligned, cut, and harmless at a terminal.
 local core = require "wingman.core"
-local escape = require "wingman.escape"
+local escape = require "wingman.base.escape"
 local printer = require "wingman.repl.printer"
 local wingman = require "wingman"
 
@@ -109,7 +109,7 @@ describe("printed values", function()
   it("say in a few words what is no data", function()
     assert.equal("<function, built in>", format(print))
     assert.truthy(format(function() end):match "^<function .*printer_spec.lua:%d+>$")
-    local err = require("wingman.error").new("TIMEOUT", "it took long")
+    local err = require("wingman.base.error").new("TIMEOUT", "it took long")
     assert.equal("TIMEOUT: it took long", format(err))
     assert.equal("<an object whose __tostring fails>", format(setmetatable({}, { __tostring = function() error "no" end })))
   end)

@@ -1,7 +1,7 @@
 --- Awaits an event in a spec. Where it does not come, the failure says what was awaited, from
 --- where, what the condition returned last, how the open clients are, and what was logged last.
 local client = require "wingman.client"
-local escape = require "wingman.escape"
+local escape = require "wingman.base.escape"
 local loop = require "wingman.loop"
 local printer = require("wingman.repl.printer").new {}
 

@@ -5,7 +5,7 @@
 #include "base/msgpack.h"
 
 /* Lua values to MessagePack and back. Which value becomes what stands at the
- * top of lua/wingman/msgpack.lua. Both directions run no user code: no
+ * top of lua/wingman/base/msgpack.lua. Both directions run no user code: no
  * metamethod is called. Both may raise when Lua is out of memory, or when a
  * finalizer that the collector happens to run raises, so whoever calls them
  * keeps his memory in something that Lua frees. */

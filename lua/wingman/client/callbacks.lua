@@ -2,7 +2,7 @@
 --- function. An error in one is the script's own: it is told to `log_to` and counted, and
 --- nothing else ends.
 local log_throttle = require "wingman.log_throttle"
-local protected = require "wingman.protected"
+local protected = require "wingman.base.protected"
 
 ---@class wingman.client
 ---@field callback_errors integer|nil  so far

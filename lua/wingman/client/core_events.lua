@@ -2,12 +2,12 @@
 --- provider's.
 local cjson = require "cjson"
 local core = require "wingman.core"
-local errors = require "wingman.error"
+local errors = require "wingman.base.error"
 local messages = require "wingman.client.server_messages"
 local server_error = require "wingman.server_error"
-local escape = require "wingman.escape"
+local escape = require "wingman.base.escape"
 local server_events = require "wingman.server_events"
-local wire_name = require "wingman.wire_name"
+local wire_name = require "wingman.base.wire_name"
 
 --- Rejected and dropped operations that are remembered for who waits for them later.
 local REMEMBERED = 1000

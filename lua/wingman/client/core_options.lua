@@ -1,6 +1,6 @@
 --- The options of the core's client, from those of the script.
 local embedded_cluster = require "wingman.embedded_cluster"
-local uuid = require "wingman.uuid"
+local uuid = require "wingman.base.uuid"
 
 local M = {}
 

@@ -1,13 +1,13 @@
 --- What a client asks the nodes: queries, what a node holds, and to be told of
 --- changes.
 local core = require "wingman.core"
-local errors = require "wingman.error"
-local escape = require "wingman.escape"
+local errors = require "wingman.base.error"
+local escape = require "wingman.base.escape"
 local merkle_walk = require "wingman.merkle_walk"
-local nearest = require "wingman.nearest"
+local nearest = require "wingman.base.nearest"
 local repair = require "wingman.repair"
-local uuid = require "wingman.uuid"
-local wire_name = require "wingman.wire_name"
+local uuid = require "wingman.base.uuid"
+local wire_name = require "wingman.base.wire_name"
 
 ---@class wingman.client
 local methods = {}

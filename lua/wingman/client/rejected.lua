@@ -1,6 +1,6 @@
 --- Dead letters: the writes that no server takes, with the reason, until they are sent again
 --- or dropped. With `oplog.path` they are in the file, for the next process.
-local errors = require "wingman.error"
+local errors = require "wingman.base.error"
 
 ---@class wingman.client
 local methods = {}

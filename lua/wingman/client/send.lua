@@ -1,11 +1,11 @@
 --- Messages of the script's own: to the node that owns a key, and again when that
 --- node does not own it any more, or cannot be reached.
 local core = require "wingman.core"
-local duration = require "wingman.duration"
-local errors = require "wingman.error"
+local duration = require "wingman.base.duration"
+local errors = require "wingman.base.error"
 local loop = require "wingman.loop"
-local protected = require "wingman.protected"
-local wire_name = require "wingman.wire_name"
+local protected = require "wingman.base.protected"
+local wire_name = require "wingman.base.wire_name"
 
 ---@class wingman.client
 local methods = {}

@@ -1,6 +1,6 @@
 --- What servers say: every message that the core hands up, decoded, is given to who
 --- waits for it, or read here.
-local errors = require "wingman.error"
+local errors = require "wingman.base.error"
 local server_error = require "wingman.server_error"
 local server_events = require "wingman.server_events"
 

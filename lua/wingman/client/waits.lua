@@ -1,8 +1,8 @@
 --- What a client waits for: room in the op log, acknowledgements. Every wait ends with
 --- the client.
 local backlog = require "wingman.client.backlog"
-local duration = require "wingman.duration"
-local errors = require "wingman.error"
+local duration = require "wingman.base.duration"
+local errors = require "wingman.base.error"
 local loop = require "wingman.loop"
 
 ---@class wingman.client

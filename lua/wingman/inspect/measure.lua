@@ -1,6 +1,6 @@
 --- How long something takes: once, or over and over.
-local duration = require "wingman.duration"
-local histogram = require "wingman.histogram"
+local duration = require "wingman.base.duration"
+local histogram = require "wingman.base.histogram"
 local loop = require "wingman.loop"
 local text_table = require "wingman.text_table"
 local view = require "wingman.inspect.view"

@@ -1,5 +1,5 @@
 --- The nodes of a cluster, as a client sees them.
-local escape = require "wingman.escape"
+local escape = require "wingman.base.escape"
 local text_table = require "wingman.text_table"
 local view = require "wingman.inspect.view"
 

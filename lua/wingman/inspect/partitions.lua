@@ -1,8 +1,8 @@
 --- The partition map as one sees it: who owns what, and where a key goes.
 local cjson = require "cjson"
 local colours = require "wingman.repl.colours"
-local errors = require "wingman.error"
-local escape = require "wingman.escape"
+local errors = require "wingman.base.error"
+local escape = require "wingman.base.escape"
 local text_table = require "wingman.text_table"
 local view = require "wingman.inspect.view"
 

@@ -1,5 +1,5 @@
 --- The records of a map: with their times, and as they change.
-local escape = require "wingman.escape"
+local escape = require "wingman.base.escape"
 local printer = require "wingman.repl.printer"
 local text_table = require "wingman.text_table"
 local view = require "wingman.inspect.view"

@@ -1,5 +1,5 @@
 --- The dead letters of a client: the writes that were rejected.
-local escape = require "wingman.escape"
+local escape = require "wingman.base.escape"
 local printer = require "wingman.repl.printer"
 local text_table = require "wingman.text_table"
 local view = require "wingman.inspect.view"

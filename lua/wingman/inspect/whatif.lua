@@ -2,7 +2,7 @@
 --- lie, which connections that would take.
 local cjson = require "cjson"
 local core = require "wingman.core"
-local escape = require "wingman.escape"
+local escape = require "wingman.base.escape"
 local text_table = require "wingman.text_table"
 local view = require "wingman.inspect.view"
 

@@ -4,11 +4,11 @@ local bench_script = require "wingman.load.bench_script"
 local command = require "wingman.load.command"
 local connection_options = require "wingman.connection_options"
 local core = require "wingman.core"
-local duration = require "wingman.duration"
-local nearest = require "wingman.nearest"
+local duration = require "wingman.base.duration"
+local nearest = require "wingman.base.nearest"
 local run = require "wingman.run"
 local threshold = require "wingman.load.threshold"
-local usage_error = require "wingman.usage_error"
+local usage_error = require "wingman.base.usage_error"
 
 local M = {}
 

@@ -5,7 +5,7 @@
 ---   log debug|info|warn|error | stop
 local cjson = require "cjson"
 local loop = require "wingman.loop"
-local nearest = require "wingman.nearest"
+local nearest = require "wingman.base.nearest"
 local stream = require "wingman.stream"
 
 local M = {}

@@ -1,8 +1,8 @@
 --- `wingman ctl PATH ORDER…`: one order to a run that was started with --control PATH.
 local cjson = require "cjson"
-local duration = require "wingman.duration"
+local duration = require "wingman.base.duration"
 local loop = require "wingman.loop"
-local nearest = require "wingman.nearest"
+local nearest = require "wingman.base.nearest"
 local stream = require "wingman.stream"
 local text_table = require "wingman.text_table"
 

@@ -4,7 +4,7 @@
 ---   local people = load.data "people.csv"
 ---   exec = function(vu) local row = people:next() … end
 local cjson = require "cjson"
-local usage_error = require "wingman.usage_error"
+local usage_error = require "wingman.base.usage_error"
 
 local M = {}
 

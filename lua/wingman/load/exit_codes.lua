@@ -1,5 +1,5 @@
 --- The exit codes of a load test and of its reports.
-local escape = require "wingman.escape"
+local escape = require "wingman.base.escape"
 local format = require "wingman.load.report.format"
 local verdict = require "wingman.load.report.verdict"
 local view = require "wingman.load.report.view"

@@ -17,7 +17,7 @@ local metrics = require "wingman.load.metrics"
 local options_module = require "wingman.load.options"
 local payload = require "wingman.load.payload"
 local sizes = require "wingman.load.sizes"
-local usage_error = require "wingman.usage_error"
+local usage_error = require "wingman.base.usage_error"
 
 local M = {}
 

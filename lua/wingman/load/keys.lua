@@ -1,8 +1,8 @@
 --- Which key comes next: the choosers of YCSB (Cooper et al., "Benchmarking cloud serving
 --- systems with YCSB", 2010). A chooser belongs to a scenario; what is random comes from
 --- the virtual user, so that a run can be repeated.
-local nearest = require "wingman.nearest"
-local random = require "wingman.load.random"
+local nearest = require "wingman.base.nearest"
+local random = require "wingman.base.random"
 
 local floor = math.floor
 

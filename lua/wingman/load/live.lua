@@ -1,7 +1,7 @@
 --- The live view of a run at a terminal: a block of lines that is drawn anew each second;
 --- what happens (faults, nodes, warnings) stays above it.
 local ffi = require "ffi"
-local duration = require "wingman.duration"
+local duration = require "wingman.base.duration"
 local text_table = require "wingman.text_table"
 require "wingman.load.report.terminal" -- declares isatty
 

@@ -1,7 +1,7 @@
 --- What a threshold can look at: the metrics of a test and the tags that they have. What
 --- nothing will ever be measured for is refused before the run.
 local measures = require "wingman.load.measures"
-local nearest = require "wingman.nearest"
+local nearest = require "wingman.base.nearest"
 local threshold = require "wingman.load.threshold"
 
 local M = {}

@@ -1,7 +1,7 @@
 --- The metrics of a run: counters, gauges, rates and trends by name and tags. Trends are
 --- HDR histograms of 3 digits; times are kept in microseconds and told in seconds. Nothing
 --- here grows with the length of a run.
-local histogram = require "wingman.histogram"
+local histogram = require "wingman.base.histogram"
 local selector = require "wingman.load.selector"
 
 local M = {}

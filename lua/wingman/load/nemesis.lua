@@ -1,10 +1,10 @@
 --- What goes wrong during a run, by plan: faults of a cluster that the run has started
 --- (sim://, topgun://), commands for a real one, and steering of the run itself.
-local duration = require "wingman.duration"
+local duration = require "wingman.base.duration"
 local loop = require "wingman.loop"
-local nearest = require "wingman.nearest"
+local nearest = require "wingman.base.nearest"
 local process = require "wingman.process"
-local script_traceback = require "wingman.script_traceback"
+local script_traceback = require "wingman.base.script_traceback"
 local steering = require "wingman.load.steering"
 
 local M = {}

@@ -1,9 +1,9 @@
 --- What a load test's table may say. A mistake is an error that names it.
 local client_options = require "wingman.options"
-local duration = require "wingman.duration"
+local duration = require "wingman.base.duration"
 local embedded_cluster = require "wingman.embedded_cluster"
 local measurable = require "wingman.load.measurable"
-local nearest = require "wingman.nearest"
+local nearest = require "wingman.base.nearest"
 local nemesis = require "wingman.load.nemesis"
 local policies = require "wingman.client.policies"
 local scenario = require "wingman.load.scenario"

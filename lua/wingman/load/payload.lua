@@ -1,5 +1,5 @@
 --- Payloads: text of any length, and templates that are filled for each iteration.
-local random = require "wingman.load.random"
+local random = require "wingman.base.random"
 local sizes = require "wingman.load.sizes"
 
 local sub = string.sub

@@ -3,15 +3,15 @@
 local checks = require "wingman.load.checks"
 local core = require "wingman.core"
 local data = require "wingman.load.data"
-local histogram = require "wingman.histogram"
+local histogram = require "wingman.base.histogram"
 local loop = require "wingman.loop"
 local measures = require "wingman.load.measures"
 local metrics = require "wingman.load.metrics"
 local native = require "wingman.load.native"
 local nemesis = require "wingman.load.nemesis"
-local random = require "wingman.load.random"
+local random = require "wingman.base.random"
 local scenario_module = require "wingman.load.scenario"
-local script_traceback = require "wingman.script_traceback"
+local script_traceback = require "wingman.base.script_traceback"
 local sessions = require "wingman.load.sessions"
 local series = require "wingman.load.series"
 local steering = require "wingman.load.steering"
@@ -243,7 +243,7 @@ end
 ---@return boolean|nil, wingman.error|nil
 function methods:connect()
   local ok, client, err = pcall(wingman.client, client_options(self))
-  if not ok then return nil, require("wingman.error").new("USAGE", tostring(client)) end
+  if not ok then return nil, require("wingman.base.error").new("USAGE", tostring(client)) end
   if not client then return nil, err end
   self.client = client
   listen(self)

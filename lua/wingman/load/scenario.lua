@@ -1,10 +1,10 @@
 --- One scenario of a run: its users, its figures, its executor.
-local duration = require "wingman.duration"
-local histogram = require "wingman.histogram"
+local duration = require "wingman.base.duration"
+local histogram = require "wingman.base.histogram"
 local keys = require "wingman.load.keys"
 local loop = require "wingman.loop"
 local native = require "wingman.load.native"
-local nearest = require "wingman.nearest"
+local nearest = require "wingman.base.nearest"
 local vu_module = require "wingman.load.vu"
 
 local M = {}

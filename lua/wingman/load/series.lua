@@ -1,7 +1,7 @@
 --- What a run did over time: a point a second, at most 600. When they are full, neighbours
 --- are joined and a point stands for twice as long: the memory of a run does not grow with
 --- its length.
-local histogram = require "wingman.histogram"
+local histogram = require "wingman.base.histogram"
 local measures = require "wingman.load.measures"
 
 local M = {}

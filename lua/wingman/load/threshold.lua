@@ -1,5 +1,5 @@
 --- Thresholds: "p(99)<50ms" on a metric, and whether a run keeps them.
-local duration = require "wingman.duration"
+local duration = require "wingman.base.duration"
 local metrics = require "wingman.load.metrics"
 local selector = require "wingman.load.selector"
 

@@ -1,12 +1,12 @@
 --- A virtual user: a coroutine that calls the scenario's `exec` again and again, and what
 --- it is given there. An iteration that does not wait costs no switch of coroutines; a
 --- user that waits goes on with its own tag and its own lateness.
-local duration = require "wingman.duration"
+local duration = require "wingman.base.duration"
 local loop = require "wingman.loop"
 local native = require "wingman.load.native"
 local payload = require "wingman.load.payload"
-local random = require "wingman.load.random"
-local script_traceback = require "wingman.script_traceback"
+local random = require "wingman.base.random"
+local script_traceback = require "wingman.base.script_traceback"
 
 local now_us, record, text = native.now_us, native.record, payload.text
 

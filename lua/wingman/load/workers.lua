@@ -1,7 +1,7 @@
 --- The coordinator of `--workers N`: starts the cluster and the workers, keeps the plan of
 --- faults, steers, shows, and merges the workers' reports into that of one run.
 local frames = require "wingman.load.frames"
-local histogram = require "wingman.histogram"
+local histogram = require "wingman.base.histogram"
 local loop = require "wingman.loop"
 local merge = require "wingman.load.report.merge"
 local merge_metrics = require "wingman.load.report.merge_metrics"

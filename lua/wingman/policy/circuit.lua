@@ -12,8 +12,8 @@
 ---   due(now)            seconds until state() turns half_open by itself; nil: never
 ---
 --- Times are monotonic seconds.
-local duration = require "wingman.duration"
-local nearest = require "wingman.nearest"
+local duration = require "wingman.base.duration"
+local nearest = require "wingman.base.nearest"
 
 local M = {}
 

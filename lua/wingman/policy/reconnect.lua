@@ -5,8 +5,8 @@
 --- `attempt` is 1 for the first try after the loss, `reason` is a key such as "lost",
 --- "refused", "heartbeat". nil gives the node up; a last resort that is given up stays
 --- away.
-local duration = require "wingman.duration"
-local nearest = require "wingman.nearest"
+local duration = require "wingman.base.duration"
+local nearest = require "wingman.base.nearest"
 
 local M = {}
 

@@ -2,7 +2,7 @@
 --- that leaves a batch unanswered whether it answers anything, sends the one probe of
 --- a half-open circuit.
 local loop = require "wingman.loop"
-local protected = require "wingman.protected"
+local protected = require "wingman.base.protected"
 
 local M = {}
 

@@ -5,7 +5,7 @@
 local circuits_module = require "wingman.provider.circuits"
 local core_module = require "wingman.core"
 local discovery = require "wingman.provider.cluster.discovery"
-local emitter = require "wingman.emitter"
+local emitter = require "wingman.base.emitter"
 local failover = require "wingman.failover"
 local identity = require "wingman.provider.cluster.identity"
 local key_route = require "wingman.key_route"

@@ -2,10 +2,10 @@
 --- again. Both providers are built on it; what a connection is good for is theirs
 --- to decide.
 local authentication = require "wingman.provider.authentication"
-local escape = require "wingman.escape"
+local escape = require "wingman.base.escape"
 local loop = require "wingman.loop"
 local resolver = require "wingman.resolver"
-local script_traceback = require "wingman.script_traceback"
+local script_traceback = require "wingman.base.script_traceback"
 
 local M = {}
 

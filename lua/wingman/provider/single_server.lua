@@ -2,7 +2,7 @@
 --- existed. It has no `send_batch`: the engine hands it all pending operations and
 --- they leave as one OP_BATCH.
 local core_module = require "wingman.core"
-local emitter = require "wingman.emitter"
+local emitter = require "wingman.base.emitter"
 local failover = require "wingman.failover"
 local links_module = require "wingman.provider.links"
 local loop = require "wingman.loop"

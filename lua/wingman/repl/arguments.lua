@@ -1,6 +1,6 @@
 --- The command line of `wingman repl`.
 local connection_options = require "wingman.connection_options"
-local nearest = require "wingman.nearest"
+local nearest = require "wingman.base.nearest"
 
 local M = {}
 

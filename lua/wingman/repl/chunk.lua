@@ -1,7 +1,7 @@
 --- One chunk of the prompt, run as a task of the loop: its waiting calls wait while
 --- everything else goes on, and it can be ended without ending anything else.
 local loop = require "wingman.loop"
-local script_traceback = require "wingman.script_traceback"
+local script_traceback = require "wingman.base.script_traceback"
 local watchdog = require "wingman.repl.watchdog"
 
 local M = {}

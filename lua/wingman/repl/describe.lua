@@ -1,5 +1,5 @@
 --- Values that are no data, in a few words: clients, maps, functions.
-local escape = require "wingman.escape"
+local escape = require "wingman.base.escape"
 
 local M = {}
 

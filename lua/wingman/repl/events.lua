@@ -1,5 +1,5 @@
 --- What happens to a client, as lines for a person.
-local escape = require "wingman.escape"
+local escape = require "wingman.base.escape"
 local text_table = require "wingman.text_table"
 
 local M = {}

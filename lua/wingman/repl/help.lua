@@ -1,5 +1,5 @@
 --- Help from doc comments: the `---` lines above a function in its file.
-local escape = require "wingman.escape"
+local escape = require "wingman.base.escape"
 
 local M = {}
 

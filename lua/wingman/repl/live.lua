@@ -1,6 +1,6 @@
 --- What the prompt shows as it happens: changes of maps, frames on the wire. It goes on
 --- until it is told to stop, or the session ends.
-local escape = require "wingman.escape"
+local escape = require "wingman.base.escape"
 local inspect = require "wingman.inspect"
 local printer = require "wingman.repl.printer"
 

@@ -3,7 +3,7 @@
 local core = require "wingman.core"
 local colours = require "wingman.repl.colours"
 local describe = require "wingman.repl.describe"
-local escape = require "wingman.escape"
+local escape = require "wingman.base.escape"
 
 local rep, concat = string.rep, table.concat
 

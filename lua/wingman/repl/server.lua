@@ -12,7 +12,7 @@
 --- run (text), complete (text, cursor), interrupt, width. To it: hello (about), out
 --- (text), finished (ok), completed (insert, candidates).
 local cjson = require "cjson"
-local duration = require "wingman.duration"
+local duration = require "wingman.base.duration"
 local loop = require "wingman.loop"
 local session_module = require "wingman.repl.session"
 local stream = require "wingman.stream"

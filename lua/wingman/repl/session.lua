@@ -2,7 +2,7 @@
 --- and `--attach` are ways to it.
 local chunk_module = require "wingman.repl.chunk"
 local colours = require "wingman.repl.colours"
-local escape = require "wingman.escape"
+local escape = require "wingman.base.escape"
 local json = require "wingman.repl.json"
 local loop = require "wingman.loop"
 local printer = require "wingman.repl.printer"

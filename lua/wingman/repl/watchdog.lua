@@ -7,7 +7,7 @@
 --- wingman.repl.chunk); a loop in a function of the program that LuaJIT has compiled, and a
 --- call into C, end when they end.
 local loop = require "wingman.loop"
-local script_traceback = require "wingman.script_traceback"
+local script_traceback = require "wingman.base.script_traceback"
 
 local M = {}
 

@@ -1,5 +1,5 @@
 --- Where the real server's binary is. It is not part of Wingman.
-local errors = require "wingman.error"
+local errors = require "wingman.base.error"
 local process = require "wingman.process"
 
 local M = {}

@@ -1,7 +1,7 @@
 --- One process of the real server. It works in a folder of its own, so that whatever a
 --- server writes by a relative path stays there: the newest one has a write-ahead log
 --- (`topgun-wal`) and index files besides its database.
-local errors = require "wingman.error"
+local errors = require "wingman.base.error"
 local ffi = require "ffi"
 local loop = require "wingman.loop"
 local process = require "wingman.process"

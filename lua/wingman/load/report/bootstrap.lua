@@ -13,7 +13,7 @@
 --- wanders (5 % a second, correlation 0.6): 13 pairs were called different, in one
 --- number each. Of 60 pairs of 120 intervals whose second was 10 % slower, 59 were seen.
 local ffi = require "ffi"
-local histogram = require "wingman.histogram"
+local histogram = require "wingman.base.histogram"
 
 local floor, log = math.floor, math.log
 

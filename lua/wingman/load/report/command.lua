@@ -1,7 +1,7 @@
 --- `wingman report`: shows, compares and merges reports.
 local exit_codes = require "wingman.load.exit_codes"
 local json = require "wingman.load.report.json"
-local nearest = require "wingman.nearest"
+local nearest = require "wingman.base.nearest"
 local report = require "wingman.load.report"
 local same_file = require "wingman.load.report.same_file"
 local verdict = require "wingman.load.report.verdict"

@@ -1,6 +1,6 @@
 --- The latency distribution in the text form that HDR plotters read: milliseconds for
 --- times. Comment lines come last, as plotters skip those that begin with "#".
-local escape = require "wingman.escape"
+local escape = require "wingman.base.escape"
 local verdict = require "wingman.load.report.verdict"
 local view = require "wingman.load.report.view"
 

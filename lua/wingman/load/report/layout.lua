@@ -1,6 +1,6 @@
 --- Lines of styled text for a terminal of some width. Styles cost no columns; text
 --- is cleaned of what would move the cursor.
-local escape = require "wingman.escape"
+local escape = require "wingman.base.escape"
 
 local M = {}
 

@@ -3,7 +3,7 @@
 --- Lua table does not: whether an empty one is a list or an object, and where a
 --- number may be infinite.
 local cjson = require "cjson"
-local histogram = require "wingman.histogram"
+local histogram = require "wingman.base.histogram"
 
 local floor, huge = math.floor, math.huge
 

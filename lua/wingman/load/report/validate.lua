@@ -1,5 +1,5 @@
 --- Whether a table is a document: its shape, and what a shape cannot say.
-local histogram = require "wingman.histogram"
+local histogram = require "wingman.base.histogram"
 local schema = require "wingman.load.report.schema"
 local selector = require "wingman.load.selector"
 

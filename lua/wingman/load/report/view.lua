@@ -1,5 +1,5 @@
 --- Looking things up in a document.
-local histogram = require "wingman.histogram"
+local histogram = require "wingman.base.histogram"
 local selector = require "wingman.load.selector"
 
 local M = {}

@@ -1,6 +1,6 @@
 --- Nodes that the partition map names and nobody has shown.
 local loop = require "wingman.loop"
-local script_traceback = require "wingman.script_traceback"
+local script_traceback = require "wingman.base.script_traceback"
 
 local M = {}
 

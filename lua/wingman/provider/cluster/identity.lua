@@ -1,6 +1,6 @@
 --- What a connection is good for: which node answers there, of which family, and how
 --- the cluster hashes keys.
-local errors = require "wingman.error"
+local errors = require "wingman.base.error"
 local hash_probe = require "wingman.hash_probe"
 local loop = require "wingman.loop"
 local merkle_walk = require "wingman.merkle_walk"

@@ -1,6 +1,6 @@
 --- The route table of a cluster's provider, filled by the routing policy.
 local identity = require "wingman.provider.cluster.identity"
-local script_traceback = require "wingman.script_traceback"
+local script_traceback = require "wingman.base.script_traceback"
 
 local M = {}
 

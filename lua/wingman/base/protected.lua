@@ -1,6 +1,6 @@
 --- Protected calls with arguments and a traceback, which LuaJIT's xpcall does and Lua
 --- 5.1's does not.
-local script_traceback = require "wingman.script_traceback"
+local script_traceback = require "wingman.base.script_traceback"
 
 local M = {}
 

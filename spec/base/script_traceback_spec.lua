@@ -1,5 +1,5 @@
 local loop = require "wingman.loop"
-local script_traceback = require "wingman.script_traceback"
+local script_traceback = require "wingman.base.script_traceback"
 
 local function fails() error "no such thing" end
 

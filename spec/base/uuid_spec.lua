@@ -1,4 +1,4 @@
-local uuid = require "wingman.uuid"
+local uuid = require "wingman.base.uuid"
 
 describe("uuid", function()
   it("is a version 4 UUID, a new one each time", function()

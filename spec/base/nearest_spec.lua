@@ -1,4 +1,4 @@
-local nearest = require "wingman.nearest"
+local nearest = require "wingman.base.nearest"
 
 describe("nearest", function()
   local names = { "rate", "duration", "max_vus", "exec", "start_time" }

@@ -1,7 +1,7 @@
 --- Names that travel as MessagePack strings: of keys, maps, clients. A string that is not
 --- valid UTF-8 is none: a v2 server drops the frame that holds one, and answers nothing.
 local core = require "wingman.core"
-local escape = require "wingman.escape"
+local escape = require "wingman.base.escape"
 
 local M = {}
 

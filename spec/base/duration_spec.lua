@@ -1,6 +1,6 @@
 --- Durations in scripts: one reader, and everybody who is given one asks it.
 local circuit = require "wingman.policy.circuit"
-local duration = require "wingman.duration"
+local duration = require "wingman.base.duration"
 local inspect = require "wingman.inspect"
 local loop = require "wingman.loop"
 local options = require "wingman.options"

@@ -1,6 +1,6 @@
 --- Named events with listeners: the `on`/`off` of clients, providers and maps.
-local nearest = require "wingman.nearest"
-local protected = require "wingman.protected"
+local nearest = require "wingman.base.nearest"
+local protected = require "wingman.base.protected"
 
 local M = {}
 

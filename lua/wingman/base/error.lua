@@ -1,6 +1,6 @@
 --- Errors that can happen in a correct program: values with a code, returned as
 --- `nil, err`. Mistakes of the programmer are raised instead.
-local escape = require "wingman.escape"
+local escape = require "wingman.base.escape"
 
 local M = {}
 

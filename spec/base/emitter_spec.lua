@@ -1,4 +1,4 @@
-local emitter = require "wingman.emitter"
+local emitter = require "wingman.base.emitter"
 
 describe("emitter", function()
   it("calls listeners in order, with every argument", function()

@@ -1,5 +1,5 @@
 --- What of a URL a person may see.
-local url = require "wingman.url"
+local url = require "wingman.base.url"
 
 describe("A URL that is shown", function()
   for given, shown in pairs {

@@ -3,7 +3,7 @@
 local clusters = require "spec.support.cluster"
 local core = require "wingman.core"
 local wingman = require "wingman"
-local wire_name = require "wingman.wire_name"
+local wire_name = require "wingman.base.wire_name"
 
 local PATIENCE = 20
 --- Latin-1, a cut sequence, a surrogate, an overlong form, one beyond U+10FFFF; the last with
