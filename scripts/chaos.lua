@@ -14,7 +14,7 @@ local pool = require "chaos.pool"
 local schedule = require "chaos.schedule"
 local summary_module = require "chaos.summary"
 local nearest = require "wingman.base.nearest"
-local text_table = require "wingman.text_table"
+local text_table = require "wingman.text.table"
 local wingman = require "wingman"
 
 local USAGE = [[

@@ -13,7 +13,7 @@ local core = require "wingman.core"
 local loop = require "wingman.loop"
 local records_module = require "quickstart.records"
 local nearest = require "wingman.base.nearest"
-local text_table = require "wingman.text_table"
+local text_table = require "wingman.text.table"
 local verify = require "quickstart.verify"
 
 local USAGE = [[

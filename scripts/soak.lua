@@ -8,7 +8,7 @@ local cjson = require "cjson"
 local embedded_cluster = require "wingman.embedded_cluster"
 local loop = require "wingman.loop"
 local nearest = require "wingman.base.nearest"
-local text_table = require "wingman.text_table"
+local text_table = require "wingman.text.table"
 
 local USAGE = [[
 usage: wingman run scripts/soak.lua [OPTIONS]

@@ -8,7 +8,7 @@ local loop = require "wingman.loop"
 local process = require "wingman.process"
 local server_error = require "wingman.server_error"
 local sim_support = require "spec.sim.support"
-local text_table = require "wingman.text_table"
+local text_table = require "wingman.text.table"
 
 local PATIENCE = 20
 --- Clears the screen, begins a line, turns the text around, and is a C1 control.

@@ -8,7 +8,7 @@ local backlog = require "wingman.client.backlog"
 local core = require "wingman.core"
 local escape = require "wingman.base.escape"
 local loop = require "wingman.loop"
-local text_table = require "wingman.text_table"
+local text_table = require "wingman.text.table"
 
 local M = {}
 

@@ -2,7 +2,7 @@
 local cjson = require "cjson"
 local core = require "wingman.core"
 local nearest = require "wingman.base.nearest"
-local text_table = require "wingman.text_table"
+local text_table = require "wingman.text.table"
 
 local M = {}
 

@@ -9,7 +9,7 @@ local errors = require "wingman.base.error"
 local interrupt = require "wingman.interrupt"
 local loop = require "wingman.loop"
 local nearest = require "wingman.base.nearest"
-local text_table = require "wingman.text_table"
+local text_table = require "wingman.text.table"
 
 local M = {}
 

@@ -12,7 +12,7 @@ local loop = require "wingman.loop"
 local run_module = require "wingman.load.run"
 local sim = require "wingman.sim"
 local stolen = require "wingman.load.stolen"
-local text_table = require "wingman.text_table"
+local text_table = require "wingman.text.table"
 
 local USAGE = [[
 usage: wingman run scripts/bench/arrival_rate.lua [--rate N] [--seconds N] [--json]

@@ -7,7 +7,7 @@ local median = require "median"
 local read_options = require "options"
 local wingman = require "wingman"
 local loop = require "wingman.loop"
-local text_table = require "wingman.text_table"
+local text_table = require "wingman.text.table"
 
 local USAGE = [[
 usage: wingman run scripts/bench/failover.lua [OPTIONS]

@@ -13,7 +13,7 @@ local wingman = require "wingman"
 local key_route = require "wingman.key_route"
 local loop = require "wingman.loop"
 local process = require "wingman.process"
-local text_table = require "wingman.text_table"
+local text_table = require "wingman.text.table"
 
 local USAGE = [[
 usage: wingman run scripts/bench/hot_path.lua [--rounds N] [--json]

@@ -11,7 +11,7 @@ local loop = require "wingman.loop"
 local process = require "wingman.process"
 local run_module = require "wingman.load.run"
 local sim = require "wingman.sim"
-local text_table = require "wingman.text_table"
+local text_table = require "wingman.text.table"
 
 local USAGE = [[
 usage: wingman run scripts/bench/idle_users.lua [--users N] [--json]

@@ -12,7 +12,7 @@ local peer_packages = require "peer_packages"
 local loop = require "wingman.loop"
 local process = require "wingman.process"
 local sim = require "wingman.sim"
-local text_table = require "wingman.text_table"
+local text_table = require "wingman.text.table"
 
 local USAGE = [[
 usage: wingman run scripts/bench/load.lua [--rounds N] [--json]

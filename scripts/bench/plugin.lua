@@ -9,7 +9,7 @@ local steps = require "spec.support.steps"
 local wingman = require "wingman"
 local process = require "wingman.process"
 local sim = require "wingman.sim"
-local text_table = require "wingman.text_table"
+local text_table = require "wingman.text.table"
 
 local USAGE = [[
 usage: wingman run scripts/bench/plugin.lua [--seconds N] [--reloads N] [--json]

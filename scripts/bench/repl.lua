@@ -8,7 +8,7 @@ local median = require "median"
 local read_options = require "options"
 local loop = require "wingman.loop"
 local process = require "wingman.process"
-local text_table = require "wingman.text_table"
+local text_table = require "wingman.text.table"
 
 local USAGE = [[
 usage: wingman run scripts/bench/repl.lua [--rounds N] [--json]

@@ -1,6 +1,6 @@
 --- What many schedules come to, as numbers and as text.
 local checker = require "chaos.checker"
-local text_table = require "wingman.text_table"
+local text_table = require "wingman.text.table"
 
 local M = {}
 

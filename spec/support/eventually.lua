@@ -3,7 +3,7 @@
 local client = require "wingman.client"
 local escape = require "wingman.base.escape"
 local loop = require "wingman.loop"
-local printer = require("wingman.repl.printer").new {}
+local printer = require("wingman.text.printer").new {}
 
 local M = {}
 

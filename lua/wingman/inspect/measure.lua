@@ -2,7 +2,7 @@
 local duration = require "wingman.base.duration"
 local histogram = require "wingman.base.histogram"
 local loop = require "wingman.loop"
-local text_table = require "wingman.text_table"
+local text_table = require "wingman.text.table"
 local view = require "wingman.inspect.view"
 
 local M = {}

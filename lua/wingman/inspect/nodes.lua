@@ -1,6 +1,6 @@
 --- The nodes of a cluster, as a client sees them.
 local escape = require "wingman.base.escape"
-local text_table = require "wingman.text_table"
+local text_table = require "wingman.text.table"
 local view = require "wingman.inspect.view"
 
 local M = {}

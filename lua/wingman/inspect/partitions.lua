@@ -1,9 +1,9 @@
 --- The partition map as one sees it: who owns what, and where a key goes.
 local cjson = require "cjson"
-local colours = require "wingman.repl.colours"
+local colours = require "wingman.text.colours"
 local errors = require "wingman.base.error"
 local escape = require "wingman.base.escape"
-local text_table = require "wingman.text_table"
+local text_table = require "wingman.text.table"
 local view = require "wingman.inspect.view"
 
 local M = {}

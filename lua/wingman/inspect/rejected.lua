@@ -1,7 +1,7 @@
 --- The dead letters of a client: the writes that were rejected.
 local escape = require "wingman.base.escape"
-local printer = require "wingman.repl.printer"
-local text_table = require "wingman.text_table"
+local printer = require "wingman.text.printer"
+local text_table = require "wingman.text.table"
 local view = require "wingman.inspect.view"
 
 local M = {}

@@ -1,5 +1,5 @@
 --- What a client has counted.
-local text_table = require "wingman.text_table"
+local text_table = require "wingman.text.table"
 local view = require "wingman.inspect.view"
 
 local M = {}

@@ -3,7 +3,7 @@
 local cjson = require "cjson"
 local core = require "wingman.core"
 local escape = require "wingman.base.escape"
-local text_table = require "wingman.text_table"
+local text_table = require "wingman.text.table"
 local view = require "wingman.inspect.view"
 
 local M = {}

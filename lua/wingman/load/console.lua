@@ -2,7 +2,7 @@
 --- and errors go to standard error.
 local live = require "wingman.load.live"
 local report = require "wingman.load.report"
-local text_table = require "wingman.text_table"
+local text_table = require "wingman.text.table"
 
 local M = {}
 

@@ -4,7 +4,7 @@ local duration = require "wingman.base.duration"
 local loop = require "wingman.loop"
 local nearest = require "wingman.base.nearest"
 local stream = require "wingman.stream"
-local text_table = require "wingman.text_table"
+local text_table = require "wingman.text.table"
 
 local M = {}
 

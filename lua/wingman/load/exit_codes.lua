@@ -1,6 +1,6 @@
 --- The exit codes of a load test and of its reports.
 local escape = require "wingman.base.escape"
-local format = require "wingman.load.report.format"
+local format = require "wingman.text.quantities"
 local verdict = require "wingman.load.report.verdict"
 local view = require "wingman.load.report.view"
 

@@ -2,8 +2,8 @@
 --- what happens (faults, nodes, warnings) stays above it.
 local ffi = require "ffi"
 local duration = require "wingman.base.duration"
-local text_table = require "wingman.text_table"
-require "wingman.load.report.terminal" -- declares isatty
+local text_table = require "wingman.text.table"
+require "wingman.text.terminal" -- declares isatty
 
 local M = {}
 

@@ -3,7 +3,7 @@
 local inspect = require "wingman.inspect"
 local live = require "wingman.repl.live"
 local reader = require "wingman.repl.reader"
-local text_table = require "wingman.text_table"
+local text_table = require "wingman.text.table"
 
 local M = {}
 

@@ -1,6 +1,6 @@
 --- What happens to a client, as lines for a person.
 local escape = require "wingman.base.escape"
-local text_table = require "wingman.text_table"
+local text_table = require "wingman.text.table"
 
 local M = {}
 

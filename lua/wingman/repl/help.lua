@@ -93,7 +93,7 @@ end
 
 local function of_function(fn, paint)
   local doc = M.of(fn)
-  if not doc then return "no doc comment: " .. require("wingman.repl.describe").opaque(fn) .. "\n" end
+  if not doc then return "no doc comment: " .. require("wingman.text.describe").opaque(fn) .. "\n" end
   local lines = { paint("heading", (doc.head:gsub("^function ", ""):gsub("%s+return .*$", ""))) }
   for _, line in ipairs(doc.text) do lines[#lines + 1] = line end
   for _, tag in ipairs(doc.tags) do lines[#lines + 1] = paint("comment", tag_line(tag)) end

@@ -117,7 +117,7 @@ local function run_given(session, steps, done)
 end
 
 local function run_interactive(options)
-  local colours = require "wingman.repl.colours"
+  local colours = require "wingman.text.colours"
   local interactive = require "wingman.repl.interactive"
   local session_module = require "wingman.repl.session"
   local terminal = require "wingman.terminal"
@@ -151,7 +151,7 @@ end
 -- The prompt of another program, at a terminal or in a pipe.
 local function run_attached(options)
   local attach = require "wingman.repl.attach"
-  local colours = require "wingman.repl.colours"
+  local colours = require "wingman.text.colours"
   local terminal = require "wingman.terminal"
   local is_batch = options.stdin or options.has_code or not (terminal.is_terminal(0) and terminal.is_terminal(1))
   local prompt, gone

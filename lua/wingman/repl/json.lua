@@ -3,7 +3,7 @@
 --- no 64-bit integers, does the strings.
 local cjson = require "cjson"
 local core = require "wingman.core"
-local utf8_text = require "wingman.load.report.utf8_text"
+local utf8_text = require "wingman.text.utf8"
 
 local M = {}
 

@@ -2,7 +2,7 @@
 --- until it is told to stop, or the session ends.
 local escape = require "wingman.base.escape"
 local inspect = require "wingman.inspect"
-local printer = require "wingman.repl.printer"
+local printer = require "wingman.text.printer"
 
 local M = {}
 

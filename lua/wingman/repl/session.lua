@@ -1,11 +1,11 @@
 --- What a prompt is, whatever it is typed at: lines in, text out. The terminal, a pipe
 --- and `--attach` are ways to it.
 local chunk_module = require "wingman.repl.chunk"
-local colours = require "wingman.repl.colours"
+local colours = require "wingman.text.colours"
 local escape = require "wingman.base.escape"
 local json = require "wingman.repl.json"
 local loop = require "wingman.loop"
-local printer = require "wingman.repl.printer"
+local printer = require "wingman.text.printer"
 local reader = require "wingman.repl.reader"
 
 local M = {}

@@ -1,6 +1,6 @@
 local bootstrap = require "wingman.load.report.bootstrap"
 local fixture = require "spec.load.report.fixture"
-local layout = require "wingman.load.report.layout"
+local layout = require "wingman.text.layout"
 local report = require "wingman.load.report"
 local seed = require "spec.core.support".seed
 local view = require "wingman.load.report.view"

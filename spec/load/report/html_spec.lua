@@ -33,7 +33,7 @@ describe("report page", function()
     assert.is_nil(text:find " onerror=alert%(1%)>")
     assert.is_nil(text:find "[%z\1-\9\11-\31\127]")
     assert.truthy(text:find("&lt;script&gt;alert(1)&lt;/script&gt;1", 1, true))
-    assert.equal(text, require "wingman.load.report.utf8_text".clean(text))
+    assert.equal(text, require "wingman.text.utf8".clean(text))
   end)
 
   it("has an element for each thing", function()

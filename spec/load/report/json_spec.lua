@@ -2,7 +2,7 @@ local cjson = require "cjson"
 local fixture = require "spec.load.report.fixture"
 local json = require "wingman.load.report.json"
 local report = require "wingman.load.report"
-local utf8_text = require "wingman.load.report.utf8_text"
+local utf8_text = require "wingman.text.utf8"
 local validate = require "wingman.load.report.validate"
 
 local function copy(value)

@@ -90,7 +90,7 @@ describe("the report of a real run", function()
     local html = content "run.html"
     local ack = document.failovers[1].first_ack_s
     if ack then
-      assert.truthy(html:find("first acknowledgement " .. require "wingman.load.report.format".duration(ack), 1, true))
+      assert.truthy(html:find("first acknowledgement " .. require "wingman.text.quantities".duration(ack), 1, true))
     else
       assert.truthy(html:find("never acknowledged again", 1, true))
     end

@@ -1,5 +1,5 @@
 local fixture = require "spec.load.report.fixture"
-local layout = require "wingman.load.report.layout"
+local layout = require "wingman.text.layout"
 local report = require "wingman.load.report"
 
 local function lines(text)

@@ -7,7 +7,7 @@
 --- What it cannot know is what changed between two runs and in neither: another
 --- machine, a cold cache, a neighbour. `tolerance` is for that.
 local bootstrap = require "wingman.load.report.bootstrap"
-local format = require "wingman.load.report.format"
+local format = require "wingman.text.quantities"
 local verdict = require "wingman.load.report.verdict"
 local view = require "wingman.load.report.view"
 

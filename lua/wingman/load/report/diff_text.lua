@@ -1,7 +1,7 @@
 --- A comparison for a terminal: the verdict, then the numbers side by side.
 local diff = require "wingman.load.report.diff"
-local format = require "wingman.load.report.format"
-local layout = require "wingman.load.report.layout"
+local format = require "wingman.text.quantities"
+local layout = require "wingman.text.layout"
 
 local M = {}
 

@@ -1,10 +1,10 @@
 --- Failovers, each on a line of its own that begins with the loss of the node: how
 --- long until the map was asked for, received, the routes recomputed, the first
 --- operation acknowledged, the queue drained.
-local format = require "wingman.load.report.format"
+local format = require "wingman.text.quantities"
 local scale = require "wingman.load.report.scale"
 local svg = require "wingman.load.report.svg"
-local short = require "wingman.load.report.utf8_text".short
+local short = require "wingman.text.utf8".short
 
 local M = {}
 

@@ -1,9 +1,9 @@
 --- The page: one file that needs nothing else. It has no script; the drawings are SVG
 --- made here, and what they show is in tables, too.
-local format = require "wingman.load.report.format"
+local format = require "wingman.text.quantities"
 local sections = require "wingman.load.report.html_sections"
 local theme = require "wingman.load.report.theme"
-local utf8_text = require "wingman.load.report.utf8_text"
+local utf8_text = require "wingman.text.utf8"
 local verdict = require "wingman.load.report.verdict"
 local view = require "wingman.load.report.view"
 

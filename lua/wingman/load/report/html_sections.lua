@@ -1,7 +1,7 @@
 --- The sections of the page, in their order: a heading, a sentence on how to read it,
 --- and a body made from the document; without a body there is no section.
 local failover_plot = require "wingman.load.report.failover_plot"
-local format = require "wingman.load.report.format"
+local format = require "wingman.text.quantities"
 local html_table = require "wingman.load.report.html_table"
 local partition_plot = require "wingman.load.report.partition_plot"
 local percentiles = require "wingman.load.report.percentiles"

@@ -1,8 +1,8 @@
 --- Tables of a page. Cells are text, escaped here, or drawings.
-local format = require "wingman.load.report.format"
+local format = require "wingman.text.quantities"
 local svg = require "wingman.load.report.svg"
 local theme = require "wingman.load.report.theme"
-local utf8_text = require "wingman.load.report.utf8_text"
+local utf8_text = require "wingman.text.utf8"
 
 local M = {}
 

@@ -8,7 +8,7 @@
 local core = require "wingman.core"
 local json = require "wingman.load.report.json"
 local summary = require "wingman.load.report.summary"
-local terminal = require "wingman.load.report.terminal"
+local terminal = require "wingman.text.terminal"
 local validate = require "wingman.load.report.validate"
 
 local M = {}

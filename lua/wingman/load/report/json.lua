@@ -3,7 +3,7 @@
 local cjson = require "cjson"
 local schema = require "wingman.load.report.schema"
 local shape = require "wingman.load.report.shape"
-local utf8_text = require "wingman.load.report.utf8_text"
+local utf8_text = require "wingman.text.utf8"
 local validate = require "wingman.load.report.validate"
 
 local huge = math.huge

@@ -1,8 +1,8 @@
 --- Thresholds and checks as JUnit test cases, for what continuous integration shows
 --- of a build. The order of elements and attributes is that of the schema that Ant's
 --- reports follow, which the laxer readers take as well.
-local format = require "wingman.load.report.format"
-local utf8_text = require "wingman.load.report.utf8_text"
+local format = require "wingman.text.quantities"
+local utf8_text = require "wingman.text.utf8"
 local verdict = require "wingman.load.report.verdict"
 
 local M = {}

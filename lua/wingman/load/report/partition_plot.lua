@@ -1,10 +1,10 @@
 --- The partitions as cells, row by row: on one map how slow and how busy each was, on
 --- the other which node its operations go to.
-local format = require "wingman.load.report.format"
+local format = require "wingman.text.quantities"
 local scale = require "wingman.load.report.scale"
 local svg = require "wingman.load.report.svg"
 local theme = require "wingman.load.report.theme"
-local short = require "wingman.load.report.utf8_text".short
+local short = require "wingman.text.utf8".short
 
 local M = {}
 

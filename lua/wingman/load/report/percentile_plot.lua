@@ -1,6 +1,6 @@
 --- Latency by percentile: the tail is where the news is, so each further nine gets
 --- the same room, and latency is logarithmic. Lines are named at their ends.
-local format = require "wingman.load.report.format"
+local format = require "wingman.text.quantities"
 local scale = require "wingman.load.report.scale"
 local svg = require "wingman.load.report.svg"
 

@@ -4,7 +4,7 @@
 --- nothing twice: wingman_ops_acked_total is the total, wingman_ops_acked_by_node_total
 --- the same by node. Trends are histograms with cumulative buckets.
 local metric_names = require "wingman.load.report.metric_names"
-local utf8_text = require "wingman.load.report.utf8_text"
+local utf8_text = require "wingman.text.utf8"
 local view = require "wingman.load.report.view"
 
 local M = {}

@@ -1,7 +1,7 @@
 --- The end of a run at a terminal: the verdict first, then the numbers, then what
 --- they are made of.
-local format = require "wingman.load.report.format"
-local layout = require "wingman.load.report.layout"
+local format = require "wingman.text.quantities"
+local layout = require "wingman.text.layout"
 local stolen = require "wingman.load.stolen"
 local verdict = require "wingman.load.report.verdict"
 local view = require "wingman.load.report.view"

@@ -1,6 +1,6 @@
 --- SVG, element by element. All text and all attributes are escaped here and nowhere
 --- else; colours are classes of wingman.load.report.theme.
-local utf8_text = require "wingman.load.report.utf8_text"
+local utf8_text = require "wingman.text.utf8"
 
 local M = {}
 

@@ -1,9 +1,9 @@
 --- What happened when: throughput, latency, what waits, and the generator's lag above
 --- one time axis, with the faults drawn through all of them.
-local format = require "wingman.load.report.format"
+local format = require "wingman.text.quantities"
 local scale = require "wingman.load.report.scale"
 local svg = require "wingman.load.report.svg"
-local short = require "wingman.load.report.utf8_text".short
+local short = require "wingman.text.utf8".short
 local view = require "wingman.load.report.view"
 
 local M = {}

@@ -1,6 +1,6 @@
 --- What a report has to say first, in a word and a sentence; and what every form of
 --- it says about the generator. The forms only dress it.
-local format = require "wingman.load.report.format"
+local format = require "wingman.text.quantities"
 local view = require "wingman.load.report.view"
 
 local M = {}

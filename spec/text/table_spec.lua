@@ -1,4 +1,4 @@
-local text_table = require "wingman.text_table"
+local text_table = require "wingman.text.table"
 
 describe("text table", function()
   it("puts numbers to the right and text to the left, by their width on screen", function()

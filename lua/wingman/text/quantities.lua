@@ -1,5 +1,5 @@
 --- Numbers as people read them: three digits that mean something, and a unit.
-local text_table = require "wingman.text_table"
+local text_table = require "wingman.text.table"
 
 local M = {}
 

@@ -1,7 +1,7 @@
 --- How values look: Lua that can be pasted, aligned, cut, and harmless at a terminal.
 local core = require "wingman.core"
 local escape = require "wingman.base.escape"
-local printer = require "wingman.repl.printer"
+local printer = require "wingman.text.printer"
 local wingman = require "wingman"
 
 local function format(value, width)

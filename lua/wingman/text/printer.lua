@@ -1,8 +1,8 @@
 --- Values as one can read them and paste them back: Lua syntax, aligned, cut with a
 --- count where they are long.
 local core = require "wingman.core"
-local colours = require "wingman.repl.colours"
-local describe = require "wingman.repl.describe"
+local colours = require "wingman.text.colours"
+local describe = require "wingman.text.describe"
 local escape = require "wingman.base.escape"
 
 local rep, concat = string.rep, table.concat

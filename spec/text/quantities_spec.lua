@@ -1,4 +1,4 @@
-local format = require "wingman.load.report.format"
+local format = require "wingman.text.quantities"
 
 local function each(fn, cases)
   for _, case in ipairs(cases) do assert.equal(case[2], fn(case[1]), tostring(case[1])) end
