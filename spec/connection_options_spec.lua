@@ -1,7 +1,7 @@
 --- The token and the TLS of the command line reach every client that needs them, and no
 --- cluster that Wingman starts itself.
 local connection_options = require "wingman.connection_options"
-local process = require "wingman.process"
+local process = require "wingman.loop.process"
 local sim = require "wingman.sim"
 
 -- A file with this text, removed when the spec ends.

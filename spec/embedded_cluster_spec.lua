@@ -1,6 +1,6 @@
 local embedded_cluster = require "wingman.embedded_cluster"
 local eventually = require "spec.support.eventually"
-local process = require "wingman.process"
+local process = require "wingman.loop.process"
 local topgun_binary = require "wingman.topgun.binary"
 local wingman = require "wingman"
 

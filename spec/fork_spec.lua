@@ -1,7 +1,7 @@
 --- A process that forks: its child shares sockets, poll descriptor and child processes, and
 --- can break none of them.
 local loop = require "wingman.loop"
-local process = require "wingman.process"
+local process = require "wingman.loop.process"
 local sim = require "wingman.sim"
 
 --- Seconds for what takes milliseconds, on a machine that is busy.
@@ -44,7 +44,7 @@ describe("A forked child", function()
         local client = wingman.client { server = arg[1], auth = { token = arg[2] }, heartbeat = { interval = 0.1, timeout = 60 } }
         local lost, ends_in_order
         client:on("node_lost", function(node) lost = node.reason end)
-        local of_parent = require("wingman.process").spawn { file = "sleep", args = { "100" } }
+        local of_parent = require("wingman.loop.process").spawn { file = "sleep", args = { "100" } }
         wingman.run(function()
           assert(client:start())
           local map = client:map "m"

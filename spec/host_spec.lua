@@ -2,7 +2,7 @@
 local cjson = require "cjson"
 local connection_options = require "wingman.connection_options"
 local loop = require "wingman.loop"
-local process = require "wingman.process"
+local process = require "wingman.loop.process"
 
 -- Runs the executable to its end: exit code, output, errors.
 local function wingman(args, input, env)

@@ -5,7 +5,7 @@
 local clusters = require "spec.support.cluster"
 local core = require "wingman.core"
 local hostile_frames = require "spec.support.hostile_frames"
-local log_throttle = require "wingman.log_throttle"
+local log_throttle = require "wingman.loop.log_throttle"
 local loop = require "wingman.loop"
 local sim_support = require "spec.sim.support"
 

@@ -4,7 +4,7 @@ local core = require "wingman.core"
 local eventually = require "spec.support.eventually"
 local ffi = require "ffi"
 local loop = require "wingman.loop"
-local process = require "wingman.process"
+local process = require "wingman.loop.process"
 local sockets = require "spec.support.sockets"
 
 ffi.cdef "int kill(int pid, int sig);"

@@ -1,7 +1,7 @@
 --- Processors that are kept from halting, by threads that get in nobody's way.
 local keep_awake = require "wingman.keep_awake"
 local loop = require "wingman.loop"
-local process = require "wingman.process"
+local process = require "wingman.loop.process"
 
 local SCHED_IDLE = "5"
 

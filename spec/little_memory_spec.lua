@@ -1,7 +1,7 @@
 --- Each allocation of the core fails once, one in each process: the script hears of an error,
 --- or all goes well. Nothing crashes and no value is another one.
 local build = require "spec.support.build"
-local process = require "wingman.process"
+local process = require "wingman.loop.process"
 local sim = require "wingman.sim"
 
 --- Processes of one run, and the seconds that each may take on a busy machine.

@@ -3,7 +3,7 @@
 --- the change is sent again.
 local clusters = require "spec.support.cluster"
 local loop = require "wingman.loop"
-local process = require "wingman.process"
+local process = require "wingman.loop.process"
 
 local PER_TICK, TICK = 10, 0.01 -- 1,000 writes a second
 

@@ -1,6 +1,6 @@
 --- A LuaJIT that runs `pairs` loops wrongly is refused when the module is loaded.
 local build = require "spec.support.build"
-local process = require "wingman.process"
+local process = require "wingman.loop.process"
 
 local OLD = "build/luajit/usr/bin/luajit"
 

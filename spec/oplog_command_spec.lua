@@ -2,7 +2,7 @@
 --- saves.
 local cjson = require "cjson"
 local files = require "spec.support.files"
-local process = require "wingman.process"
+local process = require "wingman.loop.process"
 local wingman = require "wingman"
 
 local directory

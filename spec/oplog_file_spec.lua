@@ -6,7 +6,7 @@ local core = require "wingman.core"
 local ffi = require "ffi"
 local files = require "spec.support.files"
 local loop = require "wingman.loop"
-local process = require "wingman.process"
+local process = require "wingman.loop.process"
 local wingman = require "wingman"
 
 ffi.cdef "uint64_t XXH3_64bits_withSeed(const void *input, size_t length, uint64_t seed);"

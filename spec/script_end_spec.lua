@@ -1,6 +1,6 @@
 --- The end of a script that ends by itself: what its clients hold is sent, or told.
 local clusters = require "spec.support.cluster"
-local process = require "wingman.process"
+local process = require "wingman.loop.process"
 
 local PATIENCE = 60
 

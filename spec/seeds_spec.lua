@@ -3,7 +3,7 @@
 --- spec's own that is preloaded into a child.
 local clusters = require "spec.support.cluster"
 local loop = require "wingman.loop"
-local process = require "wingman.process"
+local process = require "wingman.loop.process"
 local sockets = require "spec.support.sockets"
 
 --- Loopback addresses on which no node listens.

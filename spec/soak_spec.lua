@@ -1,7 +1,7 @@
 --- The short form of scripts/soak.lua: memory is flat over many connections and many
 --- writes. The long form is run by hand.
 local cjson = require "cjson"
-local process = require "wingman.process"
+local process = require "wingman.loop.process"
 
 -- A process of its own: this one has run other specs. The sanitizer would keep freed
 -- memory for a while.

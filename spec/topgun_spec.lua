@@ -2,7 +2,7 @@
 --- checked where both are used.
 local loop = require "wingman.loop"
 local probe = require "wingman.probe"
-local process = require "wingman.process"
+local process = require "wingman.loop.process"
 local topgun = require "wingman.topgun"
 local topgun_binary = require "wingman.topgun.binary"
 

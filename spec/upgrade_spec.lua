@@ -1,7 +1,7 @@
 --- The way to an open WebSocket: what servers answer to the upgrade, told as what it is;
 --- the socket of an answer that is none is closed.
 local loop = require "wingman.loop"
-local process = require "wingman.process"
+local process = require "wingman.loop.process"
 local sockets = require "spec.support.sockets"
 local wingman = require "wingman"
 

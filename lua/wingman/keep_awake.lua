@@ -1,6 +1,6 @@
 --- Keeps the processors from halting, by `wingman keep-awake` in a process of its own: see
 --- there for what it is good for.
-local process = require "wingman.process"
+local process = require "wingman.loop.process"
 
 local M = {}
 

@@ -6,7 +6,7 @@ local cjson = require "cjson"
 local core = require "wingman.core"
 local errors = require "wingman.base.error"
 local loop = require "wingman.loop"
-local process = require "wingman.process"
+local process = require "wingman.loop.process"
 
 local char, concat = string.char, table.concat
 

@@ -19,7 +19,7 @@ local ffi = require "ffi"
 local loop = require "wingman.loop"
 local node_module = require "wingman.topgun.node"
 local probe = require "wingman.probe"
-local process = require "wingman.process"
+local process = require "wingman.loop.process"
 local uuid = require "wingman.base.uuid"
 
 ffi.cdef [[

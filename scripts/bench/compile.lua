@@ -1,5 +1,5 @@
 --- The parts of a benchmark that are written in C, compiled when it runs.
-local process = require "wingman.process"
+local process = require "wingman.loop.process"
 
 --- Compiles `NAME.c` of this directory with optimization. Its path below build/bench-peer,
 --- or nil and what the compiler said.

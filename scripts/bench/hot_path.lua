@@ -12,7 +12,7 @@ local peer_packages = require "peer_packages"
 local wingman = require "wingman"
 local key_route = require "wingman.key_route"
 local loop = require "wingman.loop"
-local process = require "wingman.process"
+local process = require "wingman.loop.process"
 local text_table = require "wingman.text.table"
 
 local USAGE = [[

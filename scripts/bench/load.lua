@@ -10,7 +10,7 @@ local median = require "median"
 local read_options = require "options"
 local peer_packages = require "peer_packages"
 local loop = require "wingman.loop"
-local process = require "wingman.process"
+local process = require "wingman.loop.process"
 local sim = require "wingman.sim"
 local text_table = require "wingman.text.table"
 

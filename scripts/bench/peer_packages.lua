@@ -1,6 +1,6 @@
 --- The npm packages of the peers in plain JavaScript (`peer/package.json`, exactly the
 --- versions of `peer/package-lock.json`), installed into build/bench-peer when missing.
-local process = require "wingman.process"
+local process = require "wingman.loop.process"
 
 local M = {}
 

@@ -7,7 +7,7 @@ local ffi = require "ffi"
 local read_options = require "options"
 local steps = require "spec.support.steps"
 local wingman = require "wingman"
-local process = require "wingman.process"
+local process = require "wingman.loop.process"
 local sim = require "wingman.sim"
 local text_table = require "wingman.text.table"
 

@@ -7,7 +7,7 @@ local cjson = require "cjson"
 local median = require "median"
 local read_options = require "options"
 local loop = require "wingman.loop"
-local process = require "wingman.process"
+local process = require "wingman.loop.process"
 local text_table = require "wingman.text.table"
 
 local USAGE = [[

@@ -3,7 +3,7 @@
 --- line by line and is written into the history.
 local cjson = require "cjson"
 local loop = require "wingman.loop"
-local process = require "wingman.process"
+local process = require "wingman.loop.process"
 
 local now = loop.now
 

@@ -1,7 +1,7 @@
 --- A TCP proxy in front of one node, to do to connections what a network does: cut
 --- them, cut them after some bytes, lose sight of them, delay them, refuse them.
 local loop = require "wingman.loop"
-local stream = require "wingman.stream"
+local stream = require "wingman.loop.stream"
 
 local M = {}
 

@@ -76,7 +76,7 @@ describe("replace_file", function()
       core.replace_file(script, ([[
         local ok, err = require "wingman.core".replace_file(%q, ("x"):rep(1e6))
         print(ok, err)]]):format(path))
-      local wingman = require "wingman.process".wingman_path()
+      local wingman = require "wingman.loop.process".wingman_path()
       local said = output(("ulimit -f 1; ASAN_OPTIONS=detect_leaks=0 %s run %s 2>&1"):format(wingman, script))
       assert.equal(("nil\t%s: File too large\n"):format(path), said)
       assert.equal("old", files.read(path))

@@ -8,7 +8,7 @@
 ---   ```lua not run: REASON
 local load_run = require "spec.support.load_run"
 local pages = require "spec.support.pages"
-local process = require "wingman.process"
+local process = require "wingman.loop.process"
 
 -- The text stands on the line that it has in its page, so that errors point there.
 local function at_its_line(block, head) return ("\n"):rep(block.line - 2) .. head .. "\n" .. block.text end

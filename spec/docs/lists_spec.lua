@@ -10,7 +10,7 @@ local server_error = require "wingman.server_error"
 
 -- What a command prints, both streams.
 local function output_of(arguments)
-  local child = assert(io.popen(("%s %s 2>&1"):format(require("wingman.process").wingman_path(), arguments)))
+  local child = assert(io.popen(("%s %s 2>&1"):format(require("wingman.loop.process").wingman_path(), arguments)))
   local text = child:read "*a"
   child:close()
   return text

@@ -1,6 +1,6 @@
 --- `wingman bench`: a load test from the command line alone.
 local load_run = require "spec.support.load_run"
-local process = require "wingman.process"
+local process = require "wingman.loop.process"
 local report = require "wingman.load.report"
 
 local metric = load_run.metric

@@ -1,6 +1,6 @@
 --- What the command line of a load test does besides running it: signals, workers, places.
 local load_run = require "spec.support.load_run"
-local process = require "wingman.process"
+local process = require "wingman.loop.process"
 local report = require "wingman.load.report"
 
 -- Users that do nothing until the run is ended from outside; "READY" is printed by the first of them.

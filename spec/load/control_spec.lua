@@ -1,9 +1,9 @@
 --- Steering a run over its socket, and its metrics for Prometheus.
 local eventually = require "spec.support.eventually"
 local load_run = require "spec.support.load_run"
-local process = require "wingman.process"
+local process = require "wingman.loop.process"
 local report = require "wingman.load.report"
-local stream = require "wingman.stream"
+local stream = require "wingman.loop.stream"
 
 local metric = load_run.metric
 

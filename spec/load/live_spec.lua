@@ -1,7 +1,7 @@
 --- What a run shows: at a terminal, in a pipe, without colours, quietly.
 local load_run = require "spec.support.load_run"
 local live = require "wingman.load.live"
-local process = require "wingman.process"
+local process = require "wingman.loop.process"
 
 local SCRIPT = load_run.script([[executor = "constant-arrival-rate", rate = 200, duration = "3s", keys = { count = 100 },
   exec = function(vu) vu:map "m":set(vu:key(), 1) end]], [[name = "shown", nemesis = { { at = "1200ms", kill = "node-2" }, { at = "2s", restart = "last" } },]])

@@ -2,7 +2,7 @@
 --- real server, and passes its own thresholds.
 local build = require "spec.support.build"
 local load_run = require "spec.support.load_run"
-local process = require "wingman.process"
+local process = require "wingman.loop.process"
 local report = require "wingman.load.report"
 local topgun_binary = require "wingman.topgun.binary"
 

@@ -130,7 +130,7 @@ describe("the shards of a run", function()
 
   it("leave their reports under mpirun, though the first ends before the last and is aborted", function()
     if os.execute "command -v mpirun >/dev/null 2>&1" ~= 0 then return pending "there is no mpirun (Debian: openmpi-bin)" end
-    local process = require "wingman.process"
+    local process = require "wingman.loop.process"
     local out = load_run.file ""
     -- The second rank is at work until the first one's report is there, and then for some
     -- time in which MPI would end it.
@@ -168,7 +168,7 @@ describe("the shards of a run", function()
 
   it("do not end each other under mpirun when one cannot connect; its report is missed by merge", function()
     if os.execute "command -v mpirun >/dev/null 2>&1" ~= 0 then return pending "there is no mpirun (Debian: openmpi-bin)" end
-    local process = require "wingman.process"
+    local process = require "wingman.loop.process"
     local out = load_run.file ""
     local script = load_run.file [[
       local load = require "wingman.load"
@@ -191,7 +191,7 @@ describe("the shards of a run", function()
 
   it("find their place as ranks of mpirun", function()
     if os.execute "command -v mpirun >/dev/null 2>&1" ~= 0 then return pending "there is no mpirun (Debian: openmpi-bin)" end
-    local process = require "wingman.process"
+    local process = require "wingman.loop.process"
     local sim = require "wingman.sim"
     local cluster = assert(sim.start { nodes = 3 })
     finally(function() cluster:stop() end)

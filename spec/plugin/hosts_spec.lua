@@ -2,7 +2,7 @@
 --- Lua 5.1, in a C program with a tick, on luv's loop; loaded again and again.
 local build = require "spec.support.build"
 local clusters = require "spec.support.cluster"
-local process = require "wingman.process"
+local process = require "wingman.loop.process"
 
 local PATIENCE = 240
 
@@ -68,7 +68,7 @@ clusters.on_each(getfenv(1), "hosts", function(shared, it)
 
   -- What docs/plugins.md says of a Lua without an FFI.
   local without_ffi = [[
-    for _, name in ipairs { "wingman.load", "wingman.process" } do assert(not pcall(require, name), name) end
+    for _, name in ipairs { "wingman.load", "wingman.loop.process" } do assert(not pcall(require, name), name) end
     for _, name in ipairs { "wingman.inspect", "wingman.repl.server" } do require(name) end
     local ok, err = wingman.client { cluster = "sim://3" }:start()
     assert(not ok and err.code == "CLUSTER" and err.message:find("needs LuaJIT", 1, true), tostring(err))

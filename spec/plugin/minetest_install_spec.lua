@@ -1,5 +1,5 @@
 --- scripts/plugins/minetest/install.sh: what minetest.conf says already stays.
-local process = require "wingman.process"
+local process = require "wingman.loop.process"
 
 describe("the installation of wingman_sync", function()
   local world, conf

@@ -5,7 +5,7 @@ local build = require "spec.support.build"
 local embedded_cluster = require "wingman.embedded_cluster"
 local ffi = require "ffi"
 local loop = require "wingman.loop"
-local process = require "wingman.process"
+local process = require "wingman.loop.process"
 
 ffi.cdef [[
 typedef struct spec_sockaddr_in { unsigned short family; uint8_t port[2], address[4], zero[8]; } spec_sockaddr_in;

@@ -4,7 +4,7 @@ local clusters = require "spec.support.cluster"
 local core = require "wingman.core"
 local loop = require "wingman.loop"
 local sim_support = require "spec.sim.support"
-local stream = require "wingman.stream"
+local stream = require "wingman.loop.stream"
 
 local PATIENCE = 20
 --- What comes after each dial is over at the latest (seconds).

@@ -1,8 +1,8 @@
 --- `wingman repl --attach`: a prompt inside a program that runs.
 local cjson = require "cjson"
 local eventually = require "spec.support.eventually"
-local process = require "wingman.process"
-local stream = require "wingman.stream"
+local process = require "wingman.loop.process"
+local stream = require "wingman.loop.stream"
 local terminal = require "spec.support.terminal"
 
 --- Seconds for what takes milliseconds on a machine that has time.

@@ -1,6 +1,6 @@
 --- `wingman repl` without a terminal: pipes, -e, exit codes.
 local cjson = require "cjson"
-local process = require "wingman.process"
+local process = require "wingman.loop.process"
 
 --- Seconds for what takes milliseconds on a machine that has time.
 local PATIENCE = 60

@@ -1,6 +1,6 @@
 --- The prompt in a real terminal: keys are typed into tmux, its screen is read.
 local eventually = require "spec.support.eventually"
-local process = require "wingman.process"
+local process = require "wingman.loop.process"
 local terminal = require "spec.support.terminal"
 
 local function last_line(screen) return screen:match "[^\n]*$" end

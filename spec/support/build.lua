@@ -1,5 +1,5 @@
 --- How the executable under test was built.
-local path = require("wingman.process").wingman_path()
+local path = require("wingman.loop.process").wingman_path()
 
 local M = {}
 

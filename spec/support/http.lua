@@ -1,7 +1,7 @@
 --- One HTTP request to a local port, for the administration of a real server.
 local cjson = require "cjson"
 local loop = require "wingman.loop"
-local stream = require "wingman.stream"
+local stream = require "wingman.loop.stream"
 
 local M = {}
 

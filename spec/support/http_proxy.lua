@@ -1,6 +1,6 @@
 --- A proxy that makes tunnels (CONNECT), and remembers what it was asked for.
 local loop = require "wingman.loop"
-local stream = require "wingman.stream"
+local stream = require "wingman.loop.stream"
 
 local M = {}
 

@@ -1,7 +1,7 @@
 --- Runs of load tests for specs: a script's text through the executable, and what it left.
 local cjson = require "cjson"
 local eventually = require "spec.support.eventually"
-local process = require "wingman.process"
+local process = require "wingman.loop.process"
 local report = require "wingman.load.report"
 
 local M = {}

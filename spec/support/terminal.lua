@@ -1,6 +1,6 @@
 --- A real terminal for specs: tmux, whose keys are typed and whose screen is read.
 local eventually = require "spec.support.eventually"
-local process = require "wingman.process"
+local process = require "wingman.loop.process"
 
 local M = {}
 

@@ -1,4 +1,4 @@
-/* wingman.core.process(...): a child process; used by lua/wingman/process.lua. */
+/* wingman.core.process(...): a child process; used by lua/wingman/loop/process.lua. */
 #include <lauxlib.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* wingman.core.listen, .connect: local sockets; used by lua/wingman/stream.lua. */
+/* wingman.core.listen, .connect: local sockets; used by lua/wingman/loop/stream.lua. */
 #include <lauxlib.h>
 #include <string.h>
 

@@ -1,7 +1,7 @@
 --- The functions of a script that a client calls: listeners, on_ack, policies, the token
 --- function. An error in one is the script's own: it is told to `log_to` and counted, and
 --- nothing else ends.
-local log_throttle = require "wingman.log_throttle"
+local log_throttle = require "wingman.loop.log_throttle"
 local protected = require "wingman.base.protected"
 
 ---@class wingman.client

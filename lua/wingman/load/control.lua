@@ -6,7 +6,7 @@
 local cjson = require "cjson"
 local loop = require "wingman.loop"
 local nearest = require "wingman.base.nearest"
-local stream = require "wingman.stream"
+local stream = require "wingman.loop.stream"
 
 local M = {}
 

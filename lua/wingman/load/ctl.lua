@@ -3,7 +3,7 @@ local cjson = require "cjson"
 local duration = require "wingman.base.duration"
 local loop = require "wingman.loop"
 local nearest = require "wingman.base.nearest"
-local stream = require "wingman.stream"
+local stream = require "wingman.loop.stream"
 local text_table = require "wingman.text.table"
 
 local M = {}

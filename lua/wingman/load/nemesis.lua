@@ -3,7 +3,7 @@
 local duration = require "wingman.base.duration"
 local loop = require "wingman.loop"
 local nearest = require "wingman.base.nearest"
-local process = require "wingman.process"
+local process = require "wingman.loop.process"
 local script_traceback = require "wingman.base.script_traceback"
 local steering = require "wingman.load.steering"
 

@@ -11,7 +11,7 @@ local loop = require "wingman.loop"
 local measures = require "wingman.load.measures"
 local run_module = require "wingman.load.run"
 local script = require "wingman.run"
-local stream = require "wingman.stream"
+local stream = require "wingman.loop.stream"
 
 local M = {}
 

@@ -5,7 +5,7 @@ local histogram = require "wingman.base.histogram"
 local loop = require "wingman.loop"
 local merge = require "wingman.load.report.merge"
 local merge_metrics = require "wingman.load.report.merge_metrics"
-local stream = require "wingman.stream"
+local stream = require "wingman.loop.stream"
 
 local M = {}
 

@@ -3,7 +3,7 @@
 local cjson = require "cjson"
 local loop = require "wingman.loop"
 local reader = require "wingman.repl.reader"
-local stream = require "wingman.stream"
+local stream = require "wingman.loop.stream"
 
 local M = {}
 

@@ -15,7 +15,7 @@ local cjson = require "cjson"
 local duration = require "wingman.base.duration"
 local loop = require "wingman.loop"
 local session_module = require "wingman.repl.session"
-local stream = require "wingman.stream"
+local stream = require "wingman.loop.stream"
 
 local M = {}
 

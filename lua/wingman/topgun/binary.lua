@@ -1,6 +1,6 @@
 --- Where the real server's binary is. It is not part of Wingman.
 local errors = require "wingman.base.error"
-local process = require "wingman.process"
+local process = require "wingman.loop.process"
 
 local M = {}
 

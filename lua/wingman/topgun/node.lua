@@ -4,7 +4,7 @@
 local errors = require "wingman.base.error"
 local ffi = require "ffi"
 local loop = require "wingman.loop"
-local process = require "wingman.process"
+local process = require "wingman.loop.process"
 
 ffi.cdef "int kill(int pid, int sig);"
 

@@ -1,7 +1,7 @@
 --- A headless Chromium with a fresh profile for each question, and what it tells of a
 --- page: a picture, the document after loading, its console, the requests it made.
 local cjson = require "cjson"
-local process = require "wingman.process"
+local process = require "wingman.loop.process"
 
 local M = {}
 

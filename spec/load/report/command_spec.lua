@@ -1,6 +1,6 @@
 local cjson = require "cjson"
 local fixture = require "spec.load.report.fixture"
-local process = require "wingman.process"
+local process = require "wingman.loop.process"
 local report = require "wingman.load.report"
 
 describe("wingman report", function()

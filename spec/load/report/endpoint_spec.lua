@@ -4,7 +4,7 @@ local fixture = require "spec.load.report.fixture"
 local loop = require "wingman.loop"
 local prometheus = require "wingman.load.report.prometheus"
 local prometheus_server = require "spec.load.report.prometheus_server"
-local stream = require "wingman.stream"
+local stream = require "wingman.loop.stream"
 
 local request = prometheus_server.request
 

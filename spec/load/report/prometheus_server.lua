@@ -3,8 +3,8 @@
 local cjson = require "cjson"
 local core = require "wingman.core"
 local loop = require "wingman.loop"
-local process = require "wingman.process"
-local stream = require "wingman.stream"
+local process = require "wingman.loop.process"
+local stream = require "wingman.loop.stream"
 
 local M = {}
 

@@ -1,6 +1,6 @@
 local fixture = require "spec.load.report.fixture"
 local histogram = require "wingman.histogram"
-local process = require "wingman.process"
+local process = require "wingman.loop.process"
 local prometheus = require "wingman.load.report.prometheus"
 local prometheus_server = require "spec.load.report.prometheus_server"
 

@@ -1,5 +1,5 @@
 local cjson = require "cjson"
-local process = require "wingman.process"
+local process = require "wingman.loop.process"
 local report = require "wingman.load.report"
 
 local SCRIPT = [[

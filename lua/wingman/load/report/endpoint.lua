@@ -5,7 +5,7 @@
 --- connections keep nobody out.
 local loop = require "wingman.loop"
 local prometheus = require "wingman.load.report.prometheus"
-local stream = require "wingman.stream"
+local stream = require "wingman.loop.stream"
 
 local M = {}
 

@@ -3,7 +3,7 @@ local virtual_time = require "spec.support.virtual_time"
 describe("log throttle", function()
   it("passes one line of a kind a second, with how many it held back", function()
     local time, lines = virtual_time.new(), {}
-    local log = time:require("wingman.log_throttle").new(function(level, event, fields)
+    local log = time:require("wingman.loop.log_throttle").new(function(level, event, fields)
       lines[#lines + 1] = { level, event, fields.repeated }
     end)
     for _ = 1, 5 do log("warn", "a", {}, "a") end

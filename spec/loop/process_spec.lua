@@ -1,5 +1,5 @@
 local loop = require "wingman.loop"
-local process = require "wingman.process"
+local process = require "wingman.loop.process"
 
 local children = {}
 local function spawn(options)

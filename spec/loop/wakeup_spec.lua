@@ -1,4 +1,4 @@
-local changes = require "wingman.changes"
+local changes = require "wingman.loop.wakeup"
 local loop = require "wingman.loop"
 
 describe("changes", function()

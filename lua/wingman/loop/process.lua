@@ -1,7 +1,7 @@
 --- Child processes with pipes, on the loop of this Lua state. Calls that wait
 --- yield inside a task and pump the loop elsewhere, as all of Wingman's do.
 local ffi = require "ffi"
-local changes = require "wingman.changes"
+local changes = require "wingman.loop.wakeup"
 local core = require "wingman.core"
 local loop = require "wingman.loop"
 

@@ -1,7 +1,7 @@
 --- Local sockets on the loop of this Lua state, for people and programs that look at
 --- this process: a control socket, an attached prompt, a scrape of metrics. Calls that
 --- wait yield inside a task and pump the loop elsewhere, as all of Wingman's do.
-local changes = require "wingman.changes"
+local changes = require "wingman.loop.wakeup"
 local core = require "wingman.core"
 local loop = require "wingman.loop"
 

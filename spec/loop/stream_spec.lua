@@ -1,6 +1,6 @@
 local loop = require "wingman.loop"
-local process = require "wingman.process"
-local stream = require "wingman.stream"
+local process = require "wingman.loop.process"
+local stream = require "wingman.loop.stream"
 
 describe("stream", function()
   local path, open
@@ -109,7 +109,7 @@ describe("stream", function()
   it("replaces the file of a process that died, not of one that listens", function()
     local child = assert(process.spawn { file = process.wingman_path(), args = { "run", "-", path }, stdin = true })
     assert(child:write [[
-      local stream = require "wingman.stream"
+      local stream = require "wingman.loop.stream"
       assert(stream.listen { path = arg[1] })
       print "ready"
       io.stdout:flush()
