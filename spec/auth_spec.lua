@@ -4,7 +4,7 @@ local cjson = require "cjson"
 local clusters = require "spec.support.cluster"
 local core = require "wingman.core"
 local loop = require "wingman.loop"
-local token_source = require "wingman.token_source"
+local token_source = require "wingman.cluster.token_source"
 
 local PATIENCE = 20
 

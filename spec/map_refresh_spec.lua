@@ -1,6 +1,6 @@
 --- A sign that the partition map is old makes the client ask at once; what follows
 --- within the debounce window waits for its end. (When the next requests may go out:
---- spec/map_requests_spec.lua.)
+--- spec/cluster/map_refresh_spec.lua.)
 local clusters = require "spec.support.cluster"
 local loop = require "wingman.loop"
 

@@ -1,6 +1,6 @@
 --- A client of one cluster or one server.
 local connection_options = require "wingman.connection_options"
-local connection_state = require "wingman.connection_state"
+local connection_state = require "wingman.cluster.connection_state"
 local core = require "wingman.core"
 local core_events = require "wingman.client.core_events"
 local core_options = require "wingman.client.core_options"
@@ -133,10 +133,10 @@ end
 local function make_provider(self)
   local options = self.options
   if options.server then
-    local single_server = require "wingman.provider.single_server"
+    local single_server = require "wingman.cluster.provider.single_server"
     return single_server.new(self.core, options, self.policies, self.state)
   end
-  local cluster = require "wingman.provider.cluster"
+  local cluster = require "wingman.cluster.provider.cluster"
   return cluster.new(self.core, options, self.policies, self.state, function() return self.map_order end)
 end
 

@@ -6,7 +6,7 @@
 --- general way through the core, with the same result.
 local M = {}
 
-local C = require "wingman.client_ffi"
+local C = require "wingman.cluster.client_ffi"
 if not C then return M end
 
 local ffi = require "ffi"

@@ -1,7 +1,7 @@
 --- A client's life in short, for the spec that lets each allocation fail: writes that are
 --- acknowledged, reads, a query, a change. Ends with 0, or with 1 and an error.
 local loop = require "wingman.loop"
-local merkle_walk = require "wingman.merkle_walk"
+local merkle_walk = require "wingman.cluster.merkle_walk"
 local wingman = require "wingman"
 
 -- A question whose answer could not be kept is waited for no longer than this (seconds).

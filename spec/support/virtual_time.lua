@@ -47,7 +47,7 @@ local function with_own_modules(self, fn)
 end
 
 --- A module of its own, which knows this clock and this loop; so do those that it requires.
----@param name string  "wingman.map_requests"
+---@param name string  "wingman.cluster.map_refresh"
 ---@return table
 function methods:require(name)
   return with_own_modules(self, function() return require(name) end)

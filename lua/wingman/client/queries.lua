@@ -3,7 +3,7 @@
 local core = require "wingman.core"
 local errors = require "wingman.base.error"
 local escape = require "wingman.base.escape"
-local merkle_walk = require "wingman.merkle_walk"
+local merkle_walk = require "wingman.cluster.merkle_walk"
 local nearest = require "wingman.base.nearest"
 local repair = require "wingman.repair"
 local uuid = require "wingman.base.uuid"

@@ -60,7 +60,7 @@ local function owners_beyond(map, known)
   return ids, owned
 end
 
-if jit then jit.off(owners_beyond) end -- as in wingman.provider.cluster.routes
+if jit then jit.off(owners_beyond) end -- as in wingman.cluster.provider.route_updates
 
 -- What becomes of writes whose owner has no connection: only plain direct routing holds all of them.
 local function what_writes_do(options)

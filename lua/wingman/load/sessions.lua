@@ -11,7 +11,7 @@ local core_options = require "wingman.client.core_options"
 local errors = require "wingman.base.error"
 local loop = require "wingman.loop"
 local options_module = require "wingman.options"
-local token_source = require "wingman.token_source"
+local token_source = require "wingman.cluster.token_source"
 
 local M = {}
 

@@ -1,5 +1,5 @@
 --- The route table of a cluster's provider, filled by the routing policy.
-local identity = require "wingman.provider.cluster.identity"
+local identity = require "wingman.cluster.provider.identity"
 local script_traceback = require "wingman.base.script_traceback"
 
 local M = {}

@@ -1,6 +1,6 @@
 local clusters = require "spec.support.cluster"
 local core = require "wingman.core"
-local hash_probe = require "wingman.hash_probe"
+local hash_probe = require "wingman.cluster.hash_probe"
 local loop = require "wingman.loop"
 
 local function path_of(hash) return ("%08x"):format(hash % 2 ^ 32):sub(1, 3) end

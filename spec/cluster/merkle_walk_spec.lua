@@ -3,8 +3,8 @@
 --- form that its callers rely on.
 local core = require "wingman.core"
 local loop = require "wingman.loop"
-local merkle_walk = require "wingman.merkle_walk"
-local replies_module = require "wingman.replies"
+local merkle_walk = require "wingman.cluster.merkle_walk"
+local replies_module = require "wingman.cluster.requests"
 
 local LANE, MAP = 0, "m"
 

@@ -8,7 +8,7 @@ local loop = require "wingman.loop"
 
 local M = {}
 
-if jit then jit.off(true, true) end -- as in wingman.provider.cluster.routes
+if jit then jit.off(true, true) end -- as in wingman.cluster.provider.route_updates
 
 --- Losses that are remembered; older ones are forgotten.
 local KEPT = 100

@@ -3,7 +3,7 @@
 --- function is asked for another one, at once and then as the reconnect policy allows;
 --- a connection follows only when there is one.
 local loop = require "wingman.loop"
-local token_source = require "wingman.token_source"
+local token_source = require "wingman.cluster.token_source"
 
 local M = {}
 

@@ -1,9 +1,9 @@
 --- What a connection is good for: which node answers there, of which family, and how
 --- the cluster hashes keys.
 local errors = require "wingman.base.error"
-local hash_probe = require "wingman.hash_probe"
+local hash_probe = require "wingman.cluster.hash_probe"
 local loop = require "wingman.loop"
-local merkle_walk = require "wingman.merkle_walk"
+local merkle_walk = require "wingman.cluster.merkle_walk"
 
 local M = {}
 

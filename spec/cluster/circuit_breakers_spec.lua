@@ -9,7 +9,7 @@ describe("circuits", function()
   local closing, loop, circuits
   before_each(function()
     local time = virtual_time.new()
-    loop, circuits = time.loop, time:require "wingman.provider.circuits"
+    loop, circuits = time.loop, time:require "wingman.cluster.circuit_breakers"
   end)
   after_each(function()
     if closing then closing:close() end

@@ -4,7 +4,7 @@
 --- leaf with data decides. Where there is no data, a probe record is written.
 local core = require "wingman.core"
 local loop = require "wingman.loop"
-local merkle_walk = require "wingman.merkle_walk"
+local merkle_walk = require "wingman.cluster.merkle_walk"
 
 local M = {}
 

@@ -38,7 +38,7 @@ describe("map requests", function()
   local requests
   before_each(function()
     local time = virtual_time.new()
-    loop, map_requests = time.loop, time:require "wingman.map_requests"
+    loop, map_requests = time.loop, time:require "wingman.cluster.map_refresh"
   end)
   after_each(function()
     requests:close()

@@ -1,6 +1,6 @@
 --- The timeline of node losses.
 local clusters = require "spec.support.cluster"
-local failover = require "wingman.failover"
+local failover = require "wingman.cluster.failover_log"
 local loop = require "wingman.loop"
 
 describe("failovers", function()

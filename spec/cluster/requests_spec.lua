@@ -1,6 +1,6 @@
 --- Waiting for answers: what is asked when there is nobody to ask any more.
 local loop = require "wingman.loop"
-local replies = require "wingman.replies"
+local replies = require "wingman.cluster.requests"
 
 describe("replies", function()
   local function nothing() return false end

@@ -2,7 +2,7 @@
 --- and route. Through the FFI where there is one, because LuaJIT compiles that.
 local M = {}
 
-local C = require "wingman.client_ffi"
+local C = require "wingman.cluster.client_ffi"
 
 --- A function from a key to the slot of the node that it is routed to, -1 while it
 --- is held. Only for as long as the core client is open.

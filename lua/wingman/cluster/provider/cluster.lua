@@ -2,20 +2,20 @@
 --- learns which connection is which node by asking, keeps the partition map and
 --- the hash known, and has the routing policy fill the route table whenever one of
 --- them changes: `recompute` is the only place where routes change.
-local circuits_module = require "wingman.provider.circuits"
+local circuits_module = require "wingman.cluster.circuit_breakers"
 local core_module = require "wingman.core"
-local discovery = require "wingman.provider.cluster.discovery"
+local discovery = require "wingman.cluster.provider.discovery"
 local emitter = require "wingman.base.emitter"
-local failover = require "wingman.failover"
-local identity = require "wingman.provider.cluster.identity"
-local key_route = require "wingman.key_route"
-local links_module = require "wingman.provider.links"
+local failover = require "wingman.cluster.failover_log"
+local identity = require "wingman.cluster.provider.identity"
+local key_route = require "wingman.cluster.key_route"
+local links_module = require "wingman.cluster.connections"
 local log_throttle = require "wingman.loop.log_throttle"
 local loop = require "wingman.loop"
-local map_requests = require "wingman.map_requests"
-local merkle_walk = require "wingman.merkle_walk"
-local replies_module = require "wingman.replies"
-local routes = require "wingman.provider.cluster.routes"
+local map_requests = require "wingman.cluster.map_refresh"
+local merkle_walk = require "wingman.cluster.merkle_walk"
+local replies_module = require "wingman.cluster.requests"
+local routes = require "wingman.cluster.provider.route_updates"
 
 local M = {}
 
@@ -25,7 +25,7 @@ local STRAGGLERS = 1
 
 ---@class wingman.cluster_provider
 ---@field map table|nil  the held partition map, as core:partition_map() gives it
----@field discovery_is_over boolean  see wingman.provider.cluster.discovery
+---@field discovery_is_over boolean  see wingman.cluster.provider.discovery
 ---@field hash_kind string|nil
 ---@field hash_how string|nil  how the hash was found
 ---@field hash_conflict wingman.error|nil  the nodes hash differently
@@ -76,7 +76,7 @@ local function is_complete(self)
   return true
 end
 
-if jit then jit.off(is_complete) end -- as in wingman.provider.cluster.routes
+if jit then jit.off(is_complete) end -- as in wingman.cluster.provider.route_updates
 
 --- Derives the state of the whole from its parts, and settles a start that waits.
 function methods:update_state()

@@ -1,4 +1,4 @@
-local connection_state = require "wingman.connection_state"
+local connection_state = require "wingman.cluster.connection_state"
 
 describe("connection state", function()
   it("tells changes, with reason and history, and only changes", function()

@@ -1,10 +1,10 @@
 --- The links to the nodes of a provider: connecting, showing the token, trying
 --- again. Both providers are built on it; what a connection is good for is theirs
 --- to decide.
-local authentication = require "wingman.provider.authentication"
+local authentication = require "wingman.cluster.authentication"
 local escape = require "wingman.base.escape"
 local loop = require "wingman.loop"
-local resolver = require "wingman.resolver"
+local resolver = require "wingman.cluster.resolver"
 local script_traceback = require "wingman.base.script_traceback"
 
 local M = {}

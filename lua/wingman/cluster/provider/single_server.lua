@@ -3,10 +3,10 @@
 --- they leave as one OP_BATCH.
 local core_module = require "wingman.core"
 local emitter = require "wingman.base.emitter"
-local failover = require "wingman.failover"
-local links_module = require "wingman.provider.links"
+local failover = require "wingman.cluster.failover_log"
+local links_module = require "wingman.cluster.connections"
 local loop = require "wingman.loop"
-local replies_module = require "wingman.replies"
+local replies_module = require "wingman.cluster.requests"
 
 local M = {}
 
