@@ -5,7 +5,7 @@
 local wingman = require "wingman"
 
 local cjson = require "cjson"
-local embedded_cluster = require "wingman.embedded_cluster"
+local embedded_cluster = require "wingman.testbed"
 local loop = require "wingman.loop"
 local nearest = require "wingman.base.nearest"
 local text_table = require "wingman.text.table"

@@ -6,7 +6,7 @@
 ---
 --- A program that embeds the module does not come past here: its clients have what their
 --- options say, whatever the environment holds.
-local embedded_cluster = require "wingman.embedded_cluster"
+local embedded_cluster = require "wingman.testbed"
 
 local M = {}
 

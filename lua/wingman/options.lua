@@ -1,7 +1,7 @@
 --- The options of `wingman.client`: one rule each. An option that is unknown or of
 --- the wrong kind is an error that names it.
 local duration = require "wingman.base.duration"
-local embedded_cluster = require "wingman.embedded_cluster"
+local embedded_cluster = require "wingman.testbed"
 local escape = require "wingman.base.escape"
 local nearest = require "wingman.base.nearest"
 

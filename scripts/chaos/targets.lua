@@ -1,6 +1,6 @@
 --- What schedules run on: a simulated cluster for each, or one real cluster for all,
 --- with proxies in front of its nodes.
-local embedded_cluster = require "wingman.embedded_cluster"
+local embedded_cluster = require "wingman.testbed"
 local faults = require "chaos.faults"
 local loop = require "wingman.loop"
 local probe = require "wingman.probe"

@@ -9,7 +9,7 @@ local nemesis = require "chaos.nemesis"
 local pool = require "chaos.pool"
 local random = require "chaos.random"
 local schedule = require "chaos.schedule"
-local topgun_binary = require "wingman.topgun.binary"
+local topgun_binary = require "wingman.testbed.topgun.binary"
 
 -- With the sanitizers fewer at a time: clients that get no processor for long lose their connections.
 local JOBS, SHOWN, REAL_SCHEDULES = build.is_sanitized and 3 or 6, 10, 1

@@ -2,7 +2,7 @@
 --- simulated cluster, by the mod in scripts/plugins/minetest. Without players: a mod of
 --- the spec (spec/support/minetest) calls what the mod has registered.
 local build = require "spec.support.build"
-local embedded_cluster = require "wingman.embedded_cluster"
+local embedded_cluster = require "wingman.testbed"
 local ffi = require "ffi"
 local loop = require "wingman.loop"
 local process = require "wingman.loop.process"

@@ -1,9 +1,9 @@
 --- Clusters for specs: the same spec on the simulated cluster, in both dialects, and
 --- on the real server.
-local embedded_cluster = require "wingman.embedded_cluster"
+local embedded_cluster = require "wingman.testbed"
 local eventually = require "spec.support.eventually"
 local loop = require "wingman.loop"
-local topgun_binary = require "wingman.topgun.binary"
+local topgun_binary = require "wingman.testbed.topgun.binary"
 local wingman = require "wingman"
 
 local M = {}

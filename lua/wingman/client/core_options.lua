@@ -1,5 +1,5 @@
 --- The options of the core's client, from those of the script.
-local embedded_cluster = require "wingman.embedded_cluster"
+local embedded_cluster = require "wingman.testbed"
 local uuid = require "wingman.base.uuid"
 
 local M = {}

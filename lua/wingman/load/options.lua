@@ -1,7 +1,7 @@
 --- What a load test's table may say. A mistake is an error that names it.
 local client_options = require "wingman.options"
 local duration = require "wingman.base.duration"
-local embedded_cluster = require "wingman.embedded_cluster"
+local embedded_cluster = require "wingman.testbed"
 local measurable = require "wingman.load.measurable"
 local nearest = require "wingman.base.nearest"
 local nemesis = require "wingman.load.nemesis"

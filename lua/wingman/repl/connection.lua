@@ -1,5 +1,5 @@
 --- The client of the prompt: from a URL to the globals `client` and `cluster`.
-local embedded_cluster = require "wingman.embedded_cluster"
+local embedded_cluster = require "wingman.testbed"
 local loop = require "wingman.loop"
 
 local M = {}

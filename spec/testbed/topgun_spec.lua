@@ -4,7 +4,7 @@ local loop = require "wingman.loop"
 local probe = require "wingman.probe"
 local process = require "wingman.loop.process"
 local topgun = require "wingman.topgun"
-local topgun_binary = require "wingman.topgun.binary"
+local topgun_binary = require "wingman.testbed.topgun.binary"
 
 local _, missing = topgun_binary.find()
 

@@ -1,5 +1,5 @@
 --- A server's process, with a stand-in for the server that says where it would write.
-local node_module = require "wingman.topgun.node"
+local node_module = require "wingman.testbed.topgun.node"
 
 local SERVER = [[
 #!/bin/sh

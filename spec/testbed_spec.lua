@@ -1,7 +1,7 @@
-local embedded_cluster = require "wingman.embedded_cluster"
+local embedded_cluster = require "wingman.testbed"
 local eventually = require "spec.support.eventually"
 local process = require "wingman.loop.process"
-local topgun_binary = require "wingman.topgun.binary"
+local topgun_binary = require "wingman.testbed.topgun.binary"
 local wingman = require "wingman"
 
 --- Seconds for what takes milliseconds on a machine that has time.
@@ -61,7 +61,7 @@ describe("embedded cluster, after SIGKILL of its script,", function()
   local SCRIPT = [[
     local wingman = require "wingman"
     wingman.run(function()
-      local cluster = assert(require("wingman.embedded_cluster").start(arg[1]))
+      local cluster = assert(require("wingman.testbed").start(arg[1]))
       print(cluster.folder or "none")
       io.flush()
       if arg[2] == "error" then error "on purpose" end

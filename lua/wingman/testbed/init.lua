@@ -5,7 +5,7 @@ local nearest = require "wingman.base.nearest"
 
 local M = {}
 
-local modules = { sim = "wingman.sim", topgun = "wingman.topgun" }
+local modules = { sim = "wingman.testbed.sim", topgun = "wingman.testbed.topgun" }
 
 --- Whether a cluster URL names an embedded cluster.
 ---@param url string

@@ -9,15 +9,15 @@
 ---  - When the cluster is not whole after all that, everything begins afresh.
 ---
 --- Nothing is left behind, however this process ends: each server ends with the
---- pipe from this process (see wingman.topgun.node), and a shell that waits for
+--- pipe from this process (see wingman.testbed.topgun.node), and a shell that waits for
 --- the same removes the folder.
-local binary_module = require "wingman.topgun.binary"
+local binary_module = require "wingman.testbed.topgun.binary"
 local cjson = require "cjson"
 local core = require "wingman.core"
 local errors = require "wingman.base.error"
 local ffi = require "ffi"
 local loop = require "wingman.loop"
-local node_module = require "wingman.topgun.node"
+local node_module = require "wingman.testbed.topgun.node"
 local probe = require "wingman.probe"
 local process = require "wingman.loop.process"
 local uuid = require "wingman.base.uuid"
