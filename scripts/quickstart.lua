@@ -8,7 +8,7 @@ local directory = arg[0]:match "^(.*)/[^/]*$" or "."
 package.path = directory .. "/?.lua;" .. package.path
 
 local cjson = require "cjson"
-local connection_options = require "wingman.connection_options"
+local connection_options = require "wingman.client.options.connection"
 local core = require "wingman.core"
 local loop = require "wingman.loop"
 local records_module = require "quickstart.records"

@@ -6,7 +6,7 @@ local errors = require "wingman.base.error"
 local escape = require "wingman.base.escape"
 local loop = require "wingman.loop"
 local process = require "wingman.loop.process"
-local server_error = require "wingman.server_error"
+local server_error = require "wingman.client.incoming.server_error"
 local sim_support = require "spec.sim.support"
 local text_table = require "wingman.text.table"
 

@@ -1,6 +1,6 @@
 --- The executable: commands, exit codes, errors.
 local cjson = require "cjson"
-local connection_options = require "wingman.connection_options"
+local connection_options = require "wingman.client.options.connection"
 local loop = require "wingman.loop"
 local process = require "wingman.loop.process"
 

@@ -2,7 +2,7 @@
 --- node, and those that do not come. WINGMAN_SEED=N replays a seed.
 local clusters = require "spec.support.cluster"
 local core = require "wingman.core"
-local core_events = require "wingman.client.core_events"
+local core_events = require "wingman.client.incoming.core_events"
 local loop = require "wingman.loop"
 
 local SEEDS = 5

@@ -4,7 +4,7 @@
 #include <stdbool.h>
 
 /* SIGINT, SIGTERM and SIGHUP while a script runs. The first one is handed to the loop of the
- * script, which drains and ends (lua/wingman/interrupt.lua). A script that does not
+ * script, which drains and ends (lua/wingman/client/interrupt.lua). A script that does not
  * return to its loop for a second, or has none, is ended by the error "interrupted"; one
  * that cannot be (compiled code without an end, a call that blocks) by the end of the
  * process, after five. A second signal ends the process at once. */

@@ -30,8 +30,8 @@ return {
   --- something to do, and the seconds after which one has in any case.
   fds = loop.fds,
   timeout = loop.timeout,
-  --- Ends all of it, so that the next require loads Wingman anew: see wingman.unload.
-  unload = require "wingman.unload",
+  --- Ends all of it, so that the next require loads Wingman anew: see wingman.client.unload.
+  unload = require "wingman.client.unload",
   spawn = loop.spawn,
   --- Marks for values: see wingman.base.msgpack.
   null = msgpack.null,

@@ -2,11 +2,11 @@
 --- to a v2 node; a 0.11 node may be sent one record that expires (see hash_probe).
 local cjson = require "cjson"
 local client_module = require "wingman.client"
-local connection_options = require "wingman.connection_options"
+local connection_options = require "wingman.client.options.connection"
 local duration = require "wingman.base.duration"
 local embedded_cluster = require "wingman.testbed"
 local errors = require "wingman.base.error"
-local interrupt = require "wingman.interrupt"
+local interrupt = require "wingman.client.interrupt"
 local loop = require "wingman.loop"
 local nearest = require "wingman.base.nearest"
 local text_table = require "wingman.text.table"

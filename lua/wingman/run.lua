@@ -1,5 +1,5 @@
 --- `wingman run`: runs a script; one that returns a load test is run as such.
-local connection_options = require "wingman.connection_options"
+local connection_options = require "wingman.client.options.connection"
 local script_traceback = require "wingman.base.script_traceback"
 local url = require "wingman.base.url"
 

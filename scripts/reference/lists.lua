@@ -5,8 +5,8 @@ local exit_codes = require "wingman.load.exit_codes"
 local markdown = require "reference.markdown"
 local measures = require "wingman.load.measures"
 local metric_names = require "wingman.load.report.metric_names"
-local options = require "wingman.options"
-local server_error = require "wingman.server_error"
+local options = require "wingman.client.options.rules"
+local server_error = require "wingman.client.incoming.server_error"
 
 local code, sorted = markdown.code, markdown.sorted
 

@@ -3,7 +3,7 @@ local circuit = require "wingman.policy.circuit"
 local duration = require "wingman.base.duration"
 local inspect = require "wingman.inspect"
 local loop = require "wingman.loop"
-local options = require "wingman.options"
+local options = require "wingman.client.options.rules"
 local reconnect = require "wingman.policy.reconnect"
 local wingman = require "wingman"
 

@@ -6,7 +6,7 @@ local files = require "spec.support.files"
 local prompt_commands = require "wingman.repl.commands"
 local report = require "wingman.load.report"
 local scenario = require "wingman.load.scenario"
-local server_error = require "wingman.server_error"
+local server_error = require "wingman.client.incoming.server_error"
 
 -- What a command prints, both streams.
 local function output_of(arguments)

@@ -2,7 +2,7 @@
 --- would have written, and runs that one.
 local bench_script = require "wingman.load.bench_script"
 local command = require "wingman.load.command"
-local connection_options = require "wingman.connection_options"
+local connection_options = require "wingman.client.options.connection"
 local core = require "wingman.core"
 local duration = require "wingman.base.duration"
 local nearest = require "wingman.base.nearest"

@@ -1,6 +1,6 @@
 --- A run with `--workers N`: this thread has the cluster, set-up, teardown, the plan of
 --- faults, steering and the display; the workers have the scenarios.
-local connection_options = require "wingman.connection_options"
+local connection_options = require "wingman.client.options.connection"
 local core = require "wingman.core"
 local loop = require "wingman.loop"
 local merge_metrics = require "wingman.load.report.merge_metrics"

@@ -1,11 +1,11 @@
 --- What a load test's table may say. A mistake is an error that names it.
-local client_options = require "wingman.options"
+local client_options = require "wingman.client.options.rules"
 local duration = require "wingman.base.duration"
 local embedded_cluster = require "wingman.testbed"
 local measurable = require "wingman.load.measurable"
 local nearest = require "wingman.base.nearest"
 local nemesis = require "wingman.load.nemesis"
-local policies = require "wingman.client.policies"
+local policies = require "wingman.client.options.policies"
 local scenario = require "wingman.load.scenario"
 local threshold = require "wingman.load.threshold"
 

@@ -5,12 +5,12 @@
 --- to the owner. All of them are lanes of one client of the core, so that one costs a
 --- socket and its buffers, and no Lua state of its own while it is idle.
 local cjson = require "cjson"
-local connection_options = require "wingman.connection_options"
+local connection_options = require "wingman.client.options.connection"
 local core_module = require "wingman.core"
-local core_options = require "wingman.client.core_options"
+local core_options = require "wingman.client.options.core"
 local errors = require "wingman.base.error"
 local loop = require "wingman.loop"
-local options_module = require "wingman.options"
+local options_module = require "wingman.client.options.rules"
 local token_source = require "wingman.cluster.token_source"
 
 local M = {}

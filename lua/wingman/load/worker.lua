@@ -2,7 +2,7 @@
 --- of the test as a shard and sends its report to the coordinator. Nothing is shared while
 --- it runs.
 local cjson = require "cjson"
-local connection_options = require "wingman.connection_options"
+local connection_options = require "wingman.client.options.connection"
 local control = require "wingman.load.control"
 local document = require "wingman.load.document"
 local frames = require "wingman.load.frames"

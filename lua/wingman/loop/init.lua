@@ -474,7 +474,7 @@ local function service(wait, deadline)
   local signal, done
   if deadline then done, signal = M.handle():turn_until(deadline)
   else signal = M.handle():turn(wait) end
-  if signal then require("wingman.interrupt").signalled(signal) end
+  if signal then require("wingman.client.interrupt").signalled(signal) end
   return done
 end
 

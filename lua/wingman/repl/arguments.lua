@@ -1,5 +1,5 @@
 --- The command line of `wingman repl`.
-local connection_options = require "wingman.connection_options"
+local connection_options = require "wingman.client.options.connection"
 local nearest = require "wingman.base.nearest"
 
 local M = {}
@@ -44,7 +44,7 @@ local function unreadable_script(list)
   end
 end
 
---- Reads the arguments; those about the connection are taken by wingman.connection_options.
+--- Reads the arguments; those about the connection are taken by wingman.client.options.connection.
 ---@param words string[]
 ---@return table|nil options, string|nil wrong
 function M.parse(words)

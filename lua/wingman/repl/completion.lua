@@ -125,7 +125,7 @@ local function option_rules(head)
       if depth > 0 then depth = depth - 1
       else
         local opener = head:sub(1, i - 1)
-        local rules = require("wingman.options").rules
+        local rules = require("wingman.client.options.rules").rules
         if opener:match "client%s*%(?%s*$" or opener:match "connect%s*%(.*,%s*$" then return rules end
         local group = opener:match "([%w_]+)%s*=%s*$"
         local outer = group and option_rules(opener)

@@ -1,6 +1,6 @@
 --- `wingman repl`: an interactive prompt, also for pipes and single commands.
 local arguments = require "wingman.repl.arguments"
-local interrupt = require "wingman.interrupt"
+local interrupt = require "wingman.client.interrupt"
 local loop = require "wingman.loop"
 
 local M = {}

@@ -39,27 +39,27 @@ end
 
 -- The module as a LuaJIT without table.nkeys loads it.
 local function without_nkeys()
-  local module, nkeys = package.loaded["wingman.shape_encoder"], package.loaded["table.nkeys"]
-  package.loaded["wingman.shape_encoder"], package.loaded["table.nkeys"] = nil, nil
+  local module, nkeys = package.loaded["wingman.client.flat_encoder"], package.loaded["table.nkeys"]
+  package.loaded["wingman.client.flat_encoder"], package.loaded["table.nkeys"] = nil, nil
   package.preload["table.nkeys"] = function() error "there is none" end
-  local fallback = require "wingman.shape_encoder"
+  local fallback = require "wingman.client.flat_encoder"
   package.preload["table.nkeys"] = nil
-  package.loaded["wingman.shape_encoder"], package.loaded["table.nkeys"] = module, nkeys
+  package.loaded["wingman.client.flat_encoder"], package.loaded["table.nkeys"] = module, nkeys
   return fallback
 end
 
-local as_loaded = require "wingman.shape_encoder".setter
+local as_loaded = require "wingman.client.flat_encoder".setter
 
 for name, setter in pairs { ["shape encoder"] = as_loaded, ["shape encoder without table.nkeys"] = without_nkeys().setter } do
 describe(name, function()
   local client
   before_each(function()
-    require "wingman.shape_encoder".setter = setter
+    require "wingman.client.flat_encoder".setter = setter
     client = wingman.client { server = "ws://127.0.0.1:1" }
   end)
   after_each(function()
     client:close()
-    require "wingman.shape_encoder".setter = as_loaded
+    require "wingman.client.flat_encoder".setter = as_loaded
   end)
 
   local function recorded() return client.core:operations(0) end

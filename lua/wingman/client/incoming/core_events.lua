@@ -3,10 +3,10 @@
 local cjson = require "cjson"
 local core = require "wingman.core"
 local errors = require "wingman.base.error"
-local messages = require "wingman.client.server_messages"
-local server_error = require "wingman.server_error"
+local messages = require "wingman.client.incoming.server_messages"
+local server_error = require "wingman.client.incoming.server_error"
 local escape = require "wingman.base.escape"
-local server_events = require "wingman.server_events"
+local server_events = require "wingman.client.incoming.map_events"
 local wire_name = require "wingman.base.wire_name"
 
 --- Rejected and dropped operations that are remembered for who waits for them later.

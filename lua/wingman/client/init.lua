@@ -1,9 +1,9 @@
 --- A client of one cluster or one server.
-local connection_options = require "wingman.connection_options"
+local connection_options = require "wingman.client.options.connection"
 local connection_state = require "wingman.cluster.connection_state"
 local core = require "wingman.core"
-local core_events = require "wingman.client.core_events"
-local core_options = require "wingman.client.core_options"
+local core_events = require "wingman.client.incoming.core_events"
+local core_options = require "wingman.client.options.core"
 local embedded_cluster = require "wingman.testbed"
 local emitter = require "wingman.base.emitter"
 local errors = require "wingman.base.error"
@@ -11,11 +11,11 @@ local escape = require "wingman.base.escape"
 local events = require "wingman.client.events"
 local log_throttle = require "wingman.loop.log_throttle"
 local loop = require "wingman.loop"
-local map_module = require "wingman.map"
-local options_module = require "wingman.options"
-local policies = require "wingman.client.policies"
+local map_module = require "wingman.client.map"
+local options_module = require "wingman.client.options.rules"
+local policies = require "wingman.client.options.policies"
 local protected = require "wingman.base.protected"
-local sync_engine = require "wingman.sync_engine"
+local sync_engine = require "wingman.client.sync_engine"
 local warnings = require "wingman.client.warnings"
 local wire_name = require "wingman.base.wire_name"
 
@@ -35,8 +35,8 @@ local methods = {}
 methods.__index = methods
 
 for _, part in ipairs {
-  require "wingman.client.callbacks", require "wingman.client.figures", require "wingman.client.queries", require "wingman.client.rejected", require "wingman.client.send",
-  require "wingman.client.ticks", require "wingman.client.waits",
+  require "wingman.client.methods.callbacks", require "wingman.client.methods.figures", require "wingman.client.methods.queries", require "wingman.client.methods.rejected", require "wingman.client.methods.send",
+  require "wingman.client.methods.ticks", require "wingman.client.methods.waits",
 } do
   for name, method in pairs(part) do methods[name] = method end
 end
@@ -86,7 +86,7 @@ end
 --- Makes a client; nothing is connected before `start`. Raises for a wrong option;
 --- nil, err when the op log's file cannot be used. What the file holds is pending
 --- again and in the local copies.
----@param given table  see wingman.options
+---@param given table  see wingman.client.options.rules
 ---@return wingman.client|nil, wingman.error|nil
 function M.new(given)
   local options = options_module.check(connection_options.complete(given), 2)

@@ -1,4 +1,4 @@
-local options = require "wingman.options"
+local options = require "wingman.client.options.rules"
 local wingman = require "wingman"
 
 local function refused(given, message)

@@ -1,7 +1,7 @@
 local clusters = require "spec.support.cluster"
 local core = require "wingman.core"
 local loop = require "wingman.loop"
-local server_error = require "wingman.server_error"
+local server_error = require "wingman.client.incoming.server_error"
 
 describe("server error", function()
   it("is found in every shape, and says whether the same again may succeed", function()

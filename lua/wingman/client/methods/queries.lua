@@ -5,7 +5,7 @@ local errors = require "wingman.base.error"
 local escape = require "wingman.base.escape"
 local merkle_walk = require "wingman.cluster.merkle_walk"
 local nearest = require "wingman.base.nearest"
-local repair = require "wingman.repair"
+local repair = require "wingman.client.methods.repair"
 local uuid = require "wingman.base.uuid"
 local wire_name = require "wingman.base.wire_name"
 

@@ -1,8 +1,8 @@
 --- What servers say: every message that the core hands up, decoded, is given to who
 --- waits for it, or read here.
 local errors = require "wingman.base.error"
-local server_error = require "wingman.server_error"
-local server_events = require "wingman.server_events"
+local server_error = require "wingman.client.incoming.server_error"
+local server_events = require "wingman.client.incoming.map_events"
 
 local M = {}
 

@@ -1,6 +1,6 @@
 --- The token and the TLS of the command line reach every client that needs them, and no
 --- cluster that Wingman starts itself.
-local connection_options = require "wingman.connection_options"
+local connection_options = require "wingman.client.options.connection"
 local process = require "wingman.loop.process"
 local sim = require "wingman.sim"
 

@@ -2,7 +2,7 @@
 --- tick, and keeps what could not be sent. It does not know whether there is one
 --- server or a cluster: it tests for `send_batch` and nothing else.
 local loop = require "wingman.loop"
-local operations_module = require "wingman.operations"
+local operations_module = require "wingman.client.operations"
 
 local M = {}
 

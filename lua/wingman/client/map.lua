@@ -4,7 +4,7 @@
 local emitter = require "wingman.base.emitter"
 local errors = require "wingman.base.error"
 local loop = require "wingman.loop"
-local shape_encoder = require "wingman.shape_encoder"
+local shape_encoder = require "wingman.client.flat_encoder"
 local wire_name = require "wingman.base.wire_name"
 
 local M = {}

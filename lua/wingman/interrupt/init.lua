@@ -1,0 +1,1 @@
+return require "wingman.client.interrupt"
