@@ -11,7 +11,7 @@ local load = require "wingman.load"
 local loop = require "wingman.loop"
 local run_module = require "wingman.load.run"
 local sim = require "wingman.sim"
-local stolen = require "wingman.load.stolen"
+local stolen = require "wingman.metrics.cpu_steal"
 local text_table = require "wingman.text.table"
 
 local USAGE = [[

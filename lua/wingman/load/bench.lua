@@ -7,7 +7,7 @@ local core = require "wingman.core"
 local duration = require "wingman.base.duration"
 local nearest = require "wingman.base.nearest"
 local run = require "wingman.run"
-local threshold = require "wingman.load.threshold"
+local threshold = require "wingman.metrics.threshold"
 local usage_error = require "wingman.base.usage_error"
 
 local M = {}

@@ -7,7 +7,7 @@ local merge_metrics = require "wingman.load.report.merge_metrics"
 local document_module = require "wingman.load.document"
 local run_module = require "wingman.load.run"
 local steering = require "wingman.load.steering"
-local threshold = require "wingman.load.threshold"
+local threshold = require "wingman.metrics.threshold"
 local workers_module = require "wingman.load.workers"
 
 local spoiled, outcome_of = document_module.spoiled, document_module.outcome

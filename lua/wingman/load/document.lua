@@ -2,8 +2,8 @@
 --- exactly: counters and histograms add, series add point by point.
 local core = require "wingman.core"
 local shard = require "wingman.load.shard"
-local limit = require "wingman.load.limit"
-local threshold = require "wingman.load.threshold"
+local limit = require "wingman.metrics.limit"
+local threshold = require "wingman.metrics.threshold"
 
 local M = {}
 

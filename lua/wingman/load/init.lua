@@ -12,8 +12,8 @@
 ---     thresholds = { ["op_latency{scenario:writes}"] = { "p(99)<50ms" }, ops_unacknowledged = { "count==0" } },
 ---   }
 local data = require "wingman.load.data"
-local measures = require "wingman.load.measures"
-local metrics = require "wingman.load.metrics"
+local measures = require "wingman.metrics.builtin"
+local metrics = require "wingman.metrics.registry"
 local options_module = require "wingman.load.options"
 local payload = require "wingman.load.payload"
 local sizes = require "wingman.load.sizes"

@@ -111,7 +111,7 @@ end
 
 --- The block of a second.
 ---@param run wingman.load.run
----@param point table  from wingman.load.series, with `nodes`
+---@param point table  from wingman.metrics.series, with `nodes`
 ---@param planned_s number
 function methods:show(run, point, planned_s)
   local elapsed = point.t_s + 1

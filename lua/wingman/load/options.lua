@@ -2,12 +2,12 @@
 local client_options = require "wingman.client.options.rules"
 local duration = require "wingman.base.duration"
 local embedded_cluster = require "wingman.testbed"
-local measurable = require "wingman.load.measurable"
+local measurable = require "wingman.metrics.measurable"
 local nearest = require "wingman.base.nearest"
 local nemesis = require "wingman.load.nemesis"
 local policies = require "wingman.client.options.policies"
 local scenario = require "wingman.load.scenario"
-local threshold = require "wingman.load.threshold"
+local threshold = require "wingman.metrics.threshold"
 
 local M = {}
 

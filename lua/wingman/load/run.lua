@@ -1,21 +1,21 @@
 --- A run of a load test, or of one shard of it: connects, sets up, lets the scenarios run,
 --- keeps the plan of faults, measures, tears down.
-local checks = require "wingman.load.checks"
+local checks = require "wingman.metrics.checks"
 local core = require "wingman.core"
 local data = require "wingman.load.data"
 local histogram = require "wingman.base.histogram"
 local loop = require "wingman.loop"
-local measures = require "wingman.load.measures"
-local metrics = require "wingman.load.metrics"
+local measures = require "wingman.metrics.builtin"
+local metrics = require "wingman.metrics.registry"
 local native = require "wingman.load.native"
 local nemesis = require "wingman.load.nemesis"
 local random = require "wingman.base.random"
 local scenario_module = require "wingman.load.scenario"
 local script_traceback = require "wingman.base.script_traceback"
 local sessions = require "wingman.load.sessions"
-local series = require "wingman.load.series"
+local series = require "wingman.metrics.series"
 local steering = require "wingman.load.steering"
-local threshold = require "wingman.load.threshold"
+local threshold = require "wingman.metrics.threshold"
 local wingman = require "wingman"
 
 local M = {}

@@ -39,7 +39,7 @@ local executors = {
 ---@field users wingman.load.vu[]
 ---@field iterations integer   that came to their end
 ---@field dropped integer      that were due when no user was free, or that the generator was too slow for
----@field drops table<string, integer>  the same by what they were dropped for, see wingman.load.limit
+---@field drops table<string, integer>  the same by what they were dropped for, see wingman.metrics.limit
 ---@field interrupted integer  that were given up at the end
 ---@field failures integer     that raised an error
 ---@field errors table<string, integer>  by code, of its users

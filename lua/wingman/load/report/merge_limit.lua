@@ -1,6 +1,6 @@
 --- What kept several parts from more, as one sentence: by the merged figures where the whole
 --- shows it, else by the part that shows it most.
-local limit = require "wingman.load.limit"
+local limit = require "wingman.metrics.limit"
 local view = require "wingman.load.report.view"
 
 local M = {}

@@ -1,6 +1,6 @@
 --- The metrics of several documents as those of one run: counters, rates and
 --- histograms add, exactly. What a gauge is decides what several of it are.
-local threshold = require "wingman.load.threshold"
+local threshold = require "wingman.metrics.threshold"
 local validate = require "wingman.load.report.validate"
 local view = require "wingman.load.report.view"
 

@@ -3,7 +3,7 @@
 --- A metric and its breakdowns are families of their own, so that a sum over one counts
 --- nothing twice: wingman_ops_acked_total is the total, wingman_ops_acked_by_node_total
 --- the same by node. Trends are histograms with cumulative buckets.
-local metric_names = require "wingman.load.report.metric_names"
+local metric_names = require "wingman.metrics.names"
 local utf8_text = require "wingman.text.utf8"
 local view = require "wingman.load.report.view"
 

@@ -75,7 +75,7 @@ M.document = object {
   -- to its end has "passed": only the whole is judged.
   outcome = one_of("passed", "failed", "aborted", "interrupted", "error"),
   reason = optional(text),               -- of an outcome that is not "passed"
-  -- What kept the run from more, see wingman.load.limit: a generator that was late, a cluster
+  -- What kept the run from more, see wingman.metrics.limit: a generator that was late, a cluster
   -- or an op log that users waited for, or too few users.
   limit = one_of("none", "generator", "cluster", "users", "log"),
   generator_late = flag,                 -- by so much that latencies are partly its own

@@ -2,7 +2,7 @@
 --- they are made of.
 local format = require "wingman.text.quantities"
 local layout = require "wingman.text.layout"
-local stolen = require "wingman.load.stolen"
+local stolen = require "wingman.metrics.cpu_steal"
 local verdict = require "wingman.load.report.verdict"
 local view = require "wingman.load.report.view"
 

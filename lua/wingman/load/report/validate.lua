@@ -1,7 +1,7 @@
 --- Whether a table is a document: its shape, and what a shape cannot say.
 local histogram = require "wingman.base.histogram"
 local schema = require "wingman.load.report.schema"
-local selector = require "wingman.load.selector"
+local selector = require "wingman.metrics.selector"
 
 local M = {}
 

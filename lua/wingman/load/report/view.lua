@@ -1,6 +1,6 @@
 --- Looking things up in a document.
 local histogram = require "wingman.base.histogram"
-local selector = require "wingman.load.selector"
+local selector = require "wingman.metrics.selector"
 
 local M = {}
 

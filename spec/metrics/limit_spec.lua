@@ -1,5 +1,5 @@
 --- What kept a run from more: the rule by its figures, and runs whose cause is certain.
-local limit = require "wingman.load.limit"
+local limit = require "wingman.metrics.limit"
 local load_run = require "spec.support.load_run"
 local report = require "wingman.load.report"
 local verdict = require "wingman.load.report.verdict"

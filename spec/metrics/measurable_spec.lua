@@ -1,7 +1,7 @@
 --- Thresholds that nothing could ever be measured for.
-local measurable = require "wingman.load.measurable"
+local measurable = require "wingman.metrics.measurable"
 local scenario = require "wingman.load.scenario"
-local threshold = require "wingman.load.threshold"
+local threshold = require "wingman.metrics.threshold"
 
 describe("a threshold of a test", function()
   local function exec() end

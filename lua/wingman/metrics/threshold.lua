@@ -1,7 +1,7 @@
 --- Thresholds: "p(99)<50ms" on a metric, and whether a run keeps them.
 local duration = require "wingman.base.duration"
-local metrics = require "wingman.load.metrics"
-local selector = require "wingman.load.selector"
+local metrics = require "wingman.metrics.registry"
+local selector = require "wingman.metrics.selector"
 
 local M = {}
 
@@ -118,7 +118,7 @@ end
 --- part of it, as a group is of its scenario. So the tags of a scenario need not be repeated
 --- in a selector that names it, and a tag that scenarios share is about all of them. Without
 --- tags it is the total.
----@param list table[]  metrics of wingman.load.metrics, or of a document
+---@param list table[]  metrics of wingman.metrics.registry, or of a document
 ---@param threshold wingman.load.threshold
 ---@return table[]
 function M.select(list, threshold)
@@ -250,7 +250,7 @@ end
 
 --- The value that a threshold looks at; nil while there is none. A time is in seconds, that of
 --- a gauge where the threshold gives a unit.
----@param metric table  a metric of wingman.load.metrics, or one like it
+---@param metric table  a metric of wingman.metrics.registry, or one like it
 ---@param threshold wingman.load.threshold
 ---@param seconds number  how long the run has lasted, for rates
 ---@return number|nil

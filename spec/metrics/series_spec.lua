@@ -1,8 +1,8 @@
 --- The time series of a long run: neighbours are joined, and nothing that was counted is
 --- lost by that.
 local histogram = require "wingman.histogram"
-local measures = require "wingman.load.measures"
-local series = require "wingman.load.series"
+local measures = require "wingman.metrics.builtin"
+local series = require "wingman.metrics.series"
 
 describe("a series", function()
   local gauges = measures.gauges

@@ -1,7 +1,7 @@
 --- Checks as metrics: of all, of a scenario, of one check.
-local checks = require "wingman.load.checks"
-local metrics = require "wingman.load.metrics"
-local threshold = require "wingman.load.threshold"
+local checks = require "wingman.metrics.checks"
+local metrics = require "wingman.metrics.registry"
+local threshold = require "wingman.metrics.threshold"
 
 describe("checks", function()
   it("are a rate of all, of each scenario, and of each check", function()

@@ -1,6 +1,6 @@
 --- Metrics of this moment.
-local measures = require "wingman.load.measures"
-local metrics = require "wingman.load.metrics"
+local measures = require "wingman.metrics.builtin"
+local metrics = require "wingman.metrics.registry"
 
 describe("the gauges of a run", function()
   it("tell the share of a core over a time that is long enough, and not over its last moment", function()

@@ -1,5 +1,5 @@
 --- How a metric is named with its tags.
-local selector = require "wingman.load.selector"
+local selector = require "wingman.metrics.selector"
 
 describe("a selector", function()
   it("is read with its tags, in quotes or without", function()

@@ -1,6 +1,6 @@
 --- Processor time that the host of a virtual machine took.
 local load_run = require "spec.support.load_run"
-local stolen = require "wingman.load.stolen"
+local stolen = require "wingman.metrics.cpu_steal"
 
 local function rewrite(path, text)
   local file = assert(io.open(path, "w"))

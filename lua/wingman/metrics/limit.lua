@@ -1,6 +1,6 @@
 --- What kept a run from more. A generator that is late says so first, since what it measured
 --- is partly its own; else it is what most of the load was dropped for.
-local stolen = require "wingman.load.stolen"
+local stolen = require "wingman.metrics.cpu_steal"
 
 local M = {}
 

@@ -1,6 +1,6 @@
 --- Thresholds: how they are read, what they look at.
-local metrics = require "wingman.load.metrics"
-local threshold = require "wingman.load.threshold"
+local metrics = require "wingman.metrics.registry"
+local threshold = require "wingman.metrics.threshold"
 
 local function read(metric, expression) return threshold.read({ [metric] = { expression } })[1] end
 

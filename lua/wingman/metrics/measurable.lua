@@ -1,8 +1,8 @@
 --- What a threshold can look at: the metrics of a test and the tags that they have. What
 --- nothing will ever be measured for is refused before the run.
-local measures = require "wingman.load.measures"
+local measures = require "wingman.metrics.builtin"
 local nearest = require "wingman.base.nearest"
-local threshold = require "wingman.load.threshold"
+local threshold = require "wingman.metrics.threshold"
 
 local M = {}
 

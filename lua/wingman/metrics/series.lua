@@ -2,7 +2,7 @@
 --- are joined and a point stands for twice as long: the memory of a run does not grow with
 --- its length.
 local histogram = require "wingman.base.histogram"
-local measures = require "wingman.load.measures"
+local measures = require "wingman.metrics.builtin"
 
 local M = {}
 

@@ -2,7 +2,7 @@
 --- HDR histograms of 3 digits; times are kept in microseconds and told in seconds. Nothing
 --- here grows with the length of a run.
 local histogram = require "wingman.base.histogram"
-local selector = require "wingman.load.selector"
+local selector = require "wingman.metrics.selector"
 
 local M = {}
 

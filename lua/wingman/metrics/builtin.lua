@@ -1,7 +1,7 @@
 --- The built-in metrics of a run: brought up to date from the core, the scenarios and the
 --- process when somebody looks. Nothing here runs per operation.
 local core = require "wingman.core"
-local stolen = require "wingman.load.stolen"
+local stolen = require "wingman.metrics.cpu_steal"
 
 local M = {}
 
