@@ -4,7 +4,7 @@ local errors = require "wingman.base.error"
 local exit_codes = require "wingman.load.exit_codes"
 local files = require "spec.support.files"
 local prompt_commands = require "wingman.repl.commands"
-local report = require "wingman.load.report"
+local report = require "wingman.report"
 local scenario = require "wingman.load.scenario"
 local server_error = require "wingman.client.incoming.server_error"
 

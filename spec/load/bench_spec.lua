@@ -1,7 +1,7 @@
 --- `wingman bench`: a load test from the command line alone.
 local load_run = require "spec.support.load_run"
 local process = require "wingman.loop.process"
-local report = require "wingman.load.report"
+local report = require "wingman.report"
 
 local metric = load_run.metric
 

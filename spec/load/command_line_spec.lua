@@ -1,7 +1,7 @@
 --- What the command line of a load test does besides running it: signals, workers, places.
 local load_run = require "spec.support.load_run"
 local process = require "wingman.loop.process"
-local report = require "wingman.load.report"
+local report = require "wingman.report"
 
 -- Users that do nothing until the run is ended from outside; "READY" is printed by the first of them.
 local ENDLESS = [[executor = "constant-vus", vus = 1, duration = "1h",

@@ -2,7 +2,7 @@
 local eventually = require "spec.support.eventually"
 local load_run = require "spec.support.load_run"
 local process = require "wingman.loop.process"
-local report = require "wingman.load.report"
+local report = require "wingman.report"
 local stream = require "wingman.loop.stream"
 
 local metric = load_run.metric

@@ -24,7 +24,7 @@ describe("errors of a load test", function()
     assert.same({ { code = "LOG_FULL", count = 30 } }, document.errors)
     assert.equal(100, metric(document, "ops_recorded").count)
     assert.matches("\n  30  LOG_FULL  looks%S* %d+, looks%S* %d+\n", out)
-    assert.matches("<td>LOG_FULL</td>.->30<.->looks%S* %d+, looks%S* %d+<", require("wingman.load.report").render(document, "html"))
+    assert.matches("<td>LOG_FULL</td>.->30<.->looks%S* %d+, looks%S* %d+<", require("wingman.report").render(document, "html"))
     local away, looks = metric(document, "errors", { scenario = "looks_away" }).count, metric(document, "errors", { scenario = "looks" }).count
     assert.equal(30, away + looks)
     assert.equal(20 - looks, metric(document, "iterations", { scenario = "looks" }).count)

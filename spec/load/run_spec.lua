@@ -1,6 +1,6 @@
 --- Load tests from the command line: executors, what they count, exit codes.
 local load_run = require "spec.support.load_run"
-local report = require "wingman.load.report"
+local report = require "wingman.report"
 
 local run, metric, script = load_run.run, load_run.metric, load_run.script
 

@@ -3,7 +3,7 @@
 local build = require "spec.support.build"
 local load_run = require "spec.support.load_run"
 local process = require "wingman.loop.process"
-local report = require "wingman.load.report"
+local report = require "wingman.report"
 local topgun_binary = require "wingman.testbed.topgun.binary"
 
 local metric = load_run.metric

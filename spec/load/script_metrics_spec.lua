@@ -1,6 +1,6 @@
 --- Metrics of a script: what a test records in them, what they refuse.
 local load_run = require "spec.support.load_run"
-local report = require "wingman.load.report"
+local report = require "wingman.report"
 
 local run, metric = load_run.run, load_run.metric
 

@@ -1,6 +1,6 @@
 --- Shards of a run: how a process finds its own, and that together they are the whole.
 local load_run = require "spec.support.load_run"
-local report = require "wingman.load.report"
+local report = require "wingman.report"
 local shard = require "wingman.load.shard"
 
 local metric = load_run.metric

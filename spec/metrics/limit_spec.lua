@@ -1,8 +1,8 @@
 --- What kept a run from more: the rule by its figures, and runs whose cause is certain.
 local limit = require "wingman.metrics.limit"
 local load_run = require "spec.support.load_run"
-local report = require "wingman.load.report"
-local verdict = require "wingman.load.report.verdict"
+local report = require "wingman.report"
+local verdict = require "wingman.report.model.verdict"
 
 local run, metric = load_run.run, load_run.metric
 

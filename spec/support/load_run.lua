@@ -2,7 +2,7 @@
 local cjson = require "cjson"
 local eventually = require "spec.support.eventually"
 local process = require "wingman.loop.process"
-local report = require "wingman.load.report"
+local report = require "wingman.report"
 
 local M = {}
 

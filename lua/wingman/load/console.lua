@@ -1,7 +1,7 @@
 --- What a run says while it runs: a live view at a terminal, else plain lines. Warnings
 --- and errors go to standard error.
 local live = require "wingman.load.live"
-local report = require "wingman.load.report"
+local report = require "wingman.report"
 local text_table = require "wingman.text.table"
 
 local M = {}

@@ -3,7 +3,7 @@
 local connection_options = require "wingman.client.options.connection"
 local core = require "wingman.core"
 local loop = require "wingman.loop"
-local merge_metrics = require "wingman.load.report.merge_metrics"
+local merge_metrics = require "wingman.report.merge.metrics"
 local document_module = require "wingman.load.document"
 local run_module = require "wingman.load.run"
 local steering = require "wingman.load.steering"

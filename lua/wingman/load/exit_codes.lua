@@ -1,8 +1,8 @@
 --- The exit codes of a load test and of its reports.
 local escape = require "wingman.base.escape"
 local format = require "wingman.text.quantities"
-local verdict = require "wingman.load.report.verdict"
-local view = require "wingman.load.report.view"
+local verdict = require "wingman.report.model.verdict"
+local view = require "wingman.report.model.view"
 
 local M = {
   passed = 0, script_error = 1, usage = 2, no_connection = 3, parts_missing = 96, cannot_tell = 97, not_kept_up = 98,

@@ -3,8 +3,8 @@
 local frames = require "wingman.load.frames"
 local histogram = require "wingman.base.histogram"
 local loop = require "wingman.loop"
-local merge = require "wingman.load.report.merge"
-local merge_metrics = require "wingman.load.report.merge_metrics"
+local merge = require "wingman.report.merge"
+local merge_metrics = require "wingman.report.merge.metrics"
 local stream = require "wingman.loop.stream"
 
 local M = {}

@@ -1,7 +1,7 @@
 local cjson = require "cjson"
 local fixture = require "spec.load.report.fixture"
 local process = require "wingman.loop.process"
-local report = require "wingman.load.report"
+local report = require "wingman.report"
 
 describe("wingman report", function()
   local directory

@@ -3,7 +3,7 @@
 --- its shards say when they are merged can be compared. The same options and seed
 --- give the same document.
 local histogram = require "wingman.histogram"
-local tag_key = require "wingman.load.report.validate".tag_key
+local tag_key = require "wingman.report.model.validate".tag_key
 
 local M = {}
 

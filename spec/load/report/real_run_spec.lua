@@ -1,6 +1,6 @@
 local cjson = require "cjson"
 local process = require "wingman.loop.process"
-local report = require "wingman.load.report"
+local report = require "wingman.report"
 
 local SCRIPT = [[
 local load = require "wingman.load"

@@ -1,6 +1,6 @@
 local fixture = require "spec.load.report.fixture"
 local histogram = require "wingman.histogram"
-local report = require "wingman.load.report"
+local report = require "wingman.report"
 
 local function content(path)
   local file = assert(io.open(path, "rb"))

@@ -1,10 +1,10 @@
 --- `wingman report`: shows, compares and merges reports.
 local exit_codes = require "wingman.load.exit_codes"
-local json = require "wingman.load.report.json"
+local json = require "wingman.report.model.json"
 local nearest = require "wingman.base.nearest"
-local report = require "wingman.load.report"
-local same_file = require "wingman.load.report.same_file"
-local verdict = require "wingman.load.report.verdict"
+local report = require "wingman.report"
+local same_file = require "wingman.report.same_file"
+local verdict = require "wingman.report.model.verdict"
 
 local M = {}
 

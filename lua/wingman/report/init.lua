@@ -1,0 +1,161 @@
+--- What a load run leaves behind, in the forms that people and programs read. All of
+--- them are made from one document (see wingman.report.model.schema):
+---
+---   local report = require "wingman.report"
+---   local document = assert(report.read "run.json")
+---   io.write(report.summary(document, report.terminal()))
+---   assert(report.write(document, "html=run.html"))
+local core = require "wingman.core"
+local json = require "wingman.report.model.json"
+local summary = require "wingman.report.output.summary"
+local terminal = require "wingman.text.terminal"
+local validate = require "wingman.report.model.validate"
+
+local M = {}
+
+local forms = {
+  json = function(document) return json.encode(document) end,
+  csv = function(document) return require "wingman.report.output.csv".format(document) end,
+  hgrm = function(document) return require "wingman.report.output.hgrm".format(document) end,
+  junit = function(document) return require "wingman.report.output.junit".format(document) end,
+  html = function(document) return require "wingman.report.html".format(document) end,
+  prometheus = function(document) return require "wingman.report.output.prometheus".format(document) end,
+  svg = function(document) return require "wingman.report.plot.percentiles".format(document) end,
+  text = function(document) return summary.format(document) end,
+}
+
+--- The names of the forms that `write` knows, sorted.
+---@return string[]
+function M.forms()
+  local names = {}
+  for name in pairs(forms) do names[#names + 1] = name end
+  table.sort(names)
+  return names
+end
+
+--- Takes "FORM=FILE" apart, so that a wrong one is known before the run.
+---@param target string
+---@return string|nil form, string file  nil and what is wrong
+function M.parse_target(target)
+  local form, file = target:match "^([^=]*)=(.*)$"
+  if not form then return nil, ("'%s': FORM=FILE is expected, such as json=run.json"):format(target) end
+  if not forms[form] then
+    return nil, ("'%s' is no form of a report; there are %s"):format(form, table.concat(M.forms(), ", "))
+  end
+  if file == "" then return nil, form .. "=: a file's name is missing; - is standard output" end
+  return form, file
+end
+
+--- Whether a table is a document.
+---@param document any
+---@return true|nil, string|nil err
+M.validate = validate.validate
+
+--- A document in one of its forms, as text.
+---@param document table
+---@param form string
+---@return string|nil, string|nil err
+function M.render(document, form)
+  if not forms[form] then error(("report.render: '%s' is no form of a report"):format(tostring(form)), 2) end
+  local ok, wrong = validate.validate(document)
+  if not ok then return nil, "no valid report: " .. wrong end
+  return forms[form](json.in_order(document))
+end
+
+--- Writes the document to a file in one of its forms: "json=run.json". The file is
+--- either what it was or all of the new text, also when the disk is full; "-" is
+--- standard output.
+---@param document table
+---@param target string  "FORM=FILE"
+---@return true|nil, string|nil err
+function M.write(document, target)
+  local form, file = M.parse_target(target)
+  if not form then return nil, file end
+  local text, err = M.render(document, form)
+  if not text then return nil, ("%s: %s"):format(target, err) end
+  if file ~= "-" then return core.replace_file(file, text) end
+  local written, why = io.stdout:write(text)
+  if written then written, why = io.stdout:flush() end
+  if not written then return nil, "standard output: " .. tostring(why) end
+  return true
+end
+
+--- Whether `write` could write there now, so that it is known before the run.
+---@param target string  "FORM=FILE"
+---@return true|nil, string|nil err
+function M.check_target(target)
+  local form, file = M.parse_target(target)
+  if not form then return nil, file end
+  if file == "-" then return true end
+  return core.replace_file_check(file)
+end
+
+--- Reads a document from a JSON file.
+---@param path string
+---@return table|nil, string|nil err
+function M.read(path)
+  local file, err = io.open(path, "rb")
+  if not file then return nil, err end
+  local text, why = file:read "*a"
+  file:close()
+  if not text then return nil, path .. ": " .. tostring(why) end
+  local document, wrong = json.decode(text)
+  if not document then return nil, path .. ": " .. wrong end
+  return document
+end
+
+--- The end of a run for a terminal.
+---@param document table
+---@param options { colour: boolean|nil, width: integer|nil }|nil  no colour, 80 columns
+---@return string
+function M.summary(document, options)
+  assert(validate.validate(document))
+  return summary.format(document, options)
+end
+
+--- How it went, in one line: the first of the summary.
+---@param document table
+---@return string
+function M.headline(document)
+  local head = require("wingman.report.model.verdict").headline(document)
+  return ("%s  %s\n"):format(head.word, head.sentence)
+end
+
+--- The metrics of a document in Prometheus' text format.
+---@param document table
+---@return string
+function M.prometheus(document) return require "wingman.report.output.prometheus".format(document) end
+
+--- One document of the shards of a run, or of the same test on several machines:
+--- counts and histograms add exactly, thresholds are measured again.
+---@param documents table[]
+---@param names string[]|nil  what they are called in errors
+---@return table|nil, string|nil err  which do not fit together, and why
+function M.merge(documents, names) return require "wingman.report.merge".merge(documents, names) end
+
+--- Compares two runs; see wingman.report.diff for the method.
+---@param a table
+---@param b table
+---@param options { names: string[]|nil, tolerance: number|nil }|nil
+---@return wingman.report.comparison
+function M.diff(a, b, options) return require "wingman.report.diff".diff(a, b, options) end
+
+--- A comparison for a terminal.
+---@param comparison wingman.report.comparison
+---@param names string[]
+---@param options { colour: boolean|nil, width: integer|nil }|nil
+---@return string
+function M.diff_text(comparison, names, options)
+  return require "wingman.report.diff.text".format(comparison, names, options)
+end
+
+--- The latencies of several runs on one percentile plot, as an SVG file's text.
+---@param entries { name: string, document: table, metric: string|nil }[]
+---@return string|nil, string|nil err
+function M.compare_svg(entries) return require "wingman.report.plot.percentiles".compare(entries) end
+
+--- What standard output can show: options for `summary`.
+---@return { colour: boolean, width: integer }
+M.terminal = terminal.options
+
+return M

@@ -1,0 +1,69 @@
+--- The time series as CSV (RFC 4180, with \n): a line for each point, latencies in
+--- seconds. A cell is empty where nothing was measured.
+local view = require "wingman.report.model.view"
+
+local M = {}
+
+local function cell(value)
+  local text = tostring(value)
+  if text:find '[",\r\n]' then return '"' .. text:gsub('"', '""') .. '"' end
+  return text
+end
+
+local function number(n)
+  if n == nil then return "" end
+  if n == math.floor(n) and math.abs(n) <= 2 ^ 53 then return ("%.0f"):format(n) end
+  return ("%.9g"):format(n)
+end
+
+-- The names that any point has, sorted.
+local function names(points, field)
+  local seen, list = {}, {}
+  for _, point in ipairs(points) do
+    for name in pairs(point[field]) do
+      if not seen[name] then list[#list + 1] = name end
+      seen[name] = true
+    end
+  end
+  table.sort(list)
+  return list
+end
+
+local percentiles = { { "latency_p50_s", 50 }, { "latency_p90_s", 90 }, { "latency_p99_s", 99 }, { "latency_p99_9_s", 99.9 },
+  { "latency_max_s", 100 } }
+
+local function latency_cells(point)
+  local cells, exported = {}, point.latency
+  if not exported then return { "", "", "", "", "" } end
+  local h, step = view.histogram(exported), view.seconds(exported.unit) or 1
+  for i, p in ipairs(percentiles) do cells[i] = h:count() > 0 and number(h:percentile(p[2]) * step) or "" end
+  h:close()
+  return cells
+end
+
+--- The CSV text. What a late generator measured says so in the last column.
+---@param document table
+---@return string
+function M.format(document)
+  local series = document.series
+  local counters, gauges = names(series.points, "counters"), names(series.points, "gauges")
+  local head = { "t_s", "interval_s" }
+  for _, name in ipairs(counters) do head[#head + 1] = cell(name) end
+  for _, name in ipairs(gauges) do head[#head + 1] = cell(name) end
+  for _, p in ipairs(percentiles) do head[#head + 1] = p[1] end
+  head[#head + 1] = "lag_max_s"
+  head[#head + 1] = "generator_late"
+  local lines = { table.concat(head, ",") }
+  for _, point in ipairs(series.points) do
+    local row = { number(point.t_s), number(series.interval_s) }
+    for _, name in ipairs(counters) do row[#row + 1] = number(point.counters[name]) end
+    for _, name in ipairs(gauges) do row[#row + 1] = number(point.gauges[name]) end
+    for _, text in ipairs(latency_cells(point)) do row[#row + 1] = text end
+    row[#row + 1] = number(point.lag_max_s)
+    row[#row + 1] = document.generator_late and "1" or "0"
+    lines[#lines + 1] = table.concat(row, ",")
+  end
+  return table.concat(lines, "\n") .. "\n"
+end
+
+return M
