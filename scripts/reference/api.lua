@@ -74,7 +74,7 @@ local sections = {
       .. "`client`, `data`, `env`.",
     functions = function() return upvalue(upvalue(require("wingman.load.vu").new, "metatable_of"), "methods") end },
   { title = "Steering", prefix = "steering:", about = "What a step `call` of a planned fault is given.",
-    functions = function() return upvalue(require("wingman.load.steering").new, "methods") end },
+    functions = function() return upvalue(require("wingman.load.control.steering").new, "methods") end },
   { title = "wingman.inspect", prefix = "inspect.", about = "Each command of [the prompt](../prompt.md) is one of these.",
     functions = function() return require "wingman.inspect" end },
   { title = "wingman.interrupt", prefix = "interrupt.", about = "What SIGINT, SIGTERM and SIGHUP do to a script.",

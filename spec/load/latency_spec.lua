@@ -12,7 +12,7 @@ local SIM_TICK = 0.001
 local function delayed(executor, ms, fields)
   return ([[
     local load = require "wingman.load"
-    local native = require "wingman.load.native"
+    local native = require "wingman.load.executor.native"
     local own = {} -- what the script itself measures (us)
     return load.test {
       cluster = "sim://3",

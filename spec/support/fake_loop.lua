@@ -4,7 +4,7 @@ local M = {}
 
 -- Whether a module is the loop or the clock, or has one of them in a local variable.
 local function is_faked(name)
-  return name == "wingman.loop" or name == "wingman.load.native" or name:find("wingman.load.executor.", 1, true) == 1
+  return name == "wingman.loop" or name == "wingman.load.executor.native" or name:find("wingman.load.executor.", 1, true) == 1
 end
 
 -- Unloads these modules: those that were there.
@@ -45,7 +45,7 @@ function M.install()
   local self = setmetatable({ now_us = 1e9, in_flight = 0, turns = 0, timers = {}, ready = {}, real = unload() }, methods)
   self.loop = loop_of(self)
   package.loaded["wingman.loop"] = self.loop
-  package.loaded["wingman.load.native"] = {
+  package.loaded["wingman.load.executor.native"] = {
     now_us = function() return self.now_us end, client = function() end, in_flight = function() return self.in_flight end,
   }
   return self

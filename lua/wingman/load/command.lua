@@ -1,8 +1,8 @@
 --- `wingman run` for scripts that return a load test: options, the run, its report, the
 --- exit code.
-local coordinator = require "wingman.load.coordinator"
+local coordinator = require "wingman.load.workers.coordinator"
 local core = require "wingman.core"
-local control = require "wingman.load.control"
+local control = require "wingman.load.control.socket"
 local connection_options = require "wingman.client.options.connection"
 local console = require "wingman.load.console"
 local document = require "wingman.load.document"

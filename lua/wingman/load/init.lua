@@ -11,12 +11,12 @@
 ---     },
 ---     thresholds = { ["op_latency{scenario:writes}"] = { "p(99)<50ms" }, ops_unacknowledged = { "count==0" } },
 ---   }
-local data = require "wingman.load.data"
+local data = require "wingman.load.input.data"
 local measures = require "wingman.metrics.builtin"
 local metrics = require "wingman.metrics.registry"
 local options_module = require "wingman.load.options"
-local payload = require "wingman.load.payload"
-local sizes = require "wingman.load.sizes"
+local payload = require "wingman.load.input.payload"
+local sizes = require "wingman.load.input.sizes"
 local usage_error = require "wingman.base.usage_error"
 
 local M = {}
@@ -146,11 +146,11 @@ function M.rate(name) return declare("rate", name) end
 ---@param unit string|nil  "s" unless told
 function M.trend(name, unit) return declare("trend", name, unit or "s") end
 
---- Rows of a CSV, JSON or NDJSON file, see wingman.load.data.
+--- Rows of a CSV, JSON or NDJSON file, see wingman.load.input.data.
 M.data = data.open
---- Values made anew for each iteration, see wingman.load.payload.
+--- Values made anew for each iteration, see wingman.load.input.payload.
 M.template = payload.template
---- Sizes from a distribution, see wingman.load.sizes.
+--- Sizes from a distribution, see wingman.load.input.sizes.
 M.sizes = sizes
 
 --- Gives the script's metrics their place in a run.

@@ -1,9 +1,9 @@
 --- One scenario of a run: its users, its figures, its executor.
 local duration = require "wingman.base.duration"
 local histogram = require "wingman.base.histogram"
-local keys = require "wingman.load.keys"
+local keys = require "wingman.load.input.keys"
 local loop = require "wingman.loop"
-local native = require "wingman.load.native"
+local native = require "wingman.load.executor.native"
 local nearest = require "wingman.base.nearest"
 local vu_module = require "wingman.load.vu"
 

@@ -3,8 +3,8 @@
 --- user that waits goes on with its own tag and its own lateness.
 local duration = require "wingman.base.duration"
 local loop = require "wingman.loop"
-local native = require "wingman.load.native"
-local payload = require "wingman.load.payload"
+local native = require "wingman.load.executor.native"
+local payload = require "wingman.load.input.payload"
 local random = require "wingman.base.random"
 local script_traceback = require "wingman.base.script_traceback"
 

@@ -5,8 +5,8 @@
 --- late and is measured from when it was meant, or is dropped and counted when the time of
 --- graceful_stop after the planned end is over, too.
 local loop = require "wingman.loop"
-local native = require "wingman.load.native"
-local schedule = require "wingman.load.schedule"
+local native = require "wingman.load.executor.native"
+local schedule = require "wingman.load.executor.schedule"
 
 local now_us = native.now_us
 local max = math.max

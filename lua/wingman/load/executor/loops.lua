@@ -2,7 +2,7 @@
 --- one before is over. An iteration that never waits would keep the sockets waiting, so a
 --- user lets the loop turn once its slice is used up.
 local loop = require "wingman.loop"
-local native = require "wingman.load.native"
+local native = require "wingman.load.executor.native"
 
 local now_us = native.now_us
 

@@ -6,7 +6,7 @@ local loop = require "wingman.loop"
 local merge_metrics = require "wingman.report.merge.metrics"
 local document_module = require "wingman.load.document"
 local run_module = require "wingman.load.run"
-local steering = require "wingman.load.steering"
+local steering = require "wingman.load.control.steering"
 local threshold = require "wingman.metrics.threshold"
 local workers_module = require "wingman.load.workers"
 

@@ -1,9 +1,9 @@
 --- What scenarios write: sizes, templates, rows of files.
-local data = require "wingman.load.data"
+local data = require "wingman.load.input.data"
 local load_run = require "spec.support.load_run"
-local payload = require "wingman.load.payload"
+local payload = require "wingman.load.input.payload"
 local random = require "wingman.base.random"
-local sizes = require "wingman.load.sizes"
+local sizes = require "wingman.load.input.sizes"
 
 local function user() return { rng = random.new(11, 1), id = 4, iteration = 9, env = { zone = "b" }, key = function() return "key-3" end } end
 

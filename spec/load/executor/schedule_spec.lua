@@ -1,5 +1,5 @@
 --- The plan of an open model: exact in number, and split exactly.
-local schedule = require "wingman.load.schedule"
+local schedule = require "wingman.load.executor.schedule"
 
 local WHOLE = { index = 0, count = 1 }
 

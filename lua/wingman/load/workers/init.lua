@@ -1,6 +1,6 @@
 --- The coordinator of `--workers N`: starts the cluster and the workers, keeps the plan of
 --- faults, steers, shows, and merges the workers' reports into that of one run.
-local frames = require "wingman.load.frames"
+local frames = require "wingman.load.workers.frames"
 local histogram = require "wingman.base.histogram"
 local loop = require "wingman.loop"
 local merge = require "wingman.report.merge"
@@ -40,7 +40,7 @@ function M.start(given)
     done = loop.future(), ended = 0, points = {}, answers = {}, numbers = 0,
   }, methods)
   for i = 1, given.count do
-    local thread, why = threads.start("wingman.load.worker", path)
+    local thread, why = threads.start("wingman.load.workers.worker", path)
     -- One at a time: libraries set themselves up in the first context of each thread.
     local conn = thread and listener:accept(PATIENCE)
     if not conn then
@@ -137,7 +137,7 @@ local function ask_all(self, fields)
   return list
 end
 
---- Gives an order in the words of wingman.load.control to all; the answers, or nil.
+--- Gives an order in the words of wingman.load.control.socket to all; the answers, or nil.
 ---@param text string
 function methods:order(text) return ask_all(self, { order = text }) end
 

@@ -3,9 +3,9 @@
 --- it runs.
 local cjson = require "cjson"
 local connection_options = require "wingman.client.options.connection"
-local control = require "wingman.load.control"
+local control = require "wingman.load.control.socket"
 local document = require "wingman.load.document"
-local frames = require "wingman.load.frames"
+local frames = require "wingman.load.workers.frames"
 local load = require "wingman.load"
 local loop = require "wingman.loop"
 local measures = require "wingman.metrics.builtin"

@@ -1,6 +1,6 @@
 --- Payloads: text of any length, and templates that are filled for each iteration.
 local random = require "wingman.base.random"
-local sizes = require "wingman.load.sizes"
+local sizes = require "wingman.load.input.sizes"
 
 local sub = string.sub
 

@@ -5,7 +5,7 @@ local loop = require "wingman.loop"
 local nearest = require "wingman.base.nearest"
 local process = require "wingman.loop.process"
 local script_traceback = require "wingman.base.script_traceback"
-local steering = require "wingman.load.steering"
+local steering = require "wingman.load.control.steering"
 
 local M = {}
 

@@ -1,5 +1,5 @@
 --- Key choosers and random numbers: distributions, seeds, shards.
-local keys = require "wingman.load.keys"
+local keys = require "wingman.load.input.keys"
 local random = require "wingman.base.random"
 
 local WHOLE = { index = 0, count = 1 }
