@@ -1,7 +1,7 @@
 --- The commands of the prompt: `.name arguments`. What they do is in wingman.inspect;
 --- here are their words.
 local inspect = require "wingman.inspect"
-local live = require "wingman.repl.live"
+local live = require "wingman.repl.subscriptions"
 local reader = require "wingman.repl.reader"
 local text_table = require "wingman.text.table"
 

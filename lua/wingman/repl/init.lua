@@ -118,7 +118,7 @@ end
 
 local function run_interactive(options)
   local colours = require "wingman.text.colours"
-  local interactive = require "wingman.repl.interactive"
+  local interactive = require "wingman.repl.terminal.interactive"
   local session_module = require "wingman.repl.session"
   local terminal = require "wingman.terminal"
   local session
@@ -184,7 +184,7 @@ local function run_attached(options)
       return gone and 1 or code
     end)
   end
-  prompt = require("wingman.repl.interactive").open(function() return session end)
+  prompt = require("wingman.repl.terminal.interactive").open(function() return session end)
   prompt:say(("attached to %s   .help for help, Ctrl-D leaves it running\n"):format(about))
   prompt:run()
   session:close()

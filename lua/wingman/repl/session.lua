@@ -162,7 +162,7 @@ end
 
 --- Ends what goes on: traces and watches. The client is not the session's.
 function methods:close()
-  local live = require "wingman.repl.live"
+  local live = require "wingman.repl.subscriptions"
   live.stop(self, "trace")
   live.stop(self, "watch")
   live.stop(self, "log")

@@ -1,10 +1,10 @@
 --- The prompt at a terminal. The network runs while it waits; what happens meanwhile
 --- appears above the line that is being typed.
 local completion = require "wingman.repl.completion"
-local history_module = require "wingman.repl.history"
-local input_module = require "wingman.repl.input"
+local history_module = require "wingman.repl.terminal.history"
+local input_module = require "wingman.repl.terminal.input"
 local loop = require "wingman.loop"
-local output = require "wingman.repl.output"
+local output = require "wingman.repl.terminal.output"
 local terminal = require "wingman.terminal"
 
 local M = {}
