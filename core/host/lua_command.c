@@ -38,20 +38,20 @@ void host_hint(const char *wrong, const char *const *names, size_t count, char *
 
 int host_probe(int argc, char **argv)
 {
-    return run_main("probe", "wingman.probe", argc, argv);
+    return run_main("probe", "wingman.command.probe", argc, argv);
 }
 
 int host_report(int argc, char **argv)
 {
-    return run_main("report", "wingman.load.report.command", argc, argv);
+    return run_main("report", "wingman.command.report", argc, argv);
 }
 
 int host_oplog(int argc, char **argv)
 {
-    return run_main("oplog", "wingman.oplog_command", argc, argv);
+    return run_main("oplog", "wingman.command.oplog", argc, argv);
 }
 
 int host_ctl(int argc, char **argv)
 {
-    return run_main("ctl", "wingman.load.ctl", argc, argv);
+    return run_main("ctl", "wingman.command.ctl", argc, argv);
 }

@@ -1,4 +1,4 @@
-/* `wingman run` and `wingman bench`: lua/wingman/run.lua and load/bench.lua do it. */
+/* `wingman run` and `wingman bench`: lua/wingman/command/run.lua and load/bench.lua do it. */
 #include <lauxlib.h>
 #include <stdio.h>
 #include <string.h>
@@ -71,7 +71,7 @@ static int run_module(const char *name, const char *module, int argc, char **arg
 
 int host_bench(int argc, char **argv)
 {
-    return run_module("bench", "wingman.load.bench", argc, argv);
+    return run_module("bench", "wingman.command.bench", argc, argv);
 }
 
 int host_run(int argc, char **argv)
@@ -84,5 +84,5 @@ int host_run(int argc, char **argv)
         fputs(help, stderr);
         return HOST_USAGE;
     }
-    return run_module("run", "wingman.run", argc, argv);
+    return run_module("run", "wingman.command.run", argc, argv);
 }

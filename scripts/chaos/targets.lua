@@ -3,7 +3,7 @@
 local embedded_cluster = require "wingman.testbed"
 local faults = require "chaos.faults"
 local loop = require "wingman.loop"
-local probe = require "wingman.probe"
+local probe = require "wingman.command.probe"
 local proxy = require "chaos.proxy"
 
 local M = {}

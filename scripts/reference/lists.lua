@@ -1,7 +1,7 @@
 --- The lists that the code keeps, each as a page.
 local client_events = require "wingman.client.events"
 local errors = require "wingman.base.error"
-local exit_codes = require "wingman.load.exit_codes"
+local exit_codes = require "wingman.command.exit_codes"
 local markdown = require "reference.markdown"
 local measures = require "wingman.metrics.builtin"
 local metric_names = require "wingman.metrics.names"

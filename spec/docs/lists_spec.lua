@@ -1,7 +1,7 @@
 --- What the code has a list of is on the page that explains it, and nothing else is.
-local command = require "wingman.load.command"
+local command = require "wingman.command.load"
 local errors = require "wingman.base.error"
-local exit_codes = require "wingman.load.exit_codes"
+local exit_codes = require "wingman.command.exit_codes"
 local files = require "spec.support.files"
 local prompt_commands = require "wingman.repl.commands"
 local report = require "wingman.report"

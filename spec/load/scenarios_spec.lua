@@ -117,7 +117,7 @@ describe("the job files", function()
     local args = text:match "command: %[([^%]]+)%]"
     local words = {}
     for word in args:gmatch '"([^"]*)"' do words[#words + 1] = (word:gsub("%${START}", "1800000000")) end
-    local parsed = assert(require("wingman.load.command").parse { unpack(words, 3) })
+    local parsed = assert(require("wingman.command.load").parse { unpack(words, 3) })
     assert.same({ "json=-" }, parsed.out)
     assert.equal(1800000000, parsed.start_at)
   end)

@@ -1,7 +1,7 @@
 --- The control of a real cluster. That it behaves on the wire as the simulated one is
 --- checked where both are used.
 local loop = require "wingman.loop"
-local probe = require "wingman.probe"
+local probe = require "wingman.command.probe"
 local process = require "wingman.loop.process"
 local topgun = require "wingman.topgun"
 local topgun_binary = require "wingman.testbed.topgun.binary"

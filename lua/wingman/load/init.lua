@@ -38,7 +38,7 @@ function M.is_test(value) return getmetatable(value) == test_class end
 -- The line of the script's only `return load.test { … }`, which is a tail call and so leaves
 -- no level of the script to point at; "" when it cannot be told.
 local function place_of_tail_call()
-  local script = package.loaded["wingman.run"]
+  local script = package.loaded["wingman.command.run"]
   local found, number = nil, 0
   for line in (script and script.text or ""):gmatch "([^\n]*)\n?" do
     number = number + 1
@@ -63,7 +63,7 @@ function M.test(given)
   local ok, checked = pcall(options_module.check, given, custom)
   if not ok then
     local caller = debug.getinfo(2, "S")
-    local is_script = caller and caller.what ~= "C" and not caller.source:find "wingman/run%.lua$"
+    local is_script = caller and caller.what ~= "C" and not caller.source:find "wingman/command/run%.lua$"
     usage_error.raise("load.test: " .. tostring(checked), 2, not is_script and place_of_tail_call() or nil)
   end
   made = made + 1

@@ -102,7 +102,7 @@ readers.jsonl = readers.ndjson
 
 -- Opens a file that lies beside the script, or else one where the program was started.
 local function open_beside(path)
-  local script = package.loaded["wingman.run"]
+  local script = package.loaded["wingman.command.run"]
   local folder = not path:match "^/" and script and script.chunk_name and script.folder_of(script.chunk_name)
   local file = folder and io.open(folder .. "/" .. path)
   if file then return file end

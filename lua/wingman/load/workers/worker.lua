@@ -10,7 +10,7 @@ local load = require "wingman.load"
 local loop = require "wingman.loop"
 local measures = require "wingman.metrics.builtin"
 local run_module = require "wingman.load.run"
-local script = require "wingman.run"
+local script = require "wingman.command.run"
 local stream = require "wingman.loop.stream"
 
 local M = {}

@@ -18,7 +18,7 @@ local errors = require "wingman.base.error"
 local ffi = require "ffi"
 local loop = require "wingman.loop"
 local node_module = require "wingman.testbed.topgun.node"
-local probe = require "wingman.probe"
+local probe = require "wingman.command.probe"
 local process = require "wingman.loop.process"
 local uuid = require "wingman.base.uuid"
 

@@ -6,7 +6,7 @@ local url = require "wingman.base.url"
 local M = {}
 
 local function takes_value(name)
-  return connection_options.valued[name] or require("wingman.load.command").valued[name]
+  return connection_options.valued[name] or require("wingman.command.load").valued[name]
 end
 
 -- Where the script is among the arguments: behind options of connections and load tests.
@@ -47,7 +47,7 @@ end
 
 local function finish(before, args, result)
   local load = package.loaded["wingman.load"]
-  if load and load.is_test(result) then return require("wingman.load.command").main(result, before, args) end
+  if load and load.is_test(result) then return require("wingman.command.load").main(result, before, args) end
   if load and load.made() > 0 and result == nil then
     io.stderr:write("wingman run: ", args[0], ": a load test was made but not returned: write `return load.test { … }`\n")
     return 2
@@ -72,7 +72,7 @@ function M.main(args)
     return 2
   end
   local options = true
-  if #before > 0 then options, wrong = require("wingman.load.command").parse(before) end
+  if #before > 0 then options, wrong = require("wingman.command.load").parse(before) end
   if not options then
     io.stderr:write(wrong, "\n")
     return 2

@@ -1,12 +1,12 @@
 --- `wingman bench URL`: a load test without a script. It writes the script that a person
 --- would have written, and runs that one.
-local bench_script = require "wingman.load.bench_script"
-local command = require "wingman.load.command"
+local bench_script = require "wingman.command.bench_script"
+local command = require "wingman.command.load"
 local connection_options = require "wingman.client.options.connection"
 local core = require "wingman.core"
 local duration = require "wingman.base.duration"
 local nearest = require "wingman.base.nearest"
-local run = require "wingman.run"
+local run = require "wingman.command.run"
 local threshold = require "wingman.metrics.threshold"
 local usage_error = require "wingman.base.usage_error"
 

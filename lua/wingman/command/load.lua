@@ -4,15 +4,15 @@ local coordinator = require "wingman.load.workers.coordinator"
 local core = require "wingman.core"
 local control = require "wingman.load.control.socket"
 local connection_options = require "wingman.client.options.connection"
-local console = require "wingman.load.console"
+local console = require "wingman.command.load_console"
 local document = require "wingman.load.document"
 local interrupt = require "wingman.client.interrupt"
-local keep_awake = require "wingman.keep_awake"
+local keep_awake = require "wingman.command.keep_awake"
 local load = require "wingman.load"
 local loop = require "wingman.loop"
 local duration = require "wingman.base.duration"
 local endpoint = require "wingman.report.output.endpoint"
-local exit_codes = require "wingman.load.exit_codes"
+local exit_codes = require "wingman.command.exit_codes"
 local measures = require "wingman.metrics.builtin"
 local nearest = require "wingman.base.nearest"
 local prompt_server = require "wingman.repl.server"
@@ -338,7 +338,7 @@ function M.main(test, before, args)
     io.stderr:write(wrong, "\n")
     return M.codes.usage
   end
-  local script = require "wingman.run"
+  local script = require "wingman.command.run"
   options.script, options.script_args = args[0], args
   options.script_text, options.chunk_name = script.text, script.chunk_name
   return loop.run(run_and_tell, test, options)

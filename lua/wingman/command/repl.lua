@@ -1,5 +1,5 @@
 --- `wingman repl`: an interactive prompt, also for pipes and single commands.
-local arguments = require "wingman.repl.arguments"
+local arguments = require "wingman.command.repl_arguments"
 local interrupt = require "wingman.client.interrupt"
 local loop = require "wingman.loop"
 

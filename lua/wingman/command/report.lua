@@ -1,5 +1,5 @@
 --- `wingman report`: shows, compares and merges reports.
-local exit_codes = require "wingman.load.exit_codes"
+local exit_codes = require "wingman.command.exit_codes"
 local json = require "wingman.report.model.json"
 local nearest = require "wingman.base.nearest"
 local report = require "wingman.report"
