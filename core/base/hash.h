@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 /* Which string hash a cluster uses for keys. Nothing on the wire says it; see
- * the Lua module wingman.hash_probe for how it is found out. */
+ * lua/wingman/cluster/hash_probe.lua for how it is found out. */
 typedef enum wm_hash_kind {
     WM_HASH_UNKNOWN = 0,
     WM_HASH_FNV1A = 1, /* every v2 server; 0.11 without its native module */

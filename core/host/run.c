@@ -1,4 +1,4 @@
-/* `wingman run` and `wingman bench`: lua/wingman/command/run.lua and load/bench.lua do it. */
+/* `wingman run` and `wingman bench`: lua/wingman/command/run.lua and bench.lua beside it do it. */
 #include <lauxlib.h>
 #include <stdio.h>
 #include <string.h>

@@ -18,7 +18,7 @@ local routing = require "wingman.policy.routing"
 
 return {
   version = core.version,
-  --- Makes a client: see wingman.client and wingman.options.
+  --- Makes a client: see wingman.client and wingman.client.options.rules.
   client = client.new,
   --- Runs a function as a task and turns the loop until it has returned.
   run = loop.run,

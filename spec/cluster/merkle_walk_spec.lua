@@ -1,4 +1,4 @@
---- wingman.merkle_walk against a node that answers anything: every walk ends, with
+--- wingman.cluster.merkle_walk against a node that answers anything: every walk ends, with
 --- records or with nil and a reason; nothing is raised, and what it returns has the
 --- form that its callers rely on.
 local core = require "wingman.core"

@@ -1,5 +1,5 @@
 --- Every event of `client:on`, and what its listeners are given. The events of maps are in
---- wingman.map.
+--- wingman.client.map.
 return {
   state = "(to, from, reason): the client's state has changed",
   node_connected = "({ id, url, dialect }): a node can be used",

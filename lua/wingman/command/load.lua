@@ -23,7 +23,7 @@ local shard = require "wingman.load.shard"
 
 local M = {}
 
---- See wingman.load.exit_codes.
+--- See wingman.command.exit_codes.
 M.codes = exit_codes
 
 local by_signal = { SIGINT = M.codes.interrupted, SIGTERM = M.codes.terminated, SIGHUP = M.codes.hung_up }

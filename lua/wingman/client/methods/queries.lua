@@ -231,7 +231,7 @@ end
 
 --- Sends again what this client wrote and its owner does not have: after a node
 --- has died or come back, since servers keep nothing through that (see
---- wingman.repair for what is compared, and the cost). Waits for the comparison, not
+--- wingman.client.methods.repair for what is compared, and the cost). Waits for the comparison, not
 --- for the acknowledgements.
 ---@param name string|nil  one map; nil: every map of this client
 ---@return integer|nil count  of writes recorded again

@@ -62,7 +62,7 @@ end
 
 function methods:offer(lane, message) return self.replies:offer(lane, message) end
 
---- Sends operations (a wingman.operations: what is pending leaves as one OP_BATCH)
+--- Sends operations (a wingman.client.operations: what is pending leaves as one OP_BATCH)
 --- or a message. True, or nil, err.
 ---@param data wingman.operations|table
 function methods:send(data)

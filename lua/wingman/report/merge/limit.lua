@@ -14,7 +14,7 @@ local function has_recorded(document, scenario)
   return false
 end
 
--- As wingman.load.limit takes them of a run: of operations, else of iterations.
+-- As wingman.metrics.limit takes them of a run: of operations, else of iterations.
 local function figures_of_scenario(document, scenario)
   local is_closed = scenario.rate_target == nil
   local lag = is_closed and view.total(document, "loop_lag") or view.of_scenario(document, "schedule_lag", scenario)

@@ -95,7 +95,7 @@ function M.merge(documents)
   return list
 end
 
--- The metric in the form that wingman.load.threshold reads.
+-- The metric in the form that wingman.metrics.threshold reads.
 local function readable(metric)
   if metric.type ~= "trend" then return metric, nil end
   local h = view.histogram(metric.histogram)
