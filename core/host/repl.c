@@ -1,4 +1,4 @@
-/* `wingman repl`: lua/wingman/repl does it; the terminal is here. */
+/* `wingman repl`: lua/wingman/command/repl.lua does it; the terminal is here. */
 #include <lauxlib.h>
 #include <stdio.h>
 
@@ -16,7 +16,7 @@ int host_repl(int argc, char **argv)
     lua_setfield(L, -2, "wingman.terminal");
     lua_pop(L, 1);
     int code = HOST_FAILED;
-    if (luaL_loadstring(L, "return require('wingman.repl').main(arg)") == 0) code = host_lua_call(L, 0);
+    if (luaL_loadstring(L, "return require('wingman.command.repl').main(arg)") == 0) code = host_lua_call(L, 0);
     fflush(stdout);
     lua_close(L);
     return code;

@@ -1,5 +1,5 @@
 local cjson = require "cjson"
-local fixture = require "spec.load.report.fixture"
+local fixture = require "spec.report.fixture"
 local process = require "wingman.loop.process"
 local report = require "wingman.report"
 

@@ -1,5 +1,5 @@
 local bootstrap = require "wingman.report.diff.bootstrap"
-local fixture = require "spec.load.report.fixture"
+local fixture = require "spec.report.fixture"
 local layout = require "wingman.text.layout"
 local report = require "wingman.report"
 local seed = require "spec.core.support".seed

@@ -1,7 +1,7 @@
-local chromium = require "spec.load.report.chromium"
+local chromium = require "spec.report.chromium"
 local core = require "wingman.core"
-local fixture = require "spec.load.report.fixture"
-local png = require "spec.load.report.png"
+local fixture = require "spec.report.fixture"
+local png = require "spec.report.png"
 local report = require "wingman.report"
 
 local function count(text, pattern)

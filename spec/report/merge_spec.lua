@@ -1,4 +1,4 @@
-local fixture = require "spec.load.report.fixture"
+local fixture = require "spec.report.fixture"
 local histogram = require "wingman.histogram"
 local json = require "wingman.report.model.json"
 local report = require "wingman.report"

@@ -7,7 +7,7 @@ local getinfo = debug.getinfo
 
 -- "@/somewhere/lua/wingman/": what the sources of our own functions begin with; and what
 -- they do when they are loaded by the path of a checkout, as busted does.
-local OWN, IN_CHECKOUT = getinfo(1, "S").source:match "^(@.*)script_traceback%.lua$", "@lua/wingman/"
+local OWN, IN_CHECKOUT = getinfo(1, "S").source:match "^(@.*)base/script_traceback%.lua$", "@lua/wingman/"
 --- Frames that are shown at most.
 local MOST = 30
 

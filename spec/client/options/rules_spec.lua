@@ -5,7 +5,7 @@ local function refused(given, message)
   local ok, err = pcall(function() local _ = wingman.client(given) end)
   assert.is_false(ok)
   assert.truthy(err:find(message, 1, true), err)
-  assert.truthy(err:find("options_spec", 1, true), "the error points to the caller: " .. err)
+  assert.truthy(err:find("rules_spec", 1, true), "the error points to the caller: " .. err)
 end
 
 describe("options", function()

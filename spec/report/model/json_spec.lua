@@ -1,5 +1,5 @@
 local cjson = require "cjson"
-local fixture = require "spec.load.report.fixture"
+local fixture = require "spec.report.fixture"
 local json = require "wingman.report.model.json"
 local report = require "wingman.report"
 local utf8_text = require "wingman.text.utf8"

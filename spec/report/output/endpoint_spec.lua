@@ -1,9 +1,9 @@
 local eventually = require "spec.support.eventually"
 local endpoint = require "wingman.report.output.endpoint"
-local fixture = require "spec.load.report.fixture"
+local fixture = require "spec.report.fixture"
 local loop = require "wingman.loop"
 local prometheus = require "wingman.report.output.prometheus"
-local prometheus_server = require "spec.load.report.prometheus_server"
+local prometheus_server = require "spec.report.prometheus_server"
 local stream = require "wingman.loop.stream"
 
 local request = prometheus_server.request

@@ -1,4 +1,4 @@
-local fixture = require "spec.load.report.fixture"
+local fixture = require "spec.report.fixture"
 local report = require "wingman.report"
 
 local schema = debug.getinfo(1, "S").source:match "^@(.*)junit_spec%.lua$" .. "junit.xsd"

@@ -1,8 +1,8 @@
-local fixture = require "spec.load.report.fixture"
+local fixture = require "spec.report.fixture"
 local histogram = require "wingman.histogram"
 local process = require "wingman.loop.process"
 local prometheus = require "wingman.report.output.prometheus"
-local prometheus_server = require "spec.load.report.prometheus_server"
+local prometheus_server = require "spec.report.prometheus_server"
 
 local function samples(text)
   local found = {}
