@@ -201,7 +201,7 @@ describe("help", function()
     local text = help.about(wingman.client, plain)
     assert.truthy(text:find("M.new(given)", 1, true))
     assert.truthy(text:find("Makes a client; nothing is connected before `start`.", 1, true))
-    assert.truthy(text:find("given  table  see wingman.options", 1, true))
+    assert.truthy(text:find("given  table  see wingman.client.options.rules", 1, true))
   end)
 
   it("lists what an object can do", function()
