@@ -12,31 +12,35 @@ local code, sorted = markdown.code, markdown.sorted
 
 local M = {}
 
--- A value as one writes it in Lua; bytes in the unit that shows them best.
-local function shown(value)
-  if type(value) == "table" then return "" end
-  if type(value) == "string" then return code('"' .. value .. '"') end
-  if type(value) == "number" and value >= 2 ^ 20 and value % 2 ^ 20 == 0 then return ("%d MiB"):format(value / 2 ^ 20) end
-  if type(value) == "number" and value >= 1024 and value % 1024 == 0 then return ("%d KiB"):format(value / 1024) end
-  if type(value) == "number" then return ("%.14g"):format(value) end
-  return value == nil and "" or code(tostring(value))
+local BYTES = { { 2 ^ 40, "TiB" }, { 2 ^ 30, "GiB" }, { 2 ^ 20, "MiB" }, { 2 ^ 10, "KiB" } }
+
+-- A number, with a unit when it counts bytes.
+local function number(value, is_bytes)
+  for _, unit in ipairs(is_bytes and BYTES or {}) do
+    if value >= unit[1] and value % unit[1] == 0 then return ("%d %s"):format(value / unit[1], unit[2]) end
+  end
+  return ("%.14g"):format(value)
 end
 
-local function kind_of(rule)
+-- A default as one writes it in Lua; a table's is in its fields.
+local function shown(value, is_bytes)
+  if value == nil or type(value) == "table" then return "" end
+  if type(value) == "number" then return number(value, is_bytes) end
+  return code(type(value) == "string" and '"' .. value .. '"' or tostring(value))
+end
+
+local function kind_of(rule, is_bytes)
   if rule.one_of then return code('"' .. table.concat(rule.one_of, '" "') .. '"') end
   local kind = rule.type:gsub("|", " or ")
-  if rule.min and rule.max and rule.max < math.huge then
-    return ("%s, %s .. %s"):format(kind, shown(rule.min), shown(rule.max))
-  elseif rule.min then
-    return ("%s from %s"):format(kind, shown(rule.min))
-  end
-  return kind
+  if not rule.min then return kind end
+  if not rule.max or rule.max == math.huge then return ("%s from %s"):format(kind, number(rule.min, is_bytes)) end
+  return ("%s, %s .. %s"):format(kind, number(rule.min, is_bytes), number(rule.max, is_bytes))
 end
 
 local function add_options(rows, rules, prefix)
   for _, name in ipairs(sorted(rules)) do
-    local rule = rules[name]
-    rows[#rows + 1] = { code(prefix .. name), kind_of(rule), shown(rule.default), rule.about }
+    local rule, is_bytes = rules[name], name:find "bytes$" ~= nil
+    rows[#rows + 1] = { code(prefix .. name), kind_of(rule, is_bytes), shown(rule.default, is_bytes), rule.about }
     if rule.group then add_options(rows, rule.group, prefix .. name .. ".") end
   end
 end

@@ -129,6 +129,17 @@ describe("docs/load-testing.md", function()
     for _, number in ipairs(codes) do assert(table_text:find("%f[%d]" .. number .. "%f[%D]"), number .. " is missing") end
   end)
 
+  it("has every action of a planned fault", function()
+    local _, wrong = pcall(require("wingman.load.nemesis").check, { { at = 1 } }, {})
+    local actions = {}
+    for action in wrong:match("what is to happen%? (.*)$"):gsub(" or ", ", "):gmatch "%a+" do actions[#actions + 1] = action end
+    assert(#actions > 8, wrong)
+    local rows = files.read(page):match "\n## Planned faults\n(.-)\n## "
+    for _, action in ipairs(actions) do
+      assert(rows:find("`" .. action .. "`", 1, true) or rows:find("`" .. action .. " =", 1, true), action .. " is missing")
+    end
+  end)
+
   it("has every form of a report", function()
     expect_on(page, report.forms(), function(form) return "| `" .. form .. "` |" end)
   end)
