@@ -11,6 +11,7 @@ typedef struct sim_dialect {
     sim_form form;
     size_t max_message;   /* bytes of one message from a client */
     bool too_big_is_fatal; /* a larger one ends the node, else it is ignored */
+    size_t max_answer;    /* bytes of one to a client: it gets a close without a code in place of a larger one */
     bool any_path;        /* every path upgrades, else only / and /ws */
     bool coalesces;       /* sends BATCH */
     bool keeps_empty;     /* Merkle nodes stay when they are emptied */

@@ -315,6 +315,7 @@ const sim_dialect sim_dialect_0_11 = {
     .name = "0.11",
     .form = SIM_FORM_0_11,
     .max_message = 64 * 1024 * 1024,
+    .max_answer = SIZE_MAX,
     .too_big_is_fatal = true,
     .any_path = true,
     .coalesces = true,

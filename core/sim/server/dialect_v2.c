@@ -193,6 +193,7 @@ const sim_dialect sim_dialect_v2 = {
     .name = "v2",
     .form = SIM_FORM_V2,
     .max_message = 2 * 1024 * 1024,
+    .max_answer = 512 * 1024, /* seen on 2.2.0 and newer */
     .push_ms = 60,
     .first_version = first_version,
     .endpoint = endpoint,

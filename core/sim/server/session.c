@@ -111,7 +111,9 @@ static void flush_later(void *owner, const uint8_t *bytes, size_t len)
 
 void sim_session_send_now(sim_session *s, const wm_buffer *message)
 {
-    if (!s->closing) s->link->frame(s->link_data, false, message->data, message->len);
+    if (s->closing) return;
+    if (message->len > s->node->cluster->dialect->max_answer) sim_session_close(s, 0, "");
+    else s->link->frame(s->link_data, false, message->data, message->len);
 }
 
 void sim_session_send(sim_session *s, const wm_buffer *message)

@@ -1,0 +1,75 @@
+--- What a v2 server does with an answer of more than 512 KiB, which it cannot send: the
+--- simulated one as the real one.
+local clusters = require "spec.support.cluster"
+local core = require "wingman.core"
+local loop = require "wingman.loop"
+
+local PATIENCE = 20
+local KB = 1024
+
+clusters.on_each(getfenv(), "an answer of more than 512 KiB", function(shared, it)
+  local name, writer, listener, lost
+
+  before_each(function()
+    name, lost = shared:map_name(), {}
+    writer, listener = shared:started(), shared:started()
+    listener:on("node_lost", function(event) lost[#lost + 1] = event end)
+  end)
+
+  local function connects(client)
+    local sum = 0
+    for _, node in ipairs(client:health().nodes) do sum = sum + node.connects end
+    return sum
+  end
+
+  -- The connection of the listener alone was closed, without a code.
+  local function assert_closed()
+    assert(loop.wait_until(function() return lost[1] end, PATIENCE), "the listener's connection stayed")
+    assert.same({ "closed", 1005 }, { lost[1].reason, lost[1].code })
+    assert.equal(1, connects(writer))
+  end
+
+  local function fill(records)
+    for i = 1, records do assert(writer:map(name):set("key-" .. i, ("x"):rep(KB))) end
+    assert(writer:drain(PATIENCE))
+  end
+
+  it("ends the connection of who asked", function()
+    fill(450)
+    local values = assert(listener:query(name))
+    assert.equal(KB, #values["key-450"])
+    fill(600)
+    local found, err = listener:query(name)
+    if shared.is_0_11 then
+      assert.equal(KB, #found["key-600"])
+      assert.same({}, lost)
+      return
+    end
+    assert.is_nil(found)
+    assert.is_truthy(err)
+    assert_closed()
+  end)
+
+  -- A client refuses such a write; another program need not.
+  it("ends the connections of all listeners of a large value, which is acknowledged", function()
+    local heard
+    listener:map(name):on("change", function(_, value) heard = #value end)
+    for _ = 1, PATIENCE * 5 do -- the first ones may be before the subscription
+      fill(1)
+      if loop.wait_until(function() return heard end, 0.2) then break end
+    end
+    assert.equal(KB, heard)
+    local now = { millis = core.wall_ms(), counter = 0, nodeId = "spec" }
+    assert(writer.core:send(0, core.encode { type = "OP_BATCH", payload = { ops = { {
+      id = "large", mapName = name, key = "large", opType = "PUT", record = { value = ("x"):rep(600 * KB), timestamp = now },
+    } } } }))
+    -- The client does not know the operation.
+    assert(loop.wait_until(function() return writer:stats().stray_acks == 1 end, PATIENCE), "it was not acknowledged")
+    if shared.is_0_11 then
+      assert(loop.wait_until(function() return heard == 600 * KB end, PATIENCE), "the large value was not heard")
+      assert.same({}, lost)
+      return
+    end
+    assert_closed()
+  end)
+end, { "sim://1", "sim://1?dialect=0.11", "topgun://1" })
