@@ -272,6 +272,34 @@ clusters.on_each(getfenv(), "back-pressure", function(shared, it)
     for i = 1, sent do assert.is_true(client:wait(i, 0)) end
   end)
 
+  it("of a full log drops nothing for a write that is refused", function()
+    local client, map, keys = stalled { max_ops = 20, when_full = "drop_oldest" }
+    for i = 1, 40 do assert(map:set(keys[i], i)) end
+    local dropped, text = client:stats().ops_dropped, ("x"):rep(2 ^ 20 - 150)
+    for what, value in pairs { text = text, table = { text = text }, list = { text } } do
+      local seq, err = map:set(keys[41], value)
+      assert.is_nil(seq)
+      assert.equal("TOO_LARGE", err.code, what)
+      assert.equal(dropped, client:stats().ops_dropped, what)
+      assert.is_nil(map:get(keys[41]))
+    end
+    assert.equal("NOT_ENCODABLE", select(2, map:set("\255", 1)).code)
+    assert.equal(dropped, client:stats().ops_dropped)
+    assert.equal(20, client:pending_ops())
+    resume()
+  end)
+
+  it("of a full log is told of a write that is too large at once, and not that the log is full", function()
+    for _, when_full in ipairs { "pause", "throw" } do
+      local client, map, keys = stalled { max_ops = 20, when_full = when_full }
+      for i = 1, 20 do assert(map:set(keys[i], i)) end
+      assert.equal("TOO_LARGE", select(2, map:set(keys[21], { ("x"):rep(2 ^ 20 - 150) })).code)
+      assert.equal(20, client:pending_ops())
+      resume()
+      assert(client:drain(10))
+    end
+  end)
+
   it("tells once when the log is nearly full, and once when there is room again", function()
     local client, map, keys = stalled { max_ops = 100, high_water = 0.8, low_water = 0.3 }
     local told = {}

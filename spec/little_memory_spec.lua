@@ -3,6 +3,7 @@
 local build = require "spec.support.build"
 local process = require "wingman.loop.process"
 local sim = require "wingman.sim"
+local wingman = require "wingman"
 
 --- Processes of one run, and the seconds that each may take on a busy machine.
 local RUNS, PATIENCE = 30, 120
@@ -29,6 +30,37 @@ describe("little memory", function()
   teardown(function()
     if cluster then cluster:stop() end
     os.execute("rm -rf " .. folder)
+  end)
+
+  -- Runs a script of spec/support on a cluster, in which it orders allocations to fail; what it
+  -- writes, or its error.
+  local function run_script(name, on)
+    local child = assert(process.spawn {
+      file = process.wingman_path(), args = { "run", "spec/support/" .. name }, stderr = true,
+      env = { LD_PRELOAD = folder .. "/failing_malloc.so", WINGMAN_FAIL_AT = "0", SPEC_URLS = table.concat(on.urls, ","),
+        SPEC_TOKEN = on.token, SPEC_OPLOG = folder .. "/log" },
+    })
+    local output = child:read_all(PATIENCE)
+    local code, signal = child:wait(PATIENCE)
+    local errors = child:read_all(PATIENCE, "stderr")
+    child:close()
+    assert.equal(0, code, ("signal %s: %s"):format(tostring(signal), errors))
+    return output
+  end
+
+  it("for a dead letter is told by the op log's file, which has its operation until it has the letter", function()
+    os.execute(("rm -rf %s/log*"):format(folder))
+    assert.equal("memory recovered\t1\n", run_script("little_memory_letter.lua", cluster))
+    local client = assert(wingman.client { server = "ws://127.0.0.1:1", oplog = { path = folder .. "/log" }, log_to = function() end })
+    local letters = client:rejected()
+    assert.same({ 1, "bad-name", "k", 0 }, { #letters, letters[1] and letters[1].map, letters[1] and letters[1].key, client:pending_ops() })
+    client:close()
+  end)
+
+  it("for the partitions of operations holds all of them until it can be had", function()
+    local other = assert(sim.start { nodes = 2, dialect = "0.11", hash = "xxh64" })
+    finally(function() other:stop() end)
+    assert.equal("nil\tout of memory\nheld\t50\nacknowledged\ttrue\n", run_script("little_memory_routes.lua", other))
   end)
 
   -- Runs spec/support/little_memory.lua with its allocation number `at` failing (0: none);

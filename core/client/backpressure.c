@@ -2,6 +2,7 @@
  * one makes room. */
 #include <limits.h>
 
+#include "base/status.h"
 #include "client/state.h"
 
 /* The lanes that share what waits for the node of a partition; what has no route counts
@@ -22,14 +23,22 @@ static double share_of_node(const wm_client *c, uint64_t ops, uint64_t bytes)
     return by_ops > by_bytes ? by_ops : by_bytes;
 }
 
+static uint64_t without(uint64_t all, uint64_t part)
+{
+    return all > part ? all - part : 0;
+}
+
 /* How much of its share of the log the node of a partition has taken (1 is all of it), and
- * what of that it was sent. */
-static double node_fill(const wm_client *c, uint32_t partition, double *sent)
+ * what of that it was sent. `newest`, if it is one, is not sent and does not count. */
+static double node_fill(const wm_client *c, uint32_t partition, const wm_op *newest, double *sent)
 {
     int first, last;
+    uint64_t less_ops = newest != NULL, less_bytes = newest != NULL ? newest->len : 0;
     lanes_of_node(c, partition, &first, &last);
     *sent = 0;
-    if (first == WM_LANE_NONE) return share_of_node(c, wm_batcher_held(c->batcher), wm_batcher_held_bytes(c->batcher));
+    if (first == WM_LANE_NONE)
+        return share_of_node(c, without(wm_batcher_held(c->batcher), less_ops),
+                             without(wm_batcher_held_bytes(c->batcher), less_bytes));
     uint64_t ops = 0, bytes = 0, sent_ops = 0, sent_bytes = 0;
     for (int lane = first; lane <= last; lane++) {
         wm_lane_load load = wm_batcher_load(c->batcher, lane);
@@ -39,26 +48,26 @@ static double node_fill(const wm_client *c, uint32_t partition, double *sent)
         sent_bytes += load.in_flight_bytes;
     }
     *sent = share_of_node(c, sent_ops, sent_bytes);
-    return share_of_node(c, ops + sent_ops, bytes + sent_bytes);
+    return share_of_node(c, without(ops + sent_ops, less_ops), without(bytes + sent_bytes, less_bytes));
 }
 
-static bool is_node_full(const wm_client *c, uint32_t partition, double *sent)
+static bool is_node_full(const wm_client *c, uint32_t partition, const wm_op *newest, double *sent)
 {
     if (wm_oplog_count(c->log) < c->node_ops && wm_oplog_bytes(c->log) < c->node_bytes) return false;
     if (wm_node_pool_count(c->pool) < 2 || wm_router_map(c->router) == NULL) return false;
-    return node_fill(c, partition, sent) >= 1;
+    return node_fill(c, partition, newest, sent) >= 1;
 }
 
 bool wm_client_is_node_full(const wm_client *c, uint32_t partition)
 {
     double sent;
-    return is_node_full(c, partition, &sent);
+    return is_node_full(c, partition, NULL, &sent);
 }
 
 void wm_client_check_water(wm_client *c)
 {
     double sent;
-    if (c->full_partition >= 0 && node_fill(c, (uint32_t)c->full_partition, &sent) <= c->low_share) {
+    if (c->full_partition >= 0 && node_fill(c, (uint32_t)c->full_partition, NULL, &sent) <= c->low_share) {
         c->full_partition = -1;
         wm_client_event(c, (wm_event){.type = WM_EVENT_NODE_ROOM}, NULL, 0);
     }
@@ -73,12 +82,33 @@ void wm_client_check_water(wm_client *c)
     }
 }
 
-/* False when all of these lanes' is in flight: then nothing may be dropped. */
-static bool drop_oldest(wm_client *c, int first, int last)
+/* Whether an older operation can be displaced for one more where the log is full: what was
+ * sent, or is set aside, is not dropped, and no number of dropped operations makes a disk
+ * writable. */
+static bool can_displace(const wm_client *c)
+{
+    size_t bytes;
+    if (!wm_oplog_is_full(c->log)) return true;
+    if (wm_oplog_error(c->log)->problem != WM_LOG_NONE) return false;
+    uint32_t ops = wm_batcher_undroppable(c->batcher, &bytes);
+    return !wm_oplog_would_fill(c->log, ops, bytes);
+}
+
+int wm_client_check_room(wm_client *c, uint32_t partition)
+{
+    double sent = 0;
+    if (c->drop_oldest ? !can_displace(c) : wm_oplog_is_full(c->log)) return WM_EFULL;
+    if (!is_node_full(c, partition, NULL, &sent) || (c->drop_oldest && sent < 1)) return WM_OK;
+    c->full_partition = partition;
+    return WM_ENODE;
+}
+
+/* False when nothing but the newest operation may be dropped of these lanes. */
+static bool drop_oldest(wm_client *c, int first, int last, uint32_t newest)
 {
     wm_client_catch_up(c); /* an operation is settled once it is known what follows it */
     uint32_t index = wm_batcher_oldest_pending(c->batcher, first, last);
-    if (index == WM_NO_OP) return false;
+    if (index == WM_NO_OP || index == newest) return false;
     const wm_op *op = wm_oplog_at(c->log, index);
     wm_batcher_remove_pending(c->batcher, index);
     wm_client_event(c, (wm_event){.type = WM_EVENT_OP_DROPPED, .a = (int64_t)op->seq}, wm_op_key(op),
@@ -88,20 +118,21 @@ static bool drop_oldest(wm_client *c, int first, int last)
     return true;
 }
 
-void wm_client_make_room(wm_client *c, uint32_t partition)
+/* Whether the log was full before `op` came. */
+static bool was_full(const wm_client *c, const wm_op *op)
 {
-    /* No number of dropped operations makes a disk writable. */
-    if (wm_oplog_error(c->log)->problem != WM_LOG_NONE) return;
+    return wm_oplog_would_fill(c->log, wm_oplog_count(c->log) - 1, wm_oplog_bytes(c->log) - op->len);
+}
+
+void wm_client_displace(wm_client *c, uint32_t newest)
+{
     int first, last;
-    lanes_of_node(c, partition, &first, &last);
-    double sent; /* with all of the share sent, dropping what waits would make no room */
-    while (is_node_full(c, partition, &sent) && sent < 1 && drop_oldest(c, first, last)) {
+    double sent;
+    const wm_op *op = wm_oplog_at(c->log, newest);
+    lanes_of_node(c, op->partition, &first, &last);
+    while (is_node_full(c, op->partition, op, &sent) && drop_oldest(c, first, last, newest)) {
     }
-    if (!wm_oplog_is_full(c->log)) return;
-    size_t bytes;
-    uint32_t ops = wm_batcher_in_flight(c->batcher, &bytes);
-    if (wm_oplog_would_fill(c->log, ops, bytes)) return; /* nor would it here */
-    while (wm_oplog_is_full(c->log) && drop_oldest(c, WM_LANE_NONE, INT_MAX)) {
+    while (was_full(c, op) && drop_oldest(c, WM_LANE_NONE, INT_MAX, newest)) {
     }
 }
 

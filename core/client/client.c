@@ -253,6 +253,7 @@ static void on_timer(uv_timer_t *timer)
 {
     wm_client *c = timer->data;
     refresh_time(c);
+    wm_client_retry_routes(c);
     wm_client_check_membership(c);
     uint32_t lanes = wm_node_pool_lanes(c->pool);
     for (uint32_t i = 0; i < lanes; i++) wm_client_check_answers(c, (int)i);

@@ -108,11 +108,13 @@ void wm_client_use_lane(wm_client *c, int lane);
 bool wm_client_refuse_batches(wm_client *c, int lane);
 /* The table of routes: where a partition goes from now on; `slot` -1 holds. WM_EINVAL for a partition or a slot that does not exist. */
 int wm_client_set_route(wm_client *c, uint32_t partition, int slot);
-/* After the held map may have changed: partition count, owners. True when the
- * held map is another one. */
+/* After the held map may have changed: partition count, owners. True when the held map is another
+ * one. Out of memory: false, nothing leaves by the old routes if they have another partition
+ * count, and it is tried again every 20 ms until WM_EVENT_MAP says that the map is another one. */
 bool wm_client_choose_map(wm_client *c);
-/* Which hash the cluster uses; pending operations get their partitions anew.
- * WM_OK or WM_ENOMEM. */
+/* Which hash the cluster uses; pending operations get their partitions anew. WM_OK, or
+ * WM_ENOMEM: nothing leaves until that could be done, which is tried every 20 ms;
+ * WM_EVENT_MAP tells. */
 int wm_client_set_hash(wm_client *c, wm_hash_kind kind);
 wm_hash_kind wm_client_hash(const wm_client *c);
 uint32_t wm_client_partition_of(const wm_client *c, const char *key, size_t len);
@@ -212,6 +214,8 @@ __attribute__((visibility("default"))) int wm_map_status(const wm_map *m);
  * `path` (cut to `size`). Integers of 64 bits may be written anew in place (0.11). What
  * holds none, as most values, needs no call. */
 int wm_map_check_value(const wm_map *m, uint8_t *value, size_t len, char *path, size_t size);
+/* Judges the bytes of a key and a value, before a begin: WM_OK, WM_ESIZE or WM_EANSWER. */
+int wm_map_check_size(wm_map *m, size_t key_len, size_t value_len);
 /* Bytes that key and value of one record may have; and had, when the last write was refused
  * for its size. */
 size_t wm_map_record_max(const wm_map *m);

@@ -126,12 +126,8 @@ static uint8_t *begin_at(wm_map *m, bool remove, const char *key, size_t key_len
         c->refused_bytes = key_len + value_size;
         return NULL;
     }
-    if (c->drop_oldest) wm_client_make_room(c, w->partition);
-    if (wm_client_is_node_full(c, w->partition)) {
-        c->full_partition = w->partition;
-        c->status = WM_ENODE;
-        return NULL;
-    }
+    c->status = wm_client_check_room(c, w->partition);
+    if (c->status < 0) return NULL;
     size_t available;
     c->status = wm_oplog_reserve(c->log, head + value_size, &w->bytes, &available);
     if (c->status < 0) return NULL;
@@ -167,7 +163,8 @@ static double enqueue_unmeasured(wm_client *c, uint32_t index)
     op->partition = w->partition;
     wm_batcher_add(c->batcher, index, w->now_us);
     c->stats.ops_recorded++;
-    if (c->routes[op->partition].slot < 0 && wm_router_map(c->router) == NULL)
+    if (c->drop_oldest) wm_client_displace(c, index);
+    if (c->routes[w->partition].slot < 0 && wm_router_map(c->router) == NULL)
         wm_router_metrics(c->router)->partition_misses++;
     wm_client_check_water(c);
     return (double)op->seq;
@@ -340,7 +337,7 @@ int wm_client_repeat(wm_client *c, uint32_t form, const char *key, size_t key_le
     if (record.node != 0 || is_unsettled(m, &record)) return 1;
     if (wm_oplog_is_full(c->log) || wm_client_is_node_full(c, wm_client_partition_of(c, key, key_len))) return WM_EFULL;
     uint32_t index = record_again(m, key, key_len);
-    if (index == WM_NO_OP) return c->status == WM_ENOMEM ? WM_ENOMEM : 1;
+    if (index == WM_NO_OP) return c->status;
     enqueue_unmeasured(c, index);
     return WM_OK;
 }

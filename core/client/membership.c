@@ -101,19 +101,23 @@ void wm_client_membership_changed(wm_client *c)
     else open_window(c);
 }
 
-static void tell_unverified(wm_client *c, wm_recent_acks *acks, uint64_t from_us)
+static void count_unverified(wm_client *c, uint64_t count)
 {
-    uint64_t count = wm_recent_acks_take_pushed_out(acks, from_us);
     if (count == 0) return;
     c->stats.ops_unverified += count;
     wm_client_event(c, (wm_event){.type = WM_EVENT_UNVERIFIED, .a = (int64_t)count}, NULL, 0);
+}
+
+static void tell_pushed_out(wm_client *c, wm_recent_acks *acks, uint64_t from_us)
+{
+    count_unverified(c, wm_recent_acks_take_pushed_out(acks, from_us));
 }
 
 static void close_window(wm_client *c)
 {
     wm_membership *m = &c->membership;
     uint64_t again_us = m->changed_again_us, now_us = c->now_us;
-    tell_unverified(c, m->acks, m->from_us);
+    tell_pushed_out(c, m->acks, m->from_us);
     m->is_open = false;
     m->until_us = m->changed_again_us = 0;
     if (again_us == 0) return;
@@ -126,7 +130,8 @@ static void close_window(wm_client *c)
 static bool send_again(wm_client *c, const wm_recent_ack *ack)
 {
     int result = wm_client_repeat(c, ack->form, ack->key, ack->key_len);
-    if (result == WM_EFULL || result == WM_ENOMEM) return false;
+    if (result == WM_EFULL || result == WM_ENODE || result == WM_ENOMEM) return false;
+    if (result < 0) count_unverified(c, 1);
     if (result == WM_OK) {
         c->stats.ops_repeated++;
         c->membership.last_repeat = wm_oplog_last_seq(c->log);
@@ -150,7 +155,7 @@ static bool send_from(wm_client *c, wm_recent_acks *acks, uint64_t from_us, uint
 static void send_late(wm_client *c)
 {
     wm_membership *m = &c->membership;
-    if (send_from(c, m->late_acks, 0, c->now_us, OPS_PER_TURN)) tell_unverified(c, m->late_acks, 0);
+    if (send_from(c, m->late_acks, 0, c->now_us, OPS_PER_TURN)) tell_pushed_out(c, m->late_acks, 0);
 }
 
 void wm_client_check_membership(wm_client *c)

@@ -57,10 +57,10 @@ static bool restore_all(wm_client *c, wm_log_error *e)
 
 /* -- dead letters in the file ------------------------------------------------------------- */
 
-static void keep_letter(void *user, uint64_t seq, const uint8_t *bytes, size_t len)
+static bool keep_letter(void *user, uint64_t seq, const uint8_t *bytes, size_t len)
 {
     wm_client *c = user;
-    wm_oplog_put_letter(c->log, seq, bytes, (uint32_t)len); /* out of memory: it is kept here alone */
+    return wm_oplog_put_letter(c->log, seq, bytes, (uint32_t)len);
 }
 
 static void forget_letter(void *user, uint64_t seq)
@@ -138,6 +138,13 @@ bool wm_client_open_log(wm_client *c, const wm_client_options *o, wm_log_problem
     return false;
 }
 
+/* A dead letter that memory did not suffice for when it came is tried again. Nothing is written
+ * before it is there: so the file has its operation, which is pending, until it has the letter. */
+static int write_log(wm_client *c)
+{
+    return wm_dead_letters_put_all(c->dead_letters) ? wm_oplog_sync(c->log) : wm_oplog_lacks_memory(c->log);
+}
+
 /* The file may be gone without a write that would show it. */
 static int sync_log(wm_client *c, uint64_t now)
 {
@@ -145,15 +152,15 @@ static int sync_log(wm_client *c, uint64_t now)
         c->log_looked_us = now;
         if (c->log_failed_us == 0 && wm_oplog_check_file(c->log) != WM_OK) return WM_EDISK;
     }
-    return wm_oplog_sync(c->log);
+    return write_log(c);
 }
 
 int wm_client_finish_log(wm_client *c)
 {
     bool keeps_something = wm_oplog_count(c->log) > 0 || wm_dead_letters_count(c->dead_letters) > 0;
     if (keeps_something) wm_oplog_check_file(c->log);
-    int result = wm_oplog_sync(c->log);
-    return result == WM_OK || !keeps_something ? WM_OK : wm_oplog_sync(c->log); /* one that is gone is written anew */
+    int result = write_log(c);
+    return result == WM_OK || !keeps_something ? WM_OK : write_log(c); /* one that is gone is written anew */
 }
 
 static void tell_script(wm_client *c)

@@ -14,7 +14,7 @@ static bool is_usable(const wm_client *c, int lane)
 static int lane_for(const wm_client *c, uint32_t partition)
 {
     int slot = c->routes[partition].slot;
-    if (slot < 0) return WM_LANE_NONE;
+    if (slot < 0 || c->awaited_partitions != 0) return WM_LANE_NONE;
     uint32_t per_node = wm_node_pool_lanes(c->pool) / wm_node_pool_count(c->pool);
     int lane = wm_node_pool_lane_of(c->pool, slot, partition % per_node);
     return is_usable(c, lane) ? lane : WM_LANE_NONE;
@@ -72,7 +72,7 @@ void wm_client_set_partition_count(wm_client *c, uint32_t count)
     c->partition_magic = UINT64_MAX / count + 1;
 }
 
-static int repartition(wm_client *c, uint32_t count)
+static int assign_anew(wm_client *c, uint32_t count)
 {
     wm_partition_route *fresh = calloc(count, sizeof *fresh);
     if (fresh == NULL) return WM_ENOMEM;
@@ -90,6 +90,18 @@ static int repartition(wm_client *c, uint32_t count)
     c->full_partition = -1;
     if (c->metrics != NULL) wm_client_measure(c, c->metrics); /* out of memory: the rest is measured */
     return WM_OK;
+}
+
+/* Gives every operation its partition by the hash and the number of partitions that are valid
+ * now. Out of memory: operations and routes are of two minds about what a partition is, and a
+ * write that left now could be acknowledged and dropped by a node that does not own it. So all of
+ * them are held until it can be done: wm_client_retry_routes. */
+static int repartition(wm_client *c, uint32_t count)
+{
+    int result = assign_anew(c, count);
+    c->awaited_partitions = result < 0 ? count : 0;
+    if (result < 0) wm_client_apply_routes(c);
+    return result;
 }
 
 int wm_client_set_hash(wm_client *c, wm_hash_kind kind)
@@ -144,17 +156,42 @@ static void look_around(const wm_client *c, wm_router_node *nodes, uint32_t coun
                 nodes[i].sight = WM_NODE_UNSEEN;
 }
 
-bool wm_client_choose_map(wm_client *c)
+/* False when out of memory. */
+static bool choose(wm_client *c, bool *changed)
 {
     uint32_t count = wm_node_pool_count(c->pool);
     wm_router_node *nodes = calloc(count + 1, sizeof *nodes);
     if (nodes == NULL) return false;
     look_around(c, nodes, count);
-    bool changed = wm_router_choose(c->router, nodes, count);
+    *changed = wm_router_choose(c->router, nodes, count);
     free(nodes);
-    if (!changed) return false;
-    const wm_partition_map *map = wm_router_map(c->router);
-    if (map->partition_count != c->partition_count) repartition(c, map->partition_count);
+    return true;
+}
+
+/* The routes are those of the map that was chosen; false while there is no memory for them. */
+static bool take_map(wm_client *c)
+{
+    uint32_t count = wm_router_map(c->router)->partition_count;
+    bool is_as_before = count == c->partition_count && c->awaited_partitions == 0;
+    if (!is_as_before && repartition(c, count) < 0) return false;
     for (uint32_t p = 0; p < c->partition_count; p++) mark_owner(c, p);
     return true;
+}
+
+bool wm_client_choose_map(wm_client *c)
+{
+    bool changed = false;
+    c->has_to_choose = !choose(c, &changed);
+    return changed && take_map(c);
+}
+
+void wm_client_retry_routes(wm_client *c)
+{
+    bool is_changed = false;
+    if (c->awaited_partitions != 0) is_changed = repartition(c, c->awaited_partitions) == WM_OK;
+    if (c->has_to_choose && wm_client_choose_map(c)) is_changed = true;
+    if (!is_changed) return;
+    wm_event event = {.type = WM_EVENT_MAP, .lane = WM_LANE_NONE, .flag = wm_router_map(c->router) != NULL};
+    if (event.flag) event.a = (int64_t)wm_router_version_of(c->router, wm_router_map_source(c->router));
+    wm_client_event(c, event, NULL, 0);
 }

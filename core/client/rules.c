@@ -40,6 +40,11 @@ int wm_map_refuse_size(wm_map *m, size_t bytes)
     return c->status = c->family == WM_DIALECT_V2 ? WM_EANSWER : WM_ESIZE;
 }
 
+int wm_map_check_size(wm_map *m, size_t key_len, size_t value_len)
+{
+    return key_len + value_len <= m->record_max ? WM_OK : wm_map_refuse_size(m, key_len + value_len);
+}
+
 size_t wm_map_refused_bytes(const wm_map *m)
 {
     return m->client->refused_bytes;

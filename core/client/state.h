@@ -99,6 +99,8 @@ struct wm_client {
     wm_dialect family; /* of the connection that became ready last; unknown before the first */
     wm_partition_route *routes;
     uint32_t partition_count;  /* of the routes */
+    uint32_t awaited_partitions; /* memory was short to assign the operations to so many; 0: they are assigned */
+    bool has_to_choose;        /* memory was short to look which map is to be believed */
     uint64_t partition_magic;  /* 2^64 / partition_count, rounded up; see wm_client_partition_of_hash */
     wm_pace *paces; /* by lane */
     wm_membership membership;
@@ -191,9 +193,17 @@ void wm_client_check_water(wm_client *c);
 /* Whether what waits for the node of a partition has all of its share of the log: never
  * while there is nobody to share it with. */
 bool wm_client_is_node_full(const wm_client *c, uint32_t partition);
-/* Drops the oldest pending operations, of that node or of all, while there is no room for
- * one more of the partition; an event names each. What was sent is not dropped. */
-void wm_client_make_room(wm_client *c, uint32_t partition);
+/* Whether one more operation of the partition may come: WM_OK, with `drop_oldest` also when
+ * others are to be displaced for it; WM_EFULL; WM_ENODE. Changes nothing in the log. */
+int wm_client_check_room(wm_client *c, uint32_t partition);
+/* Drops the oldest pending operations, of the node that the newest one is for, then of all,
+ * until there was room for that one; an event names each. What was sent is not dropped. To be
+ * called once the newest one cannot be refused any more, so that nothing is dropped for it in
+ * vain. */
+void wm_client_displace(wm_client *c, uint32_t newest);
+/* Does what memory was short for when the hash was set or a map chosen, and then has the script
+ * set the routes; to be called in each turn of the timer. */
+void wm_client_retry_routes(wm_client *c);
 /* Points every partition at a lane that is ready, or at none. */
 void wm_client_apply_routes(wm_client *c);
 /* The routes and what was recorded stay as they are. */
@@ -243,7 +253,8 @@ void wm_client_check_membership(wm_client *c);
 /* Records what this client wrote last to a key once more, as wm_map_resend, but never at the
  * cost of another operation, and outside of all measurements. WM_OK; 1 when that is not
  * needed: a newer record is there, or an operation of the key has yet to be acknowledged;
- * WM_EFULL, WM_ENOMEM: later. `form` is that of an operation of the map. */
+ * WM_EFULL, WM_ENODE, WM_ENOMEM: later; another negative status: servers as they are known now do
+ * not store it. `form` is that of an operation of the map. */
 int wm_client_repeat(wm_client *c, uint32_t form, const char *key, size_t key_len);
 /* Remembers a write that comes back from a v2 connection that ended. */
 void wm_client_note_doubtful(wm_client *c, const wm_op *op);

@@ -158,7 +158,8 @@ static uint32_t record(fuzz *f, const char *key, size_t value_len)
 {
     uint8_t *to;
     size_t available, head = wm_op_kept_head(2);
-    if (wm_oplog_reserve(f->log, head + value_len, &to, &available) != WM_OK) return WM_NO_OP;
+    if (wm_oplog_is_full(f->log)) return WM_NO_OP;
+    REQUIRE(wm_oplog_reserve(f->log, head + value_len, &to, &available) == WM_OK);
     wm_op_keep_head(to, f->ids.start, key, 2, &(wm_hlc){1000, 0});
     memset(to + head, 0xc0, value_len);
     uint32_t index = wm_oplog_commit(f->log, f->form, head + value_len, 2);

@@ -216,6 +216,9 @@ typedef struct wm_lane_load {
 wm_lane_load wm_batcher_load(wm_batcher *b, int lane);
 /* Operations in flight on all lanes together, and their bytes. */
 uint32_t wm_batcher_in_flight(const wm_batcher *b, size_t *bytes);
+/* Operations that are in flight or set aside, and their bytes: those that
+ * wm_batcher_oldest_pending never gives. */
+uint32_t wm_batcher_undroppable(const wm_batcher *b, size_t *bytes);
 /* Whether operations with a seq up to `seq` are not settled in one of the partitions
  * that `chosen` (a flag for each) names. Looks at the front of every queue, at the
  * lines as far as that seq, and at what is in flight, until it finds one. */

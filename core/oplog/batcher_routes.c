@@ -173,6 +173,15 @@ uint32_t wm_batcher_in_flight(const wm_batcher *b, size_t *bytes)
     return ops;
 }
 
+uint32_t wm_batcher_undroppable(const wm_batcher *b, size_t *bytes)
+{
+    uint32_t ops = wm_batcher_in_flight(b, bytes);
+    for (const batch *g = b->aside_oldest; g != NULL; g = g->next)
+        for (uint32_t i = 0; i < g->count; i++)
+            if (g->ops[i] != WM_NO_OP) *bytes += wm_oplog_at(b->log, g->ops[i])->len;
+    return ops + b->aside;
+}
+
 static bool holds_one_of(const wm_batcher *b, const batch *t, const bool *chosen, uint64_t seq)
 {
     for (uint32_t i = 0; i < t->count; i++) {

@@ -11,6 +11,7 @@
 typedef struct letter {
     uint64_t seq;
     uint32_t len;
+    bool is_put; /* where the hooks keep it, or there are none */
     uint8_t *bytes;
 } letter;
 
@@ -19,6 +20,7 @@ struct wm_dead_letters {
     letter *all;  /* by seq; behind those in `room` that are free, as the oldest make way */
     uint32_t count;
     uint32_t cap;
+    uint32_t not_put;
     size_t bytes;
     uint64_t displaced;
     wm_dead_letters_hooks hooks;
@@ -62,12 +64,30 @@ static bool is_at(const wm_dead_letters *d, uint32_t place, uint64_t seq)
 static void remove_at(wm_dead_letters *d, uint32_t place)
 {
     uint64_t seq = d->all[place].seq;
+    bool was_put = d->all[place].is_put;
     d->bytes -= d->all[place].len;
     free(d->all[place].bytes);
     d->count--;
     if (place == 0) d->all++;
     else memmove(d->all + place, d->all + place + 1, (d->count - place) * sizeof *d->all);
-    if (d->hooks.dropped != NULL) d->hooks.dropped(d->hooks.user, seq);
+    if (!was_put) d->not_put--;
+    else if (d->hooks.dropped != NULL) d->hooks.dropped(d->hooks.user, seq);
+}
+
+static bool put(wm_dead_letters *d, letter *l)
+{
+    l->is_put = d->hooks.put == NULL || d->hooks.put(d->hooks.user, l->seq, l->bytes, l->len);
+    return l->is_put;
+}
+
+bool wm_dead_letters_put_all(wm_dead_letters *d)
+{
+    for (uint32_t i = 0; d->not_put > 0 && i < d->count; i++) {
+        if (d->all[i].is_put) continue;
+        if (!put(d, &d->all[i])) return false;
+        d->not_put--;
+    }
+    return true;
 }
 
 /* Makes a place behind the last letter. */
@@ -94,7 +114,7 @@ static int take(wm_dead_letters *d, uint64_t seq, uint8_t *bytes, size_t len)
     }
     uint32_t place = place_of(d, seq);
     memmove(d->all + place + 1, d->all + place, (d->count - place) * sizeof *d->all);
-    d->all[place] = (letter){seq, (uint32_t)len, bytes};
+    d->all[place] = (letter){.seq = seq, .len = (uint32_t)len, .is_put = true, .bytes = bytes};
     d->count++;
     d->bytes += len;
     return WM_OK;
@@ -126,7 +146,7 @@ int wm_dead_letters_add(wm_dead_letters *d, const wm_oplog *log, const wm_op *op
         if (reason_len > 0) memcpy(at + node_len, reason, reason_len);
     }
     if (take(d, seq, bytes, len) < 0) return WM_ENOMEM;
-    if (d->hooks.put != NULL) d->hooks.put(d->hooks.user, seq, bytes, len);
+    if (!put(d, &d->all[place_of(d, seq)])) d->not_put++;
     make_way(d);
     return WM_OK;
 }

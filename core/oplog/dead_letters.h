@@ -29,7 +29,7 @@ typedef struct wm_dead_letter {
 /* Where letters are kept beside the memory. */
 typedef struct wm_dead_letters_hooks {
     void *user;
-    void (*put)(void *user, uint64_t seq, const uint8_t *bytes, size_t len);
+    bool (*put)(void *user, uint64_t seq, const uint8_t *bytes, size_t len); /* false: not now */
     void (*dropped)(void *user, uint64_t seq);
 } wm_dead_letters_hooks;
 
@@ -38,6 +38,8 @@ wm_dead_letters *wm_dead_letters_new(void);
 void wm_dead_letters_free(wm_dead_letters *d);
 /* From now on every letter that comes or goes is told. */
 void wm_dead_letters_keep(wm_dead_letters *d, wm_dead_letters_hooks hooks);
+/* Puts the letters again that the hook did not take. False when it takes one of them still not. */
+bool wm_dead_letters_put_all(wm_dead_letters *d);
 /* Makes an operation of the log a letter; texts are cut to 255 bytes (node) and 1 KiB
  * (reason). Letters that had to make way are counted. WM_OK, or WM_ENOMEM (counted, too). */
 int wm_dead_letters_add(wm_dead_letters *d, const wm_oplog *log, const wm_op *op, const char *node, const void *reason,

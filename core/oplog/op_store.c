@@ -139,6 +139,8 @@ bool wm_op_store_put_letter(wm_op_store *s, uint64_t seq, const uint8_t *bytes, 
         s->letters = grown;
         s->letter_cap = cap;
     }
+    /* So that every one of them can be dropped without more memory. */
+    if (!make_room(&s->dropped, s->dropped.count + s->letter_count + 1)) return false;
     uint8_t *copy = malloc(len > 0 ? len : 1);
     if (copy == NULL) return false;
     if (len > 0) memcpy(copy, bytes, len);
@@ -154,7 +156,6 @@ bool wm_op_store_drop_letter(wm_op_store *s, uint64_t seq)
     if (at == s->letter_count) return false;
     dead_letter *letter = &s->letters[at];
     if (letter->writing != 0) {
-        if (!make_room(&s->dropped, s->dropped.count + 1)) return false;
         s->dropped.seqs[s->dropped.count++] = seq;
         s->live_bytes -= letter->len + WM_OP_ENTRY_HEAD;
     } else {

@@ -42,8 +42,7 @@ void wm_op_store_settled(wm_op_store *s, const wm_op *op);
  * operation leaves it, if that was settled by then: a crash leaves one of the two. False when
  * out of memory. */
 bool wm_op_store_put_letter(wm_op_store *s, uint64_t seq, const uint8_t *bytes, uint32_t len);
-/* Forgets a dead letter, in the file with the next commit. False when there is none, or out of
- * memory. */
+/* Forgets a dead letter, in the file with the next commit. False when there is none. */
 bool wm_op_store_drop_letter(wm_op_store *s, uint64_t seq);
 /* Hands every dead letter to `visit`, oldest first as they were put; do not put or drop any in
  * it. */

@@ -1,5 +1,6 @@
 #include "oplog/oplog.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,7 +48,6 @@ bool wm_oplog_would_fill(const wm_oplog *log, uint32_t ops, size_t bytes)
 
 int wm_oplog_reserve(wm_oplog *log, size_t size, uint8_t **bytes, size_t *available)
 {
-    if (wm_oplog_is_full(log)) return WM_EFULL;
     *bytes = wm_op_arena_reserve(log->table.arena, size, available);
     return *bytes ? WM_OK : WM_ENOMEM;
 }
@@ -170,6 +170,13 @@ int wm_oplog_sync(wm_oplog *log)
     if (log->store == NULL || (!log->store_failed && !wm_op_store_is_dirty(log->store))) return WM_OK;
     log->store_failed = !wm_op_store_commit(log->store, &log->table, &log->store_error);
     return log->store_failed ? WM_EDISK : WM_OK;
+}
+
+int wm_oplog_lacks_memory(wm_oplog *log)
+{
+    wm_log_fail_io(&log->store_error, ENOMEM);
+    log->store_failed = true;
+    return WM_EDISK;
 }
 
 int wm_oplog_check_file(wm_oplog *log)

@@ -36,6 +36,9 @@ const char *wm_oplog_node_id(const wm_oplog *log);
  * WM_EDISK when it cannot be written: the log counts as full until a later call
  * succeeds, and what was recorded stays pending. */
 int wm_oplog_sync(wm_oplog *log);
+/* Something that belongs into the file has no place in memory to be written from: as a
+ * wm_oplog_sync that failed. WM_EDISK. */
+int wm_oplog_lacks_memory(wm_oplog *log);
 /* Looks whether the file is still where it was opened, and as long; else as wm_oplog_sync that
  * failed. */
 int wm_oplog_check_file(wm_oplog *log);
@@ -54,8 +57,8 @@ uint32_t wm_oplog_form(wm_oplog *log, bool remove, const char *map_name, size_t 
 const char *wm_oplog_map_of(const wm_oplog *log, uint32_t form, size_t *len);
 /* Bytes that an operation of the form takes in OP_BATCH and not in the log. */
 size_t wm_oplog_shared_len(const wm_oplog *log, uint32_t form);
-/* Room for one more operation of up to `size` bytes as kept: WM_OK and where to write,
- * WM_EFULL when a limit is reached, WM_ENOMEM. */
+/* A place for one more operation of up to `size` bytes as kept: WM_OK and where to write, or
+ * WM_ENOMEM. The limits are the caller's to look at: wm_oplog_is_full. */
 int wm_oplog_reserve(wm_oplog *log, size_t size, uint8_t **bytes, size_t *available);
 /* Keeps the `len` bytes written at the reserved place (wm_op_keep_head and a value) as a
  * new operation in state WM_OP_PENDING, with the next seq. Its index; WM_NO_OP when out of

@@ -1,7 +1,7 @@
 /* Preloaded into wingman: fails one allocation of its own code, the number WINGMAN_FAIL_AT (from
  * 1), and no other. Those of libraries are not counted: what they do when memory runs out
  * is theirs. The number of allocations is written to WINGMAN_COUNT_TO at the end. Children
- * of the process are left alone. */
+ * of the process are left alone. A script can order others to fail: fail_allocations. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -13,6 +13,30 @@
 static unsigned long fail_at, count;
 static char count_to[4096];
 static int is_on;
+/* What fail_allocations orders. */
+static size_t least, most;
+static unsigned long to_skip, to_fail;
+
+/* Of the allocations to come of `min` to `max` bytes `skip` succeed and then `fail_count` fail; for
+ * the thread that calls it. */
+void fail_allocations(size_t min, size_t max, unsigned long skip, unsigned long fail_count)
+{
+    least = min;
+    most = max;
+    to_skip = skip;
+    to_fail = fail_count;
+}
+
+static int is_ordered(size_t size)
+{
+    if (to_fail == 0 || size < least || size > most) return 0;
+    if (to_skip > 0) {
+        to_skip--;
+        return 0;
+    }
+    to_fail--;
+    return 1;
+}
 
 __attribute__((constructor)) static void begin(void)
 {
@@ -65,10 +89,12 @@ static int is_ours(const void *caller)
     return known[at].is_ours;
 }
 
-/* Whether the allocation that `caller` asks for is the one to fail. */
-static int fails(const void *caller)
+/* Whether the allocation that `caller` asks for is one to fail. */
+static int fails(const void *caller, size_t size)
 {
-    if (!is_ours(caller) || __atomic_add_fetch(&count, 1, __ATOMIC_RELAXED) != fail_at) return 0;
+    if (!is_ours(caller)) return 0;
+    int is_the_one = __atomic_add_fetch(&count, 1, __ATOMIC_RELAXED) == fail_at;
+    if (!is_ordered(size) && !is_the_one) return 0;
     errno = ENOMEM;
     return 1;
 }
@@ -79,22 +105,22 @@ extern void *__libc_realloc(void *, size_t);
 
 void *malloc(size_t size)
 {
-    return fails(__builtin_return_address(0)) ? NULL : __libc_malloc(size);
+    return fails(__builtin_return_address(0), size) ? NULL : __libc_malloc(size);
 }
 
 void *calloc(size_t n, size_t size)
 {
-    return fails(__builtin_return_address(0)) ? NULL : __libc_calloc(n, size);
+    return fails(__builtin_return_address(0), n * size) ? NULL : __libc_calloc(n, size);
 }
 
 void *realloc(void *p, size_t size)
 {
-    return fails(__builtin_return_address(0)) ? NULL : __libc_realloc(p, size);
+    return fails(__builtin_return_address(0), size) ? NULL : __libc_realloc(p, size);
 }
 
 char *strdup(const char *s)
 {
     size_t len = strlen(s) + 1;
-    char *copy = fails(__builtin_return_address(0)) ? NULL : __libc_malloc(len);
+    char *copy = fails(__builtin_return_address(0), len) ? NULL : __libc_malloc(len);
     return copy != NULL ? memcpy(copy, s, len) : NULL;
 }

@@ -79,8 +79,10 @@ static int l_map_set(lua_State *L)
         lua_pushstring(L, path);
         return 3;
     }
-    uint8_t *place = wm_map_begin_set(m, key, len, value.len);
-    double seq = place ? 0 : wm_map_status(m);
+    /* Before it is known whether there is room: to wait for that would be in vain. */
+    double seq = wm_map_check_size(m, len, value.len);
+    uint8_t *place = seq < 0 ? NULL : wm_map_begin_set(m, key, len, value.len);
+    if (seq >= 0 && place == NULL) seq = wm_map_status(m);
     if (place != NULL) {
         memcpy(place, value.data, value.len);
         seq = wm_map_commit_set(m, value.len);

@@ -4,6 +4,7 @@ local connection_state = require "wingman.cluster.connection_state"
 local core = require "wingman.core"
 local core_events = require "wingman.client.incoming.core_events"
 local core_options = require "wingman.client.options.core"
+local duration = require "wingman.base.duration"
 local embedded_cluster = require "wingman.testbed"
 local emitter = require "wingman.base.emitter"
 local errors = require "wingman.base.error"
@@ -229,12 +230,18 @@ end
 --- returns, and needs no further step of the loop. What is still in the op log is gone,
 --- unless it has a file: call `drain` before.
 --- On a 0.11 cluster whose membership has changed within the last moment it first sends
---- again what that made doubtful, which takes half a second, and 2 s at most.
+--- again what that made doubtful, which takes half a second, and longer while the membership goes
+--- on changing: `timeout` at most. What is not sent again then is logged (`writes_unverified`),
+--- told by the event `unverified`, and an error.
 --- Safe twice.
-function methods:close()
-  if self.closed then return end
-  self:wait_for_membership()
-  if self.closed then return end
+---@param timeout number|string|nil  a duration: seconds or "5s"; default: 5 s
+---@return boolean|nil ok
+---@return wingman.error|nil  TIMEOUT with unverified and pending (see backlog); the client is closed all the same
+function methods:close(timeout)
+  timeout = duration.limit(timeout, "client:close", 2)
+  if self.closed then return true end
+  local ok, err = self:wait_for_membership(timeout)
+  if self.closed then return true end
   self.closed = true
   self.write_error = errors.new("CLOSED", "the client is closed")
   open[self] = nil
@@ -246,6 +253,7 @@ function methods:close()
   if handle:is_ours() then handle:turn_until(0) end -- the close frames leave
   if self.embedded then self.embedded:stop() end
   self.embedded = nil
+  return ok, err
 end
 
 --- Part of the loop: what was recorded leaves at the end of the tick.

@@ -138,7 +138,7 @@ local function drain_and_close()
   local clients = open_clients()
   drain(clients)
   ending = true
-  for _, client in ipairs(clients) do client:close() end
+  for _, client in ipairs(clients) do client:close(0) end -- what is left was reported
 end
 
 local tasks = {} -- what the signal has started

@@ -189,6 +189,10 @@ end
 
 --- The value of a key in the local copy, nil when there is none. A fresh value each
 --- time: changing it changes nothing stored.
+--- The copy has one record of each key: what this client wrote last, or was told since. A
+--- write of its own counts from the moment that `set` returns, and stays here when it is
+--- rejected (the event op_rejected, client:rejected) or dropped from a full op log, though no
+--- node has it. To have it right then, write the key anew, or ask the nodes with client:query.
 ---@param key string
 function methods:get(key)
   check_key(key, "map:get")

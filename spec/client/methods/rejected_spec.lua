@@ -66,6 +66,16 @@ clusters.on_each(getfenv(), "a rejected write", function(shared, it)
     assert.equal(0, client:pending_ops())
   end)
 
+  it("stays in the local copy, as docs/guarantees.md says, until a newer record comes", function()
+    assert(client:drain(PATIENCE))
+    local key = rejected(function(key) return map:set(key, "refused") end, "no")
+    assert.equal("refused", map:get(key))
+    assert(map:set(key, "newer"))
+    assert.is_nil((client:drain(PATIENCE))) -- REJECTED: the first one
+    assert.equal("newer", map:get(key))
+    assert.equal("newer", assert(client:query(map.name))[key])
+  end)
+
   -- A 0.11 cluster has it at the backup.
   if not shared.is_0_11 then
     it("is not sent again by a repair, and does not keep others from it", function()

@@ -149,7 +149,7 @@ end
 -- Acknowledged writes that a 0.11 cluster may have dropped, and that are not sent again.
 function handlers.unverified(self, _, count)
   self.options.log_to("warn", "writes_unverified", {
-    count = count, reason = "the membership changed, and option oplog.recent_bytes was too small to keep them",
+    count = count, reason = "the membership changed, and option oplog.recent_bytes was too small to keep them, or the servers refuse them now",
   })
   self.events:emit("unverified", count)
 end

@@ -159,20 +159,39 @@ function methods:when_settled(seq, fn)
   self.ack_callbacks[seq] = fn
 end
 
---- Seconds that `close` waits for that at most.
-local CLOSE_WAIT = 2
+--- Seconds that `close` waits by default: what a change made doubtful is sent again within 2 s of
+--- it, at 50,000 writes a second, and one more change may come in that time.
+local CLOSE_WAIT = 5
+
+-- What close could not wait for is counted, logged and returned.
+local function give_up_unverified(self, timeout)
+  local left = self:backlog()
+  if left.unverified > 0 then
+    self.options.log_to("warn", "writes_unverified", {
+      count = left.unverified, reason = "the membership has changed, and the client was closed before they were sent again",
+    })
+    self.events:emit("unverified", left.unverified)
+  end
+  return nil, errors.new("TIMEOUT", ("client:close did not wait longer than %g s for what was acknowledged just before the cluster's membership changed: %d writes are not sent again, and are unverified; %d are without an acknowledgement")
+    :format(timeout, left.unverified, left.pending), left)
+end
 
 --- Part of close: what a 0.11 cluster acknowledged just before its membership changed is
---- sent again first.
-function methods:wait_for_membership()
-  if not self.provider or loop.is_stopped() then return end
+--- sent again first. True, or nil, err with what is left of it after `timeout` seconds.
+---@param timeout number|nil  default: 5
+---@return boolean|nil, wingman.error|nil
+function methods:wait_for_membership(timeout)
+  if not self.provider then return true end
+  if loop.is_stopped() then timeout = 0 end
+  timeout = timeout or CLOSE_WAIT
   local function is_done()
     if self.closed then return true end
     local _, state = self.core:unverified()
     if state ~= "changed" then return true end
     self.core:flush(true)
   end
-  if not is_done() then loop.wait_until(is_done, CLOSE_WAIT) end
+  if is_done() or (timeout > 0 and loop.wait_until(is_done, timeout)) then return true end
+  return give_up_unverified(self, timeout)
 end
 
 --- Part of close: everybody who waits hears of it.

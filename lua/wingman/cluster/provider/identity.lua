@@ -53,7 +53,8 @@ end
 
 local function set_hash(self, kind, how)
   self.hash_kind, self.hash_how = kind, how
-  self.core:set_hash(kind)
+  local ok, reason = self.core:set_hash(kind)
+  if not ok then log(self, "warn", "routes_wait", { reason = reason }) end -- the core tries again
   log(self, "info", "hash_found", { hash = kind, how = how })
 end
 
