@@ -1,6 +1,7 @@
 --- The page of the Lua API, from doc comments.
 local help = require "wingman.repl.help"
 local markdown = require "reference.markdown"
+local types = require "reference.types"
 local wingman = require "wingman"
 
 local M = {}
@@ -94,7 +95,8 @@ local sections = {
     functions = function() return upvalue(require("wingman.topgun").start, "methods") end },
 }
 
-local function is_internal(doc) return doc.text[1] ~= nil and doc.text[1]:match "^Part of " ~= nil end
+-- For other files of Wingman, not for scripts.
+local function is_internal(doc) return doc.text[1]:match "^Part of " or doc.text[1]:match "^Internal: " end
 
 local function signature(section, name, doc)
   return section.prefix .. name .. (doc.head:match "%b()" or "()"):gsub("^%(self,?%s*", "(")
@@ -162,6 +164,7 @@ function M.page()
     local docs = documented(section)
     for _, name in ipairs(markdown.sorted(docs)) do parts[#parts + 1] = entry(section, name, docs[name]) end
   end
+  parts[#parts + 1] = types.section(table.concat(parts, "\n"))
   return table.concat(parts, "\n")
 end
 

@@ -130,7 +130,7 @@ describe("docs/load-testing.md", function()
   end)
 
   it("has every action of a planned fault", function()
-    local _, wrong = pcall(require("wingman.load.nemesis").check, { { at = 1 } }, {})
+    local _, wrong = pcall(require("wingman.load.control.planned_faults").check, { { at = 1 } }, {})
     local actions = {}
     for action in wrong:match("what is to happen%? (.*)$"):gsub(" or ", ", "):gmatch "%a+" do actions[#actions + 1] = action end
     assert(#actions > 8, wrong)

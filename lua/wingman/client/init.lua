@@ -84,9 +84,8 @@ end
 
 -- Life ------------------------------------------------------------------------------
 
---- Makes a client; nothing is connected before `start`. Raises for a wrong option;
---- nil, err when the op log's file cannot be used. What the file holds is pending
---- again and in the local copies.
+--- Makes a client; it connects in `start`. Raises for a wrong option. Returns nil, err when the op log's
+--- file cannot be used. Operations of the file are pending again and in the local copies.
 ---@param given table  see wingman.client.options.rules
 ---@return wingman.client|nil, wingman.error|nil
 function M.new(given)
@@ -152,8 +151,8 @@ local function start_embedded(self)
   return true
 end
 
---- Connects: authenticated, map and hash known, routes computed. Waits, at most
---- for the option start_timeout. May be called once.
+--- Connects. When it returns true, nodes have authenticated this client, the partition map and the hash
+--- are known, and routes are computed. Waits for start_timeout at most. May be called once.
 ---@return boolean|nil ok, wingman.error|nil
 function methods:start()
   if self.closed then return nil, errors.new("CLOSED", "the client is closed") end
@@ -262,8 +261,8 @@ function methods:flush()
   if self.options.oplog.path then self.core:sync_log() end
 end
 
---- Writes the op log to its file now, instead of at the end of the tick: what was
---- recorded before is then kept there. True without a file, too.
+--- Writes the op log to its file now, instead of at the end of the tick. When it returns true, everything
+--- recorded before is in the file. True without a file, too.
 ---@return boolean|nil, wingman.error|nil
 function methods:sync()
   if self.closed then return nil, errors.new("CLOSED", "the client is closed") end
@@ -297,7 +296,7 @@ function methods:has_work() return self.engine ~= nil and self.engine:has_work()
 
 -- Maps and settings ------------------------------------------------------------
 
---- The map of this name; the same object each time. Raises for a name that is empty, longer
+--- The map of this name, the same object each time. Raises for a name that is empty, longer
 --- than 256 bytes or not valid UTF-8.
 ---@param name string
 ---@return wingman.map
@@ -313,11 +312,11 @@ function methods:map(name)
   return map
 end
 
---- The map, if the script uses it.
+--- Internal: the map, if the script uses it.
 function methods:known_map(name) return self.maps[name] end
 
---- A new token (or token function): connections that were refused try again at once,
---- the others use it when they connect next.
+--- Sets a new token or token function. Nodes that refused the old one are tried again at once; the
+--- others are shown it when they connect next.
 ---@param token string|fun(): string
 function methods:set_auth_token(token)
   if type(token) ~= "string" and type(token) ~= "function" then
@@ -328,14 +327,14 @@ function methods:set_auth_token(token)
   if self.provider then self.provider:set_token(token) end
 end
 
---- Listens to the client: `fn` is called at every event of this name. An error in it goes to
+--- Calls `fn` at every event of this name (docs/reference/events.md). An error in it goes to
 --- the option log_to (once a second for each place that fails), is counted in
 --- stats().callback_errors, and ends nothing else.
 ---@param event string  one of wingman.client.events
 ---@param fn function
 function methods:on(event, fn) self.events:on(event, fn, "client:on", 3) end
 
---- Ends that.
+--- Removes a listener. Safe when it is not there.
 ---@param event string
 ---@param fn function
 function methods:off(event, fn) self.events:off(event, fn, "client:off", 3) end

@@ -40,8 +40,8 @@ function M.off(fn)
   end
 end
 
---- The signal is dealt with and the script goes on: the next one is a first one
---- again, and the exit code will not speak of this one.
+--- For a handler that has dealt with its signal: the script goes on, the next signal is a first one again,
+--- and the exit code does not speak of this one.
 function M.rearm() core.rearm() end
 
 local function say(format, ...) io.stderr:write("wingman: ", escape.lines(format:format(...)), "\n") end
@@ -130,8 +130,7 @@ local function drain(clients)
   if not drained then report(clients) end
 end
 
---- Whether clients are being closed because of a signal: what a wait of theirs says then
---- (CLOSED) is nothing to tell.
+--- Internal: whether clients are being closed because of a signal, when CLOSED is no news.
 function M.is_ending() return ending end
 
 local function drain_and_close()

@@ -140,8 +140,8 @@ local function with_options(self, what, options, seq, err)
   return seq, err
 end
 
---- Writes a value. It is readable at once and safe in the op log when this
---- returns; the cluster has it when `client:drain()` or `client:wait(seq)` says so.
+--- Writes a value. When it returns a seq, the write is in the op log and in the local copy. It is
+--- acknowledged when `client:drain()` or `client:wait(seq)` says so.
 --- The value is encoded here and not kept: a table can be filled again for the next write,
 --- which leaves the collector nothing to do.
 --- With the log full: waits (`when_full = "pause"`) or returns nil, err.
@@ -226,7 +226,7 @@ end
 ---@return integer
 function methods:size() return self.core_map:size() end
 
---- Merges a record of a server: true when the local copy changed.
+--- Internal: merges a record of a server. True when the local copy changed.
 ---@param key string
 ---@param value any
 ---@param timestamp { millis: number, counter: number, nodeId: string }
@@ -241,20 +241,19 @@ function methods:merge(key, value, timestamp, removed, stamped_on_arrival)
   return changed, err
 end
 
---- Tells the listeners that the local copy changed.
+--- Internal: tells the listeners that the local copy changed.
 ---@param key string
 ---@param value any  nil: it was removed
 function methods:announce(key, value) self.events:emit("change", key, value, "remote") end
 
---- A server removed the key without saying when.
+--- Internal: a server removed the key without saying when.
 ---@param key string
 function methods:forget(key)
   if self.core_map:forget(key) then self:announce(key, nil) end
 end
 
---- Listens: "change" -> fn(key, value|nil, origin) for changes that other clients
---- made. The first listener subscribes at every node; a 0.11 cluster sends no such
---- events (it keeps subscriptions elsewhere).
+--- Calls `fn(key, value, origin)` at each change that another client made; value is nil for a removal. The
+--- first listener subscribes at every node. A 0.11 cluster sends no such events.
 ---@param event "change"
 ---@param fn fun(key: string, value: any, origin: string)
 function methods:on(event, fn)
@@ -262,7 +261,7 @@ function methods:on(event, fn)
   self.client:subscribe(self.name)
 end
 
---- Ends that. The nodes go on announcing changes of the map.
+--- Removes a listener. The nodes go on announcing changes of the map.
 ---@param event "change"
 ---@param fn function
 function methods:off(event, fn) self.events:off(event, fn, "map:off", 3) end

@@ -30,7 +30,7 @@ test_class.__index = test_class
 -- Metrics of the script, until a run gives them their place.
 local custom = {}
 
---- Whether a value is a load test.
+--- Internal: whether a value is a load test.
 ---@param value any
 ---@return boolean
 function M.is_test(value) return getmetatable(value) == test_class end
@@ -52,11 +52,11 @@ end
 
 local made = 0
 
---- How many tests were made.
+--- Internal: how many tests were made.
 ---@return integer
 function M.made() return made end
 
---- A load test; raises for an option that is wrong. See the files in scripts/load.
+--- Makes a load test from a table (docs/load-testing.md). Raises for an option that is wrong.
 ---@param given table
 ---@return wingman.load.test
 function M.test(given)
@@ -153,7 +153,7 @@ M.template = payload.template
 --- Sizes from a distribution, see wingman.load.input.sizes.
 M.sizes = sizes
 
---- Gives the script's metrics their place in a run.
+--- Internal: gives the script's metrics their place in a run.
 ---@param registry wingman.load.registry
 function M.attach(registry)
   for _, metric in pairs(custom) do

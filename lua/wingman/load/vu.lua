@@ -110,7 +110,7 @@ function methods:map(name)
   return map
 end
 
---- The next key by the scenario's chooser.
+--- The next key, by the scenario's option `keys`.
 ---@return string
 function methods:key()
   local keys = self.scenario.keys
@@ -118,7 +118,7 @@ function methods:key()
   return keys.next(self)
 end
 
---- A key that was not there before, for choosers with the distribution "latest".
+--- A key that was not there before, for the distribution "latest".
 ---@return string
 function methods:new_key()
   local keys = self.scenario.keys
@@ -126,7 +126,7 @@ function methods:new_key()
   return keys.insert()
 end
 
---- As math.random, from the user's own sequence.
+--- A random number as math.random gives it, from the user's own sequence.
 ---@param low integer|nil
 ---@param high integer|nil
 ---@return number
@@ -142,9 +142,9 @@ local function counted(self, result, err)
   return result, err
 end
 
---- The user's own connection (the test has `connections = "per-vu"`): connects and waits
---- until it is authenticated. True, or nil, err, which counts as an error of the scenario; the
---- time is in connect_time and auth_time.
+--- Opens the user's own connection (in a test with `connections = "per-vu"`) and waits until it is
+--- authenticated. True, or nil, err, which counts as an error of the scenario. The time is in connect_time
+--- and auth_time.
 ---@param timeout number|string|nil  a duration
 ---@return boolean|nil, wingman.error|nil
 function methods:connect(timeout)
@@ -173,8 +173,8 @@ local function check_wanted(wanted, what)
 end
 
 --- Waits for the next message on the user's own connection that is of this type, or that
---- the function says true of; others that come meanwhile are passed over. The message, or
---- nil, err, which is no error by itself: nothing may have been said.
+--- the function says true of; others are passed over. The message, or nil, err, which does not count as
+--- an error.
 ---@param wanted string|fun(message: table): any
 ---@param timeout number|string|nil  a duration; 30 s unless told
 ---@return table|nil, wingman.error|nil
@@ -185,7 +185,7 @@ function methods:receive(wanted, timeout)
 end
 
 --- Sends a message on the user's own connection and waits for the answer: vu:send and
---- vu:receive. That no answer comes counts as an error of the scenario.
+--- vu:receive. An answer that does not come counts as an error of the scenario.
 ---@param message table
 ---@param wanted string|fun(message: table): any
 ---@param timeout number|string|nil  a duration; 30 s unless told
@@ -203,7 +203,7 @@ end
 ---@return string
 function methods:text(n) return text(self.rng, n) end
 
---- Think time.
+--- Waits: the user's think time.
 ---@param time number|string  a duration: seconds or "100ms"; less than 0 is 0
 function methods:sleep(time)
   if type(time) ~= "number" or time ~= time then time = duration.check(time, "vu:sleep", 2) end
@@ -212,8 +212,8 @@ function methods:sleep(time)
   self.sleeping = false
 end
 
---- Waits until a write is acknowledged: what makes a closed model closed. That it takes
---- longer than `timeout` counts as an error TIMEOUT of the scenario.
+--- Waits until a write is acknowledged, which is what makes a closed model closed. A wait that is longer than
+--- `timeout` counts as an error TIMEOUT of the scenario.
 ---@param seq number|nil      what map:set returned
 ---@param err wingman.error|nil
 ---@param timeout number|string|nil  a duration; 30 s unless told

@@ -32,14 +32,13 @@ local stopped          -- why nothing waits any more
 local turns = 0       -- so far
 local report           -- what is done with an error that nobody waits for
 
---- The core loop of this Lua state, for functions of wingman.core.
+--- Internal: the core loop of this Lua state, for functions of wingman.core.
 function M.handle()
   handle = handle or core.loop()
   return handle
 end
 
---- Closes it: sockets, timers and tasks are gone. Whoever asks for it later gets a new
---- one; what was made on this one is of no use any more.
+--- Internal: closes the loop with its sockets, timers and tasks. The next use makes a new one.
 function M.close()
   for i = #timers, 1, -1 do timers[i]:cancel() end
   timers, sources, ready, ready_a, ready_b, ready_head, ready_tail = {}, {}, {}, {}, {}, 1, 0
@@ -47,7 +46,7 @@ function M.close()
   handle = nil
 end
 
---- Sets who hears of errors in tasks and timers that nobody waits for. The
+--- Sets the function that gets errors of tasks and timers that nobody waits for. The
 --- default writes them to standard error.
 ---@param fn fun(message: string)|nil
 function M.on_error(fn) report = fn end
@@ -128,16 +127,16 @@ function M.timer(seconds, fn, arg)
   return begin_timer { due = now() + seconds, fn = fn, arg = arg, index = false }
 end
 
---- How many turns there were.
+--- Internal: how many turns there were.
 ---@return integer
 function M.turns() return turns end
 
---- Whether a coroutine is a task of the loop.
+--- Internal: whether a coroutine is a task of the loop.
 ---@param co thread
 ---@return boolean
 function M.is_task(co) return tasks[co] ~= nil end
 
---- How many timers are waiting: for specs that look for left-overs.
+--- Internal: how many timers are waiting, for specs that look for left-overs.
 function M.timer_count() return #timers end
 
 -- Tasks and futures -----------------------------------------------------------
@@ -258,7 +257,7 @@ local function raise_when_stopped()
   if stopped then error(stopped, 0) end
 end
 
---- Calls fn(a, b, c); an error in it is reported, with its traceback, and ends nothing
+--- Internal: calls fn(a, b, c). An error in it is reported, with its traceback, and ends nothing
 --- else. Gives what fn gave.
 function M.guarded(fn, a, b, c)
   local ok, result = protected.call(fn, a, b, c)
@@ -269,7 +268,7 @@ local guarded = M.guarded
 
 local run_ready -- see Turning
 
---- Calls fn(a), and everybody who waits for a future that is settled in it, before it
+--- Internal: calls fn(a), and everybody who waits for a future that is settled in it, before it
 --- returns: for an end after which nobody may turn the loop. Who was to go on in the next
 --- turn, with an answer that has come, goes on first.
 ---@param fn fun(a: any)
@@ -333,7 +332,7 @@ end
 
 local function body(task, fn, ...) task:resolve(fn(...)) end
 
---- A task that nobody has started: see M.spawn and M.wake. With `enter` and `leave`
+--- Internal: a task that nobody has started, see M.spawn and M.wake. With `enter` and `leave`
 --- set in it, enter(task) is called before each time that it goes on (false: it stays
 --- where it is, for good) and leave(task) when it waits again or has ended.
 ---@return wingman.future task
@@ -369,7 +368,7 @@ M.park = coroutine_yield
 ---@type fun(fn: function, a: any, b: any)
 M.soon = push_ready
 
---- Waits.
+--- Waits for a time.
 ---@param seconds number|string  a duration: seconds or "5s"; less than 0 is 0
 function M.sleep(seconds)
   if type(seconds) ~= "number" or seconds ~= seconds then seconds = duration.check(seconds, "sleep", 2) end
@@ -400,12 +399,11 @@ function M.wait_until(condition, timeout)
   end
 end
 
---- Ends what the loop is turned for: `run`, `step` and every call that pumps it raise
---- `reason` from now on.
+--- Makes `run`, `step` and every call that turns the loop raise `reason` from now on.
 ---@param reason string
 function M.stop(reason) stopped = reason end
 
---- Whether somebody did: whoever waits outside of a task raises.
+--- Internal: whether `stop` was called, after which calls that wait outside of a task raise.
 ---@return boolean
 function M.is_stopped() return stopped ~= nil end
 
@@ -414,13 +412,13 @@ function M.is_stopped() return stopped ~= nil end
 --- Seconds that a step gives to the sockets even when its budget is used up.
 local SOCKETS = 50e-6
 
---- Registers an object. Each method is called if the object has it: `flush()` before
+--- Internal: registers an object. Each method is called if the object has it: `flush()` before
 --- the sockets are serviced; `drain_events(deadline)` afterwards, which in a step ends
 --- at the deadline (of M.now) and says whether events are left; `has_work()`: whether
 --- a turn should come at once.
 function M.add_source(source) sources[#sources + 1] = source end
 
---- Takes an object out again. Safe when it is not there.
+--- Internal: takes an object out again. Safe when it is not there.
 function M.remove_source(source)
   for i = #sources, 1, -1 do
     if sources[i] == source then table.remove(sources, i) end
@@ -498,7 +496,7 @@ local function each_source(method)
   end
 end
 
---- One turn: due timers, ready tasks, what was recorded leaves, sockets are
+--- Internal: one turn. Due timers, ready tasks, what was recorded leaves, sockets are
 --- serviced (waiting up to `wait` seconds when nothing is ready), events are
 --- handed out. What that makes ready may have more to send: then all of it leaves at once
 --- in the next turn, and else now.
@@ -519,7 +517,7 @@ function M.turn(wait, awaited)
   if ready_head > ready_tail then M.handle():write() end
 end
 
---- One tick of a host that owns the loop: as M.turn, but never waits, and begins
+--- One tick for a host that owns the loop. It never waits, and begins
 --- nothing more once `budget_us` microseconds are used; what is left waits for the next
 --- step. Due timers, tasks and events of the last step get half of the budget at most,
 --- the sockets a quarter at least.
@@ -544,7 +542,7 @@ function M.step(budget_us)
 end
 
 --- File descriptors for a host with a poll loop of its own: when one is readable, or
---- M.timeout() is over, a step has something to do.
+--- `timeout()` is over, a step has something to do.
 ---@return integer[]
 function M.fds() return { M.handle():fd() } end
 

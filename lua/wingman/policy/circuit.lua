@@ -99,8 +99,8 @@ local function check(options)
   return checked
 end
 
---- Opens after so many failures in a row; then one probe decides, first soon and, when
---- the circuit opens again, after twice as long each time. The reference client waits
+--- A policy whose breakers open after `failures` in a row. Then one trial decides, first after `first` and, each
+--- time that the circuit opens again, after twice as long. The reference client waits
 --- for 30 s at once (5 failures): a node that broke off five times within a second and
 --- is well again would have its partitions held for 29 s.
 ---@param options wingman.circuit_options|nil
@@ -112,7 +112,7 @@ function M.consecutive(options)
   end
 end
 
---- Never opens.
+--- A breaker that never opens.
 function M.never()
   return {
     failure = function() end, success = function() end, connected = function() end,

@@ -13,7 +13,7 @@ local function is_usable(url)
   return host ~= "unknown" and tonumber(port) > 0
 end
 
---- What the map says, unless it is plainly no address (`ws://unknown:0`). The
+--- The URL that the map says, unless it is plainly no address (`ws://unknown:0`). The
 --- advertised address is of no use where all seeds are wss:// and it is ws://:
 --- v2 servers advertise ws:// even behind TLS.
 function M.auto(_, advertised, seeds)
@@ -24,16 +24,16 @@ function M.auto(_, advertised, seeds)
   return advertised
 end
 
---- What the map says, to the letter.
+--- The URL that the map says, to the letter.
 function M.advertised(_, advertised)
   if advertised == "" then return nil end
   return advertised
 end
 
---- Seeds only: advertised addresses are never tried.
+--- No URL: only seeds are tried, advertised addresses never.
 function M.seeds() return nil end
 
---- A table of node id -> URL.
+--- A policy from a table of node id -> URL.
 ---@param urls table<string, string>
 function M.map(urls)
   return function(node_id) return urls[node_id] end

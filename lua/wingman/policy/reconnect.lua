@@ -14,7 +14,7 @@ local M = {}
 ---@field first number|string|nil  a duration before the first retry, default 1 s
 ---@field factor number|nil    growth, default 2
 ---@field max number|string|nil  the longest delay, a duration, default 30 s
----@field attempts integer|nil tries before giving up, default 10, and no end for a last resort
+---@field attempts integer|nil  tries before giving up, default 10, and no end for a last resort
 ---@field jitter number|nil    share of the delay that is random, default 0.5
 
 local names = { first = true, factor = true, max = true, attempts = true, jitter = true }
@@ -41,7 +41,7 @@ function M.exponential(options)
   end
 end
 
---- Never again.
+--- Gives every node up when it is lost.
 function M.never() return nil end
 
 return M

@@ -7,14 +7,14 @@
 --- operations can be sent there now, `view:nodes()` lists the usable ones.
 local M = {}
 
---- To the owner, else hold. The only safe choice on a 0.11 cluster, which
---- acknowledges a batch at the wrong node and loses it.
+--- Routes to the owner, and holds while it cannot be reached. The only safe choice on a 0.11 cluster,
+--- which acknowledges a batch at the wrong node and drops it.
 function M.direct(partition, view)
   if partition.owner and view:usable(partition.owner) then return partition.owner end
   return nil
 end
 
---- To the owner; while it cannot be reached, to its first backup that can.
+--- Routes to the owner, and while it cannot be reached to its first backup that can.
 function M.backup(partition, view)
   if partition.owner and view:usable(partition.owner) then return partition.owner end
   for _, id in ipairs(partition.backups) do
@@ -23,13 +23,13 @@ function M.backup(partition, view)
   return nil
 end
 
---- Everything to one node, which passes it on. A 0.11 server loses batches that
---- it passes on; a v2 server keeps them where they arrived.
+--- Routes everything to one node. A 0.11 server drops what it does not own; a v2 server keeps it where
+--- it arrived.
 function M.forward(_, view)
   return view:nodes()[1]
 end
 
---- The owner, else any node that can be reached: `fallback = true`.
+--- Routes to the owner, else to a backup, else to any node that can be reached: `fallback = true`.
 function M.direct_or_any(partition, view)
   return M.backup(partition, view) or view:nodes()[1]
 end

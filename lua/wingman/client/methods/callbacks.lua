@@ -19,7 +19,7 @@ local function count(self) self.callback_errors = (self.callback_errors or 0) + 
 -- What makes two errors one kind: where they were raised, or else their first line.
 local function place_of(text) return text:match "^[^\n]-:%d+:" or text:match "^[^\n]*" end
 
---- The client's log: counts errors in functions of the script, and passes on one line a
+--- Internal: the client's log. It counts errors in functions of the script, and passes on one line a
 --- second for each place that fails.
 ---@param log_to fun(level: string, event: string, fields: table)
 ---@return fun(level: string, event: string, fields: table)
@@ -32,7 +32,7 @@ function methods:counting_log(log_to)
   end
 end
 
---- Tells of an error in a listener or on_ack: one line for each place that fails, at most
+--- Internal: logs an error in a listener or on_ack: one line for each place that fails, at most
 --- once a second, with how many were held back.
 ---@param what string  what called it: the name of an event, "on_ack"
 ---@param err any      with its traceback
@@ -42,7 +42,7 @@ function methods:callback_failed(what, err)
   self.log_seldom("error", "callback_failed", { callback = what, error = text }, "callback " .. what .. place_of(text))
 end
 
---- Calls a function of the script with at most two arguments.
+--- Internal: calls a function of the script with at most two arguments.
 ---@param what string
 ---@param fn function
 function methods:call_back(what, fn, a, b)

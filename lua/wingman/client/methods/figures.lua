@@ -17,15 +17,16 @@ function methods:is_routing_active()
   return self.provider ~= nil and self.provider:is_routing_active()
 end
 
---- Node ids (a single server's URL while its id is not known).
+--- The ids of the nodes that can be used (of a single server its URL while its id is not known).
 ---@return string[]
 function methods:connected_nodes() return self.provider and self.provider:connected_nodes() or {} end
 
---- Operations that are recorded and not acknowledged.
+--- How many operations are recorded and not acknowledged.
 ---@return integer
 function methods:pending_ops() return (self.core:pending()) end
 
---- Operations that are recorded and not acknowledged, by what they wait for.
+--- Counts operations that are recorded and not acknowledged, by what they wait for: pending (all of them),
+--- held (for a route), queued (to be sent), sent (for an acknowledgement); and unverified, see there.
 ---@return wingman.backlog
 function methods:backlog() return backlog.of(self) end
 
@@ -49,7 +50,7 @@ local function copy(counts)
   return result
 end
 
---- The state of everything at one look; `warnings`: what the options cost on this cluster
+--- How everything is: state, nodes, partition map, op log. `warnings`: what the options cost on this cluster
 --- (wingman.client.warnings), `unverified_ops`: acknowledged writes that a membership change
 --- of a 0.11 cluster has made doubtful.
 function methods:health()
@@ -72,13 +73,13 @@ function methods:health()
   }
 end
 
---- The last hundred node losses, oldest first, each with the times of what followed;
---- the event "failover" has one of them once it is overcome.
+--- The last hundred node losses, the oldest first, each with the times of what followed. The event
+--- "failover" brings one of them once it is overcome.
 ---@return wingman.failover[]
 function methods:failovers() return self.provider and self.provider.failovers:list() or {} end
 
---- Counters since the client was made (wm_client_stats in core/client/client.h); `losses`, how often connections ended or did
---- not come about, by reason (WM_END_REASONS in core/net/end_reason.h lists them); and the
+--- Counters since the client was made (wm_client_stats in core/client/client.h); `losses`: how often connections ended or could
+--- not be made, by reason (WM_END_REASONS in core/net/end_reason.h lists them); and the
 --- distributions of ack latency (seconds) and batch sizes (operations). `callback_errors`:
 --- errors in functions of the script that the client called: listeners, on_ack, policies, the token function.
 function methods:stats()

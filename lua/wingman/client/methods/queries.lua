@@ -23,7 +23,7 @@ local function send_subscription(self, name, node)
   self.core:send(node.lanes[1], core.encode(message))
 end
 
---- Asks every node to announce changes of a map; again after each reconnection.
+--- Internal: asks every node to announce changes of a map; again after each reconnection.
 ---@param name string
 function methods:subscribe(name)
   if self.subscriptions[name] then return end
@@ -182,7 +182,7 @@ local function check_query(query, level)
   end
 end
 
---- Asks the cluster: every connected node, one after the other, joined by key;
+--- Asks every connected node, one after the other, and joins the results by key;
 --- where two nodes have a key, the answer of its owner counts. A v2 node answers
 --- with what it holds itself, records included that it no longer owns and the owner
 --- does not have (or has removed); a 0.11 node answers for the whole cluster. nil, err
@@ -201,7 +201,7 @@ function methods:query(name, query)
   return values, err
 end
 
---- What one node itself holds of a map, read by its Merkle tree: key -> record
+--- The records of a map that one node itself holds, read by its Merkle tree: key -> record
 --- ({ value, timestamp }, tombstones with value null).
 ---@param node_id string
 ---@param name string
@@ -229,8 +229,8 @@ local function maps_to_repair(self)
   return names
 end
 
---- Sends again what this client wrote and its owner does not have: after a node
---- has died or come back, since servers keep nothing through that (see
+--- Sends again what this client wrote and the owner does not have, or has an older value of. It is for after a
+--- node has died or come back, as servers keep nothing through that (see
 --- wingman.client.methods.repair for what is compared, and the cost). Waits for the comparison, not
 --- for the acknowledgements.
 ---@param name string|nil  one map; nil: every map of this client

@@ -13,7 +13,7 @@ local MAX_SEQ = 2 ^ 53
 
 local function closed() return nil, errors.new("CLOSED", "the client is closed") end
 
---- Waits until the op log has room again (below its low-water mark).
+--- Internal: waits until the op log has room again (below its low-water mark).
 ---@return boolean|nil, wingman.error|nil
 function methods:wait_for_room()
   self:flush()
@@ -48,8 +48,8 @@ local function all_stored(self)
     :format(rejected, dropped), { count = rejected + dropped, rejected = rejected, dropped = dropped })
 end
 
---- Whether writes that a 0.11 cluster acknowledged are to be sent again because its
---- membership has changed, or may be yet: the change may not be known.
+--- Internal: whether writes that a 0.11 cluster acknowledged will be repeated because its membership has
+--- changed, or may be: the change may not be known yet.
 ---@return boolean
 function methods:has_unverified()
   local _, state = self.core:unverified()
@@ -67,8 +67,8 @@ local function timed_out(self, timeout)
     :format(left.pending, timeout, backlog.text(left)), left)
 end
 
---- Sends everything that has a route, what lingers for company too, and waits until
---- all that is recorded is acknowledged, and who asked for an acknowledgement was told. On
+--- Sends everything that has a route, without waiting for batch.linger, and waits until
+--- all that is recorded is acknowledged and every on_ack was called. On
 --- a 0.11 cluster whose membership has just changed it waits, too, until what that made
 --- doubtful was sent again and acknowledged; and until the last acknowledgement is 50 ms old,
 --- as a change may not be known before.
@@ -123,7 +123,7 @@ local function settlement(self, seq, what, level)
   return future
 end
 
---- A future of one operation: true and the id of the node that acknowledged it (no
+--- A future of one operation. It is settled with true and the id of the node that acknowledged it (no
 --- id when that was before this call), nil, err when it was rejected or dropped. The
 --- last 1,000 that were are remembered. Raises for a seq that no write of this client, or of
 --- an earlier one with the same op log's file, has.
@@ -134,8 +134,8 @@ function methods:settlement(seq)
   return future
 end
 
---- Waits for the settlement of one operation: true, or nil, err, also after
---- `timeout` seconds. Raises for a seq that was never issued, as settlement does.
+--- Waits until one operation is acknowledged: true. nil, err when it was rejected or dropped, and TIMEOUT
+--- after `timeout`. Raises for a seq that was never issued, as settlement does.
 ---@param seq number  what set or remove returned
 ---@param timeout number|string|nil  a duration: seconds or "5s"; default: for ever
 function methods:wait(seq, timeout)

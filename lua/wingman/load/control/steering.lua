@@ -79,7 +79,7 @@ function methods:resume(name)
   end)
 end
 
---- Iterations per second, of scenarios with an arrival rate.
+--- Sets the iterations per second of scenarios with an arrival rate.
 ---@param rate number
 ---@param name string|nil
 ---@return boolean|nil, string|nil
@@ -92,7 +92,7 @@ function methods:rate(rate, name)
   end)
 end
 
---- Users of externally controlled scenarios.
+--- Sets the number of users of externally controlled scenarios.
 ---@param count integer
 ---@param name string|nil
 ---@return boolean|nil, string|nil
@@ -105,7 +105,7 @@ function methods:vus(count, name)
   end)
 end
 
---- What is told of clients from now on.
+--- Sets the level of the clients' log lines that are shown.
 ---@param level "debug"|"info"|"warn"|"error"
 ---@return boolean|nil, string|nil
 function methods:log(level)
@@ -118,7 +118,7 @@ end
 -- At the prompt: not all that the run consists of.
 function methods:__tostring() return "<steering of " .. tostring(self.run):sub(2) end
 
---- How things are: a table of plain values.
+--- How the run is going, as a table of plain values.
 function methods:status()
   local run = self.run
   local scenarios = {}
