@@ -23,7 +23,7 @@ end
 local function start(text, options, env)
   local out = load_run.file ""
   local all = { "--out", "json=" .. out, unpack(options or {}) }
-  local child = load_run.start(text, all, env or load_run.NO_LEAK_CHECK)
+  local child = load_run.start(text, all, env)
   return child, function()
     local code, rest, err = load_run.finish(child)
     return report.read(out), code, rest, err
@@ -46,7 +46,7 @@ end
 local function run_file(path, options)
   local args = { "run", unpack(options or {}) }
   args[#args + 1] = path
-  local child = assert(process.spawn { file = process.wingman_path(), args = args, stderr = true, env = load_run.NO_LEAK_CHECK })
+  local child = assert(process.spawn { file = process.wingman_path(), args = args, stderr = true })
   return load_run.finish(child)
 end
 
@@ -120,7 +120,7 @@ describe("--workers", function()
       return load.test { cluster = "sim://1", thresholds = { iterations = "count==12" },
         scenarios = { main = { executor = "shared-iterations", iterations = count, vus = 2, exec = function() end } } }]] }
     for _, workers in ipairs { "1", "2" } do
-      local child = assert(process.spawn { file = process.wingman_path(), stderr = true, env = load_run.NO_LEAK_CHECK,
+      local child = assert(process.spawn { file = process.wingman_path(), stderr = true,
         args = { "run", "--workers", workers, folder .. "/test.lua", "5", "7" } })
       local code, out, err = load_run.finish(child)
       assert.equal(0, code, out .. err)
@@ -131,7 +131,7 @@ describe("--workers", function()
   it("names what set-up returned and no worker can be given", function()
     local text = load_run.script(ENDLESS, [[setup = function() return { list = { 1, { print = print } } } end,
       teardown = function() print "TEARDOWN" end]])
-    local _, code, out, err = load_run.run(text, { "--workers", "2" }, load_run.NO_LEAK_CHECK)
+    local _, code, out, err = load_run.run(text, { "--workers", "2" })
     assert.equal(1, code, out .. err)
     assert.truthy(err:find("data.list[2].print is a function", 1, true), err)
     assert.truthy(out:find("TEARDOWN", 1, true), out)

@@ -562,7 +562,7 @@ describe("wingman run of a load test", function()
   it("is ended by SIGINT with what there is, and 130", function()
     local path = load_run.file ""
     local child = load_run.start(script([[executor = "constant-arrival-rate", rate = 100, duration = "60s", ]] .. SET), { "--out", "json=" .. path })
-    assert.truthy(child:read_line(20))
+    assert.truthy(child:read_line(60))
     assert(child:kill "SIGINT")
     local code = load_run.finish(child)
     assert.equal(130, code)

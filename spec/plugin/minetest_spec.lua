@@ -3,17 +3,9 @@
 --- the spec (spec/support/minetest) calls what the mod has registered.
 local build = require "spec.support.build"
 local embedded_cluster = require "wingman.testbed"
-local ffi = require "ffi"
 local loop = require "wingman.loop"
 local process = require "wingman.loop.process"
-
-ffi.cdef [[
-typedef struct spec_sockaddr_in { unsigned short family; uint8_t port[2], address[4], zero[8]; } spec_sockaddr_in;
-int socket(int domain, int type, int protocol);
-int bind(int fd, const spec_sockaddr_in *address, unsigned int length);
-int getsockname(int fd, spec_sockaddr_in *address, unsigned int *length);
-int close(int fd);
-]]
+local sockets = require "spec.support.sockets"
 
 local PATIENCE = 60
 local program = "/usr/games/minetestserver"
@@ -25,16 +17,6 @@ local function write(path, text)
   local file = assert(io.open(path, "a"))
   file:write(text)
   file:close()
-end
-
--- A UDP port that nobody has: the system's next one, of a socket that is closed again.
-local function free_port()
-  local socket = ffi.C.socket(2, 2, 0)
-  local address = ffi.new("spec_sockaddr_in", { family = 2, address = { 127, 0, 0, 1 } })
-  local length = ffi.new("unsigned int[1]", ffi.sizeof(address))
-  assert(ffi.C.bind(socket, address, length[0]) == 0 and ffi.C.getsockname(socket, address, length) == 0)
-  ffi.C.close(socket)
-  return address.port[0] * 256 + address.port[1]
 end
 
 describe("wingman_sync, on two Minetest servers,", function()
@@ -103,7 +85,7 @@ describe("wingman_sync, on two Minetest servers,", function()
     assert(install:wait(PATIENCE) == 0)
     install:close()
     cluster = assert(embedded_cluster.start "sim://3")
-    servers = { west = make("west", free_port()), east = make("east", free_port()) }
+    servers = { west = make("west", sockets.free_udp_port()), east = make("east", sockets.free_udp_port()) }
     sees(servers.west, "Nobody is on another server.")
     sees(servers.east, "Nobody is on another server.")
   end)

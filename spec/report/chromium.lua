@@ -58,9 +58,9 @@ function M.load(path, options)
   if options.screenshot then add("--screenshot=%s", options.screenshot) else add "--dump-dom" end
   add("file://%s", path)
   local child = assert(process.spawn { file = M.path(), args = args, stderr = true, env = { HOME = directory } })
-  local stdout = child:read_all(90)
-  local stderr = child:read_all(30, "stderr")
-  local code = child:wait(30)
+  local stdout = child:read_all(240)
+  local stderr = child:read_all(60, "stderr")
+  local code = child:wait(60)
   child:close()
   local console = {}
   for line in (stderr or ""):gmatch "[^\n]+" do

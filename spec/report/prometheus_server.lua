@@ -2,7 +2,7 @@
 --- questions that specs ask it.
 local cjson = require "cjson"
 local core = require "wingman.core"
-local loop = require "wingman.loop"
+local eventually = require "spec.support.eventually"
 local process = require "wingman.loop.process"
 local stream = require "wingman.loop.stream"
 
@@ -67,8 +67,10 @@ function M.start(target_port)
     "--config.file=" .. directory .. "/config.yml", "--storage.tsdb.path=" .. directory .. "/data",
     "--web.listen-address=127.0.0.1:" .. self.port, "--log.level=warn",
   } })
-  local ready = loop.wait_until(function() return get(self.port, "/-/ready") == 200 end, 120)
-  assert(ready, "prometheus did not start")
+  eventually("prometheus answers", function()
+    local status = get(self.port, "/-/ready")
+    return status == 200, status
+  end, 120)
   return self
 end
 

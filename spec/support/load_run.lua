@@ -7,7 +7,7 @@ local report = require "wingman.report"
 local M = {}
 
 --- Seconds after which a run has hung.
-local PATIENCE = 60
+local PATIENCE = 240
 
 --- A file of this content, removed by M.clean.
 local files = {}

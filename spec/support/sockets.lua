@@ -20,7 +20,7 @@ ffi.cdef [[
 ]]
 
 local C, bit = ffi.C, require "bit"
-local AF_INET, AF_INET6, SOCK_STREAM, SOCK_NONBLOCK, SOCK_CLOEXEC = 2, 10, 1, 2048, 524288
+local AF_INET, AF_INET6, SOCK_STREAM, SOCK_DGRAM, SOCK_NONBLOCK, SOCK_CLOEXEC = 2, 10, 1, 2, 2048, 524288
 local SOL_SOCKET, SO_REUSEADDR, SO_LINGER, EAGAIN = 1, 2, 13, 11
 
 local M = {}
@@ -71,6 +71,17 @@ function M.listen(address, port, backlog)
   end
   C.getsockname(fd, where, ffi.new("unsigned[1]", ffi.sizeof(where)))
   return setmetatable({ fd = fd, address = address, port = swapped(where.port), peers = {} }, listener)
+end
+
+--- A UDP port of the loopback address that nobody has now.
+---@return integer
+function M.free_udp_port()
+  local where = sockaddr("127.0.0.1", 0)
+  local fd = C.socket(AF_INET, SOCK_DGRAM + SOCK_CLOEXEC, 0)
+  assert(C.bind(fd, where, ffi.sizeof(where)) == 0, "no UDP port is free")
+  C.getsockname(fd, where, ffi.new("unsigned[1]", ffi.sizeof(where)))
+  C.close(fd)
+  return swapped(where.port)
 end
 
 --- A listener whose queue is full: a connection to it neither comes about nor fails.
