@@ -80,10 +80,12 @@ describe("docs/troubleshooting.md", function()
     expect_on(page, names_of(reasons), code)
   end)
 
-  it("has every log line of the level error", function()
-    local lines = found_in("find lua -name '*.lua'", 'log[%w_]*%([^"\n]*"error", "([a-z_]+)"')
-    assert(lines.routing_policy, "no log lines are found")
-    expect_on(page, names_of(lines), code)
+  it("has every log line that a user sees", function()
+    for level, example in pairs { warn = "send_batch_failed", error = "routing_policy" } do
+      local lines = found_in("find lua -name '*.lua'", 'log[%w_]*%([^"\n]*"' .. level .. '",%s*"([a-z_]+)"')
+      assert(lines[example], "no log lines are found")
+      expect_on(page, names_of(lines), code)
+    end
   end)
 end)
 
