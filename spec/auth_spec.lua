@@ -3,10 +3,11 @@
 local cjson = require "cjson"
 local clusters = require "spec.support.cluster"
 local core = require "wingman.core"
+local eventually = require "spec.support.eventually"
 local loop = require "wingman.loop"
 local token_source = require "wingman.cluster.token_source"
 
-local PATIENCE = 20
+local PATIENCE = 60
 
 local names = 0
 
@@ -16,8 +17,6 @@ local function sign(secret, seconds)
   return core.jwt_sign(cjson.encode { sub = "user-" .. names, exp = math.ceil(core.wall_ms() / 1000) + (seconds or 3600) }, secret)
 end
 
-local function wait_until(condition, what) assert(loop.wait_until(condition, PATIENCE), what) end
-
 clusters.on_each(getfenv(), "authentication", function(shared, it)
   local function good(seconds) return sign(shared.cluster.secret, seconds) end
   local function bad() return sign "not the secret" end
@@ -26,7 +25,7 @@ clusters.on_each(getfenv(), "authentication", function(shared, it)
   local function client_of(token, options)
     options = options or {}
     options.cluster, options.endpoint = { seeds = { shared.cluster.urls[1] } }, "seeds"
-    options.auth, options.start_timeout = { token = token }, options.start_timeout or 5
+    options.auth, options.start_timeout = { token = token }, options.start_timeout or 60
     options.reconnect = options.reconnect or function() return 0.01 end
     return shared:client(options)
   end
@@ -42,8 +41,7 @@ clusters.on_each(getfenv(), "authentication", function(shared, it)
     else
       assert(shared.cluster:fault("node-1", "close", 1012))
     end
-    wait_until(function() return client:health().nodes[1].connects > connects and is_connected(client) end,
-      "it did not connect again")
+    eventually("it is connected again", function() return client:health().nodes[1].connects > connects and is_connected(client) end)
   end
 
   it("asks the token function for every connection", function()
@@ -66,11 +64,11 @@ clusters.on_each(getfenv(), "authentication", function(shared, it)
     local client = client_of(function()
       asked = asked + 1
       if fails then error "the token service is down" end
-      return good(1)
+      return good(5)
     end)
     assert(client:start())
     assert.equal(1, asked)
-    wait_until(function() return asked == 2 end, "no token was asked for ahead of exp")
+    eventually("a token is asked for ahead of exp", function() return asked == 2, asked end)
     assert.equal(1, client:health().nodes[1].connects, "the open connection was given up")
     fails = true
     reconnect(client)
@@ -87,13 +85,13 @@ clusters.on_each(getfenv(), "authentication", function(shared, it)
     local client = client_of(function()
       asked = asked + 1
       return (answers[asked] or good)()
-    end, { auth_timeout = 0.1 })
+    end, { auth_timeout = 0.5 })
     client:on("auth_failed", function(err) told[#told + 1] = err end)
     local ok, err = client:start()
     assert.is_nil(ok)
     assert.equal("AUTH_FAILED", err.code)
-    wait_until(function() return is_connected(client) end, "it did not recover")
-    assert.equal(#answers + 1, asked)
+    eventually("it connects when the function has a token", function() return is_connected(client) end)
+    assert.is_true(asked > #answers, asked .. " tokens were asked for")
     assert.equal("AUTH_FAILED", told[1].code)
     assert.truthy(told[1].message:find("the token service is down", 1, true), told[1].message)
     assert.equal(told[1].url, shared.cluster.urls[1])
@@ -103,7 +101,7 @@ clusters.on_each(getfenv(), "authentication", function(shared, it)
   it("says at once that a token is wanted, and which option sets it", function()
     local client = client_of(nil, { start_timeout = 3600 }) -- it does not wait for its end
     local starting = loop.spawn(client.start, client)
-    wait_until(function() return starting.done end, "start() waits although the server wants a token and there is none")
+    eventually("start() ends, as the server wants a token and there is none", function() return starting.done end)
     local ok, err = starting:wait()
     assert.is_nil(ok)
     assert.equal("AUTH_FAILED", err.code)
@@ -111,7 +109,7 @@ clusters.on_each(getfenv(), "authentication", function(shared, it)
     assert.truthy(err.message:find("WINGMAN_TOKEN", 1, true), err.message)
     assert.equal(err.message:match "the server asks.*TOKEN", shared:logged("auth_failed")[1].reason)
     client:set_auth_token(good())
-    wait_until(function() return is_connected(client) end, "the new token did not resume")
+    eventually("the new token connects", function() return is_connected(client) end)
   end)
 
   it("does not show a refused string again, and goes on at once with another", function()
@@ -125,7 +123,7 @@ clusters.on_each(getfenv(), "authentication", function(shared, it)
     loop.sleep(0.2)
     assert.equal(1, client:stats().losses.auth_failed)
     client:set_auth_token(good())
-    wait_until(function() return is_connected(client) end, "the new token did not resume")
+    eventually("the new token connects", function() return is_connected(client) end)
     assert.equal(1, client:health().nodes[1].connects)
   end)
 
@@ -141,11 +139,11 @@ clusters.on_each(getfenv(), "authentication", function(shared, it)
       return 0.01
     end })
     assert.equal("AUTH_FAILED", select(2, client:start()).code)
-    wait_until(function() return asked >= 8 end, "the function is not asked again")
+    eventually("the function is asked again and again", function() return asked >= 8, asked end)
     assert.equal(1, client:stats().losses.auth_failed, "a refused token was shown again")
     assert.is_true(delays > 3, "the policy is not asked")
     answer = good()
-    wait_until(function() return is_connected(client) end, "the new token did not resume")
+    eventually("the new token connects", function() return is_connected(client) end)
   end)
 
   it("leaves it at the policy's pace when every new token is refused", function()
@@ -153,25 +151,28 @@ clusters.on_each(getfenv(), "authentication", function(shared, it)
     local client = client_of(function()
       asked = asked + 1
       return bad()
-    end, { reconnect = function(_, attempt) return attempt < 4 and 0.01 or nil end, start_timeout = 10 })
+    end, { reconnect = function(_, attempt) return attempt < 4 and 0.01 or nil end, start_timeout = 60 })
     assert.is_nil((client:start()))
-    wait_until(function() return asked >= 4 end, "no new token was tried")
+    eventually("four tokens are tried", function() return asked >= 4, asked end)
     loop.sleep(0.1)
     assert.equal(4, asked)
     assert.equal(4, client:stats().losses.auth_failed)
     client:set_auth_token(good())
-    wait_until(function() return is_connected(client) end, "the new token did not resume")
+    eventually("the new token connects", function() return is_connected(client) end)
   end)
 
   it("lets a new token overtake a function that is still thinking", function()
+    local thought = loop.future()
     local client = client_of(function()
-      loop.sleep(0.3)
+      thought:wait()
       return bad()
     end)
     local starting = loop.spawn(client.start, client)
-    wait_until(function() return client.state.current == "AUTHENTICATING" end, "it did not connect")
+    eventually("it authenticates", function() return client.state.current == "AUTHENTICATING", client.state.current end)
     client:set_auth_token(good())
     assert.is_true(starting:wait())
+    thought:resolve()
+    loop.turn(0)
     assert.is_nil(client:stats().losses.auth_failed)
   end)
 end)
@@ -183,14 +184,14 @@ clusters.on_each(getfenv(), "authentication", function(shared, it)
     client:on("auth_failed", function(err) told[#told + 1] = err.node end)
     assert(client:map(shared:map_name()):set("k", 1))
     assert(shared.cluster:command "expire-tokens")
-    wait_until(function() return #told == 3 end, "it was not told")
+    eventually("it is told of three nodes", function() return #told == 3, #told end)
     table.sort(told)
     assert.same({ "node-1", "node-2", "node-3" }, told)
     assert.equal("ERROR", client.state.current)
     loop.sleep(0.1)
     assert.equal(3, client:stats().losses.auth_failed)
     client:set_auth_token(sign(shared.cluster.secret))
-    wait_until(function() return #client:connected_nodes() == 3 end, "the new token did not resume")
+    eventually("3 nodes are connected", function() return #client:connected_nodes() == 3, client:connected_nodes() end)
     assert(client:drain(PATIENCE))
   end)
 
@@ -199,8 +200,8 @@ clusters.on_each(getfenv(), "authentication", function(shared, it)
       auth = { token = function() return sign(shared.cluster.secret) end }, reconnect = function() return 60 end,
     }
     assert(shared.cluster:command "expire-tokens")
-    wait_until(function() return client:stats().losses.auth_failed == 3 end, "it was not noticed")
-    wait_until(function() return #client:connected_nodes() == 3 end, "the new token did not resume")
+    eventually("three connections are refused", function() return client:stats().losses.auth_failed == 3, client:stats().losses.auth_failed end)
+    eventually("3 nodes are connected", function() return #client:connected_nodes() == 3, client:connected_nodes() end)
   end)
 
   it("keeps tokens out of all that is said, whatever a server or a function repeats", function()
@@ -217,7 +218,7 @@ clusters.on_each(getfenv(), "authentication", function(shared, it)
     end
     local opaque = "s3cr3t-token"
     local client = shared:client {
-      auth = { token = opaque }, log_to = function(...) hear(...) end, start_timeout = 5,
+      auth = { token = opaque }, log_to = function(...) hear(...) end, start_timeout = 60,
       cluster = { seeds = { shared.cluster.urls[1] } }, endpoint = "seeds", reconnect = function() return 0.01 end,
     }
     client:on("auth_failed", function(err) hear(err, tostring(err)) end)
@@ -225,13 +226,13 @@ clusters.on_each(getfenv(), "authentication", function(shared, it)
     hear(select(2, client:start()))
     local token = sign(shared.cluster.secret)
     client:set_auth_token(function() return token end)
-    wait_until(function() return #client:connected_nodes() == 1 end, "it did not connect")
+    eventually("a node is connected", function() return #client:connected_nodes() == 1, client:connected_nodes() end)
     local bytes = core.encode { type = "AUTH_FAIL", error = "no good: " .. token }
     local hex = bytes:gsub(".", function(c) return ("%02x"):format(c:byte()) end)
     assert(shared.cluster:command("send node-1 binary " .. hex))
-    wait_until(function() return client:stats().losses.auth_failed == 2 end, "it was not refused")
+    eventually("a second connection is refused", function() return client:stats().losses.auth_failed == 2, client:stats().losses.auth_failed end)
     client:set_auth_token(function() error("cannot use " .. token) end)
-    wait_until(function() return client:stats().losses.auth_failed >= 3 end, "the function did not fail")
+    eventually("the connection that the failing function was asked for ends", function() return client:stats().losses.auth_failed >= 3, client:stats().losses.auth_failed end)
     hear(client:health(), client.provider.links:reasons())
     local all = table.concat(said, "\n")
     assert.truthy(all:find("no good: (token)", 1, true), all)

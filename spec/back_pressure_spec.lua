@@ -1,5 +1,6 @@
 --- A full op log, by operations and by bytes; the window of a slow node; the water marks.
 local clusters = require "spec.support.cluster"
+local eventually = require "spec.support.eventually"
 local loop = require "wingman.loop"
 
 local TEXT = ("x"):rep(500)
@@ -16,13 +17,13 @@ clusters.on_each(getfenv(), "back-pressure", function(shared, it)
     local client = shared:started(options)
     -- A start does not need every node, nor each connection to it; what is to go by one that
     -- is not there has no route.
-    assert(loop.wait_until(function()
+    eventually("every connection is ready", function()
       if #client:connected_nodes() < #shared.cluster.nodes then return false end
       for _, lane in pairs(client.provider.links.lanes) do
-        if lane.state ~= "ready" then return false end
+        if lane.state ~= "ready" then return false, lane.state end
       end
       return true
-    end, 10), "a connection is not ready")
+    end)
     assert(shared.cluster:pause "node-1")
     -- By the map of this moment: a real cluster that has just formed may still move
     -- partitions, and what went to others would be acknowledged.
@@ -74,18 +75,18 @@ clusters.on_each(getfenv(), "back-pressure", function(shared, it)
           loop.sleep(0.001)
         end
       end)
-      assert(loop.wait_until(function() return written >= 45 end, 5))
+      eventually("45 writes are taken", function() return written >= 45, written end)
       local before = turns
-      assert(loop.wait_until(function() return turns > before + 50 end, 5))
+      eventually("another task runs 50 times", function() return turns > before + 50, turns end)
       -- A real cluster may give the partitions of a node that stands still to others.
       local held = written - client:stats().ops_acked
       assert.is_true(held >= 45 and held <= 55, held .. " writes were taken")
       assert.equal(held, client:pending_ops())
       resume()
-      writer:wait(20)
-      other:wait(5)
+      writer:wait(60)
+      other:wait(60)
       assert.equal(#keys, written)
-      assert(client:drain(10))
+      assert(client:drain(60))
       assert.equal(#keys, client:stats().ops_acked)
     end)
 
@@ -93,7 +94,7 @@ clusters.on_each(getfenv(), "back-pressure", function(shared, it)
       local client, map, keys = stalled(with(limit, "pause"))
       loop.timer(0.2, resume)
       for _, key in ipairs(keys) do assert(map:set(key, value)) end
-      assert(client:drain(10))
+      assert(client:drain(60))
       assert.equal(#keys, client:stats().ops_acked)
     end)
 
@@ -104,9 +105,9 @@ clusters.on_each(getfenv(), "back-pressure", function(shared, it)
       assert.equal(written, client:pending_ops())
       assert.is_nil(map:get(keys[written + 1]), "what was refused is in the local copy")
       resume()
-      assert(client:drain(10))
+      assert(client:drain(60))
       assert(map:set(keys[written + 1], value))
-      assert(client:drain(10))
+      assert(client:drain(60))
       assert.equal(written + 1, client:stats().ops_acked)
     end)
 
@@ -115,7 +116,7 @@ clusters.on_each(getfenv(), "back-pressure", function(shared, it)
       local dropped, seqs = {}, {}
       client:on("op_dropped", function(err) dropped[#dropped + 1] = err end)
       for i, key in ipairs(keys) do seqs[i] = assert(map:set(key, value)) end
-      loop.sleep(0.05)
+      eventually("each one that was dropped is told", function() return #dropped == client:stats().ops_dropped, #dropped end)
       local count = client:stats().ops_dropped
       assert.is_true(count >= 145 and count <= 155, count .. " were dropped")
       assert.equal(count, #dropped)
@@ -126,7 +127,7 @@ clusters.on_each(getfenv(), "back-pressure", function(shared, it)
         assert.equal(err, why)
       end
       resume()
-      local drained, err = client:drain(10)
+      local drained, err = client:drain(60)
       assert.same({ nil, "REJECTED", 0, count }, { drained, err.code, err.rejected, err.dropped })
       assert.equal(#keys - count, client:stats().ops_acked)
       assert.is_true(client:wait(seqs[#keys], 1))
@@ -135,7 +136,7 @@ clusters.on_each(getfenv(), "back-pressure", function(shared, it)
 
   -- Writes to node-2 one after the other, as fast as it acknowledges them.
   local function write_to_node_2(client, map, count)
-    for _, key in ipairs(clusters.keys_of(client, "node-2", count)) do assert(client:wait(assert(map:set(key, 1)), 5)) end
+    for _, key in ipairs(clusters.keys_of(client, "node-2", count)) do assert(client:wait(assert(map:set(key, 1)), 60)) end
   end
 
   -- Not of a real cluster, which gives the partitions of a node that stands still to others.
@@ -158,7 +159,7 @@ clusters.on_each(getfenv(), "back-pressure", function(shared, it)
       write_to_node_2(client, map, 100)
       assert.equal(written, client:pending_ops())
       resume()
-      assert(client:drain(10))
+      assert(client:drain(60))
       assert.equal(written + 100, client:stats().ops_acked)
     end)
 
@@ -177,16 +178,16 @@ clusters.on_each(getfenv(), "back-pressure", function(shared, it)
     it("of a node that has its share of the log, by " .. what .. ", counts what it was sent", function()
       local client, map, keys = stalled(share "throw")
       local taken = 0
-      assert(loop.wait_until(function() -- a few at a time, which leave at the end of the turn
+      eventually("45 writes are taken", function() -- a few at a time, which leave at the end of the turn
         for i = 1, 5 do taken = taken + (map:set(keys[(taken + i) % #keys + 1], value) and 1 or 0) end
-        return taken >= 45
-      end, 5))
+        return taken >= 45, taken
+      end)
       loop.sleep(0)
       local rest, err = write_until_full(map, keys, value)
       assert.truthy(err.message:find("node_share", 1, true))
       assert.is_true(taken + rest <= 55, taken + rest .. " writes were taken")
       resume()
-      assert(client:drain(10))
+      assert(client:drain(60))
     end)
 
     it("of a node that has its share of the log, by " .. what .. ", has only its own writers wait", function()
@@ -198,12 +199,12 @@ clusters.on_each(getfenv(), "back-pressure", function(shared, it)
           written = written + 1
         end
       end)
-      assert(loop.wait_until(function() return written >= 45 end, 5))
+      eventually("45 writes are taken", function() return written >= 45, written end)
       write_to_node_2(client, map, 100)
       assert.is_true(written <= 55, written .. " writes were taken")
       resume()
-      writer:wait(20)
-      assert(client:drain(10))
+      writer:wait(60)
+      assert(client:drain(60))
       assert.equal(#keys + 100, client:stats().ops_acked)
     end)
 
@@ -224,7 +225,7 @@ clusters.on_each(getfenv(), "back-pressure", function(shared, it)
       assert.equal(#keys - left, client:stats().ops_dropped)
       assert.equal(0, of_others)
       resume()
-      assert.equal(#keys - left, select(2, client:drain(10)).dropped)
+      assert.equal(#keys - left, select(2, client:drain(60)).dropped)
     end)
   end
 
@@ -245,13 +246,13 @@ clusters.on_each(getfenv(), "back-pressure", function(shared, it)
         assert(map:set(keys[1], 1))
         assert(map:set(keys[1], 2)) -- waits for the first at a v2 node
         assert(map:set(other, ("x"):rep(case.bytes)))
-        assert(loop.wait_until(function() return client:backlog().sent >= 2 end, 5))
+        eventually("two operations are sent", function() return client:backlog().sent >= 2, client:backlog().sent end)
         local seq, err = map:set(keys[1], 3)
         assert.is_nil(seq)
         assert.equal("LOG_FULL", err.code)
         assert.equal(0, client:stats().ops_dropped)
         resume()
-        assert(client:drain(10))
+        assert(client:drain(60))
         assert.equal(3, client:stats().ops_acked)
       end)
     end
@@ -260,7 +261,7 @@ clusters.on_each(getfenv(), "back-pressure", function(shared, it)
   it("of a full log drops nothing that was sent", function()
     local client, map, keys = stalled { max_ops = 20, when_full = "drop_oldest" }
     for i = 1, 20 do assert(map:set(keys[i], i)) end
-    assert(loop.wait_until(function() return client:backlog().sent > 0 or client:stats().ops_acked > 0 end, 5))
+    eventually("something is sent", function() return client:backlog().sent > 0 or client:stats().ops_acked > 0 end)
     if client:stats().ops_acked > 0 then return pending "the cluster has given the partitions of node-1 to others" end
     local sent = client:backlog().sent
     local taken = 0
@@ -268,7 +269,7 @@ clusters.on_each(getfenv(), "back-pressure", function(shared, it)
     assert.equal(sent, client:backlog().sent)
     assert.equal(sent == 20 and 0 or 40, taken)
     resume()
-    assert(client:drain(10))
+    assert(client:drain(60))
     for i = 1, sent do assert.is_true(client:wait(i, 0)) end
   end)
 
@@ -309,10 +310,12 @@ clusters.on_each(getfenv(), "back-pressure", function(shared, it)
     loop.sleep(0.05)
     assert.same({}, told)
     for i = 80, 95 do assert(map:set(keys[i], i)) end
+    eventually("it is told that the log is nearly full", function() return told[1], told end)
     loop.sleep(0.05)
     assert.same({ "high 80" }, told)
     resume()
-    assert(client:drain(10))
+    assert(client:drain(60))
+    eventually("it is told that there is room again", function() return told[2], told end)
     loop.sleep(0.05)
     assert.equal(2, #told)
     local ops = tonumber(told[2]:match "^low (%d+)$")
@@ -330,13 +333,13 @@ clusters.on_each(getfenv(), "back-pressure", function(shared, it)
       assert(map:set(other[2 * i - 1], i))
       assert(map:set(other[2 * i], i))
     end
-    assert(loop.wait_until(function() return client:stats().ops_acked >= 400 end, 30), "the other nodes wait")
+    eventually("the other nodes acknowledge all of theirs", function() return client:stats().ops_acked >= 400, client:stats().ops_acked end)
     local node = clusters.node_of(client, "node-1")
     assert.is_true(node.in_flight_ops > 0 and node.in_flight_ops <= 15, node.in_flight_ops .. " are in flight")
     assert.is_true(node.stats.batches_sent <= 3, node.stats.batches_sent .. " batches were sent")
     -- A real cluster may notice the pause and give the partitions to others.
     if not shared.is_real then assert.equal(200, node.in_flight_ops + node.pending_ops) end
     resume()
-    assert(client:drain(20))
+    assert(client:drain(60))
   end)
 end)

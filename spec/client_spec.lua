@@ -2,6 +2,7 @@
 local build = require "spec.support.build"
 local clusters = require "spec.support.cluster"
 local core = require "wingman.core"
+local eventually = require "spec.support.eventually"
 local loop = require "wingman.loop"
 local wingman = require "wingman"
 
@@ -18,7 +19,7 @@ clusters.on_each(getfenv(), "client", function(shared, it)
       for k = 1, 5 do assert(map:set("k" .. k, i)) end
       if i % 3 == 0 then loop.sleep(0) end
     end
-    assert(client:drain(10))
+    assert(client:drain(60))
     local values = assert(client:query(name))
     for k = 1, 5 do assert.equal(200, values["k" .. k]) end
   end)
@@ -28,11 +29,11 @@ clusters.on_each(getfenv(), "client", function(shared, it)
     local name = shared:map_name()
     local map = client:map(name)
     set_all(map, 20)
-    assert(client:drain(5))
+    assert(client:drain(60))
     for i = 1, 10 do assert(map:remove("key-" .. i)) end
     assert.is_nil(map:get "key-1")
     assert.equal(10, map:size())
-    assert(client:drain(5))
+    assert(client:drain(60))
     local values = assert(client:query(name))
     for i = 1, 20 do assert.equal(i > 10 and i or nil, values["key-" .. i]) end
   end)
@@ -47,7 +48,7 @@ clusters.on_each(getfenv(), "client", function(shared, it)
       list = { 1, 2, { "three" } }, nested = { a = { b = { c = false } } }, long = long, big = 2 ^ 40,
     }
     for key, value in pairs(records) do assert(map:set(key, value)) end
-    assert(client:drain(5))
+    assert(client:drain(60))
     local values = assert(client:query(name))
     for key, value in pairs(records) do
       assert.same(value, values[key])
@@ -63,7 +64,7 @@ clusters.on_each(getfenv(), "client", function(shared, it)
     local size = shared.is_0_11 and 1000 * 1000 or 524032 - #name - #"large" - 5
     assert(map:set("large", ("x"):rep(size)))
     assert(map:set("small", 1))
-    assert(client:drain(10))
+    assert(client:drain(60))
     assert.equal(size, #assert(client:query(name)).large)
     assert.equal(size, #assert(client:holdings(client.provider:connection("large").id, name)).large.value)
     local ok, err = map:set("huge", ("x"):rep(1024 * 1024 + 1))
@@ -79,9 +80,9 @@ clusters.on_each(getfenv(), "client", function(shared, it)
     local client = shared:started()
     local seq = assert(client:map(shared:map_name()):set("a", 1))
     assert.equal(1, client:pending_ops())
-    assert.is_true(assert(client:wait(seq, 5)))
+    assert.is_true(assert(client:wait(seq, 60)))
     assert.equal(0, client:pending_ops())
-    assert.is_true(assert(client:wait(seq, 5)))
+    assert.is_true(assert(client:wait(seq, 60)))
   end)
 
   it("says by settlement(seq) which node acknowledged", function()
@@ -89,16 +90,16 @@ clusters.on_each(getfenv(), "client", function(shared, it)
     local map = client:map(shared:map_name())
     for _, id in ipairs(client:connected_nodes()) do
       local settlement = client:settlement(assert(map:set(clusters.keys_of(client, id, 1)[1], 1)))
-      assert.same({ true, id }, { settlement:wait(5) })
+      assert.same({ true, id }, { settlement:wait(60) })
     end
     local seq = assert(map:set("a", 1))
-    assert(client:drain(5))
+    assert(client:drain(60))
     assert.same({ true }, { client:settlement(seq):wait(0) })
   end)
 
   it("refuses a wrong token with an error that does not show it", function()
     local token = core.jwt_sign('{"sub":"x","exp":4000000000}', "not the secret")
-    local client = shared:client { auth = { token = token }, start_timeout = 2 }
+    local client = shared:client { auth = { token = token }, start_timeout = 60 }
     local ok, err = client:start()
     assert.is_nil(ok)
     assert.equal("AUTH_FAILED", err.code)
@@ -120,7 +121,7 @@ clusters.on_each(getfenv(), "client", function(shared, it)
   end)
 
   it("says what is wrong with a token function", function()
-    local client = shared:client { auth = { token = function() error "no token today" end }, start_timeout = 1 }
+    local client = shared:client { auth = { token = function() error "no token today" end }, start_timeout = 60 }
     local ok, err = client:start()
     assert.is_nil(ok)
     assert.truthy(tostring(err):find("no token today", 1, true))
@@ -134,7 +135,7 @@ clusters.on_each(getfenv(), "client", function(shared, it)
       for k = 1, 30 do assert(map:set("k" .. k, i)) end
       loop.sleep(0)
     end
-    assert(client:drain(10))
+    assert(client:drain(60))
     local values = assert(client:query(name))
     for k = 1, 30 do assert.equal(50, values["k" .. k]) end
     local used = 0
@@ -151,7 +152,7 @@ clusters.on_each(getfenv(), "client", function(shared, it)
     local name = shared:map_name()
     set_all(client:map(name), 2000)
     assert.is_true(client:pending_ops() <= 100)
-    assert(client:drain(10))
+    assert(client:drain(60))
     local values, count = assert(client:query(name)), 0
     for _ in pairs(values) do count = count + 1 end
     assert.equal(2000, count)
@@ -169,7 +170,7 @@ clusters.on_each(getfenv(), "client", function(shared, it)
     loop.spawn(function() results.drain = { client:drain() } end)
     loop.sleep(0.05)
     client:close()
-    assert(loop.wait_until(function() return results.wait and results.drain end, 1))
+    eventually("both waits end", function() return results.wait and results.drain end)
     assert.is_nil(results.wait[1])
     assert.equal("CLOSED", results.wait[2].code)
     assert.is_nil(results.drain[1])
@@ -184,18 +185,18 @@ clusters.on_each(getfenv(), "client", function(shared, it)
     local name = shared:map_name()
     local map = client:map(name)
     set_all(map, 500, "before")
-    assert(client:drain(5))
+    assert(client:drain(60))
     local resumed
     client:on("resumed", function(event) resumed = resumed or event end)
     assert(shared.cluster:kill "node-3")
     for i = 501, 1000 do assert(map:set("key-" .. i, "after")) end
-    assert(client:drain(15))
+    assert(client:drain(60))
     assert.is_table(resumed)
     assert.not_equal("node-3", resumed.node)
     assert.is_true(resumed.seconds >= 0)
     shared:restart("node-3", client)
     assert(client:repair(name))
-    assert(client:drain(10))
+    assert(client:drain(60))
     local values = assert(client:query(name))
     for i = 1, 1000 do assert.equal(i <= 500 and "before" or "after", values["key-" .. i]) end
     assert.equal(0, assert(client:repair(name)))
@@ -211,19 +212,29 @@ clusters.on_each(getfenv(), "changes by others", function(shared, it)
       assert.equal("remote", origin)
       changes[key] = value == nil and "removed" or value
     end)
-    loop.sleep(0.1)
-    for i = 1, 50 do assert(writer:map(name):set("key-" .. i, { i = i })) end
-    assert(writer:drain(5))
-    assert(loop.wait_until(function()
-      for i = 1, 50 do
-        if not changes["key-" .. i] then return false end
+    -- The reader is subscribed once it hears of a write to each node.
+    local markers, round = {}, 0
+    for i, id in ipairs(writer:connected_nodes()) do markers[i] = clusters.keys_of(writer, id, 51)[51] end
+    eventually("the reader hears of each node", function()
+      round = round + 1
+      for _, marker in ipairs(markers) do
+        assert(writer:map(name):set(marker, round))
+        if not changes[marker] then return false, changes end
       end
       return true
-    end, 3))
+    end)
+    for i = 1, 50 do assert(writer:map(name):set("key-" .. i, { i = i })) end
+    assert(writer:drain(60))
+    eventually("all changes are heard of", function()
+      for i = 1, 50 do
+        if not changes["key-" .. i] then return false, "key-" .. i end
+      end
+      return true
+    end)
     assert.same({ i = 50 }, reader:map(name):get "key-50")
     assert(writer:map(name):remove "key-50")
-    assert(writer:drain(5))
-    assert(loop.wait_until(function() return changes["key-50"] == "removed" end, 3))
+    assert(writer:drain(60))
+    eventually("the removal is heard of", function() return changes["key-50"] == "removed", changes["key-50"] end)
     assert.is_nil(reader:map(name):get "key-50")
   end)
 end, { "sim://3", "topgun://3" })
@@ -244,7 +255,7 @@ clusters.on_each(getfenv(), "changes of others", function(shared, it)
     local client = shared:started()
     local map = client:map(shared:map_name())
     assert(map:set("k", "mine"))
-    assert(client:drain(5))
+    assert(client:drain(60))
     local later = { millis = map:record("k").millis + 1000, counter = 0, nodeId = "node-1" }
     assert.is_true(map:merge("k", "theirs", later, false, true))
     assert.equal("theirs", map:get "k")
@@ -254,7 +265,7 @@ clusters.on_each(getfenv(), "changes of others", function(shared, it)
     local client = shared:started()
     local map = client:map(shared:map_name())
     assert(map:set("k", { a = 1, b = 2 }))
-    assert(client:drain(5))
+    assert(client:drain(60))
     local later = { millis = map:record("k").millis + 1000, counter = 0, nodeId = "node-1" }
     assert.is_false(map:merge("k", { b = 2, a = 1 }, later, false, true))
     assert.equal(client.options.node_id, map:record("k").node) -- for client:repair
@@ -267,7 +278,7 @@ clusters.on_each(getfenv(), "changes of others", function(shared, it)
     assert(map:set("k", "first"))
     assert(map:remove "k")
     assert(map:set("k", "last"))
-    assert(client:drain(5))
+    assert(client:drain(60))
     local later = { millis = map:record("k").millis + 60000, counter = 0, nodeId = "node-1" }
     assert.is_false(map:merge("k", "first", later, false, true))
     map:forget "k"
@@ -282,7 +293,7 @@ clusters.on_each(getfenv(), "changes of others", function(shared, it)
     local client, map = slow_client()
     assert(map:set("k", "mine"))
     local recorded = map:record("k").millis
-    assert(client:drain(5))
+    assert(client:drain(60))
     assert.is_false(map:merge("k", "theirs", { millis = recorded + 50, counter = 0, nodeId = "node-1" }, false, true))
     assert.equal("mine", map:get "k")
   end)
@@ -296,26 +307,27 @@ local STANDSTILL = 120
 local function with_real(simulated, real) return build.is_sanitized and { simulated } or { simulated, real } end
 
 local function found_by_query(client, name)
-  return assert(loop.wait_until(function() return (client:query(name)) end, STANDSTILL), "no query was answered")
+  return (eventually("a query is answered", function() return client:query(name) end, STANDSTILL))
 end
 
 -- The errors of an overload name no operation: 429 in the simulated cluster, 500
 -- "Write-behind capacity exceeded" (10,000 operations) in the real one.
 clusters.on_each(getfenv(), "overload", function(shared, it)
   it("slows a connection down and loses nothing", function()
-    local client = shared:started()
+    -- One real server: while it stands still the others of a cluster would take it for dead
+    -- and give its partitions away, and a query asks the owners of the moment.
+    local client = shared:started(shared.is_real and { server = shared.cluster.urls[1] } or nil)
     local count = shared.is_real and 40000 or 9000
     local name = shared:map_name()
     local map = client:map(name)
-    local begun = core.now()
     set_all(map, count)
     assert(client:drain(STANDSTILL))
-    assert.is_true(client:stats().overloads > 0, "there was no overload in " .. (core.now() - begun) .. " s")
+    assert.is_true(client:stats().overloads > 0, "there was no overload")
     local found = 0
     for _ in pairs(found_by_query(client, name)) do found = found + 1 end
     assert.equal(count, found)
   end)
-end, with_real("sim://3?rate=1000", "topgun://3"))
+end, with_real("sim://3?rate=1000", "topgun://1"))
 
 -- A v2 server leaves out silently what goes beyond 10,000 results.
 clusters.on_each(getfenv(), "queries", function(shared, it)
@@ -344,7 +356,7 @@ describe("client, refused by a batch error,", function()
           assert(shared.cluster:fault("all", "error", name, 2))
           local map_name = shared:map_name()
           set_all(client:map(map_name), 300)
-          assert(client:drain(10))
+          assert(client:drain(60))
           local found = 0
           for _ in pairs(assert(client:query(map_name))) do found = found + 1 end
           assert.equal(300, found)

@@ -1,7 +1,7 @@
 --- A v2 server tells the writer's other connections of each write: what was written before
 --- must not take away what was written since.
 local clusters = require "spec.support.cluster"
-local loop = require "wingman.loop"
+local eventually = require "spec.support.eventually"
 
 local KEYS = 60
 --- How far the client's clock is ahead of the nodes' (ms).
@@ -18,7 +18,7 @@ clusters.on_each(getfenv(), "a client that hears of its own writes", function(sh
     key = ("%s-%%d"):format(map.name)
     -- Both are subscribed once each hears of the other.
     assert(other:set("first", 1))
-    assert(loop.wait_until(function() return map:get "first" end, 5))
+    eventually("the first write of the other client is heard of", function() return map:get "first" end)
   end)
 
   -- What each node tells last: once that has come, all before has.
@@ -28,12 +28,12 @@ clusters.on_each(getfenv(), "a client that hears of its own writes", function(sh
     local markers = {}
     for i, id in ipairs(client:connected_nodes()) do markers[i] = clusters.keys_of(other.client, id, 1)[1] end
     for _, marker in ipairs(markers) do assert(other:set(marker, told)) end
-    assert(loop.wait_until(function()
+    eventually("the last change of each node is heard of", function()
       for _, marker in ipairs(markers) do
-        if map:get(marker) ~= told then return false end
+        if map:get(marker) ~= told then return false, marker, map:get(marker) end
       end
       return true
-    end, 5), "the last changes were not told")
+    end)
   end
 
   local function run_ahead()
@@ -63,7 +63,7 @@ clusters.on_each(getfenv(), "a client that hears of its own writes", function(sh
         assert(map:set(name, { v = "new" }))
         if i % 3 == 0 then assert(map:remove(name)) end
       end
-      assert(client:drain(5))
+      assert(client:drain(60))
       all_is_told()
       assert.same({}, lost)
       assert_values(function(i) return i % 3 ~= 0 and "new" or nil end)
@@ -79,19 +79,19 @@ clusters.on_each(getfenv(), "a client that hears of its own writes", function(sh
         if i % 2 == 0 then assert(map:remove(key:format(i))) end
       end
     end
-    assert(client:drain(5))
+    assert(client:drain(60))
     all_is_told()
     assert_values(function(i) return i % 2 ~= 0 and "a" or nil end)
   end)
 
   it("takes what others write and remove afterwards", function()
     for i = 1, KEYS do assert(map:set(key:format(i), { v = "mine" })) end
-    assert(client:drain(5))
+    assert(client:drain(60))
     all_is_told()
     for i = 1, KEYS do
       if i % 2 == 0 then assert(other:remove(key:format(i))) else assert(other:set(key:format(i), { v = "theirs" })) end
     end
-    assert(other.client:drain(5))
+    assert(other.client:drain(60))
     all_is_told()
     assert_values(function(i) return i % 2 ~= 0 and "theirs" or nil end)
   end)

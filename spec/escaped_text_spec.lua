@@ -4,13 +4,14 @@ local clusters = require "spec.support.cluster"
 local core = require "wingman.core"
 local errors = require "wingman.base.error"
 local escape = require "wingman.base.escape"
+local eventually = require "spec.support.eventually"
 local loop = require "wingman.loop"
 local process = require "wingman.loop.process"
 local server_error = require "wingman.client.incoming.server_error"
 local sim_support = require "spec.sim.support"
 local text_table = require "wingman.text.table"
 
-local PATIENCE = 20
+local PATIENCE = 60
 --- Clears the screen, begins a line, turns the text around, and is a C1 control.
 local EVIL = "\27[2Jx\r\nwingman: error forged \226\128\174 \194\155 \7"
 
@@ -44,7 +45,7 @@ clusters.on_each(getfenv(1), "What a server says", function(shared, it)
   local function send(kind, bytes) assert(shared.cluster:command(("send %s %s %s"):format(NODE, kind, sim_support.hex(bytes)))) end
 
   local function check_log(event)
-    assert(loop.wait_until(function() return shared:logged(event)[1] end, PATIENCE), "no " .. event .. " was logged")
+    eventually(event .. " is logged", function() return shared:logged(event)[1] end)
     local found = false
     for name, value in pairs(shared:logged(event)[1]) do
       if type(value) == "string" and value:find("[2Jx", 1, true) then
@@ -62,10 +63,10 @@ clusters.on_each(getfenv(1), "What a server says", function(shared, it)
     client:on("node_lost", function(node) lost = node end)
     send("binary", core.encode { type = "ERROR", payload = { code = 500, message = EVIL } })
     check_log "server_error"
-    assert(loop.wait_until(function() return told end, PATIENCE))
+    eventually("it is told", function() return told end)
     assert_plain(told.message, "event")
     send("raw", "\136" .. string.char(2 + #EVIL) .. "\3\232" .. EVIL)
-    assert(loop.wait_until(function() return lost end, PATIENCE))
+    eventually("the connection is lost", function() return lost end)
     assert_plain(lost.detail, "the reason of a close")
     assert_plain(clusters.node_of(client, NODE).last_detail or lost.detail, "health")
   end)

@@ -3,11 +3,11 @@
 --- dead letter before it is sent.
 local clusters = require "spec.support.cluster"
 local core = require "wingman.core"
+local eventually = require "spec.support.eventually"
 local ffi = require "ffi"
-local loop = require "wingman.loop"
 local wire_name = require "wingman.base.wire_name"
 
-local PATIENCE = 20
+local PATIENCE = 60
 --- 512 KiB less what an answer has around the record: for map name, key and value.
 local V2_RECORD = 524032
 
@@ -107,7 +107,7 @@ clusters.on_each(getfenv(), "a write", function(shared, it)
       assert.is_true(writer:drain(PATIENCE))
       assert.equal(most - 5, #assert(listener:query(name))[key])
       assert.equal(most - 5, #assert(listener:holdings(listener.provider:connection(key).id, name))[key].value)
-      assert(loop.wait_until(function() return heard end, PATIENCE), "no event of the record came")
+      eventually("an event of the record comes", function() return heard end)
       assert.equal(most - 5, #heard)
       assert.same({}, listener:stats().losses)
     end)

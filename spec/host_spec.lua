@@ -1,7 +1,7 @@
 --- The executable: commands, exit codes, errors.
 local cjson = require "cjson"
 local connection_options = require "wingman.client.options.connection"
-local loop = require "wingman.loop"
+local eventually = require "spec.support.eventually"
 local process = require "wingman.loop.process"
 
 -- Runs the executable to its end: exit code, output, errors.
@@ -9,9 +9,9 @@ local function wingman(args, input, env)
   local child = assert(process.spawn { file = process.wingman_path(), args = args, stdin = true, stderr = true, env = env })
   if input then assert(child:write(input)) end
   child:close_stdin()
-  local out = child:read_all(20)
-  local err = child:read_all(20, "stderr")
-  local code, signal = child:wait(20)
+  local out = child:read_all(60)
+  local err = child:read_all(60, "stderr")
+  local code, signal = child:wait(60)
   child:close()
   return signal or code, out, err
 end
@@ -108,7 +108,7 @@ describe("wingman run", function()
       or (os.getenv "PWD" .. "/" .. process.wingman_path()), args = { "run", "-" }, stdin = true, cwd = "/" })
     child:write [[print(require("wingman.core") ~= nil)]]
     child:close_stdin()
-    assert.equal("true\n", child:read_all(10))
+    assert.equal("true\n", child:read_all(60))
     child:close()
   end)
 
@@ -124,11 +124,11 @@ describe("wingman run", function()
         wingman.sleep(60)
       end)]]
     child:close_stdin()
-    local sim = assert(tonumber(child:read_line(10)))
+    local sim = assert(tonumber(child:read_line(60)))
     child:kill "SIGINT"
-    assert.equal(130, (child:wait(5)))
+    assert.equal(130, (child:wait(60)))
     child:close()
-    assert(loop.wait_until(function() return os.execute(("kill -0 %d 2>/dev/null"):format(sim)) ~= 0 end, 5))
+    eventually("the simulated cluster ends with its script", function() return os.execute(("kill -0 %d 2>/dev/null"):format(sim)) ~= 0 end)
   end)
 end)
 
@@ -155,7 +155,7 @@ describe("wingman probe", function()
     assert.equal("xxh64", nodes[2].hash)
     assert.equal(271, nodes[2].partition_count)
     assert.is_true(nodes[2].map_version > 0)
-    assert.is_true(nodes[2].rtt > 0 and nodes[2].rtt < 1)
+    assert.is_true(nodes[2].rtt > 0)
   end)
 
   it("ends with 1 when a node does not answer, with 2 when it was not asked well", function()

@@ -3,6 +3,7 @@
 local clusters = require "spec.support.cluster"
 local core = require "wingman.core"
 local core_events = require "wingman.client.incoming.core_events"
+local eventually = require "spec.support.eventually"
 local loop = require "wingman.loop"
 
 local SEEDS = 5
@@ -25,17 +26,19 @@ clusters.on_each(getfenv(), "acknowledgements", function(shared, it)
     assert(shared.cluster:fault("node-1", "ack-drop", 1))
     local map = client:map(shared:map_name())
     for _, key in ipairs(clusters.keys_of(client, "node-1", 5)) do assert(map:set(key, 1)) end
-    assert(loop.wait_until(function()
+    eventually("node-1 has received five operations", function()
       ids = received "node-1"
-      return #ids == 5
-    end, 5))
+      return #ids == 5, ids
+    end)
     return client, ids, map
   end
 
   -- Waits until so many injected acknowledgements have settled nothing.
   local function strayed(client, count)
-    assert(loop.wait_until(function() return client:stats().stray_acks - client.strays == count end, 5),
-      client:stats().stray_acks - client.strays .. " settled nothing")
+    eventually(count .. " acknowledgements have settled nothing", function()
+      local strays = client:stats().stray_acks - client.strays
+      return strays == count, strays
+    end)
   end
 
   it("of any operation but the last of a batch settle nothing", function()
@@ -47,7 +50,7 @@ clusters.on_each(getfenv(), "acknowledgements", function(shared, it)
     strayed(client, 7)
     assert.equal(5, client:pending_ops())
     inject_ack("node-1", ids[5])
-    assert(client:drain(5))
+    assert(client:drain(60))
     assert.same({ 5, 1 }, { client:stats().ops_acked, client:stats().batches_acked })
   end)
 
@@ -58,7 +61,7 @@ clusters.on_each(getfenv(), "acknowledgements", function(shared, it)
     strayed(client, 2)
     assert.equal(5, client:pending_ops())
     inject_ack("node-1", ids[5])
-    assert(client:drain(5))
+    assert(client:drain(60))
   end)
 
   it("that come again settle nothing more", function()
@@ -71,20 +74,20 @@ clusters.on_each(getfenv(), "acknowledgements", function(shared, it)
     inject_ack("node-1", ids[5])
     strayed(client, 4)
     assert.equal(1, client:pending_ops())
-    assert(loop.wait_until(function() return #received "node-1" == 6 end, 5))
+    eventually("node-1 has received 6 operations", function() return #received "node-1" == 6, #received "node-1" end)
     inject_ack("node-1", received("node-1")[6])
-    assert(client:drain(5))
+    assert(client:drain(60))
   end)
 
   it("of an attempt that was given up do not settle the next one", function()
     local client, ids = held_back { batch = { ack_timeout = 0.2 }, reconnect = function() return 0.02 end, circuit = "never" }
     assert(shared.cluster:fault("node-1", "ack-drop", 1)) -- nor of the second attempt
-    assert(loop.wait_until(function() return #received "node-1" >= 10 end, 10), "nothing was sent again")
+    eventually("what was not answered is sent again", function() return #received "node-1" >= 10, #received "node-1" end)
     local again = received "node-1"
     for i = 1, 5 do assert.not_equal(ids[5], again[5 + i]) end
     inject_ack("node-1", ids[5])
     strayed(client, 1)
-    assert(client:drain(20))
+    assert(client:drain(60))
     assert.equal(5, client:stats().ops_acked)
     assert.is_true(client:stats().ops_resent >= 5)
   end)
@@ -98,7 +101,7 @@ clusters.on_each(getfenv(), "acknowledgements", function(shared, it)
     assert(shared.cluster:reset_stats())
     assert(shared.cluster:fault("node-1", "ack-drop", 1000))
     assert(client:map(shared:map_name()):set(key, 1))
-    assert(loop.wait_until(function() return waits == 6 end, 20), waits .. " times waited longer")
+    eventually("the acknowledgement is waited for six times", function() return waits >= 6, waits end)
     local function times_sent()
       local count = 0
       for _, arrived in ipairs(assert(shared.cluster:received "node-1").keys) do count = count + (arrived == key and 1 or 0) end
@@ -107,7 +110,7 @@ clusters.on_each(getfenv(), "acknowledgements", function(shared, it)
     assert.equal(1, times_sent())
     assert.equal(1, client:pending_ops())
     assert(shared.cluster:fault("node-1", "none"))
-    assert(client:drain(20))
+    assert(client:drain(60))
     assert.equal(2, times_sent())
   end)
 
@@ -163,7 +166,7 @@ clusters.on_each(getfenv(), "acknowledgements", function(shared, it)
     end
     assert(shared.cluster:fault("all", "none"))
     assert(client:drain(30))
-    for i, future in ipairs(futures) do assert.is_true(future:wait(5), "write " .. i) end
+    for i, future in ipairs(futures) do assert.is_true(future:wait(60), "write " .. i) end
     restore()
     for _, seq in ipairs(seqs) do assert.equal(1, counts[seq], "operation " .. seq) end
     local stats = client:stats()

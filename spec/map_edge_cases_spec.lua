@@ -2,16 +2,15 @@
 --- from where its writes go.
 local clusters = require "spec.support.cluster"
 local core = require "wingman.core"
+local eventually = require "spec.support.eventually"
 local loop = require "wingman.loop"
 local msgpack = require "wingman.base.msgpack"
 local sim = require "wingman.sim"
 local sim_support = require "spec.sim.support"
 local sockets = require "spec.support.sockets"
 
-local PATIENCE = 20
+local PATIENCE = 60
 local IDS = { "node-1", "node-2", "node-3" }
-
-local function wait_until(condition, what) assert(loop.wait_until(condition, PATIENCE), what) end
 
 clusters.on_each(getfenv(), "a partition map", function(shared, it)
   local client, map
@@ -19,8 +18,10 @@ clusters.on_each(getfenv(), "a partition map", function(shared, it)
   before_each(function()
     assert(shared.cluster:fault("all", "map-unpushed"))
     client = shared:started { map_requests = { debounce = 0.02, refresh = 60 }, reconnect = function() return 0.02 end }
-    wait_until(function() return #client:connected_nodes() == 3 end, "a node is missing")
-    loop.sleep(0.1) -- the requests that connecting caused are answered
+    eventually("3 nodes are connected", function() return #client:connected_nodes() == 3, client:connected_nodes() end)
+    -- The requests that connecting caused are answered.
+    local requests = client.provider.requests
+    eventually("no map is awaited", function() return not requests.debounce_timer and not requests.answer_timer end)
     map = client:map(shared:map_name())
   end)
   after_each(function() assert(shared.cluster:fault("all", "none")) end)
@@ -57,7 +58,7 @@ clusters.on_each(getfenv(), "a partition map", function(shared, it)
   local function give(changes)
     local generation = select(2, client.core:map_version())
     send("node-1", map_message(changes))
-    wait_until(function() return select(2, client.core:map_version()) > generation end, "the map was not taken")
+    eventually("the map is taken", function() return select(2, client.core:map_version()) > generation, select(2, client.core:map_version()) end)
   end
 
   local function always(id) return function() return id end end
@@ -107,13 +108,13 @@ clusters.on_each(getfenv(), "a partition map", function(shared, it)
       } })
     end
     delta(version, "node-2")
-    wait_until(function() return route(key_in(0)) == "node-2" end, "a good delta was not taken")
+    eventually("the delta is taken", function() return route(key_in(0)) == "node-2", route(key_in(0)) end)
     delta(version + 50, "node-3")
-    wait_until(function() return client:router_stats().map_requests > asked end, "no whole map was asked for")
+    eventually("a whole map is asked for", function() return client:router_stats().map_requests > asked, client:router_stats().map_requests end)
     assert.truthy(shared:logged("partition_map_refused")[1].reason:find("another version", 1, true))
     assert.is_true(route(key_in(0)) ~= "node-3")
     delta(version + 1, "ghost")
-    wait_until(function() return #shared:logged "partition_map_refused" >= 2 end, "an unknown owner was taken")
+    eventually("a map with an unknown owner is refused", function() return #shared:logged "partition_map_refused" >= 2, #shared:logged "partition_map_refused" end)
   end)
 
   it("with an owner that is not in `nodes`: goes there if it is connected, else waits", function()
@@ -148,7 +149,7 @@ clusters.on_each(getfenv(), "a partition map", function(shared, it)
     for i = 1, 200 do
       if client:partition_of("k" .. i) % 2 == 0 then held = held + 1 else routed = routed + 1 end
     end
-    wait_until(function() return client:pending_ops() == held end, "what has a route did not leave")
+    eventually("what has a route leaves", function() return client:pending_ops() == held, client:pending_ops() end)
     for _, count in ipairs { 7, 1, 1024, 271 } do
       give { count = count, owner = function(p) return p % 2 == 1 and count > 1 and "ghost" or "node-2" end }
       assert.equal(count, client:router_stats().partition_count)
@@ -214,12 +215,12 @@ clusters.on_each(getfenv(), "a partition map", function(shared, it)
       endpoint = function(id) return shared.cluster.urls[tonumber(id:match "%d+$")] end, -- a 0.11 server advertises another port
       resolver = function() return { here } end, reconnect = function() return 0.02 end,
     }
-    wait_until(function() return #client:connected_nodes() == 3 end, "a node is missing")
+    eventually("3 nodes are connected", function() return #client:connected_nodes() == 3, client:connected_nodes() end)
     local urls = #client:health().nodes
     here = "127.0.0.9" -- where nothing listens: the node has moved
     assert(shared.cluster:fault("node-2", "close", 1001))
-    wait_until(function() return #client:health().nodes == urls + 1 end, "the advertised address is not tried")
-    wait_until(function() return #client:connected_nodes() == 3 end, "it is not connected to")
+    eventually("the advertised address is tried", function() return #client:health().nodes == urls + 1, #client:health().nodes end)
+    eventually("3 nodes are connected", function() return #client:connected_nodes() == 3, client:connected_nodes() end)
     assert(client:drain(PATIENCE))
   end)
 
@@ -235,7 +236,7 @@ clusters.on_each(getfenv(), "a partition map", function(shared, it)
     local frame = "\131\164type\165BATCH\165count\2\164data\198"
       .. string.char(math.floor(size / 16777216), math.floor(size / 65536) % 256, math.floor(size / 256) % 256, size % 256) .. data
     assert(shared.cluster:command(("send node-1 binary %s"):format(sim_support.hex(frame))))
-    wait_until(function() return route(key_in(0)) == "node-2" and route(key_in(1)) == "node-2" end, "the map was not taken")
+    eventually("the map is taken", function() return route(key_in(0)) == "node-2" and route(key_in(1)) == "node-2" end)
   end)
 
   it("without nodes and partitions is believed less than those that name nodes", function()
@@ -325,16 +326,16 @@ for _, dialect in ipairs { "v2", "0.11" } do
       for i = 1, 3 do
         write()
         assert(cluster:restart("node-" .. i + 3))
-        wait_until(function()
+        eventually("the new node is connected", function()
           for _, id in ipairs(client:connected_nodes()) do
             if id == "node-" .. i + 3 then return true end
           end
-        end, "the new node is not connected to")
+        end)
         write()
         assert(cluster:kill("node-" .. i))
         write()
       end
-      wait_until(owned_by { ["node-4"] = true, ["node-5"] = true, ["node-6"] = true }, "the new nodes own nothing")
+      eventually("the new nodes own all partitions", owned_by { ["node-4"] = true, ["node-5"] = true, ["node-6"] = true })
       write()
       assert(client:drain(PATIENCE))
       assert.same({ "node-4", "node-5", "node-6" }, client:connected_nodes())

@@ -2,19 +2,22 @@
 --- within the debounce window waits for its end. (When the next requests may go out:
 --- spec/cluster/map_refresh_spec.lua.)
 local clusters = require "spec.support.cluster"
+local eventually = require "spec.support.eventually"
 local loop = require "wingman.loop"
 
-local PATIENCE = 20
+local PATIENCE = 60
 
 clusters.on_each(getfenv(), "the partition map is asked for", function(shared, it)
   -- Windows that do not end while the spec looks; maps for who asks only.
   local function started(options)
     assert(shared.cluster:fault("all", "map-unpushed"))
     options = options or {}
-    options.map_requests = { debounce = 1.5, max_wait = 600, refresh = 3600, throttle = function() return 3600 end }
+    options.map_requests = { debounce = 0.05, max_wait = 600, refresh = 3600, throttle = function() return 3600 end }
     local client = shared:started(options)
-    assert(loop.wait_until(function() return #client:connected_nodes() == 3 end, PATIENCE))
-    loop.sleep(1.6) -- the window of the connections
+    eventually("3 nodes are connected", function() return #client:connected_nodes() == 3, client:connected_nodes() end)
+    local asking = client.provider.requests
+    eventually("the window of the connections ends", function() return not asking.debounce_timer end)
+    asking.options.debounce = 3600
     return client, function() return client:router_stats().map_requests end
   end
 
@@ -27,11 +30,10 @@ clusters.on_each(getfenv(), "the partition map is asked for", function(shared, i
     local before, at = requests(), {}
     client:on("node_lost", function() at[#at + 1] = requests() - before end)
     assert(shared.cluster:fault("node-3", "drop"))
-    assert(loop.wait_until(function() return #at == 1 end, PATIENCE))
+    eventually("the first loss is noticed", function() return #at == 1, #at end)
     assert(shared.cluster:fault("node-2", "drop"))
-    assert(loop.wait_until(function() return #at == 2 end, PATIENCE))
+    eventually("the second loss is noticed", function() return #at == 2, #at end)
     assert.same({ 1, 1 }, at)
-    assert(loop.wait_until(function() return requests() - before == 2 end, PATIENCE), "the window's end brings no request")
   end)
 
   it("at once when a server says that a batch belongs elsewhere", function()
@@ -54,6 +56,7 @@ clusters.on_each(getfenv(), "the partition map is asked for", function(shared, i
     local before = requests()
     local map = client:map(shared:map_name())
     for i = 1, 20 do assert(map:set("key-" .. i, i)) end
-    assert(loop.wait_until(function() return requests() - before == 1 end, 1), "it was not asked for at once")
+    for _ = 1, 5 do loop.turn(0) end
+    assert.equal(1, requests() - before, "it was not asked for at once")
   end)
 end, { "sim://3", "sim://3?dialect=0.11" })

@@ -2,10 +2,10 @@
 --- and the connection stays.
 local clusters = require "spec.support.cluster"
 local core = require "wingman.core"
-local loop = require "wingman.loop"
+local eventually = require "spec.support.eventually"
 local sim_support = require "spec.sim.support"
 
-local PATIENCE = 20
+local PATIENCE = 60
 local KB, MB = 1024, 1024 * 1024
 local LARGE = 300 * KB
 
@@ -223,9 +223,9 @@ clusters.on_each(getfenv(1), "A message beyond a limit", function(shared, it)
     } do
       lost = nil
       send_whole(bytes)
-      assert(loop.wait_until(function() return lost end, PATIENCE), "the connection stayed")
+      eventually("the connection ends", function() return lost end)
       assert.equal("protocol", lost.reason)
-      assert(loop.wait_until(function() return #client:connected_nodes() == 3 end, PATIENCE), "the node did not come back")
+      eventually("3 nodes are connected", function() return #client:connected_nodes() == 3, client:connected_nodes() end)
     end
   end)
 

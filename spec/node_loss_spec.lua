@@ -2,11 +2,12 @@
 --- and the failover's record tell; routes without the node exist when it is told; the
 --- other nodes go on, and what was written to the lost one arrives later.
 local clusters = require "spec.support.cluster"
+local eventually = require "spec.support.eventually"
 local loop = require "wingman.loop"
 local sockets = require "spec.support.sockets"
 
 local VICTIM, OTHER = "node-2", "node-1"
-local PATIENCE = 20
+local PATIENCE = 60
 local simulated = { "sim://3", "sim://3?dialect=0.11" }
 
 --- A working connection is lost. `on`: where it can be caused; `cause` and, when the
@@ -25,26 +26,25 @@ local losses = {
   { "a process that is stopped (SIGSTOP), and continued", on = "any", reason = "heartbeat", order = "pause", back = "resume" },
 }
 
-local function wait_until(condition, what) assert(loop.wait_until(condition, PATIENCE), what) end
-
 clusters.on_each(getfenv(), "a node is lost by", function(shared, it)
-  local function started(options)
-    options = options or {}
-    options.heartbeat = { interval = 0.1, timeout = shared.is_real and 1.5 or 0.6 }
-    options.reconnect = options.reconnect or function() return 0.02 end
-    options.circuit = "never"
-    local client = shared:started(options)
-    wait_until(function() return #client:connected_nodes() == 3 end, "a node is missing")
+  -- Short is the heartbeat only where it is what is awaited: on a busy machine it ends the
+  -- connections of nodes that are well.
+  local function started(reason)
+    local client = shared:started {
+      heartbeat = { interval = 0.1, timeout = reason ~= "heartbeat" and 60 or shared.is_real and 1.5 or 0.6 },
+      reconnect = function() return 0.02 end, circuit = "never",
+    }
+    eventually("3 nodes are connected", function() return #client:connected_nodes() == 3, client:connected_nodes() end)
     -- The routes of now, by the one place that makes them.
-    wait_until(function() return client:router_stats().routed_partitions == 271 end, "routes are missing")
+    eventually("every partition has a route", function() return client:router_stats().routed_partitions == 271, client:router_stats().routed_partitions end)
     return client
   end
 
   local function await_return(client, back, keys)
     if back == "restart" then return shared:restart(VICTIM, client) end
-    wait_until(function()
-      return #client:connected_nodes() == 3 and client.provider:connection(keys[1]) ~= nil
-    end, "the node did not come back")
+    eventually("the node is back", function()
+      return #client:connected_nodes() == 3 and client.provider:connection(keys[1]) ~= nil, client:connected_nodes()
+    end)
   end
 
   for _, case in ipairs(losses) do
@@ -52,7 +52,7 @@ clusters.on_each(getfenv(), "a node is lost by", function(shared, it)
     if possible then
       it(case[1] .. ": " .. case.reason, function()
         local told, routed_to
-        local client = started()
+        local client = started(case.reason)
         local map = client:map(shared:map_name())
         local keys, others = clusters.keys_of(client, VICTIM, 20), clusters.keys_of(client, OTHER, 20)
         local slot_of = client.provider.slot_of_key
@@ -65,14 +65,17 @@ clusters.on_each(getfenv(), "a node is lost by", function(shared, it)
         if case.fault then assert(shared.cluster:fault(VICTIM, unpack(case.fault)))
         else assert(shared.cluster[case.order](shared.cluster, VICTIM)) end
         for _, key in ipairs(keys) do assert(map:set(key, 1)) end
-        wait_until(function() return told end, "it was not noticed")
+        eventually("it is noticed", function() return told end)
         assert.equal(case.reason, told.reason, told.detail)
         if case.code then assert.equal(case.code, told.code) end
         assert.equal("elsewhere", routed_to, "it is told before the routes were computed anew")
         assert.is_true(client:stats().losses[case.reason] >= 1)
         assert.is_true(clusters.node_of(client, VICTIM).losses[case.reason] >= 1)
-        local record = client:failovers()[1]
-        assert.same({ VICTIM, case.reason }, { record.node, record.reason })
+        local recorded = {}
+        for _, record in ipairs(client:failovers()) do
+          if record.node == VICTIM then recorded[#recorded + 1] = record.reason end
+        end
+        assert.equal(case.reason, recorded[1])
         for _, key in ipairs(others) do assert(client:wait(assert(map:set(key, 2)), PATIENCE)) end
         if case.undo then assert(shared.cluster:fault(VICTIM, case.undo)) end
         if case.back == "resume" then assert(shared.cluster:resume(VICTIM)) end
@@ -101,13 +104,13 @@ clusters.on_each(getfenv(), "a node is lost by", function(shared, it)
       if node.id == VICTIM then attempts[#attempts + 1] = attempt .. " " .. reason end
       return 0.01
     end }
-    wait_until(function() return #client:connected_nodes() == 3 end, "a node is missing")
+    eventually("3 nodes are connected", function() return #client:connected_nodes() == 3, client:connected_nodes() end)
     for i, code in ipairs { 1013, 1013, 1013, 1012, 1012 } do
       local connects = clusters.node_of(client, VICTIM).connects
       assert(shared.cluster:fault(VICTIM, "close", code))
-      wait_until(function()
-        return #attempts == i and clusters.node_of(client, VICTIM).connects > connects and #client:connected_nodes() == 3
-      end, "it did not come back")
+      eventually("the node is back", function()
+        return #attempts == i and clusters.node_of(client, VICTIM).connects > connects and #client:connected_nodes() == 3, attempts
+      end)
     end
     assert.same({ "1 overloaded", "2 overloaded", "3 overloaded", "1 closed", "1 closed" }, attempts)
   end)
@@ -127,7 +130,7 @@ clusters.on_each(getfenv(), "a node is lost by", function(shared, it)
     assert.equal(#keys - 1, client:stats().ops_acked)
     local ended = client:stats().losses.bad_frame
     assert.is_true(ended >= 4 and ended <= 30, ended .. " connections ended")
-    wait_until(function() return #client:connected_nodes() == 3 end, "the node did not come back")
+    eventually("3 nodes are connected", function() return #client:connected_nodes() == 3, client:connected_nodes() end)
     -- Nothing else is cut small afterwards.
     local before = client:stats().batches_sent
     for i, key in ipairs(keys) do assert(map:set(key, i)) end
@@ -183,14 +186,14 @@ clusters.on_each(getfenv(), "no connection:", function(shared, it)
         end,
       }
       local starting = loop.spawn(client.start, client)
-      wait_until(function()
+      eventually("it is noticed twice", function()
         local peer = listener and listener:accept()
         if peer and case.serve then
           loop.wait_until(function() return peer:read() ~= "" end, 0.2) -- what it asks for
           case.serve(peer)
         end
-        return starting.done and #reasons >= 2
-      end, "it was not noticed")
+        return starting.done and #reasons >= 2, reasons
+      end)
       assert.is_true(starting:wait())
       assert.same({ case.reason, case.reason }, { reasons[1], reasons[2] }, client.provider.links:reasons())
       assert.is_true(client:stats().losses[case.reason] >= 2)
@@ -204,8 +207,8 @@ clusters.on_each(getfenv(), "no connection:", function(shared, it)
     assert(shared.cluster:fault("node-1", "no-auth-ack"))
     local client = shared:client { cluster = { seeds = shared.cluster.urls }, auth_timeout = 0.2, reconnect = function() return 0.02 end }
     assert(client:start())
-    wait_until(function() return (client:stats().losses.auth_timeout or 0) >= 2 end, "it was not noticed")
+    eventually("two authentications time out", function() return (client:stats().losses.auth_timeout or 0) >= 2 end)
     assert(shared.cluster:fault("node-1", "none"))
-    wait_until(function() return #client:connected_nodes() == 3 end, "it did not recover")
+    eventually("3 nodes are connected", function() return #client:connected_nodes() == 3, client:connected_nodes() end)
   end)
 end, simulated)

@@ -3,9 +3,9 @@
 local build = require "spec.support.build"
 local clusters = require "spec.support.cluster"
 local core = require "wingman.core"
+local eventually = require "spec.support.eventually"
 local ffi = require "ffi"
 local files = require "spec.support.files"
-local loop = require "wingman.loop"
 local process = require "wingman.loop.process"
 local wingman = require "wingman"
 
@@ -209,19 +209,25 @@ describe("op log in a file", function()
     local seed = os.time()
     math.randomseed(seed)
     local written, acknowledged = {}, {}
+    local function note(line)
+      local what, tick = line:match "^(%a+) (%d+)$"
+      if what then (what == "written" and written or acknowledged)[tonumber(tick)] = true end
+    end
     for round = 1, 15 do
       local child = assert(process.spawn {
         file = process.wingman_path(), args = { "run", "spec/support/oplog_writer.lua", path, tostring(round * 1e6) },
       })
-      local line = assert(child:read_line(20))
-      loop.sleep(math.random() * 0.04)
-      child:kill "SIGKILL"
-      while line do
-        local what, tick = line:match "^(%a+) (%d+)$"
-        if what then (what == "written" and written or acknowledged)[tonumber(tick)] = true end
-        line = child:read_line(5)
+      local line = assert(child:read_line(60))
+      for _ = 1, math.random(30, 150) do
+        note(line)
+        line = assert(child:read_line(60))
       end
-      child:wait(5)
+      child:kill "SIGKILL" -- it has gone on since it wrote that line
+      while line do
+        note(line)
+        line = child:read_line(60)
+      end
+      child:wait(60)
       child:close()
     end
     local client = assert(open(path))
@@ -247,18 +253,18 @@ describe("op log in a file", function()
     local seed = os.time()
     -- In memory: what salvage writes waits for the disk, which may have a lot to do.
     local directory = "/dev/shm/" .. new_path():match "[^/]*$"
-    assert(process.spawn({ file = "/bin/mkdir", args = { directory } })):wait(5)
+    assert(process.spawn({ file = "/bin/mkdir", args = { directory } })):wait(60)
     local child = assert(process.spawn {
       file = process.wingman_path(),
       args = { "run", "spec/support/oplog_damage.lua", directory, tostring(build.is_sanitized and 500 or 2000), tostring(seed) },
       stderr = true,
     })
     local output = child:read_all(300)
-    local code, signal = child:wait(5)
+    local code, signal = child:wait(60)
     local context = ("seed %d: exit code %s, signal %s\n%s%s"):format(seed, tostring(code), tostring(signal),
-      output:sub(-2000), child:read_all(5, "stderr"):sub(-2000))
+      output:sub(-2000), child:read_all(60, "stderr"):sub(-2000))
     child:close()
-    assert(process.spawn({ file = "/bin/rm", args = { "-r", directory } })):wait(5)
+    assert(process.spawn({ file = "/bin/rm", args = { "-r", directory } })):wait(60)
     local whole, refused, wrong, saved = output:match "whole (%d+) refused (%d+) wrong (%d+) saved (%d+)\n$"
     assert.equal("0", wrong, context)
     assert.is_true(tonumber(whole) > 10 and tonumber(refused) > 300 and tonumber(saved) > 500, context)
@@ -272,9 +278,9 @@ describe("op log in a file", function()
       assert.equal("full: OPLOG the disk is full\n"
         .. "everything recorded is pending\n"
         .. "recovered\n"
-        .. "everything is in the file\n", child:read_all(20))
-      assert.truthy(child:read_all(5, "stderr"):find("error oplog_not_written", 1, true))
-      assert.equal(0, child:wait(5))
+        .. "everything is in the file\n", child:read_all(60))
+      assert.truthy(child:read_all(60, "stderr"):find("error oplog_not_written", 1, true))
+      assert.equal(0, child:wait(60))
       child:close()
     end)
   end
@@ -295,7 +301,7 @@ describe("op log in a file", function()
       assert.equal(text, files.read(path))
     end
     os.remove(path)
-    assert(process.spawn({ file = "/bin/mkdir", args = { path } })):wait(5)
+    assert(process.spawn({ file = "/bin/mkdir", args = { path } })):wait(60)
     refused(path, "io", "Is a directory")
 
     refused(new_path() .. "/in/no/directory", "io", "No such file")
@@ -319,7 +325,7 @@ describe("op log in a file", function()
 
   it("is there as a whole or not at all: where it cannot be written nothing is left", function()
     local directory = new_path()
-    assert(process.spawn({ file = "/bin/mkdir", args = { directory } })):wait(5)
+    assert(process.spawn({ file = "/bin/mkdir", args = { directory } })):wait(60)
     local child = assert(process.spawn { file = "/bin/sh", stdin = true, stderr = true,
       args = { "-c", 'ulimit -f 0; exec "$0" "$@"', process.wingman_path(), "run", "-", directory .. "/a.log" } })
     child:write [[
@@ -327,8 +333,8 @@ describe("op log in a file", function()
       print(client, err.problem, err.message)
     ]]
     child:close_stdin()
-    local said = child:read_all(20)
-    assert.truthy(said:find("^nil\tio\t.*: the disk is full"), said .. child:read_all(5, "stderr"))
+    local said = child:read_all(60)
+    assert.truthy(said:find("^nil\tio\t.*: the disk is full"), said .. child:read_all(60, "stderr"))
     child:close()
     local list = assert(io.popen("ls -A " .. directory))
     assert.equal("", list:read "*a")
@@ -337,7 +343,7 @@ describe("op log in a file", function()
 
   it("is not made through a link that leads to no file", function()
     local path = new_path()
-    assert(process.spawn({ file = "/bin/ln", args = { "-s", path .. ".nowhere", path } })):wait(5)
+    assert(process.spawn({ file = "/bin/ln", args = { "-s", path .. ".nowhere", path } })):wait(60)
     refused(path, "io", "a link that leads to no file")
   end)
 
@@ -372,8 +378,7 @@ describe("op log in a file", function()
   end
 
   local function wait_for(told, text)
-    assert(loop.wait_until(function() return table.concat(told, " ") == text end, 10),
-      ("awaited '%s', the last was '%s'"):format(text, table.concat(told, " ")))
+    eventually("the client says: " .. text, function() return table.concat(told, " ") == text, told end)
   end
 
   for what, damage in pairs { removed = os.remove, changed = function(path) files.write(path, "") end } do
@@ -475,7 +480,7 @@ clusters.on_each(getfenv(), "op log in a file", function(shared, it)
     client = assert(open(path, { cluster = options.cluster, auth = options.auth }))
     assert.equal(500, client:pending_ops())
     assert(client:start())
-    assert(client:drain(10))
+    assert(client:drain(60))
     local values = assert(client:query(name))
     for i = 1, 500 do assert.same({ v = i }, values["key-" .. i]) end
     client:close()

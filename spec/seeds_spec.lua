@@ -2,6 +2,7 @@
 --- gone. Names are given addresses by the option resolver, or by a getaddrinfo of the
 --- spec's own that is preloaded into a child.
 local clusters = require "spec.support.cluster"
+local eventually = require "spec.support.eventually"
 local loop = require "wingman.loop"
 local process = require "wingman.loop.process"
 local sockets = require "spec.support.sockets"
@@ -37,10 +38,13 @@ clusters.on_each(getfenv(), "seeds", function(shared, it)
   end
 
   local function started(addresses, options)
-    local client, begun = client_of(addresses, options), loop.now()
+    local client = client_of(addresses, options)
     assert(client:start())
-    return client, loop.now() - begun
+    return client
   end
+
+  -- One attempt may take longer than the whole start: who waits for its end does not start.
+  local function patient_with_each() return { connect_timeout = 120, start_timeout = 30 } end
 
   after_each(function()
     for _, listener in ipairs(listeners) do listener:close() end
@@ -58,26 +62,33 @@ clusters.on_each(getfenv(), "seeds", function(shared, it)
 
   it("connect though the first address leads nowhere, 250 ms later", function()
     assert.is_table(at("blackhole", DEAD))
-    local client, took = started { DEAD, LIVE }
+    local begun = loop.now()
+    local client = started({ DEAD, LIVE }, patient_with_each())
     assert.same({ "cluster.test" }, resolved)
-    assert.is_true(took >= 0.24 and took < 2, took .. " s")
+    assert.is_true(loop.now() - begun >= 0.24, "the first address had no time")
     assert.equal(1, client:health().nodes[1].connects)
   end)
 
   it("connect though the first address accepts and says nothing, and close that one", function()
     local silent = at("listen", DEAD)
-    started { DEAD, LIVE }
+    started({ DEAD, LIVE }, patient_with_each())
     local loser = assert(silent:accept(), "the first address was not tried")
     assert.truthy(loser:read():find "^GET ", "no upgrade was asked for")
-    assert(loser:is_closed_within(2), "the loser stays open")
+    assert(loser:is_closed_within(60), "the loser stays open")
   end)
 
   it("take the next address at once when one refuses", function()
-    local refusing = {}
-    for i = 20, 27 do refusing[#refusing + 1] = "127.0.0." .. i end
-    refusing[#refusing + 1] = LIVE
-    local _, took = started(refusing)
-    assert.is_true(took < 2, took .. " s: 8 times 250 ms were waited")
+    local listener, addresses = at("listen", DEAD), {}
+    for i = 20, 34 do addresses[#addresses + 1] = "127.0.0." .. i end
+    addresses[#addresses + 1] = DEAD
+    local client, looks = client_of(addresses), 0
+    loop.spawn(client.start, client)
+    eventually("the last address is tried", function()
+      looks = looks + 1
+      return listener:accept()
+    end)
+    -- A look comes every 5 ms at most: 750 of them if 15 times 250 ms were waited.
+    assert.is_true(looks < 250, looks .. " looks")
   end)
 
   it("try both families in turns", function()
@@ -85,26 +96,28 @@ clusters.on_each(getfenv(), "seeds", function(shared, it)
     if not other then return pending "there is no IPv6 here" end
     local order = {}
     local client = client_of { DEAD, DEAD_TOO, "::1", LIVE }
-    local starting = loop.spawn(client.start, client)
-    loop.wait_until(function()
+    -- A timer of the loop runs before the sockets in each turn: it sees each attempt before
+    -- the next one is begun, however late the turn is.
+    local function look()
       for name, listener in pairs { first = first, second = second, other = other } do
         if listener:accept() then order[#order + 1] = name end
       end
-      return starting.done
-    end, 10)
-    assert.is_true(starting:wait())
+      if #order < 3 then loop.timer(0.005, look) end
+    end
+    look()
+    assert(client:start())
     assert.same({ "first", "other", "second" }, order)
   end)
 
   it("fail with the reason of the address that came furthest", function()
-    local client = client_of({ DEAD, DEAD_TOO }, { start_timeout = 5 })
+    local client = client_of({ DEAD, DEAD_TOO }, { start_timeout = 60 })
     local ok, err = client:start()
     assert.is_nil(ok)
     assert.equal("refused", client:health().nodes[1].last_reason)
     assert.truthy(err.message:find("cluster.test", 1, true))
     client:close()
     assert.is_table(at("blackhole", DEAD))
-    client = client_of({ DEAD, DEAD_TOO }, { start_timeout = 5, connect_timeout = 0.4 })
+    client = client_of({ DEAD, DEAD_TOO }, { start_timeout = 60, connect_timeout = 0.4 })
     assert.is_nil((client:start()))
     assert.equal("connect_timeout", client:health().nodes[1].last_reason)
   end)
@@ -119,7 +132,7 @@ clusters.on_each(getfenv(), "seeds", function(shared, it)
       "no addresses of 'cluster.test'", "no answer for 'cluster.test'" }
     local asked, reasons = 0, {}
     local client = client_of(nil, {
-      connect_timeout = 0.1,
+      connect_timeout = 0.5, start_timeout = 60,
       reconnect = function(_, _, reason)
         reasons[#reasons + 1] = reason
         return 0.01
@@ -127,13 +140,13 @@ clusters.on_each(getfenv(), "seeds", function(shared, it)
       resolver = function()
         asked = asked + 1
         local health = client_of and shared.clients[#shared.clients].provider.links.nodes[1]
-        if asked > 1 then assert.truthy(health.last_detail:find(texts[asked - 1], 1, true), health.last_detail) end
+        if asked > 1 and asked <= #answers + 1 then assert.truthy(health.last_detail:find(texts[asked - 1], 1, true), health.last_detail) end
         return (answers[asked] or function() return { LIVE } end)()
       end,
     })
     assert(client:start())
-    assert.equal(#answers + 1, asked)
-    assert.same({ "dns", "dns", "dns", "dns", "dns", "dns", "dns" }, reasons)
+    assert.is_true(asked > #answers, asked .. " were asked")
+    assert.same({ "dns", "dns", "dns", "dns", "dns", "dns", "dns" }, { unpack(reasons, 1, #answers) })
   end)
 
   it("that are dead do not delay the start", function()
@@ -144,11 +157,9 @@ clusters.on_each(getfenv(), "seeds", function(shared, it)
     local client = shared:client {
       cluster = { seeds = { ("ws://%s:%d"):format(DEAD, dead.port), ("ws://%s:%d"):format(DEAD, silent.port),
         "ws://nowhere.test:9000", unpack(shared.cluster.urls) } },
-      resolver = function() loop.sleep(60) end,
+      resolver = function() loop.sleep(3600) end, connect_timeout = 120, start_timeout = 30,
     }
-    local begun = loop.now()
     assert(client:start())
-    assert.is_true(loop.now() - begun < 3, loop.now() - begun .. " s")
     assert.equal(3, #client:connected_nodes())
   end)
 
@@ -163,10 +174,10 @@ clusters.on_each(getfenv(), "seeds", function(shared, it)
     for _, id in ipairs { "node-1", "node-2" } do assert(shared.cluster:fault(id, "refuse")) end
     for _, id in ipairs { "node-1", "node-2" } do assert(shared.cluster:fault(id, "close", 1001)) end
     local function lost_of(i) return client.provider.links.lanes[client.provider.links.nodes[i].lanes[1]].attempt end
-    assert(loop.wait_until(function() return lost_of(1) > 15 and lost_of(2) > 15 end, 20), "they are not tried any more")
+    eventually("both seeds are tried again and again", function() return lost_of(1) > 15 and lost_of(2) > 15 end)
     assert(client:map(shared:map_name()):set("k", 1))
     for _, id in ipairs { "node-1", "node-2" } do assert(shared.cluster:fault(id, "none")) end
-    assert(loop.wait_until(function() return #client:connected_nodes() == 2 end, 10))
+    eventually("2 nodes are connected", function() return #client:connected_nodes() == 2, client:connected_nodes() end)
     assert.is_false(gave_up)
   end)
 
@@ -180,15 +191,15 @@ clusters.on_each(getfenv(), "seeds", function(shared, it)
       end,
       reconnect = { first = 0.005, max = 0.005, jitter = 0 },
     }
-    assert(loop.wait_until(function() return #client:connected_nodes() == 3 end, 10))
+    eventually("3 nodes are connected", function() return #client:connected_nodes() == 3, client:connected_nodes() end)
     assert(shared.cluster:fault("node-1", "refuse"))
     assert(shared.cluster:fault("node-1", "close", 1001))
-    assert(loop.wait_until(function() return #shared:logged "node_given_up" == 1 end, 10))
+    eventually("one node is given up", function() return #shared:logged "node_given_up" == 1, #shared:logged "node_given_up" end)
     for _, id in ipairs { "node-2", "node-3" } do assert(shared.cluster:fault(id, "refuse")) end
     for _, id in ipairs { "node-2", "node-3" } do assert(shared.cluster:fault(id, "close", 1001)) end
-    assert(loop.wait_until(function() return #shared:logged "node_given_up" >= 3 end, 10))
+    eventually("three nodes are given up", function() return #shared:logged "node_given_up" >= 3, #shared:logged "node_given_up" end)
     assert(shared.cluster:fault("node-1", "none"))
-    assert(loop.wait_until(function() return client:connected_nodes()[1] == "node-1" end, 10), "the seed is forgotten")
+    eventually("the first seed is connected again", function() return client:connected_nodes()[1] == "node-1", client:connected_nodes()[1] end)
     assert(shared.cluster:fault("all", "none"))
   end)
 end, both_dialects)
@@ -215,21 +226,28 @@ describe("names of the system's resolver", function()
         ASAN_OPTIONS = (os.getenv "ASAN_OPTIONS" or "") .. ":verify_asan_link_order=0" },
     })
     local lines = {}
-    for line in function() return child:read_line(20) end do lines[#lines + 1] = line end
-    local code = child:wait(20)
+    for line in function() return child:read_line(60) end do lines[#lines + 1] = line end
+    local code = child:wait(60)
     child:close()
     return table.concat(lines, "\n"), code
   end
 
-  it("are raced, and looking them up does not hold up the loop", function()
+  it("are raced", function()
     local hole = assert(sockets.blackhole(DEAD))
     listeners[#listeners + 1] = hole
-    local text, code = run(("slow.test=600:%s,%s"):format(DEAD, LIVE), "start", "slow.test", tostring(hole.port))
+    local text, code = run(("two.test=0:%s,%s"):format(DEAD, LIVE), "start", "two.test", tostring(hole.port))
     assert.equal(0, code, text)
-    local took, gap = text:match "connected after (%S+) s, longest turn (%S+) s"
-    assert.is_truthy(took, text)
-    assert.is_true(tonumber(took) >= 0.84, text)
-    assert.is_true(tonumber(gap) < 0.4, text)
+    assert.truthy(text:find("connected", 1, true), text)
+  end)
+
+  it("do not hold up the loop while they are looked up", function()
+    local hole = assert(sockets.listen(DEAD)) -- for a port that is free
+    listeners[#listeners + 1] = hole
+    local text, code = run("slow.test=600:" .. LIVE, "start", "slow.test", tostring(hole.port))
+    assert.equal(0, code, text)
+    -- A tick is due every 5 ms; a loop that stands still for the 600 ms has hardly any.
+    local ticks = text:match "connected after (%d+) ticks"
+    assert.is_true(ticks ~= nil and tonumber(ticks) >= 10, text)
   end)
 
   it("that do not exist are told apart", function()

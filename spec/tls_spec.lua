@@ -3,6 +3,7 @@
 local cjson = require "cjson"
 local ffi = require "ffi"
 local core = require "wingman.core"
+local eventually = require "spec.support.eventually"
 local histogram = require "wingman.histogram"
 local http_proxy = require "spec.support.http_proxy"
 local loop = require "wingman.loop"
@@ -20,7 +21,7 @@ end
 -- A port that is free now.
 local function free_port()
   local relay = assert(process.spawn { file = process.wingman_path(), args = { "relay", "1" }, stdin = true })
-  local ports = cjson.decode((assert(relay:read_line(5)))).ports
+  local ports = cjson.decode((assert(relay:read_line(60)))).ports
   relay:close()
   return ports[1].target
 end
@@ -44,19 +45,19 @@ describe("wss://", function()
       ("OPENSSL-LISTEN:%d,bind=127.0.0.1,cert=%s/%s.pem,%s,fork,reuseaddr"):format(port, folder, name, options or "verify=0"),
       "TCP:" .. cluster.urls[1]:match "//([^/]+)" }, stderr = true })
     children[#children + 1] = child
-    assert(loop.wait_until(function()
+    eventually("socat opens its port", function()
       return os.execute(("exec 2>/dev/null; bash -c 'exec 3<>/dev/tcp/127.0.0.1/%d'"):format(port)) == 0
-    end, 5), "socat did not open its port")
+    end)
     return port
   end
 
   local function start(url, tls, resolver)
-    local client = wingman.client { server = url, auth = { token = cluster.token }, tls = tls, start_timeout = 2,
+    local client = wingman.client { server = url, auth = { token = cluster.token }, tls = tls, start_timeout = 60,
       resolver = resolver, reconnect = function() return nil end, log_to = function() end }
     local ok, err = client:start()
     if ok then
       assert(client:map("m"):set("k", 1))
-      assert(client:drain(5))
+      assert(client:drain(60))
     end
     client:close()
     return ok, err
@@ -163,11 +164,10 @@ describe("wss://", function()
       start_timeout = 60, reconnect = function() return 0.02 end, log_to = function() end }
     local starting = loop.spawn(client.start, client)
     local function told(what)
-      local detail
-      assert(loop.wait_until(function()
-        detail = client.provider and client.provider.links.nodes[1].last_detail
-        return tostring(detail):find(what, 1, true)
-      end, 20), ("'%s' is awaited, but the end said: %s"):format(what, tostring(detail)))
+      eventually("the end of a connection says: " .. what, function()
+        local detail = client.provider and client.provider.links.nodes[1].last_detail
+        return tostring(detail):find(what, 1, true), detail
+      end)
     end
     told "the certificate was refused"
     run(("echo nothing > %s.new && mv %s.new %s"):format(path, path, path))
@@ -192,14 +192,14 @@ describe("wss://", function()
     local function hello(host)
       local listener = assert(sockets.listen "127.0.0.1")
       local client = wingman.client { server = ("wss://%s:%d"):format(host, listener.port), log_to = function() end,
-        resolver = function() return { "127.0.0.1" } end, start_timeout = 20 }
+        resolver = function() return { "127.0.0.1" } end, start_timeout = 60 }
       local starting = loop.spawn(client.start, client)
       local peer, bytes = nil, ""
-      assert(loop.wait_until(function()
+      eventually("a ClientHello comes", function()
         peer = peer or listener:accept()
         bytes = bytes .. (peer and peer:read() or "")
-        return #bytes >= 5 and #bytes >= 5 + bytes:byte(4) * 256 + bytes:byte(5)
-      end, 20), ("no ClientHello came, but %d bytes"):format(#bytes))
+        return #bytes >= 5 and #bytes >= 5 + bytes:byte(4) * 256 + bytes:byte(5), #bytes
+      end)
       client:close()
       starting:wait()
       listener:close()

@@ -1,12 +1,13 @@
 --- The way to an open WebSocket: what servers answer to the upgrade, told as what it is;
 --- the socket of an answer that is none is closed.
+local eventually = require "spec.support.eventually"
 local loop = require "wingman.loop"
 local process = require "wingman.loop.process"
 local sockets = require "spec.support.sockets"
 local wingman = require "wingman"
 
 --- Seconds for what takes milliseconds, on a machine that is busy.
-local PATIENCE = 20
+local PATIENCE = 60
 
 local function status(line, headers) return "HTTP/1.1 " .. line .. "\r\n" .. (headers or "") .. "\r\n" end
 
@@ -56,17 +57,17 @@ describe("The upgrade", function()
     }
     local starting = loop.spawn(client.start, client)
     local peer
-    assert(loop.wait_until(function()
+    eventually("the client connects", function()
       peer = peer or listener:accept()
       return peer
-    end, PATIENCE), "nobody connected")
+    end)
     local request = ""
-    assert(loop.wait_until(function()
+    eventually("a whole request comes", function()
       request = request .. (peer:read() or "")
-      return request:find("\r\n\r\n", 1, true)
-    end, PATIENCE), "no request came, but: " .. request)
+      return request:find("\r\n\r\n", 1, true), request
+    end)
     serve(peer, request)
-    assert(loop.wait_until(function() return reasons[1] end, PATIENCE), "the end was not noticed")
+    eventually("the end of the connection is noticed", function() return reasons[1] end)
     return client:health().nodes[1], peer, starting
   end
 
@@ -95,7 +96,7 @@ describe("The upgrade", function()
         answered = answered + 1
         if answered % 8 ~= 0 then peer:write "HTTP/1.1 302 Found\r\nLocation: ws://x/\r\n\r\n" end
       end
-      assert(loop.wait_until(function()
+      eventually("the process ends", function()
         local peer = listener:accept()
         silent[#silent + 1] = peer
         idle = peer and 0 or idle + 1
@@ -104,8 +105,8 @@ describe("The upgrade", function()
         for at = #silent, 1, -1 do
           if silent[at]:read() ~= "" then answer(table.remove(silent, at)) end
         end
-        return ended.done
-      end, PATIENCE), ("it did not end, after %d answers"):format(answered))
+        return ended.done, answered
+      end)
       local code, signal = ended:wait()
       assert.same({ "whole\n", "" }, { child:read_all(), (child:read_all(nil, "stderr")) })
       assert.same({ 0 }, { code, signal })

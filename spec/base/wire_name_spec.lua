@@ -5,7 +5,7 @@ local core = require "wingman.core"
 local wingman = require "wingman"
 local wire_name = require "wingman.base.wire_name"
 
-local PATIENCE = 20
+local PATIENCE = 60
 --- Latin-1, a cut sequence, a surrogate, an overlong form, one beyond U+10FFFF; the last with
 --- enough ASCII in front for the checks that look at several bytes at once.
 local NOT_UTF8 = { "caf\xe9", "\xe2\x82", "\xed\xa0\x80", "\xc0\xaf", "\xf4\x90\x80\x80", "player:00001\xff" }

@@ -1,11 +1,12 @@
 --- A large message is decoded over several steps of the host, in order with all others.
 local core = require "wingman.core"
+local eventually = require "spec.support.eventually"
 local loop = require "wingman.loop"
 local sim = require "wingman.sim"
 local sim_support = require "spec.sim.support"
 local wingman = require "wingman"
 
-local PATIENCE = 20
+local PATIENCE = 60
 local ROWS = 10000
 
 describe("a large message", function()
@@ -133,7 +134,7 @@ describe("a large message", function()
 
   it("is decoded whole where nobody has a budget", function()
     send(core.encode { type = "LARGE", payload = { rows = rows() } })
-    assert(loop.wait_until(function() return heard[1] end, PATIENCE))
+    eventually("a message is heard of", function() return heard[1] end)
     assert.same(rows(), heard[1].payload.rows)
   end)
 end)

@@ -1,6 +1,6 @@
 --- What a client says of options that cost something on the cluster that they met.
 local clusters = require "spec.support.cluster"
-local loop = require "wingman.loop"
+local eventually = require "spec.support.eventually"
 
 local function warnings_of(client)
   local codes = {}
@@ -9,8 +9,7 @@ local function warnings_of(client)
 end
 
 local function await(client, code)
-  assert(loop.wait_until(function() return warnings_of(client)[1] == code end, 10),
-    ("%s is not in health().warnings: %s"):format(code, table.concat(warnings_of(client), ", ")))
+  eventually(code .. " is in health().warnings", function() return warnings_of(client)[1] == code, warnings_of(client) end)
 end
 
 clusters.on_each(getfenv(), "a client", function(shared, it)
@@ -29,7 +28,7 @@ clusters.on_each(getfenv(), "a client", function(shared, it)
     assert.equal(message, shared:logged("server_of_cluster")[1].message)
     local map = client:map(shared:map_name())
     for i = 1, 30 do assert(map:set("key-" .. i, i)) end
-    assert(client:drain(10))
+    assert(client:drain(60))
     assert.equal(1, #shared:logged "server_of_cluster")
   end)
 
@@ -38,7 +37,7 @@ clusters.on_each(getfenv(), "a client", function(shared, it)
     await(client, "SERVER_OF_CLUSTER")
     local map = client:map(shared:map_name())
     for i = 1, 30 do assert(map:set("key-" .. i, i)) end
-    assert(client:drain(10))
+    assert(client:drain(60))
     assert.equal(30, client:stats().ops_acked)
   end)
 end)
@@ -85,7 +84,7 @@ clusters.on_each(getfenv(), "a client of a 0.11 cluster", function(shared, it)
     local urls = shared.cluster.urls
     local client = shared:started { cluster = { seeds = { urls[1], urls[2] } }, fallback = true }
     local function said() return shared:logged "nodes_without_address"[1] end
-    assert(loop.wait_until(said, 10), "nodes_without_address is not in the log")
+    eventually("nodes_without_address is in the log", said)
     assert.equal(("no address is known for node-3: writes to its %d partitions do not reach it. Add its URL to cluster.seeds.")
       :format(owned_by(client, "node-3")), said().message)
   end)
@@ -107,7 +106,7 @@ end, { "sim://3?dialect=0.11" })
 clusters.on_each(getfenv(), "a client of a v2 cluster", function(shared, it)
   it("finds the other nodes by one seed, and has no warning", function()
     local client = shared:started { cluster = { seeds = { shared.cluster.urls[2] } } }
-    assert(loop.wait_until(function() return #client:connected_nodes() == 3 end, 10))
+    eventually("3 nodes are connected", function() return #client:connected_nodes() == 3, client:connected_nodes() end)
     assert.same({}, client:health().warnings)
     assert.same({}, shared:logged "nodes_without_address")
   end)
@@ -115,8 +114,8 @@ clusters.on_each(getfenv(), "a client of a v2 cluster", function(shared, it)
   it("says nothing while the node that no seed names is still looked for", function()
     local client = shared:started { cluster = { seeds = { shared.cluster.urls[1], shared.cluster.urls[2] } } }
     assert(client:map(shared:map_name()):set("ann", 1))
-    assert(client:drain(10))
-    assert(loop.wait_until(function() return #client:connected_nodes() == 3 end, 10), "node-3 is not found")
+    assert(client:drain(60))
+    eventually("3 nodes are connected", function() return #client:connected_nodes() == 3, client:connected_nodes() end)
     assert.same({}, client:health().warnings)
     for _, line in ipairs(shared.log) do assert.equal("info", line.level, line.event) end
   end)
@@ -139,7 +138,7 @@ clusters.on_each(getfenv(), "a client of a lone server", function(shared, it)
     local client = shared:started { server = shared.cluster.urls[1] }
     local map = client:map(shared:map_name())
     assert(map:set("key", 1))
-    assert(client:drain(10))
+    assert(client:drain(60))
     assert.same({}, client:health().warnings)
   end)
 
@@ -148,12 +147,12 @@ clusters.on_each(getfenv(), "a client of a lone server", function(shared, it)
       local client = shared:started(options)
       local map = client:map(shared:map_name())
       for i = 1, 20 do assert(map:set("key-" .. i, i)) end
-      assert(client:drain(10))
+      assert(client:drain(60))
       assert.equal(0, assert(client:repair(map.name)))
       assert(shared.cluster:kill "node-1")
       assert(shared.cluster:restart "node-1")
-      assert.equal(20, assert(loop.wait_until(function() return (client:repair(map.name)) end, 20)))
-      assert(client:drain(10))
+      assert.equal(20, (eventually("a repair finds the owner", function() return client:repair(map.name) end)))
+      assert(client:drain(60))
       assert.equal(0, assert(client:repair(map.name)))
     end
   end)

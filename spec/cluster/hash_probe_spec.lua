@@ -1,7 +1,7 @@
 local clusters = require "spec.support.cluster"
 local core = require "wingman.core"
+local eventually = require "spec.support.eventually"
 local hash_probe = require "wingman.cluster.hash_probe"
-local loop = require "wingman.loop"
 
 local function path_of(hash) return ("%08x"):format(hash % 2 ^ 32):sub(1, 3) end
 
@@ -73,13 +73,13 @@ clusters.on_each(getfenv(), "a 0.11 cluster whose nodes hash differently", funct
     local client = shared:client { reconnect = function() return 0.02 end }
     client:start()
     assert(shared.cluster:kill "node-2")
-    assert(loop.wait_until(function() return not client.provider.hash_conflict end, 10), "the conflict stays")
+    eventually("the conflict is over", function() return not client.provider.hash_conflict end)
     local map = client:map(shared:map_name())
     assert(map:set("key", 1))
-    assert(client:drain(10))
+    assert(client:drain(60))
     assert.equal("xxh64", client:router_stats().hash)
     assert(shared.cluster:restart "node-2")
-    assert(loop.wait_until(function() return client.provider.hash_conflict end, 10), "node-2 is not noticed")
+    eventually("the hash of node-2 is noticed", function() return client.provider.hash_conflict end)
     local seq, err = map:set("key", 2)
     assert.same({ nil, "HASHES_DIFFER" }, { seq, err.code })
   end)
@@ -88,7 +88,7 @@ clusters.on_each(getfenv(), "a 0.11 cluster whose nodes hash differently", funct
     local client = shared:started { hash = "xxh64" }
     local map = client:map(shared:map_name())
     assert(map:set("key", 1))
-    assert(client:drain(10))
+    assert(client:drain(60))
     assert.same({}, client:health().warnings)
   end)
 end, { "sim://3?dialect=0.11&hash=xxh64,fnv1a,xxh64" })
@@ -101,7 +101,7 @@ clusters.on_each(getfenv(), "a 0.11 cluster whose nodes hash alike", function(sh
       assert.same({ ["node-1"] = "xxh64", ["node-2"] = "xxh64", ["node-3"] = "xxh64" }, client.provider.hashes)
       local map = client:map(shared:map_name())
       for i = 1, 300 do assert(map:set("key-" .. i, i)) end
-      assert(client:drain(10))
+      assert(client:drain(60))
       assert.same({}, client:health().warnings)
       local stored = 0
       for _ in pairs(assert(client:query(map.name))) do stored = stored + 1 end
@@ -112,13 +112,12 @@ clusters.on_each(getfenv(), "a 0.11 cluster whose nodes hash alike", function(sh
   it("goes on when a node comes back, which is asked again", function()
     local client = shared:started { reconnect = function() return 0.02 end }
     assert(shared.cluster:kill "node-2")
-    assert(loop.wait_until(function() return #client:connected_nodes() == 2 end, 10))
+    eventually("2 nodes are connected", function() return #client:connected_nodes() == 2, client:connected_nodes() end)
     shared:restart("node-2", client)
-    assert(loop.wait_until(function() return not client.provider.hash_is_old["node-2"] end, 10),
-      "node-2 was not asked again")
+    eventually("node-2 is asked again", function() return not client.provider.hash_is_old["node-2"] end)
     local map = client:map(shared:map_name())
     for i = 1, 300 do assert(map:set("key-" .. i, i)) end
-    assert(client:drain(10))
+    assert(client:drain(60))
     assert.equal("xxh64", client:router_stats().hash)
   end)
 end, { "sim://3?dialect=0.11&hash=xxh64" })

@@ -214,6 +214,6 @@ describe("A Merkle walk", function()
       assert.is_false(replies:offer(LANE, { type = "SYNC_RESP_ROOT", payload = payload }))
     end
     assert.is_false(replies:offer(LANE, { type = "SYNC_RESP_ROOT" }))
-    assert.equal(1, assert(task:wait(5)).rootHash)
+    assert.equal(1, assert(task:wait(60)).rootHash)
   end)
 end)

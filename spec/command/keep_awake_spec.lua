@@ -1,6 +1,6 @@
 --- Processors that are kept from halting, by threads that get in nobody's way.
+local eventually = require "spec.support.eventually"
 local keep_awake = require "wingman.command.keep_awake"
-local loop = require "wingman.loop"
 local process = require "wingman.loop.process"
 
 local SCHED_IDLE = "5"
@@ -74,14 +74,14 @@ describe("processors", function()
       io.flush()
       wingman.run(function() require "wingman.loop".sleep(60) end)]])
     child:close_stdin()
-    local pid = assert(child:read_line(20))
+    local pid = assert(child:read_line(60))
     assert.truthy(read(("/proc/%s/stat"):format(pid)))
     child:kill "SIGKILL"
-    child:wait(20)
+    child:wait(60)
     child:close()
-    assert.is_true(loop.wait_until(function()
+    eventually("the child ends with its parent", function()
       local stat = read(("/proc/%s/stat"):format(pid))
-      return not stat or stat:match "%) Z" ~= nil -- nobody takes up what it left, in a container
-    end, 20))
+      return not stat or stat:match "%) Z" ~= nil, stat -- nobody takes up what it left, in a container
+    end)
   end)
 end)

@@ -8,12 +8,12 @@ local wingman = require "wingman"
 local directory
 local clients = {}
 
-local function sh(...) assert.equal(0, (assert(process.spawn { file = "/bin/" .. (...), args = { select(2, ...) } }):wait(5))) end
+local function sh(...) assert.equal(0, (assert(process.spawn { file = "/bin/" .. (...), args = { select(2, ...) } }):wait(60))) end
 
 local function oplog(...)
   local child = assert(process.spawn { file = process.wingman_path(), args = { "oplog", ... }, stderr = true })
-  local output, errors = child:read_all(20), child:read_all(5, "stderr")
-  local code = child:wait(5)
+  local output, errors = child:read_all(60), child:read_all(60, "stderr")
+  local code = child:wait(60)
   child:close()
   return code, output, errors
 end

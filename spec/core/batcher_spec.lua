@@ -1,5 +1,6 @@
 --- What leaves together, and what waits for what: operations of one key, and those beside it.
 local clusters = require "spec.support.cluster"
+local eventually = require "spec.support.eventually"
 local loop = require "wingman.loop"
 
 -- Keys of one partition of node-1.
@@ -23,14 +24,14 @@ clusters.on_each(getfenv(), "batcher", function(shared, it)
     local client = shared:started {
       heartbeat = { timeout = 600 }, unanswered = 600, batch = batch, oplog = oplog, circuit = "never",
     }
-    assert(loop.wait_until(function() return #client:connected_nodes() == #shared.cluster.nodes end, 10), "a node is missing")
+    eventually("every node is connected", function() return #client:connected_nodes() == #shared.cluster.nodes, client:connected_nodes() end)
     local keys = keys_of_a_partition(client, count)
     assert(shared.cluster:pause "node-1")
     return client, client:map(shared:map_name()), keys
   end
 
   local function wait_for_sent(client, count)
-    assert(loop.wait_until(function() return clusters.node_of(client, "node-1").in_flight_ops >= count end, 5), "too little was sent")
+    eventually("so many operations are in flight", function() return clusters.node_of(client, "node-1").in_flight_ops >= count, clusters.node_of(client, "node-1").in_flight_ops end)
     local node = clusters.node_of(client, "node-1")
     return node.in_flight_ops, node.pending_ops, node.stats.batches_sent
   end
@@ -38,7 +39,7 @@ clusters.on_each(getfenv(), "batcher", function(shared, it)
   -- `refused`: the error that drain is to end with, nil for none.
   local function values_at_the_end(client, map, refused)
     assert(shared.cluster:resume "node-1")
-    local _, err = client:drain(20)
+    local _, err = client:drain(60)
     assert.equal(refused, err and err.code, tostring(err))
     return assert(client:query(map.name))
   end

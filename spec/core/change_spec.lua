@@ -2,7 +2,7 @@
 --- local copy has afterwards.
 local clusters = require "spec.support.cluster"
 local core = require "wingman.core"
-local loop = require "wingman.loop"
+local eventually = require "spec.support.eventually"
 local sim_support = require "spec.sim.support"
 
 local NIL, UNDEFINED = "\192", "\212\0\0"
@@ -37,7 +37,7 @@ clusters.on_each(getfenv(), "a change", function(shared, it)
     local last = map(str "type", str "SERVER_EVENT", str "payload", map(str "mapName", str(name), str "key", str "last",
       str "record", map(str "value", "\1", str "timestamp", time())))
     assert(shared.cluster:command(("send %s binary %s"):format(node, sim_support.hex(last))))
-    assert(loop.wait_until(function() return heard[#heard] and heard[#heard][1] == "last" end, 10))
+    eventually("the last change is heard of", function() return heard[#heard] and heard[#heard][1] == "last" end)
     heard[#heard] = nil
   end
 
@@ -119,7 +119,7 @@ clusters.on_each(getfenv(), "a change", function(shared, it)
     assert.equal("SERVER_EVENT", shared:logged "message_refused"[1].type)
     local batch = core.encode { type = "SERVER_BATCH_EVENT", payload = { events = { { mapName = name, key = 7 } } } }
     assert(shared.cluster:command(("send %s binary %s"):format(shared.cluster.nodes[1].id, sim_support.hex(batch))))
-    assert(loop.wait_until(function() return #shared:logged "message_refused" == 2 end, 10))
+    eventually("two messages are refused", function() return #shared:logged "message_refused" == 2, #shared:logged "message_refused" end)
     assert.equal("SERVER_BATCH_EVENT", shared:logged "message_refused"[2].type)
   end)
 end, { "sim://3" })

@@ -10,7 +10,7 @@ clusters.on_each(getfenv(), "frames", function(shared, it)
     local before = client:stats().bytes_sent
     local value = ("%d:"):format(length) .. ("x"):rep(length)
     assert(client:map(name):set("key", value))
-    assert(client:drain(10))
+    assert(client:drain(60))
     assert.equal(value, assert(client:query(name))["key"])
     return client:stats().bytes_sent - before
   end

@@ -1,3 +1,4 @@
+local eventually = require "spec.support.eventually"
 local loop = require "wingman.loop"
 local process = require "wingman.loop.process"
 
@@ -18,9 +19,9 @@ describe("process", function()
 
   it("reads lines and the rest, and tells the exit code", function()
     local child = spawn { file = "sh", args = { "-c", "echo one; echo two; printf three; exit 7" } }
-    assert.equal("one", child:read_line(5))
-    assert.equal("two\nthree", child:read_all(5))
-    local code, signal = child:wait(5)
+    assert.equal("one", child:read_line(60))
+    assert.equal("two\nthree", child:read_all(60))
+    local code, signal = child:wait(60)
     assert.equal(7, code)
     assert.is_nil(signal)
     local line, err = child:read_line(1)
@@ -33,28 +34,28 @@ describe("process", function()
     local text = ("0123456789abcdef"):rep(64 * 1024) .. "\n" -- more than a pipe holds
     assert(child:write(text))
     child:close_stdin()
-    assert.equal(text, child:read_all(10))
-    assert.equal(0, child:wait(5))
+    assert.equal(text, child:read_all(60))
+    assert.equal(0, child:wait(60))
   end)
 
   it("keeps output and errors apart when asked to", function()
     local child = spawn { file = "sh", args = { "-c", "echo out; echo err >&2" }, stderr = true }
-    assert.equal("err", child:read_line(5, "stderr"))
-    assert.equal("out", child:read_line(5))
+    assert.equal("err", child:read_line(60, "stderr"))
+    assert.equal("out", child:read_line(60))
   end)
 
   it("gives environment and directory", function()
     local child = spawn { file = "sh", args = { "-c", 'echo "$WINGMAN_TEST"; pwd; echo "$HOME"' },
       env = { WINGMAN_TEST = "a=b c" }, cwd = "/" }
-    assert.equal("a=b c", child:read_line(5))
-    assert.equal("/", child:read_line(5))
-    assert.equal(os.getenv "HOME" or "", child:read_line(5))
+    assert.equal("a=b c", child:read_line(60))
+    assert.equal("/", child:read_line(60))
+    assert.equal(os.getenv "HOME" or "", child:read_line(60))
   end)
 
   it("says which signal ended a child", function()
     local child = spawn { file = "sleep", args = { "60" } }
     child:kill "SIGTERM"
-    local _, signal = child:wait(5)
+    local _, signal = child:wait(60)
     assert.equal("SIGTERM", signal)
   end)
 
@@ -64,7 +65,7 @@ describe("process", function()
     assert.is_nil(line)
     assert.equal("timeout", err)
     assert(child:write "still there\n")
-    assert.equal("still there", child:read_line(5))
+    assert.equal("still there", child:read_line(60))
   end)
 
   it("kills on close, and wakes who waits", function()
@@ -74,7 +75,7 @@ describe("process", function()
     loop.turn(0)
     child:close()
     child:close()
-    assert(loop.wait_until(function() return got and not is_alive(pid) end, 2))
+    eventually("the child is heard of, and gone", function() return got and not is_alive(pid) end)
     assert.is_nil(got[1])
     assert.equal("closed", got[2])
   end)

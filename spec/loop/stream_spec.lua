@@ -1,3 +1,4 @@
+local eventually = require "spec.support.eventually"
 local loop = require "wingman.loop"
 local process = require "wingman.loop.process"
 local stream = require "wingman.loop.stream"
@@ -29,12 +30,12 @@ describe("stream", function()
     it("carries lines in both directions, " .. name, function()
       local client, server = pair(options == true and { path = path } or options)
       assert(client:write "one\ntwo\n")
-      assert.equal("one", server:read_line(5))
+      assert.equal("one", server:read_line(60))
       assert(server:write "three\n")
-      assert.equal("three", client:read_line(5))
-      assert.equal("two", server:read_line(5))
+      assert.equal("three", client:read_line(60))
+      assert.equal("two", server:read_line(60))
       client:close()
-      assert.same({ nil, "closed" }, { server:read_line(5) })
+      assert.same({ nil, "closed" }, { server:read_line(60) })
     end)
   end
 
@@ -42,8 +43,8 @@ describe("stream", function()
     local client, server = pair { path = path }
     assert(client:write "left")
     client:close()
-    assert.equal("left", server:read_line(5))
-    assert.same({ nil, "closed" }, { server:read_line(5) })
+    assert.equal("left", server:read_line(60))
+    assert.same({ nil, "closed" }, { server:read_line(60) })
   end)
 
   it("carries more than a socket holds, and tells when it is through", function()
@@ -58,8 +59,8 @@ describe("stream", function()
         size = size + #got[#got]
       end
     end)
-    assert.is_true(client:drain(5))
-    reader:wait(5)
+    assert.is_true(client:drain(60))
+    reader:wait(60)
     assert.is_true(table.concat(got) == text)
   end)
 
@@ -75,7 +76,7 @@ describe("stream", function()
     local client, server = pair { port = 0 }
     assert(client:write "not read by the server")
     assert(server:write "last words")
-    assert(loop.wait_until(function() return server.socket:unwritten() == 0 end, 5))
+    eventually("all is written", function() return server.socket:unwritten() == 0, server.socket:unwritten() end)
     loop.turn(0.01) -- what is unread when a socket is closed makes the system reset it
     server:close()
     assert.equal("last words", client:read(5))
@@ -87,7 +88,7 @@ describe("stream", function()
     local waiting = loop.spawn(function() return { listener:accept() } end)
     loop.turn(0)
     listener:close()
-    assert.same({ nil, "closed" }, waiting:wait(5))
+    assert.same({ nil, "closed" }, waiting:wait(60))
     assert.is_true(listener:closed())
     assert.is_nil(io.open(path), "the file is still there")
   end)
@@ -96,13 +97,13 @@ describe("stream", function()
     local client, server = pair { path = path }
     assert.same({ nil, "timeout" }, { server:read_line(0.01) })
     assert(client:write "late\n")
-    assert.equal("late", server:read_line(5))
+    assert.equal("late", server:read_line(60))
   end)
 
   it("lets only its owner in", function()
     keep(stream.listen { path = path })
     local child = assert(process.spawn { file = "stat", args = { "-c", "%a", path } })
-    assert.equal("600", child:read_line(5))
+    assert.equal("600", child:read_line(60))
     child:close()
   end)
 
@@ -116,12 +117,12 @@ describe("stream", function()
       require "wingman".sleep(60)
     ]])
     child:close_stdin()
-    assert.equal("ready", child:read_line(10))
+    assert.equal("ready", child:read_line(60))
     local listener, err = stream.listen { path = path }
     assert.is_nil(listener)
     assert.equal(path .. ": address already in use", err)
     child:kill "SIGKILL"
-    child:wait(5)
+    child:wait(60)
     child:close()
     pair { path = path }
   end)
@@ -140,7 +141,7 @@ describe("stream", function()
     local port = listener.port
     listener:close()
     local client = keep(stream.connect { port = port })
-    local _, reason = client:read_line(5)
+    local _, reason = client:read_line(60)
     assert.equal("connection refused", reason)
   end)
 

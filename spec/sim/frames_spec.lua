@@ -71,8 +71,12 @@ local runs = {
     server = "Rust 2.2.0, cluster of 3",
     options = {},
     prepare = function(cluster)
+      local others = { support.authenticated(cluster, "node-1"), support.authenticated(cluster, "node-3") }
       assert(cluster:kill "node-2")
-      loop.sleep(0.2) -- the others have noticed, and pushed their maps
+      for _, other in ipairs(others) do
+        local message = other:receive() -- they have noticed, and pushed their maps
+        assert(message and message.type == "PARTITION_MAP", "no map was pushed")
+      end
     end,
     { "partition map from rn-1", hidden = { version = true } },
     { "partition map from rn-3", hidden = { version = true }, nodes = { a = "node-3" } },

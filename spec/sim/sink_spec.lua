@@ -13,7 +13,7 @@ describe("a simulated cluster that is a sink", function()
       assert(client:start())
       local map = client:map "m"
       for i = 1, 500 do assert(map:set("k" .. i, i)) end
-      assert(client:drain(10))
+      assert(client:drain(60))
       assert.equal(500, client:stats().ops_acked)
       local ops = 0
       for _, node in pairs(assert(cluster:stats())) do ops = ops + node.ops end

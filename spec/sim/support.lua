@@ -49,12 +49,12 @@ function connection:poll()
   self.closed = answer.closed
 end
 
---- Waits until at least `count` frames have come, or `seconds` are over.
+--- Waits until at least `count` frames have come, or `seconds` (30) are over.
 function connection:expect(count, seconds)
   loop.wait_until(function()
     self:poll()
     return #self.frames >= count
-  end, seconds or 1)
+  end, seconds or 30)
 end
 
 --- Takes the next frame, waiting for it; decoded, a BATCH opened. nil after `seconds`.

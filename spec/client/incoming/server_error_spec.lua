@@ -1,6 +1,6 @@
 local clusters = require "spec.support.cluster"
 local core = require "wingman.core"
-local loop = require "wingman.loop"
+local eventually = require "spec.support.eventually"
 local server_error = require "wingman.client.incoming.server_error"
 
 describe("server error", function()
@@ -59,10 +59,10 @@ end)
 -- The operation that a batch holds back, as the simulated node has it.
 local function last_id(shared, id)
   local ids
-  assert(loop.wait_until(function()
+  eventually(id .. " receives an operation", function()
     ids = assert(shared.cluster:received(id)).ids
     return #ids > 0
-  end, 5))
+  end)
   return ids[#ids]
 end
 
@@ -91,7 +91,7 @@ clusters.on_each(getfenv(), "a server's error", function(shared, it)
     local client, id, seq, op_id, seen = held_back { map_requests = { debounce = 0.05 } }
     local before = client:router_stats().map_requests
     inject(id, { type = "OP_REJECTED", payload = { opId = op_id, reason = "moved", code = "NOT_OWNER", hint = { mapVersion = 9 } } })
-    assert.is_true(client:wait(seq, 5))
+    assert.is_true(client:wait(seq, 60))
     assert.equal("NOT_OWNER", seen[1].code)
     assert.equal(id, seen[1].node)
     assert.is_true(seen[1].retriable)
@@ -109,7 +109,7 @@ clusters.on_each(getfenv(), "a server's error", function(shared, it)
     } do
       local client, id, seq, op_id, seen = held_back { map_requests = { debounce = 0.05 }, batch = { ack_timeout = 30 } }
       inject(id, shape(op_id))
-      assert.is_true(client:wait(seq, 5), "shape " .. i)
+      assert.is_true(client:wait(seq, 60), "shape " .. i)
       assert.equal(op_id, seen[1].op_id, "shape " .. i)
       assert.is_true(seen[1].retriable)
       assert.equal(0, client:stats().ops_rejected)
@@ -119,7 +119,7 @@ clusters.on_each(getfenv(), "a server's error", function(shared, it)
   it("that rejects an operation and says that this may change never loses it", function()
     local client, id, seq, op_id = held_back { batch = { ack_timeout = 30 } }
     inject(id, { type = "OP_REJECTED", payload = { opId = op_id, reason = "busy", code = 429, permanent = false } })
-    assert.is_true(client:wait(seq, 20))
+    assert.is_true(client:wait(seq, 60))
     assert.same({ 0, 1 }, { client:stats().ops_rejected, client:stats().ops_resent })
   end)
 
@@ -128,15 +128,15 @@ clusters.on_each(getfenv(), "a server's error", function(shared, it)
     inject(id, { type = "OP_REJECTED", payload = { opId = "of nobody", reason = "no", code = 403 } })
     inject(id, { type = "OP_REJECTED", payload = { opId = "of nobody", code = "NOT_OWNER" } })
     inject(id, { type = "OP_REJECTED", payload = { reason = "no id" } })
-    assert(loop.wait_until(function() return #seen == 3 end, 5))
+    eventually("three errors are heard of", function() return #seen == 3, #seen end)
     assert.same({ "REJECTED", 403, "of nobody" }, { seen[1].code, seen[1].status, seen[1].op_id })
     assert.equal("NOT_OWNER", seen[2].code)
     assert.equal(1, client:pending_ops())
     assert.same({ 0, 0 }, { client:stats().ops_resent, client:stats().overloads })
     inject(id, { type = "OP_ACK", payload = { lastId = op_id } })
-    assert.is_true(client:wait(seq, 5))
+    assert.is_true(client:wait(seq, 60))
     inject(id, { type = "OP_REJECTED", payload = { opId = op_id, reason = "late" } })
-    assert(loop.wait_until(function() return #seen == 4 end, 5))
+    eventually("a fourth error is heard of", function() return #seen == 4, #seen end)
     assert.equal(0, client:stats().ops_rejected)
   end)
 
@@ -144,16 +144,16 @@ clusters.on_each(getfenv(), "a server's error", function(shared, it)
     local client, id, _, _, seen = held_back()
     inject(id, { type = "MERGE_REJECTED", mapName = "m", key = "k", reason = "older", attemptedValue = 5,
       timestamp = { millis = 1, counter = 0, nodeId = "n" } })
-    assert(loop.wait_until(function() return seen[1] end, 5))
+    eventually("an error of the server is heard of", function() return seen[1] end)
     assert.same({ "MERGE_REJECTED", false, "m", "k", 5, "older" },
       { seen[1].code, seen[1].retriable, seen[1].map, seen[1].key, seen[1].attempted_value, seen[1].message })
-    assert(client:drain(10))
+    assert(client:drain(60))
   end)
 
   it("that says STALE_MAP at the top of a message does so, too", function()
     local client, id, seq, _, seen = held_back { map_requests = { debounce = 0.05 }, batch = { ack_timeout = 30 } }
     inject(id, { type = "OP_ERROR", error = { code = "STALE_MAP", message = "old", hint = { serverVersion = 4 } } })
-    assert.is_true(client:wait(seq, 5))
+    assert.is_true(client:wait(seq, 60))
     assert.equal("STALE_MAP", seen[1].code)
     assert.equal(4, seen[1].hint.serverVersion)
   end)
@@ -163,7 +163,7 @@ clusters.on_each(getfenv(), "a server's error", function(shared, it)
     local told
     client:on("op_rejected", function(err) told = err end)
     inject(id, { type = "OP_REJECTED", payload = { opId = op_id, reason = "Access Denied" } })
-    local ok, err = client:wait(seq, 5)
+    local ok, err = client:wait(seq, 60)
     assert.is_nil(ok)
     assert.equal("REJECTED", err.code)
     assert.is_false(err.retriable)
@@ -179,29 +179,29 @@ clusters.on_each(getfenv(), "a server's error", function(shared, it)
     local map, keys, seqs = client:map(shared:map_name()), clusters.keys_of(client, id, 4), {}
     for i, key in ipairs(keys) do seqs[i] = assert(map:set(key, i)) end
     local ids
-    assert(loop.wait_until(function()
+    eventually("the batch arrives", function()
       ids = {}
       for _, op in ipairs(client.core:operations(0)) do
         if op.in_flight then ids[op.key] = op.id end
       end
       for _, key in ipairs(keys) do
-        if not ids[key] then return false end
+        if not ids[key] then return false, key end
       end
       return #assert(shared.cluster:received(id)).keys >= #keys
-    end, 10), "the batch did not arrive")
+    end)
     inject(id, { type = "OP_ACK", payload = { lastId = "of nobody", results = {
       { opId = ids[keys[1]], success = true, achievedLevel = "APPLIED" },
       { opId = ids[keys[2]], success = false, achievedLevel = "MEMORY", error = "schema: no number" },
       { opId = ids[keys[3]], success = false, error = { code = "NOT_OWNER" } },
       { opId = "of nobody", success = false }, { opId = 5 }, "no result",
     } } })
-    assert.is_true(client:wait(seqs[1], 5))
-    local ok, err = client:wait(seqs[2], 5)
+    assert.is_true(client:wait(seqs[1], 60))
+    local ok, err = client:wait(seqs[2], 60)
     assert.same({ nil, "REJECTED", "schema: no number", id }, { ok, err.code, err.reason, err.node })
-    assert.is_true(client:wait(seqs[3], 5)) -- sent again
+    assert.is_true(client:wait(seqs[3], 60)) -- sent again
     assert.equal(1, client:pending_ops())
     inject(id, { type = "OP_ACK", payload = { lastId = ids[keys[4]] } })
-    ok, err = client:drain(5)
+    ok, err = client:drain(60)
     assert.same({ nil, "REJECTED", 1 }, { ok, err.code, err.count })
     assert.equal(3, client:stats().ops_acked)
     assert.same({ map.name, keys[2], 2 }, { client:rejected()[1].map, client:rejected()[1].key, client:rejected()[1].value })
@@ -215,12 +215,12 @@ clusters.on_each(getfenv(), "a server's error", function(shared, it)
     local key = clusters.keys_of(client, id, 1)[1]
     assert(shared.cluster:fault(id, "poison", key, "refused", "not now"))
     local seq = assert(client:map(shared:map_name()):set(key, { v = 1 }))
-    assert(loop.wait_until(function() return told[1] end, 20), "nothing was told")
+    eventually("it is told", function() return told[1] end)
     assert.equal("NOT_ACKNOWLEDGED", told[1].code)
     assert.same({ key, seq, 3 }, { told[1].key, told[1].seq, told[1].tries })
     assert.equal(1, client:pending_ops())
     assert(shared.cluster:fault(id, "none"))
-    assert.is_true(client:wait(seq, 20))
+    assert.is_true(client:wait(seq, 60))
     assert.equal(1, #told)
   end)
 end, { "sim://3", "sim://3?dialect=0.11" })

@@ -1,12 +1,13 @@
 --- Errors in functions of a script go to its log, once each; what it listens to exists.
 local clusters = require "spec.support.cluster"
 local events = require "wingman.client.events"
+local eventually = require "spec.support.eventually"
 local files = require "spec.support.files"
 local loop = require "wingman.loop"
 local protected = require "wingman.base.protected"
 local wingman = require "wingman"
 
-local PATIENCE = 20
+local PATIENCE = 60
 
 -- What Wingman writes to standard error while `fn` runs.
 local function on_stderr(fn)
@@ -97,11 +98,11 @@ clusters.on_each(getfenv(), "callbacks", function(shared, it)
     for i = 1, 2000 do assert(client:map "callbacks":set("early-" .. i, i)) end
     local starting = loop.spawn(client.start, client)
     local i = 0
-    assert(loop.wait_until(function()
+    eventually("the client has started", function()
       i = i + 1
       assert(client:map "callbacks":set("meanwhile-" .. i, i))
       return starting.done
-    end, PATIENCE), "the client does not start")
+    end)
     assert(client:drain(PATIENCE))
     assert.same({}, shared:logged "send_batch_failed")
   end)
@@ -128,7 +129,7 @@ clusters.on_each(getfenv(), "a client that finds nodes", function(shared, it)
     assert(shared.cluster:fault("node-3", "refuse", true))
     local client = started()
     local function warned() return #shared:logged "send_batch_failed" > 0 end
-    assert(loop.wait_until(warned, PATIENCE), "send_batch_failed is not in the log")
+    eventually("send_batch_failed is in the log", warned)
     local owners, lines = client:partition_map().owners, shared:logged "send_batch_failed"
     assert(shared.cluster:fault("node-3", "refuse", false))
     assert.equal(1, #lines)

@@ -1,6 +1,7 @@
 --- Queries that would not be whole; subscriptions: what they cost while nothing changes, and
 --- what they leave alone.
 local clusters = require "spec.support.cluster"
+local eventually = require "spec.support.eventually"
 local loop = require "wingman.loop"
 local wingman = require "wingman"
 
@@ -30,7 +31,7 @@ clusters.on_each(getfenv(), "a subscription", function(shared, it)
     collectgarbage "stop"
     local kilobytes = collectgarbage "count"
     client:map(name):on("change", function() heard = heard + 1 end)
-    assert(loop.wait_until(function() return received(client) - before > KEYS * 100 end, 20))
+    eventually("most of the answer has come", function() return received(client) - before > KEYS * 100, received(client) - before end)
     while not loop.step(1000) do end
     kilobytes = collectgarbage "count" - kilobytes
     collectgarbage "restart"
@@ -38,7 +39,7 @@ clusters.on_each(getfenv(), "a subscription", function(shared, it)
     assert.equal(0, heard)
     if shared.is_0_11 then return end -- there, subscriptions are kept elsewhere
     assert(writer:map(name):set("key-1", 1))
-    assert(loop.wait_until(function() return heard == 1 end, 10))
+    eventually("the change is heard of", function() return heard == 1, heard end)
     assert.equal(1, client:map(name):get "key-1")
   end)
 
@@ -53,12 +54,12 @@ clusters.on_each(getfenv(), "a query", function(shared, it)
   it("is whole, or an error that names the owner that was not asked", function()
     local name, writer = shared:map_name(), shared:started()
     for i = 1, 300 do assert(writer:map(name):set("key-" .. i, i)) end
-    assert(writer:drain(10))
+    assert(writer:drain(60))
     local client = shared:started {
       cluster = { seeds = { shared.cluster.urls[1], shared.cluster.urls[2] } },
       endpoint = function(id, url) return id == "node-3" and "ws://127.0.0.1:1" or url end,
     }
-    assert(loop.wait_until(function() return #client:connected_nodes() == 2 end, 10))
+    eventually("2 nodes are connected", function() return #client:connected_nodes() == 2, client:connected_nodes() end)
     local values, err = client:query(name)
     if shared.is_0_11 then -- each node answers for the cluster
       local count = 0

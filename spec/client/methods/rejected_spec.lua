@@ -2,15 +2,13 @@
 --- dropped; and whoever drains hears of it.
 local clusters = require "spec.support.cluster"
 local core = require "wingman.core"
-local loop = require "wingman.loop"
+local eventually = require "spec.support.eventually"
 local wingman = require "wingman"
 
-local PATIENCE = 20
+local PATIENCE = 60
 local SIMULATED = { "sim://3", "sim://3?dialect=0.11" }
 
 local function hex(text) return (text:gsub(".", function(byte) return ("%02x"):format(byte:byte()) end)) end
-
-local function wait_until(condition, what) assert(loop.wait_until(condition, PATIENCE), what) end
 
 clusters.on_each(getfenv(), "a rejected write", function(shared, it)
   local client, map, id
@@ -41,12 +39,12 @@ clusters.on_each(getfenv(), "a rejected write", function(shared, it)
     assert(shared.cluster:fault(id, "ack-drop", 1))
     local seq = assert(write(key))
     local op_id
-    wait_until(function()
+    eventually("the write is sent", function()
       for _, op in ipairs(client.core:operations(0)) do
         if op.seq == seq and op.in_flight then op_id = op.id end
       end
       return op_id
-    end, "the write was not sent")
+    end)
     assert(shared.cluster:command(("send %s binary %s"):format(id,
       hex(core.encode { type = "OP_REJECTED", payload = { opId = op_id, reason = reason } }))))
     assert.equal("REJECTED", select(2, client:wait(seq, PATIENCE)).code)

@@ -2,7 +2,7 @@
 --- in its sockets applies it when it goes on, stamped with that time.
 local core = require "wingman.core"
 local clusters = require "spec.support.cluster"
-local loop = require "wingman.loop"
+local eventually = require "spec.support.eventually"
 
 local function is_connected(client, id)
   local node = clusters.node_of(client, id)
@@ -11,7 +11,7 @@ end
 
 -- On a busy machine the short heartbeat may end a connection once more.
 local function repaired(client, name)
-  return assert(loop.wait_until(function() return (client:repair(name)) end, 10))
+  return (eventually("a repair finds every owner", function() return client:repair(name) end))
 end
 
 clusters.on_each(getfenv(), "repair", function(shared, it)
@@ -25,18 +25,18 @@ clusters.on_each(getfenv(), "repair", function(shared, it)
     local successor = owner == "node-1" and "node-2" or "node-1"
     assert(shared.cluster:pause(owner))
     first(map)
-    assert(loop.wait_until(function() return clusters.node_of(client, owner).in_flight_ops > 0 end, 5), "nothing was sent")
+    eventually("writes are sent to the owner", function() return clusters.node_of(client, owner).in_flight_ops > 0, clusters.node_of(client, owner).in_flight_ops end)
     assert(shared.cluster:move(partition, successor))
-    assert(client:drain(10))
+    assert(client:drain(60))
     last(map)
-    assert(client:drain(10))
+    assert(client:drain(60))
     assert(shared.cluster:resume(owner))
     assert(shared.cluster:move(partition, owner))
-    assert(loop.wait_until(function()
+    eventually("the owner is back", function()
       return is_connected(client, owner) and client:partition_map().owners[partition + 1] == owner
-    end, 10), "the owner did not come back")
+    end)
     local function at_owner()
-      local records = assert(loop.wait_until(function() return (client:holdings(owner, name)) end, 10))
+      local records = eventually("the owner tells what it has", function() return client:holdings(owner, name) end)
       local record = records[key]
       return record and record.value ~= core.null and record.value or nil
     end
@@ -48,10 +48,10 @@ clusters.on_each(getfenv(), "repair", function(shared, it)
     local client, at_owner = overtaken(name, "key-1", function(map) assert(map:set("key-1", { n = 1, text = "old" })) end,
       function(map) assert(map:remove "key-1") end)
     if not shared.is_0_11 then
-      assert(loop.wait_until(at_owner, 10), "the node did not apply what it was sent")
+      eventually("the node applies what it was sent", at_owner)
       assert.same({ n = 1, text = "old" }, at_owner())
       assert.equal(1, repaired(client, name))
-      assert(client:drain(10))
+      assert(client:drain(60))
     end
     assert.is_nil(at_owner())
     assert.equal(0, repaired(client, name))
@@ -61,10 +61,10 @@ clusters.on_each(getfenv(), "repair", function(shared, it)
     local name = shared:map_name()
     local client, at_owner = overtaken(name, "key-1", function(map) assert(map:set("key-1", { n = 1 })) end,
       function(map) assert(map:set("key-1", { n = 2 })) end)
-    if not shared.is_0_11 then assert(loop.wait_until(at_owner, 10), "the node did not apply what it was sent") end
+    if not shared.is_0_11 then eventually("the node applies what it was sent", at_owner) end
     for _ = 1, 5 do
       if repaired(client, name) == 0 then break end
-      assert(client:drain(10))
+      assert(client:drain(60))
     end
     assert.same({ n = 2 }, at_owner())
   end)
@@ -76,22 +76,22 @@ clusters.on_each(getfenv(), "repair", function(shared, it)
     local owner = client:partition_map().owners[partition + 1]
     local successor = owner == "node-1" and "node-2" or "node-1"
     local function wait_for_owner(id)
-      assert(loop.wait_until(function() return client:partition_map().owners[partition + 1] == id end, 10), "no new map")
+      eventually("the map names the new owner", function() return client:partition_map().owners[partition + 1] == id, client:partition_map().owners[partition + 1] end)
     end
     assert(shared.cluster:pause(owner))
     assert(map:set(key, { n = 1 }))
-    assert(loop.wait_until(function() return clusters.node_of(client, owner).in_flight_ops > 0 end, 5), "nothing was sent")
+    eventually("writes are sent to the owner", function() return clusters.node_of(client, owner).in_flight_ops > 0, clusters.node_of(client, owner).in_flight_ops end)
     assert(shared.cluster:move(partition, successor))
     wait_for_owner(successor)
     assert(map:remove(key))
     assert(shared.cluster:resume(owner))
-    assert(client:drain(10))
+    assert(client:drain(60))
     assert(shared.cluster:move(partition, owner))
     wait_for_owner(owner)
     if not shared.is_0_11 then
       assert.same({ n = 1 }, assert(client:holdings(owner, name))[key].value)
       assert.equal(1, repaired(client, name))
-      assert(client:drain(10))
+      assert(client:drain(60))
     end
     local record = assert(client:holdings(owner, name))[key]
     assert.is_true(record == nil or record.value == core.null)
@@ -102,9 +102,9 @@ clusters.on_each(getfenv(), "repair", function(shared, it)
     local client = shared:started { reconnect = function() return 60 end }
     local id = client:connected_nodes()[1]
     assert(client:map(name):set(clusters.keys_of(client, id, 1)[1], 1))
-    assert(client:drain(10))
+    assert(client:drain(60))
     assert(shared.cluster:fault(id, "close", 1012))
-    assert(loop.wait_until(function() return not is_connected(client, id) end, 5))
+    eventually("the loss of the connection is noticed", function() return not is_connected(client, id) end)
     local count, err = client:repair(name)
     assert.is_nil(count)
     assert.equal("NOT_CONNECTED", err.code)
@@ -117,7 +117,7 @@ clusters.on_each(getfenv(), "repair", function(shared, it)
       function(map) assert(map:set("key-1", { n = 2 })) end)
     local other = shared:started()
     assert(other:map(name):set("key-1", { n = 3 }))
-    assert(other:drain(10))
+    assert(other:drain(60))
     assert.equal(0, repaired(client, name))
     assert.same({ n = 3 }, at_owner())
   end)

@@ -1,6 +1,7 @@
 --- Messages of the script's own, to the owner of a key.
 local clusters = require "spec.support.cluster"
 local core = require "wingman.core"
+local eventually = require "spec.support.eventually"
 local loop = require "wingman.loop"
 local uuid = require "wingman.base.uuid"
 
@@ -43,14 +44,14 @@ clusters.on_each(getfenv(), "send_with_retry", function(shared, it)
     local only = shared:client { server = shared.cluster.urls[3], reconnect = function() return 0.05 end }
     assert(only:start())
     assert(shared.cluster:kill "node-3")
-    assert(loop.wait_until(function() return #only:connected_nodes() == 0 end, 5))
+    eventually("no node is connected", function() return #only:connected_nodes() == 0, only:connected_nodes() end)
     local message, is_answer = write_of(only, name, "key-1")
     local task = loop.spawn(function()
       return only:send_with_retry(message, "key-1", { answer = is_answer, max_retries = 8, retry_delay = 0.05 })
     end)
     loop.sleep(0.1)
     shared:restart("node-3", client)
-    assert.is_table(assert(task:wait(20)))
+    assert.is_table(assert(task:wait(60)))
   end)
 
   it("gives up after its retries, each twice as long after the last", function()
@@ -58,11 +59,11 @@ clusters.on_each(getfenv(), "send_with_retry", function(shared, it)
     client:start()
     local begun = loop.now()
     local ok, err = client:send_with_retry({ type = "X" }, "key-1", { max_retries = 2, retry_delay = 0.05 })
+    local took = loop.now() - begun
     assert.is_nil(ok)
     assert.same({ "NOT_CONNECTED", true, 3 }, { err.code, err.retriable, err.attempts })
     assert.truthy(err.message:find("key 'key-1'", 1, true))
-    local took = loop.now() - begun
-    assert.is_true(took >= 0.15 and took < 2, "it took " .. took)
+    assert.is_true(took >= 0.15, "it took " .. took)
   end)
 end)
 
@@ -127,10 +128,10 @@ clusters.on_each(getfenv(), "send_with_retry", function(shared, it)
     local task = loop.spawn(function()
       return client:send_with_retry(message, key, { answer = is_answer, timeout = 30, retry_delay = 0.05, max_retries = 6 })
     end)
-    assert(loop.wait_until(function() return batches "node-2" == 1 end, 5))
+    eventually("node-2 has received the message", function() return batches "node-2" == 1, batches "node-2" end)
     assert(shared.cluster:fault("node-2", "close", 1012))
     assert(shared.cluster:fault("node-2", "mute", false))
-    assert.is_table(assert(task:wait(10)))
+    assert.is_table(assert(task:wait(60)))
     assert.equal(2, batches "node-2")
   end)
 
@@ -159,7 +160,7 @@ clusters.on_each(getfenv(), "send_with_retry", function(shared, it)
     end)
     loop.sleep(0.02)
     client:close()
-    local result = assert(task:wait(5))
+    local result = assert(task:wait(60))
     assert.is_nil(result[1])
     assert.equal("CLOSED", result[2].code)
     ok, err = client:send_with_retry({ type = "X" }, "k")

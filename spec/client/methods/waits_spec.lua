@@ -37,14 +37,14 @@ clusters.on_each(getfenv(), "a seq", function(shared, it)
     local name, last = shared:map_name(), nil
     local client = shared:started { oplog = { path = path } }
     for i = 1, 5 do last = assert(client:map(name):set("a", i)) end
-    assert(client:drain(10))
+    assert(client:drain(60))
     client:close()
     client = shared:started { oplog = { path = path } }
-    assert.is_true(client:wait(last, 10))
-    assert.is_true(client:wait(1, 10))
+    assert.is_true(client:wait(last, 60))
+    assert.is_true(client:wait(1, 60))
     assert_refused(client, last + 1, ("%d is no operation of this client"):format(last + 1))
     local seq = assert(client:map(name):set("a", 6))
     assert.is_true(seq > last, ("%d came after %d"):format(seq, last))
-    assert.is_true(client:wait(seq, 10))
+    assert.is_true(client:wait(seq, 60))
   end)
 end)

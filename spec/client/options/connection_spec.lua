@@ -106,7 +106,7 @@ for _, dialect in ipairs { "v2", "0.11" } do
         local client = wingman.client { cluster = arg[1] }
         assert(client:start())
         assert(client:map "m":set("k", 1))
-        assert(client:drain(10))
+        assert(client:drain(60))
         print "all acknowledged"
       end)]]
 

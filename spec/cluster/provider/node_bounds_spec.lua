@@ -2,11 +2,12 @@
 --- that have left are forgotten.
 local clusters = require "spec.support.cluster"
 local core = require "wingman.core"
+local eventually = require "spec.support.eventually"
 local loop = require "wingman.loop"
 local sim_support = require "spec.sim.support"
 local stream = require "wingman.loop.stream"
 
-local PATIENCE = 20
+local PATIENCE = 60
 --- What comes after each dial is over at the latest (seconds).
 local CONNECT_TIMEOUT = 0.2
 
@@ -34,7 +35,7 @@ clusters.on_each(getfenv(1), "Partition maps", function(shared, it)
     listen()
     version = 1000
     client = shared:started { connect_timeout = CONNECT_TIMEOUT, start_timeout = PATIENCE, map_requests = { debounce = 0.02 } }
-    assert(loop.wait_until(function() return #client:connected_nodes() == 3 end, PATIENCE))
+    eventually("3 nodes are connected", function() return #client:connected_nodes() == 3, client:connected_nodes() end)
   end)
   after_each(function()
     client:close()
@@ -64,9 +65,9 @@ clusters.on_each(getfenv(1), "Partition maps", function(shared, it)
   end
 
   local function believed()
-    assert(loop.wait_until(function()
+    eventually("the map is believed", function()
       return client:partition_map() and client:partition_map().version == version
-    end, PATIENCE), "the map was not believed")
+    end)
   end
 
   -- Connections that are being opened now.
@@ -92,10 +93,10 @@ clusters.on_each(getfenv(1), "Partition maps", function(shared, it)
   it("are dialled 8 nodes at a time at most", function()
     local most = 0
     send_map(ghosts(0, 40))
-    assert(loop.wait_until(function()
+    eventually("40 nodes are dialled", function()
       most = math.max(most, dials())
-      return accepted >= 40
-    end, PATIENCE), accepted .. " were dialled")
+      return accepted >= 40, accepted
+    end)
     assert.is_true(most > 1 and most <= 8, most .. " at once")
     write()
   end)
@@ -107,7 +108,7 @@ clusters.on_each(getfenv(1), "Partition maps", function(shared, it)
     local bytes = core.encode { type = "PARTITION_MAP", payload = { version = version, partitionCount = 1, nodes = nodes,
       partitions = { { partitionId = 0, ownerNodeId = "ghost-1" } } } }
     assert(shared.cluster:command(("send node-1 binary %s"):format(sim_support.hex(bytes))))
-    assert(loop.wait_until(function() return shared:logged("partition_map_refused")[1] end, PATIENCE))
+    eventually("the map is refused", function() return shared:logged("partition_map_refused")[1] end)
     assert.truthy(shared:logged("partition_map_refused")[1].reason:find("1025 nodes; at most 1024 are taken", 1, true))
     assert.equal(3, #client:partition_map().nodes)
   end)
@@ -126,13 +127,13 @@ clusters.on_each(getfenv(1), "Partition maps", function(shared, it)
       send_map(ghosts(round * 100, 30))
       believed()
       local dialled = accepted
-      assert(loop.wait_until(function() return accepted > dialled end, PATIENCE))
+      eventually("another address is tried", function() return accepted > dialled, accepted end)
       write()
     end
     assert.is_true(client:stats().node_slots <= 3 + 2 * 30 + 8, client:stats().node_slots .. " slots")
     send_map {}
     believed()
-    assert(loop.wait_until(function() return figures().nodes == before.nodes end, PATIENCE), "nodes are left")
+    eventually("the nodes are forgotten", function() return figures().nodes == before.nodes, figures().nodes end)
     assert.same(before, figures())
     assert.equal(0, provider.links.dialing)
     write()
