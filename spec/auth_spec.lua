@@ -64,7 +64,7 @@ clusters.on_each(getfenv(), "authentication", function(shared, it)
     local client = client_of(function()
       asked = asked + 1
       if fails then error "the token service is down" end
-      return good(5)
+      return good(3)
     end)
     assert(client:start())
     assert.equal(1, asked)

@@ -169,7 +169,7 @@ clusters.on_each(getfenv(), "a partition map", function(shared, it)
     local function refused(message, reason)
       shared.log = {}
       send("node-1", message)
-      wait_until(function() return shared:logged("partition_map_refused")[1] end, "nothing was refused")
+      eventually("the map is refused", function() return shared:logged("partition_map_refused")[1] end)
       assert.equal("partition map: " .. reason, shared:logged("partition_map_refused")[1].reason)
       assert.equal(271, client:router_stats().partition_count)
     end

@@ -19,7 +19,8 @@ describe("topgun", function()
   setup(function() cluster = assert(topgun.start { nodes = 3 }) end)
   teardown(function() if cluster then cluster:stop() end end)
 
-  local function answers(node) return (probe.ask(node.url, { token = cluster.token, timeout = 0.5 })) end
+  local function answers(node) return (probe.ask(node.url, { token = cluster.token, timeout = 60 })) end
+  local function is_silent(node) return not probe.ask(node.url, { token = cluster.token, timeout = 0.5 }) end
 
   it("is whole when it has started: every node knows three owners", function()
     for _, node in ipairs(cluster.nodes) do
@@ -36,7 +37,7 @@ describe("topgun", function()
   end)
 
   it("refuses a token of another secret", function()
-    local answer, err = probe.ask(cluster.urls[1], { token = "abc", timeout = 2 })
+    local answer, err = probe.ask(cluster.urls[1], { token = "abc", timeout = 60 })
     assert.is_nil(answer)
     assert.equal("AUTH_FAILED", err.code)
   end)
@@ -44,7 +45,7 @@ describe("topgun", function()
   it("pauses and resumes a node", function()
     local node = cluster.nodes[2]
     assert(cluster:pause(node.id))
-    assert.is_nil(answers(node))
+    assert.is_true(is_silent(node))
     assert(cluster:resume(node.id))
     assert.is_table(answers(node))
   end)
@@ -86,7 +87,7 @@ describe("topgun", function()
   it("kills and restarts a node at its old URL", function()
     local node = cluster.nodes[3]
     assert(cluster:kill(node.id))
-    assert.is_nil(answers(node))
+    assert.is_true(is_silent(node))
     local ok, err = cluster:kill(node.id)
     assert.is_nil(ok)
     assert.truthy(err.message:find("node-3 does not run", 1, true))
