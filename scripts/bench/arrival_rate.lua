@@ -23,7 +23,7 @@ to a simulated cluster of three nodes that parses and acknowledges and stores no
 Asked: 99 % of the iterations begin less than 1 ms after they were due, none is dropped, and
 what the report says was acknowledged is what the cluster counted, to 1 %.
 
-The lag that is asked for is that of processors that are kept awake. The other one is the
+The lateness that is asked for is that of processors that are kept awake. The other one is the
 same on a machine of one's own, but on a virtual one it is also how late the host gives a
 processor back that was idle for some microseconds: "taken" is the share of the processors'
 time for which that was so.
@@ -37,7 +37,7 @@ time for which that was so.
 exit codes: 0 all of it, 1 not so, 2 wrong usage
 ]]
 
-local LAG_BAR, COUNT_BAR = 1e-3, 0.01
+local LATENESS_BAR, COUNT_BAR = 1e-3, 0.01
 
 local options = read_options(USAGE, { rate = 50000, seconds = 10 })
 
@@ -64,12 +64,15 @@ local function measure(cluster)
   local seconds = loop.now() - began
   local counted = 0
   for _, node in pairs(assert(cluster:stats())) do counted = counted + node.ops end
-  local lag = run.scenarios[1].lag_histogram
+  local lateness = run.scenarios[1].lateness_histogram
   local planned, acknowledged = options.rate * options.seconds, metric(run, "ops_acked").count
   local result = {
     planned = planned, acknowledged = acknowledged, counted = counted, unacknowledged = run.ops_unacknowledged, dropped = run.scenarios[1].dropped,
     cpu = (core.cpu_seconds() - used) / seconds, taken = taken(),
-    lag = { p50 = lag:percentile(50) / 1e6, p99 = lag:percentile(99) / 1e6, p999 = lag:percentile(99.9) / 1e6, max = lag:max() / 1e6 },
+    lateness = {
+      p50 = lateness:percentile(50) / 1e6, p99 = lateness:percentile(99) / 1e6, p999 = lateness:percentile(99.9) / 1e6,
+      max = lateness:max() / 1e6,
+    },
     ratios = { reported_to_counted = acknowledged / counted, reported_to_planned = acknowledged / planned },
   }
   run:close()
@@ -90,10 +93,10 @@ local function is_right(result)
     and result.unacknowledged == 0
 end
 
-local function print_lag(name, result)
-  local lag = result.lag
-  io.write(("  schedule lag %-8s p50 %s, p99 %s, p99.9 %s, max %s; %.0f %% of a core%s\n"):format(name, text_table.duration(lag.p50),
-    text_table.duration(lag.p99), text_table.duration(lag.p999), text_table.duration(lag.max), result.cpu * 100,
+local function print_lateness(name, result)
+  local lateness = result.lateness
+  io.write(("  lateness %-8s p50 %s, p99 %s, p99.9 %s, max %s; %.0f %% of a core%s\n"):format(name, text_table.duration(lateness.p50),
+    text_table.duration(lateness.p99), text_table.duration(lateness.p999), text_table.duration(lateness.max), result.cpu * 100,
     result.taken and ("; taken %.1f %%"):format(result.taken * 100) or ""))
 end
 
@@ -110,8 +113,8 @@ return loop.run(function()
     { "unacknowledged", with.unacknowledged, without.unacknowledged },
     { "dropped", with.dropped, without.dropped },
   }, { heading = true, indent = "  " }), "\n")
-  print_lag("awake", with)
-  print_lag("as it is", without)
+  print_lateness("awake", with)
+  print_lateness("as it is", without)
   if options.json then io.write(cjson.encode { awake = with, as_it_is = without }, "\n") end
-  return is_right(with) and is_right(without) and with.lag.p99 < LAG_BAR and 0 or 1
+  return is_right(with) and is_right(without) and with.lateness.p99 < LATENESS_BAR and 0 or 1
 end)

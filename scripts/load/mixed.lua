@@ -44,5 +44,5 @@ return load.test {
       exec = function(vu) steps[choose(vu)](vu, vu:map "usertable") end,
     },
   },
-  thresholds = { ops_unacknowledged = { "count==0" }, iterations_dropped = { "count==0" }, schedule_lag = { "p(99)<1s" } },
+  thresholds = { ops_unacknowledged = { "count==0" }, iterations_dropped = { "count==0" }, lateness = { "p(99)<1s" } },
 }

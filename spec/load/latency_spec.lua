@@ -56,7 +56,7 @@ describe("a known latency", function()
     local document = run(delayed([[executor = "constant-arrival-rate", rate = 500, duration = "1s", keys = { count = 10000 },
       exec = function(vu) vu:map "m":set(vu:key(), vu.iteration) end]], 5))
     local function mean(name) return metric(document, name, { scenario = "main" }).mean end
-    local parts = mean "op_queue" + mean "op_send" + mean "op_ack" + mean "schedule_lag"
+    local parts = mean "op_queue" + mean "op_send" + mean "op_ack" + mean "lateness"
     assert.is_true(math.abs(parts - mean "op_latency") < mean "op_latency" * 0.02 + 2e-5, ("%.6f %.6f"):format(parts, mean "op_latency"))
   end)
 end)

@@ -24,7 +24,7 @@ describe("wingman run of a load test", function()
       assert.equal(2000, metric(document, name).count, name)
       assert.equal(2000, metric(document, name, { scenario = "main" }).count, name)
     end
-    for _, part in ipairs { "op_latency", "op_queue", "op_send", "op_ack", "schedule_lag", "iteration_duration" } do
+    for _, part in ipairs { "op_latency", "op_queue", "op_send", "op_ack", "lateness", "iteration_duration" } do
       assert.equal(2000, metric(document, part).count, part)
     end
     assert.equal(0, metric(document, "ops_unacknowledged").count)
@@ -124,7 +124,7 @@ describe("wingman run of a load test", function()
     assert.equal(123, of "shared")
     assert.equal(5000, of "busy")
     assert.equal(77 + 123 + 5000, metric(document, "ops_acked").count)
-    assert.is_nil((metric(document, "schedule_lag")))
+    assert.is_nil((metric(document, "lateness")))
   end)
 
   it("keeps constant and ramping users at work, and not more", function()

@@ -35,7 +35,7 @@ describe("a run with workers", function()
       assert.is_true(report.validate(many))
       assert.equal(workers, many.shards[1].workers)
       assert.equal(1, #many.shards)
-      for _, name in ipairs { "iterations", "ops_recorded", "ops_acked", "ops_unacknowledged", "op_latency", "op_queue", "schedule_lag", "orders", "iterations_dropped" } do
+      for _, name in ipairs { "iterations", "ops_recorded", "ops_acked", "ops_unacknowledged", "op_latency", "op_queue", "lateness", "orders", "iterations_dropped" } do
         assert.equal(metric(one, name).count, metric(many, name).count, name)
       end
       for _, scenario in ipairs { "open", "shared", "each" } do

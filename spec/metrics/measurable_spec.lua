@@ -24,7 +24,7 @@ describe("a threshold of a test", function()
       ["op_latency{scenario:open,team:x,build:b7}"] = "avg<1s", ["op_latency{group:any}"] = "avg<1s", ["op_latency{node:n1}"] = "avg<1s",
       ["checks{check:is ok}"] = "rate>0", ["checks{scenario:open}"] = "rate>0", ["errors{code:TIMEOUT}"] = "count==0",
       ["errors{scenario:closed,code:MY}"] = "count==0", ["circuit{node:n1}"] = "max<2", ["orders{anything:x}"] = "count>0",
-      ["schedule_lag"] = "max<1s", ["schedule_lag{scenario:open}"] = "max<1s",
+      ["lateness"] = "max<1s", ["lateness{scenario:open}"] = "max<1s",
     } do
       local ok, err = check(metric, expression)
       assert.is_true(ok, tostring(err))
@@ -39,7 +39,7 @@ describe("a threshold of a test", function()
       ["oplatency"] = { "avg<1s", "there is no metric 'oplatency'; did you mean 'op_latency'?" },
       ["ops_lost"] = { "count==0", "there is no metric 'ops_lost'; what it counted is ops_unacknowledged" },
       ["circuit"] = { "max<1", "say of which node: circuit{node:…}" },
-      ["schedule_lag{scenario:closed}"] = { "max<1s", "only scenarios with an arrival rate" },
+      ["lateness{scenario:closed}"] = { "max<1s", "only scenarios with an arrival rate" },
       ["sessions"] = { "max>0", 'connections = "per-vu"' },
       ["orders"] = { "p(9)<1", "a counter has count, rate" },
     } do

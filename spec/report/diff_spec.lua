@@ -196,7 +196,7 @@ describe("report diff", function()
     b.environment.processors_awake = 2
     local notes = report.diff(a, b, { names = { "a", "b" } }).notes
     assert.same({ "the cluster differs: sim://3 and topgun://3", "the number of processors kept awake differs: none and 2",
-      "b: the generator was the limit: schedule lag p99 was 38 ms, 412 iterations were dropped",
+      "b: the generator was the limit: lateness p99 was 38 ms, 412 iterations were dropped",
       "b INTERRUPTED: by SIGINT" }, notes)
   end)
 

@@ -39,14 +39,14 @@ local PARTITIONS = 271
 local function recorder(index, count, options)
   local self = {
     index = index, count = count, points = {}, latency = {}, ops = {}, sums = {}, samples = {},
-    lag = histogram.new(60e6, 3), acked = 0, node_acked = { 0, 0, 0 }, batch = histogram.new(1e5, 3),
+    lateness = histogram.new(60e6, 3), acked = 0, node_acked = { 0, 0, 0 }, batch = histogram.new(1e5, 3),
     node_latency = {}, iterations = 0, options = options,
   }
   for _, part in ipairs { "op_latency", "op_queue", "op_send", "op_ack" } do self.latency[part] = histogram.new(60e6, 3) end
   for i = 1, 3 do self.node_latency[i] = histogram.new(60e6, 3) end
   for p = 1, PARTITIONS do self.ops[p], self.sums[p], self.samples[p] = 0, 0, 0 end
   for second = 1, options.seconds do
-    self.points[second] = { latency = histogram.new(60e6, 2), recorded = 0, acked = 0, errors = 0, lag = 0 }
+    self.points[second] = { latency = histogram.new(60e6, 2), recorded = 0, acked = 0, errors = 0, lateness = 0 }
   end
   return self
 end
@@ -56,12 +56,12 @@ local function record(self, second, op)
   point.recorded = point.recorded + 1
   point.acked = point.acked + 1
   point.latency:record(op.total)
-  point.lag = math.max(point.lag, op.lag)
+  point.lateness = math.max(point.lateness, op.lateness)
   self.latency.op_latency:record(op.total)
   self.latency.op_queue:record(op.queue)
   self.latency.op_send:record(op.send)
   self.latency.op_ack:record(op.ack)
-  self.lag:record(op.lag)
+  self.lateness:record(op.lateness)
   self.batch:record(1 + op.partition % 40)
   self.acked = self.acked + 1
   self.iterations = self.iterations + 1
@@ -99,7 +99,7 @@ local function metrics(self)
   local function add(metric) list[#list + 1] = metric end
   for part, h in pairs(self.latency) do add(trend(part, "s", "us", h)) end
   add(trend("op_latency", "s", "us", self.latency.op_latency, { scenario = "writes" }))
-  add(trend("schedule_lag", "s", "us", self.lag))
+  add(trend("lateness", "s", "us", self.lateness))
   add(trend("batch_size", "ops", "ops", self.batch))
   for i, node in ipairs(NODES) do
     add(trend("op_latency", "s", "us", self.node_latency[i], { node = node }))
@@ -137,7 +137,7 @@ local function series(self)
       gauges = { vus = 50, in_flight = 20 + i % 7, log_depth = 20 + i % 7, cpu = 0.42 + 0.01 * (i % 5),
         rss_bytes = 48e6 + i * 1000 },
       latency = p.latency:count() > 0 and exported(p.latency, "us") or nil,
-      lag_max_s = p.lag / 1e6,
+      lag_max_s = p.lateness / 1e6,
     }
   end
   return { interval_s = 1, points = points }
@@ -188,7 +188,7 @@ local function document(self)
     started_at = options.started_at, duration_s = options.seconds, finished = true,
     outcome = passed and "passed" or "failed", reason = not passed and "a threshold was crossed" or nil,
     limit = options.late and "generator" or "none", generator_late = options.late,
-    limit_reason = options.late and "schedule lag p99 was 38 ms, 412 iterations were dropped" or nil,
+    limit_reason = options.late and "lateness p99 was 38 ms, 412 iterations were dropped" or nil,
     shards = { { index = self.index, count = self.count, workers = 1, started_at = options.started_at,
       duration_s = options.seconds } },
     environment = { wingman = "0.1.0", cluster = "sim://3", dialect = "v2", hash = "fnv1a", nodes = { unpack(NODES) },
@@ -220,9 +220,9 @@ local function draw(random, level, at, options)
     total = total + (options.kill + 0.08 - at) * 1e6
   end
   total = math.max(3, math.floor(total))
-  local lag = math.floor((options.late and 4000 or 60) * math.exp(0.6 * normal(random)))
+  local lateness = math.floor((options.late and 4000 or 60) * math.exp(0.6 * normal(random)))
   local queue, send = math.floor(total * 0.2), math.floor(total * 0.1)
-  return { total = total, queue = queue, send = send, ack = total - queue - send, lag = lag, partition = partition,
+  return { total = total, queue = queue, send = send, ack = total - queue - send, lateness = lateness, partition = partition,
     node = node }
 end
 

@@ -60,7 +60,7 @@ describe("report page", function()
 
   it("draws several runs beside each other", function()
     local text = report.compare_svg {
-      { name = "open <model>", document = passed }, { name = "lag", document = failed, metric = "schedule_lag" },
+      { name = "open <model>", document = passed }, { name = "late", document = failed, metric = "lateness" },
     }
     assert.equal(2, count(text, '<path class="'))
     assert.truthy(text:find(">open &lt;model&gt;, ", 1, true))

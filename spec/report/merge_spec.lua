@@ -39,7 +39,7 @@ describe("report merge", function()
   local merged = assert(report.merge(shards))
 
   it("gives exactly what one run would have said (seed " .. seed .. ")", function()
-    for _, name in ipairs { "op_latency", "op_queue", "op_send", "op_ack", "schedule_lag", "batch_size" } do
+    for _, name in ipairs { "op_latency", "op_queue", "op_send", "op_ack", "lateness", "batch_size" } do
       local a, b = metric(whole, name), metric(merged, name)
       assert.same(a.histogram, b.histogram)
       for _, field in ipairs { "count", "min", "max", "p50", "p90", "p95", "p99", "p99_9" } do
@@ -151,9 +151,9 @@ describe("report merge", function()
       assert.same({ case[1], case[2], false }, { got.outcome, got.reason, got.finished })
     end
     local parts = copy(shards)
-    parts[3].generator_late, parts[3].limit_reason, parts[3].limit = true, "lag p99 40 ms", "generator"
+    parts[3].generator_late, parts[3].limit_reason, parts[3].limit = true, "lateness p99 40 ms", "generator"
     local got = assert(report.merge(parts))
-    assert.same({ true, "shard 3 of 4: lag p99 40 ms", "generator" }, { got.generator_late, got.limit_reason, got.limit })
+    assert.same({ true, "shard 3 of 4: lateness p99 40 ms", "generator" }, { got.generator_late, got.limit_reason, got.limit })
     parts = copy(shards)
     parts[1].outcome, parts[1].reason = "failed", "the generator was late (--strict)"
     got = assert(report.merge(parts))
@@ -171,7 +171,7 @@ describe("report merge", function()
         exported.unit = "us"
         h:close()
         local s = lags_us[i] / 1e6
-        part.metrics[#part.metrics + 1] = { name = "schedule_lag", type = "trend", unit = "s", tags = { scenario = "writes" },
+        part.metrics[#part.metrics + 1] = { name = "lateness", type = "trend", unit = "s", tags = { scenario = "writes" },
           histogram = exported, count = 1000, min = s, max = s, mean = s, p50 = s, p90 = s, p95 = s, p99 = s, p99_9 = s }
         part.scenarios[1].tags = { scenario = "writes" }
         part.limit, part.generator_late, part.limit_reason = "generator", true, ("part %d was %d us late"):format(i, lags_us[i])

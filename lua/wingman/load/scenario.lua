@@ -179,7 +179,7 @@ end
 function M.new(run, name, options)
   local tag = run.op_metrics:add_tag()
   if not tag then error("there are too many scenarios and groups", 0) end
-  local lags, durations = histogram.new(TIME_MAX_US, 3), histogram.new(TIME_MAX_US, 3)
+  local lateness, durations = histogram.new(TIME_MAX_US, 3), histogram.new(TIME_MAX_US, 3)
   local tags = {}
   for _, given in ipairs { run.options.tags or {}, options.tags or {} } do
     for tag_name, value in pairs(given) do tags[tostring(tag_name)] = tostring(value) end
@@ -195,9 +195,9 @@ function M.new(run, name, options)
     tag = tag,
     groups = {},        -- name -> { tag, histogram of durations }
     context = run.context,
-    lag_histogram = lags,
+    lateness_histogram = lateness,
     duration_histogram = durations,
-    lags = native.histogram(lags),
+    lateness = native.histogram(lateness),
     durations = native.histogram(durations),
     keys = options.keys and keys.new(options.keys, run.shard, ("scenario '%s': keys"):format(name)),
     users = {},

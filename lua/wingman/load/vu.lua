@@ -37,13 +37,13 @@ local methods = {}
 local function serve(vu)
   local scenario = vu.scenario
   local executor, exec, context = scenario.executor, scenario.exec, scenario.context
-  local lags, durations = executor.schedule and scenario.lags, scenario.durations -- what has no schedule is never late
+  local lateness, durations = executor.schedule and scenario.lateness, scenario.durations -- what has no schedule is never late
   local now = now_us()
   while true do
     local planned = executor:take(vu, now)
     if not planned then return end
     local late = now - planned
-    if lags then record(lags, late) end
+    if lateness then record(lateness, late) end
     vu.late_us, vu.began_us, vu.busy = late, now, true
     vu.iteration = vu.iteration + 1
     context.late_us, context.tag = late, vu.tag

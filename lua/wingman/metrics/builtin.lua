@@ -19,7 +19,7 @@ end
 
 declare("trend", "s", { "scenario", "group", "node" }, { "op_latency" })
 declare("trend", "s", { "scenario", "group" }, { "op_queue", "op_send", "op_ack", "group_duration" })
-declare("trend", "s", { "scenario" }, { "iteration_duration", "schedule_lag" })
+declare("trend", "s", { "scenario" }, { "iteration_duration", "lateness" })
 declare("trend", "s", {}, { "loop_lag", "connect_time", "tls_time", "auth_time", "heartbeat_rtt", "failover_time" })
 declare("trend", "ops", {}, { "batch_size" })
 declare("counter", "", { "scenario", "node" }, { "ops_acked" })
@@ -97,7 +97,7 @@ end
 
 local function iterations(run)
   local sums = { iterations = 0, iterations_dropped = 0, iterations_interrupted = 0 }
-  local lags, durations
+  local lateness, durations
   for _, scenario in ipairs(run.scenarios) do
     local own = { iterations = scenario.iterations, iterations_dropped = scenario.dropped, iterations_interrupted = scenario.interrupted }
     for name, count in pairs(own) do
@@ -108,9 +108,9 @@ local function iterations(run)
     durations:merge(scenario.duration_histogram)
     refill(get(run, "iteration_duration", scenario.tags)):merge(scenario.duration_histogram)
     if scenario.executor.schedule then
-      lags = lags or refill(get(run, "schedule_lag"))
-      lags:merge(scenario.lag_histogram)
-      refill(get(run, "schedule_lag", scenario.tags)):merge(scenario.lag_histogram)
+      lateness = lateness or refill(get(run, "lateness"))
+      lateness:merge(scenario.lateness_histogram)
+      refill(get(run, "lateness", scenario.tags)):merge(scenario.lateness_histogram)
     end
   end
   for name, count in pairs(sums) do get(run, name).count = count end

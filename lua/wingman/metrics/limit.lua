@@ -101,10 +101,10 @@ end
 function M.figures(run)
   local list = {}
   for i, scenario in ipairs(run.scenarios) do
-    local lags = scenario.executor.schedule and scenario.lag_histogram or run.loop_lags
+    local lateness = scenario.executor.schedule and scenario.lateness_histogram or run.loop_lags
     local latency_us, is_of_iterations = latency_of(run, scenario)
     list[i] = {
-      name = scenario.name, lateness_us = lags:percentile(99), latency_us = latency_us, is_of_iterations = is_of_iterations,
+      name = scenario.name, lateness_us = lateness:percentile(99), latency_us = latency_us, is_of_iterations = is_of_iterations,
       is_closed = not scenario.executor.schedule, drops = scenario.drops,
     }
   end

@@ -70,7 +70,7 @@ local function is_open(scenario) return scenario.options.module.rate ~= nil end
 
 -- What only some tests have.
 local needs = {
-  schedule_lag = function(test, scenario)
+  lateness = function(test, scenario)
     if scenario and is_open(scenario) then return nil end
     for _, one in ipairs(scenario and {} or test.scenarios) do
       if is_open(one) then return nil end

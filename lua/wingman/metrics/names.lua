@@ -7,7 +7,7 @@ return {
   op_ack = { "trend", "s", "From a batch being with the system to its acknowledgement" },
   iteration_duration = { "trend", "s", "How long an iteration of a scenario took" },
   group_duration = { "trend", "s", "How long a group of an iteration took" },
-  schedule_lag = { "trend", "s", "How much later than intended an iteration started" },
+  lateness = { "trend", "s", "How long after its due time an iteration began" },
   loop_lag = { "trend", "s", "How late the generator's event loop was" },
   connect_time = { "trend", "s", "From opening a connection to the finished upgrade: name, TCP, TLS, HTTP" },
   tls_time = { "trend", "s", "Of that the TCP and TLS handshakes, for wss://" },

@@ -76,7 +76,7 @@ describe("report as JUnit", function()
       xpath(text, 'string(//testcase[@name="op_latency{scenario:writes} p(99)<50ms"]/failure/@message)'))
     assert.equal("status is ok", xpath(text, 'string(//testcase[@classname="checks"][1]/@name)'))
     assert.equal("true", xpath(text, 'string(//property[@name="generator_late"]/@value)'))
-    assert.equal("the generator was the limit: schedule lag p99 was 38 ms, 412 iterations were dropped",
+    assert.equal("the generator was the limit: lateness p99 was 38 ms, 412 iterations were dropped",
       xpath(text, "string(//system-err)"))
   end)
 

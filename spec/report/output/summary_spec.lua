@@ -30,7 +30,7 @@ describe("report summary", function()
     local late = fixture.document { rate = 50, late = true }
     local text = lines(report.summary(late, { width = 200 }))
     assert.equal("PASSED", text[1]:match "^%u+")
-    assert.equal("LIMIT   the generator was the limit: schedule lag p99 was 38 ms, 412 iterations were dropped", text[2])
+    assert.equal("LIMIT   the generator was the limit: lateness p99 was 38 ms, 412 iterations were dropped", text[2])
     assert.matches("\n  limit +generator\n  generator +late ", report.summary(late))
     for limit, words in pairs { cluster = "the cluster was", users = "the number of users was", log = "the op log was" } do
       late.limit, late.generator_late = limit, false

@@ -17,7 +17,7 @@ end
 -- As wingman.metrics.limit takes them of a run: of operations, else of iterations.
 local function figures_of_scenario(document, scenario)
   local is_closed = scenario.rate_target == nil
-  local lag = is_closed and view.total(document, "loop_lag") or view.of_scenario(document, "schedule_lag", scenario)
+  local lag = is_closed and view.total(document, "loop_lag") or view.of_scenario(document, "lateness", scenario)
   local latency = view.of_scenario(document, "op_latency", scenario)
   local is_of_iterations = not latency and not has_recorded(document, scenario)
   if is_of_iterations then latency = view.of_scenario(document, "iteration_duration", scenario) end

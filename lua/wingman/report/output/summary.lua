@@ -96,9 +96,9 @@ end
 local function generator(out, document)
   local pieces = { { text = document.generator_late and "late" or "on time",
     style = document.generator_late and "warn" or nil, whole = true } }
-  local lag = view.total(document, "schedule_lag") or view.total(document, "loop_lag")
+  local lag = view.total(document, "lateness") or view.total(document, "loop_lag")
   if lag and lag.count and lag.count > 0 then
-    local what = lag.name == "schedule_lag" and "schedule lag" or "loop lag"
+    local what = lag.name == "lateness" and "lateness" or "loop lag"
     pieces[#pieces + 1] = { text = ("%s p99 %s"):format(what, format.duration(lag.p99)), whole = true }
     pieces[#pieces + 1] = { text = "max " .. format.duration(lag.max), whole = true }
   end
