@@ -35,7 +35,7 @@ describe("a threshold of a test", function()
     for metric, case in pairs {
       ["checks{chek:x}"] = { "rate>0", "checks has no tag 'chek'; it has build, check, scenario, team; did you mean 'check'?" },
       ["op_latency{scenario:opn}"] = { "avg<1s", "there is no scenario 'opn'; there is closed, open; did you mean 'open'?" },
-      ["loop_lag{node:n1}"] = { "max<1s", "loop_lag has no tag 'node'; it has none" },
+      ["loop_lateness{node:n1}"] = { "max<1s", "loop_lateness has no tag 'node'; it has none" },
       ["oplatency"] = { "avg<1s", "there is no metric 'oplatency'; did you mean 'op_latency'?" },
       ["ops_lost"] = { "count==0", "there is no metric 'ops_lost'; what it counted is ops_unacknowledged" },
       ["circuit"] = { "max<1", "say of which node: circuit{node:…}" },

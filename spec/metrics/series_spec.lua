@@ -31,7 +31,7 @@ describe("a series", function()
   local function second(t)
     run.iterations, run.sent = run.iterations + t + 1, run.sent + 10
     for _ = 1, t + 1 do latencies:record(t + 1) end
-    one:saw_lag(t)
+    one:saw_lateness(t)
     return one:take(t)
   end
 
@@ -47,7 +47,7 @@ describe("a series", function()
   for _, length in ipairs { 601, 1200, 1201, 5000 } do
     it("of " .. length .. " seconds loses nothing by joining", function()
       for t = 0, length - 1 do second(t) end
-      local exported, sum, count, lag = one:export(), 0, 0, 0
+      local exported, sum, count, lateness = one:export(), 0, 0, 0
       assert.is_true(#exported.points <= 600)
       assert.equal(2 ^ math.ceil(math.log(length / 600) / math.log(2)), exported.interval_s)
       local whole = histogram.new(3600e6, 2)
@@ -56,8 +56,8 @@ describe("a series", function()
         local first, last = point.t_s, math.min(length, point.t_s + exported.interval_s) - 1
         assert.equal((first + last + 2) * (last - first + 1) / 2, point.counters.iterations)
         assert.equal((last + 1) * (last + 2) / 2, point.gauges.in_flight) -- the latest
-        assert.is_true(math.abs(point.lag_max_s - last / 1e6) < 1e-12)
-        sum, lag = sum + point.counters.ops_acked, math.max(lag, point.lag_max_s)
+        assert.is_true(math.abs(point.lateness_max_s - last / 1e6) < 1e-12)
+        sum, lateness = sum + point.counters.ops_acked, math.max(lateness, point.lateness_max_s)
         local latency = histogram.import(point.latency)
         count = count + latency:count()
         whole:merge(latency)

@@ -137,7 +137,7 @@ local function series(self)
       gauges = { vus = 50, in_flight = 20 + i % 7, log_depth = 20 + i % 7, cpu = 0.42 + 0.01 * (i % 5),
         rss_bytes = 48e6 + i * 1000 },
       latency = p.latency:count() > 0 and exported(p.latency, "us") or nil,
-      lag_max_s = p.lateness / 1e6,
+      lateness_max_s = p.lateness / 1e6,
     }
   end
   return { interval_s = 1, points = points }

@@ -79,7 +79,7 @@ describe("report page", function()
   it("draws nothing beyond the end of the run, nor a rate of what is left over there", function()
     local one = fixture.document { rate = 50, seconds = 10, kill = false }
     one.duration_s = 10.01
-    one.series.points[11] = { t_s = 10, counters = { ops_acked = 40 }, gauges = { in_flight = 9999 }, lag_max_s = 9 }
+    one.series.points[11] = { t_s = 10, counters = { ops_acked = 40 }, gauges = { in_flight = 9999 }, lateness_max_s = 9 }
     local drawing = report.render(one, "html"):match '<section id="time">.-</svg>'
     for d in drawing:gmatch ' d="([^"]+)"' do
       for x, y in d:gmatch "[ML](%S+) ([%d.-]+)" do

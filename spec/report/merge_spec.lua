@@ -69,7 +69,7 @@ describe("report merge", function()
       local got = merged.series.points[i]
       assert.same(point.counters, got.counters)
       assert.same(point.latency, got.latency)
-      assert.equal(point.lag_max_s, got.lag_max_s)
+      assert.equal(point.lateness_max_s, got.lateness_max_s)
       assert.equal(4 * point.gauges.vus, got.gauges.vus)
     end
   end)

@@ -122,7 +122,7 @@ function methods:show(run, point, planned_s)
       bar(self, share, BAR_MAX), math.floor(share * 100 + 0.5)), paint = "1" },
     { text = ("  %s acknowledged/s   p50 %s   p99 %s   late at most %s"):format(text_table.count(c.ops_acked),
       text_table.duration(point.latency:percentile(50) / 1e6), text_table.duration(point.latency:percentile(99) / 1e6),
-      text_table.duration(point.lag_max_s)) },
+      text_table.duration(point.lateness_max_s)) },
     { text = ("  in flight %s   in the log %s   users %s   cpu %.2f   errors %s"):format(text_table.count(g.in_flight),
       text_table.count(g.log_depth), text_table.count(g.vus), g.cpu, text_table.count(c.errors)), paint = c.errors > 0 and "33" or nil },
   }

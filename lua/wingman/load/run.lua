@@ -23,7 +23,7 @@ local M = {}
 --- Faults and failovers that are kept; a run with more of them says how many there were.
 local MOST_FAULTS = 1000
 --- Seconds between two looks at how late the loop is.
-local LAG_INTERVAL = 0.05
+local LATENESS_INTERVAL = 0.05
 local levels = { debug = 1, info = 2, warn = 3, error = 4 }
 
 ---@class wingman.load.run
@@ -74,7 +74,7 @@ function M.new(options, given)
     reconnects = 0,
     map_versions = 0,
     last_vu = 0,
-    loop_lags = histogram.new(3600e6, 3),
+    loop_lateness = histogram.new(3600e6, 3),
     log_level = "warn",
     state = "starting",
   }, methods)
@@ -145,10 +145,10 @@ function methods:script_failed(scenario, _, traceback)
   end
 end
 
-function methods:loop_lag(us)
+function methods:saw_loop_lateness(us)
   if us < 0 then us = 0 end
-  self.loop_lags:record(us)
-  if self.series then self.series:saw_lag(us) end
+  self.loop_lateness:record(us)
+  if self.series then self.series:saw_lateness(us) end
 end
 
 function methods:fault(fault)
@@ -340,11 +340,11 @@ local function sample_each_second(self)
 end
 
 -- Looks often how late the loop is, so that one moment of many seconds is not all of it.
-local function sample_lag(self)
-  local wanted = loop.now() + LAG_INTERVAL
-  self.lag_sampler = loop.timer(LAG_INTERVAL, function()
-    self:loop_lag((loop.now() - wanted) * 1e6)
-    sample_lag(self)
+local function sample_loop_lateness(self)
+  local wanted = loop.now() + LATENESS_INTERVAL
+  self.lateness_sampler = loop.timer(LATENESS_INTERVAL, function()
+    self:saw_loop_lateness((loop.now() - wanted) * 1e6)
+    sample_loop_lateness(self)
   end)
 end
 
@@ -452,14 +452,14 @@ function methods:execute()
   if not self:prepare() then return false end
   self:begin()
   sample_each_second(self)
-  sample_lag(self)
+  sample_loop_lateness(self)
   if self.outcome then self:abort(self.outcome, self.reason) else start_scenarios(self) end
   for _, scenario in ipairs(self.scenarios) do scenario.ended:wait() end
   self.duration_s = self:elapsed()
   self.end_nemesis()
   drain(self)
   self.sampler:cancel()
-  self.lag_sampler:cancel()
+  self.lateness_sampler:cancel()
   self.series:take(self.seconds)
   self:tear_down()
   measures.refresh(self)

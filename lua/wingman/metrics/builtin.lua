@@ -20,7 +20,7 @@ end
 declare("trend", "s", { "scenario", "group", "node" }, { "op_latency" })
 declare("trend", "s", { "scenario", "group" }, { "op_queue", "op_send", "op_ack", "group_duration" })
 declare("trend", "s", { "scenario" }, { "iteration_duration", "lateness" })
-declare("trend", "s", {}, { "loop_lag", "connect_time", "tls_time", "auth_time", "heartbeat_rtt", "failover_time" })
+declare("trend", "s", {}, { "loop_lateness", "connect_time", "tls_time", "auth_time", "heartbeat_rtt", "failover_time" })
 declare("trend", "ops", {}, { "batch_size" })
 declare("counter", "", { "scenario", "node" }, { "ops_acked" })
 declare("counter", "", { "scenario" }, { "ops_recorded", "iterations", "iterations_dropped", "iterations_interrupted" })
@@ -121,7 +121,7 @@ local function connections(run)
   run.op_metrics:merge_connections("tls", refill(get(run, "tls_time")))
   run.op_metrics:merge_connections("auth", refill(get(run, "auth_time")))
   run.op_metrics:merge_connections("heartbeat", refill(get(run, "heartbeat_rtt")))
-  refill(get(run, "loop_lag")):merge(run.loop_lags)
+  refill(get(run, "loop_lateness")):merge(run.loop_lateness)
 end
 
 local states = { closed = 0, ["half_open"] = 1, ["half-open"] = 1, open = 2 }

@@ -101,7 +101,7 @@ end
 function M.figures(run)
   local list = {}
   for i, scenario in ipairs(run.scenarios) do
-    local lateness = scenario.executor.schedule and scenario.lateness_histogram or run.loop_lags
+    local lateness = scenario.executor.schedule and scenario.lateness_histogram or run.loop_lateness
     local latency_us, is_of_iterations = latency_of(run, scenario)
     list[i] = {
       name = scenario.name, lateness_us = lateness:percentile(99), latency_us = latency_us, is_of_iterations = is_of_iterations,

@@ -8,7 +8,7 @@ return {
   iteration_duration = { "trend", "s", "How long an iteration of a scenario took" },
   group_duration = { "trend", "s", "How long a group of an iteration took" },
   lateness = { "trend", "s", "How long after its due time an iteration began" },
-  loop_lag = { "trend", "s", "How late the generator's event loop was" },
+  loop_lateness = { "trend", "s", "How late the generator's event loop was" },
   connect_time = { "trend", "s", "From opening a connection to the finished upgrade: name, TCP, TLS, HTTP" },
   tls_time = { "trend", "s", "Of that the TCP and TLS handshakes, for wss://" },
   auth_time = { "trend", "s", "How long authentication took" },

@@ -17,7 +17,7 @@ methods.__index = methods
 
 ---@param run wingman.load.run
 function M.new(run)
-  return setmetatable({ run = run, interval_s = 1, points = {}, lag_max_us = 0 }, methods)
+  return setmetatable({ run = run, interval_s = 1, points = {}, lateness_max_us = 0 }, methods)
 end
 
 local function totals(run)
@@ -43,7 +43,7 @@ end
 local function join(a, b)
   for name, value in pairs(b.counters) do a.counters[name] = a.counters[name] + value end
   a.gauges = b.gauges
-  a.lag_max_s = math.max(a.lag_max_s, b.lag_max_s)
+  a.lateness_max_s = math.max(a.lateness_max_s, b.lateness_max_s)
   a.latency:merge(b.latency)
 end
 
@@ -72,7 +72,7 @@ local function keep(self, point)
   local counters = {}
   for name, value in pairs(point.counters) do counters[name] = value end
   self.points[#self.points + 1] = {
-    t_s = t_s, counters = counters, gauges = point.gauges, latency = latency, lag_max_s = point.lag_max_s,
+    t_s = t_s, counters = counters, gauges = point.gauges, latency = latency, lateness_max_s = point.lateness_max_s,
   }
 end
 
@@ -95,17 +95,17 @@ function methods:take(t_s)
     nodes[i] = { id = node.id or node.url, acked = node.stats.ops_acked, usable = node.usable and true or false }
   end
   local point = {
-    t_s = t_s, counters = counters, gauges = gauges, latency = latency, lag_max_s = self.lag_max_us / 1e6, nodes = nodes,
+    t_s = t_s, counters = counters, gauges = gauges, latency = latency, lateness_max_s = self.lateness_max_us / 1e6, nodes = nodes,
   }
-  self.lag_max_us = 0
+  self.lateness_max_us = 0
   keep(self, point)
   return point
 end
 
---- The greatest lag of the interval that is open.
+--- The greatest lateness of the interval that is open.
 ---@param us number
-function methods:saw_lag(us)
-  if us > self.lag_max_us then self.lag_max_us = us end
+function methods:saw_lateness(us)
+  if us > self.lateness_max_us then self.lateness_max_us = us end
 end
 
 --- As it stands in a report.
@@ -114,7 +114,7 @@ function methods:export()
   for i, point in ipairs(self.points) do
     local latency = point.latency:export()
     latency.unit = "us"
-    points[i] = { t_s = point.t_s, counters = point.counters, gauges = point.gauges, latency = latency, lag_max_s = point.lag_max_s }
+    points[i] = { t_s = point.t_s, counters = point.counters, gauges = point.gauges, latency = latency, lateness_max_s = point.lateness_max_s }
   end
   return { interval_s = self.interval_s, points = points }
 end

@@ -10,7 +10,7 @@ describe("an open model", function()
   -- A scenario of one user that works for `work_us` and never waits.
   local function scenario_of(options, work_us)
     local scenario = { options = options, users = {}, begun = {}, dropped = 0, drops = {} }
-    scenario.run = { share = function(n) return n end, shard = { index = 0, count = 1 }, loop_lag = function() end, waiting_for_room = 0 }
+    scenario.run = { share = function(n) return n end, shard = { index = 0, count = 1 }, saw_loop_lateness = function() end, waiting_for_room = 0 }
     function scenario:new_user()
       local vu = { sleeping = false }
       vu.task = { serve = function()

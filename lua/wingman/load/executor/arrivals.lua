@@ -95,7 +95,7 @@ local function tick(self)
   local now, last_us = now_us(), self.schedule.ends_us + self.grace_us
   if now >= last_us then return self:give_up() end
   self.slice_end = math.min(now + SLICE_US, last_us) -- so that users that ask need not look at both
-  if self.schedule.next_us <= now then self.scenario.run:loop_lag(now - self.wanted_us) end
+  if self.schedule.next_us <= now then self.scenario.run:saw_loop_lateness(now - self.wanted_us) end
   while self.schedule.next_us <= now and now < self.slice_end do
     local vu = take_user(self)
     if not vu then

@@ -74,7 +74,7 @@ local function add_point(self, point)
   list[#list + 1] = point
   if #list < self.count then return end
   self.points[point.t_s] = nil
-  local sum = { t_s = point.t_s, counters = {}, gauges = {}, latency = histogram.new(3600e6, 2), lag_max_s = 0, nodes = {} }
+  local sum = { t_s = point.t_s, counters = {}, gauges = {}, latency = histogram.new(3600e6, 2), lateness_max_s = 0, nodes = {} }
   local nodes = {}
   for _, one in ipairs(list) do
     for _, kind in ipairs { "counters", "gauges" } do
@@ -90,7 +90,7 @@ local function add_point(self, point)
     end
     sum.gauges.rss_bytes = one.gauges.rss_bytes -- of the process, which is one
     sum.latency:merge((assert(histogram.import(one.latency))))
-    sum.lag_max_s = math.max(sum.lag_max_s, one.lag_max_s)
+    sum.lateness_max_s = math.max(sum.lateness_max_s, one.lateness_max_s)
   end
   self.on_point(sum)
 end

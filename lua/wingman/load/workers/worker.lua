@@ -46,7 +46,7 @@ local function listener_of(peer)
     point = function(point)
       local latency = point.latency:export()
       latency.unit = "us"
-      peer:send { point = { t_s = point.t_s, counters = point.counters, gauges = point.gauges, lag_max_s = point.lag_max_s,
+      peer:send { point = { t_s = point.t_s, counters = point.counters, gauges = point.gauges, lateness_max_s = point.lateness_max_s,
         latency = latency, nodes = point.nodes } }
     end,
     log = function(level, event, fields)

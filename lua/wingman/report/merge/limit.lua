@@ -17,12 +17,12 @@ end
 -- As wingman.metrics.limit takes them of a run: of operations, else of iterations.
 local function figures_of_scenario(document, scenario)
   local is_closed = scenario.rate_target == nil
-  local lag = is_closed and view.total(document, "loop_lag") or view.of_scenario(document, "lateness", scenario)
+  local late = is_closed and view.total(document, "loop_lateness") or view.of_scenario(document, "lateness", scenario)
   local latency = view.of_scenario(document, "op_latency", scenario)
   local is_of_iterations = not latency and not has_recorded(document, scenario)
   if is_of_iterations then latency = view.of_scenario(document, "iteration_duration", scenario) end
   return {
-    name = scenario.name, lateness_us = p99_us(lag) or 0, latency_us = p99_us(latency), is_of_iterations = is_of_iterations,
+    name = scenario.name, lateness_us = p99_us(late) or 0, latency_us = p99_us(latency), is_of_iterations = is_of_iterations,
     is_closed = is_closed, drops = scenario.dropped_for or {},
   }
 end

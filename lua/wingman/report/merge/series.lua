@@ -19,7 +19,7 @@ local function add_point(into, from, joined)
   else
     into.latency = into.latency or from.latency
   end
-  if from.lag_max_s then into.lag_max_s = math.max(into.lag_max_s or 0, from.lag_max_s) end
+  if from.lateness_max_s then into.lateness_max_s = math.max(into.lateness_max_s or 0, from.lateness_max_s) end
 end
 
 -- The points by their place, where `place(i)` says where the i-th interval goes.

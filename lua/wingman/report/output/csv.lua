@@ -51,7 +51,7 @@ function M.format(document)
   for _, name in ipairs(counters) do head[#head + 1] = cell(name) end
   for _, name in ipairs(gauges) do head[#head + 1] = cell(name) end
   for _, p in ipairs(percentiles) do head[#head + 1] = p[1] end
-  head[#head + 1] = "lag_max_s"
+  head[#head + 1] = "lateness_max_s"
   head[#head + 1] = "generator_late"
   local lines = { table.concat(head, ",") }
   for _, point in ipairs(series.points) do
@@ -59,7 +59,7 @@ function M.format(document)
     for _, name in ipairs(counters) do row[#row + 1] = number(point.counters[name]) end
     for _, name in ipairs(gauges) do row[#row + 1] = number(point.gauges[name]) end
     for _, text in ipairs(latency_cells(point)) do row[#row + 1] = text end
-    row[#row + 1] = number(point.lag_max_s)
+    row[#row + 1] = number(point.lateness_max_s)
     row[#row + 1] = document.generator_late and "1" or "0"
     lines[#lines + 1] = table.concat(row, ",")
   end

@@ -96,11 +96,11 @@ end
 local function generator(out, document)
   local pieces = { { text = document.generator_late and "late" or "on time",
     style = document.generator_late and "warn" or nil, whole = true } }
-  local lag = view.total(document, "lateness") or view.total(document, "loop_lag")
-  if lag and lag.count and lag.count > 0 then
-    local what = lag.name == "lateness" and "lateness" or "loop lag"
-    pieces[#pieces + 1] = { text = ("%s p99 %s"):format(what, format.duration(lag.p99)), whole = true }
-    pieces[#pieces + 1] = { text = "max " .. format.duration(lag.max), whole = true }
+  local late = view.total(document, "lateness") or view.total(document, "loop_lateness")
+  if late and late.count and late.count > 0 then
+    local what = late.name == "lateness" and "lateness" or "lateness of the loop"
+    pieces[#pieces + 1] = { text = ("%s p99 %s"):format(what, format.duration(late.p99)), whole = true }
+    pieces[#pieces + 1] = { text = "max " .. format.duration(late.max), whole = true }
   end
   local cpu = 0
   for _, point in ipairs(document.series.points) do cpu = math.max(cpu, point.gauges.cpu or 0) end

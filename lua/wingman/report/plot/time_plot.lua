@@ -1,4 +1,4 @@
---- What happened when: throughput, latency, what waits, and the generator's lag above
+--- What happened when: throughput, latency, what waits, and the generator's lateness above
 --- one time axis, with the faults drawn through all of them.
 local format = require "wingman.text.quantities"
 local scale = require "wingman.report.plot.scale"
@@ -93,9 +93,9 @@ local function waiting_panel(document)
 end
 
 local function generator_panel(document)
-  return { title = document.generator_late and "generator: its lag (it was late)" or "generator: its lag", height = 60,
+  return { title = document.generator_late and "generator: its lateness (it was late)" or "generator: its lateness", height = 60,
     text = format.duration, lines = {
-      { name = "lag, max", class = "third", values = each_point(document, function(p) return p.lag_max_s end), area = true },
+      { name = "lateness, max", class = "third", values = each_point(document, function(p) return p.lateness_max_s end), area = true },
     } }
 end
 
