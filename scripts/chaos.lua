@@ -7,6 +7,7 @@ package.path = directory .. "/?.lua;" .. package.path
 
 local cjson = require "cjson"
 local checker = require "chaos.checker"
+local cluster_url = require "wingman.client.options.cluster_url"
 local core = require "wingman.core"
 local faults = require "chaos.faults"
 local loop = require "wingman.loop"
@@ -68,9 +69,9 @@ local function parse(arguments)
     end
     i = i + 1
   end
-  if options.cluster and not options.cluster:match "^sim://%d" and not options.cluster:match "^topgun://%d" then
-    fail(2, ("--cluster: sim://3 or topgun://3 is expected, got '%s': what is killed must have been started here"):format(options.cluster))
-  end
+  local ok, wrong = true, nil
+  if options.cluster then ok, wrong = cluster_url.check_embedded(options.cluster) end
+  if not ok then fail(2, ("--cluster: %s: what is killed must have been started here"):format(wrong)) end
   return options
 end
 

@@ -8,6 +8,7 @@ local directory = arg[0]:match "^(.*)/[^/]*$" or "."
 package.path = directory .. "/?.lua;" .. package.path
 
 local cjson = require "cjson"
+local cluster_url = require "wingman.client.options.cluster_url"
 local connection_options = require "wingman.client.options.connection"
 local core = require "wingman.core"
 local loop = require "wingman.loop"
@@ -70,6 +71,9 @@ local function parse(arguments)
     end
     i = i + 1
   end
+  local ok
+  ok, wrong = cluster_url.check(options.cluster)
+  if not ok then fail(2, "--cluster: " .. wrong) end
   local rate = tonumber(options.rate)
   if not rate or rate <= 0 then fail(2, "--rate: a number of records a second is expected") end
   options.rate = rate
@@ -155,8 +159,8 @@ end
 local function repair(client, death)
   local count, err = client:repair(MAP)
   if not count then fail(1, "repair: " .. tostring(err)) end
-  say("  %-10s %s records sent again that their owners did not have after the death of %s\n", "repair",
-    text_table.count(count), death.node)
+  say("  %-10s %s sent again that the owner did not have after the death of %s\n", "repair",
+    count == 1 and "1 record" or text_table.count(count) .. " records", death.node)
   local drained, drain_err = client:drain(DRAIN_TIMEOUT)
   if not drained then fail(1, tostring(drain_err)) end
   return count

@@ -5,6 +5,7 @@
 local wingman = require "wingman"
 
 local cjson = require "cjson"
+local cluster_url = require "wingman.client.options.cluster_url"
 local embedded_cluster = require "wingman.testbed"
 local loop = require "wingman.loop"
 local nearest = require "wingman.base.nearest"
@@ -57,6 +58,8 @@ local function parse(arguments)
     end
     i = i + 1
   end
+  local ok, wrong = cluster_url.check_embedded(options.cluster)
+  if not ok then fail(2, "--cluster: " .. wrong) end
   return options
 end
 

@@ -377,12 +377,4 @@ describe("client:start", function()
     assert.truthy(err.message:find("ws://127.0.0.1:1", 1, true))
     assert.truthy(err.message:find("ws://127.0.0.1:2/ws", 1, true))
   end)
-
-  it("names a URL that is none", function()
-    local client = wingman.client { cluster = { seeds = { "http://x" } }, log_to = function() end }
-    local ok, err = client:start()
-    client:close()
-    assert.is_nil(ok)
-    assert.truthy(err.message:find("'http://x'", 1, true))
-  end)
 end)

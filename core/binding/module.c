@@ -45,6 +45,7 @@ int luaopen_wingman_core(lua_State *L)
     wm_lua_open_process(L);
     wm_lua_open_stream(L);
     wm_lua_open_proxy(L);
+    wm_lua_open_url(L);
     wm_lua_open_usage(L);
     wm_lua_open_client(L);
     return 1;

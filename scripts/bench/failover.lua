@@ -3,6 +3,7 @@ local directory = arg[0]:match "^(.*)/[^/]*$" or "."
 package.path = directory .. "/?.lua;" .. package.path
 
 local cjson = require "cjson"
+local cluster_url = require "wingman.client.options.cluster_url"
 local median = require "median"
 local read_options = require "options"
 local wingman = require "wingman"
@@ -44,6 +45,11 @@ local BARS = { pushed = 0.15, asked = DEBOUNCE + 0.2 }
 local PHASES = { "noticed", "map_asked", "map_received", "rerouted", "first_ack", "drained" }
 
 local options = read_options(USAGE, { cluster = os.getenv "WINGMAN_CLUSTER" or "sim://3", runs = 20, rate = 20000, ["detection-ms"] = 50 })
+local has_cluster, wrong = cluster_url.check_embedded(options.cluster)
+if not has_cluster then
+  io.stderr:write("failover: --cluster: ", wrong, "\n")
+  os.exit(2, true)
+end
 local is_sim = options.cluster:match "^sim://" ~= nil
 local function say(format, ...)
   io.write(format:format(...))

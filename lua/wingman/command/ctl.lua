@@ -5,6 +5,7 @@ local loop = require "wingman.loop"
 local nearest = require "wingman.base.nearest"
 local stream = require "wingman.loop.stream"
 local text_table = require "wingman.text.table"
+local url = require "wingman.base.url"
 
 local M = {}
 
@@ -65,6 +66,11 @@ function M.main(args)
   end
   if #words < 2 then
     io.stderr:write(M.help)
+    return 2
+  end
+  if words[1]:match "^%a+://" then
+    io.stderr:write(("wingman ctl: '%s' is a URL; the PATH that the load test was given by --control PATH is expected\n")
+      :format(url.shown(words[1])))
     return 2
   end
   local answer, err, line = loop.run(function() return ask(words[1], table.concat(words, " ", 2)) end)

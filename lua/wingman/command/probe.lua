@@ -2,6 +2,7 @@
 --- to a v2 node; a 0.11 node may be sent one record that expires (see hash_probe).
 local cjson = require "cjson"
 local client_module = require "wingman.client"
+local cluster_url = require "wingman.client.options.cluster_url"
 local connection_options = require "wingman.client.options.connection"
 local duration = require "wingman.base.duration"
 local embedded_cluster = require "wingman.testbed"
@@ -124,6 +125,10 @@ local function parse(arguments)
     return nil, "--timeout: a duration from 10ms to 1h is expected"
   end
   if #options.urls == 0 then return nil, "a URL is missing" end
+  for _, url in ipairs(options.urls) do
+    local ok, wrong = cluster_url.check(url)
+    if not ok then return nil, wrong end
+  end
   return options
 end
 

@@ -1,4 +1,5 @@
 --- The command line of `wingman repl`.
+local cluster_url = require "wingman.client.options.cluster_url"
 local connection_options = require "wingman.client.options.connection"
 local nearest = require "wingman.base.nearest"
 
@@ -69,6 +70,7 @@ function M.parse(words)
     i = i + 1
   end
   wrong = unreadable_script(options.steps)
+  if options.url and not wrong then wrong = select(2, cluster_url.check(options.url)) end
   if wrong then return nil, wrong end
   if options.attach and (options.url or options.has_script) then
     return nil, "--attach goes without a URL and a script: they belong to the other program"

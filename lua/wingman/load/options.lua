@@ -1,7 +1,6 @@
 --- What a load test's table may say. A mistake is an error that names it.
 local client_options = require "wingman.client.options.rules"
 local duration = require "wingman.base.duration"
-local embedded_cluster = require "wingman.testbed"
 local measurable = require "wingman.metrics.measurable"
 local nearest = require "wingman.base.nearest"
 local nemesis = require "wingman.load.control.planned_faults"
@@ -74,11 +73,6 @@ local function check_client(given)
   for name, value in pairs(given.client or {}) do options[name] = value end
   options.cluster, options.server, options.auth = given.cluster, given.server, given.auth
   without_place(policies.make, without_place(client_options.check, options, 0))
-  local url = options.cluster
-  if type(url) == "string" and not url:match "^%s*wss?://" then
-    local ok, wrong = embedded_cluster.check(url)
-    if not ok then error("option cluster: " .. wrong, 0) end
-  end
 end
 
 -- A fault that is planned for after the end would never happen. A step that calls a function

@@ -2,6 +2,7 @@
 --- topgun://3 (the real v2 server). Options follow as in sim://3?dialect=0.11.
 local errors = require "wingman.base.error"
 local nearest = require "wingman.base.nearest"
+local escape = require "wingman.base.escape"
 
 local M = {}
 
@@ -44,15 +45,15 @@ local function read_options(query, types)
   return options
 end
 
+local has_ffi = pcall(require, "ffi")
+
 -- The module that starts the cluster and its options; nil and what is wrong with the URL.
 local function parse(url)
   local kind, count, query = url:match("^(%a+)://(%d+)/?%??(.*)$")
   if not kind or not modules[kind] then
-    return nil, ("'%s' is no cluster URL: sim://N, topgun://N or a list of ws:// seeds"):format(url)
+    return nil, ("'%s': the number of nodes is expected, as in sim://3 or topgun://3"):format(escape.plain(url))
   end
-  if not pcall(require, "ffi") then
-    return nil, ("'%s': starting a cluster needs LuaJIT, and this is %s"):format(url, _VERSION)
-  end
+  if not has_ffi then return nil, ("'%s': starting a cluster needs LuaJIT, and this is %s"):format(url, _VERSION) end
   local starter = require(modules[kind])
   local options, wrong = read_options(query, starter.option_types)
   if not options then return nil, ("'%s': %s"):format(url, wrong) end
@@ -61,10 +62,11 @@ local function parse(url)
   return starter, options
 end
 
---- Whether `start` can make sense of a URL.
+--- Whether `start` can make sense of a URL, in a Lua that can start clusters.
 ---@param url string
 ---@return true|nil, string|nil wrong
 function M.check(url)
+  if not has_ffi then return true end
   local starter, wrong = parse(url)
   if starter then return true end
   return nil, wrong

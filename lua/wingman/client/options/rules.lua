@@ -1,5 +1,6 @@
 --- The options of `wingman.client`: one rule each. An option that is unknown or of
 --- the wrong kind is an error that names it.
+local cluster_url = require "wingman.client.options.cluster_url"
 local duration = require "wingman.base.duration"
 local embedded_cluster = require "wingman.testbed"
 local escape = require "wingman.base.escape"
@@ -163,17 +164,21 @@ local function fill(rules, given, prefix)
   return result
 end
 
--- A user and a password would be of no use, and end up in logs.
 local function check_url(name, text)
-  if type(text) == "string" and url.has_user(text) then
-    error(("option %s: a URL has a user, '%s'; TopGun knows tokens only: the option auth.token"):format(name, url.shown(text)), 0)
-  end
+  local ok, wrong = cluster_url.check_node(text)
+  if not ok then error(("option %s: %s"):format(name, wrong), 0) end
 end
 
 local function check_urls(options)
-  check_url("server", options.server)
+  if options.server then return check_url("server", options.server) end
   local cluster = options.cluster
-  if type(cluster) ~= "table" then return check_url("cluster", cluster) end
+  if type(cluster) == "string" then
+    local ok, wrong = cluster_url.check(cluster)
+    if not ok then error("option cluster: " .. wrong, 0) end
+    local seeds = cluster_url.seeds(cluster)
+    options.cluster = seeds and { seeds = seeds } or cluster
+    return
+  end
   for _, seed in ipairs(cluster.seeds or {}) do check_url("cluster.seeds", seed) end
   for _, node in pairs(cluster.nodes or {}) do check_url("cluster.nodes", node) end
 end
@@ -196,11 +201,6 @@ local function check_target(options)
       wire_name.shown(options.server), escape.plain(options.server)), 0)
   end
   local cluster = options.cluster
-  if type(cluster) == "string" and cluster:match "^%s*wss?://" then
-    cluster = { seeds = {} }
-    for url in options.cluster:gmatch "[^,%s]+" do cluster.seeds[#cluster.seeds + 1] = url end
-    options.cluster = cluster
-  end
   if type(cluster) ~= "table" then return end
   for name in pairs(cluster) do
     if name ~= "seeds" and name ~= "nodes" then error("unknown option cluster." .. tostring(name), 0) end

@@ -1,0 +1,61 @@
+--- Where a cluster is, as an option, a command line or WINGMAN_CLUSTER says it: sim://N, topgun://N,
+--- or the URLs of nodes with commas between them. What makes no sense is found here, before
+--- anything is dialled, whoever was given it.
+local core = require "wingman.core"
+local embedded_cluster = require "wingman.testbed"
+local url = require "wingman.base.url"
+local wire_name = require "wingman.base.wire_name"
+
+local M = {}
+
+-- A URL for a message: without a user, escaped.
+local function shown(text) return wire_name.shown(url.shown(text)) end
+
+--- Whether a text is the URL of a node; nil and what is wrong with it.
+---@param text any
+---@return true|nil, string|nil wrong
+function M.check_node(text)
+  if type(text) ~= "string" then return nil, "the URL of a node is expected, got " .. type(text) end
+  -- A user and a password would be of no use, and end up in logs.
+  if url.has_user(text) then
+    return nil, ("a URL has a user, %s; TopGun knows tokens only: the option auth.token"):format(shown(text))
+  end
+  if core.is_node_url(text) then return true end
+  return nil, ("%s is no URL of a node: ws://host:port or wss://host:port is expected"):format(shown(text))
+end
+
+--- The URLs of nodes in a text that is not of an embedded cluster; nil when it has none.
+---@param text string
+---@return string[]|nil
+function M.seeds(text)
+  if not text:match "^%s*wss?://" then return nil end
+  local seeds = {}
+  for seed in text:gmatch "[^,%s]+" do seeds[#seeds + 1] = seed end
+  return seeds
+end
+
+--- Whether a text says where a cluster is; nil and what is wrong with it.
+---@param text string
+---@return true|nil, string|nil wrong
+function M.check(text)
+  if embedded_cluster.is_url(text) then return embedded_cluster.check(text) end
+  local seeds = M.seeds(text)
+  if not seeds then
+    return nil, ("%s is no cluster URL: sim://N, topgun://N or a list of ws:// seeds"):format(shown(text))
+  end
+  for _, seed in ipairs(seeds) do
+    local ok, wrong = M.check_node(seed)
+    if not ok then return nil, wrong end
+  end
+  return true
+end
+
+--- As M.check, for who needs a cluster that is started with the script.
+---@param text string
+---@return true|nil, string|nil wrong
+function M.check_embedded(text)
+  if embedded_cluster.is_url(text) then return embedded_cluster.check(text) end
+  return nil, ("sim://N or topgun://N is expected, got %s"):format(shown(text))
+end
+
+return M
