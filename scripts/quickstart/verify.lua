@@ -51,7 +51,7 @@ function M.read_back(client, name, records)
       if not map or owner_of(key) == id then at_owner = at_owner + 1 end
       if not newest[key] or is_newer(record.timestamp, newest[key].timestamp) then newest[key] = record end
     end
-    nodes[#nodes + 1] = { id = id, owned = owned[id] or 0, keys = map and keys[id] or #records, held = held, at_owner = at_owner }
+    nodes[#nodes + 1] = { id = id, owned = owned[id] or 0, keys = map and (keys[id] or 0) or #records, held = held, at_owner = at_owner }
   end
 
   local result = { verified = 0, missing = {}, wrong = {}, nodes = nodes }
