@@ -52,6 +52,40 @@ describe("a script that ends by itself", function()
     assert.truthy(err:find("3 writes were not acknowledged", 1, true), err)
   end)
 
+  it("ends with 1 when an error was heard by nobody, in a task or in a timer, whatever it returns", function()
+    for _, text in ipairs {
+      [[wingman.spawn(function() error "boom" end) wingman.run(function() wingman.sleep(0) end)]],
+      [[wingman.spawn(function() error "boom" end) return wingman.run(function() wingman.sleep(0) return 0 end)]],
+      [[require "wingman.loop".timer(0, function() error "boom" end) wingman.sleep(0.001)]],
+    } do
+      local code, err = run("local wingman = require 'wingman' " .. text)
+      assert.equal(1, code, text .. err)
+      assert.truthy(err:find("error in a task: stdin:1: boom", 1, true), err)
+    end
+  end)
+
+  it("ends with 0 when somebody has heard of the error", function()
+    for _, text in ipairs {
+      [[wingman.run(function() wingman.spawn(function() error "boom" end):wait() end)]],
+      [[require "wingman.loop".on_error(print) wingman.spawn(function() error "boom" end) wingman.sleep(0.001)]],
+    } do
+      local code, err = run("local wingman = require 'wingman' " .. text)
+      assert.equal(0, code, text .. err)
+    end
+  end)
+
+  it("has failed when it returns what failed calls return", function()
+    for text, message in pairs {
+      ["return false"] = "- returned false", ["return nil, 'why not'"] = "- returned an error: why not",
+      ["return false, 'why not'"] = "- returned an error: why not",
+    } do
+      local code, err = run(text)
+      assert.equal(1, code, text)
+      assert.truthy(err:find(message, 1, true), err)
+    end
+    for _, text in ipairs { "return true", "return nil", "return 'done'" } do assert.same({ 0, "" }, { run(text) }, text) end
+  end)
+
   it("says that a number is no exit code", function()
     local code, err = run "return 256"
     assert.equal(1, code)

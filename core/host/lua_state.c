@@ -184,7 +184,8 @@ static int returned_code(lua_State *L)
     return HOST_FAILED;
 }
 
-/* What the script's clients hold is sent. False when some of it is not acknowledged. */
+/* What the script's clients hold is sent. False when some of it is not acknowledged, or an error
+ * in a task was heard by nobody. */
 static bool send_the_rest(lua_State *L)
 {
     static const char code[] = "return not package.loaded['wingman.loop'] or require('wingman.interrupt').script_ended()";
@@ -205,6 +206,15 @@ static int end_by_error(lua_State *L)
     return code;
 }
 
+/* Whether the script has functions of its own for signals, which were given this one. */
+static bool is_answered(lua_State *L)
+{
+    static const char code[] = "return package.loaded['wingman.loop'] and require('wingman.interrupt').is_answered()";
+    bool answered = luaL_loadbuffer(L, code, sizeof code - 1, "=wingman") == 0 && lua_pcall(L, 0, 1, 0) == 0 && lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    return answered;
+}
+
 /* The exit code of a script that has ended as `status` says, with its result or its
  * error on top. */
 static int end_of_script(lua_State *L, int status)
@@ -213,13 +223,14 @@ static int end_of_script(lua_State *L, int status)
     if (status != 0 && !(is_signalled && host_signals_is_interruption(lua_tostring(L, -1)))) return end_by_error(L);
     bool all = is_signalled || send_the_rest(L);
     int number = host_signals_seen(); /* one may have come meanwhile */
+    bool is_own_end = number == 0 || is_answered(L);
     /* os.exit is one way to an exit code, `return 3` in the script another. */
-    if (status == 0 && lua_isnumber(L, -1) && (all || number == 0)) {
+    if (is_own_end && status == 0 && lua_isnumber(L, -1)) {
         int code = returned_code(L);
         return all || code != HOST_OK ? code : HOST_FAILED;
     }
     if (number == 0) return all ? HOST_OK : HOST_FAILED;
-    if (status != 0) finish(L, number);
+    if (status != 0 || !is_own_end) finish(L, number);
     fprintf(stderr, "wingman: %s\n", end_by(number));
     return 128 + number;
 }

@@ -49,6 +49,13 @@ local function without_waiting(err)
   return (err:gsub("^wingman: waiting[^\n]+\nwingman: all are acknowledged[^\n]+\n", ""))
 end
 
+local function has_child(pid)
+  local file = io.open(("/proc/%d/task/%d/children"):format(pid, pid))
+  local pids = file and file:read "*a" or ""
+  if file then file:close() end
+  return pids ~= ""
+end
+
 describe("an interrupted script", function()
   local child
   local function run(...) child = start(...) return child end
@@ -72,17 +79,33 @@ describe("an interrupted script", function()
     local silent = assert(sockets.listen "127.0.0.1")
     finally(function() silent:close() end)
     local url = "ws://127.0.0.1:" .. silent.port
-    for _, args in ipairs { { "probe", "--timeout", "1h", url }, { "repl", "-e", "print 'not reached'", url },
-      { "run", "-", url } } do
+    local RAISES = "assert(client:start())"
+    local RETURNS = "if not client:start() then return 1 end"
+    local EXITS = "if not client:start() then os.exit(1, true) end"
+    for _, one in ipairs {
+      { "probe", "--timeout", "1h", url }, { "repl", "-e", "print 'not reached'", url },
+      { "run", "-", url, script = RAISES }, { "run", "-", url, script = RETURNS }, { "run", "-", url, script = EXITS },
+    } do
+      local args = { unpack(one) }
       child = assert(process.spawn { file = process.wingman_path(), args = args, stdin = true, stderr = true })
-      child:write [[local w = require "wingman" w.run(function()
-        assert(w.client { cluster = arg[1], start_timeout = "1h" }:start()) end)]]
+      child:write(([[local w = require "wingman" return w.run(function()
+        local client = w.client { cluster = arg[1], start_timeout = "1h" } %s end)]]):format(one.script or ""))
       child:close_stdin()
       eventually(args[1] .. " connects", function() return silent:accept() end)
       local code, err = finish(child, interrupt(child))
-      assert.same({ 130, "wingman: interrupted\n" }, { code, err }, args[1])
+      assert.same({ 130, "wingman: interrupted\n" }, { code, err }, table.concat(args, " ") .. (one.script or ""))
     end
   end)
+
+  -- The nodes of the cluster are starting, or its client connects: the signal comes when the
+  -- first process of the cluster is there.
+  for signal, code in pairs { SIGINT = 130, SIGTERM = 143, SIGHUP = 129 } do
+    it("ends a prompt whose cluster is starting, with " .. code .. " by " .. signal, function()
+      child = assert(process.spawn { file = process.wingman_path(), args = { "repl", "-e", "sleep(60)", "sim://1" }, stderr = true })
+      assert(loop.wait_until(function() return has_child(child.pid) end, 20), "no process of the cluster was started")
+      assert.equal(code, (finish(child, interrupt(child, signal))))
+    end)
+  end
 
   it("that waits outside of tasks, or only steps, ends too", function()
     for _, wait in ipairs { "w.sleep(60)", "while true do w.step(100) end" } do

@@ -22,8 +22,15 @@ local REASON = "interrupted"
 --- Nodes that a report names at most.
 local NAMED_NODES = 5
 
+--- What the executable says, and its exit code, when a signal has ended the script.
+local ENDS = {
+  SIGINT = { word = "interrupted", code = 130 }, SIGTERM = { word = "terminated", code = 143 },
+  SIGHUP = { word = "hung up", code = 129 },
+}
+
 local handlers = {}
 local ending = false
+local answered = false -- the last signal was given to functions of the script
 
 --- Runs `fn(signal)` as a task at the first SIGINT, SIGTERM or SIGHUP, in place of the
 --- draining: the script goes on until it ends by itself.
@@ -133,10 +140,20 @@ end
 --- Internal: whether clients are being closed because of a signal, when CLOSED is no news.
 function M.is_ending() return ending end
 
-local function drain_and_close()
+-- A script whose call says CLOSED now may take that for an error, and exit by it.
+local function exit_by(signal)
+  local exit, how = os.exit, ENDS[signal]
+  os.exit = function()
+    say("%s", how.word)
+    return exit(how.code, true)
+  end
+end
+
+local function drain_and_close(signal)
   local clients = open_clients()
   drain(clients)
   ending = true
+  exit_by(signal)
   for _, client in ipairs(clients) do client:close(0) end -- what is left was reported
 end
 
@@ -147,13 +164,19 @@ local tasks = {} -- what the signal has started
 function M.signalled(signal)
   tasks = {}
   for i, fn in ipairs(handlers) do tasks[i] = loop.spawn(fn, signal) end
-  if #handlers > 0 then return end
+  answered = #handlers > 0
+  if answered then return end
   tasks[1] = loop.spawn(function()
-    local ok, err = xpcall(drain_and_close, debug.traceback)
+    local ok, err = xpcall(drain_and_close, debug.traceback, signal)
     if not ok then say("%s", err) end
     loop.stop(REASON)
   end)
 end
+
+--- Part of the executable: whether the script itself deals with the signal, and with it the
+--- exit code.
+---@return boolean
+function M.is_answered() return answered end
 
 -- Clients that are not closed: those that were started, and the others.
 local function by_start()
@@ -173,12 +196,12 @@ end
 --- Part of the executable: the script has ended by itself. Clients that it left open get the
 --- time for their acknowledgements that a signal would have given them; those that were never
 --- started have nowhere to send to.
----@return boolean  false: writes are left without an acknowledgement
+---@return boolean  false: writes are left without an acknowledgement, or an error was heard by nobody
 function M.script_ended()
   local started, others = by_start()
   if has_backlog(started) then drain(started) end
   if has_backlog(others) then report(others) end
-  return not (has_backlog(open_clients()))
+  return not has_backlog(open_clients()) and loop.unheard_errors() == 0
 end
 
 --- Part of the executable: the script was ended by the error "interrupted". Waits for

@@ -1,5 +1,6 @@
 --- `wingman run`: runs a script; one that returns a load test is run as such.
 local connection_options = require "wingman.client.options.connection"
+local escape = require "wingman.base.escape"
 local script_traceback = require "wingman.base.script_traceback"
 local url = require "wingman.base.url"
 
@@ -45,7 +46,13 @@ function M.look_beside(chunk_name)
   if folder then package.path = ("%s/?.lua;%s/?/init.lua;%s"):format(folder, folder, package.path) end
 end
 
-local function finish(before, args, result)
+-- A script that ends as calls do that have failed has failed.
+local function failed(args, err)
+  io.stderr:write("wingman: ", args[0], " returned ", err == nil and "false" or "an error: " .. escape.lines(tostring(err)), "\n")
+  return 1
+end
+
+local function finish(before, args, result, err)
   local load = package.loaded["wingman.load"]
   if load and load.is_test(result) then return require("wingman.command.load").main(result, before, args) end
   if load and load.made() > 0 and result == nil then
@@ -56,6 +63,7 @@ local function finish(before, args, result)
     io.stderr:write("wingman run: ", before[1], ": the script returns no load test, and only those take options\n")
     return 2
   end
+  if result == false or result == nil and err ~= nil then return failed(args, err) end
   return result
 end
 

@@ -31,6 +31,7 @@ local sources = {}     -- objects with drain_events() or flush(), in order
 local stopped          -- why nothing waits any more
 local turns = 0       -- so far
 local report           -- what is done with an error that nobody waits for
+local unheard = 0      -- such errors that went to standard error, as nobody listens
 
 --- Internal: the core loop of this Lua state, for functions of wingman.core.
 function M.handle()
@@ -51,8 +52,14 @@ end
 ---@param fn fun(message: string)|nil
 function M.on_error(fn) report = fn end
 
+--- How many errors nobody has heard of but who reads standard error: `wingman run` does not end
+--- with 0 then.
+---@return integer
+function M.unheard_errors() return unheard end
+
 local function complain(message)
   if report then return report(message) end
+  unheard = unheard + 1
   io.stderr:write("wingman: error in a task: ", escape.lines(message), "\n")
 end
 
