@@ -208,6 +208,7 @@ bool wm_client_refused(wm_client *c, int lane, const wm_message *m)
     }
     if (!wm_client_text_field(m, "message", &words)) words = (wm_mp_item){.bytes = (const uint8_t *)"", .len = 0};
     wm_refusal found = wm_refusal_of(code, (const char *)words.bytes, words.len);
+    if (found.kind == WM_REFUSAL_OTHER) return false;
     return refuse_batches(c, lane, &found, (const char *)words.bytes, words.len);
 }
 

@@ -26,7 +26,15 @@ static const known_words table[] = {
 /* Numbers that speak of the server whatever the words. */
 static bool is_busy_code(uint64_t code)
 {
-    return code == 401 || code == 429 || code == 503 || code == 504;
+    return code == 401 || code == 429 || code == 504;
+}
+
+/* Numbers that 0.11 refuses other requests with: an access rule of a map, a topic or a lock
+ * (it looks at none for a batch), the sync of an OR map, the journal, a lock whose owner is
+ * gone. v2 says 501 of a service that it has not, and refuses batches with 429 and 500. */
+static bool is_other_code(uint64_t code)
+{
+    return code == 403 || code == 501 || code == 503;
 }
 
 static bool matches(const known_words *k, const char *words, size_t len, wm_refusal *out)
@@ -50,5 +58,6 @@ wm_refusal wm_refusal_of(uint64_t code, const char *words, size_t len)
         wm_refusal found = {.kind = table[i].kind};
         if (matches(&table[i], words, len, &found)) return found;
     }
+    if (is_other_code(code)) return (wm_refusal){.kind = WM_REFUSAL_OTHER};
     return (wm_refusal){.kind = is_busy_code(code) ? WM_REFUSAL_BUSY : WM_REFUSAL_UNKNOWN};
 }

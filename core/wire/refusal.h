@@ -10,6 +10,7 @@
 typedef enum wm_refusal_kind {
     WM_REFUSAL_UNKNOWN, /* of the operations or of the server: to be found out */
     WM_REFUSAL_BUSY,    /* of the server: the same again, later */
+    WM_REFUSAL_OTHER,   /* of another request: no server refuses an OP_BATCH so */
     WM_REFUSAL_MAP,     /* of every write of the named map, for good */
     WM_REFUSAL_IN_MAP,  /* of a write of the named map, for good; it does not say which */
     WM_REFUSAL_WRITE,   /* of a write, for good; it does not say which */

@@ -61,7 +61,7 @@ static int l_is_refused_for_good(lua_State *L)
     lua_Number status = luaL_checknumber(L, 1);
     const char *words = luaL_checklstring(L, 2, &len);
     wm_refusal_kind kind = wm_refusal_of(status > 0 && status < 1e9 ? (uint64_t)status : 0, words, len).kind;
-    lua_pushboolean(L, kind != WM_REFUSAL_BUSY && kind != WM_REFUSAL_UNKNOWN);
+    lua_pushboolean(L, kind == WM_REFUSAL_MAP || kind == WM_REFUSAL_IN_MAP || kind == WM_REFUSAL_WRITE);
     return 1;
 }
 

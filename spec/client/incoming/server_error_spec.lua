@@ -123,6 +123,20 @@ clusters.on_each(getfenv(), "a server's error", function(shared, it)
     assert.same({ 0, 1 }, { client:stats().ops_rejected, client:stats().ops_resent })
   end)
 
+  it("that no server refuses a batch with is told, and the batch is waited for", function()
+    local client, id, seq, op_id, seen = held_back { batch = { ack_timeout = 30 }, circuit = { failures = 1 } }
+    for _, code in ipairs { 403, 501, 503 } do
+      inject(id, { type = "ERROR", payload = { code = code, message = "of another request" } })
+    end
+    assert(loop.wait_until(function() return #seen == 3 end, 20), "3 errors were not told")
+    assert.same({ 403, 501, 503 }, { seen[1].status, seen[2].status, seen[3].status })
+    assert.same({ 0, 0, 0 }, { client:stats().ops_resent, client:stats().overloads, client:stats().ops_aside })
+    assert.equal("closed", clusters.node_of(client, id).circuit)
+    inject(id, { type = "OP_ACK", payload = { lastId = op_id } })
+    assert.is_true(client:wait(seq, 20))
+    assert.equal(1, #assert(shared.cluster:received(id)).ids)
+  end)
+
   it("about an operation that is not in flight is told, and changes nothing", function()
     local client, id, seq, op_id, seen = held_back { batch = { ack_timeout = 30 } }
     inject(id, { type = "OP_REJECTED", payload = { opId = "of nobody", reason = "no", code = 403 } })
