@@ -280,6 +280,50 @@ clusters.on_each(getfenv(), "a membership change", function(shared, it)
     shared:restart("node-2", observer)
   end)
 
+  it("is outlived by what a process that dies in it has in its op log's file", function()
+    local observer, name, path = shared:started(), shared:map_name(), os.tmpname()
+    os.remove(path)
+    finally(function() os.remove(path) end)
+    local child = assert(process.spawn { file = process.wingman_path(), args = { "run", "-", shared.cluster.token, name, path,
+      unpack(shared.cluster.urls) }, stdin = true, stderr = true })
+    child:write [[
+      local ffi, wingman = require "ffi", require "wingman"
+      ffi.cdef "void _exit(int code);"
+      wingman.run(function()
+        local client = wingman.client { cluster = { seeds = { unpack(arg, 4) } }, auth = { token = arg[1] }, oplog = { path = arg[3] } }
+        assert(client:start())
+        local map = client:map(arg[2])
+        local function say(line) io.write(line, "\n") io.flush() end
+        for i = 1, 1e6 do
+          map:set("key-" .. i, { n = i }, { on_ack = function(ok) if ok then say(i) end end })
+          if i == 300 then client:on("map_changed", function() ffi.C._exit(0) end) say "writes" end
+          wingman.sleep(0.001)
+        end
+      end)
+    ]]
+    child:close_stdin()
+    local acknowledged = {}
+    repeat
+      local line = assert(child:read_line(20))
+      if tonumber(line) then acknowledged[tonumber(line)] = true end
+    until line == "writes"
+    assert(shared.cluster:kill "node-2")
+    for number in child:read_all(20):gmatch "%d+" do acknowledged[tonumber(number)] = true end
+    assert.equal(0, (child:wait(20)))
+    child:close()
+    local heir = shared:started { oplog = { path = path } }
+    local loaded = 0
+    for i in pairs(acknowledged) do
+      if heir:map(name):record("key-" .. i) then loaded = loaded + 1 end
+    end
+    assert.is_true(loaded > 0, "the file has nothing of what was acknowledged just before")
+    assert(heir:drain(20))
+    assert.same({}, lost(observer, name, acknowledged))
+    heir:close()
+    assert.equal(0, shared:client({ oplog = { path = path } }):pending_ops())
+    shared:restart("node-2", observer)
+  end)
+
   it("that memory does not reach for is counted as unverified, and told", function()
     local client = shared:started { oplog = { recent_bytes = 65536 } }
     local map, told = client:map(shared:map_name()), 0

@@ -30,18 +30,22 @@ static uint64_t before(uint64_t us, uint64_t span)
 
 /* -- what is kept --------------------------------------------------------------------- */
 
-bool wm_client_keeps_acks(wm_client *c, size_t bytes)
-{
-    if (bytes == 0) return true;
-    c->membership.acks = wm_recent_acks_new(bytes);
-    c->membership.late_acks = wm_recent_acks_new(bytes);
-    return c->membership.acks != NULL && c->membership.late_acks != NULL;
-}
-
 void wm_client_free_acks(wm_client *c)
 {
     wm_recent_acks_free(c->membership.acks);
     wm_recent_acks_free(c->membership.late_acks);
+}
+
+bool wm_client_keeps_acks(wm_client *c, size_t bytes)
+{
+    if (bytes == 0) return true;
+    wm_membership *m = &c->membership;
+    m->acks = wm_recent_acks_new(bytes);
+    m->late_acks = wm_recent_acks_new(bytes);
+    if (m->acks != NULL && m->late_acks != NULL) return true;
+    wm_client_free_acks(c);
+    m->acks = m->late_acks = NULL;
+    return false;
 }
 
 /* Whether what was sent then may have reached a node before it had noticed the last change
@@ -51,15 +55,24 @@ static bool is_late(const wm_client *c, uint64_t sent_us)
     return sent_us < c->membership.agreed_us;
 }
 
+/* Whether there is a membership that can change. */
+static bool is_of_several(const wm_client *c)
+{
+    const wm_partition_map *map = wm_router_map(c->router);
+    return map != NULL && map->node_count >= 2;
+}
+
 void wm_client_keep_acked(wm_client *c, const uint32_t *ops, uint32_t count, uint64_t sent_us)
 {
     wm_recent_acks *into = is_late(c, sent_us) ? c->membership.late_acks : c->membership.acks;
+    bool is_retained = wm_oplog_retains(c->log) && is_of_several(c);
     for (uint32_t i = 0; i < count; i++) {
         if (i + KEYS_NEAR < count && ops[i + KEYS_NEAR] != WM_NO_OP)
             __builtin_prefetch(wm_oplog_at(c->log, ops[i + KEYS_NEAR])->span.bytes);
         if (ops[i] == WM_NO_OP) continue;
         const wm_op *op = wm_oplog_at(c->log, ops[i]);
         wm_recent_acks_add(into, c->now_us, op->form, wm_op_key(op), op->key_len);
+        if (is_retained) wm_oplog_retain(c->log, ops[i], c->now_us);
     }
 }
 
@@ -164,6 +177,7 @@ void wm_client_check_membership(wm_client *c)
     if (m->acks == NULL) return;
     if (!m->is_open) {
         wm_recent_acks_forget(m->acks, horizon(c));
+        wm_oplog_release(c->log, horizon(c));
         send_late(c);
         return;
     }
@@ -185,8 +199,7 @@ static wm_membership_state state_of(const wm_client *c)
     if (m->acks == NULL) return WM_MEMBERSHIP_CALM;
     bool has_late = wm_recent_acks_count(m->late_acks) > 0;
     if (m->is_open || has_late || has_pending_repeats(c)) return WM_MEMBERSHIP_CHANGED;
-    const wm_partition_map *map = wm_router_map(c->router);
-    if (map == NULL || map->node_count < 2) return WM_MEMBERSHIP_CALM;
+    if (!is_of_several(c)) return WM_MEMBERSHIP_CALM;
     return wm_now_us() < wm_recent_acks_newest_us(m->acks) + NEWS_US ? WM_MEMBERSHIP_FRESH : WM_MEMBERSHIP_CALM;
 }
 

@@ -130,6 +130,7 @@ bool wm_client_open_log(wm_client *c, const wm_client_options *o, wm_log_problem
     if (o->oplog_path == NULL) return true;
     if (wm_oplog_open(c->log, o->oplog_path, o->node_id, o->oplog_sync, &e) && is_of_this_client(c, o, &e) &&
         restore_all(c, &e) && load_letters(c, &e)) {
+        wm_oplog_retain_bytes(c->log, o->recent_ack_bytes);
         wm_client_judge_log(c);
         return true;
     }
@@ -157,7 +158,10 @@ static int sync_log(wm_client *c, uint64_t now)
 
 int wm_client_finish_log(wm_client *c)
 {
-    bool keeps_something = wm_oplog_count(c->log) > 0 || wm_dead_letters_count(c->dead_letters) > 0;
+    wm_membership_state membership;
+    wm_client_unverified(c, &membership);
+    if (membership == WM_MEMBERSHIP_CALM) wm_oplog_release(c->log, UINT64_MAX);
+    bool keeps_something = membership != WM_MEMBERSHIP_CALM || wm_oplog_count(c->log) > 0 || wm_dead_letters_count(c->dead_letters) > 0;
     if (keeps_something) wm_oplog_check_file(c->log);
     int result = write_log(c);
     return result == WM_OK || !keeps_something ? WM_OK : write_log(c); /* one that is gone is written anew */

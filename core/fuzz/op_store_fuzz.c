@@ -28,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define OPS_MAX 2000u
 
-typedef enum fate { GONE, PENDING, LETTER } fate;
+typedef enum fate { GONE, PENDING, LETTER, RETAINED } fate; /* RETAINED: gone, and in the file */
 
 typedef struct model_op {
     uint32_t index;
@@ -41,6 +41,7 @@ typedef struct fuzz {
     wm_op_ids ids;
     model_op ops[OPS_MAX + 1]; /* by seq */
     uint64_t last_seq;
+    uint64_t now_us;
     uint32_t found_letters;
 } fuzz;
 
@@ -65,7 +66,15 @@ static bool open_log(fuzz *f, wm_log_error *e)
 {
     f->log = wm_oplog_new((wm_oplog_limits){OPS_MAX, 1u << 24});
     REQUIRE(f->log != NULL);
-    return wm_oplog_open(f->log, f->path, "client-1", false, e);
+    if (!wm_oplog_open(f->log, f->path, "client-1", false, e)) return false;
+    wm_oplog_retain_bytes(f->log, 4096); /* of which there is seldom enough */
+    return true;
+}
+
+/* Pending for the next process. */
+static bool is_kept(fate fate)
+{
+    return fate == PENDING || fate == RETAINED;
 }
 
 static void expect_letter(void *user, uint64_t seq, const uint8_t *bytes, uint32_t len)
@@ -86,7 +95,7 @@ static void check_loaded(fuzz *f)
     for (uint32_t index = 1; index < wm_oplog_end(f->log); index++) {
         wm_op *op = wm_oplog_at(f->log, index);
         if (op->state == WM_OP_FREE) continue;
-        REQUIRE(op->seq <= f->last_seq && f->ops[op->seq].committed == PENDING);
+        REQUIRE(op->seq <= f->last_seq && is_kept(f->ops[op->seq].committed));
         wm_op_view view = wm_oplog_read(f->log, op);
         name_of(op->seq, key);
         REQUIRE(view.key_len == 4 && memcmp(view.key, key, 4) == 0);
@@ -97,7 +106,7 @@ static void check_loaded(fuzz *f)
     f->found_letters = 0;
     wm_oplog_letters(f->log, expect_letter, f);
     for (uint64_t seq = 1; seq <= f->last_seq; seq++) {
-        f->ops[seq].now = f->ops[seq].committed;
+        f->ops[seq].now = f->ops[seq].committed = is_kept(f->ops[seq].committed) ? PENDING : f->ops[seq].committed;
         pending -= f->ops[seq].now == PENDING;
         letters += f->ops[seq].now == LETTER;
     }
@@ -169,6 +178,21 @@ static void settle(fuzz *f, uint64_t seq, fate to)
     f->ops[seq].now = to;
 }
 
+static void retain(fuzz *f, uint64_t seq)
+{
+    if (seq == 0) return;
+    wm_oplog_retain(f->log, f->ops[seq].index, ++f->now_us);
+    bool is_retained = wm_oplog_at(f->log, f->ops[seq].index)->is_retained;
+    settle(f, seq, is_retained ? RETAINED : GONE);
+}
+
+static void release(fuzz *f)
+{
+    wm_oplog_release(f->log, UINT64_MAX);
+    for (uint64_t seq = 1; seq <= f->last_seq; seq++)
+        if (f->ops[seq].now == RETAINED) f->ops[seq].now = GONE;
+}
+
 static void settle_all(fuzz *f)
 {
     for (uint64_t seq; (seq = choose(f, PENDING, 0)) != 0;) settle(f, seq, GONE);
@@ -204,7 +228,11 @@ static void step(fuzz *f, uint8_t what, uint8_t which)
     case 5: case 6: case 7: settle(f, choose(f, PENDING, which), GONE); break;
     case 8: settle(f, choose(f, PENDING, which), LETTER); break;
     case 9: drop(f, choose(f, LETTER, which)); break;
-    case 10: case 11: case 12: sync_log(f); break;
+    case 10: case 11: sync_log(f); break;
+    case 12:
+        if (which % 8 == 7) release(f);
+        else retain(f, choose(f, PENDING, which));
+        break;
     case 13: reopen(f); break;
     case 14:
         if (which % 4 == 0) unlink(f->path);

@@ -6,6 +6,7 @@
 
 #include "oplog/file/op_entry.h"
 #include "oplog/file/op_tally.h"
+#include "oplog/retained_ops.h"
 
 /* What one frame holds at most, a larger operation apart: so much is lost with one damaged byte. */
 #define FRAME_BYTES (64u * 1024u)
@@ -60,6 +61,7 @@ struct wm_op_store {
     wm_buffer frame;
     stored_op *ops; /* those in the file, some of them settled by now; then those that are to come into it */
     size_t op_count, op_cap, in_file;
+    wm_retained_ops retained; /* in the file, and settled otherwise */
     seq_list settled, dropped; /* operations that left the log, and dead letters */
     dead_letter *letters;
     size_t letter_count, letter_cap, fresh_letters;
@@ -109,6 +111,7 @@ void wm_op_store_close(wm_op_store *s)
     free(s->settled.seqs);
     free(s->dropped.seqs);
     free(s->ops);
+    wm_retained_ops_close(&s->retained);
     wm_buffer_close(&s->frame);
     free(s);
 }
@@ -268,7 +271,8 @@ bool wm_op_store_recorded(wm_op_store *s, uint32_t index, uint64_t seq)
         s->op_cap = cap;
     }
     /* So that every one of them can be settled without more memory. */
-    if (!make_room(&s->settled, s->settled.count + s->live_ops + (s->op_count - s->in_file) + 1)) return false;
+    size_t fresh = s->op_count - s->in_file;
+    if (!make_room(&s->settled, s->settled.count + s->live_ops + s->retained.count + fresh + 1)) return false;
     s->ops[s->op_count++] = (stored_op){seq, index};
     s->last_seq = seq;
     return true;
@@ -277,9 +281,35 @@ bool wm_op_store_recorded(wm_op_store *s, uint32_t index, uint64_t seq)
 void wm_op_store_settled(wm_op_store *s, const wm_op *op)
 {
     if (op->writing == 0) return; /* not in the file yet: the next commit passes it over */
-    s->settled.seqs[s->settled.count++] = op->seq;
     s->live_ops--;
+    if (op->is_retained) return;
+    s->settled.seqs[s->settled.count++] = op->seq;
     s->live_bytes -= op->len + WM_OP_ENTRY_HEAD;
+}
+
+void wm_op_store_retain_bytes(wm_op_store *s, size_t bytes)
+{
+    s->retained.max_bytes = bytes;
+}
+
+void wm_op_store_retain(wm_op_store *s, const wm_op_table *table, wm_op *op, uint64_t now_us)
+{
+    if (op->writing == 0) return;
+    wm_retained_op *kept = wm_retained_ops_add(&s->retained, now_us, op->seq, op->len);
+    if (kept == NULL) return;
+    kept->writing = op->writing;
+    wm_op_table_write(table, op, (uint8_t *)(kept + 1));
+    op->is_retained = true;
+}
+
+void wm_op_store_release(wm_op_store *s, uint64_t before_us)
+{
+    const wm_retained_op *op;
+    while ((op = wm_retained_ops_oldest(&s->retained)) != NULL && op->since_us < before_us) {
+        s->settled.seqs[s->settled.count++] = op->seq; /* there is room: wm_op_store_recorded */
+        s->live_bytes -= op->len + WM_OP_ENTRY_HEAD;
+        wm_retained_ops_pop(&s->retained);
+    }
 }
 
 static bool is_live(wm_op_table *table, const stored_op *stored)
@@ -385,10 +415,28 @@ static bool write_letters(output *o, bool all)
     return true;
 }
 
+/* All of them, or those that `next` does not have. */
+static bool write_retained(output *o)
+{
+    const wm_op_store *s = o->store;
+    for (wm_retained_op *op = wm_retained_ops_oldest(&s->retained); op != NULL; op = wm_retained_ops_behind(&s->retained, op)) {
+        if (o->file == NULL && op->writing == s->writing) continue;
+        if (!write_entry(o, WM_ENTRY_OPERATION, op->seq, op + 1, op->len)) return false;
+        op->writing = s->writing;
+    }
+    return true;
+}
+
 static bool write_client(output *o)
 {
     const wm_op_store *s = o->store;
     return write_entry(o, WM_ENTRY_CLIENT, s->last_seq, s->node_id, strlen(s->node_id));
+}
+
+/* Those that are in the file after a commit. */
+static uint64_t count_operations(const wm_op_store *s, const wm_op_table *table)
+{
+    return (uint64_t)table->count + s->retained.count;
 }
 
 /* -- the file anew ------------------------------------------------------------------------- */
@@ -415,17 +463,21 @@ static bool copy_operations(wm_op_store *s, wm_op_table *table, size_t end, uint
     if (!begin_frame(&o)) return false;
     for (; s->cursor < end && o.written + s->frame.len < bytes; s->cursor++) {
         const stored_op *stored = &s->ops[s->cursor];
-        if (belongs_in_next(s, table, stored) && !write_operation(&o, table, wm_op_table_at(table, stored->index))) return false;
+        if (!belongs_in_next(s, table, stored)) continue;
+        wm_op *op = wm_op_table_at(table, stored->index);
+        if (!write_operation(&o, table, op)) return false;
+        if (op->writing != 0) op->writing = s->writing; /* should it be retained before `next` takes its place */
     }
     return flush_frame(&o);
 }
 
-/* `next` has all operations: what is left are the letters. Then it takes its place. */
+/* `next` has all operations that are not settled: what is left are those that stay all the same,
+ * and the letters. Then it takes its place. */
 static bool end_anew(wm_op_store *s, wm_op_table *table, wm_log_error *e)
 {
     output o = {.store = s, .error = e};
-    uint64_t counts[2] = {table->count, s->letter_count};
-    if (!begin_frame(&o) || !write_letters(&o, true) || !flush_frame(&o)) return false;
+    uint64_t counts[2] = {count_operations(s, table), s->letter_count};
+    if (!begin_frame(&o) || !write_retained(&o) || !write_letters(&o, true) || !flush_frame(&o)) return false;
     if (!wm_log_file_commit(s->next, counts, e) || !wm_log_file_take_place(s->next, s->file, e)) return false;
     wm_log_file_close(s->old);
     s->old = s->file;
@@ -508,7 +560,7 @@ static bool restart(wm_op_store *s, wm_op_table *table)
 static bool write_all(output *o, wm_op_table *table)
 {
     const wm_op_store *s = o->store;
-    if (!write_client(o)) return false;
+    if (!write_client(o) || !write_retained(o)) return false;
     for (size_t i = 0; i < s->op_count; i++)
         if (is_live(table, &s->ops[i]) && !write_operation(o, table, wm_op_table_at(table, s->ops[i].index))) return false;
     return write_letters(o, true);
@@ -524,7 +576,7 @@ static void shrink_old(wm_op_store *s)
 static bool append_changes(wm_op_store *s, wm_op_table *table, wm_log_error *e)
 {
     output o = {.store = s, .file = s->file, .error = e};
-    uint64_t counts[2] = {table->count, s->letter_count};
+    uint64_t counts[2] = {count_operations(s, table), s->letter_count};
     bool ok = begin_frame(&o) && (restart(s, table) ? write_all(&o, table) : write_changes(&o, table)) && flush_frame(&o) &&
               wm_log_file_commit(s->file, counts, e);
     if (!ok) {

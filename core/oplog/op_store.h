@@ -36,6 +36,14 @@ uint64_t wm_op_store_last_seq(const wm_op_store *s);
 bool wm_op_store_recorded(wm_op_store *s, uint32_t index, uint64_t seq);
 /* An operation is about to leave the log. */
 void wm_op_store_settled(wm_op_store *s, const wm_op *op);
+/* How many bytes of memory wm_op_store_retain may take; 0, as in the beginning: none. */
+void wm_op_store_retain_bytes(wm_op_store *s, size_t bytes);
+/* An operation that is in the file, and is about to be settled, is to stay there until
+ * wm_op_store_release: a process that opens the file before has it pending again. Where memory
+ * does not suffice nothing happens. */
+void wm_op_store_retain(wm_op_store *s, const wm_op_table *table, wm_op *op, uint64_t now_us);
+/* Those that were retained before that time are settled in the file, too, with the next commit. */
+void wm_op_store_release(wm_op_store *s, uint64_t before_us);
 
 /* Keeps a dead letter with the seq of its operation, each seq once; the bytes are copied and
  * mean something to the caller only. It goes into the file with the next commit, in which its

@@ -172,6 +172,26 @@ int wm_oplog_sync(wm_oplog *log)
     return log->store_failed ? WM_EDISK : WM_OK;
 }
 
+void wm_oplog_retain_bytes(wm_oplog *log, size_t bytes)
+{
+    if (log->store != NULL) wm_op_store_retain_bytes(log->store, bytes);
+}
+
+bool wm_oplog_retains(const wm_oplog *log)
+{
+    return log->store != NULL;
+}
+
+void wm_oplog_retain(wm_oplog *log, uint32_t index, uint64_t now_us)
+{
+    if (log->store != NULL) wm_op_store_retain(log->store, &log->table, &log->table.ops[index], now_us);
+}
+
+void wm_oplog_release(wm_oplog *log, uint64_t before_us)
+{
+    if (log->store != NULL) wm_op_store_release(log->store, before_us);
+}
+
 int wm_oplog_lacks_memory(wm_oplog *log)
 {
     wm_log_fail_io(&log->store_error, ENOMEM);

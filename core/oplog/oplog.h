@@ -36,6 +36,12 @@ const char *wm_oplog_node_id(const wm_oplog *log);
  * WM_EDISK when it cannot be written: the log counts as full until a later call
  * succeeds, and what was recorded stays pending. */
 int wm_oplog_sync(wm_oplog *log);
+/* What is settled may stay in the log's file for a while, in case this process ends before it is
+ * known that it was settled rightly: see op_store.h. Without a file nothing happens. */
+void wm_oplog_retain_bytes(wm_oplog *log, size_t bytes);
+bool wm_oplog_retains(const wm_oplog *log);
+void wm_oplog_retain(wm_oplog *log, uint32_t index, uint64_t now_us);
+void wm_oplog_release(wm_oplog *log, uint64_t before_us);
 /* Something that belongs into the file has no place in memory to be written from: as a
  * wm_oplog_sync that failed. WM_EDISK. */
 int wm_oplog_lacks_memory(wm_oplog *log);
