@@ -7,7 +7,7 @@ require "wingman.core"
 require "wingman.loop"
 if #arg == 0 then arg[1] = "spec" end
 table.insert(arg, 1, "--ignore-lua")
-table.insert(arg, 2, "--output=plainTerminal")
+table.insert(arg, 2, "--output=spec.support.output")
 -- Where specs failed, busted raises nil; what it printed has said it all.
 local ok, err = pcall(require "busted.runner", { standalone = false })
 io.stdout:flush() -- a sanitizer that reports at the end would lose it

@@ -79,7 +79,7 @@ local function eventually(_, what, condition, seconds)
     returned = pack(condition())
     return returned[1]
   end
-  if not loop.wait_until(came_true, seconds) then error(failure(what, seconds, returned, from_where()), 0) end
+  if not loop.wait_until(came_true, seconds) then error(failure(what, seconds, returned, from_where()), 2) end
   return unpack(returned, 1, returned.n)
 end
 
