@@ -83,7 +83,7 @@ WM_HOT_PATH static void on_acked(void *user, int lane, const uint32_t *ops, uint
         if (op->notify)
             wm_client_event(c, (wm_event){.type = WM_EVENT_OP_DONE, .lane = lane, .a = (int64_t)op->seq}, NULL, 0);
         if (!is_own) continue;
-        wm_partition_route *route = &c->routes[op->partition];
+        wm_partition_route *route = &c->routes.all[op->partition];
         if (is_v2) keep_times_in_order(c, op, slot, route);
         if (route->moved_us != 0 && slot == route->slot) tell_resumed(c, lane, op->partition, route);
     }
@@ -100,7 +100,7 @@ static void on_routed(void *user, int lane, const uint32_t *ops, uint32_t count)
     wm_client *c = user;
     if (lane == c->foreign_lane) return;
     uint64_t direct = 0;
-    for (uint32_t i = 0; i < count; i++) direct += c->routes[wm_oplog_at(c->log, ops[i])->partition].to_owner;
+    for (uint32_t i = 0; i < count; i++) direct += c->routes.all[wm_oplog_at(c->log, ops[i])->partition].to_owner;
     wm_routing_metrics *metrics = wm_router_metrics(c->router);
     metrics->direct_routes += direct;
     metrics->fallback_routes += count - direct;
@@ -148,8 +148,8 @@ static void on_lost(void *user, int lane, const wm_lane_end *end)
     c->stats.ops_resent += wm_batcher_release_lane(c->batcher, lane, c->now_us);
     c->is_losing_v2 = false;
     c->paces[lane].usable = false;
-    for (uint32_t p = 0; p < c->partition_count; p++)
-        if (wm_batcher_route(c->batcher, p) == lane && c->routes[p].moved_us == 0) c->routes[p].moved_us = c->now_us;
+    for (uint32_t p = 0; p < c->routes.count; p++)
+        if (wm_batcher_route(c->batcher, p) == lane && c->routes.all[p].moved_us == 0) c->routes.all[p].moved_us = c->now_us;
     wm_client_apply_routes(c);
     wm_event event = {
         .type = WM_EVENT_LOST,
@@ -192,7 +192,7 @@ int wm_client_measure(wm_client *c, wm_op_metrics *m)
 {
     c->metrics = m;
     wm_node_pool_measure(c->pool, wm_op_metrics_connections(m));
-    return wm_op_metrics_size(m, wm_node_pool_count(c->pool), c->partition_count);
+    return wm_op_metrics_size(m, wm_node_pool_count(c->pool), c->routes.count);
 }
 
 static bool has_room(void *user)
@@ -273,7 +273,7 @@ int wm_client_foreign_take(wm_client *c, wm_buffer *out)
         if (wm_batcher_set_lanes(c->batcher, 1) < 0) return WM_ENOMEM;
         c->foreign_lane = 0; /* such a client has no nodes in the pool */
     }
-    for (uint32_t p = 0; p < c->partition_count; p++)
+    for (uint32_t p = 0; p < c->routes.count; p++)
         wm_batcher_set_route(c->batcher, p, c->foreign_lane);
     wm_client_catch_up(c);
     return wm_batcher_take(c->batcher, c->foreign_lane, out, wm_now_us());
@@ -349,8 +349,8 @@ static bool is_in_use(const wm_client *c, int slot)
         if (wm_node_pool_lane(c->pool, lane).state != WM_LANE_IDLE) return true;
         if (load.pending_ops != 0 || load.in_flight_batches != 0) return true;
     }
-    for (uint32_t p = 0; p < c->partition_count; p++)
-        if (c->routes[p].slot == slot) return true;
+    for (uint32_t p = 0; p < c->routes.count; p++)
+        if (c->routes.all[p].slot == slot) return true;
     return false;
 }
 
@@ -374,12 +374,10 @@ static bool set_up(wm_client *c, const wm_client_options *o, char *error, size_t
     c->ack_latency = wm_histogram_new(LATENCY_MAX_US, 3);
     c->batch_sizes = wm_histogram_new(BATCH_SIZE_MAX, 3);
     c->dead_letters = wm_dead_letters_new();
-    c->routes = calloc(DEFAULT_PARTITIONS, sizeof *c->routes);
-    if (!c->pool || !c->router || !c->log || !c->ack_latency || !c->batch_sizes || !c->routes || !c->dead_letters)
+    bool has_routes = wm_route_table_init(&c->routes, WM_HASH_UNKNOWN, DEFAULT_PARTITIONS);
+    if (!c->pool || !c->router || !c->log || !c->ack_latency || !c->batch_sizes || !has_routes || !c->dead_letters)
         return false;
     if (!wm_client_keeps_acks(c, o->recent_ack_bytes)) return false;
-    for (uint32_t i = 0; i < DEFAULT_PARTITIONS; i++) c->routes[i].slot = -1;
-    wm_client_set_partition_count(c, DEFAULT_PARTITIONS);
     wm_batcher_hooks hooks = {c, on_acked, on_routed, on_returned, wm_client_op_leaves_first};
     c->batcher = wm_batcher_new(c->log, DEFAULT_PARTITIONS, o->batch, hooks);
     c->node_names = calloc(1, sizeof *c->node_names);
@@ -458,7 +456,7 @@ void wm_client_free(wm_client *c)
     wm_client_free_acks(c);
     wm_client_free_maps(c);
     wm_client_free_subscriptions(c);
-    free(c->routes);
+    wm_route_table_close(&c->routes);
     for (uint32_t i = 0; i < c->lane_count; i++) free(c->paces[i].refusals);
     free(c->paces);
     free(c->node_stats);

@@ -109,7 +109,7 @@ static bool look_ahead(wm_map *m, const char *key, size_t key_len)
     wm_open_write *w = &c->open;
     if (!wm_hash_fnv1a_utf8(key, key_len, &w->hash)) return false;
     wm_record_store_expect_place(m->store, w->hash);
-    w->partition = wm_client_partition_of_hash(c, c->hash == WM_HASH_XXH64 ? wm_hash_xxh64(key, key_len) : w->hash);
+    w->partition = wm_route_table_partition_of_hash(&c->routes, c->routes.hash == WM_HASH_XXH64 ? wm_hash_xxh64(key, key_len) : w->hash);
     return true;
 }
 
@@ -164,7 +164,7 @@ static double enqueue_unmeasured(wm_client *c, uint32_t index)
     wm_batcher_add(c->batcher, index, w->now_us);
     c->stats.ops_recorded++;
     if (c->drop_oldest) wm_client_displace(c, index);
-    if (c->routes[w->partition].slot < 0 && wm_router_map(c->router) == NULL)
+    if (c->routes.all[w->partition].slot < 0 && wm_router_map(c->router) == NULL)
         wm_router_metrics(c->router)->partition_misses++;
     wm_client_check_water(c);
     return (double)op->seq;
@@ -335,7 +335,7 @@ int wm_client_repeat(wm_client *c, uint32_t form, const char *key, size_t key_le
     wm_record record;
     if (m == NULL || !wm_record_store_get(m->store, wm_hash_fnv1a(key, key_len), key, key_len, &record)) return 1;
     if (record.node != 0 || is_unsettled(m, &record)) return 1;
-    if (wm_oplog_is_full(c->log) || wm_client_is_node_full(c, wm_client_partition_of(c, key, key_len))) return WM_EFULL;
+    if (wm_oplog_is_full(c->log) || wm_client_is_node_full(c, wm_route_table_partition_of(&c->routes, key, key_len))) return WM_EFULL;
     uint32_t index = record_again(m, key, key_len);
     if (index == WM_NO_OP) return c->status;
     enqueue_unmeasured(c, index);
@@ -462,7 +462,7 @@ static bool is_before_ours(const wm_map *m, const wm_record *stored, int lane)
 {
     const wm_client *c = m->client;
     if (lane == WM_LANE_NONE || stored->node != 0 || stored->told == mark_of(lane)) return false;
-    if (wm_batcher_route(c->batcher, wm_client_partition_of(c, stored->key, stored->key_len)) == lane) return false;
+    if (wm_batcher_route(c->batcher, wm_route_table_partition_of(&c->routes, stored->key, stored->key_len)) == lane) return false;
     uint64_t wall_ms = wm_wall_ms(); /* the clock may be ahead of it */
     uint64_t now_ms = wall_ms > c->clock.millis ? wall_ms : c->clock.millis;
     return now_ms - stored->millis < ECHO_MS;

@@ -35,7 +35,7 @@ static bool restore(wm_client *c, uint32_t index, wm_log_error *e)
     if (result < 0)
         return wm_log_fail(e, WM_LOG_DAMAGED, "the value of its operation %llu is none", (unsigned long long)op->seq);
     op->recorded_us = c->now_us;
-    op->partition = wm_client_partition_of(c, view.key, view.key_len);
+    op->partition = wm_route_table_partition_of(&c->routes, view.key, view.key_len);
     wm_batcher_add(c->batcher, index, c->now_us);
     c->stats.ops_loaded++;
     return true;

@@ -13,7 +13,7 @@ static bool is_usable(const wm_client *c, int lane)
 
 static int lane_for(const wm_client *c, uint32_t partition)
 {
-    int slot = c->routes[partition].slot;
+    int slot = c->routes.all[partition].slot;
     if (slot < 0 || c->awaited_partitions != 0) return WM_LANE_NONE;
     uint32_t per_node = wm_node_pool_lanes(c->pool) / wm_node_pool_count(c->pool);
     int lane = wm_node_pool_lane_of(c->pool, slot, partition % per_node);
@@ -22,14 +22,14 @@ static int lane_for(const wm_client *c, uint32_t partition)
 
 void wm_client_apply_routes(wm_client *c)
 {
-    uint32_t count = c->partition_count;
+    uint32_t count = c->routes.count;
     for (uint32_t p = 0; p < count; p++) wm_batcher_set_route(c->batcher, p, lane_for(c, p));
 }
 
 static void mark_owner(wm_client *c, uint32_t partition)
 {
     const wm_partition_map *map = wm_router_map(c->router);
-    wm_partition_route *route = &c->routes[partition];
+    wm_partition_route *route = &c->routes.all[partition];
     route->to_owner = false;
     if (route->slot < 0) return;
     if (map == NULL) {
@@ -43,9 +43,9 @@ static void mark_owner(wm_client *c, uint32_t partition)
 
 int wm_client_set_route(wm_client *c, uint32_t partition, int slot)
 {
-    if (partition >= c->partition_count) return WM_EINVAL;
+    if (partition >= c->routes.count) return WM_EINVAL;
     if (slot < -1 || slot >= (int)wm_node_pool_count(c->pool)) return WM_EINVAL;
-    wm_partition_route *route = &c->routes[partition];
+    wm_partition_route *route = &c->routes.all[partition];
     /* From a node to another one: how long until it is acknowledged there? The
      * hold in between belongs to that time. */
     if (slot != route->slot && route->slot >= 0 && route->moved_us == 0) route->moved_us = wm_now_us();
@@ -58,34 +58,26 @@ int wm_client_set_route(wm_client *c, uint32_t partition, int slot)
 
 int wm_client_route(const wm_client *c, uint32_t partition)
 {
-    return c->routes[partition].slot;
+    return c->routes.all[partition].slot;
 }
 
-static uint32_t partition_of(void *user, const char *key, size_t len)
+static uint32_t partition_of(void *table, const char *key, size_t len)
 {
-    return wm_client_partition_of(user, key, len);
+    return wm_route_table_partition_of(table, key, len);
 }
 
-void wm_client_set_partition_count(wm_client *c, uint32_t count)
-{
-    c->partition_count = count;
-    c->partition_magic = UINT64_MAX / count + 1;
-}
-
+/* Gives every operation its partition anew; all are held then. WM_OK, or WM_ENOMEM and nothing
+ * has changed. */
 static int assign_anew(wm_client *c, uint32_t count)
 {
-    wm_partition_route *fresh = calloc(count, sizeof *fresh);
-    if (fresh == NULL) return WM_ENOMEM;
-    for (uint32_t i = 0; i < count; i++) fresh[i].slot = -1;
-    uint32_t before = c->partition_count;
-    wm_client_set_partition_count(c, count);
-    int result = wm_batcher_repartition(c->batcher, count, partition_of, c);
+    wm_route_table fresh;
+    if (!wm_route_table_init(&fresh, c->routes.hash, count)) return WM_ENOMEM;
+    int result = wm_batcher_repartition(c->batcher, count, partition_of, &fresh);
     if (result < 0) {
-        wm_client_set_partition_count(c, before);
-        free(fresh);
+        wm_route_table_close(&fresh);
         return result;
     }
-    free(c->routes);
+    wm_route_table_close(&c->routes);
     c->routes = fresh;
     c->full_partition = -1;
     if (c->metrics != NULL) wm_client_measure(c, c->metrics); /* out of memory: the rest is measured */
@@ -106,30 +98,30 @@ static int repartition(wm_client *c, uint32_t count)
 
 int wm_client_set_hash(wm_client *c, wm_hash_kind kind)
 {
-    if (c->hash == kind) return WM_OK;
-    bool same = kind == WM_HASH_FNV1A && c->hash == WM_HASH_UNKNOWN; /* what unknown stood for */
-    c->hash = kind;
-    return same ? WM_OK : repartition(c, c->partition_count);
+    if (c->routes.hash == kind) return WM_OK;
+    bool same = kind == WM_HASH_FNV1A && c->routes.hash == WM_HASH_UNKNOWN; /* what unknown stood for */
+    c->routes.hash = kind;
+    return same ? WM_OK : repartition(c, c->routes.count);
 }
 
 wm_hash_kind wm_client_hash(const wm_client *c)
 {
-    return c->hash;
+    return c->routes.hash;
 }
 
 uint32_t wm_client_partition_count(const wm_client *c)
 {
-    return c->partition_count;
+    return c->routes.count;
 }
 
 uint32_t wm_client_partition_of(const wm_client *c, const char *key, size_t len)
 {
-    return wm_client_partition_of_hash(c, wm_hash(c->hash, key, len));
+    return wm_route_table_partition_of(&c->routes, key, len);
 }
 
 int wm_client_slot_of_key(const wm_client *c, const char *key, size_t len)
 {
-    return c->routes[wm_client_partition_of(c, key, len)].slot;
+    return c->routes.all[wm_client_partition_of(c, key, len)].slot;
 }
 
 static bool has_usable_lane(const wm_client *c, uint32_t slot)
@@ -172,9 +164,9 @@ static bool choose(wm_client *c, bool *changed)
 static bool take_map(wm_client *c)
 {
     uint32_t count = wm_router_map(c->router)->partition_count;
-    bool is_as_before = count == c->partition_count && c->awaited_partitions == 0;
+    bool is_as_before = count == c->routes.count && c->awaited_partitions == 0;
     if (!is_as_before && repartition(c, count) < 0) return false;
-    for (uint32_t p = 0; p < c->partition_count; p++) mark_owner(c, p);
+    for (uint32_t p = 0; p < c->routes.count; p++) mark_owner(c, p);
     return true;
 }
 

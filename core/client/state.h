@@ -4,6 +4,7 @@
 #include "client/client.h"
 #include "client/parts/indoubt_writes.h"
 #include "client/parts/recent_acks.h"
+#include "cluster/route_table.h"
 #include "oplog/dead_letters.h"
 
 /* Shared by the client's own files: client.c (life, flushing), routes.c (where
@@ -31,14 +32,6 @@ typedef struct wm_water_mark {
     double ops;
     double bytes;
 } wm_water_mark;
-
-typedef struct wm_partition_route {
-    int slot;
-    bool to_owner;       /* the slot is the partition's owner in the held map */
-    uint64_t moved_us;   /* when the route changed or its connection was lost, until its first ack; 0 else */
-    uint64_t moved_seq;  /* the newest operation when the route last changed, or when a node that had
-                          * lost the partition acknowledged one */
-} wm_partition_route;
 
 struct wm_map {
     wm_client *client;
@@ -95,13 +88,10 @@ struct wm_client {
     wm_histogram *batch_sizes;
     wm_dead_letters *dead_letters;
     wm_op_metrics *metrics; /* of a load test, its own; NULL: no test */
-    wm_hash_kind hash;
     wm_dialect family; /* of the connection that became ready last; unknown before the first */
-    wm_partition_route *routes;
-    uint32_t partition_count;  /* of the routes */
+    wm_route_table routes;
     uint32_t awaited_partitions; /* memory was short to assign the operations to so many; 0: they are assigned */
     bool has_to_choose;        /* memory was short to look which map is to be believed */
-    uint64_t partition_magic;  /* 2^64 / partition_count, rounded up; see wm_client_partition_of_hash */
     wm_pace *paces; /* by lane */
     wm_membership membership;
     uint32_t lane_count;
@@ -141,14 +131,6 @@ struct wm_client {
     char **subscriptions; /* ids of queries; see wm_client_subscribed */
     uint32_t subscription_count;
 };
-
-/* hash % partition count without a division: "Faster Remainder by Direct
- * Computation" (Lemire, Kaser, Kurz 2019), exact for 32-bit numbers. */
-static inline uint32_t wm_client_partition_of_hash(const wm_client *c, uint32_t hash)
-{
-    uint64_t fraction = c->partition_magic * hash;
-    return (uint32_t)(((unsigned __int128)fraction * c->partition_count) >> 64);
-}
 
 /* See wm_batcher_hooks.leaves_first. */
 void wm_client_op_leaves_first(void *client, uint32_t index);
@@ -206,8 +188,6 @@ void wm_client_displace(wm_client *c, uint32_t newest);
 void wm_client_retry_routes(wm_client *c);
 /* Points every partition at a lane that is ready, or at none. */
 void wm_client_apply_routes(wm_client *c);
-/* The routes and what was recorded stay as they are. */
-void wm_client_set_partition_count(wm_client *c, uint32_t count);
 uint64_t wm_client_unix_ms(wm_client *c);
 void wm_client_free_maps(wm_client *c);
 bool wm_client_is_subscription(const wm_client *c, const char *query_id, size_t len);
