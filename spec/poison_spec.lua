@@ -297,6 +297,22 @@ clusters.on_each(getfenv(), "a poison message", function(shared, it)
     assert(sent < 2 * #keys, ("%d writes were sent %d times"):format(#keys, sent))
   end)
 
+  it("is no name for what is slow when the question whether the node acknowledges is refused", function()
+    local client, seen = started { batch = { ack_timeout = 0.25, tries = 255 } }
+    local map, key = client:map(shared:map_name()), keys_of(client, 1, {})[1]
+    assert(shared.cluster:reset_stats())
+    assert(shared.cluster:fault(NODE, "ack-delay", 3000))
+    set(map, key, 1, seen)
+    await("sent", function() return times_sent(key) end, 1)
+    local refused = 0
+    client:on("server_error", function() refused = refused + 1 end)
+    assert(shared.cluster:fault(NODE, "error", "429", 1000))
+    await("refused", function() return refused > 1 end, true)
+    await("acknowledged", function() return seen.acked end, 1)
+    assert.same({ 1, 0, 0 }, { times_sent(key), client:stats().ops_resent, #seen.rejected })
+    assert(shared.cluster:fault(NODE, "none"))
+  end)
+
   it("is no name for what is slow: it is waited for, and not sent again", function()
     -- A 0.11 node is sent what is unanswered for 16 times ack_timeout again.
     local client, seen = started { batch = { ack_timeout = 0.5 } }

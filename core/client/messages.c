@@ -126,7 +126,10 @@ static void on_op_ack(wm_client *c, int lane, const wm_message *m)
     uint32_t settled = take_results(c, lane, m);
     if (last->text != NULL) settled += wm_batcher_ack(c->batcher, lane, last->text, last->len);
     if (settled == 0) {
-        if (last->text != NULL && wm_client_is_control_ack(c, lane, last->text, last->len)) return;
+        if (last->text != NULL && wm_client_is_control_ack(c, lane, last->text, last->len)) {
+            wm_client_settle_refused(c, lane); /* an error that came before was of a batch */
+            return;
+        }
         c->stats.stray_acks++;
         if (c->hands_up_acks) hand_up(c, (wm_event){.type = WM_EVENT_MESSAGE, .lane = lane}, m, m->body, m->body_len);
         return;

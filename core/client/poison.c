@@ -37,6 +37,7 @@ struct wm_refusals {
     uint32_t errors; /* that came while batches were in flight; on v2 each stands for one of them */
     bool has_unknown; /* one of them may be about an operation */
     bool is_for_good; /* one of them is, and does not say which */
+    uint64_t doubted_us; /* when one came that may be the answer to a control batch; 0: none */
     refused_map maps[MAPS_MAX];
     uint32_t map_count;
     char words[WORDS_MAX]; /* of the last one about an operation */
@@ -93,6 +94,7 @@ void wm_client_forget_refusals(wm_client *c, int lane)
     if (r == NULL) return;
     r->errors = r->map_count = 0;
     r->has_unknown = r->is_for_good = false;
+    r->doubted_us = 0;
     wm_batcher_close_window(c->batcher, lane, false);
 }
 
@@ -157,9 +159,18 @@ static void take_refused(wm_client *c, int lane, struct wm_refusals *r)
     wm_client_reject_poison(c);
 }
 
+/* Whether an error may be the answer to a control batch. One that was sent long ago is lost, and
+ * so may its answer be. */
+static bool owes_control(const wm_client *c, int lane)
+{
+    const wm_pace *pace = &c->paces[lane];
+    return pace->controls > 0 && c->now_us - pace->controls_us[pace->controls - 1] < c->ack_timeout_us;
+}
+
 /* A v2 server answers each batch, by an acknowledgement or by an error that does not say
- * which: once there are as many errors as batches, it is all of them, and sending them again
- * duplicates nothing. With a trial alone in flight it is clear in both families. */
+ * which: once there are as many errors as batches, those sent to ask among them, it is all of
+ * them, and sending them again duplicates nothing. With a trial alone in flight it is clear in
+ * both families. */
 void wm_client_settle_refused(wm_client *c, int lane)
 {
     struct wm_refusals *r = c->paces[lane].refusals;
@@ -167,7 +178,7 @@ void wm_client_settle_refused(wm_client *c, int lane)
     uint32_t in_flight = wm_batcher_load(c->batcher, lane).in_flight_batches;
     bool is_v2 = wm_node_pool_lane(c->pool, lane).dialect == WM_DIALECT_V2;
     if (!is_v2 && in_flight > 0 && !wm_batcher_tries_alone(c->batcher, lane)) return;
-    if (r->errors < in_flight) return;
+    if (r->errors < in_flight + owes_control(c, lane)) return;
     take_refused(c, lane, r);
 }
 
@@ -182,6 +193,7 @@ static bool refuse_batches(wm_client *c, int lane, const wm_refusal *found, cons
         c->stats.overloads++;
     }
     note(r, found, words, len);
+    if (r->doubted_us == 0 && found->map == NULL && owes_control(c, lane)) r->doubted_us = c->now_us;
     /* No batch more until it is known which of them were refused: milliseconds. */
     wm_batcher_close_window(c->batcher, lane, true);
     if (wm_node_pool_lane(c->pool, lane).dialect != WM_DIALECT_V2)
@@ -308,13 +320,23 @@ static void set_aside(wm_client *c, int lane, bool is_v2, uint64_t before_us)
 static bool take_hastened(wm_client *c, int lane, bool is_v2)
 {
     struct wm_refusals *r = c->paces[lane].refusals;
-    if (is_v2 || r == NULL || r->errors == 0) return false;
+    if (is_v2 || r == NULL || r->errors == 0 || r->doubted_us != 0) return false;
     take_refused(c, lane, r);
     return true;
 }
 
+/* A control batch that is not acknowledged some time after an error had it for its answer. If
+ * it was a batch that was refused, and the other answer is lost, that one is found as one that
+ * is never answered. */
+static void settle_doubts(wm_client *c, int lane)
+{
+    const struct wm_refusals *r = c->paces[lane].refusals;
+    if (r != NULL && r->doubted_us != 0 && c->now_us - r->doubted_us >= AFTER_ERROR_US) wm_client_forget_refusals(c, lane);
+}
+
 void wm_client_check_answers(wm_client *c, int lane)
 {
+    settle_doubts(c, lane);
     uint64_t ack_timeout_us = c->ack_timeout_us;
     uint64_t oldest_us = wm_batcher_load(c->batcher, lane).oldest_sent_us;
     if (oldest_us == 0) return;
