@@ -128,7 +128,7 @@ clusters.on_each(getfenv(), "a server's error", function(shared, it)
     for _, code in ipairs { 403, 501, 503 } do
       inject(id, { type = "ERROR", payload = { code = code, message = "of another request" } })
     end
-    assert(loop.wait_until(function() return #seen == 3 end, 20), "3 errors were not told")
+    eventually("three errors are told", function() return #seen == 3, #seen end)
     assert.same({ 403, 501, 503 }, { seen[1].status, seen[2].status, seen[3].status })
     assert.same({ 0, 0, 0 }, { client:stats().ops_resent, client:stats().overloads, client:stats().ops_aside })
     assert.equal("closed", clusters.node_of(client, id).circuit)
