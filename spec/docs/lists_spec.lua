@@ -55,6 +55,19 @@ describe("docs/troubleshooting.md", function()
     for name in files.read(page):gmatch "\n### ([^\n]+)" do assert(known[name], "no error has the code " .. name) end
   end)
 
+  it("says of each what to do, and what became of the data", function()
+    local sections, name, lacking = {}, nil, {}
+    for line in io.lines(page) do
+      if line:match "^#" then name = line:match "^### (.*)$" end
+      if name then sections[name] = (sections[name] or "") .. line end
+    end
+    for code_name, text in pairs(sections) do
+      if not (text:find("*Do*:", 1, true) and text:find("*Data*:", 1, true)) then lacking[#lacking + 1] = code_name end
+    end
+    assert(next(sections), "there are no sections")
+    assert(#lacking == 0, "*Do*: or *Data*: is missing for " .. table.concat(lacking, ", "))
+  end)
+
   it("is about every code that the Lua files make errors with: all are listed", function()
     local lua = "find lua -name '*.lua'"
     for _, pattern in ipairs { 'errors?%.new%(%s*"([A-Z_]+)"', '[^%w_]failed%("([A-Z_]+)"', 'return "([A-Z][A-Z_]+)", ', 'M%.new%("([A-Z_]+)"' } do
