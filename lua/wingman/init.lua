@@ -16,6 +16,8 @@ local endpoint = require "wingman.policy.endpoint"
 local reconnect = require "wingman.policy.reconnect"
 local routing = require "wingman.policy.routing"
 
+require "wingman.client.node_report" -- topgun:// asks its nodes with it
+
 return {
   version = core.version,
   --- Makes a client: see wingman.client and wingman.client.options.rules.

@@ -3,7 +3,7 @@
 local embedded_cluster = require "wingman.testbed"
 local faults = require "chaos.faults"
 local loop = require "wingman.loop"
-local probe = require "wingman.command.probe"
+local node_report = require "wingman.client.node_report"
 local proxy = require "chaos.proxy"
 
 local M = {}
@@ -45,7 +45,7 @@ end
 function M.is_whole(cluster, timeout)
   local function knows_all(node)
     local owners = 0
-    local answer = probe.ask(node.url, { token = cluster.token })
+    local answer = node_report.ask(node.url, { token = cluster.token })
     for _, member in ipairs(answer and answer.nodes or {}) do
       if member.partitions > 0 then owners = owners + 1 end
     end

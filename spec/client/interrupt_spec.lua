@@ -75,6 +75,26 @@ describe("an interrupted script", function()
     end)
   end
 
+  it("that has no client but a loop ends at once", function()
+    run [[local l = require "wingman.loop" l.run(function() print "waiting" io.flush() l.sleep(3600) end)]]
+    assert(child:read_line(PATIENCE))
+    local ended, err = finish(child, interrupt(child))
+    assert.same({ 130, "wingman: interrupted\n" }, { ended, err })
+  end)
+
+  it("does what loop.on_signal says, in place of all else", function()
+    run [[
+      local w, l = require "wingman", require "wingman.loop"
+      local came = l.future()
+      l.on_signal(function(signal) came:resolve(signal) end)
+      w.run(function() print "waiting" io.flush() print(came:wait()) end)
+    ]]
+    assert.equal("waiting", child:read_line(PATIENCE))
+    interrupt(child, "SIGTERM")
+    assert.equal("SIGTERM", child:read_line(PATIENCE))
+    assert.equal(143, (child:wait(PATIENCE)))
+  end)
+
   it("ends a command that connects, by the signal's code and in one word", function()
     local silent = assert(sockets.listen "127.0.0.1")
     finally(function() silent:close() end)

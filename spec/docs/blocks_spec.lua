@@ -23,7 +23,7 @@ local tails = {
   plugin = [[
   end)()
   plugin.on_move("ann", 1, 2)
-  local client = require("wingman.client").open_clients()[1]
+  local client = require("wingman.client.open_clients").list()[1]
   assert(require("wingman.loop").wait_until(function()
     plugin.on_tick()
     return client:pending_ops() == 0

@@ -1,6 +1,6 @@
 --- Awaits an event in a spec. Where it does not come, the failure says what was awaited, from
 --- where, what the condition returned last, how the open clients are, and what was logged last.
-local client = require "wingman.client"
+local open_clients = require "wingman.client.open_clients"
 local escape = require "wingman.base.escape"
 local loop = require "wingman.loop"
 local printer = require("wingman.text.printer").new {}
@@ -38,7 +38,7 @@ local function from_where()
 end
 
 local function add_clients(lines)
-  for i, one in ipairs(client.open_clients()) do
+  for i, one in ipairs(open_clients.list()) do
     lines[#lines + 1] = ("  client %d: backlog %s"):format(i, printer:format(one:backlog()))
     lines[#lines + 1] = indented("health " .. printer:format(one:health()))
   end

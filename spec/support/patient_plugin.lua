@@ -2,7 +2,7 @@
 --- first of them is acknowledged, and the end comes when all are.
 local plugin = dofile "scripts/plugins/tick_plugin.lua"
 local loop = require "wingman.loop"
-local client = require("wingman.client").open_clients()[1]
+local client = require("wingman.client.open_clients").list()[1]
 
 local PATIENCE = 60
 

@@ -2,7 +2,7 @@
 --- checked where both are used.
 local eventually = require "spec.support.eventually"
 local loop = require "wingman.loop"
-local probe = require "wingman.command.probe"
+local node_report = require "wingman.client.node_report"
 local process = require "wingman.loop.process"
 local topgun = require "wingman.topgun"
 local topgun_binary = require "wingman.testbed.topgun.binary"
@@ -19,8 +19,8 @@ describe("topgun", function()
   setup(function() cluster = assert(topgun.start { nodes = 3 }) end)
   teardown(function() if cluster then cluster:stop() end end)
 
-  local function answers(node) return (probe.ask(node.url, { token = cluster.token, timeout = 60 })) end
-  local function is_silent(node) return not probe.ask(node.url, { token = cluster.token, timeout = 0.5 }) end
+  local function answers(node) return (node_report.ask(node.url, { token = cluster.token, timeout = 60 })) end
+  local function is_silent(node) return not node_report.ask(node.url, { token = cluster.token, timeout = 0.5 }) end
 
   it("is whole when it has started: every node knows three owners", function()
     for _, node in ipairs(cluster.nodes) do
@@ -37,7 +37,7 @@ describe("topgun", function()
   end)
 
   it("refuses a token of another secret", function()
-    local answer, err = probe.ask(cluster.urls[1], { token = "abc", timeout = 60 })
+    local answer, err = node_report.ask(cluster.urls[1], { token = "abc", timeout = 60 })
     assert.is_nil(answer)
     assert.equal("AUTH_FAILED", err.code)
   end)

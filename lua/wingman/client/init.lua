@@ -13,12 +13,15 @@ local events = require "wingman.client.events"
 local log_throttle = require "wingman.loop.log_throttle"
 local loop = require "wingman.loop"
 local map_module = require "wingman.client.map"
+local open_clients = require "wingman.client.open_clients"
 local options_module = require "wingman.client.options.rules"
 local policies = require "wingman.client.options.policies"
 local protected = require "wingman.base.protected"
 local sync_engine = require "wingman.client.sync_engine"
 local warnings = require "wingman.client.warnings"
 local wire_name = require "wingman.base.wire_name"
+
+require "wingman.client.interrupt" -- at a signal open clients drain
 
 local now = loop.now
 
@@ -36,13 +39,12 @@ local methods = {}
 methods.__index = methods
 
 for _, part in ipairs {
-  require "wingman.client.methods.callbacks", require "wingman.client.methods.figures", require "wingman.client.methods.queries", require "wingman.client.methods.rejected", require "wingman.client.methods.send",
-  require "wingman.client.methods.ticks", require "wingman.client.methods.waits",
+  require "wingman.client.methods.callbacks", require "wingman.client.methods.figures",
+  require "wingman.client.methods.queries", require "wingman.client.methods.rejected",
+  require "wingman.client.methods.send", require "wingman.client.methods.ticks", require "wingman.client.methods.waits",
 } do
   for name, method in pairs(part) do methods[name] = method end
 end
-
-local open = {} -- the clients that are not closed
 
 local function default_log(level, event, fields)
   if level ~= "warn" and level ~= "error" then return end
@@ -116,18 +118,10 @@ function M.new(given)
     return nil, errors.new("OPLOG", err, { problem = log_problem, path = options.oplog.path })
   end
   self.core = handle
-  open[self] = true
+  open_clients.add(self)
   options.node_id = handle:node_id()
   loop.add_source(self)
   return self
-end
-
---- The clients of this Lua state that are not closed.
----@return wingman.client[]
-function M.open_clients()
-  local list = {}
-  for client in pairs(open) do list[#list + 1] = client end
-  return list
 end
 
 local function make_provider(self)
@@ -243,7 +237,7 @@ function methods:close(timeout)
   if self.closed then return true end
   self.closed = true
   self.write_error = errors.new("CLOSED", "the client is closed")
-  open[self] = nil
+  open_clients.remove(self)
   loop.remove_source(self)
   loop.at_once(end_waits, self)
   write_log_out(self)

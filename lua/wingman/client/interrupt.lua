@@ -8,6 +8,7 @@ local backlog = require "wingman.client.backlog"
 local core = require "wingman.core"
 local escape = require "wingman.base.escape"
 local loop = require "wingman.loop"
+local open_clients = require "wingman.client.open_clients"
 local text_table = require "wingman.text.table"
 
 local M = {}
@@ -52,10 +53,6 @@ end
 function M.rearm() core.rearm() end
 
 local function say(format, ...) io.stderr:write("wingman: ", escape.lines(format:format(...)), "\n") end
-
-local function open_clients()
-  return package.loaded["wingman.client"] and require("wingman.client").open_clients() or {}
-end
 
 local function sum(clients)
   local total = { pending = 0, held = 0, queued = 0, sent = 0, unverified = 0 }
@@ -150,7 +147,7 @@ local function exit_by(signal)
 end
 
 local function drain_and_close(signal)
-  local clients = open_clients()
+  local clients = open_clients.list()
   drain(clients)
   ending = true
   exit_by(signal)
@@ -159,8 +156,8 @@ end
 
 local tasks = {} -- what the signal has started
 
---- Part of the loop: a signal came.
----@param signal string
+--- Does what a signal asks for; the loop calls it.
+---@param signal "SIGINT"|"SIGTERM"|"SIGHUP"
 function M.signalled(signal)
   tasks = {}
   for i, fn in ipairs(handlers) do tasks[i] = loop.spawn(fn, signal) end
@@ -173,6 +170,8 @@ function M.signalled(signal)
   end)
 end
 
+loop.on_signal(M.signalled)
+
 --- Part of the executable: whether the script itself deals with the signal, and with it the
 --- exit code.
 ---@return boolean
@@ -181,7 +180,7 @@ function M.is_answered() return answered end
 -- Clients that are not closed: those that were started, and the others.
 local function by_start()
   local started, others = {}, {}
-  for _, client in ipairs(open_clients()) do
+  for _, client in ipairs(open_clients.list()) do
     local list = client.provider and started or others
     list[#list + 1] = client
   end
@@ -201,13 +200,14 @@ function M.script_ended()
   local started, others = by_start()
   if has_backlog(started) then drain(started) end
   if has_backlog(others) then report(others) end
-  return not has_backlog(open_clients()) and loop.unheard_errors() == 0
+  return not has_backlog(open_clients.list()) and loop.unheard_errors() == 0
 end
 
 --- Part of the executable: the script was ended by the error "interrupted". Waits for
 --- what the signal has started, or starts it now.
 ---@param signal string
 function M.finish(signal)
+  if #tasks == 0 and loop.is_stopped() then return end -- by the loop itself: no client was there
   if #tasks == 0 then M.signalled(signal) end
   for _, task in ipairs(tasks) do
     local _, err = task:wait()

@@ -1,6 +1,6 @@
 --- The end of Wingman in a Lua state that goes on: for plugins that are reloaded.
-local client = require "wingman.client"
 local loop = require "wingman.loop"
+local open_clients = require "wingman.client.open_clients"
 
 --- Closes every client (waits end with an error), the loop with its timers and sockets,
 --- and forgets the modules: the next require "wingman" loads them from their files. What
@@ -8,7 +8,7 @@ local loop = require "wingman.loop"
 --- (jit.flush), as LuaJIT frees no single one's: the host's own is compiled again. The C
 --- library stays, until the Lua state is closed.
 return function()
-  for _, one in ipairs(client.open_clients()) do one:close() end
+  for _, one in ipairs(open_clients.list()) do one:close() end
   loop.close()
   for name in pairs(package.loaded) do
     local is_ours = name == "wingman" or name:sub(1, 8) == "wingman."

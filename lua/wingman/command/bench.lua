@@ -6,7 +6,7 @@ local connection_options = require "wingman.client.options.connection"
 local core = require "wingman.core"
 local duration = require "wingman.base.duration"
 local nearest = require "wingman.base.nearest"
-local run = require "wingman.command.run"
+local script = require "wingman.base.script"
 local threshold = require "wingman.metrics.threshold"
 local usage_error = require "wingman.base.usage_error"
 
@@ -241,8 +241,8 @@ function M.main(args)
     code, wrong = save(options, text)
     return code or usage(wrong)
   end
-  run.text, run.chunk_name = text, "=wingman bench"
-  local made, test = pcall(assert(loadstring(text, run.chunk_name)))
+  script.set(text, "=wingman bench")
+  local made, test = pcall(assert(loadstring(text, script.chunk_name)))
   if not made then return usage(usage_error.is(test) and test.reason:gsub("^load%.test: ", "") or tostring(test)) end
   return command.main(test, rest, { [0] = "wingman bench" })
 end

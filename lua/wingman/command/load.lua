@@ -19,6 +19,7 @@ local prompt_server = require "wingman.repl.server"
 local report = require "wingman.report"
 local run_module = require "wingman.load.run"
 local same_file = require "wingman.report.same_file"
+local script = require "wingman.base.script"
 local shard = require "wingman.load.shard"
 
 local M = {}
@@ -338,7 +339,6 @@ function M.main(test, before, args)
     io.stderr:write(wrong, "\n")
     return M.codes.usage
   end
-  local script = require "wingman.command.run"
   options.script, options.script_args = args[0], args
   options.script_text, options.chunk_name = script.text, script.chunk_name
   return loop.run(run_and_tell, test, options)

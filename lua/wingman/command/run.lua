@@ -1,6 +1,7 @@
 --- `wingman run`: runs a script; one that returns a load test is run as such.
 local connection_options = require "wingman.client.options.connection"
 local escape = require "wingman.base.escape"
+local script = require "wingman.base.script"
 local script_traceback = require "wingman.base.script_traceback"
 local url = require "wingman.base.url"
 
@@ -29,21 +30,6 @@ local function read_script(path)
   if path ~= "-" then file:close() end
   if not text then return nil, path .. ": " .. tostring(why) end
   return (text:gsub("^#[^\n]*", "")), path == "-" and "=stdin" or "@" .. path
-end
-
---- The folder of a script; nil for standard input.
----@param chunk_name string
----@return string|nil
-function M.folder_of(chunk_name)
-  local path = chunk_name:match "^@(.*)$"
-  return path and (path:match "^(.*)/[^/]*$" or ".")
-end
-
---- From here on `require` looks beside the script first.
----@param chunk_name string
-function M.look_beside(chunk_name)
-  local folder = M.folder_of(chunk_name)
-  if folder then package.path = ("%s/?.lua;%s/?/init.lua;%s"):format(folder, folder, package.path) end
 end
 
 -- A script that ends as calls do that have failed has failed.
@@ -102,8 +88,8 @@ function M.main(args)
     io.stderr:write("wingman run: ", err, "\n")
     return 2
   end
-  M.text, M.chunk_name = text, name
-  M.look_beside(name)
+  script.set(text, name)
+  script.look_beside()
   return finish(before, rest, chunk(unpack(rest)))
 end
 

@@ -16,6 +16,7 @@ local measures = require "wingman.metrics.builtin"
 local metrics = require "wingman.metrics.registry"
 local options_module = require "wingman.load.options"
 local payload = require "wingman.load.input.payload"
+local script = require "wingman.base.script"
 local sizes = require "wingman.load.input.sizes"
 local usage_error = require "wingman.base.usage_error"
 
@@ -38,9 +39,8 @@ function M.is_test(value) return getmetatable(value) == test_class end
 -- The line of the script's only `return load.test { … }`, which is a tail call and so leaves
 -- no level of the script to point at; "" when it cannot be told.
 local function place_of_tail_call()
-  local script = package.loaded["wingman.command.run"]
   local found, number = nil, 0
-  for line in (script and script.text or ""):gmatch "([^\n]*)\n?" do
+  for line in (script.text or ""):gmatch "([^\n]*)\n?" do
     number = number + 1
     if line:match "^%s*return%s+[%w_.]*%.test%s*[%({]" then
       if found then return "" end

@@ -473,13 +473,24 @@ function run_ready(until_time)
   if ready_head > ready_tail then ready_head, ready_tail = 1, 0 end
 end
 
--- Serves the sockets, until a deadline when there is one: whether nothing is left. A
--- signal of the executable is taken up by a task.
+-- What is done at a signal of the executable; it knows a script's end by this word.
+local on_signal = function() M.stop "interrupted" end
+
+--- Sets what is done when the executable was sent SIGINT, SIGTERM or SIGHUP, in place of what
+--- was set before. The default ends what the loop is turned for, see M.stop. In a host that
+--- embeds the module signals are the host's, and nothing is called.
+---@param fn fun(signal: "SIGINT"|"SIGTERM"|"SIGHUP")  runs in a turn of the loop, and may not wait
+function M.on_signal(fn)
+  if type(fn) ~= "function" then error("loop.on_signal: a function is expected, got " .. type(fn), 2) end
+  on_signal = fn
+end
+
+-- Serves the sockets, until a deadline when there is one: whether nothing is left.
 local function service(wait, deadline)
   local signal, done
   if deadline then done, signal = M.handle():turn_until(deadline)
   else signal = M.handle():turn(wait) end
-  if signal then require("wingman.client.interrupt").signalled(signal) end
+  if signal then on_signal(signal) end
   return done
 end
 

@@ -4,6 +4,7 @@
 ---   local people = load.data "people.csv"
 ---   exec = function(vu) local row = people:next() … end
 local cjson = require "cjson"
+local script = require "wingman.base.script"
 local usage_error = require "wingman.base.usage_error"
 
 local M = {}
@@ -102,8 +103,7 @@ readers.jsonl = readers.ndjson
 
 -- Opens a file that lies beside the script, or else one where the program was started.
 local function open_beside(path)
-  local script = package.loaded["wingman.command.run"]
-  local folder = not path:match "^/" and script and script.chunk_name and script.folder_of(script.chunk_name)
+  local folder = not path:match "^/" and script.folder()
   local file = folder and io.open(folder .. "/" .. path)
   if file then return file end
   local here, err = io.open(path)

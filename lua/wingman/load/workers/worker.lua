@@ -10,7 +10,7 @@ local load = require "wingman.load"
 local loop = require "wingman.loop"
 local measures = require "wingman.metrics.builtin"
 local run_module = require "wingman.load.run"
-local script = require "wingman.command.run"
+local script = require "wingman.base.script"
 local stream = require "wingman.loop.stream"
 
 local M = {}
@@ -20,8 +20,8 @@ local function load_test(task)
   _G.arg = task.args
   _G.arg[0] = task.script
   local chunk, err = loadstring(task.text, task.chunk_name)
-  script.text, script.chunk_name = task.text, task.chunk_name
-  script.look_beside(task.chunk_name)
+  script.set(task.text, task.chunk_name)
+  script.look_beside()
   if not chunk then error(err, 0) end
   local test = chunk(unpack(task.args))
   if not load.is_test(test) then error("the script returned no load test to a worker", 0) end

@@ -17,8 +17,8 @@ local core = require "wingman.core"
 local errors = require "wingman.base.error"
 local ffi = require "ffi"
 local loop = require "wingman.loop"
+local membership = require "wingman.testbed.topgun.membership"
 local node_module = require "wingman.testbed.topgun.node"
-local probe = require "wingman.command.probe"
 local process = require "wingman.loop.process"
 local uuid = require "wingman.base.uuid"
 
@@ -31,9 +31,8 @@ void free(void *);
 local M = {}
 
 local TRIES = 4
---- Seconds: for a first node to become master (it takes 3); for a cluster to
---- notice a change of its members; for a helper process to answer.
-local MASTER_TIMEOUT, JOIN_TIMEOUT, HELPER_TIMEOUT = 8, 6, 10
+--- Seconds: for a first node to become master (it takes 3); for a helper process to answer.
+local MASTER_TIMEOUT, HELPER_TIMEOUT = 8, 10
 --- Seconds that the cluster's token is good for.
 local TOKEN_LIFE = 7 * 86400
 
@@ -115,24 +114,6 @@ end
 
 local function begin(self, node, seeds) return node:start(self.binary, self.secret, seeds) end
 
--- Waits until each of these nodes has a map with `count` owners.
-local function await_owners(self, nodes, count)
-  local deadline = loop.now() + JOIN_TIMEOUT
-  for _, node in ipairs(nodes) do
-    while true do
-      local answer = probe.ask(node.url, { token = self.token })
-      local owners = 0
-      for _, member in ipairs(answer and answer.nodes or {}) do
-        if member.partitions > 0 then owners = owners + 1 end
-      end
-      if owners == count then break end
-      if loop.now() > deadline then return nil, failure("%s sees %d of %d nodes", node.id, owners, count) end
-      loop.sleep(0.02)
-    end
-  end
-  return true
-end
-
 -- One node after the other joins the first; then those that joined before the
 -- last one are restarted, so that they learn of it.
 local function join(self)
@@ -146,7 +127,7 @@ local function join(self)
   end
   for i = 2, #nodes do
     ok, err = begin(self, nodes[i], seeds_of(self, nodes[i], first))
-    if ok then ok, err = await_owners(self, { first, nodes[i] }, i) end
+    if ok then ok, err = membership.await_owners({ first, nodes[i] }, self.token, i) end
     if not ok then return nil, err end
   end
   for i = 2, #nodes - 1 do
@@ -154,7 +135,7 @@ local function join(self)
     ok, err = begin(self, nodes[i], seeds_of(self, nodes[i]))
     if not ok then return nil, err end
   end
-  return await_owners(self, nodes, #nodes)
+  return membership.await_owners(nodes, self.token, #nodes)
 end
 
 -- One attempt, with new ports and empty folders.

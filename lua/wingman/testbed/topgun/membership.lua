@@ -1,0 +1,46 @@
+--- Whether the nodes of a cluster of the real server know of each other. Asking a node takes
+--- a client; clients are made above this folder, and wingman.client.node_report says here
+--- how one is asked.
+local errors = require "wingman.base.error"
+local loop = require "wingman.loop"
+
+local M = {}
+
+--- Seconds for a cluster to notice a change of its members.
+local JOIN_TIMEOUT = 6
+
+local function ask() error("topgun: nodes cannot be asked before the module wingman is loaded", 0) end
+
+--- Sets how a node is asked for its partition map.
+---@param fn fun(url: string, options: { token: string }): wingman.node_report|nil
+function M.ask_with(fn) ask = fn end
+
+local function owners_at(node, token)
+  local answer, owners = ask(node.url, { token = token }), 0
+  for _, member in ipairs(answer and answer.nodes or {}) do
+    if member.partitions > 0 then owners = owners + 1 end
+  end
+  return owners
+end
+
+--- Waits until each of these nodes has a partition map with `count` owners.
+---@param nodes table[]  of wingman.testbed.topgun.node
+---@param token string  that the nodes take
+---@param count integer
+---@return true|nil, wingman.error|nil
+function M.await_owners(nodes, token, count)
+  local deadline = loop.now() + JOIN_TIMEOUT
+  for _, node in ipairs(nodes) do
+    while true do
+      local owners = owners_at(node, token)
+      if owners == count then break end
+      if loop.now() > deadline then
+        return nil, errors.new("CLUSTER", ("topgun: %s sees %d of %d nodes"):format(node.id, owners, count))
+      end
+      loop.sleep(0.02)
+    end
+  end
+  return true
+end
+
+return M
