@@ -7,10 +7,12 @@
 #include "cluster/route_table.h"
 #include "oplog/dead_letters.h"
 
-/* Shared by the client's own files: client.c (life, flushing), routes.c (where
- * operations go), messages.c (what servers say), poison.c (batches that fail),
- * maps.c (reads and writes), rejection.c (what no server takes),
- * rules.c (what no server can store). */
+/* What a client is, for its own files. In this folder, from the ground up: figures.c (what others
+ * read), throttle.c (pauses), rules.c (what no server can store), map_table.c (the maps), merge.c
+ * (what becomes of records), backpressure.c (how full the log may be), write_path.c (how an
+ * operation is recorded), rejection.c (dead letters), judge.c (what was recorded too early),
+ * routes.c (where operations go), membership.c (what is sent again). In client/traffic what
+ * happens: messages.c, poison.c, recovery.c, ack_hooks.c, pool_hooks.c, nodes.c, foreign.c, life.c. */
 
 /* Each is sent after twice the time of the one before: 256 times ack_timeout in all. */
 #define WM_CONTROLS_MAX 8u
@@ -132,6 +134,26 @@ struct wm_client {
     uint32_t subscription_count;
 };
 
+/* What a removal carries as its value: nil. */
+static const uint8_t wm_removed_value[] = {0xc0};
+
+static inline void wm_client_event(wm_client *c, wm_event event, const void *text, size_t len)
+{
+    wm_event_queue_push(&c->events, event, text, len);
+}
+
+static inline uint64_t wm_client_unix_ms(const wm_client *c)
+{
+    return (uint64_t)((int64_t)c->now_us + c->wall_offset_us) / 1000;
+}
+
+/* NULL when there is none of this name. */
+wm_map *wm_client_find_map(const wm_client *c, const char *name, size_t len);
+/* The number that stands for a node's id in records. False when out of memory. */
+bool wm_client_intern_node(wm_client *c, const char *name, size_t len, uint32_t *out);
+/* Whether the operation that wrote this record of ours is not settled: its place in the log
+ * may be another operation's by now, or, harmlessly, a newer one of the key. */
+bool wm_map_is_unsettled(const wm_map *m, const wm_record *record);
 /* See wm_batcher_hooks.leaves_first. */
 void wm_client_op_leaves_first(void *client, uint32_t index);
 /* To be called before a batch is cut: see wm_record_store_catch_up. */
@@ -140,7 +162,6 @@ void wm_client_on_message(void *user, int lane, const wm_message *m);
 void wm_client_on_too_large(void *user, int lane, const uint8_t *description, size_t len);
 void wm_client_on_change(void *user, int lane, const uint8_t *event, size_t len, const wm_message_cost *cost);
 void wm_client_on_text(void *user, int lane, const uint8_t *bytes, size_t len);
-void wm_client_event(wm_client *c, wm_event event, const void *text, size_t len);
 /* Nothing is sent on the lane for a while, twice as long each time until an
  * acknowledgement comes. */
 void wm_client_slow_down(wm_client *c, int lane);
@@ -168,8 +189,6 @@ bool wm_client_is_control_ack(wm_client *c, int lane, const char *last_id, size_
 /* The lane ended: was it for something that is in flight? To be called before its batches are
  * given back. */
 void wm_client_blame(wm_client *c, int lane, const wm_lane_end *end);
-/* A text in the payload of a message. False when there is none of this name. */
-bool wm_client_text_field(const wm_message *m, const char *name, wm_mp_item *out);
 /* Compares the fill of the log, and of a node's share in it, with the water marks. */
 void wm_client_check_water(wm_client *c);
 /* Whether what waits for the node of a partition has all of its share of the log: never
@@ -188,7 +207,6 @@ void wm_client_displace(wm_client *c, uint32_t newest);
 void wm_client_retry_routes(wm_client *c);
 /* Points every partition at a lane that is ready, or at none. */
 void wm_client_apply_routes(wm_client *c);
-uint64_t wm_client_unix_ms(wm_client *c);
 void wm_client_free_maps(wm_client *c);
 bool wm_client_is_subscription(const wm_client *c, const char *query_id, size_t len);
 void wm_client_free_subscriptions(wm_client *c);

@@ -225,6 +225,16 @@ bool wm_message_is(const wm_message *m, const char *type)
     return strlen(type) == m->type_len && memcmp(m->type, type, m->type_len) == 0;
 }
 
+bool wm_message_text(const wm_message *m, const char *name, wm_mp_item *out)
+{
+    const uint8_t *bytes;
+    size_t len;
+    wm_mp_reader r;
+    if (m->payload == NULL || wm_mp_find(m->payload, m->payload_len, name, &bytes, &len) < 0 || bytes == NULL) return false;
+    wm_mp_reader_init(&r, bytes, len);
+    return wm_mp_read(&r, out) >= 0 && out->kind == WM_MP_STR;
+}
+
 static uint32_t load_le32(const uint8_t *p)
 {
     return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;

@@ -95,6 +95,8 @@ int wm_message_parser_begin(wm_message_parser *p, const void *frame, size_t len)
 int wm_message_parser_on(wm_message_parser *p, uint32_t most, wm_message *out);
 
 bool wm_message_is(const wm_message *m, const char *type);
+/* A text in the payload of a message. False when there is none of this name. */
+bool wm_message_text(const wm_message *m, const char *name, wm_mp_item *out);
 /* A text for any of the codes above, for error messages. Static. */
 const char *wm_message_error_text(int code);
 

@@ -11,8 +11,6 @@
 /* After an ERROR of a 0.11 server how long acknowledgements may still come before what is in
  * flight is taken for refused (it answers within milliseconds). */
 #define AFTER_ERROR_US 500000u
-#define PAUSE_FIRST_US 50000u
-#define PAUSE_MAX_US 2000000u
 /* An operation whose connection ended without a word came back so often before it is looked
  * at: connections end for many reasons. */
 #define CUTS 2u
@@ -43,14 +41,6 @@ struct wm_refusals {
     char words[WORDS_MAX]; /* of the last one about an operation */
     size_t words_len;
 };
-
-void wm_client_slow_down(wm_client *c, int lane)
-{
-    wm_pace *pace = &c->paces[lane];
-    pace->backoff_us = pace->backoff_us ? pace->backoff_us * 2 : PAUSE_FIRST_US;
-    if (pace->backoff_us > PAUSE_MAX_US) pace->backoff_us = PAUSE_MAX_US;
-    pace->paused_until_us = c->now_us + pace->backoff_us;
-}
 
 /* -- poison ---------------------------------------------------------------------------- */
 
@@ -218,7 +208,7 @@ bool wm_client_refused(wm_client *c, int lane, const wm_message *m)
         wm_mp_reader_init(&r, bytes, size);
         if (wm_mp_read(&r, &it) < 0 || !wm_mp_as_uint(&it, &code)) return wm_client_refuse_batches(c, lane); /* NOT_OWNER */
     }
-    if (!wm_client_text_field(m, "message", &words)) words = (wm_mp_item){.bytes = (const uint8_t *)"", .len = 0};
+    if (!wm_message_text(m, "message", &words)) words = (wm_mp_item){.bytes = (const uint8_t *)"", .len = 0};
     wm_refusal found = wm_refusal_of(code, (const char *)words.bytes, words.len);
     if (found.kind == WM_REFUSAL_OTHER) return false;
     return refuse_batches(c, lane, &found, (const char *)words.bytes, words.len);

@@ -52,11 +52,6 @@ static bool field(const uint8_t *map, size_t map_len, const char *name, wm_mp_it
     return wm_mp_read(&r, out) >= 0;
 }
 
-bool wm_client_text_field(const wm_message *m, const char *name, wm_mp_item *out)
-{
-    return field(m->payload, m->payload_len, name, out) && out->kind == WM_MP_STR;
-}
-
 /* A code by which a server says that the operation belongs to another node. Known
  * from the type definitions; no server of today sends one. */
 static bool has_routing_code(const uint8_t *map, size_t len)
@@ -146,7 +141,7 @@ static void on_op_ack(wm_client *c, int lane, const wm_message *m)
 static uint32_t rejected_op(wm_client *c, int lane, const wm_message *m)
 {
     wm_mp_item id;
-    if (!wm_client_text_field(m, "opId", &id)) return WM_NO_OP;
+    if (!wm_message_text(m, "opId", &id)) return WM_NO_OP;
     return wm_batcher_find_in_flight(c->batcher, lane, (const char *)id.bytes, id.len);
 }
 
@@ -172,7 +167,7 @@ static void on_op_rejected(wm_client *c, int lane, const wm_message *m)
         hand_up(c, (wm_event){.type = WM_EVENT_SERVER_ERROR, .lane = lane, .flag = true}, m, m->body, m->body_len);
         return;
     }
-    if (!wm_client_text_field(m, "reason", &reason)) reason = (wm_mp_item){.len = 0};
+    if (!wm_message_text(m, "reason", &reason)) reason = (wm_mp_item){.len = 0};
     wm_client_reject(c, lane, index, reason.bytes, reason.len);
 }
 

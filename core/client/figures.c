@@ -1,0 +1,59 @@
+/* What others may read of a client, and measure. */
+#include "client/state.h"
+
+int wm_client_measure(wm_client *c, wm_op_metrics *m)
+{
+    c->metrics = m;
+    wm_node_pool_measure(c->pool, wm_op_metrics_connections(m));
+    return wm_op_metrics_size(m, wm_node_pool_count(c->pool), c->routes.count);
+}
+
+wm_node_pool *wm_client_pool(wm_client *c)
+{
+    return c->pool;
+}
+
+wm_router *wm_client_router(wm_client *c)
+{
+    return c->router;
+}
+
+wm_batcher *wm_client_batcher(wm_client *c)
+{
+    return c->batcher;
+}
+
+wm_oplog *wm_client_oplog(wm_client *c)
+{
+    return c->log;
+}
+
+wm_event_queue *wm_client_events(wm_client *c)
+{
+    return &c->events;
+}
+
+const wm_client_stats *wm_client_stats_of(const wm_client *c)
+{
+    return &c->stats;
+}
+
+const wm_node_stats *wm_client_node_stats(const wm_client *c, int slot)
+{
+    return &c->node_stats[slot];
+}
+
+const wm_histogram *wm_client_ack_latency(const wm_client *c)
+{
+    return c->ack_latency;
+}
+
+const wm_histogram *wm_client_batch_sizes(const wm_client *c)
+{
+    return c->batch_sizes;
+}
+
+void wm_client_forget_batch_sizes(wm_client *c)
+{
+    wm_histogram_reset(c->batch_sizes);
+}

@@ -1,0 +1,211 @@
+/* What becomes of records: those that servers tell of, those of the op log's file, and those of
+ * writes whose order a server may have changed. */
+#include <string.h>
+
+#include "base/status.h"
+#include "base/value_hash.h"
+#include "client/state.h"
+
+/* Millis beyond this (year 10889) cannot be a time; a hostile one must not drag
+ * the clock. */
+#define MILLIS_MAX ((uint64_t)1 << 48)
+/* Ids of nodes and clients are kept for good, so that hostile ones must not be long. */
+#define NODE_NAME_MAX 256u
+
+bool wm_map_is_unsettled(const wm_map *m, const wm_record *record)
+{
+    if (record->node != 0 || record->op == WM_NO_OP) return false;
+    const wm_op *op = wm_oplog_at(m->client->log, record->op);
+    if (op->state == WM_OP_FREE || op->key_len != record->key_len) return false;
+    if (op->form != m->put_form && op->form != m->remove_form) return false;
+    return memcmp(wm_op_key(op), record->key, record->key_len) == 0;
+}
+
+void wm_client_acked_late(wm_client *c, const wm_op *op)
+{
+    wm_op_view view = wm_oplog_read(c->log, op);
+    wm_map *m = wm_client_map(c, view.map_name, view.map_len);
+    if (m == NULL) return;
+    uint32_t hash = wm_hash_fnv1a(view.key, view.key_len);
+    wm_record record;
+    if (!wm_record_store_get(m->store, hash, view.key, view.key_len, &record) || record.node != 0) return;
+    if (view.time.millis != record.millis || view.time.counter != record.counter) return;
+    wm_hlc_now(&c->clock, wm_client_unix_ms(c));
+    bool removed = record.value == NULL;
+    record.key = view.key;
+    record.value = removed ? NULL : view.value;
+    record.value_len = removed ? 0 : (uint32_t)view.value_len;
+    record.millis = c->clock.millis;
+    record.counter = c->clock.counter;
+    record.op = WM_NO_OP; /* it stays the one that wrote this */
+    wm_record_store_put(m->store, hash, &record); /* out of memory: the old time stays */
+}
+
+void wm_client_note_doubtful(wm_client *c, const wm_op *op)
+{
+    wm_op_view view = wm_oplog_read(c->log, op);
+    if (c->doubtful == NULL) c->doubtful = wm_doubtful_writes_new();
+    if (c->doubtful == NULL) return;
+    const uint8_t *value = view.removed ? wm_removed_value : view.value;
+    size_t value_len = view.removed ? sizeof wm_removed_value : view.value_len;
+    wm_doubtful_writes_add(c->doubtful, view.map_name, view.map_len, view.key, view.key_len, value, value_len,
+                           c->now_us / 1000);
+}
+
+bool wm_map_is_doubtful(const wm_map *m, const char *key, size_t key_len, const uint8_t *value, size_t value_len)
+{
+    const wm_doubtful_writes *d = m->client->doubtful;
+    return d != NULL && wm_doubtful_writes_has(d, m->name, m->name_len, key, key_len, value, value_len);
+}
+
+static bool has_same_value(const wm_record *a, const wm_record *b)
+{
+    uint64_t of_a, of_b;
+    if (a->value == NULL || b->value == NULL) return a->value == b->value;
+    return wm_value_hash(a->value, a->value_len, &of_a) && wm_value_hash(b->value, b->value_len, &of_b) && of_a == of_b;
+}
+
+/* Lanes as marks of records; 0 is nobody's. */
+static uint16_t mark_of(int lane)
+{
+    return lane >= 0 && lane < UINT16_MAX ? (uint16_t)(lane + 1) : 0;
+}
+
+/* The lane has told of our own record. */
+static void note_told(wm_map *m, uint32_t hash, const char *key, size_t key_len, int lane)
+{
+    if (lane != WM_LANE_NONE) wm_record_store_tell(m->store, hash, key, key_len, mark_of(lane));
+}
+
+/* Whether a change that a server tells is an earlier write of ours that it got late. */
+static bool is_late_arrival(const wm_map *m, const wm_record *change)
+{
+    wm_doubtful_writes *d = m->client->doubtful;
+    if (d == NULL) return false;
+    const uint8_t *value = change->value == NULL ? wm_removed_value : change->value;
+    size_t value_len = change->value == NULL ? sizeof wm_removed_value : change->value_len;
+    return wm_doubtful_writes_arrived(d, m->name, m->name_len, change->key, change->key_len, value, value_len,
+                                      wm_now_us() / 1000);
+}
+
+/* For how long after a write (ms) what a lane tells of the key before that write is told
+ * counts as older. Both come at the same time, but for how two sockets are served; when the
+ * lane never tells of the write, because nobody listened yet, what another client wrote is
+ * passed over for so long. */
+#define ECHO_MS 2000u
+
+/* A v2 server tells the writer's other connections of each write, without the time that the
+ * writer gave it, and in the order of the key. So what a lane tells of a key comes before
+ * our own write until the lane has told of that, though it was acknowledged on another
+ * one: taken for news, an earlier removal of ours would take the later write away. The lane
+ * that our writes of the key go by tells of none of them. */
+static bool is_before_ours(const wm_map *m, const wm_record *stored, int lane)
+{
+    const wm_client *c = m->client;
+    if (lane == WM_LANE_NONE || stored->node != 0 || stored->told == mark_of(lane)) return false;
+    if (wm_batcher_route(c->batcher, wm_route_table_partition_of(&c->routes, stored->key, stored->key_len)) == lane) return false;
+    uint64_t wall_ms = wm_wall_ms(); /* the clock may be ahead of it */
+    uint64_t now_ms = wall_ms > c->clock.millis ? wall_ms : c->clock.millis;
+    return now_ms - stored->millis < ECHO_MS;
+}
+
+typedef struct comparison {
+    const wm_map *map;
+    const wm_record *record;
+    const wm_timestamp *time;
+    bool stamped_on_arrival;
+    int lane;
+    bool is_told; /* it was the stored record, which is ours */
+} comparison;
+
+/* A record of ours stays one while a server only tells what we wrote, so that
+ * client:repair still knows it for ours. */
+static bool stays(comparison *x, const wm_record *stored)
+{
+    if (!x->stamped_on_arrival || stored->node != 0) return false;
+    x->is_told = has_same_value(stored, x->record);
+    return x->is_told || wm_map_is_unsettled(x->map, stored) || is_before_ours(x->map, stored, x->lane) ||
+           is_late_arrival(x->map, x->record);
+}
+
+static bool is_newer(void *user, const wm_record *stored)
+{
+    comparison *x = user;
+    if (stays(x, stored)) return false;
+    const char *node = x->map->client->node_names[stored->node];
+    wm_timestamp held = {stored->millis, stored->counter, node, strlen(node)};
+    return wm_timestamp_compare(x->time, &held) > 0;
+}
+
+static int merge(wm_map *m, wm_record *record, const wm_timestamp *time, bool stamped_on_arrival, int lane)
+{
+    wm_client *c = m->client;
+    if (time->millis > MILLIS_MAX || time->counter > UINT32_MAX) return WM_EINVAL;
+    if (time->node_len > NODE_NAME_MAX || memchr(time->node, 0, time->node_len) != NULL) return WM_EINVAL;
+    wm_hlc_update(&c->clock, wm_wall_ms(), time->millis, time->counter);
+    record->millis = time->millis;
+    record->counter = time->counter;
+    if (!wm_client_intern_node(c, time->node, time->node_len, &record->node)) return WM_ENOMEM;
+    comparison user = {m, record, time, stamped_on_arrival, lane, false};
+    uint32_t hash = wm_hash_fnv1a(record->key, record->key_len);
+    int result = wm_record_store_merge(m->store, hash, record, is_newer, &user);
+    if (user.is_told) note_told(m, hash, record->key, record->key_len, lane);
+    return result;
+}
+
+int wm_map_merge(wm_map *m, const char *key, size_t key_len, const uint8_t *value, size_t value_len,
+                 const wm_timestamp *time, bool stamped_on_arrival, int lane)
+{
+    wm_record record = {
+        .key = key,
+        .key_len = (uint32_t)key_len,
+        .value = value,
+        .value_len = (uint32_t)value_len,
+    };
+    return merge(m, &record, time, stamped_on_arrival, lane);
+}
+
+int wm_map_restore(wm_map *m, const wm_op_view *view, uint32_t op)
+{
+    wm_record record = {
+        .key = view->key,
+        .key_len = (uint32_t)view->key_len,
+        .value = view->removed ? NULL : view->value,
+        .value_len = view->removed ? 0 : (uint32_t)view->value_len,
+        .op = op,
+    };
+    int result = merge(m, &record, &view->time, false, WM_LANE_NONE);
+    /* One that was sent again has the time of the record: that stays, and is followed. */
+    if (result == 1) wm_record_store_written(m->store, wm_hash_fnv1a(view->key, view->key_len), view->key, view->key_len, op);
+    return result;
+}
+
+int wm_map_forget(wm_map *m, const char *key, size_t key_len, int lane)
+{
+    uint32_t hash = wm_hash_fnv1a(key, key_len);
+    wm_record record;
+    if (!wm_record_store_get(m->store, hash, key, key_len, &record)) return 1;
+    if (record.value == NULL) {
+        if (record.node == 0) note_told(m, hash, key, key_len, lane);
+        return 1;
+    }
+    if (wm_map_is_unsettled(m, &record) || is_before_ours(m, &record, lane)) return 1;
+    bool is_own = record.node == 0;
+    record.value = NULL;
+    record.value_len = 0;
+    record.key = key;
+    record.op = WM_NO_OP; /* none of ours writes this */
+    if (is_own && is_late_arrival(m, &record)) return 1;
+    return wm_record_store_put(m->store, hash, &record);
+}
+
+int wm_client_take_change(wm_client *c, const wm_change *change, int lane)
+{
+    if (c->map_count == 0) return WM_EINVAL;
+    wm_map *m = wm_client_find_map(c, change->map, change->map_len);
+    if (m == NULL) return 1;
+    if (change->has_record)
+        return wm_map_merge(m, change->key, change->key_len, change->value, change->value_len, &change->time,
+                            change->stamped_on_arrival, lane);
+    return change->is_removal ? wm_map_forget(m, change->key, change->key_len, lane) : 1;
+}

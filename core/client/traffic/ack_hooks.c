@@ -1,0 +1,87 @@
+#include "client/traffic/ack_hooks.h"
+
+#include "base/compiler.h"
+
+/* An acknowledgement that comes later than this is not in the usual order of things. */
+#define LONG_WAIT_US 100000u
+
+/* v2 stamps records itself, when they arrive. So a later write of ours that waited for its
+ * turn may have an earlier time than the record of an earlier one: what was recorded
+ * before a partition moved, or long before it was acknowledged, is newer all the same, and
+ * the value is one to recognise when a node tells of it late or the partition returns. */
+static void keep_times_in_order(wm_client *c, const wm_op *op, int slot, wm_partition_route *route)
+{
+    bool has_moved = slot != route->slot;
+    bool has_waited = c->now_us - op->recorded_us > LONG_WAIT_US;
+    if (has_moved) route->moved_seq = wm_oplog_last_seq(c->log);
+    if (has_moved || has_waited) wm_client_note_doubtful(c, op);
+    if (has_waited || op->seq <= route->moved_seq) wm_client_acked_late(c, op);
+}
+
+/* The first acknowledgement of a partition by the node that it moved to. */
+static void tell_resumed(wm_client *c, int lane, uint32_t partition, wm_partition_route *route)
+{
+    wm_event event = {
+        .type = WM_EVENT_RESUMED,
+        .lane = lane,
+        .a = partition,
+        .b = (int64_t)(c->now_us - route->moved_us),
+    };
+    route->moved_us = 0;
+    wm_client_event(c, event, NULL, 0);
+}
+
+WM_HOT_PATH static void on_acked(void *user, int lane, const uint32_t *ops, uint32_t count, const wm_batch_times *times)
+{
+    wm_client *c = user;
+    bool is_own = lane != c->foreign_lane;
+    int slot = is_own ? wm_node_pool_slot_of(c->pool, lane) : -1;
+    bool is_v2 = is_own && wm_node_pool_lane(c->pool, lane).dialect == WM_DIALECT_V2;
+    uint64_t acked = 0, bytes = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (ops[i] == WM_NO_OP) continue;
+        const wm_op *op = wm_oplog_at(c->log, ops[i]);
+        acked++;
+        bytes += op->len;
+        wm_histogram_record(c->ack_latency, c->now_us - op->recorded_us);
+        if (op->notify)
+            wm_client_event(c, (wm_event){.type = WM_EVENT_OP_DONE, .lane = lane, .a = (int64_t)op->seq}, NULL, 0);
+        if (!is_own) continue;
+        wm_partition_route *route = &c->routes.all[op->partition];
+        if (is_v2) keep_times_in_order(c, op, slot, route);
+        if (route->moved_us != 0 && slot == route->slot) tell_resumed(c, lane, op->partition, route);
+    }
+    if (c->membership.acks != NULL && is_own && !is_v2) wm_client_keep_acked(c, ops, count, times->cut_us);
+    if (c->metrics != NULL) wm_op_metrics_acked(c->metrics, c->log, ops, count, slot, times, c->now_us);
+    c->stats.ops_acked += acked;
+    if (c->node_stats == NULL || !is_own) return;
+    c->node_stats[slot].ops_acked += acked;
+    c->node_stats[slot].bytes_acked += bytes;
+}
+
+static void on_routed(void *user, int lane, const uint32_t *ops, uint32_t count)
+{
+    wm_client *c = user;
+    if (lane == c->foreign_lane) return;
+    uint64_t direct = 0;
+    for (uint32_t i = 0; i < count; i++) direct += c->routes.all[wm_oplog_at(c->log, ops[i])->partition].to_owner;
+    wm_routing_metrics *metrics = wm_router_metrics(c->router);
+    metrics->direct_routes += direct;
+    metrics->fallback_routes += count - direct;
+    c->node_stats[wm_node_pool_slot_of(c->pool, lane)].ops_sent += count;
+}
+
+static void on_returned(void *user, int lane, uint32_t index)
+{
+    wm_client *c = user;
+    const wm_op *op = wm_oplog_at(c->log, index);
+    if (c->is_losing_v2) wm_client_note_doubtful(c, op);
+    if (op->tries != c->max_tries) return;
+    wm_event event = {.type = WM_EVENT_OP_TRIES, .lane = lane, .a = (int64_t)op->seq, .b = op->tries};
+    wm_client_event(c, event, wm_op_key(op), op->key_len);
+}
+
+wm_batcher_hooks wm_client_batcher_hooks(wm_client *c)
+{
+    return (wm_batcher_hooks){c, on_acked, on_routed, on_returned, wm_client_op_leaves_first};
+}

@@ -1,0 +1,154 @@
+/* A client's life: it begins, its timer, its end. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "client/state.h"
+#include "client/traffic/ack_hooks.h"
+#include "client/traffic/pool_hooks.h"
+
+#define DEFAULT_PARTITIONS 271u
+/* How often deadlines and pauses are looked at (ms). */
+#define TIMER_MS 20
+/* Ack latencies are kept up to an hour, batch sizes up to the frame's limit. */
+#define LATENCY_MAX_US 3600000000u
+#define BATCH_SIZE_MAX 65535u
+
+static void refresh_time(wm_client *c)
+{
+    c->now_us = wm_now_us();
+    c->wall_offset_us = (int64_t)(wm_wall_ms() * 1000) - (int64_t)c->now_us;
+}
+
+/* -- time ------------------------------------------------------------------------------------ */
+
+void wm_client_flush(wm_client *c, bool all)
+{
+    uint64_t now = c->now_us = wm_now_us();
+    wm_client_sync_log(c);
+    uint32_t lanes = wm_node_pool_lanes(c->pool);
+    for (uint32_t i = 0; i < lanes; i++) {
+        if (c->paces[i].paused_until_us > now) continue;
+        if (all ? wm_batcher_has_due(c->batcher, (int)i, now) : wm_batcher_is_due(c->batcher, (int)i, now))
+            wm_node_pool_want_batch(c->pool, (int)i);
+    }
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    wm_client *c = timer->data;
+    refresh_time(c);
+    wm_client_retry_routes(c);
+    wm_client_check_membership(c);
+    uint32_t lanes = wm_node_pool_lanes(c->pool);
+    for (uint32_t i = 0; i < lanes; i++) wm_client_check_answers(c, (int)i);
+    wm_client_flush(c, false);
+}
+
+void wm_client_hand_up_acks(wm_client *c, bool on)
+{
+    c->hands_up_acks = on;
+}
+
+/* -- life ------------------------------------------------------------------------------------------ */
+
+static bool set_up(wm_client *c, const wm_client_options *o, char *error, size_t size)
+{
+    c->transport = wm_transport_new(c->loop, &o->transport, error, size);
+    if (c->transport == NULL) return false;
+    snprintf(error, size, "out of memory");
+    c->pool = wm_node_pool_new(c->loop, c->transport, o->pool, wm_client_pool_events, c);
+    c->router = wm_router_new();
+    c->log = wm_oplog_new(o->log);
+    c->ack_latency = wm_histogram_new(LATENCY_MAX_US, 3);
+    c->batch_sizes = wm_histogram_new(BATCH_SIZE_MAX, 3);
+    c->dead_letters = wm_dead_letters_new();
+    bool has_routes = wm_route_table_init(&c->routes, WM_HASH_UNKNOWN, DEFAULT_PARTITIONS);
+    if (!c->pool || !c->router || !c->log || !c->ack_latency || !c->batch_sizes || !has_routes || !c->dead_letters)
+        return false;
+    if (!wm_client_keeps_acks(c, o->recent_ack_bytes)) return false;
+    c->batcher = wm_batcher_new(c->log, DEFAULT_PARTITIONS, o->batch, wm_client_batcher_hooks(c));
+    c->node_names = calloc(1, sizeof *c->node_names);
+    if (!c->batcher || !c->node_names) return false;
+    c->node_names[0] = strdup(o->node_id);
+    c->node_name_count = 1;
+    c->timer = calloc(1, sizeof *c->timer);
+    if (!c->node_names[0] || !c->timer) return false;
+    uv_timer_init(wm_loop_uv(c->loop), c->timer);
+    c->timer->data = c;
+    uv_timer_start(c->timer, on_timer, TIMER_MS, TIMER_MS);
+    wm_op_ids_init(&c->ids, o->op_prefix);
+    refresh_time(c);
+    return true;
+}
+
+static wm_water_mark water_mark(const wm_oplog_limits *limits, double share)
+{
+    return (wm_water_mark){(double)limits->max_ops * share, (double)limits->max_bytes * share};
+}
+
+wm_client *wm_client_new(wm_loop *loop, const wm_client_options *options, wm_log_problem *log_problem, char *error,
+                         size_t size)
+{
+    wm_client *c = calloc(1, sizeof *c);
+    *log_problem = WM_LOG_NONE;
+    if (c == NULL) {
+        snprintf(error, size, "out of memory");
+        return NULL;
+    }
+    c->loop = loop;
+    wm_loop_hold(loop);
+    c->foreign_lane = WM_LANE_NONE;
+    c->message_limits = options->messages;
+    c->ack_timeout_us = options->batch.ack_timeout_us;
+    c->max_tries = options->max_tries;
+    c->drop_oldest = options->drop_oldest;
+    c->checks_map_names = options->checks_map_names;
+    c->high_water = water_mark(&options->log, options->high_water);
+    c->low_water = water_mark(&options->log, options->low_water);
+    c->low_share = options->low_water;
+    c->node_ops = (uint32_t)((double)options->log.max_ops * options->node_share);
+    if (c->node_ops == 0) c->node_ops = 1;
+    c->node_bytes = (size_t)((double)options->log.max_bytes * options->node_share);
+    if (c->node_bytes == 0) c->node_bytes = 1;
+    c->full_partition = -1;
+    wm_event_queue_init(&c->events);
+    if (set_up(c, options, error, size) && wm_client_open_log(c, options, log_problem, error, size)) return c;
+    wm_client_free(c);
+    return NULL;
+}
+
+static void free_timer(uv_handle_t *handle)
+{
+    free(handle);
+}
+
+void wm_client_free(wm_client *c)
+{
+    if (c == NULL) return;
+    if (c->log != NULL && c->dead_letters != NULL) wm_client_finish_log(c);
+    if (c->timer != NULL) {
+        if (c->timer->loop != NULL) uv_close((uv_handle_t *)c->timer, free_timer);
+        else free(c->timer);
+    }
+    wm_node_pool_free(c->pool);
+    wm_transport_free(c->transport);
+    wm_batcher_free(c->batcher);
+    wm_oplog_free(c->log);
+    wm_dead_letters_free(c->dead_letters);
+    wm_router_free(c->router);
+    wm_histogram_free(c->ack_latency);
+    wm_histogram_free(c->batch_sizes);
+    wm_event_queue_close(&c->events);
+    wm_doubtful_writes_free(c->doubtful);
+    wm_client_free_acks(c);
+    wm_client_free_maps(c);
+    wm_client_free_subscriptions(c);
+    wm_route_table_close(&c->routes);
+    for (uint32_t i = 0; i < c->lane_count; i++) free(c->paces[i].refusals);
+    free(c->paces);
+    free(c->node_stats);
+    wm_loop_free(c->loop);
+    free(c);
+}

@@ -1,0 +1,73 @@
+/* Nodes come and go. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/status.h"
+#include "client/state.h"
+
+int wm_client_add_node(wm_client *c, const char *url)
+{
+    int slot = wm_node_pool_add(c->pool, url);
+    if (slot < 0) return slot;
+    uint32_t lanes = wm_node_pool_lanes(c->pool);
+    wm_node_stats *stats = realloc(c->node_stats, wm_node_pool_count(c->pool) * sizeof *stats);
+    if (stats == NULL) return WM_ENOMEM;
+    c->node_stats = stats;
+    stats[slot] = (wm_node_stats){0};
+    wm_pace *paces = realloc(c->paces, lanes * sizeof *paces);
+    if (paces == NULL) return WM_ENOMEM;
+    c->paces = paces;
+    memset(paces + c->lane_count, 0, (lanes - c->lane_count) * sizeof *paces);
+    for (uint32_t i = 0; i < lanes / wm_node_pool_count(c->pool); i++) { /* a slot that another node had */
+        wm_pace *pace = &paces[wm_node_pool_lane_of(c->pool, slot, i)];
+        free(pace->refusals);
+        *pace = (wm_pace){0};
+    }
+    c->lane_count = lanes;
+    if (wm_batcher_set_lanes(c->batcher, lanes) < 0) return WM_ENOMEM;
+    if (c->metrics != NULL && wm_client_measure(c, c->metrics) < 0) return WM_ENOMEM;
+    return slot;
+}
+
+static bool is_ready(const wm_client *c, int slot)
+{
+    uint32_t per_node = wm_node_pool_lanes(c->pool) / wm_node_pool_count(c->pool);
+    for (uint32_t i = 0; i < per_node; i++)
+        if (wm_node_pool_lane(c->pool, wm_node_pool_lane_of(c->pool, slot, i)).state == WM_LANE_READY) return true;
+    return false;
+}
+
+static bool is_named(const wm_client *c, const char *id)
+{
+    int held = wm_router_map_source(c->router), count = (int)wm_node_pool_count(c->pool);
+    for (int slot = 0; slot < count; slot++) {
+        const wm_partition_map *map = wm_router_map_of(c->router, slot);
+        if (map == NULL || (slot != held && !is_ready(c, slot))) continue;
+        if (wm_partition_map_find_node(map, id) != WM_MAP_NO_NODE) return true;
+    }
+    return false;
+}
+
+/* Whether a connection, a route or an operation is there. */
+static bool is_in_use(const wm_client *c, int slot)
+{
+    uint32_t per_node = wm_node_pool_lanes(c->pool) / wm_node_pool_count(c->pool);
+    for (uint32_t i = 0; i < per_node; i++) {
+        int lane = wm_node_pool_lane_of(c->pool, slot, i);
+        wm_lane_load load = wm_batcher_load(c->batcher, lane);
+        if (wm_node_pool_lane(c->pool, lane).state != WM_LANE_IDLE) return true;
+        if (load.pending_ops != 0 || load.in_flight_batches != 0) return true;
+    }
+    for (uint32_t p = 0; p < c->routes.count; p++)
+        if (c->routes.all[p].slot == slot) return true;
+    return false;
+}
+
+int wm_client_forget_node(wm_client *c, int slot)
+{
+    const char *id = wm_node_pool_id(c->pool, slot);
+    if (is_in_use(c, slot) || (id[0] != 0 && is_named(c, id))) return WM_EINVAL;
+    if (wm_router_forget(c->router, slot) < 0) return WM_EINVAL;
+    wm_node_pool_remove(c->pool, slot);
+    return WM_OK;
+}

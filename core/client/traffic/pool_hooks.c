@@ -1,0 +1,119 @@
+#include "client/traffic/pool_hooks.h"
+
+#include <string.h>
+
+/* Bytes of traced messages that wait for the script. */
+#define TRACED_MAX (16u * 1024u * 1024u)
+/* Bytes of events that wait for the script before a turn with a deadline reads no more. */
+#define EVENTS_ENOUGH (128u * 1024u)
+/* One frame in a turn with a deadline: encoding, masking and sending take some 50 us. */
+#define BOUNDED_BATCH ((wm_batch_limits){.max_ops = 250, .max_bytes = 16 * 1024})
+
+static void on_auth_required(void *user, int lane)
+{
+    wm_client_event(user, (wm_event){.type = WM_EVENT_AUTH_REQUIRED, .lane = lane}, NULL, 0);
+}
+
+static void on_ready(void *user, int lane)
+{
+    wm_client *c = user;
+    wm_dialect family = wm_node_pool_lane(c->pool, lane).dialect;
+    wm_batcher_set_serial(c->batcher, lane, family == WM_DIALECT_V2);
+    wm_client_know_family(c, family);
+    /* A new connection does not make up for batches that were not answered in time. */
+    wm_pace *pace = &c->paces[lane];
+    *pace = (wm_pace){.paused_until_us = pace->paused_until_us, .backoff_us = pace->backoff_us, .refusals = pace->refusals};
+    wm_client_forget_refusals(c, lane);
+    wm_router_source_began(c->router, wm_node_pool_slot_of(c->pool, lane));
+    wm_client_event(c, (wm_event){.type = WM_EVENT_READY, .lane = lane}, NULL, 0);
+}
+
+static void on_lost(void *user, int lane, const wm_lane_end *end)
+{
+    wm_client *c = user;
+    c->now_us = wm_now_us();
+    c->is_losing_v2 = wm_node_pool_lane(c->pool, lane).dialect == WM_DIALECT_V2;
+    if (end->was_ready && !c->is_losing_v2) wm_client_node_lost(c);
+    wm_client_blame(c, lane, end);
+    c->stats.ops_resent += wm_batcher_release_lane(c->batcher, lane, c->now_us);
+    c->is_losing_v2 = false;
+    c->paces[lane].usable = false;
+    for (uint32_t p = 0; p < c->routes.count; p++)
+        if (wm_batcher_route(c->batcher, p) == lane && c->routes.all[p].moved_us == 0) c->routes.all[p].moved_us = c->now_us;
+    wm_client_apply_routes(c);
+    wm_event event = {
+        .type = WM_EVENT_LOST,
+        .lane = lane,
+        .a = end->reason,
+        .b = end->close_code,
+        .flag = end->was_ready,
+    };
+    wm_client_event(c, event, end->detail, strlen(end->detail));
+}
+
+static void on_batch(void *user, int lane, wm_buffer *out)
+{
+    wm_client *c = user;
+    uint64_t now = wm_now_us();
+    if (c->paces[lane].paused_until_us > now) return;
+    wm_client_catch_up(c);
+    size_t before = out->len;
+    int ops = wm_loop_is_bounded(c->loop) ? wm_batcher_take_at_most(c->batcher, lane, out, now, BOUNDED_BATCH)
+                                          : wm_batcher_take(c->batcher, lane, out, now);
+    if (ops < 0) return;
+    if (ops > 0) {
+        wm_node_stats *node = &c->node_stats[wm_node_pool_slot_of(c->pool, lane)];
+        c->stats.batches_sent++;
+        c->stats.bytes_sent += out->len - before;
+        node->batches_sent++;
+        node->bytes_sent += out->len - before;
+        wm_histogram_record(c->batch_sizes, (uint64_t)ops);
+    }
+    if (wm_batcher_is_due(c->batcher, lane, now)) wm_node_pool_want_batch(c->pool, lane);
+}
+
+static void on_batch_written(void *user, int lane)
+{
+    wm_client *c = user;
+    wm_batcher_written(c->batcher, lane, wm_now_us());
+}
+
+static bool has_room(void *user)
+{
+    wm_client *c = user;
+    return wm_event_queue_bytes(&c->events) < EVENTS_ENOUGH;
+}
+
+void wm_client_use_lane(wm_client *c, int lane)
+{
+    if (wm_node_pool_lane(c->pool, lane).state != WM_LANE_READY) return;
+    c->paces[lane].usable = true;
+    wm_client_apply_routes(c);
+}
+
+static void on_traced(void *user, int lane, const uint8_t *message, size_t len, bool outward, bool text)
+{
+    wm_client *c = user;
+    wm_event event = {.type = WM_EVENT_FRAME, .lane = lane, .a = (int64_t)len, .b = text, .flag = outward};
+    bool fits = len <= TRACED_MAX && c->events.bytes.len <= TRACED_MAX - len;
+    wm_client_event(c, event, fits ? message : NULL, fits ? len : 0);
+}
+
+void wm_client_trace(wm_client *c, bool on)
+{
+    wm_node_pool_trace(c->pool, on);
+}
+
+const wm_node_pool_events wm_client_pool_events = {
+    .auth_required = on_auth_required,
+    .ready = on_ready,
+    .lost = on_lost,
+    .message = wm_client_on_message,
+    .too_large = wm_client_on_too_large,
+    .change = wm_client_on_change,
+    .has_room = has_room,
+    .text = wm_client_on_text,
+    .batch = on_batch,
+    .traced = on_traced,
+    .batch_written = on_batch_written,
+};

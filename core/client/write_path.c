@@ -1,0 +1,250 @@
+/* The write path: how an operation is recorded. */
+#include <string.h>
+
+#include "base/compiler.h"
+#include "base/status.h"
+#include "client/state.h"
+
+int wm_map_status(const wm_map *m)
+{
+    return m->client->status;
+}
+
+/* Whose write it will be: the key's record is asked for early, as it lies anywhere in
+ * memory. False when the key is not valid UTF-8: a v2 server drops a frame with such a
+ * string and answers nothing, so that the whole batch would wait for ever. */
+static bool look_ahead(wm_map *m, const char *key, size_t key_len)
+{
+    wm_client *c = m->client;
+    wm_open_write *w = &c->open;
+    if (!wm_hash_fnv1a_utf8(key, key_len, &w->hash)) return false;
+    wm_record_store_expect_place(m->store, w->hash);
+    w->partition = wm_route_table_partition_of_hash(&c->routes, c->routes.hash == WM_HASH_XXH64 ? wm_hash_xxh64(key, key_len) : w->hash);
+    return true;
+}
+
+/* Gives a place for the value, behind the head of an operation of this time; after
+ * look_ahead. */
+static uint8_t *begin_at(wm_map *m, bool remove, const char *key, size_t key_len, size_t value_size,
+                         const wm_hlc *time)
+{
+    wm_client *c = m->client;
+    wm_open_write *w = &c->open;
+    size_t head = wm_op_kept_head(key_len);
+    if (key_len > WM_OP_KEY_MAX || value_size > m->value_max) {
+        c->status = m->name_status < 0 ? m->name_status : WM_ESIZE;
+        c->refused_bytes = key_len + value_size;
+        return NULL;
+    }
+    c->status = wm_client_check_room(c, w->partition);
+    if (c->status < 0) return NULL;
+    size_t available;
+    c->status = wm_oplog_reserve(c->log, head + value_size, &w->bytes, &available);
+    if (c->status < 0) return NULL;
+    w->now_us = c->now_us;
+    w->time = *time;
+    w->form = remove ? m->remove_form : m->put_form;
+    w->key_len = (uint32_t)key_len;
+    wm_op_keep_head(w->bytes, c->ids.start, key, key_len, time);
+    return w->bytes + head;
+}
+
+static uint8_t *begin(wm_map *m, bool remove, const char *key, size_t key_len, size_t value_size)
+{
+    wm_client *c = m->client;
+    if (!look_ahead(m, key, key_len)) {
+        c->status = WM_EUTF8;
+        return NULL;
+    }
+    c->now_us = wm_now_us();
+    wm_hlc time = c->clock;
+    wm_hlc_now(&time, wm_client_unix_ms(c));
+    return begin_at(m, remove, key, key_len, value_size, &time);
+}
+
+/* Hands an operation that is in the log to the batcher. */
+static double enqueue_unmeasured(wm_client *c, uint32_t index)
+{
+    const wm_open_write *w = &c->open;
+    wm_op *op = wm_oplog_at(c->log, index);
+    c->last_op = index;
+    wm_op_ids_advance(&c->ids);
+    op->recorded_us = w->now_us;
+    op->partition = w->partition;
+    wm_batcher_add(c->batcher, index, w->now_us);
+    c->stats.ops_recorded++;
+    if (c->drop_oldest) wm_client_displace(c, index);
+    if (c->routes.all[w->partition].slot < 0 && wm_router_map(c->router) == NULL)
+        wm_router_metrics(c->router)->partition_misses++;
+    wm_client_check_water(c);
+    return (double)op->seq;
+}
+
+static double enqueue(wm_client *c, uint32_t index)
+{
+    double seq = enqueue_unmeasured(c, index);
+    if (c->metrics != NULL) wm_op_metrics_recorded(c->metrics, wm_oplog_at(c->log, index));
+    return seq;
+}
+
+static double commit(wm_map *m, bool remove, size_t value_len)
+{
+    wm_client *c = m->client;
+    wm_open_write *w = &c->open;
+    size_t head = wm_op_kept_head(w->key_len), len = head + value_len;
+    if (w->key_len + value_len > m->record_max) return wm_map_refuse_size(m, w->key_len + value_len);
+    const char *key = (const char *)w->bytes + wm_op_key_at(w->key_len);
+    wm_record record = {
+        .key = key,
+        .key_len = w->key_len,
+        .value = remove ? NULL : w->bytes + head,
+        .value_len = remove ? 0 : (uint32_t)value_len,
+        .millis = w->time.millis,
+        .counter = w->time.counter,
+        .node = 0,
+    };
+    uint32_t index = record.op = wm_oplog_commit(c->log, w->form, len, w->key_len);
+    if (index == WM_NO_OP) return c->status = WM_ENOMEM;
+    if (wm_record_store_put_soon(m->store, w->hash, &record) < 0) {
+        wm_oplog_settle(c->log, index);
+        return c->status = WM_ENOMEM;
+    }
+    if (!m->lags) {
+        m->lags = true;
+        m->next_lagging = c->lagging;
+        c->lagging = m;
+    }
+    c->clock = w->time;
+    return enqueue(c, index);
+}
+
+void wm_client_op_leaves_first(void *client, uint32_t index)
+{
+    wm_client *c = client;
+    wm_client_catch_up(c);
+    const wm_op *op = wm_oplog_at(c->log, index);
+    if (!op->follows || op->is_followed) return; /* it is known by now */
+    wm_op_view view = wm_oplog_read(c->log, op);
+    const wm_map *m = wm_client_find_map(c, view.map_name, view.map_len);
+    uint32_t hash = wm_hash_fnv1a(view.key, view.key_len), before = wm_oplog_before(c->log, index);
+    if (m != NULL) wm_record_store_rewind(m->store, hash, view.key, view.key_len, index, before);
+}
+
+WM_HOT_PATH uint8_t *wm_map_begin_set(wm_map *m, const char *key, size_t key_len, size_t value_size)
+{
+    return begin(m, false, key, key_len, value_size);
+}
+
+WM_HOT_PATH double wm_map_commit_set(wm_map *m, size_t value_len)
+{
+    return commit(m, false, value_len);
+}
+
+double wm_map_remove(wm_map *m, const char *key, size_t key_len)
+{
+    uint8_t *value = begin(m, true, key, key_len, sizeof wm_removed_value);
+    if (value == NULL) return m->client->status;
+    *value = wm_removed_value[0];
+    return commit(m, true, sizeof wm_removed_value);
+}
+
+/* The index of the operation that writes the newest record of a key, one of this client's,
+ * once more; WM_NO_OP, and the reason in the client's status. */
+static uint32_t record_again(wm_map *m, const char *key, size_t key_len)
+{
+    wm_client *c = m->client;
+    wm_record record;
+    c->status = WM_EUTF8;
+    if (!look_ahead(m, key, key_len)) return WM_NO_OP;
+    bool found = wm_record_store_get(m->store, c->open.hash, key, key_len, &record);
+    c->status = WM_EINVAL;
+    if (!found || record.node != 0) return WM_NO_OP;
+    bool remove = record.value == NULL;
+    size_t value_len = remove ? sizeof wm_removed_value : record.value_len;
+    wm_hlc time = c->clock;
+    time.millis = record.millis;
+    time.counter = record.counter;
+    c->now_us = wm_now_us();
+    uint8_t *value = begin_at(m, remove, key, key_len, value_len, &time);
+    if (value == NULL) return WM_NO_OP;
+    memcpy(value, remove ? wm_removed_value : record.value, value_len);
+    char path[64]; /* the record may be older than what is known of the servers */
+    c->status = wm_map_check_value(m, value, value_len, path, sizeof path);
+    if (c->status == WM_OK && key_len + value_len > m->record_max) wm_map_refuse_size(m, key_len + value_len);
+    if (c->status < 0) return WM_NO_OP;
+    uint32_t index = wm_oplog_commit(c->log, c->open.form, wm_op_kept_head(key_len) + value_len, key_len);
+    c->status = WM_ENOMEM;
+    if (index != WM_NO_OP) wm_record_store_written(m->store, c->open.hash, key, key_len, index);
+    return index;
+}
+
+double wm_map_resend(wm_map *m, const char *key, size_t key_len)
+{
+    wm_client *c = m->client;
+    uint32_t index = record_again(m, key, key_len);
+    if (index == WM_NO_OP) return c->status;
+    return enqueue(c, index);
+}
+
+static bool has_newer(const wm_map *m, uint32_t hash, const wm_op_view *view)
+{
+    wm_record record;
+    if (!wm_record_store_get(m->store, hash, view->key, view->key_len, &record)) return false;
+    const char *node = m->client->node_names[record.node];
+    wm_timestamp held = {record.millis, record.counter, node, strlen(node)};
+    return wm_timestamp_compare(&held, &view->time) > 0;
+}
+
+double wm_map_write_again(wm_map *m, const wm_op_view *view)
+{
+    wm_client *c = m->client;
+    if (!look_ahead(m, view->key, view->key_len)) return c->status = WM_EUTF8;
+    if (has_newer(m, c->open.hash, view)) return c->status = WM_ESTALE;
+    size_t value_len = view->removed ? sizeof wm_removed_value : view->value_len;
+    char path[64];
+    if (view->key_len + value_len > m->record_max) return wm_map_refuse_size(m, view->key_len + value_len);
+    c->now_us = wm_now_us();
+    wm_hlc time = {view->time.millis, view->time.counter};
+    uint8_t *value = begin_at(m, view->removed, view->key, view->key_len, value_len, &time);
+    if (value == NULL) return c->status;
+    memcpy(value, view->removed ? wm_removed_value : view->value, value_len);
+    c->status = wm_map_check_value(m, value, value_len, path, sizeof path);
+    if (c->status < 0) return c->status;
+    uint32_t index = wm_oplog_commit(c->log, c->open.form, wm_op_kept_head(view->key_len) + value_len, view->key_len);
+    if (index == WM_NO_OP) return c->status = WM_ENOMEM;
+    int restored = wm_map_restore(m, view, index);
+    if (restored >= 0) return enqueue(c, index);
+    wm_oplog_settle(c->log, index);
+    return c->status = restored;
+}
+
+int wm_client_repeat(wm_client *c, uint32_t form, const char *key, size_t key_len)
+{
+    size_t name_len;
+    const char *name = wm_oplog_map_of(c->log, form, &name_len);
+    wm_map *m = wm_client_find_map(c, name, name_len);
+    wm_record record;
+    if (m == NULL || !wm_record_store_get(m->store, wm_hash_fnv1a(key, key_len), key, key_len, &record)) return 1;
+    if (record.node != 0 || wm_map_is_unsettled(m, &record)) return 1;
+    if (wm_oplog_is_full(c->log) || wm_client_is_node_full(c, wm_route_table_partition_of(&c->routes, key, key_len))) return WM_EFULL;
+    uint32_t index = record_again(m, key, key_len);
+    if (index == WM_NO_OP) return c->status;
+    enqueue_unmeasured(c, index);
+    return WM_OK;
+}
+
+static uint32_t find_op(wm_client *c, uint64_t seq)
+{
+    if (c->last_op != WM_NO_OP && wm_oplog_at(c->log, c->last_op)->seq == seq) return c->last_op;
+    for (uint32_t i = 1; i < wm_oplog_end(c->log); i++)
+        if (wm_oplog_at(c->log, i)->seq == seq) return i;
+    return WM_NO_OP;
+}
+
+bool wm_client_notify(wm_client *c, uint64_t seq)
+{
+    uint32_t index = find_op(c, seq);
+    if (index == WM_NO_OP || wm_oplog_at(c->log, index)->state == WM_OP_FREE) return false;
+    wm_oplog_at(c->log, index)->notify = true;
+    return true;
+}
