@@ -95,9 +95,6 @@ local sections = {
     functions = function() return upvalue(require("wingman.topgun").start, "methods") end },
 }
 
--- For other files of Wingman, not for scripts.
-local function is_internal(doc) return doc.text[1]:match "^Part of " or doc.text[1]:match "^Internal: " end
-
 local function signature(section, name, doc)
   return section.prefix .. name .. (doc.head:match "%b()" or "()"):gsub("^%(self,?%s*", "(")
 end
@@ -137,7 +134,7 @@ local function documented(section)
     if type(name) == "string" and type(fn) == "function" and not name:match "^_" then
       local doc = help.of(fn, name)
       if not doc or #doc.text == 0 then silent[#silent + 1] = section.prefix .. name
-      elseif not is_internal(doc) then docs[name] = doc end
+      elseif not help.is_internal(doc) then docs[name] = doc end
     end
   end
   return docs, silent

@@ -45,7 +45,8 @@ end
 ---@return string
 function M.section(text)
   local classes, parts = {}, {}
-  local found = assert(io.popen "find lua -name '*.lua' | sort")
+  -- The options have a page of their own.
+  local found = assert(io.popen "find lua -name '*.lua' -not -path '*/client/options/types.lua' | sort")
   for path in found:lines() do read(path, classes) end
   found:close()
   for _, name in ipairs(markdown.sorted(classes)) do

@@ -1,13 +1,12 @@
---- docs/reference is written from the code by scripts/reference.lua, and says what the code says.
+--- What scripts/reference.lua writes from the code is as the code has it.
 package.path = "scripts/?.lua;" .. package.path
 local api = require "reference.api"
 local files = require "spec.support.files"
 local reference_pages = require "reference.pages"
 
-describe("docs/reference", function()
-  for name, text in pairs(reference_pages()) do
-    it(("has %s as the code has it"):format(name), function()
-      local path = ("docs/reference/%s.md"):format(name)
+describe("the reference", function()
+  for path, text in pairs(reference_pages()) do
+    it("has " .. path .. " as the code has it", function()
       if text == files.read(path) then return end
       error(path .. " is old: build/wingman run scripts/reference.lua writes it anew", 0)
     end)

@@ -88,7 +88,7 @@ end
 
 --- Makes a client; it connects in `start`. Raises for a wrong option. Returns nil, err when the op log's
 --- file cannot be used. Operations of the file are pending again and in the local copies.
----@param given table  see wingman.client.options.rules
+---@param given wingman.client_options  see wingman.client.options.rules
 ---@return wingman.client|nil, wingman.error|nil
 function M.new(given)
   local options = options_module.check(connection_options.complete(given), 2)
@@ -324,12 +324,12 @@ end
 --- Calls `fn` at every event of this name (docs/reference/events.md). An error in it goes to
 --- the option log_to (once a second for each place that fails), is counted in
 --- stats().callback_errors, and ends nothing else.
----@param event string  one of wingman.client.events
+---@param event wingman.client_event  one of wingman.client.events
 ---@param fn function
 function methods:on(event, fn) self.events:on(event, fn, "client:on", 3) end
 
 --- Removes a listener. Safe when it is not there.
----@param event string
+---@param event wingman.client_event
 ---@param fn function
 function methods:off(event, fn) self.events:off(event, fn, "client:off", 3) end
 

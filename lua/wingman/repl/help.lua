@@ -72,6 +72,14 @@ function M.of(fn, name)
   return above(lines, info.linedefined) or name and at_assignment(lines, name)
 end
 
+--- Whether a function is for other files of Wingman, not for scripts: its comment says so first.
+---@param doc wingman.repl.doc
+---@return boolean
+function M.is_internal(doc)
+  local first = doc.text[1] or ""
+  return first:match "^Part of " ~= nil or first:match "^Internal: " ~= nil
+end
+
 -- What fits on a line of the list.
 local function first_sentence(doc)
   local text = table.concat(doc.text, " ")
@@ -100,12 +108,13 @@ local function of_function(fn, paint)
   return table.concat(lines, "\n") .. "\n"
 end
 
--- Every documented function of a table and its class.
+-- Every documented function of a table and its class that is for scripts.
 local function collect(value, found)
   for _ = 1, 10 do
     if type(value) ~= "table" then return end
     for name, item in next, value do
-      if type(name) == "string" and type(item) == "function" and not found[name] then found[name] = M.of(item, name) end
+      local doc = type(name) == "string" and type(item) == "function" and not found[name] and M.of(item, name)
+      if doc and not M.is_internal(doc) then found[name] = doc end
     end
     local meta = debug.getmetatable(value)
     value = type(meta) == "table" and rawget(meta, "__index") or nil
