@@ -135,6 +135,19 @@ describe("an interrupted script", function()
     end
   end)
 
+  it("ends when the signal comes while it closes a client", function()
+    run [[
+      local ffi, w = require "ffi", require "wingman"
+      ffi.cdef "int raise(int sig);"
+      w.run(function()
+        local client = w.client { server = "ws://127.0.0.1:1", log_to = function() end }
+        ffi.C.raise(15)
+        client:close()
+        w.sleep(60)
+      end)]]
+    assert.equal(143, (finish(child, loop.now())))
+  end)
+
   it("that has no loop ends at once", function()
     run [[jit.off() print "busy" io.flush() while true do pcall(function() end) end]]
     assert(child:read_line(PATIENCE))

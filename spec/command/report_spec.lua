@@ -113,6 +113,18 @@ describe("wingman report", function()
     assert.matches("^UNKNOWN  these runs are too short", out)
   end)
 
+  it("gives a pipe whole rows, however long they are", function()
+    local before = path(("before-%s.json"):format(("x"):rep(100)))
+    assert(report.write(whole, "json=" .. before))
+    local child = assert(process.spawn { file = process.wingman_path(), args = { "report", "diff", before, path "slow.json" },
+      env = { COLUMNS = "" } })
+    local out = child:read_all(60)
+    child:close()
+    local heading, first = out:match "\n([^\n]*x%.json[^\n]*)\n([^\n]*)"
+    assert.truthy(heading:find("slow.json", 1, true), out)
+    assert.matches("throughput .* same$", first)
+  end)
+
   it("compares for programs", function()
     local code, out = run("diff", "--json", path "whole.json", path "slow.json")
     assert.equal(99, code)

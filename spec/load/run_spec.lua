@@ -378,11 +378,22 @@ describe("wingman run of a load test", function()
     assert.truthy(err:find("ws://127.0.0.1:1", 1, true), err)
   end)
 
+  it("shows what the test is, and runs nothing, when it is asked for help", function()
+    local text = "--- What it is for.\n" .. script([[executor = "shared-iterations", iterations = 1, exec = function() error "it runs" end]])
+    local _, code, out, err = run(text, { "--help" })
+    assert.same({ 0, "" }, { code, err })
+    for _, words in ipairs { "What it is for.\n", "shared-iterations", "threshold  ops_unacknowledged count==0", "wingman run --help" } do
+      assert.truthy(out:find(words, 1, true), out)
+    end
+  end)
+
   it("ends with 2 for a wrong option, and names it with the script's line", function()
     local _, code, _, err = run("return 1", { "--sharp", "1/2" })
     assert.equal(2, code)
     for options, words in pairs {
       ["--shard=3/3"] = "I from 0 to N-1", ["--seed=x"] = "a whole number", ["--out=csv"] = "FORM=FILE", ["--policy=/none.lua"] = "/none.lua",
+      ["--seed=1e30"] = "a whole number", ["--start-at=nan"] = "Unix seconds", ["--start-at=-1"] = "Unix seconds",
+      ["--start-at=inf"] = "more than 7 days away", ["--start-at=" .. os.time() * 1000] = "not milliseconds", ["--start-at=+1000h"] = "more than 7 days",
     } do
       _, code, _, err = run(script([[executor = "shared-iterations", iterations = 1, exec = print]]), { options })
       assert.equal(2, code, options)

@@ -242,8 +242,7 @@ function methods:close(timeout)
   loop.at_once(end_waits, self)
   write_log_out(self)
   self.core:close()
-  local handle = loop.handle()
-  if handle:is_ours() then handle:turn_until(0) end -- the close frames leave
+  if loop.handle():is_ours() then loop.send_now() end -- the close frames
   if self.embedded then self.embedded:stop() end
   self.embedded = nil
   return ok, err

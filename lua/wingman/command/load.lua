@@ -7,6 +7,7 @@ local connection_options = require "wingman.client.options.connection"
 local console = require "wingman.command.load_console"
 local document = require "wingman.load.document"
 local interrupt = require "wingman.client.interrupt"
+local help = require "wingman.command.load_help"
 local keep_awake = require "wingman.command.keep_awake"
 local load = require "wingman.load"
 local loop = require "wingman.loop"
@@ -31,7 +32,10 @@ local by_signal = { SIGINT = M.codes.interrupted, SIGTERM = M.codes.terminated, 
 
 --- The options with a value, and those without.
 M.valued = { out = true, policy = true, seed = true, shard = true, ["start-at"] = true, control = true, workers = true, attach = true, prometheus = true }
-M.flags = { strict = true, quiet = true, ["keep-awake"] = true }
+M.flags = { strict = true, quiet = true, help = true, ["keep-awake"] = true }
+
+--- Seconds until --start-at: shards that wait for longer were given another unit.
+local LONGEST_WAIT_S = 7 * 86400
 
 local function usage(format, ...)
   return nil, "wingman run: " .. format:format(...)
@@ -49,7 +53,7 @@ end
 
 function readers.seed(into, value)
   into.seed = tonumber(value)
-  if not into.seed or into.seed % 1 ~= 0 then return usage("--seed: a whole number is expected, got '%s'", value) end
+  if not into.seed or into.seed % 1 ~= 0 or math.abs(into.seed) > 2 ^ 53 then return usage("--seed: a whole number is expected, got '%s'", value) end
   return true
 end
 
@@ -64,10 +68,14 @@ function readers.shard(into, value)
 end
 
 readers["start-at"] = function(into, value)
-  local seconds_from_now = duration.parse(value:match "^%+(.+)$")
-  into.start_at = seconds_from_now and core.wall_ms() / 1000 + seconds_from_now or tonumber(value)
-  if not into.start_at then return usage("--start-at: Unix seconds, or +DURATION from now (+10s), are expected, got '%s'", value) end
-  return true
+  local now, from_now = core.wall_ms() / 1000, duration.parse(value:match "^%+(.+)$")
+  into.start_at = from_now and now + from_now or tonumber(value)
+  if not into.start_at or not (into.start_at >= 0) then
+    return usage("--start-at: Unix seconds, or +DURATION from now (+10s), are expected, got '%s'", value)
+  end
+  if into.start_at <= now + LONGEST_WAIT_S then return true end
+  return usage("--start-at: '%s' is more than %d days away; Unix seconds are expected, not milliseconds, or +DURATION from now (+10s)",
+    value, LONGEST_WAIT_S / 86400)
 end
 
 function readers.workers(into, value)
@@ -320,6 +328,13 @@ local function run_and_tell(test, options)
   return exit_code(result, options, written)
 end
 
+local function asks_for_help(words)
+  for _, word in ipairs(words) do
+    if word == "--help" or word == "-h" then return true end
+  end
+  return false
+end
+
 --- Runs a test and shows it.
 ---@param test wingman.load.test
 ---@param before string[]  the arguments in front of the script
@@ -329,6 +344,11 @@ function M.main(test, before, args)
   local all = {}
   for _, list in ipairs { before, args } do
     for _, word in ipairs(list) do all[#all + 1] = word end
+  end
+  local script = require "wingman.command.run"
+  if asks_for_help(all) then
+    io.stdout:write(help.of(test.options, args[0], script.text))
+    return 0
   end
   local known, options, wrong
   all, wrong = connection_options.take(all)

@@ -9,6 +9,7 @@ local codes = { good = "32", bad = "1;31", warn = "33", dim = "2", bold = "1" }
 ---@class wingman.report.layout
 ---@field package colour boolean
 ---@field width integer
+---@field package whole_rows boolean
 ---@field package lines string[]
 local methods = {}
 methods.__index = methods
@@ -23,12 +24,15 @@ function M.columns(text)
   return #text - continuation
 end
 
----@param options { colour: boolean|nil, width: integer|nil }|nil
+---@param options { colour: boolean|nil, width: integer|nil, whole_rows: boolean|nil }|nil  with
+---  whole_rows no table is narrowed to the width
 ---@return wingman.report.layout
 function M.new(options)
   options = options or {}
-  return setmetatable({ colour = options.colour or false, width = math.max(MIN_WIDTH, options.width or 80), lines = {} },
-    methods)
+  return setmetatable({
+    colour = options.colour or false, width = math.max(MIN_WIDTH, options.width or 80), whole_rows = options.whole_rows or false,
+    lines = {},
+  }, methods)
 end
 
 function methods:paint(text, style)
@@ -127,7 +131,7 @@ function methods:rows(indent, rows)
     end
   end
   for _, width in ipairs(widths) do total = total + width + 2 end
-  if total - 2 > self.width then return self:stacked(indent, rows) end
+  if not self.whole_rows and total - 2 > self.width then return self:stacked(indent, rows) end
   for _, row in ipairs(rows) do
     local parts = {}
     for c, cell in ipairs(row) do

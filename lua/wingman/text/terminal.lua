@@ -18,14 +18,17 @@ local function window_width()
 end
 
 --- Colours at a terminal, unless NO_COLOR is set (no-color.org) or TERM is "dumb". The
---- width is COLUMNS, else the terminal's, else 80.
----@return { colour: boolean, width: integer }
+--- width is COLUMNS, else the terminal's, else 80; a pipe or a file
+--- gets whole rows of tables, for programs that read lines, unless COLUMNS is set.
+---@return { colour: boolean, width: integer, whole_rows: boolean }
 function M.options()
   local tty = ffi.C.isatty(STDOUT) == 1
   local no_colour, term = os.getenv "NO_COLOR", os.getenv "TERM"
+  local columns = tonumber(os.getenv "COLUMNS")
   return {
     colour = tty and (no_colour == nil or no_colour == "") and term ~= "dumb",
-    width = tonumber(os.getenv "COLUMNS") or tty and window_width() or DEFAULT_WIDTH,
+    width = columns or tty and window_width() or DEFAULT_WIDTH,
+    whole_rows = not tty and not columns,
   }
 end
 
