@@ -1,5 +1,5 @@
 --- Checks the structure of C sources: every folder is a floor, and a file uses only its own floor and
---- those below it. An arrow is an include, or the use of a function that another unit defines.
+--- those below it. An arrow is an include, or the use of a function or of data that another unit defines.
 local M = {}
 
 --- A unit is a .c file and the header of its name, or one of them alone.
@@ -33,14 +33,23 @@ local function unit_of(path) return (path:gsub("%.[ch]$", "")) end
 
 local function folder_of(path) return path:match "^(.*)/[^/]*$" or "." end
 
---- The functions that a .c file defines for others: function name → unit.
+--- The name of the function or the data that a line defines for other files, or nil.
+local function defined_by(line)
+  if line:find "^static%s" or line:find "^extern%s" then return nil end
+  local data = line:match "^%a[%w_%s%*]*[%s%*]([%w_]+)%[?[%w_]*%]?%s*=[^=]"
+  if data then return data end
+  local name = not line:find "[;=]" and line:match "^%a[%w_%s%*]*[%s%*]([%w_]+)%("
+  return name ~= "main" and name or nil
+end
+
+--- What .c files define for others: name → unit.
 local function definitions(files)
   local defined = {}
   for path, text in pairs(files) do
     if path:find "%.c$" then
       for line in without_comments(text):gsub("__attribute__%s*%b()", ""):gmatch "[^\n]+" do
-        local name = not line:find "[;=]" and line:match "^%a[%w_%s%*]*[%s%*]([%w_]+)%("
-        if name and name ~= "main" and not line:find "^static%s" then defined[name] = unit_of(path) end
+        local name = defined_by(line)
+        if name then defined[name] = unit_of(path) end
       end
     end
   end
@@ -61,7 +70,7 @@ end
 local function add_uses(unit, path, text, defined)
   for name in without_comments(text):gsub('#include "[^"]*"', ""):gmatch "[%a_][%w_]*" do
     local target = defined[name]
-    if target and target ~= unit_of(path) and not unit.arrows[target] then unit.arrows[target] = name .. "()" end
+    if target and target ~= unit_of(path) and not unit.arrows[target] then unit.arrows[target] = name end
   end
 end
 
