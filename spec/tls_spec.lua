@@ -1,6 +1,5 @@
 --- wss://: certificates are verified unless that is turned off by name. socat ends
 --- the TLS in front of a node of the simulated cluster.
-local cjson = require "cjson"
 local ffi = require "ffi"
 local core = require "wingman.core"
 local eventually = require "spec.support.eventually"
@@ -18,14 +17,6 @@ local function run(command)
   assert(os.execute("{ " .. command .. "; } >/dev/null 2>&1") == 0, command)
 end
 
--- A port that is free now.
-local function free_port()
-  local relay = assert(process.spawn { file = process.wingman_path(), args = { "relay", "1" }, stdin = true })
-  local ports = cjson.decode((assert(relay:read_line(60)))).ports
-  relay:close()
-  return ports[1].target
-end
-
 describe("wss://", function()
   local folder, cluster, children = nil, nil, {}
 
@@ -40,7 +31,7 @@ describe("wss://", function()
 
   -- The port of a TLS end in front of the cluster's first node.
   local function terminator(name, options)
-    local port = free_port()
+    local port = sockets.free_tcp_port()
     local child = assert(process.spawn { file = "socat", args = {
       ("OPENSSL-LISTEN:%d,bind=127.0.0.1,cert=%s/%s.pem,%s,fork,reuseaddr"):format(port, folder, name, options or "verify=0"),
       "TCP:" .. cluster.urls[1]:match "//([^/]+)" }, stderr = true })

@@ -8,21 +8,25 @@ local proxy = require "chaos.proxy"
 local OPS = 50
 
 clusters.on_each(getfenv(), "chaos proxy", function(shared, it)
-  local proxies, client, map, keys, losses
+  local proxies, urls, client, map, keys, losses
+
+  -- `patience`: seconds without an answer after which a connection is lost.
+  local function start(patience)
+    client = shared:started {
+      cluster = { seeds = urls }, endpoint = "seeds", reconnect = function() return 0.03 end,
+      heartbeat = { interval = patience / 4, timeout = patience }, batch = { ack_timeout = 60 },
+    }
+    client:on("node_lost", function(event) losses[#losses + 1] = event end)
+    map, keys = client:map(shared:map_name()), clusters.keys_of(client, "node-1", OPS)
+  end
 
   before_each(function()
-    local urls = {}
-    proxies, losses = {}, {}
+    proxies, urls, losses = {}, {}, {}
     for i, node in ipairs(shared.cluster.nodes) do
       proxies[i] = assert(proxy.start(node.url))
       urls[i] = proxies[i].url
     end
-    client = shared:started {
-      cluster = { seeds = urls }, endpoint = "seeds", reconnect = function() return 0.03 end,
-      heartbeat = { interval = 0.5, timeout = 2 }, batch = { ack_timeout = 30 },
-    }
-    client:on("node_lost", function(event) losses[#losses + 1] = event end)
-    map, keys = client:map(shared:map_name()), clusters.keys_of(client, "node-1", OPS)
+    start(60)
   end)
 
   after_each(function()
@@ -72,6 +76,8 @@ clusters.on_each(getfenv(), "chaos proxy", function(shared, it)
   end)
 
   it("loses sight of connections, and passes on new ones", function()
+    client:close()
+    start(2)
     proxies[1]:abandon()
     write()
     assert.is_nil(client:drain(0.1))

@@ -15,7 +15,8 @@ describe("errors of a load test", function()
         setup = function(hand) assert(hand.client:cluster():pause "node-1") end, -- nothing is acknowledged
         scenarios = {
           looks_away = { executor = "per-vu-iterations", vus = 1, iterations = 110, exec = write },
-          looks = { executor = "per-vu-iterations", vus = 1, iterations = 20, start_time = "100ms", exec = function(vu)
+          looks = { executor = "per-vu-iterations", vus = 1, iterations = 20, exec = function(vu)
+            while vu.client:pending_ops() < 100 do vu:sleep(0.001) end
             vu:group("write", function() assert(write(vu)) end)
           end },
         },

@@ -4,6 +4,7 @@ local cjson = require "cjson"
 local core = require "wingman.core"
 local eventually = require "spec.support.eventually"
 local process = require "wingman.loop.process"
+local sockets = require "spec.support.sockets"
 local stream = require "wingman.loop.stream"
 
 local M = {}
@@ -38,13 +39,6 @@ local function get(port, path)
   return M.request(port, ("GET %s HTTP/1.0\r\nHost: a\r\n\r\n"):format(path))
 end
 
-local function free_port()
-  local listener = assert(stream.listen { port = 0 })
-  local port = listener.port
-  listener:close()
-  return port
-end
-
 local CONFIG = [[
 global: { scrape_interval: 200ms, scrape_timeout: 200ms }
 scrape_configs:
@@ -62,7 +56,7 @@ function M.start(target_port)
   os.remove(directory)
   assert(os.execute("mkdir " .. directory) == 0)
   assert(core.replace_file(directory .. "/config.yml", CONFIG:format(target_port)))
-  local self = setmetatable({ directory = directory, port = free_port() }, methods)
+  local self = setmetatable({ directory = directory, port = sockets.free_tcp_port() }, methods)
   self.child = assert(process.spawn { file = M.path(), stderr = true, args = {
     "--config.file=" .. directory .. "/config.yml", "--storage.tsdb.path=" .. directory .. "/data",
     "--web.listen-address=127.0.0.1:" .. self.port, "--log.level=warn",

@@ -73,16 +73,37 @@ function M.listen(address, port, backlog)
   return setmetatable({ fd = fd, address = address, port = swapped(where.port), peers = {} }, listener)
 end
 
---- A UDP port of the loopback address that nobody has now.
----@return integer
-function M.free_udp_port()
-  local where = sockaddr("127.0.0.1", 0)
-  local fd = C.socket(AF_INET, SOCK_DGRAM + SOCK_CLOEXEC, 0)
-  assert(C.bind(fd, where, ffi.sizeof(where)) == 0, "no UDP port is free")
-  C.getsockname(fd, where, ffi.new("unsigned[1]", ffi.sizeof(where)))
-  C.close(fd)
-  return swapped(where.port)
+local function own_pid()
+  local file = assert(io.open "/proc/self/stat")
+  local pid = file:read "*n"
+  file:close()
+  return pid
 end
+
+local ports_given = 0
+
+-- A port that can be bound now. The system gives those from 32768 on to whoever connects, so it is
+-- one below; each process has others of them, and gives each once.
+local function free_port(kind)
+  for _ = 1, 100 do
+    local port = 10000 + (own_pid() * 53 + ports_given) % 22000
+    ports_given = ports_given + 1
+    local where = sockaddr("127.0.0.1", port)
+    local fd = C.socket(AF_INET, kind + SOCK_CLOEXEC, 0)
+    local is_free = C.bind(fd, where, ffi.sizeof(where)) == 0
+    C.close(fd)
+    if is_free then return port end
+  end
+  error "no port is free"
+end
+
+--- A TCP port of the loopback address for a program that cannot be given port 0.
+---@return integer
+function M.free_tcp_port() return free_port(SOCK_STREAM) end
+
+--- The same for UDP.
+---@return integer
+function M.free_udp_port() return free_port(SOCK_DGRAM) end
 
 --- A listener whose queue is full: a connection to it neither comes about nor fails.
 ---@param address string

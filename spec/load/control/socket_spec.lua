@@ -3,6 +3,7 @@ local eventually = require "spec.support.eventually"
 local load_run = require "spec.support.load_run"
 local process = require "wingman.loop.process"
 local report = require "wingman.report"
+local sockets = require "spec.support.sockets"
 local stream = require "wingman.loop.stream"
 
 local metric = load_run.metric
@@ -219,12 +220,7 @@ describe("the metrics of a run for Prometheus", function()
   after_each(load_run.clean)
 
   it("are served while it runs", function()
-    local port
-    do -- a port that is free now
-      local listener = assert(stream.listen { port = 0 })
-      port = listener.port
-      listener:close()
-    end
+    local port = sockets.free_tcp_port()
     local _, path, finish = start(RATE, { "--prometheus", "127.0.0.1:" .. port })
     local function scraped()
       local conn = assert(stream.connect { port = port })
