@@ -1,6 +1,7 @@
 --- Runs of load tests for specs: a script's text through the executable, and what it left.
 local cjson = require "cjson"
 local eventually = require "spec.support.eventually"
+local loop = require "wingman.loop"
 local process = require "wingman.loop.process"
 local report = require "wingman.report"
 
@@ -41,12 +42,26 @@ function M.start(script, options, env)
   return child
 end
 
---- Waits for the end of a child: exit code, output, errors.
+-- What a child writes until the end of the stream, or until the deadline; whether it has ended.
+local function read_until(child, deadline, stream)
+  local parts = {}
+  while true do
+    local text, err = child:read(math.max(0, deadline - loop.now()), stream)
+    if not text then return table.concat(parts), err == "closed" end
+    parts[#parts + 1] = text
+  end
+end
+
+--- Waits for the end of a child: exit code, output, errors. One that has hung is killed, and the
+--- error has what it wrote.
 function M.finish(child)
-  local out = child:read_all(PATIENCE)
-  local err = child:read_all(PATIENCE, "stderr")
+  local deadline = loop.now() + PATIENCE
+  local out, has_ended = read_until(child, deadline)
+  local err = read_until(child, deadline, "stderr")
+  if not has_ended then child:kill "SIGKILL" end
   local code, signal = child:wait(PATIENCE)
   child:close()
+  if not has_ended then error(("it has not ended after %d s; its output:\n%s\nits errors:\n%s"):format(PATIENCE, out, err), 2) end
   return signal or code, out, err
 end
 
