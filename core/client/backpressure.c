@@ -54,7 +54,7 @@ static double node_fill(const wm_client *c, uint32_t partition, const wm_op *new
 static bool is_node_full(const wm_client *c, uint32_t partition, const wm_op *newest, double *sent)
 {
     if (wm_oplog_count(c->log) < c->node_ops && wm_oplog_bytes(c->log) < c->node_bytes) return false;
-    if (wm_node_pool_count(c->pool) < 2 || wm_router_map(c->router) == NULL) return false;
+    if (wm_node_pool_count(c->pool) < 2 || wm_map_chooser_map(c->chooser) == NULL) return false;
     return node_fill(c, partition, newest, sent) >= 1;
 }
 

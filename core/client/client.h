@@ -12,7 +12,7 @@
 #include "oplog/dead_letters.h"
 #include "wire/map_event.h"
 
-/* A client of one cluster (or one server): ties op log, batcher, router and
+/* A client of one cluster (or one server): ties op log, batcher, map chooser and
  * node pool together. It decides nothing that is a policy: which node a
  * partition goes to, when to connect again, which token to show are answers of
  * the script to events. Single-threaded, on one loop. */
@@ -74,7 +74,7 @@ wm_client *wm_client_new(wm_loop *loop, const wm_client_options *options, wm_log
 void wm_client_free(wm_client *c);
 
 wm_node_pool *wm_client_pool(wm_client *c);
-wm_router *wm_client_router(wm_client *c);
+wm_map_chooser *wm_client_map_chooser(wm_client *c);
 wm_batcher *wm_client_batcher(wm_client *c);
 wm_oplog *wm_client_oplog(wm_client *c);
 wm_event_queue *wm_client_events(wm_client *c);

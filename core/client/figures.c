@@ -13,9 +13,9 @@ wm_node_pool *wm_client_pool(wm_client *c)
     return c->pool;
 }
 
-wm_router *wm_client_router(wm_client *c)
+wm_map_chooser *wm_client_map_chooser(wm_client *c)
 {
-    return c->router;
+    return c->chooser;
 }
 
 wm_batcher *wm_client_batcher(wm_client *c)

@@ -58,7 +58,7 @@ static bool is_late(const wm_client *c, uint64_t sent_us)
 /* Whether there is a membership that can change. */
 static bool is_of_several(const wm_client *c)
 {
-    const wm_partition_map *map = wm_router_map(c->router);
+    const wm_partition_map *map = wm_map_chooser_map(c->chooser);
     return map != NULL && map->node_count >= 2;
 }
 

@@ -28,7 +28,7 @@ void wm_client_apply_routes(wm_client *c)
 
 static void mark_owner(wm_client *c, uint32_t partition)
 {
-    const wm_partition_map *map = wm_router_map(c->router);
+    const wm_partition_map *map = wm_map_chooser_map(c->chooser);
     wm_partition_route *route = &c->routes.all[partition];
     route->to_owner = false;
     if (route->slot < 0) return;
@@ -134,12 +134,12 @@ static bool has_usable_lane(const wm_client *c, uint32_t slot)
 
 /* What is seen of each node. One that is reached by another URL than this one is not
  * lost. */
-static void look_around(const wm_client *c, wm_router_node *nodes, uint32_t count)
+static void look_around(const wm_client *c, wm_map_chooser_node *nodes, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
         const char *id = wm_node_pool_id(c->pool, (int)i);
         wm_node_sight sight = id[0] == '\0' ? WM_NODE_UNSEEN : has_usable_lane(c, i) ? WM_NODE_REACHABLE : WM_NODE_LOST;
-        nodes[i] = (wm_router_node){id, sight};
+        nodes[i] = (wm_map_chooser_node){id, sight};
     }
     for (uint32_t i = 0; i < count; i++)
         for (uint32_t k = 0; k < count && nodes[i].sight == WM_NODE_LOST; k++)
@@ -152,10 +152,10 @@ static void look_around(const wm_client *c, wm_router_node *nodes, uint32_t coun
 static bool choose(wm_client *c, bool *changed)
 {
     uint32_t count = wm_node_pool_count(c->pool);
-    wm_router_node *nodes = calloc(count + 1, sizeof *nodes);
+    wm_map_chooser_node *nodes = calloc(count + 1, sizeof *nodes);
     if (nodes == NULL) return false;
     look_around(c, nodes, count);
-    *changed = wm_router_choose(c->router, nodes, count);
+    *changed = wm_map_chooser_choose(c->chooser, nodes, count);
     free(nodes);
     return true;
 }
@@ -163,7 +163,7 @@ static bool choose(wm_client *c, bool *changed)
 /* The routes are those of the map that was chosen; false while there is no memory for them. */
 static bool take_map(wm_client *c)
 {
-    uint32_t count = wm_router_map(c->router)->partition_count;
+    uint32_t count = wm_map_chooser_map(c->chooser)->partition_count;
     bool is_as_before = count == c->routes.count && c->awaited_partitions == 0;
     if (!is_as_before && repartition(c, count) < 0) return false;
     for (uint32_t p = 0; p < c->routes.count; p++) mark_owner(c, p);
@@ -183,7 +183,7 @@ void wm_client_retry_routes(wm_client *c)
     if (c->awaited_partitions != 0) is_changed = repartition(c, c->awaited_partitions) == WM_OK;
     if (c->has_to_choose && wm_client_choose_map(c)) is_changed = true;
     if (!is_changed) return;
-    wm_event event = {.type = WM_EVENT_MAP, .lane = WM_LANE_NONE, .flag = wm_router_map(c->router) != NULL};
-    if (event.flag) event.a = (int64_t)wm_router_version_of(c->router, wm_router_map_source(c->router));
+    wm_event event = {.type = WM_EVENT_MAP, .lane = WM_LANE_NONE, .flag = wm_map_chooser_map(c->chooser) != NULL};
+    if (event.flag) event.a = (int64_t)wm_map_chooser_version_of(c->chooser, wm_map_chooser_map_source(c->chooser));
     wm_client_event(c, event, NULL, 0);
 }

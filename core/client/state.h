@@ -79,7 +79,7 @@ struct wm_client {
     wm_loop *loop;
     wm_transport *transport;
     wm_node_pool *pool;
-    wm_router *router;
+    wm_map_chooser *chooser;
     wm_oplog *log;
     wm_batcher *batcher;
     wm_event_queue events;

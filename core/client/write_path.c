@@ -74,8 +74,8 @@ static double enqueue_unmeasured(wm_client *c, uint32_t index)
     wm_batcher_add(c->batcher, index, w->now_us);
     c->stats.ops_recorded++;
     if (c->drop_oldest) wm_client_displace(c, index);
-    if (c->routes.all[w->partition].slot < 0 && wm_router_map(c->router) == NULL)
-        wm_router_metrics(c->router)->partition_misses++;
+    if (c->routes.all[w->partition].slot < 0 && wm_map_chooser_map(c->chooser) == NULL)
+        wm_map_chooser_metrics(c->chooser)->partition_misses++;
     wm_client_check_water(c);
     return (double)op->seq;
 }

@@ -10,10 +10,10 @@ typedef struct source {
     uint64_t version;  /* given in the present connection, 0: none yet */
     uint64_t revision; /* grows with every map or delta taken */
     uint64_t began;    /* when its connection began and when the map was taken or confirmed last, */
-    uint64_t taken;    /* by the router's clock, which counts such events */
+    uint64_t taken;    /* by the chooser's clock, which counts such events */
 } source;
 
-struct wm_router {
+struct wm_map_chooser {
     source *sources;
     uint32_t count;
     int held;
@@ -23,14 +23,14 @@ struct wm_router {
     wm_routing_metrics metrics;
 };
 
-wm_router *wm_router_new(void)
+wm_map_chooser *wm_map_chooser_new(void)
 {
-    wm_router *r = calloc(1, sizeof *r);
+    wm_map_chooser *r = calloc(1, sizeof *r);
     if (r != NULL) r->held = -1;
     return r;
 }
 
-void wm_router_free(wm_router *r)
+void wm_map_chooser_free(wm_map_chooser *r)
 {
     if (r == NULL) return;
     for (uint32_t i = 0; i < r->count; i++) wm_partition_map_free(r->sources[i].map);
@@ -38,7 +38,7 @@ void wm_router_free(wm_router *r)
     free(r);
 }
 
-static source *source_at(wm_router *r, int id)
+static source *source_at(wm_map_chooser *r, int id)
 {
     uint32_t need = (uint32_t)id + 1;
     if (need > r->count) {
@@ -51,7 +51,7 @@ static source *source_at(wm_router *r, int id)
     return &r->sources[id];
 }
 
-int wm_router_source_began(wm_router *r, int id)
+int wm_map_chooser_source_began(wm_map_chooser *r, int id)
 {
     source *s = source_at(r, id);
     if (s == NULL) return WM_ENOMEM;
@@ -60,7 +60,7 @@ int wm_router_source_began(wm_router *r, int id)
     return WM_OK;
 }
 
-int wm_router_forget(wm_router *r, int id)
+int wm_map_chooser_forget(wm_map_chooser *r, int id)
 {
     if (id == r->held) return WM_EINVAL;
     if ((uint32_t)id >= r->count) return WM_OK;
@@ -69,7 +69,7 @@ int wm_router_forget(wm_router *r, int id)
     return WM_OK;
 }
 
-int wm_router_offer(wm_router *r, int id, wm_partition_map *map)
+int wm_map_chooser_offer(wm_map_chooser *r, int id, wm_partition_map *map)
 {
     source *s = source_at(r, id);
     if (s == NULL) {
@@ -88,7 +88,7 @@ int wm_router_offer(wm_router *r, int id, wm_partition_map *map)
     return 1;
 }
 
-int wm_router_apply_delta(wm_router *r, int id, const uint8_t *payload, size_t len, const char **error)
+int wm_map_chooser_apply_delta(wm_map_chooser *r, int id, const uint8_t *payload, size_t len, const char **error)
 {
     source *s = source_at(r, id);
     if (s == NULL || s->map == NULL || s->version == 0) {
@@ -103,7 +103,7 @@ int wm_router_apply_delta(wm_router *r, int id, const uint8_t *payload, size_t l
     return WM_OK;
 }
 
-void wm_router_confirm(wm_router *r, int id)
+void wm_map_chooser_confirm(wm_map_chooser *r, int id)
 {
     source *s = source_at(r, id);
     if (s != NULL && s->version != 0) s->taken = ++r->clock;
@@ -132,7 +132,7 @@ static bool names(const wm_partition_map *map, const char *id)
     return false;
 }
 
-static judgement judge(const wm_router *r, const source *s, const wm_router_node *nodes, uint32_t count)
+static judgement judge(const wm_map_chooser *r, const source *s, const wm_map_chooser_node *nodes, uint32_t count)
 {
     judgement j = {0};
     for (uint32_t i = 0; i < count; i++) {
@@ -153,7 +153,7 @@ static bool is_better(judgement a, judgement b, bool generated_later)
     return generated_later;
 }
 
-bool wm_router_choose(wm_router *r, const wm_router_node *nodes, uint32_t count)
+bool wm_map_chooser_choose(wm_map_chooser *r, const wm_map_chooser_node *nodes, uint32_t count)
 {
     int best = -1;
     judgement best_is = {0};
@@ -173,32 +173,32 @@ bool wm_router_choose(wm_router *r, const wm_router_node *nodes, uint32_t count)
     return true;
 }
 
-const wm_partition_map *wm_router_map(const wm_router *r)
+const wm_partition_map *wm_map_chooser_map(const wm_map_chooser *r)
 {
     return r->held < 0 ? NULL : r->sources[r->held].map;
 }
 
-const wm_partition_map *wm_router_map_of(const wm_router *r, int id)
+const wm_partition_map *wm_map_chooser_map_of(const wm_map_chooser *r, int id)
 {
     return (uint32_t)id < r->count ? r->sources[id].map : NULL;
 }
 
-int wm_router_map_source(const wm_router *r)
+int wm_map_chooser_map_source(const wm_map_chooser *r)
 {
     return r->held;
 }
 
-uint64_t wm_router_version_of(const wm_router *r, int id)
+uint64_t wm_map_chooser_version_of(const wm_map_chooser *r, int id)
 {
     return (uint32_t)id < r->count ? r->sources[id].version : 0;
 }
 
-wm_routing_metrics *wm_router_metrics(wm_router *r)
+wm_routing_metrics *wm_map_chooser_metrics(wm_map_chooser *r)
 {
     return &r->metrics;
 }
 
-uint64_t wm_router_generation(const wm_router *r)
+uint64_t wm_map_chooser_generation(const wm_map_chooser *r)
 {
     return r->generation;
 }

@@ -112,12 +112,12 @@ static void push_backups(lua_State *L, const wm_partition_map *map, uint32_t p, 
 static int l_partition_map(lua_State *L)
 {
     wm_client *c = wm_lua_check_client(L);
-    const wm_partition_map *map = wm_router_map(wm_client_router(c));
+    const wm_partition_map *map = wm_map_chooser_map(wm_client_map_chooser(c));
     if (map == NULL) return 0;
     lua_createtable(L, 0, 7);
     wm_lua_set_number(L, "version", (lua_Number)map->version);
     wm_lua_set_number(L, "generated_at", map->generated_at_ms);
-    wm_lua_set_number(L, "source", wm_router_map_source(wm_client_router(c)));
+    wm_lua_set_number(L, "source", wm_map_chooser_map_source(wm_client_map_chooser(c)));
     wm_lua_set_number(L, "partition_count", map->partition_count);
     push_map_nodes(L, map);
     lua_insert(L, -2); /* map, ids, nodes */
@@ -144,9 +144,9 @@ static int l_partition_map(lua_State *L)
 static int l_map_version(lua_State *L)
 {
     wm_client *c = wm_lua_check_client(L);
-    const wm_partition_map *map = wm_router_map(wm_client_router(c));
+    const wm_partition_map *map = wm_map_chooser_map(wm_client_map_chooser(c));
     lua_pushnumber(L, map ? (lua_Number)map->version : 0);
-    lua_pushnumber(L, (lua_Number)wm_router_generation(wm_client_router(c)));
+    lua_pushnumber(L, (lua_Number)wm_map_chooser_generation(wm_client_map_chooser(c)));
     return 2;
 }
 
@@ -154,13 +154,13 @@ static int l_map_version(lua_State *L)
 static int l_version_of(lua_State *L)
 {
     wm_client *c = wm_lua_check_client(L);
-    lua_pushnumber(L, (lua_Number)wm_router_version_of(wm_client_router(c), wm_lua_check_node(L, c, 2)));
+    lua_pushnumber(L, (lua_Number)wm_map_chooser_version_of(wm_client_map_chooser(c), wm_lua_check_node(L, c, 2)));
     return 1;
 }
 
 static int l_routing_metrics(lua_State *L)
 {
-    wm_routing_metrics *m = wm_router_metrics(wm_client_router(wm_lua_check_client(L)));
+    wm_routing_metrics *m = wm_map_chooser_metrics(wm_client_map_chooser(wm_lua_check_client(L)));
     lua_newtable(L);
     wm_lua_set_number(L, "direct_routes", (lua_Number)m->direct_routes);
     wm_lua_set_number(L, "fallback_routes", (lua_Number)m->fallback_routes);
@@ -171,7 +171,7 @@ static int l_routing_metrics(lua_State *L)
 
 static int l_reset_routing_metrics(lua_State *L)
 {
-    *wm_router_metrics(wm_client_router(wm_lua_check_client(L))) = (wm_routing_metrics){0};
+    *wm_map_chooser_metrics(wm_client_map_chooser(wm_lua_check_client(L))) = (wm_routing_metrics){0};
     return 0;
 }
 
@@ -179,7 +179,7 @@ static int l_reset_routing_metrics(lua_State *L)
 static int l_confirm_map(lua_State *L)
 {
     wm_client *c = wm_lua_check_client(L);
-    wm_router_confirm(wm_client_router(c), wm_lua_check_node(L, c, 2));
+    wm_map_chooser_confirm(wm_client_map_chooser(c), wm_lua_check_node(L, c, 2));
     return 0;
 }
 

@@ -65,7 +65,7 @@ static void on_routed(void *user, int lane, const uint32_t *ops, uint32_t count)
     if (lane == c->foreign_lane) return;
     uint64_t direct = 0;
     for (uint32_t i = 0; i < count; i++) direct += c->routes.all[wm_oplog_at(c->log, ops[i])->partition].to_owner;
-    wm_routing_metrics *metrics = wm_router_metrics(c->router);
+    wm_routing_metrics *metrics = wm_map_chooser_metrics(c->chooser);
     metrics->direct_routes += direct;
     metrics->fallback_routes += count - direct;
     c->node_stats[wm_node_pool_slot_of(c->pool, lane)].ops_sent += count;

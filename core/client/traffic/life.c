@@ -59,13 +59,13 @@ static bool set_up(wm_client *c, const wm_client_options *o, char *error, size_t
     if (c->transport == NULL) return false;
     snprintf(error, size, "out of memory");
     c->pool = wm_node_pool_new(c->loop, c->transport, o->pool, wm_client_pool_events, c);
-    c->router = wm_router_new();
+    c->chooser = wm_map_chooser_new();
     c->log = wm_oplog_new(o->log);
     c->ack_latency = wm_histogram_new(LATENCY_MAX_US, 3);
     c->batch_sizes = wm_histogram_new(BATCH_SIZE_MAX, 3);
     c->dead_letters = wm_dead_letters_new();
     bool has_routes = wm_route_table_init(&c->routes, WM_HASH_UNKNOWN, DEFAULT_PARTITIONS);
-    if (!c->pool || !c->router || !c->log || !c->ack_latency || !c->batch_sizes || !has_routes || !c->dead_letters)
+    if (!c->pool || !c->chooser || !c->log || !c->ack_latency || !c->batch_sizes || !has_routes || !c->dead_letters)
         return false;
     if (!wm_client_keeps_acks(c, o->recent_ack_bytes)) return false;
     c->batcher = wm_batcher_new(c->log, DEFAULT_PARTITIONS, o->batch, wm_client_batcher_hooks(c));
@@ -137,7 +137,7 @@ void wm_client_free(wm_client *c)
     wm_batcher_free(c->batcher);
     wm_oplog_free(c->log);
     wm_dead_letters_free(c->dead_letters);
-    wm_router_free(c->router);
+    wm_map_chooser_free(c->chooser);
     wm_histogram_free(c->ack_latency);
     wm_histogram_free(c->batch_sizes);
     wm_event_queue_close(&c->events);

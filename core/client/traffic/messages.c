@@ -177,7 +177,7 @@ static void map_event(wm_client *c, int lane)
     wm_event event = {
         .type = WM_EVENT_MAP,
         .lane = lane,
-        .a = (int64_t)wm_router_version_of(c->router, slot),
+        .a = (int64_t)wm_map_chooser_version_of(c->chooser, slot),
         .flag = wm_client_choose_map(c),
     };
     wm_client_event(c, event, NULL, 0);
@@ -188,8 +188,8 @@ static void map_event(wm_client *c, int lane)
 static bool is_membership_change(const wm_client *c, int lane, const wm_partition_map *map)
 {
     if (wm_node_pool_lane(c->pool, lane).dialect == WM_DIALECT_V2) return false;
-    const wm_partition_map *held = wm_router_map_of(c->router, wm_node_pool_slot_of(c->pool, lane));
-    if (held == NULL) held = wm_router_map(c->router);
+    const wm_partition_map *held = wm_map_chooser_map_of(c->chooser, wm_node_pool_slot_of(c->pool, lane));
+    if (held == NULL) held = wm_map_chooser_map(c->chooser);
     return held != NULL && !wm_partition_map_has_same_owners(held, map);
 }
 
@@ -219,7 +219,7 @@ static void on_partition_map(wm_client *c, int lane, const wm_message *m)
         return;
     }
     bool has_changed = is_membership_change(c, lane, map);
-    if (wm_router_offer(c->router, wm_node_pool_slot_of(c->pool, lane), map) != 1) return;
+    if (wm_map_chooser_offer(c->chooser, wm_node_pool_slot_of(c->pool, lane), map) != 1) return;
     if (has_changed) wm_client_membership_changed(c);
     map_event(c, lane);
 }
@@ -229,7 +229,7 @@ static void on_partition_map_delta(wm_client *c, int lane, const wm_message *m)
     const char *error = "partition map delta: no payload";
     int slot = wm_node_pool_slot_of(c->pool, lane);
     if (is_too_long(c, lane, m)) return;
-    if (m->payload != NULL && wm_router_apply_delta(c->router, slot, m->payload, m->payload_len, &error) == WM_OK) map_event(c, lane);
+    if (m->payload != NULL && wm_map_chooser_apply_delta(c->chooser, slot, m->payload, m->payload_len, &error) == WM_OK) map_event(c, lane);
     else refuse_map(c, lane, error);
 }
 

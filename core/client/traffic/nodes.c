@@ -39,9 +39,9 @@ static bool is_ready(const wm_client *c, int slot)
 
 static bool is_named(const wm_client *c, const char *id)
 {
-    int held = wm_router_map_source(c->router), count = (int)wm_node_pool_count(c->pool);
+    int held = wm_map_chooser_map_source(c->chooser), count = (int)wm_node_pool_count(c->pool);
     for (int slot = 0; slot < count; slot++) {
-        const wm_partition_map *map = wm_router_map_of(c->router, slot);
+        const wm_partition_map *map = wm_map_chooser_map_of(c->chooser, slot);
         if (map == NULL || (slot != held && !is_ready(c, slot))) continue;
         if (wm_partition_map_find_node(map, id) != WM_MAP_NO_NODE) return true;
     }
@@ -67,7 +67,7 @@ int wm_client_forget_node(wm_client *c, int slot)
 {
     const char *id = wm_node_pool_id(c->pool, slot);
     if (is_in_use(c, slot) || (id[0] != 0 && is_named(c, id))) return WM_EINVAL;
-    if (wm_router_forget(c->router, slot) < 0) return WM_EINVAL;
+    if (wm_map_chooser_forget(c->chooser, slot) < 0) return WM_EINVAL;
     wm_node_pool_remove(c->pool, slot);
     return WM_OK;
 }

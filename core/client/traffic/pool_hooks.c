@@ -24,7 +24,7 @@ static void on_ready(void *user, int lane)
     wm_pace *pace = &c->paces[lane];
     *pace = (wm_pace){.paused_until_us = pace->paused_until_us, .backoff_us = pace->backoff_us, .refusals = pace->refusals};
     wm_client_forget_refusals(c, lane);
-    wm_router_source_began(c->router, wm_node_pool_slot_of(c->pool, lane));
+    wm_map_chooser_source_began(c->chooser, wm_node_pool_slot_of(c->pool, lane));
     wm_client_event(c, (wm_event){.type = WM_EVENT_READY, .lane = lane}, NULL, 0);
 }
 

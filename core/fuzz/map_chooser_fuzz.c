@@ -29,48 +29,48 @@ static void check_map(const wm_partition_map *m)
     }
 }
 
-static void offer(wm_router *r, int source, const uint8_t *bytes, size_t len)
+static void offer(wm_map_chooser *r, int source, const uint8_t *bytes, size_t len)
 {
     char error[WM_MAP_ERROR_MAX] = "";
-    uint64_t before = wm_router_version_of(r, source);
+    uint64_t before = wm_map_chooser_version_of(r, source);
     wm_partition_map *map = wm_partition_map_decode(bytes, len, error);
     REQUIRE((map == NULL) == (error[0] != '\0'));
     if (map == NULL) return;
     uint64_t version = map->version;
-    int kept = wm_router_offer(r, source, map);
+    int kept = wm_map_chooser_offer(r, source, map);
     REQUIRE(kept == (before == 0 || version > before));
-    REQUIRE(wm_router_version_of(r, source) == (kept ? version : before));
+    REQUIRE(wm_map_chooser_version_of(r, source) == (kept ? version : before));
 }
 
-static void apply_delta(wm_router *r, int source, const uint8_t *bytes, size_t len)
+static void apply_delta(wm_map_chooser *r, int source, const uint8_t *bytes, size_t len)
 {
     const char *error = NULL;
-    uint64_t before = wm_router_version_of(r, source);
-    int result = wm_router_apply_delta(r, source, bytes, len, &error);
+    uint64_t before = wm_map_chooser_version_of(r, source);
+    int result = wm_map_chooser_apply_delta(r, source, bytes, len, &error);
     REQUIRE((result == WM_OK) == (error == NULL));
-    if (result == WM_OK) REQUIRE(wm_router_version_of(r, source) > before);
-    else REQUIRE(wm_router_version_of(r, source) == before);
+    if (result == WM_OK) REQUIRE(wm_map_chooser_version_of(r, source) > before);
+    else REQUIRE(wm_map_chooser_version_of(r, source) == before);
 }
 
-static void choose(wm_router *r, uint8_t salt)
+static void choose(wm_map_chooser *r, uint8_t salt)
 {
-    wm_router_node nodes[SOURCES + 1]; /* one that has said nothing, too */
-    const wm_partition_map *held = wm_router_map(r);
+    wm_map_chooser_node nodes[SOURCES + 1]; /* one that has said nothing, too */
+    const wm_partition_map *held = wm_map_chooser_map(r);
     char ids[SOURCES + 1][64] = {{0}};
     for (uint32_t i = 0; i < SOURCES + 1; i++) {
         if (held != NULL && held->node_count > 0)
             strncpy(ids[i], held->nodes[(salt + i) % held->node_count].id, sizeof ids[i] - 1);
-        nodes[i] = (wm_router_node){ids[i], (wm_node_sight)((salt / 3 + i) % 3)};
+        nodes[i] = (wm_map_chooser_node){ids[i], (wm_node_sight)((salt / 3 + i) % 3)};
     }
-    uint64_t generation = wm_router_generation(r);
-    bool changed = wm_router_choose(r, nodes, SOURCES + 1);
-    REQUIRE(wm_router_generation(r) == generation + changed);
-    REQUIRE(!wm_router_choose(r, nodes, SOURCES + 1)); /* nothing has changed since */
+    uint64_t generation = wm_map_chooser_generation(r);
+    bool changed = wm_map_chooser_choose(r, nodes, SOURCES + 1);
+    REQUIRE(wm_map_chooser_generation(r) == generation + changed);
+    REQUIRE(!wm_map_chooser_choose(r, nodes, SOURCES + 1)); /* nothing has changed since */
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    wm_router *r = wm_router_new();
+    wm_map_chooser *r = wm_map_chooser_new();
     REQUIRE(r != NULL);
     while (size >= 3) {
         int source = data[0] % SOURCES;
@@ -81,9 +81,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (len > size) len = size;
         switch (step % 8) {
         case 0:
-            wm_router_source_began(r, source);
-            REQUIRE(wm_router_version_of(r, source) == 0);
-            wm_router_confirm(r, (source + 1) % SOURCES);
+            wm_map_chooser_source_began(r, source);
+            REQUIRE(wm_map_chooser_version_of(r, source) == 0);
+            wm_map_chooser_confirm(r, (source + 1) % SOURCES);
             break;
         case 1:
             choose(r, step);
@@ -97,12 +97,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             offer(r, source, data, len);
             break;
         }
-        const wm_partition_map *held = wm_router_map(r);
-        REQUIRE((held == NULL) == (wm_router_map_source(r) < 0));
+        const wm_partition_map *held = wm_map_chooser_map(r);
+        REQUIRE((held == NULL) == (wm_map_chooser_map_source(r) < 0));
         if (held != NULL) check_map(held);
         data += len;
         size -= len;
     }
-    wm_router_free(r);
+    wm_map_chooser_free(r);
     return 0;
 }
