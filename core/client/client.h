@@ -185,7 +185,7 @@ const char *wm_client_node_name(const wm_client *c, uint32_t node);
  * time is when the server got it (v2), so that a write of this client which is not
  * acknowledged yet comes later, whatever its own time says, and stays; so does one that the
  * server tells again; one that the lane has not told of yet; and one that is followed by an
- * earlier one of this client which arrived late (see wm_map_is_doubtful). WM_OK, 1 when the
+ * earlier one of this client which arrived late (see wm_map_is_indoubt). WM_OK, 1 when the
  * local record stayed, WM_EINVAL for an impossible time, WM_ENOMEM. */
 int wm_map_merge(wm_map *m, const char *key, size_t key_len, const uint8_t *value, size_t value_len,
                  const wm_timestamp *time, bool stamped_on_arrival, int lane);
@@ -229,7 +229,7 @@ double wm_map_resend(wm_map *m, const char *key, size_t key_len);
 /* Whether this client sent this value to a v2 server whose connection ended before
  * the acknowledgement: then a record with it may be much older than its time says
  * (indoubt_writes.h). `value` is MessagePack. */
-bool wm_map_is_doubtful(const wm_map *m, const char *key, size_t key_len, const uint8_t *value, size_t value_len);
+bool wm_map_is_indoubt(const wm_map *m, const char *key, size_t key_len, const uint8_t *value, size_t value_len);
 /* Asks for an OP_DONE event when the operation is settled. False when it is no
  * longer in the log. */
 bool wm_client_notify(wm_client *c, uint64_t seq);

@@ -41,21 +41,21 @@ void wm_client_acked_late(wm_client *c, const wm_op *op)
     wm_record_store_put(m->store, hash, &record); /* out of memory: the old time stays */
 }
 
-void wm_client_note_doubtful(wm_client *c, const wm_op *op)
+void wm_client_note_indoubt(wm_client *c, const wm_op *op)
 {
     wm_op_view view = wm_oplog_read(c->log, op);
-    if (c->doubtful == NULL) c->doubtful = wm_doubtful_writes_new();
-    if (c->doubtful == NULL) return;
+    if (c->indoubt == NULL) c->indoubt = wm_indoubt_writes_new();
+    if (c->indoubt == NULL) return;
     const uint8_t *value = view.removed ? wm_removed_value : view.value;
     size_t value_len = view.removed ? sizeof wm_removed_value : view.value_len;
-    wm_doubtful_writes_add(c->doubtful, view.map_name, view.map_len, view.key, view.key_len, value, value_len,
-                           c->now_us / 1000);
+    wm_indoubt_writes_add(c->indoubt, view.map_name, view.map_len, view.key, view.key_len, value, value_len,
+                          c->now_us / 1000);
 }
 
-bool wm_map_is_doubtful(const wm_map *m, const char *key, size_t key_len, const uint8_t *value, size_t value_len)
+bool wm_map_is_indoubt(const wm_map *m, const char *key, size_t key_len, const uint8_t *value, size_t value_len)
 {
-    const wm_doubtful_writes *d = m->client->doubtful;
-    return d != NULL && wm_doubtful_writes_has(d, m->name, m->name_len, key, key_len, value, value_len);
+    const wm_indoubt_writes *d = m->client->indoubt;
+    return d != NULL && wm_indoubt_writes_has(d, m->name, m->name_len, key, key_len, value, value_len);
 }
 
 static bool has_same_value(const wm_record *a, const wm_record *b)
@@ -80,12 +80,12 @@ static void note_told(wm_map *m, uint32_t hash, const char *key, size_t key_len,
 /* Whether a change that a server tells is an earlier write of ours that it got late. */
 static bool is_late_arrival(const wm_map *m, const wm_record *change)
 {
-    wm_doubtful_writes *d = m->client->doubtful;
+    wm_indoubt_writes *d = m->client->indoubt;
     if (d == NULL) return false;
     const uint8_t *value = change->value == NULL ? wm_removed_value : change->value;
     size_t value_len = change->value == NULL ? sizeof wm_removed_value : change->value_len;
-    return wm_doubtful_writes_arrived(d, m->name, m->name_len, change->key, change->key_len, value, value_len,
-                                      wm_now_us() / 1000);
+    return wm_indoubt_writes_arrived(d, m->name, m->name_len, change->key, change->key_len, value, value_len,
+                                     wm_now_us() / 1000);
 }
 
 /* For how long after a write (ms) what a lane tells of the key before that write is told

@@ -107,7 +107,7 @@ struct wm_client {
     wm_open_write open;
     int status;
     size_t refused_bytes; /* of key and value, when the status is about their size */
-    wm_doubtful_writes *doubtful; /* NULL until a v2 connection ends with batches in flight */
+    wm_indoubt_writes *indoubt; /* NULL until a v2 connection ends with batches in flight */
     bool is_losing_v2;            /* what comes back to pending now is doubtful */
     uint64_t log_looked_us;  /* when it was last looked whether the log's file is in its place */
     uint64_t log_failed_us; /* when the log's file could not be written last; 0: it could */
@@ -255,5 +255,5 @@ void wm_client_check_membership(wm_client *c);
  * not store it. `form` is that of an operation of the map. */
 int wm_client_repeat(wm_client *c, uint32_t form, const char *key, size_t key_len);
 /* Remembers a write that comes back from a v2 connection that ended. */
-void wm_client_note_doubtful(wm_client *c, const wm_op *op);
+void wm_client_note_indoubt(wm_client *c, const wm_op *op);
 #endif

@@ -115,7 +115,7 @@ static int l_map_is_doubtful(lua_State *L)
     size_t key_len, len;
     const char *key = luaL_checklstring(L, 2, &key_len);
     const char *value = luaL_checklstring(L, 3, &len);
-    lua_pushboolean(L, wm_map_is_doubtful(m, key, key_len, (const uint8_t *)value, len));
+    lua_pushboolean(L, wm_map_is_indoubt(m, key, key_len, (const uint8_t *)value, len));
     return 1;
 }
 

@@ -8,31 +8,31 @@
 #define NONE UINT32_MAX
 
 /* A ring of hashes, oldest overwritten, with chains by bucket for the search. */
-struct wm_doubtful_writes {
-    uint64_t hashes[WM_DOUBTFUL_WRITES_MAX];
-    uint32_t chain[WM_DOUBTFUL_WRITES_MAX]; /* the next older entry of the bucket */
-    uint32_t buckets[WM_DOUBTFUL_WRITES_MAX];
-    uint16_t copies[WM_DOUBTFUL_WRITES_MAX]; /* that may be told yet */
-    uint64_t last_ms[WM_DOUBTFUL_WRITES_MAX]; /* when it was remembered last */
+struct wm_indoubt_writes {
+    uint64_t hashes[WM_INDOUBT_WRITES_MAX];
+    uint32_t chain[WM_INDOUBT_WRITES_MAX]; /* the next older entry of the bucket */
+    uint32_t buckets[WM_INDOUBT_WRITES_MAX];
+    uint16_t copies[WM_INDOUBT_WRITES_MAX]; /* that may be told yet */
+    uint64_t last_ms[WM_INDOUBT_WRITES_MAX]; /* when it was remembered last */
     uint32_t next; /* where the next one goes */
     uint32_t count;
 };
 
 static uint32_t bucket_of(uint64_t hash)
 {
-    return (uint32_t)(hash % WM_DOUBTFUL_WRITES_MAX);
+    return (uint32_t)(hash % WM_INDOUBT_WRITES_MAX);
 }
 
-wm_doubtful_writes *wm_doubtful_writes_new(void)
+wm_indoubt_writes *wm_indoubt_writes_new(void)
 {
-    wm_doubtful_writes *d = malloc(sizeof *d);
+    wm_indoubt_writes *d = malloc(sizeof *d);
     if (d == NULL) return NULL;
     d->next = d->count = 0;
-    for (uint32_t i = 0; i < WM_DOUBTFUL_WRITES_MAX; i++) d->buckets[i] = NONE;
+    for (uint32_t i = 0; i < WM_INDOUBT_WRITES_MAX; i++) d->buckets[i] = NONE;
     return d;
 }
 
-void wm_doubtful_writes_free(wm_doubtful_writes *d)
+void wm_indoubt_writes_free(wm_indoubt_writes *d)
 {
     free(d);
 }
@@ -47,22 +47,22 @@ static bool hash_write(const char *map, size_t map_len, const char *key, size_t 
 }
 
 /* NONE when it is not there. */
-static uint32_t find(const wm_doubtful_writes *d, uint64_t hash)
+static uint32_t find(const wm_indoubt_writes *d, uint64_t hash)
 {
     uint32_t at = d->buckets[bucket_of(hash)];
     while (at != NONE && d->hashes[at] != hash) at = d->chain[at];
     return at;
 }
 
-static void forget(wm_doubtful_writes *d, uint32_t entry)
+static void forget(wm_indoubt_writes *d, uint32_t entry)
 {
     uint32_t *link = &d->buckets[bucket_of(d->hashes[entry])];
     while (*link != entry) link = &d->chain[*link];
     *link = d->chain[entry];
 }
 
-void wm_doubtful_writes_add(wm_doubtful_writes *d, const char *map, size_t map_len, const char *key, size_t key_len,
-                            const uint8_t *value, size_t value_len, uint64_t now_ms)
+void wm_indoubt_writes_add(wm_indoubt_writes *d, const char *map, size_t map_len, const char *key, size_t key_len,
+                           const uint8_t *value, size_t value_len, uint64_t now_ms)
 {
     uint64_t hash;
     if (!hash_write(map, map_len, key, key_len, value, value_len, &hash)) return;
@@ -72,7 +72,7 @@ void wm_doubtful_writes_add(wm_doubtful_writes *d, const char *map, size_t map_l
         d->last_ms[known] = now_ms;
         return;
     }
-    if (d->count == WM_DOUBTFUL_WRITES_MAX) forget(d, d->next);
+    if (d->count == WM_INDOUBT_WRITES_MAX) forget(d, d->next);
     else d->count++;
     uint32_t bucket = bucket_of(hash);
     d->hashes[d->next] = hash;
@@ -80,23 +80,23 @@ void wm_doubtful_writes_add(wm_doubtful_writes *d, const char *map, size_t map_l
     d->last_ms[d->next] = now_ms;
     d->chain[d->next] = d->buckets[bucket];
     d->buckets[bucket] = d->next;
-    d->next = (d->next + 1) % WM_DOUBTFUL_WRITES_MAX;
+    d->next = (d->next + 1) % WM_INDOUBT_WRITES_MAX;
 }
 
-bool wm_doubtful_writes_has(const wm_doubtful_writes *d, const char *map, size_t map_len, const char *key,
-                            size_t key_len, const uint8_t *value, size_t value_len)
+bool wm_indoubt_writes_has(const wm_indoubt_writes *d, const char *map, size_t map_len, const char *key,
+                           size_t key_len, const uint8_t *value, size_t value_len)
 {
     uint64_t hash;
     return hash_write(map, map_len, key, key_len, value, value_len, &hash) && find(d, hash) != NONE;
 }
 
-bool wm_doubtful_writes_arrived(wm_doubtful_writes *d, const char *map, size_t map_len, const char *key, size_t key_len,
-                                const uint8_t *value, size_t value_len, uint64_t now_ms)
+bool wm_indoubt_writes_arrived(wm_indoubt_writes *d, const char *map, size_t map_len, const char *key, size_t key_len,
+                               const uint8_t *value, size_t value_len, uint64_t now_ms)
 {
     uint64_t hash;
     if (!hash_write(map, map_len, key, key_len, value, value_len, &hash)) return false;
     uint32_t at = find(d, hash);
-    if (at == NONE || d->copies[at] == 0 || now_ms - d->last_ms[at] > WM_DOUBTFUL_WRITES_TOLD_MS) return false;
+    if (at == NONE || d->copies[at] == 0 || now_ms - d->last_ms[at] > WM_INDOUBT_WRITES_TOLD_MS) return false;
     d->copies[at]--;
     return true;
 }

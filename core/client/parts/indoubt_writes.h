@@ -8,26 +8,26 @@
  * server may still read them much later (after SIGCONT, say) and stamps them with
  * that time, so that a write which has long been sent again and overwritten elsewhere
  * looks like the newest of its key. Remembered are hashes of map, key and value of the
- * last WM_DOUBTFUL_WRITES_MAX, which is all that is needed to recognise one. */
-typedef struct wm_doubtful_writes wm_doubtful_writes;
+ * last WM_INDOUBT_WRITES_MAX, which is all that is needed to recognise one. */
+typedef struct wm_indoubt_writes wm_indoubt_writes;
 
-#define WM_DOUBTFUL_WRITES_MAX 65536u
+#define WM_INDOUBT_WRITES_MAX 65536u
 /* For how long a change that a server tells is taken for one of them: another client may
  * write the same value, or remove the same key. */
-#define WM_DOUBTFUL_WRITES_TOLD_MS 60000u
+#define WM_INDOUBT_WRITES_TOLD_MS 60000u
 
 /* NULL when out of memory. */
-wm_doubtful_writes *wm_doubtful_writes_new(void);
-void wm_doubtful_writes_free(wm_doubtful_writes *d);
+wm_indoubt_writes *wm_indoubt_writes_new(void);
+void wm_indoubt_writes_free(wm_indoubt_writes *d);
 /* Remembers a write; the oldest is forgotten when there are too many. The value is
  * MessagePack, that of a removal nil. */
-void wm_doubtful_writes_add(wm_doubtful_writes *d, const char *map, size_t map_len, const char *key, size_t key_len,
-                            const uint8_t *value, size_t value_len, uint64_t now_ms);
+void wm_indoubt_writes_add(wm_indoubt_writes *d, const char *map, size_t map_len, const char *key, size_t key_len,
+                           const uint8_t *value, size_t value_len, uint64_t now_ms);
 /* Whether this is one of them. */
-bool wm_doubtful_writes_has(const wm_doubtful_writes *d, const char *map, size_t map_len, const char *key,
-                            size_t key_len, const uint8_t *value, size_t value_len);
+bool wm_indoubt_writes_has(const wm_indoubt_writes *d, const char *map, size_t map_len, const char *key,
+                           size_t key_len, const uint8_t *value, size_t value_len);
 /* The same for a change that a server tells: true so many times as it was remembered, and
  * not long after the last time. */
-bool wm_doubtful_writes_arrived(wm_doubtful_writes *d, const char *map, size_t map_len, const char *key, size_t key_len,
-                                const uint8_t *value, size_t value_len, uint64_t now_ms);
+bool wm_indoubt_writes_arrived(wm_indoubt_writes *d, const char *map, size_t map_len, const char *key, size_t key_len,
+                               const uint8_t *value, size_t value_len, uint64_t now_ms);
 #endif

@@ -14,7 +14,7 @@ static void keep_times_in_order(wm_client *c, const wm_op *op, int slot, wm_part
     bool has_moved = slot != route->slot;
     bool has_waited = c->now_us - op->recorded_us > LONG_WAIT_US;
     if (has_moved) route->moved_seq = wm_oplog_last_seq(c->log);
-    if (has_moved || has_waited) wm_client_note_doubtful(c, op);
+    if (has_moved || has_waited) wm_client_note_indoubt(c, op);
     if (has_waited || op->seq <= route->moved_seq) wm_client_acked_late(c, op);
 }
 
@@ -75,7 +75,7 @@ static void on_returned(void *user, int lane, uint32_t index)
 {
     wm_client *c = user;
     const wm_op *op = wm_oplog_at(c->log, index);
-    if (c->is_losing_v2) wm_client_note_doubtful(c, op);
+    if (c->is_losing_v2) wm_client_note_indoubt(c, op);
     if (op->tries != c->max_tries) return;
     wm_event event = {.type = WM_EVENT_OP_TRIES, .lane = lane, .a = (int64_t)op->seq, .b = op->tries};
     wm_client_event(c, event, wm_op_key(op), op->key_len);

@@ -141,7 +141,7 @@ void wm_client_free(wm_client *c)
     wm_histogram_free(c->ack_latency);
     wm_histogram_free(c->batch_sizes);
     wm_event_queue_close(&c->events);
-    wm_doubtful_writes_free(c->doubtful);
+    wm_indoubt_writes_free(c->indoubt);
     wm_client_free_acks(c);
     wm_client_free_maps(c);
     wm_client_free_subscriptions(c);
