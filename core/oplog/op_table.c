@@ -77,7 +77,7 @@ void wm_op_table_keep(wm_op_table *t, uint32_t index, uint32_t form, size_t len,
     t->count++;
     t->bytes += sent;
     if (seq > t->last_seq) t->last_seq = seq;
-    wm_unsettled_seqs_add(&t->unsettled, seq);
+    wm_seq_window_add(&t->unsettled, seq);
 }
 
 void wm_op_table_give_back(wm_op_table *t, uint32_t index)
@@ -96,7 +96,7 @@ uint8_t *wm_op_table_write(const wm_op_table *t, const wm_op *op, uint8_t *out)
 
 bool wm_op_table_reaches_back(const wm_op_table *t, uint32_t seq)
 {
-    return (uint32_t)t->last_seq - seq <= t->last_seq - wm_unsettled_seqs_oldest(&t->unsettled);
+    return (uint32_t)t->last_seq - seq <= t->last_seq - wm_seq_window_oldest(&t->unsettled);
 }
 
 static bool is_still(const wm_op_table *t, uint32_t index, uint32_t seq)
@@ -140,7 +140,7 @@ void wm_op_table_remove(wm_op_table *t, uint32_t index)
     wm_op *op = &t->ops[index];
     t->count--;
     t->bytes -= op->len;
-    wm_unsettled_seqs_remove(&t->unsettled, op->seq);
+    wm_seq_window_remove(&t->unsettled, op->seq);
     if (op->follows || op->is_followed) leave_chain(t, index);
     wm_op_arena_release(t->arena, &op->span);
     wm_op_table_give_back(t, index);

@@ -23,7 +23,7 @@ typedef struct wm_op_table {
     wm_op_neighbours *chain; /* as far as op->follows and op->is_followed say */
     wm_op_arena *arena;
     wm_op_forms forms;
-    wm_unsettled_seqs unsettled;
+    wm_seq_window unsettled;
     uint32_t end; /* first index never used */
     uint32_t cap;
     uint32_t free_ops;

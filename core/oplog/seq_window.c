@@ -1,11 +1,11 @@
 #include "oplog/seq_window.h"
 
-void wm_unsettled_seqs_pass(wm_unsettled_seqs *u)
+void wm_seq_window_pass(wm_seq_window *u)
 {
     while (u->oldest < u->newest && u->counts[u->oldest % WM_SEQ_BLOCKS] == 0) u->oldest++;
 }
 
-void wm_unsettled_seqs_advance(wm_unsettled_seqs *u, uint64_t block)
+void wm_seq_window_advance(wm_seq_window *u, uint64_t block)
 {
     if (block - u->newest >= WM_SEQ_BLOCKS) { /* none of those that are told apart stays so */
         for (uint32_t i = 0; i < WM_SEQ_BLOCKS; i++) {
@@ -16,12 +16,12 @@ void wm_unsettled_seqs_advance(wm_unsettled_seqs *u, uint64_t block)
         return;
     }
     u->newest = block;
-    wm_unsettled_seqs_pass(u);
+    wm_seq_window_pass(u);
     while (u->newest - u->oldest >= WM_SEQ_BLOCKS) {
         uint32_t *count = &u->counts[u->oldest % WM_SEQ_BLOCKS];
         u->ancient += *count;
         *count = 0;
         u->oldest++;
-        wm_unsettled_seqs_pass(u);
+        wm_seq_window_pass(u);
     }
 }

@@ -11,39 +11,39 @@
 #define WM_SEQ_BLOCKS 64u
 #endif
 
-typedef struct wm_unsettled_seqs {
+typedef struct wm_seq_window {
     uint32_t counts[WM_SEQ_BLOCKS]; /* of the blocks oldest .. newest, by their number modulo WM_SEQ_BLOCKS */
     uint64_t oldest;                /* has something unsettled, or is the newest one */
     uint64_t newest;
     uint32_t ancient; /* unsettled in blocks before `oldest` */
-} wm_unsettled_seqs;
+} wm_seq_window;
 
-static inline uint32_t *wm_unsettled_seqs_count(wm_unsettled_seqs *u, uint64_t block)
+static inline uint32_t *wm_seq_window_count(wm_seq_window *u, uint64_t block)
 {
     return block < u->oldest ? &u->ancient : &u->counts[block % WM_SEQ_BLOCKS];
 }
 
 /* Makes a block the newest one. */
-void wm_unsettled_seqs_advance(wm_unsettled_seqs *u, uint64_t block);
+void wm_seq_window_advance(wm_seq_window *u, uint64_t block);
 /* Moves the oldest block on past those that are settled. */
-void wm_unsettled_seqs_pass(wm_unsettled_seqs *u);
+void wm_seq_window_pass(wm_seq_window *u);
 
-static inline void wm_unsettled_seqs_add(wm_unsettled_seqs *u, uint64_t seq)
+static inline void wm_seq_window_add(wm_seq_window *u, uint64_t seq)
 {
     uint64_t block = seq / WM_SEQS_PER_BLOCK;
-    if (block > u->newest) wm_unsettled_seqs_advance(u, block);
-    ++*wm_unsettled_seqs_count(u, block);
+    if (block > u->newest) wm_seq_window_advance(u, block);
+    ++*wm_seq_window_count(u, block);
 }
 
 /* For a seq that was added. */
-static inline void wm_unsettled_seqs_remove(wm_unsettled_seqs *u, uint64_t seq)
+static inline void wm_seq_window_remove(wm_seq_window *u, uint64_t seq)
 {
     uint64_t block = seq / WM_SEQS_PER_BLOCK;
-    if (--*wm_unsettled_seqs_count(u, block) == 0 && block == u->oldest) wm_unsettled_seqs_pass(u);
+    if (--*wm_seq_window_count(u, block) == 0 && block == u->oldest) wm_seq_window_pass(u);
 }
 
 /* No unsettled seq is below. */
-static inline uint64_t wm_unsettled_seqs_oldest(const wm_unsettled_seqs *u)
+static inline uint64_t wm_seq_window_oldest(const wm_seq_window *u)
 {
     return u->ancient > 0 ? 0 : u->oldest * WM_SEQS_PER_BLOCK;
 }
