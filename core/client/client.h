@@ -198,7 +198,7 @@ int wm_map_forget(wm_map *m, const char *key, size_t key_len, int lane);
 /* Merges a change that a server told on `lane`, or forgets the key. WM_OK: the local copy
  * changed; 1: it did not, or there is no such map here; WM_EINVAL when there are no maps at
  * all, as then it is for the script to look at; or a code of wm_map_merge. */
-int wm_client_take_change(wm_client *c, const wm_change *change, int lane);
+int wm_client_take_map_event(wm_client *c, const wm_map_event *change, int lane);
 
 /* The write path, callable through the FFI: no call back into Lua, no
  * allocation after warm-up. Begin gives a place for the value's MessagePack

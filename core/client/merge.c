@@ -199,7 +199,7 @@ int wm_map_forget(wm_map *m, const char *key, size_t key_len, int lane)
     return wm_record_store_put(m->store, hash, &record);
 }
 
-int wm_client_take_change(wm_client *c, const wm_change *change, int lane)
+int wm_client_take_map_event(wm_client *c, const wm_map_event *change, int lane)
 {
     if (c->map_count == 0) return WM_EINVAL;
     wm_map *m = wm_client_find_map(c, change->map, change->map_len);

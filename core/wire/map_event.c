@@ -4,9 +4,9 @@
 
 /* Calls `read` for each field of the map that stands next; of two of a name the last one
  * counts. False when there is no map or a field is not what it should be. */
-typedef bool (*read_field)(const wm_mp_item *name, wm_mp_reader *r, wm_change *out);
+typedef bool (*read_field)(const wm_mp_item *name, wm_mp_reader *r, wm_map_event *out);
 
-static bool read_map(wm_mp_reader *r, read_field read, wm_change *out)
+static bool read_map(wm_mp_reader *r, read_field read, wm_map_event *out)
 {
     wm_mp_item map, name;
     if (wm_mp_read(r, &map) < 0 || map.kind != WM_MP_MAP) return false;
@@ -30,7 +30,7 @@ static bool read_number(wm_mp_reader *r, uint64_t *out)
     return wm_mp_read(r, &it) == 0 && wm_mp_as_uint(&it, out);
 }
 
-static bool read_time_field(const wm_mp_item *name, wm_mp_reader *r, wm_change *out)
+static bool read_time_field(const wm_mp_item *name, wm_mp_reader *r, wm_map_event *out)
 {
     if (wm_mp_is(name, "millis")) return read_number(r, &out->time.millis);
     if (wm_mp_is(name, "counter")) return read_number(r, &out->time.counter);
@@ -38,7 +38,7 @@ static bool read_time_field(const wm_mp_item *name, wm_mp_reader *r, wm_change *
     return wm_mp_skip(r) == 0;
 }
 
-static bool read_value(wm_mp_reader *r, wm_change *out)
+static bool read_value(wm_mp_reader *r, wm_map_event *out)
 {
     wm_mp_reader peek = *r;
     wm_mp_item it;
@@ -47,14 +47,14 @@ static bool read_value(wm_mp_reader *r, wm_change *out)
     return true;
 }
 
-static bool read_record_field(const wm_mp_item *name, wm_mp_reader *r, wm_change *out)
+static bool read_record_field(const wm_mp_item *name, wm_mp_reader *r, wm_map_event *out)
 {
     if (wm_mp_is(name, "value")) return read_value(r, out);
     if (wm_mp_is(name, "timestamp")) return read_map(r, read_time_field, out);
     return wm_mp_skip(r) == 0;
 }
 
-static bool read_record(wm_mp_reader *r, wm_change *out)
+static bool read_record(wm_mp_reader *r, wm_map_event *out)
 {
     wm_mp_reader peek = *r;
     wm_mp_item it;
@@ -70,7 +70,7 @@ static bool read_record(wm_mp_reader *r, wm_change *out)
            out->time.counter != UINT64_MAX && out->time.node != NULL;
 }
 
-static bool read_event_field(const wm_mp_item *name, wm_mp_reader *r, wm_change *out)
+static bool read_event_field(const wm_mp_item *name, wm_mp_reader *r, wm_map_event *out)
 {
     if (wm_mp_is(name, "mapName")) return read_text(r, &out->map, &out->map_len);
     if (wm_mp_is(name, "key")) return read_text(r, &out->key, &out->key_len);
@@ -83,10 +83,10 @@ static bool read_event_field(const wm_mp_item *name, wm_mp_reader *r, wm_change 
     return true;
 }
 
-bool wm_change_read(const uint8_t *bytes, size_t len, wm_change *out)
+bool wm_map_event_read(const uint8_t *bytes, size_t len, wm_map_event *out)
 {
     wm_mp_reader r;
-    *out = (wm_change){0};
+    *out = (wm_map_event){0};
     wm_mp_reader_init(&r, bytes, len);
     return read_map(&r, read_event_field, out) && out->map != NULL && out->key != NULL;
 }

@@ -8,7 +8,7 @@
 
 /* One change of a map as servers announce it: the payload of a SERVER_EVENT, or one event
  * of a SERVER_BATCH_EVENT. Everything points into the bytes that were read. */
-typedef struct wm_change {
+typedef struct wm_map_event {
     const char *map;
     size_t map_len;
     const char *key;
@@ -19,9 +19,9 @@ typedef struct wm_change {
     const uint8_t *value;    /* NULL: a tombstone */
     size_t value_len;
     wm_timestamp time;
-} wm_change;
+} wm_map_event;
 
 /* False when something is not as servers write it: that is for others to judge, or to
  * refuse in words. */
-bool wm_change_read(const uint8_t *bytes, size_t len, wm_change *out);
+bool wm_map_event_read(const uint8_t *bytes, size_t len, wm_map_event *out);
 #endif

@@ -16,7 +16,7 @@ struct wm_lua_event {
     wm_event event;
     wm_buffer text; /* a copy: a finalizer that the collector happens to run may add events */
     bool is_change; /* as servers write it: only its value is decoded */
-    wm_change change;
+    wm_map_event change;
     wm_lua_decoding decoding;
 };
 typedef struct wm_lua_event lua_event;
@@ -91,7 +91,7 @@ static void begin_value(lua_event *e, const uint8_t *bytes, size_t len)
 static void begin_event(lua_event *e)
 {
     e->is_change =
-        e->event.type == WM_EVENT_CHANGE && !e->text.failed && wm_change_read(e->text.data, e->text.len, &e->change);
+        e->event.type == WM_EVENT_CHANGE && !e->text.failed && wm_map_event_read(e->text.data, e->text.len, &e->change);
     if (e->is_change) begin_value(e, e->change.value, e->change.value_len);
     else begin_value(e, e->text.data, e->text.len);
 }
@@ -127,7 +127,7 @@ static int decode_change(lua_State *L, lua_event *e, uint32_t most, int base)
     int rc = wm_lua_decode_on(L, &e->decoding, most);
     if (rc != 0) return rc;
     /* The collector, during the decoding, may have closed the client. */
-    rc = slot->client != NULL ? wm_client_take_change(slot->client, &e->change, e->event.lane) : 1;
+    rc = slot->client != NULL ? wm_client_take_map_event(slot->client, &e->change, e->event.lane) : 1;
     if (rc > 0) lua_settop(L, base - 2);
     return rc < 0 ? rc : 0;
 }
