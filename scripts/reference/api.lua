@@ -73,7 +73,7 @@ local sections = {
     functions = function() return getmetatable(require("wingman.load").counter "reference").__index end },
   { title = "A virtual user", prefix = "vu:", about = "What the `exec` of a scenario is given. Its fields: `id`, `iteration`, "
       .. "`client`, `data`, `env`.",
-    functions = function() return upvalue(upvalue(require("wingman.load.vu").new, "metatable_of"), "methods") end },
+    functions = function() return upvalue(upvalue(require("wingman.load.scenario.vu").new, "metatable_of"), "methods") end },
   { title = "Steering", prefix = "steering:", about = "What a step `call` of a planned fault is given.",
     functions = function() return upvalue(require("wingman.load.control.steering").new, "methods") end },
   { title = "wingman.inspect", prefix = "inspect.", about = "Each command of [the prompt](../prompt.md) is one of these.",

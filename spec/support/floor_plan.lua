@@ -1,11 +1,12 @@
---- Checks the structure of C sources: every folder is a floor, and a file uses only its own floor and
---- those below it. An arrow is an include, or the use of a function or of data that another unit defines.
+--- Checks the structure of sources: every folder is a floor, and a file uses only its own floor and
+--- those below it. In C an arrow is an include, or the use of a function or of data that another unit
+--- defines; in Lua it is a module's name in quotes, wherever it stands: a require inside a function counts.
 local M = {}
 
---- A unit is a .c file and the header of its name, or one of them alone.
+--- A unit is a .c file and the header of its name, or one of them alone; or a Lua module.
 ---@class FloorPlan.Unit
 ---@field folder string
----@field arrows table<string, string> what is used of which unit: a header or a function
+---@field arrows table<string, string> what is used of which unit: a header, a function or a module
 
 local function read(path)
   local file = assert(io.open(path, "rb"))
@@ -14,12 +15,13 @@ local function read(path)
   return text
 end
 
---- The C files below a folder, by their path in it.
+--- The files below a folder, by their path in it.
 ---@param root string
+---@param names string which ones, as `find -name` takes it: "*.[ch]" or "*.lua"
 ---@return table<string, string> files path → text
-function M.read(root)
+function M.read(root, names)
   local files = {}
-  local list = assert(io.popen(("find '%s' -name '*.[ch]'"):format(root)))
+  local list = assert(io.popen(("find '%s' -name '%s'"):format(root, names)))
   for path in list:lines() do files[path:sub(#root + 2)] = read(path) end
   list:close()
   return files
@@ -83,6 +85,58 @@ local function read_units(files, problems)
     add_includes(units[name], path, text, files, problems)
     -- A header only declares what others define; what its inline functions use they include.
     if path:find "%.c$" then add_uses(units[name], path, text, defined) end
+  end
+  return units
+end
+
+-- Modules that are no Lua files: the C core, and what the executable has built in.
+local BUILT_IN = { ["wingman.core"] = true, ["wingman.terminal"] = true, ["wingman.workers"] = true }
+
+--- Module name → unit: "wingman.client" is "client/init" or "client".
+local function modules_of(files)
+  local modules = {}
+  for path in pairs(files) do
+    local unit = path:gsub("%.lua$", "")
+    local name = unit == "init" and "wingman" or "wingman." .. unit:gsub("/init$", ""):gsub("/", ".")
+    modules[name] = unit
+  end
+  return modules
+end
+
+-- A name that ends in a dot is one that the code goes on with: all modules that it can mean.
+local function modules_named(name, modules)
+  local found = { modules[name] }
+  if name:sub(-1) ~= "." then return found end
+  for module, unit in pairs(modules) do
+    if module:sub(1, #name) == name then found[#found + 1] = unit end
+  end
+  return found
+end
+
+local function lua_code(text) return (("\n" .. text):gsub("\n%s*%-%-[^\n]*", "\n"):gsub("%s%-%- [^\n]*", "")) end
+
+local function add_modules(unit, path, text, modules, problems)
+  local code = lua_code(text)
+  for name in code:gmatch "[\"'](wingman%.[%w_.]+)[\"']" do
+    for _, target in ipairs(modules_named(name, modules)) do
+      if target ~= path:gsub("%.lua$", "") then unit.arrows[target] = name end
+    end
+  end
+  for name in code:gmatch "require%s*%(?%s*[\"'](wingman[%w_.]*)[\"']" do
+    if name == "wingman" and modules[name] then unit.arrows[modules[name]] = name end
+    if #modules_named(name, modules) == 0 and not BUILT_IN[name] then
+      problems[#problems + 1] = ("%s requires %s, which is no module"):format(path, name)
+    end
+  end
+end
+
+---@return table<string, FloorPlan.Unit>
+local function read_modules(files, problems)
+  local units, modules = {}, modules_of(files)
+  for path, text in pairs(files) do
+    local unit = { folder = folder_of(path), arrows = {} }
+    units[path:gsub("%.lua$", "")] = unit
+    add_modules(unit, path, text, modules, problems)
   end
   return units
 end
@@ -165,18 +219,31 @@ local function check_circles(units, problems)
   end
 end
 
---- What is wrong with the structure, a sentence each; an empty list when nothing is.
+local function judge(units, floors, most, problems)
+  check_floors(units, floors, problems)
+  check_sizes(units, most, problems)
+  check_circles(units, problems)
+  return problems
+end
+
+--- What is wrong with the structure of C sources, a sentence each; an empty list when nothing is.
 ---@param files table<string, string> path → text, as M.read returns them
 ---@param floors string[] the folders, from the ground up
 ---@param most integer units that a folder may have
 ---@return string[] problems
 function M.problems(files, floors, most)
   local problems = {}
-  local units = read_units(files, problems)
-  check_floors(units, floors, problems)
-  check_sizes(units, most, problems)
-  check_circles(units, problems)
-  return problems
+  return judge(read_units(files, problems), floors, most, problems)
+end
+
+--- As M.problems, for Lua modules below the folder of wingman.
+---@param files table<string, string>
+---@param floors string[]  "." is the folder itself
+---@param most integer
+---@return string[] problems
+function M.module_problems(files, floors, most)
+  local problems = {}
+  return judge(read_modules(files, problems), floors, most, problems)
 end
 
 return M

@@ -18,7 +18,7 @@ local options_module = require "wingman.client.options.rules"
 local policies = require "wingman.client.options.policies"
 local protected = require "wingman.base.protected"
 local sync_engine = require "wingman.client.sync_engine"
-local warnings = require "wingman.client.warnings"
+local warnings = require "wingman.client.health.warnings"
 local wire_name = require "wingman.base.wire_name"
 
 require "wingman.client.interrupt" -- at a signal open clients drain

@@ -4,7 +4,7 @@
 --- signal ends the process at once, whatever goes on.
 ---
 --- In a host that embeds the module signals are the host's, and nothing here happens.
-local backlog = require "wingman.client.backlog"
+local backlog = require "wingman.client.health.backlog"
 local core = require "wingman.core"
 local escape = require "wingman.base.escape"
 local loop = require "wingman.loop"

@@ -345,7 +345,6 @@ function M.main(test, before, args)
   for _, list in ipairs { before, args } do
     for _, word in ipairs(list) do all[#all + 1] = word end
   end
-  local script = require "wingman.command.run"
   if asks_for_help(all) then
     io.stdout:write(help.of(test.options, args[0], script.text))
     return 0

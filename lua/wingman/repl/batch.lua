@@ -1,6 +1,6 @@
 --- The prompt without a terminal: code from the command line or a pipe. What it prints
 --- goes to standard output, errors go to standard error, and the first one ends it.
-local input_module = require "wingman.repl.terminal.input"
+local input_module = require "wingman.repl.input"
 local loop = require "wingman.loop"
 
 local M = {}

@@ -1,6 +1,6 @@
 --- What can be read of a client: single facts, counters, how everything is.
-local backlog = require "wingman.client.backlog"
-local warnings = require "wingman.client.warnings"
+local backlog = require "wingman.client.health.backlog"
+local warnings = require "wingman.client.health.warnings"
 
 ---@class wingman.client
 local methods = {}
@@ -51,7 +51,7 @@ local function copy(counts)
 end
 
 --- How everything is: state, nodes, partition map, op log. `warnings`: what the options cost on this cluster
---- (wingman.client.warnings), `unverified_ops`: acknowledged writes that a membership change
+--- (wingman.client.health.warnings), `unverified_ops`: acknowledged writes that a membership change
 --- of a 0.11 cluster has made doubtful.
 function methods:health()
   local nodes = {}

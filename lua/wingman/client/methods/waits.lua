@@ -1,6 +1,6 @@
 --- What a client waits for: room in the op log, acknowledgements. Every wait ends with
 --- the client.
-local backlog = require "wingman.client.backlog"
+local backlog = require "wingman.client.health.backlog"
 local duration = require "wingman.base.duration"
 local errors = require "wingman.base.error"
 local loop = require "wingman.loop"

@@ -2,7 +2,7 @@
 --- appears above the line that is being typed.
 local completion = require "wingman.repl.completion"
 local history_module = require "wingman.repl.terminal.history"
-local input_module = require "wingman.repl.terminal.input"
+local input_module = require "wingman.repl.input"
 local loop = require "wingman.loop"
 local output = require "wingman.repl.terminal.output"
 local terminal = require "wingman.terminal"

@@ -5,7 +5,7 @@ local keys = require "wingman.load.input.keys"
 local loop = require "wingman.loop"
 local native = require "wingman.load.executor.native"
 local nearest = require "wingman.base.nearest"
-local vu_module = require "wingman.load.vu"
+local vu_module = require "wingman.load.scenario.vu"
 
 local M = {}
 

@@ -1,5 +1,5 @@
 --- What waits in the op log and for what; drain.
-local backlog = require "wingman.client.backlog"
+local backlog = require "wingman.client.health.backlog"
 local clusters = require "spec.support.cluster"
 local eventually = require "spec.support.eventually"
 local loop = require "wingman.loop"
