@@ -19,7 +19,7 @@ static void lanes_of_node(const wm_client *c, uint32_t partition, int *first, in
 
 static double share_of_node(const wm_client *c, uint64_t ops, uint64_t bytes)
 {
-    double by_ops = (double)ops / c->node_ops, by_bytes = (double)bytes / (double)c->node_bytes;
+    double by_ops = (double)ops / c->pressure.node_ops, by_bytes = (double)bytes / (double)c->pressure.node_bytes;
     return by_ops > by_bytes ? by_ops : by_bytes;
 }
 
@@ -53,7 +53,7 @@ static double node_fill(const wm_client *c, uint32_t partition, const wm_op *new
 
 static bool is_node_full(const wm_client *c, uint32_t partition, const wm_op *newest, double *sent)
 {
-    if (wm_oplog_count(c->log) < c->node_ops && wm_oplog_bytes(c->log) < c->node_bytes) return false;
+    if (wm_oplog_count(c->log) < c->pressure.node_ops && wm_oplog_bytes(c->log) < c->pressure.node_bytes) return false;
     if (wm_node_pool_count(c->pool) < 2 || wm_map_chooser_map(c->chooser) == NULL) return false;
     return node_fill(c, partition, newest, sent) >= 1;
 }
@@ -67,17 +67,18 @@ bool wm_client_is_node_full(const wm_client *c, uint32_t partition)
 void wm_client_check_water(wm_client *c)
 {
     double sent;
-    if (c->full_partition >= 0 && node_fill(c, (uint32_t)c->full_partition, NULL, &sent) <= c->low_share) {
-        c->full_partition = -1;
+    int64_t full = c->pressure.full_partition;
+    if (full >= 0 && node_fill(c, (uint32_t)full, NULL, &sent) <= c->pressure.low_share) {
+        c->pressure.full_partition = -1;
         wm_client_event(c, (wm_event){.type = WM_EVENT_NODE_ROOM}, NULL, 0);
     }
     double ops = wm_oplog_count(c->log), bytes = (double)wm_oplog_bytes(c->log);
-    const wm_water_mark *high = &c->high_water, *low = &c->low_water;
-    if (!c->above_high_water && (ops >= high->ops || bytes >= high->bytes)) {
-        c->above_high_water = true;
+    const wm_water_mark *high = &c->pressure.high, *low = &c->pressure.low;
+    if (!c->pressure.is_above_high && (ops >= high->ops || bytes >= high->bytes)) {
+        c->pressure.is_above_high = true;
         wm_client_event(c, (wm_event){.type = WM_EVENT_HIGH_WATER, .a = wm_oplog_count(c->log)}, NULL, 0);
-    } else if (c->above_high_water && ops <= low->ops && bytes <= low->bytes) {
-        c->above_high_water = false;
+    } else if (c->pressure.is_above_high && ops <= low->ops && bytes <= low->bytes) {
+        c->pressure.is_above_high = false;
         wm_client_event(c, (wm_event){.type = WM_EVENT_LOW_WATER, .a = wm_oplog_count(c->log)}, NULL, 0);
     }
 }
@@ -97,9 +98,9 @@ static bool can_displace(const wm_client *c)
 int wm_client_check_room(wm_client *c, uint32_t partition)
 {
     double sent = 0;
-    if (c->drop_oldest ? !can_displace(c) : wm_oplog_is_full(c->log)) return WM_EFULL;
-    if (!is_node_full(c, partition, NULL, &sent) || (c->drop_oldest && sent < 1)) return WM_OK;
-    c->full_partition = partition;
+    if (c->writer.drop_oldest ? !can_displace(c) : wm_oplog_is_full(c->log)) return WM_EFULL;
+    if (!is_node_full(c, partition, NULL, &sent) || (c->writer.drop_oldest && sent < 1)) return WM_OK;
+    c->pressure.full_partition = partition;
     return WM_ENODE;
 }
 
@@ -113,7 +114,7 @@ static bool drop_oldest(wm_client *c, int first, int last, uint32_t newest)
     wm_batcher_remove_pending(c->batcher, index);
     wm_client_event(c, (wm_event){.type = WM_EVENT_OP_DROPPED, .a = (int64_t)op->seq}, wm_op_key(op),
                     op->key_len);
-    c->stats.ops_dropped++;
+    c->figures.stats.ops_dropped++;
     wm_batcher_settle(c->batcher, index);
     return true;
 }

@@ -3,7 +3,7 @@
 
 int wm_client_measure(wm_client *c, wm_op_metrics *m)
 {
-    c->metrics = m;
+    c->figures.metrics = m;
     wm_node_pool_measure(c->pool, wm_op_metrics_connections(m));
     return wm_op_metrics_size(m, wm_node_pool_count(c->pool), c->routes.count);
 }
@@ -35,25 +35,25 @@ wm_event_queue *wm_client_events(wm_client *c)
 
 const wm_client_stats *wm_client_stats_of(const wm_client *c)
 {
-    return &c->stats;
+    return &c->figures.stats;
 }
 
 const wm_node_stats *wm_client_node_stats(const wm_client *c, int slot)
 {
-    return &c->node_stats[slot];
+    return &c->figures.node_stats[slot];
 }
 
 const wm_histogram *wm_client_ack_latency(const wm_client *c)
 {
-    return c->ack_latency;
+    return c->figures.ack_latency;
 }
 
 const wm_histogram *wm_client_batch_sizes(const wm_client *c)
 {
-    return c->batch_sizes;
+    return c->figures.batch_sizes;
 }
 
 void wm_client_forget_batch_sizes(wm_client *c)
 {
-    wm_histogram_reset(c->batch_sizes);
+    wm_histogram_reset(c->figures.batch_sizes);
 }

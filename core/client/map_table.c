@@ -19,26 +19,26 @@ static bool is_called(const void *maps, uint32_t place, const void *name)
 wm_map *wm_client_find_map(const wm_client *c, const char *name, size_t len)
 {
     map_name wanted = {name, len};
-    uint32_t place = wm_name_index_find(&c->map_names, wm_hash_fnv1a(name, len), is_called, c->maps, &wanted);
-    return place == WM_NO_NAME ? NULL : c->maps[place];
+    uint32_t place = wm_name_index_find(&c->maps.names, wm_hash_fnv1a(name, len), is_called, c->maps.all, &wanted);
+    return place == WM_NO_NAME ? NULL : c->maps.all[place];
 }
 
 wm_map *wm_client_map(wm_client *c, const char *name, size_t len)
 {
     wm_map *known = wm_client_find_map(c, name, len);
     if (known != NULL) return known;
-    wm_map **grown = realloc(c->maps, (c->map_count + 1) * sizeof *grown);
+    wm_map **grown = realloc(c->maps.all, (c->maps.count + 1) * sizeof *grown);
     if (grown == NULL) return NULL;
-    c->maps = grown;
+    c->maps.all = grown;
     wm_map *m = calloc(1, sizeof *m);
     if (m == NULL) return NULL;
     m->client = c;
     m->name = malloc(len + 1);
     m->store = wm_record_store_new(c->log);
-    m->put_form = wm_oplog_form(c->log, false, name, len, c->node_names[0]);
-    m->remove_form = wm_oplog_form(c->log, true, name, len, c->node_names[0]);
+    m->put_form = wm_oplog_form(c->log, false, name, len, c->maps.node_names[0]);
+    m->remove_form = wm_oplog_form(c->log, true, name, len, c->maps.node_names[0]);
     if (m->name == NULL || m->store == NULL || m->put_form == WM_NO_FORM || m->remove_form == WM_NO_FORM ||
-        !wm_name_index_add(&c->map_names, wm_hash_fnv1a(name, len), c->map_count)) {
+        !wm_name_index_add(&c->maps.names, wm_hash_fnv1a(name, len), c->maps.count)) {
         free(m->name);
         wm_record_store_free(m->store);
         free(m);
@@ -48,22 +48,22 @@ wm_map *wm_client_map(wm_client *c, const char *name, size_t len)
     m->name[len] = 0;
     m->name_len = len;
     wm_map_apply_rules(m);
-    c->maps[c->map_count++] = m;
+    c->maps.all[c->maps.count++] = m;
     return m;
 }
 
 void wm_client_free_maps(wm_client *c)
 {
-    for (uint32_t i = 0; i < c->map_count; i++) {
-        wm_map *m = c->maps[i];
+    for (uint32_t i = 0; i < c->maps.count; i++) {
+        wm_map *m = c->maps.all[i];
         free(m->name);
         wm_record_store_free(m->store);
         free(m);
     }
-    free(c->maps);
-    wm_name_index_close(&c->map_names);
-    for (uint32_t i = 0; i < c->node_name_count; i++) free(c->node_names[i]);
-    free(c->node_names);
+    free(c->maps.all);
+    wm_name_index_close(&c->maps.names);
+    for (uint32_t i = 0; i < c->maps.node_name_count; i++) free(c->maps.node_names[i]);
+    free(c->maps.node_names);
 }
 
 wm_record_store *wm_map_store(wm_map *m)
@@ -73,7 +73,7 @@ wm_record_store *wm_map_store(wm_map *m)
 
 const char *wm_client_node_name(const wm_client *c, uint32_t node)
 {
-    return c->node_names[node];
+    return c->maps.node_names[node];
 }
 
 uint64_t wm_map_allocations(const wm_map *m)
@@ -83,28 +83,28 @@ uint64_t wm_map_allocations(const wm_map *m)
 
 void wm_client_catch_up(wm_client *c)
 {
-    for (; c->lagging != NULL; c->lagging = c->lagging->next_lagging) {
-        wm_record_store_catch_up(c->lagging->store);
-        c->lagging->lags = false;
+    for (; c->maps.lagging != NULL; c->maps.lagging = c->maps.lagging->next_lagging) {
+        wm_record_store_catch_up(c->maps.lagging->store);
+        c->maps.lagging->lags = false;
     }
 }
 
 bool wm_client_intern_node(wm_client *c, const char *name, size_t len, uint32_t *out)
 {
-    for (uint32_t i = 0; i < c->node_name_count; i++) {
-        if (strlen(c->node_names[i]) == len && memcmp(c->node_names[i], name, len) == 0) {
+    for (uint32_t i = 0; i < c->maps.node_name_count; i++) {
+        if (strlen(c->maps.node_names[i]) == len && memcmp(c->maps.node_names[i], name, len) == 0) {
             *out = i;
             return true;
         }
     }
-    char **grown = realloc(c->node_names, (c->node_name_count + 1) * sizeof *grown);
+    char **grown = realloc(c->maps.node_names, (c->maps.node_name_count + 1) * sizeof *grown);
     if (grown == NULL) return false;
-    c->node_names = grown;
+    c->maps.node_names = grown;
     char *copy = malloc(len + 1);
     if (copy == NULL) return false;
     memcpy(copy, name, len);
     copy[len] = 0;
-    *out = c->node_name_count;
-    grown[c->node_name_count++] = copy;
+    *out = c->maps.node_name_count;
+    grown[c->maps.node_name_count++] = copy;
     return true;
 }

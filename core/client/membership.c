@@ -117,7 +117,7 @@ void wm_client_membership_changed(wm_client *c)
 static void count_unverified(wm_client *c, uint64_t count)
 {
     if (count == 0) return;
-    c->stats.ops_unverified += count;
+    c->figures.stats.ops_unverified += count;
     wm_client_event(c, (wm_event){.type = WM_EVENT_UNVERIFIED, .a = (int64_t)count}, NULL, 0);
 }
 
@@ -146,7 +146,7 @@ static bool send_again(wm_client *c, const wm_recent_ack *ack)
     if (result == WM_EFULL || result == WM_ENODE || result == WM_ENOMEM) return false;
     if (result < 0) count_unverified(c, 1);
     if (result == WM_OK) {
-        c->stats.ops_repeated++;
+        c->figures.stats.ops_repeated++;
         c->membership.last_repeat = wm_oplog_last_seq(c->log);
     }
     return true;

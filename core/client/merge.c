@@ -30,13 +30,13 @@ void wm_client_acked_late(wm_client *c, const wm_op *op)
     wm_record record;
     if (!wm_record_store_get(m->store, hash, view.key, view.key_len, &record) || record.node != 0) return;
     if (view.time.millis != record.millis || view.time.counter != record.counter) return;
-    wm_hlc_now(&c->clock, wm_client_unix_ms(c));
+    wm_hlc_now(&c->writer.clock, wm_client_unix_ms(c));
     bool removed = record.value == NULL;
     record.key = view.key;
     record.value = removed ? NULL : view.value;
     record.value_len = removed ? 0 : (uint32_t)view.value_len;
-    record.millis = c->clock.millis;
-    record.counter = c->clock.counter;
+    record.millis = c->writer.clock.millis;
+    record.counter = c->writer.clock.counter;
     record.op = WM_NO_OP; /* it stays the one that wrote this */
     wm_record_store_put(m->store, hash, &record); /* out of memory: the old time stays */
 }
@@ -44,17 +44,17 @@ void wm_client_acked_late(wm_client *c, const wm_op *op)
 void wm_client_note_indoubt(wm_client *c, const wm_op *op)
 {
     wm_op_view view = wm_oplog_read(c->log, op);
-    if (c->indoubt == NULL) c->indoubt = wm_indoubt_writes_new();
-    if (c->indoubt == NULL) return;
+    if (c->indoubt.writes == NULL) c->indoubt.writes = wm_indoubt_writes_new();
+    if (c->indoubt.writes == NULL) return;
     const uint8_t *value = view.removed ? wm_removed_value : view.value;
     size_t value_len = view.removed ? sizeof wm_removed_value : view.value_len;
-    wm_indoubt_writes_add(c->indoubt, view.map_name, view.map_len, view.key, view.key_len, value, value_len,
+    wm_indoubt_writes_add(c->indoubt.writes, view.map_name, view.map_len, view.key, view.key_len, value, value_len,
                           c->now_us / 1000);
 }
 
 bool wm_map_is_indoubt(const wm_map *m, const char *key, size_t key_len, const uint8_t *value, size_t value_len)
 {
-    const wm_indoubt_writes *d = m->client->indoubt;
+    const wm_indoubt_writes *d = m->client->indoubt.writes;
     return d != NULL && wm_indoubt_writes_has(d, m->name, m->name_len, key, key_len, value, value_len);
 }
 
@@ -80,7 +80,7 @@ static void note_told(wm_map *m, uint32_t hash, const char *key, size_t key_len,
 /* Whether a change that a server tells is an earlier write of ours that it got late. */
 static bool is_late_arrival(const wm_map *m, const wm_record *change)
 {
-    wm_indoubt_writes *d = m->client->indoubt;
+    wm_indoubt_writes *d = m->client->indoubt.writes;
     if (d == NULL) return false;
     const uint8_t *value = change->value == NULL ? wm_removed_value : change->value;
     size_t value_len = change->value == NULL ? sizeof wm_removed_value : change->value_len;
@@ -105,7 +105,7 @@ static bool is_before_ours(const wm_map *m, const wm_record *stored, int lane)
     if (lane == WM_LANE_NONE || stored->node != 0 || stored->told == mark_of(lane)) return false;
     if (wm_batcher_route(c->batcher, wm_route_table_partition_of(&c->routes, stored->key, stored->key_len)) == lane) return false;
     uint64_t wall_ms = wm_wall_ms(); /* the clock may be ahead of it */
-    uint64_t now_ms = wall_ms > c->clock.millis ? wall_ms : c->clock.millis;
+    uint64_t now_ms = wall_ms > c->writer.clock.millis ? wall_ms : c->writer.clock.millis;
     return now_ms - stored->millis < ECHO_MS;
 }
 
@@ -132,7 +132,7 @@ static bool is_newer(void *user, const wm_record *stored)
 {
     comparison *x = user;
     if (stays(x, stored)) return false;
-    const char *node = x->map->client->node_names[stored->node];
+    const char *node = x->map->client->maps.node_names[stored->node];
     wm_timestamp held = {stored->millis, stored->counter, node, strlen(node)};
     return wm_timestamp_compare(x->time, &held) > 0;
 }
@@ -142,7 +142,7 @@ static int merge(wm_map *m, wm_record *record, const wm_timestamp *time, bool st
     wm_client *c = m->client;
     if (time->millis > MILLIS_MAX || time->counter > UINT32_MAX) return WM_EINVAL;
     if (time->node_len > NODE_NAME_MAX || memchr(time->node, 0, time->node_len) != NULL) return WM_EINVAL;
-    wm_hlc_update(&c->clock, wm_wall_ms(), time->millis, time->counter);
+    wm_hlc_update(&c->writer.clock, wm_wall_ms(), time->millis, time->counter);
     record->millis = time->millis;
     record->counter = time->counter;
     if (!wm_client_intern_node(c, time->node, time->node_len, &record->node)) return WM_ENOMEM;
@@ -201,7 +201,7 @@ int wm_map_forget(wm_map *m, const char *key, size_t key_len, int lane)
 
 int wm_client_take_map_event(wm_client *c, const wm_map_event *change, int lane)
 {
-    if (c->map_count == 0) return WM_EINVAL;
+    if (c->maps.count == 0) return WM_EINVAL;
     wm_map *m = wm_client_find_map(c, change->map, change->map_len);
     if (m == NULL) return 1;
     if (change->has_record)

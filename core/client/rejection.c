@@ -34,7 +34,7 @@ static void bury(wm_client *c, int lane, uint32_t index, const void *reason, siz
     const wm_op *op = wm_oplog_at(c->log, index);
     tell(c, lane, op, reason, len);
     wm_dead_letters_add(c->dead_letters, c->log, op, node_of_lane(c, lane), reason, len); /* counted when it fails */
-    c->stats.ops_rejected++;
+    c->figures.stats.ops_rejected++;
     wm_batcher_settle(c->batcher, index);
     wm_client_check_water(c);
 }

@@ -8,13 +8,13 @@
 
 static bool is_usable(const wm_client *c, int lane)
 {
-    return c->paces[lane].usable && wm_node_pool_lane(c->pool, lane).state == WM_LANE_READY;
+    return c->throttle.paces[lane].usable && wm_node_pool_lane(c->pool, lane).state == WM_LANE_READY;
 }
 
 static int lane_for(const wm_client *c, uint32_t partition)
 {
     int slot = c->routes.all[partition].slot;
-    if (slot < 0 || c->awaited_partitions != 0) return WM_LANE_NONE;
+    if (slot < 0 || c->unfinished.partitions != 0) return WM_LANE_NONE;
     uint32_t per_node = wm_node_pool_lanes(c->pool) / wm_node_pool_count(c->pool);
     int lane = wm_node_pool_lane_of(c->pool, slot, partition % per_node);
     return is_usable(c, lane) ? lane : WM_LANE_NONE;
@@ -79,8 +79,8 @@ static int assign_anew(wm_client *c, uint32_t count)
     }
     wm_route_table_close(&c->routes);
     c->routes = fresh;
-    c->full_partition = -1;
-    if (c->metrics != NULL) wm_client_measure(c, c->metrics); /* out of memory: the rest is measured */
+    c->pressure.full_partition = -1;
+    if (c->figures.metrics != NULL) wm_client_measure(c, c->figures.metrics); /* out of memory: the rest is measured */
     return WM_OK;
 }
 
@@ -91,7 +91,7 @@ static int assign_anew(wm_client *c, uint32_t count)
 static int repartition(wm_client *c, uint32_t count)
 {
     int result = assign_anew(c, count);
-    c->awaited_partitions = result < 0 ? count : 0;
+    c->unfinished.partitions = result < 0 ? count : 0;
     if (result < 0) wm_client_apply_routes(c);
     return result;
 }
@@ -164,7 +164,7 @@ static bool choose(wm_client *c, bool *changed)
 static bool take_map(wm_client *c)
 {
     uint32_t count = wm_map_chooser_map(c->chooser)->partition_count;
-    bool is_as_before = count == c->routes.count && c->awaited_partitions == 0;
+    bool is_as_before = count == c->routes.count && c->unfinished.partitions == 0;
     if (!is_as_before && repartition(c, count) < 0) return false;
     for (uint32_t p = 0; p < c->routes.count; p++) mark_owner(c, p);
     return true;
@@ -173,15 +173,15 @@ static bool take_map(wm_client *c)
 bool wm_client_choose_map(wm_client *c)
 {
     bool changed = false;
-    c->has_to_choose = !choose(c, &changed);
+    c->unfinished.has_to_choose = !choose(c, &changed);
     return changed && take_map(c);
 }
 
 void wm_client_retry_routes(wm_client *c)
 {
     bool is_changed = false;
-    if (c->awaited_partitions != 0) is_changed = repartition(c, c->awaited_partitions) == WM_OK;
-    if (c->has_to_choose && wm_client_choose_map(c)) is_changed = true;
+    if (c->unfinished.partitions != 0) is_changed = repartition(c, c->unfinished.partitions) == WM_OK;
+    if (c->unfinished.has_to_choose && wm_client_choose_map(c)) is_changed = true;
     if (!is_changed) return;
     wm_event event = {.type = WM_EVENT_MAP, .lane = WM_LANE_NONE, .flag = wm_map_chooser_map(c->chooser) != NULL};
     if (event.flag) event.a = (int64_t)wm_map_chooser_version_of(c->chooser, wm_map_chooser_map_source(c->chooser));

@@ -75,6 +75,89 @@ typedef struct wm_open_write {
     uint64_t now_us;
 } wm_open_write;
 
+/* What others read; figures.c. */
+typedef struct wm_client_figures {
+    wm_client_stats stats;
+    wm_node_stats *node_stats; /* by node index */
+    wm_histogram *ack_latency;
+    wm_histogram *batch_sizes;
+    wm_op_metrics *metrics; /* of a load test, its own; NULL: no test */
+} wm_client_figures;
+
+/* Connections that operations may use, and pauses; throttle.c, poison.c. */
+typedef struct wm_throttle {
+    wm_pace *paces; /* by lane */
+    uint32_t lane_count;
+} wm_throttle;
+
+/* What the servers at the other end cannot store; rules.c. */
+typedef struct wm_server_rules {
+    wm_dialect family; /* of the connection that became ready last; unknown before the first */
+    bool checks_map_names;
+} wm_server_rules;
+
+/* map_table.c. */
+typedef struct wm_map_table {
+    wm_map **all;
+    wm_map *lagging; /* maps whose records may have to catch up before operations leave */
+    uint32_t count;
+    wm_name_index names; /* places in `all` */
+    char **node_names; /* interned node ids; 0 is this client */
+    uint32_t node_name_count;
+} wm_map_table;
+
+/* Writes whose fate is not known; merge.c. */
+typedef struct wm_indoubt {
+    wm_indoubt_writes *writes; /* NULL until a v2 connection ends with batches in flight */
+    bool is_losing_v2;         /* what comes back to pending now is in doubt */
+} wm_indoubt;
+
+/* How full the op log may be; backpressure.c. */
+typedef struct wm_backpressure {
+    bool is_above_high;
+    wm_water_mark high;
+    wm_water_mark low;
+    double low_share;   /* of a node's share of the log */
+    uint32_t node_ops;  /* what may wait for one node */
+    size_t node_bytes;
+    int64_t full_partition; /* whose node a write was refused for; -1: none */
+} wm_backpressure;
+
+/* The write path; write_path.c. */
+typedef struct wm_writer {
+    wm_hlc clock;
+    wm_op_ids ids;
+    wm_open_write open;
+    int status;
+    size_t refused_bytes; /* of key and value, when the status is about their size */
+    uint32_t last_op;     /* index of the newest operation, settled or not */
+    bool drop_oldest;
+} wm_writer;
+
+/* What memory was short for when the hash was set or a map chosen; routes.c. */
+typedef struct wm_unfinished_routes {
+    uint32_t partitions; /* operations are to be assigned to so many; 0: they are assigned */
+    bool has_to_choose;  /* it is to be looked which map is believed */
+} wm_unfinished_routes;
+
+/* The op log's file; recovery.c. */
+typedef struct wm_log_file_watch {
+    uint64_t looked_us; /* when it was last looked whether it is in its place */
+    uint64_t failed_us; /* when it could not be written last; 0: it could */
+} wm_log_file_watch;
+
+/* Ids of queries; subscriptions.c. */
+typedef struct wm_subscriptions {
+    char **ids;
+    uint32_t count;
+} wm_subscriptions;
+
+/* life.c. */
+typedef struct wm_tick {
+    uv_timer_t *timer; /* deadlines, pauses, linger; freed by its close callback */
+    int64_t wall_offset_us; /* Unix time minus monotonic time */
+} wm_tick;
+
 struct wm_client {
     wm_loop *loop;
     wm_transport *transport;
@@ -82,56 +165,27 @@ struct wm_client {
     wm_map_chooser *chooser;
     wm_oplog *log;
     wm_batcher *batcher;
-    wm_event_queue events;
-    wm_client_stats stats;
-    wm_message_limits message_limits;
-    wm_node_stats *node_stats;
-    wm_histogram *ack_latency;
-    wm_histogram *batch_sizes;
     wm_dead_letters *dead_letters;
-    wm_op_metrics *metrics; /* of a load test, its own; NULL: no test */
-    wm_dialect family; /* of the connection that became ready last; unknown before the first */
+    wm_event_queue events;
     wm_route_table routes;
-    uint32_t awaited_partitions; /* memory was short to assign the operations to so many; 0: they are assigned */
-    bool has_to_choose;        /* memory was short to look which map is to be believed */
-    wm_pace *paces; /* by lane */
+    wm_unfinished_routes unfinished;
     wm_membership membership;
-    uint32_t lane_count;
-    int foreign_lane; /* of a provider outside the pool; WM_LANE_NONE: none yet */
-    uv_timer_t *timer; /* deadlines, pauses, linger; freed by its close callback */
+    wm_throttle throttle;
+    wm_server_rules rules;
+    wm_map_table maps;
+    wm_writer writer;
+    wm_indoubt indoubt;
+    wm_backpressure pressure;
+    wm_log_file_watch log_file;
+    wm_subscriptions subscriptions;
+    wm_client_figures figures;
+    wm_tick tick;
     uint64_t now_us;   /* of the message or tick at hand */
-    int64_t wall_offset_us; /* Unix time minus monotonic time */
-    /* writing */
-    wm_hlc clock;
-    wm_op_ids ids;
-    wm_open_write open;
-    int status;
-    size_t refused_bytes; /* of key and value, when the status is about their size */
-    wm_indoubt_writes *indoubt; /* NULL until a v2 connection ends with batches in flight */
-    bool is_losing_v2;            /* what comes back to pending now is doubtful */
-    uint64_t log_looked_us;  /* when it was last looked whether the log's file is in its place */
-    uint64_t log_failed_us; /* when the log's file could not be written last; 0: it could */
+    wm_message_limits message_limits;
     uint64_t ack_timeout_us;
-    uint32_t last_op; /* index of the newest operation, settled or not */
+    int foreign_lane; /* of a provider outside the pool; WM_LANE_NONE: none yet */
     uint8_t max_tries;
-    bool drop_oldest;
-    bool checks_map_names;
     bool hands_up_acks; /* acknowledgements that settle no batch are messages for the script */
-    bool above_high_water;
-    wm_water_mark high_water;
-    wm_water_mark low_water;
-    double low_share; /* of a node's share of the log */
-    uint32_t node_ops; /* what may wait for one node */
-    size_t node_bytes;
-    int64_t full_partition; /* whose node a write was refused for; -1: none */
-    wm_map **maps;
-    wm_map *lagging; /* maps whose records may have to catch up before operations leave */
-    uint32_t map_count;
-    wm_name_index map_names; /* places in `maps` */
-    char **node_names; /* interned node ids; 0 is this client */
-    uint32_t node_name_count;
-    char **subscriptions; /* ids of queries; see wm_client_subscribed */
-    uint32_t subscription_count;
 };
 
 /* What a removal carries as its value: nil. */
@@ -144,7 +198,7 @@ static inline void wm_client_event(wm_client *c, wm_event event, const void *tex
 
 static inline uint64_t wm_client_unix_ms(const wm_client *c)
 {
-    return (uint64_t)((int64_t)c->now_us + c->wall_offset_us) / 1000;
+    return (uint64_t)((int64_t)c->now_us + c->tick.wall_offset_us) / 1000;
 }
 
 /* NULL when there is none of this name. */

@@ -6,7 +6,7 @@
 
 void wm_client_slow_down(wm_client *c, int lane)
 {
-    wm_pace *pace = &c->paces[lane];
+    wm_pace *pace = &c->throttle.paces[lane];
     pace->backoff_us = pace->backoff_us ? pace->backoff_us * 2 : PAUSE_FIRST_US;
     if (pace->backoff_us > PAUSE_MAX_US) pace->backoff_us = PAUSE_MAX_US;
     pace->paused_until_us = c->now_us + pace->backoff_us;

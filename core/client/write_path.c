@@ -7,7 +7,7 @@
 
 int wm_map_status(const wm_map *m)
 {
-    return m->client->status;
+    return m->client->writer.status;
 }
 
 /* Whose write it will be: the key's record is asked for early, as it lies anywhere in
@@ -16,7 +16,7 @@ int wm_map_status(const wm_map *m)
 static bool look_ahead(wm_map *m, const char *key, size_t key_len)
 {
     wm_client *c = m->client;
-    wm_open_write *w = &c->open;
+    wm_open_write *w = &c->writer.open;
     if (!wm_hash_fnv1a_utf8(key, key_len, &w->hash)) return false;
     wm_record_store_expect_place(m->store, w->hash);
     w->partition = wm_route_table_partition_of_hash(&c->routes, c->routes.hash == WM_HASH_XXH64 ? wm_hash_xxh64(key, key_len) : w->hash);
@@ -29,23 +29,23 @@ static uint8_t *begin_at(wm_map *m, bool remove, const char *key, size_t key_len
                          const wm_hlc *time)
 {
     wm_client *c = m->client;
-    wm_open_write *w = &c->open;
+    wm_open_write *w = &c->writer.open;
     size_t head = wm_op_kept_head(key_len);
     if (key_len > WM_OP_KEY_MAX || value_size > m->value_max) {
-        c->status = m->name_status < 0 ? m->name_status : WM_ESIZE;
-        c->refused_bytes = key_len + value_size;
+        c->writer.status = m->name_status < 0 ? m->name_status : WM_ESIZE;
+        c->writer.refused_bytes = key_len + value_size;
         return NULL;
     }
-    c->status = wm_client_check_room(c, w->partition);
-    if (c->status < 0) return NULL;
+    c->writer.status = wm_client_check_room(c, w->partition);
+    if (c->writer.status < 0) return NULL;
     size_t available;
-    c->status = wm_oplog_reserve(c->log, head + value_size, &w->bytes, &available);
-    if (c->status < 0) return NULL;
+    c->writer.status = wm_oplog_reserve(c->log, head + value_size, &w->bytes, &available);
+    if (c->writer.status < 0) return NULL;
     w->now_us = c->now_us;
     w->time = *time;
     w->form = remove ? m->remove_form : m->put_form;
     w->key_len = (uint32_t)key_len;
-    wm_op_keep_head(w->bytes, c->ids.start, key, key_len, time);
+    wm_op_keep_head(w->bytes, c->writer.ids.start, key, key_len, time);
     return w->bytes + head;
 }
 
@@ -53,11 +53,11 @@ static uint8_t *begin(wm_map *m, bool remove, const char *key, size_t key_len, s
 {
     wm_client *c = m->client;
     if (!look_ahead(m, key, key_len)) {
-        c->status = WM_EUTF8;
+        c->writer.status = WM_EUTF8;
         return NULL;
     }
     c->now_us = wm_now_us();
-    wm_hlc time = c->clock;
+    wm_hlc time = c->writer.clock;
     wm_hlc_now(&time, wm_client_unix_ms(c));
     return begin_at(m, remove, key, key_len, value_size, &time);
 }
@@ -65,15 +65,15 @@ static uint8_t *begin(wm_map *m, bool remove, const char *key, size_t key_len, s
 /* Hands an operation that is in the log to the batcher. */
 static double enqueue_unmeasured(wm_client *c, uint32_t index)
 {
-    const wm_open_write *w = &c->open;
+    const wm_open_write *w = &c->writer.open;
     wm_op *op = wm_oplog_at(c->log, index);
-    c->last_op = index;
-    wm_op_ids_advance(&c->ids);
+    c->writer.last_op = index;
+    wm_op_ids_advance(&c->writer.ids);
     op->recorded_us = w->now_us;
     op->partition = w->partition;
     wm_batcher_add(c->batcher, index, w->now_us);
-    c->stats.ops_recorded++;
-    if (c->drop_oldest) wm_client_displace(c, index);
+    c->figures.stats.ops_recorded++;
+    if (c->writer.drop_oldest) wm_client_displace(c, index);
     if (c->routes.all[w->partition].slot < 0 && wm_map_chooser_map(c->chooser) == NULL)
         wm_map_chooser_metrics(c->chooser)->partition_misses++;
     wm_client_check_water(c);
@@ -83,14 +83,14 @@ static double enqueue_unmeasured(wm_client *c, uint32_t index)
 static double enqueue(wm_client *c, uint32_t index)
 {
     double seq = enqueue_unmeasured(c, index);
-    if (c->metrics != NULL) wm_op_metrics_recorded(c->metrics, wm_oplog_at(c->log, index));
+    if (c->figures.metrics != NULL) wm_op_metrics_recorded(c->figures.metrics, wm_oplog_at(c->log, index));
     return seq;
 }
 
 static double commit(wm_map *m, bool remove, size_t value_len)
 {
     wm_client *c = m->client;
-    wm_open_write *w = &c->open;
+    wm_open_write *w = &c->writer.open;
     size_t head = wm_op_kept_head(w->key_len), len = head + value_len;
     if (w->key_len + value_len > m->record_max) return wm_map_refuse_size(m, w->key_len + value_len);
     const char *key = (const char *)w->bytes + wm_op_key_at(w->key_len);
@@ -104,17 +104,17 @@ static double commit(wm_map *m, bool remove, size_t value_len)
         .node = 0,
     };
     uint32_t index = record.op = wm_oplog_commit(c->log, w->form, len, w->key_len);
-    if (index == WM_NO_OP) return c->status = WM_ENOMEM;
+    if (index == WM_NO_OP) return c->writer.status = WM_ENOMEM;
     if (wm_record_store_put_soon(m->store, w->hash, &record) < 0) {
         wm_oplog_settle(c->log, index);
-        return c->status = WM_ENOMEM;
+        return c->writer.status = WM_ENOMEM;
     }
     if (!m->lags) {
         m->lags = true;
-        m->next_lagging = c->lagging;
-        c->lagging = m;
+        m->next_lagging = c->maps.lagging;
+        c->maps.lagging = m;
     }
-    c->clock = w->time;
+    c->writer.clock = w->time;
     return enqueue(c, index);
 }
 
@@ -143,7 +143,7 @@ WM_HOT_PATH double wm_map_commit_set(wm_map *m, size_t value_len)
 double wm_map_remove(wm_map *m, const char *key, size_t key_len)
 {
     uint8_t *value = begin(m, true, key, key_len, sizeof wm_removed_value);
-    if (value == NULL) return m->client->status;
+    if (value == NULL) return m->client->writer.status;
     *value = wm_removed_value[0];
     return commit(m, true, sizeof wm_removed_value);
 }
@@ -154,14 +154,14 @@ static uint32_t record_again(wm_map *m, const char *key, size_t key_len)
 {
     wm_client *c = m->client;
     wm_record record;
-    c->status = WM_EUTF8;
+    c->writer.status = WM_EUTF8;
     if (!look_ahead(m, key, key_len)) return WM_NO_OP;
-    bool found = wm_record_store_get(m->store, c->open.hash, key, key_len, &record);
-    c->status = WM_EINVAL;
+    bool found = wm_record_store_get(m->store, c->writer.open.hash, key, key_len, &record);
+    c->writer.status = WM_EINVAL;
     if (!found || record.node != 0) return WM_NO_OP;
     bool remove = record.value == NULL;
     size_t value_len = remove ? sizeof wm_removed_value : record.value_len;
-    wm_hlc time = c->clock;
+    wm_hlc time = c->writer.clock;
     time.millis = record.millis;
     time.counter = record.counter;
     c->now_us = wm_now_us();
@@ -169,12 +169,12 @@ static uint32_t record_again(wm_map *m, const char *key, size_t key_len)
     if (value == NULL) return WM_NO_OP;
     memcpy(value, remove ? wm_removed_value : record.value, value_len);
     char path[64]; /* the record may be older than what is known of the servers */
-    c->status = wm_map_check_value(m, value, value_len, path, sizeof path);
-    if (c->status == WM_OK && key_len + value_len > m->record_max) wm_map_refuse_size(m, key_len + value_len);
-    if (c->status < 0) return WM_NO_OP;
-    uint32_t index = wm_oplog_commit(c->log, c->open.form, wm_op_kept_head(key_len) + value_len, key_len);
-    c->status = WM_ENOMEM;
-    if (index != WM_NO_OP) wm_record_store_written(m->store, c->open.hash, key, key_len, index);
+    c->writer.status = wm_map_check_value(m, value, value_len, path, sizeof path);
+    if (c->writer.status == WM_OK && key_len + value_len > m->record_max) wm_map_refuse_size(m, key_len + value_len);
+    if (c->writer.status < 0) return WM_NO_OP;
+    uint32_t index = wm_oplog_commit(c->log, c->writer.open.form, wm_op_kept_head(key_len) + value_len, key_len);
+    c->writer.status = WM_ENOMEM;
+    if (index != WM_NO_OP) wm_record_store_written(m->store, c->writer.open.hash, key, key_len, index);
     return index;
 }
 
@@ -182,7 +182,7 @@ double wm_map_resend(wm_map *m, const char *key, size_t key_len)
 {
     wm_client *c = m->client;
     uint32_t index = record_again(m, key, key_len);
-    if (index == WM_NO_OP) return c->status;
+    if (index == WM_NO_OP) return c->writer.status;
     return enqueue(c, index);
 }
 
@@ -190,7 +190,7 @@ static bool has_newer(const wm_map *m, uint32_t hash, const wm_op_view *view)
 {
     wm_record record;
     if (!wm_record_store_get(m->store, hash, view->key, view->key_len, &record)) return false;
-    const char *node = m->client->node_names[record.node];
+    const char *node = m->client->maps.node_names[record.node];
     wm_timestamp held = {record.millis, record.counter, node, strlen(node)};
     return wm_timestamp_compare(&held, &view->time) > 0;
 }
@@ -198,24 +198,24 @@ static bool has_newer(const wm_map *m, uint32_t hash, const wm_op_view *view)
 double wm_map_write_again(wm_map *m, const wm_op_view *view)
 {
     wm_client *c = m->client;
-    if (!look_ahead(m, view->key, view->key_len)) return c->status = WM_EUTF8;
-    if (has_newer(m, c->open.hash, view)) return c->status = WM_ESTALE;
+    if (!look_ahead(m, view->key, view->key_len)) return c->writer.status = WM_EUTF8;
+    if (has_newer(m, c->writer.open.hash, view)) return c->writer.status = WM_ESTALE;
     size_t value_len = view->removed ? sizeof wm_removed_value : view->value_len;
     char path[64];
     if (view->key_len + value_len > m->record_max) return wm_map_refuse_size(m, view->key_len + value_len);
     c->now_us = wm_now_us();
     wm_hlc time = {view->time.millis, view->time.counter};
     uint8_t *value = begin_at(m, view->removed, view->key, view->key_len, value_len, &time);
-    if (value == NULL) return c->status;
+    if (value == NULL) return c->writer.status;
     memcpy(value, view->removed ? wm_removed_value : view->value, value_len);
-    c->status = wm_map_check_value(m, value, value_len, path, sizeof path);
-    if (c->status < 0) return c->status;
-    uint32_t index = wm_oplog_commit(c->log, c->open.form, wm_op_kept_head(view->key_len) + value_len, view->key_len);
-    if (index == WM_NO_OP) return c->status = WM_ENOMEM;
+    c->writer.status = wm_map_check_value(m, value, value_len, path, sizeof path);
+    if (c->writer.status < 0) return c->writer.status;
+    uint32_t index = wm_oplog_commit(c->log, c->writer.open.form, wm_op_kept_head(view->key_len) + value_len, view->key_len);
+    if (index == WM_NO_OP) return c->writer.status = WM_ENOMEM;
     int restored = wm_map_restore(m, view, index);
     if (restored >= 0) return enqueue(c, index);
     wm_oplog_settle(c->log, index);
-    return c->status = restored;
+    return c->writer.status = restored;
 }
 
 int wm_client_repeat(wm_client *c, uint32_t form, const char *key, size_t key_len)
@@ -228,14 +228,14 @@ int wm_client_repeat(wm_client *c, uint32_t form, const char *key, size_t key_le
     if (record.node != 0 || wm_map_is_unsettled(m, &record)) return 1;
     if (wm_oplog_is_full(c->log) || wm_client_is_node_full(c, wm_route_table_partition_of(&c->routes, key, key_len))) return WM_EFULL;
     uint32_t index = record_again(m, key, key_len);
-    if (index == WM_NO_OP) return c->status;
+    if (index == WM_NO_OP) return c->writer.status;
     enqueue_unmeasured(c, index);
     return WM_OK;
 }
 
 static uint32_t find_op(wm_client *c, uint64_t seq)
 {
-    if (c->last_op != WM_NO_OP && wm_oplog_at(c->log, c->last_op)->seq == seq) return c->last_op;
+    if (c->writer.last_op != WM_NO_OP && wm_oplog_at(c->log, c->writer.last_op)->seq == seq) return c->writer.last_op;
     for (uint32_t i = 1; i < wm_oplog_end(c->log); i++)
         if (wm_oplog_at(c->log, i)->seq == seq) return i;
     return WM_NO_OP;

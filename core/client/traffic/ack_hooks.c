@@ -43,7 +43,7 @@ WM_HOT_PATH static void on_acked(void *user, int lane, const uint32_t *ops, uint
         const wm_op *op = wm_oplog_at(c->log, ops[i]);
         acked++;
         bytes += op->len;
-        wm_histogram_record(c->ack_latency, c->now_us - op->recorded_us);
+        wm_histogram_record(c->figures.ack_latency, c->now_us - op->recorded_us);
         if (op->notify)
             wm_client_event(c, (wm_event){.type = WM_EVENT_OP_DONE, .lane = lane, .a = (int64_t)op->seq}, NULL, 0);
         if (!is_own) continue;
@@ -52,11 +52,11 @@ WM_HOT_PATH static void on_acked(void *user, int lane, const uint32_t *ops, uint
         if (route->moved_us != 0 && slot == route->slot) tell_resumed(c, lane, op->partition, route);
     }
     if (c->membership.acks != NULL && is_own && !is_v2) wm_client_keep_acked(c, ops, count, times->cut_us);
-    if (c->metrics != NULL) wm_op_metrics_acked(c->metrics, c->log, ops, count, slot, times, c->now_us);
-    c->stats.ops_acked += acked;
-    if (c->node_stats == NULL || !is_own) return;
-    c->node_stats[slot].ops_acked += acked;
-    c->node_stats[slot].bytes_acked += bytes;
+    if (c->figures.metrics != NULL) wm_op_metrics_acked(c->figures.metrics, c->log, ops, count, slot, times, c->now_us);
+    c->figures.stats.ops_acked += acked;
+    if (c->figures.node_stats == NULL || !is_own) return;
+    c->figures.node_stats[slot].ops_acked += acked;
+    c->figures.node_stats[slot].bytes_acked += bytes;
 }
 
 static void on_routed(void *user, int lane, const uint32_t *ops, uint32_t count)
@@ -68,14 +68,14 @@ static void on_routed(void *user, int lane, const uint32_t *ops, uint32_t count)
     wm_routing_metrics *metrics = wm_map_chooser_metrics(c->chooser);
     metrics->direct_routes += direct;
     metrics->fallback_routes += count - direct;
-    c->node_stats[wm_node_pool_slot_of(c->pool, lane)].ops_sent += count;
+    c->figures.node_stats[wm_node_pool_slot_of(c->pool, lane)].ops_sent += count;
 }
 
 static void on_returned(void *user, int lane, uint32_t index)
 {
     wm_client *c = user;
     const wm_op *op = wm_oplog_at(c->log, index);
-    if (c->is_losing_v2) wm_client_note_indoubt(c, op);
+    if (c->indoubt.is_losing_v2) wm_client_note_indoubt(c, op);
     if (op->tries != c->max_tries) return;
     wm_event event = {.type = WM_EVENT_OP_TRIES, .lane = lane, .a = (int64_t)op->seq, .b = op->tries};
     wm_client_event(c, event, wm_op_key(op), op->key_len);

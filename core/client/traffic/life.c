@@ -18,7 +18,7 @@
 static void refresh_time(wm_client *c)
 {
     c->now_us = wm_now_us();
-    c->wall_offset_us = (int64_t)(wm_wall_ms() * 1000) - (int64_t)c->now_us;
+    c->tick.wall_offset_us = (int64_t)(wm_wall_ms() * 1000) - (int64_t)c->now_us;
 }
 
 /* -- time ------------------------------------------------------------------------------------ */
@@ -29,7 +29,7 @@ void wm_client_flush(wm_client *c, bool all)
     wm_client_sync_log(c);
     uint32_t lanes = wm_node_pool_lanes(c->pool);
     for (uint32_t i = 0; i < lanes; i++) {
-        if (c->paces[i].paused_until_us > now) continue;
+        if (c->throttle.paces[i].paused_until_us > now) continue;
         if (all ? wm_batcher_has_due(c->batcher, (int)i, now) : wm_batcher_is_due(c->batcher, (int)i, now))
             wm_node_pool_want_batch(c->pool, (int)i);
     }
@@ -61,24 +61,24 @@ static bool set_up(wm_client *c, const wm_client_options *o, char *error, size_t
     c->pool = wm_node_pool_new(c->loop, c->transport, o->pool, wm_client_pool_events, c);
     c->chooser = wm_map_chooser_new();
     c->log = wm_oplog_new(o->log);
-    c->ack_latency = wm_histogram_new(LATENCY_MAX_US, 3);
-    c->batch_sizes = wm_histogram_new(BATCH_SIZE_MAX, 3);
+    c->figures.ack_latency = wm_histogram_new(LATENCY_MAX_US, 3);
+    c->figures.batch_sizes = wm_histogram_new(BATCH_SIZE_MAX, 3);
     c->dead_letters = wm_dead_letters_new();
     bool has_routes = wm_route_table_init(&c->routes, WM_HASH_UNKNOWN, DEFAULT_PARTITIONS);
-    if (!c->pool || !c->chooser || !c->log || !c->ack_latency || !c->batch_sizes || !has_routes || !c->dead_letters)
-        return false;
+    if (!c->pool || !c->chooser || !c->log || !has_routes || !c->dead_letters) return false;
+    if (!c->figures.ack_latency || !c->figures.batch_sizes) return false;
     if (!wm_client_keeps_acks(c, o->recent_ack_bytes)) return false;
     c->batcher = wm_batcher_new(c->log, DEFAULT_PARTITIONS, o->batch, wm_client_batcher_hooks(c));
-    c->node_names = calloc(1, sizeof *c->node_names);
-    if (!c->batcher || !c->node_names) return false;
-    c->node_names[0] = strdup(o->node_id);
-    c->node_name_count = 1;
-    c->timer = calloc(1, sizeof *c->timer);
-    if (!c->node_names[0] || !c->timer) return false;
-    uv_timer_init(wm_loop_uv(c->loop), c->timer);
-    c->timer->data = c;
-    uv_timer_start(c->timer, on_timer, TIMER_MS, TIMER_MS);
-    wm_op_ids_init(&c->ids, o->op_prefix);
+    c->maps.node_names = calloc(1, sizeof *c->maps.node_names);
+    if (!c->batcher || !c->maps.node_names) return false;
+    c->maps.node_names[0] = strdup(o->node_id);
+    c->maps.node_name_count = 1;
+    c->tick.timer = calloc(1, sizeof *c->tick.timer);
+    if (!c->maps.node_names[0] || !c->tick.timer) return false;
+    uv_timer_init(wm_loop_uv(c->loop), c->tick.timer);
+    c->tick.timer->data = c;
+    uv_timer_start(c->tick.timer, on_timer, TIMER_MS, TIMER_MS);
+    wm_op_ids_init(&c->writer.ids, o->op_prefix);
     refresh_time(c);
     return true;
 }
@@ -103,16 +103,16 @@ wm_client *wm_client_new(wm_loop *loop, const wm_client_options *options, wm_log
     c->message_limits = options->messages;
     c->ack_timeout_us = options->batch.ack_timeout_us;
     c->max_tries = options->max_tries;
-    c->drop_oldest = options->drop_oldest;
-    c->checks_map_names = options->checks_map_names;
-    c->high_water = water_mark(&options->log, options->high_water);
-    c->low_water = water_mark(&options->log, options->low_water);
-    c->low_share = options->low_water;
-    c->node_ops = (uint32_t)((double)options->log.max_ops * options->node_share);
-    if (c->node_ops == 0) c->node_ops = 1;
-    c->node_bytes = (size_t)((double)options->log.max_bytes * options->node_share);
-    if (c->node_bytes == 0) c->node_bytes = 1;
-    c->full_partition = -1;
+    c->writer.drop_oldest = options->drop_oldest;
+    c->rules.checks_map_names = options->checks_map_names;
+    c->pressure.high = water_mark(&options->log, options->high_water);
+    c->pressure.low = water_mark(&options->log, options->low_water);
+    c->pressure.low_share = options->low_water;
+    c->pressure.node_ops = (uint32_t)((double)options->log.max_ops * options->node_share);
+    if (c->pressure.node_ops == 0) c->pressure.node_ops = 1;
+    c->pressure.node_bytes = (size_t)((double)options->log.max_bytes * options->node_share);
+    if (c->pressure.node_bytes == 0) c->pressure.node_bytes = 1;
+    c->pressure.full_partition = -1;
     wm_event_queue_init(&c->events);
     if (set_up(c, options, error, size) && wm_client_open_log(c, options, log_problem, error, size)) return c;
     wm_client_free(c);
@@ -128,9 +128,9 @@ void wm_client_free(wm_client *c)
 {
     if (c == NULL) return;
     if (c->log != NULL && c->dead_letters != NULL) wm_client_finish_log(c);
-    if (c->timer != NULL) {
-        if (c->timer->loop != NULL) uv_close((uv_handle_t *)c->timer, free_timer);
-        else free(c->timer);
+    if (c->tick.timer != NULL) {
+        if (c->tick.timer->loop != NULL) uv_close((uv_handle_t *)c->tick.timer, free_timer);
+        else free(c->tick.timer);
     }
     wm_node_pool_free(c->pool);
     wm_transport_free(c->transport);
@@ -138,17 +138,17 @@ void wm_client_free(wm_client *c)
     wm_oplog_free(c->log);
     wm_dead_letters_free(c->dead_letters);
     wm_map_chooser_free(c->chooser);
-    wm_histogram_free(c->ack_latency);
-    wm_histogram_free(c->batch_sizes);
+    wm_histogram_free(c->figures.ack_latency);
+    wm_histogram_free(c->figures.batch_sizes);
     wm_event_queue_close(&c->events);
-    wm_indoubt_writes_free(c->indoubt);
+    wm_indoubt_writes_free(c->indoubt.writes);
     wm_client_free_acks(c);
     wm_client_free_maps(c);
     wm_client_free_subscriptions(c);
     wm_route_table_close(&c->routes);
-    for (uint32_t i = 0; i < c->lane_count; i++) free(c->paces[i].refusals);
-    free(c->paces);
-    free(c->node_stats);
+    for (uint32_t i = 0; i < c->throttle.lane_count; i++) free(c->throttle.paces[i].refusals);
+    free(c->throttle.paces);
+    free(c->figures.node_stats);
     wm_loop_free(c->loop);
     free(c);
 }

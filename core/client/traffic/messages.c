@@ -19,7 +19,7 @@ void wm_client_on_too_large(void *user, int lane, const uint8_t *description, si
     wm_client *c = user;
     wm_message m;
     if (wm_message_parse(description, len, &m) == 0 && is_of_subscription(c, &m)) return;
-    c->stats.messages_too_large++;
+    c->figures.stats.messages_too_large++;
     wm_client_event(c, (wm_event){.type = WM_EVENT_TOO_LARGE, .lane = lane}, description, len);
 }
 
@@ -87,7 +87,7 @@ static bool take_result(wm_client *c, int lane, const uint8_t *result, size_t le
     if (index == WM_NO_OP) return false;
     if (success.b) return wm_batcher_ack_one(c->batcher, lane, index);
     if (speaks_of_routes(result, len)) {
-        c->stats.ops_resent += wm_batcher_return_in_flight(c->batcher, lane, index, c->now_us);
+        c->figures.stats.ops_resent += wm_batcher_return_in_flight(c->batcher, lane, index, c->now_us);
         return true;
     }
     if (!field(result, len, "error", &error) || error.kind != WM_MP_STR) error = (wm_mp_item){.len = 0};
@@ -125,12 +125,12 @@ static void on_op_ack(wm_client *c, int lane, const wm_message *m)
             wm_client_settle_refused(c, lane); /* an error that came before was of a batch */
             return;
         }
-        c->stats.stray_acks++;
+        c->figures.stats.stray_acks++;
         if (c->hands_up_acks) hand_up(c, (wm_event){.type = WM_EVENT_MESSAGE, .lane = lane}, m, m->body, m->body_len);
         return;
     }
-    c->stats.batches_acked++;
-    c->paces[lane].backoff_us = 0;
+    c->figures.stats.batches_acked++;
+    c->throttle.paces[lane].backoff_us = 0;
     wm_client_settle_refused(c, lane);
     if (wm_batcher_aside(c->batcher) > 0) wm_client_reject_poison(c);
     wm_client_check_water(c);
@@ -163,7 +163,7 @@ static void on_op_rejected(wm_client *c, int lane, const wm_message *m)
     bool is_route = speaks_of_routes(m->payload, m->payload_len) || speaks_of_routes(m->body, m->body_len);
     if (is_route || !is_for_good(m)) {
         wm_client_slow_down(c, lane);
-        c->stats.ops_resent += wm_batcher_return_in_flight(c->batcher, lane, index, c->now_us);
+        c->figures.stats.ops_resent += wm_batcher_return_in_flight(c->batcher, lane, index, c->now_us);
         hand_up(c, (wm_event){.type = WM_EVENT_SERVER_ERROR, .lane = lane, .flag = true}, m, m->body, m->body_len);
         return;
     }

@@ -10,22 +10,22 @@ int wm_client_add_node(wm_client *c, const char *url)
     int slot = wm_node_pool_add(c->pool, url);
     if (slot < 0) return slot;
     uint32_t lanes = wm_node_pool_lanes(c->pool);
-    wm_node_stats *stats = realloc(c->node_stats, wm_node_pool_count(c->pool) * sizeof *stats);
+    wm_node_stats *stats = realloc(c->figures.node_stats, wm_node_pool_count(c->pool) * sizeof *stats);
     if (stats == NULL) return WM_ENOMEM;
-    c->node_stats = stats;
+    c->figures.node_stats = stats;
     stats[slot] = (wm_node_stats){0};
-    wm_pace *paces = realloc(c->paces, lanes * sizeof *paces);
+    wm_pace *paces = realloc(c->throttle.paces, lanes * sizeof *paces);
     if (paces == NULL) return WM_ENOMEM;
-    c->paces = paces;
-    memset(paces + c->lane_count, 0, (lanes - c->lane_count) * sizeof *paces);
+    c->throttle.paces = paces;
+    memset(paces + c->throttle.lane_count, 0, (lanes - c->throttle.lane_count) * sizeof *paces);
     for (uint32_t i = 0; i < lanes / wm_node_pool_count(c->pool); i++) { /* a slot that another node had */
         wm_pace *pace = &paces[wm_node_pool_lane_of(c->pool, slot, i)];
         free(pace->refusals);
         *pace = (wm_pace){0};
     }
-    c->lane_count = lanes;
+    c->throttle.lane_count = lanes;
     if (wm_batcher_set_lanes(c->batcher, lanes) < 0) return WM_ENOMEM;
-    if (c->metrics != NULL && wm_client_measure(c, c->metrics) < 0) return WM_ENOMEM;
+    if (c->figures.metrics != NULL && wm_client_measure(c, c->figures.metrics) < 0) return WM_ENOMEM;
     return slot;
 }
 

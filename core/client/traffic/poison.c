@@ -54,7 +54,7 @@ static void reject_poison(wm_client *c, const wm_poison *p)
     };
     const char *words = reasons[p->fault];
     size_t len = strlen(words);
-    const struct wm_refusals *r = c->paces[p->lane].refusals;
+    const struct wm_refusals *r = c->throttle.paces[p->lane].refusals;
     if (p->fault == WM_FAULT_REFUSED && r != NULL && r->words_len > 0) {
         words = r->words;
         len = r->words_len;
@@ -72,7 +72,7 @@ void wm_client_reject_poison(wm_client *c)
 
 static struct wm_refusals *refusals_of(wm_client *c, int lane)
 {
-    wm_pace *pace = &c->paces[lane];
+    wm_pace *pace = &c->throttle.paces[lane];
     if (pace->refusals == NULL) pace->refusals = calloc(1, sizeof *pace->refusals);
     return pace->refusals;
 }
@@ -80,7 +80,7 @@ static struct wm_refusals *refusals_of(wm_client *c, int lane)
 /* The words stay: what is found to be poison later is rejected with them. */
 void wm_client_forget_refusals(wm_client *c, int lane)
 {
-    struct wm_refusals *r = c->paces[lane].refusals;
+    struct wm_refusals *r = c->throttle.paces[lane].refusals;
     if (r == NULL) return;
     r->errors = r->map_count = 0;
     r->has_unknown = r->is_for_good = false;
@@ -144,7 +144,7 @@ static void take_refused(wm_client *c, int lane, struct wm_refusals *r)
     /* An operation alone whose refusal is for good needs no proof that others are taken. */
     if (r->has_unknown) wm_batcher_fail_all(c->batcher, lane, WM_FAULT_REFUSED, 0, is_for_good ? WM_POISON_PROOFS : 0, c->now_us);
     wm_batcher_release_lane(c->batcher, lane, c->now_us);
-    c->stats.ops_resent += before - wm_batcher_load(c->batcher, lane).in_flight_ops;
+    c->figures.stats.ops_resent += before - wm_batcher_load(c->batcher, lane).in_flight_ops;
     wm_client_forget_refusals(c, lane);
     wm_client_reject_poison(c);
 }
@@ -153,7 +153,7 @@ static void take_refused(wm_client *c, int lane, struct wm_refusals *r)
  * so may its answer be. */
 static bool owes_control(const wm_client *c, int lane)
 {
-    const wm_pace *pace = &c->paces[lane];
+    const wm_pace *pace = &c->throttle.paces[lane];
     return pace->controls > 0 && c->now_us - pace->controls_us[pace->controls - 1] < c->ack_timeout_us;
 }
 
@@ -163,7 +163,7 @@ static bool owes_control(const wm_client *c, int lane)
  * both families. */
 void wm_client_settle_refused(wm_client *c, int lane)
 {
-    struct wm_refusals *r = c->paces[lane].refusals;
+    struct wm_refusals *r = c->throttle.paces[lane].refusals;
     if (r == NULL || r->errors == 0) return;
     uint32_t in_flight = wm_batcher_load(c->batcher, lane).in_flight_batches;
     bool is_v2 = wm_node_pool_lane(c->pool, lane).dialect == WM_DIALECT_V2;
@@ -180,7 +180,7 @@ static bool refuse_batches(wm_client *c, int lane, const wm_refusal *found, cons
     bool is_of_server = found->kind == WM_REFUSAL_BUSY || found->kind == WM_REFUSAL_UNKNOWN;
     if (is_of_server) {
         wm_client_slow_down(c, lane);
-        c->stats.overloads++;
+        c->figures.stats.overloads++;
     }
     note(r, found, words, len);
     if (r->doubted_us == 0 && found->map == NULL && owes_control(c, lane)) r->doubted_us = c->now_us;
@@ -237,7 +237,7 @@ static control control_of(bool is_v2)
 
 static void send_control(wm_client *c, int lane, bool is_v2)
 {
-    wm_pace *pace = &c->paces[lane];
+    wm_pace *pace = &c->throttle.paces[lane];
     if (pace->controls == WM_CONTROLS_MAX) return;
     uint64_t last_us = pace->controls == 0 ? 0 : pace->controls_us[pace->controls - 1];
     if (c->now_us - last_us < c->ack_timeout_us << pace->controls) return;
@@ -248,7 +248,7 @@ static void send_control(wm_client *c, int lane, bool is_v2)
 /* Acknowledgements of several are all alike, and some may be lost: this one may be the first's. */
 bool wm_client_is_control_ack(wm_client *c, int lane, const char *last_id, size_t len)
 {
-    wm_pace *pace = &c->paces[lane];
+    wm_pace *pace = &c->throttle.paces[lane];
     if (pace->controls == 0) return false;
     control k = control_of(wm_node_pool_lane(c->pool, lane).dialect == WM_DIALECT_V2);
     if (len != strlen(k.last_id) || memcmp(last_id, k.last_id, len) != 0) return false;
@@ -261,7 +261,7 @@ bool wm_client_is_control_ack(wm_client *c, int lane, const char *last_id, size_
 /* Whether the server answers at all, and whether it acknowledges. */
 static void ask(wm_client *c, int lane, bool is_v2)
 {
-    c->paces[lane].asked_us = c->now_us;
+    c->throttle.paces[lane].asked_us = c->now_us;
     wm_node_pool_ask(c->pool, lane);
     send_control(c, lane, is_v2);
 }
@@ -278,7 +278,7 @@ static void wait_longer(wm_client *c, int lane, bool is_v2)
     bool again = !is_v2 && c->now_us - since_us >= PATIENCE * c->ack_timeout_us;
     uint32_t ops = again ? wm_batcher_release_expired(c->batcher, lane, c->now_us)
                          : wm_batcher_extend_overdue(c->batcher, lane, c->now_us);
-    if (again) c->stats.ops_resent += ops;
+    if (again) c->figures.stats.ops_resent += ops;
     wm_client_slow_down(c, lane);
     wm_client_event(c, (wm_event){.type = WM_EVENT_ACK_TIMEOUT, .lane = lane, .a = ops, .flag = again}, NULL, 0);
 }
@@ -288,7 +288,7 @@ static void wait_longer(wm_client *c, int lane, bool is_v2)
 static void give_up(wm_client *c, int lane, bool is_v2)
 {
     uint32_t ops = wm_batcher_load(c->batcher, lane).in_flight_ops;
-    if (!is_v2) c->stats.ops_resent += ops = wm_batcher_release_expired(c->batcher, lane, c->now_us);
+    if (!is_v2) c->figures.stats.ops_resent += ops = wm_batcher_release_expired(c->batcher, lane, c->now_us);
     wm_client_slow_down(c, lane);
     wm_client_event(c, (wm_event){.type = WM_EVENT_ACK_TIMEOUT, .lane = lane, .a = ops, .flag = true}, NULL, 0);
     if (is_v2) wm_node_pool_fail(c->pool, lane, WM_END_ACK_TIMEOUT, "");
@@ -300,7 +300,7 @@ static void set_aside(wm_client *c, int lane, bool is_v2, uint64_t before_us)
 {
     bool was_trial;
     uint32_t ops = wm_batcher_fail_overdue(c->batcher, lane, before_us, c->now_us, &was_trial);
-    c->stats.ops_resent += ops;
+    c->figures.stats.ops_resent += ops;
     wm_client_reject_poison(c);
     if (!was_trial) wm_client_event(c, (wm_event){.type = WM_EVENT_ACK_TIMEOUT, .lane = lane, .a = ops, .flag = true}, NULL, 0);
     if (is_v2) wm_node_pool_fail(c->pool, lane, WM_END_ACK_TIMEOUT, "");
@@ -309,7 +309,7 @@ static void set_aside(wm_client *c, int lane, bool is_v2, uint64_t before_us)
 /* 0.11, some time after an ERROR: what is not acknowledged by now was refused. */
 static bool take_hastened(wm_client *c, int lane, bool is_v2)
 {
-    struct wm_refusals *r = c->paces[lane].refusals;
+    struct wm_refusals *r = c->throttle.paces[lane].refusals;
     if (is_v2 || r == NULL || r->errors == 0 || r->doubted_us != 0) return false;
     take_refused(c, lane, r);
     return true;
@@ -320,7 +320,7 @@ static bool take_hastened(wm_client *c, int lane, bool is_v2)
  * is never answered. */
 static void settle_doubts(wm_client *c, int lane)
 {
-    const struct wm_refusals *r = c->paces[lane].refusals;
+    const struct wm_refusals *r = c->throttle.paces[lane].refusals;
     if (r != NULL && r->doubted_us != 0 && c->now_us - r->doubted_us >= AFTER_ERROR_US) wm_client_forget_refusals(c, lane);
 }
 
@@ -330,7 +330,7 @@ void wm_client_check_answers(wm_client *c, int lane)
     uint64_t ack_timeout_us = c->ack_timeout_us;
     uint64_t oldest_us = wm_batcher_load(c->batcher, lane).oldest_sent_us;
     if (oldest_us == 0) return;
-    wm_pace *pace = &c->paces[lane];
+    wm_pace *pace = &c->throttle.paces[lane];
     wm_lane_info info = wm_node_pool_lane(c->pool, lane);
     bool is_v2 = info.dialect == WM_DIALECT_V2;
     uint64_t trial_us = wm_batcher_trial_cut_us(c->batcher, lane);

@@ -21,7 +21,7 @@ static void on_ready(void *user, int lane)
     wm_batcher_set_serial(c->batcher, lane, family == WM_DIALECT_V2);
     wm_client_know_family(c, family);
     /* A new connection does not make up for batches that were not answered in time. */
-    wm_pace *pace = &c->paces[lane];
+    wm_pace *pace = &c->throttle.paces[lane];
     *pace = (wm_pace){.paused_until_us = pace->paused_until_us, .backoff_us = pace->backoff_us, .refusals = pace->refusals};
     wm_client_forget_refusals(c, lane);
     wm_map_chooser_source_began(c->chooser, wm_node_pool_slot_of(c->pool, lane));
@@ -32,12 +32,12 @@ static void on_lost(void *user, int lane, const wm_lane_end *end)
 {
     wm_client *c = user;
     c->now_us = wm_now_us();
-    c->is_losing_v2 = wm_node_pool_lane(c->pool, lane).dialect == WM_DIALECT_V2;
-    if (end->was_ready && !c->is_losing_v2) wm_client_node_lost(c);
+    c->indoubt.is_losing_v2 = wm_node_pool_lane(c->pool, lane).dialect == WM_DIALECT_V2;
+    if (end->was_ready && !c->indoubt.is_losing_v2) wm_client_node_lost(c);
     wm_client_blame(c, lane, end);
-    c->stats.ops_resent += wm_batcher_release_lane(c->batcher, lane, c->now_us);
-    c->is_losing_v2 = false;
-    c->paces[lane].usable = false;
+    c->figures.stats.ops_resent += wm_batcher_release_lane(c->batcher, lane, c->now_us);
+    c->indoubt.is_losing_v2 = false;
+    c->throttle.paces[lane].usable = false;
     for (uint32_t p = 0; p < c->routes.count; p++)
         if (wm_batcher_route(c->batcher, p) == lane && c->routes.all[p].moved_us == 0) c->routes.all[p].moved_us = c->now_us;
     wm_client_apply_routes(c);
@@ -55,19 +55,19 @@ static void on_batch(void *user, int lane, wm_buffer *out)
 {
     wm_client *c = user;
     uint64_t now = wm_now_us();
-    if (c->paces[lane].paused_until_us > now) return;
+    if (c->throttle.paces[lane].paused_until_us > now) return;
     wm_client_catch_up(c);
     size_t before = out->len;
     int ops = wm_loop_is_bounded(c->loop) ? wm_batcher_take_at_most(c->batcher, lane, out, now, BOUNDED_BATCH)
                                           : wm_batcher_take(c->batcher, lane, out, now);
     if (ops < 0) return;
     if (ops > 0) {
-        wm_node_stats *node = &c->node_stats[wm_node_pool_slot_of(c->pool, lane)];
-        c->stats.batches_sent++;
-        c->stats.bytes_sent += out->len - before;
+        wm_node_stats *node = &c->figures.node_stats[wm_node_pool_slot_of(c->pool, lane)];
+        c->figures.stats.batches_sent++;
+        c->figures.stats.bytes_sent += out->len - before;
         node->batches_sent++;
         node->bytes_sent += out->len - before;
-        wm_histogram_record(c->batch_sizes, (uint64_t)ops);
+        wm_histogram_record(c->figures.batch_sizes, (uint64_t)ops);
     }
     if (wm_batcher_is_due(c->batcher, lane, now)) wm_node_pool_want_batch(c->pool, lane);
 }
@@ -87,7 +87,7 @@ static bool has_room(void *user)
 void wm_client_use_lane(wm_client *c, int lane)
 {
     if (wm_node_pool_lane(c->pool, lane).state != WM_LANE_READY) return;
-    c->paces[lane].usable = true;
+    c->throttle.paces[lane].usable = true;
     wm_client_apply_routes(c);
 }
 

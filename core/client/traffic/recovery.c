@@ -37,7 +37,7 @@ static bool restore(wm_client *c, uint32_t index, wm_log_error *e)
     op->recorded_us = c->now_us;
     op->partition = wm_route_table_partition_of(&c->routes, view.key, view.key_len);
     wm_batcher_add(c->batcher, index, c->now_us);
-    c->stats.ops_loaded++;
+    c->figures.stats.ops_loaded++;
     return true;
 }
 
@@ -119,8 +119,8 @@ static bool is_of_this_client(wm_client *c, const wm_client_options *o, wm_log_e
                            stored, o->node_id);
     char *copy = strdup(stored);
     if (copy == NULL) return wm_log_fail_io(e, ENOMEM);
-    free(c->node_names[0]);
-    c->node_names[0] = copy;
+    free(c->maps.node_names[0]);
+    c->maps.node_names[0] = copy;
     return true;
 }
 
@@ -149,9 +149,9 @@ static int write_log(wm_client *c)
 /* The file may be gone without a write that would show it. */
 static int sync_log(wm_client *c, uint64_t now)
 {
-    if (now - c->log_looked_us >= LOOK_US) {
-        c->log_looked_us = now;
-        if (c->log_failed_us == 0 && wm_oplog_check_file(c->log) != WM_OK) return WM_EDISK;
+    if (now - c->log_file.looked_us >= LOOK_US) {
+        c->log_file.looked_us = now;
+        if (c->log_file.failed_us == 0 && wm_oplog_check_file(c->log) != WM_OK) return WM_EDISK;
     }
     return write_log(c);
 }
@@ -180,11 +180,11 @@ static void tell_script(wm_client *c)
 int wm_client_sync_log(wm_client *c)
 {
     uint64_t now = wm_now_us();
-    bool was_failing = c->log_failed_us != 0;
-    if (was_failing && now - c->log_failed_us < RETRY_US) return WM_EDISK;
+    bool was_failing = c->log_file.failed_us != 0;
+    if (was_failing && now - c->log_file.failed_us < RETRY_US) return WM_EDISK;
     int result = sync_log(c, now);
     if (result == WM_OK && !was_failing) return WM_OK;
-    c->log_failed_us = result == WM_OK ? 0 : now;
+    c->log_file.failed_us = result == WM_OK ? 0 : now;
     if ((result == WM_OK) == was_failing) tell_script(c);
     return result;
 }
