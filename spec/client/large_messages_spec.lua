@@ -3,7 +3,7 @@ local core = require "wingman.core"
 local eventually = require "spec.support.eventually"
 local loop = require "wingman.loop"
 local sim = require "wingman.sim"
-local sim_support = require "spec.sim.support"
+local sim_support = require "spec.core.sim.support"
 local wingman = require "wingman"
 
 local PATIENCE = 60

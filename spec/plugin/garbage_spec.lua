@@ -3,7 +3,7 @@
 local clusters = require "spec.support.cluster"
 local core = require "wingman.core"
 local loop = require "wingman.loop"
-local sim_support = require "spec.sim.support"
+local sim_support = require "spec.core.sim.support"
 local steps = require "spec.support.steps"
 
 local TICKS, WRITES, CHANGES = 1000, 20, 2000

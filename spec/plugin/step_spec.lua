@@ -5,7 +5,7 @@ local clusters = require "spec.support.cluster"
 local core = require "wingman.core"
 local loop = require "wingman.loop"
 local process = require "wingman.loop.process"
-local sim_support = require "spec.sim.support"
+local sim_support = require "spec.core.sim.support"
 local steps = require "spec.support.steps"
 local wingman = require "wingman"
 

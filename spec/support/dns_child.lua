@@ -1,4 +1,4 @@
---- Run by spec/seeds_spec.lua in a process of its own: connects to a name.
+--- Run by spec/cluster/provider/seeds_spec.lua in a process of its own: connects to a name.
 --- usage: dns_child.lua start|leave HOST PORT
 local loop = require "wingman.loop"
 local sim = require "wingman.sim"

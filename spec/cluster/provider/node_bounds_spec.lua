@@ -4,7 +4,7 @@ local clusters = require "spec.support.cluster"
 local core = require "wingman.core"
 local eventually = require "spec.support.eventually"
 local loop = require "wingman.loop"
-local sim_support = require "spec.sim.support"
+local sim_support = require "spec.core.sim.support"
 local stream = require "wingman.loop.stream"
 
 local PATIENCE = 60

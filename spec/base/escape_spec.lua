@@ -8,7 +8,7 @@ local eventually = require "spec.support.eventually"
 local loop = require "wingman.loop"
 local process = require "wingman.loop.process"
 local server_error = require "wingman.client.incoming.server_error"
-local sim_support = require "spec.sim.support"
+local sim_support = require "spec.core.sim.support"
 local text_table = require "wingman.text.table"
 
 local PATIENCE = 60

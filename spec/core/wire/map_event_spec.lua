@@ -3,7 +3,7 @@
 local clusters = require "spec.support.cluster"
 local core = require "wingman.core"
 local eventually = require "spec.support.eventually"
-local sim_support = require "spec.sim.support"
+local sim_support = require "spec.core.sim.support"
 
 local NIL, UNDEFINED = "\192", "\212\0\0"
 

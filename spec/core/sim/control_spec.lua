@@ -1,7 +1,7 @@
 --- wingman.sim: how the simulated cluster is started, ordered and stopped.
 local loop = require "wingman.loop"
 local sim = require "wingman.sim"
-local support = require "spec.sim.support"
+local support = require "spec.core.sim.support"
 
 describe("wingman.sim", function()
   local cluster

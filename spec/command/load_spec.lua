@@ -181,7 +181,7 @@ describe("a script", function()
   end)
 
   it("of those that come with Wingman follows WINGMAN_CLUSTER", function()
-    local root = debug.getinfo(1, "S").source:match "^@(.*)spec/load/[^/]*$" .. "scripts/"
+    local root = debug.getinfo(1, "S").source:match "^@(.*)spec/command/[^/]*$" .. "scripts/"
     local listed = io.popen("ls " .. root .. "load/*.lua")
     local scripts = { root .. "quickstart.lua", root .. "soak.lua", root .. "bench/failover.lua" }
     for path in listed:lines() do scripts[#scripts + 1] = path end

@@ -2,7 +2,7 @@
 --- the golden data of the reference implementation.
 local core = require "wingman.core"
 local sim = require "wingman.sim"
-local support = require "spec.sim.support"
+local support = require "spec.core.sim.support"
 
 local lww = support.vectors "lww.json"
 local merkle = support.vectors "merkle.json"

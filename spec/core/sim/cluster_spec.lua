@@ -3,7 +3,7 @@
 local core = require "wingman.core"
 local loop = require "wingman.loop"
 local sim = require "wingman.sim"
-local support = require "spec.sim.support"
+local support = require "spec.core.sim.support"
 
 --- Longer than any push or acknowledgement takes, for what must not come.
 local SILENCE = 0.1

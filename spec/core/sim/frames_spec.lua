@@ -3,7 +3,7 @@
 local core = require "wingman.core"
 local loop = require "wingman.loop"
 local sim = require "wingman.sim"
-local support = require "spec.sim.support"
+local support = require "spec.core.sim.support"
 
 --- How long to listen for frames that should not come.
 local SETTLE = 0.05

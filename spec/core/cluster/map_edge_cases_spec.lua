@@ -6,7 +6,7 @@ local eventually = require "spec.support.eventually"
 local loop = require "wingman.loop"
 local msgpack = require "wingman.base.msgpack"
 local sim = require "wingman.sim"
-local sim_support = require "spec.sim.support"
+local sim_support = require "spec.core.sim.support"
 local sockets = require "spec.support.sockets"
 
 local PATIENCE = 60

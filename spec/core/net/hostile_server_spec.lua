@@ -8,7 +8,7 @@ local eventually = require "spec.support.eventually"
 local hostile_frames = require "spec.support.hostile_frames"
 local log_throttle = require "wingman.loop.log_throttle"
 local loop = require "wingman.loop"
-local sim_support = require "spec.sim.support"
+local sim_support = require "spec.core.sim.support"
 
 --- The node that is hostile, and one that is not.
 local HOSTILE, OTHER = "node-2", "node-1"
