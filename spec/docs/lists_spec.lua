@@ -120,6 +120,13 @@ describe("docs/load-testing.md", function()
     end
   end)
 
+  it("has every field of a test", function()
+    local rows = files.read(page):match "\n| field | means |(.-)\n\n"
+    for name in pairs(require("wingman.load.options").kinds) do
+      assert(rows:find("`" .. name .. "`", 1, true), name .. " is missing")
+    end
+  end)
+
   it("has every option that all scenarios have", function() expect_on(page, names_of(scenario.common), code) end)
 
   it("has every option of wingman run and of wingman bench", function()

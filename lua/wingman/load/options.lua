@@ -10,7 +10,8 @@ local threshold = require "wingman.metrics.threshold"
 
 local M = {}
 
-local kinds = {
+--- What the table of a test may hold, and its Lua types.
+M.kinds = {
   name = "string", cluster = "string|table", server = "string", auth = "table", client = "table", scenarios = "table",
   nemesis = "table", thresholds = "table", setup = "function", teardown = "function", seed = "number", tags = "table",
   drain = "duration", connections = "string",
@@ -25,8 +26,8 @@ end
 
 local function check_kinds(given)
   for name, value in pairs(given) do
-    local kind = kinds[name]
-    if not kind then error(("unknown option '%s'%s"):format(tostring(name), nearest.hint(name, kinds)), 0) end
+    local kind = M.kinds[name]
+    if not kind then error(("unknown option '%s'%s"):format(tostring(name), nearest.hint(name, M.kinds)), 0) end
     if kind ~= "duration" and not fits(value, kind) then
       error(("option %s: a %s is expected, got %s"):format(name, (kind:gsub("|", " or a ")), type(value)), 0)
     end
