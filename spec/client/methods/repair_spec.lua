@@ -121,4 +121,19 @@ clusters.on_each(getfenv(), "repair", function(shared, it)
     assert.equal(0, repaired(client, name))
     assert.same({ n = 3 }, at_owner())
   end)
+
+  it("ends with CLOSED when the client is closed while it goes on with what it has read", function()
+    local client, name = shared:started(), shared:map_name()
+    assert(client:map(name):set("key", 1))
+    assert(client:drain(60))
+    local holdings, unread = client.holdings, #client:connected_nodes()
+    function client.holdings(...) -- close resumes whoever waits before it returns
+      local records, err = holdings(...)
+      unread = unread - 1
+      if unread == 0 then client:close() end
+      return records, err
+    end
+    local count, err = client:repair(name)
+    assert.same({ nil, "CLOSED" }, { count, err and err.code })
+  end)
 end, { "sim://3", "sim://3?dialect=0.11" })

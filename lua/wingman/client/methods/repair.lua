@@ -104,6 +104,7 @@ function M.map(client, map)
     if not records then return nil, err end
     holdings[id] = records
   end
+  if client.closed then return nil, errors.new("CLOSED", "the client was closed") end -- while the last node was read
   local keys, missing = lost_keys(map, owner_of, holdings, rejected_times(client, map))
   if not keys then
     return nil, errors.new("NOT_CONNECTED", ("map '%s' cannot be compared: owner %s is not connected"):format(map.name, missing),
