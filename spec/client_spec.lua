@@ -20,7 +20,7 @@ clusters.on_each(getfenv(), "client", function(shared, it)
       if i % 3 == 0 then loop.sleep(0) end
     end
     assert(client:drain(60))
-    local values = assert(client:query(name))
+    local values = shared:values(client, name)
     for k = 1, 5 do assert.equal(200, values["k" .. k]) end
   end)
 
@@ -34,7 +34,7 @@ clusters.on_each(getfenv(), "client", function(shared, it)
     assert.is_nil(map:get "key-1")
     assert.equal(10, map:size())
     assert(client:drain(60))
-    local values = assert(client:query(name))
+    local values = shared:values(client, name)
     for i = 1, 20 do assert.equal(i > 10 and i or nil, values["key-" .. i]) end
   end)
 
@@ -49,7 +49,7 @@ clusters.on_each(getfenv(), "client", function(shared, it)
     }
     for key, value in pairs(records) do assert(map:set(key, value)) end
     assert(client:drain(60))
-    local values = assert(client:query(name))
+    local values = shared:values(client, name)
     for key, value in pairs(records) do
       assert.same(value, values[key])
       assert.same(value, map:get(key))
@@ -65,7 +65,7 @@ clusters.on_each(getfenv(), "client", function(shared, it)
     assert(map:set("large", ("x"):rep(size)))
     assert(map:set("small", 1))
     assert(client:drain(60))
-    assert.equal(size, #assert(client:query(name)).large)
+    assert.equal(size, #shared:values(client, name).large)
     assert.equal(size, #assert(client:holdings(client.provider:connection("large").id, name)).large.value)
     local ok, err = map:set("huge", ("x"):rep(1024 * 1024 + 1))
     assert.is_nil(ok)
@@ -136,7 +136,7 @@ clusters.on_each(getfenv(), "client", function(shared, it)
       loop.sleep(0)
     end
     assert(client:drain(60))
-    local values = assert(client:query(name))
+    local values = shared:values(client, name)
     for k = 1, 30 do assert.equal(50, values["k" .. k]) end
     local used = 0
     for _, node in ipairs(client.provider.links.nodes) do
@@ -153,7 +153,7 @@ clusters.on_each(getfenv(), "client", function(shared, it)
     set_all(client:map(name), 2000)
     assert.is_true(client:pending_ops() <= 100)
     assert(client:drain(60))
-    local values, count = assert(client:query(name)), 0
+    local values, count = shared:values(client, name), 0
     for _ in pairs(values) do count = count + 1 end
     assert.equal(2000, count)
   end)
@@ -197,7 +197,7 @@ clusters.on_each(getfenv(), "client", function(shared, it)
     shared:restart("node-3", client)
     assert(client:repair(name))
     assert(client:drain(60))
-    local values = assert(client:query(name))
+    local values = shared:values(client, name)
     for i = 1, 1000 do assert.equal(i <= 500 and "before" or "after", values["key-" .. i]) end
     assert.equal(0, assert(client:repair(name)))
   end)

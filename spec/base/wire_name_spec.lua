@@ -111,7 +111,7 @@ clusters.on_each(getfenv(), "a key that is not valid UTF-8", function(shared, it
     end
     assert(client:drain(PATIENCE))
     local stored = 0
-    for key in pairs(assert(client:query(map.name))) do
+    for key in pairs(shared:values(client, map.name)) do
       assert.truthy(key:find "^good%d+$", key)
       stored = stored + 1
     end

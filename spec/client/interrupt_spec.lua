@@ -339,7 +339,7 @@ clusters.on_each(getfenv(), "an interrupted script", function(shared, it)
 
   -- How many of the `count` keys the cluster has, each with its own value.
   local function stored(count, sign)
-    local values = assert(shared:started():query "interrupted")
+    local values = shared:values(shared:started(), "interrupted")
     local found = 0
     for i = 1, count do found = found + (values["key-" .. i] == i * sign and 1 or 0) end
     return found

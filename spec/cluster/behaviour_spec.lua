@@ -89,7 +89,7 @@ clusters.on_each(getfenv(), "cluster behaviour", function(shared, it)
     assert(client:map("test"):set("key-1", { v = 1 }))
     assert(client:drain(60))
     assert.same({ owner }, shared:receivers("test", "key-1"))
-    assert.same({ v = 1 }, assert(client:query "test")["key-1"])
+    assert.same({ v = 1 }, shared:values(client, "test")["key-1"])
   end)
 
   it("(3) the engine gives send_batch each operation with its key; one OP_BATCH per node", function()

@@ -44,6 +44,7 @@ clusters.on_each(getfenv(), "a subscription", function(shared, it)
   end)
 
   it("keeps no answer from a query of the same map", function()
+    if shared:has_no_queries(getfenv()) then return end
     client:map(name):on("change", function() end)
     local values = assert(client:query(name, { where = {} }))
     assert.same(VALUE, values["key-1"])
@@ -52,6 +53,7 @@ end)
 
 clusters.on_each(getfenv(), "a query", function(shared, it)
   it("is whole, or an error that names the owner that was not asked", function()
+    if shared:has_no_queries(getfenv()) then return end
     local name, writer = shared:map_name(), shared:started()
     for i = 1, 300 do assert(writer:map(name):set("key-" .. i, i)) end
     assert(writer:drain(60))

@@ -18,7 +18,9 @@ clusters.on_each(getfenv(), "repair", function(shared, it)
   -- Writes `first` while the key's owner is paused, `last` once its successor has taken
   -- `first`, and gives the partition back when the owner goes on.
   local function overtaken(name, key, first, last)
-    local client = shared:started { heartbeat = { interval = 0.1, timeout = 0.4 }, circuit = "never",
+    -- Not shorter: a client that stood still itself ends the connection with an answer unread,
+    -- and such an end takes what the node has not read yet along.
+    local client = shared:started { heartbeat = { interval = 0.1, timeout = 2 }, circuit = "never",
       reconnect = function() return 0.05 end, map_requests = { debounce = 0.05, refresh = 0.3, answer_timeout = 0.2 } }
     local map, partition = client:map(name), client:partition_of(key)
     local owner = client:partition_map().owners[partition + 1]

@@ -34,7 +34,7 @@ clusters.on_each(getfenv(), "send_with_retry", function(shared, it)
     local client, name = shared:started(), shared:map_name()
     local key = "key-1"
     assert.is_true(client:send_with_retry(core.encode((write_of(client, name, key))), key))
-    assert.same({ by = "hand" }, assert(client:query(name))[key])
+    assert.same({ by = "hand" }, shared:values(client, name)[key])
     assert.is_true(client:send_with_retry { type = "PING", timestamp = 1 })
   end)
 

@@ -37,7 +37,7 @@ clusters.on_each(getfenv(), "a script that ends by itself", function(shared, it)
       local code, err = run(writer(name, ending), shared)
       assert.equal(expected, code, err)
       local stored = 0
-      for _ in pairs(assert(shared:started():query(name))) do stored = stored + 1 end
+      for _ in pairs(shared:values(shared:started(), name)) do stored = stored + 1 end
       assert.equal(1000, stored, err)
     end)
   end

@@ -72,7 +72,7 @@ clusters.on_each(getfenv(), "a write", function(shared, it)
       local again, why = client:rejected():resend(bad_seq)
       assert.same({ nil, "REJECTED" }, { again, why.code })
     end
-    local stored = assert(client:query(good))
+    local stored = shared:values(client, good)
     assert.same({ "kept", 2 ^ 53 }, { stored.key, tonumber(stored.good.id) })
     -- The records are as they were written; what is sent of them again is judged again.
     local map, refused = client:map(good), shared.is_0_11 and { "integer", "NOT_STORABLE" } or { "size", "TOO_LARGE" }
@@ -92,6 +92,7 @@ clusters.on_each(getfenv(), "a write", function(shared, it)
 
   if not shared.is_0_11 then
     it("is taken as long as every answer can hold the record", function()
+      if shared:has_no_queries(getfenv()) then return end
       local writer, name, key = shared:started(), shared:map_name(), ("k"):rep(100)
       local listener, heard = shared:started(), nil
       listener:map(name):on("change", function(_, value) heard = value end)

@@ -28,6 +28,7 @@ clusters.on_each(getfenv(1), "An answer beyond a limit", function(shared, it)
   end
 
   local function refused_by(option, value)
+    if shared:has_no_queries(getfenv()) then return end
     fill()
     client = shared:started { [option] = value }
     local before = connects_of(client)

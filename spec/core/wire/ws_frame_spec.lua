@@ -11,7 +11,7 @@ clusters.on_each(getfenv(), "frames", function(shared, it)
     local value = ("%d:"):format(length) .. ("x"):rep(length)
     assert(client:map(name):set("key", value))
     assert(client:drain(60))
-    assert.equal(value, assert(client:query(name))["key"])
+    assert.equal(value, shared:values(client, name)["key"])
     return client:stats().bytes_sent - before
   end
 

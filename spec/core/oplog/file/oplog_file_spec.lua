@@ -481,7 +481,7 @@ clusters.on_each(getfenv(), "op log in a file", function(shared, it)
     assert.equal(500, client:pending_ops())
     assert(client:start())
     assert(client:drain(60))
-    local values = assert(client:query(name))
+    local values = shared:values(client, name)
     for i = 1, 500 do assert.same({ v = i }, values["key-" .. i]) end
     client:close()
     assert.equal(0, assert(open(path)):pending_ops())
