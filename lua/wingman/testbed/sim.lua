@@ -13,7 +13,7 @@ local char, concat = string.char, table.concat
 local M = {}
 
 --- Seconds until the process has opened its ports, and to answer an order.
-local START_TIMEOUT = 10
+local START_TIMEOUT = 30
 local ANSWER_TIMEOUT = 30
 local STOP_TIMEOUT = 5
 

@@ -32,7 +32,7 @@ local M = {}
 
 local TRIES = 4
 --- Seconds: for a first node to become master (it takes 3); for a helper process to answer.
-local MASTER_TIMEOUT, HELPER_TIMEOUT = 8, 10
+local MASTER_TIMEOUT, HELPER_TIMEOUT = 30, 30
 --- Seconds that the cluster's token is good for.
 local TOKEN_LIFE = 7 * 86400
 

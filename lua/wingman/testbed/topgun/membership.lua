@@ -7,7 +7,7 @@ local loop = require "wingman.loop"
 local M = {}
 
 --- Seconds for a cluster to notice a change of its members.
-local JOIN_TIMEOUT = 6
+local JOIN_TIMEOUT = 12
 
 local function ask() error("topgun: nodes cannot be asked before the module wingman is loaded", 0) end
 

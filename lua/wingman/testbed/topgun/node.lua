@@ -11,7 +11,7 @@ ffi.cdef "int kill(int pid, int sig);"
 local M = {}
 
 --- Seconds: for a node to open its port; to stop when asked to; to stand still when paused.
-local PORT_TIMEOUT, STOP_TIMEOUT, PAUSE_TIMEOUT = 10, 5, 10
+local PORT_TIMEOUT, STOP_TIMEOUT, PAUSE_TIMEOUT = 30, 5, 30
 
 local SIGNALS = { kill = 9, term = 15, continue = 18, stop = 19 }
 
