@@ -75,10 +75,11 @@ end
 --- The values of a map, by key, as the owners of the keys have them. By their trees, not by
 --- a query: the nodes of the newest server's clusters answer none.
 function methods:values(client, map_name)
-  local values, owners = {}, client:partition_map().owners
+  local values, partition_map = {}, client:partition_map() -- a lone server has none
   for _, node in ipairs(self.cluster.nodes) do
     for key, record in pairs(assert(client:holdings(node.id, map_name))) do
-      if owners[client:partition_of(key) + 1] == node.id and record.value ~= core.null then values[key] = record.value end
+      local is_owner = not partition_map or partition_map.owners[client:partition_of(key) + 1] == node.id
+      if is_owner and record.value ~= core.null then values[key] = record.value end
     end
   end
   return values
