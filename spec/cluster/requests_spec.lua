@@ -1,4 +1,5 @@
 --- Waiting for answers: what is asked when there is nobody to ask any more.
+local eventually = require "spec.support.eventually"
 local loop = require "wingman.loop"
 local replies = require "wingman.cluster.requests"
 
@@ -17,7 +18,7 @@ describe("replies", function()
       return true
     end }
     local waiting = loop.spawn(function() return r:request(0, { type = "X" }, nothing, 5) end)
-    assert(loop.wait_until(function() return sent == 1 end, 1))
+    eventually("the message is sent", function() return sent == 1, sent end)
     r:close()
     assert.same({ nil, "closed" }, { waiting:wait(1) })
     assert.same({ nil, "closed" }, { r:request(0, { type = "X" }, nothing, 1) })

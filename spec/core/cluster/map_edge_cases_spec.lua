@@ -3,7 +3,6 @@
 local clusters = require "spec.support.cluster"
 local core = require "wingman.core"
 local eventually = require "spec.support.eventually"
-local loop = require "wingman.loop"
 local msgpack = require "wingman.base.msgpack"
 local sim = require "wingman.sim"
 local sim_support = require "spec.core.sim.support"
@@ -15,13 +14,17 @@ local IDS = { "node-1", "node-2", "node-3" }
 clusters.on_each(getfenv(), "a partition map", function(shared, it)
   local client, map
 
+  -- The requests that connecting caused are answered.
+  local function await_maps()
+    local requests = client.provider.requests
+    eventually("no map is awaited", function() return not requests.debounce_timer and not requests.answer_timer end)
+  end
+
   before_each(function()
     assert(shared.cluster:fault("all", "map-unpushed"))
     client = shared:started { map_requests = { debounce = 0.02, refresh = 60 }, reconnect = function() return 0.02 end }
     eventually("3 nodes are connected", function() return #client:connected_nodes() == 3, client:connected_nodes() end)
-    -- The requests that connecting caused are answered.
-    local requests = client.provider.requests
-    eventually("no map is awaited", function() return not requests.debounce_timer and not requests.answer_timer end)
+    await_maps()
     map = client:map(shared:map_name())
   end)
   after_each(function() assert(shared.cluster:fault("all", "none")) end)
@@ -254,7 +257,7 @@ clusters.on_each(getfenv(), "a partition map", function(shared, it)
     client:close()
     client = shared:started { cluster = { seeds = { shared.cluster.urls[1] } }, endpoint = "seeds",
       map_requests = { debounce = 0.02, refresh = 60, throttle = function() return 60 end } }
-    loop.sleep(0.1)
+    await_maps()
     map = client:map(shared:map_name())
     give { nodes = {}, owner = function() return nil end }
     local seq = assert(map:set("a", 1))
