@@ -25,8 +25,10 @@ clusters.on_each(getfenv(), "a subscription", function(shared, it)
   end)
 
   it("leaves the copy of the map, which a server answers it with, in the core", function()
+    if shared:has_no_queries(getfenv()) then return end
     local before = received(client)
     local heard = 0
+    finally(function() collectgarbage "restart" end)
     collectgarbage()
     collectgarbage "stop"
     local kilobytes = collectgarbage "count"
