@@ -96,6 +96,10 @@ local function is_newest_server()
   return is_newest
 end
 
+--- Whether its nodes have their records still after they were killed and started again.
+---@return boolean
+function methods:keeps_records() return self.is_real and is_newest_server() end
+
 --- For a spec about queries: whether there is none, as the cluster answers none; it is
 --- reported as skipped then, with the reason.
 ---@return boolean
