@@ -1,39 +1,17 @@
---- Hosts that are not our executable: Wingman as it is installed, in a plain LuaJIT, in
---- Lua 5.1, in a C program with a tick, on luv's loop; loaded again and again.
-local build = require "spec.support.build"
+--- Hosts that are not our executable: Wingman as it is installed, in a plain LuaJIT, in Lua 5.1, on luv's loop.
 local clusters = require "spec.support.cluster"
-local process = require "wingman.loop.process"
+local installed = require "spec.support.installed"
 
-local PATIENCE = 240
-
-local function run(file, args, env)
-  local child = assert(process.spawn { file = file, args = args, env = env, stderr = true })
-  local out = assert(child:read_all(PATIENCE))
-  local err = child:read_all(PATIENCE, "stderr") or ""
-  local code = child:wait(PATIENCE)
-  child:close()
-  return code, out, err
-end
-
-local function exists(program) return os.execute("command -v " .. program .. " >/dev/null 2>&1") == 0 end
+local run = installed.run
 
 clusters.on_each(getfenv(1), "hosts", function(shared, it)
-  local prefix, env
+  local env, remove
+  setup(function() env, remove = installed.new(shared.cluster) end)
+  teardown(function() if remove then remove() end end)
 
-  setup(function()
-    prefix = os.tmpname()
-    os.remove(prefix)
-    assert.equal(0, (run("cmake", { "--install", build.folder, "--prefix", prefix })))
-    env = {
-      WINGMAN_PREFIX = prefix, WINGMAN_CLUSTER = table.concat(shared.cluster.urls, ","), WINGMAN_TOKEN = shared.cluster.token,
-    }
-  end)
-  teardown(function() os.execute("rm -rf " .. prefix) end)
-
-  -- A sanitized module needs its runtime in the host; hosts that are there anyway have none.
   local function in_foreign_host(program, name, test)
-    if build.is_sanitized then return pending(name .. " (skipped: " .. program .. " is built without sanitizers)") end
-    if not exists(program) then return pending(name .. " (skipped: there is no " .. program .. ")") end
+    local why = installed.unfit(program)
+    if why then return pending(("%s (skipped: %s)"):format(name, why)) end
     it(name, test)
   end
 
@@ -102,30 +80,6 @@ clusters.on_each(getfenv(1), "hosts", function(shared, it)
       assert.same({ 0, "", "" }, { run(program, { "-e", guest }, env) })
     end)
   end
-
-  local times = shared.is_0_11 and 100 or 1000 -- 25 s for a thousand
-  in_foreign_host("luajit", ("is loaded %d times and leaves nothing behind"):format(times), function()
-    local code, out, err = run("luajit", {
-      "spec/support/reload_host.lua", prefix, env.WINGMAN_CLUSTER, env.WINGMAN_TOKEN, tostring(times),
-    })
-    assert.same({ 0, "" }, { code, err })
-    local fds_before, rss_before, fds_after, rss_after = out:match "(%d+)%s+(%d+)%s+(%d+)%s+(%d+)"
-    assert.equal(fds_before, fds_after)
-    assert.is_true(rss_after - rss_before < 1024, ("%d KiB more"):format(rss_after - rss_before))
-  end)
-
-  it("works in a C program with a tick, in two Lua states at once", function()
-    local plugin = "spec/support/patient_plugin.lua"
-    local code, out, err = run(build.folder .. "/tick_host", { "40", plugin, plugin }, env)
-    assert.equal(0, code)
-    local _, ticks = out:gsub("%d+\n", "")
-    assert.equal(40, ticks)
-    local acknowledged = {}
-    for n in err:gmatch "(%d+) of 40 ticks acknowledged" do acknowledged[#acknowledged + 1] = tonumber(n) end
-    assert.equal(2, #acknowledged, err)
-    assert.same({ 40, 40 }, acknowledged, err)
-    if not shared.is_0_11 then assert.truthy(err:find "another plugin has %d+ ticks") end
-  end)
 
   in_foreign_host("luajit", "works on luv's loop", function()
     if run("luajit", { "-e", "require 'luv'" }) ~= 0 then return pending "lua-luv is not installed" end

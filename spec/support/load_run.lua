@@ -126,4 +126,24 @@ function M.script(scenario, fields)
   ]]):format(scenario, fields or "")
 end
 
+--- Starts a run with a control socket and waits until it answers.
+---@param scenario string  the fields of the scenario, see M.script
+---@param options string[]|nil  of the command line
+---@return table child, string path, fun(): table document, integer code, string out, string err
+function M.start_controlled(scenario, options)
+  local path = M.file ""
+  os.remove(path)
+  local out = M.file ""
+  local all = { "--control", path, "--out", "json=" .. out, unpack(options or {}) }
+  local child = M.start(M.script(scenario), all)
+  assert(child:read_line(60))
+  return child, path, function()
+    local code, text, err = M.finish(child)
+    return report.read(out), code, text, err
+  end
+end
+
+--- A scenario that goes on for longer than any order takes: such runs are ended by an order.
+M.ENDLESS = [[executor = "constant-arrival-rate", rate = 100, duration = "1h", exec = function(vu) vu:map "m":set("k", 1) end]]
+
 return M

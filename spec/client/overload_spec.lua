@@ -1,0 +1,55 @@
+--- More than a server takes at once, and more than it answers at once.
+local build = require "spec.support.build"
+local clusters = require "spec.support.cluster"
+local eventually = require "spec.support.eventually"
+
+local function set_all(map, count, value)
+  for i = 1, count do assert(map:set("key-" .. i, value or i)) end
+end
+
+-- Server 2.2.0 stands still while it writes to disk behind 10,000 operations: it neither
+-- answers nor accepts a connection, for 30 s on a machine that had much else to do. A query
+-- of that time fails, and is asked again.
+local STANDSTILL = 120
+-- With the sanitizers it is not waited for again.
+local function with_real(simulated, real) return build.is_sanitized and { simulated } or { simulated, real } end
+
+local function found_by_query(client, name)
+  return (eventually("a query is answered", function() return client:query(name) end, STANDSTILL))
+end
+
+-- The errors of an overload name no operation: 429 in the simulated cluster, 500
+-- "Write-behind capacity exceeded" (10,000 operations) in the real one.
+clusters.on_each(getfenv(), "overload", function(shared, it)
+  it("slows a connection down and loses nothing", function()
+    -- One real server: while it stands still the others of a cluster would take it for dead
+    -- and give its partitions away, and a query asks the owners of the moment.
+    local client = shared:started(shared.is_real and { server = shared.cluster.urls[1] } or nil)
+    local count = shared.is_real and 40000 or 9000
+    local name = shared:map_name()
+    local map = client:map(name)
+    set_all(map, count)
+    assert(client:drain(STANDSTILL))
+    assert.is_true(client:stats().overloads > 0, "there was no overload")
+    local found = 0
+    for _ in pairs(found_by_query(client, name)) do found = found + 1 end
+    assert.equal(count, found)
+  end)
+end, with_real("sim://3?rate=1000", "topgun://1"))
+
+-- A v2 server leaves out silently what goes beyond 10,000 results.
+clusters.on_each(getfenv(), "queries", function(shared, it)
+  it("are complete beyond what a server answers at once", function()
+    local client = shared:started { server = shared.cluster.urls[1] }
+    local name = shared:map_name()
+    local map = client:map(name)
+    for i = 1, 10500 do assert(map:set("key-" .. i, { i = i })) end
+    assert(client:drain(STANDSTILL))
+    local count = 0
+    for _ in pairs(found_by_query(client, name)) do count = count + 1 end
+    assert.equal(10500, count)
+    local values, err = client:query(name, { where = { i = { ["$gt"] = 0 } } })
+    if values then return end -- the server did not take the filter for one that matches all
+    assert.equal("TOO_MANY", err.code)
+  end)
+end, with_real("sim://1", "topgun://1"))

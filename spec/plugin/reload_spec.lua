@@ -1,0 +1,28 @@
+--- Wingman as it is installed, loaded again and again in one Lua state.
+local clusters = require "spec.support.cluster"
+local installed = require "spec.support.installed"
+
+local run = installed.run
+
+clusters.on_each(getfenv(1), "a host that reloads", function(shared, it)
+  local env, remove
+  setup(function() env, remove = installed.new(shared.cluster) end)
+  teardown(function() if remove then remove() end end)
+
+  local function in_foreign_host(program, name, test)
+    local why = installed.unfit(program)
+    if why then return pending(("%s (skipped: %s)"):format(name, why)) end
+    it(name, test)
+  end
+
+  local times = shared.is_0_11 and 100 or 1000 -- 25 s for a thousand
+  in_foreign_host("luajit", ("is loaded %d times and leaves nothing behind"):format(times), function()
+    local code, out, err = run("luajit", {
+      "spec/support/reload_host.lua", env.WINGMAN_PREFIX, env.WINGMAN_CLUSTER, env.WINGMAN_TOKEN, tostring(times),
+    })
+    assert.same({ 0, "" }, { code, err })
+    local fds_before, rss_before, fds_after, rss_after = out:match "(%d+)%s+(%d+)%s+(%d+)%s+(%d+)"
+    assert.equal(fds_before, fds_after)
+    assert.is_true(rss_after - rss_before < 1024, ("%d KiB more"):format(rss_after - rss_before))
+  end)
+end, { "sim://3", "sim://3?dialect=0.11" })
