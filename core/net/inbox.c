@@ -7,10 +7,10 @@
 
 typedef struct letter {
     struct letter *next;
-    uint8_t *bytes; /* behind this struct, or taken over from a buffer */
+    const uint8_t *bytes; /* behind this struct, or in `memory` */
     size_t len;
     wm_letter_kind kind;
-    bool taken;
+    wm_buffer memory; /* taken over from a buffer */
 } letter;
 
 struct wm_inbox {
@@ -32,7 +32,7 @@ static void drop_first(wm_inbox *in)
     in->first = l->next;
     if (in->first == NULL) in->last = NULL;
     in->bytes -= l->len;
-    if (l->taken) free(l->bytes);
+    wm_buffer_close(&l->memory);
     free(l);
 }
 
@@ -57,9 +57,14 @@ static letter *letter_of(const uint8_t *bytes, size_t len, wm_buffer *whole)
     bool taken = whole->len > 0;
     letter *l = malloc(sizeof *l + (taken ? 0 : len));
     if (l == NULL) return NULL;
-    *l = (letter){.bytes = taken ? whole->data : (uint8_t *)(l + 1), .len = len, .taken = taken};
-    if (taken) wm_buffer_init(whole);
-    else memcpy(l->bytes, bytes, len);
+    *l = (letter){.bytes = (const uint8_t *)(l + 1), .len = len};
+    if (taken) {
+        l->bytes = whole->data;
+        l->memory = *whole;
+        wm_buffer_init(whole);
+    } else {
+        memcpy(l + 1, bytes, len);
+    }
     return l;
 }
 
@@ -92,7 +97,7 @@ static int read_piece(wm_inbox *in, const wm_inbox_handlers *handlers, void *use
         (l->kind == WM_LETTER_TEXT ? handlers->text : handlers->too_large)(user, l->bytes, l->len);
         return WM_OK;
     }
-    if (!wm_frame_reader_busy(&in->reader)) wm_frame_reader_open(&in->reader, l->bytes, l->len);
+    if (!wm_frame_reader_busy(&in->reader)) wm_frame_reader_open(&in->reader, l->bytes, l->len, l->memory.len > 0 ? &l->memory : NULL);
     return wm_frame_reader_next(&in->reader, &handlers->frames, user);
 }
 

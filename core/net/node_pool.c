@@ -280,7 +280,7 @@ static void read_now(lane *l, const uint8_t *message, size_t len, wm_letter_kind
     }
     wm_frame_reader reader;
     int result = WM_OK;
-    wm_frame_reader_open(&reader, message, len);
+    wm_frame_reader_open(&reader, message, len, NULL);
     while (result == WM_OK && wm_frame_reader_busy(&reader))
         result = wm_frame_reader_next(&reader, &handlers.frames, l);
     if (result < 0) fail(l, WM_END_PROTOCOL, wm_message_error_text(result));

@@ -5,10 +5,11 @@
 /* MessagePack items that one piece steps over: some microseconds. */
 #define PIECE_ITEMS 512u
 
-void wm_frame_reader_open(wm_frame_reader *r, const void *frame, size_t len)
+void wm_frame_reader_open(wm_frame_reader *r, const void *frame, size_t len, wm_buffer *memory)
 {
     r->frame = frame;
     r->len = len;
+    r->memory = memory;
     r->at = WM_FRAME_FRESH;
     r->depth = 0;
 }
@@ -97,10 +98,11 @@ static int next_change(wm_frame_reader *r, const wm_frame_handlers *handlers, vo
     return handlers->change(user, event, (size_t)(r->changes.pos - event), &r->change_cost);
 }
 
-static int parsed(wm_frame_reader *r, const wm_message *m, const wm_frame_handlers *handlers, void *user)
+static int parsed(wm_frame_reader *r, wm_message *m, const wm_frame_handlers *handlers, void *user)
 {
     if (wm_message_is(m, "BATCH")) return enter_envelope(r, m);
     if (wm_message_is(m, "SERVER_BATCH_EVENT") && enter_changes(r, m)) return WM_OK;
+    m->memory = r->depth == 0 ? r->memory : NULL;
     int rc = handlers->message(user, m);
     if (rc >= 0) advance(r);
     return rc;

@@ -18,6 +18,7 @@ typedef struct wm_frame_handlers {
 typedef struct wm_frame_reader {
     const uint8_t *frame;
     size_t len;
+    wm_buffer *memory;
     enum { WM_FRAME_DONE, WM_FRAME_FRESH, WM_FRAME_PARSING, WM_FRAME_CHANGES } at;
     wm_message_parser parser;
     const uint8_t *change; /* the one at hand; NULL: none */
@@ -32,7 +33,9 @@ typedef struct wm_frame_reader {
     int depth;
 } wm_frame_reader;
 
-void wm_frame_reader_open(wm_frame_reader *r, const void *frame, size_t len);
+/* `memory`: the buffer that the frame lies in, when a handler of a message that fills the
+ * frame may take it (wm_message.memory), or NULL. */
+void wm_frame_reader_open(wm_frame_reader *r, const void *frame, size_t len, wm_buffer *memory);
 /* Whether there is something left to read. */
 bool wm_frame_reader_busy(const wm_frame_reader *r);
 /* Reads one piece, which calls at most one handler once: WM_OK, or a code < 0 of

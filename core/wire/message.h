@@ -1,5 +1,6 @@
 #ifndef WM_MESSAGE_H
 #define WM_MESSAGE_H
+#include "base/buffer.h"
 #include "base/msgpack.h"
 
 /* The strings in `payload` by which a message is recognised, noted while it is parsed, as
@@ -41,6 +42,7 @@ typedef struct wm_message {
     size_t payload_len;
     wm_message_name names[WM_MESSAGE_NAME_COUNT];
     wm_message_cost cost;
+    wm_buffer *memory; /* what all of it lies in, for a handler to take and leave empty; NULL: the memory is another's */
 } wm_message;
 
 /* What a message may be at most: one that is read, and one that Lua decodes. The names are

@@ -1,8 +1,10 @@
 --- Each allocation of the core fails once, one in each process: the script hears of an error,
 --- or all goes well. Nothing crashes and no value is another one.
 local build = require "spec.support.build"
+local core = require "wingman.core"
 local process = require "wingman.loop.process"
 local sim = require "wingman.sim"
+local sim_support = require "spec.sim.support"
 local wingman = require "wingman"
 
 --- Processes of one run, and the seconds that each may take on a busy machine.
@@ -61,6 +63,22 @@ describe("little memory", function()
     local other = assert(sim.start { nodes = 2, dialect = "0.11", hash = "xxh64" })
     finally(function() other:stop() end)
     assert.equal("nil\tout of memory\nheld\t50\nacknowledged\ttrue\n", run_script("little_memory_routes.lua", other))
+  end)
+
+  it("for a message of megabytes is needed once: no step of a host copies it", function()
+    local child = assert(process.spawn {
+      file = process.wingman_path(), args = { "run", "spec/support/little_memory_message.lua" }, stderr = true,
+      env = { LD_PRELOAD = folder .. "/failing_malloc.so", WINGMAN_FAIL_AT = "0",
+        SPEC_URLS = cluster.urls[1], SPEC_TOKEN = cluster.token },
+    })
+    finally(function() child:close() end)
+    assert.equal("ready", child:read_line(PATIENCE))
+    local texts = {}
+    for i = 1, 40 do texts[i] = ("%02d"):format(i):rep(32 * 1024) end
+    local message = core.encode { type = "LARGE", payload = { texts = texts } }
+    assert(cluster:command("send node-1 binary " .. sim_support.hex(message)))
+    assert.equal(tostring(40 * 64 * 1024), child:read_line(PATIENCE), child:read_all(PATIENCE, "stderr"))
+    assert.equal(0, (child:wait(PATIENCE)))
   end)
 
   -- Runs spec/support/little_memory.lua with its allocation number `at` failing (0: none);

@@ -14,7 +14,8 @@
 /* An event whose text is decoded. */
 struct wm_lua_event {
     wm_event event;
-    wm_buffer text; /* a copy: a finalizer that the collector happens to run may add events */
+    wm_buffer memory;    /* a copy, as a finalizer that the collector happens to run may add events; or what the text came with */
+    const uint8_t *text; /* in it */
     bool is_change; /* as servers write it: only its value is decoded */
     wm_map_event change;
     wm_lua_decoding decoding;
@@ -54,7 +55,7 @@ static void take_back(lua_State *L)
 void wm_lua_forget_event(client_slot *slot)
 {
     if (slot->event == NULL) return;
-    wm_buffer_close(&slot->event->text);
+    wm_buffer_close(&slot->event->memory);
     free(slot->event);
     slot->event = NULL;
 }
@@ -65,7 +66,7 @@ static void keep(client_slot *slot, const lua_event *e)
 {
     lua_event *kept = slot->client != NULL ? malloc(sizeof *kept) : NULL;
     if (kept != NULL) *kept = *e;
-    else free(e->text.data);
+    else free(e->memory.data);
     slot->event = kept;
 }
 
@@ -88,12 +89,25 @@ static void begin_value(lua_event *e, const uint8_t *bytes, size_t len)
     e->decoding.is_done = bytes == NULL; /* of a removal: there is nothing to decode */
 }
 
+/* An event that was popped, with memory of its own for its text: a copy, or what the text
+ * came with. */
+static void take_event(client_slot *slot, const wm_event *event, const char *text, lua_event *e)
+{
+    e->event = *event;
+    e->text = (const uint8_t *)text;
+    e->memory = (wm_buffer){.data = wm_event_queue_take(wm_client_events(slot->client)), .cap = SIZE_MAX};
+    if (e->memory.data != NULL) return;
+    e->memory = wm_lua_borrow(slot);
+    wm_buffer_append(&e->memory, text, event->text_len);
+    e->text = e->memory.failed ? NULL : e->memory.data;
+}
+
 static void begin_event(lua_event *e)
 {
     e->is_change =
-        e->event.type == WM_EVENT_CHANGE && !e->text.failed && wm_map_event_read(e->text.data, e->text.len, &e->change);
+        e->event.type == WM_EVENT_CHANGE && !e->memory.failed && wm_map_event_read(e->text, e->event.text_len, &e->change);
     if (e->is_change) begin_value(e, e->change.value, e->change.value_len);
-    else begin_value(e, e->text.data, e->text.len);
+    else begin_value(e, e->text, e->event.text_len);
 }
 
 /* What stands before the value. */
@@ -109,7 +123,7 @@ static void push_before_value(lua_State *L, const lua_event *e)
  * `top`. */
 static int decode_message(lua_State *L, lua_event *e, uint32_t most, int base)
 {
-    int rc = e->text.failed ? WM_MP_ETRUNCATED : wm_lua_decode_on(L, &e->decoding, most);
+    int rc = e->memory.failed ? WM_MP_ETRUNCATED : wm_lua_decode_on(L, &e->decoding, most);
     if (rc >= 0) return rc;
     lua_settop(L, base);
     lua_pushnil(L);
@@ -143,14 +157,14 @@ static int push_decoded(lua_State *L, lua_event *e, uint32_t most, bool goes_on)
     rc = e->is_change ? decode_change(L, e, most, base) : decode_message(L, e, most, base);
     if (rc < 0) { /* a change that is not as servers write it: false, and all of it */
         e->is_change = false;
-        begin_value(e, e->text.data, e->text.len);
+        begin_value(e, e->text, e->event.text_len);
         lua_settop(L, top + 4);
         push_before_value(L, e);
         base = lua_gettop(L);
         rc = decode_message(L, e, most, base);
     }
     if (rc == 0) {
-        wm_lua_give_back(slot, &e->text);
+        wm_lua_give_back(slot, &e->memory);
         return lua_gettop(L) - top;
     }
     put_aside(L, base);
@@ -181,9 +195,7 @@ static int l_next_event(lua_State *L)
     const wm_event *e = wm_event_queue_pop(wm_client_events(c), &text);
     if (e == NULL) return 0;
     if (e->type == WM_EVENT_MESSAGE || e->type == WM_EVENT_SERVER_ERROR || e->type == WM_EVENT_CHANGE) {
-        decoded.event = *e;
-        decoded.text = wm_lua_borrow(slot);
-        wm_buffer_append(&decoded.text, text, e->text_len);
+        take_event(slot, e, text, &decoded);
         begin_event(&decoded);
         return push_decoded(L, &decoded, most, false);
     }

@@ -46,14 +46,18 @@ typedef struct wm_event {
     bool flag;
     int64_t a;
     int64_t b;
-    size_t text_at; /* in the queue's bytes */
+    size_t text_at;   /* in the queue's bytes, or in the memory that it came with */
     size_t text_len;
+    size_t bytes_at;  /* where the queue's bytes go on behind it */
+    uint8_t *memory;  /* of a large text, else NULL */
 } wm_event;
 
 typedef struct wm_event_queue {
     wm_buffer events; /* of wm_event */
     wm_buffer bytes;
     size_t next;      /* events handed out */
+    size_t taken;     /* bytes of texts that came with their memory, of events not handed out */
+    uint8_t *last;    /* such memory of the event handed out last */
     uint64_t dropped; /* lost for want of memory */
 } wm_event_queue;
 
@@ -61,9 +65,15 @@ void wm_event_queue_init(wm_event_queue *q);
 void wm_event_queue_close(wm_event_queue *q);
 /* Appends an event and a copy of `text` (NULL: none). */
 void wm_event_queue_push(wm_event_queue *q, wm_event event, const void *text, size_t len);
+/* The same with the text left where it is, in `memory`, which the queue takes. Copying
+ * megabytes would be a long step for a host. */
+void wm_event_queue_push_taken(wm_event_queue *q, wm_event event, const void *text, size_t len, wm_buffer *memory);
 /* The oldest event and its text; NULL when there is none. Both are valid until
  * the next push or pop. */
 const wm_event *wm_event_queue_pop(wm_event_queue *q, const char **text);
+/* The memory that the text of the event popped last came with, for the caller to free;
+ * NULL when the text was copied. */
+uint8_t *wm_event_queue_take(wm_event_queue *q);
 /* Bytes of events and texts that wait. */
 size_t wm_event_queue_bytes(const wm_event_queue *q);
 #endif

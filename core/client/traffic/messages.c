@@ -33,11 +33,15 @@ static void tell_too_large(wm_client *c, int lane, const wm_message *m, wm_messa
     wm_buffer_close(&description);
 }
 
+/* A message of so many bytes is not copied when its memory can be had. */
+#define TAKEN_MIN (64u * 1024)
+
 /* A message, or a part of it, for Lua to decode, unless it is beyond a limit. */
 static void hand_up(wm_client *c, wm_event event, const wm_message *m, const uint8_t *text, size_t len)
 {
     wm_message_limit limit = wm_message_exceeds(&m->cost, &c->message_limits);
     if (limit != WM_LIMIT_NONE) tell_too_large(c, event.lane, m, limit);
+    else if (m->memory != NULL && len >= TAKEN_MIN) wm_event_queue_push_taken(&c->events, event, text, len, m->memory);
     else wm_client_event(c, event, text, len);
 }
 
