@@ -14,16 +14,17 @@
 #include "host/signals.h"
 #include "os/interruption.h"
 
-/* Where the Lua files and the module are, seen from the executable's directory:
- * a build tree (build/wingman, build/sanitized/wingman), an installation
- * (bin/wingman). */
+/* Where the Lua files and the module are, seen from the executable's directory: a build
+ * tree (build/wingman, build/sanitized/wingman), an installation (bin/wingman), Debian's
+ * package. */
 static const struct {
     const char *lua;
     const char *module;
 } places[] = {
     {"/../lua", "/lib"},
     {"/../../lua", "/lib"},
-    {"/../share/wingman/lua", "/../lib"},
+    {WINGMAN_LUA_FILES, WINGMAN_MODULES},
+    {WINGMAN_LUA_FILES, WINGMAN_DEBIAN_MODULES},
 };
 
 /* Percent of the live heap at which the next collection starts. A script that writes
@@ -73,8 +74,8 @@ static bool set_paths(lua_State *L)
         return true;
     }
     fprintf(stderr,
-            "wingman: its Lua files are neither in %s/../lua nor in %s/../share/wingman/lua, or lib/wingman/core.so "
-            "is missing; build or install it again\n",
+            "wingman: its Lua files are neither in %s/../lua nor in %s" WINGMAN_LUA_FILES ", or its wingman/core.so is "
+            "missing; build or install it again\n",
             directory, directory);
     return false;
 }

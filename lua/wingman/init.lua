@@ -19,7 +19,9 @@ local routing = require "wingman.policy.routing"
 require "wingman.client.node_report" -- topgun:// asks its nodes with it
 
 return {
-  version = core.version,
+  --- The version of Wingman, as `wingman --version` says it: "0.1.0".
+  ---@type string
+  _VERSION = core.version,
   --- Makes a client: see wingman.client and wingman.client.options.rules.
   client = client.new,
   --- Runs a function as a task and turns the loop until it has returned.

@@ -4,8 +4,10 @@
 --
 --   luajit scripts/plugins/luv_plugin.lua
 local prefix = os.getenv "WINGMAN_PREFIX"
-package.path = prefix .. "/share/wingman/lua/?.lua;" .. prefix .. "/share/wingman/lua/?/init.lua;" .. package.path
-package.cpath = prefix .. "/lib/?.so;" .. package.cpath
+if prefix then
+  package.path = prefix .. "/share/lua/5.1/?.lua;" .. prefix .. "/share/lua/5.1/?/init.lua;" .. package.path
+  package.cpath = prefix .. "/lib/lua/5.1/?.so;" .. package.cpath
+end
 local uv = require "luv"
 local wingman = require "wingman"
 

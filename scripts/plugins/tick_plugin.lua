@@ -1,12 +1,14 @@
 -- A plugin for tick_host: counts ticks in a map of the cluster, and prints to standard
 -- error what the others count.
 --
---   WINGMAN_PREFIX   where `cmake --install` has put Wingman
+--   WINGMAN_PREFIX   where `cmake --install` has put Wingman, unless that is /usr or /usr/local
 --   WINGMAN_CLUSTER  ws:// URLs with commas between them
 --   WINGMAN_TOKEN    a token that the cluster accepts
 local prefix = os.getenv "WINGMAN_PREFIX"
-package.path = prefix .. "/share/wingman/lua/?.lua;" .. prefix .. "/share/wingman/lua/?/init.lua;" .. package.path
-package.cpath = prefix .. "/lib/?.so;" .. package.cpath
+if prefix then
+  package.path = prefix .. "/share/lua/5.1/?.lua;" .. prefix .. "/share/lua/5.1/?/init.lua;" .. package.path
+  package.cpath = prefix .. "/lib/lua/5.1/?.so;" .. package.cpath
+end
 local wingman = require "wingman"
 
 local client = wingman.client {

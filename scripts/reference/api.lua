@@ -44,7 +44,7 @@ end
 
 ---@type reference.section[]
 local sections = {
-  { title = "wingman", prefix = "wingman.", about = 'The module, `require "wingman"`. Besides: `wingman.version`; `wingman.null` '
+  { title = "wingman", prefix = "wingman.", about = 'The module, `require "wingman"`. Besides: `wingman._VERSION`; `wingman.null` '
       .. "stands for nil inside tables.",
     functions = function() return wingman end },
   { title = "A client", prefix = "client:", about = "What `wingman.client` returns.",

@@ -18,8 +18,8 @@ clusters.on_each(getfenv(1), "hosts", function(shared, it)
   -- Starts, writes, reads; and says on standard error what it found changed in its process.
   local guest = [[
     local prefix = os.getenv "WINGMAN_PREFIX"
-    package.path = prefix .. "/share/wingman/lua/?.lua;" .. prefix .. "/share/wingman/lua/?/init.lua;" .. package.path
-    package.cpath = prefix .. "/lib/?.so;" .. package.cpath
+    package.path = prefix .. "/share/lua/5.1/?.lua;" .. prefix .. "/share/lua/5.1/?/init.lua;" .. package.path
+    package.cpath = prefix .. "/lib/lua/5.1/?.so;" .. package.cpath
     local function signals()
       local file = io.open "/proc/self/status"
       local text = file:read "*a"

@@ -2,8 +2,8 @@
 -- Loads Wingman, writes, unloads it, COUNT times; prints what is left: descriptors and
 -- resident kilobytes after 50 (LuaJIT's and malloc's pools are filled then) and at the end.
 local prefix, urls, token, count = arg[1], {}, arg[3], tonumber(arg[4])
-package.path = prefix .. "/share/wingman/lua/?.lua;" .. prefix .. "/share/wingman/lua/?/init.lua;" .. package.path
-package.cpath = prefix .. "/lib/?.so;" .. package.cpath
+package.path = prefix .. "/share/lua/5.1/?.lua;" .. prefix .. "/share/lua/5.1/?/init.lua;" .. package.path
+package.cpath = prefix .. "/lib/lua/5.1/?.so;" .. package.cpath
 for url in arg[2]:gmatch "[^,]+" do urls[#urls + 1] = url end
 
 local function read(path)

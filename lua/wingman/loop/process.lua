@@ -171,15 +171,15 @@ local function exists(path)
 end
 
 --- Where the executable `wingman` is: WINGMAN_EXECUTABLE, this process itself, or
---- the one beside the core module (build/lib/wingman/core.so and build/wingman;
---- lib/wingman/core.so and bin/wingman).
+--- the one beside the core module (build/wingman of build/lib/wingman/core.so,
+--- bin/wingman of lib/lua/5.1/wingman/core.so).
 ---@return string path
 function M.wingman_path()
   local named = os.getenv "WINGMAN_EXECUTABLE"
   if named and named ~= "" then return named end
   local this = this_executable()
   if this and this:match "/wingman$" then return this end
-  local prefix = core.path:match "^(.*)/lib/wingman/core%.so$" or core.path == "lib/wingman/core.so" and "."
+  local prefix = core.path:match "^(.*)/lib/.-wingman/core%.so$" or core.path == "lib/wingman/core.so" and "."
   for _, place in ipairs { "/wingman", "/bin/wingman" } do
     if prefix and exists(prefix .. place) then return prefix .. place end
   end

@@ -12,8 +12,8 @@ end
 -- Wingman's files run in the insecure environment, which no other mod gets to see: they
 -- are loaded with it, and not through a global require.
 local function load_wingman(prefix)
-  local lua = prefix .. "/share/wingman/lua/"
-  insecure.package.cpath = prefix .. "/lib/?.so;" .. insecure.package.cpath
+  local lua = prefix .. "/share/lua/5.1/"
+  insecure.package.cpath = prefix .. "/lib/lua/5.1/?.so;" .. insecure.package.cpath
   table.insert(insecure.package.loaders, 2, function(name)
     if name ~= "wingman" and not name:find "^wingman%." or name == "wingman.core" then return nil end
     local path = lua .. name:gsub("%.", "/")

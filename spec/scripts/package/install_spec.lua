@@ -1,0 +1,187 @@
+--- What `cmake --install` puts where, and that it works there: the executable, the module in a
+--- plain luajit, the manual page, pkg-config, completion in bash.
+local build = require "spec.support.build"
+local files = require "spec.support.files"
+local process = require "wingman.loop.process"
+local wingman = require "wingman"
+
+local PATIENCE = 120
+
+local function bash(command, cwd, env)
+  local args = { "-u", "WINGMAN_EXECUTABLE", "-u", "LUA_PATH", "-u", "LUA_CPATH" }
+  for name, value in pairs(env or {}) do args[#args + 1] = name .. "=" .. value end
+  for _, arg in ipairs { "bash", "-c", command } do args[#args + 1] = arg end
+  local child = assert(process.spawn { file = "env", args = args, cwd = cwd, stderr = true })
+  local out = assert(child:read_all(PATIENCE))
+  local err = child:read_all(PATIENCE, "stderr")
+  local code = child:wait(PATIENCE)
+  child:close()
+  return code, out, err
+end
+
+-- As a user would: from another folder, and with nothing that names the build.
+local function run(command, env) return bash(command, "/", env) end
+
+local function read(program) -- what it prints, which is to be without an error
+  local code, out, err = bash(program)
+  assert.same({ 0, "" }, { code, err })
+  return out
+end
+
+local SCRIPT = [[
+  local wingman = require "wingman"
+  wingman.run(function()
+    local client = wingman.client { cluster = "sim://3" }
+    assert(client:start())
+    local map = client:map "installed"
+    assert(map:set("a", { x = 1 }))
+    assert(client:drain(60))
+    print((require("wingman.core").path:gsub("/bin/../", "/")), map:get "a".x)
+    client:close()
+  end)
+]]
+
+describe("an installation", function()
+  local prefix, bin
+
+  setup(function()
+    prefix = os.tmpname()
+    os.remove(prefix)
+    bin = prefix .. "/bin/wingman"
+    read(("cmake --install %s --prefix %s"):format(build.folder, prefix))
+  end)
+  teardown(function() os.execute("rm -rf " .. prefix) end)
+
+  it("has what a user reads: README, licence, pages, examples, plugins", function()
+    for _, name in ipairs {
+      "README.md", "LICENSE", "CHANGELOG.md", "docs/install.md", "docs/reference/api.md", "examples/load/mixed.lua",
+      "examples/plugins/tick_plugin.lua", "examples/plugins/minetest/wingman_sync/init.lua",
+    } do
+      assert.equal(files.read(prefix .. "/share/doc/wingman/" .. name), files.read((name:gsub("^examples", "scripts"))), name)
+    end
+  end)
+
+  it("runs a script with its own Lua files and its own module", function()
+    files.write(prefix .. "/script.lua", SCRIPT)
+    assert.same({ 0, prefix .. "/lib/lua/5.1/wingman/core.so\t1\n", "" }, { run(bin .. " run " .. prefix .. "/script.lua") })
+  end)
+
+  it("is found by a plain luajit, and starts the simulated cluster of its own executable", function()
+    if build.is_sanitized then return pending "luajit is built without sanitizers" end
+    files.write(prefix .. "/script.lua", SCRIPT)
+    local code, out, err = run("luajit " .. prefix .. "/script.lua", {
+      LUA_PATH = prefix .. "/share/lua/5.1/?.lua;" .. prefix .. "/share/lua/5.1/?/init.lua;;",
+      LUA_CPATH = prefix .. "/lib/lua/5.1/?.so;;",
+    })
+    assert.same({ 0, prefix .. "/lib/lua/5.1/wingman/core.so\t1\n", "" }, { code, out, err })
+  end)
+
+  it("says the same version everywhere, the one of CMakeLists.txt", function()
+    local version = files.read "CMakeLists.txt":match "project%(wingman VERSION (%S+)"
+    assert.equal(version, wingman._VERSION)
+    assert.same({ 0, "wingman " .. version .. "\n", "" }, { run(bin .. " --version") })
+    assert.same({ 0, "wingman " .. version .. "\n", "" }, { run(bin .. " version") })
+    assert.truthy(files.read(prefix .. "/share/man/man1/wingman.1"):find('"wingman ' .. version .. '"', 1, true))
+    local _, modversion = run("pkg-config --modversion wingman", { PKG_CONFIG_PATH = prefix .. "/lib/pkgconfig" })
+    assert.equal(version .. "\n", modversion)
+  end)
+
+  it("tells pkg-config where the Lua files and the module are", function()
+    local env = { PKG_CONFIG_PATH = prefix .. "/lib/pkgconfig" }
+    for variable, file in pairs { luadir = "wingman/init.lua", moduledir = "wingman/core.so", bindir = "wingman" } do
+      local code, folder, err = run("pkg-config --variable=" .. variable .. " wingman", env)
+      assert.same({ 0, "" }, { code, err })
+      assert.truthy(io.open(folder:gsub("\n", "") .. "/" .. file), folder)
+    end
+  end)
+
+  it("has a manual page with the --help of every command", function()
+    local page = files.read(prefix .. "/share/man/man1/wingman.1"):gsub("\\%-", "-"):gsub("\\&", ""):gsub("\\e", "\\")
+    local _, overview = run(bin .. " --help")
+    local commands = 0
+    for command in overview:gmatch "\n  ([%w-]+)" do
+      commands = commands + 1
+      local _, help = run(bin .. " " .. command .. " --help")
+      assert.truthy(command == "version" or page:find(help, 1, true), command .. " --help is not in the manual page")
+    end
+    assert.is_true(commands > 8, overview)
+  end)
+
+  it("completes commands, their second words and options, and leaves the rest to file names", function()
+    local function complete(...)
+      local words = { ... }
+      local code, out, err = run(([[
+        source %s/share/bash-completion/completions/wingman
+        COMP_WORDS=("$PROGRAM" %s)
+        COMP_CWORD=%d
+        _wingman "$PROGRAM" "${COMP_WORDS[COMP_CWORD]}"
+        echo "${COMPREPLY[*]}"
+      ]]):format(prefix, "'" .. table.concat(words, "' '") .. "'", #words), { PROGRAM = bin })
+      assert.same({ 0, "" }, { code, err })
+      return (out:gsub("\n$", ""))
+    end
+    assert.equal("relay repl report", complete "re")
+    assert.equal("--help --version", complete "--")
+    assert.equal("diff merge show", complete("report", ""))
+    assert.equal("inspect", complete("oplog", "in"))
+    assert.equal("--warmup", complete("bench", "--wa"))
+    assert.equal("--shard --strict", complete("run", "--s"):gsub("%-%-seed ", ""):gsub("%-%-start%-at ", ""))
+    assert.equal("", complete("run", "script"))
+  end)
+end)
+
+describe("the Debian package", function()
+  if build.is_sanitized then return pending "is made without sanitizers" end
+  if os.execute "command -v dpkg-deb >/dev/null 2>&1" ~= 0 then return pending "dpkg-deb is not installed" end
+  local folder, package
+
+  setup(function()
+    folder = os.tmpname()
+    os.remove(folder)
+    read(("cpack --config %s/CPackConfig.cmake -B %s"):format(build.folder, folder))
+    package = read(("ls %s/*.deb"):format(folder)):gsub("\n", "")
+  end)
+  teardown(function() os.execute("rm -rf " .. folder) end)
+
+  local function dependencies()
+    local _, text = run("dpkg-deb -f " .. package .. " Depends")
+    return "\n" .. text:gsub(", ", "\n")
+  end
+
+  it("has the module where Debian's luajit looks for it", function()
+    local _, cpath = run "luajit -e 'io.write(package.cpath)'"
+    local _, list = run("dpkg-deb -c " .. package)
+    local module = list:match "%.(/usr/%S+/)wingman/core%.so\n"
+    assert.truthy(cpath:find(module .. "?.so", 1, true), ("%s is not in %s"):format(module, cpath))
+    assert.truthy(list:find("./usr/share/lua/5.1/wingman/init.lua\n", 1, true), list)
+    assert.truthy(list:find("./usr/share/doc/wingman/copyright\n", 1, true), list)
+    assert.is_nil(list:find("/usr/lib/lua", 1, true), list)
+  end)
+
+  it("depends on a LuaJIT that it runs on, and on what no linker sees", function()
+    local all = dependencies()
+    assert.truthy(all:find "\nlibluajit2%-5%.1%-2 %(>= 2%.1%-20230119%)\n", all)
+    assert.truthy(all:find "\nlua%-cjson ", all)
+    assert.is_nil(all:find("libluajit-5.1-2", 1, true), all)
+    assert.is_nil(all:find("|", 1, true), all)
+  end)
+
+  it("depends on the package of each library that its files are linked with", function()
+    local code, owners, err = run(([[
+      set -e -o pipefail
+      dpkg-deb -x %s %s/root
+      cd %s/root
+      find . -type f \( -name wingman -path '*/bin/*' -o -name core.so \) -exec readelf -d {} + |
+        sed -n 's/.*NEEDED.*\[\(.*\)\]/\1/p' | sort -u | while read -r library; do
+          ldconfig -p | sed -n "s|^\t$library (.*x86-64.*) => /*\(usr/\)*\(.*\)|\2|p" | head -n 1
+        done | while read -r path; do dpkg -S "*/$path" | sed 's/:.*//'; done | sort -u
+    ]]):format(package, folder, folder))
+    assert.equal(0, code, err)
+    local depends, count = dependencies(), 0
+    for owner in owners:gmatch "[^\n]+" do
+      count = count + 1
+      assert.truthy(depends:find("\n" .. owner .. " (", 1, true), owner .. " is not in Depends:" .. depends)
+    end
+    assert.is_true(count >= 6, owners)
+  end)
+end)
