@@ -4,7 +4,7 @@ local build = require "spec.support.build"
 local core = require "wingman.core"
 local process = require "wingman.loop.process"
 local sim = require "wingman.sim"
-local sim_support = require "spec.sim.support"
+local sim_support = require "spec.core.sim.support"
 local wingman = require "wingman"
 
 --- Processes of one run, and the seconds that each may take on a busy machine.
