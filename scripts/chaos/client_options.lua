@@ -20,7 +20,7 @@ end
 local function oplog(rng)
   local kind = rng:int(1, 5)
   if kind == 1 then return { max_ops = rng:int(30, 200), when_full = "drop_oldest" } end
-  if kind == 2 then return { max_ops = rng:int(30, 200), when_full = "throw" } end
+  if kind == 2 then return { max_ops = rng:int(30, 200), when_full = "fail" } end
   if kind == 3 then return { max_ops = rng:int(30, 200), when_full = "pause" } end
   return {}
 end

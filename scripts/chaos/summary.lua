@@ -102,7 +102,7 @@ function methods:print(about)
     { "written", self.ops, ("by the clients of %s schedules"):format(count(self.schedules)) },
     { "acknowledged", self.acknowledged, "" },
     { "reported", self.reported, "errors that told the caller: a full log of the kind that drops" },
-    { "refused", self.refused, "never recorded, as the caller was told: a full log of the kind that throws" },
+    { "refused", self.refused, "never recorded, as the caller was told: a full log with when_full = 'fail'" },
     { "sent again", self.resent, "after a connection, an acknowledgement or a batch was lost" },
     { "duplicated", self.duplicated, "copies that nodes got, which changed nothing" },
     { "reads", self.reads, "each a value that was written, the writer's own last one" },

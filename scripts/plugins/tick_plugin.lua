@@ -14,7 +14,7 @@ local wingman = require "wingman"
 local client = wingman.client {
   cluster = assert(os.getenv "WINGMAN_CLUSTER", "WINGMAN_CLUSTER is not set"),
   auth = { token = os.getenv "WINGMAN_TOKEN" },
-  oplog = { when_full = "throw" }, -- a tick must not wait
+  oplog = { when_full = "fail" }, -- a tick must not wait
 }
 local map = client:map "tick_host"
 local me, ticks, acknowledged = client.options.node_id, 0, 0

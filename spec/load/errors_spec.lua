@@ -11,7 +11,7 @@ describe("errors of a load test", function()
       local load = require "wingman.load"
       local function write(vu) return vu:map "m":set("k" .. vu.id .. "-" .. vu.iteration, 1) end
       return load.test { cluster = "sim://1", drain = 0,
-        client = { oplog = { max_ops = 100, when_full = "throw" } },
+        client = { oplog = { max_ops = 100, when_full = "fail" } },
         setup = function(hand) assert(hand.client:cluster():pause "node-1") end, -- nothing is acknowledged
         scenarios = {
           looks_away = { executor = "per-vu-iterations", vus = 1, iterations = 110, exec = write },

@@ -99,7 +99,7 @@ clusters.on_each(getfenv(), "back-pressure", function(shared, it)
     end)
 
     it("of a full log, by " .. what .. ", is an error when that is wanted", function()
-      local client, map, keys = stalled(with(limit, "throw"))
+      local client, map, keys = stalled(with(limit, "fail"))
       local written, err = write_until_full(map, keys, value)
       assert.is_true(written >= 45 and written <= 55, written .. " writes were taken")
       assert.equal(written, client:pending_ops())
@@ -152,7 +152,7 @@ clusters.on_each(getfenv(), "back-pressure", function(shared, it)
     end
 
     it("of a node that has its share of the log, by " .. what .. ", leaves room for the others", function()
-      local client, map, keys = stalled(share "throw", { batch = { ops = 1, in_flight = 1, ack_timeout = 600 } })
+      local client, map, keys = stalled(share "fail", { batch = { ops = 1, in_flight = 1, ack_timeout = 600 } })
       local written, err = write_until_full(map, keys, value)
       assert.truthy(err.message:find("node_share", 1, true))
       assert.is_true(written >= 45 and written <= 55, written .. " writes were taken")
@@ -165,7 +165,7 @@ clusters.on_each(getfenv(), "back-pressure", function(shared, it)
 
     it("of keys without a route, by " .. what .. ", leaves room for those with one", function()
       local client = shared:started {
-        oplog = share "throw", routing = function(partition) return partition.owner ~= "node-1" and partition.owner or nil end,
+        oplog = share "fail", routing = function(partition) return partition.owner ~= "node-1" and partition.owner or nil end,
       }
       local map = client:map(shared:map_name())
       local written, err = write_until_full(map, clusters.keys_of(client, "node-1", 200), value)
@@ -176,7 +176,7 @@ clusters.on_each(getfenv(), "back-pressure", function(shared, it)
     end)
 
     it("of a node that has its share of the log, by " .. what .. ", counts what it was sent", function()
-      local client, map, keys = stalled(share "throw")
+      local client, map, keys = stalled(share "fail")
       local taken = 0
       eventually("45 writes are taken", function() -- a few at a time, which leave at the end of the turn
         for i = 1, 5 do taken = taken + (map:set(keys[(taken + i) % #keys + 1], value) and 1 or 0) end
@@ -291,7 +291,7 @@ clusters.on_each(getfenv(), "back-pressure", function(shared, it)
   end)
 
   it("of a full log is told of a write that is too large at once, and not that the log is full", function()
-    for _, when_full in ipairs { "pause", "throw" } do
+    for _, when_full in ipairs { "pause", "fail" } do
       local client, map, keys = stalled { max_ops = 20, when_full = when_full }
       for i = 1, 20 do assert(map:set(keys[i], i)) end
       assert.equal("TOO_LARGE", select(2, map:set(keys[21], { ("x"):rep(2 ^ 20 - 150) })).code)

@@ -71,7 +71,7 @@
 ---@field path? string a file that keeps what is pending when the process ends; default: memory only
 ---@field recent_bytes? number 0.11 clusters: memory for the operations that were acknowledged lately, which are repeated after a membership change; as much again for late acknowledgements, and with oplog.path for what stays in the file
 ---@field sync? boolean wait for the disk at the end of each tick: pending operations survive a power cut, not only the end of the process
----@field when_full? "pause"|"throw"|"drop_oldest" pause: set waits; throw: set returns nil, LOG_FULL; drop_oldest: the oldest operation goes, and op_dropped names it
+---@field when_full? "pause"|"fail"|"drop_oldest" pause: set waits; fail: set returns nil, LOG_FULL; drop_oldest: the oldest operation goes, and op_dropped names it
 
 ---@class wingman.client_options.reconnect
 ---@field attempts? number tries before a node is given up; default 10, without end for a seed while no node is connected

@@ -22,7 +22,7 @@ local LINES_A_SECOND = 1000
 -- `wingman` the module, `options` those of wingman.client, `hooks.said(server, name, text)`
 -- hears chat of other servers, `hooks.log(text)` what goes wrong.
 function Hub.new(wingman, options, server, expiry, hooks)
-  options.oplog = { when_full = "throw" } -- a server step must not wait
+  options.oplog = { when_full = "fail" } -- a server step must not wait
   options.log_to = function(level, event, fields)
     if level == "warn" or level == "error" then hooks.log(event .. " " .. tostring(fields.url or fields.reason or fields.error or "")) end
   end

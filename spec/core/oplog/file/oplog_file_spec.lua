@@ -270,7 +270,7 @@ describe("op log in a file", function()
     assert.is_true(tonumber(whole) > 10 and tonumber(refused) > 300 and tonumber(saved) > 500, context)
   end)
 
-  for _, when_full in ipairs { "throw", "drop_oldest" } do
+  for _, when_full in ipairs { "fail", "drop_oldest" } do
     it("takes no write while its file cannot be written, drops none, and goes on when it can, with " .. when_full, function()
       local child = assert(process.spawn {
         file = process.wingman_path(), args = { "run", "spec/support/oplog_disk_full.lua", new_path(), when_full }, stderr = true,
@@ -446,7 +446,7 @@ describe("op log in a file", function()
   it("that another file takes the place of while it is open is missed, and the other left alone", function()
     wingman.run(function()
       local path = new_path()
-      local client = assert(open(path, { when_full = "throw" }))
+      local client = assert(open(path, { when_full = "fail" }))
       local told = tell(client)
       assert(client:map "m":set("a", 1))
       assert(client:sync())
