@@ -3,8 +3,7 @@ local client_events = require "wingman.client.events"
 local errors = require "wingman.base.error"
 local exit_codes = require "wingman.command.exit_codes"
 local markdown = require "reference.markdown"
-local measures = require "wingman.metrics.builtin"
-local metric_names = require "wingman.metrics.names"
+local metrics = require "wingman.metrics.list"
 local options = require "wingman.client.options.rules"
 local server_error = require "wingman.client.incoming.server_error"
 
@@ -85,12 +84,11 @@ end
 
 function M.metrics()
   local rows = {}
-  for _, name in ipairs(sorted(measures.builtin)) do
-    local kind = measures.builtin[name]
+  for _, name in ipairs(sorted(metrics)) do
+    local kind = metrics[name]
     local tags = {}
     for i, tag in ipairs(kind.tags) do tags[i] = code(tag) end
-    local named = assert(metric_names[name], name .. " has no entry in metric_names")
-    rows[#rows + 1] = { code(name), kind.type, named[2], table.concat(tags, " "), named[3] }
+    rows[#rows + 1] = { code(name), kind.type, kind.unit, table.concat(tags, " "), kind.about }
   end
   return [[
 # Metrics of a load test

@@ -463,7 +463,7 @@ function methods:execute()
   self.series:take(self.seconds)
   self:tear_down()
   measures.refresh(self)
-  self.registry:counter("ops_unacknowledged").count = self.ops_unacknowledged
+  measures.metric(self, "ops_unacknowledged").count = self.ops_unacknowledged
   self.state = "ended"
   return true
 end

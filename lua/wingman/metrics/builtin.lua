@@ -1,6 +1,7 @@
 --- The built-in metrics of a run: brought up to date from the core, the scenarios and the
 --- process when somebody looks. Nothing here runs per operation.
 local core = require "wingman.core"
+local list = require "wingman.metrics.list"
 local stolen = require "wingman.metrics.cpu_steal"
 
 local M = {}
@@ -8,41 +9,22 @@ local M = {}
 --- An interval that is too short to tell how busy the generator is (seconds).
 local SHORT = 0.1
 
---- Type, unit and tags of every built-in metric. A metric with the tag `scenario` has the
---- tags of the test and of the scenario besides.
----@type table<string, { type: string, unit: string, tags: string[], no_total: boolean|nil }>
-M.builtin = {}
-
-local function declare(kind, unit, tags, names)
-  for _, name in ipairs(names) do M.builtin[name] = { type = kind, unit = unit, tags = tags } end
-end
-
-declare("trend", "s", { "scenario", "group", "node" }, { "op_latency" })
-declare("trend", "s", { "scenario", "group" }, { "op_queue", "op_send", "op_ack", "group_duration" })
-declare("trend", "s", { "scenario" }, { "iteration_duration", "lateness" })
-declare("trend", "s", {}, { "loop_lateness", "connect_time", "tls_time", "auth_time", "heartbeat_rtt", "failover_time" })
-declare("trend", "ops", {}, { "batch_size" })
-declare("counter", "", { "scenario", "node" }, { "ops_acked" })
-declare("counter", "", { "scenario" }, { "ops_recorded", "iterations", "iterations_dropped", "iterations_interrupted" })
-declare("counter", "", { "node" }, { "ops_sent", "batches_sent" })
-declare("counter", "", { "scenario", "code" }, { "errors" })
-declare("counter", "", {}, {
-  "ops_unacknowledged", "ops_rejected", "ops_dropped", "ops_resent", "ops_repeated", "ops_unverified", "reconnects",
-  "direct_routes", "fallback_routes", "partition_misses", "map_versions", "stray_acks",
-})
-declare("counter", "bytes", { "node" }, { "bytes_sent", "bytes_acked" })
-declare("gauge", "", {}, { "in_flight", "log_depth", "vus", "map_version", "cpu", "sessions" })
-declare("gauge", "", { "node" }, { "circuit" })
-M.builtin.circuit.no_total = true
-declare("gauge", "bytes", {}, { "rss_bytes" })
-declare("rate", "", { "scenario", "check" }, { "checks" })
+--- All of them, by name.
+---@type table<string, wingman.builtin_metric>
+M.builtin = list
 
 local PARTS = { "op_latency", "op_queue", "op_send", "op_ack" }
 
-local function get(run, name, tags)
-  local kind = M.builtin[name]
-  return run.registry:get(kind.type, name, kind.unit, tags)
+--- The metric of a run with these tags, or the total without any.
+---@param run wingman.load.run
+---@param name string  of a built-in metric
+---@param tags table<string, string>|nil
+---@return wingman.load.metric
+function M.metric(run, name, tags)
+  local listed = list[name]
+  return run.registry:get(listed.type, name, listed.unit, tags)
 end
+local get = M.metric
 
 --- What the client counted before the test began, so that set-up is not measured.
 ---@param run wingman.load.run

@@ -1,5 +1,6 @@
 --- What kept a run from more. A generator that is late says so first, since what it measured
 --- is partly its own; else it is what most of the load was dropped for.
+local builtin = require "wingman.metrics.builtin"
 local stolen = require "wingman.metrics.cpu_steal"
 
 local M = {}
@@ -90,8 +91,8 @@ end
 -- The latency that was measured: of operations, or of iterations where there are none. Writes
 -- that nobody acknowledged have none.
 local function latency_of(run, scenario)
-  local has_operations = run.registry:get("counter", "ops_recorded", "", scenario.tags).count > 0
-  local h = has_operations and run.registry:get("trend", "op_latency", "s", scenario.tags).histogram or scenario.duration_histogram
+  local has_operations = builtin.metric(run, "ops_recorded", scenario.tags).count > 0
+  local h = has_operations and builtin.metric(run, "op_latency", scenario.tags).histogram or scenario.duration_histogram
   return h:count() > 0 and h:percentile(99) or nil, not has_operations
 end
 

@@ -3,7 +3,7 @@
 --- A metric and its breakdowns are families of their own, so that a sum over one counts
 --- nothing twice: wingman_ops_acked_total is the total, wingman_ops_acked_by_node_total
 --- the same by node. Trends are histograms with cumulative buckets.
-local metric_names = require "wingman.metrics.names"
+local builtin = require "wingman.metrics.list"
 local utf8_text = require "wingman.text.utf8"
 local view = require "wingman.report.model.view"
 
@@ -122,9 +122,9 @@ local adders = {
 }
 
 local function add_metric(families, metric)
-  local known = metric_names[metric.name]
+  local known = builtin[metric.name]
   local labels, tag_names = labels_of(metric.tags)
-  local help = known and known[3] or ("Of the script: %s"):format(metric.name)
+  local help = known and known.about or ("Of the script: %s"):format(metric.name)
   if #tag_names > 0 then help = ("%s, by %s"):format(help, table.concat(tag_names, ", ")) end
   adders[metric.type](families, base_name(metric, tag_names), help, labels, metric)
 end
