@@ -3,7 +3,8 @@
 --- first write to them was acknowledged, and when all that had piled up was.
 ---
 --- A node is lost when operations can go there no more: its last connection ended, or
---- its circuit opened.
+--- its circuit opened. The news of the other nodes may come first: then a partition map has
+--- taken the partitions from it already, and that is when it was lost.
 local loop = require "wingman.loop"
 
 local M = {}
@@ -14,6 +15,10 @@ if jit then jit.off(true, true) end -- as in wingman.cluster.provider.route_upda
 local KEPT = 100
 --- Seconds between two looks at the log while something is still to be acknowledged.
 local LOOK_EVERY = 0.001
+--- Seconds that the partition map may come before the end of the connection.
+local MAP_BEFORE = 5
+--- Seconds after `drained` in which an acknowledgement still is the first one: no write waited.
+local FIRST_ACK_WITHIN = 1
 
 --- Times other than `detected_at` are seconds after it; nil: it has not happened.
 ---@class wingman.failover
@@ -26,7 +31,7 @@ local LOOK_EVERY = 0.001
 ---@field map_asked number|nil
 ---@field map_received number|nil  the map that gave routes, or else the first one after them
 ---@field rerouted number|nil    each of the partitions has a node that can be used
----@field first_ack number|nil   a write to one of them was acknowledged; nil, too, when none waited
+---@field first_ack number|nil   a write to one of them was acknowledged; nil, too, when none was until a second after `drained`
 ---@field drained number|nil     what was written to them until `rerouted` has been settled
 
 ---@class wingman.failovers
@@ -35,6 +40,7 @@ local LOOK_EVERY = 0.001
 ---@field private open table[]   those of them that are not drained
 ---@field private home table<integer, integer>  partition -> slot of the node that it went to last
 ---@field private serving table<integer, boolean>  slots of the nodes that operations go to
+---@field private left table<integer, table>  slot -> the partitions that a map took from a node that serves, and when
 local methods = {}
 methods.__index = methods
 
@@ -45,7 +51,7 @@ methods.__index = methods
 ---@param host wingman.failovers_host
 ---@return wingman.failovers
 function M.new(host)
-  return setmetatable({ host = host, cases = {}, open = {}, home = {}, serving = {}, count = 0, looked_at = 0 }, methods)
+  return setmetatable({ host = host, cases = {}, open = {}, home = {}, serving = {}, left = {}, count = 0, looked_at = 0 }, methods)
 end
 
 local function since(case) return loop.now() - case.record.detected_at end
@@ -73,6 +79,36 @@ local function partitions_of(self, slot)
   return list, set
 end
 
+-- The partitions of a node that goes, and what is known of them by now. When nothing is left at
+-- it, a map was faster than the end of its connection.
+local function case_of(self, node, record)
+  local slot = node.slot
+  local left = self.left[slot]
+  self.left[slot] = nil
+  local list, set = partitions_of(self, slot)
+  record.detected_at = loop.now()
+  if #list == 0 and left and record.detected_at - left.at < MAP_BEFORE then
+    for partition in pairs(left.set) do list[#list + 1] = partition end
+    set = left.set
+    record.detected_at, record.map_received = left.at, 0
+    record.first_ack = left.acked_at and left.acked_at - left.at
+  end
+  record.partitions = #list
+  return { partitions = list, set = set, record = record }
+end
+
+-- A map gives a partition to another node than before.
+local function note_move(self, partition, from, to)
+  if self.left[to] then self.left[to].set[partition] = nil end -- it has come back
+  if not self.serving[from] then return end
+  local left, now = self.left[from], loop.now()
+  if not left or now - left.at >= MAP_BEFORE then
+    left = { at = now, set = {} }
+    self.left[from] = left
+  end
+  left.set[partition] = true
+end
+
 --- A node takes no more operations. Nothing happens when it took none before. Called
 --- before the routes change.
 ---@param node wingman.link_node
@@ -81,13 +117,7 @@ end
 function methods:lost(node, reason, detail)
   if not self.serving[node.slot] then return end
   self.serving[node.slot] = nil
-  local list, set = partitions_of(self, node.slot)
-  local case = {
-    partitions = list, set = set,
-    record = {
-      node = node.id, url = node.url, reason = reason, detail = detail, partitions = #list, detected_at = loop.now(),
-    },
-  }
+  local case = case_of(self, node, { node = node.id, url = node.url, reason = reason, detail = detail })
   self.cases[#self.cases + 1] = case
   self.open[#self.open + 1] = case
   if #self.cases > KEPT then remove(self.open, table.remove(self.cases, 1)) end
@@ -108,7 +138,7 @@ end
 
 -- Partitions of another count are other partitions: what went anywhere is waited for.
 local function renumber(self, count)
-  self.count, self.home = count, {}
+  self.count, self.home, self.left = count, {}, {}
   for _, case in ipairs(self.open) do
     case.partitions, case.set = {}, {}
     for p = 0, count - 1 do case.partitions[p + 1], case.set[p] = p, true end
@@ -130,7 +160,11 @@ function methods:routes_changed(serving)
   if core:partition_count() ~= self.count then renumber(self, core:partition_count()) end
   for p = 0, self.count - 1 do
     local slot = core:route(p)
-    if slot >= 0 then self.home[p] = slot end
+    local before = self.home[p]
+    if slot >= 0 then
+      if before and before ~= slot then note_move(self, p, before, slot) end
+      self.home[p] = slot
+    end
   end
   for _, case in ipairs(self.open) do
     if not case.record.rerouted and is_rerouted(self, case) then
@@ -144,8 +178,15 @@ end
 --- A partition got its first acknowledgement since it moved.
 ---@param partition integer
 function methods:acked(partition)
-  for _, case in ipairs(self.open) do
-    if case.set[partition] then case.record.first_ack = case.record.first_ack or since(case) end
+  for _, case in ipairs(self.cases) do
+    local record = case.record
+    if not record.first_ack and case.set[partition] then
+      local seconds = since(case)
+      if not record.drained or seconds - record.drained < FIRST_ACK_WITHIN then record.first_ack = seconds end
+    end
+  end
+  for _, left in pairs(self.left) do
+    if left.set[partition] then left.acked_at = left.acked_at or loop.now() end
   end
 end
 

@@ -54,14 +54,14 @@ describe("an open model", function()
     end
   end)
 
-  it("begins nothing after graceful_stop, however late it is, and drops the rest as the generator's", function()
-    for _, grace in ipairs { 0, 0.5 } do
-      local scenario = scenario_of({ rate = 1e5, duration = 1, graceful_stop = grace }, 20) -- 50,000 a second are possible
+  it("begins nothing after graceful_stop or a second, however late it is, and drops the rest as the generator's", function()
+    for _, grace in ipairs { 0, 0.5, 30 } do
+      local scenario = scenario_of({ rate = 2e5, duration = 1, graceful_stop = grace }, 20) -- 50,000 a second are possible
       local start = run(scenario, 0)
       local last = scenario.begun[#scenario.begun]
-      local allowed = 1e6 + math.max(grace * 1e6, 100000)
+      local allowed = 1e6 + math.max(math.min(grace * 1e6, 1e6), 100000)
       assert.is_true(last.at < start + allowed and scenario.ended <= start + allowed + 1000, tostring(last.at - start))
-      assert.equal(1e5, #scenario.begun + scenario.dropped)
+      assert.equal(2e5, #scenario.begun + scenario.dropped)
       assert.same({ generator = scenario.dropped }, scenario.drops)
       assert.is_true(scenario.dropped > 20000)
     end

@@ -2,14 +2,14 @@
 --- before. What is due is taken in batches, once a tick; no timer and no closure is made
 --- per arrival. An arrival that finds every user within an iteration, and no more users
 --- allowed, is dropped and counted; one that the generator itself was too slow for begins
---- late and is measured from when it was meant, or is dropped and counted when the time of
---- graceful_stop after the planned end is over, too.
+--- late and is measured from when it was meant, or is dropped and counted when a second
+--- after the planned end (graceful_stop, when that is less) is over, too.
 local loop = require "wingman.loop"
 local native = require "wingman.load.executor.native"
 local schedule = require "wingman.load.executor.schedule"
 
 local now_us = native.now_us
-local max = math.max
+local max, min = math.max, math.min
 
 local M = {}
 
@@ -18,8 +18,10 @@ local TICK = 0.00025
 --- Iterations do not keep the sockets waiting longer than this (us).
 local SLICE_US = 1000
 
---- What is due at the very end begins a tick later: that is not late, graceful_stop = 0 or not (us).
-local LAST_CHANCE_US = 100000
+--- Iterations may begin that long after the planned end (us). What is due at the very end begins a tick
+--- later: that is not late, graceful_stop = 0 or not. A generator that is a second behind at the end
+--- will not catch up, and the run is not to go on for what it cannot do.
+local LATEST_START = { least = 100000, most = 1000000 }
 
 ---@class wingman.load.arrivals
 ---@field schedule wingman.load.schedule
@@ -43,10 +45,10 @@ function M.new(scenario, stages)
     scenario = scenario,
     stages = stages(options),
     most = max(1, most),
-    first = math.min(max(1, most), run.share(options.pre_allocated_vus or 1)),
+    first = min(max(1, most), run.share(options.pre_allocated_vus or 1)),
     free = {},
     slice_end = 0,
-    grace_us = max(options.graceful_stop * 1e6, LAST_CHANCE_US),
+    late_us = max(min(options.graceful_stop * 1e6, LATEST_START.most), LATEST_START.least),
   }, methods)
 end
 
@@ -92,9 +94,9 @@ end
 local function tick(self)
   self.timer = nil
   if self.stopped then return end
-  local now, last_us = now_us(), self.schedule.ends_us + self.grace_us
+  local now, last_us = now_us(), self.schedule.ends_us + self.late_us
   if now >= last_us then return self:give_up() end
-  self.slice_end = math.min(now + SLICE_US, last_us) -- so that users that ask need not look at both
+  self.slice_end = min(now + SLICE_US, last_us) -- so that users that ask need not look at both
   if self.schedule.next_us <= now then self.scenario.run:saw_loop_lateness(now - self.wanted_us) end
   while self.schedule.next_us <= now and now < self.slice_end do
     local vu = take_user(self)
@@ -122,9 +124,9 @@ function methods:plan_tick()
   local plan = self.schedule
   if now >= plan.ends_us and plan.next_us > now then return self.scenario:stop() end
   local behind = plan.next_us <= now
-  local wait = (math.min(plan.next_us, plan.ends_us) - now) / 1e6
+  local wait = (min(plan.next_us, plan.ends_us) - now) / 1e6
   wait = behind and 0 or max(TICK, wait)
-  self.wanted_us = max(now, math.min(now + wait * 1e6, plan.ends_us))
+  self.wanted_us = max(now, min(now + wait * 1e6, plan.ends_us))
   self.timer = loop.timer(wait, function() tick(self) end)
 end
 
