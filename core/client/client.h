@@ -22,7 +22,7 @@ typedef struct wm_client wm_client;
 typedef struct wm_map wm_map;
 
 typedef struct wm_client_options {
-    const char *node_id;   /* the client's id in timestamps: a lower-case UUID */
+    const char *client_id; /* the client's id in timestamps: a lower-case UUID */
     const char *op_prefix; /* WM_OP_ID_PREFIX characters in front of operation ids */
     wm_transport_options transport;
     wm_node_pool_options pool;
@@ -31,7 +31,7 @@ typedef struct wm_client_options {
     wm_oplog_limits log;
     const char *oplog_path;  /* keeps the op log in this file; NULL: in memory */
     bool oplog_sync;         /* each write of the file waits for the disk */
-    bool node_id_is_default; /* the id in the op log's file comes before it */
+    bool client_id_is_default; /* the id in the op log's file comes before it */
     uint8_t max_tries;     /* an operation that came back so often is told, and stays pending */
     bool drop_oldest;      /* a full log drops its oldest pending operation */
     bool checks_map_names; /* refuses map names that a v2 server with disk storage discards */

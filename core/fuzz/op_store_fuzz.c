@@ -111,7 +111,7 @@ static void check_loaded(fuzz *f)
         letters += f->ops[seq].now == LETTER;
     }
     REQUIRE(pending == 0 && letters == f->found_letters);
-    REQUIRE(strcmp(wm_oplog_node_id(f->log), "client-1") == 0);
+    REQUIRE(strcmp(wm_oplog_client_id(f->log), "client-1") == 0);
 }
 
 static void sync_log(fuzz *f)

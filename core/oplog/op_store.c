@@ -68,7 +68,7 @@ struct wm_op_store {
     uint32_t live_ops;   /* in the file */
     uint64_t live_bytes; /* of operations and dead letters in the file */
     uint64_t last_seq;
-    char node_id[WM_OP_TALLY_ID_MAX + 1];
+    char client_id[WM_OP_TALLY_ID_MAX + 1];
 };
 
 static bool make_room(seq_list *l, size_t count)
@@ -116,9 +116,9 @@ void wm_op_store_close(wm_op_store *s)
     free(s);
 }
 
-const char *wm_op_store_node_id(const wm_op_store *s)
+const char *wm_op_store_client_id(const wm_op_store *s)
 {
-    return s->node_id;
+    return s->client_id;
 }
 
 uint64_t wm_op_store_last_seq(const wm_op_store *s)
@@ -254,7 +254,7 @@ bool wm_op_store_load(wm_op_store *s, wm_op_table *table, wm_log_error *e)
               wm_log_file_read(s->file, load_frame, &l, e);
     s->in_file = s->op_count;
     s->last_seq = l.tally.last_seq;
-    memcpy(s->node_id, l.tally.id, l.tally.id_len + 1u);
+    memcpy(s->client_id, l.tally.id, l.tally.id_len + 1u);
     wm_op_tally_close(&l.tally);
     return ok;
 }
@@ -430,7 +430,7 @@ static bool write_retained(output *o)
 static bool write_client(output *o)
 {
     const wm_op_store *s = o->store;
-    return write_entry(o, WM_ENTRY_CLIENT, s->last_seq, s->node_id, strlen(s->node_id));
+    return write_entry(o, WM_ENTRY_CLIENT, s->last_seq, s->client_id, strlen(s->client_id));
 }
 
 /* Those that are in the file after a commit. */
@@ -541,7 +541,7 @@ static bool write_changes(output *o, wm_op_table *table)
 /* What a restart writes, with the headers of frames that may be half full. */
 static uint64_t size_of_all(const wm_op_store *s, wm_op_table *table)
 {
-    uint64_t bytes = s->live_bytes + strlen(s->node_id) + WM_OP_ENTRY_HEAD;
+    uint64_t bytes = s->live_bytes + strlen(s->client_id) + WM_OP_ENTRY_HEAD;
     for (size_t i = s->in_file; i < s->op_count; i++)
         bytes += wm_op_table_at(table, s->ops[i].index)->len + WM_OP_ENTRY_HEAD;
     for (size_t i = 0; s->fresh_letters > 0 && i < s->letter_count; i++)
@@ -618,14 +618,14 @@ bool wm_op_store_commit(wm_op_store *s, wm_op_table *table, wm_log_error *e)
     return !wm_op_store_is_dirty(s) || append_changes(s, table, e);
 }
 
-bool wm_op_store_set_node_id(wm_op_store *s, const char *node_id, wm_log_error *e)
+bool wm_op_store_set_client_id(wm_op_store *s, const char *client_id, wm_log_error *e)
 {
     static const uint64_t counts[2];
     output o = {.store = s, .file = s->file, .error = e};
-    size_t len = strlen(node_id);
+    size_t len = strlen(client_id);
     if (len > WM_OP_TALLY_ID_MAX)
         return wm_log_fail(e, WM_LOG_OTHER_CLIENT, "the client's id has %zu bytes, and a file keeps up to %u", len,
                            WM_OP_TALLY_ID_MAX);
-    memcpy(s->node_id, node_id, len + 1);
+    memcpy(s->client_id, client_id, len + 1);
     return begin_frame(&o) && write_client(&o) && flush_frame(&o) && wm_log_file_commit(s->file, counts, e);
 }

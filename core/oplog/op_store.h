@@ -24,9 +24,9 @@ void wm_op_store_close(wm_op_store *s);
  * is recorded. */
 bool wm_op_store_load(wm_op_store *s, wm_op_table *table, wm_log_error *e);
 /* The id of the client whose operations these are, known once they are loaded; "" in a new file. */
-const char *wm_op_store_node_id(const wm_op_store *s);
+const char *wm_op_store_client_id(const wm_op_store *s);
 /* Writes the id, of up to WM_OP_TALLY_ID_MAX bytes, at once. */
-bool wm_op_store_set_node_id(wm_op_store *s, const char *node_id, wm_log_error *e);
+bool wm_op_store_set_client_id(wm_op_store *s, const char *client_id, wm_log_error *e);
 /* The highest seq that the file names: an operation of it, or of earlier processes. New ones
  * are higher. */
 uint64_t wm_op_store_last_seq(const wm_op_store *s);

@@ -65,9 +65,9 @@ uint32_t wm_oplog_commit(wm_oplog *log, uint32_t form, size_t len, size_t key_le
     return index;
 }
 
-uint32_t wm_oplog_form(wm_oplog *log, bool remove, const char *map_name, size_t map_len, const char *node_id)
+uint32_t wm_oplog_form(wm_oplog *log, bool remove, const char *map_name, size_t map_len, const char *client_id)
 {
-    return wm_op_forms_get(&log->table.forms, remove, map_name, map_len, node_id, strlen(node_id));
+    return wm_op_forms_get(&log->table.forms, remove, map_name, map_len, client_id, strlen(client_id));
 }
 
 const char *wm_oplog_map_of(const wm_oplog *log, uint32_t form, size_t *len)
@@ -152,17 +152,17 @@ size_t wm_oplog_footprint(const wm_oplog *log)
 
 /* -- the file -------------------------------------------------------------------------- */
 
-bool wm_oplog_open(wm_oplog *log, const char *path, const char *node_id, bool sync, wm_log_error *e)
+bool wm_oplog_open(wm_oplog *log, const char *path, const char *client_id, bool sync, wm_log_error *e)
 {
     log->store = wm_op_store_open(path, sync, e);
     if (log->store == NULL || !wm_op_store_load(log->store, &log->table, e)) return false;
     if (wm_op_store_last_seq(log->store) > log->table.last_seq) log->table.last_seq = wm_op_store_last_seq(log->store);
-    return wm_op_store_node_id(log->store)[0] != 0 || wm_op_store_set_node_id(log->store, node_id, e);
+    return wm_op_store_client_id(log->store)[0] != 0 || wm_op_store_set_client_id(log->store, client_id, e);
 }
 
-const char *wm_oplog_node_id(const wm_oplog *log)
+const char *wm_oplog_client_id(const wm_oplog *log)
 {
-    return log->store == NULL ? "" : wm_op_store_node_id(log->store);
+    return log->store == NULL ? "" : wm_op_store_client_id(log->store);
 }
 
 int wm_oplog_sync(wm_oplog *log)

@@ -27,11 +27,11 @@ void wm_oplog_free(wm_oplog *log);
 /* Keeps the log in a file from now on: what the file holds is pending again, with
  * its old seqs and as yet without recorded_us and partition.
  * `sync`: each wm_oplog_sync waits for the disk. The id of the client whose
- * operations these are is `node_id` in a new file. False with the reason in
+ * operations these are is `client_id` in a new file. False with the reason in
  * `e`: use the log no more. */
-bool wm_oplog_open(wm_oplog *log, const char *path, const char *node_id, bool sync, wm_log_error *e);
+bool wm_oplog_open(wm_oplog *log, const char *path, const char *client_id, bool sync, wm_log_error *e);
 /* The client id in the file; "" without one. */
-const char *wm_oplog_node_id(const wm_oplog *log);
+const char *wm_oplog_client_id(const wm_oplog *log);
 /* Writes what changed since the last call to the file, if there is one. WM_OK, or
  * WM_EDISK when it cannot be written: the log counts as full until a later call
  * succeeds, and what was recorded stays pending. */
@@ -57,8 +57,8 @@ bool wm_oplog_drop_letter(wm_oplog *log, uint64_t seq);
 void wm_oplog_letters(const wm_oplog *log,
                       void (*visit)(void *user, uint64_t seq, const uint8_t *bytes, uint32_t len), void *user);
 /* The form of operations of a map, made when there is none yet: `remove`, or a put.
- * `node_id` is the client's own. WM_NO_FORM when out of memory. */
-uint32_t wm_oplog_form(wm_oplog *log, bool remove, const char *map_name, size_t map_len, const char *node_id);
+ * `client_id` is the client's own. WM_NO_FORM when out of memory. */
+uint32_t wm_oplog_form(wm_oplog *log, bool remove, const char *map_name, size_t map_len, const char *client_id);
 /* The map of the form's operations. */
 const char *wm_oplog_map_of(const wm_oplog *log, uint32_t form, size_t *len);
 /* Bytes that an operation of the form takes in OP_BATCH and not in the log. */

@@ -17,7 +17,7 @@ local client = wingman.client {
   oplog = { when_full = "fail" }, -- a tick must not wait
 }
 local map = client:map "tick_host"
-local me, ticks, acknowledged = client.options.node_id, 0, 0
+local me, ticks, acknowledged = client.options.client_id, 0, 0
 
 map:on("change", function(key, value)
   if key ~= me then io.stderr:write(("another plugin has %d ticks\n"):format(value.ticks)) end

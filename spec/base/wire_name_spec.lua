@@ -64,7 +64,7 @@ describe("a name that travels as a string", function()
   end)
 
   it("is an option, a token or the key of a message that is valid UTF-8", function()
-    for _, name in ipairs { "node_id", "probe_map" } do
+    for _, name in ipairs { "client_id", "probe_map" } do
       local options = { server = "ws://127.0.0.1:1", [name] = "caf\xe9" }
       assert.error_matches(function() wingman.client(options) end, "option " .. name .. ": 'caf\\233' is not valid UTF%-8")
     end

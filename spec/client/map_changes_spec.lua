@@ -67,7 +67,7 @@ clusters.on_each(getfenv(), "changes of others", function(shared, it)
     assert(client:drain(60))
     local later = { millis = map:record("k").millis + 1000, counter = 0, nodeId = "node-1" }
     assert.is_false(map:merge("k", { b = 2, a = 1 }, later, false, true))
-    assert.equal(client.options.node_id, map:record("k").node) -- for client:repair
+    assert.equal(client.options.client_id, map:record("k").node) -- for client:repair
   end)
 
   -- As when they were forwarded, or the node was stopped and went on: they come back as

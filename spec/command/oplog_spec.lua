@@ -32,7 +32,7 @@ local function make(path)
     if i % 10 == 0 then assert(client:sync()) end
   end
   client:close()
-  return client.options.node_id
+  return client.options.client_id
 end
 
 -- Changes one byte of the operation that writes this key.
@@ -105,7 +105,7 @@ describe("wingman oplog", function()
     assert.equal(damaged, files.read(path))
 
     local client = open(path .. ".salvaged")
-    assert.equal(id, client.options.node_id)
+    assert.equal(id, client.options.client_id)
     assert.equal(20, client:pending_ops())
     for i = 1, 30 do
       local expected
@@ -144,7 +144,7 @@ describe("wingman oplog", function()
     assert.equal(1, code)
     assert.truthy(output:find("Saved 30 operations", 1, true), output)
     local client = open(path .. ".salvaged")
-    assert.equal(id, client.options.node_id)
+    assert.equal(id, client.options.client_id)
     assert.equal(30, client:pending_ops())
   end)
 

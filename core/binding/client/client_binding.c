@@ -52,7 +52,7 @@ static int l_client(lua_State *L)
 #undef X
     };
     wm_client_options o = {
-        .node_id = string_option(L, "node_id"),
+        .client_id = string_option(L, "client_id"),
         .op_prefix = string_option(L, "op_prefix"),
         .transport =
             {
@@ -86,7 +86,7 @@ static int l_client(lua_State *L)
             },
         .oplog_path = string_option(L, "oplog_path"),
         .oplog_sync = boolean_option(L, "oplog_sync"),
-        .node_id_is_default = boolean_option(L, "node_id_is_default"),
+        .client_id_is_default = boolean_option(L, "client_id_is_default"),
         .max_tries = (uint8_t)number_option(L, "max_tries"),
         .drop_oldest = boolean_option(L, "drop_oldest"),
         .checks_map_names = boolean_option(L, "check_map_names"),
@@ -95,8 +95,8 @@ static int l_client(lua_State *L)
         .recent_ack_bytes = (size_t)number_option(L, "recent_ack_bytes"),
         .node_share = number_option(L, "node_share"),
     };
-    if (o.node_id == NULL || o.op_prefix == NULL || strlen(o.op_prefix) != 8)
-        return luaL_error(L, "client options node_id and op_prefix (8 characters) are needed");
+    if (o.client_id == NULL || o.op_prefix == NULL || strlen(o.op_prefix) != 8)
+        return luaL_error(L, "client options client_id and op_prefix (8 characters) are needed");
     client_slot *slot = lua_newuserdata(L, sizeof *slot);
     slot->client = NULL;
     slot->event = NULL;

@@ -52,7 +52,7 @@ static int l_subscribed(lua_State *L)
 }
 
 /* The id of the client in timestamps. */
-static int l_node_id(lua_State *L)
+static int l_client_id(lua_State *L)
 {
     lua_pushstring(L, wm_client_node_name(wm_lua_check_client(L), 0));
     return 1;
@@ -280,7 +280,7 @@ const luaL_Reg wm_lua_client_log_methods[] = {
     {"subscribed", l_subscribed},
     {"sync_log", l_sync_log},
     {"finish_log", l_finish_log},
-    {"node_id", l_node_id},
+    {"client_id", l_client_id},
     {"pending", l_pending},
     {"has_backlog", l_has_backlog},
     {"newly_held", l_newly_held},

@@ -71,7 +71,7 @@ static bool set_up(wm_client *c, const wm_client_options *o, char *error, size_t
     c->batcher = wm_batcher_new(c->log, DEFAULT_PARTITIONS, o->batch, wm_client_batcher_hooks(c));
     c->maps.node_names = calloc(1, sizeof *c->maps.node_names);
     if (!c->batcher || !c->maps.node_names) return false;
-    c->maps.node_names[0] = strdup(o->node_id);
+    c->maps.node_names[0] = strdup(o->client_id);
     c->maps.node_name_count = 1;
     c->tick.timer = calloc(1, sizeof *c->tick.timer);
     if (!c->maps.node_names[0] || !c->tick.timer) return false;

@@ -105,18 +105,18 @@ static const char *advice(wm_log_problem problem)
     case WM_LOG_DAMAGED:
         return "nothing was sent or changed: `wingman oplog inspect` says what is in it, and "
                "`wingman oplog salvage` writes what is whole into a new file; once it is removed a new one is begun";
-    case WM_LOG_OTHER_CLIENT: return "leave node_id out, or give the client another path";
+    case WM_LOG_OTHER_CLIENT: return "leave client_id out, or give the client another path";
     default: return "no operation was lost: it can be opened again when that is mended";
     }
 }
 
 static bool is_of_this_client(wm_client *c, const wm_client_options *o, wm_log_error *e)
 {
-    const char *stored = wm_oplog_node_id(c->log);
-    if (strcmp(stored, o->node_id) == 0) return true;
-    if (!o->node_id_is_default)
-        return wm_log_fail(e, WM_LOG_OTHER_CLIENT, "it is the log of the client '%.80s', and the option node_id says '%.80s'",
-                           stored, o->node_id);
+    const char *stored = wm_oplog_client_id(c->log);
+    if (strcmp(stored, o->client_id) == 0) return true;
+    if (!o->client_id_is_default)
+        return wm_log_fail(e, WM_LOG_OTHER_CLIENT, "it is the log of the client '%.80s', and the option client_id says '%.80s'",
+                           stored, o->client_id);
     char *copy = strdup(stored);
     if (copy == NULL) return wm_log_fail_io(e, ENOMEM);
     free(c->maps.node_names[0]);
@@ -128,7 +128,7 @@ bool wm_client_open_log(wm_client *c, const wm_client_options *o, wm_log_problem
 {
     wm_log_error e;
     if (o->oplog_path == NULL) return true;
-    if (wm_oplog_open(c->log, o->oplog_path, o->node_id, o->oplog_sync, &e) && is_of_this_client(c, o, &e) &&
+    if (wm_oplog_open(c->log, o->oplog_path, o->client_id, o->oplog_sync, &e) && is_of_this_client(c, o, &e) &&
         restore_all(c, &e) && load_letters(c, &e)) {
         wm_oplog_retain_bytes(c->log, o->recent_ack_bytes);
         wm_client_judge_log(c);

@@ -119,7 +119,7 @@ function M.new(given)
   end
   self.core = handle
   open_clients.add(self)
-  options.node_id = handle:node_id()
+  options.client_id = handle:client_id()
   loop.add_source(self)
   return self
 end

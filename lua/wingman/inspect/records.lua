@@ -52,7 +52,7 @@ function M.of(map, pattern, limit)
   for i = 1, math.min(#keys, limit or MAX_LISTED) do
     local record = map:record(keys[i])
     list[i] = { key = keys[i], value = map:get(keys[i]), millis = record.millis, counter = record.counter, node = record.node,
-      own = record.node == map.client.options.node_id }
+      own = record.node == map.client.options.client_id }
   end
   return view.of(list, render)
 end

@@ -10,7 +10,7 @@ local function write_of(client, map, key)
   local id = uuid.letters(10)
   local op = {
     id = id, mapName = map, key = key, opType = "PUT",
-    record = { value = { by = "hand" }, timestamp = { millis = core.wall_ms(), counter = 0, nodeId = client.options.node_id } },
+    record = { value = { by = "hand" }, timestamp = { millis = core.wall_ms(), counter = 0, nodeId = client.options.client_id } },
   }
   return { type = "OP_BATCH", payload = { ops = { op } } }, function(message)
     return message.type == "OP_ACK" and message.payload.lastId == id

@@ -43,7 +43,7 @@ local function write_some(client, count)
     written[i] = {
       key = key, mapName = name, opType = new == nil and "REMOVE" or "PUT",
       record = {
-        timestamp = { millis = time.millis, counter = time.counter, nodeId = client.core:node_id() },
+        timestamp = { millis = time.millis, counter = time.counter, nodeId = client.core:client_id() },
         value = new == nil and core.null or new,
       },
     }

@@ -14,8 +14,8 @@ end
 function M.of(options)
   local batch, log = options.batch, options.oplog
   return {
-    node_id = options.node_id or uuid.v4(),
-    node_id_is_default = options.node_id == nil,
+    client_id = options.client_id or uuid.v4(),
+    client_id_is_default = options.client_id == nil,
     op_prefix = uuid.letters(8),
     ca_file = options.tls.ca_file,
     cert_file = options.tls.cert_file,

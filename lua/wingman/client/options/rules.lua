@@ -58,7 +58,7 @@ M.rules = {
   resolver = { type = "function", about = "fn(host) -> { addresses }, in place of the system's resolver" },
   hash = { type = "string", default = "auto", one_of = { "auto", "fnv1a", "xxh64" }, about = "the cluster's key hash" },
   connections_per_node = { type = "number", default = 1, min = 1, max = 64, about = "connections to each node" },
-  node_id = { type = "string", utf8 = true, about = "id of this client in record timestamps; default: the one in the op log's file, else a new UUID" },
+  client_id = { type = "string", utf8 = true, about = "id of this client in record timestamps; default: the one in the op log's file, else a new UUID" },
   probe_map = { type = "string", utf8 = true, default = "wingman_probe", about = "a map the token may read, for finding node ids" },
   check_map_names = { type = "boolean", default = true,
     about = "refuse map names that a v2 server with disk storage discards, and may hang on; false: for servers without disk storage" },

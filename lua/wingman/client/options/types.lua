@@ -8,6 +8,7 @@
 ---@field batch? wingman.client_options.batch how operations are batched
 ---@field check_map_names? boolean refuse map names that a v2 server with disk storage discards, and may hang on; false: for servers without disk storage
 ---@field circuit? wingman.client_options.circuit|function|string circuit breaker of a node: { failures = 5, first = 1, reset = 30 }, never, or a policy
+---@field client_id? string id of this client in record timestamps; default: the one in the op log's file, else a new UUID
 ---@field cluster? string|table sim://N, topgun://N, the URLs of nodes with commas between them, or { seeds = { urls } , nodes = { id = url } }
 ---@field connect_timeout? number|string limit for TCP, TLS and the upgrade together
 ---@field connections_per_node? number connections to each node
@@ -23,7 +24,6 @@
 ---@field max_queued_bytes? number bytes of messages other than batches that may wait on one connection
 ---@field max_table_elements? number the same limit for the keys and values of one array or map; its table is allocated in one go, 131,072 in 0.9 ms
 ---@field max_text_bytes? number the same limit for a text message (JSON, which 0.11 servers send); it is decoded in one go, 48 KiB in 0.8 ms
----@field node_id? string id of this client in record timestamps; default: the one in the op log's file, else a new UUID
 ---@field oplog? wingman.client_options.oplog the op log
 ---@field probe_map? string a map the token may read, for finding node ids
 ---@field proxy? string http://[user:password@]host:port for every node, or none; default: http_proxy, https_proxy, all_proxy of the environment, where loopback and no_proxy go direct, and no token is shown on ws://

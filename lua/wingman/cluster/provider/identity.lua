@@ -81,7 +81,7 @@ local function ask_hash(self, node)
   loop.spawn(function()
     local kind, how = hash_probe.find {
       core = self.core, replies = self.replies, lane = node.lanes[1], node_id = id, map = self.map,
-      client_id = self.options.node_id, maps = self.map_names(), probe_map = self.options.probe_map,
+      client_id = self.options.client_id, maps = self.map_names(), probe_map = self.options.probe_map,
     }
     self.asking_hash[id] = nil
     if self.closed then return end

@@ -110,14 +110,14 @@ describe("op log in a file", function()
     assert(map:set("text", "ü"))
     assert(map:set("gone", true))
     assert(map:remove "gone")
-    local time, id = map:record "a", client.options.node_id
+    local time, id = map:record "a", client.options.client_id
     client:close()
 
     client = assert(open(path))
     map = client:map "m"
     assert.equal(5, client:pending_ops())
     assert.equal(5, client:stats().ops_loaded)
-    assert.equal(id, client.options.node_id)
+    assert.equal(id, client.options.client_id)
     assert.same({ v = 2 }, map:get "a")
     assert.same(time, map:record "a")
     assert.equal("ü", map:get "text")
@@ -290,7 +290,7 @@ describe("op log in a file", function()
     local client = assert(open(path))
     refused(path, "busy", "another client has it open")
     client:close()
-    refused(path, "other_client", "option node_id", { node_id = "somebody" })
+    refused(path, "other_client", "option client_id", { client_id = "somebody" })
     assert(open(path)):close()
 
     for text, problem in pairs {
