@@ -1,4 +1,8 @@
 --- What can be changed in a client that runs: its policies, and who hears its log.
+local log_levels = require "wingman.loop.log_levels"
+
+local rank = log_levels.rank
+
 local policies_of = {
   routing = require "wingman.policy.routing",
   reconnect = require "wingman.policy.reconnect",
@@ -6,8 +10,6 @@ local policies_of = {
 }
 
 local M = {}
-
-local levels = { debug = 1, info = 2, warn = 3, error = 4 }
 
 local set = {}
 
@@ -46,11 +48,11 @@ end
 ---@param fn fun(level: string, event: string, fields: table)
 ---@return { stop: fun() }
 function M.log(client, level, fn)
-  local least = levels[level]
-  if not least then error(("inspect.log: '%s' is none of debug, info, warn, error"):format(tostring(level)), 2) end
+  local least = rank[level]
+  if not least then error(("inspect.log: '%s' is none of %s"):format(tostring(level), table.concat(log_levels.names, ", ")), 2) end
   local before, is_on = client.options.log_to, true
   client.options.log_to = function(line_level, event, fields)
-    if is_on and (levels[line_level] or 4) >= least then fn(line_level, event, fields) end
+    if is_on and (rank[line_level] or rank.error) >= least then fn(line_level, event, fields) end
     return before(line_level, event, fields)
   end
   return { stop = function() is_on = false end }

@@ -4,6 +4,7 @@ local checks = require "wingman.metrics.checks"
 local core = require "wingman.core"
 local data = require "wingman.load.input.data"
 local histogram = require "wingman.base.histogram"
+local log_levels = require "wingman.loop.log_levels"
 local loop = require "wingman.loop"
 local measures = require "wingman.metrics.builtin"
 local metrics = require "wingman.metrics.registry"
@@ -24,7 +25,6 @@ local M = {}
 local MOST_FAULTS = 1000
 --- Seconds between two looks at how late the loop is.
 local LATENESS_INTERVAL = 0.05
-local levels = { debug = 1, info = 2, warn = 3, error = 4 }
 
 ---@class wingman.load.run
 ---@field options table         checked, see wingman.load.options
@@ -177,7 +177,7 @@ local function client_options(self)
   end
   for name, value in pairs(given.policy or {}) do result[name] = value end
   result.log_to = function(level, event, fields)
-    if levels[level] >= levels[self.log_level] then tell(self, "log", level, event, fields) end
+    if log_levels.rank[level] >= log_levels.rank[self.log_level] then tell(self, "log", level, event, fields) end
   end
   return result
 end

@@ -2,6 +2,7 @@
 --- here are their words.
 local inspect = require "wingman.inspect"
 local live = require "wingman.repl.subscriptions"
+local log_levels = require "wingman.loop.log_levels"
 local reader = require "wingman.repl.reader"
 local text_table = require "wingman.text.table"
 
@@ -104,8 +105,11 @@ M.list.trace = { arguments = "on|full|off", summary = "frames in both directions
     live.trace(session, client_of(session), rest == "full")
   end }
 
-M.list.log = { arguments = "debug|info|warn|error|off", summary = "the client's log, from a level on, here, too",
-  takes = { { "debug", "info", "warn", "error", "off" } },
+local levels_and_off = { unpack(log_levels.names) }
+levels_and_off[#levels_and_off + 1] = "off"
+
+M.list.log = { arguments = table.concat(levels_and_off, "|"), summary = "the client's log, from a level on, here, too",
+  takes = { levels_and_off },
   run = function(session, rest)
     local args = words("log", rest, 1)
     live.stop(session, "log")

@@ -1,4 +1,5 @@
 --- Changing a run while it runs: from a step of the script or over the control socket.
+local log_levels = require "wingman.loop.log_levels"
 local scenario_module = require "wingman.load.scenario"
 
 local M = {}
@@ -26,13 +27,11 @@ function M.check_vus(count)
     :format(scenario_module.MOST_VUS, tostring(count))
 end
 
-local levels = { debug = true, info = true, warn = true, error = true }
-
 --- Whether there is this level of the log; nil and why not.
 ---@param level any
 ---@return boolean|nil, string|nil
 function M.check_level(level)
-  if levels[level] then return true end
+  if log_levels.rank[level] then return true end
   return nil, "log: debug, info, warn or error is expected"
 end
 
