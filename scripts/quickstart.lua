@@ -11,6 +11,7 @@ local cjson = require "cjson"
 local cluster_url = require "wingman.client.options.cluster_url"
 local connection_options = require "wingman.client.options.connection"
 local core = require "wingman.core"
+local interrupt = require "wingman.interrupt"
 local loop = require "wingman.loop"
 local records_module = require "quickstart.records"
 local nearest = require "wingman.base.nearest"
@@ -47,7 +48,8 @@ local FAILOVER_TIMEOUT, DRAIN_TIMEOUT, RETURN_TIMEOUT = 3, 30, 15
 local FLAGS = { "cluster", "data", "rate", "json", "help" }
 
 local function fail(code, message)
-  io.stderr:write("quickstart: ", message, "\n")
+  -- A signal closes the clients, and then what failed is no news.
+  if not interrupt.is_ending() then io.stderr:write("quickstart: ", message, "\n") end
   os.exit(code, true)
 end
 

@@ -7,6 +7,7 @@ local wingman = require "wingman"
 local cjson = require "cjson"
 local cluster_url = require "wingman.client.options.cluster_url"
 local embedded_cluster = require "wingman.testbed"
+local interrupt = require "wingman.interrupt"
 local loop = require "wingman.loop"
 local nearest = require "wingman.base.nearest"
 local text_table = require "wingman.text.table"
@@ -34,7 +35,8 @@ local TELL_EVERY = 5
 local FLAGS = { "cycles", "seconds", "rate", "cluster", "bound", "json", "help" }
 
 local function fail(code, message)
-  io.stderr:write("soak: ", message, "\n")
+  -- A signal closes the clients, and then what failed is no news.
+  if not interrupt.is_ending() then io.stderr:write("soak: ", message, "\n") end
   os.exit(code, true)
 end
 

@@ -146,11 +146,14 @@ static int traceback(lua_State *L)
     return 1;
 }
 
+/* Whether a client can be there. A module whose loading the signal has ended is no table. */
+#define IS_LOADED "type(package.loaded['wingman.client.interrupt']) == 'table'"
+
 /* The script was ended by the error: what its loop has begun is waited for, or done now
  * when the loop has not heard of the signal. */
 static void finish(lua_State *L, int number)
 {
-    static const char code[] = "if package.loaded['wingman.loop'] then require('wingman.interrupt').finish(...) end";
+    static const char code[] = "if " IS_LOADED " then require('wingman.interrupt').finish(...) end";
     host_signals_take();
     int failed = luaL_loadbuffer(L, code, sizeof code - 1, "=wingman");
     if (!failed) {
@@ -189,7 +192,8 @@ static int returned_code(lua_State *L)
  * in a task was heard by nobody. */
 static bool send_the_rest(lua_State *L)
 {
-    static const char code[] = "return not package.loaded['wingman.loop'] or require('wingman.interrupt').script_ended()";
+    static const char code[] = "return type(package.loaded['wingman.loop']) ~= 'table' or "
+                               "require('wingman.interrupt').script_ended()";
     bool all = false;
     if (luaL_loadbuffer(L, code, sizeof code - 1, "=wingman") == 0 && lua_pcall(L, 0, 1, 0) == 0) all = lua_toboolean(L, -1);
     lua_pop(L, 1);
@@ -210,7 +214,7 @@ static int end_by_error(lua_State *L)
 /* Whether the script has functions of its own for signals, which were given this one. */
 static bool is_answered(lua_State *L)
 {
-    static const char code[] = "return package.loaded['wingman.loop'] and require('wingman.interrupt').is_answered()";
+    static const char code[] = "return " IS_LOADED " and require('wingman.interrupt').is_answered()";
     bool answered = luaL_loadbuffer(L, code, sizeof code - 1, "=wingman") == 0 && lua_pcall(L, 0, 1, 0) == 0 && lua_toboolean(L, -1);
     lua_pop(L, 1);
     return answered;

@@ -105,6 +105,7 @@ describe("an interrupted script", function()
     for _, one in ipairs {
       { "probe", "--timeout", "1h", url }, { "repl", "-e", "print 'not reached'", url },
       { "run", "-", url, script = RAISES }, { "run", "-", url, script = RETURNS }, { "run", "-", url, script = EXITS },
+      { "run", "scripts/quickstart.lua", "--cluster", url },
     } do
       local args = { unpack(one) }
       child = assert(process.spawn { file = process.wingman_path(), args = args, stdin = true, stderr = true })
@@ -146,6 +147,30 @@ describe("an interrupted script", function()
         w.sleep(60)
       end)]]
     assert.equal(143, (finish(child, loop.now())))
+  end)
+
+  it("ends in one word when the signal comes while modules load", function()
+    for _, module in ipairs { "wingman.core", "wingman.loop", "wingman.client", "wingman.client.interrupt" } do
+      run(([[
+        local ffi = require "ffi"
+        ffi.cdef "int raise(int sig);"
+        jit.off()
+        table.insert(package.loaders, 1, function(name)
+          if name == %q then ffi.C.raise(2) end
+        end)
+        require("wingman").sleep(60)]]):format(module))
+      local ended, err = finish(child, loop.now())
+      assert.same({ 130, "wingman: interrupted\n" }, { ended, err }, module)
+    end
+    run [[ -- in the middle of loading wingman.core, as the executable raises it
+      package.loaded["wingman.loop"], package.loaded["wingman.core"] = newproxy(), newproxy()
+      local ffi = require "ffi"
+      ffi.cdef "int raise(int sig);"
+      jit.off()
+      ffi.C.raise(2)
+      while true do pcall(function() end) end]]
+    local ended, err = finish(child, loop.now())
+    assert.same({ 130, "wingman: interrupted\n" }, { ended, err })
   end)
 
   it("that has no loop ends at once", function()
