@@ -193,7 +193,11 @@ clusters.on_each(getfenv(), "cluster behaviour", function(shared, it)
     collect()
     assert.equal(timers, loop.timer_count())
     assert.is_true(collectgarbage "count" - memory < 64, "Lua memory grew")
-    assert.equal(fds, settled_fds(), "file descriptors are left")
+    -- A busy node takes its time for its side of a close; 50 clients that left one each are more.
+    eventually("no more file descriptors are open than after the first 50 clients", function()
+      local count = count_fds()
+      return count <= fds, count, fds
+    end)
   end)
 
   it("(6) the map is asked for after every reconnection, whatever version is held", function()
