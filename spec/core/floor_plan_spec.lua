@@ -1,5 +1,5 @@
 -- The structure of core/: which folder may use which, and nothing in a circle.
-local floor_plan = require "support.floor_plan"
+local floor_plan = require "spec.support.floor_plan"
 
 local here = debug.getinfo(1, "S").source:match "^@(.*)spec/core/floor_plan_spec%.lua$"
 
