@@ -49,7 +49,7 @@ static const char help[] =
     "  --quiet            errors and the verdict only\n\n"
     "exit codes of load tests: 0 passed, 99 a threshold failed, 98 --strict and the generator\n"
     "was late or iterations were dropped, 3 no connection, 1 also when a planned fault did not\n"
-    "take place; else as above\n";
+    "take place, or nothing was measured; else as above\n";
 
 /* Runs the main function of a module that may run a load test, in a Lua state of its own. */
 static int run_module(const char *name, const char *module, int argc, char **argv)

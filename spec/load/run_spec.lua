@@ -95,6 +95,16 @@ describe("wingman run of a load test", function()
     assert.equal(99, code)
   end)
 
+  it("ends with 1 when it measured nothing, in one thread and in several", function()
+    for _, workers in ipairs { "1", "2" } do
+      local document, code, out = run(script [[executor = "constant-vus", vus = 2, duration = "100ms", graceful_stop = 0,
+        exec = function(vu) vu:sleep "1h" end]], { "--workers", workers })
+      assert.equal(1, code, out)
+      assert.same({ "error", "nothing was measured: no iteration was finished, and no operation acknowledged" },
+        { document.outcome, document.reason })
+    end
+  end)
+
   it("aborts on a threshold after its delay", function()
     local document, code = run(script([[executor = "constant-arrival-rate", rate = 100, duration = "50s", ]] .. SET,
       [[thresholds = { iterations = { { "count<10", abort = true, delay = "1500ms" } } },]]))

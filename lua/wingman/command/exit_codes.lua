@@ -12,7 +12,7 @@ local M = {
 --- When a command ends with each.
 M.about = {
   passed = "done; a load test passed",
-  script_error = "the script raised an error, the cluster failed, a planned fault did not take place, or a file could not be read or written",
+  script_error = "the script raised an error, the cluster failed, a planned fault did not take place, a load test measured nothing, or a file could not be read or written",
   usage = "wrong usage: an option, a script, a test, a URL or an output that cannot work, refused before anything ran",
   no_connection = "a load test could not connect",
   parts_missing = "`report merge`: shards of the run are missing",

@@ -3,6 +3,7 @@
 local core = require "wingman.core"
 local shard = require "wingman.load.shard"
 local limit = require "wingman.metrics.limit"
+local measured = require "wingman.metrics.measured"
 local threshold = require "wingman.metrics.threshold"
 
 local M = {}
@@ -160,26 +161,30 @@ function M.build(run)
   local env = environment(run)
   local thresholds, passed = export_thresholds(run)
   local limited = limit.judge(limit.figures(run))
+  local metrics, checks = M.metrics(run), export_checks(run)
   local outcome = M.outcome(run, passed, run.shard)
+  local reason = outcome ~= "failed" and (run.reason or M.spoiled(run)) or nil
+  -- Of a run under way nothing is judged, of a shard only the whole.
+  if run.duration_s and not shard.is_part(run.shard) then outcome, reason = measured.judge(outcome, reason, metrics, checks) end
   return {
     schema = M.schema,
     name = run.options.name or "load test", script = run.given.script, seed = run.seed,
     started_at = run.started_at, duration_s = run:duration(), finished = run.outcome == nil,
     outcome = outcome,
-    reason = outcome ~= "failed" and (run.reason or M.spoiled(run)) or nil,
+    reason = reason,
     limit = limited.limit, generator_late = limited.late, limit_reason = limited.reason,
     shards = { {
       index = run.shard.index, count = run.shard.count, workers = 1, started_at = run.started_at, duration_s = run:duration(),
     } },
     environment = env,
     scenarios = export_scenarios(run),
-    metrics = M.metrics(run),
+    metrics = metrics,
     series = run.series:export(),
     partitions = partitions(run, env.nodes),
     faults = run.faults,
     failovers = run:failovers(),
     thresholds = thresholds,
-    checks = export_checks(run),
+    checks = checks,
     errors = export_errors(run),
   }
 end

@@ -2,11 +2,13 @@
 --- machines. Nothing is averaged: what is said of the whole comes from added counts and
 --- histograms, and thresholds are measured again.
 local json = require "wingman.report.model.json"
+local measured = require "wingman.metrics.measured"
 local merge_limit = require "wingman.report.merge.limit"
 local merge_metrics = require "wingman.report.merge.metrics"
 local merge_series = require "wingman.report.merge.series"
 local schema = require "wingman.report.model.schema"
 local validate = require "wingman.report.model.validate"
+local verdict = require "wingman.report.model.verdict"
 
 local M = {}
 
@@ -258,7 +260,7 @@ local function assemble(documents, metrics, series, started_at, ends)
   local environment = environment_of(documents, nodes)
   local scenarios = by_name(documents, "scenarios", "name", add_scenario)
   local limited = merge_limit.judge(documents, { environment = environment, scenarios = scenarios, metrics = metrics })
-  return {
+  local document = {
     schema = schema.version, name = documents[1].name, script = documents[1].script, seed = same_seed(documents),
     started_at = started_at, duration_s = ends - started_at, finished = not any(documents, "finished", false),
     outcome = outcome, reason = reason, limit = limited.limit,
@@ -272,6 +274,10 @@ local function assemble(documents, metrics, series, started_at, ends)
     end),
     errors = by_name(documents, "errors", "code", function(into, from) into.count = into.count + from.count end),
   }
+  if not verdict.is_part(document) then
+    document.outcome, document.reason = measured.judge(document.outcome, document.reason, metrics, document.checks)
+  end
+  return document
 end
 
 --- One document of several.

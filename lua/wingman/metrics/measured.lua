@@ -1,0 +1,30 @@
+--- Whether a load test has measured anything. One whose iterations all still slept when its time
+--- was over has crossed no threshold, and must not pass for that.
+local list = require "wingman.metrics.list"
+
+local M = {}
+
+--- Why a test that measured nothing is an error.
+M.NOTHING = "nothing was measured: no iteration was finished, and no operation acknowledged"
+
+local function has_values(metric) return (metric.count or metric.total or 0) > 0 or metric.value ~= nil end
+
+-- Of the built-in metrics those that say that the script's own work was done.
+local function is_work(name) return name == "iterations" or name == "ops_acked" or not list[name] end
+
+--- How a whole test ended that has passed as its thresholds say: "error" and a sentence when there
+--- was nothing to judge.
+---@param outcome string
+---@param reason string|nil
+---@param metrics table[]  of the document
+---@param checks table[]  of the document
+---@return string outcome, string|nil reason
+function M.judge(outcome, reason, metrics, checks)
+  if outcome ~= "passed" or #checks > 0 then return outcome, reason end
+  for _, metric in ipairs(metrics) do
+    if is_work(metric.name) and has_values(metric) then return outcome, reason end
+  end
+  return "error", M.NOTHING
+end
+
+return M
