@@ -3,6 +3,7 @@
 #
 #   setup run     to build and run Wingman
 #   setup test    also to test it
+#   setup_packaging  what tries the packages (scripts/package)
 #   setup_server  the real TopGun server, an npm package, below build/topgun
 #   setup_luajit  Debian's luajit, which Wingman refuses, below build/luajit
 #   setup_prometheus  Debian's prometheus, below build/prometheus unless it is installed
@@ -11,6 +12,7 @@ runtime_packages="cmake make pkg-config libuv1-dev libluajit2-5.1-dev
   libedit-dev lua-cjson libxxhash-dev libssl-dev iso-codes"
 test_packages="luajit2 lua-busted lua-dkjson lua-messagepack libmsgpack-dev clang-14 libclang-rt-14-dev socat valgrind openssl
   libxml2-utils chromium tmux openmpi-bin lua5.1 lua-luv minetest-server"
+packaging_packages="mmdebstrap luarocks"
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -80,6 +82,8 @@ setup() {
   fi
   build build
 }
+
+setup_packaging() { install_packages $packaging_packages; }
 
 # Pinned by spec/topgun/package-lock.json. Without it the specs that need it are
 # skipped, by name; so a failure here is told and is not the end.

@@ -4,8 +4,8 @@
 #
 # usage: scripts/test.sh [--quick | --full] [SPEC FILES OR FOLDERS]
 #   --quick  the specs only, without sanitizers, valgrind and fuzzers
-#   --full   also what takes long: chaos with many seeds, the long soak, and ten times the
-#            time for the fuzzers
+#   --full   also what takes long: chaos with many seeds, the long soak, the Debian package
+#            in a clean Debian 12, the rock, and ten times the time for the fuzzers
 # WINGMAN_TEST_JOBS: how many spec files run at a time (four for each core: they mostly wait)
 # WINGMAN_FUZZ_SECONDS: how long all fuzzers together take, on one core (240)
 set -eu
@@ -24,6 +24,7 @@ while [ $# -gt 0 ]; do
 done
 . scripts/setup.sh
 setup test
+if [ $extent = full ]; then setup_packaging; fi
 setup_server
 setup_luajit
 setup_prometheus
@@ -86,6 +87,8 @@ spec_jobs() {
 long_jobs() {
   echo "long chaos"
   echo "long soak"
+  echo "package clean_root"
+  echo "package rock"
 }
 
 # Shows the log of what failed, and why a test was skipped, and counts.

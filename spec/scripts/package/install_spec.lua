@@ -28,18 +28,9 @@ local function read(program) -- what it prints, which is to be without an error
   return out
 end
 
-local SCRIPT = [[
-  local wingman = require "wingman"
-  wingman.run(function()
-    local client = wingman.client { cluster = "sim://3" }
-    assert(client:start())
-    local map = client:map "installed"
-    assert(map:set("a", { x = 1 }))
-    assert(client:drain(60))
-    print((require("wingman.core").path:gsub("/bin/../", "/")), map:get "a".x)
-    client:close()
-  end)
-]]
+-- Prints the version and what it read; and which module it has loaded.
+local TRY = ("%q/scripts/package/try.lua"):format(os.getenv "PWD" or ".")
+local SHOW_MODULE = "print((require 'wingman.core'.path:gsub('/bin/../', '/')))"
 
 describe("an installation", function()
   local prefix, bin
@@ -62,18 +53,19 @@ describe("an installation", function()
   end)
 
   it("runs a script with its own Lua files and its own module", function()
-    files.write(prefix .. "/script.lua", SCRIPT)
-    assert.same({ 0, prefix .. "/lib/lua/5.1/wingman/core.so\t1\n", "" }, { run(bin .. " run " .. prefix .. "/script.lua") })
+    assert.same({ 0, wingman._VERSION .. " 1\n", "" }, { run(bin .. " run " .. TRY) })
+    assert.same({ 0, prefix .. "/lib/lua/5.1/wingman/core.so\n", "" }, { run(('echo "%s" | %s run -'):format(SHOW_MODULE, bin)) })
   end)
 
   it("is found by a plain luajit, and starts the simulated cluster of its own executable", function()
     if build.is_sanitized then return pending "luajit is built without sanitizers" end
-    files.write(prefix .. "/script.lua", SCRIPT)
-    local code, out, err = run("luajit " .. prefix .. "/script.lua", {
+    local env = {
       LUA_PATH = prefix .. "/share/lua/5.1/?.lua;" .. prefix .. "/share/lua/5.1/?/init.lua;;",
       LUA_CPATH = prefix .. "/lib/lua/5.1/?.so;;",
-    })
-    assert.same({ 0, prefix .. "/lib/lua/5.1/wingman/core.so\t1\n", "" }, { code, out, err })
+    }
+    assert.same({ 0, wingman._VERSION .. " 1\n", "" }, { run("luajit " .. TRY, env) })
+    local show = SHOW_MODULE .. " print(require 'wingman.loop.process'.wingman_path())"
+    assert.same({ 0, prefix .. "/lib/lua/5.1/wingman/core.so\n" .. bin .. "\n", "" }, { run(('luajit -e "%s"'):format(show), env) })
   end)
 
   it("says the same version everywhere, the one of CMakeLists.txt", function()
