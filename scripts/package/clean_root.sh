@@ -10,12 +10,11 @@ cd "$(dirname "$0")/../.."
 root=$PWD/build/clean_root
 rm -rf --one-file-system "$root" build/package
 trap 'rm -rf --one-file-system "$root"' EXIT
+cpack --config build/CPackConfig.cmake -B build/package
 mmdebstrap --variant=apt bookworm "$root"
 if [ -f /etc/apt/apt.conf ]; then cp /etc/apt/apt.conf "$root/etc/apt/"; fi
 cp /etc/apt/apt.conf.d/* "$root/etc/apt/apt.conf.d/" # proxies, for one
 cp /etc/resolv.conf "$root/etc/"
-
-cpack --config build/CPackConfig.cmake -B build/package
 cp build/package/*.deb "$root/tmp/wingman.deb"
 cp scripts/package/try.lua "$root/tmp/"
 version=$(sed -n 's/^project(wingman VERSION \([^ ]*\).*/\1/p' CMakeLists.txt)

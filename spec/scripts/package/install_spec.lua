@@ -165,7 +165,7 @@ describe("the Debian package", function()
       cd %s/root
       find . -type f \( -name wingman -path '*/bin/*' -o -name core.so \) -exec readelf -d {} + |
         sed -n 's/.*NEEDED.*\[\(.*\)\]/\1/p' | sort -u | while read -r library; do
-          ldconfig -p | sed -n "s|^\t$library (.*x86-64.*) => /*\(usr/\)*\(.*\)|\2|p" | head -n 1
+          ldconfig -p | sed -n "s|^\t$library .*=> /*\(usr/\)*\(.*\)|\2|p" | head -n 1
         done | while read -r path; do dpkg -S "*/$path" | sed 's/:.*//'; done | sort -u
     ]]):format(package, folder, folder))
     assert.equal(0, code, err)
