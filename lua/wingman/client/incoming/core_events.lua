@@ -132,6 +132,15 @@ function handlers.resumed(self, lane, partition, us)
   self.events:emit("resumed", { partition = partition, node = node.id, seconds = us / 1e6 })
 end
 
+-- What makes an op log's file that could be written once writable again, by problem.
+local CURES = {
+  io = "make room on its disk, or mend what the reason says", memory = "free memory, or raise the limit",
+  replaced = "move the other file away, and the log is written there anew with all that it holds",
+}
+
+-- What becomes of writes meanwhile, as in "writes wait until it can".
+local function while_unwritable(self) return self.options.oplog.when_full == "pause" and "wait" or "fail" end
+
 function handlers.log_file(self, _, _, len, writable, text)
   if writable then
     self.options.log_to("info", "oplog_written_again", { path = self.options.oplog.path })
@@ -140,9 +149,10 @@ function handlers.log_file(self, _, _, len, writable, text)
     return
   end
   local path, problem, reason = self.options.oplog.path, text:sub(1, len), text:sub(len + 1)
-  local err = errors.new("OPLOG", ("the op log's file '%s' cannot be written: %s; nothing is lost, and no write is taken until it can")
-    :format(path, reason), { path = path, problem = problem, reason = reason })
-  self.options.log_to("error", "oplog_not_written", { path = path, problem = problem, reason = reason })
+  local writes, cure = while_unwritable(self), CURES[problem] or "it is written anew, if its folder lets it"
+  local err = errors.new("OPLOG", ("the op log's file '%s' cannot be written: %s; nothing is lost, and writes %s until it can: %s")
+    :format(path, reason, writes, cure), { path = path, problem = problem, reason = reason })
+  self.options.log_to("error", "oplog_not_written", { path = path, problem = problem, reason = reason, writes = writes, cure = cure })
   self.events:emit("oplog_error", err)
 end
 

@@ -6,6 +6,7 @@ local core = require "wingman.core"
 local eventually = require "spec.support.eventually"
 local ffi = require "ffi"
 local files = require "spec.support.files"
+local loop = require "wingman.loop"
 local process = require "wingman.loop.process"
 local wingman = require "wingman"
 
@@ -420,6 +421,38 @@ describe("op log in a file", function()
       client:close()
       assert.equal(bytes, files.read(path .. ".moved"))
       assert.equal(110, assert(open(path)):pending_ops())
+    end)
+  end)
+
+  it("that another file stands in the place of makes writes wait, which is logged at once with what to do", function()
+    wingman.run(function()
+      local path, lines = new_path(), {}
+      paths[#paths + 1] = path .. ".moved"
+      local client = assert(open(path, { when_full = "pause" }))
+      client.options.log_to = function(_, event, fields) lines[#lines + 1] = { event, fields.problem, fields.writes, fields.cure } end
+      assert(client:map "m":set("before", 1))
+      assert(client:sync())
+      os.rename(path, path .. ".moved")
+      files.write(path, "mine")
+      local writer = loop.spawn(function()
+        local count = 0
+        repeat -- some are taken before it is seen
+          assert(client:map "m":set("k" .. count, count))
+          count = count + 1
+          loop.sleep(0.001)
+        until #lines > 1
+        return count
+      end)
+      eventually("the log says that writes wait", function() return lines[1], lines end)
+      assert.same({ "oplog_not_written", "replaced", "wait",
+        "move the other file away, and the log is written there anew with all that it holds" }, lines[1])
+      loop.sleep(0.01)
+      assert.is_false(writer.done)
+      os.remove(path)
+      local count = assert(writer:wait(60))
+      assert.equal("oplog_written_again", lines[2][1])
+      client:close()
+      assert.equal(1 + count, assert(open(path)):pending_ops())
     end)
   end)
 
