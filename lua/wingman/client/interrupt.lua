@@ -9,6 +9,7 @@ local core = require "wingman.core"
 local escape = require "wingman.base.escape"
 local loop = require "wingman.loop"
 local open_clients = require "wingman.client.open_clients"
+local script_traceback = require "wingman.base.script_traceback"
 local text_table = require "wingman.text.table"
 
 local M = {}
@@ -192,15 +193,30 @@ local function has_backlog(clients)
   return total.pending > 0 or total.unverified > 0
 end
 
+-- Tells of the tasks of a script that has never turned the loop. True when there are some.
+local function tell_unbegun()
+  local some = false
+  for _, fn in ipairs(loop.turns() == 0 and loop.unbegun() or {}) do
+    local info = debug.getinfo(fn, "S")
+    if not script_traceback.is_own(info.source) then
+      some = true
+      say("the task at %s:%d did not run: the script ended and had not turned the loop, as wingman.run(fn) does",
+        info.short_src, info.linedefined)
+    end
+  end
+  return some
+end
+
 --- Part of the executable: the script has ended by itself. Clients that it left open get the
 --- time for their acknowledgements that a signal would have given them; those that were never
 --- started have nowhere to send to.
----@return boolean  false: writes are left without an acknowledgement, or an error was heard by nobody
+---@return boolean  false: writes are left without an acknowledgement, an error was heard by nobody, or a task did not run
 function M.script_ended()
+  local all_ran = not tell_unbegun()
   local started, others = by_start()
   if has_backlog(started) then drain(started) end
   if has_backlog(others) then report(others) end
-  return not has_backlog(open_clients.list()) and loop.unheard_errors() == 0
+  return all_ran and not has_backlog(open_clients.list()) and loop.unheard_errors() == 0
 end
 
 --- Part of the executable: the script was ended by the error "interrupted". Waits for

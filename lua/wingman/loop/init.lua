@@ -57,6 +57,10 @@ function M.on_error(fn) report = fn end
 ---@return integer
 function M.unheard_errors() return unheard end
 
+--- Internal: as many more have happened in another thread, which has written them.
+---@param count integer
+function M.add_unheard_errors(count) unheard = unheard + count end
+
 local function complain(message)
   if report then return report(message) end
   unheard = unheard + 1
@@ -142,6 +146,16 @@ function M.turns() return turns end
 ---@param co thread
 ---@return boolean
 function M.is_task(co) return tasks[co] ~= nil end
+
+--- Internal: the functions of tasks that were spawned and have not begun.
+---@return function[]
+function M.unbegun()
+  local list = {}
+  for _, task in pairs(tasks) do
+    if task.start then list[#list + 1] = task.start[1] end
+  end
+  return list
+end
 
 --- Internal: how many timers are waiting, for specs that look for left-overs.
 function M.timer_count() return #timers end

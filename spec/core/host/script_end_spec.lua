@@ -1,5 +1,6 @@
 --- The end of a script that ends by itself: what its clients hold is sent, or told.
 local clusters = require "spec.support.cluster"
+local files = require "spec.support.files"
 local process = require "wingman.loop.process"
 
 local PATIENCE = 60
@@ -62,6 +63,30 @@ describe("a script that ends by itself", function()
       assert.equal(1, code, text .. err)
       assert.truthy(err:find("error in a task: stdin:1: boom", 1, true), err)
     end
+  end)
+
+  it("ends with 1 when an error was heard by nobody in a thread of a load test", function()
+    local path = os.tmpname()
+    files.write(path, [[
+      local wingman, load = require "wingman", require "wingman.load"
+      return load.test { cluster = "sim://1", scenarios = { main = { executor = "shared-iterations", iterations = 2, vus = 2,
+        exec = function(vu) wingman.spawn(function() error "boom" end) vu:sleep(0.001) end } } }]])
+    for _, workers in ipairs { "1", "2" } do
+      local child = assert(process.spawn { file = process.wingman_path(), args = { "run", "--workers", workers, path }, stderr = true })
+      local out, err = child:read_all(PATIENCE), child:read_all(PATIENCE, "stderr")
+      assert.equal(1, (child:wait(PATIENCE)), out .. err)
+      child:close()
+    end
+    os.remove(path)
+  end)
+
+  it("says which tasks did not run when it never turned the loop, and ends with 1", function()
+    local code, err = run [[
+      local wingman = require "wingman"
+      wingman.spawn(function() print "never" end)]]
+    assert.equal(1, code)
+    assert.truthy(err:find("wingman: the task at stdin:2 did not run", 1, true), err)
+    assert.equal(0, (run [[local wingman = require "wingman" wingman.spawn(print) wingman.run(function() end)]]))
   end)
 
   it("ends with 0 when somebody has heard of the error", function()

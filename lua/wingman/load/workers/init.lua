@@ -105,6 +105,7 @@ function methods:hear(index, peer)
       if self.ready == self.count then self.all_ready:resolve(true) end
     elseif message.point then add_point(self, message.point)
     elseif message.report then self.reports[#self.reports + 1] = message.report
+    elseif message.unheard then loop.add_unheard_errors(message.unheard)
     elseif message.failed then fail(self, ("worker %d: %s"):format(index, message.failed), message.no_connection)
     elseif message.log then self.listener.log(unpack(message.log))
     elseif message.script_error then self.listener.script_error(unpack(message.script_error))

@@ -92,6 +92,7 @@ local function work(peer)
   if ran then peer:send { report = document.build(run) }
   else peer:send { failed = run.reason or "the run could not begin", no_connection = run.connect_error ~= nil } end
   run:close()
+  peer:send { unheard = loop.unheard_errors() }
   return listening
 end
 
