@@ -17,7 +17,8 @@ install(TARGETS wingman RUNTIME DESTINATION bin)
 install(DIRECTORY lua/wingman DESTINATION $<IF:$<BOOL:${WINGMAN_ROCK}>,lua,${lua_files}> FILES_MATCHING PATTERN "*.lua")
 install(FILES README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md LICENSE DESTINATION ${pages})
 install(DIRECTORY docs DESTINATION ${pages} FILES_MATCHING PATTERN "*.md")
-install(DIRECTORY scripts/load scripts/plugins DESTINATION ${pages}/examples USE_SOURCE_PERMISSIONS)
+# Examples; in the folders that the pages and their links name.
+install(DIRECTORY scripts/load scripts/plugins DESTINATION ${pages}/scripts USE_SOURCE_PERMISSIONS)
 install(FILES scripts/package/completion.bash DESTINATION share/bash-completion/completions RENAME wingman)
 # The page holds the texts of --help, so the executable is asked for them now.
 install(CODE "execute_process(COMMAND_ERROR_IS_FATAL ANY

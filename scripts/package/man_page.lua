@@ -49,7 +49,7 @@ local function page()
       parts[#parts + 1] = section(('"WINGMAN %s"'):format(command:upper()), verbatim(output_of(command, "--help")))
     end
   end
-  parts[#parts + 1] = section("SEE ALSO", "README.md, docs/ and examples/ in share/doc/wingman beside the folder of this page's\n"
+  parts[#parts + 1] = section("SEE ALSO", "README.md, docs/ and scripts/ in share/doc/wingman beside the folder of this page's\n"
     .. "installation; for hosts that load the Lua module, \\fBpkg\\-config wingman\\fR.\n")
   return table.concat(parts)
 end

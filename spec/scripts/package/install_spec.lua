@@ -45,11 +45,22 @@ describe("an installation", function()
 
   it("has what a user reads: README, licence, pages, examples, plugins", function()
     for _, name in ipairs {
-      "README.md", "LICENSE", "CHANGELOG.md", "docs/install.md", "docs/reference/api.md", "examples/load/mixed.lua",
-      "examples/plugins/tick_plugin.lua", "examples/plugins/minetest/wingman_sync/init.lua",
+      "README.md", "LICENSE", "CHANGELOG.md", "docs/install.md", "docs/reference/api.md", "scripts/load/mixed.lua",
+      "scripts/plugins/tick_plugin.lua", "scripts/plugins/minetest/wingman_sync/init.lua",
     } do
-      assert.equal(files.read(prefix .. "/share/doc/wingman/" .. name), files.read((name:gsub("^examples", "scripts"))), name)
+      assert.equal(files.read(prefix .. "/share/doc/wingman/" .. name), files.read(name), name)
     end
+  end)
+
+  it("has pages whose links lead to what is installed", function()
+    local pages, links = prefix .. "/share/doc/wingman", 0
+    for path in read("find " .. pages .. " -name '*.md'"):gmatch "[^\n]+" do
+      for link in files.read(path):gmatch "%]%(([^)#:]+)[)#]" do
+        links = links + 1
+        assert.truthy(io.open(path:match "^(.*)/" .. "/" .. link), path .. " links to " .. link)
+      end
+    end
+    assert.is_true(links > 50, links .. " links")
   end)
 
   it("runs a script with its own Lua files and its own module", function()
