@@ -57,7 +57,8 @@ describe("the limit of a run", function()
   end)
 
   -- Each run's cause is certain however slow the machine is: where nothing is acknowledged and
-  -- nothing ends, there is no latency that the generator could be late against.
+  -- nothing ends, there is no latency that the generator could be late against. The check is what
+  -- such a run has measured.
   local PAUSED = [[setup = function(hand) assert(hand.client:cluster():pause "node-1") end, drain = 0,]]
   local function of_run(scenario_text, fields)
     local document, code, out, err = run(([[
@@ -93,14 +94,14 @@ describe("the limit of a run", function()
 
   it("is the cluster when every user waits for it", function()
     local document, code, out, err = of_run([[executor = "constant-arrival-rate", rate = 100, duration = "300ms", max_vus = 2,
-      exec = function(vu) vu:wait(write(vu)) end]], PAUSED)
+      exec = function(vu) vu:check("began", true) vu:wait(write(vu)) end]], PAUSED)
     check(document, "cluster", "28 iterations were dropped: every user waited for the cluster", code, out, err)
     assert.is_false(document.generator_late)
   end)
 
   it("is the number of users when every user is asleep", function()
     local document, code, out, err = of_run [[executor = "constant-arrival-rate", rate = 100, duration = "300ms", max_vus = 2,
-      exec = function(vu) vu:sleep(1000) end]]
+      exec = function(vu) vu:check("began", true) vu:sleep(1000) end]]
     check(document, "users", "28 iterations were dropped: every user was asleep; raise max_vus", code, out, err)
     assert.is_false(document.generator_late)
     assert.equal(28, metric(document, "iterations_dropped").count)
