@@ -99,7 +99,10 @@ describe("the metrics of a script", function()
       return load.test { cluster = "sim://1",
         scenarios = {
           a = { executor = "per-vu-iterations", vus = 1, iterations = 10, exec = function() error { code = "MY", message = "x" } end },
-          b = { executor = "per-vu-iterations", vus = 1, iterations = 3, exec = function() error { code = 404 } end },
+          b = { executor = "per-vu-iterations", vus = 1, iterations = 3, exec = function(vu)
+            vu:check("began", true) -- a run that measured nothing would end with 1
+            error { code = 404 }
+          end },
         },
         thresholds = { errors = "count==13", ["errors{scenario:a}"] = "count==10", ["errors{scenario:b}"] = "count==3",
           ["errors{code:404}"] = "count==3", ["errors{code:MY,scenario:b}"] = "count==0", ["errors{code:TIMEOUT}"] = "count==0" } }]]
