@@ -63,11 +63,22 @@ install_packages() {
     quietly $root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing
 }
 
+# has_options DIRECTORY [CMAKE OPTIONS]: whether the tree was configured with them. Of one whose
+# cache was removed, or that was copied, a Makefile says nothing.
+has_options() {
+  local tree=$1 option
+  shift
+  for option; do
+    option=${option#-D}
+    grep -qsE "^${option%%=*}:[A-Z]+=(.*/)?${option#*=}\$" "$tree/CMakeCache.txt" || return 1
+  done
+}
+
 # build DIRECTORY [CMAKE OPTIONS]: configures once, then builds what changed.
 build() {
   local tree=$1
   shift
-  if [ ! -f "$tree/Makefile" ]; then
+  if [ ! -f "$tree/Makefile" ] || ! has_options "$tree" "$@"; then
     say "configuring and building $tree"
     quietly cmake -S . -B "$tree" "$@" || return 1
   fi

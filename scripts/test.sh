@@ -22,6 +22,9 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
+for place; do
+  if [ ! -e "$place" ]; then echo "test.sh: there is no '$place'" >&2 && exit 2; fi
+done
 . scripts/setup.sh
 setup test
 if [ $extent = full ]; then setup_packaging; fi

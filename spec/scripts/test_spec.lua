@@ -114,6 +114,12 @@ describe("scripts/test.sh", function()
     assert.equal(1, code, text)
   end)
 
+  it("refuses a spec file that is not there, though others are", function()
+    local text, code = run({ a = SUCCESS }, { args = { "--quick", "spec/a_spec.lua", "spec/gone_spec.lua" } })
+    assert.equal(2, code, text)
+    assert.is_truthy(text:find("there is no 'spec/gone_spec.lua'", 1, true), text)
+  end)
+
   it("refuses an option that it does not know", function()
     local text, code = run({}, { args = { "--quik" } })
     assert.equal(2, code)
