@@ -37,6 +37,7 @@ describe("nearest", function()
 
   it("says of a flag what is near, whether the names have dashes or not", function()
     assert.are.equal("unknown option '--rat'; did you mean '--rate'?", nearest.unknown_flag("--rat=5", { "rate" }, { quiet = true }))
+    assert.are.equal("'--json=x': the value of --json, if it takes one, is the next word", nearest.unknown_flag("--json=x", { "--json" }))
     assert.are.equal("unknown option '--jsom'; did you mean '--json'?", nearest.unknown_flag("--jsom", { ["--json"] = "json", ["-"] = "x" }))
     assert.are.equal("unknown option '-z'", nearest.unknown_flag("-z", { "rate" }))
   end)

@@ -91,6 +91,8 @@ describe("wingman bench", function()
       { { "sim://1", "--rate", "1", "--vus", "1" }, "one of --rate and --vus" },
       { { "sim://1", "--keys", "zip:10" }, "did you mean 'zipf'?" },
       { { "sim://1", "--duration", "soon" }, "--duration: a time" },
+      { { "sim://1", "--warmup", "99999999999999999999" }, "at most 1000000000 s, is expected" },
+      { { "sim://1", "--strict=no" }, "--strict takes no value, got 'no'" },
       { { "sim://1", "--value", "big" }, "or file:FILE is expected, got 'big'" },
       { { "sim://1", "--threshold", "p(99)<5ms" }, "'METRIC EXPRESSION'" },
       { { "sim://1", "--threshold", "op_latenzy p(99)<5ms" }, "no metric 'op_latenzy'" },

@@ -164,6 +164,7 @@ describe("wingman report", function()
       ["--out needs a value"] = { "show", "a", "--out" },
       ["--out 'xml' is no form of a report; there are csv, hgrm, html,"] = { "show", "a", "--out", "xml=b" },
       ["--out: csv=/b and svg=//b are the same file"] = { "show", "a", "--out", "csv=/b", "--out", "svg=//b" },
+      ["--tolerance: per cent from 0 to 1000 are expected, got 'nan'"] = { "diff", "a", "b", "--tolerance", "nan" },
       ["--tolerance: per cent from 0 to 1000 are expected, got 'much'"] = { "diff", "a", "b", "--tolerance", "much" },
       ["show: --out takes one file"] = { "show", "a", "b", "--out", "csv=-" },
       ["diff: --strict is for merge"] = { "diff", "a", "b", "--strict" },

@@ -54,7 +54,7 @@ function M.hint(wrong, names)
   return name and ("; did you mean '%s'?"):format(name) or ""
 end
 
---- What to say of a flag that a command does not have.
+--- What to say of a flag that a command does not have, or does not have with a value behind "=".
 ---@param word string  "--rat", "--rat=5", "-x"
 ---@param ... string[]|table<string, any>  the names that it has, with or without their dashes
 ---@return string
@@ -64,6 +64,7 @@ function M.unknown_flag(word, ...)
   for _, set in ipairs { ... } do
     for _, name in ipairs(sorted_names(set)) do
       if not name:match "^%-" then name = "--" .. name end
+      if name == flag then return ("'%s': the value of %s, if it takes one, is the next word"):format(word, flag) end
       if #name > 2 then names[#names + 1] = name end
     end
   end

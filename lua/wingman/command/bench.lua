@@ -6,6 +6,7 @@ local connection_options = require "wingman.client.options.connection"
 local core = require "wingman.core"
 local duration = require "wingman.base.duration"
 local nearest = require "wingman.base.nearest"
+local scenario = require "wingman.load.scenario"
 local script = require "wingman.base.script"
 local threshold = require "wingman.metrics.threshold"
 local usage_error = require "wingman.base.usage_error"
@@ -61,6 +62,9 @@ iterations were dropped, 3 no connection, 2 wrong usage, 130 interrupted
 
 local readers = {}
 
+--- Seconds: what a scenario lasts at most.
+local LONGEST = scenario.LONGEST
+
 local function whole_number(value, least, most)
   local number = tonumber(value)
   if number and number % 1 == 0 and number >= least and number <= most then return number end
@@ -81,8 +85,8 @@ end
 
 local function seconds(value)
   local read = duration.parse(value)
-  if read and read > 0 then return read end
-  return nil, ("a time like 10s or 1m30s is expected, got '%s'"):format(value)
+  if read and read > 0 and read <= LONGEST then return read end
+  return nil, ("a time like 10s or 1m30s, of at most %d s, is expected, got '%s'"):format(LONGEST, value)
 end
 
 function readers.duration(into, value)
@@ -162,6 +166,7 @@ local function parse(args)
         value = args[i]
         if not value then return nil, ("--%s: a value is missing"):format(name) end
       end
+      if command.flags[name] and args[i]:find("=", 1, true) then return nil, ("--%s takes no value, got '%s'"):format(name, value) end
       if readers[name] then
         local ok, wrong = readers[name](into, value)
         if not ok then return nil, ("--%s: %s"):format(name, wrong) end

@@ -36,6 +36,8 @@ M.flags = { strict = true, quiet = true, help = true, ["keep-awake"] = true }
 
 --- Seconds until --start-at: shards that wait for longer were given another unit.
 local LONGEST_WAIT_S = 7 * 86400
+--- More than any scheduler starts at once; numbers of partitions and of users stay exact.
+local MOST_SHARDS = 1e6
 
 local function usage(format, ...)
   return nil, "wingman run: " .. format:format(...)
@@ -53,15 +55,17 @@ end
 
 function readers.seed(into, value)
   into.seed = tonumber(value)
-  if not into.seed or into.seed % 1 ~= 0 or math.abs(into.seed) > 2 ^ 53 then return usage("--seed: a whole number is expected, got '%s'", value) end
+  if not into.seed or into.seed % 1 ~= 0 or math.abs(into.seed) >= 2 ^ 53 then
+    return usage("--seed: a whole number below 2^53 is expected, got '%s'", value)
+  end
   return true
 end
 
 function readers.shard(into, value)
   local index, count = value:match "^(%d+)/(%d+)$"
   index, count = tonumber(index), tonumber(count)
-  if not index or count < 1 or index >= count then
-    return usage("--shard: I/N with I from 0 to N-1 is expected, got '%s'", value)
+  if not index or count < 1 or index >= count or count > MOST_SHARDS then
+    return usage("--shard: I/N with I from 0 to N-1 is expected, and N up to %d, got '%s'", MOST_SHARDS, value)
   end
   into.shard = { index = index, count = count }
   return true
@@ -128,6 +132,7 @@ function M.parse(args)
   while args[i] do
     local name, value = args[i]:match "^%-%-([%a-]+)=?(.*)$"
     if name and M.flags[name] then
+      if args[i]:find("=", 1, true) then return usage("--%s takes no value, got '%s'", name, value) end
       into[(name:gsub("-", "_"))] = true
     elseif name and M.valued[name] then
       if not args[i]:find("=", 1, true) then

@@ -70,7 +70,7 @@ local function parse(arguments)
         table.insert(options.outs, value)
       else
         options.tolerance = tonumber((value:gsub("%s*%%$", "")))
-        if not options.tolerance or options.tolerance < 0 or options.tolerance > 1000 then
+        if not options.tolerance or not (options.tolerance >= 0 and options.tolerance <= 1000) then
           return nil, ("--tolerance: per cent from 0 to 1000 are expected, got '%s'"):format(value)
         end
       end

@@ -70,9 +70,10 @@ local function variable_token()
   return token ~= "" and token or nil
 end
 
--- Takes one flag; true, or nil and what is wrong.
+-- Takes one flag; `value` is nil when none was given. True, or nil and what is wrong.
 local function take_flag(name, value)
   if M.flags[name] then
+    if value then return nil, ("--%s takes no value, got '%s'"):format(name, value) end
     chosen.tls[M.flags[name]] = true
   elseif not value or value == "" then
     return nil, ("--%s needs a value"):format(name)
@@ -104,9 +105,9 @@ function M.take(words)
     if not takes_value and not M.flags[name] then
       rest[#rest + 1] = words[i]
     else
-      if takes_value and not words[i]:find("=", 1, true) then
-        i = i + 1
-        value = words[i]
+      if not words[i]:find("=", 1, true) then
+        if takes_value then i = i + 1 end
+        value = takes_value and words[i] or nil
       end
       local ok, wrong = take_flag(name, value)
       if not ok then return nil, wrong end

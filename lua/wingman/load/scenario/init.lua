@@ -13,6 +13,7 @@ local TIME_MAX_US = 3600e6
 
 --- Seconds: 31 years, whose microseconds a number still counts one by one.
 local LONGEST = 1e9
+M.LONGEST = LONGEST
 --- Iterations a second: hundreds of times what a processor can begin.
 local HIGHEST_RATE = 1e9
 M.HIGHEST_RATE = HIGHEST_RATE
