@@ -41,6 +41,7 @@ describe("connection options", function()
   it("say what is wrong with them, and never the token", function()
     for _, case in ipairs {
       { { "--token-file" }, "--token-file needs a value" }, { { "--ca-file=" }, "--ca-file needs a value" },
+      { { "--proxy", "http://user:secret@/tmp" }, "--proxy: none or http://host:port is expected, got " },
       { { "--insecure-skip-verify=no" }, "--insecure-skip-verify takes no value, got 'no'" },
       { { "--token-file", "/no/such/file" }, "/no/such/file" }, { { "--token-file", "/" }, "Is a directory" },
       { { "--token-file", file_with "\nsecret\n" }, "no first line" },

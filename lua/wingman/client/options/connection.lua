@@ -6,7 +6,10 @@
 ---
 --- A program that embeds the module does not come past here: its clients have what their
 --- options say, whatever the environment holds.
+local core = require "wingman.core"
 local embedded_cluster = require "wingman.testbed"
+local url = require "wingman.base.url"
+local wire_name = require "wingman.base.wire_name"
 
 local M = {}
 
@@ -82,6 +85,9 @@ local function take_flag(name, value)
     if not token then return nil, wrong end
     chosen.token = token
   elseif name == "proxy" then
+    if value ~= "none" and not core.proxy_name(value) then
+      return nil, ("--proxy: none or http://host:port is expected, got %s"):format(wire_name.shown(url.shown(value)))
+    end
     chosen.proxy = value
   else
     local is_readable, why = check_readable(value)
