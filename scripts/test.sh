@@ -57,10 +57,11 @@ shares() {
   esac
 }
 fuzz_jobs() {
-  local seconds=${WINGMAN_FUZZ_SECONDS:-240} target total=0
+  local seconds=${WINGMAN_FUZZ_SECONDS:-240} names name total=0
   if [ $extent = full ]; then seconds=$((seconds * 10)); fi
-  for target in build/fuzz/fuzz/*_fuzz; do total=$((total + $(shares "${target##*/}"))); done
-  for target in build/fuzz/fuzz/*_fuzz; do echo "fuzz ${target##*/} $((seconds * $(shares "${target##*/}") / total + 1))"; done
+  names=$(basename -a -s .c core/fuzz/*_fuzz.c)
+  for name in $names; do total=$((total + $(shares "$name"))); done
+  for name in $names; do echo "fuzz $name $((seconds * $(shares "$name") / total + 1))"; done
 }
 
 # other_tree DIRECTORY [CMAKE OPTIONS]: builds it. A job without a result, which is a failure,

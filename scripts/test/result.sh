@@ -20,8 +20,10 @@ timed() {
 # report PASSED FAILED SKIPPED [NOTE]
 report() {
   printf '%s\t%s\t%d\t%d\t%d\t%s\t%s\n' "$job" "$log" "$1" "$2" "$3" "$seconds" "$cpu_seconds" >>"$results"
-  printf '%6.1f s %6.1f s CPU  %4d passed' "$seconds" "$cpu_seconds" "$1"
-  if [ "$2" -gt 0 ]; then printf ', %d failed' "$2"; fi
-  if [ "$3" -gt 0 ]; then printf ', %d skipped' "$3"; fi
-  printf '  %s%s\n' "$job" "${4:+, $4}"
+  # In one piece: other jobs print, too.
+  local line
+  printf -v line '%6.1f s %6.1f s CPU  %4d passed' "$seconds" "$cpu_seconds" "$1"
+  if [ "$2" -gt 0 ]; then line+=", $2 failed"; fi
+  if [ "$3" -gt 0 ]; then line+=", $3 skipped"; fi
+  printf '%s  %s%s\n' "$line" "$job" "${4:+, $4}"
 }
