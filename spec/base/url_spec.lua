@@ -17,4 +17,15 @@ describe("A URL that is shown", function()
       assert.equal(given ~= shown, url.has_user(given))
     end)
   end
+
+  for given, shown in pairs {
+    ["http://a:1,http://ann:secret@b:2, ws://bob:secret@c"] = "http://a:1,http://***@b:2, ws://***@c",
+    ["ann:secret@host:9000"] = "***@host:9000",
+    ["wss//ann:p@ss@host"] = "***@host",
+  } do
+    it(given .. ", which is none, is " .. shown, function()
+      assert.equal(shown, url.shown(given))
+      assert.is_false(url.has_user(given))
+    end)
+  end
 end)
