@@ -145,8 +145,10 @@ local function start_embedded(self)
   return true
 end
 
---- Connects. When it returns true, nodes have authenticated this client, the partition map and the hash
---- are known, and routes are computed. Waits for start_timeout at most. May be called once.
+--- Connects. When it returns true, at least one node has authenticated this client, the partition map
+--- and the hash are known, and routes are computed. Other nodes may follow: writes to them wait, and a
+--- query of a v2 cluster returns nil, NOT_CONNECTED until they are connected (see connected_nodes).
+--- Waits for start_timeout at most. May be called once.
 ---@return boolean|nil ok, wingman.error|nil
 function methods:start()
   if self.closed then return nil, errors.new("CLOSED", "the client is closed") end
@@ -218,15 +220,14 @@ local function write_log_out(self)
   self.options.log_to("error", "oplog_not_written_at_close", { path = path, problem = problem, reason = reason, pending = pending })
 end
 
---- Ends everything at once: sockets, timers, the embedded cluster, and waits: whoever
---- waits, and whoever asked for an acknowledgement, has heard of it (nil, err) when this
---- returns, and needs no further step of the loop. What is still in the op log is gone,
---- unless it has a file: call `drain` before.
---- On a 0.11 cluster whose membership has changed within the last moment it first sends
---- again what that made doubtful, which takes half a second, and longer while the membership goes
---- on changing: `timeout` at most. What is not sent again then is logged (`writes_unverified`),
---- told by the event `unverified`, and an error.
---- Safe twice.
+--- Ends everything at once: sockets, timers and the embedded cluster. Every call that waits
+--- and every on_ack has received nil, err when this returns; no further step of the loop is
+--- needed. What is still in the op log is gone, unless it has a file: call `drain` before.
+--- On a 0.11 cluster whose membership has just changed it first repeats the writes that this
+--- put in doubt. That takes half a second, and longer while the membership goes on changing:
+--- `timeout` at most. What is not repeated by then is logged (`writes_unverified`), reported
+--- by the event `unverified`, and an error.
+--- It may be called twice.
 ---@param timeout number|string|nil  a duration: seconds or "5s"; default: 5 s
 ---@return boolean|nil ok
 ---@return wingman.error|nil  TIMEOUT with unverified and pending (see backlog); the client is closed all the same
@@ -309,7 +310,7 @@ end
 function methods:known_map(name) return self.maps[name] end
 
 --- Sets a new token or token function. Nodes that refused the old one are tried again at once; the
---- others are shown it when they connect next.
+--- others get the new one with their next connection.
 ---@param token string|fun(): string
 function methods:set_auth_token(token)
   if type(token) ~= "string" and type(token) ~= "function" then

@@ -2,11 +2,11 @@
 local loop = require "wingman.loop"
 local open_clients = require "wingman.client.open_clients"
 
---- Closes every client (waits end with an error), the loop with its timers and sockets,
---- and forgets the modules: the next require "wingman" loads them from their files. What
---- was kept of this Wingman is of no use afterwards. The machine code of all traces goes
---- (jit.flush), as LuaJIT frees no single one's: the host's own is compiled again. The C
---- library stays, until the Lua state is closed.
+--- Closes every client (calls that wait end with an error) and the loop with its timers and
+--- sockets, and forgets the modules: the next require "wingman" loads them from their files.
+--- Objects from before no longer work. All compiled code is flushed (jit.flush), as LuaJIT
+--- cannot free a part of it: the host's own is compiled again. The C library stays until the
+--- Lua state is closed.
 return function()
   for _, one in ipairs(open_clients.list()) do one:close() end
   loop.close()

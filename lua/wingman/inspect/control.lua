@@ -42,7 +42,7 @@ function M.policy(client, kind, policy)
   set[kind](client.provider, policy)
 end
 
---- Hears the log of a client from a level on, beside who hears it already.
+--- Calls `fn` for each line of a client's log from a level on, in addition to other listeners.
 ---@param client wingman.client
 ---@param level "debug"|"info"|"warn"|"error"
 ---@param fn fun(level: string, event: string, fields: table)

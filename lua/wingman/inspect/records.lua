@@ -61,8 +61,8 @@ end
 ---@field seen integer  changes so far
 ---@field stop fun(self: wingman.inspect.watch)
 
---- Calls `fn(key, value, origin)` for every change of a map that a server tells (a 0.11
---- cluster tells none).
+--- Calls `fn(key, value, origin)` for every change of a map that a server announces (a 0.11
+--- cluster announces none).
 ---@param client wingman.client
 ---@param name string  of the map
 ---@param pattern string|nil  a part of the key, or with * and ? the form of the whole key

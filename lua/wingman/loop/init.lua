@@ -52,8 +52,8 @@ end
 ---@param fn fun(message: string)|nil
 function M.on_error(fn) report = fn end
 
---- How many errors nobody has heard of but who reads standard error: `wingman run` does not end
---- with 0 then.
+--- How many errors were only written to standard error: if there is one, `wingman run` does not
+--- end with 0.
 ---@return integer
 function M.unheard_errors() return unheard end
 
@@ -490,8 +490,8 @@ end
 -- What is done at a signal of the executable; it knows a script's end by this word.
 local on_signal = function() M.stop "interrupted" end
 
---- Sets what is done when the executable was sent SIGINT, SIGTERM or SIGHUP, in place of what
---- was set before. The default ends what the loop is turned for, see M.stop. In a host that
+--- Sets the function that is called when the executable gets SIGINT, SIGTERM or SIGHUP, in place
+--- of the one before. The default ends every call that runs the loop, see M.stop. In a host that
 --- embeds the module signals are the host's, and nothing is called.
 ---@param fn fun(signal: "SIGINT"|"SIGTERM"|"SIGHUP")  runs in a turn of the loop, and may not wait
 function M.on_signal(fn)

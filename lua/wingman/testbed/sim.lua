@@ -187,7 +187,7 @@ methods.pause = order "pause"
 ---@type fun(self: wingman.sim.cluster, id: string): true|nil, wingman.error|nil
 methods.resume = order "resume"
 
---- Orders a fault, see `fault` in the list of commands.
+--- Orders a fault; docs/simulated-clusters.md lists them.
 ---@param id string  a node's id, or "all"
 ---@param name string
 ---@param ... string|number|boolean  its arguments; true and false stand for 1 and 0

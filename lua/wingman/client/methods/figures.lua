@@ -30,7 +30,7 @@ function methods:pending_ops() return (self.core:pending()) end
 ---@return wingman.backlog
 function methods:backlog() return backlog.of(self) end
 
---- What is known for routing: map version, partitions, nodes, hash, held operations.
+--- What the client knows for routing: map version, partitions, nodes, hash, held operations.
 function methods:router_stats()
   local version, generation = self.core:map_version()
   local _, _, held = self.core:pending()
@@ -50,9 +50,9 @@ local function copy(counts)
   return result
 end
 
---- How everything is: state, nodes, partition map, op log. `warnings`: what the options cost on this cluster
+--- The client's state, its nodes, partition map and op log. `warnings`: what the options cost on this cluster
 --- (wingman.client.health.warnings), `unverified_ops`: acknowledged writes that a membership change
---- of a 0.11 cluster has made doubtful.
+--- of a 0.11 cluster has put in doubt.
 function methods:health()
   local nodes = {}
   for _, node in ipairs(self.provider and self.provider.links.nodes or {}) do

@@ -182,10 +182,10 @@ local function check_query(query, level)
   end
 end
 
---- Asks every connected node, one after the other, and joins the results by key;
---- where two nodes have a key, the answer of its owner counts. A v2 node answers
---- with what it holds itself, records included that it no longer owns and the owner
---- does not have (or has removed); a 0.11 node answers for the whole cluster. nil, err
+--- Asks every connected node, one after the other, and joins the results by key. When two
+--- nodes have a key, the answer of its owner counts. A 0.11 node answers for the whole
+--- cluster. A v2 node answers with what it holds itself. That may include records that it no
+--- longer owns and that the owner does not have, or has removed. Returns nil, err
 --- while an owner of a v2 cluster's partitions is not connected. Raises for an option that
 --- is unknown or wrong.
 ---@param name string
@@ -229,10 +229,10 @@ local function maps_to_repair(self)
   return names
 end
 
---- Sends again what this client wrote and the owner does not have, or has an older value of. It is for after a
---- node has died or come back, as servers keep nothing through that (see
---- wingman.client.methods.repair for what is compared, and the cost). Waits for the comparison, not
---- for the acknowledgements.
+--- Sends again what this client wrote and the owner does not have, or has an older value of. Call it after a
+--- node has died or come back, as servers may lose records then (wingman.client.methods.repair says
+--- what is compared, and what that costs). Waits for the comparison, not for the
+--- acknowledgements.
 ---@param name string|nil  one map; nil: every map of this client
 ---@return integer|nil count  of writes recorded again
 ---@return wingman.error|nil

@@ -127,14 +127,14 @@ local function wait_for_route(self, key, err, delay)
   loop.wait_until(function() return self.closed or target(self, key) end, delay)
 end
 
---- Sends a message to the node that owns the key, or to any node without one. Tries
---- again when that node says that it is not the owner or that the map is old, when it is
---- not connected or its connection breaks off: the map is asked for anew, and each retry
---- waits twice as long as the one before. A message may so arrive twice.
+--- Sends a message to the node that owns the key, or to any node without a key. Tries
+--- again when that node answers that it is not the owner or that the map is old, and when it
+--- is not connected or its connection breaks off. Before a retry the client requests the map
+--- anew and waits twice as long as before the last one. So a message may arrive twice.
 ---
---- With `answer` the answer is waited for and returned. Without it, true says that the
---- message left and was not refused within a tenth of a second: the protocol
---- acknowledges no message as such. Waits.
+--- With the option `answer` it waits for the answer and returns it. Without it, true means
+--- that the message was sent and not refused within a tenth of a second: the protocol
+--- has no acknowledgement for it. Waits.
 ---@param data table|string  a message, or its MessagePack bytes
 ---@param key string|nil
 ---@param options wingman.send_options|nil

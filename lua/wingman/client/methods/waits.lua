@@ -68,12 +68,12 @@ local function timed_out(self, timeout)
 end
 
 --- Sends everything that has a route, without waiting for batch.linger, and waits until
---- all that is recorded is acknowledged and every on_ack was called. On
---- a 0.11 cluster whose membership has just changed it waits, too, until what that made
---- doubtful was sent again and acknowledged; and until the last acknowledgement is 50 ms old,
---- as a change may not be known before.
---- nil, REJECTED with a count when one of these writes, since the last drain that said so,
---- was rejected, or dropped from a full op log.
+--- every recorded operation is acknowledged and every on_ack was called. On a 0.11 cluster
+--- it also waits until the last acknowledgement is 50 ms old, because a membership change may
+--- not be known before, and until the writes that a change put in doubt are repeated and
+--- acknowledged.
+--- Returns nil, REJECTED with a count when writes were rejected, or dropped from a full op
+--- log, since the last drain that reported some.
 ---@param timeout number|string|nil  a duration: seconds or "5s"; default: for ever
 ---@return boolean|nil ok
 ---@return wingman.error|nil  TIMEOUT with pending, and of these held, queued, sent; and unverified (see backlog);
@@ -124,9 +124,9 @@ local function settlement(self, seq, what, level)
 end
 
 --- A future of one operation. It is settled with true and the id of the node that acknowledged it (no
---- id when that was before this call), nil, err when it was rejected or dropped. The
---- last 1,000 that were are remembered. Raises for a seq that no write of this client, or of
---- an earlier one with the same op log's file, has.
+--- id when that was before this call), or with nil, err when it was rejected or dropped. The last
+--- 1,000 rejected or dropped ones are remembered. Raises for a seq that no write of this client, or
+--- of an earlier client with the same op log's file, has.
 ---@param seq number  what set or remove returned
 ---@return wingman.future
 function methods:settlement(seq)
