@@ -76,6 +76,18 @@ void wm_client_keep_acked(wm_client *c, const uint32_t *ops, uint32_t count, uin
     }
 }
 
+void wm_client_keep_loaded(wm_client *c, uint32_t index)
+{
+    wm_membership *m = &c->membership;
+    if (m->acks != NULL) { /* else nothing is ever sent again */
+        const wm_op *op = wm_oplog_at(c->log, index);
+        wm_recent_acks_add(m->acks, c->now_us, op->form, wm_op_key(op), op->key_len);
+        wm_oplog_retain(c->log, index, c->now_us);
+        m->is_open = m->has_loaded = true;
+    }
+    wm_batcher_settle(c->batcher, index);
+}
+
 /* The oldest acknowledgement that a change that is noticed now makes doubtful. */
 static uint64_t horizon(const wm_client *c)
 {
@@ -171,10 +183,28 @@ static void send_late(wm_client *c)
     if (send_from(c, m->late_acks, 0, c->now_us, OPS_PER_TURN)) tell_pushed_out(c, m->late_acks, 0);
 }
 
+/* A process that has died around a change, for all that is known, left this: it is sent again as
+ * after one. A v2 server would take the old values for new ones. False while the cluster is not
+ * known. */
+static bool judge_loaded(wm_client *c)
+{
+    wm_membership *m = &c->membership;
+    if (c->rules.family == WM_DIALECT_UNKNOWN) return false;
+    m->is_open = m->has_loaded = false;
+    if (c->rules.family == WM_DIALECT_V2) {
+        wm_recent_acks_forget(m->acks, UINT64_MAX);
+        wm_oplog_release(c->log, UINT64_MAX);
+        return true;
+    }
+    open_window(c);
+    m->from_us = 0;
+    return true;
+}
+
 void wm_client_check_membership(wm_client *c)
 {
     wm_membership *m = &c->membership;
-    if (m->acks == NULL) return;
+    if (m->acks == NULL || (m->has_loaded && !judge_loaded(c))) return;
     if (!m->is_open) {
         wm_recent_acks_forget(m->acks, horizon(c));
         wm_oplog_release(c->log, horizon(c));
@@ -197,6 +227,7 @@ static wm_membership_state state_of(const wm_client *c)
 {
     const wm_membership *m = &c->membership;
     if (m->acks == NULL) return WM_MEMBERSHIP_CALM;
+    if (m->has_loaded && c->rules.family == WM_DIALECT_UNKNOWN) return WM_MEMBERSHIP_CALM; /* nothing can come of waiting */
     bool has_late = wm_recent_acks_count(m->late_acks) > 0;
     if (m->is_open || has_late || has_pending_repeats(c)) return WM_MEMBERSHIP_CHANGED;
     if (!is_of_several(c)) return WM_MEMBERSHIP_CALM;

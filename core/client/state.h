@@ -54,6 +54,7 @@ typedef struct wm_membership {
     wm_recent_acks *acks; /* NULL: not kept */
     wm_recent_acks *late_acks; /* to be sent again at once, once no window is open */
     bool is_open;         /* the membership has changed, and not all is sent again */
+    bool has_loaded;      /* the op log's file had something to send again, and it is not known to which cluster */
     uint64_t from_us;     /* of the acknowledgements that are doubtful */
     uint64_t opened_us;
     uint64_t due_us;      /* when sending begins */
@@ -296,6 +297,9 @@ void wm_client_free_acks(wm_client *c);
 /* Keeps the keys of operations that a 0.11 node has just acknowledged, and that left then;
  * there is a place for them (membership.acks). */
 void wm_client_keep_acked(wm_client *c, const uint32_t *ops, uint32_t count, uint64_t sent_us);
+/* An operation of the op log's file was acknowledged just before the process ended: it leaves the log,
+ * is sent again to a 0.11 cluster as after a membership change, and is dropped with a v2 one. */
+void wm_client_keep_loaded(wm_client *c, uint32_t index);
 /* A 0.11 node is gone, and its last acknowledgements with it, perhaps. */
 void wm_client_node_lost(wm_client *c);
 /* A node of a 0.11 cluster has a new map: what was acknowledged lately is to be sent again. */

@@ -71,7 +71,7 @@ static bool open_log(fuzz *f, wm_log_error *e)
     return true;
 }
 
-/* Pending for the next process. */
+/* In the file for the next process. */
 static bool is_kept(fate fate)
 {
     return fate == PENDING || fate == RETAINED;
@@ -86,6 +86,30 @@ static void expect_letter(void *user, uint64_t seq, const uint8_t *bytes, uint32
     f->found_letters++;
 }
 
+static void settle(fuzz *f, uint64_t seq, fate to)
+{
+    uint8_t value[256];
+    if (seq == 0) return;
+    if (to == LETTER) REQUIRE(wm_oplog_put_letter(f->log, seq, value, (uint32_t)value_of(seq, value)));
+    wm_oplog_settle(f->log, f->ops[seq].index);
+    f->ops[seq].now = to;
+}
+
+static void retain(fuzz *f, uint64_t seq)
+{
+    if (seq == 0) return;
+    wm_oplog_retain(f->log, f->ops[seq].index, ++f->now_us);
+    bool is_retained = wm_oplog_at(f->log, f->ops[seq].index)->is_retained;
+    settle(f, seq, is_retained ? RETAINED : GONE);
+}
+
+/* What the file says was acknowledged leaves the log again, as a client does it. */
+static void retain_acknowledged(fuzz *f)
+{
+    for (uint64_t seq = 1; seq <= f->last_seq; seq++)
+        if (f->ops[seq].now == RETAINED) retain(f, seq);
+}
+
 /* The log has what the last commit left, and knows where it is. */
 static void check_loaded(fuzz *f)
 {
@@ -96,6 +120,7 @@ static void check_loaded(fuzz *f)
         wm_op *op = wm_oplog_at(f->log, index);
         if (op->state == WM_OP_FREE) continue;
         REQUIRE(op->seq <= f->last_seq && is_kept(f->ops[op->seq].committed));
+        REQUIRE(op->is_acknowledged == (f->ops[op->seq].committed == RETAINED));
         wm_op_view view = wm_oplog_read(f->log, op);
         name_of(op->seq, key);
         REQUIRE(view.key_len == 4 && memcmp(view.key, key, 4) == 0);
@@ -106,12 +131,13 @@ static void check_loaded(fuzz *f)
     f->found_letters = 0;
     wm_oplog_letters(f->log, expect_letter, f);
     for (uint64_t seq = 1; seq <= f->last_seq; seq++) {
-        f->ops[seq].now = f->ops[seq].committed = is_kept(f->ops[seq].committed) ? PENDING : f->ops[seq].committed;
-        pending -= f->ops[seq].now == PENDING;
+        f->ops[seq].now = f->ops[seq].committed;
+        pending -= is_kept(f->ops[seq].now);
         letters += f->ops[seq].now == LETTER;
     }
     REQUIRE(pending == 0 && letters == f->found_letters);
     REQUIRE(strcmp(wm_oplog_client_id(f->log), "client-1") == 0);
+    retain_acknowledged(f);
 }
 
 static void sync_log(fuzz *f)
@@ -167,23 +193,6 @@ static uint64_t choose(const fuzz *f, fate fate, uint8_t which)
     for (uint64_t seq = f->last_seq; seq > 0; seq--)
         if (f->ops[seq].now == fate && seen++ == which % 8u) return seq;
     return 0;
-}
-
-static void settle(fuzz *f, uint64_t seq, fate to)
-{
-    uint8_t value[256];
-    if (seq == 0) return;
-    if (to == LETTER) REQUIRE(wm_oplog_put_letter(f->log, seq, value, (uint32_t)value_of(seq, value)));
-    wm_oplog_settle(f->log, f->ops[seq].index);
-    f->ops[seq].now = to;
-}
-
-static void retain(fuzz *f, uint64_t seq)
-{
-    if (seq == 0) return;
-    wm_oplog_retain(f->log, f->ops[seq].index, ++f->now_us);
-    bool is_retained = wm_oplog_at(f->log, f->ops[seq].index)->is_retained;
-    settle(f, seq, is_retained ? RETAINED : GONE);
 }
 
 static void release(fuzz *f)

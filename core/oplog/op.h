@@ -34,6 +34,7 @@ typedef struct wm_op {
     uint8_t tries;        /* how often it came back unacknowledged, up to 255 */
     bool follows : 1;     /* an older operation of its key is not settled; wm_oplog_before */
     bool is_followed : 1; /* a newer one is there */
+    bool is_acknowledged : 1; /* by the file: an earlier process was told so, and this one is to send it once more */
     bool is_retained : 1; /* stays in the log's file when it is settled: wm_oplog_retain */
 } wm_op;
 

@@ -10,6 +10,8 @@
 
 /* What one frame holds at most, a larger operation apart: so much is lost with one damaged byte. */
 #define FRAME_BYTES (64u * 1024u)
+/* So many seqs are in one entry. */
+#define SEQS_MAX (FRAME_BYTES / 2 / sizeof(uint64_t))
 /* A file is written anew when it is so many times as large as what is left in it, and larger
  * than this by itself. */
 #define SPARSE 3u
@@ -63,6 +65,7 @@ struct wm_op_store {
     size_t op_count, op_cap, in_file;
     wm_retained_ops retained; /* in the file, and settled otherwise */
     seq_list settled, dropped; /* operations that left the log, and dead letters */
+    seq_list acknowledged;     /* operations that left the log, and are retained */
     dead_letter *letters;
     size_t letter_count, letter_cap, fresh_letters;
     uint32_t live_ops;   /* in the file */
@@ -109,6 +112,7 @@ void wm_op_store_close(wm_op_store *s)
     for (size_t i = 0; i < s->letter_count; i++) free(s->letters[i].bytes);
     free(s->letters);
     free(s->settled.seqs);
+    free(s->acknowledged.seqs);
     free(s->dropped.seqs);
     free(s->ops);
     wm_retained_ops_close(&s->retained);
@@ -128,7 +132,8 @@ uint64_t wm_op_store_last_seq(const wm_op_store *s)
 
 bool wm_op_store_is_dirty(const wm_op_store *s)
 {
-    return s->op_count > s->in_file || s->settled.count > 0 || s->dropped.count > 0 || s->fresh_letters > 0;
+    return s->op_count > s->in_file || s->settled.count > 0 || s->acknowledged.count > 0 || s->dropped.count > 0 ||
+           s->fresh_letters > 0;
 }
 
 /* -- dead letters -------------------------------------------------------------------------- */
@@ -196,7 +201,9 @@ static bool load_operation(loader *l, const wm_op_entry *entry)
     wm_op_store *s = l->store;
     uint32_t index = wm_op_table_add_sent(l->table, entry->seq, entry->bytes, entry->len, l->error);
     if (index == WM_NO_OP) return false;
-    wm_op_table_at(l->table, index)->writing = s->writing;
+    wm_op *op = wm_op_table_at(l->table, index);
+    op->writing = s->writing;
+    op->is_acknowledged = wm_op_tally_is_acknowledged(&l->tally, entry->seq);
     s->ops[s->op_count++] = (stored_op){entry->seq, index};
     s->live_ops++;
     s->live_bytes += entry->len + WM_OP_ENTRY_HEAD;
@@ -207,7 +214,7 @@ static bool make_room_for(wm_op_store *s, uint32_t ops)
 {
     s->ops = malloc((ops + 1u) * sizeof *s->ops);
     s->op_cap = ops + 1u;
-    return s->ops != NULL && make_room(&s->settled, ops);
+    return s->ops != NULL && make_room(&s->settled, ops) && make_room(&s->acknowledged, ops);
 }
 
 static bool load_letter(loader *l, const wm_op_entry *entry)
@@ -271,8 +278,9 @@ bool wm_op_store_recorded(wm_op_store *s, uint32_t index, uint64_t seq)
         s->op_cap = cap;
     }
     /* So that every one of them can be settled without more memory. */
-    size_t fresh = s->op_count - s->in_file;
-    if (!make_room(&s->settled, s->settled.count + s->live_ops + s->retained.count + fresh + 1)) return false;
+    size_t all = s->live_ops + s->retained.count + (s->op_count - s->in_file) + 1;
+    if (!make_room(&s->settled, s->settled.count + all)) return false;
+    if (s->retained.max_bytes > 0 && !make_room(&s->acknowledged, s->acknowledged.count + all)) return false;
     s->ops[s->op_count++] = (stored_op){seq, index};
     s->last_seq = seq;
     return true;
@@ -282,7 +290,10 @@ void wm_op_store_settled(wm_op_store *s, const wm_op *op)
 {
     if (op->writing == 0) return; /* not in the file yet: the next commit passes it over */
     s->live_ops--;
-    if (op->is_retained) return;
+    if (op->is_retained) {
+        s->acknowledged.seqs[s->acknowledged.count++] = op->seq;
+        return;
+    }
     s->settled.seqs[s->settled.count++] = op->seq;
     s->live_bytes -= op->len + WM_OP_ENTRY_HEAD;
 }
@@ -393,9 +404,8 @@ static bool write_operation(output *o, const wm_op_table *table, const wm_op *op
 /* In parts that fit into a frame. */
 static bool write_seqs(output *o, uint32_t kind, const seq_list *l)
 {
-    const size_t most = FRAME_BYTES / 2 / sizeof *l->seqs;
-    for (size_t from = 0; from < l->count; from += most) {
-        size_t count = l->count - from < most ? l->count - from : most;
+    for (size_t from = 0; from < l->count; from += SEQS_MAX) {
+        size_t count = l->count - from < SEQS_MAX ? l->count - from : SEQS_MAX;
         if (!write_entry(o, kind, 0, l->seqs + from, count * sizeof *l->seqs)) return false;
     }
     return true;
@@ -425,6 +435,14 @@ static bool write_retained(output *o)
         op->writing = s->writing;
     }
     return true;
+}
+
+/* For a file that is written anew; there is room: wm_op_store_recorded. */
+static void acknowledge_all_retained(wm_op_store *s)
+{
+    s->acknowledged.count = 0;
+    for (wm_retained_op *op = wm_retained_ops_oldest(&s->retained); op != NULL; op = wm_retained_ops_behind(&s->retained, op))
+        s->acknowledged.seqs[s->acknowledged.count++] = op->seq;
 }
 
 static bool write_client(output *o)
@@ -477,13 +495,17 @@ static bool end_anew(wm_op_store *s, wm_op_table *table, wm_log_error *e)
 {
     output o = {.store = s, .error = e};
     uint64_t counts[2] = {count_operations(s, table), s->letter_count};
-    if (!begin_frame(&o) || !write_retained(&o) || !write_letters(&o, true) || !flush_frame(&o)) return false;
+    acknowledge_all_retained(s);
+    if (!begin_frame(&o) || !write_retained(&o) || !write_seqs(&o, WM_ENTRY_ACKNOWLEDGED, &s->acknowledged) ||
+        !write_letters(&o, true) || !flush_frame(&o))
+        return false;
     if (!wm_log_file_commit(s->next, counts, e) || !wm_log_file_take_place(s->next, s->file, e)) return false;
     wm_log_file_close(s->old);
     s->old = s->file;
     s->file = s->next;
     s->next = NULL;
     s->sparse_from = 0;
+    s->acknowledged.count = 0;
     return true;
 }
 
@@ -523,7 +545,7 @@ static void after_commit(wm_op_store *s, wm_op_table *table)
         s->live_bytes += s->letters[i].len + WM_OP_ENTRY_HEAD;
         s->fresh_letters--;
     }
-    s->settled.count = s->dropped.count = 0;
+    s->settled.count = s->acknowledged.count = s->dropped.count = 0;
     if (s->next != NULL || s->in_file <= 2 * (size_t)s->live_ops + OPS_SPARE) return;
     drop_settled(s, table, 0);
     s->in_file = s->op_count;
@@ -534,14 +556,19 @@ static bool write_changes(output *o, wm_op_table *table)
     const wm_op_store *s = o->store;
     for (size_t i = s->in_file; i < s->op_count; i++)
         if (!write_operation(o, table, wm_op_table_at(table, s->ops[i].index))) return false;
-    return write_seqs(o, WM_ENTRY_SETTLED, &s->settled) && write_letters(o, false) &&
-           write_seqs(o, WM_ENTRY_LETTERS_DROPPED, &s->dropped);
+    return write_seqs(o, WM_ENTRY_SETTLED, &s->settled) && write_seqs(o, WM_ENTRY_ACKNOWLEDGED, &s->acknowledged) &&
+           write_letters(o, false) && write_seqs(o, WM_ENTRY_LETTERS_DROPPED, &s->dropped);
+}
+
+static uint64_t size_of_seqs(uint64_t count)
+{
+    return count * sizeof(uint64_t) + (count + SEQS_MAX - 1) / SEQS_MAX * WM_OP_ENTRY_HEAD;
 }
 
 /* What a restart writes, with the headers of frames that may be half full. */
 static uint64_t size_of_all(const wm_op_store *s, wm_op_table *table)
 {
-    uint64_t bytes = s->live_bytes + strlen(s->client_id) + WM_OP_ENTRY_HEAD;
+    uint64_t bytes = s->live_bytes + strlen(s->client_id) + WM_OP_ENTRY_HEAD + size_of_seqs(s->retained.count);
     for (size_t i = s->in_file; i < s->op_count; i++)
         bytes += wm_op_table_at(table, s->ops[i].index)->len + WM_OP_ENTRY_HEAD;
     for (size_t i = 0; s->fresh_letters > 0 && i < s->letter_count; i++)
@@ -559,8 +586,9 @@ static bool restart(wm_op_store *s, wm_op_table *table)
 
 static bool write_all(output *o, wm_op_table *table)
 {
-    const wm_op_store *s = o->store;
-    if (!write_client(o) || !write_retained(o)) return false;
+    wm_op_store *s = o->store;
+    acknowledge_all_retained(s);
+    if (!write_client(o) || !write_retained(o) || !write_seqs(o, WM_ENTRY_ACKNOWLEDGED, &s->acknowledged)) return false;
     for (size_t i = 0; i < s->op_count; i++)
         if (is_live(table, &s->ops[i]) && !write_operation(o, table, wm_op_table_at(table, s->ops[i].index))) return false;
     return write_letters(o, true);

@@ -20,7 +20,7 @@ wm_op_store *wm_op_store_open(const char *path, bool sync, wm_log_error *e);
 /* Closes the file without a further commit. */
 void wm_op_store_close(wm_op_store *s);
 
-/* Puts every unsettled operation of the file into the table, in no order. Once, before anything
+/* Puts every operation that the file has into the table, in no order. Once, before anything
  * is recorded. */
 bool wm_op_store_load(wm_op_store *s, wm_op_table *table, wm_log_error *e);
 /* The id of the client whose operations these are, known once they are loaded; "" in a new file. */
@@ -39,8 +39,8 @@ void wm_op_store_settled(wm_op_store *s, const wm_op *op);
 /* How many bytes of memory wm_op_store_retain may take; 0, as in the beginning: none. */
 void wm_op_store_retain_bytes(wm_op_store *s, size_t bytes);
 /* An operation that is in the file, and is about to be settled, is to stay there until
- * wm_op_store_release: a process that opens the file before has it pending again. Where memory
- * does not suffice nothing happens. */
+ * wm_op_store_release, as acknowledged: a process that opens the file before finds op->is_acknowledged.
+ * Where memory does not suffice nothing happens. */
 void wm_op_store_retain(wm_op_store *s, const wm_op_table *table, wm_op *op, uint64_t now_us);
 /* Those that were retained before that time are settled in the file, too, with the next commit. */
 void wm_op_store_release(wm_op_store *s, uint64_t before_us);

@@ -24,8 +24,8 @@ typedef struct wm_oplog wm_oplog;
 /* NULL when out of memory. */
 wm_oplog *wm_oplog_new(wm_oplog_limits limits);
 void wm_oplog_free(wm_oplog *log);
-/* Keeps the log in a file from now on: what the file holds is pending again, with
- * its old seqs and as yet without recorded_us and partition.
+/* Keeps the log in a file from now on: what the file holds is in it, with its
+ * old seqs and as yet without recorded_us and partition: pending, or acknowledged (op->is_acknowledged).
  * `sync`: each wm_oplog_sync waits for the disk. The id of the client whose
  * operations these are is `client_id` in a new file. False with the reason in
  * `e`: use the log no more. */

@@ -23,7 +23,7 @@ static int by_seq(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* The operation is pending again, and its record readable. */
+/* Its record is readable, and the operation pending again, unless it was acknowledged. */
 static bool restore(wm_client *c, uint32_t index, wm_log_error *e)
 {
     wm_op *op = wm_oplog_at(c->log, index);
@@ -36,13 +36,18 @@ static bool restore(wm_client *c, uint32_t index, wm_log_error *e)
         return wm_log_fail(e, WM_LOG_DAMAGED, "the value of its operation %llu is none", (unsigned long long)op->seq);
     op->recorded_us = c->now_us;
     op->partition = wm_route_table_partition_of(&c->routes, view.key, view.key_len);
+    if (op->is_acknowledged) {
+        wm_client_keep_loaded(c, index);
+        return true;
+    }
     wm_batcher_add(c->batcher, index, c->now_us);
     c->figures.stats.ops_loaded++;
     return true;
 }
 
-static bool restore_all(wm_client *c, wm_log_error *e)
+static bool restore_all(wm_client *c, size_t retained_bytes, wm_log_error *e)
 {
+    wm_oplog_retain_bytes(c->log, retained_bytes);
     uint32_t end = wm_oplog_end(c->log), count = 0;
     loaded_op *ops = malloc(end * sizeof *ops);
     if (ops == NULL) return wm_log_fail_io(e, ENOMEM);
@@ -129,8 +134,7 @@ bool wm_client_open_log(wm_client *c, const wm_client_options *o, wm_log_problem
     wm_log_error e;
     if (o->oplog_path == NULL) return true;
     if (wm_oplog_open(c->log, o->oplog_path, o->client_id, o->oplog_sync, &e) && is_of_this_client(c, o, &e) &&
-        restore_all(c, &e) && load_letters(c, &e)) {
-        wm_oplog_retain_bytes(c->log, o->recent_ack_bytes);
+        restore_all(c, o->recent_ack_bytes, &e) && load_letters(c, &e)) {
         wm_client_judge_log(c);
         return true;
     }
@@ -160,8 +164,9 @@ int wm_client_finish_log(wm_client *c)
 {
     wm_membership_state membership;
     wm_client_unverified(c, &membership);
-    if (membership == WM_MEMBERSHIP_CALM) wm_oplog_release(c->log, UINT64_MAX);
-    bool keeps_something = membership != WM_MEMBERSHIP_CALM || wm_oplog_count(c->log) > 0 || wm_dead_letters_count(c->dead_letters) > 0;
+    bool is_calm = membership == WM_MEMBERSHIP_CALM && !c->membership.has_loaded;
+    if (is_calm) wm_oplog_release(c->log, UINT64_MAX);
+    bool keeps_something = !is_calm || wm_oplog_count(c->log) > 0 || wm_dead_letters_count(c->dead_letters) > 0;
     if (keeps_something) wm_oplog_check_file(c->log);
     int result = write_log(c);
     return result == WM_OK || !keeps_something ? WM_OK : write_log(c); /* one that is gone is written anew */

@@ -9,7 +9,7 @@ bool wm_op_entry_next(const uint8_t **at, const uint8_t *end, wm_op_entry *out)
     memcpy(&out->len, *at + 4, 4);
     memcpy(&out->seq, *at + 8, 8);
     out->bytes = *at + WM_OP_ENTRY_HEAD;
-    if (out->kind < WM_ENTRY_CLIENT || out->kind > WM_ENTRY_LETTERS_DROPPED) return false;
+    if (out->kind < WM_ENTRY_CLIENT || out->kind > WM_ENTRY_ACKNOWLEDGED) return false;
     if (out->len > (size_t)(end - out->bytes)) return false;
     *at = out->bytes + out->len;
     return true;

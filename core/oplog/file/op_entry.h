@@ -10,6 +10,7 @@ typedef enum wm_op_entry_kind {
     WM_ENTRY_SETTLED,         /* seqs of operations, 8 bytes each; seq: 0 */
     WM_ENTRY_LETTER,          /* a dead letter, in the bytes of its owner */
     WM_ENTRY_LETTERS_DROPPED, /* seqs of dead letters, 8 bytes each; seq: 0 */
+    WM_ENTRY_ACKNOWLEDGED,    /* seqs of operations that stay for a while all the same, 8 bytes each; seq: 0 */
 } wm_op_entry_kind;
 
 typedef struct wm_op_entry {
@@ -31,6 +32,6 @@ bool wm_op_entry_next(const uint8_t **at, const uint8_t *end, wm_op_entry *out);
 /* Appends an entry's head and leaves room for its `len` bytes: where they go, NULL when out of
  * memory. */
 uint8_t *wm_op_entry_begin(wm_buffer *frame, uint32_t kind, uint64_t seq, uint32_t len);
-/* The seq at a place in the bytes of WM_ENTRY_SETTLED or WM_ENTRY_LETTERS_DROPPED. */
+/* The seq at a place in the bytes of an entry that consists of seqs. */
 uint64_t wm_op_entry_seq(const wm_op_entry *entry, uint32_t place);
 #endif

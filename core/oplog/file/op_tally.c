@@ -18,19 +18,19 @@ static bool came(wm_tally_list *l, uint64_t seq)
     return true;
 }
 
-static bool went(wm_tally_list *l, const wm_op_entry *entry)
+static bool add_seqs(wm_tally_seqs *l, const wm_op_entry *entry)
 {
-    size_t count = entry->len / sizeof *l->went;
-    if (l->went_cap - l->went_count < count) {
-        size_t cap = l->went_cap ? l->went_cap * 2 : 1024;
-        if (cap - l->went_count < count) cap = l->went_count + count;
-        uint64_t *grown = realloc(l->went, cap * sizeof *grown);
+    size_t count = entry->len / sizeof *l->seqs;
+    if (l->cap - l->count < count) {
+        size_t cap = l->cap ? l->cap * 2 : 1024;
+        if (cap - l->count < count) cap = l->count + count;
+        uint64_t *grown = realloc(l->seqs, cap * sizeof *grown);
         if (grown == NULL) return false;
-        l->went = grown;
-        l->went_cap = cap;
+        l->seqs = grown;
+        l->cap = cap;
     }
-    if (count > 0) memcpy(l->went + l->went_count, entry->bytes, count * sizeof *l->went);
-    l->went_count += count;
+    if (count > 0) memcpy(l->seqs + l->count, entry->bytes, count * sizeof *l->seqs);
+    l->count += count;
     return true;
 }
 
@@ -39,9 +39,10 @@ static bool add(wm_op_tally *t, const wm_op_entry *entry)
     if (entry->seq > t->last_seq) t->last_seq = entry->seq;
     switch (entry->kind) {
     case WM_ENTRY_OPERATION: return came(&t->operations, entry->seq);
-    case WM_ENTRY_SETTLED: return went(&t->operations, entry);
+    case WM_ENTRY_SETTLED: return add_seqs(&t->operations.went, entry);
     case WM_ENTRY_LETTER: return came(&t->letters, entry->seq);
-    case WM_ENTRY_LETTERS_DROPPED: return went(&t->letters, entry);
+    case WM_ENTRY_LETTERS_DROPPED: return add_seqs(&t->letters.went, entry);
+    case WM_ENTRY_ACKNOWLEDGED: return add_seqs(&t->acknowledged, entry);
     default:
         t->id_len = entry->len < WM_OP_TALLY_ID_MAX ? entry->len : WM_OP_TALLY_ID_MAX;
         memcpy(t->id, entry->bytes, t->id_len);
@@ -72,16 +73,22 @@ static int by_value(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+static void sort(wm_tally_seqs *l)
+{
+    if (l->count > 0) qsort(l->seqs, l->count, sizeof *l->seqs, by_value);
+}
+
 static bool finish(wm_tally_list *l)
 {
+    const wm_tally_seqs *went = &l->went;
     l->live = malloc(l->came_count + 1u);
     if (l->live == NULL) return false;
     if (l->came_count > 0) qsort(l->came, l->came_count, sizeof *l->came, by_seq);
-    if (l->went_count > 0) qsort(l->went, l->went_count, sizeof *l->went, by_value);
+    sort(&l->went);
     size_t gone = 0;
     for (uint32_t i = 0; i < l->came_count; i++) {
-        while (gone < l->went_count && l->went[gone] < l->came[i].seq) gone++;
-        bool is_live = gone == l->went_count || l->went[gone] != l->came[i].seq;
+        while (gone < went->count && went->seqs[gone] < l->came[i].seq) gone++;
+        bool is_live = gone == went->count || went->seqs[gone] != l->came[i].seq;
         l->live[l->came[i].place] = is_live;
         l->live_count += is_live;
     }
@@ -90,6 +97,7 @@ static bool finish(wm_tally_list *l)
 
 bool wm_op_tally_finish(wm_op_tally *t, wm_log_error *e)
 {
+    sort(&t->acknowledged);
     return (finish(&t->operations) && finish(&t->letters)) || wm_log_fail_io(e, ENOMEM);
 }
 
@@ -99,10 +107,16 @@ bool wm_op_tally_is_live(wm_op_tally *t, const wm_op_entry *entry)
     return l->next < l->came_count && l->live[l->next++];
 }
 
+bool wm_op_tally_is_acknowledged(const wm_op_tally *t, uint64_t seq)
+{
+    const wm_tally_seqs *l = &t->acknowledged;
+    return l->count > 0 && bsearch(&seq, l->seqs, l->count, sizeof seq, by_value) != NULL;
+}
+
 static void close_list(wm_tally_list *l)
 {
     free(l->came);
-    free(l->went);
+    free(l->went.seqs);
     free(l->live);
 }
 
@@ -110,4 +124,5 @@ void wm_op_tally_close(wm_op_tally *t)
 {
     close_list(&t->operations);
     close_list(&t->letters);
+    free(t->acknowledged.seqs);
 }

@@ -11,18 +11,23 @@ typedef struct wm_tally_item {
     uint32_t place; /* among the entries of its kind */
 } wm_tally_item;
 
+typedef struct wm_tally_seqs {
+    uint64_t *seqs;
+    size_t count, cap;
+} wm_tally_seqs;
+
 typedef struct wm_tally_list {
     wm_tally_item *came;
-    uint64_t *went;
+    wm_tally_seqs went;
     uint8_t *live; /* by place; one byte each */
     uint32_t came_count, came_cap;
-    size_t went_count, went_cap;
     uint32_t live_count;
     uint32_t next; /* of the second walk */
 } wm_tally_list;
 
 typedef struct wm_op_tally {
     wm_tally_list operations, letters;
+    wm_tally_seqs acknowledged; /* operations, still there or not */
     uint64_t last_seq; /* the highest that any entry names */
     uint32_t id_len;
     char id[256]; /* of the client; "" while no entry said it */
@@ -38,5 +43,7 @@ bool wm_op_tally_finish(wm_op_tally *t, wm_log_error *e);
 /* Whether an operation or dead letter is still there. Asked once for each such entry, in the
  * order in which they were added. */
 bool wm_op_tally_is_live(wm_op_tally *t, const wm_op_entry *entry);
+/* Whether an entry says that the operation was acknowledged: it is there to be sent once more. */
+bool wm_op_tally_is_acknowledged(const wm_op_tally *t, uint64_t seq);
 void wm_op_tally_close(wm_op_tally *t);
 #endif

@@ -2,7 +2,9 @@
 --- and acknowledge and drop what is not theirs by their own. What was acknowledged around
 --- the change is sent again.
 local clusters = require "spec.support.cluster"
+local embedded_cluster = require "wingman.testbed"
 local eventually = require "spec.support.eventually"
+local files = require "spec.support.files"
 local loop = require "wingman.loop"
 local process = require "wingman.loop.process"
 
@@ -385,6 +387,84 @@ clusters.on_each(getfenv(), "a membership change", function(shared, it)
     assert(client:drain(60))
     assert.equal(0, client:backlog().unverified)
     shared:restart("node-2", client)
+  end)
+end, { "sim://3?dialect=0.11" })
+
+-- The op log's file as it is right after some writes were acknowledged: what a process that
+-- dies then leaves. A value and a removal.
+local function left_file(shared, name)
+  local path, left = os.tmpname(), os.tmpname()
+  os.remove(path)
+  local client = shared:started { oplog = { path = path } }
+  local map = client:map(name)
+  local key = clusters.keys_of(client, "node-1", 2)
+  local acknowledged = 0
+  local function on_ack(ok)
+    acknowledged = acknowledged + (ok and 1 or 0)
+    if acknowledged < 2 then return end
+    assert(client:sync())
+    files.write(left, files.read(path))
+  end
+  assert(map:set(key[1], { n = 1 }, { on_ack = on_ack }))
+  assert(map:remove(key[2], { on_ack = on_ack }))
+  eventually("both writes are acknowledged", function() return acknowledged == 2, acknowledged end)
+  client:close()
+  os.remove(path)
+  return left, key
+end
+
+clusters.on_each(getfenv(), "what was acknowledged just before the process died", function(shared, it)
+  local path, key, name
+
+  local function heir(options)
+    options = options or {}
+    options.oplog = { path = path }
+    return shared:client(options)
+  end
+
+  local function nowhere() return { cluster = { seeds = { "ws://127.0.0.1:1" } } } end
+
+  local function loaded_keys(client)
+    local map, found = client:map(name), {}
+    for i = 1, 2 do found[i] = map:record(key[i]) ~= nil end
+    return found
+  end
+
+  before_each(function()
+    name = shared:map_name()
+    path, key = left_file(shared, name)
+  end)
+  after_each(function() os.remove(path) end)
+
+  it("is sent once more by the next client, pending for nobody, and then forgotten", function()
+    local client = heir()
+    assert.same({ 0, 0 }, { client:pending_ops(), client:stats().ops_loaded })
+    assert.same({ true, true }, loaded_keys(client))
+    local before = client:map(name):record(key[1]).millis
+    assert(client:start())
+    assert(client:drain(20))
+    assert.equal(2, client:stats().ops_repeated)
+    assert.equal(before, assert(client:holdings("node-1", name))[key[1]].timestamp.millis)
+    client:close()
+    assert.same({ false, false }, loaded_keys(heir()))
+  end)
+
+  it("stays in the file while no cluster is met", function()
+    local offline = heir(nowhere())
+    assert.same({ true, true }, loaded_keys(offline))
+    offline:close()
+    assert.same({ true, true }, loaded_keys(heir(nowhere())))
+  end)
+
+  it("is not sent to a v2 cluster, which would take it for new", function()
+    local v2 = assert(embedded_cluster.start "sim://1")
+    finally(function() v2:stop() end)
+    local client = heir { cluster = { seeds = v2.urls }, auth = { token = v2.token } }
+    assert(client:start())
+    assert(client:drain(20))
+    assert.same({ 0, 0 }, { client:stats().ops_repeated, client:stats().ops_acked })
+    client:close()
+    assert.same({ false, false }, loaded_keys(heir(nowhere())))
   end)
 end, { "sim://3?dialect=0.11" })
 
