@@ -72,23 +72,16 @@ local function follow(client, seq, id)
 end
 
 -- What the last process left. A removal has no value to tell its id; its time does,
--- and that is known to the other side. One that a 0.11 cluster acknowledged stays in the file,
--- and when it became doubtful a copy with the same time was recorded: a process that is killed
--- then leaves both, two operations that write one record. The first is followed.
+-- and that is known to the other side.
 local function tell_loaded(client)
-  local told = {}
   local pending = client.core:operations(0)
   table.sort(pending, function(a, b) return a.seq < b.seq end)
   for _, op in ipairs(pending) do
     local record = core.decode(op.bytes).record
     local t = record.timestamp
     local id = record.value ~= core.null and history_module.written_by(record.value) or nil
-    local time = history_module.time(t.millis, t.counter, t.nodeId)
-    if not told[time] then
-      told[time] = true
-      say { e = "loaded", id = id, key = op.key, partition = op.partition, time = time }
-      follow(client, op.seq, id or "@" .. time)
-    end
+    say { e = "loaded", id = id, key = op.key, partition = op.partition, time = history_module.time(t.millis, t.counter, t.nodeId) }
+    follow(client, op.seq, id or "@" .. history_module.time(t.millis, t.counter, t.nodeId))
   end
 end
 
