@@ -53,6 +53,21 @@ clusters.on_each(getfenv(), "a subscription", function(shared, it)
   end)
 end)
 
+clusters.on_each(getfenv(), "a subscription of a cluster that tells it of changes by JSON texts", function(shared, it)
+  it("does not warn of a text that is too large, as nobody reads it", function()
+    local name, writer, client = shared:map_name(), shared:started(), shared:started()
+    client:map(name):on("change", function() end)
+    assert(writer:map(name):set("first", 1))
+    assert(writer:drain(30))
+    local before, size = received(client), client.options.max_text_bytes + 1000
+    for i = 1, 5 do assert(writer:map(name):set("key-" .. i, ("v"):rep(size))) end
+    eventually("some of the texts have come", function() return received(client) - before > 3 * size, received(client) - before end)
+    while not loop.step(1000) do end
+    assert.same({}, shared:logged "message_too_large")
+    assert.equal(0, client:stats().messages_too_large)
+  end)
+end, { "sim://3?dialect=0.11" })
+
 clusters.on_each(getfenv(), "a query", function(shared, it)
   it("is whole, or an error that names the owner that was not asked", function()
     if shared:has_no_queries(getfenv()) then return end
