@@ -100,6 +100,8 @@ static bool copy_frame(void *user, const uint8_t *payload, size_t len)
         if (entry.kind != WM_ENTRY_OPERATION && entry.kind != WM_ENTRY_LETTER) continue;
         if (!wm_op_tally_is_live(&v->tally, &entry)) continue;
         if (!write_entry(v, entry.kind, entry.seq, entry.bytes, entry.len)) return false;
+        if (entry.kind != WM_ENTRY_OPERATION || !wm_op_tally_is_acknowledged(&v->tally, entry.seq)) continue;
+        if (!write_entry(v, WM_ENTRY_ACKNOWLEDGED, 0, &entry.seq, sizeof entry.seq)) return false;
     }
     return v->frame.len == sizeof(wm_log_frame) || wm_log_file_append(v->to, &v->frame, v->error);
 }

@@ -456,6 +456,16 @@ clusters.on_each(getfenv(), "what was acknowledged just before the process died"
     assert.same({ true, true }, loaded_keys(heir(nowhere())))
   end)
 
+  it("is pending for nobody in what is salvaged of the file", function()
+    local salvaged = path .. ".salvaged"
+    assert.equal(0, os.execute(("%s oplog salvage '%s' >/dev/null"):format(process.wingman_path(), path)))
+    os.remove(path)
+    assert(os.rename(salvaged, path))
+    local client = heir(nowhere())
+    assert.same({ 0, 0 }, { client:pending_ops(), client:stats().ops_loaded })
+    assert.same({ true, true }, loaded_keys(client))
+  end)
+
   it("is not sent to a v2 cluster, which would take it for new", function()
     local v2 = assert(embedded_cluster.start "sim://1")
     finally(function() v2:stop() end)
