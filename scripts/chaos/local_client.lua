@@ -142,17 +142,21 @@ end
 ---@return boolean|nil unread  a machine that is too busy: the nodes could not be read in one go
 function methods:repair(map_name, nodes)
   local problem, unread
-  for _ = 1, 10 do
+  local found = {} -- writes sent again, by round
+  for round = 1, 10 do
     local is_whole = loop.wait_until(function() return #self.client:connected_nodes() == nodes end, 10)
     local again, err = self.client:repair(map_name)
     local drained, drain_err = drain(self, 15)
     is_whole = is_whole and #self.client:connected_nodes() == nodes
     if again == 0 and drained and is_whole then return true end
     unread = err ~= nil or not is_whole
+    found[round] = tostring(again)
     problem = err or drain_err or (is_whole and "repair finds no end" or "a node is not connected")
-    if err then loop.sleep(0.2) end -- a connection was lost while a node was read
+    -- A connection was lost while a node was read, or nodes do not agree yet: more time for each
+    -- round. Only a round that finds nothing ends this well, so the pause hides nothing.
+    loop.sleep(err and 0.2 or 0.05 * (round - 1))
   end
-  return nil, tostring(problem), unread
+  return nil, ("%s; writes sent again in each round: %s"):format(tostring(problem), table.concat(found, ", ")), unread
 end
 
 --- Whether this client has the same owners as another one within `timeout`.
