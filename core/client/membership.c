@@ -238,6 +238,6 @@ uint64_t wm_client_unverified(const wm_client *c, wm_membership_state *state)
 {
     const wm_membership *m = &c->membership;
     *state = state_of(c);
-    if (m->acks == NULL) return 0;
+    if (*state == WM_MEMBERSHIP_CALM) return 0; /* what was loaded is safe in the file */
     return wm_recent_acks_count(m->late_acks) + (m->is_open ? wm_recent_acks_count(m->acks) : 0);
 }

@@ -452,6 +452,7 @@ clusters.on_each(getfenv(), "what was acknowledged just before the process died"
   it("stays in the file while no cluster is met", function()
     local offline = heir(nowhere())
     assert.same({ true, true }, loaded_keys(offline))
+    assert.same({ 0, 0 }, { offline:backlog().unverified, offline:health().unverified_ops })
     offline:close()
     assert.same({ true, true }, loaded_keys(heir(nowhere())))
   end)
