@@ -1,6 +1,7 @@
 --- Load tests from the command line: executors, what they count, exit codes.
 local load_run = require "spec.support.load_run"
 local report = require "wingman.report"
+local sim = require "wingman.sim"
 
 local run, metric, script = load_run.run, load_run.metric, load_run.script
 
@@ -208,6 +209,23 @@ describe("wingman run of a load test", function()
     assert.is_true(document.faults[1].ok, document.faults[1].detail)
     assert.is_true(metric(document, "iterations_dropped").count > 100)
     assert.truthy(document.limit_reason:find("every user waited for the cluster", 1, true), document.limit_reason)
+  end)
+
+  it("begins once the owners of all partitions are connected, with one seed, too", function()
+    local cluster = assert(sim.start { nodes = 3 })
+    finally(function() cluster:stop() end)
+    local _, code, out, err = run(([[
+      local load = require "wingman.load"
+      return load.test {
+        cluster = %q, client = { auth = { token = %q } },
+        scenarios = {
+          first = { executor = "shared-iterations", iterations = 1, exec = function(vu)
+            vu:check(#vu.client:connected_nodes() .. " nodes", #vu.client:connected_nodes() == 3)
+          end },
+        },
+        thresholds = { checks = "rate==1" },
+      }]]):format(cluster.urls[1], cluster.token))
+    assert.equal(0, code, out .. err)
   end)
 
   it("says that the op log was full, and counts the wait for room", function()

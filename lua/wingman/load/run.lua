@@ -21,6 +21,9 @@ local wingman = require "wingman"
 
 local M = {}
 
+--- Seconds for the owners of partitions to be connected before the test begins. Writes for one
+--- that is not would wait, and their wait would be measured.
+local OWNERS_WAIT = 5
 --- Faults and failovers that are kept; a run with more of them says how many there were.
 local MOST_FAULTS = 1000
 --- Seconds between two looks at how late the loop is.
@@ -239,7 +242,20 @@ local function measure(self)
   }
 end
 
---- Connects. True, or nil, err. Waits.
+-- Whether each owner of a partition can be used. A client that is given one seed has started
+-- before it is connected to the others.
+local function has_all_owners(client)
+  local map = client:partition_map()
+  if not map then return true end
+  local connected = {}
+  for _, id in ipairs(client:connected_nodes()) do connected[id] = true end
+  for _, owner in ipairs(map.owners) do
+    if not connected[owner] then return false end
+  end
+  return true
+end
+
+--- Connects, to all nodes that own something or for some seconds. True, or nil, err. Waits.
 ---@return boolean|nil, wingman.error|nil
 function methods:connect()
   local ok, client, err = pcall(wingman.client, client_options(self))
@@ -250,6 +266,7 @@ function methods:connect()
   measure(self)
   local started, why = client:start()
   if not started then return nil, why end
+  loop.wait_until(function() return client.closed or has_all_owners(client) end, OWNERS_WAIT)
   return true
 end
 
