@@ -226,9 +226,9 @@ bool wm_batcher_has_backlog(const wm_batcher *b, const bool *chosen, uint64_t se
 /* Pending operations of partitions without a route, and their bytes. */
 uint32_t wm_batcher_held(wm_batcher *b);
 size_t wm_batcher_held_bytes(wm_batcher *b);
-/* Those among them with a seq above `after`, WM_NEWLY_HELD_MAX at most, each once; one that
- * was told of before may be left out. Costs a look at each operation that came to be held
- * since the last call, and a walk over all that are held when partitions lost their route. */
+/* Calls `held` for each of them with a seq above `after`, at most WM_NEWLY_HELD_MAX times, once
+ * an operation; one that an earlier call reported may be skipped. Costs a look at each operation
+ * that is held since the last call, and a walk over all held ones when partitions lost their route. */
 void wm_batcher_newly_held(wm_batcher *b, uint64_t after, void (*held)(void *user, const wm_op *op), void *user);
 #define WM_NEWLY_HELD_MAX 1000u
 #endif

@@ -309,7 +309,7 @@ uint32_t wm_batcher_oldest_pending(wm_batcher *b, int first, int last)
     return oldest;
 }
 
-/* -- what came to be held: for whoever warns of it, once a tick -------------------------- */
+/* -- operations that are held since the last call, for a warning once a tick ------------- */
 
 static bool is_held(wm_batcher *b, const wm_op *op)
 {

@@ -98,8 +98,8 @@ static void add_key(void *user, const wm_op *op)
     lua_rawset(L, -3);
 }
 
-/* newly_held(after): a table {[key] = false} of what came to be held since the last call,
- * recorded after the seq `after`; see wm_batcher_newly_held. */
+/* newly_held(after): the keys of operations that are held since the last call and were recorded
+ * after the seq `after`, as a table {[key] = false}; see wm_batcher_newly_held. */
 static int l_newly_held(lua_State *L)
 {
     wm_client *c = wm_lua_check_client(L);
