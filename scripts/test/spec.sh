@@ -28,5 +28,10 @@ if [ "$status" -ne 0 ] && [ "$failed" -eq 0 ]; then
   echo "the process ended with exit code $status" >>"$log"
   failed=1
 fi
+# A file that declares nothing tests nothing; one whose tests are all skipped says so by name.
+if [ $((passed + failed + skipped)) -eq 0 ]; then
+  echo "no test ran in this file, and none was skipped" >>"$log"
+  failed=1
+fi
 if [ "$tree" = threads ] && cat "$races".* >>"$log" 2>/dev/null; then failed=$((failed + 1)); fi
 report "$passed" "$failed" "$skipped"

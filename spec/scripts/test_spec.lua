@@ -65,6 +65,16 @@ describe("scripts/test.sh", function()
     } do assert.is_truthy(text:find(line, 1, true), text) end
   end)
 
+  it("counts as failed a file in which no test ran, and not one whose tests are all skipped", function()
+    local text, code, sums = run {
+      none = "echo '0 successes / 0 failures / 0 errors / 0 pending : 0.1 seconds'\n",
+      skipped = "echo '0 successes / 0 failures / 0 errors / 2 pending : 0.1 seconds'\n",
+    }
+    assert.equal("0 passed, 1 failed, 2 skipped", sums, text)
+    assert.equal(1, code)
+    assert.is_truthy(text:find("spec plain spec/none_spec.lua: no test ran in this file, and none was skipped", 1, true), text)
+  end)
+
   -- The spec's parent is `timeout`, and that one's is the job.
   it("counts as failed a job that is killed as a whole, and goes on with the others", function()
     local job = "echo GONE\nkill -9 $(cut -d ' ' -f 4 /proc/$PPID/stat)\n"
