@@ -1,19 +1,40 @@
 #ifndef WM_STATUS_H
 #define WM_STATUS_H
 
-/* Results of core functions: 0 or more is success. */
+/* Results of core functions: 0 or more is success, the others are listed here:
+ * X(NAME, number, code of the error that Lua returns, text). Lua takes all of it
+ * from wingman.core.statuses. */
+#define WM_STATUSES(X)                                                                         \
+    /* nothing was changed */                                                                  \
+    X(ENOMEM, -100, "OUT_OF_MEMORY", "out of memory")                                          \
+    /* of the op log or a send queue; repeat when there is room again */                       \
+    X(EFULL, -101, "LOG_FULL", "full")                                                         \
+    /* of an operation: no message to a server may be so large */                              \
+    X(ESIZE, -102, "TOO_LARGE", "too large")                                                   \
+    /* an argument or a received value is not of the right form */                             \
+    X(EINVAL, -103, "USAGE", "invalid")                                                        \
+    /* nothing was lost; repeat later */                                                       \
+    X(EDISK, -104, "OPLOG", "the op log's file cannot be written")                             \
+    /* what waits for one node has its share of the op log; repeat when there is room again */ \
+    X(ENODE, -105, "LOG_FULL", "node full")                                                    \
+    /* a text that would travel as a MessagePack string is not valid UTF-8 */                  \
+    X(EUTF8, -106, "NOT_ENCODABLE", "not UTF-8")                                               \
+    /* the local copy holds a newer record of the key */                                       \
+    X(ESTALE, -107, "STALE", "a newer record")                                                 \
+    /* servers of the family store nothing in a map of this name */                            \
+    X(ENAME, -108, "NOT_STORABLE", "map name")                                                 \
+    /* no answer of a server of the family can hold the record */                              \
+    X(EANSWER, -109, "TOO_LARGE", "answer too large")                                          \
+    /* servers of the family cannot pass on an integer of the value */                         \
+    X(EINTEGER, -110, "NOT_STORABLE", "integer beyond 2^53")
+
 enum {
     WM_OK = 0,
-    WM_ENOMEM = -100, /* out of memory; nothing was changed */
-    WM_EFULL = -101,  /* a limit is reached; repeat when there is room again */
-    WM_ESIZE = -102,  /* larger than a message to the server may be */
-    WM_EINVAL = -103, /* an argument or a received value is not of the right form */
-    WM_EDISK = -104,  /* a file cannot be written; nothing was lost, repeat later */
-    WM_ENODE = -105,  /* what waits for one node has its share of the op log; repeat when there is room again */
-    WM_EUTF8 = -106,  /* a text that would travel as a MessagePack string is not valid UTF-8 */
-    WM_ESTALE = -107, /* there is a newer record of the key */
-    WM_ENAME = -108,  /* servers of the family store nothing in a map of this name */
-    WM_EANSWER = -109, /* no answer of a server of the family can hold the record */
-    WM_EINTEGER = -110, /* servers of the family cannot pass on an integer of the value */
+#define X(name, number, code, text) WM_##name = number,
+    WM_STATUSES(X)
+#undef X
 };
+
+/* The text of a status below 0. Static. */
+const char *wm_status_text(int status);
 #endif

@@ -68,7 +68,7 @@ static int l_rejected(lua_State *L)
     return 1;
 }
 
-/* resend_rejected(seq): the seq of the new operation; nil and the status. */
+/* resend_rejected(seq): the seq of the new operation; nil and the text of a status. */
 static int l_resend_rejected(lua_State *L)
 {
     wm_client *c = wm_lua_check_client(L);

@@ -41,23 +41,6 @@ int wm_lua_check_lane(lua_State *L, wm_client *c, int index)
     return (int)lane;
 }
 
-const char *wm_lua_status_text(int status)
-{
-    switch (status) {
-    case WM_ENOMEM: return "out of memory";
-    case WM_EFULL: return "full";
-    case WM_ENODE: return "node full";
-    case WM_ESIZE: return "too large";
-    case WM_EUTF8: return "not UTF-8";
-    case WM_ENAME: return "map name";
-    case WM_EANSWER: return "answer too large";
-    case WM_EINTEGER: return "integer beyond 2^53";
-    case WM_ESTALE: return "a newer record";
-    case WM_EINVAL: return "invalid";
-    default: return "unknown error";
-    }
-}
-
 uint64_t wm_lua_check_whole(lua_State *L, int index)
 {
     lua_Number n = luaL_checknumber(L, index);
@@ -78,6 +61,6 @@ int wm_lua_push_result(lua_State *L, int status)
         return 1;
     }
     lua_pushnil(L);
-    lua_pushstring(L, wm_lua_status_text(status));
+    lua_pushstring(L, wm_status_text(status));
     return 2;
 }

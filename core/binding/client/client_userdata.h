@@ -48,8 +48,6 @@ uint64_t wm_lua_check_whole(lua_State *L, int index);
 wm_buffer wm_lua_borrow(client_slot *slot);
 void wm_lua_give_back(client_slot *slot, wm_buffer *b);
 
-/* A core status as text. */
-const char *wm_lua_status_text(int status);
 /* Pushes true, or nil and the status as text; returns how many values that is. */
 int wm_lua_push_result(lua_State *L, int status);
 /* Sets a field of the table on top. */

@@ -46,7 +46,7 @@ static int push_seq(lua_State *L, double seq)
         return 1;
     }
     lua_pushnil(L);
-    lua_pushstring(L, wm_lua_status_text((int)seq));
+    lua_pushstring(L, wm_status_text((int)seq));
     return 2;
 }
 
@@ -222,7 +222,7 @@ static int l_map_merge(lua_State *L)
     }
     if (result >= 0) {
         result = wm_map_merge(m, key, key_len, tombstone ? NULL : value.data, value.len, &time, lua_toboolean(L, 8), WM_LANE_NONE);
-        if (result < 0) error = wm_lua_status_text(result);
+        if (result < 0) error = wm_status_text(result);
     }
     wm_lua_give_back(owner, &value);
     if (result >= 0) {

@@ -1,6 +1,7 @@
 --- A map of the cluster, local-first: reads come from the local copy at once,
 --- writes change it and are recorded for the cluster in the same call. The newest
 --- record by hybrid logical clock wins, whoever wrote it.
+local core = require "wingman.core"
 local emitter = require "wingman.base.emitter"
 local errors = require "wingman.base.error"
 local loop = require "wingman.loop"
@@ -17,14 +18,11 @@ local EVENTS = { change = true }
 local methods = {}
 methods.__index = methods
 
---- The core's statuses (core/base/status.h) as the core's bindings say them.
-local status_names = {
-  [-100] = "out of memory", [-101] = "full", [-102] = "too large", [-105] = "node full", [-106] = "not UTF-8",
-  [-108] = "map name", [-109] = "answer too large",
-}
+local statuses = core.statuses
+local FULL, NODE_FULL = statuses.EFULL.text, statuses.ENODE.text
 
 -- What a write can wait for.
-local function is_full(reason) return reason == "full" or reason == "node full" end
+local function is_full(reason) return reason == FULL or reason == NODE_FULL end
 
 ---@param client wingman.client
 ---@param name string
@@ -42,43 +40,44 @@ function M.new(client, name)
   }, methods)
 end
 
--- What is wrong with a write, by the core's reason: a code, and what follows "map 'm', key 'k'".
+-- What is wrong with a write, by the name of the core's status: what follows "map 'm', key 'k'".
 local refusals = {
-  full = function(self)
-    return "LOG_FULL", (": the op log is full (%d operations); the write was not recorded"):format(self.client:pending_ops())
+  EFULL = function(self)
+    return (": the op log is full (%d operations); the write was not recorded"):format(self.client:pending_ops())
   end,
-  ["node full"] = function(self)
-    return "LOG_FULL", (": what waits for its node has its share of the op log (oplog.node_share = %g); the write was not recorded")
+  ENODE = function(self)
+    return (": what waits for its node has its share of the op log (oplog.node_share = %g); the write was not recorded")
       :format(self.client.options.oplog.node_share)
   end,
-  ["too large"] = function(self)
+  ESIZE = function(self)
     local _, bytes = self.core_map:size_limit()
-    return "TOO_LARGE", (": the operation, of %.0f bytes, is larger than one message may be (1 MiB)"):format(bytes)
+    return (": the operation, of %.0f bytes, is larger than one message may be (1 MiB)"):format(bytes)
   end,
-  ["answer too large"] = function(self)
+  EANSWER = function(self)
     local limit, bytes = self.core_map:size_limit()
-    return "TOO_LARGE", (": key and value have %.0f bytes, and no answer of a v2 server can hold more than %.0f (512 KiB less 256 and the map's name): nobody could read the record; it was not recorded")
+    return (": key and value have %.0f bytes, and no answer of a v2 server can hold more than %.0f (512 KiB less 256 and the map's name): nobody could read the record; it was not recorded")
       :format(bytes, limit)
   end,
-  ["map name"] = function()
-    return "NOT_STORABLE", ": a v2 server with disk storage discards what is written to a map of this name: it takes ASCII letters, digits and underscores, no digit first, no _topgun_ or __topgun_ in front and no __backup behind; option check_map_names = false is for servers without disk storage"
+  ENAME = function()
+    return ": a v2 server with disk storage discards what is written to a map of this name: it takes ASCII letters, digits and underscores, no digit first, no _topgun_ or __topgun_ in front and no __backup behind; option check_map_names = false is for servers without disk storage"
   end,
-  ["integer beyond 2^53"] = function(_, path)
-    return "NOT_STORABLE", (": the integer%s is beyond 2^53, and would break the replication of a 0.11 cluster; the write was not recorded")
+  EINTEGER = function(_, path)
+    return (": the integer%s is beyond 2^53, and would break the replication of a 0.11 cluster; the write was not recorded")
       :format(path and path ~= "" and " at " .. wire_name.shown(path) or "")
   end,
-  ["not UTF-8"] = function() return "NOT_ENCODABLE", ": the key is not valid UTF-8; the write was not recorded" end,
-  ["out of memory"] = function() return "OUT_OF_MEMORY", "" end,
+  EUTF8 = function() return ": the key is not valid UTF-8; the write was not recorded" end,
+  ENOMEM = function() return "" end,
 }
 
--- The error of a write that was not recorded.
+-- The error of a write that was not recorded. A reason that is no status is the encoder's.
 local function refusal(self, key, reason, detail)
-  if reason == "full" then
+  if reason == FULL then
     local written, err = self.client:sync()
     if not written then return err end
   end
-  local code, text = "NOT_ENCODABLE", ": " .. reason
-  if refusals[reason] then code, text = refusals[reason](self, detail) end
+  local status = statuses[reason]
+  local code, explain = status and status.code or "NOT_ENCODABLE", status and refusals[status.name]
+  local text = explain and explain(self, detail) or ": " .. reason
   return errors.new(code, ("map %s, key %s%s"):format(wire_name.shown(self.name), wire_name.shown(key), text),
     { map = self.name, key = key, path = detail })
 end
@@ -158,11 +157,11 @@ function methods:set(key, value, options)
   if type(value) == "table" and self.set_flat then
     local seq, status = self.set_flat(key, value)
     if seq then return seq end
-    reason = status
+    reason = status and statuses[status].text
   elseif value == nil then
     error("map:set: the value is nil; use map:remove(key), or wingman.null inside a value", 2)
   end
-  if reason and not is_full(status_names[reason]) then return refuse(self, key, status_names[reason] or "refused") end
+  if reason and not is_full(reason) then return refuse(self, key, reason) end
   return set_slowly(self, key, value)
 end
 

@@ -29,7 +29,7 @@ function methods:request(lane, message, matches, timeout)
   local ok, send_err = self.core:send(lane, bytes)
   if ok then answer, wait_err = waiter.future:wait(timeout) end
   self:forget(waiter)
-  if not ok then return nil, send_err == "invalid" and "connection lost" or send_err end
+  if not ok then return nil, send_err == core.statuses.EINVAL.text and "connection lost" or send_err end
   return answer, wait_err
 end
 

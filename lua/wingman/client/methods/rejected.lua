@@ -1,5 +1,6 @@
 --- Dead letters: the writes that no server takes, with the reason, until they are sent again
 --- or dropped. With `oplog.path` they are in the file, for the next process.
+local core = require "wingman.core"
 local errors = require "wingman.base.error"
 
 ---@class wingman.client
@@ -36,16 +37,12 @@ local function check(self, seq, what)
   return nil, errors.new("CLOSED", "the client is closed")
 end
 
+-- Why a letter was not sent again, by the name of the core's status.
 local refusals = {
-  invalid = function(seq) return no_letter(seq) end,
-  ["a newer record"] = function(seq)
-    return nil, errors.new("STALE", ("the write %.0f is older than what the local copy holds of its key; drop it"):format(seq), { seq = seq })
-  end,
-  full = function(seq)
-    return nil, errors.new("LOG_FULL", ("the op log is full; the write %.0f is still a dead letter"):format(seq), { seq = seq })
-  end,
+  ESTALE = "the write %.0f is older than what the local copy holds of its key; drop it",
+  EFULL = "the op log is full; the write %.0f is still a dead letter",
+  ENODE = "what waits for its node has its share of the op log (oplog.node_share); the write %.0f is still a dead letter",
 }
-refusals["node full"] = refusals.full
 
 --- Records the write once more, with the time that it was made at, so that a newer one of
 --- another client stays (on 0.11; a v2 server takes what arrives last). The letter is gone
@@ -58,9 +55,10 @@ function letters:resend(seq)
   if not ok then return nil, err end
   local again, reason = self.client.core:resend_rejected(seq)
   if again then return again end
-  local refused = refusals[reason]
-  if refused then return refused(seq) end
-  return nil, errors.new("REJECTED", ("the write %.0f cannot be sent again: %s"):format(seq, reason), { seq = seq })
+  local status = core.statuses[reason]
+  if status.name == "EINVAL" then return no_letter(seq) end
+  local format = refusals[status.name] or "the write %.0f cannot be sent again: " .. reason
+  return nil, errors.new(status.code, format:format(seq), { seq = seq })
 end
 
 --- Forgets the write.
