@@ -15,7 +15,7 @@ typedef struct refused_op {
 /* What is judged, one operation after the other. */
 typedef struct judge {
     wm_client *client;
-    uint32_t form; /* of the last one, whose map it was: most stand in runs */
+    uint32_t template; /* of the last one, whose map it was: most stand in runs */
     const wm_map *map;
     int reason_len;
     char reason[256];
@@ -26,8 +26,8 @@ typedef struct judge {
 
 static const wm_map *map_of(judge *j, const wm_op *op, const wm_op_view *view)
 {
-    if (j->map != NULL && j->form == op->form) return j->map;
-    j->form = op->form;
+    if (j->map != NULL && j->template == op->template) return j->map;
+    j->template = op->template;
     return j->map = wm_client_map(j->client, view->map_name, view->map_len);
 }
 

@@ -35,9 +35,9 @@ wm_map *wm_client_map(wm_client *c, const char *name, size_t len)
     m->client = c;
     m->name = malloc(len + 1);
     m->store = wm_record_store_new(c->log);
-    m->put_form = wm_oplog_form(c->log, false, name, len, c->maps.node_names[0]);
-    m->remove_form = wm_oplog_form(c->log, true, name, len, c->maps.node_names[0]);
-    if (m->name == NULL || m->store == NULL || m->put_form == WM_NO_FORM || m->remove_form == WM_NO_FORM ||
+    m->put_template = wm_oplog_template(c->log, false, name, len, c->maps.node_names[0]);
+    m->remove_template = wm_oplog_template(c->log, true, name, len, c->maps.node_names[0]);
+    if (m->name == NULL || m->store == NULL || m->put_template == WM_NO_TEMPLATE || m->remove_template == WM_NO_TEMPLATE ||
         !wm_name_index_add(&c->maps.names, wm_hash_fnv1a(name, len), c->maps.count)) {
         free(m->name);
         wm_record_store_free(m->store);

@@ -71,7 +71,7 @@ void wm_client_keep_acked(wm_client *c, const uint32_t *ops, uint32_t count, uin
             __builtin_prefetch(wm_oplog_at(c->log, ops[i + KEYS_NEAR])->span.bytes);
         if (ops[i] == WM_NO_OP) continue;
         const wm_op *op = wm_oplog_at(c->log, ops[i]);
-        wm_recent_acks_add(into, c->now_us, op->form, wm_op_key(op), op->key_len);
+        wm_recent_acks_add(into, c->now_us, op->template, wm_op_key(op), op->key_len);
         if (is_retained) wm_oplog_retain(c->log, ops[i], c->now_us);
     }
 }
@@ -81,7 +81,7 @@ void wm_client_keep_loaded(wm_client *c, uint32_t index)
     wm_membership *m = &c->membership;
     if (m->acks != NULL) { /* else nothing is ever sent again */
         const wm_op *op = wm_oplog_at(c->log, index);
-        wm_recent_acks_add(m->acks, c->now_us, op->form, wm_op_key(op), op->key_len);
+        wm_recent_acks_add(m->acks, c->now_us, op->template, wm_op_key(op), op->key_len);
         wm_oplog_retain(c->log, index, c->now_us);
         m->is_open = m->has_loaded = true;
     }
@@ -154,7 +154,7 @@ static void close_window(wm_client *c)
 /* False when there is no room for more: the rest waits. */
 static bool send_again(wm_client *c, const wm_recent_ack *ack)
 {
-    int result = wm_client_repeat(c, ack->form, ack->key, ack->key_len);
+    int result = wm_client_repeat(c, ack->template, ack->key, ack->key_len);
     if (result == WM_EFULL || result == WM_ENODE || result == WM_ENOMEM) return false;
     if (result < 0) count_unverified(c, 1);
     if (result == WM_OK) {

@@ -17,7 +17,7 @@ bool wm_map_is_unsettled(const wm_map *m, const wm_record *record)
     if (record->node != 0 || record->op == WM_NO_OP) return false;
     const wm_op *op = wm_oplog_at(m->client->log, record->op);
     if (op->state == WM_OP_FREE || op->key_len != record->key_len) return false;
-    if (op->form != m->put_form && op->form != m->remove_form) return false;
+    if (op->template != m->put_template && op->template != m->remove_template) return false;
     return memcmp(wm_op_key(op), record->key, record->key_len) == 0;
 }
 

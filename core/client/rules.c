@@ -22,7 +22,7 @@ static int name_status(const wm_map *m)
 void wm_map_apply_rules(wm_map *m)
 {
     const wm_client *c = m->client;
-    size_t put = wm_oplog_shared_len(c->log, m->put_form), removal = wm_oplog_shared_len(c->log, m->remove_form);
+    size_t put = wm_oplog_shared_len(c->log, m->put_template), removal = wm_oplog_shared_len(c->log, m->remove_template);
     m->name_status = name_status(m);
     m->record_max = OP_BYTES_MAX - OP_OWN - (put > removal ? put : removal);
     size_t readable = wm_v2_record_max(m->name_len);

@@ -40,8 +40,8 @@ struct wm_map {
     char *name;
     size_t name_len;
     wm_record_store *store;
-    uint32_t put_form; /* of its operations in the log */
-    uint32_t remove_form;
+    uint32_t put_template; /* of its operations in the log */
+    uint32_t remove_template;
     int name_status;   /* why nothing can be written; WM_OK else. See rules.c for these */
     size_t value_max;  /* bytes that a write may begin with: 0 when nothing can be written */
     size_t record_max; /* bytes of key and value */
@@ -68,7 +68,7 @@ typedef struct wm_membership {
 /* The write that begin started and commit finishes. */
 typedef struct wm_open_write {
     uint8_t *bytes;
-    uint32_t form;
+    uint32_t template;
     uint32_t key_len;
     uint32_t hash;
     uint32_t partition;
@@ -310,8 +310,8 @@ void wm_client_check_membership(wm_client *c);
  * cost of another operation, and outside of all measurements. WM_OK; 1 when that is not
  * needed: a newer record is there, or an operation of the key has yet to be acknowledged;
  * WM_EFULL, WM_ENODE, WM_ENOMEM: later; another negative status: servers as they are known now do
- * not store it. `form` is that of an operation of the map. */
-int wm_client_repeat(wm_client *c, uint32_t form, const char *key, size_t key_len);
+ * not store it. `template` is that of an operation of the map. */
+int wm_client_repeat(wm_client *c, uint32_t template, const char *key, size_t key_len);
 /* Remembers a write that comes back from a v2 connection that ended. */
 void wm_client_note_indoubt(wm_client *c, const wm_op *op);
 #endif

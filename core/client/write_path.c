@@ -43,7 +43,7 @@ static uint8_t *begin_at(wm_map *m, bool remove, const char *key, size_t key_len
     if (c->writer.status < 0) return NULL;
     w->now_us = c->now_us;
     w->time = *time;
-    w->form = remove ? m->remove_form : m->put_form;
+    w->template = remove ? m->remove_template : m->put_template;
     w->key_len = (uint32_t)key_len;
     wm_op_keep_head(w->bytes, c->writer.ids.start, key, key_len, time);
     return w->bytes + head;
@@ -103,7 +103,7 @@ static double commit(wm_map *m, bool remove, size_t value_len)
         .counter = w->time.counter,
         .node = 0,
     };
-    uint32_t index = record.op = wm_oplog_commit(c->log, w->form, len, w->key_len);
+    uint32_t index = record.op = wm_oplog_commit(c->log, w->template, len, w->key_len);
     if (index == WM_NO_OP) return c->writer.status = WM_ENOMEM;
     if (wm_record_store_put_soon(m->store, w->hash, &record) < 0) {
         wm_oplog_settle(c->log, index);
@@ -172,7 +172,7 @@ static uint32_t record_again(wm_map *m, const char *key, size_t key_len)
     c->writer.status = wm_map_check_value(m, value, value_len, path, sizeof path);
     if (c->writer.status == WM_OK && key_len + value_len > m->record_max) wm_map_refuse_size(m, key_len + value_len);
     if (c->writer.status < 0) return WM_NO_OP;
-    uint32_t index = wm_oplog_commit(c->log, c->writer.open.form, wm_op_kept_head(key_len) + value_len, key_len);
+    uint32_t index = wm_oplog_commit(c->log, c->writer.open.template, wm_op_kept_head(key_len) + value_len, key_len);
     c->writer.status = WM_ENOMEM;
     if (index != WM_NO_OP) wm_record_store_written(m->store, c->writer.open.hash, key, key_len, index);
     return index;
@@ -210,7 +210,7 @@ double wm_map_write_again(wm_map *m, const wm_op_view *view)
     memcpy(value, view->removed ? wm_removed_value : view->value, value_len);
     c->writer.status = wm_map_check_value(m, value, value_len, path, sizeof path);
     if (c->writer.status < 0) return c->writer.status;
-    uint32_t index = wm_oplog_commit(c->log, c->writer.open.form, wm_op_kept_head(view->key_len) + value_len, view->key_len);
+    uint32_t index = wm_oplog_commit(c->log, c->writer.open.template, wm_op_kept_head(view->key_len) + value_len, view->key_len);
     if (index == WM_NO_OP) return c->writer.status = WM_ENOMEM;
     int restored = wm_map_restore(m, view, index);
     if (restored >= 0) return enqueue(c, index);
@@ -218,10 +218,10 @@ double wm_map_write_again(wm_map *m, const wm_op_view *view)
     return c->writer.status = restored;
 }
 
-int wm_client_repeat(wm_client *c, uint32_t form, const char *key, size_t key_len)
+int wm_client_repeat(wm_client *c, uint32_t template, const char *key, size_t key_len)
 {
     size_t name_len;
-    const char *name = wm_oplog_map_of(c->log, form, &name_len);
+    const char *name = wm_oplog_map_of(c->log, template, &name_len);
     wm_map *m = wm_client_find_map(c, name, name_len);
     wm_record record;
     if (m == NULL || !wm_record_store_get(m->store, wm_hash_fnv1a(key, key_len), key, key_len, &record)) return 1;

@@ -55,7 +55,7 @@ typedef struct fuzz {
     wm_op_ids ids;
     wm_batch_limits limits;
     uint64_t now_us;
-    uint32_t form, partitions, salt;
+    uint32_t template, partitions, salt;
     bool serial[LANES];
     model_op ops[OPS_MAX];
     uint32_t count;
@@ -162,7 +162,7 @@ static uint32_t record(fuzz *f, const char *key, size_t value_len)
     REQUIRE(wm_oplog_reserve(f->log, head + value_len, &to, &available) == WM_OK);
     wm_op_keep_head(to, f->ids.start, key, 2, &(wm_hlc){1000, 0});
     memset(to + head, 0xc0, value_len);
-    uint32_t index = wm_oplog_commit(f->log, f->form, head + value_len, 2);
+    uint32_t index = wm_oplog_commit(f->log, f->template, head + value_len, 2);
     REQUIRE(index != WM_NO_OP);
     wm_op_ids_advance(&f->ids);
     return index;
@@ -533,7 +533,7 @@ static void start(fuzz *f, const uint8_t *data)
     f->partitions = 1 + data[4] % PARTITIONS_MAX;
     f->log = wm_oplog_new((wm_oplog_limits){OPS_MAX, 1u << 20});
     f->records = wm_record_store_new(f->log);
-    f->form = wm_oplog_form(f->log, false, "map", 3, "client-1");
+    f->template = wm_oplog_template(f->log, false, "map", 3, "client-1");
     f->batcher = wm_batcher_new(f->log, f->partitions, f->limits, (wm_batcher_hooks){f, on_acked, on_routed, on_returned, on_leaves_first});
     REQUIRE(f->batcher != NULL && f->records != NULL && wm_batcher_set_lanes(f->batcher, LANES) == WM_OK);
     wm_op_ids_init(&f->ids, "abcdefgh");

@@ -174,12 +174,12 @@ static void record(fuzz *f)
     uint64_t seq = wm_oplog_last_seq(f->log) + 1;
     if (seq > OPS_MAX || wm_oplog_is_full(f->log)) return;
     size_t available, value_len = value_of(seq, value), head = wm_op_kept_head(4);
-    uint32_t form = wm_oplog_form(f->log, false, seq % 2 ? "m" : "another", seq % 2 ? 1 : 7, "client-1");
+    uint32_t template = wm_oplog_template(f->log, false, seq % 2 ? "m" : "another", seq % 2 ? 1 : 7, "client-1");
     REQUIRE(wm_oplog_reserve(f->log, head + value_len, &to, &available) == WM_OK);
     name_of(seq, key);
     wm_op_keep_head(to, f->ids.start, key, 4, &(wm_hlc){1000 + seq, 0});
     memcpy(to + head, value, value_len);
-    uint32_t index = wm_oplog_commit(f->log, form, head + value_len, 4);
+    uint32_t index = wm_oplog_commit(f->log, template, head + value_len, 4);
     REQUIRE(index != WM_NO_OP && wm_oplog_at(f->log, index)->seq == seq);
     wm_op_ids_advance(&f->ids);
     f->ops[seq] = (model_op){index, PENDING, GONE};

@@ -23,7 +23,7 @@ typedef struct wm_op {
     uint64_t seq;         /* order of recording, from 1; stays when settled */
     uint64_t recorded_us;
     uint32_t len;         /* bytes in OP_BATCH */
-    uint32_t form;        /* what it shares with others; wm_oplog_form */
+    uint32_t template;    /* what it shares with others; wm_oplog_template */
     uint32_t partition;
     uint32_t late_us;     /* how much earlier than recorded_us it was meant to be recorded */
     uint32_t writing;     /* which writing of the log's file has it, see op_store.c; 0: none yet */

@@ -44,7 +44,7 @@ bool wm_op_table_init(wm_op_table *t)
 void wm_op_table_close(wm_op_table *t)
 {
     wm_op_arena_free(t->arena);
-    wm_op_forms_close(&t->forms);
+    wm_op_templates_close(&t->templates);
     free(t->ops);
     free(t->next);
     free(t->chain);
@@ -63,14 +63,14 @@ uint32_t wm_op_table_take(wm_op_table *t)
     return t->end++;
 }
 
-void wm_op_table_keep(wm_op_table *t, uint32_t index, uint32_t form, size_t len, size_t key_len, uint64_t seq)
+void wm_op_table_keep(wm_op_table *t, uint32_t index, uint32_t template, size_t len, size_t key_len, uint64_t seq)
 {
-    uint32_t sent = (uint32_t)(len + wm_op_shared_len(&t->forms.all[form]));
+    uint32_t sent = (uint32_t)(len + wm_op_shared_len(&t->templates.all[template]));
     t->ops[index] = (wm_op){
         .span = wm_op_arena_commit(t->arena, (uint32_t)len, index),
         .seq = seq,
         .len = sent,
-        .form = form,
+        .template = template,
         .key_len = (uint16_t)key_len,
         .state = WM_OP_PENDING,
     };
@@ -89,7 +89,7 @@ void wm_op_table_give_back(wm_op_table *t, uint32_t index)
 
 uint8_t *wm_op_table_write(const wm_op_table *t, const wm_op *op, uint8_t *out)
 {
-    return wm_op_write(&t->forms.all[op->form], out, op->span.bytes, op->span.len, op->key_len);
+    return wm_op_write(&t->templates.all[op->template], out, op->span.bytes, op->span.len, op->key_len);
 }
 
 /* -- the operations of a key -------------------------------------------------------------- */
@@ -165,17 +165,19 @@ static bool keep_sent(wm_op_table *t, uint32_t index, uint64_t seq, const uint8_
     if (!wm_op_decode(bytes, len, &view) || view.key_len == 0 || view.key_len > WM_OP_KEY_MAX) return no_operation(seq, e);
     const wm_timestamp *time = &view.time;
     if (time->millis > WM_HLC_MAX || time->counter > UINT32_MAX) return no_operation(seq, e);
-    uint32_t form = wm_op_forms_get(&t->forms, view.removed, view.map_name, view.map_len, time->node, time->node_len);
-    if (form == WM_NO_FORM) return wm_log_fail_io(e, ENOMEM);
+    uint32_t template = wm_op_templates_get(&t->templates, view.removed, view.map_name, view.map_len, time->node,
+                                            time->node_len);
+    if (template == WM_NO_TEMPLATE) return wm_log_fail_io(e, ENOMEM);
     size_t available, head = wm_op_kept_head(view.key_len), kept = head + view.value_len;
     uint8_t *to = wm_op_arena_reserve(t->arena, kept, &available);
     if (to == NULL) return wm_log_fail_io(e, ENOMEM);
     bool is_ours = (const uint8_t *)view.key == bytes + wm_op_key_at(view.key_len) &&
-                   view.value + view.value_len == bytes + len && kept + wm_op_shared_len(&t->forms.all[form]) == len;
+                   view.value + view.value_len == bytes + len &&
+                   kept + wm_op_shared_len(&t->templates.all[template]) == len;
     if (!is_ours) return no_operation(seq, e);
     wm_op_keep_head(to, bytes, view.key, view.key_len, &(wm_hlc){time->millis, time->counter});
     memcpy(to + head, view.value, view.value_len);
-    wm_op_table_keep(t, index, form, kept, view.key_len, seq);
+    wm_op_table_keep(t, index, template, kept, view.key_len, seq);
     return true;
 }
 

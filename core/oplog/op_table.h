@@ -22,7 +22,7 @@ typedef struct wm_op_table {
     uint32_t *next; /* links of the queues and of the free operations */
     wm_op_neighbours *chain; /* as far as op->follows and op->is_followed say */
     wm_op_arena *arena;
-    wm_op_forms forms;
+    wm_op_templates templates;
     wm_seq_window unsettled;
     uint32_t end; /* first index never used */
     uint32_t cap;
@@ -40,7 +40,7 @@ void wm_op_table_close(wm_op_table *t);
 uint32_t wm_op_table_take(wm_op_table *t);
 void wm_op_table_give_back(wm_op_table *t, uint32_t index);
 /* Makes the `len` bytes at the reserved place of the arena a pending operation. */
-void wm_op_table_keep(wm_op_table *t, uint32_t index, uint32_t form, size_t len, size_t key_len, uint64_t seq);
+void wm_op_table_keep(wm_op_table *t, uint32_t index, uint32_t template, size_t len, size_t key_len, uint64_t seq);
 /* Adds an operation from its bytes as they are sent, which are copied. Its index; WM_NO_OP with
  * the reason in `e`: out of memory, or they are no operation, or its parts do not lie where
  * wm_op_write puts them. */

@@ -52,7 +52,7 @@ int wm_oplog_reserve(wm_oplog *log, size_t size, uint8_t **bytes, size_t *availa
     return *bytes ? WM_OK : WM_ENOMEM;
 }
 
-uint32_t wm_oplog_commit(wm_oplog *log, uint32_t form, size_t len, size_t key_len)
+uint32_t wm_oplog_commit(wm_oplog *log, uint32_t template, size_t len, size_t key_len)
 {
     wm_op_table *t = &log->table;
     uint32_t index = wm_op_table_take(t);
@@ -61,25 +61,25 @@ uint32_t wm_oplog_commit(wm_oplog *log, uint32_t form, size_t len, size_t key_le
         wm_op_table_give_back(t, index);
         return WM_NO_OP;
     }
-    wm_op_table_keep(t, index, form, len, key_len, t->last_seq + 1);
+    wm_op_table_keep(t, index, template, len, key_len, t->last_seq + 1);
     return index;
 }
 
-uint32_t wm_oplog_form(wm_oplog *log, bool remove, const char *map_name, size_t map_len, const char *client_id)
+uint32_t wm_oplog_template(wm_oplog *log, bool remove, const char *map_name, size_t map_len, const char *client_id)
 {
-    return wm_op_forms_get(&log->table.forms, remove, map_name, map_len, client_id, strlen(client_id));
+    return wm_op_templates_get(&log->table.templates, remove, map_name, map_len, client_id, strlen(client_id));
 }
 
-const char *wm_oplog_map_of(const wm_oplog *log, uint32_t form, size_t *len)
+const char *wm_oplog_map_of(const wm_oplog *log, uint32_t template, size_t *len)
 {
-    const wm_op_form *f = &log->table.forms.all[form];
-    *len = f->map_name_len;
-    return (const char *)f->bytes + f->map_name_at;
+    const wm_op_template *t = &log->table.templates.all[template];
+    *len = t->map_name_len;
+    return (const char *)t->bytes + t->map_name_at;
 }
 
-size_t wm_oplog_shared_len(const wm_oplog *log, uint32_t form)
+size_t wm_oplog_shared_len(const wm_oplog *log, uint32_t template)
 {
-    return wm_op_shared_len(&log->table.forms.all[form]);
+    return wm_op_shared_len(&log->table.templates.all[template]);
 }
 
 uint8_t *wm_oplog_write(const wm_oplog *log, const wm_op *op, uint8_t *out)
@@ -90,7 +90,7 @@ uint8_t *wm_oplog_write(const wm_oplog *log, const wm_op *op, uint8_t *out)
 wm_op_view wm_oplog_read(const wm_oplog *log, const wm_op *op)
 {
     wm_op_view view;
-    wm_op_read_kept(&log->table.forms.all[op->form], op->span.bytes, op->span.len, op->key_len, &view);
+    wm_op_read_kept(&log->table.templates.all[op->template], op->span.bytes, op->span.len, op->key_len, &view);
     return view;
 }
 

@@ -56,20 +56,20 @@ bool wm_oplog_put_letter(wm_oplog *log, uint64_t seq, const uint8_t *bytes, uint
 bool wm_oplog_drop_letter(wm_oplog *log, uint64_t seq);
 void wm_oplog_letters(const wm_oplog *log,
                       void (*visit)(void *user, uint64_t seq, const uint8_t *bytes, uint32_t len), void *user);
-/* The form of operations of a map, made when there is none yet: `remove`, or a put.
- * `client_id` is the client's own. WM_NO_FORM when out of memory. */
-uint32_t wm_oplog_form(wm_oplog *log, bool remove, const char *map_name, size_t map_len, const char *client_id);
-/* The map of the form's operations. */
-const char *wm_oplog_map_of(const wm_oplog *log, uint32_t form, size_t *len);
-/* Bytes that an operation of the form takes in OP_BATCH and not in the log. */
-size_t wm_oplog_shared_len(const wm_oplog *log, uint32_t form);
+/* The template of operations of a map, made when there is none yet: `remove`, or a put.
+ * `client_id` is the client's own. WM_NO_TEMPLATE when out of memory. */
+uint32_t wm_oplog_template(wm_oplog *log, bool remove, const char *map_name, size_t map_len, const char *client_id);
+/* The map of the template's operations. */
+const char *wm_oplog_map_of(const wm_oplog *log, uint32_t template, size_t *len);
+/* Bytes that an operation of the template takes in OP_BATCH and not in the log. */
+size_t wm_oplog_shared_len(const wm_oplog *log, uint32_t template);
 /* A place for one more operation of up to `size` bytes as kept: WM_OK and where to write, or
  * WM_ENOMEM. The limits are the caller's to look at: wm_oplog_is_full. */
 int wm_oplog_reserve(wm_oplog *log, size_t size, uint8_t **bytes, size_t *available);
 /* Keeps the `len` bytes written at the reserved place (wm_op_keep_head and a value) as a
  * new operation in state WM_OP_PENDING, with the next seq. Its index; WM_NO_OP when out of
  * memory. */
-uint32_t wm_oplog_commit(wm_oplog *log, uint32_t form, size_t len, size_t key_len);
+uint32_t wm_oplog_commit(wm_oplog *log, uint32_t template, size_t len, size_t key_len);
 /* Writes an operation as it is sent, op->len bytes; the end of them. */
 uint8_t *wm_oplog_write(const wm_oplog *log, const wm_op *op, uint8_t *out);
 /* What an operation says; valid until the log changes. */

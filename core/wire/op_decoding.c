@@ -48,7 +48,7 @@ bool wm_op_decode(const uint8_t *bytes, size_t len, wm_op_view *out)
            find_text(time, time_len, "nodeId", &out->time.node, &out->time.node_len);
 }
 
-void wm_op_read_kept(const wm_op_form *f, const uint8_t *kept, size_t len, size_t key_len, wm_op_view *out)
+void wm_op_read_kept(const wm_op_template *t, const uint8_t *kept, size_t len, size_t key_len, wm_op_view *out)
 {
     const uint8_t *key = kept + wm_op_key_at(key_len), *time = key + key_len;
     uint64_t bits;
@@ -59,13 +59,13 @@ void wm_op_read_kept(const wm_op_form *f, const uint8_t *kept, size_t len, size_
     bits = __builtin_bswap64(bits);
     memcpy(&millis, &bits, sizeof millis);
     *out = (wm_op_view){
-        .map_name = (const char *)f->bytes + f->map_name_at,
-        .map_len = f->map_name_len,
+        .map_name = (const char *)t->bytes + t->map_name_at,
+        .map_len = t->map_name_len,
         .key = (const char *)key,
         .key_len = key_len,
         .value = kept + wm_op_kept_head(key_len),
         .value_len = len - wm_op_kept_head(key_len),
-        .removed = f->remove,
-        .time = {(uint64_t)millis, __builtin_bswap32(counter), (const char *)f->bytes + f->node_id_at, f->node_id_len},
+        .removed = t->remove,
+        .time = {(uint64_t)millis, __builtin_bswap32(counter), (const char *)t->bytes + t->node_id_at, t->node_id_len},
     };
 }

@@ -2,7 +2,7 @@
 #define WM_OP_DECODING_H
 #include "wire/op_encoding.h"
 
-/* What an operation says. Points into its bytes, and those of its form. */
+/* What an operation says. Points into its bytes, and those of its template. */
 typedef struct wm_op_view {
     const char *map_name;
     const char *key;
@@ -16,6 +16,6 @@ typedef struct wm_op_view {
 
 /* Of bytes as they are sent. False when they are no operation. */
 bool wm_op_decode(const uint8_t *bytes, size_t len, wm_op_view *out);
-/* Of the `len` bytes that are kept of an operation of the form. */
-void wm_op_read_kept(const wm_op_form *f, const uint8_t *kept, size_t len, size_t key_len, wm_op_view *out);
+/* Of the `len` bytes that are kept of an operation of the template. */
+void wm_op_read_kept(const wm_op_template *t, const uint8_t *kept, size_t len, size_t key_len, wm_op_view *out);
 #endif

@@ -14,14 +14,14 @@ static void write_str_at(wm_buffer *b, const char *str, size_t len, uint32_t *at
     *at_len = (uint32_t)len;
 }
 
-bool wm_op_form_init(wm_op_form *f, bool remove, const char *map_name, size_t map_len, const char *node_id,
+bool wm_op_template_init(wm_op_template *t, bool remove, const char *map_name, size_t map_len, const char *node_id,
                      size_t node_len)
 {
     wm_buffer b;
     wm_buffer_init(&b);
-    *f = (wm_op_form){.remove = remove};
+    *t = (wm_op_template){.remove = remove};
     wm_mp_write_cstr(&b, "mapName");
-    write_str_at(&b, map_name, map_len, &f->map_name_at, &f->map_name_len);
+    write_str_at(&b, map_name, map_len, &t->map_name_at, &t->map_name_len);
     wm_mp_write_cstr(&b, "opType");
     wm_mp_write_cstr(&b, remove ? "REMOVE" : "PUT");
     wm_mp_write_cstr(&b, "record");
@@ -29,27 +29,27 @@ bool wm_op_form_init(wm_op_form *f, bool remove, const char *map_name, size_t ma
     wm_mp_write_cstr(&b, "timestamp");
     wm_mp_write_map(&b, 3);
     wm_mp_write_cstr(&b, "millis");
-    f->millis_at = (uint32_t)b.len + 1;
+    t->millis_at = (uint32_t)b.len + 1;
     wm_mp_write_float64(&b, 0);
     wm_mp_write_cstr(&b, "counter");
-    f->counter_at = (uint32_t)b.len + 1;
+    t->counter_at = (uint32_t)b.len + 1;
     wm_buffer_append(&b, "\xce\0\0\0\0", 5); /* fixed width: it is patched for each operation */
     wm_mp_write_cstr(&b, "nodeId");
-    write_str_at(&b, node_id, node_len, &f->node_id_at, &f->node_id_len);
+    write_str_at(&b, node_id, node_len, &t->node_id_at, &t->node_id_len);
     wm_mp_write_cstr(&b, "value");
     if (b.failed) {
         wm_buffer_close(&b);
         return false;
     }
-    f->bytes = b.data;
-    f->len = (uint32_t)b.len;
+    t->bytes = b.data;
+    t->len = (uint32_t)b.len;
     return true;
 }
 
-void wm_op_form_close(wm_op_form *f)
+void wm_op_template_close(wm_op_template *t)
 {
-    free(f->bytes);
-    f->bytes = NULL;
+    free(t->bytes);
+    t->bytes = NULL;
 }
 
 void wm_op_ids_init(wm_op_ids *ids, const char *prefix)
@@ -112,15 +112,15 @@ void wm_op_keep_head(uint8_t *out, const void *start, const char *key, size_t ke
     memcpy(p + sizeof bits, &counter, sizeof counter);
 }
 
-uint8_t *wm_op_write(const wm_op_form *f, uint8_t *out, const uint8_t *kept, size_t len, size_t key_len)
+uint8_t *wm_op_write(const wm_op_template *t, uint8_t *out, const uint8_t *kept, size_t len, size_t key_len)
 {
     size_t head = wm_op_key_at(key_len) + key_len, in_front = head + WM_OP_TIME_LEN;
     wm_copy(out, kept, head);
     out += head;
-    wm_copy(out, f->bytes, f->len);
-    memcpy(out + f->millis_at, kept + head, 8);
-    memcpy(out + f->counter_at, kept + head + 8, 4);
-    out += f->len;
+    wm_copy(out, t->bytes, t->len);
+    memcpy(out + t->millis_at, kept + head, 8);
+    memcpy(out + t->counter_at, kept + head + 8, 4);
+    out += t->len;
     wm_copy(out, kept + in_front, len - in_front);
     return out + (len - in_front);
 }

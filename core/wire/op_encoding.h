@@ -11,7 +11,7 @@
  *   {id, key, mapName, opType, record: {timestamp: {millis, counter, nodeId}, value}}
  *
  * Most of them are the same for all operations of a map. The op log keeps those once, as a
- * form, and of each operation the rest: the head (id and key), the time, the value. So what
+ * template, and of each operation the rest: the head (id and key), the time, the value. So what
  * waits needs a fraction of the memory, and of the processor's caches.
  *
  * Ids have a fixed width, "<client>-<number in base 36>.<attempt>", so that they
@@ -28,7 +28,7 @@
 
 /* What all operations of one map and kind share: the run between the key and the value, and
  * the two places in it where the time goes. */
-typedef struct wm_op_form {
+typedef struct wm_op_template {
     uint8_t *bytes;
     uint32_t len;
     uint32_t millis_at;
@@ -38,12 +38,12 @@ typedef struct wm_op_form {
     uint32_t node_id_at;
     uint32_t node_id_len;
     bool remove;
-} wm_op_form;
+} wm_op_template;
 
 /* `node_id` is the client's own id in timestamps. False when out of memory. */
-bool wm_op_form_init(wm_op_form *f, bool remove, const char *map_name, size_t map_len, const char *node_id,
+bool wm_op_template_init(wm_op_template *t, bool remove, const char *map_name, size_t map_len, const char *node_id,
                      size_t node_len);
-void wm_op_form_close(wm_op_form *f);
+void wm_op_template_close(wm_op_template *t);
 
 /* The running number of a client's operations, kept as what the next one begins with, up to
  * its key. */
@@ -67,19 +67,19 @@ static inline size_t wm_op_kept_head(size_t key_len)
     return wm_op_key_at(key_len) + key_len + WM_OP_TIME_LEN;
 }
 
-/* How many bytes an operation of the form is longer when it is sent than when it is kept. */
-static inline size_t wm_op_shared_len(const wm_op_form *f)
+/* How many bytes an operation of the template is longer when it is sent than when it is kept. */
+static inline size_t wm_op_shared_len(const wm_op_template *t)
 {
-    return f->len - WM_OP_TIME_LEN;
+    return t->len - WM_OP_TIME_LEN;
 }
 
 /* Writes what is kept in front of the value, wm_op_kept_head(key_len) bytes; `start` is
  * that of an operation (wm_op_ids, or another one's). The value follows (of a removal nil:
  * one byte c0). */
 void wm_op_keep_head(uint8_t *out, const void *start, const char *key, size_t key_len, const wm_hlc *time);
-/* Writes the `len` kept bytes as they are sent, wm_op_shared_len(f) more, and returns the
+/* Writes the `len` kept bytes as they are sent, wm_op_shared_len(t) more, and returns the
  * end of them. */
-uint8_t *wm_op_write(const wm_op_form *f, uint8_t *out, const uint8_t *kept, size_t len, size_t key_len);
+uint8_t *wm_op_write(const wm_op_template *t, uint8_t *out, const uint8_t *kept, size_t len, size_t key_len);
 /* The next attempt in the id, in place. */
 void wm_op_next_attempt(uint8_t *op_bytes);
 #endif

@@ -5,52 +5,52 @@
 
 #include "base/hash.h"
 
-void wm_op_forms_close(wm_op_forms *forms)
+void wm_op_templates_close(wm_op_templates *templates)
 {
-    for (uint32_t i = 0; i < forms->count; i++) wm_op_form_close(&forms->all[i]);
-    free(forms->all);
-    wm_name_index_close(&forms->index);
-    *forms = (wm_op_forms){0};
+    for (uint32_t i = 0; i < templates->count; i++) wm_op_template_close(&templates->all[i]);
+    free(templates->all);
+    wm_name_index_close(&templates->index);
+    *templates = (wm_op_templates){0};
 }
 
-/* What a form is found by. */
-typedef struct form_name {
+/* What a template is found by. */
+typedef struct template_name {
     const char *map_name, *node_id;
     size_t map_len, node_len;
     bool remove;
-} form_name;
+} template_name;
 
-static bool is_of(const void *forms, uint32_t place, const void *name)
+static bool is_of(const void *templates, uint32_t place, const void *name)
 {
-    const wm_op_form *f = (const wm_op_form *)forms + place;
-    const form_name *n = name;
-    return f->remove == n->remove && f->map_name_len == n->map_len && f->node_id_len == n->node_len &&
-           memcmp(f->bytes + f->map_name_at, n->map_name, n->map_len) == 0 &&
-           memcmp(f->bytes + f->node_id_at, n->node_id, n->node_len) == 0;
+    const wm_op_template *t = (const wm_op_template *)templates + place;
+    const template_name *n = name;
+    return t->remove == n->remove && t->map_name_len == n->map_len && t->node_id_len == n->node_len &&
+           memcmp(t->bytes + t->map_name_at, n->map_name, n->map_len) == 0 &&
+           memcmp(t->bytes + t->node_id_at, n->node_id, n->node_len) == 0;
 }
 
-static bool make_room(wm_op_forms *forms)
+static bool make_room(wm_op_templates *templates)
 {
-    if (forms->count < forms->cap) return true;
-    uint32_t cap = forms->cap ? forms->cap * 2 : 4;
-    wm_op_form *grown = realloc(forms->all, cap * sizeof *grown);
+    if (templates->count < templates->cap) return true;
+    uint32_t cap = templates->cap ? templates->cap * 2 : 4;
+    wm_op_template *grown = realloc(templates->all, cap * sizeof *grown);
     if (grown == NULL) return false;
-    forms->all = grown;
-    forms->cap = cap;
+    templates->all = grown;
+    templates->cap = cap;
     return true;
 }
 
-uint32_t wm_op_forms_get(wm_op_forms *forms, bool remove, const char *map_name, size_t map_len, const char *node_id,
-                         size_t node_len)
+uint32_t wm_op_templates_get(wm_op_templates *templates, bool remove, const char *map_name, size_t map_len,
+                             const char *node_id, size_t node_len)
 {
-    form_name name = {map_name, node_id, map_len, node_len, remove};
+    template_name name = {map_name, node_id, map_len, node_len, remove};
     uint32_t hash = wm_hash_fnv1a(map_name, map_len);
-    uint32_t found = wm_name_index_find(&forms->index, hash, is_of, forms->all, &name);
+    uint32_t found = wm_name_index_find(&templates->index, hash, is_of, templates->all, &name);
     if (found != WM_NO_NAME) return found;
-    if (!make_room(forms)) return WM_NO_FORM;
-    wm_op_form *form = &forms->all[forms->count];
-    if (!wm_op_form_init(form, remove, map_name, map_len, node_id, node_len)) return WM_NO_FORM;
-    if (wm_name_index_add(&forms->index, hash, forms->count)) return forms->count++;
-    wm_op_form_close(form);
-    return WM_NO_FORM;
+    if (!make_room(templates)) return WM_NO_TEMPLATE;
+    wm_op_template *template = &templates->all[templates->count];
+    if (!wm_op_template_init(template, remove, map_name, map_len, node_id, node_len)) return WM_NO_TEMPLATE;
+    if (wm_name_index_add(&templates->index, hash, templates->count)) return templates->count++;
+    wm_op_template_close(template);
+    return WM_NO_TEMPLATE;
 }

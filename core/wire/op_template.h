@@ -3,19 +3,19 @@
 #include "base/name_index.h"
 #include "wire/op_encoding.h"
 
-/* The forms of a log's operations: two for each map, puts and removals, and for each client
+/* The templates of a log's operations: two for each map, puts and removals, and for each client
  * id that its file knows. */
-typedef struct wm_op_forms {
-    wm_op_form *all;
+typedef struct wm_op_templates {
+    wm_op_template *all;
     uint32_t count;
     uint32_t cap;
     wm_name_index index; /* by the names of their maps */
-} wm_op_forms;
+} wm_op_templates;
 
-#define WM_NO_FORM UINT32_MAX
+#define WM_NO_TEMPLATE UINT32_MAX
 
-void wm_op_forms_close(wm_op_forms *forms);
-/* The index of the form in `all`, made when there is none; WM_NO_FORM when out of memory. */
-uint32_t wm_op_forms_get(wm_op_forms *forms, bool remove, const char *map_name, size_t map_len, const char *node_id,
-                         size_t node_len);
+void wm_op_templates_close(wm_op_templates *templates);
+/* The index of the template in `all`, made when there is none; WM_NO_TEMPLATE when out of memory. */
+uint32_t wm_op_templates_get(wm_op_templates *templates, bool remove, const char *map_name, size_t map_len,
+                             const char *node_id, size_t node_len);
 #endif

@@ -12,7 +12,7 @@
 typedef struct entry {
     uint64_t acked_us;
     uint32_t key_len;
-    uint32_t form;
+    uint32_t template;
 } entry;
 
 typedef struct chunk {
@@ -120,7 +120,7 @@ static chunk *take_chunk(wm_recent_acks *r, size_t need)
     return c;
 }
 
-void wm_recent_acks_add(wm_recent_acks *r, uint64_t acked_us, uint32_t form, const char *key, size_t key_len)
+void wm_recent_acks_add(wm_recent_acks *r, uint64_t acked_us, uint32_t template, const char *key, size_t key_len)
 {
     size_t need = entry_size(key_len);
     chunk *c = r->newest;
@@ -131,7 +131,7 @@ void wm_recent_acks_add(wm_recent_acks *r, uint64_t acked_us, uint32_t form, con
         return;
     }
     entry *e = (entry *)(void *)(c->bytes + c->end);
-    *e = (entry){acked_us, (uint32_t)key_len, form};
+    *e = (entry){acked_us, (uint32_t)key_len, template};
     memcpy(e + 1, key, key_len);
     c->end += (uint32_t)need;
     c->newest_us = acked_us;
@@ -144,7 +144,7 @@ bool wm_recent_acks_oldest(const wm_recent_acks *r, wm_recent_ack *out)
     const chunk *c = r->oldest;
     if (c == NULL) return false;
     const entry *e = (const entry *)(const void *)(c->bytes + c->read);
-    *out = (wm_recent_ack){e->acked_us, (const char *)(e + 1), e->key_len, e->form};
+    *out = (wm_recent_ack){e->acked_us, (const char *)(e + 1), e->key_len, e->template};
     return true;
 }
 

@@ -17,7 +17,7 @@ typedef struct wm_recent_ack {
     uint64_t acked_us;
     const char *key;  /* valid until the next add, pop or forget */
     uint32_t key_len;
-    uint32_t form; /* of its operation, see oplog.h: which map it is of */
+    uint32_t template; /* of its operation, see oplog.h: which map it is of */
 } wm_recent_ack;
 
 /* Keeps up to `max_bytes`, but 64 KiB in any case; an entry takes 16 bytes and its key,
@@ -26,7 +26,7 @@ wm_recent_acks *wm_recent_acks_new(size_t max_bytes);
 void wm_recent_acks_free(wm_recent_acks *r);
 /* Adds a key, a copy of which is kept; times never go back. Out of memory: it counts as
  * pushed out. */
-void wm_recent_acks_add(wm_recent_acks *r, uint64_t acked_us, uint32_t form, const char *key, size_t key_len);
+void wm_recent_acks_add(wm_recent_acks *r, uint64_t acked_us, uint32_t template, const char *key, size_t key_len);
 /* The oldest entry; false when there is none. */
 bool wm_recent_acks_oldest(const wm_recent_acks *r, wm_recent_ack *out);
 /* Takes the oldest entry out; there is one. */
