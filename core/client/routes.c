@@ -8,7 +8,7 @@
 
 static bool is_usable(const wm_client *c, int lane)
 {
-    return c->throttle.paces[lane].usable && wm_node_pool_lane(c->pool, lane).state == WM_LANE_READY;
+    return c->connections.all[lane].usable && wm_node_pool_lane(c->pool, lane).state == WM_LANE_READY;
 }
 
 static int lane_for(const wm_client *c, uint32_t partition)

@@ -8,7 +8,7 @@
 #include "oplog/dead_letters.h"
 
 /* What a client is, for its own files. In this folder, from the ground up: figures.c (what others
- * read), throttle.c (pauses), rules.c (what no server can store), map_table.c (the maps), merge.c
+ * read), throttle.c (the pause after an overload), rules.c (what no server can store), map_table.c (the maps), merge.c
  * (what becomes of records), backpressure.c (how full the log may be), write_path.c (how an
  * operation is recorded), rejection.c (dead letters), judge.c (what was recorded too early),
  * routes.c (where operations go), membership.c (what is sent again). In client/traffic what
@@ -17,17 +17,18 @@
 /* Each is sent after twice the time of the one before: 256 times ack_timeout in all. */
 #define WM_CONTROLS_MAX 8u
 
-/* Whether operations may use a lane, and how it is held back after an overload. */
-typedef struct wm_pace {
+/* What the client knows of a connection, beside the pool: whether operations may use it, its
+ * throttle, and its tests of whether the server answers. */
+typedef struct wm_client_connection {
     bool usable; /* the script knows which node answers there */
-    uint64_t paused_until_us;
-    uint64_t backoff_us;
+    uint64_t throttled_until_us;
+    uint64_t backoff_us; /* length of the last throttle; 0 after an acknowledgement */
     struct wm_refusals *refusals; /* what errors say about batches in flight; NULL: none came yet */
     uint64_t asked_us;          /* when the server was asked last whether it answers; 0: never */
-    uint64_t controls_us[WM_CONTROLS_MAX]; /* when batches of no operations were sent that are not confirmed */
-    uint32_t controls;
-    uint64_t control_acked_us;  /* when one was sent, at the earliest, that is */
-} wm_pace;
+    uint64_t controls_us[WM_CONTROLS_MAX]; /* when the controls were sent that are not acknowledged */
+    uint32_t controls;          /* their number */
+    uint64_t control_acked_us;  /* when the newest acknowledged control was sent, at the earliest; 0: none */
+} wm_client_connection;
 
 /* A share of the log's limits. */
 typedef struct wm_water_mark {
@@ -85,11 +86,11 @@ typedef struct wm_client_figures {
     wm_op_metrics *metrics; /* of a load test, its own; NULL: no test */
 } wm_client_figures;
 
-/* Connections that operations may use, and pauses; throttle.c, poison.c. */
-typedef struct wm_throttle {
-    wm_pace *paces; /* by lane */
-    uint32_t lane_count;
-} wm_throttle;
+/* throttle.c, poison.c. */
+typedef struct wm_client_connections {
+    wm_client_connection *all; /* by lane */
+    uint32_t count;
+} wm_client_connections;
 
 /* What the servers at the other end cannot store; rules.c. */
 typedef struct wm_server_rules {
@@ -171,7 +172,7 @@ struct wm_client {
     wm_route_table routes;
     wm_unfinished_routes unfinished;
     wm_membership membership;
-    wm_throttle throttle;
+    wm_client_connections connections;
     wm_server_rules rules;
     wm_map_table maps;
     wm_writer writer;
@@ -217,9 +218,9 @@ void wm_client_on_message(void *user, int lane, const wm_message *m);
 void wm_client_on_too_large(void *user, int lane, const uint8_t *description, size_t len);
 void wm_client_on_change(void *user, int lane, const uint8_t *event, size_t len, const wm_message_cost *cost);
 void wm_client_on_text(void *user, int lane, const uint8_t *bytes, size_t len);
-/* Nothing is sent on the lane for a while, twice as long each time until an
- * acknowledgement comes. */
-void wm_client_slow_down(wm_client *c, int lane);
+/* Throttles the lane: nothing is sent on it for 50 ms, and for twice as long at each further call,
+ * up to 2 s, until an acknowledgement comes. */
+void wm_client_throttle(wm_client *c, int lane);
 /* Settles an operation as rejected that is in flight on the lane, or that is set aside after it
  * failed there, with the words of whoever rejected it: it leaves the log, becomes a dead letter
  * and is told. */

@@ -1,13 +1,13 @@
-/* A pause after an overload, per connection. */
+/* The throttle: a pause after an overload, per connection. */
 #include "client/state.h"
 
-#define PAUSE_FIRST_US 50000u
-#define PAUSE_MAX_US 2000000u
+#define THROTTLE_FIRST_US 50000u
+#define THROTTLE_MAX_US 2000000u
 
-void wm_client_slow_down(wm_client *c, int lane)
+void wm_client_throttle(wm_client *c, int lane)
 {
-    wm_pace *pace = &c->throttle.paces[lane];
-    pace->backoff_us = pace->backoff_us ? pace->backoff_us * 2 : PAUSE_FIRST_US;
-    if (pace->backoff_us > PAUSE_MAX_US) pace->backoff_us = PAUSE_MAX_US;
-    pace->paused_until_us = c->now_us + pace->backoff_us;
+    wm_client_connection *state = &c->connections.all[lane];
+    state->backoff_us = state->backoff_us ? state->backoff_us * 2 : THROTTLE_FIRST_US;
+    if (state->backoff_us > THROTTLE_MAX_US) state->backoff_us = THROTTLE_MAX_US;
+    state->throttled_until_us = c->now_us + state->backoff_us;
 }

@@ -29,7 +29,7 @@ void wm_client_flush(wm_client *c, bool all)
     wm_client_sync_log(c);
     uint32_t lanes = wm_node_pool_lanes(c->pool);
     for (uint32_t i = 0; i < lanes; i++) {
-        if (c->throttle.paces[i].paused_until_us > now) continue;
+        if (c->connections.all[i].throttled_until_us > now) continue;
         if (all ? wm_batcher_has_due(c->batcher, (int)i, now) : wm_batcher_is_due(c->batcher, (int)i, now))
             wm_node_pool_want_batch(c->pool, (int)i);
     }
@@ -146,8 +146,8 @@ void wm_client_free(wm_client *c)
     wm_client_free_maps(c);
     wm_client_free_subscriptions(c);
     wm_route_table_close(&c->routes);
-    for (uint32_t i = 0; i < c->throttle.lane_count; i++) free(c->throttle.paces[i].refusals);
-    free(c->throttle.paces);
+    for (uint32_t i = 0; i < c->connections.count; i++) free(c->connections.all[i].refusals);
+    free(c->connections.all);
     free(c->figures.node_stats);
     wm_loop_free(c->loop);
     free(c);

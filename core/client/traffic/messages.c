@@ -134,7 +134,7 @@ static void on_op_ack(wm_client *c, int lane, const wm_message *m)
         return;
     }
     c->figures.stats.batches_acked++;
-    c->throttle.paces[lane].backoff_us = 0;
+    c->connections.all[lane].backoff_us = 0;
     wm_client_settle_refused(c, lane);
     if (wm_batcher_aside(c->batcher) > 0) wm_client_reject_poison(c);
     wm_client_check_water(c);
@@ -166,7 +166,7 @@ static void on_op_rejected(wm_client *c, int lane, const wm_message *m)
     }
     bool is_route = speaks_of_routes(m->payload, m->payload_len) || speaks_of_routes(m->body, m->body_len);
     if (is_route || !is_for_good(m)) {
-        wm_client_slow_down(c, lane);
+        wm_client_throttle(c, lane);
         c->figures.stats.ops_resent += wm_batcher_return_in_flight(c->batcher, lane, index, c->now_us);
         hand_up(c, (wm_event){.type = WM_EVENT_SERVER_ERROR, .lane = lane, .flag = true}, m, m->body, m->body_len);
         return;

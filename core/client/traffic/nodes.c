@@ -14,16 +14,16 @@ int wm_client_add_node(wm_client *c, const char *url)
     if (stats == NULL) return WM_ENOMEM;
     c->figures.node_stats = stats;
     stats[slot] = (wm_node_stats){0};
-    wm_pace *paces = realloc(c->throttle.paces, lanes * sizeof *paces);
-    if (paces == NULL) return WM_ENOMEM;
-    c->throttle.paces = paces;
-    memset(paces + c->throttle.lane_count, 0, (lanes - c->throttle.lane_count) * sizeof *paces);
+    wm_client_connection *all = realloc(c->connections.all, lanes * sizeof *all);
+    if (all == NULL) return WM_ENOMEM;
+    c->connections.all = all;
+    memset(all + c->connections.count, 0, (lanes - c->connections.count) * sizeof *all);
     for (uint32_t i = 0; i < lanes / wm_node_pool_count(c->pool); i++) { /* a slot that another node had */
-        wm_pace *pace = &paces[wm_node_pool_lane_of(c->pool, slot, i)];
-        free(pace->refusals);
-        *pace = (wm_pace){0};
+        wm_client_connection *state = &all[wm_node_pool_lane_of(c->pool, slot, i)];
+        free(state->refusals);
+        *state = (wm_client_connection){0};
     }
-    c->throttle.lane_count = lanes;
+    c->connections.count = lanes;
     if (wm_batcher_set_lanes(c->batcher, lanes) < 0) return WM_ENOMEM;
     if (c->figures.metrics != NULL && wm_client_measure(c, c->figures.metrics) < 0) return WM_ENOMEM;
     return slot;

@@ -54,7 +54,7 @@ static void reject_poison(wm_client *c, const wm_poison *p)
     };
     const char *words = reasons[p->fault];
     size_t len = strlen(words);
-    const struct wm_refusals *r = c->throttle.paces[p->lane].refusals;
+    const struct wm_refusals *r = c->connections.all[p->lane].refusals;
     if (p->fault == WM_FAULT_REFUSED && r != NULL && r->words_len > 0) {
         words = r->words;
         len = r->words_len;
@@ -72,15 +72,15 @@ void wm_client_reject_poison(wm_client *c)
 
 static struct wm_refusals *refusals_of(wm_client *c, int lane)
 {
-    wm_pace *pace = &c->throttle.paces[lane];
-    if (pace->refusals == NULL) pace->refusals = calloc(1, sizeof *pace->refusals);
-    return pace->refusals;
+    wm_client_connection *state = &c->connections.all[lane];
+    if (state->refusals == NULL) state->refusals = calloc(1, sizeof *state->refusals);
+    return state->refusals;
 }
 
 /* The words stay: what is found to be poison later is rejected with them. */
 void wm_client_forget_refusals(wm_client *c, int lane)
 {
-    struct wm_refusals *r = c->throttle.paces[lane].refusals;
+    struct wm_refusals *r = c->connections.all[lane].refusals;
     if (r == NULL) return;
     r->errors = r->map_count = 0;
     r->has_unknown = r->is_for_good = false;
@@ -153,8 +153,8 @@ static void take_refused(wm_client *c, int lane, struct wm_refusals *r)
  * so may its answer be. */
 static bool owes_control(const wm_client *c, int lane)
 {
-    const wm_pace *pace = &c->throttle.paces[lane];
-    return pace->controls > 0 && c->now_us - pace->controls_us[pace->controls - 1] < c->ack_timeout_us;
+    const wm_client_connection *state = &c->connections.all[lane];
+    return state->controls > 0 && c->now_us - state->controls_us[state->controls - 1] < c->ack_timeout_us;
 }
 
 /* A v2 server answers each batch, by an acknowledgement or by an error that does not say
@@ -163,7 +163,7 @@ static bool owes_control(const wm_client *c, int lane)
  * both families. */
 void wm_client_settle_refused(wm_client *c, int lane)
 {
-    struct wm_refusals *r = c->throttle.paces[lane].refusals;
+    struct wm_refusals *r = c->connections.all[lane].refusals;
     if (r == NULL || r->errors == 0) return;
     uint32_t in_flight = wm_batcher_load(c->batcher, lane).in_flight_batches;
     bool is_v2 = wm_node_pool_lane(c->pool, lane).family == WM_FAMILY_V2;
@@ -179,7 +179,7 @@ static bool refuse_batches(wm_client *c, int lane, const wm_refusal *found, cons
     if (r == NULL) return true; /* out of memory: as if it had not been answered */
     bool is_of_server = found->kind == WM_REFUSAL_BUSY || found->kind == WM_REFUSAL_UNKNOWN;
     if (is_of_server) {
-        wm_client_slow_down(c, lane);
+        wm_client_throttle(c, lane);
         c->figures.stats.overloads++;
     }
     note(r, found, words, len);
@@ -237,31 +237,31 @@ static control control_of(bool is_v2)
 
 static void send_control(wm_client *c, int lane, bool is_v2)
 {
-    wm_pace *pace = &c->throttle.paces[lane];
-    if (pace->controls == WM_CONTROLS_MAX) return;
-    uint64_t last_us = pace->controls == 0 ? 0 : pace->controls_us[pace->controls - 1];
-    if (c->now_us - last_us < c->ack_timeout_us << pace->controls) return;
+    wm_client_connection *state = &c->connections.all[lane];
+    if (state->controls == WM_CONTROLS_MAX) return;
+    uint64_t last_us = state->controls == 0 ? 0 : state->controls_us[state->controls - 1];
+    if (c->now_us - last_us < c->ack_timeout_us << state->controls) return;
     control k = control_of(is_v2);
-    if (wm_node_pool_send(c->pool, lane, k.frame, k.len) == WM_OK) pace->controls_us[pace->controls++] = c->now_us;
+    if (wm_node_pool_send(c->pool, lane, k.frame, k.len) == WM_OK) state->controls_us[state->controls++] = c->now_us;
 }
 
 /* Acknowledgements of several are all alike, and some may be lost: this one may be the first's. */
 bool wm_client_is_control_ack(wm_client *c, int lane, const char *last_id, size_t len)
 {
-    wm_pace *pace = &c->throttle.paces[lane];
-    if (pace->controls == 0) return false;
+    wm_client_connection *state = &c->connections.all[lane];
+    if (state->controls == 0) return false;
     control k = control_of(wm_node_pool_lane(c->pool, lane).family == WM_FAMILY_V2);
     if (len != strlen(k.last_id) || memcmp(last_id, k.last_id, len) != 0) return false;
-    pace->control_acked_us = pace->controls_us[0];
-    pace->controls--;
-    memmove(pace->controls_us, pace->controls_us + 1, pace->controls * sizeof *pace->controls_us);
+    state->control_acked_us = state->controls_us[0];
+    state->controls--;
+    memmove(state->controls_us, state->controls_us + 1, state->controls * sizeof *state->controls_us);
     return true;
 }
 
 /* Whether the server answers at all, and whether it acknowledges. */
 static void ask(wm_client *c, int lane, bool is_v2)
 {
-    c->throttle.paces[lane].asked_us = c->now_us;
+    c->connections.all[lane].asked_us = c->now_us;
     wm_node_pool_ask(c->pool, lane);
     send_control(c, lane, is_v2);
 }
@@ -279,7 +279,7 @@ static void wait_longer(wm_client *c, int lane, bool is_v2)
     uint32_t ops = again ? wm_batcher_release_expired(c->batcher, lane, c->now_us)
                          : wm_batcher_extend_overdue(c->batcher, lane, c->now_us);
     if (again) c->figures.stats.ops_resent += ops;
-    wm_client_slow_down(c, lane);
+    wm_client_throttle(c, lane);
     wm_client_event(c, (wm_event){.type = WM_EVENT_ACK_TIMEOUT, .lane = lane, .a = ops, .flag = again}, NULL, 0);
 }
 
@@ -289,7 +289,7 @@ static void give_up(wm_client *c, int lane, bool is_v2)
 {
     uint32_t ops = wm_batcher_load(c->batcher, lane).in_flight_ops;
     if (!is_v2) c->figures.stats.ops_resent += ops = wm_batcher_release_expired(c->batcher, lane, c->now_us);
-    wm_client_slow_down(c, lane);
+    wm_client_throttle(c, lane);
     wm_client_event(c, (wm_event){.type = WM_EVENT_ACK_TIMEOUT, .lane = lane, .a = ops, .flag = true}, NULL, 0);
     if (is_v2) wm_node_pool_fail(c->pool, lane, WM_END_ACK_TIMEOUT, "");
 }
@@ -309,7 +309,7 @@ static void set_aside(wm_client *c, int lane, bool is_v2, uint64_t before_us)
 /* 0.11, some time after an ERROR: what is not acknowledged by now was refused. */
 static bool take_hastened(wm_client *c, int lane, bool is_v2)
 {
-    struct wm_refusals *r = c->throttle.paces[lane].refusals;
+    struct wm_refusals *r = c->connections.all[lane].refusals;
     if (is_v2 || r == NULL || r->errors == 0 || r->doubted_us != 0) return false;
     take_refused(c, lane, r);
     return true;
@@ -320,7 +320,7 @@ static bool take_hastened(wm_client *c, int lane, bool is_v2)
  * is never answered. */
 static void settle_doubts(wm_client *c, int lane)
 {
-    const struct wm_refusals *r = c->throttle.paces[lane].refusals;
+    const struct wm_refusals *r = c->connections.all[lane].refusals;
     if (r != NULL && r->doubted_us != 0 && c->now_us - r->doubted_us >= AFTER_ERROR_US) wm_client_forget_refusals(c, lane);
 }
 
@@ -330,21 +330,21 @@ void wm_client_check_answers(wm_client *c, int lane)
     uint64_t ack_timeout_us = c->ack_timeout_us;
     uint64_t oldest_us = wm_batcher_load(c->batcher, lane).oldest_sent_us;
     if (oldest_us == 0) return;
-    wm_pace *pace = &c->throttle.paces[lane];
+    wm_client_connection *state = &c->connections.all[lane];
     wm_lane_info info = wm_node_pool_lane(c->pool, lane);
     bool is_v2 = info.family == WM_FAMILY_V2;
     uint64_t trial_us = wm_batcher_trial_cut_us(c->batcher, lane);
     bool is_due = c->now_us - oldest_us >= ack_timeout_us / 2 &&
-                  (pace->asked_us <= oldest_us || c->now_us - pace->asked_us >= ack_timeout_us);
-    if (is_due || (trial_us != 0 && pace->asked_us <= trial_us)) ask(c, lane, is_v2);
+                  (state->asked_us <= oldest_us || c->now_us - state->asked_us >= ack_timeout_us);
+    if (is_due || (trial_us != 0 && state->asked_us <= trial_us)) ask(c, lane, is_v2);
     uint64_t overdue_us = wm_batcher_overdue_since(c->batcher, lane, c->now_us);
     if (overdue_us == 0 || wm_node_pool_is_behind(c->pool, lane)) return; /* the answer may be here */
     if (take_hastened(c, lane, is_v2)) return;
     if (info.answered_us <= overdue_us) {
-        if (pace->asked_us > overdue_us && c->now_us - pace->asked_us >= ack_timeout_us / 2) give_up(c, lane, is_v2);
+        if (state->asked_us > overdue_us && c->now_us - state->asked_us >= ack_timeout_us / 2) give_up(c, lane, is_v2);
         return;
     }
-    uint64_t acked_us = later(wm_batcher_acked_cut_us(c->batcher, lane), pace->control_acked_us);
+    uint64_t acked_us = later(wm_batcher_acked_cut_us(c->batcher, lane), state->control_acked_us);
     if (acked_us > overdue_us) set_aside(c, lane, is_v2, acked_us < info.answered_us ? acked_us : info.answered_us);
     else wait_longer(c, lane, is_v2);
 }

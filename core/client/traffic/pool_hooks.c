@@ -21,8 +21,12 @@ static void on_ready(void *user, int lane)
     wm_batcher_set_serial(c->batcher, lane, family == WM_FAMILY_V2);
     wm_client_know_family(c, family);
     /* A new connection does not make up for batches that were not answered in time. */
-    wm_pace *pace = &c->throttle.paces[lane];
-    *pace = (wm_pace){.paused_until_us = pace->paused_until_us, .backoff_us = pace->backoff_us, .refusals = pace->refusals};
+    wm_client_connection *state = &c->connections.all[lane];
+    *state = (wm_client_connection){
+        .throttled_until_us = state->throttled_until_us,
+        .backoff_us = state->backoff_us,
+        .refusals = state->refusals,
+    };
     wm_client_forget_refusals(c, lane);
     wm_map_chooser_source_began(c->chooser, wm_node_pool_slot_of(c->pool, lane));
     wm_client_event(c, (wm_event){.type = WM_EVENT_READY, .lane = lane}, NULL, 0);
@@ -37,7 +41,7 @@ static void on_lost(void *user, int lane, const wm_lane_end *end)
     wm_client_blame(c, lane, end);
     c->figures.stats.ops_resent += wm_batcher_release_lane(c->batcher, lane, c->now_us);
     c->indoubt.is_losing_v2 = false;
-    c->throttle.paces[lane].usable = false;
+    c->connections.all[lane].usable = false;
     for (uint32_t p = 0; p < c->routes.count; p++)
         if (wm_batcher_route(c->batcher, p) == lane && c->routes.all[p].moved_us == 0) c->routes.all[p].moved_us = c->now_us;
     wm_client_apply_routes(c);
@@ -55,7 +59,7 @@ static void on_batch(void *user, int lane, wm_buffer *out)
 {
     wm_client *c = user;
     uint64_t now = wm_now_us();
-    if (c->throttle.paces[lane].paused_until_us > now) return;
+    if (c->connections.all[lane].throttled_until_us > now) return;
     wm_client_catch_up(c);
     size_t before = out->len;
     int ops = wm_loop_is_bounded(c->loop) ? wm_batcher_take_at_most(c->batcher, lane, out, now, BOUNDED_BATCH)
@@ -87,7 +91,7 @@ static bool has_room(void *user)
 void wm_client_use_lane(wm_client *c, int lane)
 {
     if (wm_node_pool_lane(c->pool, lane).state != WM_LANE_READY) return;
-    c->throttle.paces[lane].usable = true;
+    c->connections.all[lane].usable = true;
     wm_client_apply_routes(c);
 }
 
