@@ -64,7 +64,7 @@ bool wm_client_is_node_full(const wm_client *c, uint32_t partition)
     return is_node_full(c, partition, NULL, &sent);
 }
 
-void wm_client_check_water(wm_client *c)
+void wm_client_check_watermarks(wm_client *c)
 {
     double sent;
     int64_t full = c->pressure.full_partition;
@@ -73,13 +73,13 @@ void wm_client_check_water(wm_client *c)
         wm_client_event(c, (wm_event){.type = WM_EVENT_NODE_ROOM}, NULL, 0);
     }
     double ops = wm_oplog_count(c->log), bytes = (double)wm_oplog_bytes(c->log);
-    const wm_water_mark *high = &c->pressure.high, *low = &c->pressure.low;
+    const wm_watermark *high = &c->pressure.high, *low = &c->pressure.low;
     if (!c->pressure.is_above_high && (ops >= high->ops || bytes >= high->bytes)) {
         c->pressure.is_above_high = true;
-        wm_client_event(c, (wm_event){.type = WM_EVENT_HIGH_WATER, .a = wm_oplog_count(c->log)}, NULL, 0);
+        wm_client_event(c, (wm_event){.type = WM_EVENT_HIGH_WATERMARK, .a = wm_oplog_count(c->log)}, NULL, 0);
     } else if (c->pressure.is_above_high && ops <= low->ops && bytes <= low->bytes) {
         c->pressure.is_above_high = false;
-        wm_client_event(c, (wm_event){.type = WM_EVENT_LOW_WATER, .a = wm_oplog_count(c->log)}, NULL, 0);
+        wm_client_event(c, (wm_event){.type = WM_EVENT_LOW_WATERMARK, .a = wm_oplog_count(c->log)}, NULL, 0);
     }
 }
 

@@ -35,8 +35,8 @@ typedef struct wm_client_options {
     uint8_t max_tries;     /* an operation that came back so often is told, and stays pending */
     bool drop_oldest;      /* a full log drops its oldest pending operation */
     bool checks_map_names; /* refuses map names that a v2 server with disk storage discards */
-    double high_water;     /* share of the log's limits, 0..1, for events */
-    double low_water;
+    double high_watermark;     /* share of the log's limits, 0..1, for events */
+    double low_watermark;
     size_t recent_ack_bytes; /* for what a 0.11 cluster acknowledged lately; 0: nothing is kept */
     double node_share;     /* of the log's limits, 0..1: what one node of several may have not acknowledged */
 } wm_client_options;

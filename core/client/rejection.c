@@ -36,7 +36,7 @@ static void bury(wm_client *c, int lane, uint32_t index, const void *reason, siz
     wm_dead_letters_add(c->dead_letters, c->log, op, node_of_lane(c, lane), reason, len); /* counted when it fails */
     c->figures.stats.ops_rejected++;
     wm_batcher_settle(c->batcher, index);
-    wm_client_check_water(c);
+    wm_client_check_watermarks(c);
 }
 
 void wm_client_reject(wm_client *c, int lane, uint32_t index, const void *reason, size_t len)

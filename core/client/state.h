@@ -31,10 +31,10 @@ typedef struct wm_client_connection {
 } wm_client_connection;
 
 /* A share of the log's limits. */
-typedef struct wm_water_mark {
+typedef struct wm_watermark {
     double ops;
     double bytes;
-} wm_water_mark;
+} wm_watermark;
 
 struct wm_map {
     wm_client *client;
@@ -117,8 +117,8 @@ typedef struct wm_indoubt {
 /* How full the op log may be; backpressure.c. */
 typedef struct wm_backpressure {
     bool is_above_high;
-    wm_water_mark high;
-    wm_water_mark low;
+    wm_watermark high;
+    wm_watermark low;
     double low_share;   /* of a node's share of the log */
     uint32_t node_ops;  /* what may wait for one node */
     size_t node_bytes;
@@ -245,8 +245,8 @@ bool wm_client_is_control_ack(wm_client *c, int lane, const char *last_id, size_
 /* The lane ended: was it for something that is in flight? To be called before its batches are
  * given back. */
 void wm_client_blame(wm_client *c, int lane, const wm_lane_end *end);
-/* Compares the fill of the log, and of a node's share in it, with the water marks. */
-void wm_client_check_water(wm_client *c);
+/* Compares the fill of the log, and of a node's share in it, with the watermarks. */
+void wm_client_check_watermarks(wm_client *c);
 /* Whether what waits for the node of a partition has all of its share of the log: never
  * while there is nobody to share it with. */
 bool wm_client_is_node_full(const wm_client *c, uint32_t partition);

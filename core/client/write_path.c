@@ -76,7 +76,7 @@ static double enqueue_unmeasured(wm_client *c, uint32_t index)
     if (c->writer.drop_oldest) wm_client_displace(c, index);
     if (c->routes.all[w->partition].slot < 0 && wm_map_chooser_map(c->chooser) == NULL)
         wm_map_chooser_metrics(c->chooser)->partition_misses++;
-    wm_client_check_water(c);
+    wm_client_check_watermarks(c);
     return (double)op->seq;
 }
 

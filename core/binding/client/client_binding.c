@@ -90,8 +90,8 @@ static int l_client(lua_State *L)
         .max_tries = (uint8_t)number_option(L, "max_tries"),
         .drop_oldest = boolean_option(L, "drop_oldest"),
         .checks_map_names = boolean_option(L, "check_map_names"),
-        .high_water = number_option(L, "high_water"),
-        .low_water = number_option(L, "low_water"),
+        .high_watermark = number_option(L, "high_watermark"),
+        .low_watermark = number_option(L, "low_watermark"),
         .recent_ack_bytes = (size_t)number_option(L, "recent_ack_bytes"),
         .node_share = number_option(L, "node_share"),
     };

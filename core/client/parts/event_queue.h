@@ -23,8 +23,8 @@
     X(OP_DROPPED, "op_dropped")       /* a: seq, text: key */                     \
     X(UNVERIFIED, "unverified")       /* a: operations that a membership change made doubtful and that are not sent again */ \
     X(ACK_TIMEOUT, "ack_timeout")     /* lane, a: operations that should have been acknowledged; flag: they are sent again */ \
-    X(HIGH_WATER, "high_water")       /* a: operations in the log */              \
-    X(LOW_WATER, "low_water")         /* a: operations in the log */              \
+    X(HIGH_WATERMARK, "high_watermark")       /* a: operations in the log */              \
+    X(LOW_WATERMARK, "low_watermark")         /* a: operations in the log */              \
     X(NODE_ROOM, "node_room")         /* a node has room in its share of the log again */ \
     X(LOG_FILE, "log_file")           /* flag: the op log's file can be written again; else text: the problem's name, of b bytes, and why not */ \
     X(RESUMED, "resumed")             /* lane, a: partition, b: us since its route changed or broke off: first ack since */ \

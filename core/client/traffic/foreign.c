@@ -19,7 +19,7 @@ uint32_t wm_client_foreign_ack(wm_client *c, const char *last_id, size_t len)
     if (c->foreign_lane == WM_LANE_NONE) return 0;
     c->now_us = wm_now_us();
     uint32_t settled = wm_batcher_ack(c->batcher, c->foreign_lane, last_id, len);
-    wm_client_check_water(c);
+    wm_client_check_watermarks(c);
     return settled;
 }
 

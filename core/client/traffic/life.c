@@ -83,9 +83,9 @@ static bool set_up(wm_client *c, const wm_client_options *o, char *error, size_t
     return true;
 }
 
-static wm_water_mark water_mark(const wm_oplog_limits *limits, double share)
+static wm_watermark watermark(const wm_oplog_limits *limits, double share)
 {
-    return (wm_water_mark){(double)limits->max_ops * share, (double)limits->max_bytes * share};
+    return (wm_watermark){(double)limits->max_ops * share, (double)limits->max_bytes * share};
 }
 
 wm_client *wm_client_new(wm_loop *loop, const wm_client_options *options, wm_log_problem *log_problem, char *error,
@@ -105,9 +105,9 @@ wm_client *wm_client_new(wm_loop *loop, const wm_client_options *options, wm_log
     c->max_tries = options->max_tries;
     c->writer.drop_oldest = options->drop_oldest;
     c->rules.checks_map_names = options->checks_map_names;
-    c->pressure.high = water_mark(&options->log, options->high_water);
-    c->pressure.low = water_mark(&options->log, options->low_water);
-    c->pressure.low_share = options->low_water;
+    c->pressure.high = watermark(&options->log, options->high_watermark);
+    c->pressure.low = watermark(&options->log, options->low_watermark);
+    c->pressure.low_share = options->low_watermark;
     c->pressure.node_ops = (uint32_t)((double)options->log.max_ops * options->node_share);
     if (c->pressure.node_ops == 0) c->pressure.node_ops = 1;
     c->pressure.node_bytes = (size_t)((double)options->log.max_bytes * options->node_share);

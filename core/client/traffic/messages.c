@@ -137,7 +137,7 @@ static void on_op_ack(wm_client *c, int lane, const wm_message *m)
     c->connections.all[lane].backoff_us = 0;
     wm_client_settle_refused(c, lane);
     if (wm_batcher_aside(c->batcher) > 0) wm_client_reject_poison(c);
-    wm_client_check_water(c);
+    wm_client_check_watermarks(c);
     if (wm_batcher_is_due(c->batcher, lane, c->now_us)) wm_node_pool_want_batch(c->pool, lane);
 }
 

@@ -65,7 +65,7 @@ function kinds.node(context)
 end
 
 function kinds.event()
-  return { "state", "node_connected", "node_lost", "map_changed", "circuit", "resumed", "high_water", "low_water",
+  return { "state", "node_connected", "node_lost", "map_changed", "circuit", "resumed", "high_watermark", "low_watermark",
     "op_dropped", "op_rejected", "op_tries", "ack_timeout", "oplog_error", "oplog_recovered", "server_error", "message", "change" }
 end
 

@@ -1,4 +1,4 @@
---- A full op log, by operations and by bytes; the window of a slow node; the water marks.
+--- A full op log, by operations and by bytes; the window of a slow node; the watermarks.
 local clusters = require "spec.support.cluster"
 local eventually = require "spec.support.eventually"
 local loop = require "wingman.loop"
@@ -302,10 +302,10 @@ clusters.on_each(getfenv(), "back-pressure", function(shared, it)
   end)
 
   it("tells once when the log is nearly full, and once when there is room again", function()
-    local client, map, keys = stalled { max_ops = 100, high_water = 0.8, low_water = 0.3 }
+    local client, map, keys = stalled { max_ops = 100, high_watermark = 0.8, low_watermark = 0.3 }
     local told = {}
-    client:on("high_water", function(ops) told[#told + 1] = "high " .. ops end)
-    client:on("low_water", function(ops) told[#told + 1] = "low " .. ops end)
+    client:on("high_watermark", function(ops) told[#told + 1] = "high " .. ops end)
+    client:on("low_watermark", function(ops) told[#told + 1] = "low " .. ops end)
     for i = 1, 79 do assert(map:set(keys[i], i)) end
     loop.sleep(0.05)
     assert.same({}, told)

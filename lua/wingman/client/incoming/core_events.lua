@@ -164,10 +164,10 @@ function handlers.unverified(self, _, count)
   self.events:emit("unverified", count)
 end
 
-function handlers.high_water(self, _, ops) self.events:emit("high_water", ops) end
+function handlers.high_watermark(self, _, ops) self.events:emit("high_watermark", ops) end
 
-function handlers.low_water(self, _, ops)
-  self.events:emit("low_water", ops)
+function handlers.low_watermark(self, _, ops)
+  self.events:emit("low_watermark", ops)
   if self.progress then self.progress:resolve() end
 end
 

@@ -45,8 +45,8 @@ function M.of(options)
     oplog_sync = log.sync,
     check_map_names = options.check_map_names,
     drop_oldest = log.when_full == "drop_oldest",
-    high_water = log.high_water,
-    low_water = log.low_water,
+    high_watermark = log.high_watermark,
+    low_watermark = log.low_watermark,
     recent_ack_bytes = options.server and 0 or log.recent_bytes,
     node_share = log.node_share,
   }

@@ -91,8 +91,8 @@ M.rules = {
       about = "share of the limits that the unacknowledged operations of one node may fill, so that a slow node cannot starve the others" },
     recent_bytes = { type = "number", default = 32 * 1024 * 1024, min = 65536, max = 2 ^ 40,
       about = "0.11 clusters: memory for the operations that were acknowledged lately, which are repeated after a membership change; as much again for late acknowledgements, and with oplog.path for what stays in the file" },
-    high_water = { type = "number", default = 0.8, min = 0, max = 1, about = "fill, as a share of the limits, at which high_water is emitted" },
-    low_water = { type = "number", default = 0.5, min = 0, max = 1, about = "fill at which low_water is emitted, and at which set goes on after a pause" },
+    high_watermark = { type = "number", default = 0.8, min = 0, max = 1, about = "fill, as a share of the limits, at which high_watermark is emitted" },
+    low_watermark = { type = "number", default = 0.5, min = 0, max = 1, about = "fill at which low_watermark is emitted, and at which set goes on after a pause" },
   } },
   map_requests = { type = "table", default = {}, about = "when the partition map is requested", group = {
     debounce = { type = "duration", default = 0.5, min = 0, max = 60, about = "connections made within this time cause one request" },

@@ -63,8 +63,8 @@
 ---@field throttle? function refresh policy: how soon to request the map again while routes are missing
 
 ---@class wingman.client_options.oplog
----@field high_water? number fill, as a share of the limits, at which high_water is emitted
----@field low_water? number fill at which low_water is emitted, and at which set goes on after a pause
+---@field high_watermark? number fill, as a share of the limits, at which high_watermark is emitted
+---@field low_watermark? number fill at which low_watermark is emitted, and at which set goes on after a pause
 ---@field max_bytes? number limit for their bytes
 ---@field max_ops? number limit for the operations in it
 ---@field node_share? number share of the limits that the unacknowledged operations of one node may fill, so that a slow node cannot starve the others
@@ -86,4 +86,4 @@
 ---@field insecure_skip_verify? boolean accept any certificate: for tests only
 ---@field key_file? string PEM file of its key, without a password
 
----@alias wingman.client_event "ack_timeout"|"auth_failed"|"circuit"|"failover"|"frame"|"high_water"|"low_water"|"map_changed"|"message"|"node_connected"|"node_lost"|"op_dropped"|"op_rejected"|"op_tries"|"oplog_error"|"oplog_recovered"|"resumed"|"server_error"|"state"|"unverified"
+---@alias wingman.client_event "ack_timeout"|"auth_failed"|"circuit"|"failover"|"frame"|"high_watermark"|"low_watermark"|"map_changed"|"message"|"node_connected"|"node_lost"|"op_dropped"|"op_rejected"|"op_tries"|"oplog_error"|"oplog_recovered"|"resumed"|"server_error"|"state"|"unverified"
