@@ -52,7 +52,7 @@ typedef struct wm_client_stats {
     uint64_t ops_unverified; /* that should have been, and were kept no more */
     uint64_t batches_sent;
     uint64_t batches_acked;
-    uint64_t stray_acks;     /* acknowledgements that matched nothing */
+    uint64_t unmatched_acks; /* acknowledgements that answer no batch of this client */
     uint64_t overloads;      /* errors that made a connection with batches in flight slow down */
     uint64_t bytes_sent;     /* of OP_BATCH messages */
     uint64_t messages_too_large; /* beyond a limit, and not read */

@@ -51,7 +51,7 @@ end
 
 -- Acknowledgements that answer nothing: of ids that are numbers, as a v2 server sends
 -- them, of another client's operation, of none.
-local function stray_acks(arena, id, rng)
+local function unmatched_acks(arena, id, rng)
   for _, last in ipairs { ("%d"):format(rng:int(1, 50)), "unknown", "zzzzzzzz-000000001.00" } do
     local bytes = core.encode { type = "OP_ACK", payload = { lastId = last } }
     local hex = bytes:gsub(".", function(c) return ("%02x"):format(c:byte()) end)
@@ -91,7 +91,7 @@ M.simulated = {
   once("oversize", "a frame larger than the client takes", 2 * 1024 * 1024),
   { name = "ack-drop", about = "lost acknowledgements", apply = function(arena, id, rng) arena:fault(id, "ack-drop", rng:int(1, 3)) end },
   { name = "ack-duplicate", about = "doubled acknowledgements", apply = function(arena, id, rng) arena:fault(id, "ack-duplicate", rng:int(1, 9)) end },
-  { name = "ack-stray", about = "acknowledgements of nothing", apply = stray_acks },
+  { name = "ack-unmatched", about = "acknowledgements of nothing", apply = unmatched_acks },
   { name = "slow", about = "late acknowledgements", apply = function(arena, id, rng)
     arena:fault(id, "ack-delay", rng:int(5, 60))
     return clear(arena, id, "ack-delay")

@@ -26,7 +26,7 @@ describe("the list of built-in metrics", function()
       assert.same({ listed.type, listed.unit }, { metric.type, metric.unit }, metric.name)
     end
     local text = assert(io.open(prometheus)):read "*a"
-    assert.truthy(text:find("# HELP wingman_stray_acks_total " .. list.stray_acks.about, 1, true), text)
+    assert.truthy(text:find("# HELP wingman_unmatched_acks_total " .. list.unmatched_acks.about, 1, true), text)
     assert.is_nil(text:find("Of the script", 1, true))
   end)
 end)

@@ -164,7 +164,7 @@ function M.all(is_0_11)
   -- Acknowledgements --------------------------------------------------------------------
 
   local function ack(name, last_id)
-    add("OP_ACK with a lastId that is " .. name, message("OP_ACK", map("lastId", last_id)), { counts = "stray_acks" })
+    add("OP_ACK with a lastId that is " .. name, message("OP_ACK", map("lastId", last_id)), { counts = "unmatched_acks" })
   end
   ack("nil", NIL)
   ack("undefined", UNDEFINED)
@@ -176,9 +176,9 @@ function M.all(is_0_11)
   ack("1 MB long", str(rep("9", MB)))
   ack("of no operation", str "zzzzzzzz-0000000")
   ack("no UTF-8", str "\255")
-  add("OP_ACK without a payload", map("type", str "OP_ACK"), { counts = "stray_acks" })
+  add("OP_ACK without a payload", map("type", str "OP_ACK"), { counts = "unmatched_acks" })
   add("OP_ACK with results that are a number", message("OP_ACK", map("lastId", str "x", "results", "\7")),
-    { counts = "stray_acks" })
+    { counts = "unmatched_acks" })
   ignored("OP_REJECTED of no operation", message("OP_REJECTED", map("opId", str "zzz", "reason", str "no")))
   ignored("OP_REJECTED with an opId that is a number", message("OP_REJECTED", map("opId", "\7")))
   ignored("OP_REJECTED without a payload", map("type", str "OP_REJECTED"))

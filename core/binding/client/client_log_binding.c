@@ -212,7 +212,7 @@ static int l_stats(lua_State *L)
     wm_lua_set_number(L, "ops_unverified", (lua_Number)s->ops_unverified);
     wm_lua_set_number(L, "batches_sent", (lua_Number)s->batches_sent);
     wm_lua_set_number(L, "batches_acked", (lua_Number)s->batches_acked);
-    wm_lua_set_number(L, "stray_acks", (lua_Number)s->stray_acks);
+    wm_lua_set_number(L, "unmatched_acks", (lua_Number)s->unmatched_acks);
     wm_lua_set_number(L, "overloads", (lua_Number)s->overloads);
     wm_lua_set_number(L, "bytes_sent", (lua_Number)s->bytes_sent);
     wm_lua_set_number(L, "node_slots", (lua_Number)wm_node_pool_count(wm_client_pool(c)));

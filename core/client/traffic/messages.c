@@ -129,7 +129,7 @@ static void on_op_ack(wm_client *c, int lane, const wm_message *m)
             wm_client_settle_refused(c, lane); /* an error that came before was of a batch */
             return;
         }
-        c->figures.stats.stray_acks++;
+        c->figures.stats.unmatched_acks++;
         if (c->hands_up_acks) hand_up(c, (wm_event){.type = WM_EVENT_MESSAGE, .lane = lane}, m, m->body, m->body_len);
         return;
     }

@@ -57,7 +57,7 @@ static bool on_auth(sim_session *s, const wm_message *m)
 }
 
 /* v2 answers these two with the number of an internal call. */
-static bool on_stray_ack(sim_session *s, const wm_message *m)
+static bool on_unmatched_ack(sim_session *s, const wm_message *m)
 {
     sim_node *n = s->node;
     (void)m;
@@ -123,8 +123,8 @@ static const handler handlers[] = {
     {"QUERY_UNSUB", sim_on_query_unsub},
     {"SYNC_INIT", sim_on_sync_init},
     {"MERKLE_REQ_BUCKET", sim_on_merkle_request},
-    {"SEARCH_UNSUB", on_stray_ack},
-    {"ORMAP_PUSH_DIFF", on_stray_ack},
+    {"SEARCH_UNSUB", on_unmatched_ack},
+    {"ORMAP_PUSH_DIFF", on_unmatched_ack},
     {"BATCH", on_client_batch},
     {"TOPIC_SUB", ignore},
     {"TOPIC_UNSUB", ignore},

@@ -11,7 +11,7 @@ local counters = {
   { "", "ops_acked", "acknowledged" }, { "", "ops_rejected", "rejected" }, { "", "ops_dropped", "dropped" },
   { "", "ops_resent", "sent again" }, { "", "pending", "pending now" }, { "", "held", "without a route now" },
   { "", "ops_aside", "tried apart from the others now" },
-  { "batches", "batches_sent", "sent" }, { "", "batches_acked", "acknowledged" }, { "", "stray_acks", "answers that matched nothing" },
+  { "batches", "batches_sent", "sent" }, { "", "batches_acked", "acknowledged" }, { "", "unmatched_acks", "acknowledgements that match no batch" },
   { "", "overloads", "refused by a server" },
   { "routing", "direct_routes", "direct" }, { "", "fallback_routes", "fallback" }, { "", "partition_misses", "without a map" },
 }

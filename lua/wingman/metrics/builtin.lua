@@ -128,7 +128,7 @@ local function client_totals(run)
   local stats, base = run.client.core:stats(), run.base.stats
   for metric, field in pairs {
     ops_rejected = "ops_rejected", ops_dropped = "ops_dropped", ops_resent = "ops_resent", ops_repeated = "ops_repeated", batches_sent = "batches_sent", bytes_sent = "bytes_sent",
-    stray_acks = "stray_acks",
+    unmatched_acks = "unmatched_acks",
   } do get(run, metric).count = stats[field] - base[field] end
   get(run, "ops_unverified").count = stats.ops_unverified - base.ops_unverified + run.client.core:unverified()
   local routing = run.client:routing_metrics()

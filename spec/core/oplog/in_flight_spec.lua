@@ -21,7 +21,7 @@ clusters.on_each(getfenv(), "acknowledgements", function(shared, it)
   -- A batch of five operations that node-1 has and does not acknowledge.
   local function held_back(options)
     local client, ids = shared:started(options), nil
-    client.strays = client:stats().stray_acks -- finding the hash has some
+    client.unmatched = client:stats().unmatched_acks -- finding the hash has some
     assert(shared.cluster:reset_stats())
     assert(shared.cluster:fault("node-1", "ack-drop", 1))
     local map = client:map(shared:map_name())
@@ -34,10 +34,10 @@ clusters.on_each(getfenv(), "acknowledgements", function(shared, it)
   end
 
   -- Waits until so many injected acknowledgements have settled nothing.
-  local function strayed(client, count)
+  local function wait_unmatched(client, count)
     eventually(count .. " acknowledgements have settled nothing", function()
-      local strays = client:stats().stray_acks - client.strays
-      return strays == count, strays
+      local unmatched = client:stats().unmatched_acks - client.unmatched
+      return unmatched == count, unmatched
     end)
   end
 
@@ -47,7 +47,7 @@ clusters.on_each(getfenv(), "acknowledgements", function(shared, it)
     inject_ack("node-1", "unknown")
     inject_ack("node-1", ids[5] .. "x")
     inject_ack("node-1", "")
-    strayed(client, 7)
+    wait_unmatched(client, 7)
     assert.equal(5, client:pending_ops())
     inject_ack("node-1", ids[5])
     assert(client:drain(60))
@@ -58,7 +58,7 @@ clusters.on_each(getfenv(), "acknowledgements", function(shared, it)
     local client, ids = held_back { batch = { ack_timeout = 30 } }
     inject_ack("node-2", ids[5])
     inject_ack("node-3", ids[5])
-    strayed(client, 2)
+    wait_unmatched(client, 2)
     assert.equal(5, client:pending_ops())
     inject_ack("node-1", ids[5])
     assert(client:drain(60))
@@ -67,12 +67,12 @@ clusters.on_each(getfenv(), "acknowledgements", function(shared, it)
   it("that come again settle nothing more", function()
     local client, ids, map = held_back { batch = { ack_timeout = 30 } }
     for _ = 1, 4 do inject_ack("node-1", ids[5]) end
-    strayed(client, 3)
+    wait_unmatched(client, 3)
     assert.equal(5, client:stats().ops_acked)
     assert(shared.cluster:fault("node-1", "ack-drop", 1))
     assert(map:set(clusters.keys_of(client, "node-1", 1)[1], 2))
     inject_ack("node-1", ids[5])
-    strayed(client, 4)
+    wait_unmatched(client, 4)
     assert.equal(1, client:pending_ops())
     eventually("node-1 has received 6 operations", function() return #received "node-1" == 6, #received "node-1" end)
     inject_ack("node-1", received("node-1")[6])
@@ -86,7 +86,7 @@ clusters.on_each(getfenv(), "acknowledgements", function(shared, it)
     local again = received "node-1"
     for i = 1, 5 do assert.not_equal(ids[5], again[5 + i]) end
     inject_ack("node-1", ids[5])
-    strayed(client, 1)
+    wait_unmatched(client, 1)
     assert(client:drain(60))
     assert.equal(5, client:stats().ops_acked)
     assert.is_true(client:stats().ops_resent >= 5)

@@ -200,7 +200,7 @@ clusters.on_each(getfenv(), "a poison message", function(shared, it)
     set(client:map(shared:map_name()), key, 1, seen)
     await("rejected", function() return #seen.rejected end, 1)
     settle(client)
-    assert.equal(0, client:stats().stray_acks)
+    assert.equal(0, client:stats().unmatched_acks)
   end)
 
   it("that is the only write and refused in words that nobody knows is kept", function()

@@ -64,7 +64,7 @@ clusters.on_each(getfenv(), "an answer of more than 512 KiB", function(shared, i
       id = "large", mapName = name, key = "large", opType = "PUT", record = { value = ("x"):rep(600 * KB), timestamp = now },
     } } } }))
     -- The client does not know the operation.
-    assert(loop.wait_until(function() return writer:stats().stray_acks == 1 end, PATIENCE), "it was not acknowledged")
+    assert(loop.wait_until(function() return writer:stats().unmatched_acks == 1 end, PATIENCE), "it was not acknowledged")
     if shared.is_0_11 then
       assert(loop.wait_until(function() return heard == 600 * KB end, PATIENCE), "the large value was not heard")
       assert.same({}, lost)
