@@ -142,13 +142,12 @@ typedef enum wm_membership_state {
 /* Acknowledged operations that are kept because the membership of a 0.11 cluster has
  * changed, and are sent again soon; 0 when it has not. */
 uint64_t wm_client_unverified(const wm_client *c, wm_membership_state *state);
-/* Whether acknowledgements that settle no batch of this client are handed up as
- * messages: while somebody waits for one of a message of the script's own. */
-void wm_client_hand_up_acks(wm_client *c, bool on);
-/* The query of this id is there for the changes of a map, which servers announce apart
- * from it, with their times. What they say about the query itself (QUERY_RESP, as large
- * as the map, and QUERY_UPDATE, each change once more) is not handed up. WM_OK or
- * WM_ENOMEM. */
+/* Whether unmatched acknowledgements become WM_EVENT_MESSAGE, for a script that waits for the
+ * acknowledgement of a message it sent itself. */
+void wm_client_forward_acks(wm_client *c, bool on);
+/* Notes that the query of this id only serves to receive a map's events, which servers send apart
+ * from it, with their times. Its own messages (QUERY_RESP, as large as the map, and
+ * QUERY_UPDATE, each change once more) are dropped from now on. WM_OK or WM_ENOMEM. */
 int wm_client_subscribed(wm_client *c, const char *query_id);
 /* Asks every lane that has a batch due to send it, behind a sync of the log. To be
  * called once a tick. */

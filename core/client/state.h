@@ -187,7 +187,7 @@ struct wm_client {
     uint64_t ack_timeout_us;
     int foreign_lane; /* of a provider outside the pool; WM_LANE_NONE: none yet */
     uint8_t max_tries;
-    bool hands_up_acks; /* acknowledgements that settle no batch are messages for the script */
+    bool forwards_acks; /* unmatched acknowledgements become messages for the script */
 };
 
 /* What a removal carries as its value: nil. */

@@ -39,9 +39,9 @@ static int l_finish_log(lua_State *L)
     return push_log_outcome(L, c, wm_client_finish_log(c));
 }
 
-static int l_hand_up_acks(lua_State *L)
+static int l_forward_acks(lua_State *L)
 {
-    wm_client_hand_up_acks(wm_lua_check_client(L), lua_toboolean(L, 2));
+    wm_client_forward_acks(wm_lua_check_client(L), lua_toboolean(L, 2));
     return 0;
 }
 
@@ -276,7 +276,7 @@ const luaL_Reg wm_lua_client_log_methods[] = {
     {"merge_batch_sizes", l_merge_batch_sizes},
     {"forget_batch_sizes", l_forget_batch_sizes},
     {"flush", l_flush},
-    {"hand_up_acks", l_hand_up_acks},
+    {"forward_acks", l_forward_acks},
     {"subscribed", l_subscribed},
     {"sync_log", l_sync_log},
     {"finish_log", l_finish_log},

@@ -46,9 +46,9 @@ static void on_timer(uv_timer_t *timer)
     wm_client_flush(c, false);
 }
 
-void wm_client_hand_up_acks(wm_client *c, bool on)
+void wm_client_forward_acks(wm_client *c, bool on)
 {
-    c->hands_up_acks = on;
+    c->forwards_acks = on;
 }
 
 /* -- life ------------------------------------------------------------------------------------------ */

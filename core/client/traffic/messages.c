@@ -37,7 +37,7 @@ static void tell_too_large(wm_client *c, int lane, const wm_message *m, wm_messa
 #define TAKEN_MIN (64u * 1024)
 
 /* A message, or a part of it, for Lua to decode, unless it is beyond a limit. */
-static void hand_up(wm_client *c, wm_event event, const wm_message *m, const uint8_t *text, size_t len)
+static void forward(wm_client *c, wm_event event, const wm_message *m, const uint8_t *text, size_t len)
 {
     wm_message_limit limit = wm_message_exceeds(&m->cost, &c->message_limits);
     if (limit != WM_LIMIT_NONE) tell_too_large(c, event.lane, m, limit);
@@ -130,7 +130,7 @@ static void on_op_ack(wm_client *c, int lane, const wm_message *m)
             return;
         }
         c->figures.stats.unmatched_acks++;
-        if (c->hands_up_acks) hand_up(c, (wm_event){.type = WM_EVENT_MESSAGE, .lane = lane}, m, m->body, m->body_len);
+        if (c->forwards_acks) forward(c, (wm_event){.type = WM_EVENT_MESSAGE, .lane = lane}, m, m->body, m->body_len);
         return;
     }
     c->figures.stats.batches_acked++;
@@ -161,14 +161,14 @@ static void on_op_rejected(wm_client *c, int lane, const wm_message *m)
     wm_mp_item reason;
     uint32_t index = rejected_op(c, lane, m);
     if (index == WM_NO_OP) { /* of a message of the script's own, or late */
-        hand_up(c, (wm_event){.type = WM_EVENT_MESSAGE, .lane = lane}, m, m->body, m->body_len);
+        forward(c, (wm_event){.type = WM_EVENT_MESSAGE, .lane = lane}, m, m->body, m->body_len);
         return;
     }
     bool is_route = speaks_of_routes(m->payload, m->payload_len) || speaks_of_routes(m->body, m->body_len);
     if (is_route || !is_for_good(m)) {
         wm_client_throttle(c, lane);
         c->figures.stats.ops_resent += wm_batcher_return_in_flight(c->batcher, lane, index, c->now_us);
-        hand_up(c, (wm_event){.type = WM_EVENT_SERVER_ERROR, .lane = lane, .flag = true}, m, m->body, m->body_len);
+        forward(c, (wm_event){.type = WM_EVENT_SERVER_ERROR, .lane = lane, .flag = true}, m, m->body, m->body_len);
         return;
     }
     if (!wm_message_text(m, "reason", &reason)) reason = (wm_mp_item){.len = 0};
@@ -242,7 +242,7 @@ static void on_error(wm_client *c, int lane, const wm_message *m)
     bool is_route = speaks_of_routes(m->payload, m->payload_len) || speaks_of_routes(m->body, m->body_len);
     bool had_batches = is_route ? wm_client_refuse_batches(c, lane) : wm_client_refused(c, lane, m);
     wm_event event = {.type = WM_EVENT_SERVER_ERROR, .lane = lane, .flag = had_batches};
-    hand_up(c, event, m, m->body, m->body_len);
+    forward(c, event, m, m->body, m->body_len);
 }
 
 /* What is no map is for the script to refuse, as part of its message. */
@@ -265,16 +265,16 @@ void wm_client_on_message(void *user, int lane, const wm_message *m)
     else if (wm_message_is(m, "OP_REJECTED")) on_op_rejected(c, lane, m);
     else if (wm_message_is(m, "ERROR")) on_error(c, lane, m);
     else if (is_change(m))
-        hand_up(c, (wm_event){.type = WM_EVENT_CHANGE, .lane = lane}, m, m->payload, m->payload_len);
+        forward(c, (wm_event){.type = WM_EVENT_CHANGE, .lane = lane}, m, m->payload, m->payload_len);
     else if (!is_of_subscription(c, m))
-        hand_up(c, (wm_event){.type = WM_EVENT_MESSAGE, .lane = lane}, m, m->body, m->body_len);
+        forward(c, (wm_event){.type = WM_EVENT_MESSAGE, .lane = lane}, m, m->body, m->body_len);
 }
 
 void wm_client_on_change(void *user, int lane, const uint8_t *event, size_t len, const wm_message_cost *cost)
 {
     static const char kind[] = "SERVER_BATCH_EVENT";
     wm_message m = {.type = kind, .type_len = sizeof kind - 1, .body = event, .body_len = len, .cost = *cost};
-    hand_up(user, (wm_event){.type = WM_EVENT_CHANGE, .lane = lane, .a = 1}, &m, event, len);
+    forward(user, (wm_event){.type = WM_EVENT_CHANGE, .lane = lane, .a = 1}, &m, event, len);
 }
 
 /* About what a text costs when it is decoded as JSON: outside of strings each value but the
@@ -315,5 +315,5 @@ void wm_client_on_text(void *user, int lane, const uint8_t *bytes, size_t len)
         return;
     }
     m.cost = cost_of_json(bytes, len);
-    hand_up(c, (wm_event){.type = WM_EVENT_TEXT, .lane = lane}, &m, bytes, len);
+    forward(c, (wm_event){.type = WM_EVENT_TEXT, .lane = lane}, &m, bytes, len);
 }

@@ -42,7 +42,7 @@ function M.new(given)
   local core, err = core_module.client(loop.handle(), wanted)
   if not core then return nil, err end
   core:measure(given.metrics)
-  core:hand_up_acks(true) -- no batch of ours is in flight there
+  core:forward_acks(true) -- no batch of ours is in flight there
   local self = setmetatable({
     core = core, token = given.token, timeout = options.connect_timeout + options.auth_timeout, on_lost = given.lost,
     open = 0, lost = 0, lanes = {}, waiting = {}, receivers = {}, per_node = options.connections_per_node, nodes = #given.urls,

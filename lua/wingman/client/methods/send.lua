@@ -68,7 +68,7 @@ end
 -- The core keeps acknowledgements to itself but for those that somebody may wait for.
 local function wait_for_acks(self, change)
   self.sending = (self.sending or 0) + change
-  if not self.closed then self.core:hand_up_acks(self.sending > 0) end
+  if not self.closed then self.core:forward_acks(self.sending > 0) end
 end
 
 -- One try: what the answer is (true without one to wait for), or nil, err.
