@@ -1,5 +1,4 @@
-/* The room in the op log: how full it is, what one node may take of it, and how a full
- * one makes room. */
+/* Back-pressure: how full the op log is, what one node may fill of it, and what a full log drops. */
 #include <limits.h>
 
 #include "base/status.h"
@@ -19,7 +18,7 @@ static void lanes_of_node(const wm_client *c, uint32_t partition, int *first, in
 
 static double share_of_node(const wm_client *c, uint64_t ops, uint64_t bytes)
 {
-    double by_ops = (double)ops / c->pressure.node_ops, by_bytes = (double)bytes / (double)c->pressure.node_bytes;
+    double by_ops = (double)ops / c->backpressure.node_ops, by_bytes = (double)bytes / (double)c->backpressure.node_bytes;
     return by_ops > by_bytes ? by_ops : by_bytes;
 }
 
@@ -28,8 +27,8 @@ static uint64_t without(uint64_t all, uint64_t part)
     return all > part ? all - part : 0;
 }
 
-/* How much of its share of the log the node of a partition has taken (1 is all of it), and
- * what of that it was sent. `newest`, if it is one, is not sent and does not count. */
+/* The fill of the share of the log that the node of a partition has; 1: full. `sent`: the part of it
+ * that is in flight. `newest` (NULL: none) is a pending operation that does not count. */
 static double node_fill(const wm_client *c, uint32_t partition, const wm_op *newest, double *sent)
 {
     int first, last;
@@ -53,7 +52,7 @@ static double node_fill(const wm_client *c, uint32_t partition, const wm_op *new
 
 static bool is_node_full(const wm_client *c, uint32_t partition, const wm_op *newest, double *sent)
 {
-    if (wm_oplog_count(c->log) < c->pressure.node_ops && wm_oplog_bytes(c->log) < c->pressure.node_bytes) return false;
+    if (wm_oplog_count(c->log) < c->backpressure.node_ops && wm_oplog_bytes(c->log) < c->backpressure.node_bytes) return false;
     if (wm_node_pool_count(c->pool) < 2 || wm_map_chooser_map(c->chooser) == NULL) return false;
     return node_fill(c, partition, newest, sent) >= 1;
 }
@@ -67,18 +66,18 @@ bool wm_client_is_node_full(const wm_client *c, uint32_t partition)
 void wm_client_check_watermarks(wm_client *c)
 {
     double sent;
-    int64_t full = c->pressure.full_partition;
-    if (full >= 0 && node_fill(c, (uint32_t)full, NULL, &sent) <= c->pressure.low_share) {
-        c->pressure.full_partition = -1;
-        wm_client_event(c, (wm_event){.type = WM_EVENT_NODE_ROOM}, NULL, 0);
+    int64_t full = c->backpressure.full_partition;
+    if (full >= 0 && node_fill(c, (uint32_t)full, NULL, &sent) <= c->backpressure.low_share) {
+        c->backpressure.full_partition = -1;
+        wm_client_event(c, (wm_event){.type = WM_EVENT_NODE_BELOW_SHARE}, NULL, 0);
     }
     double ops = wm_oplog_count(c->log), bytes = (double)wm_oplog_bytes(c->log);
-    const wm_watermark *high = &c->pressure.high, *low = &c->pressure.low;
-    if (!c->pressure.is_above_high && (ops >= high->ops || bytes >= high->bytes)) {
-        c->pressure.is_above_high = true;
+    const wm_watermark *high = &c->backpressure.high, *low = &c->backpressure.low;
+    if (!c->backpressure.is_above_high && (ops >= high->ops || bytes >= high->bytes)) {
+        c->backpressure.is_above_high = true;
         wm_client_event(c, (wm_event){.type = WM_EVENT_HIGH_WATERMARK, .a = wm_oplog_count(c->log)}, NULL, 0);
-    } else if (c->pressure.is_above_high && ops <= low->ops && bytes <= low->bytes) {
-        c->pressure.is_above_high = false;
+    } else if (c->backpressure.is_above_high && ops <= low->ops && bytes <= low->bytes) {
+        c->backpressure.is_above_high = false;
         wm_client_event(c, (wm_event){.type = WM_EVENT_LOW_WATERMARK, .a = wm_oplog_count(c->log)}, NULL, 0);
     }
 }
@@ -95,12 +94,12 @@ static bool can_displace(const wm_client *c)
     return !wm_oplog_would_fill(c->log, ops, bytes);
 }
 
-int wm_client_check_room(wm_client *c, uint32_t partition)
+int wm_client_check_backpressure(wm_client *c, uint32_t partition)
 {
     double sent = 0;
     if (c->writer.drop_oldest ? !can_displace(c) : wm_oplog_is_full(c->log)) return WM_EFULL;
     if (!is_node_full(c, partition, NULL, &sent) || (c->writer.drop_oldest && sent < 1)) return WM_OK;
-    c->pressure.full_partition = partition;
+    c->backpressure.full_partition = partition;
     return WM_ENODE;
 }
 

@@ -79,7 +79,7 @@ static int assign_anew(wm_client *c, uint32_t count)
     }
     wm_route_table_close(&c->routes);
     c->routes = fresh;
-    c->pressure.full_partition = -1;
+    c->backpressure.full_partition = -1;
     if (c->figures.metrics != NULL) wm_client_measure(c, c->figures.metrics); /* out of memory: the rest is measured */
     return WM_OK;
 }

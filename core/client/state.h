@@ -177,7 +177,7 @@ struct wm_client {
     wm_map_table maps;
     wm_writer writer;
     wm_indoubt indoubt;
-    wm_backpressure pressure;
+    wm_backpressure backpressure;
     wm_log_file_watch log_file;
     wm_subscriptions subscriptions;
     wm_client_figures figures;
@@ -247,16 +247,16 @@ bool wm_client_is_control_ack(wm_client *c, int lane, const char *last_id, size_
 void wm_client_blame(wm_client *c, int lane, const wm_lane_end *end);
 /* Compares the fill of the log, and of a node's share in it, with the watermarks. */
 void wm_client_check_watermarks(wm_client *c);
-/* Whether what waits for the node of a partition has all of its share of the log: never
- * while there is nobody to share it with. */
+/* Whether unacknowledged operations of the partition's node fill its share of the log. False while
+ * there is only one node. */
 bool wm_client_is_node_full(const wm_client *c, uint32_t partition);
-/* Whether one more operation of the partition may come: WM_OK, with `drop_oldest` also when
- * others are to be displaced for it; WM_EFULL; WM_ENODE. Changes nothing in the log. */
-int wm_client_check_room(wm_client *c, uint32_t partition);
-/* Drops the oldest pending operations, of the node that the newest one is for, then of all,
- * until there was room for that one; an event names each. What was sent is not dropped. To be
- * called once the newest one cannot be refused any more, so that nothing is dropped for it in
- * vain. */
+/* Whether one more operation of the partition is accepted: WM_OK (with `drop_oldest` also when others
+ * have to be dropped for it), WM_EFULL when the log is full, or WM_ENODE when the node's share of it is.
+ * Changes nothing in the log. */
+int wm_client_check_backpressure(wm_client *c, uint32_t partition);
+/* Drops the oldest pending operations until the log, without `newest`, is below its limits: first
+ * those of the newest one's node, then any. WM_EVENT_OP_DROPPED names each. Operations in flight
+ * are not dropped. Call it once `newest` is recorded, so that nothing is dropped in vain. */
 void wm_client_displace(wm_client *c, uint32_t newest);
 /* Does what memory was short for when the hash was set or a map chosen, and then has the script
  * set the routes; to be called in each turn of the timer. */

@@ -36,7 +36,7 @@ static uint8_t *begin_at(wm_map *m, bool remove, const char *key, size_t key_len
         c->writer.refused_bytes = key_len + value_size;
         return NULL;
     }
-    c->writer.status = wm_client_check_room(c, w->partition);
+    c->writer.status = wm_client_check_backpressure(c, w->partition);
     if (c->writer.status < 0) return NULL;
     size_t available;
     c->writer.status = wm_oplog_reserve(c->log, head + value_size, &w->bytes, &available);

@@ -304,7 +304,7 @@ static wm_work_state read_piece(void *user)
     lane *l = user;
     wm_node_pool *pool = l->pool;
     if (!wm_inbox_is_empty(l->inbox)) {
-        if (!pool->events.has_room(pool->user)) return WM_WORK_LATER;
+        if (!pool->events.wants_more(pool->user)) return WM_WORK_LATER;
         read_from_inbox(l);
         return WM_WORK_MORE;
     }

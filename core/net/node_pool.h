@@ -45,8 +45,8 @@ typedef struct wm_node_pool_events {
     void (*too_large)(void *user, int lane, const uint8_t *description, size_t len);
     /* One change of a SERVER_BATCH_EVENT. */
     void (*change)(void *user, int lane, const uint8_t *event, size_t len, const wm_message_cost *cost);
-    /* Whether more messages can be taken; asked in turns that have a deadline. */
-    bool (*has_room)(void *user);
+    /* Whether the owner takes more messages now. Called in iterations that have a deadline. */
+    bool (*wants_more)(void *user);
     /* A text message (JSON). */
     void (*text)(void *user, int lane, const uint8_t *bytes, size_t len);
     /* The lane is ready and can take an OP_BATCH: append it, or nothing. */

@@ -25,7 +25,7 @@
     X(ACK_TIMEOUT, "ack_timeout")     /* lane, a: operations that should have been acknowledged; flag: they are sent again */ \
     X(HIGH_WATERMARK, "high_watermark")       /* a: operations in the log */              \
     X(LOW_WATERMARK, "low_watermark")         /* a: operations in the log */              \
-    X(NODE_ROOM, "node_room")         /* a node has room in its share of the log again */ \
+    X(NODE_BELOW_SHARE, "node_below_share")         /* what waits for a node is below the low watermark of its share of the log again */ \
     X(LOG_FILE, "log_file")           /* flag: the op log's file can be written again; else text: the problem's name, of b bytes, and why not */ \
     X(RESUMED, "resumed")             /* lane, a: partition, b: us since its route changed or broke off: first ack since */ \
     X(FRAME, "frame")                 /* lane, a: bytes, b: 1 for JSON; flag: sent; text: the message, or nothing when too many wait */

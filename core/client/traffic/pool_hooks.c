@@ -82,7 +82,7 @@ static void on_batch_written(void *user, int lane)
     wm_batcher_written(c->batcher, lane, wm_now_us());
 }
 
-static bool has_room(void *user)
+static bool wants_more(void *user)
 {
     wm_client *c = user;
     return wm_event_queue_bytes(&c->events) < EVENTS_ENOUGH;
@@ -115,7 +115,7 @@ const wm_node_pool_events wm_client_pool_events = {
     .message = wm_client_on_message,
     .too_large = wm_client_on_too_large,
     .change = wm_client_on_change,
-    .has_room = has_room,
+    .wants_more = wants_more,
     .text = wm_client_on_text,
     .batch = on_batch,
     .traced = on_traced,

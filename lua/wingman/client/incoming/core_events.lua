@@ -171,7 +171,7 @@ function handlers.low_watermark(self, _, ops)
   if self.progress then self.progress:resolve() end
 end
 
-function handlers.node_room(self)
+function handlers.node_below_share(self)
   if self.progress then self.progress:resolve() end
 end
 
