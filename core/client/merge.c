@@ -65,19 +65,19 @@ static bool has_same_value(const wm_record *a, const wm_record *b)
     return wm_value_hash(a->value, a->value_len, &of_a) && wm_value_hash(b->value, b->value_len, &of_b) && of_a == of_b;
 }
 
-/* Lanes as marks of records; 0 is nobody's. */
-static uint16_t mark_of(int lane)
+/* What wm_record.echoed_by is for a lane. */
+static uint16_t echo_mark(int lane)
 {
     return lane >= 0 && lane < UINT16_MAX ? (uint16_t)(lane + 1) : 0;
 }
 
-/* The lane has told of our own record. */
-static void note_told(wm_map *m, uint32_t hash, const char *key, size_t key_len, int lane)
+/* Notes that the server sent our own record back on this lane. */
+static void note_echo(wm_map *m, uint32_t hash, const char *key, size_t key_len, int lane)
 {
-    if (lane != WM_LANE_NONE) wm_record_store_tell(m->store, hash, key, key_len, mark_of(lane));
+    if (lane != WM_LANE_NONE) wm_record_store_set_echoed_by(m->store, hash, key, key_len, echo_mark(lane));
 }
 
-/* Whether a change that a server tells is an earlier write of ours that it got late. */
+/* Whether a map event is an earlier write of this client that reached the server late. */
 static bool is_late_arrival(const wm_map *m, const wm_record *change)
 {
     wm_indoubt_writes *d = m->client->indoubt.writes;
@@ -88,21 +88,21 @@ static bool is_late_arrival(const wm_map *m, const wm_record *change)
                                      wm_now_us() / 1000);
 }
 
-/* For how long after a write (ms) what a lane tells of the key before that write is told
- * counts as older. Both come at the same time, but for how two sockets are served; when the
- * lane never tells of the write, because nobody listened yet, what another client wrote is
- * passed over for so long. */
+/* How long after our write (ms) an event of its key, on a lane that has not echoed the write yet,
+ * counts as older than the write. The echo and the acknowledgement arrive together but for the order
+ * in which sockets are served. If the echo never comes, because nobody was subscribed yet, writes of
+ * other clients are ignored for so long. */
 #define ECHO_MS 2000u
 
-/* A v2 server tells the writer's other connections of each write, without the time that the
- * writer gave it, and in the order of the key. So what a lane tells of a key comes before
- * our own write until the lane has told of that, though it was acknowledged on another
- * one: taken for news, an earlier removal of ours would take the later write away. The lane
- * that our writes of the key go by tells of none of them. */
+/* Whether an event of the key on this lane is older than our stored write. A v2 server echoes each
+ * write to the writer's other connections, in the order of the key's writes and without the time that
+ * the writer gave it. So an event that comes before the echo is older than our write, though that was
+ * acknowledged on another lane already: if it were merged, an earlier removal of ours would undo the
+ * later write. The lane that our writes of the key are sent on gets no echoes. */
 static bool is_before_ours(const wm_map *m, const wm_record *stored, int lane)
 {
     const wm_client *c = m->client;
-    if (lane == WM_LANE_NONE || stored->node != 0 || stored->told == mark_of(lane)) return false;
+    if (lane == WM_LANE_NONE || stored->node != 0 || stored->echoed_by == echo_mark(lane)) return false;
     if (wm_batcher_route(c->batcher, wm_route_table_partition_of(&c->routes, stored->key, stored->key_len)) == lane) return false;
     uint64_t wall_ms = wm_wall_ms(); /* the clock may be ahead of it */
     uint64_t now_ms = wall_ms > c->writer.clock.millis ? wall_ms : c->writer.clock.millis;
@@ -115,16 +115,16 @@ typedef struct comparison {
     const wm_timestamp *time;
     bool stamped_on_arrival;
     int lane;
-    bool is_told; /* it was the stored record, which is ours */
+    bool is_echo; /* the event is our own stored record */
 } comparison;
 
-/* A record of ours stays one while a server only tells what we wrote, so that
- * client:repair still knows it for ours. */
+/* Whether our own record stays as it is, with this client as its writer, so that client:repair
+ * finds it. */
 static bool stays(comparison *x, const wm_record *stored)
 {
     if (!x->stamped_on_arrival || stored->node != 0) return false;
-    x->is_told = has_same_value(stored, x->record);
-    return x->is_told || wm_map_is_unsettled(x->map, stored) || is_before_ours(x->map, stored, x->lane) ||
+    x->is_echo = has_same_value(stored, x->record);
+    return x->is_echo || wm_map_is_unsettled(x->map, stored) || is_before_ours(x->map, stored, x->lane) ||
            is_late_arrival(x->map, x->record);
 }
 
@@ -149,7 +149,7 @@ static int merge(wm_map *m, wm_record *record, const wm_timestamp *time, bool st
     comparison user = {m, record, time, stamped_on_arrival, lane, false};
     uint32_t hash = wm_hash_fnv1a(record->key, record->key_len);
     int result = wm_record_store_merge(m->store, hash, record, is_newer, &user);
-    if (user.is_told) note_told(m, hash, record->key, record->key_len, lane);
+    if (user.is_echo) note_echo(m, hash, record->key, record->key_len, lane);
     return result;
 }
 
@@ -186,7 +186,7 @@ int wm_map_forget(wm_map *m, const char *key, size_t key_len, int lane)
     wm_record record;
     if (!wm_record_store_get(m->store, hash, key, key_len, &record)) return 1;
     if (record.value == NULL) {
-        if (record.node == 0) note_told(m, hash, key, key_len, lane);
+        if (record.node == 0) note_echo(m, hash, key, key_len, lane);
         return 1;
     }
     if (wm_map_is_unsettled(m, &record) || is_before_ours(m, &record, lane)) return 1;

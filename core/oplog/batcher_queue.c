@@ -319,7 +319,7 @@ static bool is_held(wm_batcher *b, const wm_op *op)
 /* Partitions that lost their route have operations that were added before. */
 static void walk_all(wm_batcher *b, uint64_t after, void (*held)(void *user, const wm_op *op), void *user)
 {
-    uint32_t told = 0;
+    uint32_t reported = 0;
     for (uint32_t i = 0; i < b->partition_count; i++) {
         const partition *p = &b->partitions[i];
         if (p->lane != WM_LANE_NONE || p->tail == WM_NO_OP) continue;
@@ -327,7 +327,7 @@ static void walk_all(wm_batcher *b, uint64_t after, void (*held)(void *user, con
         for (uint32_t at = p->head; at != WM_NO_OP; at = *wm_oplog_next(b->log, at)) {
             const wm_op *op = wm_oplog_at(b->log, at);
             if (op->seq <= after) continue;
-            if (told++ == WM_NEWLY_HELD_MAX) return;
+            if (reported++ == WM_NEWLY_HELD_MAX) return;
             held(user, op);
         }
     }

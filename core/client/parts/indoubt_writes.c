@@ -12,7 +12,7 @@ struct wm_indoubt_writes {
     uint64_t hashes[WM_INDOUBT_WRITES_MAX];
     uint32_t chain[WM_INDOUBT_WRITES_MAX]; /* the next older entry of the bucket */
     uint32_t buckets[WM_INDOUBT_WRITES_MAX];
-    uint16_t copies[WM_INDOUBT_WRITES_MAX]; /* that may be told yet */
+    uint16_t copies[WM_INDOUBT_WRITES_MAX]; /* events of it that are still expected */
     uint64_t last_ms[WM_INDOUBT_WRITES_MAX]; /* when it was remembered last */
     uint32_t next; /* where the next one goes */
     uint32_t count;
@@ -96,7 +96,7 @@ bool wm_indoubt_writes_arrived(wm_indoubt_writes *d, const char *map, size_t map
     uint64_t hash;
     if (!hash_write(map, map_len, key, key_len, value, value_len, &hash)) return false;
     uint32_t at = find(d, hash);
-    if (at == NONE || d->copies[at] == 0 || now_ms - d->last_ms[at] > WM_INDOUBT_WRITES_TOLD_MS) return false;
+    if (at == NONE || d->copies[at] == 0 || now_ms - d->last_ms[at] > WM_INDOUBT_WRITES_ECHO_MS) return false;
     d->copies[at]--;
     return true;
 }

@@ -12,9 +12,9 @@
 typedef struct wm_indoubt_writes wm_indoubt_writes;
 
 #define WM_INDOUBT_WRITES_MAX 65536u
-/* For how long a change that a server tells is taken for one of them: another client may
- * write the same value, or remove the same key. */
-#define WM_INDOUBT_WRITES_TOLD_MS 60000u
+/* How long a map event with the same content is taken for one of them. It is bounded because another
+ * client may write the same value, or remove the same key. */
+#define WM_INDOUBT_WRITES_ECHO_MS 60000u
 
 /* NULL when out of memory. */
 wm_indoubt_writes *wm_indoubt_writes_new(void);
@@ -26,8 +26,8 @@ void wm_indoubt_writes_add(wm_indoubt_writes *d, const char *map, size_t map_len
 /* Whether this is one of them. */
 bool wm_indoubt_writes_has(const wm_indoubt_writes *d, const char *map, size_t map_len, const char *key,
                            size_t key_len, const uint8_t *value, size_t value_len);
-/* The same for a change that a server tells: true so many times as it was remembered, and
- * not long after the last time. */
+/* The same for a map event: true once for each time the write was added, and within
+ * WM_INDOUBT_WRITES_ECHO_MS of the last time. */
 bool wm_indoubt_writes_arrived(wm_indoubt_writes *d, const char *map, size_t map_len, const char *key, size_t key_len,
                                const uint8_t *value, size_t value_len, uint64_t now_ms);
 #endif

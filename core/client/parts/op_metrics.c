@@ -25,7 +25,7 @@ struct wm_op_metrics {
     uint32_t node_count;
     wm_partition_figures *partitions;
     uint32_t partition_count;
-    wm_histogram *told; /* latencies that wm_op_metrics_take_interval has told */
+    wm_histogram *reported; /* latencies that wm_op_metrics_take_interval has added up to its last call */
     wm_histogram *all;  /* those of now, while it is at work */
     wm_connection_times connections;
 };
@@ -48,7 +48,7 @@ void wm_op_metrics_free(wm_op_metrics *m)
 {
     if (m == NULL) return;
     for (uint32_t i = 1; i <= m->tag_count; i++) free_tag(&m->tags[i], m->node_count);
-    wm_histogram_free(m->told);
+    wm_histogram_free(m->reported);
     wm_histogram_free(m->all);
     wm_histogram_free(m->connections.connect);
     wm_histogram_free(m->connections.tls);
@@ -62,11 +62,11 @@ wm_op_metrics *wm_op_metrics_new(void)
 {
     wm_op_metrics *m = calloc(1, sizeof *m);
     if (m == NULL) return NULL;
-    m->told = new_times();
+    m->reported = new_times();
     m->all = new_times();
     m->connections = (wm_connection_times){new_times(), new_times(), new_times(), new_times()};
     const wm_connection_times *c = &m->connections;
-    if (m->told && m->all && c->connect && c->tls && c->auth && c->heartbeat) return m;
+    if (m->reported && m->all && c->connect && c->tls && c->auth && c->heartbeat) return m;
     wm_op_metrics_free(m);
     return NULL;
 }
@@ -219,9 +219,9 @@ void wm_op_metrics_take_interval(wm_op_metrics *m, wm_histogram *into)
     wm_histogram *all = m->all;
     wm_histogram_reset(all);
     for (uint32_t i = 1; i <= m->tag_count; i++) merge_latencies(m, &m->tags[i], all);
-    wm_histogram_merge_since(into, all, m->told);
-    m->all = m->told;
-    m->told = all;
+    wm_histogram_merge_since(into, all, m->reported);
+    m->all = m->reported;
+    m->reported = all;
 }
 
 wm_connection_times wm_op_metrics_connections(const wm_op_metrics *m)

@@ -16,7 +16,7 @@ typedef struct entry {
     uint32_t value_cap;
     uint32_t op;     /* the last one of ours; stays when another client's write comes */
     uint32_t op_seq; /* the last 32 bits of its seq */
-    uint16_t told;
+    uint16_t echoed_by;
     bool removed;
     char key[]; /* key_len bytes, then value_cap bytes */
 } entry;
@@ -234,7 +234,7 @@ static void fill(entry *e, const wm_record *r)
     e->millis = r->millis;
     e->counter = r->counter;
     e->node = r->node;
-    e->told = r->told;
+    e->echoed_by = r->echoed_by;
     e->value_len = e->removed ? 0 : r->value_len;
     if (!e->removed) memcpy(value_of(e), r->value, r->value_len);
 }
@@ -378,7 +378,7 @@ static void read_entry(entry *e, wm_record *out)
         .counter = e->counter,
         .node = e->node,
         .op = e->op,
-        .told = e->told,
+        .echoed_by = e->echoed_by,
     };
 }
 
@@ -421,11 +421,11 @@ void wm_record_store_rewind(wm_record_store *s, uint32_t hash, const char *key, 
     e->op_seq = (uint32_t)wm_oplog_at(s->log, before)->seq;
 }
 
-void wm_record_store_tell(wm_record_store *s, uint32_t hash, const char *key, size_t len, uint16_t told)
+void wm_record_store_set_echoed_by(wm_record_store *s, uint32_t hash, const char *key, size_t len, uint16_t echoed_by)
 {
     wm_record_store_catch_up(s);
     slot *at = find(s, hash, key, len);
-    if (at->entry != NULL) at->entry->told = told;
+    if (at->entry != NULL) at->entry->echoed_by = echoed_by;
 }
 
 size_t wm_record_store_size(wm_record_store *s)

@@ -22,7 +22,7 @@ typedef struct wm_record {
     uint32_t node; /* index of a node id, as the caller interned it */
     uint32_t op;   /* put: the operation that writes it, in the log, WM_NO_OP when none of ours does;
                       read: the last one of ours, settled it may be, and its place another's */
-    uint16_t told; /* the caller's mark of who has told of this record since; 0: nobody */
+    uint16_t echoed_by; /* connection index + 1 on which the server last echoed this client's record; 0: none */
 } wm_record;
 
 /* An operation that writes a key follows the one that wrote it before, see wm_oplog_follow:
@@ -52,8 +52,8 @@ bool wm_record_store_get(wm_record_store *s, uint32_t hash, const char *key, siz
 void wm_record_store_written(wm_record_store *s, uint32_t hash, const char *key, size_t len, uint32_t op);
 /* Where `op` was the last operation that wrote the key's record, it is `before` now. */
 void wm_record_store_rewind(wm_record_store *s, uint32_t hash, const char *key, size_t len, uint32_t op, uint32_t before);
-/* Sets the mark of a record that is there. */
-void wm_record_store_tell(wm_record_store *s, uint32_t hash, const char *key, size_t len, uint16_t told);
+/* Sets echoed_by of a record that exists. */
+void wm_record_store_set_echoed_by(wm_record_store *s, uint32_t hash, const char *key, size_t len, uint16_t echoed_by);
 /* Keys with a value. */
 size_t wm_record_store_size(wm_record_store *s);
 /* Walks all records, tombstones included, in no particular order: start with 0,
