@@ -30,7 +30,7 @@ static bool check_message(const uint8_t *frame, size_t len)
     wm_message m;
     if (wm_message_parse(frame, len, &m) < 0) return false;
     REQUIRE(m.body == frame && m.body_len == len);
-    require_inside(m.type, m.type_len, frame, len);
+    require_inside(m.type_name, m.type_name_len, frame, len);
     if (m.payload != NULL) {
         require_inside(m.payload, m.payload_len, frame, len);
         wm_mp_reader r;
@@ -49,7 +49,7 @@ static int each(void *user, const uint8_t *frame, size_t len)
     wm_message m;
     require_inside(frame, len, o->frame, o->len);
     REQUIRE(check_message(frame, len));
-    REQUIRE(wm_message_parse(frame, len, &m) == 0 && !wm_message_is(&m, "BATCH"));
+    REQUIRE(wm_message_parse(frame, len, &m) == 0 && m.type != WM_TYPE_BATCH);
     return ++o->seen == o->stop_after ? -100 : 0;
 }
 

@@ -37,8 +37,9 @@ static int on_too_large(void *user, const uint8_t *description, size_t len)
     wm_message m;
     h->too_large++;
     REQUIRE(wm_message_parse(description, len, &m) == 0);
-    if (h->expected.type == NULL || h->too_large > 1) return 0;
-    h->is_same = m.type_len == h->expected.type_len && memcmp(m.type, h->expected.type, m.type_len) == 0;
+    if (h->expected.type_name == NULL || h->too_large > 1) return 0;
+    h->is_same = m.type == h->expected.type && m.type_name_len == h->expected.type_name_len
+        && memcmp(m.type_name, h->expected.type_name, m.type_name_len) == 0;
     for (int i = 0; i < WM_MESSAGE_NAME_COUNT; i++) {
         const wm_message_name *said = &m.names[i], *is = &h->expected.names[i];
         if (is->text == NULL || is->len > WM_SKIM_NAME_MAX) REQUIRE(said->text == NULL);
@@ -55,8 +56,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bool announces = data[1] & 0x80;
     heard h = {.bytes = data + 2, .len = size - 2};
     int parsed = wm_message_parse(h.bytes, h.len, &h.expected);
-    bool is_batch = parsed == 0 && wm_message_is(&h.expected, "BATCH");
-    if (parsed < 0 || is_batch) h.expected.type = NULL;
+    bool is_batch = parsed == 0 && h.expected.type == WM_TYPE_BATCH;
+    if (parsed < 0 || is_batch) h.expected.type_name = NULL;
     wm_intake *in = wm_intake_new(limit, &handlers, &h);
     REQUIRE(in != NULL);
     int rc = 0;
@@ -69,6 +70,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     wm_intake_free(in);
     if (h.len <= limit) REQUIRE(rc == 0 && h.messages == 1 && h.is_same);
     else if (parsed < 0) REQUIRE(rc < 0 || h.messages + h.too_large > 0);
-    else if (!is_batch && h.expected.type_len <= WM_SKIM_NAME_MAX) REQUIRE(rc == 0 && h.too_large == 1 && h.is_same);
+    else if (!is_batch && h.expected.type_name_len <= WM_SKIM_NAME_MAX) REQUIRE(rc == 0 && h.too_large == 1 && h.is_same);
     return 0;
 }

@@ -100,8 +100,7 @@ static void send_ping(lane *l, uint64_t now_us)
     l->ping_sent_us = now_us;
     l->ping_due_us = now_us + l->pool->options.heartbeat_us;
     wm_mp_write_map(&b, 2);
-    wm_mp_write_cstr(&b, "type");
-    wm_mp_write_cstr(&b, "PING");
+    wm_message_write_type(&b, WM_TYPE_PING);
     wm_mp_write_cstr(&b, "timestamp");
     wm_mp_write_float64(&b, l->ping_stamp);
     if (!b.failed) enqueue(l, b.data, b.len);
@@ -228,25 +227,33 @@ static void on_pong(lane *l, const wm_message *m)
     if (l->info.state == WM_LANE_AUTHENTICATING && !l->token_wanted && l->token_sent_us == 0) become_ready(l);
 }
 
+static void on_auth_required(lane *l)
+{
+    if (l->info.state != WM_LANE_AUTHENTICATING || l->token_wanted || l->token_sent_us != 0) return;
+    l->token_wanted = true;
+    l->pool->events.auth_required(l->pool->user, l->id);
+}
+
+static void on_auth_fail(lane *l, const wm_message *m)
+{
+    char text[128];
+    text_field(m, "error", text, sizeof text);
+    fail(l, WM_END_AUTH_FAILED, text);
+}
+
 static int on_message(void *user, const wm_message *m)
 {
     lane *l = user;
     wm_node_pool *pool = l->pool;
     if (l->connection == NULL) return WM_OK; /* an earlier one of this envelope ended it */
-    if (wm_message_is(m, "PONG")) {
-        on_pong(l, m);
-    } else if (wm_message_is(m, "AUTH_REQUIRED")) {
-        if (l->info.state != WM_LANE_AUTHENTICATING || l->token_wanted || l->token_sent_us != 0) return WM_OK;
-        l->token_wanted = true;
-        pool->events.auth_required(pool->user, l->id);
-    } else if (wm_message_is(m, "AUTH_ACK")) {
+    switch (m->type) {
+    case WM_TYPE_PONG: on_pong(l, m); break;
+    case WM_TYPE_AUTH_REQUIRED: on_auth_required(l); break;
+    case WM_TYPE_AUTH_ACK:
         if (l->info.state == WM_LANE_AUTHENTICATING) become_ready(l);
-    } else if (wm_message_is(m, "AUTH_FAIL")) {
-        char text[128];
-        text_field(m, "error", text, sizeof text);
-        fail(l, WM_END_AUTH_FAILED, text);
-    } else {
-        pool->events.message(pool->user, l->id, m);
+        break;
+    case WM_TYPE_AUTH_FAIL: on_auth_fail(l, m); break;
+    default: pool->events.message(pool->user, l->id, m); break;
     }
     return WM_OK;
 }
@@ -630,8 +637,7 @@ int wm_node_pool_authenticate(wm_node_pool *pool, int id, const char *token, siz
     wm_buffer b;
     wm_buffer_init(&b);
     wm_mp_write_map(&b, 2);
-    wm_mp_write_cstr(&b, "type");
-    wm_mp_write_cstr(&b, "AUTH");
+    wm_message_write_type(&b, WM_TYPE_AUTH);
     wm_mp_write_cstr(&b, "token");
     wm_mp_write_str(&b, token, len);
     int result = b.failed ? WM_ENOMEM : enqueue(l, b.data, b.len);

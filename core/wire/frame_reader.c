@@ -100,8 +100,8 @@ static int next_change(wm_frame_reader *r, const wm_frame_handlers *handlers, vo
 
 static int parsed(wm_frame_reader *r, wm_message *m, const wm_frame_handlers *handlers, void *user)
 {
-    if (wm_message_is(m, "BATCH")) return enter_envelope(r, m);
-    if (wm_message_is(m, "SERVER_BATCH_EVENT") && enter_changes(r, m)) return WM_OK;
+    if (m->type == WM_TYPE_BATCH) return enter_envelope(r, m);
+    if (m->type == WM_TYPE_SERVER_BATCH_EVENT && enter_changes(r, m)) return WM_OK;
     m->memory = r->depth == 0 ? r->memory : NULL;
     int rc = handlers->message(user, m);
     if (rc >= 0) advance(r);

@@ -189,7 +189,7 @@ static int keep_piece(wm_intake *in, const uint8_t *bytes, size_t len, uint64_t 
 
 static int tell_too_large(wm_intake *in)
 {
-    wm_message m = {.type = "", .type_len = 0};
+    wm_message m = {.type_name = ""};
     wm_buffer description;
     int rc = in->text ? 0 : wm_skim_end(in->skim, &m);
     if (rc == 0 && !is_envelope_whole(in)) rc = WM_MESSAGE_EENVELOPE;

@@ -51,7 +51,7 @@ void wm_message_describe(const wm_message *m, wm_message_limit limit, uint64_t s
     for (int i = 0; i < WM_MESSAGE_NAME_COUNT; i++) known += m->names[i].text != NULL;
     wm_mp_write_map(out, 4);
     wm_mp_write_cstr(out, "type");
-    wm_mp_write_str(out, m->type, m->type_len);
+    wm_mp_write_str(out, m->type_name, m->type_name_len);
     wm_mp_write_cstr(out, "size");
     wm_mp_write_number(out, (double)size);
     wm_mp_write_cstr(out, "limit");
@@ -153,8 +153,8 @@ static void end_value(wm_message_parser *p)
     if (p->level == 1) {
         if (p->name >= 0) m->names[p->name] = (wm_message_name){text, len};
     } else if (p->is_type) {
-        m->type = text;
-        m->type_len = len;
+        m->type_name = text;
+        m->type_name_len = len;
     } else if (p->is_payload) {
         memset(m->names, 0, sizeof m->names);
         m->payload = p->head.kind == WM_MP_ABSENT ? NULL : p->start;
@@ -205,7 +205,8 @@ int wm_message_parser_on(wm_message_parser *p, uint32_t most, wm_message *out)
         if (p->at == WM_PARSE_NO_MAP) break;
     }
     if (p->r.pos != p->r.end) return WM_MESSAGE_ETRAILING;
-    if (p->message.type == NULL) return WM_MESSAGE_ENOTYPE;
+    if (p->message.type_name == NULL) return WM_MESSAGE_ENOTYPE;
+    p->message.type = wm_message_type_of(p->message.type_name, p->message.type_name_len);
     *out = p->message;
     return 0;
 }
@@ -218,11 +219,6 @@ int wm_message_parse(const void *frame, size_t len, wm_message *out)
     while ((rc = wm_message_parser_on(&p, UINT32_MAX, out)) > 0) {
     }
     return rc;
-}
-
-bool wm_message_is(const wm_message *m, const char *type)
-{
-    return strlen(type) == m->type_len && memcmp(m->type, type, m->type_len) == 0;
 }
 
 bool wm_message_text(const wm_message *m, const char *name, wm_mp_item *out)
@@ -287,7 +283,7 @@ static int unbatch(const uint8_t *frame, size_t len, int envelopes, wm_message_e
     uint32_t count = 0;
     int rc = wm_message_parse(frame, len, &m);
     if (rc < 0) return rc;
-    if (!wm_message_is(&m, "BATCH")) return each(user, frame, len);
+    if (m.type != WM_TYPE_BATCH) return each(user, frame, len);
     if (envelopes == WM_MESSAGE_MAX_ENVELOPES) return WM_MESSAGE_EENVELOPE;
     if ((rc = wm_message_open_envelope(&m, &items, &count)) < 0) return rc;
 

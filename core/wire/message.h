@@ -2,6 +2,7 @@
 #define WM_MESSAGE_H
 #include "base/buffer.h"
 #include "base/msgpack.h"
+#include "wire/message_type.h"
 
 /* The strings in `payload` by which a message is recognised, noted while it is parsed, as
  * looking for one would be a walk through the whole payload: X(NAME, "field"). */
@@ -34,8 +35,9 @@ typedef struct wm_message_cost {
  * the top level or in `payload`; both spans are given so that readers look in
  * the right one. Everything points into the frame. */
 typedef struct wm_message {
-    const char *type;
-    size_t type_len;
+    wm_message_type type;
+    const char *type_name; /* as it stands in the frame, also of a type that Wingman does not know */
+    size_t type_name_len;
     const uint8_t *body; /* the whole map */
     size_t body_len;
     const uint8_t *payload; /* the value of `payload`, NULL when absent */
@@ -96,7 +98,6 @@ int wm_message_parser_begin(wm_message_parser *p, const void *frame, size_t len)
  * or a code < 0 as wm_message_parse. */
 int wm_message_parser_on(wm_message_parser *p, uint32_t most, wm_message *out);
 
-bool wm_message_is(const wm_message *m, const char *type);
 /* A text in the payload of a message. False when there is none of this name. */
 bool wm_message_text(const wm_message *m, const char *name, wm_mp_item *out);
 /* A text for any of the codes above, for error messages. Static. */

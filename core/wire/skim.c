@@ -143,7 +143,7 @@ static kept *place_of(wm_skim *s)
 
 static bool is_batch(const wm_skim *s)
 {
-    return s->type.is_there && s->type.len == 5 && memcmp(s->type.text, "BATCH", 5) == 0;
+    return s->type.is_there && wm_message_type_of(s->type.text, s->type.len) == WM_TYPE_BATCH;
 }
 
 static int open_container(wm_skim *s, const wm_mp_item *it)
@@ -222,7 +222,8 @@ int wm_skim_end(const wm_skim *s, wm_message *out)
 {
     if (!s->is_done) return WM_MP_ETRUNCATED;
     if (!s->type.is_there) return WM_MESSAGE_ENOTYPE;
-    *out = (wm_message){.type = s->type.text, .type_len = s->type.len};
+    *out = (wm_message){
+        .type = wm_message_type_of(s->type.text, s->type.len), .type_name = s->type.text, .type_name_len = s->type.len};
     for (int i = 0; i < WM_MESSAGE_NAME_COUNT; i++)
         if (s->names[i].is_there) out->names[i] = (wm_message_name){s->names[i].text, s->names[i].len};
     return 0;

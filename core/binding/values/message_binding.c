@@ -1,5 +1,5 @@
 /* wingman.core.parse_message and unbatch: whole frames, for tools and specs. The client
- * reads its frames in C. And what the words of a refusal mean. */
+ * reads its frames in C. The list of message types, and what the words of a refusal mean. */
 #include <lauxlib.h>
 
 #include "binding/values/binding.h"
@@ -27,7 +27,7 @@ static int l_parse_message(lua_State *L)
     wm_message m;
     int rc = wm_message_parse(frame, len, &m);
     if (rc < 0) return push_error(L, rc);
-    lua_pushlstring(L, m.type, m.type_len);
+    lua_pushlstring(L, m.type_name, m.type_name_len);
     if (m.payload == NULL) return 1;
     lua_pushnumber(L, (lua_Number)((const char *)m.payload - frame) + 1);
     lua_pushnumber(L, (lua_Number)m.payload_len);
@@ -65,6 +65,17 @@ static int l_is_refused_for_good(lua_State *L)
     return 1;
 }
 
+/* message_types: the names of all types that Wingman knows, each with true. */
+static void add_types(lua_State *L)
+{
+    lua_newtable(L);
+    for (int type = WM_TYPE_OTHER + 1; type < WM_MESSAGE_TYPE_COUNT; type++) {
+        lua_pushboolean(L, 1);
+        lua_setfield(L, -2, wm_message_type_name((wm_message_type)type));
+    }
+    lua_setfield(L, -2, "message_types");
+}
+
 void wm_lua_open_message(lua_State *L)
 {
     static const luaL_Reg functions[] = {
@@ -74,4 +85,5 @@ void wm_lua_open_message(lua_State *L)
         {NULL, NULL},
     };
     luaL_register(L, NULL, functions);
+    add_types(L);
 }

@@ -9,7 +9,7 @@
 static bool is_of_subscription(const wm_client *c, const wm_message *m)
 {
     const wm_message_name *id = &m->names[WM_MESSAGE_QUERY];
-    if (!wm_message_is(m, "QUERY_RESP") && !wm_message_is(m, "QUERY_UPDATE")) return false;
+    if (m->type != WM_TYPE_QUERY_RESP && m->type != WM_TYPE_QUERY_UPDATE) return false;
     return id->text != NULL && wm_client_is_subscription(c, id->text, id->len);
 }
 
@@ -250,7 +250,7 @@ static bool is_change(const wm_message *m)
 {
     wm_mp_reader r;
     wm_mp_item payload;
-    if (!wm_message_is(m, "SERVER_EVENT") || m->payload == NULL) return false;
+    if (m->type != WM_TYPE_SERVER_EVENT || m->payload == NULL) return false;
     wm_mp_reader_init(&r, m->payload, m->payload_len);
     return wm_mp_read(&r, &payload) >= 0 && payload.kind == WM_MP_MAP;
 }
@@ -259,21 +259,23 @@ void wm_client_on_message(void *user, int lane, const wm_message *m)
 {
     wm_client *c = user;
     c->now_us = wm_now_us();
-    if (wm_message_is(m, "OP_ACK")) on_op_ack(c, lane, m);
-    else if (wm_message_is(m, "PARTITION_MAP")) on_partition_map(c, lane, m);
-    else if (wm_message_is(m, "PARTITION_MAP_DELTA")) on_partition_map_delta(c, lane, m);
-    else if (wm_message_is(m, "OP_REJECTED")) on_op_rejected(c, lane, m);
-    else if (wm_message_is(m, "ERROR")) on_error(c, lane, m);
-    else if (is_change(m))
-        forward(c, (wm_event){.type = WM_EVENT_CHANGE, .lane = lane}, m, m->payload, m->payload_len);
+    switch (m->type) {
+    case WM_TYPE_OP_ACK: on_op_ack(c, lane, m); return;
+    case WM_TYPE_PARTITION_MAP: on_partition_map(c, lane, m); return;
+    case WM_TYPE_PARTITION_MAP_DELTA: on_partition_map_delta(c, lane, m); return;
+    case WM_TYPE_OP_REJECTED: on_op_rejected(c, lane, m); return;
+    case WM_TYPE_ERROR: on_error(c, lane, m); return;
+    default: break;
+    }
+    if (is_change(m)) forward(c, (wm_event){.type = WM_EVENT_CHANGE, .lane = lane}, m, m->payload, m->payload_len);
     else if (!is_of_subscription(c, m))
         forward(c, (wm_event){.type = WM_EVENT_MESSAGE, .lane = lane}, m, m->body, m->body_len);
 }
 
 void wm_client_on_change(void *user, int lane, const uint8_t *event, size_t len, const wm_message_cost *cost)
 {
-    static const char kind[] = "SERVER_BATCH_EVENT";
-    wm_message m = {.type = kind, .type_len = sizeof kind - 1, .body = event, .body_len = len, .cost = *cost};
+    const char *name = wm_message_type_name(WM_TYPE_SERVER_BATCH_EVENT);
+    wm_message m = {.type_name = name, .type_name_len = strlen(name), .body = event, .body_len = len, .cost = *cost};
     forward(user, (wm_event){.type = WM_EVENT_CHANGE, .lane = lane, .a = 1}, &m, event, len);
 }
 
@@ -309,7 +311,7 @@ void wm_client_on_text(void *user, int lane, const uint8_t *bytes, size_t len)
 {
     wm_client *c = user;
     if (is_text_of_subscription(c, bytes, len)) return; /* nobody would read it */
-    wm_message m = {.type = "", .body = bytes, .body_len = len};
+    wm_message m = {.type_name = "", .body = bytes, .body_len = len};
     if (len > c->message_limits.text_bytes) {
         tell_too_large(c, lane, &m, WM_LIMIT_TEXT);
         return;

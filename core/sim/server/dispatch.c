@@ -33,7 +33,7 @@ static bool on_ping(sim_session *s, const wm_message *m)
 
     s->node->stats.pings++;
     s->last_ping_ms = sim_wall_ms();
-    wm_buffer *b = sim_begin(c, "PONG", 2);
+    wm_buffer *b = sim_begin(c, WM_TYPE_PONG, 2);
     sim_put_text(b, "timestamp");
     if (c->form == SIM_FORM_V2) sim_put_uint(b, c->form, whole);
     else wm_mp_write_raw(b, field, len);
@@ -92,7 +92,7 @@ static bool on_client_batch(sim_session *s, const wm_message *m)
         wm_buffer_clear(&inner);
         bool ok = sim_recode(SIM_FORM_V2, p, size, &inner) == 0;
         ok = ok && wm_message_parse(inner.data, inner.len, &message) == 0;
-        if (ok && !wm_message_is(&message, "BATCH")) sim_session_handle(s, inner.data, inner.len);
+        if (ok && message.type != WM_TYPE_BATCH) sim_session_handle(s, inner.data, inner.len);
         p += size;
     }
     wm_buffer_close(&copy);
@@ -108,52 +108,43 @@ static bool ignore(sim_session *s, const wm_message *m)
     return true;
 }
 
-typedef struct handler {
-    const char *type;
-    bool (*handle)(sim_session *s, const wm_message *m);
-} handler;
+typedef bool (*handler)(sim_session *s, const wm_message *m);
 
-static const handler handlers[] = {
-    {"OP_BATCH", sim_on_op_batch},
-    {"CLIENT_OP", sim_on_client_op},
-    {"PING", on_ping},
-    {"AUTH", on_auth},
-    {"PARTITION_MAP_REQUEST", sim_on_map_request},
-    {"QUERY_SUB", sim_on_query_sub},
-    {"QUERY_UNSUB", sim_on_query_unsub},
-    {"SYNC_INIT", sim_on_sync_init},
-    {"MERKLE_REQ_BUCKET", sim_on_merkle_request},
-    {"SEARCH_UNSUB", on_unmatched_ack},
-    {"ORMAP_PUSH_DIFF", on_unmatched_ack},
-    {"BATCH", on_client_batch},
-    {"TOPIC_SUB", ignore},
-    {"TOPIC_UNSUB", ignore},
-    {"TOPIC_PUB", ignore},
-    {"LOCK_REQUEST", ignore},
-    {"LOCK_RELEASE", ignore},
-    {"COUNTER_REQUEST", ignore},
-    {"COUNTER_SYNC", ignore},
-    {"ENTRY_PROCESS", ignore},
-    {"ENTRY_PROCESS_BATCH", ignore},
-    {"SEARCH", ignore},
-    {"SEARCH_SUB", ignore},
-    {"JOURNAL_SUBSCRIBE", ignore},
-    {"JOURNAL_UNSUBSCRIBE", ignore},
-    {"JOURNAL_READ", ignore},
-    {"REGISTER_RESOLVER", ignore},
-    {"UNREGISTER_RESOLVER", ignore},
-    {"LIST_RESOLVERS", ignore},
-    {"ORMAP_SYNC_INIT", ignore},
-    {"ORMAP_MERKLE_REQ_BUCKET", ignore},
-    {"ORMAP_DIFF_REQUEST", ignore},
+/* By type; NULL: a client sends no such message. */
+static const handler handlers[WM_MESSAGE_TYPE_COUNT] = {
+    [WM_TYPE_OP_BATCH] = sim_on_op_batch,
+    [WM_TYPE_CLIENT_OP] = sim_on_client_op,
+    [WM_TYPE_PING] = on_ping,
+    [WM_TYPE_AUTH] = on_auth,
+    [WM_TYPE_PARTITION_MAP_REQUEST] = sim_on_map_request,
+    [WM_TYPE_QUERY_SUB] = sim_on_query_sub,
+    [WM_TYPE_QUERY_UNSUB] = sim_on_query_unsub,
+    [WM_TYPE_SYNC_INIT] = sim_on_sync_init,
+    [WM_TYPE_MERKLE_REQ_BUCKET] = sim_on_merkle_request,
+    [WM_TYPE_SEARCH_UNSUB] = on_unmatched_ack,
+    [WM_TYPE_ORMAP_PUSH_DIFF] = on_unmatched_ack,
+    [WM_TYPE_BATCH] = on_client_batch,
+    [WM_TYPE_TOPIC_SUB] = ignore,
+    [WM_TYPE_TOPIC_UNSUB] = ignore,
+    [WM_TYPE_TOPIC_PUB] = ignore,
+    [WM_TYPE_LOCK_REQUEST] = ignore,
+    [WM_TYPE_LOCK_RELEASE] = ignore,
+    [WM_TYPE_COUNTER_REQUEST] = ignore,
+    [WM_TYPE_COUNTER_SYNC] = ignore,
+    [WM_TYPE_ENTRY_PROCESS] = ignore,
+    [WM_TYPE_ENTRY_PROCESS_BATCH] = ignore,
+    [WM_TYPE_SEARCH] = ignore,
+    [WM_TYPE_SEARCH_SUB] = ignore,
+    [WM_TYPE_JOURNAL_SUBSCRIBE] = ignore,
+    [WM_TYPE_JOURNAL_UNSUBSCRIBE] = ignore,
+    [WM_TYPE_JOURNAL_READ] = ignore,
+    [WM_TYPE_REGISTER_RESOLVER] = ignore,
+    [WM_TYPE_UNREGISTER_RESOLVER] = ignore,
+    [WM_TYPE_LIST_RESOLVERS] = ignore,
+    [WM_TYPE_ORMAP_SYNC_INIT] = ignore,
+    [WM_TYPE_ORMAP_MERKLE_REQ_BUCKET] = ignore,
+    [WM_TYPE_ORMAP_DIFF_REQUEST] = ignore,
 };
-
-static const handler *find_handler(const wm_message *m)
-{
-    for (size_t i = 0; i < sizeof handlers / sizeof *handlers; i++)
-        if (wm_message_is(m, handlers[i].type)) return &handlers[i];
-    return NULL;
-}
 
 void sim_session_handle(sim_session *s, const uint8_t *bytes, size_t len)
 {
@@ -166,13 +157,13 @@ void sim_session_handle(sim_session *s, const uint8_t *bytes, size_t len)
         return;
     }
     s->node->calls++;
-    const handler *h = wm_message_parse(bytes, len, &m) == 0 ? find_handler(&m) : NULL;
-    if (h == NULL) {
+    handler handle = wm_message_parse(bytes, len, &m) == 0 ? handlers[m.type] : NULL;
+    if (handle == NULL) {
         d->invalid(s);
         return;
     }
-    if (!sim_session_ready(s) && h->handle != on_auth && !d->early(s, &m)) return;
-    if (!h->handle(s, &m)) d->invalid(s);
+    if (!sim_session_ready(s) && handle != on_auth && !d->early(s, &m)) return;
+    if (!handle(s, &m)) d->invalid(s);
 }
 
 static void handle_late(void *owner, const uint8_t *bytes, size_t len)
@@ -186,7 +177,7 @@ static bool is_reordered(const sim_session *s, const wm_buffer *frame)
 {
     wm_message m;
     if (!s->node->faults.reorder || s->node->cluster->form != SIM_FORM_V2) return false;
-    return wm_message_parse(frame->data, frame->len, &m) == 0 && wm_message_is(&m, "OP_BATCH");
+    return wm_message_parse(frame->data, frame->len, &m) == 0 && m.type == WM_TYPE_OP_BATCH;
 }
 
 void sim_session_receive(sim_session *s, bool text, const uint8_t *bytes, size_t len)

@@ -43,10 +43,10 @@ static void authenticate(sim_session *s, const char *token, size_t len)
         s->authenticated = true;
         s->last_ping_ms = sim_wall_ms();
         s->node->stats.auths++;
-        sim_session_send_now(s, sim_begin(c, "AUTH_ACK", 0));
+        sim_session_send_now(s, sim_begin(c, WM_TYPE_AUTH_ACK, 0));
         return;
     }
-    wm_buffer *b = sim_begin(c, "AUTH_FAIL", 1);
+    wm_buffer *b = sim_begin(c, WM_TYPE_AUTH_FAIL, 1);
     sim_put_pair(b, "error", reason, strlen(reason));
     sim_session_send_now(s, b);
     sim_session_close(s, 4001, "Unauthorized");
@@ -64,7 +64,7 @@ static void invalid(sim_session *s)
 
 static bool early(sim_session *s, const wm_message *m)
 {
-    if (wm_message_is(m, "PING")) return true;
+    if (m->type == WM_TYPE_PING) return true;
     sim_session_close(s, 4001, "Auth required");
     return false;
 }
@@ -123,7 +123,7 @@ static void send_batch_event(sim_session *writer, const sim_op *ops, const uint3
     bool wanted = false;
     for (uint32_t i = 0; i < count && !wanted; i++) wanted = has_listener(c, &ops[changed[i]]);
     if (!wanted) return;
-    wm_buffer *b = sim_begin(c, "SERVER_BATCH_EVENT", 2);
+    wm_buffer *b = sim_begin(c, WM_TYPE_SERVER_BATCH_EVENT, 2);
     sim_put_text(b, "payload");
     sim_put_map(b, c->form, 1);
     sim_put_text(b, "events");
@@ -139,7 +139,7 @@ static void send_single_event(sim_session *writer, const sim_op *op)
 {
     sim_cluster *c = writer->node->cluster;
     if (!has_listener(c, op)) return;
-    wm_buffer *b = sim_begin(c, "SERVER_EVENT", 2);
+    wm_buffer *b = sim_begin(c, WM_TYPE_SERVER_EVENT, 2);
     sim_put_text(b, "payload");
     put_event(b, c->form, op);
     sim_put_text(b, "timestamp");
@@ -166,7 +166,7 @@ static void write_batch(sim_session *s, const sim_op *ops, uint32_t count)
 
 static void reject(sim_session *s, const sim_op *op, const char *reason)
 {
-    wm_buffer *b = sim_begin_payload(s->node->cluster, "OP_REJECTED", 2);
+    wm_buffer *b = sim_begin_payload(s->node->cluster, WM_TYPE_OP_REJECTED, 2);
     sim_put_text(b, "opId");
     if (op->id.p != NULL) wm_mp_write_str(b, op->id.p, op->id.len);
     else sim_put_undefined(b);
@@ -246,7 +246,7 @@ static void respond_alone(sim_session *s, const sim_subscription *sub)
     uint32_t count;
     bool cut;
     sim_record **found = sim_query_run(&sub->query, map, sim_wall_ms(), NULL, NULL, &count, &cut);
-    wm_buffer *b = sim_begin_payload(c, "QUERY_RESP", 5);
+    wm_buffer *b = sim_begin_payload(c, WM_TYPE_QUERY_RESP, 5);
     sim_put_pair(b, "queryId", sub->id, sub->id_len);
     sim_put_text(b, "results");
     wm_mp_write_array(b, count);
@@ -281,7 +281,7 @@ static void respond_for_all(sim_session *s, const sim_subscription *sub)
         found[i] = sim_query_run(&sub->query, map, now, is_owned, n, &counts[i], &cut);
         total += counts[i];
     }
-    wm_buffer *b = sim_begin_payload(c, "QUERY_RESP", 2);
+    wm_buffer *b = sim_begin_payload(c, WM_TYPE_QUERY_RESP, 2);
     sim_put_pair(b, "queryId", sub->id, sub->id_len);
     sim_put_text(b, "results");
     wm_mp_write_array(b, total);
@@ -295,7 +295,7 @@ static void respond_for_all(sim_session *s, const sim_subscription *sub)
 static void refuse_query(sim_session *s, sim_subscription *sub)
 {
     static const char text[] = "Failed to create distributed subscription";
-    wm_buffer *b = sim_begin_payload(s->node->cluster, "QUERY_RESP", 3);
+    wm_buffer *b = sim_begin_payload(s->node->cluster, WM_TYPE_QUERY_RESP, 3);
     sim_put_pair(b, "queryId", sub->id, sub->id_len);
     sim_put_text(b, "results");
     wm_mp_write_array(b, 0);

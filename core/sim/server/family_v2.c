@@ -47,7 +47,7 @@ static void accept_user(sim_session *s, const wm_mp_item *subject)
     sim_cluster *c = s->node->cluster;
     s->authenticated = true;
     s->node->stats.auths++;
-    wm_buffer *b = sim_begin(c, "AUTH_ACK", 1);
+    wm_buffer *b = sim_begin(c, WM_TYPE_AUTH_ACK, 1);
     sim_put_pair(b, "userId", (const char *)subject->bytes, subject->len);
     sim_session_send_now(s, b);
 }
@@ -62,7 +62,7 @@ static void close_late(void *owner, const uint8_t *bytes, size_t len)
 static void refuse_user(sim_session *s)
 {
     static const char text[] = "Authentication failed";
-    wm_buffer *b = sim_begin(s->node->cluster, "AUTH_FAIL", 1);
+    wm_buffer *b = sim_begin(s->node->cluster, WM_TYPE_AUTH_FAIL, 1);
     sim_put_pair(b, "error", text, sizeof text - 1);
     sim_session_send_now(s, b);
     sim_delay_call(&s->delays, CLOSE_AFTER_FAIL_MS, close_late, s, NULL, 0);
@@ -139,7 +139,7 @@ static void send_event(sim_node *n, sim_session *to, const sim_op *op, bool remo
 {
     sim_cluster *c = n->cluster;
     const char *type = removed ? "REMOVE" : "PUT";
-    wm_buffer *b = sim_begin_payload(c, "SERVER_EVENT", removed ? 3 : 4);
+    wm_buffer *b = sim_begin_payload(c, WM_TYPE_SERVER_EVENT, removed ? 3 : 4);
     sim_put_pair(b, "mapName", op->map.p, op->map.len);
     sim_put_pair(b, "eventType", type, strlen(type));
     sim_put_pair(b, "key", op->key.p, op->key.len);
@@ -178,7 +178,7 @@ static void query_response(sim_session *s, sim_subscription *sub)
     bool cut;
     sim_record **found = sim_query_run(&sub->query, map, sim_wall_ms(), NULL, NULL, &count, &cut);
     if (count > QUERY_CLAMP) count = QUERY_CLAMP;
-    wm_buffer *b = sim_begin_payload(c, "QUERY_RESP", 3);
+    wm_buffer *b = sim_begin_payload(c, WM_TYPE_QUERY_RESP, 3);
     sim_put_pair(b, "queryId", sub->id, sub->id_len);
     sim_put_text(b, "results");
     wm_mp_write_array(b, count);

@@ -4,17 +4,16 @@
 
 #include "base/msgpack.h"
 
-wm_buffer *sim_begin(sim_cluster *c, const char *type, uint32_t more)
+wm_buffer *sim_begin(sim_cluster *c, wm_message_type type, uint32_t more)
 {
     wm_buffer *b = &c->out;
     wm_buffer_clear(b);
     sim_put_map(b, c->form, 1 + more);
-    sim_put_text(b, "type");
-    sim_put_text(b, type);
+    wm_message_write_type(b, type);
     return b;
 }
 
-wm_buffer *sim_begin_payload(sim_cluster *c, const char *type, uint32_t fields)
+wm_buffer *sim_begin_payload(sim_cluster *c, wm_message_type type, uint32_t fields)
 {
     wm_buffer *b = sim_begin(c, type, 1);
     sim_put_text(b, "payload");

@@ -42,7 +42,7 @@ const char *sim_live_change(bool matched, bool matches)
 wm_buffer *sim_live_query_update(sim_subscription *sub, const sim_op *op, bool present, const char *field,
                                  const char *change)
 {
-    wm_buffer *b = sim_begin_payload(sub->session->node->cluster, "QUERY_UPDATE", 4);
+    wm_buffer *b = sim_begin_payload(sub->session->node->cluster, WM_TYPE_QUERY_UPDATE, 4);
     sim_put_pair(b, "queryId", sub->id, sub->id_len);
     sim_put_pair(b, "key", op->key.p, op->key.len);
     sim_put_text(b, "value");

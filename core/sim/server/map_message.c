@@ -76,7 +76,7 @@ static uint64_t version_of(const sim_node *n)
 static wm_buffer *full_map(const sim_node *viewer)
 {
     sim_cluster *c = viewer->cluster;
-    wm_buffer *b = sim_begin_payload(c, "PARTITION_MAP", 5);
+    wm_buffer *b = sim_begin_payload(c, WM_TYPE_PARTITION_MAP, 5);
     sim_put_text(b, "version");
     sim_put_uint(b, c->form, version_of(viewer));
     sim_put_text(b, "partitionCount");
@@ -102,7 +102,7 @@ static wm_buffer *delta(const sim_node *n)
     sim_cluster *c = n->cluster;
     uint32_t changes = 0;
     for (uint32_t p = 0; p < c->options->partitions; p++) changes += n->pushed_owners[p] != n->view.owners[p];
-    wm_buffer *b = sim_begin_payload(c, "PARTITION_MAP_DELTA", 4);
+    wm_buffer *b = sim_begin_payload(c, WM_TYPE_PARTITION_MAP_DELTA, 4);
     sim_put_text(b, "version");
     sim_put_uint(b, c->form, n->map_version);
     sim_put_text(b, "previousVersion");

@@ -145,7 +145,7 @@ static void say_goodbye(sim_node *n)
 {
     sim_cluster *c = n->cluster;
     if (c->form == SIM_FORM_V2) return; /* its connections just end */
-    wm_buffer *b = sim_begin(c, "SHUTDOWN_PENDING", 1);
+    wm_buffer *b = sim_begin(c, WM_TYPE_SHUTDOWN_PENDING, 1);
     sim_put_text(b, "retryAfter");
     sim_put_uint(b, c->form, RETRY_AFTER_MS);
     for (sim_session *s = n->sessions; s != NULL; s = s->next) {

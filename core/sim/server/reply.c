@@ -9,7 +9,7 @@
 void sim_reply_error(sim_session *s, int code, const char *message, bool with_details)
 {
     sim_cluster *c = s->node->cluster;
-    wm_buffer *b = sim_begin_payload(c, "ERROR", with_details ? 3 : 2);
+    wm_buffer *b = sim_begin_payload(c, WM_TYPE_ERROR, with_details ? 3 : 2);
     sim_put_text(b, "code");
     sim_put_uint(b, c->form, (uint64_t)code);
     sim_put_pair(b, "message", message, strlen(message));
@@ -43,7 +43,7 @@ void sim_reply_ack(sim_session *s, sim_span id, const char *level)
         f->ack_drop--;
         return;
     }
-    wm_buffer *b = sim_begin_payload(c, "OP_ACK", level != NULL ? 2 : 1);
+    wm_buffer *b = sim_begin_payload(c, WM_TYPE_OP_ACK, level != NULL ? 2 : 1);
     sim_put_text(b, "lastId");
     if (id.p != NULL) wm_mp_write_str(b, id.p, id.len);
     else if (c->form == SIM_FORM_0_11) sim_put_undefined(b);
@@ -117,7 +117,7 @@ bool sim_reply_batch_error(sim_session *s, const sim_op *ops, uint32_t count)
     /* No server sends these two. The type definitions name the members, the
      * reference client looks for them in `error`; they stand in both places. */
     const sim_op *first = count > 0 ? ops : NULL;
-    wm_buffer *b = sim_begin(s->node->cluster, "ERROR", 2);
+    wm_buffer *b = sim_begin(s->node->cluster, WM_TYPE_ERROR, 2);
     sim_put_text(b, "payload");
     put_named_error(b, s, f->error, first);
     sim_put_text(b, "error");

@@ -30,7 +30,7 @@ sim_session *sim_session_open(sim_node *node, const sim_link *link, void *link_d
     node->open++;
     node->stats.opened++;
     bool asks = node->cluster->form == SIM_FORM_0_11 || !node->cluster->options->no_auth;
-    if (asks) sim_session_send_now(s, sim_begin(node->cluster, "AUTH_REQUIRED", 0));
+    if (asks) sim_session_send_now(s, sim_begin(node->cluster, WM_TYPE_AUTH_REQUIRED, 0));
     return s;
 }
 
@@ -87,7 +87,7 @@ static void flush(sim_session *s)
         put_le32(&data, s->queued);
         wm_buffer_append(&data, queue->data, queue->len);
         sim_put_map(&batch, SIM_FORM_0_11, 3);
-        sim_put_pair(&batch, "type", "BATCH", 5);
+        wm_message_write_type(&batch, WM_TYPE_BATCH);
         sim_put_text(&batch, "count");
         sim_put_uint(&batch, SIM_FORM_0_11, s->queued);
         sim_put_text(&batch, "data");

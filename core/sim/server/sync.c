@@ -18,7 +18,7 @@ static bool needs_reset(uint64_t last_sync_ms)
 
 static void reply_reset(sim_session *s, const wm_mp_item *map)
 {
-    wm_buffer *b = sim_begin_payload(s->node->cluster, "SYNC_RESET_REQUIRED", 1);
+    wm_buffer *b = sim_begin_payload(s->node->cluster, WM_TYPE_SYNC_RESET_REQUIRED, 1);
     sim_put_pair(b, "mapName", (const char *)map->bytes, map->len);
     sim_session_send(s, b);
 }
@@ -49,7 +49,7 @@ bool sim_on_sync_init(sim_session *s, const wm_message *m)
         sim_reply_error(s, 501, "Merkle sync for ORMap not implemented yet", false);
         return true;
     }
-    wm_buffer *b = sim_begin_payload(c, "SYNC_RESP_ROOT", 3);
+    wm_buffer *b = sim_begin_payload(c, WM_TYPE_SYNC_RESP_ROOT, 3);
     sim_put_pair(b, "mapName", (const char *)map.bytes, map.len);
     sim_put_text(b, "rootHash");
     sim_put_uint(b, c->form, stored != NULL ? sim_merkle_root(&stored->merkle) : 0);
@@ -64,7 +64,7 @@ static void reply_leaf(sim_session *s, const wm_mp_item *map, const wm_mp_item *
     sim_cluster *c = s->node->cluster;
     uint32_t count = 0;
     for (const sim_merkle_item *i = first; i != NULL; i = i->next) count++;
-    wm_buffer *b = sim_begin_payload(c, "SYNC_RESP_LEAF", 3);
+    wm_buffer *b = sim_begin_payload(c, WM_TYPE_SYNC_RESP_LEAF, 3);
     sim_put_pair(b, "mapName", (const char *)map->bytes, map->len);
     sim_put_pair(b, "path", (const char *)path->bytes, path->len);
     sim_put_text(b, "records");
@@ -83,7 +83,7 @@ static void reply_buckets(sim_session *s, const wm_mp_item *map, const wm_mp_ite
                           const uint32_t sums[16])
 {
     sim_cluster *c = s->node->cluster;
-    wm_buffer *b = sim_begin_payload(c, "SYNC_RESP_BUCKETS", 3);
+    wm_buffer *b = sim_begin_payload(c, WM_TYPE_SYNC_RESP_BUCKETS, 3);
     sim_put_pair(b, "mapName", (const char *)map->bytes, map->len);
     sim_put_pair(b, "path", (const char *)path->bytes, path->len);
     sim_put_text(b, "buckets");
