@@ -55,7 +55,7 @@ end
 
 local function parse(arguments)
   local options = { cluster = os.getenv "WINGMAN_CLUSTER" or "sim://3", data = records_module.DEFAULT, rate = 4000 }
-  local i, wrong = 1, nil
+  local i, wrong = 1
   arguments, wrong = connection_options.take(arguments)
   if not arguments then fail(2, wrong .. "\n\n" .. USAGE) end
   while arguments[i] do

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # All tests: sets everything up; then the specs plain and again with the sanitizers, what
-# has threads with the thread sanitizer, the main job under valgrind, and the fuzzers.
+# has threads with the thread sanitizer, the main job under valgrind, the checkers of the
+# sources, and the fuzzers.
 #
 # usage: scripts/test.sh [--quick | --full] [SPEC FILES OR FOLDERS]
-#   --quick  the specs only, without sanitizers, valgrind and fuzzers
+#   --quick  the specs only, without sanitizers, valgrind, checkers and fuzzers
 #   --full   also what takes long: chaos with many seeds, the long soak, the Debian package
 #            in a clean Debian 12, the rock, and ten times the time for the fuzzers
 # WINGMAN_TEST_JOBS: how many spec files run at a time (seven for each core: they mostly wait)
@@ -81,6 +82,7 @@ spec_jobs() {
   other_tree build/sanitized -DWINGMAN_SANITIZE=ON -DCMAKE_BUILD_TYPE=Debug || return 1
   list_specs "${@:-spec}" | sed 's/^/spec sanitized /'
   if [ $# -gt 0 ]; then return; fi
+  echo "check luacheck"
   echo "memcheck"
   other_tree build/threads -DWINGMAN_SANITIZE_THREADS=ON -DCMAKE_BUILD_TYPE=Debug || return 1
   echo "spec threads spec/load/workers_spec.lua"

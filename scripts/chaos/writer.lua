@@ -88,18 +88,18 @@ end
 -- The interface of workload.lua: a burst's intents are told before the first of them
 -- is carried out, what was recorded once it is in the file.
 local function writer(client)
-  local self = { name = job.name, intents = {} }
+  local made = { name = job.name, intents = {} }
 
-  function self:write(map_name, key, kind)
+  function made:write(map_name, key, kind)
     order = order + 1
     local id = job.name .. "-" .. order
     say { e = "intent", id = id, key = key, kind = kind }
     self.intents[#self.intents + 1] = { id = id, map = map_name, key = key, kind = kind }
   end
 
-  function self:read() end
+  function made:read() end
 
-  function self:carry_out()
+  function made:carry_out()
     flush()
     local kept = {}
     for _, i in ipairs(self.intents) do
@@ -120,7 +120,7 @@ local function writer(client)
     flush()
   end
 
-  return self
+  return made
 end
 
 local function must_stop()

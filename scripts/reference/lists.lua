@@ -146,8 +146,8 @@ end
 
 M["exit-codes"] = function()
   local codes = {}
-  for name, number in pairs(exit_codes) do
-    if type(number) == "number" then codes[#codes + 1] = { number, name } end
+  for name, value in pairs(exit_codes) do
+    if type(value) == "number" then codes[#codes + 1] = { value, name } end
   end
   table.sort(codes, function(a, b) return a[1] < b[1] end)
   local rows = {}

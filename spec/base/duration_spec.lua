@@ -3,7 +3,7 @@ local circuit = require "wingman.policy.circuit"
 local duration = require "wingman.base.duration"
 local inspect = require "wingman.inspect"
 local loop = require "wingman.loop"
-local options = require "wingman.client.options.rules"
+local option_rules = require "wingman.client.options.rules"
 local reconnect = require "wingman.policy.reconnect"
 local wingman = require "wingman"
 
@@ -42,9 +42,9 @@ describe("a duration", function()
       end
       return given
     end
-    local given = texts(options.rules)
+    local given = texts(option_rules.rules)
     given.server = "ws://x:1"
-    local checked = options.check(given, 1)
+    local checked = option_rules.check(given, 1)
     for _, value in ipairs {
       checked.connect_timeout, checked.auth_timeout, checked.start_timeout, checked.unanswered, checked.heartbeat.interval,
       checked.heartbeat.timeout, checked.batch.linger, checked.batch.ack_timeout, checked.map_requests.debounce,
@@ -53,9 +53,9 @@ describe("a duration", function()
     } do
       assert.equal(2, value)
     end
-    assert.error_matches(function() options.check({ server = "ws://x:1", batch = { ack_timeout = "long" } }, 1) end,
+    assert.error_matches(function() option_rules.check({ server = "ws://x:1", batch = { ack_timeout = "long" } }, 1) end,
       "option batch%.ack_timeout: a duration is expected .*, got 'long'")
-    assert.error_matches(function() options.check({ server = "ws://x:1", reconnect = { frist = 1 } }, 1) end,
+    assert.error_matches(function() option_rules.check({ server = "ws://x:1", reconnect = { frist = 1 } }, 1) end,
       "unknown option reconnect%.frist; did you mean 'first'")
   end)
 

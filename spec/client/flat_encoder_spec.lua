@@ -109,7 +109,7 @@ describe(name, function()
     for i = 1, 16 do value["field" .. i] = i end
     assert(map:set("sixteen", value))
     local more = { extra = true }
-    for name, v in pairs(value) do more[name] = v end
+    for field, v in pairs(value) do more[field] = v end
     assert(map:set("seventeen", more))
     assert.same(value, map:get "sixteen")
     assert.same(more, map:get "seventeen")

@@ -128,8 +128,8 @@ clusters.on_each(getfenv(), "authentication", function(shared, it)
   end)
 
   it("asks the function again, and connects only when it has another token", function()
-    local refused, answer, asked, delays = bad(), nil, 0, 0
-    answer = refused
+    local refused, asked, delays = bad(), 0, 0
+    local answer = refused
     local client = client_of(function()
       asked = asked + 1
       return answer

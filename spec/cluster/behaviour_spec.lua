@@ -202,7 +202,7 @@ clusters.on_each(getfenv(), "cluster behaviour", function(shared, it)
 
   it("(6) the map is asked for after every reconnection, whatever version is held", function()
     local client = shared:started { map_requests = { refresh = 600 } }
-    local requests, at_connect = client.provider.requests, nil
+    local requests, at_connect = client.provider.requests
     local node_connected = requests.node_connected
     function requests:node_connected(slot)
       at_connect = self.sent

@@ -1,7 +1,7 @@
 local circuit = require "wingman.policy.circuit"
 local clusters = require "spec.support.cluster"
 local eventually = require "spec.support.eventually"
-local loop = require "wingman.loop"
+local real_loop = require "wingman.loop"
 local virtual_time = require "spec.support.virtual_time"
 
 describe("circuits", function()
@@ -212,7 +212,7 @@ clusters.on_each(getfenv(), "circuits", function(shared, it)
     local map, keys = client:map(shared:map_name()), clusters.keys_of(client, id, 50)
     for _, key in ipairs(keys) do
       assert(map:set(key, 1))
-      loop.sleep(0.01)
+      real_loop.sleep(0.01)
     end
     eventually("a circuit opens", function() return opened end)
     assert.equal(id, opened.node)

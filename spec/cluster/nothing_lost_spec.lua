@@ -45,7 +45,7 @@ local faults = {
   end,
 }
 
-local function write_some(client, map, writer, expected)
+local function write_some(map, writer, expected)
   for _ = 1, math.random(1, 80) do
     local key = ("w%d-%d"):format(writer, math.random(KEYS))
     if math.random(8) == 1 then
@@ -96,7 +96,7 @@ local function run(shared, seed)
   end
   for w = 1, WRITERS do clients[w] = shared:started(options()) end
   for _ = 1, STEPS do
-    for w, client in ipairs(clients) do write_some(client, client:map(name), w, expected) end
+    for w, client in ipairs(clients) do write_some(client:map(name), w, expected) end
     local id = "node-" .. math.random(3)
     if undo[id] then
       undo[id]()
@@ -115,7 +115,7 @@ local function run(shared, seed)
     assert.equal(0, client:pending_ops())
   end
   local reader, holdings = clients[1], {}
-  for id = 1, 3 do 
+  for id = 1, 3 do
     holdings["node-" .. id] = eventually("node-" .. id .. " tells what it has", function() return reader:holdings("node-" .. id, name) end)
   end
   for w = 1, WRITERS do

@@ -231,7 +231,7 @@ clusters.on_each(getfenv(), "faults of the reference client", function(shared, i
   it("19: a node that cannot be reached is tried again for as long as the policy says", function()
     local attempts = {}
     local client = shared:started {
-      reconnect = function(node, attempt)
+      reconnect = function(_, attempt)
         attempts[#attempts + 1] = attempt
         return 0.01
       end,

@@ -107,7 +107,7 @@ local function canonical(bytes, pos)
   else
     error(("extension at %d"):format(pos))
   end
-  local parts, part = { bytes:sub(pos, pos + header - 1) }, nil
+  local parts, part = { bytes:sub(pos, pos + header - 1) }
   pos = pos + header
   if is_map then
     parts = {}

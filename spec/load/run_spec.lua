@@ -416,8 +416,9 @@ describe("wingman run of a load test", function()
   end)
 
   it("ends with 2 for a wrong option, and names it with the script's line", function()
-    local _, code, _, err = run("return 1", { "--sharp", "1/2" })
+    local _, code = run("return 1", { "--sharp", "1/2" })
     assert.equal(2, code)
+    local err
     for options, words in pairs {
       ["--shard=3/3"] = "I from 0 to N-1", ["--shard=0/99999999999999999999"] = "N up to 1000000",
       ["--seed=9007199254740993"] = "below 2^53", ["--quiet=no"] = "--quiet takes no value", ["--seed=x"] = "a whole number", ["--out=csv"] = "FORM=FILE", ["--policy=/none.lua"] = "/none.lua",
@@ -524,8 +525,9 @@ describe("wingman run of a load test", function()
     assert.equal(99, code, out .. err)
     assert.equal(5, metric(document, "ops_unacknowledged").count)
     assert.truthy(out:find("FAILED  ops_unacknowledged count==0 was 5", 1, true), out)
-    _, code, out, err = run((text:gsub("thresholds = { ", [[thresholds = { ops_unacknowledged = "count<=5", ]])))
+    document, code, out, err = run((text:gsub("thresholds = { ", [[thresholds = { ops_unacknowledged = "count<=5", ]])))
     assert.equal(0, code, out .. err)
+    assert.equal(5, metric(document, "ops_unacknowledged").count)
   end)
 
   it("fails when the test was over before the time of a planned fault", function()

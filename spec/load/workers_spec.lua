@@ -1,6 +1,5 @@
 --- --workers N: threads whose joined report is that of one worker.
 local load_run = require "spec.support.load_run"
-local process = require "wingman.loop.process"
 local report = require "wingman.report"
 
 local metric, script = load_run.metric, load_run.script

@@ -69,8 +69,8 @@ describe("wingman repl --attach", function()
     code = attached "client.provider.routing = nil .. 'x'"
     assert.equal(1, code) -- and the program is not hurt
     for _, line in ipairs { ".foo", ".route", "client:map(nil)" } do
-      local _, out, err = attached(line)
-      assert.truthy((out .. err):find "^[^\n]+\n$", line .. ": " .. out .. err)
+      local _, printed, err = attached(line)
+      assert.truthy((printed .. err):find "^[^\n]+\n$", line .. ": " .. printed .. err)
     end
     local _, first = attached "counted"
     eventually("it goes on counting from " .. first, function()

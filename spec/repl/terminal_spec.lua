@@ -103,7 +103,7 @@ describe("wingman repl at a terminal", function()
     t:enter 'cluster:kill "node-2"'
     t:await "true\n"
     t:type "a line"
-    screen = t:await "node%-2 lost: [^\n]*\n"
+    t:await "node%-2 lost: [^\n]*\n"
     assert.equal("wingman> a line", last_line(t:await "a line$"))
   end)
 

@@ -272,25 +272,25 @@ M.hostile = {
 
 --- A document in which every name is hostile.
 function M.hostile_document()
-  local document = M.document { seconds = 5, rate = 200, kill = 2 }
+  local made = M.document { seconds = 5, rate = 200, kill = 2 }
   local function name(i) return M.hostile[(i - 1) % #M.hostile + 1] .. i end
-  document.name, document.script, document.reason = name(1), name(2), name(3)
-  document.limit_reason, document.generator_late = name(4), true
-  document.environment.cluster, document.environment.policy = name(5), name(6)
-  for i = 1, 3 do document.environment.nodes[i] = name(i) end
-  document.scenarios[1].name, document.scenarios[1].executor = name(7), name(1)
-  document.scenarios[1].tags = { [name(8)] = name(9) }
-  for i, metric in ipairs(document.metrics) do
+  made.name, made.script, made.reason = name(1), name(2), name(3)
+  made.limit_reason, made.generator_late = name(4), true
+  made.environment.cluster, made.environment.policy = name(5), name(6)
+  for i = 1, 3 do made.environment.nodes[i] = name(i) end
+  made.scenarios[1].name, made.scenarios[1].executor = name(7), name(1)
+  made.scenarios[1].tags = { [name(8)] = name(9) }
+  for i, metric in ipairs(made.metrics) do
     if next(metric.tags) then metric.tags = { [next(metric.tags)] = name(i) } end
   end
-  for i, fault in ipairs(document.faults) do fault.action, fault.target, fault.detail = name(i), name(i + 1), name(i + 2) end
-  for i, failover in ipairs(document.failovers) do failover.node, failover.reason = name(i), name(i + 1) end
-  for i, limit in ipairs(document.thresholds) do limit.metric, limit.expression = name(i), name(i + 4) end
-  for i, check in ipairs(document.checks) do check.name = name(i + 1) end
-  for i, err in ipairs(document.errors) do err.code = name(i) end
+  for i, fault in ipairs(made.faults) do fault.action, fault.target, fault.detail = name(i), name(i + 1), name(i + 2) end
+  for i, failover in ipairs(made.failovers) do failover.node, failover.reason = name(i), name(i + 1) end
+  for i, limit in ipairs(made.thresholds) do limit.metric, limit.expression = name(i), name(i + 4) end
+  for i, check in ipairs(made.checks) do check.name = name(i + 1) end
+  for i, err in ipairs(made.errors) do err.code = name(i) end
   local extra = { name = name(5), type = "counter", unit = name(6), tags = {}, count = 3 }
-  document.metrics[#document.metrics + 1] = extra
-  return document
+  made.metrics[#made.metrics + 1] = extra
+  return made
 end
 
 return M

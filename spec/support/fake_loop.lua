@@ -29,7 +29,7 @@ local function loop_of(self)
   return {
     timer = function(seconds, fn)
       local timer = { at = self.now_us + math.max(0, seconds) * 1e6, fn = fn }
-      function timer:cancel() self.fn = nil end
+      timer.cancel = function() timer.fn = nil end
       self.timers[#self.timers + 1] = timer
       return timer
     end,

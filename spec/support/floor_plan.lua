@@ -191,7 +191,7 @@ local function circles(units)
       end
     end
     if low[name] ~= index[name] then return end
-    local members, last = {}, nil
+    local members, last = {}
     repeat
       last = table.remove(stack)
       on_stack[last] = nil

@@ -7,7 +7,7 @@ local LONG_NAME, MOST_EDITS = 5, 2
 -- Insertions, deletions, replacements and swaps of neighbours that make `b` of `a`: the
 -- optimal string alignment distance.
 local function distance(a, b)
-  local before, last, row = nil, nil, {}
+  local row, last, before = {}
   for j = 0, #b do row[j] = j end
   for i = 1, #a do
     before, last, row = last, row, { [0] = i }

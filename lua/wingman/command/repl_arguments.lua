@@ -49,7 +49,7 @@ end
 ---@param words string[]
 ---@return table|nil options, string|nil wrong
 function M.parse(words)
-  local options, i, wrong = { steps = {} }, 1, nil
+  local options, i, wrong = { steps = {} }, 1
   words, wrong = connection_options.take(words)
   if not words then return nil, wrong end
   while words[i] do

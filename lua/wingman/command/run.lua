@@ -2,7 +2,6 @@
 local connection_options = require "wingman.client.options.connection"
 local escape = require "wingman.base.escape"
 local script = require "wingman.base.script"
-local script_traceback = require "wingman.base.script_traceback"
 local url = require "wingman.base.url"
 
 local M = {}
@@ -57,7 +56,7 @@ end
 ---@param args string[]
 function M.main(args)
   local at = script_at(args)
-  local before, rest, wrong = {}, { [0] = args[at] }, nil
+  local before, rest, wrong = {}, { [0] = args[at] }
   for i = 1, at - 1 do before[i] = args[i] end
   for i = at + 1, #args do rest[i - at] = args[i] end
   before, wrong = connection_options.take(before)

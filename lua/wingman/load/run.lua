@@ -388,9 +388,9 @@ local function set_up(self)
   self.state = "setup"
   if self.given.data ~= nil then self.data = self.given.data end
   if not self.options.setup or self.given.data ~= nil then return true end
-  local ok, data = scripted(self, "setup", self.options.setup, hand_of(self))
+  local ok, made = scripted(self, "setup", self.options.setup, hand_of(self))
   if not ok then return false end
-  self.data = data
+  self.data = made
   local drained, err = self.client:drain(self.options.drain)
   if drained then return true end
   self:abort("error", "what setup wrote was not acknowledged: " .. tostring(err))

@@ -62,7 +62,7 @@ local function main_cause(sums)
 end
 
 -- How late it was, beside what was measured. A closed model is late when the loop is.
-local function lateness(scenario)
+local function lateness_reason(scenario)
   local late, measured = time(scenario.lateness_us), time(scenario.latency_us)
   local what = scenario.is_closed and ("the loop was %s late (p99) while '%s' ran"):format(late, scenario.name)
     or ("iterations of '%s' began %s late (p99)"):format(scenario.name, late)
@@ -75,7 +75,7 @@ end
 function M.judge(figures)
   local late, sums, reasons = latest(figures), dropped(figures), {}
   if late then
-    reasons[1] = lateness(late)
+    reasons[1] = lateness_reason(late)
     if (figures.stolen or 0) >= stolen.WORTH_TELLING then
       reasons[2] = ("the host of this machine took %.1f %% of its processors' time"):format(figures.stolen * 100)
     end

@@ -65,8 +65,8 @@ clusters.on_each(getfenv(), "callbacks", function(shared, it)
   end)
 
   it("that are policies are told as seldom, and counted with the others", function()
-    local client, fails = nil, false
-    client = shared:started { routing = function(partition, view)
+    local fails = false
+    local client = shared:started { routing = function(partition, view)
       if fails then error "no route" end
       return view:usable(partition.owner) and partition.owner or nil
     end }

@@ -154,8 +154,8 @@ clusters.on_each(getfenv(), "a rejected write", function(shared, it)
     os.remove(path)
     client = shared:started { batch = { ack_timeout = 30 }, oplog = { path = path } }
     map = client:map(map.name)
-    local key, seq = rejected(function(key) return map:set(key, { v = "kept" }) end, "no")
-    local other_key, other = rejected(function(key) return map:remove(key) end, "neither")
+    local key, seq = rejected(function(name) return map:set(name, { v = "kept" }) end, "no")
+    local other_key, other = rejected(function(name) return map:remove(name) end, "neither")
     assert(client:sync())
     -- As it would be found after a SIGKILL at this moment.
     local crashed = path .. ".crashed"

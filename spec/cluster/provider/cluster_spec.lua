@@ -187,9 +187,9 @@ clusters.on_each(getfenv(), "cluster provider and stale maps", function(shared, 
     assert(shared.cluster:kill "node-3")
     assert(client:map(shared:map_name()):set(key, 1)) -- what has no route has the map asked for
     eventually("the map names other owners for the partitions of node-3", function() return not owned_by_node_3(client) end)
-    return function(key)
+    return function(asked)
       local told, route
-      client:on("node_lost", function() told, route = true, client.provider:connection(key) end)
+      client:on("node_lost", function() told, route = true, client.provider:connection(asked) end)
       assert(shared.cluster:kill "node-3")
       eventually("it is told", function() return told end)
       return route

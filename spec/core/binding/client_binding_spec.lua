@@ -109,9 +109,7 @@ describe("core client", function()
   it("survives a finalizer that writes in the middle of a write", function()
     local other = client.core:map "other"
     for i = 1, 200 do
-      local finalized = newproxy(true)
-      getmetatable(finalized).__gc = function() assert(other:set("f" .. i, { i = i })) end
-      finalized = nil
+      getmetatable(newproxy(true)).__gc = function() assert(other:set("f" .. i, { i = i })) end
       local value = {}
       for k = 1, 50 do value["key" .. k] = ("x"):rep(k) .. i end
       assert(map:set("k" .. i, value))

@@ -177,8 +177,8 @@ clusters.on_each(getfenv(), "a membership change", function(shared, it)
 
   it("sends again with the old time, so that nothing newer is overwritten", function()
     local client, other = shared:started(), shared:started()
-    local map, others = client:map(shared:map_name()), nil
-    others = other:map(map.name)
+    local map = client:map(shared:map_name())
+    local others = other:map(map.name)
     local options, recent = recent_writes(client)
     for i = 1, 300 do assert(map:set("key-" .. i, { n = i }, options)) end
     assert(client:drain(60))

@@ -50,7 +50,7 @@ describe("The upgrade", function()
     local reasons = {}
     client = wingman.client {
       server = "ws://127.0.0.1:" .. listener.port, start_timeout = PATIENCE, log_to = function() end,
-      reconnect = function(node, _, reason)
+      reconnect = function(_, _, reason)
         reasons[#reasons + 1] = reason
         return nil
       end,

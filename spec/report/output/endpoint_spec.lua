@@ -129,9 +129,9 @@ describe("metrics endpoint", function()
 
   it("ends the connection that has been idle for longest, not the one that was used last", function()
     local port = serve { connections = 2 }
-    local used, idle = assert(stream.connect { port = port }), nil
+    local used = assert(stream.connect { port = port })
     has_connections(1)
-    idle = assert(stream.connect { port = port })
+    local idle = assert(stream.connect { port = port })
     has_connections(2)
     used:write "HEAD /metrics HTTP/1.1\r\nHost: a\r\n\r\n"
     assert.equal("HTTP/1.1 200 OK\r", used:read_line(PATIENCE))
@@ -152,7 +152,8 @@ describe("metrics endpoint", function()
     local deaf = assert(stream.connect { port = port })
     deaf:write "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n"
     eventually("a connection is being answered", function()
-      for _, wait in pairs(server.connections) do return wait == false, wait end
+      local _, wait = next(server.connections)
+      return wait == false, wait
     end)
     local refused = assert(stream.connect { port = port })
     assert.equal("HTTP/1.1 503 Service Unavailable\r", refused:read_line(PATIENCE))

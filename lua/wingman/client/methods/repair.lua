@@ -66,7 +66,7 @@ local function is_at(time, record) return time ~= nil and time.millis == record.
 -- older value of; nil and the owner, when one is not connected. What was rejected is not
 -- lost: a dead letter is sent again by whoever knows why it was one.
 local function lost_keys(map, owner_of, holdings, rejected)
-  local lost, position, key = {}, 0, nil
+  local lost, position, key = {}, 0
   while true do
     position, key = map.core_map:next_own(position)
     if not position then return lost end

@@ -74,7 +74,7 @@ M.rules = {
     bytes = { type = "number", default = 512 * 1024, min = 1024, max = 1024 * 1024, about = "bytes of one OP_BATCH" },
     linger = { type = "duration", default = 0, min = 0, max = 60, about = "how long an operation waits for others to fill its batch; 0: until the end of the tick" },
     in_flight = { type = "number", default = 64, min = 1, max = 100000, about = "unacknowledged batches per connection" },
-    ack_timeout = { type = "duration", default = 5, min = 0.05, max = 3600, 
+    ack_timeout = { type = "duration", default = 5, min = 0.05, max = 3600,
       about = "age of an unacknowledged batch at which the client acts: it bisects the batch when later ones were acknowledged, else it waits on" },
     tries = { type = "number", default = 10, min = 1, max = 255,
       about = "failed sends of an operation after which the event op_tries is emitted; the operation stays in the op log" },

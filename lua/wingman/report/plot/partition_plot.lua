@@ -77,9 +77,9 @@ function M.latency(document)
   local drawing, below = new_drawing(document, "mean latency")
   for p = 1, document.environment.partition_count do
     local x, y = place(p - 1)
-    local mean, side = partitions.latency[p], CELL
+    local mean = partitions.latency[p]
     if mean and mean > 0 then
-      side = math.max(5, CELL * math.sqrt(most > 0 and partitions.ops[p] / most or 0))
+      local side = math.max(5, CELL * math.sqrt(most > 0 and partitions.ops[p] / most or 0))
       drawing:rect(x, y, CELL, CELL, "track", tooltip(document, p))
       drawing:rect(x + (CELL - side) / 2, y + (CELL - side) / 2, side, side, "h" .. shade_of(mean, lowest, highest),
         tooltip(document, p))

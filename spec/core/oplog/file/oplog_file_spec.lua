@@ -88,7 +88,7 @@ describe("op log in a file", function()
     end
     local path = new_path()
     local client = assert(open(path))
-    local depth, err = 0, nil
+    local depth, err = 0
     repeat
       depth = depth + 1
       local seq
@@ -266,10 +266,10 @@ describe("op log in a file", function()
       output:sub(-2000), child:read_all(60, "stderr"):sub(-2000))
     child:close()
     assert(process.spawn({ file = "/bin/rm", args = { "-r", directory } })):wait(60)
-    local whole, refused, wrong, saved = output:match "whole (%d+) refused (%d+) wrong (%d+) saved (%d+)\n$"
+    local whole, refusals, wrong, saved = output:match "whole (%d+) refused (%d+) wrong (%d+) saved (%d+)\n$"
     assert.equal("0", wrong, context)
     -- Some 13 of 500 damages do not matter, such as the cut of what a crash may cut.
-    assert.is_true(tonumber(whole) > 0 and tonumber(refused) > 300 and tonumber(saved) > 500, context)
+    assert.is_true(tonumber(whole) > 0 and tonumber(refusals) > 300 and tonumber(saved) > 500, context)
   end)
 
   for _, when_full in ipairs { "fail", "drop_oldest" } do
