@@ -28,7 +28,7 @@ holds is checked against what the clients were told. A schedule follows from its
   --seed N       the first seed (default: by the clock); alone: that one schedule
   --schedules N  so many schedules, with seeds from the first one on (default 60)
   --minutes M    schedules for so long
-  --cluster URL  sim://3 or sim://3?family=0.11 or topgun://3, the real server
+  --cluster URL  sim://3 or sim://3?dialect=0.11 or topgun://3, the real server
                  (default: the variable WINGMAN_CLUSTER, or the two sims in turns)
   --jobs N       schedules side by side (default 4; on topgun:// 1)
   --json         one JSON object instead of text
@@ -113,7 +113,7 @@ local function seeds()
 end
 
 local function main()
-  local target = options.cluster or "sim://3 and sim://3?family=0.11"
+  local target = options.cluster or "sim://3 and sim://3?dialect=0.11"
   say("chaos: seeds from %d on %s\n\n", seed, target)
   local summary = summary_module.new()
   local run, finish = schedule.runner(options.cluster)

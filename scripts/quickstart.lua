@@ -185,7 +185,7 @@ end
 local function summary(client, records, took, death, repaired, back)
   local stats, routing = client:stats(), client:routing_metrics()
   return {
-    cluster = options.cluster, family = client:family(), data = options.data,
+    cluster = options.cluster, dialect = client:dialect(), data = options.data,
     written = #records, sent_again = repaired, acknowledged = stats.ops_acked - stats.ops_repeated - repaired, import_seconds = took,
     nodes = back.nodes, killed = death and death.node, failover_seconds = death and death.failover,
     failover = death and timeline(client, death),
@@ -239,7 +239,7 @@ local function main()
   if not ok then fail(1, tostring(start_err)) end
   local map, router = client:partition_map(), client:router_stats()
   say("  %-10s %s: %d node%s of the %s family, %d partitions, hash %s, ready after %s\n", "cluster", options.cluster,
-    #client:connected_nodes(), #client:connected_nodes() == 1 and "" or "s", client:family(),
+    #client:connected_nodes(), #client:connected_nodes() == 1 and "" or "s", client:dialect(),
     map and map.partition_count or 0, router.hash, text_table.duration(core.now() - begun))
   say("  %-10s %s records of %s into the map \"%s\"\n", "import", text_table.count(#records),
     options.data:match "[^/]*$", MAP)

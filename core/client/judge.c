@@ -101,9 +101,9 @@ void wm_client_judge_log(wm_client *c)
     free(j.refused);
 }
 
-void wm_client_know_family(wm_client *c, wm_server_family family)
+void wm_client_know_family(wm_client *c, wm_dialect family)
 {
-    if (family == c->rules.family || family == WM_FAMILY_UNKNOWN) return;
+    if (family == c->rules.family || family == WM_DIALECT_UNKNOWN) return;
     c->rules.family = family;
     for (uint32_t i = 0; i < c->maps.count; i++) wm_map_apply_rules(c->maps.all[i]);
     wm_client_judge_log(c);

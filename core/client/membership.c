@@ -189,9 +189,9 @@ static void send_late(wm_client *c)
 static bool judge_loaded(wm_client *c)
 {
     wm_membership *m = &c->membership;
-    if (c->rules.family == WM_FAMILY_UNKNOWN) return false;
+    if (c->rules.family == WM_DIALECT_UNKNOWN) return false;
     m->is_open = m->has_loaded = false;
-    if (c->rules.family == WM_FAMILY_V2) {
+    if (c->rules.family == WM_DIALECT_V2) {
         wm_recent_acks_forget(m->acks, UINT64_MAX);
         wm_oplog_release(c->log, UINT64_MAX);
         return true;
@@ -227,7 +227,7 @@ static wm_membership_state state_of(const wm_client *c)
 {
     const wm_membership *m = &c->membership;
     if (m->acks == NULL) return WM_MEMBERSHIP_CALM;
-    if (m->has_loaded && c->rules.family == WM_FAMILY_UNKNOWN) return WM_MEMBERSHIP_CALM; /* nothing can come of waiting */
+    if (m->has_loaded && c->rules.family == WM_DIALECT_UNKNOWN) return WM_MEMBERSHIP_CALM; /* nothing can come of waiting */
     bool has_late = wm_recent_acks_count(m->late_acks) > 0;
     if (m->is_open || has_late || has_pending_repeats(c)) return WM_MEMBERSHIP_CHANGED;
     if (!is_of_several(c)) return WM_MEMBERSHIP_CALM;

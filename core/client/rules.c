@@ -15,7 +15,7 @@ static int name_status(const wm_map *m)
 {
     const wm_client *c = m->client;
     if (!wm_utf8_valid(m->name, m->name_len)) return WM_EUTF8;
-    bool is_ruled = c->rules.family == WM_FAMILY_V2 && c->rules.checks_map_names;
+    bool is_ruled = c->rules.family == WM_DIALECT_V2 && c->rules.checks_map_names;
     return is_ruled && !wm_v2_stores_map(m->name, m->name_len) ? WM_ENAME : WM_OK;
 }
 
@@ -26,7 +26,7 @@ void wm_map_apply_rules(wm_map *m)
     m->name_status = name_status(m);
     m->record_max = OP_BYTES_MAX - OP_OWN - (put > removal ? put : removal);
     size_t readable = wm_v2_record_max(m->name_len);
-    if (c->rules.family == WM_FAMILY_V2 && readable < m->record_max) m->record_max = readable;
+    if (c->rules.family == WM_DIALECT_V2 && readable < m->record_max) m->record_max = readable;
     m->value_max = m->name_status < 0 ? 0 : WM_FRAME_BYTES_MAX;
 }
 
@@ -34,7 +34,7 @@ int wm_map_refuse_size(wm_map *m, size_t bytes)
 {
     wm_client *c = m->client;
     c->writer.refused_bytes = bytes;
-    return c->writer.status = c->rules.family == WM_FAMILY_V2 ? WM_EANSWER : WM_ESIZE;
+    return c->writer.status = c->rules.family == WM_DIALECT_V2 ? WM_EANSWER : WM_ESIZE;
 }
 
 int wm_map_check_size(wm_map *m, size_t key_len, size_t value_len)
@@ -54,6 +54,6 @@ size_t wm_map_record_max(const wm_map *m)
 
 int wm_map_check_value(const wm_map *m, uint8_t *value, size_t len, char *path, size_t size)
 {
-    if (m->client->rules.family != WM_FAMILY_0_11) return WM_OK;
+    if (m->client->rules.family != WM_DIALECT_TS) return WM_OK;
     return wm_js_integers(value, len, path, size) ? WM_OK : WM_EINTEGER;
 }

@@ -94,7 +94,7 @@ typedef struct wm_client_connections {
 
 /* What the servers at the other end cannot store; rules.c. */
 typedef struct wm_server_rules {
-    wm_server_family family; /* of the connection that became ready last; unknown before the first */
+    wm_dialect family; /* of the connection that became ready last; unknown before the first */
     bool checks_map_names;
 } wm_server_rules;
 
@@ -278,7 +278,7 @@ void wm_map_apply_rules(wm_map *m);
 int wm_map_refuse_size(wm_map *m, size_t bytes);
 /* Which server family is at the other end, as a connection that is ready shows: what is
  * pending and cannot be stored there is rejected. To be called before anything is sent. */
-void wm_client_know_family(wm_client *c, wm_server_family family);
+void wm_client_know_family(wm_client *c, wm_dialect family);
 /* Rejects what is pending and can be stored by no server of the family. */
 void wm_client_judge_log(wm_client *c);
 /* Records an operation once more, with the time that it was made at. Its seq, WM_ESTALE when

@@ -23,7 +23,7 @@ typedef struct lane {
     wm_connection *connection;
     wm_lane_info info;
     int id;
-    bool first_seen;    /* the first message told the family */
+    bool first_seen;    /* the first message told the dialect */
     bool token_wanted;
     uint64_t connecting_us;
     uint64_t opened_us;
@@ -61,7 +61,7 @@ struct wm_node_pool {
     uint64_t checked_us;
 };
 
-const char *wm_server_family_name(wm_server_family d)
+const char *wm_dialect_name(wm_dialect d)
 {
     static const char *const names[] = {"unknown", "0.11", "v2"};
     return names[d];
@@ -367,7 +367,7 @@ static void on_received(void *user, const uint8_t *message, size_t len, bool tex
     if (l->pool->traced) l->pool->events.traced(l->pool->user, l->id, message, len, false, text);
     if (!text && !l->first_seen && len > 0) {
         l->first_seen = true;
-        l->info.family = message[0] == 0xde ? WM_FAMILY_0_11 : WM_FAMILY_V2;
+        l->info.dialect = message[0] == 0xde ? WM_DIALECT_TS : WM_DIALECT_V2;
     }
     read_or_keep(l, message, len, text ? WM_LETTER_TEXT : WM_LETTER_BINARY, whole);
 }
@@ -594,7 +594,7 @@ int wm_node_pool_connect(wm_node_pool *pool, int id, const wm_addresses *address
     lane *l = lane_at(pool, id);
     if (l->connection != NULL) return WM_OK;
     reset(l);
-    l->info.family = WM_FAMILY_UNKNOWN;
+    l->info.dialect = WM_DIALECT_UNKNOWN;
     l->connection =
         wm_connection_open(pool->transport, &pool->nodes[wm_node_pool_slot_of(pool, id)].url, addresses, &connection_events, l);
     if (l->connection == NULL) return WM_ENOMEM;

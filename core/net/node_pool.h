@@ -11,13 +11,13 @@
  * itself: it reports the loss, a policy decides. */
 typedef struct wm_node_pool wm_node_pool;
 
-typedef enum wm_server_family {
-    WM_FAMILY_UNKNOWN,
-    WM_FAMILY_0_11,   /* the 0.11 server */
-    WM_FAMILY_V2,
-} wm_server_family;
+typedef enum wm_dialect {
+    WM_DIALECT_UNKNOWN,
+    WM_DIALECT_TS,   /* the 0.11 server */
+    WM_DIALECT_V2,
+} wm_dialect;
 /* "unknown", "0.11", "v2". */
-const char *wm_server_family_name(wm_server_family d);
+const char *wm_dialect_name(wm_dialect d);
 
 typedef enum wm_lane_state {
     WM_LANE_IDLE,           /* not connected, nothing under way */
@@ -126,7 +126,7 @@ bool wm_node_pool_is_behind(const wm_node_pool *pool, int lane);
 
 typedef struct wm_lane_info {
     wm_lane_state state;
-    wm_server_family family;
+    wm_dialect dialect;
     uint64_t connected_at_us; /* of the present connection, 0 when there is none */
     uint64_t rtt_us;          /* last heartbeat round trip, 0 until the first */
     uint64_t last_heard_us;

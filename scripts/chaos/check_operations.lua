@@ -60,7 +60,7 @@ end
 -- operations of a key arrive in the order of their writing, and each one once. (A 0.11
 -- server goes by the clients' clocks, and may get them in any order.)
 local function arrival_order(index, report)
-  if index.history.family ~= "v2" then return end
+  if index.history.dialect ~= "v2" then return end
   local seen, latest = {}, {}
   for _, arrival in ipairs(index.arrivals) do
     local op = arrival.op

@@ -26,7 +26,7 @@ local function values(index, state, report, is_repaired)
         report:client("unknown_value", name, "%s holds %s, which is no operation", node, record.op)
       elseif op and (op.key ~= key or op.kind ~= "set" or op.refused) then
         report:client("unknown_value", name, "%s holds %s, which was not written to it", node, record.op)
-      elseif op and op.time and index.history.family == "0.11" and record.time ~= op.time and not is_repaired then
+      elseif op and op.time and index.history.dialect == "0.11" and record.time ~= op.time and not is_repaired then
         report:client("time", op, "%s holds it with the time %s, not %s", node, record.time, op.time)
       end
     end
@@ -37,7 +37,7 @@ end
 -- of any removal, or of none.
 local function effect(index, record)
   if record and record.op then return index.history.by_id[record.op] end
-  if record and index.history.family == "0.11" then return index.history.by_time[record.time] end
+  if record and index.history.dialect == "0.11" then return index.history.by_time[record.time] end
 end
 
 -- Whether the record that a node holds of a key may stand where `acked` was
@@ -123,7 +123,7 @@ end
 ---@param report chaos.report
 function M.run(index, state, report)
   values(index, state, report)
-  local check_key = index.history.family == "v2" and v2_key or v0_11_key
+  local check_key = index.history.dialect == "v2" and v2_key or v0_11_key
   for key, ops in pairs(index.by_key) do check_key(index, state, key, ops, report) end
 end
 

@@ -44,7 +44,7 @@ local M = {}
 ---@field refused boolean
 
 ---@class chaos.history
----@field family "v2"|"0.11"
+---@field dialect "v2"|"0.11"
 ---@field ops chaos.operation[]          in the order of their invocation
 ---@field by_id table<string, chaos.operation>
 ---@field by_time table<string, chaos.operation>
@@ -55,14 +55,14 @@ local M = {}
 local methods = {}
 methods.__index = methods
 
----@param family "v2"|"0.11"
+---@param dialect "v2"|"0.11"
 ---@param node_ids string[]
 ---@return chaos.history
-function M.new(family, node_ids)
+function M.new(dialect, node_ids)
   local nodes = {}
   for _, id in ipairs(node_ids) do nodes[id] = { starts = {}, ends = {}, pauses = {} } end
   return setmetatable({
-    family = family, ops = {}, by_id = {}, by_time = {}, clients = {}, nodes = nodes, reads = {},
+    dialect = dialect, ops = {}, by_id = {}, by_time = {}, clients = {}, nodes = nodes, reads = {},
   }, methods)
 end
 

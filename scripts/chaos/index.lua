@@ -71,7 +71,7 @@ end
 ---@param b chaos.operation
 function methods:is_before(a, b)
   if a.client == b.client then return a.order < b.order end
-  if self.history.family == "0.11" then
+  if self.history.dialect == "0.11" then
     return a.time ~= nil and b.time ~= nil and M.is_earlier(a.time, b.time)
   end
   return a.acked ~= nil and a.acked < b.invoked
@@ -131,7 +131,7 @@ end
 ---@param new chaos.operation  acknowledged by the node
 ---@param node string
 function methods:came_late(old, new, node)
-  if self.history.family ~= "v2" then return false end
+  if self.history.dialect ~= "v2" then return false end
   if not self.history.arrivals then return self:lost_connection(old.client, node, old.invoked, new.acked) end
   for _, late in ipairs(self.arrivals_of[old.id] or {}) do
     for _, arrival in ipairs(self.arrivals_of[new.id] or {}) do

@@ -33,11 +33,11 @@ local SETTLE_TIMEOUT, QUIET, WHOLE_TIMEOUT = 20, 0.25, 8
 ---@field whole boolean        whether all nodes knew each other again: not so, and it is not a client's business
 ---@field seconds number
 
---- What a seed stands for: the family, and which fault comes first.
+--- What a seed stands for: the dialect, and which fault comes first.
 ---@param seed integer
 ---@return { url: string, first: integer }
 function M.of_seed(seed)
-  return { url = seed % 2 == 0 and "sim://3" or "sim://3?family=0.11", first = math.floor(seed / 2) }
+  return { url = seed % 2 == 0 and "sim://3" or "sim://3?dialect=0.11", first = math.floor(seed / 2) }
 end
 
 local function start_clients(run)
@@ -135,7 +135,7 @@ function M.run(seed, target)
   local begun, ids = loop.now(), {}
   for i, node in ipairs(target.cluster.nodes) do ids[i] = node.id end
   local run = {
-    seed = seed, target = target, work = workload.work("chaos" .. seed, target.rest), history = history_module.new(target.cluster.family, ids),
+    seed = seed, target = target, work = workload.work("chaos" .. seed, target.rest), history = history_module.new(target.cluster.dialect, ids),
     repaired = false,
     rounds = nemesis.plan(target.catalog, {
       rounds = target.rounds, stretch = target.stretch, first = M.of_seed(seed).first, nodes = #ids,

@@ -99,7 +99,7 @@ clusters.on_each(getfenv(), "a token that is not valid UTF-8", function(shared, 
     assert.truthy(err.message:find("what the function returned is not valid UTF-8", 1, true), err.message)
     assert.is_nil(err.message:find("secret", 1, true))
   end)
-end, { "sim://1", "sim://1?family=0.11" })
+end, { "sim://1", "sim://1?dialect=0.11" })
 
 clusters.on_each(getfenv(), "a key that is not valid UTF-8", function(shared, it)
   it("does not keep the others from being stored", function()

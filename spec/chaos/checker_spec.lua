@@ -16,12 +16,12 @@ local function check(story, repaired)
   return report
 end
 
-for _, family in ipairs { "v2", "0.11" } do
-  describe("chaos checker, " .. family .. ":", function()
+for _, dialect in ipairs { "v2", "0.11" } do
+  describe("chaos checker, " .. dialect .. ":", function()
     local story
 
     before_each(function()
-      story = support.story(family)
+      story = support.story(dialect)
       story:client "c1"
       story:client "c2"
     end)
@@ -123,7 +123,7 @@ for _, family in ipairs { "v2", "0.11" } do
       assert.equal("lost", kinds(check(story)))
       story:write("c1", "a", "remove") -- its acknowledgement is under way
       story.history.clients.c1.pending = { ["c1-2"] = true }
-      if family == "v2" then assert.equal("stuck", kinds(check(story))) end
+      if dialect == "v2" then assert.equal("stuck", kinds(check(story))) end
     end)
 
     it("blames the node that ended, and only for what it had then", function()
@@ -167,7 +167,7 @@ for _, family in ipairs { "v2", "0.11" } do
       story:hold(second, "node-1")
       story:ack(second, "node-1")
       story:ack(first, "node-1")
-      assert.equal(family == "v2" and "order" or "", kinds(check(story)))
+      assert.equal(dialect == "v2" and "order" or "", kinds(check(story)))
     end)
 
     it("finds clocks that do not go forward", function()
@@ -183,7 +183,7 @@ for _, family in ipairs { "v2", "0.11" } do
 
     it("finds a route that no map named, and knows what a map named a moment ago", function()
       story:written("c1", "a", "set", "node-2")
-      if family == "0.11" then story.state.owners = { a = "node-2" } end
+      if dialect == "0.11" then story.state.owners = { a = "node-2" } end
       assert.equal("misrouted", kinds(check(story)))
       local maps = story.history.clients.c1.maps
       maps[1].owners = { "node-2" }

@@ -14,10 +14,10 @@ local schedule = require "chaos.schedule"
 local JOBS = build.is_sanitized and 3 or 6
 
 local replayed = tonumber(os.getenv "WINGMAN_SEED")
--- An even number: then pairs of seeds, one for each family, begin with the same fault.
+-- An even number: then pairs of seeds, one for each dialect, begin with the same fault.
 local first = replayed or math.floor(os.time() % 1000000 / 2) * 2
 
--- Each fault comes first, and alone, in one schedule: with the one family in the plain
+-- Each fault comes first, and alone, in one schedule: with the one dialect in the plain
 -- build and with the other in that with sanitizers, by turns.
 local seeds = { replayed }
 if not replayed then

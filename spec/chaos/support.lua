@@ -13,10 +13,10 @@ local methods = {}
 methods.__index = methods
 
 --- A story of a cluster in which node-1 owns everything and all clients know that.
----@param family "v2"|"0.11"|nil
-function M.story(family)
+---@param dialect "v2"|"0.11"|nil
+function M.story(dialect)
   local self = setmetatable({
-    history = history_module.new(family or "v2", NODES),
+    history = history_module.new(dialect or "v2", NODES),
     state = { nodes = { ["node-1"] = {}, ["node-2"] = {}, ["node-3"] = {} }, owners = setmetatable({}, { __index = function() return "node-1" end }) },
     now = 0, sessions = {},
   }, methods)
@@ -63,7 +63,7 @@ end
 
 --- What a node holds of the key now.
 function methods:hold(op, node)
-  local is_v2_removal = self.history.family == "v2" and op.kind == "remove"
+  local is_v2_removal = self.history.dialect == "v2" and op.kind == "remove"
   self.state.nodes[node][op.key] = not is_v2_removal
     and { op = op.kind == "set" and op.id or nil, removed = op.kind == "remove", time = op.time } or nil
 end

@@ -7,9 +7,9 @@ end
 
 describe("client, refused by a batch error,", function()
   local names = { v2 = { "NOT_OWNER", "STALE_MAP", "500", "429" }, ["0.11"] = { "NOT_OWNER", "STALE_MAP", "500", "429" } }
-  for _, family in ipairs { "v2", "0.11" } do
+  for _, dialect in ipairs { "v2", "0.11" } do
     clusters.on_each(getfenv(), "recovers", function(shared, it)
-      for _, name in ipairs(names[family]) do
+      for _, name in ipairs(names[dialect]) do
         it("from " .. name, function()
           local client = shared:started { batch = { ack_timeout = 0.3 } }
           assert(shared.cluster:fault("all", "error", name, 2))
@@ -21,6 +21,6 @@ describe("client, refused by a batch error,", function()
           assert.equal(300, found)
         end)
       end
-    end, { "sim://3?family=" .. family })
+    end, { "sim://3?dialect=" .. dialect })
   end
 end)

@@ -240,7 +240,7 @@ clusters.on_each(getfenv(), "authentication", function(shared, it)
     assert.is_nil(all:find(token, 1, true))
     assert.is_nil(all:find(opaque, 1, true))
   end)
-end, { "sim://3", "sim://3?family=0.11" })
+end, { "sim://3", "sim://3?dialect=0.11" })
 
 describe("token source", function()
   it("takes tokens out of texts, opaque ones and pieces of JWTs too", function()

@@ -91,7 +91,7 @@ clusters.on_each(getfenv(), "a 0.11 cluster whose nodes hash differently", funct
     assert(client:drain(60))
     assert.same({}, client:health().warnings)
   end)
-end, { "sim://3?family=0.11&hash=xxh64,fnv1a,xxh64" })
+end, { "sim://3?dialect=0.11&hash=xxh64,fnv1a,xxh64" })
 
 clusters.on_each(getfenv(), "a 0.11 cluster whose nodes hash alike", function(shared, it)
   it("is known once every node was asked, with data and without", function()
@@ -120,4 +120,4 @@ clusters.on_each(getfenv(), "a 0.11 cluster whose nodes hash alike", function(sh
     assert(client:drain(60))
     assert.equal("xxh64", client:router_stats().hash)
   end)
-end, { "sim://3?family=0.11&hash=xxh64" })
+end, { "sim://3?dialect=0.11&hash=xxh64" })

@@ -8,7 +8,7 @@ local sockets = require "spec.support.sockets"
 
 local VICTIM, OTHER = "node-2", "node-1"
 local PATIENCE = 60
-local simulated = { "sim://3", "sim://3?family=0.11" }
+local simulated = { "sim://3", "sim://3?dialect=0.11" }
 
 --- A working connection is lost. `on`: where it can be caused; `cause` and, when the
 --- node has to be helped back, `undo`.

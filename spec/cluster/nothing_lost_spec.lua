@@ -134,4 +134,4 @@ clusters.on_each(getfenv(), "nothing is lost", function(shared, it)
   for seed = first, os.getenv "WINGMAN_SEED" and first or first + SCHEDULES - 1 do
     it("whatever happens to nodes, seed " .. seed, function() run(shared, seed) end)
   end
-end, { "sim://3", "sim://3?family=0.11" })
+end, { "sim://3", "sim://3?dialect=0.11" })

@@ -281,7 +281,7 @@ clusters.on_each(getfenv(), "faults of the reference client", function(shared, i
     fault("node-2", "none")
     await_nodes(client, 3)
   end)
-end, { "sim://3", "sim://3?family=0.11" })
+end, { "sim://3", "sim://3?dialect=0.11" })
 
 clusters.on_each(getfenv(), "fault 30 of the reference client", function(shared, it)
   it("the hash is found out, not assumed: writes go to their owners", function()
@@ -293,4 +293,4 @@ clusters.on_each(getfenv(), "fault 30 of the reference client", function(shared,
     local values = assert(client:query "h")
     for i = 1, OPS do assert.is_table(values["key-" .. i], "key-" .. i .. " is missing") end
   end)
-end, { "sim://3?family=0.11&hash=xxh64" })
+end, { "sim://3?dialect=0.11&hash=xxh64" })

@@ -59,4 +59,4 @@ clusters.on_each(getfenv(), "the partition map is asked for", function(shared, i
     for _ = 1, 5 do loop.turn(0) end
     assert.equal(1, requests() - before, "it was not asked for at once")
   end)
-end, { "sim://3", "sim://3?family=0.11" })
+end, { "sim://3", "sim://3?dialect=0.11" })

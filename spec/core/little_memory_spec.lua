@@ -60,7 +60,7 @@ describe("little memory", function()
   end)
 
   it("for the partitions of operations holds all of them until it can be had", function()
-    local other = assert(sim.start { nodes = 2, family = "0.11", hash = "xxh64" })
+    local other = assert(sim.start { nodes = 2, dialect = "0.11", hash = "xxh64" })
     finally(function() other:stop() end)
     assert.equal("nil\tout of memory\nheld\t50\nacknowledged\ttrue\n", run_script("little_memory_routes.lua", other))
   end)

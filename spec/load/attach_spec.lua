@@ -17,7 +17,7 @@ describe("a prompt inside a run", function()
     local path = load_run.file ""
     os.remove(path)
     local _, control, finish = start(RATE, { "--attach", path })
-    local code, out, err = at_prompt(path, "client:family(), steering:status().scenarios[1].target")
+    local code, out, err = at_prompt(path, "client:dialect(), steering:status().scenarios[1].target")
     assert.same({ 0, '"v2"\n100\n' }, { code, out }, err)
     code, out, err = at_prompt(path, "{ run, steering }")
     assert.equal(0, code, err)

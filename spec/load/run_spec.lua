@@ -481,7 +481,7 @@ describe("wingman run of a load test", function()
       [script(one, [[thresholds = { op_latency = {} }]])] = "the list has no expression",
       [script(one, [[client = { routing = "dirct" }]])] = "there is no policy 'dirct'",
       [script(one, [[client = { batch = { opps = 1 } }]])] = "unknown option batch.opps; did you mean 'ops'?",
-      [script(one):gsub("sim://3", "sim://3?famly=v2")] = "there is no option 'famly'; did you mean 'family'?",
+      [script(one):gsub("sim://3", "sim://3?dialct=v2")] = "there is no option 'dialct'; did you mean 'dialect'?",
       ["local load = require 'wingman.load'\nload.data '/none.csv'"] = "stdin:2: load.data: /none.csv",
       [script(one):gsub("return load.test", "load.test")] = "a load test was made but not returned",
     } do

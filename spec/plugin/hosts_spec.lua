@@ -85,4 +85,4 @@ clusters.on_each(getfenv(1), "hosts", function(shared, it)
     if run("luajit", { "-e", "require 'luv'" }) ~= 0 then return pending "lua-luv is not installed" end
     assert.same({ 0, "acknowledged: luv\n", "" }, { run("luajit", { "scripts/plugins/luv_plugin.lua" }, env) })
   end)
-end, { "sim://3", "sim://3?family=0.11" })
+end, { "sim://3", "sim://3?dialect=0.11" })

@@ -20,4 +20,4 @@ clusters.on_each(getfenv(1), "a host with a tick", function(shared, it)
     assert.same({ 40, 40 }, acknowledged, err)
     if not shared.is_0_11 then assert.truthy(err:find "another plugin has %d+ ticks") end
   end)
-end, { "sim://3", "sim://3?family=0.11" })
+end, { "sim://3", "sim://3?dialect=0.11" })

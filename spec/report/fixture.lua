@@ -191,7 +191,7 @@ local function document(self)
     limit_reason = options.late and "lateness p99 was 38 ms, 412 iterations were dropped" or nil,
     shards = { { index = self.index, count = self.count, workers = 1, started_at = options.started_at,
       duration_s = options.seconds } },
-    environment = { wingman = "0.1.0", cluster = "sim://3", family = "v2", hash = "fnv1a", nodes = { unpack(NODES) },
+    environment = { wingman = "0.1.0", cluster = "sim://3", dialect = "v2", hash = "fnv1a", nodes = { unpack(NODES) },
       partition_count = PARTITIONS, policy = "direct" },
     scenarios = { { name = "writes", executor = "constant-arrival-rate", start_s = 0, duration_s = options.seconds,
       vus_max = 50, rate_target = options.rate, iterations = self.iterations, iterations_dropped = 0,

@@ -1,4 +1,4 @@
---- Clusters for specs: the same spec on the simulated cluster, in both families, and
+--- Clusters for specs: the same spec on the simulated cluster, in both dialects, and
 --- on the real server.
 local core = require "wingman.core"
 local embedded_cluster = require "wingman.testbed"
@@ -10,7 +10,7 @@ local wingman = require "wingman"
 local M = {}
 
 --- What a spec about behaviour on the wire runs on.
-M.urls = { "sim://3", "sim://3?family=0.11", "topgun://3" }
+M.urls = { "sim://3", "sim://3?dialect=0.11", "topgun://3" }
 
 ---@class spec.shared_cluster
 ---@field url string

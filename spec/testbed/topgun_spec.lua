@@ -26,7 +26,7 @@ describe("topgun", function()
     for _, node in ipairs(cluster.nodes) do
       local answer = assert(answers(node))
       assert.equal(node.id, answer.node_id)
-      assert.equal("v2", answer.family)
+      assert.equal("v2", answer.dialect)
       local total = 0
       for _, member in ipairs(answer.nodes) do
         assert.is_true(member.partitions >= 90)

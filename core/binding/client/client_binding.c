@@ -233,8 +233,8 @@ static int l_lane_info(lua_State *L)
     lua_newtable(L);
     lua_pushstring(L, states[info.state]);
     lua_setfield(L, -2, "state");
-    lua_pushstring(L, wm_server_family_name(info.family));
-    lua_setfield(L, -2, "family");
+    lua_pushstring(L, wm_dialect_name(info.dialect));
+    lua_setfield(L, -2, "dialect");
     wm_lua_set_number(L, "rtt", (lua_Number)info.rtt_us / 1e6);
     wm_lua_set_number(L, "bytes_in", (lua_Number)info.bytes_in);
     wm_lua_set_number(L, "bytes_out", (lua_Number)info.bytes_out);

@@ -36,7 +36,7 @@ WM_HOT_PATH static void on_acked(void *user, int lane, const uint32_t *ops, uint
     wm_client *c = user;
     bool is_own = lane != c->foreign_lane;
     int slot = is_own ? wm_node_pool_slot_of(c->pool, lane) : -1;
-    bool is_v2 = is_own && wm_node_pool_lane(c->pool, lane).family == WM_FAMILY_V2;
+    bool is_v2 = is_own && wm_node_pool_lane(c->pool, lane).dialect == WM_DIALECT_V2;
     uint64_t acked = 0, bytes = 0;
     for (uint32_t i = 0; i < count; i++) {
         if (ops[i] == WM_NO_OP) continue;

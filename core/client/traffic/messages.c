@@ -191,7 +191,7 @@ static void map_event(wm_client *c, int lane)
  * nothing yet, than the one that is believed. */
 static bool is_membership_change(const wm_client *c, int lane, const wm_partition_map *map)
 {
-    if (wm_node_pool_lane(c->pool, lane).family == WM_FAMILY_V2) return false;
+    if (wm_node_pool_lane(c->pool, lane).dialect == WM_DIALECT_V2) return false;
     const wm_partition_map *held = wm_map_chooser_map_of(c->chooser, wm_node_pool_slot_of(c->pool, lane));
     if (held == NULL) held = wm_map_chooser_map(c->chooser);
     return held != NULL && !wm_partition_map_has_same_owners(held, map);

@@ -166,7 +166,7 @@ void wm_client_settle_refused(wm_client *c, int lane)
     struct wm_refusals *r = c->connections.all[lane].refusals;
     if (r == NULL || r->errors == 0) return;
     uint32_t in_flight = wm_batcher_load(c->batcher, lane).in_flight_batches;
-    bool is_v2 = wm_node_pool_lane(c->pool, lane).family == WM_FAMILY_V2;
+    bool is_v2 = wm_node_pool_lane(c->pool, lane).dialect == WM_DIALECT_V2;
     if (!is_v2 && in_flight > 0 && !wm_batcher_tries_alone(c->batcher, lane)) return;
     if (r->errors < in_flight + owes_control(c, lane)) return;
     take_refused(c, lane, r);
@@ -186,7 +186,7 @@ static bool refuse_batches(wm_client *c, int lane, const wm_refusal *found, cons
     if (r->doubted_us == 0 && found->map == NULL && owes_control(c, lane)) r->doubted_us = c->now_us;
     /* No batch more until it is known which of them were refused: milliseconds. */
     wm_batcher_close_window(c->batcher, lane, true);
-    if (wm_node_pool_lane(c->pool, lane).family != WM_FAMILY_V2)
+    if (wm_node_pool_lane(c->pool, lane).dialect != WM_DIALECT_V2)
         wm_batcher_hasten(c->batcher, lane, c->now_us + AFTER_ERROR_US);
     wm_client_settle_refused(c, lane);
     return is_of_server;
@@ -250,7 +250,7 @@ bool wm_client_is_control_ack(wm_client *c, int lane, const char *last_id, size_
 {
     wm_client_connection *state = &c->connections.all[lane];
     if (state->controls == 0) return false;
-    control k = control_of(wm_node_pool_lane(c->pool, lane).family == WM_FAMILY_V2);
+    control k = control_of(wm_node_pool_lane(c->pool, lane).dialect == WM_DIALECT_V2);
     if (len != strlen(k.last_id) || memcmp(last_id, k.last_id, len) != 0) return false;
     state->control_acked_us = state->controls_us[0];
     state->controls--;
@@ -332,7 +332,7 @@ void wm_client_check_answers(wm_client *c, int lane)
     if (oldest_us == 0) return;
     wm_client_connection *state = &c->connections.all[lane];
     wm_lane_info info = wm_node_pool_lane(c->pool, lane);
-    bool is_v2 = info.family == WM_FAMILY_V2;
+    bool is_v2 = info.dialect == WM_DIALECT_V2;
     uint64_t trial_us = wm_batcher_trial_cut_us(c->batcher, lane);
     bool is_due = c->now_us - oldest_us >= ack_timeout_us / 2 &&
                   (state->asked_us <= oldest_us || c->now_us - state->asked_us >= ack_timeout_us);

@@ -17,8 +17,8 @@ static void on_auth_required(void *user, int lane)
 static void on_ready(void *user, int lane)
 {
     wm_client *c = user;
-    wm_server_family family = wm_node_pool_lane(c->pool, lane).family;
-    wm_batcher_set_serial(c->batcher, lane, family == WM_FAMILY_V2);
+    wm_dialect family = wm_node_pool_lane(c->pool, lane).dialect;
+    wm_batcher_set_serial(c->batcher, lane, family == WM_DIALECT_V2);
     wm_client_know_family(c, family);
     /* A new connection does not make up for batches that were not answered in time. */
     wm_client_connection *state = &c->connections.all[lane];
@@ -36,7 +36,7 @@ static void on_lost(void *user, int lane, const wm_lane_end *end)
 {
     wm_client *c = user;
     c->now_us = wm_now_us();
-    c->indoubt.is_losing_v2 = wm_node_pool_lane(c->pool, lane).family == WM_FAMILY_V2;
+    c->indoubt.is_losing_v2 = wm_node_pool_lane(c->pool, lane).dialect == WM_DIALECT_V2;
     if (end->was_ready && !c->indoubt.is_losing_v2) wm_client_node_lost(c);
     wm_client_blame(c, lane, end);
     c->figures.stats.ops_resent += wm_batcher_release_lane(c->batcher, lane, c->now_us);

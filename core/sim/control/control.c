@@ -12,7 +12,7 @@
 #include "sim/control/control_inject.h"
 #include "sim/control/control_read.h"
 #include "sim/server/cluster.h"
-#include "sim/server/family.h"
+#include "sim/server/dialect.h"
 #include "sim/server/node.h"
 #include "sim/server/socket.h"
 #include "sim/wire/json.h"
@@ -229,7 +229,7 @@ void sim_control_ready(sim_control *k)
     wm_buffer line;
     wm_buffer_init(&line);
     sim_control_token(c->options, token, sizeof token);
-    sim_json_printf(&line, "{\"event\":\"ready\",\"family\":\"%s\",\"hash\":\"%s\",\"secret\":", c->family->name,
+    sim_json_printf(&line, "{\"event\":\"ready\",\"dialect\":\"%s\",\"hash\":\"%s\",\"secret\":", c->dialect->name,
                     sim_options_hash(c->options));
     sim_json_string(&line, c->options->secret, strlen(c->options->secret));
     sim_json_raw(&line, ",\"token\":");

@@ -9,7 +9,7 @@
 
 #include "sim/control/control.h"
 #include "sim/server/cluster.h"
-#include "sim/server/family.h"
+#include "sim/server/dialect.h"
 
 /* One run of the simulator. */
 typedef struct run {
@@ -110,7 +110,7 @@ static void print_banner(const sim_cluster *c)
     const sim_options *o = c->options;
     sim_control_token(o, token, sizeof token);
     printf("A simulated TopGun cluster: %u node%s, as the %s server, keys hashed by %s.\n\n", c->node_count,
-           c->node_count == 1 ? "" : "s", c->family->name, sim_options_hash(o));
+           c->node_count == 1 ? "" : "s", c->dialect->name, sim_options_hash(o));
     for (uint32_t i = 0; i < c->node_count; i++)
         printf("  %-8s ws://127.0.0.1:%d\n", c->nodes[i]->id, c->nodes[i]->port);
     if (o->no_auth) printf("\n  no token is needed\n");

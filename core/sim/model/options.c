@@ -15,7 +15,7 @@ static const char help[] =
     "usage: wingman sim [options]\n"
     "\n"
     "  --nodes N          nodes, 1 to 64 (3)\n"
-    "  --family F         v2 or 0.11: which server family answers (v2)\n"
+    "  --dialect D        v2 or 0.11: which server family answers (v2)\n"
     "  --hash H[,H,...]   fnv1a or xxh64: the string hash, of all nodes or of each; xxh64 only\n"
     "                     with 0.11 (fnv1a)\n"
     "  --ports A,B,C      client ports; 0 lets the system choose (0 for all)\n"
@@ -119,7 +119,7 @@ static sim_options_result take(parsed *p, const char *name, const char *value)
     if (strcmp(name, "--nodes") == 0) {
         if (!parse_number(value, 1, SIM_NODES_MAX, &n)) return wrong(name, "expected 1 to 64", value);
         o->nodes = (uint32_t)n;
-    } else if (strcmp(name, "--family") == 0) {
+    } else if (strcmp(name, "--dialect") == 0) {
         if (strcmp(value, "v2") != 0 && strcmp(value, "0.11") != 0) return wrong(name, "expected v2 or 0.11", value);
         o->is_0_11 = strcmp(value, "0.11") == 0;
     } else if (strcmp(name, "--hash") == 0) {

@@ -10,7 +10,7 @@ void sim_placement_update(sim_cluster *c);
 /* Whether the node owns or backs up the partition. */
 bool sim_placement_holds(const sim_node *n, uint32_t partition);
 /* Gives every surviving copy to the owner and the backup of its partition and
- * takes it from everybody else. For families that replicate. */
+ * takes it from everybody else. For dialects that replicate. */
 void sim_placement_redistribute(sim_cluster *c);
 /* Stores a copy of a write at another node, when it is newer there. */
 void sim_placement_copy(sim_node *to, const sim_name *map, const sim_write *w);

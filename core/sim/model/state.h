@@ -14,7 +14,7 @@
 
 /* What there is: a cluster, its nodes, the sessions of their clients. */
 
-struct sim_family;
+struct sim_dialect;
 struct sim_socket;
 struct sim_subscription;
 struct sim_subscriptions;
@@ -96,7 +96,7 @@ struct sim_node {
 struct sim_cluster {
     uv_loop_t *loop;
     const sim_options *options;
-    const struct sim_family *family;
+    const struct sim_dialect *dialect;
     sim_form form;
     uint32_t node_count;
     sim_node **nodes;
@@ -115,7 +115,7 @@ struct sim_cluster {
     struct sim_socket *dirty; /* sockets with something to flush */
     uv_prepare_t before_poll;
     uv_check_t after_poll;
-    wm_buffer frame; /* scratch: the frame being handled, in the family's form */
+    wm_buffer frame; /* scratch: the frame being handled, in the dialect's form */
     wm_buffer out;   /* scratch: the message being written */
     wm_buffer text;  /* scratch: JSON */
     sim_op *ops;     /* scratch: the operations of a batch */

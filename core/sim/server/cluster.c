@@ -4,7 +4,7 @@
 
 #include "sim/model/placement.h"
 #include "sim/model/subscription.h"
-#include "sim/server/family.h"
+#include "sim/server/dialect.h"
 #include "sim/server/map_message.h"
 #include "sim/server/node.h"
 #include "sim/server/socket.h"
@@ -17,7 +17,7 @@
 static void changed(sim_cluster *c, const char *reason, const sim_node *except, uint64_t spread_ms)
 {
     sim_placement_update(c);
-    if (c->family->replicates) sim_placement_redistribute(c);
+    if (c->dialect->replicates) sim_placement_redistribute(c);
     c->change_reason = reason;
     for (uint32_t i = 0; i < c->node_count; i++) {
         sim_node *n = c->nodes[i];
@@ -48,7 +48,7 @@ static const char *start(sim_cluster *c, sim_node *n)
     n->member = true;
     n->failed = false;
     uint32_t members = sim_cluster_members(c);
-    n->map_version = c->family->first_version(members, members - 1);
+    n->map_version = c->dialect->first_version(members, members - 1);
     changed(c, "JOIN", n, c->options->spread_ms);
     sim_map_adopt(n);
     sim_map_remember_pushed(n);
@@ -112,7 +112,7 @@ static bool start_all(sim_cluster *c)
             return false;
         }
         c->nodes[i]->member = true;
-        c->nodes[i]->map_version = c->family->first_version(c->node_count, i);
+        c->nodes[i]->map_version = c->dialect->first_version(c->node_count, i);
     }
     sim_placement_update(c);
     for (uint32_t i = 0; i < c->node_count; i++) {
@@ -144,8 +144,8 @@ sim_cluster *sim_cluster_new(uv_loop_t *loop, const sim_options *options)
     sim_cluster *c = sim_alloc(sizeof *c);
     c->loop = loop;
     c->options = options;
-    c->family = options->is_0_11 ? &sim_family_0_11 : &sim_family_v2;
-    c->form = c->family->form;
+    c->dialect = options->is_0_11 ? &sim_dialect_0_11 : &sim_dialect_v2;
+    c->form = c->dialect->form;
     c->delays.loop = loop;
     c->kill = kill_node;
     c->subscriptions = sim_alloc(sizeof *c->subscriptions);

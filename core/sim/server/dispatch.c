@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "sim/server/family.h"
+#include "sim/server/dialect.h"
 #include "sim/server/fields.h"
 #include "sim/server/map_message.h"
 #include "sim/server/queries.h"
@@ -52,7 +52,7 @@ static bool on_auth(sim_session *s, const wm_message *m)
     if (token.kind != WM_MP_STR) return false;
     bool takes_no_token = s->node->cluster->form == SIM_FORM_V2 && s->node->cluster->options->no_auth;
     if (s->authenticated || takes_no_token) return true; /* ignored, valid or not */
-    s->node->cluster->family->authenticate(s, (const char *)token.bytes, token.len);
+    s->node->cluster->dialect->authenticate(s, (const char *)token.bytes, token.len);
     return true;
 }
 
@@ -148,7 +148,7 @@ static const handler handlers[WM_MESSAGE_TYPE_COUNT] = {
 
 void sim_session_handle(sim_session *s, const uint8_t *bytes, size_t len)
 {
-    const sim_family *d = s->node->cluster->family;
+    const sim_dialect *d = s->node->cluster->dialect;
     wm_message m;
     if (s->closing) return;
     const char *unreadable = s->node->faults.unreadable;
@@ -191,7 +191,7 @@ void sim_session_receive(sim_session *s, bool text, const uint8_t *bytes, size_t
         wm_buffer_clear(frame);
         ok = sim_json_to_msgpack((const char *)bytes, len, frame);
     }
-    if (!ok) c->family->malformed(s);
+    if (!ok) c->dialect->malformed(s);
     else if (is_reordered(s, frame))
         sim_delay_call(&s->delays, sim_random(c, SIM_REORDER_MS + 1), handle_late, s, frame->data, frame->len);
     else sim_session_handle(s, frame->data, frame->len);

@@ -4,7 +4,7 @@
 
 #include "sim/model/query.h"
 #include "sim/model/subscription.h"
-#include "sim/server/family.h"
+#include "sim/server/dialect.h"
 #include "sim/server/fields.h"
 
 void sim_live_before(sim_subscription *listeners, const sim_record *r)
@@ -15,7 +15,7 @@ void sim_live_before(sim_subscription *listeners, const sim_record *r)
 
 void sim_live_after(sim_node *holder, sim_subscription *listeners, const sim_op *op, const sim_session *writer)
 {
-    const sim_family *d = holder->cluster->family;
+    const sim_dialect *d = holder->cluster->dialect;
     for (sim_subscription *sub = listeners; sub != NULL; sub = sub->next_of_map)
         d->live_update(holder, sub, sim_query_matches(&sub->query, op->value, op->value_len), op, writer);
 }

@@ -8,7 +8,7 @@
 
 /* Notes which queries the record matches before it changes; NULL: none. */
 void sim_live_before(sim_subscription *listeners, const sim_record *r);
-/* Tells, by the family's manners, what `op` changed at `holder`. */
+/* Tells, by the dialect's manners, what `op` changed at `holder`. */
 void sim_live_after(sim_node *holder, sim_subscription *listeners, const sim_op *op, const sim_session *writer);
 
 /* Begins a round of events: sim_live_is_new is true once per session in it. */

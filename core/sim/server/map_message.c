@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "sim/model/placement.h"
-#include "sim/server/family.h"
+#include "sim/server/dialect.h"
 #include "sim/server/fields.h"
 #include "sim/server/session.h"
 #include "sim/wire/compare.h"
@@ -25,7 +25,7 @@ static void put_node(wm_buffer *b, const sim_node *viewer, const sim_node *n)
 {
     sim_form form = n->cluster->form;
     char url[64];
-    n->cluster->family->endpoint(viewer, n, url, sizeof url);
+    n->cluster->dialect->endpoint(viewer, n, url, sizeof url);
     sim_put_map(b, form, 3);
     sim_put_pair(b, "nodeId", n->id, strlen(n->id));
     sim_put_text(b, "endpoints");
@@ -189,8 +189,8 @@ static void notice(void *owner, const uint8_t *bytes, size_t len)
     }
     sim_map_adopt(n);
     n->map_version++;
-    if (c->family->replicates) sim_placement_redistribute(c); /* what it took as the owner that it was */
-    uint32_t push_spread = (uint32_t)c->family->push_ms - PUSH_MIN_MS + 1;
+    if (c->dialect->replicates) sim_placement_redistribute(c); /* what it took as the owner that it was */
+    uint32_t push_spread = (uint32_t)c->dialect->push_ms - PUSH_MIN_MS + 1;
     sim_delay_call(&n->delays, PUSH_MIN_MS + sim_random(c, push_spread), push, n, NULL, 0);
 }
 

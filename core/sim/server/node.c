@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "sim/server/family.h"
+#include "sim/server/dialect.h"
 #include "sim/server/fields.h"
 #include "sim/server/session.h"
 #include "sim/server/socket.h"
@@ -49,7 +49,7 @@ sim_node *sim_node_new(sim_cluster *c, uint16_t index, int port)
     n->view.owners = sim_alloc(c->options->partitions * sizeof *n->view.owners);
     n->view.backups = sim_alloc(c->options->partitions * sizeof *n->view.backups);
     n->store.hash = c->options->hashes[index];
-    n->store.keep_empty = c->family->keeps_empty;
+    n->store.keep_empty = c->dialect->keeps_empty;
     snprintf(n->id, sizeof n->id, "node-%u", index + 1u);
     n->port_guard = reserve_port(&n->port);
     n->peer_guard = reserve_port(&n->peer_port);
@@ -119,7 +119,7 @@ int sim_node_update_listener(sim_node *n)
 static void check_idle(void *owner, const uint8_t *bytes, size_t len)
 {
     sim_node *n = owner;
-    uint64_t now = sim_wall_ms(), limit = n->cluster->family->idle_ms;
+    uint64_t now = sim_wall_ms(), limit = n->cluster->dialect->idle_ms;
     (void)bytes;
     (void)len;
     for (sim_session *s = n->sessions; s != NULL && !n->paused; s = s->next)
@@ -137,7 +137,7 @@ int sim_node_start(sim_node *n)
     }
     n->clock = (wm_hlc){0};
     n->calls = 0;
-    if (n->cluster->family->idle_ms > 0) sim_delay_call(&n->delays, IDLE_CHECK_MS, check_idle, n, NULL, 0);
+    if (n->cluster->dialect->idle_ms > 0) sim_delay_call(&n->delays, IDLE_CHECK_MS, check_idle, n, NULL, 0);
     return 0;
 }
 

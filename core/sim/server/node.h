@@ -12,7 +12,7 @@ void sim_node_free(sim_node *n);
 /* Starts with empty memory. 0 or a libuv error. */
 int sim_node_start(sim_node *n);
 /* The process is gone: connections are reset or (graceful) closed by the
- * family's manners, memory is lost. */
+ * dialect's manners, memory is lost. */
 void sim_node_end(sim_node *n, bool graceful);
 
 /* As SIGSTOP and SIGCONT. */

@@ -4,7 +4,7 @@
 
 #include "sim/model/query.h"
 #include "sim/model/subscription.h"
-#include "sim/server/family.h"
+#include "sim/server/dialect.h"
 #include "sim/server/fields.h"
 #include "sim/wire/compare.h"
 
@@ -29,7 +29,7 @@ bool sim_on_query_sub(sim_session *s, const wm_message *m)
     if (field == NULL || !sim_query_read(c->form, field, len, &query)) return false;
     const sim_name *name = sim_names_get(&c->names, (const char *)map.bytes, map.len);
     sim_subscription *sub = sim_subscribe(c->subscriptions, s, name, (const char *)id.bytes, id.len, query);
-    c->family->query_response(s, sub);
+    c->dialect->query_response(s, sub);
     return true;
 }
 

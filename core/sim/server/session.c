@@ -5,7 +5,7 @@
 
 #include "sim/model/state.h"
 #include "sim/model/subscription.h"
-#include "sim/server/family.h"
+#include "sim/server/dialect.h"
 #include "sim/server/fields.h"
 #include "sim/wire/alloc.h"
 
@@ -112,13 +112,13 @@ static void flush_later(void *owner, const uint8_t *bytes, size_t len)
 void sim_session_send_now(sim_session *s, const wm_buffer *message)
 {
     if (s->closing) return;
-    if (message->len > s->node->cluster->family->max_answer) sim_session_close(s, 0, "");
+    if (message->len > s->node->cluster->dialect->max_answer) sim_session_close(s, 0, "");
     else s->link->frame(s->link_data, false, message->data, message->len);
 }
 
 void sim_session_send(sim_session *s, const wm_buffer *message)
 {
-    if (!s->node->cluster->family->coalesces) {
+    if (!s->node->cluster->dialect->coalesces) {
         sim_session_send_now(s, message);
         return;
     }

@@ -9,7 +9,7 @@ sim_session *sim_session_open(sim_node *node, const sim_link *link, void *link_d
 /* The connection is gone; frees the session. */
 void sim_session_end(sim_session *s);
 
-/* Sends a message: in a BATCH with others where the family does that. */
+/* Sends a message: in a BATCH with others where the dialect does that. */
 void sim_session_send(sim_session *s, const wm_buffer *message);
 /* Sends at once, past what waits. */
 void sim_session_send_now(sim_session *s, const wm_buffer *message);

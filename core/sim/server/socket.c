@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/server/dialect.h"
 #include "sim/server/dispatch.h"
-#include "sim/server/family.h"
 #include "sim/server/session.h"
 #include "sim/wire/alloc.h"
 #include "sim/wire/websocket.h"
@@ -215,7 +215,7 @@ static void answer_http(sim_socket *k, const char *status, const char *body)
 
 static void upgrade(sim_socket *k, const sim_ws_request *request)
 {
-    const sim_family *d = k->node->cluster->family;
+    const sim_dialect *d = k->node->cluster->dialect;
     bool path_fits = d->any_path || strcmp(request->path, "/ws") == 0 || strcmp(request->path, "/") == 0;
     if (request->upgrade && path_fits) {
         sim_ws_accept(&k->out, request->key);
@@ -251,7 +251,7 @@ static const uint8_t *read_head(sim_socket *k, const uint8_t *pos, const uint8_t
 static void too_big(sim_socket *k)
 {
     sim_node *n = k->node;
-    if (!n->cluster->family->too_big_is_fatal) return;
+    if (!n->cluster->dialect->too_big_is_fatal) return;
     sim_session_close(k->session, 1009, "");
     sim_node_kill_soon(n);
 }
@@ -328,7 +328,7 @@ void sim_socket_accept(sim_node *n)
     k->node = n;
     k->delays.loop = n->cluster->loop;
     k->tcp.data = k;
-    wm_ws_reader_init_server(&k->reader, n->cluster->family->max_message);
+    wm_ws_reader_init_server(&k->reader, n->cluster->dialect->max_message);
     uv_tcp_init(n->cluster->loop, &k->tcp);
     k->next = n->sockets;
     if (n->sockets != NULL) n->sockets->prev = k;

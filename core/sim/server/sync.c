@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "sim/server/family.h"
+#include "sim/server/dialect.h"
 #include "sim/server/fields.h"
 #include "sim/server/reply.h"
 #include "sim/server/session.h"

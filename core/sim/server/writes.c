@@ -4,7 +4,7 @@
 
 #include "sim/model/placement.h"
 #include "sim/model/subscription.h"
-#include "sim/server/family.h"
+#include "sim/server/dialect.h"
 #include "sim/server/live.h"
 #include "sim/server/reply.h"
 #include "sim/server/session.h"
@@ -111,7 +111,7 @@ bool sim_on_op_batch(sim_session *s, const wm_message *m)
         act_poisoned(s);
         return true;
     }
-    if (!sim_reply_batch_error(s, c->ops, (uint32_t)count)) c->family->write_batch(s, c->ops, (uint32_t)count);
+    if (!sim_reply_batch_error(s, c->ops, (uint32_t)count)) c->dialect->write_batch(s, c->ops, (uint32_t)count);
     return true;
 }
 
@@ -125,7 +125,7 @@ bool sim_on_client_op(sim_session *s, const wm_message *m)
     if (too_fast(s, 1)) return true;
     s->node->stats.client_ops++;
     count_op(s, &op, false);
-    s->node->cluster->family->client_op(s, &op);
+    s->node->cluster->dialect->client_op(s, &op);
     return true;
 }
 
@@ -133,7 +133,7 @@ static void keep_backup(sim_node *n, const sim_name *map, const sim_write *w)
 {
     sim_cluster *c = n->cluster;
     uint16_t backup = c->backups[sim_partition_of(c, w->key_hash)];
-    if (!c->family->replicates || backup == SIM_NO_NODE || backup == n->index) return;
+    if (!c->dialect->replicates || backup == SIM_NO_NODE || backup == n->index) return;
     if (c->nodes[backup]->running) sim_placement_copy(c->nodes[backup], map, w);
 }
 

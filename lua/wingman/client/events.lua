@@ -2,7 +2,7 @@
 --- wingman.client.map.
 return {
   state = "(to, from, reason): the client's state has changed",
-  node_connected = "({ id, url, family }): a node can be used",
+  node_connected = "({ id, url, dialect }): a node can be used",
   node_lost = "({ id, url, reason, code, detail }): a node that could be used cannot any more",
   auth_failed = "(err): a node refused the token, or wants one and there is none",
   map_changed = "({ version, nodes }): there is a newer partition map",

@@ -15,7 +15,7 @@ local MAP_SILENCE = 0.3
 
 ---@class wingman.node_report
 ---@field url string
----@field family "v2"|"0.11"|"unknown"
+---@field dialect "v2"|"0.11"|"unknown"
 ---@field node_id string|nil
 ---@field hash string         "fnv1a", "xxh64" or "unknown"
 ---@field hash_found string|nil  how it was found
@@ -69,7 +69,7 @@ function M.ask(url, options)
   end, 1)
   local map, router = client:partition_map(), client:router_stats()
   local answer = {
-    url = url, family = client:family(), node_id = client:connected_nodes()[1], hash = router.hash,
+    url = url, dialect = client:dialect(), node_id = client:connected_nodes()[1], hash = router.hash,
     hash_found = router.hash_found, map_version = map and map.version, partition_count = map and map.partition_count,
     nodes = map and members(map), rtt = rtt,
   }

@@ -67,7 +67,7 @@ local function row(answer)
     if node.id == answer.node_id then own = node.partitions end
   end
   return {
-    answer.url, answer.family, answer.node_id or "?", answer.map_version or "none",
+    answer.url, answer.dialect, answer.node_id or "?", answer.map_version or "none",
     all and ("%d of %d"):format(own, all) or "all",
     answer.rtt and text_table.duration(answer.rtt) or "?", answer.hash,
   }

@@ -85,7 +85,7 @@ local function environment(run)
   local cluster = run.options.cluster or run.options.server
   return {
     wingman = core.version, cluster = type(cluster) == "table" and table.concat(cluster.seeds or {}, ",") or cluster,
-    family = client:family(), hash = stats.hash, nodes = ids, partition_count = stats.partition_count,
+    dialect = client:dialect(), hash = stats.hash, nodes = ids, partition_count = stats.partition_count,
     policy = run.given.policy_file, processors_awake = run.given.processors_awake, stolen = run.stolen(),
   }
 end

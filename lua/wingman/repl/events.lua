@@ -111,7 +111,7 @@ end
 function M.summary(client)
   local router = client:router_stats()
   return ("connected: %d %s of the %s family, %d partitions, map version %s, hash %s"):format(
-    #client:connected_nodes(), #client:connected_nodes() == 1 and "node" or "nodes", client:family(), router.partition_count, router.map_version, router.hash)
+    #client:connected_nodes(), #client:connected_nodes() == 1 and "node" or "nodes", client:dialect(), router.partition_count, router.map_version, router.hash)
 end
 
 return M

@@ -1,5 +1,5 @@
 --- Cluster URLs that start a cluster with the script: sim://3 (simulated) and
---- topgun://3 (the real v2 server). Options follow as in sim://3?family=0.11.
+--- topgun://3 (the real v2 server). Options follow as in sim://3?dialect=0.11.
 local errors = require "wingman.base.error"
 local nearest = require "wingman.base.nearest"
 local escape = require "wingman.base.escape"

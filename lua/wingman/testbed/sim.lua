@@ -20,7 +20,7 @@ local STOP_TIMEOUT = 5
 --- What `start` takes: the option of the command line, the type of the value.
 local rules = {
   nodes = { "--nodes", "number" },
-  family = { "--family", "string" },
+  dialect = { "--dialect", "string" },
   hash = { "--hash", "string" },
   secret = { "--secret", "string" },
   ports = { "--ports", "table" },
@@ -51,7 +51,7 @@ for name, rule in pairs(rules) do M.option_types[name] = rule[2] end
 
 ---@class wingman.sim.cluster
 ---@field kind "sim"
----@field family "v2"|"0.11"
+---@field dialect "v2"|"0.11"
 ---@field hash "fnv1a"|"xxh64"|"mixed"
 ---@field urls string[]
 ---@field token string   one that the cluster accepts
@@ -84,7 +84,7 @@ local function arguments(options)
 end
 
 --- Starts a cluster and waits until it can be connected to.
----@param options table|nil  nodes (3), family ("v2"), hash ("fnv1a"; "xxh64,fnv1a,…": of each node), secret,
+---@param options table|nil  nodes (3), dialect ("v2"), hash ("fnv1a"; "xxh64,fnv1a,…": of each node), secret,
 ---  ports (a list), partitions (271), rate, seed (1), detection_ms (50),
 ---  spread_ms (0.11: 150, how far apart the nodes change their maps), no_auth,
 ---  sink (nothing is stored, for measuring generators)
@@ -106,7 +106,7 @@ function M.start(options)
   for i, node in ipairs(ready.nodes) do urls[i] = node.url end
   return setmetatable({
     kind = "sim",
-    family = ready.family,
+    dialect = ready.dialect,
     hash = ready.hash,
     urls = urls,
     token = ready.token,

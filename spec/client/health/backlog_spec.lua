@@ -38,7 +38,7 @@ clusters.on_each(getfenv(), "the backlog", function(shared, it)
     assert(shared.cluster:restart "node-2")
     assert(shared.cluster:resume "node-1")
   end)
-end, { "sim://3", "sim://3?family=0.11" })
+end, { "sim://3", "sim://3?dialect=0.11" })
 
 clusters.on_each(getfenv(), "drain", function(shared, it)
   it("sends what waits for company", function()

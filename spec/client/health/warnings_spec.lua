@@ -101,7 +101,7 @@ clusters.on_each(getfenv(), "a client of a 0.11 cluster", function(shared, it)
     assert.same({}, warnings_of(client))
     assert(shared.cluster:fault("node-3", "refuse", false))
   end)
-end, { "sim://3?family=0.11" })
+end, { "sim://3?dialect=0.11" })
 
 clusters.on_each(getfenv(), "a client of a v2 cluster", function(shared, it)
   it("finds the other nodes by one seed, and has no warning", function()
@@ -157,7 +157,7 @@ clusters.on_each(getfenv(), "a client of a lone server", function(shared, it)
       assert.equal(0, assert(client:repair(map.name)))
     end
   end)
-end, { "sim://1", "sim://1?family=0.11", "topgun://1" })
+end, { "sim://1", "sim://1?dialect=0.11", "topgun://1" })
 
 describe("repair", function()
   it("is an error where it could compare nothing", function()

@@ -66,7 +66,7 @@ clusters.on_each(getfenv(), "a subscription of a cluster that tells it of change
     assert.same({}, shared:logged "message_too_large")
     assert.equal(0, client:stats().messages_too_large)
   end)
-end, { "sim://3?family=0.11" })
+end, { "sim://3?dialect=0.11" })
 
 clusters.on_each(getfenv(), "a query", function(shared, it)
   it("is whole, or an error that names the owner that was not asked", function()

@@ -6,7 +6,7 @@ local eventually = require "spec.support.eventually"
 local wingman = require "wingman"
 
 local PATIENCE = 60
-local SIMULATED = { "sim://3", "sim://3?family=0.11" }
+local SIMULATED = { "sim://3", "sim://3?dialect=0.11" }
 
 local function hex(text) return (text:gsub(".", function(byte) return ("%02x"):format(byte:byte()) end)) end
 

@@ -19,7 +19,7 @@ local WRONG = {
 
 describe("The URL of a cluster", function()
   it("is sim://N, topgun://N or the URLs of nodes", function()
-    for _, right in ipairs { "sim://3", "sim://1?family=0.11", "topgun://3", "ws://a", "wss://a:1/ws", " ws://a, ws://[::1]:9000" } do
+    for _, right in ipairs { "sim://3", "sim://1?dialect=0.11", "topgun://3", "ws://a", "wss://a:1/ws", " ws://a, ws://[::1]:9000" } do
       assert.same({ true }, { cluster_url.check(right) }, right)
     end
   end)

@@ -69,18 +69,18 @@ describe("connection options", function()
     local given = { server = "ws://x:1" }
     assert.equal(given, connection_options.complete(given))
     connection_options.adopt { token = "t", tls = { ca_file = "/ca.pem" } }
-    for _, url in ipairs { "sim://3", "topgun://3", "sim://1?family=0.11" } do
+    for _, url in ipairs { "sim://3", "topgun://3", "sim://1?dialect=0.11" } do
       given = { cluster = url }
       assert.equal(given, connection_options.complete(given), url)
     end
   end)
 end)
 
-for _, family in ipairs { "v2", "0.11" } do
-  describe("the commands, at a " .. family .. " server that wants a token,", function()
+for _, dialect in ipairs { "v2", "0.11" } do
+  describe("the commands, at a " .. dialect .. " server that wants a token,", function()
     local cluster
 
-    setup(function() cluster = assert(sim.start { nodes = 2, family = family }) end)
+    setup(function() cluster = assert(sim.start { nodes = 2, dialect = dialect }) end)
     teardown(function() cluster:stop() end)
 
     -- Runs the executable to its end: exit code, everything it said.
@@ -155,7 +155,7 @@ for _, family in ipairs { "v2", "0.11" } do
     end)
 
     it("show no foreign token to sim://", function()
-      local url = "sim://1?family=" .. family
+      local url = "sim://1?dialect=" .. dialect
       for _, args in ipairs { { "probe", url }, { "repl", "-e", "1", url }, { "run", "-", url } } do
         local code, said = wingman(args, { input = SCRIPT, token = "not.this.cluster's" })
         assert.equal(0, code, table.concat(args, " ") .. ": " .. said)

@@ -223,4 +223,4 @@ clusters.on_each(getfenv(), "cluster provider and stale maps", function(shared, 
     assert(shared.cluster:fault("all", "none"))
     shared:restart("node-3", client)
   end)
-end, { "sim://3", "sim://3?family=0.11" })
+end, { "sim://3", "sim://3?dialect=0.11" })

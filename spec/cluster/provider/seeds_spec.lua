@@ -11,7 +11,7 @@ local sockets = require "spec.support.sockets"
 local DEAD, DEAD_TOO = "127.0.0.9", "127.0.0.10"
 local LIVE = "127.0.0.1"
 
-local both_families = { "sim://3", "sim://3?family=0.11" }
+local both_dialects = { "sim://3", "sim://3?dialect=0.11" }
 
 clusters.on_each(getfenv(), "seeds", function(shared, it)
   local listeners, resolved = {}, nil
@@ -202,7 +202,7 @@ clusters.on_each(getfenv(), "seeds", function(shared, it)
     eventually("the first seed is connected again", function() return client:connected_nodes()[1] == "node-1", client:connected_nodes()[1] end)
     assert(shared.cluster:fault("all", "none"))
   end)
-end, both_families)
+end, both_dialects)
 
 -- The names of the system, in a process whose getaddrinfo is the spec's.
 describe("names of the system's resolver", function()

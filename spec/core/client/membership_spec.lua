@@ -388,7 +388,7 @@ clusters.on_each(getfenv(), "a membership change", function(shared, it)
     assert.equal(0, client:backlog().unverified)
     shared:restart("node-2", client)
   end)
-end, { "sim://3?family=0.11" })
+end, { "sim://3?dialect=0.11" })
 
 -- The op log's file as it is right after some writes were acknowledged: what a process that
 -- dies then leaves. A value and a removal.
@@ -477,7 +477,7 @@ clusters.on_each(getfenv(), "what was acknowledged just before the process died"
     client:close()
     assert.same({ false, false }, loaded_keys(heir(nowhere())))
   end)
-end, { "sim://3?family=0.11" })
+end, { "sim://3?dialect=0.11" })
 
 clusters.on_each(getfenv(), "a membership change of v2", function(shared, it)
   it("makes no acknowledgement doubtful: nothing is sent again", function()

@@ -267,10 +267,10 @@ clusters.on_each(getfenv(), "a partition map", function(shared, it)
     give { owner = always "node-1" }
     assert(client:wait(seq, PATIENCE))
   end)
-end, { "sim://3", "sim://3?family=0.11" })
+end, { "sim://3", "sim://3?dialect=0.11" })
 
-for _, family in ipairs { "v2", "0.11" } do
-  describe("a partition map of the " .. family .. " family", function()
+for _, dialect in ipairs { "v2", "0.11" } do
+  describe("a partition map of the " .. dialect .. " family", function()
     local cluster
     after_each(function()
       if cluster then cluster:stop() end
@@ -288,7 +288,7 @@ for _, family in ipairs { "v2", "0.11" } do
 
     it("of 7 or 1,000 partitions is routed by", function()
       for _, partitions in ipairs { 7, 1000 } do
-        cluster = assert(sim.start { nodes = 3, family = family, partitions = partitions })
+        cluster = assert(sim.start { nodes = 3, dialect = dialect, partitions = partitions })
         local client = client_of(cluster.urls)
         assert.equal(partitions, client:router_stats().partition_count)
         for i = 1, 300 do assert(client:map("m"):set("k" .. i, i)) end
@@ -305,7 +305,7 @@ for _, family in ipairs { "v2", "0.11" } do
     end)
 
     it("may come to name other nodes only: all of them are replaced, one after the other", function()
-      cluster = assert(sim.start { nodes = 6, family = family })
+      cluster = assert(sim.start { nodes = 6, dialect = dialect })
       for i = 4, 6 do assert(cluster:kill("node-" .. i)) end
       local urls = cluster.urls
       local client = client_of({ urls[1], urls[2], urls[3] }, { endpoint = function(id) return urls[tonumber(id:match "%d+$")] end })

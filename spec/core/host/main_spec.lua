@@ -145,13 +145,13 @@ describe("wingman probe", function()
   end)
 
   it("gives one JSON object per node", function()
-    local code, out = wingman { "probe", "--json", "sim://2?family=0.11&hash=xxh64" }
+    local code, out = wingman { "probe", "--json", "sim://2?dialect=0.11&hash=xxh64" }
     assert.equal(0, code)
     local nodes = {}
     for line in out:gmatch "[^\n]+" do nodes[#nodes + 1] = cjson.decode(line) end
     assert.equal(2, #nodes)
     assert.equal("node-2", nodes[2].node_id)
-    assert.equal("0.11", nodes[2].family)
+    assert.equal("0.11", nodes[2].dialect)
     assert.equal("xxh64", nodes[2].hash)
     assert.equal(271, nodes[2].partition_count)
     assert.is_true(nodes[2].map_version > 0)

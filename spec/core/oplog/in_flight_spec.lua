@@ -186,4 +186,4 @@ clusters.on_each(getfenv(), "acknowledgements", function(shared, it)
       run(seed)
     end)
   end
-end, { "sim://3", "sim://3?family=0.11" })
+end, { "sim://3", "sim://3?dialect=0.11" })

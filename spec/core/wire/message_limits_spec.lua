@@ -253,4 +253,4 @@ clusters.on_each(getfenv(1), "A message beyond a limit", function(shared, it)
     told(1, "QUERY_RESP")
   end)
 
-end, { "sim://3", "sim://3?family=0.11" })
+end, { "sim://3", "sim://3?dialect=0.11" })

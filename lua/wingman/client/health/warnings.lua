@@ -8,10 +8,10 @@ local M = {}
 
 local function warning(code, format, ...) return { code = code, message = format:format(...) } end
 
-local function server_of_cluster(client, family)
+local function server_of_cluster(client, dialect)
   local count = client.provider.cluster_size or 1
   if count < 2 then return nil end
-  local cost = family == "0.11"
+  local cost = dialect == "0.11"
       and "it acknowledges and drops every write of a key that another node owns, about %d of %d"
     or "it keeps what other nodes own, about %d of %d writes, and those never learn of it"
   return warning("SERVER_OF_CLUSTER", "option server: %s is one of %d nodes of a cluster: " .. cost .. "; use the option cluster",
@@ -25,9 +25,9 @@ local function cost_of_routing(options)
   if options.fallback then return "fallback = true", "what goes to another node than the owner" end
 end
 
-local function routing_loses(client, family)
+local function routing_loses(client, dialect)
   local map = client:partition_map()
-  if family ~= "0.11" or not map or #map.nodes < 2 then return nil end
+  if dialect ~= "0.11" or not map or #map.nodes < 2 then return nil end
   local option, what = cost_of_routing(client.options)
   if not option then return nil end
   return warning("ROUTING_LOSES", 'option %s: a 0.11 cluster acknowledges and drops %s; use routing = "direct"', option, what)
@@ -92,13 +92,13 @@ end
 function M.of(client)
   local found = {}
   if not client.provider then return found end
-  local family = client:family()
+  local dialect = client:dialect()
   if client.options.server then
-    found[1] = server_of_cluster(client, family)
+    found[1] = server_of_cluster(client, dialect)
     return found
   end
   found[1] = client.provider.hash_conflict
-  found[#found + 1] = routing_loses(client, family)
+  found[#found + 1] = routing_loses(client, dialect)
   found[#found + 1] = nodes_without_address(client)
   return found
 end

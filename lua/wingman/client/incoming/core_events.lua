@@ -120,7 +120,7 @@ function handlers.ack_timeout(self, lane, ops, _, again)
   local node = self.provider.links.lanes[lane].node
   self.log_seldom("warn", "ack_timeout", { url = node.url, ops = ops, again = again }, "ack_timeout " .. node.url)
   -- A v2 connection is given up then, which is told as a loss.
-  if again and self.provider.refused and node.family ~= "v2" then
+  if again and self.provider.refused and node.dialect ~= "v2" then
     self.provider:refused(node, "a batch was not acknowledged in time")
   end
   self.events:emit("ack_timeout", { url = node.url, node = node.id, ops = ops, again = again })

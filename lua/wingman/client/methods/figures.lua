@@ -58,7 +58,7 @@ function methods:health()
   for _, node in ipairs(self.provider and self.provider.links.nodes or {}) do
     local info = self.core:lane_info(node.lanes[1])
     nodes[#nodes + 1] = {
-      id = node.id, url = node.url, state = info.state, family = info.family, rtt = info.rtt,
+      id = node.id, url = node.url, state = info.state, dialect = info.dialect, rtt = info.rtt,
       usable = node.usable or info.state == "ready", connects = info.connects,
       circuit = self.provider.circuits and self.provider.circuits:state_of(node) or "closed", last_reason = node.last_reason,
       losses = copy(node.losses),
@@ -94,10 +94,10 @@ end
 --- The server family: "0.11", "v2", or "unknown" before the first connection;
 --- "mixed" when nodes differ.
 ---@return string
-function methods:family()
+function methods:dialect()
   local found
   for _, node in ipairs(self.provider and self.provider.links.nodes or {}) do
-    if node.family then found = (found == nil or found == node.family) and node.family or "mixed" end
+    if node.dialect then found = (found == nil or found == node.dialect) and node.dialect or "mixed" end
   end
   return found or "unknown"
 end

@@ -90,7 +90,7 @@ end
 -- missing without a word. A 0.11 node answers for the whole cluster.
 local function check_owners(self, name, asked)
   local map = self:partition_map()
-  if not map or self:family() == "0.11" then return true end
+  if not map or self:dialect() == "0.11" then return true end
   local missing, count = nil, 0
   for _, owner in ipairs(map.owners) do
     if owner and not asked[owner] then
@@ -221,7 +221,7 @@ end
 
 -- No write to the others was stored, and a v2 server need not answer about them.
 local function maps_to_repair(self)
-  if self:family() ~= "v2" or not self.options.check_map_names then return self.map_order end
+  if self:dialect() ~= "v2" or not self.options.check_map_names then return self.map_order end
   local names = {}
   for _, name in ipairs(self.map_order) do
     if core.v2_stores_map(name) then names[#names + 1] = name end

@@ -246,7 +246,7 @@ end
 ---@param lane integer
 ---@return string
 function methods:root_map(lane)
-  local is_v2 = self.core:lane_info(lane).family == "v2"
+  local is_v2 = self.core:lane_info(lane).dialect == "v2"
   for _, name in ipairs(self.map_names()) do
     if not is_v2 or core_module.v2_stores_map(name) then return name end
   end
@@ -343,7 +343,7 @@ local function on_silence(self, slot)
   end
   local usable = {}
   for _, node in pairs(self:nodes_by_id()) do usable[#usable + 1] = node end
-  if #usable == 1 and usable[1].slot == slot and usable[1].family == "v2" and discovery.seeds_settled(self) then
+  if #usable == 1 and usable[1].slot == slot and usable[1].dialect == "v2" and discovery.seeds_settled(self) then
     self.mapless = usable[1]
     return self:recompute()
   end

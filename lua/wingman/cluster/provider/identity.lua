@@ -123,10 +123,10 @@ end
 function M.hashes_alike(self, id) return self.options.hash ~= "auto" or self.hashes[id] == self.hash_kind end
 
 -- A node has connected, perhaps as a new process.
-local function note_family(self, node)
-  node.family = self.core:lane_info(node.lanes[1]).family
+local function note_dialect(self, node)
+  node.dialect = self.core:lane_info(node.lanes[1]).dialect
   if self.options.hash ~= "auto" then return end
-  if node.family ~= "v2" then
+  if node.dialect ~= "v2" then
     self.hash_is_old[node.id] = true
     return
   end
@@ -159,10 +159,10 @@ local function identified(self, link, id)
   self.core:set_node_id(node.slot, id)
   self.core:use_lane(link.lane)
   link.usable = true
-  note_family(self, node)
+  note_dialect(self, node)
   self.circuits:connected(node)
   self:recompute()
-  self.events:emit("node_connected", { id = id, url = node.url, family = node.family })
+  self.events:emit("node_connected", { id = id, url = node.url, dialect = node.dialect })
 end
 
 --- Asks the server at the other end for its node id: the answer to SYNC_INIT

@@ -110,11 +110,11 @@ function M.new(core, options, policies, state)
   }
   self.links = links_module.new(core, options, policies.reconnect, {
     ready = function(link)
-      self.node.family = core:lane_info(link.lane).family
+      self.node.dialect = core:lane_info(link.lane).dialect
       core:use_lane(link.lane)
       core:send(link.lane, MAP_REQUEST)
       self.failovers:routes_changed { [self.node.slot] = true }
-      self.events:emit("node_connected", { url = self.node.url, family = self.node.family })
+      self.events:emit("node_connected", { url = self.node.url, dialect = self.node.dialect })
     end,
     lost = function(link, reason, code, detail, was_ready)
       self.replies:lane_lost(link.lane)

@@ -164,7 +164,7 @@ local compared = {
   { "test", function(d) return d.name end },
   { "script", function(d) return d.script end },
   { "cluster", function(d) return d.environment.cluster end },
-  { "family", function(d) return d.environment.family end },
+  { "dialect", function(d) return d.environment.dialect end },
   { "policy", function(d) return d.environment.policy end },
   { "number of processors kept awake", function(d) return d.environment.processors_awake end },
   { "number of nodes", function(d) return #d.environment.nodes end },

@@ -17,7 +17,7 @@ local POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; 
 local function about(document)
   local parts = { document.name }
   local environment = document.environment
-  for _, text in ipairs { environment.cluster or false, environment.family or false } do
+  for _, text in ipairs { environment.cluster or false, environment.dialect or false } do
     if text then parts[#parts + 1] = text end
   end
   parts[#parts + 1] = format.timestamp(document.started_at):gsub("T", " ") .. " UTC"

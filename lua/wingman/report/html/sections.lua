@@ -180,7 +180,7 @@ local function everything(document)
     rows[i] = { metric.name, view.tags_text(metric.tags), metric.type, metric.unit, right(metric_value(metric)) }
   end
   local environment, facts = document.environment, {}
-  for _, name in ipairs { "wingman", "cluster", "family", "hash", "policy" } do
+  for _, name in ipairs { "wingman", "cluster", "dialect", "hash", "policy" } do
     if environment[name] then facts[#facts + 1] = { name, tostring(environment[name]) } end
   end
   if environment.processors_awake then

@@ -27,7 +27,7 @@ local same = {
   { "name", function(d) return d.name end },
   { "partition count", function(d) return tostring(d.environment.partition_count) end },
   { "hash", function(d) return d.environment.hash or "unknown" end },
-  { "family", function(d) return d.environment.family or "unknown" end },
+  { "dialect", function(d) return d.environment.dialect or "unknown" end },
   { "thresholds", thresholds_text },
 }
 

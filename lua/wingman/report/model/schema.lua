@@ -85,7 +85,7 @@ M.document = object {
   shards = list(object { index = whole, count = whole, workers = optional(whole), started_at = amount,
     duration_s = amount }),
   environment = object {
-    wingman = optional(text), cluster = optional(text), family = optional(text), hash = optional(text),
+    wingman = optional(text), cluster = optional(text), dialect = optional(text), hash = optional(text),
     nodes = list(text), partition_count = whole, policy = optional(text),
     processors_awake = optional(whole),  -- with --keep-awake: how many were kept from halting
     stolen = optional(amount),           -- share of the processors' time that the host did not give

@@ -133,7 +133,7 @@ end
 local function add_run(families, document)
   local function add(name, help, labels, value) sample(family(families, name, "gauge", help), "", labels, value) end
   add("wingman_run_info", "The run; always 1", labels_of { name = document.name, script = document.script or "",
-    cluster = document.environment.cluster or "", family = document.environment.family or "" }, 1)
+    cluster = document.environment.cluster or "", dialect = document.environment.dialect or "" }, 1)
   add("wingman_run_start_time_seconds", "When the run started, in Unix seconds", "", document.started_at)
   add("wingman_run_duration_seconds", "How long the run has lasted", "", document.duration_s)
   add("wingman_run_generator_late", "1 when the generator was late, so that latencies are partly its own", "",

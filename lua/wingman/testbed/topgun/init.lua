@@ -57,7 +57,7 @@ wait
 
 ---@class wingman.topgun.cluster
 ---@field kind "topgun"
----@field family "v2"
+---@field dialect "v2"
 ---@field hash "fnv1a"
 ---@field urls string[]
 ---@field token string   one that the cluster accepts
@@ -181,7 +181,7 @@ function M.start(options)
   local secret = uuid.letters(32)
   local expires = math.floor(core.wall_ms() / 1000) + TOKEN_LIFE
   local self = setmetatable({
-    kind = "topgun", family = "v2", hash = "fnv1a", urls = {}, nodes = {}, folder = folder, secret = secret,
+    kind = "topgun", dialect = "v2", hash = "fnv1a", urls = {}, nodes = {}, folder = folder, secret = secret,
     token = core.jwt_sign(cjson.encode { sub = "wingman", exp = expires }, secret),
     binary = folder .. "/topgun-server",
   }, methods)

@@ -91,7 +91,7 @@ function Hub:save_scores()
     self.scores[name], self.earned[name] = score, nil
   end
   -- These servers tell nobody of changes: the next points are added to what is read then.
-  if self.client:family() ~= "v2" then self.knows_scores = false end
+  if self.client:dialect() ~= "v2" then self.knows_scores = false end
 end
 
 -- Reads the board in the background when points wait for it.

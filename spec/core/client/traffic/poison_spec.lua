@@ -10,7 +10,7 @@ local loop = require "wingman.loop"
 local NODE = "node-2"
 --- Seconds for what takes less, on a machine that is busy.
 local PATIENCE = 60
-local simulated = { "sim://3", "sim://3?family=0.11" }
+local simulated = { "sim://3", "sim://3?dialect=0.11" }
 
 -- Waits until nothing is pending.
 local function settle(client)

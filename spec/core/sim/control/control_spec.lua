@@ -6,11 +6,11 @@ local support = require "spec.core.sim.support"
 describe("wingman.sim", function()
   local cluster
 
-  before_each(function() cluster = assert(sim.start { nodes = 2, family = "0.11", hash = "xxh64" }) end)
+  before_each(function() cluster = assert(sim.start { nodes = 2, dialect = "0.11", hash = "xxh64" }) end)
   after_each(function() cluster:stop() end)
 
   it("says what it started", function()
-    assert.same({ "sim", "0.11", "xxh64" }, { cluster.kind, cluster.family, cluster.hash })
+    assert.same({ "sim", "0.11", "xxh64" }, { cluster.kind, cluster.dialect, cluster.hash })
     assert.same({ "node-1", "node-2" }, { cluster.nodes[1].id, cluster.nodes[2].id })
     assert.same({ cluster.nodes[1].url, cluster.nodes[2].url }, cluster.urls)
   end)

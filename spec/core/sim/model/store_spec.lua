@@ -53,7 +53,7 @@ describe("the simulated store", function()
 
   lazy_setup(function()
     for _, hash in pairs(kinds) do
-      clusters[hash] = assert(sim.start { nodes = 1, family = "0.11", hash = hash })
+      clusters[hash] = assert(sim.start { nodes = 1, dialect = "0.11", hash = hash })
       connections[hash] = support.authenticated(clusters[hash], "node-1")
     end
   end)

@@ -70,7 +70,7 @@ local function test(name, options, fn)
 end
 
 describe("a simulated 0.11 cluster", function()
-  local options = { family = "0.11" }
+  local options = { dialect = "0.11" }
 
   test("acknowledges a batch for other nodes' partitions and loses it", options, function(cluster)
     local connection = support.authenticated(cluster, "node-1")
@@ -110,7 +110,7 @@ describe("a simulated 0.11 cluster", function()
     end
   end)
 
-  test("answers a lone node's map request with version 1", { family = "0.11", nodes = 1 }, function(cluster)
+  test("answers a lone node's map request with version 1", { dialect = "0.11", nodes = 1 }, function(cluster)
     assert.equal(1, map_from(support.authenticated(cluster, "node-1")).version)
   end)
 end)
@@ -167,13 +167,13 @@ describe("a simulated v2 cluster", function()
   end)
 end)
 
-for _, family in ipairs { "v2", "0.11" } do
-  describe("a simulated " .. family .. " node, on order,", function()
+for _, dialect in ipairs { "v2", "0.11" } do
+  describe("a simulated " .. dialect .. " node, on order,", function()
     local cluster, connection
     local batches = 0
 
     before_each(function()
-      cluster = assert(sim.start { nodes = 1, family = family })
+      cluster = assert(sim.start { nodes = 1, dialect = dialect })
       connection = support.authenticated(cluster, "node-1")
     end)
     after_each(function() cluster:stop() end)

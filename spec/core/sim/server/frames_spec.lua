@@ -16,7 +16,7 @@ local SETTLE = 0.05
 local runs = {
   {
     server = "TypeScript 0.11, cluster of 3 (native xxHash module present)",
-    options = { family = "0.11", hash = "xxh64" },
+    options = { dialect = "0.11", hash = "xxh64" },
     { "auth ok", fresh = true },
     { "auth malformed token", fresh = true },
     { "auth expired token", fresh = true },
@@ -48,7 +48,7 @@ local runs = {
   },
   {
     server = "TypeScript 0.11, single node",
-    options = { nodes = 1, family = "0.11", hash = "xxh64" },
+    options = { nodes = 1, dialect = "0.11", hash = "xxh64" },
     { "query, live updates and events" },
     { "LWW sync", preparation = "query with sort, limit, cursor" },
   },

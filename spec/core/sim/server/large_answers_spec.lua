@@ -72,4 +72,4 @@ clusters.on_each(getfenv(), "an answer of more than 512 KiB", function(shared, i
     end
     assert_closed()
   end)
-end, { "sim://1", "sim://1?family=0.11", "topgun://1" })
+end, { "sim://1", "sim://1?dialect=0.11", "topgun://1" })

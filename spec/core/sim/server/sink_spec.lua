@@ -4,9 +4,9 @@ local sim = require "wingman.sim"
 local wingman = require "wingman"
 
 describe("a simulated cluster that is a sink", function()
-  for _, family in ipairs { "v2", "0.11" } do
-    it("acknowledges every batch and keeps none of it (" .. family .. ")", function()
-      local cluster = assert(sim.start { nodes = 3, family = family, sink = true })
+  for _, dialect in ipairs { "v2", "0.11" } do
+    it("acknowledges every batch and keeps none of it (" .. dialect .. ")", function()
+      local cluster = assert(sim.start { nodes = 3, dialect = dialect, sink = true })
       finally(function() cluster:stop() end)
       -- What tells the hash of a 0.11 cluster is a record that it keeps.
       local client = wingman.client { cluster = { seeds = cluster.urls }, auth = { token = cluster.token }, hash = "fnv1a" }

@@ -1,12 +1,12 @@
-#ifndef SIM_FAMILY_H
-#define SIM_FAMILY_H
+#ifndef SIM_DIALECT_H
+#define SIM_DIALECT_H
 #include "sim/model/state.h"
 #include "sim/wire/operation.h"
 #include "wire/message.h"
 
 /* What the two server families do differently. Everything that is not here they
  * do alike, but for the form of their MessagePack. */
-typedef struct sim_family {
+typedef struct sim_dialect {
     const char *name;
     sim_form form;
     size_t max_message;   /* bytes of one message from a client */
@@ -42,8 +42,8 @@ typedef struct sim_family {
                         const sim_session *writer);
     /* The answer to QUERY_SUB. */
     void (*query_response)(sim_session *s, struct sim_subscription *subscription);
-} sim_family;
+} sim_dialect;
 
-extern const sim_family sim_family_v2;
-extern const sim_family sim_family_0_11;
+extern const sim_dialect sim_dialect_v2;
+extern const sim_dialect sim_dialect_0_11;
 #endif

@@ -6,7 +6,7 @@
 #include "base/jwt.h"
 #include "sim/model/query.h"
 #include "sim/model/subscription.h"
-#include "sim/server/family.h"
+#include "sim/server/dialect.h"
 #include "sim/server/fields.h"
 #include "sim/server/live.h"
 #include "sim/server/queries.h"
@@ -189,7 +189,7 @@ static void query_response(sim_session *s, sim_subscription *sub)
     free(found);
 }
 
-const sim_family sim_family_v2 = {
+const sim_dialect sim_dialect_v2 = {
     .name = "v2",
     .form = SIM_FORM_V2,
     .max_message = 2 * 1024 * 1024,

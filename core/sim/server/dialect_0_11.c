@@ -6,7 +6,7 @@
 #include "base/jwt.h"
 #include "sim/model/query.h"
 #include "sim/model/subscription.h"
-#include "sim/server/family.h"
+#include "sim/server/dialect.h"
 #include "sim/server/fields.h"
 #include "sim/server/live.h"
 #include "sim/server/queries.h"
@@ -311,7 +311,7 @@ static void query_response(sim_session *s, sim_subscription *sub)
     else respond_for_all(s, sub);
 }
 
-const sim_family sim_family_0_11 = {
+const sim_dialect sim_dialect_0_11 = {
     .name = "0.11",
     .form = SIM_FORM_0_11,
     .max_message = 64 * 1024 * 1024,
