@@ -212,6 +212,12 @@ static bool choose_proxy(wm_dial *d)
     return choice != WM_PROXY_WRONG;
 }
 
+/* Whether a proxy that only the environment names would read a token in the URL's query. */
+static bool shows_query(const wm_dial *d)
+{
+    return d->has_proxy && d->proxy.named_by != NULL && !d->url.tls && strchr(d->url.path, '?') != NULL;
+}
+
 static void on_start(uv_timer_t *timer)
 {
     wm_dial *d = timer->data;
@@ -220,6 +226,13 @@ static void on_start(uv_timer_t *timer)
     if (!choose_proxy(d)) {
         snprintf(detail, sizeof detail, "what %s names is no proxy of the form http://host:port",
                  d->proxy.named_by ? d->proxy.named_by : "the option proxy");
+        give_up(d, WM_END_PROXY, detail);
+        return;
+    }
+    if (shows_query(d)) {
+        snprintf(detail, sizeof detail,
+                 "%s of %s would see the query of the URL, where a token may be: use wss://, or name the proxy by the option "
+                 "proxy, or the host by no_proxy", d->proxy.name, d->proxy.named_by);
         give_up(d, WM_END_PROXY, detail);
         return;
     }

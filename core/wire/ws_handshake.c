@@ -45,14 +45,24 @@ void wm_ws_request(wm_buffer *out, const char *path, const char *host, const cha
     append_text(out, "\r\n\r\n");
 }
 
+/* Without its query and fragment, which may repeat those of the request, with a token in them. */
+static wm_text_span without_query(wm_text_span url)
+{
+    for (size_t i = 0; i < url.len; i++)
+        if (url.p[i] == '?' || url.p[i] == '#') return (wm_text_span){url.p, i};
+    return url;
+}
+
 /* What an answer other than 101 is. */
 static void describe(const wm_http_head *answer, int status, wm_text_span reason, char *problem, size_t size)
 {
     char words[WORDS_MAX];
     wm_text_span location;
     if (status >= 300 && status < 400 && wm_http_header(answer, "Location", &location)) {
-        wm_span_escape(location, words, sizeof words);
-        snprintf(problem, size, "HTTP %d: a redirect to %s, which is not followed", status, words);
+        wm_text_span shown = without_query(location);
+        wm_span_escape(shown, words, sizeof words);
+        snprintf(problem, size, "HTTP %d: a redirect to %s%s, which is not followed", status, words,
+                 shown.len < location.len ? "?***" : "");
         return;
     }
     wm_span_escape(reason, words, sizeof words);

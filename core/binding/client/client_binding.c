@@ -143,7 +143,7 @@ static int l_add_node(lua_State *L)
     }
     lua_pushnil(L);
     if (slot == WM_EINVAL && strchr(url, '@') != NULL) lua_pushliteral(L, "a URL with a user in it is no URL of a node");
-    else if (slot == WM_EINVAL) lua_pushfstring(L, "'%s' is not a ws:// or wss:// URL", url);
+    else if (slot == WM_EINVAL) lua_pushliteral(L, "it is no ws:// or wss:// URL");
     else lua_pushstring(L, wm_status_text(slot));
     return 2;
 }

@@ -4,6 +4,7 @@ local client_module = require "wingman.client"
 local errors = require "wingman.base.error"
 local loop = require "wingman.loop"
 local membership = require "wingman.testbed.topgun.membership"
+local url_module = require "wingman.base.url"
 
 local M = {}
 
@@ -14,7 +15,7 @@ local HEARTBEAT = 0.05
 local MAP_SILENCE = 0.3
 
 ---@class wingman.node_report
----@field url string
+---@field url string         as people may see it: without the values of its query
 ---@field dialect "v2"|"0.11"|"unknown"
 ---@field node_id string|nil
 ---@field hash string         "fnv1a", "xxh64" or "unknown"
@@ -69,7 +70,7 @@ function M.ask(url, options)
   end, 1)
   local map, router = client:partition_map(), client:router_stats()
   local answer = {
-    url = url, dialect = client:dialect(), node_id = client:connected_nodes()[1], hash = router.hash,
+    url = url_module.shown(url), dialect = client:dialect(), node_id = client:connected_nodes()[1], hash = router.hash,
     hash_found = router.hash_found, map_version = map and map.version, partition_count = map and map.partition_count,
     nodes = map and members(map), rtt = rtt,
   }

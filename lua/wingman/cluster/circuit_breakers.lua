@@ -25,7 +25,7 @@ methods.__index = methods
 local function breaker_of(self, node)
   local held = self.held[node]
   if held then return held end
-  held = { breaker = self.policy { id = node.id, url = node.url }, state = "closed", acked = 0, opened = 0 }
+  held = { breaker = self.policy { id = node.id, url = node.whole_url }, state = "closed", acked = 0, opened = 0 }
   self.held[node] = held
   return held
 end

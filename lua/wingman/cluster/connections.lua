@@ -6,6 +6,7 @@ local escape = require "wingman.base.escape"
 local loop = require "wingman.loop"
 local resolver = require "wingman.cluster.resolver"
 local script_traceback = require "wingman.base.script_traceback"
+local url_module = require "wingman.base.url"
 
 local M = {}
 
@@ -25,7 +26,8 @@ local CALM = 60
 
 ---@class wingman.link_node
 ---@field slot integer     the core's number of this node
----@field url string
+---@field url string     as people may see it: without the values of its query
+---@field whole_url string  to connect with, for policies and resolvers alone
 ---@field id string|nil    server-assigned, known once a connection has told it
 ---@field lanes integer[]  the core's numbers of its connections
 ---@field is_seed boolean  the user gave its URL
@@ -54,7 +56,7 @@ local CALM = 60
 ---@class wingman.links
 ---@field nodes wingman.link_node[]
 ---@field by_slot table<integer, wingman.link_node>
----@field by_url table<string, wingman.link_node>
+---@field by_url table<string, wingman.link_node>  by whole_url
 ---@field lanes table<integer, wingman.link_lane>
 local methods = {}
 methods.__index = methods
@@ -73,8 +75,8 @@ methods.__index = methods
 function methods:add(url, is_seed)
   if not is_seed and #self.nodes >= MAX_NODES then return nil, ("a client has at most %d nodes"):format(MAX_NODES) end
   local slot, err = self.core:add_node(url)
-  if not slot then return nil, err end
-  local node = { slot = slot, url = url, lanes = {}, is_seed = is_seed, settled = false, losses = {} }
+  if not slot then return nil, ("'%s': %s"):format(escape.plain(url_module.shown(url)), err) end
+  local node = { slot = slot, url = url_module.shown(url), whole_url = url, lanes = {}, is_seed = is_seed, settled = false, losses = {} }
   self.nodes[#self.nodes + 1], self.by_slot[slot], self.by_url[url] = node, node, node
   for i = 0, self.connections - 1 do
     local lane = self.core:lane_of(slot, i)
@@ -116,7 +118,7 @@ local function resolve_and_open(self, link, host)
 end
 
 local function dial(self, link)
-  local host = self.resolver and resolver.name_in(link.node.url)
+  local host = self.resolver and resolver.name_in(link.node.whole_url)
   if host then resolve_and_open(self, link, host) else open(self, link) end
 end
 
@@ -228,7 +230,7 @@ function methods:forget(node)
     rest(self.lanes[lane])
     self.lanes[lane] = nil
   end
-  self.by_slot[node.slot], self.by_url[node.url] = nil, nil
+  self.by_slot[node.slot], self.by_url[node.whole_url] = nil, nil
   for i = #self.nodes, 1, -1 do
     if self.nodes[i] == node then table.remove(self.nodes, i) end
   end
@@ -245,7 +247,7 @@ end
 -- Asks the policy; nil when it gives up. An error in it counts as giving up and
 -- is reported with its traceback.
 local function next_delay(self, link, reason)
-  local node = { id = link.node.id, url = link.node.url, last_resort = link.node.is_seed and not any_is_ready(self) }
+  local node = { id = link.node.id, url = link.node.whole_url, last_resort = link.node.is_seed and not any_is_ready(self) }
   local ok, delay = xpcall(function() return self.reconnect(node, link.attempt, reason) end, script_traceback.of)
   if ok and (delay == nil or type(delay) == "number") then return delay end
   self.hooks.log("error", "reconnect_policy", {

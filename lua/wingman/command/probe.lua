@@ -10,6 +10,7 @@ local loop = require "wingman.loop"
 local node_report = require "wingman.client.node_report"
 local nearest = require "wingman.base.nearest"
 local text_table = require "wingman.text.table"
+local url_module = require "wingman.base.url"
 
 local M = {}
 
@@ -85,7 +86,7 @@ local function ask_all(urls, options, json)
   for _, url in ipairs(urls) do
     local answer, err = node_report.ask(url, options)
     if not answer and interrupt.is_ending() then break end
-    if json then print(cjson.encode(answer or { url = url, error = tostring(err) })) end
+    if json then print(cjson.encode(answer or { url = url_module.shown(url), error = tostring(err) })) end
     if answer then
       answers[#answers + 1] = answer
     else

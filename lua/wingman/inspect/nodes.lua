@@ -1,5 +1,6 @@
 --- The nodes of a cluster, as a client sees them.
 local escape = require "wingman.base.escape"
+local url = require "wingman.base.url"
 local text_table = require "wingman.text.table"
 local view = require "wingman.inspect.view"
 
@@ -96,7 +97,7 @@ function M.of(client)
   for _, node in ipairs(map and map.nodes or {}) do
     if not shown[node.id] then
       list[#list + 1] = {
-        id = node.id, url = node.endpoint, state = "not connected", circuit = "closed", partitions = owned[node.id] or 0,
+        id = node.id, url = node.endpoint and url.shown(node.endpoint), state = "not connected", circuit = "closed", partitions = owned[node.id] or 0,
         backups = backups[node.id] or 0, in_flight = 0, waiting = 0, acknowledged = 0,
       }
     end

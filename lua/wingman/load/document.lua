@@ -5,6 +5,7 @@ local shard = require "wingman.load.shard"
 local limit = require "wingman.metrics.limit"
 local measured = require "wingman.metrics.measured"
 local threshold = require "wingman.metrics.threshold"
+local url = require "wingman.base.url"
 
 local M = {}
 
@@ -84,7 +85,7 @@ local function environment(run)
   end
   local cluster = run.options.cluster or run.options.server
   return {
-    wingman = core.version, cluster = type(cluster) == "table" and table.concat(cluster.seeds or {}, ",") or cluster,
+    wingman = core.version, cluster = url.shown(type(cluster) == "table" and table.concat(cluster.seeds or {}, ",") or cluster),
     dialect = client:dialect(), hash = stats.hash, nodes = ids, partition_count = stats.partition_count,
     policy = run.given.policy_file, processors_awake = run.given.processors_awake, stolen = run.stolen(),
   }

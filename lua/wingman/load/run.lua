@@ -188,13 +188,13 @@ end
 local function listen(self)
   local client = self.client
   client:on("node_lost", function(node)
-    self.lost_nodes[node.url] = true
+    self.lost_nodes[node.id or node.url] = true
     self:count_error("NODE_LOST")
     tell(self, "node", "lost", node)
   end)
   client:on("node_connected", function(node)
-    if self.lost_nodes[node.url] then
-      self.lost_nodes[node.url] = nil
+    if self.lost_nodes[node.id or node.url] then
+      self.lost_nodes[node.id or node.url] = nil
       self.reconnects = self.reconnects + 1
       tell(self, "node", "connected", node)
     end
@@ -277,7 +277,7 @@ local function make_sessions(self)
     capacity = capacity + math.ceil(scenario.options.module.users(scenario.options))
   end
   local urls = {}
-  for _, node in ipairs(self.client:health().nodes) do urls[#urls + 1] = node.url end
+  for _, node in ipairs(self.client.provider.links.nodes) do urls[#urls + 1] = node.whole_url end
   local auth = self.client.options.auth
   local made, err = sessions.new {
     urls = urls, token = auth and auth.token, capacity = capacity, metrics = self.op_metrics, client = self.options.client,

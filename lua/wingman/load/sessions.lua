@@ -12,6 +12,7 @@ local errors = require "wingman.base.error"
 local loop = require "wingman.loop"
 local options_module = require "wingman.client.options.rules"
 local token_source = require "wingman.cluster.token_source"
+local url_module = require "wingman.base.url"
 
 local M = {}
 
@@ -46,9 +47,10 @@ function M.new(given)
   local self = setmetatable({
     core = core, token = given.token, timeout = options.connect_timeout + options.auth_timeout, on_lost = given.lost,
     open = 0, lost = 0, lanes = {}, waiting = {}, receivers = {}, per_node = options.connections_per_node, nodes = #given.urls,
-    urls = given.urls,
+    urls = {},
   }, methods)
-  for _, url in ipairs(given.urls) do
+  for i, url in ipairs(given.urls) do
+    self.urls[i] = url_module.shown(url)
     local slot, wrong = core:add_node(url)
     if not slot then
       core:close()

@@ -26,11 +26,14 @@ function M.metric(run, name, tags)
 end
 local get = M.metric
 
+-- A slot may be given to another node, and nodes may differ in what of their URLs is not shown.
+local function key_of(node) return node.slot .. " " .. node.url end
+
 --- What the client counted before the test began, so that set-up is not measured.
 ---@param run wingman.load.run
 function M.baseline(run)
   local base = { stats = run.client.core:stats(), routing = run.client:routing_metrics(), nodes = {} }
-  for _, node in ipairs(run.client:health().nodes) do base.nodes[node.url] = node.stats end
+  for _, node in ipairs(run.client:health().nodes) do base.nodes[key_of(node)] = node.stats end
   run.base = base
   run.client.core:forget_batch_sizes()
   run.map_versions = 0
@@ -112,7 +115,7 @@ local function nodes(run, health)
   local sums = { ops_sent = 0, bytes_acked = 0 } -- the other totals are the client's
   for _, node in ipairs(health.nodes) do
     local tags = { node = node.id or node.url }
-    local before = run.base.nodes[node.url] or {}
+    local before = run.base.nodes[key_of(node)] or {}
     for _, name in ipairs { "ops_sent", "ops_acked", "batches_sent", "bytes_sent", "bytes_acked" } do
       local count = node.stats[name] - (before[name] or 0)
       get(run, name, tags).count = count

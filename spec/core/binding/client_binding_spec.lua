@@ -57,7 +57,7 @@ describe("core client", function()
   it("refuses a URL that is none", function()
     local slot, err = client.core:add_node "http://127.0.0.1"
     assert.is_nil(slot)
-    assert.equal("'http://127.0.0.1' is not a ws:// or wss:// URL", err)
+    assert.equal("it is no ws:// or wss:// URL", err)
   end)
 
   it("refuses times that are none, and merges the others", function()

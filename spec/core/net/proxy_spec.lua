@@ -128,6 +128,19 @@ describe("A proxy", function()
     assert.is_true(proxy.sent[1] < 300, proxy.sent[1] .. " bytes were sent")
   end)
 
+  it("of the environment is shown no query of a ws:// URL, and that of the option is", function()
+    proxy = http_proxy.start { target = port_of(cluster.urls[1]) }
+    environment { http_proxy = "http://127.0.0.1:" .. proxy.port }
+    local reason, detail = failure { server = "ws://cluster.example:9000/?token=secret" }
+    assert.equal("proxy", reason)
+    assert.equal(("http://127.0.0.1:%d of http_proxy would see the query of the URL, where a token may be: use wss://, or name "
+      .. "the proxy by the option proxy, or the host by no_proxy"):format(proxy.port), detail)
+    assert.equal(0, #proxy.requests)
+    client:close()
+    assert(start { server = "ws://cluster.example:9000/?token=secret", proxy = "http://127.0.0.1:" .. proxy.port })
+    assert.equal(1, #proxy.requests)
+  end)
+
   it("of the environment has no part in what is on this machine", function()
     environment { http_proxy = DEAD, https_proxy = DEAD, all_proxy = DEAD }
     assert(start { cluster = "sim://1" })

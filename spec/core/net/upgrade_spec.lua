@@ -18,6 +18,8 @@ local WRONG_ACCEPT = "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
 local answers = {
   { "a redirect", status("302 Found", "Location: ws://elsewhere.example/ws\r\n"),
     "HTTP 302: a redirect to ws://elsewhere.example/ws, which is not followed" },
+  { "a redirect that repeats the query", status("307 There", "Location: wss://h/ws?token=secret\r\n"),
+    "HTTP 307: a redirect to wss://h/ws?***, which is not followed" },
   { "a redirect whose target is not for terminals", status("301 Moved", "Location: http://x/\27[31m\200\r\n"),
     [[HTTP 301: a redirect to http://x/\x1b[31m\xc8, which is not followed]] },
   { "a redirect to nowhere", status "302 Found", "HTTP 302 Found" },

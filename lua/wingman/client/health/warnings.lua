@@ -15,7 +15,7 @@ local function server_of_cluster(client, dialect)
       and "it acknowledges and drops every write of a key that another node owns, about %d of %d"
     or "it keeps what other nodes own, about %d of %d writes, and those never learn of it"
   return warning("SERVER_OF_CLUSTER", "option server: %s is one of %d nodes of a cluster: " .. cost .. "; use the option cluster",
-    client.options.server, count, count - 1, count)
+    client.provider.node.url, count, count - 1, count)
 end
 
 -- What each way to route costs on a 0.11 cluster, which drops what the receiver does not own.

@@ -6,6 +6,7 @@ local escape = require "wingman.base.escape"
 local merkle_walk = require "wingman.cluster.merkle_walk"
 local nearest = require "wingman.base.nearest"
 local repair = require "wingman.client.methods.repair"
+local url = require "wingman.base.url"
 local uuid = require "wingman.base.uuid"
 local wire_name = require "wingman.base.wire_name"
 
@@ -210,13 +211,13 @@ function methods:holdings(node_id, name)
   wire_name.check_map(name, "client:holdings", 2)
   if self.closed then return nil, errors.new("CLOSED", "the client is closed") end
   for _, node in ipairs(self.provider:nodes()) do
-    if node.id == node_id or node.url == node_id then
+    if node.id == node_id or node.url == node_id or node.whole_url == node_id then
       local records, err = merkle_walk.records(self.provider.replies, node.lanes[1], name)
       if not records then return nil, errors.of(err, "TIMEOUT", ("%s: map '%s'"):format(node.url, name)) end
       return records
     end
   end
-  return nil, errors.new("NOT_CONNECTED", ("no connected node is '%s'"):format(node_id))
+  return nil, errors.new("NOT_CONNECTED", ("no connected node is '%s'"):format(url.shown(node_id)))
 end
 
 -- No write to the others was stored, and a v2 server need not answer about them.

@@ -8,6 +8,7 @@ local document_module = require "wingman.load.document"
 local run_module = require "wingman.load.run"
 local steering = require "wingman.load.control.steering"
 local threshold = require "wingman.metrics.threshold"
+local url = require "wingman.base.url"
 local workers_module = require "wingman.load.workers"
 
 local spoiled, outcome_of = document_module.spoiled, document_module.outcome
@@ -112,7 +113,7 @@ local function complete(document, run, options, outer)
   document.faults = run.faults
   document.shards = { { index = outer.index, count = outer.count, workers = options.workers, started_at = document.started_at,
     duration_s = document.duration_s } }
-  document.environment.cluster = type(run.options.cluster) == "string" and run.options.cluster or document.environment.cluster
+  document.environment.cluster = type(run.options.cluster) == "string" and url.shown(run.options.cluster) or document.environment.cluster
   document.environment.processors_awake = options.processors_awake
   local passed = true
   for _, one in ipairs(document.thresholds) do passed = passed and one.passed end
