@@ -108,7 +108,7 @@ clusters.on_each(getfenv(), "client", function(shared, it)
     local used = 0
     for _, node in ipairs(client.provider.links.nodes) do
       for _, lane in ipairs(node.lanes) do
-        if client.core:lane_info(lane).state == "ready" then used = used + 1 end
+        if client.core:connection_info(lane).state == "ready" then used = used + 1 end
       end
     end
     assert.equal(9, used)

@@ -4,16 +4,16 @@
 #include "base/status.h"
 #include "client/state.h"
 
-/* The lanes that share what waits for the node of a partition; what has no route counts
+/* The connections that share what waits for the node of a partition; what has no route counts
  * together, as if it were one node's. */
-static void lanes_of_node(const wm_client *c, uint32_t partition, int *first, int *last)
+static void connections_of_node(const wm_client *c, uint32_t partition, int *first, int *last)
 {
     *first = *last = wm_batcher_route(c->batcher, partition);
-    if (*first == WM_LANE_NONE || *first == c->foreign_lane) return;
-    uint32_t per_node = wm_node_pool_lanes(c->pool) / wm_node_pool_count(c->pool);
-    int slot = wm_node_pool_slot_of(c->pool, *first);
-    *first = wm_node_pool_lane_of(c->pool, slot, 0);
-    *last = wm_node_pool_lane_of(c->pool, slot, per_node - 1);
+    if (*first == WM_NO_CONNECTION || *first == c->foreign_connection) return;
+    uint32_t per_node = wm_node_pool_connections(c->pool) / wm_node_pool_count(c->pool);
+    int slot = wm_node_pool_node_of(c->pool, *first);
+    *first = wm_node_pool_connection_of(c->pool, slot, 0);
+    *last = wm_node_pool_connection_of(c->pool, slot, per_node - 1);
 }
 
 static double share_of_node(const wm_client *c, uint64_t ops, uint64_t bytes)
@@ -33,14 +33,14 @@ static double node_fill(const wm_client *c, uint32_t partition, const wm_op *new
 {
     int first, last;
     uint64_t less_ops = newest != NULL, less_bytes = newest != NULL ? newest->len : 0;
-    lanes_of_node(c, partition, &first, &last);
+    connections_of_node(c, partition, &first, &last);
     *sent = 0;
-    if (first == WM_LANE_NONE)
+    if (first == WM_NO_CONNECTION)
         return share_of_node(c, without(wm_batcher_held(c->batcher), less_ops),
                              without(wm_batcher_held_bytes(c->batcher), less_bytes));
     uint64_t ops = 0, bytes = 0, sent_ops = 0, sent_bytes = 0;
-    for (int lane = first; lane <= last; lane++) {
-        wm_lane_load load = wm_batcher_load(c->batcher, lane);
+    for (int connection = first; connection <= last; connection++) {
+        wm_connection_load load = wm_batcher_load(c->batcher, connection);
         ops += load.pending_ops;
         bytes += load.pending_bytes;
         sent_ops += load.in_flight_ops;
@@ -103,7 +103,7 @@ int wm_client_check_backpressure(wm_client *c, uint32_t partition)
     return WM_ENODE;
 }
 
-/* False when nothing but the newest operation may be dropped of these lanes. */
+/* False when nothing but the newest operation may be dropped of these connections. */
 static bool drop_oldest(wm_client *c, int first, int last, uint32_t newest)
 {
     wm_client_catch_up(c); /* an operation is settled once it is known what follows it */
@@ -129,10 +129,10 @@ void wm_client_displace(wm_client *c, uint32_t newest)
     int first, last;
     double sent;
     const wm_op *op = wm_oplog_at(c->log, newest);
-    lanes_of_node(c, op->partition, &first, &last);
+    connections_of_node(c, op->partition, &first, &last);
     while (is_node_full(c, op->partition, op, &sent) && drop_oldest(c, first, last, newest)) {
     }
-    while (was_full(c, op) && drop_oldest(c, WM_LANE_NONE, INT_MAX, newest)) {
+    while (was_full(c, op) && drop_oldest(c, WM_NO_CONNECTION, INT_MAX, newest)) {
     }
 }
 

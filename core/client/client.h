@@ -96,16 +96,16 @@ int wm_client_add_node(wm_client *c, const char *url);
 int wm_client_forget_node(wm_client *c, int slot);
 /* Whether every message becomes an event, too: for looking at the wire. */
 void wm_client_trace(wm_client *c, bool on);
-/* Lets operations use a lane that is ready: to be called once it is known which
+/* Lets operations use a connection that is ready: to be called once it is known which
  * node answers there. Ends by itself with the connection. */
-void wm_client_use_lane(wm_client *c, int lane);
+void wm_client_use_connection(wm_client *c, int connection);
 /* The server answered with an error that names no request (ERROR does not). With
  * 429 the frame was dropped, with 500 "Write-behind capacity exceeded" (server
- * 2.2.0) a part of it: the lane slows down, and a batch is to be sent again. Which
+ * 2.2.0) a part of it: the connection slows down, and a batch is to be sent again. Which
  * one is counted out on v2; on 0.11, where a second copy is harmless, what is in
  * flight gets a short deadline instead of its long one. False when no batch was in
  * flight. */
-bool wm_client_refuse_batches(wm_client *c, int lane);
+bool wm_client_refuse_batches(wm_client *c, int connection);
 /* The table of routes: where a partition goes from now on; `slot` -1 holds. WM_EINVAL for a partition or a slot that does not exist. */
 int wm_client_set_route(wm_client *c, uint32_t partition, int slot);
 /* After the held map may have changed: partition count, owners. True when the held map is another
@@ -123,7 +123,7 @@ uint32_t wm_client_partition_count(const wm_client *c);
 int wm_client_route(const wm_client *c, uint32_t partition);
 /* The slot that a key is routed to, -1 when it is held: hash, partition and route
  * in one call, for the FFI. */
-__attribute__((visibility("default"))) int wm_client_slot_of_key(const wm_client *c, const char *key, size_t len);
+__attribute__((visibility("default"))) int wm_client_node_of_key(const wm_client *c, const char *key, size_t len);
 /* Operations that were sent and are not acknowledged, by all connections; for the FFI. */
 __attribute__((visibility("default"))) uint32_t wm_client_in_flight(const wm_client *c);
 
@@ -149,7 +149,7 @@ void wm_client_forward_acks(wm_client *c, bool on);
  * from it, with their times. Its own messages (QUERY_RESP, as large as the map, and
  * QUERY_UPDATE, each change once more) are dropped from now on. WM_OK or WM_ENOMEM. */
 int wm_client_subscribed(wm_client *c, const char *query_id);
-/* Asks every lane that has a batch due to send it, behind a sync of the log. To be
+/* Asks every connection that has a batch due to send it, behind a sync of the log. To be
  * called once a tick. */
 void wm_client_flush(wm_client *c, bool all);
 
@@ -179,25 +179,25 @@ wm_record_store *wm_map_store(wm_map *m);
 /* The node id that a record's `node` stands for. */
 const char *wm_client_node_name(const wm_client *c, uint32_t node);
 
-/* Merges a record that a server sent on `lane` (WM_LANE_NONE: that is not known): last
+/* Merges a record that a server sent on `connection` (WM_NO_CONNECTION: that is not known): last
  * write wins; the clock is advanced. `value` NULL is a tombstone. `stamped_on_arrival`: the
  * time is when the server got it (v2), so that a write of this client which is not
  * acknowledged yet comes later, whatever its own time says, and stays; so does one that the
- * server tells again; one that the lane has not told of yet; and one that is followed by an
+ * server tells again; one that the connection has not told of yet; and one that is followed by an
  * earlier one of this client which arrived late (see wm_map_is_indoubt). WM_OK, 1 when the
  * local record stayed, WM_EINVAL for an impossible time, WM_ENOMEM. */
 int wm_map_merge(wm_map *m, const char *key, size_t key_len, const uint8_t *value, size_t value_len,
-                 const wm_timestamp *time, bool stamped_on_arrival, int lane);
-/* A server said on `lane` that the key is gone without saying when (v2 REMOVE): the value
- * is removed unless this client has an unacknowledged write of the key or one that the lane
+                 const wm_timestamp *time, bool stamped_on_arrival, int connection);
+/* A server said on `connection` that the key is gone without saying when (v2 REMOVE): the value
+ * is removed unless this client has an unacknowledged write of the key or one that the connection
  * has not told of yet, or the removal is an earlier one of this client's that arrived late.
  * 1 when it stayed. */
-int wm_map_forget(wm_map *m, const char *key, size_t key_len, int lane);
+int wm_map_forget(wm_map *m, const char *key, size_t key_len, int connection);
 
-/* Merges a change that a server told on `lane`, or forgets the key. WM_OK: the local copy
+/* Merges a change that a server told on `connection`, or forgets the key. WM_OK: the local copy
  * changed; 1: it did not, or there is no such map here; WM_EINVAL when there are no maps at
  * all, as then it is for the script to look at; or a code of wm_map_merge. */
-int wm_client_take_map_event(wm_client *c, const wm_map_event *change, int lane);
+int wm_client_take_map_event(wm_client *c, const wm_map_event *change, int connection);
 
 /* The write path, callable through the FFI: no call back into Lua, no
  * allocation after warm-up. Begin gives a place for the value's MessagePack

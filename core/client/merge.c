@@ -65,16 +65,16 @@ static bool has_same_value(const wm_record *a, const wm_record *b)
     return wm_value_hash(a->value, a->value_len, &of_a) && wm_value_hash(b->value, b->value_len, &of_b) && of_a == of_b;
 }
 
-/* What wm_record.echoed_by is for a lane. */
-static uint16_t echo_mark(int lane)
+/* What wm_record.echoed_by is for a connection. */
+static uint16_t echo_mark(int connection)
 {
-    return lane >= 0 && lane < UINT16_MAX ? (uint16_t)(lane + 1) : 0;
+    return connection >= 0 && connection < UINT16_MAX ? (uint16_t)(connection + 1) : 0;
 }
 
-/* Notes that the server sent our own record back on this lane. */
-static void note_echo(wm_map *m, uint32_t hash, const char *key, size_t key_len, int lane)
+/* Notes that the server sent our own record back on this connection. */
+static void note_echo(wm_map *m, uint32_t hash, const char *key, size_t key_len, int connection)
 {
-    if (lane != WM_LANE_NONE) wm_record_store_set_echoed_by(m->store, hash, key, key_len, echo_mark(lane));
+    if (connection != WM_NO_CONNECTION) wm_record_store_set_echoed_by(m->store, hash, key, key_len, echo_mark(connection));
 }
 
 /* Whether a map event is an earlier write of this client that reached the server late. */
@@ -88,22 +88,22 @@ static bool is_late_arrival(const wm_map *m, const wm_record *change)
                                      wm_now_us() / 1000);
 }
 
-/* How long after our write (ms) an event of its key, on a lane that has not echoed the write yet,
+/* How long after our write (ms) an event of its key, on a connection that has not echoed the write yet,
  * counts as older than the write. The echo and the acknowledgement arrive together but for the order
  * in which sockets are served. If the echo never comes, because nobody was subscribed yet, writes of
  * other clients are ignored for so long. */
 #define ECHO_MS 2000u
 
-/* Whether an event of the key on this lane is older than our stored write. A v2 server echoes each
+/* Whether an event of the key on this connection is older than our stored write. A v2 server echoes each
  * write to the writer's other connections, in the order of the key's writes and without the time that
  * the writer gave it. So an event that comes before the echo is older than our write, though that was
- * acknowledged on another lane already: if it were merged, an earlier removal of ours would undo the
- * later write. The lane that our writes of the key are sent on gets no echoes. */
-static bool is_before_ours(const wm_map *m, const wm_record *stored, int lane)
+ * acknowledged on another connection already: if it were merged, an earlier removal of ours would undo the
+ * later write. The connection that our writes of the key are sent on gets no echoes. */
+static bool is_before_ours(const wm_map *m, const wm_record *stored, int connection)
 {
     const wm_client *c = m->client;
-    if (lane == WM_LANE_NONE || stored->node != 0 || stored->echoed_by == echo_mark(lane)) return false;
-    if (wm_batcher_route(c->batcher, wm_route_table_partition_of(&c->routes, stored->key, stored->key_len)) == lane) return false;
+    if (connection == WM_NO_CONNECTION || stored->node != 0 || stored->echoed_by == echo_mark(connection)) return false;
+    if (wm_batcher_route(c->batcher, wm_route_table_partition_of(&c->routes, stored->key, stored->key_len)) == connection) return false;
     uint64_t wall_ms = wm_wall_ms(); /* the clock may be ahead of it */
     uint64_t now_ms = wall_ms > c->writer.clock.millis ? wall_ms : c->writer.clock.millis;
     return now_ms - stored->millis < ECHO_MS;
@@ -114,7 +114,7 @@ typedef struct comparison {
     const wm_record *record;
     const wm_timestamp *time;
     bool stamped_on_arrival;
-    int lane;
+    int connection;
     bool is_echo; /* the event is our own stored record */
 } comparison;
 
@@ -124,7 +124,7 @@ static bool stays(comparison *x, const wm_record *stored)
 {
     if (!x->stamped_on_arrival || stored->node != 0) return false;
     x->is_echo = has_same_value(stored, x->record);
-    return x->is_echo || wm_map_is_unsettled(x->map, stored) || is_before_ours(x->map, stored, x->lane) ||
+    return x->is_echo || wm_map_is_unsettled(x->map, stored) || is_before_ours(x->map, stored, x->connection) ||
            is_late_arrival(x->map, x->record);
 }
 
@@ -137,7 +137,7 @@ static bool is_newer(void *user, const wm_record *stored)
     return wm_timestamp_compare(x->time, &held) > 0;
 }
 
-static int merge(wm_map *m, wm_record *record, const wm_timestamp *time, bool stamped_on_arrival, int lane)
+static int merge(wm_map *m, wm_record *record, const wm_timestamp *time, bool stamped_on_arrival, int connection)
 {
     wm_client *c = m->client;
     if (time->millis > MILLIS_MAX || time->counter > UINT32_MAX) return WM_EINVAL;
@@ -146,15 +146,15 @@ static int merge(wm_map *m, wm_record *record, const wm_timestamp *time, bool st
     record->millis = time->millis;
     record->counter = time->counter;
     if (!wm_client_intern_node(c, time->node, time->node_len, &record->node)) return WM_ENOMEM;
-    comparison user = {m, record, time, stamped_on_arrival, lane, false};
+    comparison user = {m, record, time, stamped_on_arrival, connection, false};
     uint32_t hash = wm_hash_fnv1a(record->key, record->key_len);
     int result = wm_record_store_merge(m->store, hash, record, is_newer, &user);
-    if (user.is_echo) note_echo(m, hash, record->key, record->key_len, lane);
+    if (user.is_echo) note_echo(m, hash, record->key, record->key_len, connection);
     return result;
 }
 
 int wm_map_merge(wm_map *m, const char *key, size_t key_len, const uint8_t *value, size_t value_len,
-                 const wm_timestamp *time, bool stamped_on_arrival, int lane)
+                 const wm_timestamp *time, bool stamped_on_arrival, int connection)
 {
     wm_record record = {
         .key = key,
@@ -162,7 +162,7 @@ int wm_map_merge(wm_map *m, const char *key, size_t key_len, const uint8_t *valu
         .value = value,
         .value_len = (uint32_t)value_len,
     };
-    return merge(m, &record, time, stamped_on_arrival, lane);
+    return merge(m, &record, time, stamped_on_arrival, connection);
 }
 
 int wm_map_restore(wm_map *m, const wm_op_view *view, uint32_t op)
@@ -174,22 +174,22 @@ int wm_map_restore(wm_map *m, const wm_op_view *view, uint32_t op)
         .value_len = view->removed ? 0 : (uint32_t)view->value_len,
         .op = op,
     };
-    int result = merge(m, &record, &view->time, false, WM_LANE_NONE);
+    int result = merge(m, &record, &view->time, false, WM_NO_CONNECTION);
     /* One that was sent again has the time of the record: that stays, and is followed. */
     if (result == 1) wm_record_store_written(m->store, wm_hash_fnv1a(view->key, view->key_len), view->key, view->key_len, op);
     return result;
 }
 
-int wm_map_forget(wm_map *m, const char *key, size_t key_len, int lane)
+int wm_map_forget(wm_map *m, const char *key, size_t key_len, int connection)
 {
     uint32_t hash = wm_hash_fnv1a(key, key_len);
     wm_record record;
     if (!wm_record_store_get(m->store, hash, key, key_len, &record)) return 1;
     if (record.value == NULL) {
-        if (record.node == 0) note_echo(m, hash, key, key_len, lane);
+        if (record.node == 0) note_echo(m, hash, key, key_len, connection);
         return 1;
     }
-    if (wm_map_is_unsettled(m, &record) || is_before_ours(m, &record, lane)) return 1;
+    if (wm_map_is_unsettled(m, &record) || is_before_ours(m, &record, connection)) return 1;
     bool is_own = record.node == 0;
     record.value = NULL;
     record.value_len = 0;
@@ -199,13 +199,13 @@ int wm_map_forget(wm_map *m, const char *key, size_t key_len, int lane)
     return wm_record_store_put(m->store, hash, &record);
 }
 
-int wm_client_take_map_event(wm_client *c, const wm_map_event *change, int lane)
+int wm_client_take_map_event(wm_client *c, const wm_map_event *change, int connection)
 {
     if (c->maps.count == 0) return WM_EINVAL;
     wm_map *m = wm_client_find_map(c, change->map, change->map_len);
     if (m == NULL) return 1;
     if (change->has_record)
         return wm_map_merge(m, change->key, change->key_len, change->value, change->value_len, &change->time,
-                            change->stamped_on_arrival, lane);
-    return change->is_removal ? wm_map_forget(m, change->key, change->key_len, lane) : 1;
+                            change->stamped_on_arrival, connection);
+    return change->is_removal ? wm_map_forget(m, change->key, change->key_len, connection) : 1;
 }

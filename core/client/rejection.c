@@ -2,16 +2,16 @@
 #include "base/status.h"
 #include "client/state.h"
 
-/* Which node a lane leads to, for people: its id, or its URL while that is not known. */
-static const char *node_of_lane(const wm_client *c, int lane)
+/* Which node a connection leads to, for people: its id, or its URL while that is not known. */
+static const char *node_of_connection(const wm_client *c, int connection)
 {
-    if (lane == WM_LANE_NONE || lane == c->foreign_lane) return "";
-    int slot = wm_node_pool_slot_of(c->pool, lane);
+    if (connection == WM_NO_CONNECTION || connection == c->foreign_connection) return "";
+    int slot = wm_node_pool_node_of(c->pool, connection);
     const char *id = wm_node_pool_id(c->pool, slot);
     return id[0] != '\0' ? id : wm_node_pool_url(c->pool, slot);
 }
 
-static void tell(wm_client *c, int lane, const wm_op *op, const void *reason, size_t len)
+static void tell(wm_client *c, int connection, const wm_op *op, const void *reason, size_t len)
 {
     wm_op_view view = wm_oplog_read(c->log, op);
     wm_buffer text;
@@ -21,7 +21,7 @@ static void tell(wm_client *c, int lane, const wm_op *op, const void *reason, si
     if (len > 0) wm_buffer_append(&text, reason, len);
     wm_event event = {
         .type = WM_EVENT_OP_REJECTED,
-        .lane = lane,
+        .connection = connection,
         .a = (int64_t)op->seq,
         .b = (int64_t)(view.key_len | view.map_len << 16),
     };
@@ -29,26 +29,26 @@ static void tell(wm_client *c, int lane, const wm_op *op, const void *reason, si
     wm_buffer_close(&text);
 }
 
-static void bury(wm_client *c, int lane, uint32_t index, const void *reason, size_t len)
+static void bury(wm_client *c, int connection, uint32_t index, const void *reason, size_t len)
 {
     const wm_op *op = wm_oplog_at(c->log, index);
-    tell(c, lane, op, reason, len);
-    wm_dead_letters_add(c->dead_letters, c->log, op, node_of_lane(c, lane), reason, len); /* counted when it fails */
+    tell(c, connection, op, reason, len);
+    wm_dead_letters_add(c->dead_letters, c->log, op, node_of_connection(c, connection), reason, len); /* counted when it fails */
     c->figures.stats.ops_rejected++;
     wm_batcher_settle(c->batcher, index);
     wm_client_check_watermarks(c);
 }
 
-void wm_client_reject(wm_client *c, int lane, uint32_t index, const void *reason, size_t len)
+void wm_client_reject(wm_client *c, int connection, uint32_t index, const void *reason, size_t len)
 {
     bool is_aside = wm_oplog_at(c->log, index)->state == WM_OP_ASIDE;
-    if (is_aside ? wm_batcher_remove_aside(c->batcher, index) : wm_batcher_remove_in_flight(c->batcher, lane, index))
-        bury(c, lane, index, reason, len);
+    if (is_aside ? wm_batcher_remove_aside(c->batcher, index) : wm_batcher_remove_in_flight(c->batcher, connection, index))
+        bury(c, connection, index, reason, len);
 }
 
 void wm_client_reject_taken(wm_client *c, uint32_t index, const void *reason, size_t len)
 {
-    bury(c, WM_LANE_NONE, index, reason, len);
+    bury(c, WM_NO_CONNECTION, index, reason, len);
 }
 
 const wm_dead_letters *wm_client_dead_letters(const wm_client *c)

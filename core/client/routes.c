@@ -1,4 +1,4 @@
-/* Where the operations of each partition go: the routes that the script sets, the lanes that
+/* Where the operations of each partition go: the routes that the script sets, the connections that
  * stand for them, and the map that says who owns what. */
 #include <stdlib.h>
 #include <string.h>
@@ -6,24 +6,24 @@
 #include "base/status.h"
 #include "client/state.h"
 
-static bool is_usable(const wm_client *c, int lane)
+static bool is_usable(const wm_client *c, int connection)
 {
-    return c->connections.all[lane].usable && wm_node_pool_lane(c->pool, lane).state == WM_LANE_READY;
+    return c->connections.all[connection].usable && wm_node_pool_connection(c->pool, connection).state == WM_CONNECTION_READY;
 }
 
-static int lane_for(const wm_client *c, uint32_t partition)
+static int connection_for(const wm_client *c, uint32_t partition)
 {
     int slot = c->routes.all[partition].slot;
-    if (slot < 0 || c->unfinished.partitions != 0) return WM_LANE_NONE;
-    uint32_t per_node = wm_node_pool_lanes(c->pool) / wm_node_pool_count(c->pool);
-    int lane = wm_node_pool_lane_of(c->pool, slot, partition % per_node);
-    return is_usable(c, lane) ? lane : WM_LANE_NONE;
+    if (slot < 0 || c->unfinished.partitions != 0) return WM_NO_CONNECTION;
+    uint32_t per_node = wm_node_pool_connections(c->pool) / wm_node_pool_count(c->pool);
+    int connection = wm_node_pool_connection_of(c->pool, slot, partition % per_node);
+    return is_usable(c, connection) ? connection : WM_NO_CONNECTION;
 }
 
 void wm_client_apply_routes(wm_client *c)
 {
     uint32_t count = c->routes.count;
-    for (uint32_t p = 0; p < count; p++) wm_batcher_set_route(c->batcher, p, lane_for(c, p));
+    for (uint32_t p = 0; p < count; p++) wm_batcher_set_route(c->batcher, p, connection_for(c, p));
 }
 
 static void mark_owner(wm_client *c, uint32_t partition)
@@ -52,7 +52,7 @@ int wm_client_set_route(wm_client *c, uint32_t partition, int slot)
     if (slot != route->slot) route->moved_seq = wm_oplog_last_seq(c->log);
     route->slot = slot;
     mark_owner(c, partition);
-    wm_batcher_set_route(c->batcher, partition, lane_for(c, partition));
+    wm_batcher_set_route(c->batcher, partition, connection_for(c, partition));
     return WM_OK;
 }
 
@@ -119,16 +119,16 @@ uint32_t wm_client_partition_of(const wm_client *c, const char *key, size_t len)
     return wm_route_table_partition_of(&c->routes, key, len);
 }
 
-int wm_client_slot_of_key(const wm_client *c, const char *key, size_t len)
+int wm_client_node_of_key(const wm_client *c, const char *key, size_t len)
 {
     return c->routes.all[wm_client_partition_of(c, key, len)].slot;
 }
 
-static bool has_usable_lane(const wm_client *c, uint32_t slot)
+static bool has_usable_connection(const wm_client *c, uint32_t slot)
 {
-    uint32_t per_node = wm_node_pool_lanes(c->pool) / wm_node_pool_count(c->pool);
+    uint32_t per_node = wm_node_pool_connections(c->pool) / wm_node_pool_count(c->pool);
     for (uint32_t k = 0; k < per_node; k++)
-        if (is_usable(c, wm_node_pool_lane_of(c->pool, (int)slot, k))) return true;
+        if (is_usable(c, wm_node_pool_connection_of(c->pool, (int)slot, k))) return true;
     return false;
 }
 
@@ -138,7 +138,7 @@ static void look_around(const wm_client *c, wm_map_chooser_node *nodes, uint32_t
 {
     for (uint32_t i = 0; i < count; i++) {
         const char *id = wm_node_pool_id(c->pool, (int)i);
-        wm_node_sight sight = id[0] == '\0' ? WM_NODE_UNSEEN : has_usable_lane(c, i) ? WM_NODE_REACHABLE : WM_NODE_LOST;
+        wm_node_sight sight = id[0] == '\0' ? WM_NODE_UNSEEN : has_usable_connection(c, i) ? WM_NODE_REACHABLE : WM_NODE_LOST;
         nodes[i] = (wm_map_chooser_node){id, sight};
     }
     for (uint32_t i = 0; i < count; i++)
@@ -183,7 +183,7 @@ void wm_client_retry_routes(wm_client *c)
     if (c->unfinished.partitions != 0) is_changed = repartition(c, c->unfinished.partitions) == WM_OK;
     if (c->unfinished.has_to_choose && wm_client_choose_map(c)) is_changed = true;
     if (!is_changed) return;
-    wm_event event = {.type = WM_EVENT_MAP, .lane = WM_LANE_NONE, .flag = wm_map_chooser_map(c->chooser) != NULL};
+    wm_event event = {.type = WM_EVENT_MAP, .connection = WM_NO_CONNECTION, .flag = wm_map_chooser_map(c->chooser) != NULL};
     if (event.flag) event.a = (int64_t)wm_map_chooser_version_of(c->chooser, wm_map_chooser_map_source(c->chooser));
     wm_client_event(c, event, NULL, 0);
 }

@@ -88,7 +88,7 @@ typedef struct wm_client_figures {
 
 /* throttle.c, poison.c. */
 typedef struct wm_client_connections {
-    wm_client_connection *all; /* by lane */
+    wm_client_connection *all; /* by connection */
     uint32_t count;
 } wm_client_connections;
 
@@ -185,7 +185,7 @@ struct wm_client {
     uint64_t now_us;   /* of the message or tick at hand */
     wm_message_limits message_limits;
     uint64_t ack_timeout_us;
-    int foreign_lane; /* of a provider outside the pool; WM_LANE_NONE: none yet */
+    int foreign_connection; /* of a provider outside the pool; WM_NO_CONNECTION: none yet */
     uint8_t max_tries;
     bool forwards_acks; /* unmatched acknowledgements become messages for the script */
 };
@@ -214,37 +214,37 @@ bool wm_map_is_unsettled(const wm_map *m, const wm_record *record);
 void wm_client_op_leaves_first(void *client, uint32_t index);
 /* To be called before a batch is cut: see wm_record_store_catch_up. */
 void wm_client_catch_up(wm_client *c);
-void wm_client_on_message(void *user, int lane, const wm_message *m);
-void wm_client_on_too_large(void *user, int lane, const uint8_t *description, size_t len);
-void wm_client_on_change(void *user, int lane, const uint8_t *event, size_t len, const wm_message_cost *cost);
-void wm_client_on_text(void *user, int lane, const uint8_t *bytes, size_t len);
-/* Throttles the lane: nothing is sent on it for 50 ms, and for twice as long at each further call,
+void wm_client_on_message(void *user, int connection, const wm_message *m);
+void wm_client_on_too_large(void *user, int connection, const uint8_t *description, size_t len);
+void wm_client_on_change(void *user, int connection, const uint8_t *event, size_t len, const wm_message_cost *cost);
+void wm_client_on_text(void *user, int connection, const uint8_t *bytes, size_t len);
+/* Throttles the connection: nothing is sent on it for 50 ms, and for twice as long at each further call,
  * up to 2 s, until an acknowledgement comes. */
-void wm_client_throttle(wm_client *c, int lane);
-/* Settles an operation as rejected that is in flight on the lane, or that is set aside after it
+void wm_client_throttle(wm_client *c, int connection);
+/* Settles an operation as rejected that is in flight on the connection, or that is set aside after it
  * failed there, with the words of whoever rejected it: it leaves the log, becomes a dead letter
  * and is told. */
-void wm_client_reject(wm_client *c, int lane, uint32_t index, const void *reason, size_t len);
+void wm_client_reject(wm_client *c, int connection, uint32_t index, const void *reason, size_t len);
 /* The same with an operation that is in no batch and was taken out of where it waited. */
 void wm_client_reject_taken(wm_client *c, uint32_t index, const void *reason, size_t len);
 /* Rejects what was found to be poison. */
 void wm_client_reject_poison(wm_client *c);
-/* An ERROR came on the lane. True when batches were in flight that it may be about, and it
+/* An ERROR came on the connection. True when batches were in flight that it may be about, and it
  * is about the server as far as its words say. */
-bool wm_client_refused(wm_client *c, int lane, const wm_message *m);
+bool wm_client_refused(wm_client *c, int connection, const wm_message *m);
 /* Deals with the batches that errors were about, once it is known which: to be called after
  * each acknowledgement, too. */
-void wm_client_settle_refused(wm_client *c, int lane);
-/* The errors of the lane were dealt with, or its connection is another one. */
-void wm_client_forget_refusals(wm_client *c, int lane);
+void wm_client_settle_refused(wm_client *c, int connection);
+/* Forgets the errors of a connection: they were dealt with, or its WebSocket is a new one. */
+void wm_client_forget_refusals(wm_client *c, int connection);
 /* Looks for batches that should have been acknowledged by now. */
-void wm_client_check_answers(wm_client *c, int lane);
+void wm_client_check_answers(wm_client *c, int connection);
 /* Whether an acknowledgement confirms the batch of no operations that asked the server on
- * this lane whether it acknowledges. */
-bool wm_client_is_control_ack(wm_client *c, int lane, const char *last_id, size_t len);
-/* The lane ended: was it for something that is in flight? To be called before its batches are
+ * this connection whether it acknowledges. */
+bool wm_client_is_control_ack(wm_client *c, int connection, const char *last_id, size_t len);
+/* The connection ended: was it for something that is in flight? To be called before its batches are
  * given back. */
-void wm_client_blame(wm_client *c, int lane, const wm_lane_end *end);
+void wm_client_blame(wm_client *c, int connection, const wm_connection_loss *loss);
 /* Compares the fill of the log, and of a node's share in it, with the watermarks. */
 void wm_client_check_watermarks(wm_client *c);
 /* Whether unacknowledged operations of the partition's node fill its share of the log. False while
@@ -261,7 +261,7 @@ void wm_client_displace(wm_client *c, uint32_t newest);
 /* Does what memory was short for when the hash was set or a map chosen, and then has the script
  * set the routes; to be called in each turn of the timer. */
 void wm_client_retry_routes(wm_client *c);
-/* Points every partition at a lane that is ready, or at none. */
+/* Points every partition at a connection that is ready, or at none. */
 void wm_client_apply_routes(wm_client *c);
 void wm_client_free_maps(wm_client *c);
 bool wm_client_is_subscription(const wm_client *c, const char *query_id, size_t len);

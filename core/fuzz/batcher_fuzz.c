@@ -1,11 +1,11 @@
 /* A log, its records and its batcher, against a model: whatever is written, routed, sent,
  * acknowledged, returned, rejected and dropped, and in which order, each operation is in one
- * place, two of a key are never in two batches of a serial lane, a newer one never leaves
+ * place, two of a key are never in two batches of a serial connection, a newer one never leaves
  * before an older one, and nothing that may leave stays. Batches fail, too: what is set aside
  * is tried apart, and an operation is taken for poison only after it failed alone.
  *
- * Input: five bytes (limits, which lanes are serial, partitions), then steps of two bytes: what,
- * and with which key, lane, batch or partition. */
+ * Input: five bytes (limits, which connections are serial, partitions), then steps of two bytes: what,
+ * and with which key, connection, batch or partition. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
         }                                                              \
     } while (0)
 
-#define LANES 3
+#define CONNECTIONS 3
 #define KEYS 12u
 #define PARTITIONS_MAX 8u
 #define OPS_MAX 1000u
@@ -36,7 +36,7 @@ typedef struct model_op {
     uint32_t index, key;
     uint64_t seq;
     place place;
-    int lane;
+    int connection;
     uint32_t batch;
     uint32_t alone;  /* failures of it alone in its batch */
     bool is_refused; /* by words about each operation of its kind */
@@ -44,7 +44,7 @@ typedef struct model_op {
 
 typedef struct model_batch {
     uint32_t number; /* 0: settled */
-    int lane;
+    int connection;
     char last_id[WM_OP_ID_LEN];
 } model_batch;
 
@@ -56,7 +56,7 @@ typedef struct fuzz {
     wm_batch_limits limits;
     uint64_t now_us;
     uint32_t template, partitions, salt;
-    bool serial[LANES];
+    bool serial[CONNECTIONS];
     model_op ops[OPS_MAX];
     uint32_t count;
     model_batch batches[OPS_MAX];
@@ -92,53 +92,53 @@ static model_op *by_index(fuzz *f, uint32_t index)
 
 /* -- what the batcher reports ------------------------------------------------------------ */
 
-/* Older operations of its key that are not settled are in the same batch or, on a lane that
+/* Older operations of its key that are not settled are in the same batch or, on a connection that
  * does not keep the order, the next older one has left: one before that may have come back,
  * and goes again by its own time. */
-static void check_leaving(fuzz *f, int lane, const model_op *m, uint32_t batch)
+static void check_leaving(fuzz *f, int connection, const model_op *m, uint32_t batch)
 {
     for (const model_op *o = m; o-- > f->ops;) {
         if (o->key != m->key || o->place == GONE) continue;
         REQUIRE(o->place == SENT);
-        if (!f->serial[lane]) return;
+        if (!f->serial[connection]) return;
         REQUIRE(o->batch == batch);
     }
 }
 
-static void on_routed(void *user, int lane, const uint32_t *ops, uint32_t count)
+static void on_routed(void *user, int connection, const uint32_t *ops, uint32_t count)
 {
     fuzz *f = user;
     uint32_t batch = ++f->batch_count;
     model_batch *b = &f->batches[batch - 1];
-    *b = (model_batch){.number = batch, .lane = lane};
+    *b = (model_batch){.number = batch, .connection = connection};
     memcpy(b->last_id, wm_op_id(wm_oplog_at(f->log, ops[count - 1])), WM_OP_ID_LEN);
     for (uint32_t i = 0; i < count; i++) {
         model_op *m = by_index(f, ops[i]);
-        REQUIRE((m->place == WAITS || m->place == ASIDE) && wm_batcher_route(f->batcher, partition_of_op(f, m)) == lane);
-        check_leaving(f, lane, m, batch);
+        REQUIRE((m->place == WAITS || m->place == ASIDE) && wm_batcher_route(f->batcher, partition_of_op(f, m)) == connection);
+        check_leaving(f, connection, m, batch);
         m->place = SENT;
-        m->lane = lane;
+        m->connection = connection;
         m->batch = batch;
     }
 }
 
-static void on_acked(void *user, int lane, const uint32_t *ops, uint32_t count, const wm_batch_times *times)
+static void on_acked(void *user, int connection, const uint32_t *ops, uint32_t count, const wm_batch_times *times)
 {
     fuzz *f = user;
     (void)times;
     for (uint32_t i = 0; i < count; i++) {
         if (ops[i] == WM_NO_OP) continue;
         model_op *m = by_index(f, ops[i]);
-        REQUIRE(m->place == SENT && m->lane == lane);
+        REQUIRE(m->place == SENT && m->connection == connection);
         m->place = GONE;
     }
 }
 
-static void on_returned(void *user, int lane, uint32_t index)
+static void on_returned(void *user, int connection, uint32_t index)
 {
     fuzz *f = user;
     model_op *m = by_index(f, index);
-    REQUIRE(m->place == SENT && m->lane == lane);
+    REQUIRE(m->place == SENT && m->connection == connection);
     m->place = wm_oplog_at(f->log, index)->state == WM_OP_ASIDE ? ASIDE : WAITS;
 }
 
@@ -225,33 +225,33 @@ static uint32_t count_aside(const fuzz *f)
     return count;
 }
 
-/* What waits for the lane has a reason: an older operation of its key, or one of its partition
+/* What waits for the connection has a reason: an older operation of its key, or one of its partition
  * that has that reason and stands before it. */
-static void check_nothing_left(fuzz *f, int lane)
+static void check_nothing_left(fuzz *f, int connection)
 {
     bool blocked[PARTITIONS_MAX] = {0};
     for (uint32_t i = 0; i < f->count; i++) {
         const model_op *m = &f->ops[i];
         uint32_t partition = partition_of_op(f, m);
-        if (m->place != WAITS || wm_batcher_route(f->batcher, partition) != lane) continue;
+        if (m->place != WAITS || wm_batcher_route(f->batcher, partition) != connection) continue;
         blocked[partition] = blocked[partition] || follows(f, m);
         REQUIRE(blocked[partition]);
     }
 }
 
-static void take(fuzz *f, int lane)
+static void take(fuzz *f, int connection)
 {
     wm_buffer frame;
     wm_buffer_init(&frame);
     wm_record_store_catch_up(f->records);
-    bool due = wm_batcher_has_due(f->batcher, lane, f->now_us);
-    bool open = wm_batcher_load(f->batcher, lane).in_flight_batches < f->limits.max_in_flight;
-    bool is_searched = wm_batcher_trial_cut_us(f->batcher, lane) != 0 || count_aside(f) > 0;
+    bool due = wm_batcher_has_due(f->batcher, connection, f->now_us);
+    bool open = wm_batcher_load(f->batcher, connection).in_flight_batches < f->limits.max_in_flight;
+    bool is_searched = wm_batcher_trial_cut_us(f->batcher, connection) != 0 || count_aside(f) > 0;
     uint32_t before = f->batch_count;
-    int taken = wm_batcher_take(f->batcher, lane, &frame, f->now_us);
+    int taken = wm_batcher_take(f->batcher, connection, &frame, f->now_us);
     REQUIRE(taken >= 0 && (frame.len > 0) == (taken > 0) && f->batch_count == before + (taken > 0));
     if (taken > 0) REQUIRE(due && open && (uint32_t)taken <= f->limits.max_ops);
-    else if (open && !is_searched) check_nothing_left(f, lane);
+    else if (open && !is_searched) check_nothing_left(f, connection);
     wm_buffer_close(&frame);
 }
 
@@ -271,15 +271,15 @@ static void ack(fuzz *f, uint8_t which)
     if (b == NULL) return;
     uint32_t in_flight = 0;
     for (uint32_t i = 0; i < f->count; i++) in_flight += f->ops[i].place == SENT && f->ops[i].batch == b->number;
-    REQUIRE(wm_batcher_ack(f->batcher, b->lane, b->last_id, WM_OP_ID_LEN) == in_flight);
-    REQUIRE(wm_batcher_ack(f->batcher, b->lane, b->last_id, WM_OP_ID_LEN) == 0);
+    REQUIRE(wm_batcher_ack(f->batcher, b->connection, b->last_id, WM_OP_ID_LEN) == in_flight);
+    REQUIRE(wm_batcher_ack(f->batcher, b->connection, b->last_id, WM_OP_ID_LEN) == 0);
     b->number = 0;
 }
 
-static void end_batches(fuzz *f, int lane)
+static void end_batches(fuzz *f, int connection)
 {
     for (uint32_t i = 0; i < f->batch_count; i++)
-        if (f->batches[i].lane == lane) f->batches[i].number = 0;
+        if (f->batches[i].connection == connection) f->batches[i].number = 0;
 }
 
 static model_op *choose_sent(fuzz *f, uint8_t which)
@@ -296,12 +296,12 @@ static void reject(fuzz *f, uint8_t which)
 {
     model_op *m = choose_sent(f, which);
     if (m == NULL) return;
-    REQUIRE(wm_batcher_remove_in_flight(f->batcher, m->lane, m->index));
+    REQUIRE(wm_batcher_remove_in_flight(f->batcher, m->connection, m->index));
     wm_batcher_settle(f->batcher, m->index);
     m->place = GONE;
 }
 
-/* The batches of a key that is in several (on a lane that is not serial) come back as one, or
+/* The batches of a key that is in several (on a connection that is not serial) come back as one, or
  * not at all: a server refuses an operation for what holds for all of its partition. */
 static void return_one(fuzz *f, uint8_t which)
 {
@@ -310,7 +310,7 @@ static void return_one(fuzz *f, uint8_t which)
     for (uint32_t i = f->count; i-- > 0;) {
         const model_op *o = &f->ops[i];
         if (o->place == SENT && o->key == m->key)
-            REQUIRE(wm_batcher_return_in_flight(f->batcher, o->lane, o->index, f->now_us));
+            REQUIRE(wm_batcher_return_in_flight(f->batcher, o->connection, o->index, f->now_us));
     }
 }
 
@@ -326,8 +326,8 @@ static uint32_t oldest_waiting(fuzz *f, int first, int last)
 static void drop(fuzz *f, int first)
 {
     wm_record_store_catch_up(f->records);
-    uint32_t index = wm_batcher_oldest_pending(f->batcher, first, LANES - 1);
-    REQUIRE(index == oldest_waiting(f, first, LANES - 1));
+    uint32_t index = wm_batcher_oldest_pending(f->batcher, first, CONNECTIONS - 1);
+    REQUIRE(index == oldest_waiting(f, first, CONNECTIONS - 1));
     if (index == WM_NO_OP) return;
     model_op *m = by_index(f, index);
     REQUIRE(wm_batcher_remove_pending(f->batcher, index) && !wm_batcher_remove_pending(f->batcher, index));
@@ -365,11 +365,11 @@ static void sift(fuzz *f, uint32_t key)
     for (uint32_t i = 0; i < f->count; i++) REQUIRE(f->ops[i].place != WAITS || f->ops[i].key != key);
 }
 
-static void set_serial(fuzz *f, int lane, bool serial)
+static void set_serial(fuzz *f, int connection, bool serial)
 {
-    if (wm_batcher_load(f->batcher, lane).in_flight_batches > 0) return; /* a new connection's */
-    f->serial[lane] = serial;
-    wm_batcher_set_serial(f->batcher, lane, serial);
+    if (wm_batcher_load(f->batcher, connection).in_flight_batches > 0) return; /* a new connection's */
+    f->serial[connection] = serial;
+    wm_batcher_set_serial(f->batcher, connection, serial);
 }
 
 /* -- batches that fail ---------------------------------------------------------------------- */
@@ -382,19 +382,19 @@ static uint32_t live_of(const fuzz *f, uint32_t batch)
 }
 
 /* A failure may come to count for those that are alone. */
-static void note_alone(fuzz *f, int lane)
+static void note_alone(fuzz *f, int connection)
 {
     for (uint32_t i = 0; i < f->count; i++) {
         model_op *m = &f->ops[i];
-        if (m->place == SENT && m->lane == lane && live_of(f, m->batch) == 1) m->alone++;
+        if (m->place == SENT && m->connection == connection && live_of(f, m->batch) == 1) m->alone++;
     }
 }
 
 /* Batches of which nothing is in flight any more have ended. */
-static void end_failed(fuzz *f, int lane)
+static void end_failed(fuzz *f, int connection)
 {
     for (uint32_t i = 0; i < f->batch_count; i++)
-        if (f->batches[i].lane == lane && f->batches[i].number != 0 && live_of(f, f->batches[i].number) == 0)
+        if (f->batches[i].connection == connection && f->batches[i].number != 0 && live_of(f, f->batches[i].number) == 0)
             f->batches[i].number = 0;
 }
 
@@ -404,30 +404,30 @@ static bool is_refused(void *user, const wm_op *op)
     return wm_op_key(op)[1] % 4u == *kind;
 }
 
-static void refuse(fuzz *f, int lane, uint32_t kind, bool all)
+static void refuse(fuzz *f, int connection, uint32_t kind, bool all)
 {
     wm_batch_refusal refusal = {is_refused, &kind, all, 1};
     for (uint32_t i = 0; i < f->count; i++) {
         model_op *m = &f->ops[i];
         char key[2];
         name_key(key, m->key);
-        if (m->place == SENT && m->lane == lane && (uint32_t)key[1] % 4u == kind) m->is_refused = true;
+        if (m->place == SENT && m->connection == connection && (uint32_t)key[1] % 4u == kind) m->is_refused = true;
     }
-    wm_batcher_refuse(f->batcher, lane, &refusal, f->now_us);
+    wm_batcher_refuse(f->batcher, connection, &refusal, f->now_us);
 }
 
-static void fail_some(fuzz *f, int lane, uint8_t how)
+static void fail_some(fuzz *f, int connection, uint8_t how)
 {
     static const wm_batch_fault faults[] = {WM_FAULT_REFUSED, WM_FAULT_UNREADABLE, WM_FAULT_CUT};
     bool was_trial;
-    note_alone(f, lane);
-    if (how % 8 < 3) wm_batcher_fail_all(f->batcher, lane, faults[how % 8], how & 8 ? 1 : 0, how & 16 ? 1 : 0, f->now_us);
-    else if (how % 8 < 5) refuse(f, lane, how / 16 % 4, how % 8 == 3);
+    note_alone(f, connection);
+    if (how % 8 < 3) wm_batcher_fail_all(f->batcher, connection, faults[how % 8], how & 8 ? 1 : 0, how & 16 ? 1 : 0, f->now_us);
+    else if (how % 8 < 5) refuse(f, connection, how / 16 % 4, how % 8 == 3);
     else {
         if (how & 8) f->now_us += f->limits.ack_timeout_us;
-        wm_batcher_fail_overdue(f->batcher, lane, f->now_us, f->now_us, &was_trial);
+        wm_batcher_fail_overdue(f->batcher, connection, f->now_us, f->now_us, &was_trial);
     }
-    end_failed(f, lane);
+    end_failed(f, connection);
 }
 
 /* Nothing is rejected that has not failed alone three times, or was refused by name. */
@@ -447,8 +447,8 @@ static void reject_poison(fuzz *f)
 
 static void check_counts(fuzz *f)
 {
-    uint32_t waiting[LANES] = {0}, sent[LANES] = {0}, held = 0, all = 0;
-    size_t waiting_bytes[LANES] = {0}, held_bytes = 0;
+    uint32_t waiting[CONNECTIONS] = {0}, sent[CONNECTIONS] = {0}, held = 0, all = 0;
+    size_t waiting_bytes[CONNECTIONS] = {0}, held_bytes = 0;
     for (uint32_t i = 0; i < f->count; i++) {
         const model_op *m = &f->ops[i];
         if (m->place == GONE) continue;
@@ -457,22 +457,22 @@ static void check_counts(fuzz *f)
         REQUIRE(op->seq == m->seq && op->state == (m->place == SENT ? WM_OP_IN_FLIGHT : m->place == ASIDE ? WM_OP_ASIDE : WM_OP_PENDING));
         if (m->place == ASIDE) continue;
         if (m->place == SENT) {
-            sent[m->lane]++;
+            sent[m->connection]++;
             continue;
         }
-        int lane = wm_batcher_route(f->batcher, partition_of_op(f, m));
-        if (lane == WM_LANE_NONE) {
+        int connection = wm_batcher_route(f->batcher, partition_of_op(f, m));
+        if (connection == WM_NO_CONNECTION) {
             held++;
             held_bytes += op->len;
         } else {
-            waiting[lane]++;
-            waiting_bytes[lane] += op->len;
+            waiting[connection]++;
+            waiting_bytes[connection] += op->len;
         }
     }
     REQUIRE(wm_oplog_count(f->log) == all && wm_batcher_aside(f->batcher) == count_aside(f));
     REQUIRE(wm_batcher_held(f->batcher) == held && wm_batcher_held_bytes(f->batcher) == held_bytes);
-    for (int i = 0; i < LANES; i++) {
-        wm_lane_load load = wm_batcher_load(f->batcher, i);
+    for (int i = 0; i < CONNECTIONS; i++) {
+        wm_connection_load load = wm_batcher_load(f->batcher, i);
         REQUIRE(load.pending_ops == waiting[i] && load.pending_bytes == waiting_bytes[i] && load.in_flight_ops == sent[i]);
         REQUIRE(load.in_flight_batches <= f->limits.max_in_flight);
     }
@@ -491,12 +491,12 @@ static void check_backlog(fuzz *f, uint32_t partition, uint32_t nth)
 /* All of it leaves and is acknowledged in the end. */
 static void drain(fuzz *f)
 {
-    for (uint32_t p = 0; p < f->partitions; p++) wm_batcher_set_route(f->batcher, p, (int)(p % LANES));
+    for (uint32_t p = 0; p < f->partitions; p++) wm_batcher_set_route(f->batcher, p, (int)(p % CONNECTIONS));
     for (uint32_t round = 0; wm_oplog_count(f->log) > 0; round++) {
-        REQUIRE(round < 4 * OPS_MAX && f->batch_count + LANES < OPS_MAX * 2);
-        if (f->batch_count + LANES >= OPS_MAX) f->batch_count = 0; /* those before are settled */
-        for (int lane = 0; lane < LANES; lane++) wm_batcher_close_window(f->batcher, lane, false);
-        for (int lane = 0; lane < LANES; lane++) take(f, lane);
+        REQUIRE(round < 4 * OPS_MAX && f->batch_count + CONNECTIONS < OPS_MAX * 2);
+        if (f->batch_count + CONNECTIONS >= OPS_MAX) f->batch_count = 0; /* those before are settled */
+        for (int connection = 0; connection < CONNECTIONS; connection++) wm_batcher_close_window(f->batcher, connection, false);
+        for (int connection = 0; connection < CONNECTIONS; connection++) take(f, connection);
         while (choose_batch(f, 0) != NULL) ack(f, 0);
         reject_poison(f);
         f->now_us += 10000000;
@@ -506,17 +506,17 @@ static void drain(fuzz *f)
 
 static void step(fuzz *f, uint8_t what, uint8_t with)
 {
-    int lane = with % LANES;
+    int connection = with % CONNECTIONS;
     switch (what % 16) {
     case 0: case 1: case 2: case 3: write_key(f, with % KEYS, what); break;
-    case 4: case 5: case 6: take(f, lane); break;
+    case 4: case 5: case 6: take(f, connection); break;
     case 7: case 8: ack(f, with); break;
     case 9: wm_batcher_set_route(f->batcher, with / 4u % f->partitions, with % 4 - 1); break;
-    case 10: wm_batcher_release_lane(f->batcher, lane, f->now_us); end_batches(f, lane); break;
+    case 10: wm_batcher_release_connection(f->batcher, connection, f->now_us); end_batches(f, connection); break;
     case 11: (with % 2 ? reject : return_one)(f, with / 2); break;
-    case 12: with % 2 ? drop(f, with / 2 % (LANES + 1) - 1) : write_of_another(f, with / 2 % KEYS); break;
+    case 12: with % 2 ? drop(f, with / 2 % (CONNECTIONS + 1) - 1) : write_of_another(f, with / 2 % KEYS); break;
     case 13: with % 8 == 7 ? sift(f, with / 8 % KEYS) : check_backlog(f, with, what); break;
-    case 14: with & 1 ? set_serial(f, lane, with & 2) : fail_some(f, lane, with / 2); break;
+    case 14: with & 1 ? set_serial(f, connection, with & 2) : fail_some(f, connection, with / 2); break;
     case 15:
         f->salt = with / 8;
         f->partitions = 1 + with % PARTITIONS_MAX;
@@ -535,9 +535,9 @@ static void start(fuzz *f, const uint8_t *data)
     f->records = wm_record_store_new(f->log);
     f->template = wm_oplog_template(f->log, false, "map", 3, "client-1");
     f->batcher = wm_batcher_new(f->log, f->partitions, f->limits, (wm_batcher_hooks){f, on_acked, on_routed, on_returned, on_leaves_first});
-    REQUIRE(f->batcher != NULL && f->records != NULL && wm_batcher_set_lanes(f->batcher, LANES) == WM_OK);
+    REQUIRE(f->batcher != NULL && f->records != NULL && wm_batcher_set_connections(f->batcher, CONNECTIONS) == WM_OK);
     wm_op_ids_init(&f->ids, "abcdefgh");
-    for (int i = 0; i < LANES; i++) set_serial(f, i, data[3] >> i & 1);
+    for (int i = 0; i < CONNECTIONS; i++) set_serial(f, i, data[3] >> i & 1);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -15,13 +15,13 @@
 /* A loop that was not turned for this long proves nothing about its peers. */
 #define STALL_US 1000000u
 #define MESSAGE_MAX (1024u * 1024u)
-/* Bytes that wait in a lane's inbox before its socket is not read any more. */
+/* Bytes that wait in a connection's inbox before its socket is not read any more. */
 #define INBOX_ENOUGH (256u * 1024u)
 
-typedef struct lane {
+typedef struct connection {
     wm_node_pool *pool;
-    wm_connection *connection;
-    wm_lane_info info;
+    wm_connection *socket;
+    wm_connection_info info;
     int id;
     bool first_seen;    /* the first message told the dialect */
     bool token_wanted;
@@ -37,13 +37,13 @@ typedef struct lane {
     wm_inbox *inbox;    /* received in turns that have a deadline, and not read yet; NULL: never */
     wm_work reading;    /* of the inbox */
     bool held;          /* the socket is not read */
-} lane;
+} connection;
 
 typedef struct node {
     char *url_text;
     wm_url url;
     char *id;
-    lane *lanes;
+    connection *connections;
     bool is_there; /* it was not removed */
 } node;
 
@@ -67,10 +67,10 @@ const char *wm_dialect_name(wm_dialect d)
     return names[d];
 }
 
-static lane *lane_at(const wm_node_pool *pool, int id)
+static connection *connection_at(const wm_node_pool *pool, int id)
 {
     uint32_t per_node = pool->options.connections_per_node;
-    return &pool->nodes[(uint32_t)id / per_node].lanes[(uint32_t)id % per_node];
+    return &pool->nodes[(uint32_t)id / per_node].connections[(uint32_t)id % per_node];
 }
 
 static void count(wm_histogram *h, uint64_t from_us, uint64_t to_us)
@@ -80,113 +80,113 @@ static void count(wm_histogram *h, uint64_t from_us, uint64_t to_us)
 
 /* -- sending ----------------------------------------------------------------------- */
 
-static int enqueue(lane *l, const uint8_t *message, size_t len)
+static int enqueue(connection *c, const uint8_t *message, size_t len)
 {
     if (len > MESSAGE_MAX) return WM_ESIZE;
-    if (l->queue.len + len > l->pool->options.max_queued_bytes) return WM_EFULL;
+    if (c->queue.len + len > c->pool->options.max_queued_bytes) return WM_EFULL;
     uint32_t size = (uint32_t)len;
-    if (wm_buffer_reserve(&l->queue, len + sizeof size) == NULL) return WM_ENOMEM;
-    wm_buffer_append(&l->queue, &size, sizeof size);
-    wm_buffer_append(&l->queue, message, len);
-    wm_connection_want_write(l->connection);
+    if (wm_buffer_reserve(&c->queue, len + sizeof size) == NULL) return WM_ENOMEM;
+    wm_buffer_append(&c->queue, &size, sizeof size);
+    wm_buffer_append(&c->queue, message, len);
+    wm_connection_want_write(c->socket);
     return WM_OK;
 }
 
-static void send_ping(lane *l, uint64_t now_us)
+static void send_ping(connection *c, uint64_t now_us)
 {
     wm_buffer b;
     wm_buffer_init(&b);
-    l->ping_stamp = (double)wm_wall_ms();
-    l->ping_sent_us = now_us;
-    l->ping_due_us = now_us + l->pool->options.heartbeat_us;
+    c->ping_stamp = (double)wm_wall_ms();
+    c->ping_sent_us = now_us;
+    c->ping_due_us = now_us + c->pool->options.heartbeat_us;
     wm_mp_write_map(&b, 2);
     wm_message_write_type(&b, WM_TYPE_PING);
     wm_mp_write_cstr(&b, "timestamp");
-    wm_mp_write_float64(&b, l->ping_stamp);
-    if (!b.failed) enqueue(l, b.data, b.len);
+    wm_mp_write_float64(&b, c->ping_stamp);
+    if (!b.failed) enqueue(c, b.data, b.len);
     wm_buffer_close(&b);
 }
 
 static void on_writable(void *user, wm_buffer *out)
 {
-    lane *l = user;
+    connection *c = user;
     size_t before = out->len;
-    if (wm_loop_is_late(l->pool->loop)) {
-        wm_connection_want_write(l->connection);
+    if (wm_loop_is_late(c->pool->loop)) {
+        wm_connection_want_write(c->socket);
         return;
     }
-    if (l->queue.len > 0) {
+    if (c->queue.len > 0) {
         uint32_t size;
-        memcpy(&size, l->queue.data, sizeof size);
-        wm_buffer_append(out, l->queue.data + sizeof size, size);
-        wm_buffer_consume(&l->queue, sizeof size + size);
-        if (l->queue.len == 0) wm_buffer_close(&l->queue); /* next comes a PING, seconds later */
-    } else if (l->batch_wanted && l->info.state == WM_LANE_READY) {
-        l->batch_wanted = false;
-        l->pool->events.batch(l->pool->user, l->id, out);
-        if (out->len > before) l->batch_in_write = true;
+        memcpy(&size, c->queue.data, sizeof size);
+        wm_buffer_append(out, c->queue.data + sizeof size, size);
+        wm_buffer_consume(&c->queue, sizeof size + size);
+        if (c->queue.len == 0) wm_buffer_close(&c->queue); /* next comes a PING, seconds later */
+    } else if (c->batch_wanted && c->info.state == WM_CONNECTION_READY) {
+        c->batch_wanted = false;
+        c->pool->events.batch(c->pool->user, c->id, out);
+        if (out->len > before) c->batch_in_write = true;
     }
     size_t len = out->len - before;
-    l->info.bytes_out += len;
-    if (l->pool->traced && len > 0 && !out->failed)
-        l->pool->events.traced(l->pool->user, l->id, out->data + before, len, true, false);
-    if (l->queue.len > 0 || l->batch_wanted) wm_connection_want_write(l->connection);
+    c->info.bytes_out += len;
+    if (c->pool->traced && len > 0 && !out->failed)
+        c->pool->events.traced(c->pool->user, c->id, out->data + before, len, true, false);
+    if (c->queue.len > 0 || c->batch_wanted) wm_connection_want_write(c->socket);
 }
 
 static void on_written(void *user)
 {
-    lane *l = user;
-    if (!l->batch_in_write) return;
-    l->batch_in_write = false;
-    l->pool->events.batch_written(l->pool->user, l->id);
+    connection *c = user;
+    if (!c->batch_in_write) return;
+    c->batch_in_write = false;
+    c->pool->events.batch_written(c->pool->user, c->id);
 }
 
-/* -- life of a lane ------------------------------------------------------------------ */
+/* -- life of a connection ------------------------------------------------------------------ */
 
-static void reset(lane *l)
+static void reset(connection *c)
 {
-    l->connection = NULL;
-    l->info.state = WM_LANE_IDLE;
-    l->info.connected_at_us = 0;
-    l->info.rtt_us = l->info.answered_us = 0;
-    l->first_seen = l->token_wanted = l->batch_wanted = l->batch_in_write = false;
-    l->token_sent_us = 0;
-    l->ping_stamp = -1;
-    wm_buffer_clear(&l->queue);
-    wm_inbox_clear(l->inbox);
-    wm_loop_withdraw(&l->reading);
-    l->held = false;
+    c->socket = NULL;
+    c->info.state = WM_CONNECTION_IDLE;
+    c->info.connected_at_us = 0;
+    c->info.rtt_us = c->info.answered_us = 0;
+    c->first_seen = c->token_wanted = c->batch_wanted = c->batch_in_write = false;
+    c->token_sent_us = 0;
+    c->ping_stamp = -1;
+    wm_buffer_clear(&c->queue);
+    wm_inbox_clear(c->inbox);
+    wm_loop_withdraw(&c->reading);
+    c->held = false;
 }
 
-static void report_lost(lane *l, wm_end_reason reason, int code, const char *detail)
+static void report_lost(connection *c, wm_end_reason reason, int code, const char *detail)
 {
-    wm_lane_end end = {reason, code, detail, l->info.state == WM_LANE_READY, l->info.rtt_us != 0};
-    reset(l);
-    l->pool->events.lost(l->pool->user, l->id, &end);
+    wm_connection_loss loss = {reason, code, detail, c->info.state == WM_CONNECTION_READY, c->info.rtt_us != 0};
+    reset(c);
+    c->pool->events.lost(c->pool->user, c->id, &loss);
 }
 
-static void fail(lane *l, wm_end_reason reason, const char *detail)
+static void fail(connection *c, wm_end_reason reason, const char *detail)
 {
-    if (l->connection == NULL) return;
+    if (c->socket == NULL) return;
     char kept[512]; /* `detail` may point into the message that is being read */
     size_t len = strlen(detail);
     if (len >= sizeof kept) len = sizeof kept - 1;
     memcpy(kept, detail, len);
     kept[len] = 0;
-    wm_connection_close(l->connection, reason == WM_END_HEARTBEAT ? 0 : 1000);
-    report_lost(l, reason, 0, kept);
+    wm_connection_close(c->socket, reason == WM_END_HEARTBEAT ? 0 : 1000);
+    report_lost(c, reason, 0, kept);
 }
 
-static void become_ready(lane *l)
+static void become_ready(connection *c)
 {
-    if (l->info.state == WM_LANE_READY) return;
+    if (c->info.state == WM_CONNECTION_READY) return;
     uint64_t now = wm_now_us();
-    l->info.state = WM_LANE_READY;
-    l->info.connected_at_us = now;
-    l->info.connects++;
-    count(l->pool->times.auth, l->opened_us, now);
-    send_ping(l, now);
-    l->pool->events.ready(l->pool->user, l->id);
+    c->info.state = WM_CONNECTION_READY;
+    c->info.connected_at_us = now;
+    c->info.connects++;
+    count(c->pool->times.auth, c->opened_us, now);
+    send_ping(c, now);
+    c->pool->events.ready(c->pool->user, c->id);
 }
 
 /* -- receiving ------------------------------------------------------------------------ */
@@ -207,7 +207,7 @@ static bool text_field(const wm_message *m, const char *name, char *out, size_t 
     return true;
 }
 
-static void on_pong(lane *l, const wm_message *m)
+static void on_pong(connection *c, const wm_message *m)
 {
     const uint8_t *bytes;
     size_t len;
@@ -217,141 +217,141 @@ static void on_pong(lane *l, const wm_message *m)
     if (wm_mp_find(m->body, m->body_len, "timestamp", &bytes, &len) < 0 || bytes == NULL) return;
     wm_mp_reader_init(&r, bytes, len);
     if (wm_mp_read(&r, &it) < 0 || !wm_mp_as_uint(&it, &echoed)) return;
-    if ((double)echoed == l->ping_stamp) {
+    if ((double)echoed == c->ping_stamp) {
         uint64_t now = wm_now_us();
-        l->info.rtt_us = now - l->ping_sent_us;
-        l->info.answered_us = l->ping_sent_us;
-        count(l->pool->times.heartbeat, l->ping_sent_us, now);
+        c->info.rtt_us = now - c->ping_sent_us;
+        c->info.answered_us = c->ping_sent_us;
+        count(c->pool->times.heartbeat, c->ping_sent_us, now);
     }
     /* A server that never asked for a token and answers needs none. */
-    if (l->info.state == WM_LANE_AUTHENTICATING && !l->token_wanted && l->token_sent_us == 0) become_ready(l);
+    if (c->info.state == WM_CONNECTION_AUTHENTICATING && !c->token_wanted && c->token_sent_us == 0) become_ready(c);
 }
 
-static void on_auth_required(lane *l)
+static void on_auth_required(connection *c)
 {
-    if (l->info.state != WM_LANE_AUTHENTICATING || l->token_wanted || l->token_sent_us != 0) return;
-    l->token_wanted = true;
-    l->pool->events.auth_required(l->pool->user, l->id);
+    if (c->info.state != WM_CONNECTION_AUTHENTICATING || c->token_wanted || c->token_sent_us != 0) return;
+    c->token_wanted = true;
+    c->pool->events.auth_required(c->pool->user, c->id);
 }
 
-static void on_auth_fail(lane *l, const wm_message *m)
+static void on_auth_fail(connection *c, const wm_message *m)
 {
     char text[128];
     text_field(m, "error", text, sizeof text);
-    fail(l, WM_END_AUTH_FAILED, text);
+    fail(c, WM_END_AUTH_FAILED, text);
 }
 
 static int on_message(void *user, const wm_message *m)
 {
-    lane *l = user;
-    wm_node_pool *pool = l->pool;
-    if (l->connection == NULL) return WM_OK; /* an earlier one of this envelope ended it */
+    connection *c = user;
+    wm_node_pool *pool = c->pool;
+    if (c->socket == NULL) return WM_OK; /* an earlier one of this envelope ended it */
     switch (m->type) {
-    case WM_TYPE_PONG: on_pong(l, m); break;
-    case WM_TYPE_AUTH_REQUIRED: on_auth_required(l); break;
+    case WM_TYPE_PONG: on_pong(c, m); break;
+    case WM_TYPE_AUTH_REQUIRED: on_auth_required(c); break;
     case WM_TYPE_AUTH_ACK:
-        if (l->info.state == WM_LANE_AUTHENTICATING) become_ready(l);
+        if (c->info.state == WM_CONNECTION_AUTHENTICATING) become_ready(c);
         break;
-    case WM_TYPE_AUTH_FAIL: on_auth_fail(l, m); break;
-    default: pool->events.message(pool->user, l->id, m); break;
+    case WM_TYPE_AUTH_FAIL: on_auth_fail(c, m); break;
+    default: pool->events.message(pool->user, c->id, m); break;
     }
     return WM_OK;
 }
 
 static void on_too_large(void *user, const uint8_t *description, size_t len)
 {
-    lane *l = user;
-    if (l->connection != NULL) l->pool->events.too_large(l->pool->user, l->id, description, len);
+    connection *c = user;
+    if (c->socket != NULL) c->pool->events.too_large(c->pool->user, c->id, description, len);
 }
 
 static int on_change(void *user, const uint8_t *event, size_t len, const wm_message_cost *cost)
 {
-    lane *l = user;
-    if (l->connection != NULL) l->pool->events.change(l->pool->user, l->id, event, len, cost);
+    connection *c = user;
+    if (c->socket != NULL) c->pool->events.change(c->pool->user, c->id, event, len, cost);
     return WM_OK;
 }
 
 static void on_text(void *user, const uint8_t *bytes, size_t len)
 {
-    lane *l = user;
-    l->pool->events.text(l->pool->user, l->id, bytes, len);
+    connection *c = user;
+    c->pool->events.text(c->pool->user, c->id, bytes, len);
 }
 
 static const wm_inbox_handlers handlers = {{on_message, on_change}, on_text, on_too_large};
 
-static void read_now(lane *l, const uint8_t *message, size_t len, wm_letter_kind kind)
+static void read_now(connection *c, const uint8_t *message, size_t len, wm_letter_kind kind)
 {
     if (kind != WM_LETTER_BINARY) {
-        (kind == WM_LETTER_TEXT ? on_text : on_too_large)(l, message, len);
+        (kind == WM_LETTER_TEXT ? on_text : on_too_large)(c, message, len);
         return;
     }
     wm_frame_reader reader;
     int result = WM_OK;
     wm_frame_reader_open(&reader, message, len, NULL);
     while (result == WM_OK && wm_frame_reader_busy(&reader))
-        result = wm_frame_reader_next(&reader, &handlers.frames, l);
-    if (result < 0) fail(l, WM_END_PROTOCOL, wm_message_error_text(result));
+        result = wm_frame_reader_next(&reader, &handlers.frames, c);
+    if (result < 0) fail(c, WM_END_PROTOCOL, wm_message_error_text(result));
 }
 
-static void read_from_inbox(lane *l)
+static void read_from_inbox(connection *c)
 {
-    int result = wm_inbox_read(l->inbox, &handlers, l);
-    if (result < 0) fail(l, WM_END_PROTOCOL, wm_message_error_text(result));
+    int result = wm_inbox_read(c->inbox, &handlers, c);
+    if (result < 0) fail(c, WM_END_PROTOCOL, wm_message_error_text(result));
 }
 
-static void hold(lane *l, bool held)
+static void hold(connection *c, bool held)
 {
-    if (l->connection == NULL || l->held == held) return;
-    l->held = held;
-    wm_connection_hold(l->connection, held);
+    if (c->socket == NULL || c->held == held) return;
+    c->held = held;
+    wm_connection_hold(c->socket, held);
 }
 
 static wm_work_state read_piece(void *user)
 {
-    lane *l = user;
-    wm_node_pool *pool = l->pool;
-    if (!wm_inbox_is_empty(l->inbox)) {
+    connection *c = user;
+    wm_node_pool *pool = c->pool;
+    if (!wm_inbox_is_empty(c->inbox)) {
         if (!pool->events.wants_more(pool->user)) return WM_WORK_LATER;
-        read_from_inbox(l);
+        read_from_inbox(c);
         return WM_WORK_MORE;
     }
-    hold(l, false);
+    hold(c, false);
     return WM_WORK_DONE;
 }
 
 /* What the socket has beyond this waits there until the inbox is read. */
-static void keep_for_later(lane *l, const uint8_t *message, size_t len, wm_letter_kind kind, wm_buffer *whole)
+static void keep_for_later(connection *c, const uint8_t *message, size_t len, wm_letter_kind kind, wm_buffer *whole)
 {
-    wm_node_pool *pool = l->pool;
-    if (l->inbox == NULL) l->inbox = wm_inbox_new();
-    if (l->inbox == NULL || wm_inbox_put(l->inbox, message, len, kind, whole) < 0) {
-        fail(l, WM_END_PROTOCOL, "out of memory for a message");
+    wm_node_pool *pool = c->pool;
+    if (c->inbox == NULL) c->inbox = wm_inbox_new();
+    if (c->inbox == NULL || wm_inbox_put(c->inbox, message, len, kind, whole) < 0) {
+        fail(c, WM_END_PROTOCOL, "out of memory for a message");
         return;
     }
-    wm_loop_post(pool->loop, &l->reading);
-    if (wm_inbox_bytes(l->inbox) > INBOX_ENOUGH) hold(l, true);
+    wm_loop_post(pool->loop, &c->reading);
+    if (wm_inbox_bytes(c->inbox) > INBOX_ENOUGH) hold(c, true);
     if (!wm_loop_is_late(pool->loop)) return;
-    uint32_t lanes = wm_node_pool_lanes(pool);
-    for (uint32_t i = 0; i < lanes; i++) {
-        lane *other = lane_at(pool, (int)i);
-        if (other->connection == NULL) continue;
+    uint32_t connections = wm_node_pool_connections(pool);
+    for (uint32_t i = 0; i < connections; i++) {
+        connection *other = connection_at(pool, (int)i);
+        if (other->socket == NULL) continue;
         hold(other, true);
         wm_loop_post(pool->loop, &other->reading);
     }
 }
 
 /* In the order of arrival: now, or behind what waits. */
-static void read_or_keep(lane *l, const uint8_t *message, size_t len, wm_letter_kind kind, wm_buffer *whole)
+static void read_or_keep(connection *c, const uint8_t *message, size_t len, wm_letter_kind kind, wm_buffer *whole)
 {
-    if (wm_loop_is_bounded(l->pool->loop) || !wm_inbox_is_empty(l->inbox)) keep_for_later(l, message, len, kind, whole);
-    else read_now(l, message, len, kind);
+    if (wm_loop_is_bounded(c->pool->loop) || !wm_inbox_is_empty(c->inbox)) keep_for_later(c, message, len, kind, whole);
+    else read_now(c, message, len, kind);
 }
 
 static void on_heard(void *user, size_t len)
 {
-    lane *l = user;
-    l->info.last_heard_us = wm_now_us();
-    l->info.bytes_in += len;
+    connection *c = user;
+    c->info.last_heard_us = wm_now_us();
+    c->info.bytes_in += len;
 }
 
 static void on_passed_by(void *user, const uint8_t *description, size_t len)
@@ -363,31 +363,31 @@ static void on_passed_by(void *user, const uint8_t *description, size_t len)
 
 static void on_received(void *user, const uint8_t *message, size_t len, bool text, wm_buffer *whole)
 {
-    lane *l = user;
-    if (l->pool->traced) l->pool->events.traced(l->pool->user, l->id, message, len, false, text);
-    if (!text && !l->first_seen && len > 0) {
-        l->first_seen = true;
-        l->info.dialect = message[0] == 0xde ? WM_DIALECT_TS : WM_DIALECT_V2;
+    connection *c = user;
+    if (c->pool->traced) c->pool->events.traced(c->pool->user, c->id, message, len, false, text);
+    if (!text && !c->first_seen && len > 0) {
+        c->first_seen = true;
+        c->info.dialect = message[0] == 0xde ? WM_DIALECT_TS : WM_DIALECT_V2;
     }
-    read_or_keep(l, message, len, text ? WM_LETTER_TEXT : WM_LETTER_BINARY, whole);
+    read_or_keep(c, message, len, text ? WM_LETTER_TEXT : WM_LETTER_BINARY, whole);
 }
 
 static void on_opened(void *user, uint64_t tls_us)
 {
-    lane *l = user;
-    l->info.state = WM_LANE_AUTHENTICATING;
-    l->opened_us = l->info.last_heard_us = wm_now_us();
-    count(l->pool->times.connect, l->connecting_us, l->opened_us);
-    if (tls_us > 0) count(l->pool->times.tls, 0, tls_us);
-    l->ping_due_us = l->opened_us + SILENT_OPEN_US;
+    connection *c = user;
+    c->info.state = WM_CONNECTION_AUTHENTICATING;
+    c->opened_us = c->info.last_heard_us = wm_now_us();
+    count(c->pool->times.connect, c->connecting_us, c->opened_us);
+    if (tls_us > 0) count(c->pool->times.tls, 0, tls_us);
+    c->ping_due_us = c->opened_us + SILENT_OPEN_US;
 }
 
 static void on_ended(void *user, const wm_connection_end *end)
 {
-    lane *l = user;
+    connection *c = user;
     /* What was received before the end counts. */
-    while (l->connection != NULL && !wm_inbox_is_empty(l->inbox)) read_from_inbox(l);
-    if (l->connection != NULL) report_lost(l, end->reason, end->close_code, end->detail);
+    while (c->socket != NULL && !wm_inbox_is_empty(c->inbox)) read_from_inbox(c);
+    if (c->socket != NULL) report_lost(c, end->reason, end->close_code, end->detail);
 }
 
 static const wm_connection_events connection_events = {
@@ -396,27 +396,27 @@ static const wm_connection_events connection_events = {
 
 /* -- time ------------------------------------------------------------------------------ */
 
-static bool is_behind(const lane *l)
+static bool is_behind(const connection *c)
 {
-    return l->held || !wm_inbox_is_empty(l->inbox);
+    return c->held || !wm_inbox_is_empty(c->inbox);
 }
 
-static void check_lane(lane *l, uint64_t now, uint64_t stalled_us)
+static void check_connection(connection *c, uint64_t now, uint64_t stalled_us)
 {
-    const wm_node_pool_options *o = &l->pool->options;
-    if (l->info.state < WM_LANE_AUTHENTICATING) return;
-    l->info.last_heard_us += stalled_us;
-    if (is_behind(l)) l->info.last_heard_us = now;
-    if (l->token_sent_us != 0 && l->info.state == WM_LANE_AUTHENTICATING && now - l->token_sent_us > o->auth_timeout_us) {
-        fail(l, WM_END_AUTH_TIMEOUT, "");
+    const wm_node_pool_options *o = &c->pool->options;
+    if (c->info.state < WM_CONNECTION_AUTHENTICATING) return;
+    c->info.last_heard_us += stalled_us;
+    if (is_behind(c)) c->info.last_heard_us = now;
+    if (c->token_sent_us != 0 && c->info.state == WM_CONNECTION_AUTHENTICATING && now - c->token_sent_us > o->auth_timeout_us) {
+        fail(c, WM_END_AUTH_TIMEOUT, "");
         return;
     }
-    if (now > l->info.last_heard_us && now - l->info.last_heard_us > o->heartbeat_timeout_us) {
-        fail(l, WM_END_HEARTBEAT, "");
+    if (now > c->info.last_heard_us && now - c->info.last_heard_us > o->heartbeat_timeout_us) {
+        fail(c, WM_END_HEARTBEAT, "");
         return;
     }
-    bool may_ping = l->info.state == WM_LANE_READY || (!l->token_wanted && l->token_sent_us == 0);
-    if (may_ping && now >= l->ping_due_us) send_ping(l, now);
+    bool may_ping = c->info.state == WM_CONNECTION_READY || (!c->token_wanted && c->token_sent_us == 0);
+    if (may_ping && now >= c->ping_due_us) send_ping(c, now);
 }
 
 static void on_check(uv_timer_t *timer)
@@ -426,8 +426,8 @@ static void on_check(uv_timer_t *timer)
     uint64_t since = now - pool->checked_us;
     uint64_t stalled_us = since > STALL_US ? since : 0;
     pool->checked_us = now;
-    uint32_t lanes = wm_node_pool_lanes(pool);
-    for (uint32_t i = 0; i < lanes; i++) check_lane(lane_at(pool, (int)i), now, stalled_us);
+    uint32_t connections = wm_node_pool_connections(pool);
+    for (uint32_t i = 0; i < connections; i++) check_connection(connection_at(pool, (int)i), now, stalled_us);
 }
 
 static void free_timer(uv_handle_t *handle)
@@ -465,17 +465,17 @@ wm_node_pool *wm_node_pool_new(wm_loop *loop, wm_transport *transport, wm_node_p
 void wm_node_pool_free(wm_node_pool *pool)
 {
     if (pool == NULL) return;
-    for (uint32_t i = 0; i < wm_node_pool_lanes(pool); i++) {
-        lane *l = lane_at(pool, (int)i);
-        if (l->connection != NULL) wm_connection_close(l->connection, 1000);
-        wm_buffer_close(&l->queue);
-        wm_loop_withdraw(&l->reading);
-        wm_inbox_free(l->inbox);
+    for (uint32_t i = 0; i < wm_node_pool_connections(pool); i++) {
+        connection *c = connection_at(pool, (int)i);
+        if (c->socket != NULL) wm_connection_close(c->socket, 1000);
+        wm_buffer_close(&c->queue);
+        wm_loop_withdraw(&c->reading);
+        wm_inbox_free(c->inbox);
     }
     for (uint32_t i = 0; i < pool->count; i++) {
         free(pool->nodes[i].url_text);
         free(pool->nodes[i].id);
-        free(pool->nodes[i].lanes);
+        free(pool->nodes[i].connections);
     }
     uv_close((uv_handle_t *)pool->check, free_timer);
     free(pool->nodes);
@@ -495,20 +495,20 @@ static uint32_t free_slot(const wm_node_pool *pool)
     return slot;
 }
 
-/* A slot with its lanes. */
+/* A slot with its connections. */
 static int add_slot(wm_node_pool *pool)
 {
     uint32_t per_node = pool->options.connections_per_node;
     node *grown = realloc(pool->nodes, (pool->count + 1) * sizeof *grown);
     if (grown == NULL) return WM_ENOMEM;
     pool->nodes = grown;
-    node n = {.lanes = calloc(per_node, sizeof *n.lanes)};
-    if (n.lanes == NULL) return WM_ENOMEM;
+    node n = {.connections = calloc(per_node, sizeof *n.connections)};
+    if (n.connections == NULL) return WM_ENOMEM;
     for (uint32_t i = 0; i < per_node; i++) {
-        lane *l = &n.lanes[i];
-        l->pool = pool;
-        l->id = (int)(pool->count * per_node + i);
-        l->reading = (wm_work){.piece = read_piece, .user = l};
+        connection *c = &n.connections[i];
+        c->pool = pool;
+        c->id = (int)(pool->count * per_node + i);
+        c->reading = (wm_work){.piece = read_piece, .user = c};
     }
     pool->nodes[pool->count++] = n;
     return WM_OK;
@@ -531,7 +531,7 @@ int wm_node_pool_add(wm_node_pool *pool, const char *url)
     n->id = id;
     n->url = parsed;
     n->is_there = true;
-    for (uint32_t i = 0; i < pool->options.connections_per_node; i++) n->lanes[i].info = (wm_lane_info){0};
+    for (uint32_t i = 0; i < pool->options.connections_per_node; i++) n->connections[i].info = (wm_connection_info){0};
     return (int)slot;
 }
 
@@ -543,10 +543,10 @@ void wm_node_pool_remove(wm_node_pool *pool, int slot)
     n->url_text = n->id = NULL;
     n->is_there = false;
     for (uint32_t i = 0; i < pool->options.connections_per_node; i++) {
-        lane *l = &n->lanes[i];
-        wm_inbox_free(l->inbox);
-        l->inbox = NULL;
-        wm_buffer_close(&l->queue);
+        connection *c = &n->connections[i];
+        wm_inbox_free(c->inbox);
+        c->inbox = NULL;
+        wm_buffer_close(&c->queue);
     }
 }
 
@@ -555,7 +555,7 @@ uint32_t wm_node_pool_count(const wm_node_pool *pool)
     return pool->count;
 }
 
-uint32_t wm_node_pool_lanes(const wm_node_pool *pool)
+uint32_t wm_node_pool_connections(const wm_node_pool *pool)
 {
     return pool->count * pool->options.connections_per_node;
 }
@@ -579,59 +579,59 @@ int wm_node_pool_set_id(wm_node_pool *pool, int slot, const char *id)
     return WM_OK;
 }
 
-int wm_node_pool_slot_of(const wm_node_pool *pool, int id)
+int wm_node_pool_node_of(const wm_node_pool *pool, int id)
 {
     return (int)((uint32_t)id / pool->options.connections_per_node);
 }
 
-int wm_node_pool_lane_of(const wm_node_pool *pool, int slot, uint32_t connection)
+int wm_node_pool_connection_of(const wm_node_pool *pool, int slot, uint32_t ordinal)
 {
-    return (int)((uint32_t)slot * pool->options.connections_per_node + connection);
+    return (int)((uint32_t)slot * pool->options.connections_per_node + ordinal);
 }
 
 int wm_node_pool_connect(wm_node_pool *pool, int id, const wm_addresses *addresses)
 {
-    lane *l = lane_at(pool, id);
-    if (l->connection != NULL) return WM_OK;
-    reset(l);
-    l->info.dialect = WM_DIALECT_UNKNOWN;
-    l->connection =
-        wm_connection_open(pool->transport, &pool->nodes[wm_node_pool_slot_of(pool, id)].url, addresses, &connection_events, l);
-    if (l->connection == NULL) return WM_ENOMEM;
-    l->info.state = WM_LANE_CONNECTING;
-    l->connecting_us = wm_now_us();
+    connection *c = connection_at(pool, id);
+    if (c->socket != NULL) return WM_OK;
+    reset(c);
+    c->info.dialect = WM_DIALECT_UNKNOWN;
+    c->socket =
+        wm_connection_open(pool->transport, &pool->nodes[wm_node_pool_node_of(pool, id)].url, addresses, &connection_events, c);
+    if (c->socket == NULL) return WM_ENOMEM;
+    c->info.state = WM_CONNECTION_CONNECTING;
+    c->connecting_us = wm_now_us();
     return WM_OK;
 }
 
 void wm_node_pool_disconnect(wm_node_pool *pool, int id, int close_code)
 {
-    lane *l = lane_at(pool, id);
-    if (l->connection == NULL) return;
-    wm_connection_close(l->connection, close_code);
-    reset(l);
+    connection *c = connection_at(pool, id);
+    if (c->socket == NULL) return;
+    wm_connection_close(c->socket, close_code);
+    reset(c);
 }
 
 void wm_node_pool_fail(wm_node_pool *pool, int id, wm_end_reason reason, const char *detail)
 {
-    fail(lane_at(pool, id), reason, detail);
+    fail(connection_at(pool, id), reason, detail);
 }
 
 /* The proxy of the environment could read the token, and it is there for other things. */
-static void fail_for_onlooker(lane *l)
+static void fail_for_onlooker(connection *c)
 {
     char detail[512];
     snprintf(detail, sizeof detail,
              "%s would see the token: use wss://, or name the proxy by the option proxy, or the host by no_proxy",
-             wm_connection_onlooker(l->connection));
-    fail(l, WM_END_PROXY, detail);
+             wm_connection_onlooker(c->socket));
+    fail(c, WM_END_PROXY, detail);
 }
 
 int wm_node_pool_authenticate(wm_node_pool *pool, int id, const char *token, size_t len)
 {
-    lane *l = lane_at(pool, id);
-    if (!l->token_wanted) return WM_EINVAL;
-    if (wm_connection_onlooker(l->connection) != NULL) {
-        fail_for_onlooker(l);
+    connection *c = connection_at(pool, id);
+    if (!c->token_wanted) return WM_EINVAL;
+    if (wm_connection_onlooker(c->socket) != NULL) {
+        fail_for_onlooker(c);
         return WM_OK;
     }
     wm_buffer b;
@@ -640,20 +640,20 @@ int wm_node_pool_authenticate(wm_node_pool *pool, int id, const char *token, siz
     wm_message_write_type(&b, WM_TYPE_AUTH);
     wm_mp_write_cstr(&b, "token");
     wm_mp_write_str(&b, token, len);
-    int result = b.failed ? WM_ENOMEM : enqueue(l, b.data, b.len);
+    int result = b.failed ? WM_ENOMEM : enqueue(c, b.data, b.len);
     wm_buffer_close(&b);
-    if (result == WM_ENOMEM) fail(l, WM_END_LOCAL, "out of memory for the token"); /* it would wait for ever */
+    if (result == WM_ENOMEM) fail(c, WM_END_LOCAL, "out of memory for the token"); /* it would wait for ever */
     if (result < 0) return result;
-    l->token_wanted = false;
-    l->token_sent_us = wm_now_us();
+    c->token_wanted = false;
+    c->token_sent_us = wm_now_us();
     return WM_OK;
 }
 
 int wm_node_pool_send(wm_node_pool *pool, int id, const uint8_t *message, size_t len)
 {
-    lane *l = lane_at(pool, id);
-    if (l->info.state != WM_LANE_READY) return WM_EINVAL;
-    return enqueue(l, message, len);
+    connection *c = connection_at(pool, id);
+    if (c->info.state != WM_CONNECTION_READY) return WM_EINVAL;
+    return enqueue(c, message, len);
 }
 
 void wm_node_pool_trace(wm_node_pool *pool, bool on)
@@ -663,24 +663,24 @@ void wm_node_pool_trace(wm_node_pool *pool, bool on)
 
 void wm_node_pool_want_batch(wm_node_pool *pool, int id)
 {
-    lane *l = lane_at(pool, id);
-    if (l->info.state != WM_LANE_READY || l->batch_wanted) return;
-    l->batch_wanted = true;
-    wm_connection_want_write(l->connection);
+    connection *c = connection_at(pool, id);
+    if (c->info.state != WM_CONNECTION_READY || c->batch_wanted) return;
+    c->batch_wanted = true;
+    wm_connection_want_write(c->socket);
 }
 
 void wm_node_pool_ask(wm_node_pool *pool, int id)
 {
-    lane *l = lane_at(pool, id);
-    if (l->info.state == WM_LANE_READY) send_ping(l, wm_now_us());
+    connection *c = connection_at(pool, id);
+    if (c->info.state == WM_CONNECTION_READY) send_ping(c, wm_now_us());
 }
 
 bool wm_node_pool_is_behind(const wm_node_pool *pool, int id)
 {
-    return is_behind(lane_at(pool, id));
+    return is_behind(connection_at(pool, id));
 }
 
-wm_lane_info wm_node_pool_lane(const wm_node_pool *pool, int id)
+wm_connection_info wm_node_pool_connection(const wm_node_pool *pool, int id)
 {
-    return lane_at(pool, id)->info;
+    return connection_at(pool, id)->info;
 }

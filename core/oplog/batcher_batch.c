@@ -54,15 +54,15 @@ batch *wm_batcher_new_batch(wm_batcher *b, uint32_t count)
     return NULL;
 }
 
-static void append_in_flight(lane *l, batch *t, size_t bytes)
+static void append_in_flight(connection *c, batch *t, size_t bytes)
 {
-    if (l->newest == NULL) l->oldest = t;
-    else l->newest->next = t;
-    l->newest = t;
-    if (l->unwritten == NULL) l->unwritten = t;
-    l->in_flight_batches++;
-    l->in_flight_ops += t->count;
-    l->in_flight_bytes += bytes;
+    if (c->newest == NULL) c->oldest = t;
+    else c->newest->next = t;
+    c->newest = t;
+    if (c->unwritten == NULL) c->unwritten = t;
+    c->in_flight_batches++;
+    c->in_flight_ops += t->count;
+    c->in_flight_bytes += bytes;
     t->live = t->count;
 }
 
@@ -89,26 +89,26 @@ bool wm_batcher_send(wm_batcher *b, int id, batch *t, size_t bytes, wm_buffer *f
     memcpy(t->last_id, wm_op_id(wm_oplog_at(b->log, t->ops[t->count - 1])), WM_OP_ID_LEN);
     t->times = (wm_batch_times){now_us, now_us};
     t->deadline_us = now_us + b->limits.ack_timeout_us;
-    append_in_flight(&b->lanes[id], t, bytes);
+    append_in_flight(&b->connections[id], t, bytes);
     return true;
 }
 
-void wm_batcher_unlink(lane *l, batch *previous, batch *t)
+void wm_batcher_unlink(connection *c, batch *previous, batch *t)
 {
-    if (previous == NULL) l->oldest = t->next;
+    if (previous == NULL) c->oldest = t->next;
     else previous->next = t->next;
-    if (l->newest == t) l->newest = previous;
-    if (l->unwritten == t) l->unwritten = t->next;
-    l->in_flight_batches--;
-    if (l->trial != t) return;
-    l->trial = NULL;
-    l->rests = true;
+    if (c->newest == t) c->newest = previous;
+    if (c->unwritten == t) c->unwritten = t->next;
+    c->in_flight_batches--;
+    if (c->trial != t) return;
+    c->trial = NULL;
+    c->rests = true;
 }
 
 void wm_batcher_comes_back(wm_batcher *b, int id, uint32_t index)
 {
     wm_op *op = wm_oplog_at(b->log, index);
-    wm_batcher_leaves_flight(&b->lanes[id], op);
+    wm_batcher_leaves_flight(&b->connections[id], op);
     if (op->tries < UINT8_MAX) op->tries++;
     wm_op_next_attempt(op->span.bytes);
 }

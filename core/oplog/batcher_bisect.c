@@ -98,7 +98,7 @@ static void halve(wm_batcher *b, batch *g)
     half->count = half->live = g->count - older;
     memcpy(half->ops, g->ops + older, half->count * sizeof *half->ops);
     half->fault = g->fault;
-    half->failed_lane = g->failed_lane;
+    half->failed_connection = g->failed_connection;
     g->count = g->live = older;
     g->failed_cut_us = g->attempts = 0;
     is_whole_no_more(g);
@@ -114,7 +114,7 @@ static void fail(wm_batcher *b, int id, batch *t, wm_batch_fault fault, uint8_t 
 {
     bool was_alone = t->live == 1 && (t->is_trial || fault == WM_FAULT_UNANSWERED);
     t->fault = (uint8_t)fault;
-    t->failed_lane = id;
+    t->failed_connection = id;
     t->failed_cut_us = t->times.cut_us;
     uint32_t doublings = t->attempts < WAIT_DOUBLINGS ? t->attempts : WAIT_DOUBLINGS;
     t->retry_us = was_alone && fault != WM_FAULT_UNANSWERED ? now_us + ((uint64_t)WAIT_FIRST_US << doublings) : now_us;
@@ -135,11 +135,11 @@ static bool came_back_before(const wm_batcher *b, const batch *t, uint8_t tries)
 
 uint32_t wm_batcher_fail_overdue(wm_batcher *b, int id, uint64_t before_us, uint64_t now_us, bool *was_trial)
 {
-    lane *l = &b->lanes[id];
+    connection *c = &b->connections[id];
     uint32_t failed = 0;
     batch *previous = NULL;
     *was_trial = true;
-    for (batch *t = l->oldest, *next; t != NULL; t = next) {
+    for (batch *t = c->oldest, *next; t != NULL; t = next) {
         next = t->next;
         if (t->deadline_us > now_us || t->times.cut_us >= before_us) {
             previous = t;
@@ -147,7 +147,7 @@ uint32_t wm_batcher_fail_overdue(wm_batcher *b, int id, uint64_t before_us, uint
         }
         *was_trial = *was_trial && t->is_trial;
         failed += t->live;
-        wm_batcher_unlink(l, previous, t);
+        wm_batcher_unlink(c, previous, t);
         fail(b, id, t, WM_FAULT_UNANSWERED, 1, now_us);
     }
     return failed;
@@ -155,17 +155,17 @@ uint32_t wm_batcher_fail_overdue(wm_batcher *b, int id, uint64_t before_us, uint
 
 void wm_batcher_fail_all(wm_batcher *b, int id, wm_batch_fault fault, uint8_t tries, uint8_t proofs, uint64_t now_us)
 {
-    lane *l = &b->lanes[id];
+    connection *c = &b->connections[id];
     batch *previous = NULL;
-    bool is_one = l->in_flight_batches == 1;
-    for (batch *t = l->oldest, *next; t != NULL; t = next) {
+    bool is_one = c->in_flight_batches == 1;
+    for (batch *t = c->oldest, *next; t != NULL; t = next) {
         next = t->next;
         bool is_blamed = t->is_trial && tries > 0 ? is_one : came_back_before(b, t, tries);
         if (!is_blamed) {
             previous = t;
             continue;
         }
-        wm_batcher_unlink(l, previous, t);
+        wm_batcher_unlink(c, previous, t);
         if (is_one || fault == WM_FAULT_REFUSED || t->live > 1) {
             fail(b, id, t, fault, proofs, now_us);
         } else { /* it may have been another one */
@@ -196,7 +196,7 @@ static void take_apart(wm_batcher *b, int id, batch *t, const wm_batch_refusal *
     } else {
         t->proofs = r->all || (count == 1 && is_certain) ? WM_POISON_PROOFS : 0;
         t->fault = WM_FAULT_REFUSED;
-        t->failed_lane = id;
+        t->failed_connection = id;
         t->failed_cut_us = r->all ? 0 : t->times.cut_us;
         make_group(b, id, t);
     }
@@ -213,18 +213,18 @@ static bool holds_refused(const wm_batcher *b, const batch *t, const wm_batch_re
 
 uint32_t wm_batcher_refuse(wm_batcher *b, int id, const wm_batch_refusal *r, uint64_t now_us)
 {
-    lane *l = &b->lanes[id];
+    connection *c = &b->connections[id];
     uint32_t found = 0, holders = 0;
-    for (const batch *t = l->oldest; t != NULL; t = t->next) holders += holds_refused(b, t, r);
+    for (const batch *t = c->oldest; t != NULL; t = t->next) holders += holds_refused(b, t, r);
     bool is_certain = r->count >= holders; /* else one of them may have failed for another reason */
     batch *previous = NULL;
-    for (batch *t = l->oldest, *next; t != NULL; t = next) {
+    for (batch *t = c->oldest, *next; t != NULL; t = next) {
         next = t->next;
         if (!holds_refused(b, t, r)) {
             previous = t;
             continue;
         }
-        wm_batcher_unlink(l, previous, t);
+        wm_batcher_unlink(c, previous, t);
         take_apart(b, id, t, r, is_certain, now_us);
         found++;
     }
@@ -244,7 +244,7 @@ static uint64_t patience_us(const wm_batcher *b, const batch *t)
 uint32_t wm_batcher_ack_late(wm_batcher *b, int id, const char *last_id, size_t len)
 {
     if (len != WM_OP_ID_LEN) return 0;
-    batch *t = b->lanes[id].trial;
+    batch *t = b->connections[id].trial;
     if (t != NULL && memcmp(t->earlier_id, last_id, len) == 0) { /* a second copy is on its way: that is waited for */
         memset(t->earlier_id, 0, sizeof t->earlier_id);
         t->proofs = 0;
@@ -266,8 +266,8 @@ uint32_t wm_batcher_ack_late(wm_batcher *b, int id, const char *last_id, size_t 
 void wm_batcher_confirm_failures(wm_batcher *b, int id)
 {
     for (batch *g = b->aside_oldest; g != NULL; g = g->next) {
-        if (g->count > 1 || g->failed_cut_us == 0 || g->failed_lane != id) continue;
-        if (g->failed_cut_us >= b->lanes[id].acked_cut_us) continue;
+        if (g->count > 1 || g->failed_cut_us == 0 || g->failed_connection != id) continue;
+        if (g->failed_cut_us >= b->connections[id].acked_cut_us) continue;
         g->failed_cut_us = 0;
         g->proofs++;
     }
@@ -279,21 +279,21 @@ void wm_batcher_confirm_failures(wm_batcher *b, int id)
 static bool is_to_be_halved(const wm_batcher *b, const batch *g)
 {
     if (g->count < 2 || g->failed_cut_us == 0) return false;
-    return b->groups < GROUPS_UNPROVEN || b->lanes[g->failed_lane].acked_cut_us > g->failed_cut_us;
+    return b->groups < GROUPS_UNPROVEN || b->connections[g->failed_connection].acked_cut_us > g->failed_cut_us;
 }
 
-static int lane_of(const wm_batcher *b, uint32_t index)
+static int connection_of(const wm_batcher *b, uint32_t index)
 {
-    return b->partitions[wm_oplog_at(b->log, index)->partition].lane;
+    return b->partitions[wm_oplog_at(b->log, index)->partition].connection;
 }
 
-/* The group to be tried next on a lane: operations that stand alone come last, their trials
+/* The group to be tried next on a connection: operations that stand alone come last, their trials
  * take the longest. */
 static batch *due_group(const wm_batcher *b, int id, uint64_t now_us)
 {
     batch *single = NULL;
     for (batch *g = b->aside_oldest; g != NULL; g = g->next) {
-        if (is_condemned(g) || g->retry_us > now_us || lane_of(b, g->ops[0]) != id) continue;
+        if (is_condemned(g) || g->retry_us > now_us || connection_of(b, g->ops[0]) != id) continue;
         if (g->count > 1) return g;
         if (single == NULL) single = g;
     }
@@ -303,17 +303,17 @@ static batch *due_group(const wm_batcher *b, int id, uint64_t now_us)
 wm_trial_state wm_batcher_trial_state(wm_batcher *b, int id, uint64_t now_us)
 {
     wm_batcher_gather_strays(b);
-    lane *l = &b->lanes[id];
-    if (l->trial != NULL) return is_tried_alone(l->trial) ? WM_TRIAL_ALONE : WM_TRIAL_NONE;
-    if (l->is_closed) return WM_TRIAL_ALONE;
-    if (l->rests && (l->ready != NO_PARTITION || l->line_head != WM_NO_OP)) return WM_TRIAL_NONE;
+    connection *c = &b->connections[id];
+    if (c->trial != NULL) return is_tried_alone(c->trial) ? WM_TRIAL_ALONE : WM_TRIAL_NONE;
+    if (c->is_closed) return WM_TRIAL_ALONE;
+    if (c->rests && (c->ready != NO_PARTITION || c->line_head != WM_NO_OP)) return WM_TRIAL_NONE;
     const batch *g = due_group(b, id, now_us);
     if (g == NULL) return WM_TRIAL_NONE;
-    if (is_tried_alone(g)) return l->in_flight_batches > 0 ? WM_TRIAL_ALONE : WM_TRIAL_DUE;
-    return l->in_flight_batches < b->limits.max_in_flight ? WM_TRIAL_DUE : WM_TRIAL_NONE;
+    if (is_tried_alone(g)) return c->in_flight_batches > 0 ? WM_TRIAL_ALONE : WM_TRIAL_DUE;
+    return c->in_flight_batches < b->limits.max_in_flight ? WM_TRIAL_DUE : WM_TRIAL_NONE;
 }
 
-/* Moves what may leave on the lane from a group to a batch. Bytes. */
+/* Moves what may leave on the connection from a group to a batch. Bytes. */
 static size_t choose_from_group(wm_batcher *b, int id, batch *g, batch *t)
 {
     size_t bytes = 0;
@@ -321,7 +321,7 @@ static size_t choose_from_group(wm_batcher *b, int id, batch *g, batch *t)
     for (uint32_t i = 0; i < g->count; i++) {
         uint32_t index = g->ops[i];
         wm_op *op = wm_oplog_at(b->log, index);
-        if (lane_of(b, index) == id && wm_batcher_may_join(b, &b->lanes[id], index)) {
+        if (connection_of(b, index) == id && wm_batcher_may_join(b, &b->connections[id], index)) {
             op->state = WM_OP_JOINING;
             bytes += op->len;
             t->ops[t->count++] = index;
@@ -373,14 +373,14 @@ int wm_batcher_take_trial(wm_batcher *b, int id, wm_buffer *frame, uint64_t now_
     t->fault = g->fault;
     t->attempts = g->attempts;
     t->proofs = g->proofs;
-    t->failed_lane = g->failed_lane;
+    t->failed_connection = g->failed_connection;
     memcpy(t->earlier_id, g->last_id, sizeof t->earlier_id);
     if (!wm_batcher_send(b, id, t, bytes, frame, now_us)) {
         undo(b, g, t);
         return WM_ENOMEM;
     }
     b->aside -= t->count;
-    b->lanes[id].trial = t;
+    b->connections[id].trial = t;
     t->deadline_us = now_us + patience_us(b, t);
     for (uint32_t i = 0; i < t->count; i++) wm_batcher_refresh_ready(b, wm_oplog_at(b->log, t->ops[i])->partition);
     is_whole_no_more(g);
@@ -397,7 +397,7 @@ bool wm_batcher_next_poison(const wm_batcher *b, wm_poison *out)
 {
     for (const batch *g = b->aside_oldest; g != NULL; g = g->next) {
         if (!is_condemned(g)) continue;
-        *out = (wm_poison){.op = g->ops[g->count - 1], .lane = g->failed_lane, .fault = (wm_batch_fault)g->fault};
+        *out = (wm_poison){.op = g->ops[g->count - 1], .connection = g->failed_connection, .fault = (wm_batch_fault)g->fault};
         return true;
     }
     return false;
@@ -422,14 +422,14 @@ bool wm_batcher_remove_aside(wm_batcher *b, uint32_t index)
 
 uint64_t wm_batcher_trial_cut_us(const wm_batcher *b, int id)
 {
-    const batch *t = b->lanes[id].trial;
+    const batch *t = b->connections[id].trial;
     return t == NULL ? 0 : t->times.cut_us;
 }
 
 bool wm_batcher_tries_alone(const wm_batcher *b, int id)
 {
-    const batch *t = b->lanes[id].trial;
-    return t != NULL && is_tried_alone(t) && b->lanes[id].in_flight_batches == 1;
+    const batch *t = b->connections[id].trial;
+    return t != NULL && is_tried_alone(t) && b->connections[id].in_flight_batches == 1;
 }
 
 uint32_t wm_batcher_aside(const wm_batcher *b)

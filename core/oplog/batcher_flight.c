@@ -11,11 +11,11 @@
 uint64_t wm_batcher_due_at(wm_batcher *b, int id)
 {
     wm_batcher_gather_strays(b);
-    const lane *l = &b->lanes[id];
-    if ((l->ready == NO_PARTITION && l->line_head == WM_NO_OP) || l->in_flight_batches >= b->limits.max_in_flight || l->is_closed)
+    const connection *c = &b->connections[id];
+    if ((c->ready == NO_PARTITION && c->line_head == WM_NO_OP) || c->in_flight_batches >= b->limits.max_in_flight || c->is_closed)
         return UINT64_MAX;
-    bool full = l->pending_ops >= b->limits.max_ops || l->pending_bytes >= b->limits.max_bytes;
-    return full ? 0 : l->waiting_since_us + b->limits.linger_us;
+    bool full = c->pending_ops >= b->limits.max_ops || c->pending_bytes >= b->limits.max_bytes;
+    return full ? 0 : c->waiting_since_us + b->limits.linger_us;
 }
 
 /* `by_us`: when what waits has lingered. */
@@ -76,11 +76,11 @@ static bool fits(const room *r, const batch *t, const wm_op *op)
 }
 
 /* From the queues of the ready partitions: they are older than what stands in the line. */
-static void choose_from_queues(wm_batcher *b, lane *l, batch *t, room *r)
+static void choose_from_queues(wm_batcher *b, connection *c, batch *t, room *r)
 {
     bool full = false;
-    while (l->ready != NO_PARTITION && !full) {
-        uint32_t pid = l->ready;
+    while (c->ready != NO_PARTITION && !full) {
+        uint32_t pid = c->ready;
         partition *p = &b->partitions[pid];
         uint32_t count = t->count, index, before;
         bring_near(b, b->partitions[p->ready_next].head, NEAR_OPS);
@@ -92,7 +92,7 @@ static void choose_from_queues(wm_batcher *b, lane *l, batch *t, room *r)
             wm_batcher_leave_queue(b, p, index, before);
             join(t, index, op);
         }
-        if (t->count > count) l->ready = p->ready_next; /* the next batch begins elsewhere */
+        if (t->count > count) c->ready = p->ready_next; /* the next batch begins elsewhere */
         wm_batcher_refresh_ready(b, pid);
     }
 }
@@ -104,21 +104,21 @@ static void choose_from_queues(wm_batcher *b, lane *l, batch *t, room *r)
  * follows of its key with it. */
 static void choose_from_line(wm_batcher *b, int id, batch *t, room *r)
 {
-    lane *l = &b->lanes[id];
+    connection *c = &b->connections[id];
     uint32_t put_aside = 0;
-    uint32_t near = bring_near(b, l->line_head, NEAR_OPS);
-    while (l->line_head != WM_NO_OP && put_aside < PUT_ASIDE_MAX) {
-        wm_op *op = wm_oplog_at(b->log, l->line_head);
+    uint32_t near = bring_near(b, c->line_head, NEAR_OPS);
+    while (c->line_head != WM_NO_OP && put_aside < PUT_ASIDE_MAX) {
+        wm_op *op = wm_oplog_at(b->log, c->line_head);
         near = bring_near(b, near, 1);
-        if (!wm_batcher_may_join(b, l, l->line_head)) {
-            wm_batcher_queue(b, wm_batcher_pop_line(b, l));
+        if (!wm_batcher_may_join(b, c, c->line_head)) {
+            wm_batcher_queue(b, wm_batcher_pop_line(b, c));
             put_aside++;
             continue;
         }
         if (!fits(r, t, op)) return;
         r->bytes += op->len;
         wm_batcher_count(b, id, op, -1);
-        join(t, wm_batcher_pop_line(b, l), op);
+        join(t, wm_batcher_pop_line(b, c), op);
     }
 }
 
@@ -133,18 +133,18 @@ WM_HOT_PATH int wm_batcher_take_at_most(wm_batcher *b, int id, wm_buffer *frame,
                                         wm_batch_limits limits)
 {
     wm_batcher_gather_strays(b);
-    lane *l = &b->lanes[id];
+    connection *c = &b->connections[id];
     wm_trial_state trial = b->groups > 0 ? wm_batcher_trial_state(b, id, now_us) : WM_TRIAL_NONE;
     int tried = trial == WM_TRIAL_DUE ? wm_batcher_take_trial(b, id, frame, now_us) : 0;
     if (trial == WM_TRIAL_ALONE || tried != 0) return tried;
-    if (l->in_flight_batches >= b->limits.max_in_flight || l->is_closed) return 0;
+    if (c->in_flight_batches >= b->limits.max_in_flight || c->is_closed) return 0;
     uint32_t max_ops = limits.max_ops < b->limits.max_ops ? limits.max_ops : b->limits.max_ops;
-    room r = {.most = l->pending_ops < max_ops ? l->pending_ops : max_ops,
+    room r = {.most = c->pending_ops < max_ops ? c->pending_ops : max_ops,
               .max_bytes = limits.max_bytes < b->limits.max_bytes ? limits.max_bytes : b->limits.max_bytes};
     batch *t = wm_batcher_new_batch(b, r.most);
     if (t == NULL) return WM_ENOMEM;
-    l->rests = false;
-    choose_from_queues(b, l, t, &r);
+    c->rests = false;
+    choose_from_queues(b, c, t, &r);
     choose_from_line(b, id, t, &r);
     if (t->count == 0) {
         wm_batcher_keep_spare(b, t);
@@ -154,7 +154,7 @@ WM_HOT_PATH int wm_batcher_take_at_most(wm_batcher *b, int id, wm_buffer *frame,
         undo(b, t, now_us);
         return WM_ENOMEM;
     }
-    l->waiting_since_us = now_us;
+    c->waiting_since_us = now_us;
     return (int)t->count;
 }
 
@@ -165,9 +165,9 @@ int wm_batcher_take(wm_batcher *b, int id, wm_buffer *frame, uint64_t now_us)
 
 void wm_batcher_written(wm_batcher *b, int id, uint64_t now_us)
 {
-    lane *l = &b->lanes[id];
-    for (batch *t = l->unwritten; t != NULL; t = t->next) t->times.written_us = now_us;
-    l->unwritten = NULL;
+    connection *c = &b->connections[id];
+    for (batch *t = c->unwritten; t != NULL; t = t->next) t->times.written_us = now_us;
+    c->unwritten = NULL;
 }
 
 /* -- settling a batch -------------------------------------------------------------- */
@@ -180,26 +180,26 @@ static void bring_ops_near(wm_batcher *b, const batch *t)
 
 WM_HOT_PATH uint32_t wm_batcher_ack(wm_batcher *b, int id, const char *last_id, size_t len)
 {
-    lane *l = &b->lanes[id];
+    connection *c = &b->connections[id];
     batch *previous = NULL;
-    batch *t = l->oldest;
+    batch *t = c->oldest;
     while (t != NULL && (len != WM_OP_ID_LEN || memcmp(t->last_id, last_id, len) != 0)) {
         previous = t;
         t = t->next;
     }
-    if (t == NULL) return b->groups > 0 || l->trial != NULL ? wm_batcher_ack_late(b, id, last_id, len) : 0;
-    wm_batcher_unlink(l, previous, t);
-    if (t->times.cut_us > l->acked_cut_us) l->acked_cut_us = t->times.cut_us;
-    if (l->near != t) bring_ops_near(b, t);
-    const batch *expected = l->oldest;
-    l->near = expected;
+    if (t == NULL) return b->groups > 0 || c->trial != NULL ? wm_batcher_ack_late(b, id, last_id, len) : 0;
+    wm_batcher_unlink(c, previous, t);
+    if (t->times.cut_us > c->acked_cut_us) c->acked_cut_us = t->times.cut_us;
+    if (c->near != t) bring_ops_near(b, t);
+    const batch *expected = c->oldest;
+    c->near = expected;
     if (b->hooks.acked) b->hooks.acked(b->hooks.user, id, t->ops, t->count, &t->times);
     uint32_t settled = 0;
     for (uint32_t i = 0; i < t->count; i++) {
         if (expected != NULL && i < expected->count) __builtin_prefetch(wm_oplog_at(b->log, expected->ops[i]), 1);
         if (t->ops[i] == WM_NO_OP) continue;
         const wm_op *op = wm_oplog_at(b->log, t->ops[i]);
-        wm_batcher_leaves_flight(l, op);
+        wm_batcher_leaves_flight(c, op);
         wm_batcher_settle(b, t->ops[i]);
         settled++;
     }
@@ -209,7 +209,7 @@ WM_HOT_PATH uint32_t wm_batcher_ack(wm_batcher *b, int id, const char *last_id, 
 }
 
 typedef struct place_in_flight {
-    batch *previous; /* of the lane; NULL: it is the oldest */
+    batch *previous; /* of the connection; NULL: it is the oldest */
     batch *batch;    /* NULL: in none */
     uint32_t index;
 } place_in_flight;
@@ -217,7 +217,7 @@ typedef struct place_in_flight {
 static place_in_flight find_in_flight(wm_batcher *b, int id, const char *op_id, size_t len)
 {
     batch *previous = NULL;
-    for (batch *t = b->lanes[id].oldest; t != NULL && len == WM_OP_ID_LEN; previous = t, t = t->next) {
+    for (batch *t = b->connections[id].oldest; t != NULL && len == WM_OP_ID_LEN; previous = t, t = t->next) {
         for (uint32_t i = 0; i < t->count; i++) {
             if (t->ops[i] == WM_NO_OP) continue;
             if (memcmp(wm_op_id(wm_oplog_at(b->log, t->ops[i])), op_id, len) == 0) return (place_in_flight){previous, t, i};
@@ -242,18 +242,18 @@ static void take_out(wm_batcher *b, int id, place_in_flight at)
 {
     at.batch->ops[at.index] = WM_NO_OP;
     if (--at.batch->live > 0) return;
-    wm_batcher_unlink(&b->lanes[id], at.previous, at.batch);
+    wm_batcher_unlink(&b->connections[id], at.previous, at.batch);
     wm_batcher_keep_spare(b, at.batch);
 }
 
 bool wm_batcher_ack_one(wm_batcher *b, int id, uint32_t index)
 {
-    lane *l = &b->lanes[id];
+    connection *c = &b->connections[id];
     place_in_flight at = place_of(b, id, index);
     if (at.batch == NULL) return false;
     if (b->hooks.acked) b->hooks.acked(b->hooks.user, id, &at.batch->ops[at.index], 1, &at.batch->times);
-    if (at.batch->times.cut_us > l->acked_cut_us) l->acked_cut_us = at.batch->times.cut_us;
-    wm_batcher_leaves_flight(l, wm_oplog_at(b->log, index));
+    if (at.batch->times.cut_us > c->acked_cut_us) c->acked_cut_us = at.batch->times.cut_us;
+    wm_batcher_leaves_flight(c, wm_oplog_at(b->log, index));
     take_out(b, id, at);
     wm_batcher_settle(b, index);
     return true;
@@ -264,7 +264,7 @@ bool wm_batcher_remove_in_flight(wm_batcher *b, int id, uint32_t index)
     place_in_flight at = place_of(b, id, index);
     if (at.batch == NULL) return false;
     take_out(b, id, at);
-    wm_batcher_leaves_flight(&b->lanes[id], wm_oplog_at(b->log, index));
+    wm_batcher_leaves_flight(&b->connections[id], wm_oplog_at(b->log, index));
     return true;
 }
 
@@ -286,14 +286,14 @@ static void give_back(wm_batcher *b, int id, batch *t, uint64_t now_us)
 
 static uint32_t release(wm_batcher *b, int id, uint64_t now_us, bool all)
 {
-    lane *l = &b->lanes[id];
+    connection *c = &b->connections[id];
     uint32_t returned = 0;
     batch *previous = NULL;
-    batch *t = l->oldest;
+    batch *t = c->oldest;
     while (t != NULL) {
         batch *next = t->next;
         if (all || t->deadline_us <= now_us) {
-            wm_batcher_unlink(l, previous, t);
+            wm_batcher_unlink(c, previous, t);
             returned += t->live;
             if (t->is_trial) wm_batcher_return_trial(b, id, t);
             else give_back(b, id, t, now_us);
@@ -305,9 +305,9 @@ static uint32_t release(wm_batcher *b, int id, uint64_t now_us, bool all)
     return returned;
 }
 
-uint32_t wm_batcher_release_lane(wm_batcher *b, int id, uint64_t now_us)
+uint32_t wm_batcher_release_connection(wm_batcher *b, int id, uint64_t now_us)
 {
-    b->lanes[id].is_closed = false;
+    b->connections[id].is_closed = false;
     return release(b, id, now_us, true);
 }
 
@@ -318,26 +318,26 @@ uint32_t wm_batcher_release_expired(wm_batcher *b, int id, uint64_t now_us)
 
 void wm_batcher_close_window(wm_batcher *b, int id, bool closed)
 {
-    b->lanes[id].is_closed = closed;
+    b->connections[id].is_closed = closed;
 }
 
 void wm_batcher_hasten(wm_batcher *b, int id, uint64_t at_us)
 {
-    for (batch *t = b->lanes[id].oldest; t != NULL; t = t->next)
+    for (batch *t = b->connections[id].oldest; t != NULL; t = t->next)
         if (t->deadline_us > at_us) t->deadline_us = at_us;
 }
 
 uint64_t wm_batcher_deadline(const wm_batcher *b, int id)
 {
     uint64_t earliest = UINT64_MAX;
-    for (const batch *t = b->lanes[id].oldest; t != NULL; t = t->next)
+    for (const batch *t = b->connections[id].oldest; t != NULL; t = t->next)
         if (t->deadline_us < earliest) earliest = t->deadline_us;
     return earliest;
 }
 
 uint64_t wm_batcher_overdue_since(const wm_batcher *b, int id, uint64_t now_us)
 {
-    for (const batch *t = b->lanes[id].oldest; t != NULL; t = t->next)
+    for (const batch *t = b->connections[id].oldest; t != NULL; t = t->next)
         if (t->deadline_us <= now_us) return t->times.cut_us;
     return 0;
 }
@@ -345,7 +345,7 @@ uint64_t wm_batcher_overdue_since(const wm_batcher *b, int id, uint64_t now_us)
 uint32_t wm_batcher_extend_overdue(wm_batcher *b, int id, uint64_t now_us)
 {
     uint32_t ops = 0;
-    for (batch *t = b->lanes[id].oldest; t != NULL; t = t->next) {
+    for (batch *t = b->connections[id].oldest; t != NULL; t = t->next) {
         if (t->deadline_us > now_us) continue;
         t->deadline_us = now_us + b->limits.ack_timeout_us;
         ops += t->live;
@@ -355,5 +355,5 @@ uint32_t wm_batcher_extend_overdue(wm_batcher *b, int id, uint64_t now_us)
 
 uint64_t wm_batcher_acked_cut_us(const wm_batcher *b, int id)
 {
-    return b->lanes[id].acked_cut_us;
+    return b->connections[id].acked_cut_us;
 }

@@ -5,21 +5,21 @@
 
 void wm_batcher_count(wm_batcher *b, int id, const wm_op *op, int sign)
 {
-    if (id == WM_LANE_NONE) {
+    if (id == WM_NO_CONNECTION) {
         b->held += (uint32_t)sign;
         b->held_bytes += (size_t)sign * op->len;
         return;
     }
-    lane *l = &b->lanes[id];
-    l->pending_ops += (uint32_t)sign;
-    l->pending_bytes += (size_t)sign * op->len;
+    connection *c = &b->connections[id];
+    c->pending_ops += (uint32_t)sign;
+    c->pending_bytes += (size_t)sign * op->len;
 }
 
 static void note_waiting(wm_batcher *b, const partition *p, uint64_t now_us)
 {
-    if (p->lane == WM_LANE_NONE) return;
-    lane *l = &b->lanes[p->lane];
-    if (l->pending_ops == 0) l->waiting_since_us = now_us;
+    if (p->connection == WM_NO_CONNECTION) return;
+    connection *c = &b->connections[p->connection];
+    if (c->pending_ops == 0) c->waiting_since_us = now_us;
 }
 
 /* -- ready rings ------------------------------------------------------------- */
@@ -27,14 +27,14 @@ static void note_waiting(wm_batcher *b, const partition *p, uint64_t now_us)
 static void enter_ring(wm_batcher *b, uint32_t id)
 {
     partition *p = &b->partitions[id];
-    lane *l = &b->lanes[p->lane];
+    connection *c = &b->connections[p->connection];
     p->ready = true;
-    if (l->ready == NO_PARTITION) {
-        l->ready = p->ready_next = p->ready_prev = id;
+    if (c->ready == NO_PARTITION) {
+        c->ready = p->ready_next = p->ready_prev = id;
         return;
     }
-    partition *first = &b->partitions[l->ready];
-    p->ready_next = l->ready;
+    partition *first = &b->partitions[c->ready];
+    p->ready_next = c->ready;
     p->ready_prev = first->ready_prev;
     b->partitions[first->ready_prev].ready_next = id;
     first->ready_prev = id;
@@ -43,15 +43,15 @@ static void enter_ring(wm_batcher *b, uint32_t id)
 void wm_batcher_leave_ring(wm_batcher *b, uint32_t id)
 {
     partition *p = &b->partitions[id];
-    lane *l = &b->lanes[p->lane];
+    connection *c = &b->connections[p->connection];
     p->ready = false;
     if (p->ready_next == id) {
-        l->ready = NO_PARTITION;
+        c->ready = NO_PARTITION;
         return;
     }
     b->partitions[p->ready_prev].ready_next = p->ready_next;
     b->partitions[p->ready_next].ready_prev = p->ready_prev;
-    if (l->ready == id) l->ready = p->ready_next;
+    if (c->ready == id) c->ready = p->ready_next;
 }
 
 /* What follows an operation that is set aside may wait for long: so many of a queue are passed
@@ -60,11 +60,11 @@ void wm_batcher_leave_ring(wm_batcher *b, uint32_t id)
 
 uint32_t wm_batcher_first_ready(const wm_batcher *b, const partition *p, uint32_t *before)
 {
-    const lane *l = &b->lanes[p->lane];
-    uint32_t left = b->aside > 0 || l->trial != NULL ? PASSED_OVER_MAX : 1;
+    const connection *c = &b->connections[p->connection];
+    uint32_t left = b->aside > 0 || c->trial != NULL ? PASSED_OVER_MAX : 1;
     *before = WM_NO_OP;
     for (uint32_t at = p->head; at != WM_NO_OP && left > 0; at = *wm_oplog_next(b->log, at), left--) {
-        if (wm_batcher_may_join(b, l, at)) return at;
+        if (wm_batcher_may_join(b, c, at)) return at;
         *before = at;
     }
     return WM_NO_OP;
@@ -73,7 +73,7 @@ uint32_t wm_batcher_first_ready(const wm_batcher *b, const partition *p, uint32_
 static bool is_ready(const wm_batcher *b, const partition *p)
 {
     uint32_t before;
-    return p->lane != WM_LANE_NONE && wm_batcher_first_ready(b, p, &before) != WM_NO_OP;
+    return p->connection != WM_NO_CONNECTION && wm_batcher_first_ready(b, p, &before) != WM_NO_OP;
 }
 
 void wm_batcher_refresh_ready(wm_batcher *b, uint32_t id)
@@ -132,7 +132,7 @@ void wm_batcher_put_back(wm_batcher *b, uint32_t index, uint64_t now_us)
     else *wm_oplog_next(b->log, before) = index;
     if (at == WM_NO_OP) p->tail = index;
     entered_queue(p, op);
-    wm_batcher_count(b, p->lane, op, 1);
+    wm_batcher_count(b, p->connection, op, 1);
     wm_batcher_refresh_ready(b, op->partition);
 }
 
@@ -144,43 +144,43 @@ void wm_batcher_leave_queue(wm_batcher *b, partition *p, uint32_t index, uint32_
     else *wm_oplog_next(b->log, before) = next;
     if (p->tail == index) p->tail = before;
     left_queue(p, op);
-    wm_batcher_count(b, p->lane, op, -1);
+    wm_batcher_count(b, p->connection, op, -1);
 }
 
-/* -- lines of lanes ------------------------------------------------------------------ */
+/* -- lines of connections ------------------------------------------------------------------ */
 
-static void append_to_line(wm_batcher *b, lane *l, uint32_t index)
+static void append_to_line(wm_batcher *b, connection *c, uint32_t index)
 {
     *wm_oplog_next(b->log, index) = WM_NO_OP;
-    if (l->line_tail == WM_NO_OP) l->line_head = index;
-    else *wm_oplog_next(b->log, l->line_tail) = index;
-    l->line_tail = index;
+    if (c->line_tail == WM_NO_OP) c->line_head = index;
+    else *wm_oplog_next(b->log, c->line_tail) = index;
+    c->line_tail = index;
 }
 
-uint32_t wm_batcher_pop_line(wm_batcher *b, lane *l)
+uint32_t wm_batcher_pop_line(wm_batcher *b, connection *c)
 {
-    uint32_t index = l->line_head;
-    l->line_head = *wm_oplog_next(b->log, index);
-    if (l->line_head == WM_NO_OP) l->line_tail = WM_NO_OP;
+    uint32_t index = c->line_head;
+    c->line_head = *wm_oplog_next(b->log, index);
+    if (c->line_head == WM_NO_OP) c->line_tail = WM_NO_OP;
     return index;
 }
 
 static void gather(wm_batcher *b, int id)
 {
-    lane *l = &b->lanes[id];
-    uint32_t at = l->line_head;
-    l->line_head = l->line_tail = WM_NO_OP;
-    l->has_strays = false;
+    connection *c = &b->connections[id];
+    uint32_t at = c->line_head;
+    c->line_head = c->line_tail = WM_NO_OP;
+    c->has_strays = false;
     while (at != WM_NO_OP) {
         uint32_t next = *wm_oplog_next(b->log, at);
         const wm_op *op = wm_oplog_at(b->log, at);
-        int to = b->partitions[op->partition].lane;
+        int to = b->partitions[op->partition].connection;
         if (to == id) {
-            append_to_line(b, l, at);
+            append_to_line(b, c, at);
         } else {
             wm_batcher_count(b, id, op, -1);
             wm_batcher_count(b, to, op, 1);
-            if (to == WM_LANE_NONE) b->has_lost_routes = true;
+            if (to == WM_NO_CONNECTION) b->has_lost_routes = true;
             wm_batcher_queue(b, at);
         }
         at = next;
@@ -191,8 +191,8 @@ void wm_batcher_gather_strays(wm_batcher *b)
 {
     if (!b->has_strays) return;
     b->has_strays = false;
-    for (uint32_t i = 0; i < b->lane_count; i++)
-        if (b->lanes[i].has_strays) gather(b, (int)i);
+    for (uint32_t i = 0; i < b->connection_count; i++)
+        if (b->connections[i].has_strays) gather(b, (int)i);
     for (uint32_t i = 0; i < b->partition_count; i++) b->partitions[i].moved = false;
 }
 
@@ -204,9 +204,9 @@ void wm_batcher_add(wm_batcher *b, uint32_t index, uint64_t now_us)
     partition *p = &b->partitions[op->partition];
     if (p->moved) wm_batcher_gather_strays(b); /* they are older */
     note_waiting(b, p, now_us);
-    wm_batcher_count(b, p->lane, op, 1);
-    if (p->lane != WM_LANE_NONE) {
-        append_to_line(b, &b->lanes[p->lane], index);
+    wm_batcher_count(b, p->connection, op, 1);
+    if (p->connection != WM_NO_CONNECTION) {
+        append_to_line(b, &b->connections[p->connection], index);
         return;
     }
     append_to_queue(b, p, index);
@@ -234,10 +234,10 @@ bool wm_batcher_remove_pending(wm_batcher *b, uint32_t index)
     wm_batcher_gather_strays(b);
     const wm_op *op = wm_oplog_at(b->log, index);
     partition *p = &b->partitions[op->partition];
-    lane *l = p->lane == WM_LANE_NONE ? NULL : &b->lanes[p->lane];
+    connection *c = p->connection == WM_NO_CONNECTION ? NULL : &b->connections[p->connection];
     if (unlink_op(b, &p->head, &p->tail, index)) left_queue(p, op);
-    else if (l == NULL || !unlink_op(b, &l->line_head, &l->line_tail, index)) return false;
-    wm_batcher_count(b, p->lane, op, -1);
+    else if (c == NULL || !unlink_op(b, &c->line_head, &c->line_tail, index)) return false;
+    wm_batcher_count(b, p->connection, op, -1);
     wm_batcher_refresh_ready(b, op->partition);
     return true;
 }
@@ -248,7 +248,7 @@ typedef struct sieve {
     void *user;
 } sieve;
 
-/* A list of what waits: a partition's queue, or a lane's line. */
+/* A list of what waits: a partition's queue, or a connection's line. */
 static void sift(wm_batcher *b, uint32_t *head, uint32_t *tail, bool is_queue, const sieve *s)
 {
     uint32_t before = WM_NO_OP, next;
@@ -264,7 +264,7 @@ static void sift(wm_batcher *b, uint32_t *head, uint32_t *tail, bool is_queue, c
         else *wm_oplog_next(b->log, before) = next;
         if (*tail == at) *tail = before;
         if (is_queue) left_queue(p, op);
-        wm_batcher_count(b, p->lane, op, -1);
+        wm_batcher_count(b, p->connection, op, -1);
         wm_batcher_refresh_ready(b, op->partition);
         s->taken(s->user, at);
     }
@@ -277,7 +277,7 @@ void wm_batcher_sift(wm_batcher *b, bool (*leaves)(void *user, uint32_t op), voi
     wm_batcher_gather_strays(b);
     for (uint32_t i = 0; i < b->partition_count; i++)
         sift(b, &b->partitions[i].head, &b->partitions[i].tail, true, &s);
-    for (uint32_t i = 0; i < b->lane_count; i++) sift(b, &b->lanes[i].line_head, &b->lanes[i].line_tail, false, &s);
+    for (uint32_t i = 0; i < b->connection_count; i++) sift(b, &b->connections[i].line_head, &b->connections[i].line_tail, false, &s);
 }
 
 void wm_batcher_settle(wm_batcher *b, uint32_t index)
@@ -302,10 +302,10 @@ uint32_t wm_batcher_oldest_pending(wm_batcher *b, int first, int last)
     uint32_t oldest = WM_NO_OP;
     for (uint32_t i = 0; i < b->partition_count; i++) {
         const partition *p = &b->partitions[i];
-        if (p->lane >= first && p->lane <= last) oldest = older(b, oldest, p->head);
+        if (p->connection >= first && p->connection <= last) oldest = older(b, oldest, p->head);
     }
-    for (int i = first < 0 ? 0 : first; i <= last && i < (int)b->lane_count; i++)
-        oldest = older(b, oldest, b->lanes[i].line_head);
+    for (int i = first < 0 ? 0 : first; i <= last && i < (int)b->connection_count; i++)
+        oldest = older(b, oldest, b->connections[i].line_head);
     return oldest;
 }
 
@@ -313,7 +313,7 @@ uint32_t wm_batcher_oldest_pending(wm_batcher *b, int first, int last)
 
 static bool is_held(wm_batcher *b, const wm_op *op)
 {
-    return op->state == WM_OP_PENDING && b->partitions[op->partition].lane == WM_LANE_NONE;
+    return op->state == WM_OP_PENDING && b->partitions[op->partition].connection == WM_NO_CONNECTION;
 }
 
 /* Partitions that lost their route have operations that were added before. */
@@ -322,7 +322,7 @@ static void walk_all(wm_batcher *b, uint64_t after, void (*held)(void *user, con
     uint32_t reported = 0;
     for (uint32_t i = 0; i < b->partition_count; i++) {
         const partition *p = &b->partitions[i];
-        if (p->lane != WM_LANE_NONE || p->tail == WM_NO_OP) continue;
+        if (p->connection != WM_NO_CONNECTION || p->tail == WM_NO_OP) continue;
         if (wm_oplog_at(b->log, p->tail)->seq <= after) continue; /* a queue is in order */
         for (uint32_t at = p->head; at != WM_NO_OP; at = *wm_oplog_next(b->log, at)) {
             const wm_op *op = wm_oplog_at(b->log, at);

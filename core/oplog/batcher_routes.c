@@ -1,4 +1,4 @@
-/* Where what waits goes: lanes and routes; and the batcher's figures. */
+/* Where what waits goes: connections and routes; and the batcher's figures. */
 #include "oplog/batcher_state.h"
 
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 static partition *new_partitions(uint32_t count)
 {
     partition *p = calloc(count, sizeof *p);
-    for (uint32_t i = 0; p != NULL && i < count; i++) p[i].lane = WM_LANE_NONE;
+    for (uint32_t i = 0; p != NULL && i < count; i++) p[i].connection = WM_NO_CONNECTION;
     return p;
 }
 
@@ -41,66 +41,66 @@ static void free_batches(batch *list)
 void wm_batcher_free(wm_batcher *b)
 {
     if (b == NULL) return;
-    for (uint32_t i = 0; i < b->lane_count; i++) free_batches(b->lanes[i].oldest);
+    for (uint32_t i = 0; i < b->connection_count; i++) free_batches(b->connections[i].oldest);
     free_batches(b->spare);
     free_batches(b->aside_oldest);
-    free(b->lanes);
+    free(b->connections);
     free(b->partitions);
     free(b);
 }
 
-/* -- lanes and routes ------------------------------------------------------------ */
+/* -- connections and routes ------------------------------------------------------------ */
 
-int wm_batcher_set_lanes(wm_batcher *b, uint32_t count)
+int wm_batcher_set_connections(wm_batcher *b, uint32_t count)
 {
-    if (count <= b->lane_count) return WM_OK;
-    lane *grown = realloc(b->lanes, count * sizeof *grown);
+    if (count <= b->connection_count) return WM_OK;
+    connection *grown = realloc(b->connections, count * sizeof *grown);
     if (grown == NULL) return WM_ENOMEM;
-    b->lanes = grown;
-    for (uint32_t i = b->lane_count; i < count; i++)
-        grown[i] = (lane){.ready = NO_PARTITION, .line_head = WM_NO_OP, .line_tail = WM_NO_OP};
-    b->lane_count = count;
+    b->connections = grown;
+    for (uint32_t i = b->connection_count; i < count; i++)
+        grown[i] = (connection){.ready = NO_PARTITION, .line_head = WM_NO_OP, .line_tail = WM_NO_OP};
+    b->connection_count = count;
     return WM_OK;
 }
 
 void wm_batcher_set_serial(wm_batcher *b, int id, bool serial)
 {
-    lane *l = &b->lanes[id];
-    if (l->serial == serial) return;
-    l->serial = serial;
+    connection *c = &b->connections[id];
+    if (c->serial == serial) return;
+    c->serial = serial;
     for (uint32_t i = 0; i < b->partition_count; i++) wm_batcher_refresh_ready(b, i);
 }
 
 void wm_batcher_set_route(wm_batcher *b, uint32_t id, int to)
 {
     partition *p = &b->partitions[id];
-    if (p->lane == to) return;
+    if (p->connection == to) return;
     if (p->ready) wm_batcher_leave_ring(b, id);
-    if (p->lane == WM_LANE_NONE) {
+    if (p->connection == WM_NO_CONNECTION) {
         b->held -= p->count;
         b->held_bytes -= p->bytes;
     } else {
-        lane *from = &b->lanes[p->lane];
+        connection *from = &b->connections[p->connection];
         from->pending_ops -= p->count;
         from->pending_bytes -= p->bytes;
         /* Looked for when all routes are set that change together. */
         if (from->line_head != WM_NO_OP) b->has_strays = from->has_strays = p->moved = true;
     }
-    p->lane = to;
-    if (to == WM_LANE_NONE) {
+    p->connection = to;
+    if (to == WM_NO_CONNECTION) {
         b->held += p->count;
         b->held_bytes += p->bytes;
         if (p->count > 0) b->has_lost_routes = true;
         return;
     }
-    b->lanes[to].pending_ops += p->count;
-    b->lanes[to].pending_bytes += p->bytes;
+    b->connections[to].pending_ops += p->count;
+    b->connections[to].pending_bytes += p->bytes;
     wm_batcher_refresh_ready(b, id);
 }
 
 int wm_batcher_route(const wm_batcher *b, uint32_t id)
 {
-    return b->partitions[id].lane;
+    return b->partitions[id].connection;
 }
 
 typedef struct ordered {
@@ -124,7 +124,7 @@ int wm_batcher_repartition(wm_batcher *b, uint32_t count, uint32_t (*partition_o
         free(all);
         return WM_ENOMEM;
     }
-    for (uint32_t i = 0; i < b->partition_count; i++) wm_batcher_set_route(b, i, WM_LANE_NONE);
+    for (uint32_t i = 0; i < b->partition_count; i++) wm_batcher_set_route(b, i, WM_NO_CONNECTION);
     wm_batcher_gather_strays(b);
     size_t pending = 0;
     for (uint32_t i = 0; i < b->partition_count; i++)
@@ -148,17 +148,17 @@ int wm_batcher_repartition(wm_batcher *b, uint32_t count, uint32_t (*partition_o
 
 /* -- figures ----------------------------------------------------------------------- */
 
-wm_lane_load wm_batcher_load(wm_batcher *b, int id)
+wm_connection_load wm_batcher_load(wm_batcher *b, int id)
 {
     wm_batcher_gather_strays(b);
-    const lane *l = &b->lanes[id];
-    return (wm_lane_load){
-        .pending_ops = l->pending_ops,
-        .pending_bytes = l->pending_bytes,
-        .in_flight_batches = l->in_flight_batches,
-        .in_flight_ops = l->in_flight_ops,
-        .in_flight_bytes = l->in_flight_bytes,
-        .oldest_sent_us = l->oldest == NULL ? 0 : l->oldest->times.cut_us,
+    const connection *c = &b->connections[id];
+    return (wm_connection_load){
+        .pending_ops = c->pending_ops,
+        .pending_bytes = c->pending_bytes,
+        .in_flight_batches = c->in_flight_batches,
+        .in_flight_ops = c->in_flight_ops,
+        .in_flight_bytes = c->in_flight_bytes,
+        .oldest_sent_us = c->oldest == NULL ? 0 : c->oldest->times.cut_us,
     };
 }
 
@@ -166,9 +166,9 @@ uint32_t wm_batcher_in_flight(const wm_batcher *b, size_t *bytes)
 {
     uint32_t ops = 0;
     *bytes = 0;
-    for (uint32_t i = 0; i < b->lane_count; i++) {
-        ops += b->lanes[i].in_flight_ops;
-        *bytes += b->lanes[i].in_flight_bytes;
+    for (uint32_t i = 0; i < b->connection_count; i++) {
+        ops += b->connections[i].in_flight_ops;
+        *bytes += b->connections[i].in_flight_bytes;
     }
     return ops;
 }
@@ -192,9 +192,9 @@ static bool holds_one_of(const wm_batcher *b, const batch *t, const bool *chosen
     return false;
 }
 
-static bool stands_in_line(const wm_batcher *b, const lane *l, const bool *chosen, uint64_t seq)
+static bool stands_in_line(const wm_batcher *b, const connection *c, const bool *chosen, uint64_t seq)
 {
-    for (uint32_t at = l->line_head; at != WM_NO_OP; at = *wm_oplog_next(b->log, at)) {
+    for (uint32_t at = c->line_head; at != WM_NO_OP; at = *wm_oplog_next(b->log, at)) {
         const wm_op *op = wm_oplog_at(b->log, at);
         if (op->seq > seq) return false;
         if (chosen[op->partition]) return true;
@@ -208,10 +208,10 @@ bool wm_batcher_has_backlog(const wm_batcher *b, const bool *chosen, uint64_t se
         uint32_t head = b->partitions[i].head;
         if (chosen[i] && head != WM_NO_OP && wm_oplog_at(b->log, head)->seq <= seq) return true;
     }
-    for (uint32_t i = 0; i < b->lane_count; i++)
-        if (stands_in_line(b, &b->lanes[i], chosen, seq)) return true;
-    for (uint32_t i = 0; i < b->lane_count; i++)
-        for (const batch *t = b->lanes[i].oldest; t != NULL; t = t->next)
+    for (uint32_t i = 0; i < b->connection_count; i++)
+        if (stands_in_line(b, &b->connections[i], chosen, seq)) return true;
+    for (uint32_t i = 0; i < b->connection_count; i++)
+        for (const batch *t = b->connections[i].oldest; t != NULL; t = t->next)
             if (holds_one_of(b, t, chosen, seq)) return true;
     for (const batch *g = b->aside_oldest; g != NULL; g = g->next)
         if (holds_one_of(b, g, chosen, seq)) return true;

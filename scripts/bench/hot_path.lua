@@ -181,7 +181,7 @@ local function bench()
     local ours = note(round, "ours_route", route(slot_of_key, OPERATIONS * 10))
     local theirs = note(round, "peers_route", (ask(peer, "route")))
     note_ratio(round, "route", theirs, ours)
-    local c = note(round, "c", native.hash_and_route(ffi.cast("void *", module.wm_client_slot_of_key), pointer, key_text,
+    local c = note(round, "c", native.hash_and_route(ffi.cast("void *", module.wm_client_node_of_key), pointer, key_text,
       key_len, KEYS, 100, sum))
     local bare = note(round, "bare", native.bare_hash(key_text, key_len, KEYS, 100, sum))
     note_ratio(round, "route_c", bare, c)

@@ -24,7 +24,7 @@ describe("circuits", function()
       nodes = function() return { node } end,
       core = {
         node_stats = function() return { ops_acked = world.acked } end,
-        lane_info = function() return { unanswered = world.unanswered } end,
+        connection_info = function() return { unanswered = world.unanswered } end,
       },
       probe = function()
         world.probes = world.probes + 1

@@ -163,27 +163,27 @@ static int l_set_node_id(lua_State *L)
     return wm_lua_push_result(L, wm_node_pool_set_id(wm_client_pool(c), slot, luaL_checkstring(L, 3)));
 }
 
-static int l_lane_of(lua_State *L)
+static int l_connection_of(lua_State *L)
 {
     wm_client *c = wm_lua_check_client(L);
     int slot = wm_lua_check_node(L, c, 2);
-    lua_pushinteger(L, wm_node_pool_lane_of(wm_client_pool(c), slot, (uint32_t)wm_lua_check_whole(L, 3)));
+    lua_pushinteger(L, wm_node_pool_connection_of(wm_client_pool(c), slot, (uint32_t)wm_lua_check_whole(L, 3)));
     return 1;
 }
 
-static int l_slot_of(lua_State *L)
+static int l_node_of(lua_State *L)
 {
     wm_client *c = wm_lua_check_client(L);
-    lua_pushinteger(L, wm_node_pool_slot_of(wm_client_pool(c), wm_lua_check_lane(L, c, 2)));
+    lua_pushinteger(L, wm_node_pool_node_of(wm_client_pool(c), wm_lua_check_connection(L, c, 2)));
     return 1;
 }
 
-/* connect(lane[, addresses]): an array of numeric addresses of the node's host. */
+/* connect(connection[, addresses]): an array of numeric addresses of the node's host. */
 static int l_connect(lua_State *L)
 {
     wm_client *c = wm_lua_check_client(L);
-    int lane = wm_lua_check_lane(L, c, 2);
-    if (lua_isnoneornil(L, 3)) return wm_lua_push_result(L, wm_node_pool_connect(wm_client_pool(c), lane, NULL));
+    int connection = wm_lua_check_connection(L, c, 2);
+    if (lua_isnoneornil(L, 3)) return wm_lua_push_result(L, wm_node_pool_connect(wm_client_pool(c), connection, NULL));
     wm_addresses addresses = {.count = 0};
     luaL_checktype(L, 3, LUA_TTABLE);
     int count = (int)lua_objlen(L, 3);
@@ -195,41 +195,41 @@ static int l_connect(lua_State *L)
         lua_pop(L, 1);
     }
     luaL_argcheck(L, addresses.count > 0, 3, "at least one address is needed");
-    return wm_lua_push_result(L, wm_node_pool_connect(wm_client_pool(c), lane, &addresses));
+    return wm_lua_push_result(L, wm_node_pool_connect(wm_client_pool(c), connection, &addresses));
 }
 
 static int l_disconnect(lua_State *L)
 {
     wm_client *c = wm_lua_check_client(L);
-    wm_node_pool_disconnect(wm_client_pool(c), wm_lua_check_lane(L, c, 2), (int)(lua_isnoneornil(L, 3) ? 1000 : wm_lua_check_whole(L, 3)));
+    wm_node_pool_disconnect(wm_client_pool(c), wm_lua_check_connection(L, c, 2), (int)(lua_isnoneornil(L, 3) ? 1000 : wm_lua_check_whole(L, 3)));
     return 0;
 }
 
 static int l_authenticate(lua_State *L)
 {
     wm_client *c = wm_lua_check_client(L);
-    int lane = wm_lua_check_lane(L, c, 2);
+    int connection = wm_lua_check_connection(L, c, 2);
     size_t len;
     const char *token = luaL_checklstring(L, 3, &len);
-    return wm_lua_push_result(L, wm_node_pool_authenticate(wm_client_pool(c), lane, token, len));
+    return wm_lua_push_result(L, wm_node_pool_authenticate(wm_client_pool(c), connection, token, len));
 }
 
 static int l_send(lua_State *L)
 {
     wm_client *c = wm_lua_check_client(L);
-    int lane = wm_lua_check_lane(L, c, 2);
+    int connection = wm_lua_check_connection(L, c, 2);
     size_t len;
     const char *message = luaL_checklstring(L, 3, &len);
-    return wm_lua_push_result(L, wm_node_pool_send(wm_client_pool(c), lane, (const uint8_t *)message, len));
+    return wm_lua_push_result(L, wm_node_pool_send(wm_client_pool(c), connection, (const uint8_t *)message, len));
 }
 
-static int l_lane_info(lua_State *L)
+static int l_connection_info(lua_State *L)
 {
     static const char *const states[] = {"idle", "connecting", "authenticating", "ready"};
     wm_client *c = wm_lua_check_client(L);
-    int lane = wm_lua_check_lane(L, c, 2);
-    wm_lane_info info = wm_node_pool_lane(wm_client_pool(c), lane);
-    wm_lane_load load = wm_batcher_load(wm_client_batcher(c), lane);
+    int connection = wm_lua_check_connection(L, c, 2);
+    wm_connection_info info = wm_node_pool_connection(wm_client_pool(c), connection);
+    wm_connection_load load = wm_batcher_load(wm_client_batcher(c), connection);
     lua_newtable(L);
     lua_pushstring(L, states[info.state]);
     lua_setfield(L, -2, "state");
@@ -244,7 +244,7 @@ static int l_lane_info(lua_State *L)
     wm_lua_set_number(L, "in_flight_ops", load.in_flight_ops);
     uint64_t now = wm_now_us();
     bool waits = load.oldest_sent_us != 0 && now > load.oldest_sent_us &&
-                 !wm_node_pool_is_behind(wm_client_pool(c), lane);
+                 !wm_node_pool_is_behind(wm_client_pool(c), connection);
     wm_lua_set_number(L, "unanswered", waits ? (lua_Number)(now - load.oldest_sent_us) / 1e6 : 0);
     return 1;
 }
@@ -266,7 +266,7 @@ static int l_node_stats(lua_State *L)
 static int l_refuse_batches(lua_State *L)
 {
     wm_client *c = wm_lua_check_client(L);
-    lua_pushboolean(L, wm_client_refuse_batches(c, wm_lua_check_lane(L, c, 2)));
+    lua_pushboolean(L, wm_client_refuse_batches(c, wm_lua_check_connection(L, c, 2)));
     return 1;
 }
 
@@ -277,10 +277,10 @@ static int l_trace(lua_State *L)
     return 0;
 }
 
-static int l_use_lane(lua_State *L)
+static int l_use_connection(lua_State *L)
 {
     wm_client *c = wm_lua_check_client(L);
-    wm_client_use_lane(c, wm_lua_check_lane(L, c, 2));
+    wm_client_use_connection(c, wm_lua_check_connection(L, c, 2));
     return 0;
 }
 
@@ -306,16 +306,16 @@ void wm_lua_open_client(lua_State *L)
         {"add_node", l_add_node},
         {"forget_node", l_forget_node},
         {"set_node_id", l_set_node_id},
-        {"lane_of", l_lane_of},
-        {"slot_of", l_slot_of},
+        {"connection_of", l_connection_of},
+        {"node_of", l_node_of},
         {"connect", l_connect},
         {"disconnect", l_disconnect},
         {"authenticate", l_authenticate},
         {"send", l_send},
-        {"use_lane", l_use_lane},
+        {"use_connection", l_use_connection},
         {"trace", l_trace},
         {"refuse_batches", l_refuse_batches},
-        {"lane_info", l_lane_info},
+        {"connection_info", l_connection_info},
         {"node_stats", l_node_stats},
         {"map", wm_lua_push_map},
         {NULL, NULL},

@@ -75,7 +75,7 @@ static void keep(client_slot *slot, const lua_event *e)
 static void push_head(lua_State *L, const wm_event *e)
 {
     lua_pushstring(L, wm_event_name(e->type));
-    lua_pushinteger(L, e->lane);
+    lua_pushinteger(L, e->connection);
     if (e->type == WM_EVENT_LOST) lua_pushstring(L, wm_end_reason_key((wm_end_reason)e->a));
     else lua_pushnumber(L, (lua_Number)e->a);
     lua_pushnumber(L, (lua_Number)e->b);
@@ -141,7 +141,7 @@ static int decode_change(lua_State *L, lua_event *e, uint32_t most, int base)
     int rc = wm_lua_decode_on(L, &e->decoding, most);
     if (rc != 0) return rc;
     /* The collector, during the decoding, may have closed the client. */
-    rc = slot->client != NULL ? wm_client_take_map_event(slot->client, &e->change, e->event.lane) : 1;
+    rc = slot->client != NULL ? wm_client_take_map_event(slot->client, &e->change, e->event.connection) : 1;
     if (rc > 0) lua_settop(L, base - 2);
     return rc < 0 ? rc : 0;
 }
@@ -174,7 +174,7 @@ static int push_decoded(lua_State *L, lua_event *e, uint32_t most, bool goes_on)
     return 1;
 }
 
-/* next_event([most]): type, lane, a, b, flag, text; nothing when there is no event. `a` is
+/* next_event([most]): type, connection, a, b, flag, text; nothing when there is no event. `a` is
  * the reason's key for "lost"; in place of the text, "message" and "server_error" have the
  * decoded value, or nil and why it cannot be read; "change" has what decode_change says.
  * "decoding" alone: `most` keys and values of a message were decoded, and there are more;

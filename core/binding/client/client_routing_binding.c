@@ -33,13 +33,13 @@ static int l_pointer(lua_State *L)
     return 1;
 }
 
-/* slot_of_key(key): the slot that a key is routed to, -1 when it is held. */
-static int l_slot_of_key(lua_State *L)
+/* node_of_key(key): the slot that a key is routed to, -1 when it is held. */
+static int l_node_of_key(lua_State *L)
 {
     wm_client *c = wm_lua_check_client(L);
     size_t len;
     const char *key = luaL_checklstring(L, 2, &len);
-    lua_pushinteger(L, wm_client_slot_of_key(c, key, len));
+    lua_pushinteger(L, wm_client_node_of_key(c, key, len));
     return 1;
 }
 
@@ -193,7 +193,7 @@ const luaL_Reg wm_lua_client_routing_methods[] = {
     {"set_route", l_set_route},
     {"route", l_route},
     {"pointer", l_pointer},
-    {"slot_of_key", l_slot_of_key},
+    {"node_of_key", l_node_of_key},
     {"set_hash", l_set_hash},
     {"partition_of", l_partition_of},
     {"partition_count", l_partition_count},

@@ -34,11 +34,12 @@ int wm_lua_check_node(lua_State *L, wm_client *c, int index)
     return (int)slot;
 }
 
-int wm_lua_check_lane(lua_State *L, wm_client *c, int index)
+int wm_lua_check_connection(lua_State *L, wm_client *c, int index)
 {
-    lua_Integer lane = luaL_checkinteger(L, index);
-    if (lane < 0 || lane >= (lua_Integer)wm_node_pool_lanes(wm_client_pool(c))) luaL_argerror(L, index, "no such lane");
-    return (int)lane;
+    lua_Integer connection = luaL_checkinteger(L, index);
+    if (connection < 0 || connection >= (lua_Integer)wm_node_pool_connections(wm_client_pool(c)))
+        luaL_argerror(L, index, "no such connection");
+    return (int)connection;
 }
 
 uint64_t wm_lua_check_whole(lua_State *L, int index)

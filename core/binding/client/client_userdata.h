@@ -35,9 +35,9 @@ extern const luaL_Reg wm_lua_map_methods[];
 
 /* The first argument; raises when it is closed or something else. */
 wm_client *wm_lua_check_client(lua_State *L);
-/* A node slot or a lane of the client; raises when there is none of that number. */
+/* A node slot or a connection of the client; raises when there is none of that number. */
 int wm_lua_check_node(lua_State *L, wm_client *c, int index);
-int wm_lua_check_lane(lua_State *L, wm_client *c, int index);
+int wm_lua_check_connection(lua_State *L, wm_client *c, int index);
 
 /* A whole number from 0 to 2^53, which every double of that size is; raises for NaN
  * and all else. */

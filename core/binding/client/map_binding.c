@@ -221,7 +221,7 @@ static int l_map_merge(lua_State *L)
         return luaL_error(L, "the client of this map is closed");
     }
     if (result >= 0) {
-        result = wm_map_merge(m, key, key_len, tombstone ? NULL : value.data, value.len, &time, lua_toboolean(L, 8), WM_LANE_NONE);
+        result = wm_map_merge(m, key, key_len, tombstone ? NULL : value.data, value.len, &time, lua_toboolean(L, 8), WM_NO_CONNECTION);
         if (result < 0) error = wm_status_text(result);
     }
     wm_lua_give_back(owner, &value);
@@ -239,7 +239,7 @@ static int l_map_forget(lua_State *L)
     wm_map *m = check_map(L);
     size_t len;
     const char *key = luaL_checklstring(L, 2, &len);
-    lua_pushboolean(L, wm_map_forget(m, key, len, WM_LANE_NONE) == 0);
+    lua_pushboolean(L, wm_map_forget(m, key, len, WM_NO_CONNECTION) == 0);
     return 1;
 }
 

@@ -7,28 +7,28 @@
 
 /* X(NAME, "lua name") with what the fields mean. */
 #define WM_EVENTS(X)                                                              \
-    X(AUTH_REQUIRED, "auth_required") /* lane */                                  \
-    X(READY, "ready")                 /* lane */                                  \
-    X(LOST, "lost")                   /* lane, a: reason, b: close code, text: detail; flag: was ready */ \
-    X(MAP, "map")                     /* lane; a: its version; flag: the held map changed */ \
-    X(MAP_ERROR, "map_error")         /* lane, text */                            \
-    X(MESSAGE, "message")             /* lane, text: the MessagePack message */   \
-    X(CHANGE, "change")               /* lane, a: 1 for one of a SERVER_BATCH_EVENT, 0 for a SERVER_EVENT; text: MessagePack */ \
-    X(TOO_LARGE, "too_large")         /* lane, text: wm_message_describe of a message that was not read */ \
-    X(TEXT, "text")                   /* lane, text: JSON */                      \
-    X(SERVER_ERROR, "server_error")   /* lane, text: the MessagePack message; flag: batches were in flight */ \
-    X(OP_DONE, "op_done")             /* a: seq; on the lane that acknowledged */  \
-    X(OP_REJECTED, "op_rejected")     /* lane, a: seq, b: length of the key, and of the map's name times 2^16; text: key, map, reason */ \
-    X(OP_TRIES, "op_tries")           /* lane, a: seq, b: tries; text: key; it stays in the log */ \
+    X(AUTH_REQUIRED, "auth_required") /* connection */                                  \
+    X(READY, "ready")                 /* connection */                                  \
+    X(LOST, "lost")                   /* connection, a: reason, b: close code, text: detail; flag: was ready */ \
+    X(MAP, "map")                     /* connection; a: its version; flag: the held map changed */ \
+    X(MAP_ERROR, "map_error")         /* connection, text */                            \
+    X(MESSAGE, "message")             /* connection, text: the MessagePack message */   \
+    X(CHANGE, "change")               /* connection, a: 1 for one of a SERVER_BATCH_EVENT, 0 for a SERVER_EVENT; text: MessagePack */ \
+    X(TOO_LARGE, "too_large")         /* connection, text: wm_message_describe of a message that was not read */ \
+    X(TEXT, "text")                   /* connection, text: JSON */                      \
+    X(SERVER_ERROR, "server_error")   /* connection, text: the MessagePack message; flag: batches were in flight */ \
+    X(OP_DONE, "op_done")             /* a: seq; on the connection that acknowledged */  \
+    X(OP_REJECTED, "op_rejected")     /* connection, a: seq, b: length of the key, and of the map's name times 2^16; text: key, map, reason */ \
+    X(OP_TRIES, "op_tries")           /* connection, a: seq, b: tries; text: key; it stays in the log */ \
     X(OP_DROPPED, "op_dropped")       /* a: seq, text: key */                     \
     X(UNVERIFIED, "unverified")       /* a: operations that a membership change made doubtful and that are not sent again */ \
-    X(ACK_TIMEOUT, "ack_timeout")     /* lane, a: operations that should have been acknowledged; flag: they are sent again */ \
+    X(ACK_TIMEOUT, "ack_timeout")     /* connection, a: operations that should have been acknowledged; flag: they are sent again */ \
     X(HIGH_WATERMARK, "high_watermark")       /* a: operations in the log */              \
     X(LOW_WATERMARK, "low_watermark")         /* a: operations in the log */              \
     X(NODE_BELOW_SHARE, "node_below_share")         /* what waits for a node is below the low watermark of its share of the log again */ \
     X(LOG_FILE, "log_file")           /* flag: the op log's file can be written again; else text: the problem's name, of b bytes, and why not */ \
-    X(RESUMED, "resumed")             /* lane, a: partition, b: us since its route changed or broke off: first ack since */ \
-    X(FRAME, "frame")                 /* lane, a: bytes, b: 1 for JSON; flag: sent; text: the message, or nothing when too many wait */
+    X(RESUMED, "resumed")             /* connection, a: partition, b: us since its route changed or broke off: first ack since */ \
+    X(FRAME, "frame")                 /* connection, a: bytes, b: 1 for JSON; flag: sent; text: the message, or nothing when too many wait */
 
 typedef enum wm_event_type {
     WM_EVENT_NONE,
@@ -42,7 +42,7 @@ const char *wm_event_name(wm_event_type type);
 
 typedef struct wm_event {
     wm_event_type type;
-    int lane;
+    int connection;
     bool flag;
     int64_t a;
     int64_t b;

@@ -19,11 +19,11 @@ static void keep_times_in_order(wm_client *c, const wm_op *op, int slot, wm_part
 }
 
 /* The first acknowledgement of a partition by the node that it moved to. */
-static void tell_resumed(wm_client *c, int lane, uint32_t partition, wm_partition_route *route)
+static void tell_resumed(wm_client *c, int connection, uint32_t partition, wm_partition_route *route)
 {
     wm_event event = {
         .type = WM_EVENT_RESUMED,
-        .lane = lane,
+        .connection = connection,
         .a = partition,
         .b = (int64_t)(c->now_us - route->moved_us),
     };
@@ -31,12 +31,12 @@ static void tell_resumed(wm_client *c, int lane, uint32_t partition, wm_partitio
     wm_client_event(c, event, NULL, 0);
 }
 
-WM_HOT_PATH static void on_acked(void *user, int lane, const uint32_t *ops, uint32_t count, const wm_batch_times *times)
+WM_HOT_PATH static void on_acked(void *user, int connection, const uint32_t *ops, uint32_t count, const wm_batch_times *times)
 {
     wm_client *c = user;
-    bool is_own = lane != c->foreign_lane;
-    int slot = is_own ? wm_node_pool_slot_of(c->pool, lane) : -1;
-    bool is_v2 = is_own && wm_node_pool_lane(c->pool, lane).dialect == WM_DIALECT_V2;
+    bool is_own = connection != c->foreign_connection;
+    int slot = is_own ? wm_node_pool_node_of(c->pool, connection) : -1;
+    bool is_v2 = is_own && wm_node_pool_connection(c->pool, connection).dialect == WM_DIALECT_V2;
     uint64_t acked = 0, bytes = 0;
     for (uint32_t i = 0; i < count; i++) {
         if (ops[i] == WM_NO_OP) continue;
@@ -45,11 +45,11 @@ WM_HOT_PATH static void on_acked(void *user, int lane, const uint32_t *ops, uint
         bytes += op->len;
         wm_histogram_record(c->figures.ack_latency, c->now_us - op->recorded_us);
         if (op->notify)
-            wm_client_event(c, (wm_event){.type = WM_EVENT_OP_DONE, .lane = lane, .a = (int64_t)op->seq}, NULL, 0);
+            wm_client_event(c, (wm_event){.type = WM_EVENT_OP_DONE, .connection = connection, .a = (int64_t)op->seq}, NULL, 0);
         if (!is_own) continue;
         wm_partition_route *route = &c->routes.all[op->partition];
         if (is_v2) keep_times_in_order(c, op, slot, route);
-        if (route->moved_us != 0 && slot == route->slot) tell_resumed(c, lane, op->partition, route);
+        if (route->moved_us != 0 && slot == route->slot) tell_resumed(c, connection, op->partition, route);
     }
     if (c->membership.acks != NULL && is_own && !is_v2) wm_client_keep_acked(c, ops, count, times->cut_us);
     if (c->figures.metrics != NULL) wm_op_metrics_acked(c->figures.metrics, c->log, ops, count, slot, times, c->now_us);
@@ -59,25 +59,25 @@ WM_HOT_PATH static void on_acked(void *user, int lane, const uint32_t *ops, uint
     c->figures.node_stats[slot].bytes_acked += bytes;
 }
 
-static void on_routed(void *user, int lane, const uint32_t *ops, uint32_t count)
+static void on_routed(void *user, int connection, const uint32_t *ops, uint32_t count)
 {
     wm_client *c = user;
-    if (lane == c->foreign_lane) return;
+    if (connection == c->foreign_connection) return;
     uint64_t direct = 0;
     for (uint32_t i = 0; i < count; i++) direct += c->routes.all[wm_oplog_at(c->log, ops[i])->partition].to_owner;
     wm_routing_metrics *metrics = wm_map_chooser_metrics(c->chooser);
     metrics->direct_routes += direct;
     metrics->fallback_routes += count - direct;
-    c->figures.node_stats[wm_node_pool_slot_of(c->pool, lane)].ops_sent += count;
+    c->figures.node_stats[wm_node_pool_node_of(c->pool, connection)].ops_sent += count;
 }
 
-static void on_returned(void *user, int lane, uint32_t index)
+static void on_returned(void *user, int connection, uint32_t index)
 {
     wm_client *c = user;
     const wm_op *op = wm_oplog_at(c->log, index);
     if (c->indoubt.is_losing_v2) wm_client_note_indoubt(c, op);
     if (op->tries != c->max_tries) return;
-    wm_event event = {.type = WM_EVENT_OP_TRIES, .lane = lane, .a = (int64_t)op->seq, .b = op->tries};
+    wm_event event = {.type = WM_EVENT_OP_TRIES, .connection = connection, .a = (int64_t)op->seq, .b = op->tries};
     wm_client_event(c, event, wm_op_key(op), op->key_len);
 }
 

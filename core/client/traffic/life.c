@@ -27,8 +27,8 @@ void wm_client_flush(wm_client *c, bool all)
 {
     uint64_t now = c->now_us = wm_now_us();
     wm_client_sync_log(c);
-    uint32_t lanes = wm_node_pool_lanes(c->pool);
-    for (uint32_t i = 0; i < lanes; i++) {
+    uint32_t connections = wm_node_pool_connections(c->pool);
+    for (uint32_t i = 0; i < connections; i++) {
         if (c->connections.all[i].throttled_until_us > now) continue;
         if (all ? wm_batcher_has_due(c->batcher, (int)i, now) : wm_batcher_is_due(c->batcher, (int)i, now))
             wm_node_pool_want_batch(c->pool, (int)i);
@@ -41,8 +41,8 @@ static void on_timer(uv_timer_t *timer)
     refresh_time(c);
     wm_client_retry_routes(c);
     wm_client_check_membership(c);
-    uint32_t lanes = wm_node_pool_lanes(c->pool);
-    for (uint32_t i = 0; i < lanes; i++) wm_client_check_answers(c, (int)i);
+    uint32_t connections = wm_node_pool_connections(c->pool);
+    for (uint32_t i = 0; i < connections; i++) wm_client_check_answers(c, (int)i);
     wm_client_flush(c, false);
 }
 
@@ -99,7 +99,7 @@ wm_client *wm_client_new(wm_loop *loop, const wm_client_options *options, wm_log
     }
     c->loop = loop;
     wm_loop_hold(loop);
-    c->foreign_lane = WM_LANE_NONE;
+    c->foreign_connection = WM_NO_CONNECTION;
     c->message_limits = options->messages;
     c->ack_timeout_us = options->batch.ack_timeout_us;
     c->max_tries = options->max_tries;

@@ -14,22 +14,22 @@ static bool is_of_subscription(const wm_client *c, const wm_message *m)
 }
 
 /* A subscription's answers nobody would have read. */
-void wm_client_on_too_large(void *user, int lane, const uint8_t *description, size_t len)
+void wm_client_on_too_large(void *user, int connection, const uint8_t *description, size_t len)
 {
     wm_client *c = user;
     wm_message m;
     if (wm_message_parse(description, len, &m) == 0 && is_of_subscription(c, &m)) return;
     c->figures.stats.messages_too_large++;
-    wm_client_event(c, (wm_event){.type = WM_EVENT_TOO_LARGE, .lane = lane}, description, len);
+    wm_client_event(c, (wm_event){.type = WM_EVENT_TOO_LARGE, .connection = connection}, description, len);
 }
 
 /* Tells of a message that Lua is not to decode. */
-static void tell_too_large(wm_client *c, int lane, const wm_message *m, wm_message_limit limit)
+static void tell_too_large(wm_client *c, int connection, const wm_message *m, wm_message_limit limit)
 {
     wm_buffer description;
     wm_buffer_init(&description);
     wm_message_describe(m, limit, m->body_len, &description);
-    if (!description.failed) wm_client_on_too_large(c, lane, description.data, description.len);
+    if (!description.failed) wm_client_on_too_large(c, connection, description.data, description.len);
     wm_buffer_close(&description);
 }
 
@@ -40,7 +40,7 @@ static void tell_too_large(wm_client *c, int lane, const wm_message *m, wm_messa
 static void forward(wm_client *c, wm_event event, const wm_message *m, const uint8_t *text, size_t len)
 {
     wm_message_limit limit = wm_message_exceeds(&m->cost, &c->message_limits);
-    if (limit != WM_LIMIT_NONE) tell_too_large(c, event.lane, m, limit);
+    if (limit != WM_LIMIT_NONE) tell_too_large(c, event.connection, m, limit);
     else if (m->memory != NULL && len >= TAKEN_MIN) wm_event_queue_push_taken(&c->events, event, text, len, m->memory);
     else wm_client_event(c, event, text, len);
 }
@@ -82,26 +82,26 @@ static bool speaks_of_routes(const uint8_t *map, size_t len)
 
 /* What an acknowledgement says of one operation: {opId, success, error?}. True when that
  * operation was in flight here. */
-static bool take_result(wm_client *c, int lane, const uint8_t *result, size_t len)
+static bool take_result(wm_client *c, int connection, const uint8_t *result, size_t len)
 {
     wm_mp_item id, success, error;
     if (!field(result, len, "opId", &id) || id.kind != WM_MP_STR) return false;
     if (!field(result, len, "success", &success) || success.kind != WM_MP_BOOL) return false;
-    uint32_t index = wm_batcher_find_in_flight(c->batcher, lane, (const char *)id.bytes, id.len);
+    uint32_t index = wm_batcher_find_in_flight(c->batcher, connection, (const char *)id.bytes, id.len);
     if (index == WM_NO_OP) return false;
-    if (success.b) return wm_batcher_ack_one(c->batcher, lane, index);
+    if (success.b) return wm_batcher_ack_one(c->batcher, connection, index);
     if (speaks_of_routes(result, len)) {
-        c->figures.stats.ops_resent += wm_batcher_return_in_flight(c->batcher, lane, index, c->now_us);
+        c->figures.stats.ops_resent += wm_batcher_return_in_flight(c->batcher, connection, index, c->now_us);
         return true;
     }
     if (!field(result, len, "error", &error) || error.kind != WM_MP_STR) error = (wm_mp_item){.len = 0};
-    wm_client_reject(c, lane, index, error.bytes, error.len);
+    wm_client_reject(c, connection, index, error.bytes, error.len);
     return true;
 }
 
 /* The results of an acknowledgement, which go before its `lastId`: how many operations they
  * settled. Known from the type definitions; no server of today sends them. */
-static uint32_t take_results(wm_client *c, int lane, const wm_message *m)
+static uint32_t take_results(wm_client *c, int connection, const wm_message *m)
 {
     const uint8_t *bytes;
     size_t len;
@@ -114,39 +114,39 @@ static uint32_t take_results(wm_client *c, int lane, const wm_message *m)
     for (uint32_t i = 0; i < results.count; i++) {
         const uint8_t *result = r.pos;
         if (wm_mp_skip(&r) < 0) break;
-        settled += take_result(c, lane, result, (size_t)(r.pos - result));
+        settled += take_result(c, connection, result, (size_t)(r.pos - result));
     }
     return settled;
 }
 
-static void on_op_ack(wm_client *c, int lane, const wm_message *m)
+static void on_op_ack(wm_client *c, int connection, const wm_message *m)
 {
     const wm_message_name *last = &m->names[WM_MESSAGE_LAST];
-    uint32_t settled = take_results(c, lane, m);
-    if (last->text != NULL) settled += wm_batcher_ack(c->batcher, lane, last->text, last->len);
+    uint32_t settled = take_results(c, connection, m);
+    if (last->text != NULL) settled += wm_batcher_ack(c->batcher, connection, last->text, last->len);
     if (settled == 0) {
-        if (last->text != NULL && wm_client_is_control_ack(c, lane, last->text, last->len)) {
-            wm_client_settle_refused(c, lane); /* an error that came before was of a batch */
+        if (last->text != NULL && wm_client_is_control_ack(c, connection, last->text, last->len)) {
+            wm_client_settle_refused(c, connection); /* an error that came before was of a batch */
             return;
         }
         c->figures.stats.unmatched_acks++;
-        if (c->forwards_acks) forward(c, (wm_event){.type = WM_EVENT_MESSAGE, .lane = lane}, m, m->body, m->body_len);
+        if (c->forwards_acks) forward(c, (wm_event){.type = WM_EVENT_MESSAGE, .connection = connection}, m, m->body, m->body_len);
         return;
     }
     c->figures.stats.batches_acked++;
-    c->connections.all[lane].backoff_us = 0;
-    wm_client_settle_refused(c, lane);
+    c->connections.all[connection].backoff_us = 0;
+    wm_client_settle_refused(c, connection);
     if (wm_batcher_aside(c->batcher) > 0) wm_client_reject_poison(c);
     wm_client_check_watermarks(c);
-    if (wm_batcher_is_due(c->batcher, lane, c->now_us)) wm_node_pool_want_batch(c->pool, lane);
+    if (wm_batcher_is_due(c->batcher, connection, c->now_us)) wm_node_pool_want_batch(c->pool, connection);
 }
 
 /* The operation that was rejected, if it is in flight here. */
-static uint32_t rejected_op(wm_client *c, int lane, const wm_message *m)
+static uint32_t rejected_op(wm_client *c, int connection, const wm_message *m)
 {
     wm_mp_item id;
     if (!wm_message_text(m, "opId", &id)) return WM_NO_OP;
-    return wm_batcher_find_in_flight(c->batcher, lane, (const char *)id.bytes, id.len);
+    return wm_batcher_find_in_flight(c->batcher, connection, (const char *)id.bytes, id.len);
 }
 
 /* The newest v2 servers say it; where nothing is said it is. */
@@ -156,31 +156,31 @@ static bool is_for_good(const wm_message *m)
     return !field(m->payload, m->payload_len, "permanent", &it) || it.kind != WM_MP_BOOL || it.b;
 }
 
-static void on_op_rejected(wm_client *c, int lane, const wm_message *m)
+static void on_op_rejected(wm_client *c, int connection, const wm_message *m)
 {
     wm_mp_item reason;
-    uint32_t index = rejected_op(c, lane, m);
+    uint32_t index = rejected_op(c, connection, m);
     if (index == WM_NO_OP) { /* of a message of the script's own, or late */
-        forward(c, (wm_event){.type = WM_EVENT_MESSAGE, .lane = lane}, m, m->body, m->body_len);
+        forward(c, (wm_event){.type = WM_EVENT_MESSAGE, .connection = connection}, m, m->body, m->body_len);
         return;
     }
     bool is_route = speaks_of_routes(m->payload, m->payload_len) || speaks_of_routes(m->body, m->body_len);
     if (is_route || !is_for_good(m)) {
-        wm_client_throttle(c, lane);
-        c->figures.stats.ops_resent += wm_batcher_return_in_flight(c->batcher, lane, index, c->now_us);
-        forward(c, (wm_event){.type = WM_EVENT_SERVER_ERROR, .lane = lane, .flag = true}, m, m->body, m->body_len);
+        wm_client_throttle(c, connection);
+        c->figures.stats.ops_resent += wm_batcher_return_in_flight(c->batcher, connection, index, c->now_us);
+        forward(c, (wm_event){.type = WM_EVENT_SERVER_ERROR, .connection = connection, .flag = true}, m, m->body, m->body_len);
         return;
     }
     if (!wm_message_text(m, "reason", &reason)) reason = (wm_mp_item){.len = 0};
-    wm_client_reject(c, lane, index, reason.bytes, reason.len);
+    wm_client_reject(c, connection, index, reason.bytes, reason.len);
 }
 
-static void map_event(wm_client *c, int lane)
+static void map_event(wm_client *c, int connection)
 {
-    int slot = wm_node_pool_slot_of(c->pool, lane);
+    int slot = wm_node_pool_node_of(c->pool, connection);
     wm_event event = {
         .type = WM_EVENT_MAP,
-        .lane = lane,
+        .connection = connection,
         .a = (int64_t)wm_map_chooser_version_of(c->chooser, slot),
         .flag = wm_client_choose_map(c),
     };
@@ -189,59 +189,59 @@ static void map_event(wm_client *c, int lane)
 
 /* Whether a node's map says something else than it said before, or, when it has said
  * nothing yet, than the one that is believed. */
-static bool is_membership_change(const wm_client *c, int lane, const wm_partition_map *map)
+static bool is_membership_change(const wm_client *c, int connection, const wm_partition_map *map)
 {
-    if (wm_node_pool_lane(c->pool, lane).dialect == WM_DIALECT_V2) return false;
-    const wm_partition_map *held = wm_map_chooser_map_of(c->chooser, wm_node_pool_slot_of(c->pool, lane));
+    if (wm_node_pool_connection(c->pool, connection).dialect == WM_DIALECT_V2) return false;
+    const wm_partition_map *held = wm_map_chooser_map_of(c->chooser, wm_node_pool_node_of(c->pool, connection));
     if (held == NULL) held = wm_map_chooser_map(c->chooser);
     return held != NULL && !wm_partition_map_has_same_owners(held, map);
 }
 
-static void refuse_map(wm_client *c, int lane, const char *error)
+static void refuse_map(wm_client *c, int connection, const char *error)
 {
-    wm_client_event(c, (wm_event){.type = WM_EVENT_MAP_ERROR, .lane = lane}, error, strlen(error));
+    wm_client_event(c, (wm_event){.type = WM_EVENT_MAP_ERROR, .connection = connection}, error, strlen(error));
 }
 
 /* A map or a delta is read in one go. */
-static bool is_too_long(wm_client *c, int lane, const wm_message *m)
+static bool is_too_long(wm_client *c, int connection, const wm_message *m)
 {
     char error[WM_MAP_ERROR_MAX];
     if (m->cost.elements <= WM_MAP_ELEMENTS_MAX) return false;
     snprintf(error, sizeof error, "partition map: %u keys and values; at most %u are taken", m->cost.elements, WM_MAP_ELEMENTS_MAX);
-    refuse_map(c, lane, error);
+    refuse_map(c, connection, error);
     return true;
 }
 
-static void on_partition_map(wm_client *c, int lane, const wm_message *m)
+static void on_partition_map(wm_client *c, int connection, const wm_message *m)
 {
     char error[WM_MAP_ERROR_MAX] = "partition map: no payload";
     wm_partition_map *map = NULL;
-    if (is_too_long(c, lane, m)) return;
+    if (is_too_long(c, connection, m)) return;
     if (m->payload != NULL) map = wm_partition_map_decode(m->payload, m->payload_len, error);
     if (map == NULL) {
-        refuse_map(c, lane, error);
+        refuse_map(c, connection, error);
         return;
     }
-    bool has_changed = is_membership_change(c, lane, map);
-    if (wm_map_chooser_offer(c->chooser, wm_node_pool_slot_of(c->pool, lane), map) != 1) return;
+    bool has_changed = is_membership_change(c, connection, map);
+    if (wm_map_chooser_offer(c->chooser, wm_node_pool_node_of(c->pool, connection), map) != 1) return;
     if (has_changed) wm_client_membership_changed(c);
-    map_event(c, lane);
+    map_event(c, connection);
 }
 
-static void on_partition_map_delta(wm_client *c, int lane, const wm_message *m)
+static void on_partition_map_delta(wm_client *c, int connection, const wm_message *m)
 {
     const char *error = "partition map delta: no payload";
-    int slot = wm_node_pool_slot_of(c->pool, lane);
-    if (is_too_long(c, lane, m)) return;
-    if (m->payload != NULL && wm_map_chooser_apply_delta(c->chooser, slot, m->payload, m->payload_len, &error) == WM_OK) map_event(c, lane);
-    else refuse_map(c, lane, error);
+    int slot = wm_node_pool_node_of(c->pool, connection);
+    if (is_too_long(c, connection, m)) return;
+    if (m->payload != NULL && wm_map_chooser_apply_delta(c->chooser, slot, m->payload, m->payload_len, &error) == WM_OK) map_event(c, connection);
+    else refuse_map(c, connection, error);
 }
 
-static void on_error(wm_client *c, int lane, const wm_message *m)
+static void on_error(wm_client *c, int connection, const wm_message *m)
 {
     bool is_route = speaks_of_routes(m->payload, m->payload_len) || speaks_of_routes(m->body, m->body_len);
-    bool had_batches = is_route ? wm_client_refuse_batches(c, lane) : wm_client_refused(c, lane, m);
-    wm_event event = {.type = WM_EVENT_SERVER_ERROR, .lane = lane, .flag = had_batches};
+    bool had_batches = is_route ? wm_client_refuse_batches(c, connection) : wm_client_refused(c, connection, m);
+    wm_event event = {.type = WM_EVENT_SERVER_ERROR, .connection = connection, .flag = had_batches};
     forward(c, event, m, m->body, m->body_len);
 }
 
@@ -255,28 +255,28 @@ static bool is_change(const wm_message *m)
     return wm_mp_read(&r, &payload) >= 0 && payload.kind == WM_MP_MAP;
 }
 
-void wm_client_on_message(void *user, int lane, const wm_message *m)
+void wm_client_on_message(void *user, int connection, const wm_message *m)
 {
     wm_client *c = user;
     c->now_us = wm_now_us();
     switch (m->type) {
-    case WM_TYPE_OP_ACK: on_op_ack(c, lane, m); return;
-    case WM_TYPE_PARTITION_MAP: on_partition_map(c, lane, m); return;
-    case WM_TYPE_PARTITION_MAP_DELTA: on_partition_map_delta(c, lane, m); return;
-    case WM_TYPE_OP_REJECTED: on_op_rejected(c, lane, m); return;
-    case WM_TYPE_ERROR: on_error(c, lane, m); return;
+    case WM_TYPE_OP_ACK: on_op_ack(c, connection, m); return;
+    case WM_TYPE_PARTITION_MAP: on_partition_map(c, connection, m); return;
+    case WM_TYPE_PARTITION_MAP_DELTA: on_partition_map_delta(c, connection, m); return;
+    case WM_TYPE_OP_REJECTED: on_op_rejected(c, connection, m); return;
+    case WM_TYPE_ERROR: on_error(c, connection, m); return;
     default: break;
     }
-    if (is_change(m)) forward(c, (wm_event){.type = WM_EVENT_CHANGE, .lane = lane}, m, m->payload, m->payload_len);
+    if (is_change(m)) forward(c, (wm_event){.type = WM_EVENT_CHANGE, .connection = connection}, m, m->payload, m->payload_len);
     else if (!is_of_subscription(c, m))
-        forward(c, (wm_event){.type = WM_EVENT_MESSAGE, .lane = lane}, m, m->body, m->body_len);
+        forward(c, (wm_event){.type = WM_EVENT_MESSAGE, .connection = connection}, m, m->body, m->body_len);
 }
 
-void wm_client_on_change(void *user, int lane, const uint8_t *event, size_t len, const wm_message_cost *cost)
+void wm_client_on_change(void *user, int connection, const uint8_t *event, size_t len, const wm_message_cost *cost)
 {
     const char *name = wm_message_type_name(WM_TYPE_SERVER_BATCH_EVENT);
     wm_message m = {.type_name = name, .type_name_len = strlen(name), .body = event, .body_len = len, .cost = *cost};
-    forward(user, (wm_event){.type = WM_EVENT_CHANGE, .lane = lane, .a = 1}, &m, event, len);
+    forward(user, (wm_event){.type = WM_EVENT_CHANGE, .connection = connection, .a = 1}, &m, event, len);
 }
 
 /* About what a text costs when it is decoded as JSON: outside of strings each value but the
@@ -307,15 +307,15 @@ static bool is_text_of_subscription(const wm_client *c, const uint8_t *bytes, si
 }
 
 /* The parser of JSON, lua-cjson, takes a text in one go. */
-void wm_client_on_text(void *user, int lane, const uint8_t *bytes, size_t len)
+void wm_client_on_text(void *user, int connection, const uint8_t *bytes, size_t len)
 {
     wm_client *c = user;
     if (is_text_of_subscription(c, bytes, len)) return; /* nobody would read it */
     wm_message m = {.type_name = "", .body = bytes, .body_len = len};
     if (len > c->message_limits.text_bytes) {
-        tell_too_large(c, lane, &m, WM_LIMIT_TEXT);
+        tell_too_large(c, connection, &m, WM_LIMIT_TEXT);
         return;
     }
     m.cost = cost_of_json(bytes, len);
-    forward(c, (wm_event){.type = WM_EVENT_TEXT, .lane = lane}, &m, bytes, len);
+    forward(c, (wm_event){.type = WM_EVENT_TEXT, .connection = connection}, &m, bytes, len);
 }

@@ -9,31 +9,31 @@ int wm_client_add_node(wm_client *c, const char *url)
 {
     int slot = wm_node_pool_add(c->pool, url);
     if (slot < 0) return slot;
-    uint32_t lanes = wm_node_pool_lanes(c->pool);
+    uint32_t connections = wm_node_pool_connections(c->pool);
     wm_node_stats *stats = realloc(c->figures.node_stats, wm_node_pool_count(c->pool) * sizeof *stats);
     if (stats == NULL) return WM_ENOMEM;
     c->figures.node_stats = stats;
     stats[slot] = (wm_node_stats){0};
-    wm_client_connection *all = realloc(c->connections.all, lanes * sizeof *all);
+    wm_client_connection *all = realloc(c->connections.all, connections * sizeof *all);
     if (all == NULL) return WM_ENOMEM;
     c->connections.all = all;
-    memset(all + c->connections.count, 0, (lanes - c->connections.count) * sizeof *all);
-    for (uint32_t i = 0; i < lanes / wm_node_pool_count(c->pool); i++) { /* a slot that another node had */
-        wm_client_connection *state = &all[wm_node_pool_lane_of(c->pool, slot, i)];
+    memset(all + c->connections.count, 0, (connections - c->connections.count) * sizeof *all);
+    for (uint32_t i = 0; i < connections / wm_node_pool_count(c->pool); i++) { /* a slot that another node had */
+        wm_client_connection *state = &all[wm_node_pool_connection_of(c->pool, slot, i)];
         free(state->refusals);
         *state = (wm_client_connection){0};
     }
-    c->connections.count = lanes;
-    if (wm_batcher_set_lanes(c->batcher, lanes) < 0) return WM_ENOMEM;
+    c->connections.count = connections;
+    if (wm_batcher_set_connections(c->batcher, connections) < 0) return WM_ENOMEM;
     if (c->figures.metrics != NULL && wm_client_measure(c, c->figures.metrics) < 0) return WM_ENOMEM;
     return slot;
 }
 
 static bool is_ready(const wm_client *c, int slot)
 {
-    uint32_t per_node = wm_node_pool_lanes(c->pool) / wm_node_pool_count(c->pool);
+    uint32_t per_node = wm_node_pool_connections(c->pool) / wm_node_pool_count(c->pool);
     for (uint32_t i = 0; i < per_node; i++)
-        if (wm_node_pool_lane(c->pool, wm_node_pool_lane_of(c->pool, slot, i)).state == WM_LANE_READY) return true;
+        if (wm_node_pool_connection(c->pool, wm_node_pool_connection_of(c->pool, slot, i)).state == WM_CONNECTION_READY) return true;
     return false;
 }
 
@@ -51,11 +51,11 @@ static bool is_named(const wm_client *c, const char *id)
 /* Whether a connection, a route or an operation is there. */
 static bool is_in_use(const wm_client *c, int slot)
 {
-    uint32_t per_node = wm_node_pool_lanes(c->pool) / wm_node_pool_count(c->pool);
+    uint32_t per_node = wm_node_pool_connections(c->pool) / wm_node_pool_count(c->pool);
     for (uint32_t i = 0; i < per_node; i++) {
-        int lane = wm_node_pool_lane_of(c->pool, slot, i);
-        wm_lane_load load = wm_batcher_load(c->batcher, lane);
-        if (wm_node_pool_lane(c->pool, lane).state != WM_LANE_IDLE) return true;
+        int connection = wm_node_pool_connection_of(c->pool, slot, i);
+        wm_connection_load load = wm_batcher_load(c->batcher, connection);
+        if (wm_node_pool_connection(c->pool, connection).state != WM_CONNECTION_IDLE) return true;
         if (load.pending_ops != 0 || load.in_flight_batches != 0) return true;
     }
     for (uint32_t p = 0; p < c->routes.count; p++)

@@ -9,77 +9,77 @@
 /* One frame in a turn with a deadline: encoding, masking and sending take some 50 us. */
 #define BOUNDED_BATCH ((wm_batch_limits){.max_ops = 250, .max_bytes = 16 * 1024})
 
-static void on_auth_required(void *user, int lane)
+static void on_auth_required(void *user, int connection)
 {
-    wm_client_event(user, (wm_event){.type = WM_EVENT_AUTH_REQUIRED, .lane = lane}, NULL, 0);
+    wm_client_event(user, (wm_event){.type = WM_EVENT_AUTH_REQUIRED, .connection = connection}, NULL, 0);
 }
 
-static void on_ready(void *user, int lane)
+static void on_ready(void *user, int connection)
 {
     wm_client *c = user;
-    wm_dialect family = wm_node_pool_lane(c->pool, lane).dialect;
-    wm_batcher_set_serial(c->batcher, lane, family == WM_DIALECT_V2);
+    wm_dialect family = wm_node_pool_connection(c->pool, connection).dialect;
+    wm_batcher_set_serial(c->batcher, connection, family == WM_DIALECT_V2);
     wm_client_know_family(c, family);
     /* A new connection does not make up for batches that were not answered in time. */
-    wm_client_connection *state = &c->connections.all[lane];
+    wm_client_connection *state = &c->connections.all[connection];
     *state = (wm_client_connection){
         .throttled_until_us = state->throttled_until_us,
         .backoff_us = state->backoff_us,
         .refusals = state->refusals,
     };
-    wm_client_forget_refusals(c, lane);
-    wm_map_chooser_source_began(c->chooser, wm_node_pool_slot_of(c->pool, lane));
-    wm_client_event(c, (wm_event){.type = WM_EVENT_READY, .lane = lane}, NULL, 0);
+    wm_client_forget_refusals(c, connection);
+    wm_map_chooser_source_began(c->chooser, wm_node_pool_node_of(c->pool, connection));
+    wm_client_event(c, (wm_event){.type = WM_EVENT_READY, .connection = connection}, NULL, 0);
 }
 
-static void on_lost(void *user, int lane, const wm_lane_end *end)
+static void on_lost(void *user, int connection, const wm_connection_loss *loss)
 {
     wm_client *c = user;
     c->now_us = wm_now_us();
-    c->indoubt.is_losing_v2 = wm_node_pool_lane(c->pool, lane).dialect == WM_DIALECT_V2;
-    if (end->was_ready && !c->indoubt.is_losing_v2) wm_client_node_lost(c);
-    wm_client_blame(c, lane, end);
-    c->figures.stats.ops_resent += wm_batcher_release_lane(c->batcher, lane, c->now_us);
+    c->indoubt.is_losing_v2 = wm_node_pool_connection(c->pool, connection).dialect == WM_DIALECT_V2;
+    if (loss->was_ready && !c->indoubt.is_losing_v2) wm_client_node_lost(c);
+    wm_client_blame(c, connection, loss);
+    c->figures.stats.ops_resent += wm_batcher_release_connection(c->batcher, connection, c->now_us);
     c->indoubt.is_losing_v2 = false;
-    c->connections.all[lane].usable = false;
+    c->connections.all[connection].usable = false;
     for (uint32_t p = 0; p < c->routes.count; p++)
-        if (wm_batcher_route(c->batcher, p) == lane && c->routes.all[p].moved_us == 0) c->routes.all[p].moved_us = c->now_us;
+        if (wm_batcher_route(c->batcher, p) == connection && c->routes.all[p].moved_us == 0) c->routes.all[p].moved_us = c->now_us;
     wm_client_apply_routes(c);
     wm_event event = {
         .type = WM_EVENT_LOST,
-        .lane = lane,
-        .a = end->reason,
-        .b = end->close_code,
-        .flag = end->was_ready,
+        .connection = connection,
+        .a = loss->reason,
+        .b = loss->close_code,
+        .flag = loss->was_ready,
     };
-    wm_client_event(c, event, end->detail, strlen(end->detail));
+    wm_client_event(c, event, loss->detail, strlen(loss->detail));
 }
 
-static void on_batch(void *user, int lane, wm_buffer *out)
+static void on_batch(void *user, int connection, wm_buffer *out)
 {
     wm_client *c = user;
     uint64_t now = wm_now_us();
-    if (c->connections.all[lane].throttled_until_us > now) return;
+    if (c->connections.all[connection].throttled_until_us > now) return;
     wm_client_catch_up(c);
     size_t before = out->len;
-    int ops = wm_loop_is_bounded(c->loop) ? wm_batcher_take_at_most(c->batcher, lane, out, now, BOUNDED_BATCH)
-                                          : wm_batcher_take(c->batcher, lane, out, now);
+    int ops = wm_loop_is_bounded(c->loop) ? wm_batcher_take_at_most(c->batcher, connection, out, now, BOUNDED_BATCH)
+                                          : wm_batcher_take(c->batcher, connection, out, now);
     if (ops < 0) return;
     if (ops > 0) {
-        wm_node_stats *node = &c->figures.node_stats[wm_node_pool_slot_of(c->pool, lane)];
+        wm_node_stats *node = &c->figures.node_stats[wm_node_pool_node_of(c->pool, connection)];
         c->figures.stats.batches_sent++;
         c->figures.stats.bytes_sent += out->len - before;
         node->batches_sent++;
         node->bytes_sent += out->len - before;
         wm_histogram_record(c->figures.batch_sizes, (uint64_t)ops);
     }
-    if (wm_batcher_is_due(c->batcher, lane, now)) wm_node_pool_want_batch(c->pool, lane);
+    if (wm_batcher_is_due(c->batcher, connection, now)) wm_node_pool_want_batch(c->pool, connection);
 }
 
-static void on_batch_written(void *user, int lane)
+static void on_batch_written(void *user, int connection)
 {
     wm_client *c = user;
-    wm_batcher_written(c->batcher, lane, wm_now_us());
+    wm_batcher_written(c->batcher, connection, wm_now_us());
 }
 
 static bool wants_more(void *user)
@@ -88,17 +88,17 @@ static bool wants_more(void *user)
     return wm_event_queue_bytes(&c->events) < EVENTS_ENOUGH;
 }
 
-void wm_client_use_lane(wm_client *c, int lane)
+void wm_client_use_connection(wm_client *c, int connection)
 {
-    if (wm_node_pool_lane(c->pool, lane).state != WM_LANE_READY) return;
-    c->connections.all[lane].usable = true;
+    if (wm_node_pool_connection(c->pool, connection).state != WM_CONNECTION_READY) return;
+    c->connections.all[connection].usable = true;
     wm_client_apply_routes(c);
 }
 
-static void on_traced(void *user, int lane, const uint8_t *message, size_t len, bool outward, bool text)
+static void on_traced(void *user, int connection, const uint8_t *message, size_t len, bool outward, bool text)
 {
     wm_client *c = user;
-    wm_event event = {.type = WM_EVENT_FRAME, .lane = lane, .a = (int64_t)len, .b = text, .flag = outward};
+    wm_event event = {.type = WM_EVENT_FRAME, .connection = connection, .a = (int64_t)len, .b = text, .flag = outward};
     bool fits = len <= TRACED_MAX && c->events.bytes.len <= TRACED_MAX - len;
     wm_client_event(c, event, fits ? message : NULL, fits ? len : 0);
 }

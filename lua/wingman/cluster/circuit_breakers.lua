@@ -96,7 +96,7 @@ local function look(self)
       note_acks(self, node)
       local unanswered = 0
       for _, lane in ipairs(node.lanes) do
-        unanswered = math.max(unanswered, self.host.core:lane_info(lane).unanswered)
+        unanswered = math.max(unanswered, self.host.core:connection_info(lane).unanswered)
       end
       -- A node that acknowledges others is alive; one that does not is asked.
       local held = breaker_of(self, node)

@@ -15,7 +15,7 @@ if not pcall(ffi.typeof, "wm_client_functions_2") then
   uint32_t wm_mp_put_number(uint8_t *at, double v);
   uint32_t wm_mp_put_str(uint8_t *at, const char *s, size_t len);
   bool wm_utf8_valid(const void *bytes, size_t len);
-  int wm_client_slot_of_key(const wm_client *c, const char *key, size_t len);
+  int wm_client_node_of_key(const wm_client *c, const char *key, size_t len);
   ]]
 end
 

@@ -79,7 +79,7 @@ function methods:add(url, is_seed)
   local node = { slot = slot, url = url_module.shown(url), whole_url = url, lanes = {}, is_seed = is_seed, settled = false, losses = {} }
   self.nodes[#self.nodes + 1], self.by_slot[slot], self.by_url[url] = node, node, node
   for i = 0, self.connections - 1 do
-    local lane = self.core:lane_of(slot, i)
+    local lane = self.core:connection_of(slot, i)
     node.lanes[i + 1] = lane
     self.lanes[lane] = { lane = lane, node = node, state = "idle", attempt = 0, attempt_before = 0 }
   end

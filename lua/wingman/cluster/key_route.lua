@@ -9,9 +9,9 @@ local C = require "wingman.cluster.client_ffi"
 ---@param core userdata  wingman.core.client
 ---@return fun(key: string): integer
 function M.new(core)
-  if not C then return function(key) return core:slot_of_key(key) end end
+  if not C then return function(key) return core:node_of_key(key) end end
   local client = require("ffi").cast("const wm_client *", core:pointer())
-  local slot_of_key = C.wm_client_slot_of_key
+  local slot_of_key = C.wm_client_node_of_key
   return function(key) return slot_of_key(client, key, #key) end
 end
 

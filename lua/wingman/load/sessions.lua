@@ -64,7 +64,7 @@ end
 
 -- Users take nodes in turns: 1 the first, 2 the second.
 local function lane_of(self, id)
-  return self.core:lane_of((id - 1) % self.nodes, math.floor((id - 1) / self.nodes) % self.per_node)
+  return self.core:connection_of((id - 1) % self.nodes, math.floor((id - 1) / self.nodes) % self.per_node)
 end
 
 --- Connects user `id` and waits until it is authenticated. True, or nil, err.
@@ -186,7 +186,7 @@ local function refused(self, lane, description)
     if type(wanted) == "function" then ok, is_it = pcall(wanted, description) end
     if ok and is_it then
       table.remove(receivers, i)
-      return receiver.future:reject(errors.too_large(self.urls[self.core:slot_of(lane) + 1], description))
+      return receiver.future:reject(errors.too_large(self.urls[self.core:node_of(lane) + 1], description))
     end
   end
 end

@@ -74,7 +74,7 @@ clusters.on_each(getfenv(1), "Partition maps", function(shared, it)
   local function dials()
     local count = 0
     for lane in pairs(client.provider.links.lanes) do
-      if client.core:lane_info(lane).state == "connecting" then count = count + 1 end
+      if client.core:connection_info(lane).state == "connecting" then count = count + 1 end
     end
     return count
   end

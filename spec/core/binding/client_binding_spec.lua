@@ -18,7 +18,7 @@ describe("core client", function()
     for _, bad in ipairs { -1, 1, 1e9, NAN } do
       assert.has_error(function() c:set_node_id(bad, "node-1") end)
       assert.has_error(function() c:connect(bad) end)
-      assert.has_error(function() c:lane_info(bad) end)
+      assert.has_error(function() c:connection_info(bad) end)
       assert.has_error(function() c:node_stats(bad) end)
     end
     for _, bad in ipairs { -1, 271, 2 ^ 40 } do

@@ -16,7 +16,7 @@ function M.of(client)
   local sent = 0
   local links = client.provider and client.provider.links
   for lane in pairs(links and links.lanes or {}) do
-    sent = sent + client.core:lane_info(lane).in_flight_ops
+    sent = sent + client.core:connection_info(lane).in_flight_ops
   end
   local unverified = client.core:unverified()
   return { pending = pending, held = held, queued = pending - held - sent, sent = sent, unverified = unverified }

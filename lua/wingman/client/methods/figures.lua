@@ -56,7 +56,7 @@ end
 function methods:health()
   local nodes = {}
   for _, node in ipairs(self.provider and self.provider.links.nodes or {}) do
-    local info = self.core:lane_info(node.lanes[1])
+    local info = self.core:connection_info(node.lanes[1])
     nodes[#nodes + 1] = {
       id = node.id, url = node.url, state = info.state, dialect = info.dialect, rtt = info.rtt,
       usable = node.usable or info.state == "ready", connects = info.connects,

@@ -49,7 +49,7 @@ end
 
 local function ready_lane(self, node)
   for _, lane in ipairs(node.lanes) do
-    local info = self.core:lane_info(lane)
+    local info = self.core:connection_info(lane)
     if info.state == "ready" then return lane, info end
   end
 end

@@ -246,7 +246,7 @@ end
 ---@param lane integer
 ---@return string
 function methods:root_map(lane)
-  local is_v2 = self.core:lane_info(lane).dialect == "v2"
+  local is_v2 = self.core:connection_info(lane).dialect == "v2"
   for _, name in ipairs(self.map_names()) do
     if not is_v2 or core_module.v2_stores_map(name) then return name end
   end

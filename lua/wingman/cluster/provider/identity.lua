@@ -124,7 +124,7 @@ function M.hashes_alike(self, id) return self.options.hash ~= "auto" or self.has
 
 -- A node has connected, perhaps as a new process.
 local function note_dialect(self, node)
-  node.dialect = self.core:lane_info(node.lanes[1]).dialect
+  node.dialect = self.core:connection_info(node.lanes[1]).dialect
   if self.options.hash ~= "auto" then return end
   if node.dialect ~= "v2" then
     self.hash_is_old[node.id] = true
@@ -157,7 +157,7 @@ local function identified(self, link, id)
   end
   node.id, node.usable = id, true
   self.core:set_node_id(node.slot, id)
-  self.core:use_lane(link.lane)
+  self.core:use_connection(link.lane)
   link.usable = true
   note_dialect(self, node)
   self.circuits:connected(node)

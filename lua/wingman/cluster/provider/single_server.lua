@@ -110,8 +110,8 @@ function M.new(core, options, policies, state)
   }
   self.links = links_module.new(core, options, policies.reconnect, {
     ready = function(link)
-      self.node.dialect = core:lane_info(link.lane).dialect
-      core:use_lane(link.lane)
+      self.node.dialect = core:connection_info(link.lane).dialect
+      core:use_connection(link.lane)
       core:send(link.lane, MAP_REQUEST)
       self.failovers:routes_changed { [self.node.slot] = true }
       self.events:emit("node_connected", { url = self.node.url, dialect = self.node.dialect })
