@@ -63,7 +63,7 @@ clusters.on_each(getfenv(), "client", function(shared, it)
     assert(map:set("small", 1))
     assert(client:drain(60))
     assert.equal(size, #shared:values(client, name).large)
-    assert.equal(size, #assert(client:holdings(client.provider:connection("large").id, name)).large.value)
+    assert.equal(size, #assert(client:holdings(client.provider:node_of("large").id, name)).large.value)
     local ok, err = map:set("huge", ("x"):rep(1024 * 1024 + 1))
     assert.is_nil(ok)
     assert.equal("TOO_LARGE", err.code)
@@ -106,9 +106,9 @@ clusters.on_each(getfenv(), "client", function(shared, it)
     local values = shared:values(client, name)
     for k = 1, 30 do assert.equal(50, values["k" .. k]) end
     local used = 0
-    for _, node in ipairs(client.provider.links.nodes) do
-      for _, lane in ipairs(node.lanes) do
-        if client.core:connection_info(lane).state == "ready" then used = used + 1 end
+    for _, node in ipairs(client.provider.connections.nodes) do
+      for _, connection_id in ipairs(node.connection_ids) do
+        if client.core:connection_info(connection_id).state == "ready" then used = used + 1 end
       end
     end
     assert.equal(9, used)

@@ -37,7 +37,7 @@ clusters.on_each(getfenv(), "authentication", function(shared, it)
     local connects = client:health().nodes[1].connects
     if shared.is_real then
       client.core:disconnect(0)
-      client.provider.links:handle("lost", 0, "lost", 0, true, "")
+      client.provider.connections:handle("lost", 0, "lost", 0, true, "")
     else
       assert(shared.cluster:fault("node-1", "close", 1012))
     end
@@ -233,7 +233,7 @@ clusters.on_each(getfenv(), "authentication", function(shared, it)
     eventually("a second connection is refused", function() return client:stats().losses.auth_failed == 2, client:stats().losses.auth_failed end)
     client:set_auth_token(function() error("cannot use " .. token) end)
     eventually("the connection that the failing function was asked for ends", function() return client:stats().losses.auth_failed >= 3, client:stats().losses.auth_failed end)
-    hear(client:health(), client.provider.links:reasons())
+    hear(client:health(), client.provider.connections:reasons())
     local all = table.concat(said, "\n")
     assert.truthy(all:find("no good: (token)", 1, true), all)
     assert.truthy(all:find("cannot use (token)", 1, true), all)

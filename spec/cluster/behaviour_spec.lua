@@ -202,7 +202,7 @@ clusters.on_each(getfenv(), "cluster behaviour", function(shared, it)
 
   it("(6) the map is asked for after every reconnection, whatever version is held", function()
     local client = shared:started { map_requests = { refresh = 600 } }
-    local requests, at_connect = client.provider.requests
+    local requests, at_connect = client.provider.map_refresh
     local node_connected = requests.node_connected
     function requests:node_connected(slot)
       at_connect = self.sent
@@ -229,7 +229,7 @@ clusters.on_each(getfenv(), "cluster behaviour", function(shared, it)
       heartbeat = { interval = 0.1, timeout = 1 }, reconnect = function() return 0.05 end,
       map_requests = { refresh = 600 },
     }
-    local requests = client.provider.requests
+    local requests = client.provider.map_refresh
     eventually("3 nodes are connected", function() return #client:connected_nodes() == 3, client:connected_nodes() end)
     eventually("the debounce window ends", function() return not requests.debounce_timer end)
     requests.options.debounce, requests.options.max_wait = 3, 60 -- simultaneous is what comes within it

@@ -18,7 +18,7 @@ describe("circuits", function()
 
   -- A host without a network: one node, whose probes are answered as `world` says.
   local function on_nothing(policy)
-    local node = { id = "node-1", url = "ws://x", slot = 0, lanes = { 0 }, usable = true }
+    local node = { id = "node-1", url = "ws://x", whole_url = "ws://x", slot = 0, connection_ids = { 0 }, usable = true }
     local world = { probes = 0, answer = true, acked = 0, unanswered = 0, changes = {}, logged = {} }
     closing = circuits.new(policy, 0.04, {
       nodes = function() return { node } end,
@@ -137,7 +137,7 @@ clusters.on_each(getfenv(), "circuits", function(shared, it)
     -- By the routes of this moment: a real cluster that has just formed may still move
     -- partitions, and what went to others would be acknowledged.
     for i = 1, 1e5 do
-      local node = client.provider:connection("key-" .. i)
+      local node = client.provider:node_of("key-" .. i)
       if node and node.id == id and #keys < 20 then keys[#keys + 1] = "key-" .. i end
     end
     assert.equal(20, #keys)
@@ -145,7 +145,7 @@ clusters.on_each(getfenv(), "circuits", function(shared, it)
     eventually("the circuit of " .. id .. " opens", function() return seen[1] end)
     assert.equal("open", seen[1])
     assert.not_equal("closed", circuit_of(client, id))
-    assert.is_nil(client.provider:connection(keys[1]), "the node is still used")
+    assert.is_nil(client.provider:node_of(keys[1]), "the node is still used")
     assert(shared.cluster:resume(id))
     assert(client:drain(60))
     eventually("the circuit closes", function() return circuit_of(client, id) == "closed", seen end)
@@ -198,7 +198,7 @@ clusters.on_each(getfenv(), "circuits", function(shared, it)
     local seq = assert(client:map(shared:map_name()):set(key, 1))
     now = 9.9
     assert.is_nil((client:wait(seq, 0.2)))
-    assert.is_nil(client.provider:connection(key), "the node is used")
+    assert.is_nil(client.provider:node_of(key), "the node is used")
     now = 10
     assert(client:wait(seq, 60))
   end)

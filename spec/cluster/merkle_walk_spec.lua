@@ -4,40 +4,40 @@
 local core = require "wingman.core"
 local loop = require "wingman.loop"
 local merkle_walk = require "wingman.cluster.merkle_walk"
-local replies_module = require "wingman.cluster.requests"
+local requests_module = require "wingman.cluster.requests"
 
-local LANE, MAP = 0, "m"
+local CONNECTION, MAP = 0, "m"
 
 --- Walks in which a random node answers, and the seed of the first.
 local ROUNDS, SEED = 3000, 20240607
 
 -- A node in this process: what `answer(type, path)` gives comes back through the
 -- decoder, as if it had been received, in a later turn of the loop.
-local function replies_of(answer)
-  local replies
+local function requests_of(answer)
+  local requests
   local host = { asked = 0 }
-  replies = replies_module.new {
-    send = function(_, lane, bytes)
+  requests = requests_module.new {
+    send = function(_, connection_id, bytes)
       host.asked = host.asked + 1
       local question = assert(core.decode(bytes))
       local path = question.payload and question.payload.path
       local message = answer(question.type, path)
       loop.spawn(function()
-        if message == nil then return replies:lane_lost(lane) end
-        replies:offer(lane, assert(core.decode(assert(core.encode(message)))))
+        if message == nil then return requests:connection_lost(connection_id) end
+        requests:offer(connection_id, assert(core.decode(assert(core.encode(message)))))
       end)
       return true
     end,
   }
-  return replies, host
+  return requests, host
 end
 
 -- What went wrong without anybody waiting for it counts too.
 local function walked(answer, walk)
   local raised = {}
   loop.on_error(function(message) raised[#raised + 1] = message end)
-  local replies, host = replies_of(answer)
-  local records, err = (walk or merkle_walk.records)(replies, LANE, MAP)
+  local requests, host = requests_of(answer)
+  local records, err = (walk or merkle_walk.records)(requests, CONNECTION, MAP)
   loop.on_error(nil)
   assert.same({}, raised)
   return records, err, host.asked
@@ -108,7 +108,7 @@ describe("A Merkle walk", function()
         assert.is_truthy(err:find(case[3], 1, true), err)
       end
       local records, err = walked(function() return case[2] end,
-        function(replies) return merkle_walk.leaf(replies, LANE, MAP, "") end)
+        function(requests) return merkle_walk.leaf(requests, CONNECTION, MAP, "") end)
       assert.is_nil(records)
       assert.is_truthy(err:find(case[3], 1, true) or err == "no leaf is there", err)
     end)
@@ -171,7 +171,7 @@ describe("A Merkle walk", function()
   -- the first, the second and so on of a kind and path.
   local function asked_of(answers)
     local asked = {}
-    local replies = {
+    local requests = {
       request = function(_, _, question)
         local path = question.payload and question.payload.path or question.type
         asked[#asked + 1] = path
@@ -180,7 +180,7 @@ describe("A Merkle walk", function()
         return answer
       end,
     }
-    local records, err = merkle_walk.records(replies, LANE, MAP)
+    local records, err = merkle_walk.records(requests, CONNECTION, MAP)
     return records, err, asked
   end
 
@@ -207,13 +207,13 @@ describe("A Merkle walk", function()
   end)
 
   it("does not take an answer whose payload is none for its own", function()
-    local replies = replies_of(function() return root() end)
-    local task = loop.spawn(merkle_walk.root, replies, LANE, MAP, 5)
-    while not next(replies.waiting) do loop.turn(0) end
+    local requests = requests_of(function() return root() end)
+    local task = loop.spawn(merkle_walk.root, requests, CONNECTION, MAP, 5)
+    while not next(requests.waiting) do loop.turn(0) end
     for _, payload in ipairs { 7, "x", core.null, true, {} } do
-      assert.is_false(replies:offer(LANE, { type = "SYNC_RESP_ROOT", payload = payload }))
+      assert.is_false(requests:offer(CONNECTION, { type = "SYNC_RESP_ROOT", payload = payload }))
     end
-    assert.is_false(replies:offer(LANE, { type = "SYNC_RESP_ROOT" }))
+    assert.is_false(requests:offer(CONNECTION, { type = "SYNC_RESP_ROOT" }))
     assert.equal(1, assert(task:wait(60)).rootHash)
   end)
 end)

@@ -43,7 +43,7 @@ clusters.on_each(getfenv(), "a node is lost by", function(shared, it)
   local function await_return(client, back, keys)
     if back == "restart" then return shared:restart(VICTIM, client) end
     eventually("the node is back", function()
-      return #client:connected_nodes() == 3 and client.provider:connection(keys[1]) ~= nil, client:connected_nodes()
+      return #client:connected_nodes() == 3 and client.provider:node_of(keys[1]) ~= nil, client:connected_nodes()
     end)
   end
 
@@ -59,7 +59,7 @@ clusters.on_each(getfenv(), "a node is lost by", function(shared, it)
         client:on("node_lost", function(node)
           if node.id ~= VICTIM or told then return end
           local lost_slot
-          for _, known in ipairs(client.provider.links.nodes) do lost_slot = known.id == VICTIM and known.slot or lost_slot end
+          for _, known in ipairs(client.provider.connections.nodes) do lost_slot = known.id == VICTIM and known.slot or lost_slot end
           told, routed_to = node, slot_of(keys[1]) == lost_slot and "the lost node" or "elsewhere"
         end)
         if case.fault then assert(shared.cluster:fault(VICTIM, unpack(case.fault)))
@@ -195,7 +195,7 @@ clusters.on_each(getfenv(), "no connection:", function(shared, it)
         return starting.done and #reasons >= 2, reasons
       end)
       assert.is_true(starting:wait())
-      assert.same({ case.reason, case.reason }, { reasons[1], reasons[2] }, client.provider.links:reasons())
+      assert.same({ case.reason, case.reason }, { reasons[1], reasons[2] }, client.provider.connections:reasons())
       assert.is_true(client:stats().losses[case.reason] >= 2)
       assert.equal(case.reason, client:health().nodes[1].last_reason)
       assert.equal(3, #client:connected_nodes())

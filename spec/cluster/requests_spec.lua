@@ -1,19 +1,19 @@
 --- Waiting for answers: what is asked when there is nobody to ask any more.
 local eventually = require "spec.support.eventually"
 local loop = require "wingman.loop"
-local replies = require "wingman.cluster.requests"
+local requests = require "wingman.cluster.requests"
 
-describe("replies", function()
+describe("requests", function()
   local function nothing() return false end
 
   it("say that the connection is lost when nothing can be sent on it", function()
-    local r = replies.new { send = function() return nil, "invalid" end }
+    local r = requests.new { send = function() return nil, "invalid" end }
     assert.same({ nil, "connection lost" }, { r:request(0, { type = "X" }, nothing, 1) })
   end)
 
   it("end every wait, and begin none after their end", function()
     local sent = 0
-    local r = replies.new { send = function()
+    local r = requests.new { send = function()
       sent = sent + 1
       return true
     end }

@@ -15,7 +15,7 @@ clusters.on_each(getfenv(), "the partition map is asked for", function(shared, i
     options.map_requests = { debounce = 0.05, max_wait = 600, refresh = 3600, throttle = function() return 3600 end }
     local client = shared:started(options)
     eventually("3 nodes are connected", function() return #client:connected_nodes() == 3, client:connected_nodes() end)
-    local asking = client.provider.requests
+    local asking = client.provider.map_refresh
     eventually("the window of the connections ends", function() return not asking.debounce_timer end)
     asking.options.debounce = 3600
     return client, function() return client:router_stats().map_requests end

@@ -9,8 +9,8 @@ return {
   circuit = "({ node, url, state, reason }): a node's circuit breaker opened or closed",
   failover = "(failover): a node loss is overcome; see client:failovers",
   resumed = "({ partition, node, seconds }): the first acknowledgement of a partition that had to wait",
-  high_watermark = "(operations): the op log is filled to its high watermark",
-  low_watermark = "(operations): and again to its low one",
+  high_watermark = "(operations): the op log has filled to its high watermark",
+  low_watermark = "(operations): the op log has emptied to its low watermark",
   op_dropped = "(err): a full op log dropped its oldest write",
   op_rejected = "(err): a server rejected a write; see client:rejected",
   op_tries = "(err): a write was sent again and again without an acknowledgement",
@@ -19,6 +19,6 @@ return {
   oplog_recovered = "(): it can be written again",
   unverified = "(count): acknowledged writes of which it will not be known whether they are stored",
   server_error = "(err): a server answered with an error",
-  message = "(message, lane): a server sent a message that nobody waited for",
+  message = "(message, node): a node sent a message that no request waits for; node: its id, or its URL while that is not known",
   frame = "(node, outward, message, bytes, is_text): a frame, while wingman.inspect traces",
 }

@@ -199,7 +199,7 @@ function methods:start()
   if not (connected and is_discovering) then self.engine:start_is_over() end
   if connected then return true end
   if provider.hash_conflict then return nil, provider.hash_conflict end
-  local refused = provider.links:count_states().refused
+  local refused = provider.connections:count_states().refused
   return nil, errors.new(refused and "AUTH_FAILED" or "NOT_CONNECTED", reason)
 end
 
@@ -275,11 +275,11 @@ end
 function methods:drain_events(deadline)
   local most = deadline and DECODED_AT_ONCE or nil
   while not self.closed do
-    local event, lane, a, b, flag, text, err, value = self.core:next_event(most)
+    local event, connection_id, a, b, flag, text, err, value = self.core:next_event(most)
     if not event then break end
     local handler = core_events[event]
-    if handler then handler(self, lane, a, b, flag, text, err, value)
-    elseif self.provider then self.provider:handle(event, lane, a, b, flag, text) end
+    if handler then handler(self, connection_id, a, b, flag, text, err, value)
+    elseif self.provider then self.provider:handle(event, connection_id, a, b, flag, text) end
     if deadline and now() >= deadline then return true end
   end
   if self.provider and not self.closed then self.provider.failovers:look() end

@@ -79,7 +79,7 @@ function methods:start_is_over()
   local early, results = self.starting, {}
   if not early then return end
   self.starting = nil
-  for key in pairs(early) do results[key] = self.provider:connection(key) ~= nil end
+  for key in pairs(early) do results[key] = self.provider:node_of(key) ~= nil end
   note_failed(self, results)
 end
 

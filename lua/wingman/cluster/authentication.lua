@@ -13,12 +13,12 @@ local methods = {}
 methods.__index = methods
 
 ---@class wingman.authentication_host
----@field authenticate fun(link: wingman.link_lane, token: string)
----@field open fun(link: wingman.link_lane)
----@field set_state fun(link: wingman.link_lane, state: string)
----@field delay fun(link: wingman.link_lane): number|nil  the reconnect policy's
----@field no_token fun(link: wingman.link_lane, why: string)  the connection cannot go on
----@field refused_links fun(): wingman.link_lane[]
+---@field authenticate fun(connection: wingman.connection, token: string)
+---@field open fun(connection: wingman.connection)
+---@field set_state fun(connection: wingman.connection, state: string)
+---@field delay fun(connection: wingman.connection): number|nil  the reconnect policy's
+---@field no_token fun(connection: wingman.connection, why: string)  the connection cannot go on
+---@field refused_connections fun(): wingman.connection[]
 ---@field log fun(level: string, event: string, fields: table)
 
 ---@param source string|function|nil
@@ -34,70 +34,70 @@ function M.new(source, timeout, host)
   return self
 end
 
-local function answer(self, link, token, why)
-  if token and token == link.node.refused_token then token, why = nil, "the node has refused this token before" end
-  if not token then return self.host.no_token(link, why) end
-  link.shown_token = token
-  self.host.authenticate(link, token)
+local function answer(self, connection, token, why)
+  if token and token == connection.node.refused_token then token, why = nil, "the node has refused this token before" end
+  if not token then return self.host.no_token(connection, why) end
+  connection.shown_token = token
+  self.host.authenticate(connection, token)
 end
 
 --- A server asks for the token. The token function may wait, so it runs in a task.
----@param link wingman.link_lane
-function methods:show(link)
-  self.host.set_state(link, "authenticating")
-  local token = link.next_token -- asked for ahead of the connection
-  link.next_token = nil
-  if token then return answer(self, link, token) end
-  if not self.tokens:may_change() then return answer(self, link, self.tokens:ask()) end
+---@param connection wingman.connection
+function methods:show(connection)
+  self.host.set_state(connection, "authenticating")
+  local token = connection.next_token -- asked for ahead of the connection
+  connection.next_token = nil
+  if token then return answer(self, connection, token) end
+  if not self.tokens:may_change() then return answer(self, connection, self.tokens:ask()) end
   local work = {}
-  link.work = work
+  connection.work = work
   loop.spawn(function()
     local given, why = self.tokens:ask()
-    if link.work ~= work then return end -- the connection has ended meanwhile
-    link.work = nil
-    answer(self, link, given, why)
+    if connection.work ~= work then return end -- the connection has ended meanwhile
+    connection.work = nil
+    answer(self, connection, given, why)
   end)
 end
 
 -- Asks the function, by and by, until it has a token that the node has not refused.
-local function ask_again(self, link)
-  link.attempt = link.attempt + 1
-  local delay = link.attempt == 1 and 0 or self.host.delay(link)
+local function ask_again(self, connection)
+  connection.attempt = connection.attempt + 1
+  local delay = connection.attempt == 1 and 0 or self.host.delay(connection)
   if not delay then return end -- until the script sets a token
   local work = {}
-  link.work = work
-  link.timer = loop.timer(delay, function()
-    link.timer = nil
+  connection.work = work
+  connection.timer = loop.timer(delay, function()
+    connection.timer = nil
     loop.spawn(function()
       local token = self.tokens:ask()
-      if link.work ~= work then return end
-      link.work = nil
-      if token and token ~= link.node.refused_token then
-        link.next_token = token
-        return self.host.open(link)
+      if connection.work ~= work then return end
+      connection.work = nil
+      if token and token ~= connection.node.refused_token then
+        connection.next_token = token
+        return self.host.open(connection)
       end
-      self.host.set_state(link, "refused")
-      ask_again(self, link)
+      self.host.set_state(connection, "refused")
+      ask_again(self, connection)
     end)
   end)
 end
 
 --- The connection ended for want of a token that the node takes.
----@param link wingman.link_lane
-function methods:refused(link)
-  link.node.refused_token, link.shown_token = link.shown_token or link.node.refused_token, nil
-  local first = link.attempt == 0 and self.tokens:may_change()
-  self.host.set_state(link, first and "backoff" or "refused")
-  if self.tokens:may_change() then ask_again(self, link) end
+---@param connection wingman.connection
+function methods:refused(connection)
+  connection.node.refused_token, connection.shown_token = connection.shown_token or connection.node.refused_token, nil
+  local first = connection.attempt == 0 and self.tokens:may_change()
+  self.host.set_state(connection, first and "backoff" or "refused")
+  if self.tokens:may_change() then ask_again(self, connection) end
 end
 
 --- There is a new token: connections that were refused another one go on at once.
 ---@param token string|nil  nil: whatever the source gives now
 function methods:resume(token)
-  for _, link in ipairs(self.host.refused_links()) do
-    if token == nil or token ~= link.node.refused_token then
-      link.next_token = token
-      self.host.open(link)
+  for _, connection in ipairs(self.host.refused_connections()) do
+    if token == nil or token ~= connection.node.refused_token then
+      connection.next_token = token
+      self.host.open(connection)
     end
   end
 end
@@ -106,8 +106,8 @@ end
 ---@param source string|function
 function methods:set(source)
   self.tokens:set(source)
-  for _, link in ipairs(self.host.refused_links()) do
-    link.node.refused_token, link.next_token, link.attempt = nil, nil, 0
+  for _, connection in ipairs(self.host.refused_connections()) do
+    connection.node.refused_token, connection.next_token, connection.attempt = nil, nil, 0
   end
   self:resume()
 end

@@ -16,10 +16,10 @@ local methods = {}
 methods.__index = methods
 
 ---@class wingman.circuits_host
----@field nodes fun(): wingman.link_node[]
+---@field nodes fun(): wingman.node[]
 ---@field core userdata  wingman.core.client
----@field probe fun(node: wingman.link_node, timeout: number): any  asks the node something; waits
----@field changed fun(node: wingman.link_node, state: string, reason: string)
+---@field probe fun(node: wingman.node, timeout: number): any  asks the node something; waits
+---@field changed fun(node: wingman.node, state: string, reason: string)
 ---@field log fun(level: string, event: string, fields: table)
 
 local function breaker_of(self, node)
@@ -95,8 +95,8 @@ local function look(self)
     if node.usable then
       note_acks(self, node)
       local unanswered = 0
-      for _, lane in ipairs(node.lanes) do
-        unanswered = math.max(unanswered, self.host.core:connection_info(lane).unanswered)
+      for _, connection_id in ipairs(node.connection_ids) do
+        unanswered = math.max(unanswered, self.host.core:connection_info(connection_id).unanswered)
       end
       -- A node that acknowledges others is alive; one that does not is asked.
       local held = breaker_of(self, node)
@@ -109,7 +109,7 @@ local function look(self)
 end
 
 --- Something went wrong with a node; `kind` as in wingman.policy.circuit.
----@param node wingman.link_node
+---@param node wingman.node
 ---@param kind string
 ---@param reason string  for people
 function methods:failure(node, kind, reason)
@@ -119,18 +119,18 @@ function methods:failure(node, kind, reason)
 end
 
 --- A fresh connection was made, and the node has answered on it.
----@param node wingman.link_node
+---@param node wingman.node
 function methods:connected(node)
   call(self, node, "connected", loop.now())
   update(self, node, "connected again")
 end
 
 --- Whether operations may go there.
----@param node wingman.link_node
+---@param node wingman.node
 function methods:is_closed(node) return breaker_of(self, node).state == "closed" end
 
 --- "closed", "open" or "half_open", and how often it was opened.
----@param node wingman.link_node
+---@param node wingman.node
 ---@return string state, integer opened
 function methods:state_of(node)
   local held = breaker_of(self, node)
@@ -138,7 +138,7 @@ function methods:state_of(node)
 end
 
 --- The node is no more.
----@param node wingman.link_node
+---@param node wingman.node
 function methods:forget(node)
   local held = self.held[node]
   if held and held.timer then held.timer:cancel() end

@@ -1,6 +1,5 @@
---- The links to the nodes of a provider: connecting, showing the token, trying
---- again. Both providers are built on it; what a connection is good for is theirs
---- to decide.
+--- The connections of a client to its nodes: opens them, shows the token, and opens them
+--- again after a delay. Both providers use it, and decide what is sent on them.
 local authentication = require "wingman.cluster.authentication"
 local escape = require "wingman.base.escape"
 local loop = require "wingman.loop"
@@ -24,12 +23,12 @@ local MAX_NODES = 1024
 --- A connection that lasted so long is a fresh start all the same (seconds).
 local CALM = 60
 
----@class wingman.link_node
+---@class wingman.node
 ---@field slot integer     the core's number of this node
 ---@field url string     as people may see it: without the values of its query
 ---@field whole_url string  to connect with, for policies and resolvers alone
 ---@field id string|nil    server-assigned, known once a connection has told it
----@field lanes integer[]  the core's numbers of its connections
+---@field connection_ids integer[]  the core's numbers of its connections
 ---@field is_seed boolean  the user gave its URL
 ---@field listed_as string|nil  the id under which a partition map gave its URL
 ---@field settled boolean  a first connection has worked or failed
@@ -38,9 +37,9 @@ local CALM = 60
 ---@field losses table<string, integer>  how often its connections ended, or did not come about, by reason
 ---@field refused_token string|nil
 
----@class wingman.link_lane
----@field lane integer
----@field node wingman.link_node
+---@class wingman.connection
+---@field id integer
+---@field node wingman.node
 ---@field state string  "idle" connecting authenticating ready backoff refused given_up
 ---@field attempt integer
 ---@field attempt_before integer  what `attempt` was when it became ready
@@ -53,86 +52,86 @@ local CALM = 60
 ---@field shown_token string|nil
 ---@field next_token string|nil
 
----@class wingman.links
----@field nodes wingman.link_node[]
----@field by_slot table<integer, wingman.link_node>
----@field by_url table<string, wingman.link_node>  by whole_url
----@field lanes table<integer, wingman.link_lane>
+---@class wingman.connections
+---@field nodes wingman.node[]
+---@field by_slot table<integer, wingman.node>
+---@field by_url table<string, wingman.node>  by whole_url
+---@field by_id table<integer, wingman.connection>
 local methods = {}
 methods.__index = methods
 
----@class wingman.links_hooks
----@field ready fun(lane: wingman.link_lane)
----@field lost fun(lane: wingman.link_lane, reason: string, code: integer, detail: string, was_ready: boolean)
----@field changed fun()  a lane's state changed
----@field auth_failed fun(link: wingman.link_lane, message: string)
+---@class wingman.connections_hooks
+---@field ready fun(connection: wingman.connection)
+---@field lost fun(connection: wingman.connection, reason: string, code: integer, detail: string, was_ready: boolean)
+---@field changed fun()  a connection's state changed
+---@field auth_failed fun(connection: wingman.connection, message: string)
 ---@field log fun(level: string, event: string, fields: table)
 
 --- Adds a node by URL; nil, err when it is none, or one too many.
 ---@param url string
 ---@param is_seed boolean  the user gave it
----@return wingman.link_node|nil, string|nil
+---@return wingman.node|nil, string|nil
 function methods:add(url, is_seed)
   if not is_seed and #self.nodes >= MAX_NODES then return nil, ("a client has at most %d nodes"):format(MAX_NODES) end
   local slot, err = self.core:add_node(url)
   if not slot then return nil, ("'%s': %s"):format(escape.plain(url_module.shown(url)), err) end
-  local node = { slot = slot, url = url_module.shown(url), whole_url = url, lanes = {}, is_seed = is_seed, settled = false, losses = {} }
+  local node = { slot = slot, url = url_module.shown(url), whole_url = url, connection_ids = {}, is_seed = is_seed, settled = false, losses = {} }
   self.nodes[#self.nodes + 1], self.by_slot[slot], self.by_url[url] = node, node, node
-  for i = 0, self.connections - 1 do
-    local lane = self.core:connection_of(slot, i)
-    node.lanes[i + 1] = lane
-    self.lanes[lane] = { lane = lane, node = node, state = "idle", attempt = 0, attempt_before = 0 }
+  for i = 0, self.per_node - 1 do
+    local connection_id = self.core:connection_of(slot, i)
+    node.connection_ids[i + 1] = connection_id
+    self.by_id[connection_id] = { id = connection_id, node = node, state = "idle", attempt = 0, attempt_before = 0 }
   end
   return node
 end
 
-local function set_state(self, link, state)
-  if link.state == state then return end
-  link.state = state
+local function set_state(self, connection, state)
+  if connection.state == state then return end
+  connection.state = state
   self.hooks.changed()
 end
 
--- Nothing that was to follow follows.
-local function rest(link)
-  if link.timer then link.timer:cancel() end
-  link.timer, link.work, link.is_waiting = nil, nil, nil
+-- Cancels the connection's timer, the task that works for it, and its place in the queue.
+local function rest(connection)
+  if connection.timer then connection.timer:cancel() end
+  connection.timer, connection.work, connection.is_waiting = nil, nil, nil
 end
 
-local function open(self, link, addresses)
-  local called, ok, err = pcall(self.core.connect, self.core, link.lane, addresses)
+local function open(self, connection, addresses)
+  local called, ok, err = pcall(self.core.connect, self.core, connection.id, addresses)
   if called and ok then return end
-  self:handle("lost", link.lane, called and "refused" or "dns", 0, false, called and err or ok)
+  self:handle("lost", connection.id, called and "refused" or "dns", 0, false, called and err or ok)
 end
 
--- With a resolver of the script's, which may wait.
-local function resolve_and_open(self, link, host)
+-- Resolves the host with the script's resolver, which may wait.
+local function resolve_and_open(self, connection, host)
   local work = {}
-  link.work = work
+  connection.work = work
   loop.spawn(function()
     local addresses, reason = resolver.ask(self.resolver, host, self.resolver_timeout)
-    if link.work ~= work then return end -- no longer wanted
-    link.work = nil
-    if addresses then return open(self, link, addresses) end
-    self:handle("lost", link.lane, "dns", 0, false, reason)
+    if connection.work ~= work then return end -- no longer wanted
+    connection.work = nil
+    if addresses then return open(self, connection, addresses) end
+    self:handle("lost", connection.id, "dns", 0, false, reason)
   end)
 end
 
-local function dial(self, link)
-  local host = self.resolver and resolver.name_in(link.node.whole_url)
-  if host then resolve_and_open(self, link, host) else open(self, link) end
+local function dial(self, connection)
+  local host = self.resolver and resolver.name_in(connection.node.whole_url)
+  if host then resolve_and_open(self, connection, host) else open(self, connection) end
 end
 
-local function is_proven(link) return link.node.id ~= nil end
+local function is_proven(connection) return connection.node.id ~= nil end
 
-local function may_dial(self, link)
-  return self.dialing < DIALS and (is_proven(link) or self.dialing_unproven < DIALS_TO_UNPROVEN)
+local function may_dial(self, connection)
+  return self.dialing < DIALS and (is_proven(connection) or self.dialing_unproven < DIALS_TO_UNPROVEN)
 end
 
-local function begin_dial(self, link)
-  link.is_dialing, link.is_waiting, link.was_proven = true, nil, is_proven(link)
+local function begin_dial(self, connection)
+  connection.is_dialing, connection.is_waiting, connection.was_proven = true, nil, is_proven(connection)
   self.dialing = self.dialing + 1
-  if not link.was_proven then self.dialing_unproven = self.dialing_unproven + 1 end
-  dial(self, link)
+  if not connection.was_proven then self.dialing_unproven = self.dialing_unproven + 1 end
+  dial(self, connection)
 end
 
 -- The next connections that wait to be opened: first those to nodes that have answered before.
@@ -140,95 +139,95 @@ local function dial_next(self)
   for _, proven in ipairs { true, false } do
     local i, list = 1, self.waiting
     while list[i] do
-      local link = list[i]
-      if not link.is_waiting then table.remove(list, i)
-      elseif is_proven(link) == proven then
-        if not may_dial(self, link) then break end
+      local connection = list[i]
+      if not connection.is_waiting then table.remove(list, i)
+      elseif is_proven(connection) == proven then
+        if not may_dial(self, connection) then break end
         table.remove(list, i)
-        begin_dial(self, link)
+        begin_dial(self, connection)
       else i = i + 1 end
     end
   end
 end
 
--- A connection is open, or will not be.
-local function end_dial(self, link)
-  if not link.is_dialing then return end
-  link.is_dialing = nil
+-- The opening of a connection has succeeded or failed: it makes way for the next.
+local function end_dial(self, connection)
+  if not connection.is_dialing then return end
+  connection.is_dialing = nil
   self.dialing = self.dialing - 1
-  if not link.was_proven then self.dialing_unproven = self.dialing_unproven - 1 end
+  if not connection.was_proven then self.dialing_unproven = self.dialing_unproven - 1 end
   if not self.closed and self.waiting[1] then loop.soon(dial_next, self) end
 end
 
-local function connect_lane(self, link)
-  rest(link)
-  set_state(self, link, "connecting")
-  if link.node.is_seed then return dial(self, link) end
-  if may_dial(self, link) then return begin_dial(self, link) end
-  link.is_waiting = true
-  self.waiting[#self.waiting + 1] = link
+local function connect_one(self, connection)
+  rest(connection)
+  set_state(self, connection, "connecting")
+  if connection.node.is_seed then return dial(self, connection) end
+  if may_dial(self, connection) then return begin_dial(self, connection) end
+  connection.is_waiting = true
+  self.waiting[#self.waiting + 1] = connection
 end
 
---- Starts connecting every idle lane of a node.
----@param node wingman.link_node
+--- Starts connecting every idle connection of a node.
+---@param node wingman.node
 function methods:connect(node)
-  for _, lane in ipairs(node.lanes) do
-    local link = self.lanes[lane]
-    if link.state == "idle" or link.state == "backoff" then connect_lane(self, link) end
+  for _, connection_id in ipairs(node.connection_ids) do
+    local connection = self.by_id[connection_id]
+    if connection.state == "idle" or connection.state == "backoff" then connect_one(self, connection) end
   end
 end
 
 --- The node is said to be there: connections that wait for their next try, or
 --- were given up, try now.
----@param node wingman.link_node
+---@param node wingman.node
 function methods:hurry(node)
-  for _, lane in ipairs(node.lanes) do
-    local link = self.lanes[lane]
+  for _, connection_id in ipairs(node.connection_ids) do
+    local connection = self.by_id[connection_id]
     local may_hurry = not backs_off[node.last_reason] -- it is there, and wants to be left alone
-    if link.state == "given_up" or (link.state == "backoff" and may_hurry) then connect_lane(self, link) end
+    if connection.state == "given_up" or (connection.state == "backoff" and may_hurry) then connect_one(self, connection) end
   end
 end
 
 --- Whether tries to connect to a node failed several times in a row, or are given up.
----@param node wingman.link_node
+---@param node wingman.node
 ---@return boolean
 function methods:is_away(node)
-  local link = self.lanes[node.lanes[1]]
-  return link.state == "given_up" or (link.state ~= "ready" and link.attempt >= AWAY_AFTER)
+  local connection = self.by_id[node.connection_ids[1]]
+  return connection.state == "given_up" or (connection.state ~= "ready" and connection.attempt >= AWAY_AFTER)
 end
 
 --- Closes a node's connections and does not try again.
----@param node wingman.link_node
----@param state string|nil  what the lanes are then; default "idle"
+---@param node wingman.node
+---@param state string|nil  what they are then; default "idle"
 function methods:disconnect(node, state)
-  for _, lane in ipairs(node.lanes) do
-    local link = self.lanes[lane]
-    rest(link)
-    self.core:disconnect(lane, 1000)
-    end_dial(self, link)
-    set_state(self, link, state or "idle")
+  for _, connection_id in ipairs(node.connection_ids) do
+    local connection = self.by_id[connection_id]
+    rest(connection)
+    self.core:disconnect(connection_id, 1000)
+    end_dial(self, connection)
+    set_state(self, connection, state or "idle")
   end
 end
 
 local restful = { idle = true, backoff = true, given_up = true, refused = true }
 
 local function is_at_rest(self, node)
-  for _, lane in ipairs(node.lanes) do
-    local link = self.lanes[lane]
-    if not (restful[link.state] or link.is_waiting) then return false end
+  for _, connection_id in ipairs(node.connection_ids) do
+    local connection = self.by_id[connection_id]
+    if not (restful[connection.state] or connection.is_waiting) then return false end
   end
   return true
 end
 
---- Forgets a node that the user has not named, that is not connected, and that no partition
---- map names any more; false when something of that is not so.
----@param node wingman.link_node
+--- Forgets a node. False for a seed, for a node with a connection, and for one that the core still needs
+--- for a partition map.
+---@param node wingman.node
 ---@return boolean
 function methods:forget(node)
   if node.is_seed or not is_at_rest(self, node) or not self.core:forget_node(node.slot) then return false end
-  for _, lane in ipairs(node.lanes) do
-    rest(self.lanes[lane])
-    self.lanes[lane] = nil
+  for _, connection_id in ipairs(node.connection_ids) do
+    rest(self.by_id[connection_id])
+    self.by_id[connection_id] = nil
   end
   self.by_slot[node.slot], self.by_url[node.whole_url] = nil, nil
   for i = #self.nodes, 1, -1 do
@@ -238,37 +237,37 @@ function methods:forget(node)
 end
 
 local function any_is_ready(self)
-  for _, link in pairs(self.lanes) do
-    if link.state == "ready" then return true end
+  for _, connection in pairs(self.by_id) do
+    if connection.state == "ready" then return true end
   end
   return false
 end
 
 -- Asks the policy; nil when it gives up. An error in it counts as giving up and
 -- is reported with its traceback.
-local function next_delay(self, link, reason)
-  local node = { id = link.node.id, url = link.node.whole_url, last_resort = link.node.is_seed and not any_is_ready(self) }
-  local ok, delay = xpcall(function() return self.reconnect(node, link.attempt, reason) end, script_traceback.of)
+local function next_delay(self, connection, reason)
+  local node = { id = connection.node.id, url = connection.node.whole_url, last_resort = connection.node.is_seed and not any_is_ready(self) }
+  local ok, delay = xpcall(function() return self.reconnect(node, connection.attempt, reason) end, script_traceback.of)
   if ok and (delay == nil or type(delay) == "number") then return delay end
   self.hooks.log("error", "reconnect_policy", {
-    url = link.node.url,
+    url = connection.node.url,
     error = ok and ("a number of seconds or nil is expected, got " .. type(delay)) or delay,
   })
   return nil
 end
 
-local function schedule(self, link, reason)
-  link.attempt = link.attempt + 1
-  local delay = next_delay(self, link, reason)
+local function schedule(self, connection, reason)
+  connection.attempt = connection.attempt + 1
+  local delay = next_delay(self, connection, reason)
   if not delay then
-    set_state(self, link, "given_up")
-    self.hooks.log("warn", "node_given_up", { url = link.node.url, reason = reason, attempts = link.attempt - 1 })
+    set_state(self, connection, "given_up")
+    self.hooks.log("warn", "node_given_up", { url = connection.node.url, reason = reason, attempts = connection.attempt - 1 })
     return
   end
-  set_state(self, link, "backoff")
-  link.timer = loop.timer(delay, function()
-    link.timer = nil
-    if not self.closed then connect_lane(self, link) end
+  set_state(self, connection, "backoff")
+  connection.timer = loop.timer(delay, function()
+    connection.timer = nil
+    if not self.closed then connect_one(self, connection) end
   end)
 end
 
@@ -276,70 +275,70 @@ end
 -- what is left.
 local function fall_back_to_seeds(self)
   if any_is_ready(self) then return end
-  for _, link in pairs(self.lanes) do
-    if link.node.is_seed and link.state == "given_up" then
-      link.attempt = 0
-      schedule(self, link, "cluster_lost")
+  for _, connection in pairs(self.by_id) do
+    if connection.node.is_seed and connection.state == "given_up" then
+      connection.attempt = 0
+      schedule(self, connection, "cluster_lost")
     end
   end
 end
 
--- Books the end of a connection, or of an attempt at one.
-local function note_loss(self, link, reason, detail)
-  local node = link.node
+-- Records the end of a connection, or of an attempt to open one.
+local function note_loss(self, connection, reason, detail)
+  local node = connection.node
   node.settled = true
   node.last_reason, node.last_detail = reason, detail
   node.losses[reason] = (node.losses[reason] or 0) + 1
   self.losses[reason] = (self.losses[reason] or 0) + 1
-  local lasted = link.ready_at and loop.now() - link.ready_at or 0
-  if backs_off[reason] and lasted < CALM then link.attempt = math.max(link.attempt, link.attempt_before) end
-  link.ready_at, link.work = nil, nil
-  link.state = "idle"
+  local lasted = connection.ready_at and loop.now() - connection.ready_at or 0
+  if backs_off[reason] and lasted < CALM then connection.attempt = math.max(connection.attempt, connection.attempt_before) end
+  connection.ready_at, connection.work = nil, nil
+  connection.state = "idle"
 end
 
 -- What follows the end of a connection.
-local function lost(self, link, reason, code, detail, was_ready)
+local function lost(self, connection, reason, code, detail, was_ready)
   local is_auth = reason == "auth_failed"
   detail = detail and escape.plain(detail) -- a server's words
   if is_auth then detail = self.authentication.tokens:scrubbed(detail) end
-  note_loss(self, link, reason, detail)
+  note_loss(self, connection, reason, detail)
   if not self.closed then
-    if is_auth then self.authentication:refused(link) else schedule(self, link, reason) end
+    if is_auth then self.authentication:refused(connection) else schedule(self, connection, reason) end
     if was_ready then fall_back_to_seeds(self) end
   end
-  self.hooks.lost(link, reason, code, detail, was_ready)
-  if is_auth then self.hooks.auth_failed(link, detail) end
+  self.hooks.lost(connection, reason, code, detail, was_ready)
+  if is_auth then self.hooks.auth_failed(connection, detail) end
 end
 
---- Takes one event of the core; true when it was one of connections.
-function methods:handle(event, lane, a, b, flag, text)
-  local link = self.lanes[lane]
-  if event == "auth_required" or event == "ready" or event == "lost" then end_dial(self, link) end
+--- Handles an event of the core. True when it was about a connection: auth_required, ready or lost.
+function methods:handle(event, connection_id, a, b, flag, text)
+  local connection = self.by_id[connection_id]
+  if event == "auth_required" or event == "ready" or event == "lost" then end_dial(self, connection) end
   if event == "auth_required" then
-    self.authentication:show(link)
+    self.authentication:show(connection)
   elseif event == "ready" then
-    link.attempt_before, link.attempt, link.ready_at = link.attempt, 0, loop.now()
-    link.node.settled = true
-    link.node.last_reason, link.node.last_detail = nil, nil
-    set_state(self, link, "ready")
-    self.hooks.ready(link)
+    connection.attempt_before, connection.attempt, connection.ready_at = connection.attempt, 0, loop.now()
+    connection.node.settled = true
+    connection.node.last_reason, connection.node.last_detail = nil, nil
+    set_state(self, connection, "ready")
+    self.hooks.ready(connection)
   elseif event == "lost" then
-    lost(self, link, a, b, text, flag)
+    lost(self, connection, a, b, text, flag)
   else
     return false
   end
   return true
 end
 
---- A new token; connections that were refused try again at once.
+--- Sets a new token. Connections that were refused are opened again at once.
 ---@param token string|function
 function methods:set_token(token) self.authentication:set(token) end
 
---- How many lanes are in each state.
+--- How many connections are in each state.
 ---@return table<string, integer>
 function methods:count_states()
   local counts = {}
-  for _, link in pairs(self.lanes) do counts[link.state] = (counts[link.state] or 0) + 1 end
+  for _, connection in pairs(self.by_id) do counts[connection.state] = (counts[connection.state] or 0) + 1 end
   return counts
 end
 
@@ -347,13 +346,13 @@ end
 function methods:close()
   self.closed = true
   self.authentication:close()
-  for _, link in pairs(self.lanes) do
-    rest(link)
-    link.state = "idle"
+  for _, connection in pairs(self.by_id) do
+    rest(connection)
+    connection.state = "idle"
   end
 end
 
---- One line on how it stands with each node: connected, or why not.
+--- One line with the state of each node: connected, or why not.
 function methods:reasons()
   local lines = {}
   for _, node in ipairs(self.nodes) do
@@ -369,19 +368,19 @@ end
 
 local function make_authentication(self, token, timeout)
   return authentication.new(token, timeout, {
-    authenticate = function(link, shown) self.core:authenticate(link.lane, shown) end,
-    open = function(link) connect_lane(self, link) end,
-    set_state = function(link, state) set_state(self, link, state) end,
-    delay = function(link) return next_delay(self, link, "auth_failed") end,
-    no_token = function(link, why)
-      self.core:disconnect(link.lane, 1000)
-      lost(self, link, "auth_failed", 0, why, false)
+    authenticate = function(connection, shown) self.core:authenticate(connection.id, shown) end,
+    open = function(connection) connect_one(self, connection) end,
+    set_state = function(connection, state) set_state(self, connection, state) end,
+    delay = function(connection) return next_delay(self, connection, "auth_failed") end,
+    no_token = function(connection, why)
+      self.core:disconnect(connection.id, 1000)
+      lost(self, connection, "auth_failed", 0, why, false)
     end,
-    refused_links = function()
+    refused_connections = function()
       local found = {}
-      for _, link in pairs(self.lanes) do
-        local waits = link.state == "backoff" and link.node.last_reason == "auth_failed"
-        if link.state == "refused" or waits then found[#found + 1] = link end
+      for _, connection in pairs(self.by_id) do
+        local waits = connection.state == "backoff" and connection.node.last_reason == "auth_failed"
+        if connection.state == "refused" or waits then found[#found + 1] = connection end
       end
       return found
     end,
@@ -392,8 +391,8 @@ end
 ---@param core userdata  wingman.core.client
 ---@param options table  checked options of the client
 ---@param reconnect function  the reconnect policy
----@param hooks wingman.links_hooks
----@return wingman.links
+---@param hooks wingman.connections_hooks
+---@return wingman.connections
 function M.new(core, options, reconnect, hooks)
   local self = setmetatable({
     core = core,
@@ -401,11 +400,11 @@ function M.new(core, options, reconnect, hooks)
     hooks = hooks,
     resolver = options.resolver,
     resolver_timeout = options.connect_timeout,
-    connections = options.connections_per_node,
+    per_node = options.connections_per_node,
     nodes = {},
     by_slot = {},
     by_url = {},
-    lanes = {},
+    by_id = {},
     waiting = {},
     dialing = 0,
     dialing_unproven = 0,

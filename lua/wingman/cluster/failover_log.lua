@@ -111,7 +111,7 @@ end
 
 --- A node takes no more operations. Nothing happens when it took none before. Called
 --- before the routes change.
----@param node wingman.link_node
+---@param node wingman.node
 ---@param reason string
 ---@param detail string|nil
 function methods:lost(node, reason, detail)

@@ -32,8 +32,8 @@ function M.judge(path, keys)
   return nil
 end
 
-local function judge_leaf(replies, lane, map_name)
-  local records, path = merkle_walk.first_leaf(replies, lane, map_name)
+local function judge_leaf(requests, connection_id, map_name)
+  local records, path = merkle_walk.first_leaf(requests, connection_id, map_name)
   if not records then return nil end
   local keys = {}
   for _, entry in ipairs(records) do keys[#keys + 1] = entry.key end
@@ -75,12 +75,12 @@ local function write_probe(host, key)
       } },
     },
   }
-  return host.core:send(host.lane, core.encode(message))
+  return host.core:send(host.connection_id, core.encode(message))
 end
 
 -- Whether the leaf at `path` holds `key`.
-local function leaf_holds(replies, lane, map_name, path, key)
-  for _, entry in ipairs(merkle_walk.leaf(replies, lane, map_name, path) or {}) do
+local function leaf_holds(requests, connection_id, map_name, path, key)
+  for _, entry in ipairs(merkle_walk.leaf(requests, connection_id, map_name, path) or {}) do
     if entry.key == key then return true end
   end
   return false
@@ -90,13 +90,13 @@ end
 local function judge_probe(host, key)
   local candidates = { fnv1a = leaf_path(core.hash_fnv1a(key)), xxh64 = leaf_path(core.hash_xxh64(key)) }
   for look = 0, LOOKS - 1 do
-    if host.replies.closed then return nil, "the client was closed" end
+    if host.requests.closed then return nil, "the client was closed" end
     if look % LOOKS_PER_PROBE == 0 then
       local ok, err = write_probe(host, key)
       if not ok then return nil, "the probe record could not be sent: " .. tostring(err) end
     end
     for candidate, path in pairs(candidates) do
-      if leaf_holds(host.replies, host.lane, host.probe_map, path, key) then
+      if leaf_holds(host.requests, host.connection_id, host.probe_map, path, key) then
         return candidate, "by a probe record in map " .. host.probe_map
       end
     end
@@ -106,17 +106,17 @@ local function judge_probe(host, key)
 end
 
 --- Finds the hash of one node. Waits; to be called in a task.
----@param host { core: userdata, replies: wingman.replies, lane: integer, node_id: string, map: table, client_id: string, maps: string[], probe_map: string }
+---@param host { core: userdata, requests: wingman.requests, connection_id: integer, node_id: string, map: table, client_id: string, maps: string[], probe_map: string }
 ---@return string|nil kind  "fnv1a" or "xxh64"
 ---@return string how  how it was found, or why not
 function M.find(host)
   for _, name in ipairs(host.maps) do
-    local kind = judge_leaf(host.replies, host.lane, name)
+    local kind = judge_leaf(host.requests, host.connection_id, name)
     if kind then return kind, "by a leaf of map " .. name end
   end
-  local kind = judge_leaf(host.replies, host.lane, host.probe_map)
+  local kind = judge_leaf(host.requests, host.connection_id, host.probe_map)
   if kind then return kind, "by a leaf of map " .. host.probe_map end
-  if host.replies.closed then return nil, "the client was closed" end
+  if host.requests.closed then return nil, "the client was closed" end
   local key = M.probe_key(host.map, host.node_id, host.client_id .. "/")
   if not key then return nil, "node " .. host.node_id .. " owns too little for a probe" end
   return judge_probe(host, key)

@@ -56,20 +56,20 @@ end
 -- The answer about a path; nil and why there is none. A node that is silent about a path
 -- is asked for the root, which it always answers: only who has done so, and is silent
 -- about the path again, does not know it.
-local function ask(replies, lane, map_name, path)
+local function ask(requests, connection_id, map_name, path)
   local question = { type = "MERKLE_REQ_BUCKET", payload = { mapName = map_name, path = path } }
-  local answer, err = replies:request(lane, question, is_answer(map_name, path), PATH_TIMEOUT)
+  local answer, err = requests:request(connection_id, question, is_answer(map_name, path), PATH_TIMEOUT)
   if answer or err ~= "timeout" then return answer, err end
   local root
-  root, err = M.root(replies, lane, map_name, M.SILENCE)
+  root, err = M.root(requests, connection_id, map_name, M.SILENCE)
   if not root then return nil, err end
-  return replies:request(lane, question, is_answer(map_name, path), PATH_TIMEOUT)
+  return requests:request(connection_id, question, is_answer(map_name, path), PATH_TIMEOUT)
 end
 
 -- One step down: the records of a leaf, or the paths below. nil, nil and what is
 -- wrong.
-local function bucket(replies, lane, map_name, path)
-  local answer, err = ask(replies, lane, map_name, path)
+local function bucket(requests, connection_id, map_name, path)
+  local answer, err = ask(requests, connection_id, map_name, path)
   if not answer then return nil, nil, err end
   if answer.type == "SYNC_RESP_BUCKETS" then
     local paths, wrong = children(path, answer.payload.buckets)
@@ -87,13 +87,13 @@ end
 
 --- Asks a node for the root of a map. The answer's payload holds rootHash and
 --- timestamp, whose nodeId is the node's id; neither is checked here.
----@param replies wingman.replies
----@param lane integer
+---@param requests wingman.requests
+---@param connection_id integer
 ---@param map_name string
 ---@param timeout number|nil  seconds
 ---@return table|nil payload, string|nil err
-function M.root(replies, lane, map_name, timeout)
-  local answer, err = replies:request(lane, { type = "SYNC_INIT", mapName = map_name, lastSyncTimestamp = 0 },
+function M.root(requests, connection_id, map_name, timeout)
+  local answer, err = requests:request(connection_id, { type = "SYNC_INIT", mapName = map_name, lastSyncTimestamp = 0 },
     function(message)
       return (message.type == "SYNC_RESP_ROOT" or message.type == "SYNC_RESET_REQUIRED")
         and type(message.payload) == "table" and message.payload.mapName == map_name
@@ -104,22 +104,22 @@ end
 
 --- The records of the leaf at a path: { key, record } each. nil, err when no leaf
 --- is there.
----@param replies wingman.replies
----@param lane integer
+---@param requests wingman.requests
+---@param connection_id integer
 ---@param map_name string
 ---@param path string
 ---@return table[]|nil records, string|nil err
-function M.leaf(replies, lane, map_name, path)
-  local records, _, err = bucket(replies, lane, map_name, path)
+function M.leaf(requests, connection_id, map_name, path)
+  local records, _, err = bucket(requests, connection_id, map_name, path)
   return records, not records and (err or "no leaf is there") or nil
 end
 
 --- The records of the first leaf that has any: nil when the map is empty there.
 ---@return table[]|nil records, string|nil path_or_err
-function M.first_leaf(replies, lane, map_name)
+function M.first_leaf(requests, connection_id, map_name)
   local path = ""
   while true do
-    local records, paths, err = bucket(replies, lane, map_name, path)
+    local records, paths, err = bucket(requests, connection_id, map_name, path)
     if records and records[1] then return records, path end
     path = paths and paths[1]
     if not path then return nil, err or "empty" end
@@ -128,16 +128,16 @@ end
 
 --- Every record that a node holds of a map, as { key = record }; tombstones
 --- included (record.value is null). What came before an error does not count.
----@param replies wingman.replies
----@param lane integer
+---@param requests wingman.requests
+---@param connection_id integer
 ---@param map_name string
 ---@return table<string, table>|nil records, string|nil err
-function M.records(replies, lane, map_name)
+function M.records(requests, connection_id, map_name)
   local found, queue, failure = {}, { "" }, nil
   local running, known = 0, 1
   local wake = loop.future()
   local function visit(path)
-    local records, paths, err = bucket(replies, lane, map_name, path)
+    local records, paths, err = bucket(requests, connection_id, map_name, path)
     if err then failure = failure or type(err) == "table" and err or ("path '" .. path .. "': " .. tostring(err)) end
     for _, entry in ipairs(records or {}) do found[entry.key] = entry.record end
     for _, child in ipairs(paths or {}) do queue[#queue + 1] = child end
@@ -146,7 +146,7 @@ function M.records(replies, lane, map_name)
     running = running - 1
     wake:resolve()
   end
-  local root, err = M.root(replies, lane, map_name, M.SILENCE)
+  local root, err = M.root(requests, connection_id, map_name, M.SILENCE)
   if not root then return nil, err end
   if root.rootHash == 0 then return found end
   while not failure and (running > 0 or #queue > 0) do

@@ -1,64 +1,64 @@
---- Waiting for the answer to a message. The protocol has no request numbers, so an
---- answer is recognised by its connection, its type and a field or two.
+--- Requests that wait for their answers. The protocol has no request numbers: an answer is
+--- recognised by its connection, its type and a field or two.
 local loop = require "wingman.loop"
 local core = require "wingman.core"
 
 local M = {}
 
----@class wingman.replies
+---@class wingman.requests
 local methods = {}
 methods.__index = methods
 
 ---@param client_core userdata  wingman.core.client
----@return wingman.replies
+---@return wingman.requests
 function M.new(client_core) return setmetatable({ core = client_core, waiting = {} }, methods) end
 
---- Sends a message on a lane and waits for the first message there that
+--- Sends a message on a connection and waits for the first message there that
 --- `matches(message)`: the message, or nil, err.
----@param lane integer
+---@param connection_id integer
 ---@param message table
 ---@param matches fun(message: table): any
 ---@param timeout number  seconds
 ---@return table|nil, string|wingman.error|nil
-function methods:request(lane, message, matches, timeout)
+function methods:request(connection_id, message, matches, timeout)
   if self.closed then return nil, "closed" end
   local bytes, err = core.encode(message)
   if not bytes then return nil, err end
-  local waiter = self:expect(lane, matches)
+  local waiter = self:expect(connection_id, matches)
   local answer, wait_err
-  local ok, send_err = self.core:send(lane, bytes)
+  local ok, send_err = self.core:send(connection_id, bytes)
   if ok then answer, wait_err = waiter.future:wait(timeout) end
   self:forget(waiter)
   if not ok then return nil, send_err == core.statuses.EINVAL.text and "connection lost" or send_err end
   return answer, wait_err
 end
 
----@class wingman.reply_waiter
+---@class wingman.request_waiter
 ---@field future wingman.future  of the message; an error when the connection is lost
 
---- Waits for the first message on a lane that `matches(message)`; until `forget`.
----@param lane integer
+--- Waits for the first message on a connection that `matches(message)`; until `forget`.
+---@param connection_id integer
 ---@param matches fun(message: table): any
 ---@param matches_description nil|fun(description: table): any  the same for one that was not read; default: matches
----@return wingman.reply_waiter
-function methods:expect(lane, matches, matches_description)
+---@return wingman.request_waiter
+function methods:expect(connection_id, matches, matches_description)
   local waiter = {
-    lane = lane, matches = matches, matches_description = matches_description or matches, future = loop.future(),
+    connection_id = connection_id, matches = matches, matches_description = matches_description or matches, future = loop.future(),
   }
   self.waiting[waiter] = true
   return waiter
 end
 
 --- Ends an `expect`. Safe when it is over.
----@param waiter wingman.reply_waiter
+---@param waiter wingman.request_waiter
 function methods:forget(waiter) self.waiting[waiter] = nil end
 
---- Hands a message to whoever waits for it; true when somebody did.
----@param lane integer
+--- Offers a message to the requests that wait: true when it was the answer to one.
+---@param connection_id integer
 ---@param message table
-function methods:offer(lane, message)
+function methods:offer(connection_id, message)
   for waiter in pairs(self.waiting) do
-    if waiter.lane == lane and waiter.matches(message) then
+    if waiter.connection_id == connection_id and waiter.matches(message) then
       self.waiting[waiter] = nil
       waiter.future:resolve(message)
       return true
@@ -67,13 +67,13 @@ function methods:offer(lane, message)
   return false
 end
 
---- Tells whoever waits for a message that it was not read; true when somebody did.
----@param lane integer
+--- Rejects the request whose answer could not be read: true when there was one.
+---@param connection_id integer
 ---@param description table  the message's `type`, and in `payload` what it is recognised by
 ---@param err wingman.error
-function methods:refuse(lane, description, err)
+function methods:refuse(connection_id, description, err)
   for waiter in pairs(self.waiting) do
-    if waiter.lane == lane and waiter.matches_description(description) then
+    if waiter.connection_id == connection_id and waiter.matches_description(description) then
       self.waiting[waiter] = nil
       waiter.future:reject(err)
       return true
@@ -82,17 +82,17 @@ function methods:refuse(lane, description, err)
   return false
 end
 
---- The lane is lost: whoever waits there hears of it.
-function methods:lane_lost(lane)
+--- Rejects every wait on a connection that has ended.
+function methods:connection_lost(connection_id)
   for waiter in pairs(self.waiting) do
-    if waiter.lane == lane then
+    if waiter.connection_id == connection_id then
       self.waiting[waiter] = nil
       waiter.future:reject("connection lost")
     end
   end
 end
 
---- Ends every wait; what is asked later has no answer either.
+--- Rejects every wait, and every later request.
 function methods:close()
   self.closed = true
   for waiter in pairs(self.waiting) do waiter.future:reject("closed") end

@@ -18,7 +18,7 @@ function set.routing(provider, policy)
   provider:recompute()
 end
 
-function set.reconnect(provider, policy) provider.links.reconnect = policy end
+function set.reconnect(provider, policy) provider.connections.reconnect = policy end
 
 function set.endpoint(provider, policy) provider.endpoint = policy end
 

@@ -102,7 +102,7 @@ local function routes_of(client, map)
   local routes = {}
   for p = 1, map.partition_count do
     local ok, slot = pcall(function() return client.core:route(p - 1) end)
-    local node = ok and slot >= 0 and client.provider.links.by_slot[slot]
+    local node = ok and slot >= 0 and client.provider.connections.by_slot[slot]
     routes[p] = node and node.id or false
   end
   return routes
@@ -111,7 +111,7 @@ end
 local function known_ids(client, map)
   local ids = {}
   for _, node in ipairs(map.nodes) do ids[#ids + 1] = node.id end
-  for _, node in ipairs(client.provider.links.nodes) do ids[#ids + 1] = node.id end
+  for _, node in ipairs(client.provider.connections.nodes) do ids[#ids + 1] = node.id end
   return ids
 end
 
@@ -171,7 +171,7 @@ function M.route(client, key)
   if type(key) ~= "string" or key == "" then error("inspect.route: a key is expected, a string", 2) end
   local map, router = client:partition_map(), client:router_stats()
   local partition = client:partition_of(key)
-  local node = client.provider and client.provider.connection and client.provider:connection(key)
+  local node = client.provider and client.provider.node_of and client.provider:node_of(key)
   local maps = {}
   for _, name in ipairs(client.map_order) do
     if client:map(name):get(key) ~= nil then maps[#maps + 1] = name end

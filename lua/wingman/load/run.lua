@@ -277,7 +277,7 @@ local function make_sessions(self)
     capacity = capacity + math.ceil(scenario.options.module.users(scenario.options))
   end
   local urls = {}
-  for _, node in ipairs(self.client.provider.links.nodes) do urls[#urls + 1] = node.whole_url end
+  for _, node in ipairs(self.client.provider.connections.nodes) do urls[#urls + 1] = node.whole_url end
   local auth = self.client.options.auth
   local made, err = sessions.new {
     urls = urls, token = auth and auth.token, capacity = capacity, metrics = self.op_metrics, client = self.options.client,

@@ -2,7 +2,7 @@
 --- authentication and heartbeat, to one of the nodes in turns. They are for tests of
 --- connections, authentication and sessions: a user sends messages of the protocol there
 --- and receives what the server says. What it writes to a map goes by the shared client,
---- to the owner. All of them are lanes of one client of the core, so that one costs a
+--- to the owner. All of them are connections of one client of the core, so that one costs a
 --- socket and its buffers, and no Lua state of its own while it is idle.
 local cjson = require "cjson"
 local connection_options = require "wingman.client.options.connection"
@@ -46,7 +46,7 @@ function M.new(given)
   core:forward_acks(true) -- no batch of ours is in flight there
   local self = setmetatable({
     core = core, token = given.token, timeout = options.connect_timeout + options.auth_timeout, on_lost = given.lost,
-    open = 0, lost = 0, lanes = {}, waiting = {}, receivers = {}, per_node = options.connections_per_node, nodes = #given.urls,
+    open = 0, lost = 0, ready = {}, waiting = {}, receivers = {}, per_node = options.connections_per_node, nodes = #given.urls,
     urls = {},
   }, methods)
   for i, url in ipairs(given.urls) do
@@ -63,7 +63,7 @@ function M.new(given)
 end
 
 -- Users take nodes in turns: 1 the first, 2 the second.
-local function lane_of(self, id)
+local function connection_id_of(self, id)
   return self.core:connection_of((id - 1) % self.nodes, math.floor((id - 1) / self.nodes) % self.per_node)
 end
 
@@ -72,48 +72,48 @@ end
 ---@param timeout number|nil seconds
 ---@return boolean|nil, wingman.error|nil
 function methods:connect(id, timeout)
-  local lane = lane_of(self, id)
-  if self.lanes[lane] then return true end
-  local future = self.waiting[lane] or loop.future()
-  if not self.waiting[lane] then
-    self.waiting[lane] = future
-    local ok, err = self.core:connect(lane)
+  local connection_id = connection_id_of(self, id)
+  if self.ready[connection_id] then return true end
+  local future = self.waiting[connection_id] or loop.future()
+  if not self.waiting[connection_id] then
+    self.waiting[connection_id] = future
+    local ok, err = self.core:connect(connection_id)
     if not ok then
-      self.waiting[lane] = nil
+      self.waiting[connection_id] = nil
       return nil, errors.new("NOT_CONNECTED", err)
     end
   end
   local ok, reason = future:wait(timeout or self.timeout)
   if ok then return true end
-  if self.waiting[lane] == future then
-    self.waiting[lane] = nil
-    self.core:disconnect(lane, 1000)
+  if self.waiting[connection_id] == future then
+    self.waiting[connection_id] = nil
+    self.core:disconnect(connection_id, 1000)
   end
   return nil, errors.new(codes[reason] or "NOT_CONNECTED",
     ("user %d could not connect: %s"):format(id, tostring(reason)))
 end
 
 -- Whoever waits for a message there hears that none will come.
-local function end_receivers(self, lane)
-  local receivers = self.receivers[lane]
-  self.receivers[lane] = nil
+local function end_receivers(self, connection_id)
+  local receivers = self.receivers[connection_id]
+  self.receivers[connection_id] = nil
   for _, receiver in ipairs(receivers or {}) do receiver.future:reject "the connection ended" end
 end
 
 --- Ends the user's connection. Safe twice.
 ---@param id integer
 function methods:disconnect(id)
-  local lane = lane_of(self, id)
-  end_receivers(self, lane)
-  if self.lanes[lane] then
-    self.lanes[lane] = nil
+  local connection_id = connection_id_of(self, id)
+  end_receivers(self, connection_id)
+  if self.ready[connection_id] then
+    self.ready[connection_id] = nil
     self.open = self.open - 1
   end
-  self.core:disconnect(lane, 1000)
+  self.core:disconnect(connection_id, 1000)
 end
 
 ---@param id integer
-function methods:is_connected(id) return self.lanes[lane_of(self, id)] == true end
+function methods:is_connected(id) return self.ready[connection_id_of(self, id)] == true end
 
 -- Messages ------------------------------------------------------------------------
 
@@ -126,9 +126,9 @@ local function not_connected(id) return errors.new("NOT_CONNECTED", ("user %d ha
 function methods:send(id, message)
   local bytes, wrong = core_module.encode(message)
   if not bytes then return nil, errors.new("NOT_ENCODABLE", ("user %d: the message %s"):format(id, wrong)) end
-  local lane = lane_of(self, id)
-  if not self.lanes[lane] then return nil, not_connected(id) end
-  local ok, reason = self.core:send(lane, bytes)
+  local connection_id = connection_id_of(self, id)
+  if not self.ready[connection_id] then return nil, not_connected(id) end
+  local ok, reason = self.core:send(connection_id, bytes)
   if ok then return true end
   return nil, errors.new("NOT_SENT", ("user %d: the message was not sent: %s"):format(id, reason))
 end
@@ -141,11 +141,11 @@ end
 ---@param timeout number  seconds
 ---@return table|nil, wingman.error|nil
 function methods:receive(id, wanted, timeout)
-  local lane = lane_of(self, id)
-  if not self.lanes[lane] then return nil, not_connected(id) end
+  local connection_id = connection_id_of(self, id)
+  if not self.ready[connection_id] then return nil, not_connected(id) end
   local receiver = { wanted = wanted, future = loop.future() }
-  local receivers = self.receivers[lane] or {}
-  self.receivers[lane] = receivers
+  local receivers = self.receivers[connection_id] or {}
+  self.receivers[connection_id] = receivers
   receivers[#receivers + 1] = receiver
   local message, reason = receiver.future:wait(timeout)
   if message then return message end
@@ -166,8 +166,8 @@ local function is_wanted(receiver, message)
   return result
 end
 
-local function received(self, lane, message)
-  local receivers = type(message) == "table" and self.receivers[lane]
+local function received(self, connection_id, message)
+  local receivers = type(message) == "table" and self.receivers[connection_id]
   for i, receiver in ipairs(receivers or {}) do
     if is_wanted(receiver, message) then
       table.remove(receivers, i)
@@ -178,46 +178,46 @@ local function received(self, lane, message)
 end
 
 -- A message that was not read: who would have taken it is told.
-local function refused(self, lane, description)
-  local receivers = self.receivers[lane]
+local function refused(self, connection_id, description)
+  local receivers = self.receivers[connection_id]
   for i, receiver in ipairs(receivers or {}) do
     local wanted = receiver.wanted
     local ok, is_it = true, description.type == wanted
     if type(wanted) == "function" then ok, is_it = pcall(wanted, description) end
     if ok and is_it then
       table.remove(receivers, i)
-      return receiver.future:reject(errors.too_large(self.urls[self.core:node_of(lane) + 1], description))
+      return receiver.future:reject(errors.too_large(self.urls[self.core:node_of(connection_id) + 1], description))
     end
   end
 end
 
 -- Events --------------------------------------------------------------------------
 
-local function show_token(self, lane)
+local function show_token(self, connection_id)
   local token = self.token
   if type(token) == "function" then token = token() end
-  if type(token) == "string" then return self.core:authenticate(lane, token) end
-  local future = self.waiting[lane]
-  self.waiting[lane] = nil
-  self.core:disconnect(lane, 1000)
+  if type(token) == "string" then return self.core:authenticate(connection_id, token) end
+  local future = self.waiting[connection_id]
+  self.waiting[connection_id] = nil
+  self.core:disconnect(connection_id, 1000)
   if future then future:reject(token_source.NO_TOKEN) end
 end
 
-local function became_ready(self, lane)
-  self.lanes[lane] = true
+local function became_ready(self, connection_id)
+  self.ready[connection_id] = true
   self.open = self.open + 1
-  local future = self.waiting[lane]
-  self.waiting[lane] = nil
+  local future = self.waiting[connection_id]
+  self.waiting[connection_id] = nil
   if future then future:resolve(true) end
 end
 
-local function ended(self, lane, reason)
-  end_receivers(self, lane)
-  local future = self.waiting[lane]
-  self.waiting[lane] = nil
+local function ended(self, connection_id, reason)
+  end_receivers(self, connection_id)
+  local future = self.waiting[connection_id]
+  self.waiting[connection_id] = nil
   if future then return future:reject(reason) end
-  if not self.lanes[lane] then return end
-  self.lanes[lane] = nil
+  if not self.ready[connection_id] then return end
+  self.ready[connection_id] = nil
   self.open, self.lost = self.open - 1, self.lost + 1
   self.on_lost(reason)
 end
@@ -232,18 +232,18 @@ local handlers = {
   auth_required = show_token,
   ready = became_ready,
   lost = ended,
-  message = function(self, lane, _, _, _, message) received(self, lane, message) end,
+  message = function(self, connection_id, _, _, _, message) received(self, connection_id, message) end,
   -- Not merged, as there are no maps here: it comes as it is.
-  change = function(self, lane, _, _, _, change) received(self, lane, { type = "SERVER_EVENT", payload = change }) end,
-  server_error = function(self, lane, _, _, _, message) received(self, lane, message) end,
-  too_large = function(self, lane, _, _, _, bytes) refused(self, lane, core_module.decode(bytes)) end,
-  text = function(self, lane, _, _, _, text) received(self, lane, decode_text(text)) end,
+  change = function(self, connection_id, _, _, _, change) received(self, connection_id, { type = "SERVER_EVENT", payload = change }) end,
+  server_error = function(self, connection_id, _, _, _, message) received(self, connection_id, message) end,
+  too_large = function(self, connection_id, _, _, _, bytes) refused(self, connection_id, core_module.decode(bytes)) end,
+  text = function(self, connection_id, _, _, _, text) received(self, connection_id, decode_text(text)) end,
 }
 
-local function handle(self, event, lane, ...)
+local function handle(self, event, connection_id, ...)
   if not event then return false end
   local handler = handlers[event]
-  if handler then handler(self, lane, ...) end
+  if handler then handler(self, connection_id, ...) end
   return true
 end
 
@@ -256,7 +256,7 @@ end
 function methods:close()
   if not self.core then return end
   loop.remove_source(self)
-  for lane in pairs(self.receivers) do end_receivers(self, lane) end
+  for connection_id in pairs(self.receivers) do end_receivers(self, connection_id) end
   collectgarbage("setpause", self.collector_pause)
   self.core:close()
   self.core = nil

@@ -10,7 +10,7 @@ local VALUE = { text = ("x"):rep(100) }
 
 local function received(client)
   local bytes = 0
-  for lane in pairs(client.provider.links.lanes) do bytes = bytes + client.core:connection_info(lane).bytes_in end
+  for connection_id in pairs(client.provider.connections.by_id) do bytes = bytes + client.core:connection_info(connection_id).bytes_in end
   return bytes
 end
 

@@ -136,8 +136,8 @@ clusters.on_each(getfenv(), "cluster provider", function(shared, it)
   it("sends messages to the owner of a key, or to any node", function()
     local client = shared:started()
     local owner = client:partition_map().owners[client:partition_of "key-1" + 1]
-    assert.equal(owner, client.provider:connection("key-1").id)
-    assert.is_table(client.provider:any_connection())
+    assert.equal(owner, client.provider:node_of("key-1").id)
+    assert.is_table(client.provider:any_node())
     assert(client.provider:send({ type = "PING", timestamp = 1 }, "key-1"))
   end)
 end)
@@ -189,7 +189,7 @@ clusters.on_each(getfenv(), "cluster provider and stale maps", function(shared, 
     eventually("the map names other owners for the partitions of node-3", function() return not owned_by_node_3(client) end)
     return function(asked)
       local told, route
-      client:on("node_lost", function() told, route = true, client.provider:connection(asked) end)
+      client:on("node_lost", function() told, route = true, client.provider:node_of(asked) end)
       assert(shared.cluster:kill "node-3")
       eventually("it is told", function() return told end)
       return route

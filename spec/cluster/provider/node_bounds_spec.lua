@@ -73,8 +73,8 @@ clusters.on_each(getfenv(1), "Partition maps", function(shared, it)
   -- Connections that are being opened now.
   local function dials()
     local count = 0
-    for lane in pairs(client.provider.links.lanes) do
-      if client.core:connection_info(lane).state == "connecting" then count = count + 1 end
+    for connection_id in pairs(client.provider.connections.by_id) do
+      if client.core:connection_info(connection_id).state == "connecting" then count = count + 1 end
     end
     return count
   end
@@ -116,11 +116,11 @@ clusters.on_each(getfenv(1), "Partition maps", function(shared, it)
   it("that name other nodes each time leave nothing behind", function()
     local provider = client.provider
     local function figures()
-      local lanes, circuits, urls = 0, 0, 0
-      for _ in pairs(provider.links.lanes) do lanes = lanes + 1 end
+      local connections, circuits, urls = 0, 0, 0
+      for _ in pairs(provider.connections.by_id) do connections = connections + 1 end
       for _ in pairs(provider.circuits.held) do circuits = circuits + 1 end
-      for _ in pairs(provider.links.by_url) do urls = urls + 1 end
-      return { nodes = #provider.links.nodes, lanes = lanes, circuits = circuits, urls = urls, waiting = #provider.links.waiting }
+      for _ in pairs(provider.connections.by_url) do urls = urls + 1 end
+      return { nodes = #provider.connections.nodes, connections = connections, circuits = circuits, urls = urls, waiting = #provider.connections.waiting }
     end
     local before = figures()
     for round = 1, 8 do
@@ -135,7 +135,7 @@ clusters.on_each(getfenv(1), "Partition maps", function(shared, it)
     believed()
     eventually("the nodes are forgotten", function() return figures().nodes == before.nodes, figures().nodes end)
     assert.same(before, figures())
-    assert.equal(0, provider.links.dialing)
+    assert.equal(0, provider.connections.dialing)
     write()
   end)
 

@@ -139,7 +139,7 @@ clusters.on_each(getfenv(), "seeds", function(shared, it)
       end,
       resolver = function()
         asked = asked + 1
-        local health = client_of and shared.clients[#shared.clients].provider.links.nodes[1]
+        local health = client_of and shared.clients[#shared.clients].provider.connections.nodes[1]
         if asked > 1 and asked <= #answers + 1 then assert.truthy(health.last_detail:find(texts[asked - 1], 1, true), health.last_detail) end
         return (answers[asked] or function() return { LIVE } end)()
       end,
@@ -173,7 +173,7 @@ clusters.on_each(getfenv(), "seeds", function(shared, it)
     client:on("state", function(to) gave_up = gave_up or to == "ERROR" end)
     for _, id in ipairs { "node-1", "node-2" } do assert(shared.cluster:fault(id, "refuse")) end
     for _, id in ipairs { "node-1", "node-2" } do assert(shared.cluster:fault(id, "close", 1001)) end
-    local function lost_of(i) return client.provider.links.lanes[client.provider.links.nodes[i].lanes[1]].attempt end
+    local function lost_of(i) return client.provider.connections.by_id[client.provider.connections.nodes[i].connection_ids[1]].attempt end
     eventually("both seeds are tried again and again", function() return lost_of(1) > 15 and lost_of(2) > 15 end)
     assert(client:map(shared:map_name()):set("k", 1))
     for _, id in ipairs { "node-1", "node-2" } do assert(shared.cluster:fault(id, "none")) end

@@ -19,8 +19,8 @@ clusters.on_each(getfenv(), "back-pressure", function(shared, it)
     -- is not there has no route.
     eventually("every connection is ready", function()
       if #client:connected_nodes() < #shared.cluster.nodes then return false end
-      for _, lane in pairs(client.provider.links.lanes) do
-        if lane.state ~= "ready" then return false, lane.state end
+      for _, connection in pairs(client.provider.connections.by_id) do
+        if connection.state ~= "ready" then return false, connection.state end
       end
       return true
     end)

@@ -16,7 +16,7 @@ clusters.on_each(getfenv(), "a partition map", function(shared, it)
 
   -- The requests that connecting caused are answered.
   local function await_maps()
-    local requests = client.provider.requests
+    local requests = client.provider.map_refresh
     eventually("no map is awaited", function() return not requests.debounce_timer and not requests.answer_timer end)
   end
 
@@ -30,7 +30,7 @@ clusters.on_each(getfenv(), "a partition map", function(shared, it)
   after_each(function() assert(shared.cluster:fault("all", "none")) end)
 
   local function slot_of(id)
-    for _, node in ipairs(client.provider.links.nodes) do
+    for _, node in ipairs(client.provider.connections.nodes) do
       if node.id == id then return node.slot end
     end
   end
@@ -69,7 +69,7 @@ clusters.on_each(getfenv(), "a partition map", function(shared, it)
 
   -- Where a key's writes go: the id, or "held".
   local function route(key)
-    local node = client.provider:connection(key)
+    local node = client.provider:node_of(key)
     return node and node.id or "held"
   end
 

@@ -185,25 +185,25 @@ clusters.on_each(getfenv(1), "A hostile server", function(shared, it)
 
   it("results of a query that are none: the query fails", function()
     fresh()
-    local replies = client.provider.replies
+    local requests = client.provider.requests
     for _, results in ipairs { 7, "x", core.null, { 7 }, { { value = 1 } }, { { key = 7 } }, { { key = core.null } } } do
-      replies.request = function() return { type = "QUERY_RESP", payload = { results = results } } end
+      requests.request = function() return { type = "QUERY_RESP", payload = { results = results } } end
       local values, err = client:query "hostile"
       assert.is_nil(values)
       assert.equal("REFUSED", err.code)
     end
-    replies.request = function() return { type = "QUERY_RESP", payload = { error = { 7 } } } end
+    requests.request = function() return { type = "QUERY_RESP", payload = { error = { 7 } } } end
     assert.equal("REFUSED", select(2, client:query "hostile").code)
-    replies.request = nil
+    requests.request = nil
     assert.equal("table", type(assert(client:query "hostile")))
   end)
 
   it("answers that are none while one is waited for: only the right one is taken", function()
     fresh()
     assert(shared.cluster:fault(HOSTILE, "mute", true))
-    local replies = client.provider.replies
+    local requests = client.provider.requests
     local reading = loop.spawn(client.holdings, client, HOSTILE, "hostile")
-    eventually("something is asked", function() return next(replies.waiting) end)
+    eventually("something is asked", function() return next(requests.waiting) end)
     local function answer(message)
       local bytes = core.encode(message)
       send { as = "raw", bytes = "\130" .. string.char(#bytes) .. bytes }

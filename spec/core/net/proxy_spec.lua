@@ -64,7 +64,7 @@ describe("A proxy", function()
     assert.is_nil(ok)
     eventually("an attempt has ended", function() return reason, err end)
     assert.is_nil(tostring(err):find("secret", 1, true), tostring(err))
-    return reason, client.provider.links.nodes[1].last_detail
+    return reason, client.provider.connections.nodes[1].last_detail
   end
 
   it("of the option is asked for a tunnel, loopback or not, and shown the token", function()

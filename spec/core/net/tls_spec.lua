@@ -156,7 +156,7 @@ describe("wss://", function()
     local starting = loop.spawn(client.start, client)
     local function told(what)
       eventually("the end of a connection says: " .. what, function()
-        local detail = client.provider and client.provider.links.nodes[1].last_detail
+        local detail = client.provider and client.provider.connections.nodes[1].last_detail
         return tostring(detail):find(what, 1, true), detail
       end)
     end

@@ -77,7 +77,7 @@ describe("The upgrade", function()
     it(("is answered by %s: told, and the socket is closed"):format(case[1]), function()
       local node, peer = try(function(peer) peer:write(case[2]) end)
       assert.equal("upgrade", node.last_reason)
-      assert.equal(case[3], client.provider.links.nodes[1].last_detail)
+      assert.equal(case[3], client.provider.connections.nodes[1].last_detail)
       assert(peer:is_closed_within(PATIENCE), "the socket stayed open")
     end)
   end

@@ -119,9 +119,9 @@ clusters.on_each(getfenv(), "acknowledgements", function(shared, it)
     local counts, saved = {}, {}
     for _, name in ipairs { "op_done", "op_rejected", "op_dropped" } do
       saved[name] = core_events[name]
-      core_events[name] = function(client, lane, seq, ...)
+      core_events[name] = function(client, connection_id, seq, ...)
         counts[seq] = (counts[seq] or 0) + 1
-        return saved[name](client, lane, seq, ...)
+        return saved[name](client, connection_id, seq, ...)
       end
     end
     return counts, function()

@@ -14,9 +14,9 @@ local M = {}
 function M.of(client)
   local pending, _, held = client.core:pending()
   local sent = 0
-  local links = client.provider and client.provider.links
-  for lane in pairs(links and links.lanes or {}) do
-    sent = sent + client.core:connection_info(lane).in_flight_ops
+  local connections = client.provider and client.provider.connections
+  for connection_id in pairs(connections and connections.by_id or {}) do
+    sent = sent + client.core:connection_info(connection_id).in_flight_ops
   end
   local unverified = client.core:unverified()
   return { pending = pending, held = held, queued = pending - held - sent, sent = sent, unverified = unverified }

@@ -38,7 +38,7 @@ end
 -- for, until another node answers there.
 local function nodes_with_address(client)
   local known, silent = {}, 0
-  for _, node in ipairs(client.provider.links.nodes) do
+  for _, node in ipairs(client.provider.connections.nodes) do
     local id = node.id or (not node.twin_of and node.listed_as)
     if id then known[id] = true
     elseif not node.twin_of then silent = silent + 1 end

@@ -29,11 +29,11 @@ local function settle(self, seq, node, err)
   if err then future:reject(err) else future:resolve(true, node) end
 end
 
--- The id of the node that a lane leads to, while it is not known its URL; nil for a
--- provider without lanes.
-local function node_of(self, lane)
-  local link = self.provider and self.provider.links.lanes[lane]
-  return link and (link.node.id or link.node.url)
+-- The id of the node that a connection leads to, while it is not known its URL; nil for a
+-- provider without connections.
+local function node_of(self, connection_id)
+  local connection = self.provider and self.provider.connections.by_id[connection_id]
+  return connection and (connection.node.id or connection.node.url)
 end
 
 -- Letters that had to make way are told, too.
@@ -44,49 +44,49 @@ local function tell_displaced(self)
   self.log_seldom("warn", "dead_letters_full", { kept = kept, displaced = displaced }, "dead_letters_full")
 end
 
---- `handlers[event](client, lane, a, b, flag, text)`; what the arguments are is said
+--- `handlers[event](client, connection_id, a, b, flag, text)`; what the arguments are is said
 --- in core/client/parts/event_queue.h. A "message" and a "server_error" come decoded, or nil and why not.
 local handlers = {}
 
-function handlers.message(self, lane, _, _, _, message, err)
-  if message == nil then return messages.refuse(self, lane, "message_not_read", nil, err) end
-  messages.take(self, lane, message)
+function handlers.message(self, connection_id, _, _, _, message, err)
+  if message == nil then return messages.refuse(self, connection_id, "message_not_read", nil, err) end
+  messages.take(self, connection_id, message)
 end
 
-function handlers.too_large(self, lane, _, _, _, text) messages.too_large(self, lane, core.decode(text)) end
+function handlers.too_large(self, connection_id, _, _, _, text) messages.too_large(self, connection_id, core.decode(text)) end
 
 -- Of what the core has merged it says what changed, if something did: the map's name, the
 -- key, the value. The rest comes decoded, or nil and why not.
-function handlers.change(self, lane, is_batched, _, is_merged, changed, detail, value)
+function handlers.change(self, connection_id, is_batched, _, is_merged, changed, detail, value)
   if is_merged then
     local map = changed and self.maps[changed]
     if map then map:announce(detail, value) end
     return
   end
-  if changed == nil then return messages.refuse(self, lane, "message_not_read", nil, detail) end
+  if changed == nil then return messages.refuse(self, connection_id, "message_not_read", nil, detail) end
   local refused = server_events.merge(self, changed)
-  if refused then messages.refuse(self, lane, "message_refused", is_batched == 1 and "SERVER_BATCH_EVENT" or "SERVER_EVENT", refused) end
+  if refused then messages.refuse(self, connection_id, "message_refused", is_batched == 1 and "SERVER_BATCH_EVENT" or "SERVER_EVENT", refused) end
 end
 
-function handlers.text(self, lane, _, _, _, text)
+function handlers.text(self, connection_id, _, _, _, text)
   local ok, message = pcall(cjson.decode, text)
   -- The parser's own words hold places and pieces of the text, no two alike.
-  if not ok then return messages.refuse(self, lane, "message_not_read", nil, "the text is no JSON") end
-  messages.take(self, lane, message)
+  if not ok then return messages.refuse(self, connection_id, "message_not_read", nil, "the text is no JSON") end
+  messages.take(self, connection_id, message)
 end
 
-function handlers.op_done(self, lane, seq) settle(self, seq, node_of(self, lane)) end
+function handlers.op_done(self, connection_id, seq) settle(self, seq, node_of(self, connection_id)) end
 
 -- Only while somebody traces; see wingman.inspect.trace.
-function handlers.frame(self, lane, bytes, is_text, outward, message)
-  self.events:emit("frame", self.provider.links.lanes[lane].node, outward, message, bytes, is_text == 1)
+function handlers.frame(self, connection_id, bytes, is_text, outward, message)
+  self.events:emit("frame", self.provider.connections.by_id[connection_id].node, outward, message, bytes, is_text == 1)
 end
 
-function handlers.op_rejected(self, lane, seq, lengths, _, text)
+function handlers.op_rejected(self, connection_id, seq, lengths, _, text)
   local map_len = math.floor(lengths / 65536)
   local key_len = lengths - map_len * 65536
   local key, map, reason = text:sub(1, key_len), text:sub(key_len + 1, key_len + map_len), text:sub(key_len + map_len + 1)
-  local node = lane >= 0 and node_of(self, lane) or nil
+  local node = connection_id >= 0 and node_of(self, connection_id) or nil
   local err = errors.new("REJECTED", ("map %s: the write of key %s was rejected%s: %s; it is in client:rejected()")
     :format(wire_name.shown(map), wire_name.shown(key), node and " by " .. node or "", escape.plain(reason)),
     { map = map, key = key, reason = reason, node = node, seq = seq, retriable = false })
@@ -103,21 +103,21 @@ function handlers.op_dropped(self, _, seq, _, _, key)
   self.events:emit("op_dropped", err)
 end
 
-function handlers.op_tries(self, lane, seq, tries, _, key)
-  local node = self.provider.links.lanes[lane].node
+function handlers.op_tries(self, connection_id, seq, tries, _, key)
+  local node = self.provider.connections.by_id[connection_id].node
   local err = errors.new("NOT_ACKNOWLEDGED", ("the write of key '%s' was sent %d times without an acknowledgement; it stays in the op log")
     :format(key, tries), { key = key, seq = seq, tries = tries, node = node.id, url = node.url })
   self.log_seldom("warn", "op_tries", { key = key, tries = tries, url = node.url }, "op_tries " .. node.url)
   self.events:emit("op_tries", err)
 end
 
-function handlers.server_error(self, lane, _, _, had_batches, message)
-  if message then self.provider:offer(lane, message) end
-  messages.failed(self, lane, server_error.of(message) or errors.new("SERVER_ERROR", "an error that cannot be read"), had_batches)
+function handlers.server_error(self, connection_id, _, _, had_batches, message)
+  if message then self.provider:offer(connection_id, message) end
+  messages.failed(self, connection_id, server_error.of(message) or errors.new("SERVER_ERROR", "an error that cannot be read"), had_batches)
 end
 
-function handlers.ack_timeout(self, lane, ops, _, again)
-  local node = self.provider.links.lanes[lane].node
+function handlers.ack_timeout(self, connection_id, ops, _, again)
+  local node = self.provider.connections.by_id[connection_id].node
   self.log_seldom("warn", "ack_timeout", { url = node.url, ops = ops, again = again }, "ack_timeout " .. node.url)
   -- A v2 connection is given up then, which is told as a loss.
   if again and self.provider.refused and node.dialect ~= "v2" then
@@ -126,8 +126,8 @@ function handlers.ack_timeout(self, lane, ops, _, again)
   self.events:emit("ack_timeout", { url = node.url, node = node.id, ops = ops, again = again })
 end
 
-function handlers.resumed(self, lane, partition, us)
-  local node = self.provider.links.lanes[lane].node
+function handlers.resumed(self, connection_id, partition, us)
+  local node = self.provider.connections.by_id[connection_id].node
   self.provider.failovers:acked(partition)
   self.events:emit("resumed", { partition = partition, node = node.id, seconds = us / 1e6 })
 end

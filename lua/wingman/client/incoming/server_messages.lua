@@ -6,13 +6,13 @@ local server_events = require "wingman.client.incoming.map_events"
 
 local M = {}
 
---- Takes a server's error on a lane.
+--- Takes a server's error on a connection.
 ---@param self wingman.client
----@param lane integer
+---@param connection_id integer
 ---@param err wingman.server_error
 ---@param had_batches boolean  one of them may be what it is about
-function M.failed(self, lane, err, had_batches)
-  local node = self.provider.links.lanes[lane].node
+function M.failed(self, connection_id, err, had_batches)
+  local node = self.provider.connections.by_id[connection_id].node
   err.node, err.url = node.id, node.url
   self.log_seldom(err.is_rate and "info" or "warn", "server_error",
     { code = err.code, status = err.status, message = err.message, url = node.url }, node.url .. err.code .. err.message)
@@ -26,25 +26,25 @@ end
 
 --- What a server said was nonsense; its connection stays.
 ---@param self wingman.client
----@param lane integer
+---@param connection_id integer
 ---@param event string  of the log
 ---@param kind string|nil  the message's type
 ---@param reason string
-function M.refuse(self, lane, event, kind, reason)
-  local url = self.provider.links.lanes[lane].node.url
+function M.refuse(self, connection_id, event, kind, reason)
+  local url = self.provider.connections.by_id[connection_id].node.url
   self.log_seldom("warn", event, { type = kind, reason = reason, url = url }, url .. event .. reason)
 end
 
 --- A message was beyond a limit and was not decoded: the call that waits for it gets an error;
 --- the connection stays.
 ---@param self wingman.client
----@param lane integer
+---@param connection_id integer
 ---@param description { type: string, size: integer, limit: string, payload: table }  see core/wire/message.h
-function M.too_large(self, lane, description)
-  local url = self.provider.links.lanes[lane].node.url
+function M.too_large(self, connection_id, description)
+  local url = self.provider.connections.by_id[connection_id].node.url
   local kind = description.type ~= "" and description.type or "text message"
   local err = errors.too_large(url, description)
-  if self.provider.replies:refuse(lane, description, err) then return end
+  if self.provider.requests:refuse(connection_id, description, err) then return end
   self.log_seldom("warn", "message_too_large",
     { type = kind, bytes = description.size, option = description.limit, url = url }, url .. "message_too_large" .. kind)
 end
@@ -60,27 +60,30 @@ local read_by_who_asked = { GC_PRUNE = true, OP_ACK = true, QUERY_UPDATE = true,
 
 --- Takes a decoded message.
 ---@param self wingman.client
----@param lane integer
+---@param connection_id integer
 ---@param message any
-function M.take(self, lane, message)
+function M.take(self, connection_id, message)
   if type(message) ~= "table" or type(message.type) ~= "string" then
-    return M.refuse(self, lane, "message_not_read", nil, "the message is not a map with a string `type`")
+    return M.refuse(self, connection_id, "message_not_read", nil, "the message is not a map with a string `type`")
   end
   if needs_payload[message.type] and type(message.payload) ~= "table" then
-    return M.refuse(self, lane, "message_refused", message.type, "the payload is no map")
+    return M.refuse(self, connection_id, "message_refused", message.type, "the payload is no map")
   end
   local err = server_error.of(message)
   if err then
     -- One that names an operation, which is none in flight here, is about no batch.
     local about_batches = (err.code == "NOT_OWNER" or err.code == "STALE_MAP") and not err.op_id
-    return M.failed(self, lane, err, about_batches and self.core:refuse_batches(lane))
+    return M.failed(self, connection_id, err, about_batches and self.core:refuse_batches(connection_id))
   end
-  if self.provider:offer(lane, message) then return end
+  if self.provider:offer(connection_id, message) then return end
   local is_announcement, refused = server_events.handle(self, message)
-  if refused then M.refuse(self, lane, "message_refused", message.type, refused) end
+  if refused then M.refuse(self, connection_id, "message_refused", message.type, refused) end
   if is_announcement then return end
   if read_by_who_asked[message.type] then return end
-  if self.events:has("message") then self.events:emit("message", message, lane) end
+  if self.events:has("message") then
+    local node = self.provider.connections.by_id[connection_id].node
+    self.events:emit("message", message, node.id or node.url)
+  end
 end
 
 return M

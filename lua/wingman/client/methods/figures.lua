@@ -40,7 +40,7 @@ function methods:router_stats()
     map_version = version, maps_seen = generation, partition_count = self.core:partition_count(),
     node_count = map and #map.nodes or 0, routed_partitions = provider.routed or 0, held_ops = held,
     hash = provider.hash_kind or "unknown", hash_found = provider.hash_how,
-    map_requests = provider.requests and provider.requests.sent or 0,
+    map_requests = provider.map_refresh and provider.map_refresh.sent or 0,
   }
 end
 
@@ -55,8 +55,8 @@ end
 --- of a 0.11 cluster has put in doubt.
 function methods:health()
   local nodes = {}
-  for _, node in ipairs(self.provider and self.provider.links.nodes or {}) do
-    local info = self.core:connection_info(node.lanes[1])
+  for _, node in ipairs(self.provider and self.provider.connections.nodes or {}) do
+    local info = self.core:connection_info(node.connection_ids[1])
     nodes[#nodes + 1] = {
       id = node.id, url = node.url, state = info.state, dialect = info.dialect, rtt = info.rtt,
       usable = node.usable or info.state == "ready", connects = info.connects,
@@ -87,7 +87,7 @@ function methods:stats()
   stats.callback_errors = self.callback_errors or 0
   stats.ack_latency, stats.batch_sizes = self.core:distributions()
   stats.dead_letters, stats.dead_letters_displaced = self.core:rejected_stats()
-  stats.losses = copy(self.provider and self.provider.links.losses or {})
+  stats.losses = copy(self.provider and self.provider.connections.losses or {})
   return stats
 end
 
@@ -96,7 +96,7 @@ end
 ---@return string
 function methods:dialect()
   local found
-  for _, node in ipairs(self.provider and self.provider.links.nodes or {}) do
+  for _, node in ipairs(self.provider and self.provider.connections.nodes or {}) do
     if node.dialect then found = (found == nil or found == node.dialect) and node.dialect or "mixed" end
   end
   return found or "unknown"

@@ -21,7 +21,7 @@ local MOST_RESULTS = 2 ^ 32 - 1
 local function send_subscription(self, name, node)
   local id = self.subscriptions[name]
   local message = { type = "QUERY_SUB", payload = { queryId = id, mapName = name, query = {} } }
-  self.core:send(node.lanes[1], core.encode(message))
+  self.core:send(node.connection_ids[1], core.encode(message))
 end
 
 --- Internal: asks every node to announce changes of a map; again after each reconnection.
@@ -52,10 +52,10 @@ end
 
 local function query_node(self, node, name, query)
   local id = uuid.v4()
-  local answer, err = self.provider.replies:request(node.lanes[1],
+  local answer, err = self.provider.requests:request(node.connection_ids[1],
     { type = "QUERY_SUB", payload = { queryId = id, mapName = name, query = query } },
     function(message) return message.type == "QUERY_RESP" and message.payload.queryId == id end, merkle_walk.SILENCE)
-  self.core:send(node.lanes[1], core.encode { type = "QUERY_UNSUB", payload = { queryId = id } })
+  self.core:send(node.connection_ids[1], core.encode { type = "QUERY_UNSUB", payload = { queryId = id } })
   if not answer then
     return nil, errors.of(err, "TIMEOUT", ("%s: the query of map '%s' was not answered"):format(node.url, name))
   end
@@ -212,7 +212,7 @@ function methods:holdings(node_id, name)
   if self.closed then return nil, errors.new("CLOSED", "the client is closed") end
   for _, node in ipairs(self.provider:nodes()) do
     if node.id == node_id or node.url == node_id or node.whole_url == node_id then
-      local records, err = merkle_walk.records(self.provider.replies, node.lanes[1], name)
+      local records, err = merkle_walk.records(self.provider.requests, node.connection_ids[1], name)
       if not records then return nil, errors.of(err, "TIMEOUT", ("%s: map '%s'"):format(node.url, name)) end
       return records
     end

@@ -47,10 +47,10 @@ local function failed(code, retriable, format, ...)
   return nil, errors.new(code, format:format(...), { retriable = retriable })
 end
 
-local function ready_lane(self, node)
-  for _, lane in ipairs(node.lanes) do
-    local info = self.core:connection_info(lane)
-    if info.state == "ready" then return lane, info end
+local function ready_connection(self, node)
+  for _, connection_id in ipairs(node.connection_ids) do
+    local info = self.core:connection_info(connection_id)
+    if info.state == "ready" then return connection_id, info end
   end
 end
 
@@ -59,10 +59,10 @@ local function target(self, key)
   local provider = self.provider
   if not provider then return nil end
   local node
-  if key then node = provider:connection(key) else node = provider:any_connection() end
+  if key then node = provider:node_of(key) else node = provider:any_node() end
   if not node then return nil end
-  local lane, info = ready_lane(self, node)
-  return lane and node, lane, info
+  local connection_id, info = ready_connection(self, node)
+  return connection_id and node, connection_id, info
 end
 
 -- The core keeps acknowledgements to itself but for those that somebody may wait for.
@@ -73,13 +73,13 @@ end
 
 -- One try: what the answer is (true without one to wait for), or nil, err.
 local function try(self, bytes, key, options)
-  local node, lane, info = target(self, key)
+  local node, connection_id, info = target(self, key)
   if not node then
     return failed("NOT_CONNECTED", true, "no node that the message could go to is connected%s",
       key and (" (key '%s')"):format(key) or "")
   end
   local waiter, mistake
-  waiter = self.provider.replies:expect(lane, function(message)
+  waiter = self.provider.requests:expect(connection_id, function(message)
     if not options.answer then return nil end
     local ok, result = protected.call(options.answer, message)
     if ok then return result end
@@ -96,13 +96,13 @@ local function try(self, bytes, key, options)
     if about_routes and err.url == node.url and not err.op_id then waiter.future:reject(err) end
   end
   self.events:on("server_error", on_server_error)
-  local sent, reason = self.core:send(lane, bytes)
+  local sent, reason = self.core:send(connection_id, bytes)
   local answer, err
   if sent then
     answer, err = waiter.future:wait(options.answer and (options.timeout or DEFAULT_TIMEOUT) or math.max(REFUSAL_WINDOW, 3 * info.rtt))
   end
   self.events:off("server_error", on_server_error)
-  self.provider.replies:forget(waiter)
+  self.provider.requests:forget(waiter)
   wait_for_acks(self, -1)
   if mistake then error(mistake, 0) end
   if not sent then return failed("BUSY", true, "%s: the message cannot be sent: %s", node.url, reason) end

@@ -9,12 +9,12 @@ local emitter = require "wingman.base.emitter"
 local failover = require "wingman.cluster.failover_log"
 local identity = require "wingman.cluster.provider.identity"
 local key_route = require "wingman.cluster.key_route"
-local links_module = require "wingman.cluster.connections"
+local connections_module = require "wingman.cluster.connections"
 local log_throttle = require "wingman.loop.log_throttle"
 local loop = require "wingman.loop"
 local map_requests = require "wingman.cluster.map_refresh"
 local merkle_walk = require "wingman.cluster.merkle_walk"
-local replies_module = require "wingman.cluster.requests"
+local requests_module = require "wingman.cluster.requests"
 local routes = require "wingman.cluster.provider.route_updates"
 
 local M = {}
@@ -36,10 +36,10 @@ methods.__index = methods
 local function log(self, level, event, fields) self.options.log_to(level, event, fields) end
 
 --- The nodes that can be used, by their ids.
----@return table<string, wingman.link_node>
+---@return table<string, wingman.node>
 function methods:nodes_by_id()
   local found = {}
-  for _, node in ipairs(self.links.nodes) do
+  for _, node in ipairs(self.connections.nodes) do
     if node.id and node.usable then found[node.id] = node end
   end
   return found
@@ -81,8 +81,8 @@ if jit then jit.off(is_complete) end -- as in wingman.cluster.provider.route_upd
 --- Derives the state of the whole from its parts, and settles a start that waits.
 function methods:update_state()
   if self.closed then return end
-  local state = state_of(self, self.links:count_states())
-  self.state:set(state, state == "ERROR" and self.links:reasons() or nil)
+  local state = state_of(self, self.connections:count_states())
+  self.state:set(state, state == "ERROR" and self.connections:reasons() or nil)
   discovery.connect_unseen(self)
   discovery.note_end(self)
   if not self.started then return end
@@ -99,31 +99,31 @@ function methods:update_state()
   end
 end
 
--- Events of links ---------------------------------------------------------------------
+-- Events of connections ---------------------------------------------------------------
 
-local function on_ready(self, link)
-  self.ready_order[#self.ready_order + 1] = link.node.slot
-  if link.node.twin_of and not link.node.twin_of.usable then link.node.twin_of = nil end
-  self.requests:node_connected(link.node.slot)
-  loop.spawn(identity.identify, self, link)
+local function on_ready(self, connection)
+  self.ready_order[#self.ready_order + 1] = connection.node.slot
+  if connection.node.twin_of and not connection.node.twin_of.usable then connection.node.twin_of = nil end
+  self.map_refresh:node_connected(connection.node.slot)
+  loop.spawn(identity.identify, self, connection)
 end
 
-local function on_lost(self, link, reason, code, detail, was_ready)
-  local node = link.node
-  self.replies:lane_lost(link.lane)
-  local was_usable = link.usable
-  link.usable = false
+local function on_lost(self, connection, reason, code, detail, was_ready)
+  local node = connection.node
+  self.requests:connection_lost(connection.id)
+  local was_usable = connection.usable
+  connection.usable = false
   node.unidentified = nil
   node.usable = false
-  for _, lane in ipairs(node.lanes) do node.usable = node.usable or self.links.lanes[lane].usable end
+  for _, connection_id in ipairs(node.connection_ids) do node.usable = node.usable or self.connections.by_id[connection_id].usable end
   for i = #self.ready_order, 1, -1 do
     if self.ready_order[i] == node.slot and not node.usable then table.remove(self.ready_order, i) end
   end
   if was_ready and not node.usable then
-    for _, other in ipairs(self.links.nodes) do
+    for _, other in ipairs(self.connections.nodes) do
       if other.twin_of == node then
         other.twin_of = nil
-        self.links:connect(other)
+        self.connections:connect(other)
       end
     end
   end
@@ -131,7 +131,7 @@ local function on_lost(self, link, reason, code, detail, was_ready)
   self.circuits:failure(node, was_usable and "lost" or "connect", reason)
   self:recompute()
   if was_usable then
-    self.requests:map_is_old()
+    self.map_refresh:map_is_old()
     self.events:emit("node_lost", { id = node.id, url = node.url, reason = reason, code = code, detail = detail })
   end
 end
@@ -150,8 +150,8 @@ if jit then jit.off(owners_of) end
 -- try. (Being listed says little: a v2 server lists dead nodes too.)
 local function connect_returned(self, before)
   local owned, owns = owners_of(before), owners_of(self.map)
-  for _, node in ipairs(self.links.nodes) do
-    if node.id and owns[node.id] and not owned[node.id] and not node.twin_of then self.links:hurry(node) end
+  for _, node in ipairs(self.connections.nodes) do
+    if node.id and owns[node.id] and not owned[node.id] and not node.twin_of then self.connections:hurry(node) end
   end
 end
 
@@ -171,18 +171,18 @@ end
 ---@return boolean|nil ok, string|nil reason
 function methods:connect(timeout)
   self.started = loop.future()
-  for _, node in ipairs(self.links.nodes) do self.links:connect(node) end
+  for _, node in ipairs(self.connections.nodes) do self.connections:connect(node) end
   self:update_state()
   local ok = self.started:wait(timeout)
   if self.straggler_timer then self.straggler_timer:cancel() end
   self.started = nil
   if ok or self:is_routing_active() then return true end
-  return nil, what_is_missing(self) .. ": " .. self.links:reasons()
+  return nil, what_is_missing(self) .. ": " .. self.connections:reasons()
 end
 
 --- Takes one event of the core; true when it was for the provider.
-function methods:handle(event, lane, a, b, flag, text)
-  if self.links:handle(event, lane, a, b, flag, text) then return true end
+function methods:handle(event, connection_id, a, b, flag, text)
+  if self.connections:handle(event, connection_id, a, b, flag, text) then return true end
   if event == "map" then
     local before = self.map
     if flag then
@@ -190,21 +190,21 @@ function methods:handle(event, lane, a, b, flag, text)
       self.failovers:map_received()
     end
     self:recompute()
-    self.requests:answered(flag)
+    self.map_refresh:answered(flag)
     if not flag then return true end
     connect_returned(self, before)
     self.events:emit("map_changed", { version = a, nodes = #self.map.nodes })
     return true
   elseif event == "map_error" then
-    log(self, "warn", "partition_map_refused", { reason = text, node = self.links.lanes[lane].node.url })
-    self.requests:route_missed()
+    log(self, "warn", "partition_map_refused", { reason = text, node = self.connections.by_id[connection_id].node.url })
+    self.map_refresh:route_missed()
     return true
   end
   return false
 end
 
 --- Takes a decoded message; true when somebody here waited for it.
-function methods:offer(lane, message) return self.replies:offer(lane, message) end
+function methods:offer(connection_id, message) return self.requests:offer(connection_id, message) end
 
 --- Sends pending operations: each to the node that its key's route names, one
 --- OP_BATCH per node. Returns which keys have a route: `false` for those that
@@ -216,7 +216,7 @@ function methods:send_batch(operations)
   local _, _, held = self.core:pending()
   if held == 0 then return {} end
   local results = operations:newly_held()
-  if self.map and next(results) then self.requests:route_missed() end
+  if self.map and next(results) then self.map_refresh:route_missed() end
   return results
 end
 
@@ -225,28 +225,28 @@ end
 ---@param message table
 ---@param key string|nil
 function methods:send(message, key)
-  local node = key and self:connection(key) or self:any_connection()
+  local node = key and self:node_of(key) or self:any_node()
   if not node then return nil, "no node for it is connected" end
   local bytes, err = core_module.encode(message)
   if not bytes then return nil, err end
-  return self.core:send(node.lanes[1], bytes)
+  return self.core:send(node.connection_ids[1], bytes)
 end
 
 --- The node that a key's operations go to now; nil while they are held.
 ---@param key string
----@return wingman.link_node|nil
-function methods:connection(key)
+---@return wingman.node|nil
+function methods:node_of(key)
   if self.closed then return nil end
   local slot = self.slot_of_key(key)
-  return slot >= 0 and self.links.by_slot[slot] or nil
+  return slot >= 0 and self.connections.by_slot[slot] or nil
 end
 
---- The map whose root is asked for on a lane: one of the script's, to which it has the
+--- The map whose root is asked for on a connection: one of the script's, to which it has the
 --- rights. Of a v2 server not one whose name it does not store: the newest is silent about it.
----@param lane integer
+---@param connection_id integer
 ---@return string
-function methods:root_map(lane)
-  local is_v2 = self.core:connection_info(lane).dialect == "v2"
+function methods:root_map(connection_id)
+  local is_v2 = self.core:connection_info(connection_id).dialect == "v2"
   for _, name in ipairs(self.map_names()) do
     if not is_v2 or core_module.v2_stores_map(name) then return name end
   end
@@ -254,9 +254,9 @@ function methods:root_map(lane)
 end
 
 --- Some node that can be used.
----@return wingman.link_node|nil
-function methods:any_connection()
-  for _, node in ipairs(self.links.nodes) do
+---@return wingman.node|nil
+function methods:any_node()
+  for _, node in ipairs(self.connections.nodes) do
     if node.usable then return node end
   end
 end
@@ -271,7 +271,7 @@ function methods:connected_nodes()
 end
 
 --- The usable nodes themselves.
----@return wingman.link_node[]
+---@return wingman.node[]
 function methods:nodes()
   local list = {}
   for _, id in ipairs(self:connected_nodes()) do list[#list + 1] = self:nodes_by_id()[id] end
@@ -283,16 +283,16 @@ function methods:on(event, fn) self.events:on(event, fn) end
 function methods:off(event, fn) self.events:off(event, fn) end
 
 --- A new token; nodes that refused the old one are tried at once.
-function methods:set_token(token) self.links:set_token(token) end
+function methods:set_token(token) self.connections:set_token(token) end
 
 --- Ends timers and waits. The sockets close with the core client.
 function methods:close()
   if self.closed then return end
   self.closed = true
-  self.links:close()
-  self.requests:close()
+  self.connections:close()
+  self.map_refresh:close()
   self.circuits:close()
-  self.replies:close()
+  self.requests:close()
   for _, name in ipairs { "straggler_timer", "hash_timer" } do
     if self[name] then self[name]:cancel() end
   end
@@ -301,12 +301,12 @@ function methods:close()
 end
 
 --- A node answered batches with an error, or not in time.
----@param node wingman.link_node
+---@param node wingman.node
 ---@param reason string
 function methods:refused(node, reason) self.circuits:failure(node, "refused", reason) end
 
 --- A server said that what was sent to it belongs elsewhere.
-function methods:map_is_old() self.requests:map_is_old() end
+function methods:map_is_old() self.map_refresh:map_is_old() end
 
 local function circuit_changed(self, node, state, reason)
   log(self, state == "open" and "warn" or "info", "circuit_" .. state, { node = node.id, url = node.url, reason = reason })
@@ -316,13 +316,13 @@ local function circuit_changed(self, node, state, reason)
 end
 
 local function request_map(self, slot)
-  local node = self.links.by_slot[slot]
+  local node = self.connections.by_slot[slot]
   local version = self.core:version_of(slot)
   local message = { type = "PARTITION_MAP_REQUEST", payload = {} }
   if version > 0 then message.payload.currentVersion = version end
   local bytes = core_module.encode(message)
-  for _, lane in ipairs(bytes and node.lanes or {}) do
-    if self.core:send(lane, bytes) then
+  for _, connection_id in ipairs(bytes and node.connection_ids or {}) do
+    if self.core:send(connection_id, bytes) then
       self.failovers:map_asked()
       return true
     end
@@ -335,7 +335,7 @@ end
 local function on_silence(self, slot)
   if self.closed then return end
   if self.map then
-    local node = self.links.by_slot[slot]
+    local node = self.connections.by_slot[slot]
     if node and node.usable then self.core:confirm_map(slot) end
     if not self.core:choose_map() then return end
     self.map = self.core:partition_map()
@@ -347,7 +347,7 @@ local function on_silence(self, slot)
     self.mapless = usable[1]
     return self:recompute()
   end
-  self.requests:ask_any()
+  self.map_refresh:ask_any()
 end
 
 ---@param core userdata  wingman.core.client
@@ -366,7 +366,7 @@ function M.new(core, options, policies, state, map_names)
     map_names = map_names,
     events = emitter.new(),
     log_seldom = log_throttle.new(function(...) options.log_to(...) end),
-    replies = replies_module.new(core),
+    requests = requests_module.new(core),
     slot_of_key = key_route.new(core),
     ready_order = {},
     hashes = {},
@@ -380,11 +380,11 @@ function M.new(core, options, policies, state, map_names)
     core = core,
     completed = function(record) self.events:emit("failover", record) end,
   }
-  self.links = links_module.new(core, options, policies.reconnect, {
-    ready = function(link) on_ready(self, link) end,
-    lost = function(link, ...) on_lost(self, link, ...) end,
+  self.connections = connections_module.new(core, options, policies.reconnect, {
+    ready = function(connection) on_ready(self, connection) end,
+    lost = function(connection, ...) on_lost(self, connection, ...) end,
     changed = function() self:update_state() end,
-    auth_failed = function(link, message) self.events:emit("auth_failed", link.node, message) end,
+    auth_failed = function(connection, message) self.events:emit("auth_failed", connection.node, message) end,
     log = function(...) options.log_to(...) end,
   })
   if options.hash ~= "auto" then
@@ -396,21 +396,21 @@ function M.new(core, options, policies, state, map_names)
   for _, url in pairs(options.cluster.nodes or {}) do urls[#urls + 1] = url end
   for _, url in ipairs(urls) do
     if not discovery.is_known_url(self, url) then
-      local node, err = self.links:add(url, true)
+      local node, err = self.connections:add(url, true)
       if not node then return nil, err end
       self.seeds[#self.seeds + 1] = url
     end
   end
   self.circuits = circuits_module.new(policies.circuit, options.unanswered or options.batch.ack_timeout / 2, {
     core = core,
-    nodes = function() return self.links.nodes end,
+    nodes = function() return self.connections.nodes end,
     probe = function(node, timeout)
-      return merkle_walk.root(self.replies, node.lanes[1], self:root_map(node.lanes[1]), timeout)
+      return merkle_walk.root(self.requests, node.connection_ids[1], self:root_map(node.connection_ids[1]), timeout)
     end,
     changed = function(...) circuit_changed(self, ...) end,
     log = function(...) options.log_to(...) end,
   })
-  self.requests = map_requests.new(options.map_requests, {
+  self.map_refresh = map_requests.new(options.map_requests, {
     send = function(slot) return request_map(self, slot) end,
     ready_slots = function() return self.ready_order end,
     has_map = function() return self.map ~= nil end,

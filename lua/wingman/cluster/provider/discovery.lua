@@ -9,7 +9,7 @@ local function log(self, level, event, fields) self.options.log_to(level, event,
 --- Whether a node with this URL is there already.
 ---@param self wingman.cluster_provider
 ---@param url string
-function M.is_known_url(self, url) return self.links.by_url[url] ~= nil end
+function M.is_known_url(self, url) return self.connections.by_url[url] ~= nil end
 
 -- Whether a node is not connected, and not in the held map either.
 local function has_left(node, listed) return not (node.is_seed or node.usable or listed[node.id or node.listed_as]) end
@@ -26,9 +26,9 @@ local function forget_left(self)
   self.forgetting = nil
   if self.closed then return end
   local listed = listed_ids(self)
-  for i = #self.links.nodes, 1, -1 do
-    local node = self.links.nodes[i]
-    if has_left(node, listed) and self.links:forget(node) then self.circuits:forget(node) end
+  for i = #self.connections.nodes, 1, -1 do
+    local node = self.connections.nodes[i]
+    if has_left(node, listed) and self.connections:forget(node) then self.circuits:forget(node) end
   end
 end
 
@@ -36,7 +36,7 @@ end
 local function forget_left_soon(self)
   if self.forgetting then return end
   local listed = listed_ids(self)
-  for _, node in ipairs(self.links.nodes) do
+  for _, node in ipairs(self.connections.nodes) do
     if has_left(node, listed) then
       self.forgetting = true
       return loop.soon(forget_left, self)
@@ -45,13 +45,13 @@ local function forget_left_soon(self)
 end
 
 local function is_settled(self, node)
-  local is_ready = self.links.lanes[node.lanes[1]].state == "ready"
+  local is_ready = self.connections.by_id[node.connection_ids[1]].state == "ready"
   return node.settled and not (is_ready and not node.id and not node.unidentified)
 end
 
 -- Whether each node has shown which one it is, or that it cannot be reached.
 local function all_settled(self)
-  for _, node in ipairs(self.links.nodes) do
+  for _, node in ipairs(self.connections.nodes) do
     if not is_settled(self, node) then return false end
   end
   return true
@@ -61,7 +61,7 @@ end
 --- reached.
 ---@param self wingman.cluster_provider
 function M.seeds_settled(self)
-  for _, node in ipairs(self.links.nodes) do
+  for _, node in ipairs(self.connections.nodes) do
     if node.is_seed and not is_settled(self, node) then return false end
   end
   return true
@@ -87,10 +87,10 @@ function M.note_end(self)
 end
 
 local function connect_listed(self, id, url)
-  local node, err = self.links:add(url, false)
+  local node, err = self.connections:add(url, false)
   if not node then return self.log_seldom("warn", "endpoint_invalid", { node = id, error = err }, "endpoint_invalid") end
   node.listed_as = id
-  self.links:connect(node)
+  self.connections:connect(node)
 end
 
 --- Advertised addresses are tried for nodes that no connection has shown, or that are
@@ -101,8 +101,8 @@ function M.connect_unseen(self)
   if not self.map or not M.seeds_settled(self) then return end
   forget_left_soon(self)
   local shown = {}
-  for _, node in ipairs(self.links.nodes) do
-    if node.id and not self.links:is_away(node) then shown[node.id] = true end
+  for _, node in ipairs(self.connections.nodes) do
+    if node.id and not self.connections:is_away(node) then shown[node.id] = true end
   end
   for _, listed in ipairs(self.map.nodes) do
     if not shown[listed.id] then

@@ -80,7 +80,7 @@ local function ask_hash(self, node)
   self.asking_hash[id] = true
   loop.spawn(function()
     local kind, how = hash_probe.find {
-      core = self.core, replies = self.replies, lane = node.lanes[1], node_id = id, map = self.map,
+      core = self.core, requests = self.requests, connection_id = node.connection_ids[1], node_id = id, map = self.map,
       client_id = self.options.client_id, maps = self.map_names(), probe_map = self.options.probe_map,
     }
     self.asking_hash[id] = nil
@@ -124,7 +124,7 @@ function M.hashes_alike(self, id) return self.options.hash ~= "auto" or self.has
 
 -- A node has connected, perhaps as a new process.
 local function note_dialect(self, node)
-  node.dialect = self.core:connection_info(node.lanes[1]).dialect
+  node.dialect = self.core:connection_info(node.connection_ids[1]).dialect
   if self.options.hash ~= "auto" then return end
   if node.dialect ~= "v2" then
     self.hash_is_old[node.id] = true
@@ -136,29 +136,29 @@ end
 
 -- A second way to a node that is connected already adds nothing.
 local function is_duplicate(self, node, id)
-  for _, other in ipairs(self.links.nodes) do
+  for _, other in ipairs(self.connections.nodes) do
     if other ~= node and other.id == id and other.usable then return other end
   end
 end
 
-local function identified(self, link, id)
-  local node = link.node
+local function identified(self, connection, id)
+  local node = connection.node
   if node.usable and node.id ~= id then
     log(self, "warn", "node_id_differs", { url = node.url, ids = { node.id, id } })
-    self.core:disconnect(link.lane, 1000)
+    self.core:disconnect(connection.id, 1000)
     return
   end
   local twin = is_duplicate(self, node, id)
   if twin then
     log(self, "info", "same_node_twice", { node = id, urls = { twin.url, node.url } })
     node.twin_of = twin
-    self.links:disconnect(node)
+    self.connections:disconnect(node)
     return self:recompute()
   end
   node.id, node.usable = id, true
   self.core:set_node_id(node.slot, id)
-  self.core:use_connection(link.lane)
-  link.usable = true
+  self.core:use_connection(connection.id)
+  connection.usable = true
   note_dialect(self, node)
   self.circuits:connected(node)
   self:recompute()
@@ -168,16 +168,16 @@ end
 --- Asks the server at the other end for its node id: the answer to SYNC_INIT
 --- carries it. Never guessed from a URL. Waits.
 ---@param self wingman.cluster_provider
----@param link wingman.link_lane
-function M.identify(self, link)
+---@param connection wingman.connection
+function M.identify(self, connection)
   for _ = 1, IDENTIFY_TRIES do
-    local root = merkle_walk.root(self.replies, link.lane, self:root_map(link.lane))
-    if self.closed or link.state ~= "ready" then return end
+    local root = merkle_walk.root(self.requests, connection.id, self:root_map(connection.id))
+    if self.closed or connection.state ~= "ready" then return end
     local id = root and type(root.timestamp) == "table" and root.timestamp.nodeId
-    if type(id) == "string" and id ~= "" then return identified(self, link, id) end
+    if type(id) == "string" and id ~= "" then return identified(self, connection, id) end
   end
-  log(self, "warn", "node_id_unknown", { url = link.node.url })
-  link.node.unidentified = true
+  log(self, "warn", "node_id_unknown", { url = connection.node.url })
+  connection.node.unidentified = true
   self:update_state()
 end
 

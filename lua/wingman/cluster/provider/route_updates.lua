@@ -45,7 +45,7 @@ end
 
 local function note_routes(self)
   local serving = {}
-  for _, node in ipairs(self.links.nodes) do
+  for _, node in ipairs(self.connections.nodes) do
     if node.usable and self.circuits:is_closed(node) then serving[node.slot] = true end
   end
   self.failovers:routes_changed(serving)

@@ -4,9 +4,9 @@
 local core_module = require "wingman.core"
 local emitter = require "wingman.base.emitter"
 local failover = require "wingman.cluster.failover_log"
-local links_module = require "wingman.cluster.connections"
+local connections_module = require "wingman.cluster.connections"
 local loop = require "wingman.loop"
-local replies_module = require "wingman.cluster.requests"
+local requests_module = require "wingman.cluster.requests"
 
 local M = {}
 
@@ -24,11 +24,11 @@ end
 
 local function update_state(self)
   if self.closed then return end
-  local counts = self.links:count_states()
+  local counts = self.connections:count_states()
   local state = counts.ready and "CONNECTED" or counts.authenticating and "AUTHENTICATING"
     or counts.connecting and "CONNECTING" or counts.backoff and "BACKOFF"
     or (counts.refused or counts.given_up) and "ERROR" or "DISCONNECTED"
-  self.state:set(state, state == "ERROR" and self.links:reasons() or nil)
+  self.state:set(state, state == "ERROR" and self.connections:reasons() or nil)
   if not self.started then return end
   if state == "CONNECTED" then self.started:resolve(true)
   elseif state == "ERROR" then self.started:resolve(false) end
@@ -38,12 +38,12 @@ end
 ---@param timeout number seconds
 function methods:connect(timeout)
   self.started = loop.future()
-  self.links:connect(self.node)
+  self.connections:connect(self.node)
   update_state(self)
   local ok = self.started:wait(timeout)
   self.started = nil
   if ok or self:is_connected() then return true end
-  return nil, "the server could not be reached: " .. self.links:reasons()
+  return nil, "the server could not be reached: " .. self.connections:reasons()
 end
 
 -- A server that has a partition map of several nodes is one of a cluster. What the map says
@@ -54,13 +54,13 @@ local function note_map(self)
   self.events:emit "map_seen"
 end
 
-function methods:handle(event, lane, a, b, flag, text)
-  if self.links:handle(event, lane, a, b, flag, text) then return true end
+function methods:handle(event, connection_id, a, b, flag, text)
+  if self.connections:handle(event, connection_id, a, b, flag, text) then return true end
   if event == "map" and flag then note_map(self) end
   return event == "map" or event == "map_error"
 end
 
-function methods:offer(lane, message) return self.replies:offer(lane, message) end
+function methods:offer(connection_id, message) return self.requests:offer(connection_id, message) end
 
 --- Sends operations (a wingman.client.operations: what is pending leaves as one OP_BATCH)
 --- or a message. True, or nil, err.
@@ -72,25 +72,25 @@ function methods:send(data)
   end
   local bytes, err = core_module.encode(data)
   if not bytes then return nil, err end
-  return self.core:send(self.node.lanes[1], bytes)
+  return self.core:send(self.node.connection_ids[1], bytes)
 end
 
-function methods:connection() return self:any_connection() end
-function methods:any_connection() return self:is_connected() and self.node or nil end
+function methods:node_of() return self:any_node() end
+function methods:any_node() return self:is_connected() and self.node or nil end
 function methods:connected_nodes() return self:is_connected() and { self.node.id or self.node.url } or {} end
-function methods:nodes() return { self:any_connection() } end
+function methods:nodes() return { self:any_node() } end
 function methods:is_connected() return self.state.current == "CONNECTED" end
 --- There is nothing to route.
 function methods:is_routing_active() return false end
 function methods:on(event, fn) self.events:on(event, fn) end
 function methods:off(event, fn) self.events:off(event, fn) end
-function methods:set_token(token) self.links:set_token(token) end
+function methods:set_token(token) self.connections:set_token(token) end
 
 function methods:close()
   if self.closed then return end
   self.closed = true
-  self.links:close()
-  self.replies:close()
+  self.connections:close()
+  self.requests:close()
   if self.started then self.started:resolve(false) end
   self.state:set("DISCONNECTED", "closed")
 end
@@ -102,23 +102,23 @@ end
 ---@return wingman.single_server_provider|nil, string|nil
 function M.new(core, options, policies, state)
   local self = setmetatable({
-    core = core, state = state, events = emitter.new(), replies = replies_module.new(core),
+    core = core, state = state, events = emitter.new(), requests = requests_module.new(core),
   }, methods)
   self.failovers = failover.new {
     core = core,
     completed = function(record) self.events:emit("failover", record) end,
   }
-  self.links = links_module.new(core, options, policies.reconnect, {
-    ready = function(link)
-      self.node.dialect = core:connection_info(link.lane).dialect
-      core:use_connection(link.lane)
-      core:send(link.lane, MAP_REQUEST)
+  self.connections = connections_module.new(core, options, policies.reconnect, {
+    ready = function(connection)
+      self.node.dialect = core:connection_info(connection.id).dialect
+      core:use_connection(connection.id)
+      core:send(connection.id, MAP_REQUEST)
       self.failovers:routes_changed { [self.node.slot] = true }
       self.events:emit("node_connected", { url = self.node.url, dialect = self.node.dialect })
     end,
-    lost = function(link, reason, code, detail, was_ready)
-      self.replies:lane_lost(link.lane)
-      if self.links:count_states().ready == nil then
+    lost = function(connection, reason, code, detail, was_ready)
+      self.requests:connection_lost(connection.id)
+      if self.connections:count_states().ready == nil then
         self.failovers:lost(self.node, reason, detail)
         self.failovers:routes_changed {}
       end
@@ -127,10 +127,10 @@ function M.new(core, options, policies, state)
       end
     end,
     changed = function() update_state(self) end,
-    auth_failed = function(link, message) self.events:emit("auth_failed", link.node, message) end,
+    auth_failed = function(connection, message) self.events:emit("auth_failed", connection.node, message) end,
     log = function(...) options.log_to(...) end,
   })
-  local node, err = self.links:add(options.server, true)
+  local node, err = self.connections:add(options.server, true)
   if not node then return nil, err end
   self.node = node
   set_routes(self, node.slot)
