@@ -7,6 +7,7 @@
 #include "client/parts/op_metrics.h"
 #include "client/parts/record_store.h"
 #include "cluster/map_chooser.h"
+#include "cluster/route_table.h"
 #include "net/node_pool.h"
 #include "oplog/batcher.h"
 #include "oplog/dead_letters.h"
@@ -106,8 +107,15 @@ void wm_client_use_connection(wm_client *c, int connection);
  * flight gets a short deadline instead of its long one. False when no batch was in
  * flight. */
 bool wm_client_refuse_batches(wm_client *c, int connection);
-/* The table of routes: where a partition goes from now on; `slot` -1 holds. WM_EINVAL for a partition or a slot that does not exist. */
-int wm_client_set_route(wm_client *c, uint32_t partition, int slot);
+/* The route table: where each partition goes, and which one a key belongs to. Valid until the next call. */
+const wm_route_table *wm_client_routes(const wm_client *c);
+/* In place of a node index: the partition's route stays as it is. */
+#define WM_ROUTE_KEPT (-2)
+/* Where all partitions go from now on: `node_indexes` has one for each, -1 to hold it, or
+ * WM_ROUTE_KEPT. What waits is touched only for partitions whose route changes. `from`, with as many
+ * places, gets the node that a partition went to before it moved to another one; -1 for the others.
+ * WM_OK; WM_EINVAL when a number is none of these: nothing is changed. */
+int wm_client_set_routes(wm_client *c, const int *node_indexes, int *from);
 /* After the held map may have changed: partition count, owners. True when the held map is another
  * one. Out of memory: false, nothing leaves by the old routes if they have another partition
  * count, and it is tried again every 20 ms until WM_EVENT_MAP says that the map is another one. */
@@ -119,8 +127,6 @@ int wm_client_set_hash(wm_client *c, wm_hash_kind kind);
 wm_hash_kind wm_client_hash(const wm_client *c);
 uint32_t wm_client_partition_of(const wm_client *c, const char *key, size_t len);
 uint32_t wm_client_partition_count(const wm_client *c);
-/* The slot that a partition is routed to, -1 when it is held. */
-int wm_client_route(const wm_client *c, uint32_t partition);
 /* The slot that a key is routed to, -1 when it is held: hash, partition and route
  * in one call, for the FFI. */
 __attribute__((visibility("default"))) int wm_client_node_of_key(const wm_client *c, const char *key, size_t len);

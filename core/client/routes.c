@@ -22,8 +22,12 @@ static int connection_for(const wm_client *c, uint32_t partition)
 
 void wm_client_apply_routes(wm_client *c)
 {
-    uint32_t count = c->routes.count;
-    for (uint32_t p = 0; p < count; p++) wm_batcher_set_route(c->batcher, p, connection_for(c, p));
+    for (uint32_t p = 0; p < c->routes.count; p++) {
+        int connection = connection_for(c, p);
+        if (connection == wm_batcher_route(c->batcher, p)) continue;
+        wm_batcher_set_route(c->batcher, p, connection);
+        c->routes.changes++;
+    }
 }
 
 static void mark_owner(wm_client *c, uint32_t partition)
@@ -41,24 +45,38 @@ static void mark_owner(wm_client *c, uint32_t partition)
     route->to_owner = owner != WM_MAP_NO_NODE && strcmp(map->nodes[owner].id, wm_node_pool_id(c->pool, route->slot)) == 0;
 }
 
-int wm_client_set_route(wm_client *c, uint32_t partition, int slot)
+/* The node that the partition went to before, when it goes to another one now; -1 else. */
+static int set_route(wm_client *c, uint32_t partition, int node_index)
 {
-    if (partition >= c->routes.count) return WM_EINVAL;
-    if (slot < -1 || slot >= (int)wm_node_pool_count(c->pool)) return WM_EINVAL;
     wm_partition_route *route = &c->routes.all[partition];
+    int from = route->home;
     /* From a node to another one: how long until it is acknowledged there? The
      * hold in between belongs to that time. */
-    if (slot != route->slot && route->slot >= 0 && route->moved_us == 0) route->moved_us = wm_now_us();
-    if (slot != route->slot) route->moved_seq = wm_oplog_last_seq(c->log);
-    route->slot = slot;
-    mark_owner(c, partition);
-    wm_batcher_set_route(c->batcher, partition, connection_for(c, partition));
+    if (route->slot >= 0 && route->moved_us == 0) route->moved_us = wm_now_us();
+    route->moved_seq = wm_oplog_last_seq(c->log);
+    route->slot = node_index;
+    if (node_index >= 0) route->home = node_index;
+    return node_index >= 0 && node_index != from ? from : -1;
+}
+
+int wm_client_set_routes(wm_client *c, const int *node_indexes, int *from)
+{
+    int nodes = (int)wm_node_pool_count(c->pool);
+    for (uint32_t p = 0; p < c->routes.count; p++)
+        if (node_indexes[p] < WM_ROUTE_KEPT || node_indexes[p] >= nodes) return WM_EINVAL;
+    for (uint32_t p = 0; p < c->routes.count; p++) {
+        bool is_kept = node_indexes[p] == WM_ROUTE_KEPT || node_indexes[p] == c->routes.all[p].slot;
+        from[p] = is_kept ? -1 : set_route(c, p, node_indexes[p]);
+        mark_owner(c, p);
+    }
+    c->routes.is_new = false;
+    wm_client_apply_routes(c);
     return WM_OK;
 }
 
-int wm_client_route(const wm_client *c, uint32_t partition)
+const wm_route_table *wm_client_routes(const wm_client *c)
 {
-    return c->routes.all[partition].slot;
+    return &c->routes;
 }
 
 static uint32_t partition_of(void *table, const char *key, size_t len)
@@ -77,6 +95,7 @@ static int assign_anew(wm_client *c, uint32_t count)
         wm_route_table_close(&fresh);
         return result;
     }
+    fresh.changes = c->routes.changes;
     wm_route_table_close(&c->routes);
     c->routes = fresh;
     c->backpressure.full_partition = -1;

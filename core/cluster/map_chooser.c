@@ -8,7 +8,7 @@
 typedef struct source {
     wm_partition_map *map;
     uint64_t version;  /* given in the present connection, 0: none yet */
-    uint64_t revision; /* grows with every map or delta taken */
+    uint64_t content;  /* a number for what the map says: sources whose maps are equal have the same one */
     uint64_t began;    /* when its connection began and when the map was taken or confirmed last, */
     uint64_t taken;    /* by the chooser's clock, which counts such events */
 } source;
@@ -17,8 +17,10 @@ struct wm_map_chooser {
     source *sources;
     uint32_t count;
     int held;
-    uint64_t held_revision;
+    uint64_t held_content;
     uint64_t generation;
+    uint64_t decoded;
+    int last_decoded; /* the source of it, -1: none */
     uint64_t clock;
     wm_routing_metrics metrics;
 };
@@ -26,7 +28,7 @@ struct wm_map_chooser {
 wm_map_chooser *wm_map_chooser_new(void)
 {
     wm_map_chooser *r = calloc(1, sizeof *r);
-    if (r != NULL) r->held = -1;
+    if (r != NULL) r->held = r->last_decoded = -1;
     return r;
 }
 
@@ -69,6 +71,25 @@ int wm_map_chooser_forget(wm_map_chooser *r, int id)
     return WM_OK;
 }
 
+wm_partition_map *wm_map_chooser_decode(wm_map_chooser *r, int id, const uint8_t *payload, size_t len,
+                                        char error[WM_MAP_ERROR_MAX])
+{
+    wm_known_maps known = {{wm_map_chooser_map_of(r, id), wm_map_chooser_map(r), wm_map_chooser_map_of(r, r->last_decoded)}};
+    wm_partition_map *map = wm_partition_map_decode(payload, len, &known, error);
+    if (map != NULL && map->is_decoded) r->decoded++;
+    return map;
+}
+
+/* The number of what the map of source `id` says. */
+static uint64_t content_of(wm_map_chooser *r, int id)
+{
+    for (uint32_t i = 0; i < r->count; i++) {
+        const wm_partition_map *map = r->sources[i].map;
+        if (map != NULL && (int)i != id && wm_partition_map_is_equal(map, r->sources[id].map)) return r->sources[i].content;
+    }
+    return ++r->clock;
+}
+
 int wm_map_chooser_offer(wm_map_chooser *r, int id, wm_partition_map *map)
 {
     source *s = source_at(r, id);
@@ -83,8 +104,9 @@ int wm_map_chooser_offer(wm_map_chooser *r, int id, wm_partition_map *map)
     wm_partition_map_free(s->map);
     s->map = map;
     s->version = map->version;
-    s->revision++;
+    s->content = content_of(r, id);
     s->taken = ++r->clock;
+    if (map->is_decoded) r->last_decoded = id;
     return 1;
 }
 
@@ -98,7 +120,7 @@ int wm_map_chooser_apply_delta(wm_map_chooser *r, int id, const uint8_t *payload
     int result = wm_partition_map_apply_delta(s->map, payload, len, error);
     if (result < 0) return result;
     s->version = s->map->version;
-    s->revision++;
+    s->content = ++r->clock;
     s->taken = ++r->clock;
     return WM_OK;
 }
@@ -166,9 +188,9 @@ bool wm_map_chooser_choose(wm_map_chooser *r, const wm_map_chooser_node *nodes, 
         best_is = is;
     }
     if (best < 0) return false;
-    if (best == r->held && r->sources[best].revision == r->held_revision) return false;
     r->held = best;
-    r->held_revision = r->sources[best].revision;
+    if (r->sources[best].content == r->held_content) return false;
+    r->held_content = r->sources[best].content;
     r->generation++;
     return true;
 }
@@ -201,4 +223,9 @@ wm_routing_metrics *wm_map_chooser_metrics(wm_map_chooser *r)
 uint64_t wm_map_chooser_generation(const wm_map_chooser *r)
 {
     return r->generation;
+}
+
+uint64_t wm_map_chooser_decoded(const wm_map_chooser *r)
+{
+    return r->decoded;
 }

@@ -40,6 +40,11 @@ int wm_map_chooser_source_began(wm_map_chooser *r, int source);
 /* A source is no more, and its number may be that of another one. WM_EINVAL when its map is
  * the held one: nothing is changed. */
 int wm_map_chooser_forget(wm_map_chooser *r, int source);
+/* Decodes a PARTITION_MAP that a source sent. The partitions are decoded only when they are in other bytes than in
+ * the source's own map, in the held one and in the one that was decoded last: nodes push the same
+ * assignment one after the other. As wm_partition_map_decode. */
+wm_partition_map *wm_map_chooser_decode(wm_map_chooser *r, int source, const uint8_t *payload, size_t len,
+                                        char error[WM_MAP_ERROR_MAX]);
 /* Takes a map from a source; the chooser owns it from here on. 1: kept; 0: not
  * newer than the source's last one, freed; WM_ENOMEM: freed. */
 int wm_map_chooser_offer(wm_map_chooser *r, int source, wm_partition_map *map);
@@ -49,8 +54,8 @@ int wm_map_chooser_apply_delta(wm_map_chooser *r, int source, const uint8_t *pay
 /* A source has nothing newer than the map that it gave in its present connection:
  * that is how it sees things now. */
 void wm_map_chooser_confirm(wm_map_chooser *r, int source);
-/* Chooses the map to believe, by what is seen of the nodes. True when another one (or a
- * changed one) is held than before. */
+/* Chooses the map to believe, by what is seen of the nodes. True when the held map says something
+ * else than before: another version, another source's view of the nodes, other owners or backups. */
 bool wm_map_chooser_choose(wm_map_chooser *r, const wm_map_chooser_node *nodes, uint32_t count);
 /* The held map, NULL before the first. */
 const wm_partition_map *wm_map_chooser_map(const wm_map_chooser *r);
@@ -63,4 +68,6 @@ uint64_t wm_map_chooser_version_of(const wm_map_chooser *r, int source);
 wm_routing_metrics *wm_map_chooser_metrics(wm_map_chooser *r);
 /* Maps believed so far. */
 uint64_t wm_map_chooser_generation(const wm_map_chooser *r);
+/* Maps so far whose partitions were decoded. */
+uint64_t wm_map_chooser_decoded(const wm_map_chooser *r);
 #endif

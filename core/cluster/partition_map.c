@@ -12,6 +12,12 @@
 /* Places for the ids of nodes: a power of two, above WM_MAP_NODES_MAX. */
 #define INDEX_SIZE 8192u
 
+struct wm_map_bytes {
+    uint32_t maps; /* that share it */
+    size_t len;
+    uint8_t bytes[];
+};
+
 /* Reading state: the map that grows and the buffers it is made from. */
 typedef struct decoder {
     wm_partition_map *map;
@@ -19,6 +25,8 @@ typedef struct decoder {
     bool is_whole;     /* the map was read before: its nodes hold pointers */
     uint32_t node_cap;
     uint16_t *index; /* nodes by the hash of their id: a map may name thousands, 65,536 times */
+    const wm_known_maps *known;
+    const wm_partition_map *same; /* one of them, which has the partitions in the same bytes; NULL: none */
     char error[WM_MAP_ERROR_MAX]; /* "" while nothing is wrong */
 } decoder;
 
@@ -270,7 +278,43 @@ static bool read_partitions(decoder *d, const uint8_t *bytes, size_t len)
                             : fail(d, "partition map: out of memory");
     free(first);
     wm_buffer_close(&found);
+    m->is_decoded = true;
+    m->partitions = malloc(sizeof *m->partitions + len);
+    if (m->partitions == NULL) return ok; /* it serves no other map, then */
+    *m->partitions = (wm_map_bytes){.maps = 1, .len = len};
+    memcpy(m->partitions->bytes, bytes, len);
     return ok;
+}
+
+/* The index of a node of the known map in this one: lists of nodes have orders of their own. */
+static uint16_t own_index(decoder *d, uint16_t *own, uint16_t known)
+{
+    if (known == WM_MAP_NO_NODE) return WM_MAP_NO_NODE;
+    const char *id = d->same->nodes[known].id;
+    if (own[known] == WM_MAP_NO_NODE) own[known] = node_by_id(d, (const uint8_t *)id, strlen(id));
+    return own[known];
+}
+
+/* As read_partitions, from the known map that has the same bytes. */
+static bool copy_partitions(decoder *d)
+{
+    wm_partition_map *m = d->map;
+    const wm_partition_map *same = d->same;
+    uint32_t total = same->backup_from[same->partition_count];
+    uint16_t *own = malloc((same->node_count + 1) * sizeof *own);
+    m->backups = calloc(total ? total : 1, sizeof *m->backups);
+    if (own == NULL || m->backups == NULL) {
+        free(own);
+        return fail(d, "partition map: out of memory");
+    }
+    for (uint32_t i = 0; i < same->node_count; i++) own[i] = WM_MAP_NO_NODE;
+    for (uint32_t p = 0; p < m->partition_count; p++) m->owners[p] = own_index(d, own, same->owners[p]);
+    for (uint32_t i = 0; i < total; i++) m->backups[i] = own_index(d, own, same->backups[i]);
+    memcpy(m->backup_from, same->backup_from, (m->partition_count + 1) * sizeof *m->backup_from);
+    free(own);
+    m->partitions = same->partitions;
+    m->partitions->maps++;
+    return d->error[0] == '\0';
 }
 
 typedef struct field {
@@ -278,6 +322,33 @@ typedef struct field {
     const uint8_t *bytes; /* of its value; NULL: it is absent */
     size_t len;
 } field;
+
+/* Notes which known map has its partitions in the bytes that come now, and returns how many these are; 0
+ * when none has. A value of MessagePack says where it ends, so that equal bytes are an equal value. */
+static size_t find_same(decoder *d, const wm_mp_reader *r)
+{
+    d->same = NULL;
+    for (uint32_t i = 0; d->known != NULL && i < WM_KNOWN_MAPS; i++) {
+        const wm_partition_map *map = d->known->maps[i];
+        const wm_map_bytes *bytes = map != NULL ? map->partitions : NULL;
+        if (bytes == NULL || bytes->len > (size_t)(r->end - r->pos)) continue;
+        if (memcmp(bytes->bytes, r->pos, bytes->len) != 0) continue;
+        d->same = map;
+        return bytes->len;
+    }
+    return 0;
+}
+
+/* The value of a field, left out of `r`. */
+static bool read_value(decoder *d, wm_mp_reader *r, const wm_mp_item *key, const uint8_t **bytes, size_t *len)
+{
+    size_t known = wm_mp_is(key, "partitions") ? find_same(d, r) : 0;
+    if (known == 0) return wm_mp_slice(r, bytes, len) < 0 ? fail(d, "partition map: malformed") : true;
+    *bytes = r->pos;
+    *len = known;
+    r->pos += known;
+    return true;
+}
 
 /* Finds all fields in one walk over the payload; of two of a name the last one counts. */
 static bool find_fields(decoder *d, const uint8_t *payload, size_t len, field *fields, size_t count)
@@ -292,7 +363,8 @@ static bool find_fields(decoder *d, const uint8_t *payload, size_t len, field *f
         wm_mp_reader peek = r;
         if (wm_mp_read(&peek, &key) < 0 || !skip(d, &r)) return false;
         peek = r;
-        if (wm_mp_read(&peek, &value) < 0 || wm_mp_slice(&r, &bytes, &size) < 0) return fail(d, "partition map: malformed");
+        if (wm_mp_read(&peek, &value) < 0) return fail(d, "partition map: malformed");
+        if (!read_value(d, &r, &key, &bytes, &size)) return false;
         for (size_t i = 0; i < count; i++) {
             if (!wm_mp_is(&key, fields[i].name)) continue;
             fields[i].bytes = value.kind == WM_MP_ABSENT ? NULL : bytes;
@@ -336,7 +408,9 @@ static bool decode(decoder *d, const uint8_t *payload, size_t len)
     if (m->owners == NULL || m->backup_from == NULL) return fail(d, "partition map: out of memory");
     if (!make_index(d)) return false;
     if (nodes->bytes == NULL || partitions->bytes == NULL) return fail(d, "partition map: nodes or partitions are missing");
-    if (!read_nodes(d, nodes->bytes, nodes->len) || !read_partitions(d, partitions->bytes, partitions->len)) return false;
+    if (!read_nodes(d, nodes->bytes, nodes->len)) return false;
+    bool is_known = d->same != NULL && d->same->partition_count == m->partition_count;
+    if (!(is_known ? copy_partitions(d) : read_partitions(d, partitions->bytes, partitions->len))) return false;
     if (d->strings.failed) return fail(d, "partition map: out of memory");
     m->strings = (char *)d->strings.data;
     for (uint32_t i = 0; i < m->node_count; i++) {
@@ -346,9 +420,10 @@ static bool decode(decoder *d, const uint8_t *payload, size_t len)
     return true;
 }
 
-wm_partition_map *wm_partition_map_decode(const uint8_t *payload, size_t len, char error[WM_MAP_ERROR_MAX])
+wm_partition_map *wm_partition_map_decode(const uint8_t *payload, size_t len, const wm_known_maps *known,
+                                          char error[WM_MAP_ERROR_MAX])
 {
-    decoder d = {.map = calloc(1, sizeof(wm_partition_map))};
+    decoder d = {.map = calloc(1, sizeof(wm_partition_map)), .known = known};
     wm_buffer_init(&d.strings);
     bool ok = d.map != NULL && decode(&d, payload, len);
     free(d.index);
@@ -361,9 +436,17 @@ wm_partition_map *wm_partition_map_decode(const uint8_t *payload, size_t len, ch
     return NULL;
 }
 
+/* Safe twice. */
+static void release_bytes(wm_partition_map *map)
+{
+    if (map->partitions != NULL && --map->partitions->maps == 0) free(map->partitions);
+    map->partitions = NULL;
+}
+
 void wm_partition_map_free(wm_partition_map *map)
 {
     if (map == NULL) return;
+    release_bytes(map);
     free(map->nodes);
     free(map->owners);
     free(map->backups);
@@ -388,8 +471,23 @@ static const char *owner_id(const wm_partition_map *map, uint32_t partition)
 bool wm_partition_map_has_same_owners(const wm_partition_map *a, const wm_partition_map *b)
 {
     if (a->partition_count != b->partition_count) return false;
+    if (a->partitions != NULL && a->partitions == b->partitions) return true;
     for (uint32_t p = 0; p < a->partition_count; p++)
         if (strcmp(owner_id(a, p), owner_id(b, p)) != 0) return false;
+    return true;
+}
+
+static bool is_same_node(const wm_map_node *a, const wm_map_node *b)
+{
+    return strcmp(a->id, b->id) == 0 && strcmp(a->endpoint, b->endpoint) == 0 && strcmp(a->status, b->status) == 0;
+}
+
+bool wm_partition_map_is_equal(const wm_partition_map *a, const wm_partition_map *b)
+{
+    if (a->version != b->version || a->partition_count != b->partition_count || a->node_count != b->node_count) return false;
+    if (a->partitions == NULL || a->partitions != b->partitions) return false;
+    for (uint32_t i = 0; i < a->node_count; i++)
+        if (!is_same_node(&a->nodes[i], &b->nodes[i])) return false;
     return true;
 }
 
@@ -463,6 +561,7 @@ int wm_partition_map_apply_delta(wm_partition_map *map, const uint8_t *payload, 
     bool ok = apply_changes(&d, fields[CHANGES].bytes, fields[CHANGES].len);
     free(d.index);
     if (!ok) return WM_EINVAL;
+    release_bytes(map);
     map->version = version;
     *error = NULL;
     return WM_OK;

@@ -22,6 +22,9 @@ typedef struct wm_map_node {
                            * node that owns partitions but is not in the list */
 } wm_map_node;
 
+/* The list of partitions as a message had it; shared by maps that were made from the same bytes. */
+typedef struct wm_map_bytes wm_map_bytes;
+
 typedef struct wm_partition_map {
     uint64_t version; /* comparable only with maps of the same node and process */
     double generated_at_ms;
@@ -32,14 +35,24 @@ typedef struct wm_partition_map {
     uint16_t *backups;     /* all backups, partition after partition */
     uint32_t *backup_from; /* partition_count + 1 entries into `backups` */
     char *strings;
+    wm_map_bytes *partitions; /* what owners and backups were made from; NULL since a delta changed them */
+    bool is_decoded; /* they were decoded; false: copied from a map that had the same bytes */
 } wm_partition_map;
+
+/* Maps that were decoded before; entries may be NULL. */
+#define WM_KNOWN_MAPS 3u
+typedef struct wm_known_maps {
+    const wm_partition_map *maps[WM_KNOWN_MAPS];
+} wm_known_maps;
 
 /* Decodes the payload of PARTITION_MAP. Rules for what the wire may hold: a
  * partition that is missing has no owner; listed twice, the last one counts; an
  * owner that is not in `nodes` is kept with an empty endpoint; ids outside
- * 0 .. partitionCount-1 are an error. NULL on failure, `error` then says why. Free with
+ * 0 .. partitionCount-1 are an error. Partitions that one of the `known` maps gives in the same
+ * bytes are copied from it; `known` may be NULL. NULL on failure, `error` then says why. Free with
  * wm_partition_map_free. */
-wm_partition_map *wm_partition_map_decode(const uint8_t *payload, size_t len, char error[WM_MAP_ERROR_MAX]);
+wm_partition_map *wm_partition_map_decode(const uint8_t *payload, size_t len, const wm_known_maps *known,
+                                          char error[WM_MAP_ERROR_MAX]);
 void wm_partition_map_free(wm_partition_map *map);
 /* Applies the payload of PARTITION_MAP_DELTA. WM_OK; WM_EINVAL when it is
  * malformed, names an unknown node or its previousVersion is not the map's: the
@@ -47,6 +60,8 @@ void wm_partition_map_free(wm_partition_map *map);
 int wm_partition_map_apply_delta(wm_partition_map *map, const uint8_t *payload, size_t len, const char **error);
 /* Whether both give every partition to the same node, wherever that stands in their lists. */
 bool wm_partition_map_has_same_owners(const wm_partition_map *a, const wm_partition_map *b);
+/* Whether both say the same: version, nodes in the same order, and partitions in the same bytes. */
+bool wm_partition_map_is_equal(const wm_partition_map *a, const wm_partition_map *b);
 /* The index of a node id, WM_MAP_NO_NODE when the map does not know it. */
 uint16_t wm_partition_map_find_node(const wm_partition_map *map, const char *id);
 #endif

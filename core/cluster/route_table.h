@@ -9,6 +9,7 @@
 /* Where the operations of each partition go, and which partition a key belongs to. */
 typedef struct wm_partition_route {
     int slot;            /* the node index; -1: held */
+    int home;            /* the node that it went to last: `slot`, or while it is held the one before; -1: none */
     bool to_owner;       /* the slot is the partition's owner in the held map */
     uint64_t moved_us;   /* when the route changed or its connection was lost, until its first ack; 0 else */
     uint64_t moved_seq;  /* the newest operation when the route last changed, or when a node that had
@@ -19,6 +20,8 @@ typedef struct wm_route_table {
     wm_hash_kind hash;
     uint32_t count;           /* of partitions */
     uint64_t magic;           /* 2^64 / count, rounded up; see wm_route_table_partition_of_hash */
+    uint64_t changes;         /* how often the operations of a partition were given another connection, or none */
+    bool is_new;              /* no route was set yet: all partitions are held */
     wm_partition_route *all;  /* by partition */
 } wm_route_table;
 

@@ -29,13 +29,31 @@ static void check_map(const wm_partition_map *m)
     }
 }
 
+static const char *id_of(const wm_partition_map *m, uint16_t node)
+{
+    return node == WM_MAP_NO_NODE ? "" : m->nodes[node].id;
+}
+
+/* What was copied from a known map is what would have been decoded. */
+static void check_decoding(const wm_partition_map *m, const uint8_t *bytes, size_t len)
+{
+    char error[WM_MAP_ERROR_MAX] = "";
+    wm_partition_map *plain = wm_partition_map_decode(bytes, len, NULL, error);
+    REQUIRE(plain != NULL && wm_partition_map_has_same_owners(plain, m));
+    for (uint32_t p = 0; p <= m->partition_count; p++) REQUIRE(plain->backup_from[p] == m->backup_from[p]);
+    for (uint32_t i = 0; i < m->backup_from[m->partition_count]; i++)
+        REQUIRE(strcmp(id_of(plain, plain->backups[i]), id_of(m, m->backups[i])) == 0);
+    wm_partition_map_free(plain);
+}
+
 static void offer(wm_map_chooser *r, int source, const uint8_t *bytes, size_t len)
 {
     char error[WM_MAP_ERROR_MAX] = "";
     uint64_t before = wm_map_chooser_version_of(r, source);
-    wm_partition_map *map = wm_partition_map_decode(bytes, len, error);
+    wm_partition_map *map = wm_map_chooser_decode(r, source, bytes, len, error);
     REQUIRE((map == NULL) == (error[0] != '\0'));
     if (map == NULL) return;
+    check_decoding(map, bytes, len);
     uint64_t version = map->version;
     int kept = wm_map_chooser_offer(r, source, map);
     REQUIRE(kept == (before == 0 || version > before));

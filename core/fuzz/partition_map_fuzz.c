@@ -62,7 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t map_len = (size_t)data[0] | (size_t)data[1] << 8;
     if (map_len > size - 2) map_len = size - 2;
     char error[WM_MAP_ERROR_MAX] = "";
-    wm_partition_map *m = wm_partition_map_decode(data + 2, map_len, error);
+    wm_partition_map *m = wm_partition_map_decode(data + 2, map_len, NULL, error);
     REQUIRE((m == NULL) == (error[0] != '\0'));
     if (m == NULL) return 0;
     check(m);

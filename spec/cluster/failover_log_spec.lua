@@ -7,10 +7,17 @@ local loop = require "wingman.loop"
 describe("failovers", function()
   -- Two nodes, slots 0 and 1, with two partitions each; a backlog by word.
   local function on_nothing()
-    local world = { routes = { [0] = 0, 0, 1, 1 }, last = 7, backlog = true, completed = {} }
+    local world = { routes = { [0] = 0, 0, 1, 1 }, home = {}, last = 7, backlog = true, completed = {} }
     local failovers = failover.new {
       core = {
-        route = function(_, partition) return world.routes[partition] end,
+        routes = function() return { world.routes[0], unpack(world.routes) } end,
+        partitions_at = function(_, node_index)
+          local list = {}
+          for partition = 0, 3 do
+            if world.home[partition] == node_index then list[#list + 1] = partition end
+          end
+          return list
+        end,
         partition_count = function() return 4 end,
         pending = function() return 0, 0, 0, world.last end,
         has_backlog = function(_, partitions, seq)
@@ -23,7 +30,13 @@ describe("failovers", function()
     function world.serve(...)
       local serving = {}
       for _, slot in ipairs { ... } do serving[slot] = true end
-      failovers:routes_changed(serving)
+      local moves = {}
+      for partition = 0, 3 do
+        local from, to = world.home[partition], world.routes[partition]
+        if from and from ~= to then for _, n in ipairs { partition, from, to } do moves[#moves + 1] = n end end
+        world.home[partition] = to
+      end
+      failovers:routes_changed(serving, moves)
     end
     function world.look()
       loop.sleep(0.002) -- two looks are a millisecond apart

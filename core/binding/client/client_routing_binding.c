@@ -5,24 +5,91 @@
 #include "base/status.h"
 #include "binding/client/client_userdata.h"
 
-static int l_set_route(lua_State *L)
+/* Reads the first argument of set_routes into `node_indexes`. */
+static void read_routes(lua_State *L, int *node_indexes, uint32_t count)
 {
-    wm_client *c = wm_lua_check_client(L);
-    lua_Integer partition = luaL_checkinteger(L, 2);
-    lua_Integer slot = luaL_checkinteger(L, 3);
-    if (partition < 0 || partition >= (lua_Integer)wm_client_partition_count(c) || slot > INT_MAX || slot < -1 ||
-        wm_client_set_route(c, (uint32_t)partition, (int)slot) < 0)
-        return luaL_error(L, "set_route: no partition %d or no node slot %d", (int)partition, (int)slot);
-    return 0;
+    bool is_one = lua_isnumber(L, 2);
+    if (!is_one) luaL_checktype(L, 2, LUA_TTABLE);
+    for (uint32_t p = 0; p < count; p++) {
+        if (is_one) lua_pushvalue(L, 2);
+        else lua_rawgeti(L, 2, (int)p + 1);
+        lua_Number n = lua_tonumber(L, -1);
+        if (lua_isnil(L, -1)) node_indexes[p] = WM_ROUTE_KEPT;
+        else node_indexes[p] = lua_isnumber(L, -1) && n >= -1 && n < INT_MAX ? (int)n : INT_MAX; /* no node's */
+        lua_pop(L, 1);
+    }
 }
 
-static int l_route(lua_State *L)
+/* Pushes {partition, from, to, partition, from, to, ...} of the partitions that moved; nil when none did. */
+static void push_moves(lua_State *L, const wm_route_table *routes, const int *from)
+{
+    int moved = 0;
+    for (uint32_t p = 0; p < routes->count; p++) moved += from[p] >= 0;
+    if (moved == 0) {
+        lua_pushnil(L);
+        return;
+    }
+    lua_createtable(L, 3 * moved, 0);
+    for (uint32_t p = 0, at = 0; p < routes->count; p++) {
+        if (from[p] < 0) continue;
+        const int move[] = {(int)p, from[p], routes->all[p].slot};
+        for (int i = 0; i < 3; i++) {
+            lua_pushinteger(L, move[i]);
+            lua_rawseti(L, -2, (int)++at);
+        }
+    }
+}
+
+/* set_routes(routes): where partitions go from now on. routes[partition + 1] is a node index, -1 to
+ * hold the partition, nil to leave its route as it is; a number in place of the list is for all of them.
+ * Returns how many partitions have a route, and which of them go to another node than they last did:
+ * {partition, from, to, partition, from, to, ...}, or nil. */
+static int l_set_routes(lua_State *L)
 {
     wm_client *c = wm_lua_check_client(L);
-    lua_Integer partition = luaL_checkinteger(L, 2);
-    if (partition < 0 || partition >= (lua_Integer)wm_client_partition_count(c))
-        return luaL_argerror(L, 2, "no such partition");
-    lua_pushinteger(L, wm_client_route(c, (uint32_t)partition));
+    uint32_t count = wm_client_partition_count(c);
+    int *node_indexes = lua_newuserdata(L, 2 * count * sizeof *node_indexes), *from = node_indexes + count;
+    read_routes(L, node_indexes, count);
+    if (wm_client_set_routes(c, node_indexes, from) < 0) return luaL_error(L, "set_routes: there is no node of this index");
+    const wm_route_table *routes = wm_client_routes(c);
+    uint32_t routed = 0;
+    for (uint32_t p = 0; p < count; p++) routed += routes->all[p].slot >= 0;
+    lua_pushinteger(L, (lua_Integer)routed);
+    push_moves(L, routes, from);
+    return 2;
+}
+
+/* routes(): by partition + 1 the index of the node that it goes to, -1 while it is held. */
+static int l_routes(lua_State *L)
+{
+    const wm_route_table *routes = wm_client_routes(wm_lua_check_client(L));
+    lua_createtable(L, (int)routes->count, 0);
+    for (uint32_t p = 0; p < routes->count; p++) {
+        lua_pushinteger(L, routes->all[p].slot);
+        lua_rawseti(L, -2, (int)p + 1);
+    }
+    return 1;
+}
+
+/* route_changes(): how often the operations of a partition were given another connection, or none. */
+static int l_route_changes(lua_State *L)
+{
+    lua_pushnumber(L, (lua_Number)wm_client_routes(wm_lua_check_client(L))->changes);
+    return 1;
+}
+
+/* partitions_at(node index): the partitions that go there, or did last and are held. */
+static int l_partitions_at(lua_State *L)
+{
+    wm_client *c = wm_lua_check_client(L);
+    int node_index = wm_lua_check_node(L, c, 2), found = 0;
+    const wm_route_table *routes = wm_client_routes(c);
+    lua_newtable(L);
+    for (uint32_t p = 0; p < routes->count; p++) {
+        if (routes->all[p].home != node_index) continue;
+        lua_pushinteger(L, (lua_Integer)p);
+        lua_rawseti(L, -2, ++found);
+    }
     return 1;
 }
 
@@ -141,13 +208,16 @@ static int l_partition_map(lua_State *L)
     return 1;
 }
 
+/* map_version(): the version of the held map, 0 before the first; how many maps were held so far; and how
+ * many were decoded. */
 static int l_map_version(lua_State *L)
 {
-    wm_client *c = wm_lua_check_client(L);
-    const wm_partition_map *map = wm_map_chooser_map(wm_client_map_chooser(c));
+    const wm_map_chooser *chooser = wm_client_map_chooser(wm_lua_check_client(L));
+    const wm_partition_map *map = wm_map_chooser_map(chooser);
     lua_pushnumber(L, map ? (lua_Number)map->version : 0);
-    lua_pushnumber(L, (lua_Number)wm_map_chooser_generation(wm_client_map_chooser(c)));
-    return 2;
+    lua_pushnumber(L, (lua_Number)wm_map_chooser_generation(chooser));
+    lua_pushnumber(L, (lua_Number)wm_map_chooser_decoded(chooser));
+    return 3;
 }
 
 /* The version that a node last gave in its present connection; 0: none. */
@@ -189,9 +259,20 @@ static int l_choose_map(lua_State *L)
     return 1;
 }
 
+/* are_routes_new(): whether no route was set since the client began, or since keys belong to other
+ * partitions than before (another hash, another number of them). All partitions are held then. */
+static int l_are_routes_new(lua_State *L)
+{
+    lua_pushboolean(L, wm_client_routes(wm_lua_check_client(L))->is_new);
+    return 1;
+}
+
 const luaL_Reg wm_lua_client_routing_methods[] = {
-    {"set_route", l_set_route},
-    {"route", l_route},
+    {"set_routes", l_set_routes},
+    {"are_routes_new", l_are_routes_new},
+    {"routes", l_routes},
+    {"route_changes", l_route_changes},
+    {"partitions_at", l_partitions_at},
     {"pointer", l_pointer},
     {"node_of_key", l_node_of_key},
     {"set_hash", l_set_hash},

@@ -217,13 +217,14 @@ static void on_partition_map(wm_client *c, int connection, const wm_message *m)
     char error[WM_MAP_ERROR_MAX] = "partition map: no payload";
     wm_partition_map *map = NULL;
     if (is_too_long(c, connection, m)) return;
-    if (m->payload != NULL) map = wm_partition_map_decode(m->payload, m->payload_len, error);
+    int node_index = wm_node_pool_node_of(c->pool, connection);
+    if (m->payload != NULL) map = wm_map_chooser_decode(c->chooser, node_index, m->payload, m->payload_len, error);
     if (map == NULL) {
         refuse_map(c, connection, error);
         return;
     }
     bool has_changed = is_membership_change(c, connection, map);
-    if (wm_map_chooser_offer(c->chooser, wm_node_pool_node_of(c->pool, connection), map) != 1) return;
+    if (wm_map_chooser_offer(c->chooser, node_index, map) != 1) return;
     if (has_changed) wm_client_membership_changed(c);
     map_event(c, connection);
 }

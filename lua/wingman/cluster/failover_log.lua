@@ -38,7 +38,6 @@ local FIRST_ACK_WITHIN = 1
 ---@field private host wingman.failovers_host
 ---@field private cases table[]  the remembered losses, oldest first
 ---@field private open table[]   those of them that are not drained
----@field private home table<integer, integer>  partition -> slot of the node that it went to last
 ---@field private serving table<integer, boolean>  slots of the nodes that operations go to
 ---@field private left table<integer, table>  slot -> the partitions that a map took from a node that serves, and when
 local methods = {}
@@ -51,7 +50,7 @@ methods.__index = methods
 ---@param host wingman.failovers_host
 ---@return wingman.failovers
 function M.new(host)
-  return setmetatable({ host = host, cases = {}, open = {}, home = {}, serving = {}, left = {}, count = 0, looked_at = 0 }, methods)
+  return setmetatable({ host = host, cases = {}, open = {}, serving = {}, left = {}, count = 0, looked_at = 0 }, methods)
 end
 
 local function since(case) return loop.now() - case.record.detected_at end
@@ -68,14 +67,9 @@ local function remove(list, item)
   end
 end
 
-local function partitions_of(self, slot)
-  local list, set = {}, {}
-  for partition, home in pairs(self.home) do
-    if home == slot then
-      list[#list + 1] = partition
-      set[partition] = true
-    end
-  end
+local function partitions_of(self, node_index)
+  local list, set = self.host.core:partitions_at(node_index), {}
+  for _, partition in ipairs(list) do set[partition] = true end
   return list, set
 end
 
@@ -97,7 +91,7 @@ local function case_of(self, node, record)
   return { partitions = list, set = set, record = record }
 end
 
--- A map gives a partition to another node than before.
+-- A partition goes to another node than before.
 local function note_move(self, partition, from, to)
   if self.left[to] then self.left[to].set[partition] = nil end -- it has come back
   if not self.serving[from] then return end
@@ -138,39 +132,36 @@ end
 
 -- Partitions of another count are other partitions: what went anywhere is waited for.
 local function renumber(self, count)
-  self.count, self.home, self.left = count, {}, {}
+  self.count, self.left = count, {}
   for _, case in ipairs(self.open) do
     case.partitions, case.set = {}, {}
     for p = 0, count - 1 do case.partitions[p + 1], case.set[p] = p, true end
   end
 end
 
-local function is_rerouted(self, case)
+local function is_rerouted(self, case, routes)
   for _, partition in ipairs(case.partitions) do
-    if not self.serving[self.host.core:route(partition)] then return false end
+    if not self.serving[routes[partition + 1]] then return false end
   end
   return true
 end
 
 --- The routes were computed anew.
 ---@param serving table<integer, boolean>  slots of the nodes that operations may go to
-function methods:routes_changed(serving)
-  local core = self.host.core
+---@param moves integer[]|nil  the partitions that go elsewhere than before, as core:set_routes returns them
+function methods:routes_changed(serving, moves)
+  local core, routes = self.host.core, nil
   self.serving = serving
   if core:partition_count() ~= self.count then renumber(self, core:partition_count()) end
-  for p = 0, self.count - 1 do
-    local slot = core:route(p)
-    local before = self.home[p]
-    if slot >= 0 then
-      if before and before ~= slot then note_move(self, p, before, slot) end
-      self.home[p] = slot
-    end
-  end
+  for i = 1, moves and #moves or 0, 3 do note_move(self, moves[i], moves[i + 1], moves[i + 2]) end
   for _, case in ipairs(self.open) do
-    if not case.record.rerouted and is_rerouted(self, case) then
-      case.record.rerouted = since(case)
-      local _, _, _, last = core:pending()
-      case.last_seq = last
+    if not case.record.rerouted then
+      routes = routes or core:routes()
+      if is_rerouted(self, case, routes) then
+        case.record.rerouted = since(case)
+        local _, _, _, last = core:pending()
+        case.last_seq = last
+      end
     end
   end
 end

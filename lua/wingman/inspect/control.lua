@@ -13,10 +13,7 @@ local M = {}
 
 local set = {}
 
-function set.routing(provider, policy)
-  provider.routing = policy
-  provider:recompute()
-end
+function set.routing(provider, policy) provider:set_routing(policy) end
 
 function set.reconnect(provider, policy) provider.connections.reconnect = policy end
 
@@ -38,7 +35,7 @@ function M.policy(client, kind, policy)
   if not set[kind] then error(("inspect.policy: '%s' is none of routing, reconnect, endpoint"):format(tostring(kind)), 2) end
   if type(policy) == "string" then policy = named(kind, policy) end
   if type(policy) ~= "function" then error("inspect.policy: a name or a function is expected, got " .. type(policy), 2) end
-  if not client.provider or not client.provider.recompute then error("inspect.policy: the client is no started client of a cluster", 2) end
+  if not client.provider or not client.provider.set_routing then error("inspect.policy: the client is no started client of a cluster", 2) end
   set[kind](client.provider, policy)
 end
 

@@ -99,10 +99,9 @@ end
 
 -- The node id that a partition is routed to now; false when it is held.
 local function routes_of(client, map)
-  local routes = {}
+  local routes, node_indexes = {}, client.closed and {} or client.core:routes()
   for p = 1, map.partition_count do
-    local ok, slot = pcall(function() return client.core:route(p - 1) end)
-    local node = ok and slot >= 0 and client.provider.connections.by_slot[slot]
+    local node = client.provider.connections.by_slot[node_indexes[p]]
     routes[p] = node and node.id or false
   end
   return routes

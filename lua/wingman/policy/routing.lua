@@ -1,5 +1,5 @@
---- Routing policies: where the operations of a partition go now. Asked once per
---- partition whenever the map or a node's health changes, never per operation.
+--- Routing policies: where the operations of a partition go now. Asked about a partition when its
+--- owner or backups change, about all when the usable nodes do; never per operation.
 ---
 --- A policy is `function(partition, view) -> node id | nil`; nil holds the
 --- partition's operations until the next change. `partition` has id, owner (node

@@ -1,6 +1,7 @@
 --- The cluster provider: policies, endpoints, seeds, identities.
 local clusters = require "spec.support.cluster"
 local eventually = require "spec.support.eventually"
+local inspect = require "wingman.inspect"
 local loop = require "wingman.loop"
 local policy = require("wingman").policy
 
@@ -29,12 +30,10 @@ clusters.on_each(getfenv(), "cluster provider", function(shared, it)
   end)
 
   it("keeps the last good table when a policy raises or answers nonsense, and says so", function()
-    local answer = policy.routing.direct
-    local client = shared:started { routing = function(...) return answer(...) end }
+    local client = shared:started()
     local name = shared:map_name()
     for _, bad in ipairs { function() error "policy broke" end, function() return "no-such-node" end, function() return 42 end } do
-      answer = bad
-      client.provider:recompute()
+      inspect.policy(client, "routing", bad)
       set_all(client:map(name), 100)
       assert(client:drain(60))
     end
@@ -56,7 +55,7 @@ clusters.on_each(getfenv(), "cluster provider", function(shared, it)
     assert.truthy(err.message:find("the routing policy holds all of them", 1, true), err.message)
     assert.truthy(err.message:find(shared.cluster.urls[1] .. ": connected", 1, true), err.message)
     holds = false
-    client.provider:recompute()
+    inspect.policy(client, "routing", client.options.routing)
     set_all(client:map(shared:map_name()), 10)
     assert(client:drain(60))
   end)

@@ -21,11 +21,13 @@ describe("core client", function()
       assert.has_error(function() c:connection_info(bad) end)
       assert.has_error(function() c:node_stats(bad) end)
     end
-    for _, bad in ipairs { -1, 271, 2 ^ 40 } do
-      assert.has_error(function() c:route(bad) end)
-      assert.has_error(function() c:set_route(bad, -1) end)
+    assert.equal(0, c:add_node "ws://127.0.0.1:1")
+    for _, bad in ipairs { -2, 1, 2 ^ 40, NAN, { 0, 1 }, { "node-1" }, { [271] = -2 }, "none", false } do
+      assert.has_error(function() c:set_routes(bad) end)
     end
-    assert.has_error(function() c:set_route(0, 5) end)
+    assert.same({ 271, nil }, { c:set_routes(0) })
+    assert.has_error(function() c:set_routes { -1, 5 } end)
+    assert.equal(0, c:routes()[1], "a list with one bad route changes nothing")
     for _, bad in ipairs { -1, NAN, INFINITY, 2 ^ 60 } do
       assert.has_error(function() c:notify(bad) end)
       assert.has_error(function() c:operations(bad) end)

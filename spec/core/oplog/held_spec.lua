@@ -49,7 +49,7 @@ describe("newly held operations", function()
     core:foreign_take()
     core:foreign_release() -- back, with a route
     assert.same({}, core:newly_held(0))
-    for partition = 0, 270 do core:set_route(partition, -1) end
+    core:set_routes(-1)
     assert.same(set(1, 100), core:newly_held(0))
   end)
 

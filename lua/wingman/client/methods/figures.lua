@@ -30,17 +30,20 @@ function methods:pending_ops() return (self.core:pending()) end
 ---@return wingman.backlog
 function methods:backlog() return backlog.of(self) end
 
---- What the client knows for routing: map version, partitions, nodes, hash, held operations.
+--- What the client knows for routing: map version, partitions, nodes, hash, held operations; and what that took.
+--- `maps_seen`: partition maps that were held so far; `maps_decoded`: those whose list of partitions was read,
+--- because no other node had sent the same one; `route_changes`: how often a partition's operations were given
+--- another connection, or none.
 function methods:router_stats()
-  local version, generation = self.core:map_version()
+  local version, generation, decoded = self.core:map_version()
   local _, _, held = self.core:pending()
   local provider = self.provider or {}
   local map = provider.map
   return {
-    map_version = version, maps_seen = generation, partition_count = self.core:partition_count(),
+    map_version = version, maps_seen = generation, maps_decoded = decoded, partition_count = self.core:partition_count(),
     node_count = map and #map.nodes or 0, routed_partitions = provider.routed or 0, held_ops = held,
     hash = provider.hash_kind or "unknown", hash_found = provider.hash_how,
-    map_requests = provider.map_refresh and provider.map_refresh.sent or 0,
+    map_requests = provider.map_refresh and provider.map_refresh.sent or 0, route_changes = self.core:route_changes(),
   }
 end
 

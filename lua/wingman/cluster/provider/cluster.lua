@@ -45,9 +45,16 @@ function methods:nodes_by_id()
   return found
 end
 
---- Fills the route table anew: after every change of the map, of a node's
+--- Brings the route table in line: after every change of the map, of a node's
 --- health, or of what is known about the cluster.
 function methods:recompute() routes.recompute(self) end
+
+--- Another routing policy, or the same once more: it is asked about all partitions at once.
+---@param policy function
+function methods:set_routing(policy)
+  self.routing, self.answered = policy, nil
+  self:recompute()
+end
 
 --- Finds the hash in the background: each node is asked, once at a time.
 function methods:find_hash() identity.find_hash(self) end
@@ -69,14 +76,7 @@ local function state_of(self, counts)
   return "DISCONNECTED"
 end
 
-local function is_complete(self)
-  for p = 0, self.core:partition_count() - 1 do
-    if self.core:route(p) < 0 then return false end
-  end
-  return true
-end
-
-if jit then jit.off(is_complete) end -- as in wingman.cluster.provider.route_updates
+local function is_complete(self) return self.routed == self.core:partition_count() end
 
 --- Derives the state of the whole from its parts, and settles a start that waits.
 function methods:update_state()

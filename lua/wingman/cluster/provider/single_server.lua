@@ -18,10 +18,6 @@ local MAP_REQUEST = core_module.encode { type = "PARTITION_MAP_REQUEST", payload
 local methods = {}
 methods.__index = methods
 
-local function set_routes(self, slot)
-  for p = 0, self.core:partition_count() - 1 do self.core:set_route(p, slot) end
-end
-
 local function update_state(self)
   if self.closed then return end
   local counts = self.connections:count_states()
@@ -50,7 +46,7 @@ end
 -- of owners is not followed: everything goes to this server.
 local function note_map(self)
   self.cluster_size = #self.core:partition_map().nodes
-  set_routes(self, self.node.slot) -- the number of partitions may be another one
+  self.core:set_routes(self.node.slot) -- the number of partitions may be another one
   self.events:emit "map_seen"
 end
 
@@ -133,7 +129,7 @@ function M.new(core, options, policies, state)
   local node, err = self.connections:add(options.server, true)
   if not node then return nil, err end
   self.node = node
-  set_routes(self, node.slot)
+  core:set_routes(node.slot)
   return self
 end
 
