@@ -17,32 +17,32 @@ typedef struct wm_batch_limits {
     uint32_t max_ops;      /* operations in one OP_BATCH */
     uint32_t max_bytes;    /* bytes of one OP_BATCH, at most WM_FRAME_BYTES_MAX */
     uint32_t max_in_flight; /* unacknowledged batches per connection */
-    uint64_t linger_us;    /* how long a batch may wait for company; 0: end of tick */
-    uint64_t ack_timeout_us;
+    uint64_t linger_us;    /* how long a batch that is not full waits for more operations; 0: until the end of the tick */
+    uint64_t ack_timeout_us; /* from the cut to the deadline */
 } wm_batch_limits;
 
-/* No message above this leaves: one over 64 MiB ends a 0.11 server process, the
- * v2 server takes 2 MiB, and small ones are good for latency. */
+/* The largest OP_BATCH message. A v2 server takes 2 MiB; a message over 64 MiB ends a 0.11 server
+ * process; and small batches are better for latency. */
 #define WM_FRAME_BYTES_MAX (1024u * 1024u)
 
-/* When a batch was cut, and when the socket had taken its last byte. */
+/* When a batch was cut, and when the socket had accepted its last byte. */
 typedef struct wm_batch_times {
     uint64_t cut_us;
     uint64_t written_us;
 } wm_batch_times;
 
-/* What happened to an operation, for whoever keeps the books. */
+/* What the batcher reports to its owner. The arrays are valid during the call. */
 typedef struct wm_batcher_hooks {
     void *user;
-    /* Just before acknowledged operations leave the log; WM_NO_OP among them stands for
-     * one that had left the batch before. */
+    /* Called just before acknowledged operations leave the log. WM_NO_OP stands for an operation
+     * that had left the batch before. */
     void (*acked)(void *user, int connection, const uint32_t *ops, uint32_t count, const wm_batch_times *times);
     /* Operations joined a batch on `connection`. */
     void (*routed)(void *user, int connection, const uint32_t *ops, uint32_t count);
-    /* An operation came back unacknowledged and is pending again. */
+    /* An operation returned unacknowledged: it is pending again, or set aside. */
     void (*returned)(void *user, int connection, uint32_t op);
-    /* Just before an operation is settled that follows another one and that none is known to
-     * follow: what is written next to its key has to follow the other one. */
+    /* Called just before an operation is settled that follows an older one of its key and is the
+     * newest known: the next operation of the key has to follow that older one. */
     void (*leaves_first)(void *user, uint32_t op);
 } wm_batcher_hooks;
 
@@ -50,134 +50,133 @@ typedef struct wm_batcher_hooks {
 wm_batcher *wm_batcher_new(wm_oplog *log, uint32_t partitions, wm_batch_limits limits, wm_batcher_hooks hooks);
 void wm_batcher_free(wm_batcher *b);
 
-/* An operation with its partition, newer than all that were added before, waits from now on.
- * What it must follow is to be known (wm_oplog_follow) before the next batch is cut. */
+/* Adds a pending operation, which has its partition and is newer than all that were added before.
+ * Call wm_oplog_follow, if it follows another one, before the next batch is cut. */
 void wm_batcher_add(wm_batcher *b, uint32_t op, uint64_t now_us);
-/* Settles an operation that is in no batch and waits nowhere: one that was taken out. */
+/* Settles an operation that was removed from its queue or batch. */
 void wm_batcher_settle(wm_batcher *b, uint32_t op);
-/* Takes a pending operation out of where it waits, to be dropped. False when it is
- * not there. */
+/* Removes a pending operation from its queue, to be dropped. False when it is in none. */
 bool wm_batcher_remove_pending(wm_batcher *b, uint32_t op);
-/* Takes every pending operation out of where it waits that `leaves` says true of, and hands it
- * to `taken`, which settles it then or later. One walk over all that is pending, whatever its number. */
+/* Removes each pending operation for which `leaves` returns true from its queue, and passes it to
+ * `taken`, which settles it then or later. Walks once over all pending operations. */
 void wm_batcher_sift(wm_batcher *b, bool (*leaves)(void *user, uint32_t op), void (*taken)(void *user, uint32_t op),
                      void *user);
-/* The oldest pending operation of the connections first .. last (WM_NO_CONNECTION, the lowest: what
- * has no route), WM_NO_OP when none is. */
+/* The oldest pending operation of the connections first .. last; WM_NO_OP when there is none. From
+ * WM_NO_CONNECTION, the lowest number, held operations count, too. */
 uint32_t wm_batcher_oldest_pending(wm_batcher *b, int first, int last);
 
 /* Makes connections 0 .. count-1 exist. WM_OK or WM_ENOMEM. */
 int wm_batcher_set_connections(wm_batcher *b, uint32_t count);
-/* Whether a key with an operation in flight on this connection is in no second batch until the
- * first is acknowledged (v2 servers, which reorder). */
+/* Makes a connection serial: while an operation of a key is in flight, no other batch has one of
+ * that key. For v2 servers, which reorder batches. */
 void wm_batcher_set_serial(wm_batcher *b, int connection, bool serial);
-/* Where a partition goes now; WM_NO_CONNECTION holds it. */
+/* Routes a partition to a connection; with WM_NO_CONNECTION its operations are held. */
 void wm_batcher_set_route(wm_batcher *b, uint32_t partition, int connection);
 int wm_batcher_route(const wm_batcher *b, uint32_t partition);
-/* Gives every operation its partition anew, those in flight too: `partition_of` computes
- * it from the key. All routes are none afterwards. WM_OK or WM_ENOMEM (nothing changed). */
+/* Assigns every operation, also those in flight, to its partition again: `partition_of` computes it
+ * from the key. No partition has a route afterwards. WM_OK, or WM_ENOMEM: nothing changed. */
 int wm_batcher_repartition(wm_batcher *b, uint32_t partitions, uint32_t (*partition_of)(void *user, const char *key, size_t len),
                            void *user);
 
-/* Whether the connection has a batch to send now: something waits that has not been found to have
- * to wait for another operation of its key, the in-flight window is open, and the batch is
- * full or has lingered. */
+/* Whether the connection has a batch to send now: an operation is pending that is not known to wait
+ * for another one of its key, fewer than max_in_flight batches are in flight, and the batch is full
+ * or linger_us has passed. */
 bool wm_batcher_is_due(wm_batcher *b, int connection, uint64_t now_us);
-/* The same, whether it has lingered or not. */
+/* The same without regard to linger_us. */
 bool wm_batcher_has_due(wm_batcher *b, int connection, uint64_t now_us);
-/* When wm_batcher_is_due turns true by lingering alone; UINT64_MAX: never. */
+/* When wm_batcher_is_due turns true because linger_us has passed; UINT64_MAX: never. */
 uint64_t wm_batcher_due_at(wm_batcher *b, int connection);
-/* Cuts the next batch of the connection and appends its OP_BATCH message to `frame`.
- * The operations are in flight then. Their number; 0 when none may leave or the window is
- * full; WM_ENOMEM (all wait as before). */
+/* Cuts the next batch of the connection and appends its OP_BATCH message to `frame`; its operations
+ * are in flight then. Returns their number; 0 when none may be sent now; or WM_ENOMEM: nothing
+ * changed. */
 int wm_batcher_take(wm_batcher *b, int connection, wm_buffer *frame, uint64_t now_us);
-/* The same with smaller limits of its operations and bytes. */
+/* The same with smaller limits for its operations and bytes. */
 int wm_batcher_take_at_most(wm_batcher *b, int connection, wm_buffer *frame, uint64_t now_us, wm_batch_limits limits);
-/* The socket has taken the batches of the connection whole that were cut so far. */
+/* Notes that the socket has accepted all batches of the connection that were cut so far. */
 void wm_batcher_written(wm_batcher *b, int connection, uint64_t now_us);
 
-/* Settles the batch on this connection whose last operation has exactly this id. The
- * number of operations acknowledged; 0 when there is no such batch. One that was taken for
- * failed is settled, too, as long as nothing of it was sent again. */
+/* Settles the batch on this connection whose last operation has exactly this id. Returns the number
+ * of operations that were acknowledged; 0 when there is no such batch. A batch that was set aside
+ * is settled, too, as long as none of its operations was sent again. */
 uint32_t wm_batcher_ack(wm_batcher *b, int connection, const char *last_id, size_t len);
-/* Settles one operation of an in-flight batch as acknowledged. False when it is in none. */
+/* Settles one operation of an in-flight batch as acknowledged. False when it is in no batch. */
 bool wm_batcher_ack_one(wm_batcher *b, int connection, uint32_t op);
-/* Finds an in-flight operation of the connection by its id; WM_NO_OP when there is
- * none. */
+/* The in-flight operation of the connection that has this id; WM_NO_OP when there is none. */
 uint32_t wm_batcher_find_in_flight(wm_batcher *b, int connection, const char *id, size_t len);
-/* Takes one operation out of its in-flight batch, to be settled as rejected. */
+/* Removes one operation from its in-flight batch, to be settled as rejected. False when it is in no batch. */
 bool wm_batcher_remove_in_flight(wm_batcher *b, int connection, uint32_t op);
-/* Returns one operation of an in-flight batch to pending. False when it is in none. */
+/* Makes one operation of an in-flight batch pending again. False when it is in no batch. */
 bool wm_batcher_return_in_flight(wm_batcher *b, int connection, uint32_t op, uint64_t now_us);
-/* Returns every in-flight batch of the connection to pending, in order. The number of
- * operations. */
+/* Makes the operations of all in-flight batches of the connection pending again, in order. Returns
+ * their number. */
 uint32_t wm_batcher_release_connection(wm_batcher *b, int connection, uint64_t now_us);
-/* Returns the connection's batches whose deadline has passed to pending. */
+/* The same for the batches whose deadline has passed. */
 uint32_t wm_batcher_release_expired(wm_batcher *b, int connection, uint64_t now_us);
-/* Brings the deadlines of the connection's batches forward to `at_us` at the latest:
- * after an error that names no operation. */
+/* Makes the deadlines of the connection's batches `at_us` at the latest. For an error that names no
+ * operation. */
 void wm_batcher_hasten(wm_batcher *b, int connection, uint64_t at_us);
 /* The earliest deadline on the connection, UINT64_MAX when nothing is in flight. */
 uint64_t wm_batcher_deadline(const wm_batcher *b, int connection);
 
 /* -- poison messages ------------------------------------------------------------------
  *
- * A poison message is an operation over which a server refuses, or never answers, the batch
- * that it is in, or ends the connection. What servers say names a batch at best, so it has
- * to be looked for: the operations of a batch that failed are set aside as a group, and tried
- * again apart from the others. What a trial acknowledges is settled; one that fails is
- * halved, until the operation stands alone. A connection has one trial in flight at a time.
+ * A poison message is an operation for which a server refuses its batch, never answers it, or ends
+ * the connection. A server names the batch at best, never the operation, so the batcher bisects: it
+ * sets the operations of a failed batch aside as a group and sends them again as a trial, apart from
+ * the others. Acknowledged trials are settled; a group that fails is halved, until the poison message
+ * stands alone. A connection has one trial in flight at a time.
  *
- *   - An unanswered batch is told from others by its id, so other batches flow beside its
- *     trial. What the two other faults are about is known only while nothing else is in
- *     flight: such a trial waits until all is answered and leaves alone, and after it one
- *     batch of what else waits has a turn.
- *   - A failure counts once the node acknowledged something that was sent after it: then it
- *     is about the operation and not about the server. Three that count make an operation
- *     poison; the client rejects it (wm_batcher_next_poison). Without such a proof a group
- *     is halved while there are few groups, and an operation alone is tried for ever, at
- *     longer and longer intervals. So a server that refuses everything, or is away, takes
- *     nothing from the log.
- *   - An operation that is set aside holds up only those of its key, which follow it. It
- *     stays there when its connection ends for another reason, and is tried where its
- *     partition goes then: it moves with its route as any other.
+ *   - The trial of an unanswered batch is sent while other batches are in flight: acknowledgements
+ *     name their batch by an id. Errors and the end of a connection do not. So the trial of a batch
+ *     that failed in one of these ways waits until nothing is in flight, and is sent alone; one batch
+ *     of other operations is sent after it, before the next such trial.
+ *   - A failure counts once the node has acknowledged something that was sent later: then the fault
+ *     lies with the operation and not with the server. After WM_POISON_PROOFS failures that count, the
+ *     operation is poison and the client rejects it (wm_batcher_next_poison). While no failure
+ *     counts, groups are halved only as long as there are few of them, and a single operation is
+ *     tried forever, at growing intervals. So a server that is away, or refuses everything, causes
+ *     no rejection.
+ *   - An operation that is set aside delays only later operations of its key. It stays set aside when
+ *     its connection ends for another reason, and follows the route of its partition.
  *
- * The other design was to make the batches of the whole connection small, as long as one of them
- * failed: it needs no groups, but one operation makes everything slow that goes to the node,
- * a second one ends the search for the first, and a new route forgets it.
+ * An alternative was to make all batches of a connection smaller while one of them fails. It needs
+ * no groups, but one poison message slows down the whole node, a second one ends the search for the
+ * first, and a new route ends it, too.
  */
 
 typedef enum wm_batch_fault {
-    WM_FAULT_UNANSWERED, /* later batches were answered, this one is not */
-    WM_FAULT_REFUSED,    /* by an error in place of its acknowledgement */
-    WM_FAULT_UNREADABLE, /* the server said so, and ended the connection */
-    WM_FAULT_CUT,        /* the connection ended without a word */
+    WM_FAULT_UNANSWERED, /* later batches were acknowledged, this one was not */
+    WM_FAULT_REFUSED,    /* the server sent an error in place of the acknowledgement */
+    WM_FAULT_UNREADABLE, /* the server closed the connection with a code that says so */
+    WM_FAULT_CUT,        /* the connection ended without a close code */
 } wm_batch_fault;
 
-/* Failures of an operation alone that count, after which it is poison. */
+/* After this many failures that count, an operation that was sent alone is poison. */
 #define WM_POISON_PROOFS 3u
 
-/* Nothing leaves on the connection until it is opened again, or ends. */
+/* Closes or opens the send window: while it is closed, nothing is sent on the connection. The end of the
+ * connection opens it. */
 void wm_batcher_close_window(wm_batcher *b, int connection, bool closed);
-/* Batches of the connection past their deadline that were cut before `before_us` are unanswered:
- * something that was sent after them has been answered. The number of operations set aside;
- * `was_trial` says whether all of them had been before. */
+/* Sets the operations of unanswered batches aside: those past their deadline that were cut before
+ * `before_us`, when something was sent that has been acknowledged. Returns the number of operations;
+ * `was_trial`: all of these batches were trials. */
 uint32_t wm_batcher_fail_overdue(wm_batcher *b, int connection, uint64_t before_us, uint64_t now_us, bool *was_trial);
-/* The connection's batches in flight failed with one of the other faults. With `tries` only those
- * of which an operation came back so often before; the others stay in flight. `proofs`: how
- * often the failure counts at once for an operation that stood alone; 0: once something else
- * was acknowledged. */
+/* Sets aside the operations of the connection's in-flight batches, which failed with one of the other
+ * faults. With `tries` above 0, only batches with an operation that returned at least that often, and
+ * of trials only one that is in flight alone.
+ * `proofs`: how many failures this one counts for at once, if the operation was alone; 0: it counts
+ * once something that was sent later is acknowledged. */
 void wm_batcher_fail_all(wm_batcher *b, int connection, wm_batch_fault fault, uint8_t tries, uint8_t proofs, uint64_t now_us);
 
-/* What a server refuses, in its own words. */
+/* What the error messages of a server say about operations. */
 typedef struct wm_batch_refusal {
-    bool (*is_refused)(void *user, const wm_op *op); /* it is among what the words are about */
+    bool (*is_refused)(void *user, const wm_op *op); /* the errors may be about this operation */
     void *user;
-    bool all;       /* the words are about each of them; else about one at least */
-    uint32_t count; /* how often they came, each time about one batch */
+    bool all;       /* they are about each of those; else about at least one of them */
+    uint32_t count; /* number of errors; each is about one batch */
 } wm_batch_refusal;
-/* Of the connection's batches that hold one of these operations they are set aside, as poison when
- * there is nothing to search; the rest of such a batch is pending again. Batches found. */
+/* Sets aside the operations of in-flight batches that may be refused, as poison where it is known which
+ * one is; the other operations of such a batch are pending again. Returns the number of such batches. */
 uint32_t wm_batcher_refuse(wm_batcher *b, int connection, const wm_batch_refusal *refusal, uint64_t now_us);
 
 typedef struct wm_poison {
@@ -185,24 +184,23 @@ typedef struct wm_poison {
     int connection; /* where it failed last */
     wm_batch_fault fault;
 } wm_poison;
-/* An operation that was found to be poison; false when there is none. To be settled by the
- * caller: wm_batcher_remove_aside, wm_batcher_settle. */
+/* The next operation that was found to be poison; false when there is none. The caller settles it with
+ * wm_batcher_remove_aside and wm_batcher_settle. */
 bool wm_batcher_next_poison(const wm_batcher *b, wm_poison *out);
-/* Takes an operation out of what is set aside. False when it is not there. */
+/* Removes an operation from its group. False when it is not set aside. */
 bool wm_batcher_remove_aside(wm_batcher *b, uint32_t op);
-/* Operations that are set aside. */
+/* The number of operations that are set aside. */
 uint32_t wm_batcher_aside(const wm_batcher *b);
 /* When the trial on the connection was cut; 0: none is in flight. */
 uint64_t wm_batcher_trial_cut_us(const wm_batcher *b, int connection);
-/* Whether all that is in flight on the connection is a trial that leaves alone: an error is about
- * it then. */
+/* Whether a trial that is sent alone is in flight: an error is about it then. */
 bool wm_batcher_tries_alone(const wm_batcher *b, int connection);
 
-/* The batch on the connection that is overdue longest: when it was cut; 0: none is. */
+/* When the oldest batch past its deadline was cut; 0: none is past it. */
 uint64_t wm_batcher_overdue_since(const wm_batcher *b, int connection, uint64_t now_us);
-/* Gives the overdue batches of the connection as long again. The number of their operations. */
+/* Gives batches past their deadline another ack_timeout_us. Returns the number of their operations. */
 uint32_t wm_batcher_extend_overdue(wm_batcher *b, int connection, uint64_t now_us);
-/* When the newest batch was cut that was acknowledged on the connection; 0: none was. */
+/* When the newest acknowledged batch of the connection was cut; 0: none was acknowledged. */
 uint64_t wm_batcher_acked_cut_us(const wm_batcher *b, int connection);
 
 typedef struct wm_connection_load {
@@ -214,21 +212,21 @@ typedef struct wm_connection_load {
     uint64_t oldest_sent_us; /* of the oldest unacknowledged batch; 0: none is in flight */
 } wm_connection_load;
 wm_connection_load wm_batcher_load(wm_batcher *b, int connection);
-/* Operations in flight on all connections together, and their bytes. */
+/* The number of operations in flight on all connections; `bytes`: their bytes. */
 uint32_t wm_batcher_in_flight(const wm_batcher *b, size_t *bytes);
-/* Operations that are in flight or set aside, and their bytes: those that
- * wm_batcher_oldest_pending never gives. */
+/* The number of operations that are in flight or set aside, which wm_batcher_oldest_pending never
+ * returns; `bytes`: their bytes. */
 uint32_t wm_batcher_undroppable(const wm_batcher *b, size_t *bytes);
-/* Whether operations with a seq up to `seq` are not settled in one of the partitions
- * that `chosen` (a flag for each) names. Looks at the front of every queue, at the
- * lines as far as that seq, and at what is in flight, until it finds one. */
+/* Whether an operation with a seq up to `seq` is unsettled in one of the partitions whose flag in
+ * `chosen` is set. Looks at the front of each retry queue, at the send queues as far as that seq, and
+ * at what is in flight or set aside, until it finds one. */
 bool wm_batcher_has_backlog(const wm_batcher *b, const bool *chosen, uint64_t seq);
-/* Pending operations of partitions without a route, and their bytes. */
+/* The number of held operations, and their bytes. */
 uint32_t wm_batcher_held(wm_batcher *b);
 size_t wm_batcher_held_bytes(wm_batcher *b);
-/* Calls `held` for each of them with a seq above `after`, at most WM_NEWLY_HELD_MAX times, once
- * an operation; one that an earlier call reported may be skipped. Costs a look at each operation
- * that is held since the last call, and a walk over all held ones when partitions lost their route. */
+/* Calls `held` once for each held operation with a seq above `after`, at most WM_NEWLY_HELD_MAX times;
+ * an operation that an earlier call reported may be skipped. Reads each operation that is held since
+ * the last call, or all held operations when partitions lost their route since then. */
 void wm_batcher_newly_held(wm_batcher *b, uint64_t after, void (*held)(void *user, const wm_op *op), void *user);
 #define WM_NEWLY_HELD_MAX 1000u
 #endif

@@ -1,5 +1,4 @@
-/* One batch: how it is made, written, taken out of what is in flight, and how an operation of it
- * comes back. */
+/* One batch: allocating, writing and unlinking it, and returning its operations. */
 #include "oplog/batcher_state.h"
 
 #include <stdlib.h>
@@ -102,10 +101,10 @@ void wm_batcher_unlink(connection *c, batch *previous, batch *t)
     c->in_flight_batches--;
     if (c->trial != t) return;
     c->trial = NULL;
-    c->rests = true;
+    c->others_first = true;
 }
 
-void wm_batcher_comes_back(wm_batcher *b, int id, uint32_t index)
+void wm_batcher_next_attempt(wm_batcher *b, int id, uint32_t index)
 {
     wm_op *op = wm_oplog_at(b->log, index);
     wm_batcher_leaves_flight(&b->connections[id], op);
@@ -115,7 +114,7 @@ void wm_batcher_comes_back(wm_batcher *b, int id, uint32_t index)
 
 void wm_batcher_return_op(wm_batcher *b, int id, uint32_t index, uint64_t now_us)
 {
-    wm_batcher_comes_back(b, id, index);
+    wm_batcher_next_attempt(b, id, index);
     wm_batcher_put_back(b, index, now_us);
     if (b->hooks.returned) b->hooks.returned(b->hooks.user, id, index);
 }

@@ -1,21 +1,22 @@
-/* Poison messages: what is set aside, and how it is tried. The design is in batcher.h. */
+/* Bisects failed batches for poison messages: groups and their trials. The design is in batcher.h. */
 #include "oplog/batcher_state.h"
 
 #include <string.h>
 
 #include "base/status.h"
 
-/* More groups than this are halved only when something else was acknowledged after their
- * failure: what a broken server leaves is soon sent again once it works. */
+/* With more groups than this, a group is halved only if something that was sent after its trial has
+ * been acknowledged. So a server that is broken for a while leaves few groups, which are soon sent
+ * again once it works. */
 #define GROUPS_UNPROVEN 32u
-/* A half is given this part of ack_timeout to be answered: sixteen halvings and the first
- * wait take three times ack_timeout. */
+/* A trial of several operations of an unanswered batch has this fraction of ack_timeout: the first wait
+ * and sixteen halvings take three times ack_timeout. */
 #define PART_OF_TIMEOUT 8u
-/* How long an operation that failed alone waits for its next trial: doubled with each failure,
- * as the time that an answer may take is. */
+/* The first wait before another trial of an operation that failed alone. Each failure doubles the wait,
+ * and the deadline of the trial. */
 #define WAIT_FIRST_US 50000u
 #define WAIT_DOUBLINGS 5u
-/* A group none of which may leave now is looked at again then. */
+/* When a group of which no operation may be sent is tried again. */
 #define LOOK_AGAIN_US 10000u
 
 static bool is_condemned(const batch *g)
@@ -23,8 +24,8 @@ static bool is_condemned(const batch *g)
     return g->proofs >= WM_POISON_PROOFS;
 }
 
-/* Whether nothing else may be in flight: an error and an end of the connection do not say
- * which batch they are about. */
+/* Whether the group's trial must be in flight alone: errors and the end of a connection do not name a
+ * batch. */
 static bool is_tried_alone(const batch *g)
 {
     return g->fault != WM_FAULT_UNANSWERED;
@@ -55,14 +56,14 @@ static void unlink_group(wm_batcher *b, batch *g)
 static void set_aside(wm_batcher *b, int id, uint32_t index)
 {
     wm_op *op = wm_oplog_at(b->log, index);
-    wm_batcher_comes_back(b, id, index);
+    wm_batcher_next_attempt(b, id, index);
     op->state = WM_OP_ASIDE;
     b->aside++;
     if (b->hooks.returned) b->hooks.returned(b->hooks.user, id, index);
-    wm_batcher_refresh_ready(b, op->partition); /* what follows it waits again */
+    wm_batcher_refresh_ready(b, op->partition); /* what follows it has to wait now */
 }
 
-/* The operations of a batch that is in flight no more become a group. */
+/* Makes a group of the operations of a batch that was removed from those in flight. */
 static void make_group(wm_batcher *b, int id, batch *t)
 {
     uint32_t count = 0;
@@ -82,26 +83,26 @@ void wm_batcher_return_trial(wm_batcher *b, int id, batch *t)
     make_group(b, id, t);
 }
 
-/* Part of the group is sent again: an acknowledgement of the batch that failed would say of the
- * rest that it is stored, and not that it was stored last. */
-static void is_whole_no_more(batch *g)
+/* Forgets which batch the group was, as a part of it is sent again. A late acknowledgement of that batch
+ * would mean that the rest is stored, but not that it was stored last. */
+static void forget_batch_id(batch *g)
 {
     memset(g->last_id, 0, sizeof g->last_id);
 }
 
-/* The newer half becomes a group of its own; the older one stands behind it no more. */
+/* Makes a group of its own of the newer half, which is tried after the older one. */
 static void halve(wm_batcher *b, batch *g)
 {
     uint32_t older = (g->count + 1) / 2;
     batch *half = wm_batcher_new_batch(b, g->count - older);
-    if (half == NULL) return; /* out of memory: it is tried as a whole again */
+    if (half == NULL) return; /* out of memory: the whole group is tried again */
     half->count = half->live = g->count - older;
     memcpy(half->ops, g->ops + older, half->count * sizeof *half->ops);
     half->fault = g->fault;
     half->failed_connection = g->failed_connection;
     g->count = g->live = older;
     g->failed_cut_us = g->attempts = 0;
-    is_whole_no_more(g);
+    forget_batch_id(g);
     unlink_group(b, g);
     append_group(b, g);
     append_group(b, half);
@@ -109,7 +110,7 @@ static void halve(wm_batcher *b, batch *g)
 
 /* -- failures ---------------------------------------------------------------------- */
 
-/* A batch has failed and is in flight no more. */
+/* Makes a group of a failed batch, which was removed from those in flight. */
 static void fail(wm_batcher *b, int id, batch *t, wm_batch_fault fault, uint8_t proofs, uint64_t now_us)
 {
     bool was_alone = t->live == 1 && (t->is_trial || fault == WM_FAULT_UNANSWERED);
@@ -126,7 +127,7 @@ static void fail(wm_batcher *b, int id, batch *t, wm_batch_fault fault, uint8_t 
     make_group(b, id, t);
 }
 
-static bool came_back_before(const wm_batcher *b, const batch *t, uint8_t tries)
+static bool was_returned_before(const wm_batcher *b, const batch *t, uint8_t tries)
 {
     for (uint32_t i = 0; i < t->count; i++)
         if (t->ops[i] != WM_NO_OP && wm_oplog_at(b->log, t->ops[i])->tries >= tries) return true;
@@ -160,7 +161,7 @@ void wm_batcher_fail_all(wm_batcher *b, int id, wm_batch_fault fault, uint8_t tr
     bool is_one = c->in_flight_batches == 1;
     for (batch *t = c->oldest, *next; t != NULL; t = next) {
         next = t->next;
-        bool is_blamed = t->is_trial && tries > 0 ? is_one : came_back_before(b, t, tries);
+        bool is_blamed = t->is_trial && tries > 0 ? is_one : was_returned_before(b, t, tries);
         if (!is_blamed) {
             previous = t;
             continue;
@@ -168,19 +169,19 @@ void wm_batcher_fail_all(wm_batcher *b, int id, wm_batch_fault fault, uint8_t tr
         wm_batcher_unlink(c, previous, t);
         if (is_one || fault == WM_FAULT_REFUSED || t->live > 1) {
             fail(b, id, t, fault, proofs, now_us);
-        } else { /* it may have been another one */
+        } else { /* another batch may have caused it */
             t->fault = (uint8_t)fault;
             make_group(b, id, t);
         }
     }
 }
 
-/* What of a batch is refused becomes a group, the rest is pending again. */
+/* Makes a group of the operations of a batch that may be refused; the others are pending again. */
 static void take_apart(wm_batcher *b, int id, batch *t, const wm_batch_refusal *r, bool is_certain, uint64_t now_us)
 {
     batch *rest = wm_batcher_new_batch(b, t->live);
     uint32_t count = 0, others = 0;
-    if (rest == NULL) { /* out of memory: all of it is looked at */
+    if (rest == NULL) { /* out of memory: all of them become a group */
         fail(b, id, t, WM_FAULT_REFUSED, 0, now_us);
         return;
     }
@@ -190,7 +191,7 @@ static void take_apart(wm_batcher *b, int id, batch *t, const wm_batch_refusal *
         else rest->ops[others++] = t->ops[i];
     }
     t->count = t->live = count;
-    if (others > 0) is_whole_no_more(t);
+    if (others > 0) forget_batch_id(t);
     if (others == 0 && !r->all && t->is_trial) {
         fail(b, id, t, WM_FAULT_REFUSED, is_certain ? WM_POISON_PROOFS : 0, now_us);
     } else {
@@ -216,7 +217,7 @@ uint32_t wm_batcher_refuse(wm_batcher *b, int id, const wm_batch_refusal *r, uin
     connection *c = &b->connections[id];
     uint32_t found = 0, holders = 0;
     for (const batch *t = c->oldest; t != NULL; t = t->next) holders += holds_refused(b, t, r);
-    bool is_certain = r->count >= holders; /* else one of them may have failed for another reason */
+    bool is_certain = r->count >= holders; /* else one of the batches may have failed for another reason */
     batch *previous = NULL;
     for (batch *t = c->oldest, *next; t != NULL; t = next) {
         next = t->next;
@@ -231,7 +232,7 @@ uint32_t wm_batcher_refuse(wm_batcher *b, int id, const wm_batch_refusal *r, uin
     return found;
 }
 
-/* How long a trial is waited for: longer each time that its failure did not count. */
+/* How long a trial may take: longer after each failure that did not count. */
 static uint64_t patience_us(const wm_batcher *b, const batch *t)
 {
     uint32_t in_vain = t->attempts > t->proofs ? t->attempts - t->proofs : 0;
@@ -239,13 +240,13 @@ static uint64_t patience_us(const wm_batcher *b, const batch *t)
     return first << (in_vain < WAIT_DOUBLINGS ? in_vain : WAIT_DOUBLINGS);
 }
 
-/* Errors name no batch, and a server may be slow with one operation alone: what was taken for
- * failed may have been stored. */
+/* A batch may have been set aside wrongly: errors name no batch, and a server may be slow with a single
+ * operation. */
 uint32_t wm_batcher_ack_late(wm_batcher *b, int id, const char *last_id, size_t len)
 {
     if (len != WM_OP_ID_LEN) return 0;
     batch *t = b->connections[id].trial;
-    if (t != NULL && memcmp(t->earlier_id, last_id, len) == 0) { /* a second copy is on its way: that is waited for */
+    if (t != NULL && memcmp(t->earlier_id, last_id, len) == 0) { /* the trial is a second copy: wait for its acknowledgement */
         memset(t->earlier_id, 0, sizeof t->earlier_id);
         t->proofs = 0;
         t->deadline_us += patience_us(b, t);
@@ -275,7 +276,7 @@ void wm_batcher_confirm_failures(wm_batcher *b, int id)
 
 /* -- trials ------------------------------------------------------------------------ */
 
-/* Whether a group was found wanting, and may be halved: see GROUPS_UNPROVEN. */
+/* Whether the group failed and may be halved: see GROUPS_UNPROVEN. */
 static bool is_to_be_halved(const wm_batcher *b, const batch *g)
 {
     if (g->count < 2 || g->failed_cut_us == 0) return false;
@@ -287,8 +288,8 @@ static int connection_of(const wm_batcher *b, uint32_t index)
     return b->partitions[wm_oplog_at(b->log, index)->partition].connection;
 }
 
-/* The group to be tried next on a connection: operations that stand alone come last, their trials
- * take the longest. */
+/* The group to be tried next on a connection. Single operations come last: their trials take the
+ * longest. */
 static batch *due_group(const wm_batcher *b, int id, uint64_t now_us)
 {
     batch *single = NULL;
@@ -302,18 +303,18 @@ static batch *due_group(const wm_batcher *b, int id, uint64_t now_us)
 
 wm_trial_state wm_batcher_trial_state(wm_batcher *b, int id, uint64_t now_us)
 {
-    wm_batcher_gather_strays(b);
+    wm_batcher_move_rerouted(b);
     connection *c = &b->connections[id];
     if (c->trial != NULL) return is_tried_alone(c->trial) ? WM_TRIAL_ALONE : WM_TRIAL_NONE;
     if (c->is_closed) return WM_TRIAL_ALONE;
-    if (c->rests && (c->ready != NO_PARTITION || c->line_head != WM_NO_OP)) return WM_TRIAL_NONE;
+    if (c->others_first && (c->ready != NO_PARTITION || c->send_head != WM_NO_OP)) return WM_TRIAL_NONE;
     const batch *g = due_group(b, id, now_us);
     if (g == NULL) return WM_TRIAL_NONE;
     if (is_tried_alone(g)) return c->in_flight_batches > 0 ? WM_TRIAL_ALONE : WM_TRIAL_DUE;
     return c->in_flight_batches < b->limits.max_in_flight ? WM_TRIAL_DUE : WM_TRIAL_NONE;
 }
 
-/* Moves what may leave on the connection from a group to a batch. Bytes. */
+/* Moves the operations that may be sent now from a group to a batch. Returns their bytes. */
 static size_t choose_from_group(wm_batcher *b, int id, batch *g, batch *t)
 {
     size_t bytes = 0;
@@ -333,7 +334,7 @@ static size_t choose_from_group(wm_batcher *b, int id, batch *g, batch *t)
     return bytes;
 }
 
-/* A trial that is not to be, as it was. */
+/* Moves the operations of a trial that is not sent back to their group. */
 static void undo(wm_batcher *b, batch *g, batch *t)
 {
     for (uint32_t i = 0; i < t->count; i++) wm_oplog_at(b->log, t->ops[i])->state = WM_OP_ASIDE;
@@ -343,8 +344,8 @@ static void undo(wm_batcher *b, batch *g, batch *t)
     wm_batcher_keep_spare(b, t);
 }
 
-/* The next group of which something may leave: that is in `t`, `bytes` long. NULL when there is
- * none, or no memory: all is as before. */
+/* The next group of which operations may be sent; `t` has these, `bytes` long. NULL when there is no such
+ * group, or out of memory: nothing changed. */
 static batch *choose_group(wm_batcher *b, int id, batch **t, size_t *bytes, uint64_t now_us)
 {
     for (uint32_t left = b->groups; left > 0; left--) {
@@ -356,7 +357,7 @@ static batch *choose_group(wm_batcher *b, int id, batch **t, size_t *bytes, uint
         *bytes = choose_from_group(b, id, g, *t);
         if ((*t)->count > 0) return g;
         wm_batcher_keep_spare(b, *t);
-        g->retry_us = now_us + LOOK_AGAIN_US; /* what they follow stands in another group */
+        g->retry_us = now_us + LOOK_AGAIN_US; /* the operations that they follow are in another group */
         unlink_group(b, g);
         append_group(b, g);
     }
@@ -383,7 +384,7 @@ int wm_batcher_take_trial(wm_batcher *b, int id, wm_buffer *frame, uint64_t now_
     b->connections[id].trial = t;
     t->deadline_us = now_us + patience_us(b, t);
     for (uint32_t i = 0; i < t->count; i++) wm_batcher_refresh_ready(b, wm_oplog_at(b->log, t->ops[i])->partition);
-    is_whole_no_more(g);
+    forget_batch_id(g);
     if (g->count == 0) {
         unlink_group(b, g);
         wm_batcher_keep_spare(b, g);
@@ -391,7 +392,7 @@ int wm_batcher_take_trial(wm_batcher *b, int id, wm_buffer *frame, uint64_t now_
     return (int)t->count;
 }
 
-/* -- what the client asks ------------------------------------------------------------ */
+/* -- for the client ------------------------------------------------------------ */
 
 bool wm_batcher_next_poison(const wm_batcher *b, wm_poison *out)
 {

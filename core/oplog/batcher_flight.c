@@ -1,4 +1,4 @@
-/* What leaves together, and how that ends. */
+/* Batches: cutting, acknowledging, releasing. */
 #include "oplog/batcher_state.h"
 
 #include <string.h>
@@ -10,15 +10,15 @@
 
 uint64_t wm_batcher_due_at(wm_batcher *b, int id)
 {
-    wm_batcher_gather_strays(b);
+    wm_batcher_move_rerouted(b);
     const connection *c = &b->connections[id];
-    if ((c->ready == NO_PARTITION && c->line_head == WM_NO_OP) || c->in_flight_batches >= b->limits.max_in_flight || c->is_closed)
+    if ((c->ready == NO_PARTITION && c->send_head == WM_NO_OP) || c->in_flight_batches >= b->limits.max_in_flight || c->is_closed)
         return UINT64_MAX;
     bool full = c->pending_ops >= b->limits.max_ops || c->pending_bytes >= b->limits.max_bytes;
     return full ? 0 : c->waiting_since_us + b->limits.linger_us;
 }
 
-/* `by_us`: when what waits has lingered. */
+/* `by_us`: linger_us has passed for operations that were pending then. */
 static bool is_due_by(wm_batcher *b, int id, uint64_t now_us, uint64_t by_us)
 {
     wm_trial_state trial = b->groups > 0 ? wm_batcher_trial_state(b, id, now_us) : WM_TRIAL_NONE;
@@ -32,14 +32,14 @@ bool wm_batcher_is_due(wm_batcher *b, int id, uint64_t now_us)
 
 bool wm_batcher_has_due(wm_batcher *b, int id, uint64_t now_us)
 {
-    return is_due_by(b, id, now_us, UINT64_MAX - 1); /* UINT64_MAX: nothing waits */
+    return is_due_by(b, id, now_us, UINT64_MAX - 1); /* UINT64_MAX: nothing is pending */
 }
 
-/* Operations waited for long, as seen from the processor's caches: a batch asks for so many
- * that it will look at next. */
-#define NEAR_OPS 16u
+/* How many operations ahead are prefetched: those that were pending for a while are no longer in the
+ * processor's caches. */
+#define PREFETCH_OPS 16u
 
-static uint32_t bring_near(wm_batcher *b, uint32_t at, uint32_t count)
+static uint32_t prefetch_ops(wm_batcher *b, uint32_t at, uint32_t count)
 {
     for (; count > 0 && at != WM_NO_OP; count--) {
         __builtin_prefetch(wm_oplog_at(b->log, at), 1);
@@ -48,48 +48,48 @@ static uint32_t bring_near(wm_batcher *b, uint32_t at, uint32_t count)
     return at;
 }
 
-static void bring_bytes_near(const wm_op *op)
+static void prefetch_bytes(const wm_op *op)
 {
     __builtin_prefetch(op->span.bytes);
     __builtin_prefetch(op->span.bytes + 64);
 }
 
-/* An operation that has left its queue or line. */
+/* Adds an operation that was removed from its queue. */
 static void join(batch *t, uint32_t index, wm_op *op)
 {
-    bring_bytes_near(op);
+    prefetch_bytes(op);
     op->state = WM_OP_JOINING;
     t->ops[t->count++] = index;
 }
 
-/* What a batch that is being cut has, and may have. */
-typedef struct room {
+/* The size of the batch under construction, and its limits. */
+typedef struct budget {
     size_t bytes;
-    uint32_t most;      /* operations */
-    uint32_t max_bytes; /* but for a first operation that is larger alone */
-} room;
+    uint32_t max_ops;
+    uint32_t max_bytes; /* a single operation may be larger */
+} budget;
 
-/* Every operation can go as the first: its size was checked when it was recorded. */
-static bool fits(const room *r, const batch *t, const wm_op *op)
+/* The first operation always fits: its size was checked when it was recorded. */
+static bool fits(const budget *r, const batch *t, const wm_op *op)
 {
-    return t->count < r->most && (t->count == 0 || r->bytes + op->len <= r->max_bytes);
+    return t->count < r->max_ops && (t->count == 0 || r->bytes + op->len <= r->max_bytes);
 }
 
-/* From the queues of the ready partitions: they are older than what stands in the line. */
-static void choose_from_queues(wm_batcher *b, connection *c, batch *t, room *r)
+/* From the retry queues of ready partitions, whose operations are older than those in the send queue. */
+static void choose_from_retry_queues(wm_batcher *b, connection *c, batch *t, budget *r)
 {
     bool full = false;
     while (c->ready != NO_PARTITION && !full) {
         uint32_t pid = c->ready;
         partition *p = &b->partitions[pid];
         uint32_t count = t->count, index, before;
-        bring_near(b, b->partitions[p->ready_next].head, NEAR_OPS);
+        prefetch_ops(b, b->partitions[p->ready_next].head, PREFETCH_OPS);
         while ((index = wm_batcher_first_ready(b, p, &before)) != WM_NO_OP) {
             wm_op *op = wm_oplog_at(b->log, index);
             full = !fits(r, t, op);
             if (full) break;
             r->bytes += op->len;
-            wm_batcher_leave_queue(b, p, index, before);
+            wm_batcher_leave_retry_queue(b, p, index, before);
             join(t, index, op);
         }
         if (t->count > count) c->ready = p->ready_next; /* the next batch begins elsewhere */
@@ -97,32 +97,32 @@ static void choose_from_queues(wm_batcher *b, connection *c, batch *t, room *r)
     }
 }
 
-/* At most so many operations are found to have to wait before a batch is done with. */
-#define PUT_ASIDE_MAX 4096u
+/* After this many operations that have to wait, a batch is sent as it is. */
+#define POSTPONED_MAX 4096u
 
-/* From the line, in order. What may not leave now goes to its partition's queue, and what
- * follows of its key with it. */
-static void choose_from_line(wm_batcher *b, int id, batch *t, room *r)
+/* From the send queue, in order. Operations that may not be sent now go to the retry queue of their
+ * partition, and later ones of their key follow them there. */
+static void choose_from_send_queue(wm_batcher *b, int id, batch *t, budget *r)
 {
     connection *c = &b->connections[id];
-    uint32_t put_aside = 0;
-    uint32_t near = bring_near(b, c->line_head, NEAR_OPS);
-    while (c->line_head != WM_NO_OP && put_aside < PUT_ASIDE_MAX) {
-        wm_op *op = wm_oplog_at(b->log, c->line_head);
-        near = bring_near(b, near, 1);
-        if (!wm_batcher_may_join(b, c, c->line_head)) {
-            wm_batcher_queue(b, wm_batcher_pop_line(b, c));
-            put_aside++;
+    uint32_t postponed = 0;
+    uint32_t ahead = prefetch_ops(b, c->send_head, PREFETCH_OPS);
+    while (c->send_head != WM_NO_OP && postponed < POSTPONED_MAX) {
+        wm_op *op = wm_oplog_at(b->log, c->send_head);
+        ahead = prefetch_ops(b, ahead, 1);
+        if (!wm_batcher_may_join(b, c, c->send_head)) {
+            wm_batcher_queue_retry(b, wm_batcher_pop_send_queue(b, c));
+            postponed++;
             continue;
         }
         if (!fits(r, t, op)) return;
         r->bytes += op->len;
         wm_batcher_count(b, id, op, -1);
-        join(t, wm_batcher_pop_line(b, c), op);
+        join(t, wm_batcher_pop_send_queue(b, c), op);
     }
 }
 
-/* The batch will not leave. */
+/* Makes the operations of a batch that is not sent pending again. */
 static void undo(wm_batcher *b, batch *t, uint64_t now_us)
 {
     for (uint32_t i = t->count; i-- > 0;) wm_batcher_put_back(b, t->ops[i], now_us);
@@ -132,20 +132,20 @@ static void undo(wm_batcher *b, batch *t, uint64_t now_us)
 WM_HOT_PATH int wm_batcher_take_at_most(wm_batcher *b, int id, wm_buffer *frame, uint64_t now_us,
                                         wm_batch_limits limits)
 {
-    wm_batcher_gather_strays(b);
+    wm_batcher_move_rerouted(b);
     connection *c = &b->connections[id];
     wm_trial_state trial = b->groups > 0 ? wm_batcher_trial_state(b, id, now_us) : WM_TRIAL_NONE;
     int tried = trial == WM_TRIAL_DUE ? wm_batcher_take_trial(b, id, frame, now_us) : 0;
     if (trial == WM_TRIAL_ALONE || tried != 0) return tried;
     if (c->in_flight_batches >= b->limits.max_in_flight || c->is_closed) return 0;
     uint32_t max_ops = limits.max_ops < b->limits.max_ops ? limits.max_ops : b->limits.max_ops;
-    room r = {.most = c->pending_ops < max_ops ? c->pending_ops : max_ops,
+    budget r = {.max_ops = c->pending_ops < max_ops ? c->pending_ops : max_ops,
               .max_bytes = limits.max_bytes < b->limits.max_bytes ? limits.max_bytes : b->limits.max_bytes};
-    batch *t = wm_batcher_new_batch(b, r.most);
+    batch *t = wm_batcher_new_batch(b, r.max_ops);
     if (t == NULL) return WM_ENOMEM;
-    c->rests = false;
-    choose_from_queues(b, c, t, &r);
-    choose_from_line(b, id, t, &r);
+    c->others_first = false;
+    choose_from_retry_queues(b, c, t, &r);
+    choose_from_send_queue(b, id, t, &r);
     if (t->count == 0) {
         wm_batcher_keep_spare(b, t);
         return 0;
@@ -172,8 +172,8 @@ void wm_batcher_written(wm_batcher *b, int id, uint64_t now_us)
 
 /* -- settling a batch -------------------------------------------------------------- */
 
-/* The operations of a batch that is about to be settled. */
-static void bring_ops_near(wm_batcher *b, const batch *t)
+/* Prefetches the operations of a batch that is about to be settled. */
+static void prefetch_batch(wm_batcher *b, const batch *t)
 {
     for (uint32_t i = 0; i < t->count; i++) __builtin_prefetch(wm_oplog_at(b->log, t->ops[i]), 1);
 }
@@ -190,9 +190,9 @@ WM_HOT_PATH uint32_t wm_batcher_ack(wm_batcher *b, int id, const char *last_id, 
     if (t == NULL) return b->groups > 0 || c->trial != NULL ? wm_batcher_ack_late(b, id, last_id, len) : 0;
     wm_batcher_unlink(c, previous, t);
     if (t->times.cut_us > c->acked_cut_us) c->acked_cut_us = t->times.cut_us;
-    if (c->near != t) bring_ops_near(b, t);
+    if (c->prefetched != t) prefetch_batch(b, t);
     const batch *expected = c->oldest;
-    c->near = expected;
+    c->prefetched = expected;
     if (b->hooks.acked) b->hooks.acked(b->hooks.user, id, t->ops, t->count, &t->times);
     uint32_t settled = 0;
     for (uint32_t i = 0; i < t->count; i++) {
@@ -209,8 +209,8 @@ WM_HOT_PATH uint32_t wm_batcher_ack(wm_batcher *b, int id, const char *last_id, 
 }
 
 typedef struct place_in_flight {
-    batch *previous; /* of the connection; NULL: it is the oldest */
-    batch *batch;    /* NULL: in none */
+    batch *previous; /* NULL: `batch` is the oldest */
+    batch *batch;    /* NULL: the operation is in no batch */
     uint32_t index;
 } place_in_flight;
 
@@ -237,7 +237,7 @@ static place_in_flight place_of(wm_batcher *b, int id, uint32_t index)
     return find_in_flight(b, id, wm_op_id(wm_oplog_at(b->log, index)), WM_OP_ID_LEN);
 }
 
-/* A batch that nothing is left of has no answer to wait for. */
+/* Removes an operation from its batch, and a batch that is empty then from those in flight. */
 static void take_out(wm_batcher *b, int id, place_in_flight at)
 {
     at.batch->ops[at.index] = WM_NO_OP;
@@ -277,7 +277,7 @@ bool wm_batcher_return_in_flight(wm_batcher *b, int id, uint32_t index, uint64_t
     return true;
 }
 
-static void give_back(wm_batcher *b, int id, batch *t, uint64_t now_us)
+static void return_batch(wm_batcher *b, int id, batch *t, uint64_t now_us)
 {
     for (uint32_t i = t->count; i-- > 0;)
         if (t->ops[i] != WM_NO_OP) wm_batcher_return_op(b, id, t->ops[i], now_us);
@@ -296,7 +296,7 @@ static uint32_t release(wm_batcher *b, int id, uint64_t now_us, bool all)
             wm_batcher_unlink(c, previous, t);
             returned += t->live;
             if (t->is_trial) wm_batcher_return_trial(b, id, t);
-            else give_back(b, id, t, now_us);
+            else return_batch(b, id, t, now_us);
         } else {
             previous = t;
         }

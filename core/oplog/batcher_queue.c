@@ -1,4 +1,4 @@
-/* What waits, and in which order it may leave. */
+/* Pending operations: the send queues of connections and the retry queues of partitions. */
 #include "oplog/batcher_state.h"
 
 /* -- counting ------------------------------------------------------------------ */
@@ -54,8 +54,8 @@ void wm_batcher_leave_ring(wm_batcher *b, uint32_t id)
     if (c->ready == id) c->ready = p->ready_next;
 }
 
-/* What follows an operation that is set aside may wait for long: so many of a queue are passed
- * over then to find one that does not. */
+/* Operations that follow one that is set aside may wait for long. Up to this many of them are skipped to
+ * find one that may be sent. */
 #define PASSED_OVER_MAX 256u
 
 uint32_t wm_batcher_first_ready(const wm_batcher *b, const partition *p, uint32_t *before)
@@ -85,33 +85,33 @@ void wm_batcher_refresh_ready(wm_batcher *b, uint32_t id)
     else wm_batcher_leave_ring(b, id);
 }
 
-/* -- queues of partitions ----------------------------------------------------------- */
+/* -- retry queues ------------------------------------------------------------------- */
 
-static void entered_queue(partition *p, const wm_op *op)
+static void entered_retry_queue(partition *p, const wm_op *op)
 {
     p->count++;
     p->bytes += op->len;
 }
 
-static void left_queue(partition *p, const wm_op *op)
+static void left_retry_queue(partition *p, const wm_op *op)
 {
     p->count--;
     p->bytes -= op->len;
 }
 
-static void append_to_queue(wm_batcher *b, partition *p, uint32_t index)
+static void append_to_retry_queue(wm_batcher *b, partition *p, uint32_t index)
 {
     *wm_oplog_next(b->log, index) = WM_NO_OP;
     if (p->tail == WM_NO_OP) p->head = index;
     else *wm_oplog_next(b->log, p->tail) = index;
     p->tail = index;
-    entered_queue(p, wm_oplog_at(b->log, index));
+    entered_retry_queue(p, wm_oplog_at(b->log, index));
 }
 
-void wm_batcher_queue(wm_batcher *b, uint32_t index)
+void wm_batcher_queue_retry(wm_batcher *b, uint32_t index)
 {
     uint32_t id = wm_oplog_at(b->log, index)->partition;
-    append_to_queue(b, &b->partitions[id], index);
+    append_to_retry_queue(b, &b->partitions[id], index);
     wm_batcher_refresh_ready(b, id);
 }
 
@@ -131,89 +131,89 @@ void wm_batcher_put_back(wm_batcher *b, uint32_t index, uint64_t now_us)
     if (before == WM_NO_OP) p->head = index;
     else *wm_oplog_next(b->log, before) = index;
     if (at == WM_NO_OP) p->tail = index;
-    entered_queue(p, op);
+    entered_retry_queue(p, op);
     wm_batcher_count(b, p->connection, op, 1);
     wm_batcher_refresh_ready(b, op->partition);
 }
 
-void wm_batcher_leave_queue(wm_batcher *b, partition *p, uint32_t index, uint32_t before)
+void wm_batcher_leave_retry_queue(wm_batcher *b, partition *p, uint32_t index, uint32_t before)
 {
     const wm_op *op = wm_oplog_at(b->log, index);
     uint32_t next = *wm_oplog_next(b->log, index);
     if (before == WM_NO_OP) p->head = next;
     else *wm_oplog_next(b->log, before) = next;
     if (p->tail == index) p->tail = before;
-    left_queue(p, op);
+    left_retry_queue(p, op);
     wm_batcher_count(b, p->connection, op, -1);
 }
 
-/* -- lines of connections ------------------------------------------------------------------ */
+/* -- send queues ---------------------------------------------------------------------- */
 
-static void append_to_line(wm_batcher *b, connection *c, uint32_t index)
+static void append_to_send_queue(wm_batcher *b, connection *c, uint32_t index)
 {
     *wm_oplog_next(b->log, index) = WM_NO_OP;
-    if (c->line_tail == WM_NO_OP) c->line_head = index;
-    else *wm_oplog_next(b->log, c->line_tail) = index;
-    c->line_tail = index;
+    if (c->send_tail == WM_NO_OP) c->send_head = index;
+    else *wm_oplog_next(b->log, c->send_tail) = index;
+    c->send_tail = index;
 }
 
-uint32_t wm_batcher_pop_line(wm_batcher *b, connection *c)
+uint32_t wm_batcher_pop_send_queue(wm_batcher *b, connection *c)
 {
-    uint32_t index = c->line_head;
-    c->line_head = *wm_oplog_next(b->log, index);
-    if (c->line_head == WM_NO_OP) c->line_tail = WM_NO_OP;
+    uint32_t index = c->send_head;
+    c->send_head = *wm_oplog_next(b->log, index);
+    if (c->send_head == WM_NO_OP) c->send_tail = WM_NO_OP;
     return index;
 }
 
-static void gather(wm_batcher *b, int id)
+static void move_rerouted(wm_batcher *b, int id)
 {
     connection *c = &b->connections[id];
-    uint32_t at = c->line_head;
-    c->line_head = c->line_tail = WM_NO_OP;
-    c->has_strays = false;
+    uint32_t at = c->send_head;
+    c->send_head = c->send_tail = WM_NO_OP;
+    c->has_rerouted = false;
     while (at != WM_NO_OP) {
         uint32_t next = *wm_oplog_next(b->log, at);
         const wm_op *op = wm_oplog_at(b->log, at);
         int to = b->partitions[op->partition].connection;
         if (to == id) {
-            append_to_line(b, c, at);
+            append_to_send_queue(b, c, at);
         } else {
             wm_batcher_count(b, id, op, -1);
             wm_batcher_count(b, to, op, 1);
             if (to == WM_NO_CONNECTION) b->has_lost_routes = true;
-            wm_batcher_queue(b, at);
+            wm_batcher_queue_retry(b, at);
         }
         at = next;
     }
 }
 
-void wm_batcher_gather_strays(wm_batcher *b)
+void wm_batcher_move_rerouted(wm_batcher *b)
 {
-    if (!b->has_strays) return;
-    b->has_strays = false;
+    if (!b->has_rerouted) return;
+    b->has_rerouted = false;
     for (uint32_t i = 0; i < b->connection_count; i++)
-        if (b->connections[i].has_strays) gather(b, (int)i);
-    for (uint32_t i = 0; i < b->partition_count; i++) b->partitions[i].moved = false;
+        if (b->connections[i].has_rerouted) move_rerouted(b, (int)i);
+    for (uint32_t i = 0; i < b->partition_count; i++) b->partitions[i].rerouted = false;
 }
 
-/* -- coming and going ----------------------------------------------------------------- */
+/* -- adding and removing ----------------------------------------------------------------- */
 
 void wm_batcher_add(wm_batcher *b, uint32_t index, uint64_t now_us)
 {
     const wm_op *op = wm_oplog_at(b->log, index);
     partition *p = &b->partitions[op->partition];
-    if (p->moved) wm_batcher_gather_strays(b); /* they are older */
+    if (p->rerouted) wm_batcher_move_rerouted(b); /* they are older */
     note_waiting(b, p, now_us);
     wm_batcher_count(b, p->connection, op, 1);
     if (p->connection != WM_NO_CONNECTION) {
-        append_to_line(b, &b->connections[p->connection], index);
+        append_to_send_queue(b, &b->connections[p->connection], index);
         return;
     }
-    append_to_queue(b, p, index);
+    append_to_retry_queue(b, p, index);
     if (b->newly_held_count < WM_NEWLY_HELD_MAX) b->newly_held[b->newly_held_count++] = index;
 }
 
-/* Takes an operation out of a list. False when it is not there. */
+/* Removes an operation from a list. False when it is not in it. */
 static bool unlink_op(wm_batcher *b, uint32_t *head, uint32_t *tail, uint32_t index)
 {
     uint32_t before = WM_NO_OP;
@@ -231,12 +231,12 @@ static bool unlink_op(wm_batcher *b, uint32_t *head, uint32_t *tail, uint32_t in
 
 bool wm_batcher_remove_pending(wm_batcher *b, uint32_t index)
 {
-    wm_batcher_gather_strays(b);
+    wm_batcher_move_rerouted(b);
     const wm_op *op = wm_oplog_at(b->log, index);
     partition *p = &b->partitions[op->partition];
     connection *c = p->connection == WM_NO_CONNECTION ? NULL : &b->connections[p->connection];
-    if (unlink_op(b, &p->head, &p->tail, index)) left_queue(p, op);
-    else if (c == NULL || !unlink_op(b, &c->line_head, &c->line_tail, index)) return false;
+    if (unlink_op(b, &p->head, &p->tail, index)) left_retry_queue(p, op);
+    else if (c == NULL || !unlink_op(b, &c->send_head, &c->send_tail, index)) return false;
     wm_batcher_count(b, p->connection, op, -1);
     wm_batcher_refresh_ready(b, op->partition);
     return true;
@@ -248,8 +248,8 @@ typedef struct sieve {
     void *user;
 } sieve;
 
-/* A list of what waits: a partition's queue, or a connection's line. */
-static void sift(wm_batcher *b, uint32_t *head, uint32_t *tail, bool is_queue, const sieve *s)
+/* Sifts one list: a retry queue or a send queue. */
+static void sift(wm_batcher *b, uint32_t *head, uint32_t *tail, bool is_retry_queue, const sieve *s)
 {
     uint32_t before = WM_NO_OP, next;
     for (uint32_t at = *head; at != WM_NO_OP; at = next) {
@@ -263,7 +263,7 @@ static void sift(wm_batcher *b, uint32_t *head, uint32_t *tail, bool is_queue, c
         if (before == WM_NO_OP) *head = next;
         else *wm_oplog_next(b->log, before) = next;
         if (*tail == at) *tail = before;
-        if (is_queue) left_queue(p, op);
+        if (is_retry_queue) left_retry_queue(p, op);
         wm_batcher_count(b, p->connection, op, -1);
         wm_batcher_refresh_ready(b, op->partition);
         s->taken(s->user, at);
@@ -274,10 +274,10 @@ void wm_batcher_sift(wm_batcher *b, bool (*leaves)(void *user, uint32_t op), voi
                      void *user)
 {
     sieve s = {leaves, taken, user};
-    wm_batcher_gather_strays(b);
+    wm_batcher_move_rerouted(b);
     for (uint32_t i = 0; i < b->partition_count; i++)
         sift(b, &b->partitions[i].head, &b->partitions[i].tail, true, &s);
-    for (uint32_t i = 0; i < b->connection_count; i++) sift(b, &b->connections[i].line_head, &b->connections[i].line_tail, false, &s);
+    for (uint32_t i = 0; i < b->connection_count; i++) sift(b, &b->connections[i].send_head, &b->connections[i].send_tail, false, &s);
 }
 
 void wm_batcher_settle(wm_batcher *b, uint32_t index)
@@ -298,25 +298,25 @@ static uint32_t older(const wm_batcher *b, uint32_t a, uint32_t c)
 
 uint32_t wm_batcher_oldest_pending(wm_batcher *b, int first, int last)
 {
-    wm_batcher_gather_strays(b);
+    wm_batcher_move_rerouted(b);
     uint32_t oldest = WM_NO_OP;
     for (uint32_t i = 0; i < b->partition_count; i++) {
         const partition *p = &b->partitions[i];
         if (p->connection >= first && p->connection <= last) oldest = older(b, oldest, p->head);
     }
     for (int i = first < 0 ? 0 : first; i <= last && i < (int)b->connection_count; i++)
-        oldest = older(b, oldest, b->connections[i].line_head);
+        oldest = older(b, oldest, b->connections[i].send_head);
     return oldest;
 }
 
-/* -- operations that are held since the last call, for a warning once a tick ------------- */
+/* -- newly held operations, for a warning once a tick ----------------------------------- */
 
 static bool is_held(wm_batcher *b, const wm_op *op)
 {
     return op->state == WM_OP_PENDING && b->partitions[op->partition].connection == WM_NO_CONNECTION;
 }
 
-/* Partitions that lost their route have operations that were added before. */
+/* For partitions that lost their route: their operations were added before that. */
 static void walk_all(wm_batcher *b, uint64_t after, void (*held)(void *user, const wm_op *op), void *user)
 {
     uint32_t reported = 0;
@@ -335,7 +335,7 @@ static void walk_all(wm_batcher *b, uint64_t after, void (*held)(void *user, con
 
 void wm_batcher_newly_held(wm_batcher *b, uint64_t after, void (*held)(void *user, const wm_op *op), void *user)
 {
-    wm_batcher_gather_strays(b);
+    wm_batcher_move_rerouted(b);
     uint32_t count = b->newly_held_count;
     bool all = b->has_lost_routes;
     b->newly_held_count = 0;

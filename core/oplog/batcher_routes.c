@@ -1,4 +1,4 @@
-/* Where what waits goes: connections and routes; and the batcher's figures. */
+/* Assigns partitions to connections, and reports the figures of queues. */
 #include "oplog/batcher_state.h"
 
 #include <stdlib.h>
@@ -58,7 +58,7 @@ int wm_batcher_set_connections(wm_batcher *b, uint32_t count)
     if (grown == NULL) return WM_ENOMEM;
     b->connections = grown;
     for (uint32_t i = b->connection_count; i < count; i++)
-        grown[i] = (connection){.ready = NO_PARTITION, .line_head = WM_NO_OP, .line_tail = WM_NO_OP};
+        grown[i] = (connection){.ready = NO_PARTITION, .send_head = WM_NO_OP, .send_tail = WM_NO_OP};
     b->connection_count = count;
     return WM_OK;
 }
@@ -83,8 +83,8 @@ void wm_batcher_set_route(wm_batcher *b, uint32_t id, int to)
         connection *from = &b->connections[p->connection];
         from->pending_ops -= p->count;
         from->pending_bytes -= p->bytes;
-        /* Looked for when all routes are set that change together. */
-        if (from->line_head != WM_NO_OP) b->has_strays = from->has_strays = p->moved = true;
+        /* Moved once all routes that change together are set: wm_batcher_move_rerouted. */
+        if (from->send_head != WM_NO_OP) b->has_rerouted = from->has_rerouted = p->rerouted = true;
     }
     p->connection = to;
     if (to == WM_NO_CONNECTION) {
@@ -125,7 +125,7 @@ int wm_batcher_repartition(wm_batcher *b, uint32_t count, uint32_t (*partition_o
         return WM_ENOMEM;
     }
     for (uint32_t i = 0; i < b->partition_count; i++) wm_batcher_set_route(b, i, WM_NO_CONNECTION);
-    wm_batcher_gather_strays(b);
+    wm_batcher_move_rerouted(b);
     size_t pending = 0;
     for (uint32_t i = 0; i < b->partition_count; i++)
         for (uint32_t at = b->partitions[i].head; at != WM_NO_OP; at = *wm_oplog_next(b->log, at))
@@ -150,7 +150,7 @@ int wm_batcher_repartition(wm_batcher *b, uint32_t count, uint32_t (*partition_o
 
 wm_connection_load wm_batcher_load(wm_batcher *b, int id)
 {
-    wm_batcher_gather_strays(b);
+    wm_batcher_move_rerouted(b);
     const connection *c = &b->connections[id];
     return (wm_connection_load){
         .pending_ops = c->pending_ops,
@@ -192,9 +192,9 @@ static bool holds_one_of(const wm_batcher *b, const batch *t, const bool *chosen
     return false;
 }
 
-static bool stands_in_line(const wm_batcher *b, const connection *c, const bool *chosen, uint64_t seq)
+static bool send_queue_has(const wm_batcher *b, const connection *c, const bool *chosen, uint64_t seq)
 {
-    for (uint32_t at = c->line_head; at != WM_NO_OP; at = *wm_oplog_next(b->log, at)) {
+    for (uint32_t at = c->send_head; at != WM_NO_OP; at = *wm_oplog_next(b->log, at)) {
         const wm_op *op = wm_oplog_at(b->log, at);
         if (op->seq > seq) return false;
         if (chosen[op->partition]) return true;
@@ -209,7 +209,7 @@ bool wm_batcher_has_backlog(const wm_batcher *b, const bool *chosen, uint64_t se
         if (chosen[i] && head != WM_NO_OP && wm_oplog_at(b->log, head)->seq <= seq) return true;
     }
     for (uint32_t i = 0; i < b->connection_count; i++)
-        if (stands_in_line(b, &b->connections[i], chosen, seq)) return true;
+        if (send_queue_has(b, &b->connections[i], chosen, seq)) return true;
     for (uint32_t i = 0; i < b->connection_count; i++)
         for (const batch *t = b->connections[i].oldest; t != NULL; t = t->next)
             if (holds_one_of(b, t, chosen, seq)) return true;
@@ -220,12 +220,12 @@ bool wm_batcher_has_backlog(const wm_batcher *b, const bool *chosen, uint64_t se
 
 uint32_t wm_batcher_held(wm_batcher *b)
 {
-    wm_batcher_gather_strays(b);
+    wm_batcher_move_rerouted(b);
     return b->held;
 }
 
 size_t wm_batcher_held_bytes(wm_batcher *b)
 {
-    wm_batcher_gather_strays(b);
+    wm_batcher_move_rerouted(b);
     return b->held_bytes;
 }
