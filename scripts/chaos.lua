@@ -21,20 +21,22 @@ local wingman = require "wingman"
 local USAGE = [[
 usage: wingman run scripts/chaos.lua [OPTIONS]
 
-Runs schedules: four clients write, remove and read while nodes, connections and
-client processes fail; then everything is healed, every node is read back, and what it
-holds is checked against what the clients were told. A schedule follows from its seed.
+Tests clients under faults. In each schedule four clients write, remove and read while
+nodes, connections and client processes fail. Then all faults end, every node is read back,
+and its records are checked against the acknowledgements that the clients received. The
+seed determines the schedule.
 
-  --seed N       the first seed (default: by the clock); alone: that one schedule
-  --schedules N  so many schedules, with seeds from the first one on (default 60)
-  --minutes M    schedules for so long
+  --seed N       the first seed (default: from the clock); without --schedules and
+                 --minutes: run this schedule only
+  --schedules N  number of schedules, with consecutive seeds (default 60)
+  --minutes M    run schedules for this long
   --cluster URL  sim://3 or sim://3?dialect=0.11 or topgun://3, the real server
                  (default: the variable WINGMAN_CLUSTER, or the two sims in turns)
-  --jobs N       schedules side by side (default 4; on topgun:// 1)
-  --json         one JSON object instead of text
+  --jobs N       schedules that run in parallel (default 4; on topgun:// 1)
+  --json         print one JSON object
 
-exit codes: 0 nothing was found against the client, 1 something was or a schedule could
-not be run to its end, 2 wrong usage
+exit codes: 0 no violation was found, 1 a violation was found or a schedule could not be
+completed, 2 usage error
 ]]
 
 --- Findings of a schedule that are shown, and seconds between two lines of progress.

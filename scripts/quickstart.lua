@@ -21,23 +21,24 @@ local verify = require "quickstart.verify"
 local USAGE = [[
 usage: wingman run scripts/quickstart.lua [OPTIONS]
 
-Imports the records of a JSON file into the map "languages" of a cluster, kills one
-node half-way, starts it again, reads everything back and says what became of it.
+Imports the records of a JSON file into the map "languages" of a cluster, kills one node
+half-way, restarts it, reads every record back and reports which were verified.
 
   --cluster URL  sim://N (simulated), topgun://N (the real server), or the seeds of a
                  running cluster: ws://host:port,ws://host:port  (default: the variable
                  WINGMAN_CLUSTER, or sim://3; a cluster that this script did not
                  start loses no node)
   --data FILE    a JSON array or object (default: the ISO 639-3 languages)
-  --rate N       records a second, so that the death falls into the import (default 4000)
-  --json         one JSON object instead of text
+  --rate N       records per second, slow enough for the kill to fall into the import
+                 (default 4000)
+  --json         print one JSON object
 
 For a running cluster:
 
 ]] .. connection_options.USAGE .. [[
 
 exit codes: 0 all records verified, 1 records missing or wrong, or the import failed,
-2 wrong usage or no data
+2 usage error or no data
 ]]
 
 local MAP = "languages"

@@ -10,7 +10,7 @@ usage: wingman run scripts/reference.lua
 Writes docs/reference/*.md, and the types of options and events, from the code. To be run from the top of the
 repository after a doc comment, an option, an event, a metric or a code has changed.
 
-exit codes: 0 done, 1 a file cannot be written, 2 wrong usage
+exit codes: 0 done, 1 a file cannot be written, 2 usage error
 ]]
 
 if arg[1] == "--help" then

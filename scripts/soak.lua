@@ -1,5 +1,5 @@
---- Does the client keep its memory? Connects, authenticates and closes again and again;
---- then writes for a long time. Tells the resident memory of this process at both ends.
+--- Looks for memory leaks: connects, authenticates and closes many clients, then writes for a
+--- long time with one, and compares the resident memory of this process before and after.
 ---
 --- usage: wingman run scripts/soak.lua [--cycles N] [--seconds S] [--rate N] [--cluster URL] [--bound MB] [--json]
 local wingman = require "wingman"
@@ -15,14 +15,17 @@ local text_table = require "wingman.text.table"
 local USAGE = [[
 usage: wingman run scripts/soak.lua [OPTIONS]
 
-  --cycles N     clients that connect, authenticate, write once and close (default 10000)
-  --seconds S    of writes by one client after that (default 60)
-  --rate N       writes a second (default 20000)
-  --cluster URL  sim://N or topgun://N (default: the variable WINGMAN_CLUSTER, or sim://3)
-  --bound MB     growth of either part that counts as a leak (default 8)
-  --json         one JSON object instead of text
+Looks for memory leaks: connects and closes many clients one after the other, then writes
+with one, and reports how the resident memory grew in both parts.
 
-exit codes: 0 flat memory, 1 it grew by more than the bound or something failed, 2 wrong usage
+  --cycles N     clients that connect, authenticate, write once and close (default 10000)
+  --seconds S    length of the second part (default 60)
+  --rate N       writes per second in it (default 20000)
+  --cluster URL  sim://N or topgun://N (default: the variable WINGMAN_CLUSTER, or sim://3)
+  --bound MB     growth of one part that counts as a leak (default 8)
+  --json         print one JSON object
+
+exit codes: 0 no leak, 1 memory grew by more than the bound or something failed, 2 usage error
 ]]
 
 --- Share of each part that fills caches and pools before the first measurement.

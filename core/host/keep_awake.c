@@ -13,14 +13,14 @@
 
 static const char help[] =
     "usage: wingman keep-awake\n\n"
-    "Keeps the processors that it may use from halting, until its standard input ends or a\n"
-    "signal comes: on each a thread turns that runs only while nothing else wants to\n"
-    "(SCHED_IDLE). For measurements on a virtual machine, whose host gives a processor that\n"
-    "halts to others and may return it a millisecond late. It takes time from nobody on this\n"
-    "machine, but from the quota of a container. `taskset -c LIST wingman keep-awake` keeps\n"
-    "some of them awake; `wingman run --keep-awake` does it for the time of a load test.\n\n"
-    "prints \"N processors kept awake\" when they are\n"
-    "exit codes: 0 done, 1 the system does not allow it, 2 wrong usage\n";
+    "Keeps the processors of a virtual machine from halting, for measurements: the hypervisor\n"
+    "gives a halted processor to others and may return it a millisecond late. One thread per\n"
+    "processor runs whenever nothing else does (SCHED_IDLE), until standard input ends or a\n"
+    "signal arrives. Other processes of the machine lose no time by it; a container's CPU quota\n"
+    "is used up. `taskset -c LIST wingman keep-awake` keeps only some processors awake;\n"
+    "`wingman run --keep-awake` does it for the duration of a load test.\n\n"
+    "Prints \"N processors kept awake\" once they are.\n"
+    "exit codes: 0 done, 1 the system does not allow it, 2 usage error\n";
 
 /* What all threads share. */
 static atomic_bool over;

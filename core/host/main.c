@@ -26,15 +26,15 @@ static int version(int argc, char **argv)
 
 static const command commands[] = {
     {"run", "SCRIPT [ARGS]", "run a Lua script; - reads it from standard input", host_run},
-    {"bench", "URL", "load-test a cluster, without a script", host_bench},
-    {"repl", "[URL]", "a prompt, on a cluster or without one", host_repl},
-    {"ctl", "PATH ORDER", "steer a load test that runs with --control PATH", host_ctl},
+    {"bench", "URL", "load-test a cluster without a script", host_bench},
+    {"repl", "[URL]", "open an interactive Lua prompt", host_repl},
+    {"ctl", "PATH ORDER", "control a running load test (--control PATH)", host_ctl},
     {"sim", "[OPTIONS]", "run a simulated cluster", wm_sim_main},
-    {"probe", "URL...", "say what a cluster's nodes are and hold", host_probe},
-    {"report", "show|diff|merge", "show, compare and merge the reports of load tests", host_report},
-    {"oplog", "inspect|salvage", "say what is in an op log's file, and save it from a damaged one", host_oplog},
+    {"probe", "URL...", "print the server family, id and partition map of nodes", host_probe},
+    {"report", "show|diff|merge", "show, compare and merge reports of load tests", host_report},
+    {"oplog", "inspect|salvage", "examine the file of an op log, recover a damaged one", host_oplog},
     {"keep-awake", "", "keep the processors of a virtual machine from halting", host_keep_awake},
-    {"relay", "COUNT", "pass on the traffic between real nodes (for topgun://N)", wm_relay_main},
+    {"relay", "COUNT", "relay traffic between real nodes (used by topgun://N)", wm_relay_main},
     {"version", "", "print the version", version},
 };
 
@@ -43,8 +43,8 @@ static void usage(FILE *out)
     fputs("usage: wingman COMMAND [ARGS]\n\n", out);
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         fprintf(out, "  %-10s %-15s %s\n", commands[i].name, commands[i].arguments, commands[i].summary);
-    fputs("\nwingman COMMAND --help says more.\n"
-          "exit codes: 0 done, 1 the script or the cluster failed, 2 wrong usage,\n"
+    fputs("\nSee also: wingman COMMAND --help\n"
+          "exit codes: 0 done, 1 the script or the cluster failed, 2 usage error,\n"
           "130 interrupted, 143 terminated\n",
           out);
 }
@@ -57,7 +57,7 @@ static void complain(const char *wrong)
     for (; count < sizeof commands / sizeof *commands; count++) names[count] = commands[count].name;
     char hint[128];
     host_hint(wrong, names, count, hint, sizeof hint);
-    fprintf(stderr, "wingman: '%s' is no command%s\n\n", wrong, hint);
+    fprintf(stderr, "wingman: '%s' is not a command%s\n\n", wrong, hint);
 }
 
 /* A standard stream that was closed would be the number of the next file or socket that is

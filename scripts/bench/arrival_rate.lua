@@ -17,24 +17,23 @@ local text_table = require "wingman.text.table"
 local USAGE = [[
 usage: wingman run scripts/bench/arrival_rate.lua [--rate N] [--seconds N] [--json]
 
-A scenario of the load engine with the executor constant-arrival-rate, in one thread, writes
-to a simulated cluster of three nodes that parses and acknowledges and stores nothing
-(sink): once with the processors kept awake (wingman run --keep-awake) and once without.
-Asked: 99 % of the iterations begin less than 1 ms after they were due, none is dropped, and
-what the report says was acknowledged is what the cluster counted, to 1 %.
+Measures how punctually the executor constant-arrival-rate begins its iterations. One thread
+writes to a simulated cluster of three nodes that acknowledges and stores nothing (sink),
+once with the processors kept awake (wingman run --keep-awake) and once without. Required:
+99 % of the iterations begin less than 1 ms late, none is dropped, and the acknowledged
+operations in the report differ from those that the cluster counted by at most 1 %.
 
-The lateness that is asked for is that of processors that are kept awake. The other one is the
-same on a machine of one's own, but on a virtual one it is also how late the host gives a
-processor back that was idle for some microseconds: "taken" is the share of the processors'
-time for which that was so.
+Only the lateness with processors kept awake is judged. On a virtual machine the other one
+includes the time that the hypervisor takes to return an idle processor; "taken" is the
+share of processor time for which it did that.
 
-  --rate N     operations a second (default 50000)
-  --seconds N  how long each (default 10)
-  --json       one JSON object as the last line, "awake" and "as_it_is"; under "ratios" the
-               operations that were reported to those that the cluster counted, and to those
-               that were planned
+  --rate N     operations per second (default 50000)
+  --seconds N  length of each run (default 10)
+  --json       print one JSON object as the last line, with "awake" and "as_it_is"; "ratios"
+               are the reported operations to those counted by the cluster, and to those
+               planned
 
-exit codes: 0 all of it, 1 not so, 2 wrong usage
+exit codes: 0 all requirements met, 1 not met, 2 usage error
 ]]
 
 local LATENESS_BAR, COUNT_BAR = 1e-3, 0.01

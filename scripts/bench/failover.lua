@@ -13,26 +13,26 @@ local text_table = require "wingman.text.table"
 local USAGE = [[
 usage: wingman run scripts/bench/failover.lua [OPTIONS]
 
-Writes at a steady rate, kills a node, and measures the time from the kill to the first
-acknowledged write of its partitions; then looks whether every key has its last value at
-its owner, starts the node again, and does it all again. Two ways:
+Measures failover: writes at a steady rate, kills a node, and takes the time from the kill
+to the first acknowledged write of its partitions. Then it verifies that every key has its
+last value at its owner, restarts the node, and repeats. Two ways:
 
   pushed  the other nodes push the new partition map
-  asked   they do not: it has to be asked for (simulated cluster only)
+  asked   the client has to request it (simulated cluster only)
 
   --cluster URL     sim://3 (default: WINGMAN_CLUSTER) or topgun://3, whose nodes are processes and are
                     killed with SIGKILL, in a fresh cluster for each run; nodes of
                     sim:// are parts of one process, which resets their connections
-  --runs N          of each way (default 20)
-  --rate N          writes a second (default 20000)
-  --detection-ms N  how long the simulated nodes take to notice a death (default 50); they
-                    push the new map up to some 20 ms later
-  --json            one JSON object as the last line, with every run; under "ratios" how
-                    many times below its bar each median is
+  --runs N          runs of each way (default 20)
+  --rate N          writes per second (default 20000)
+  --detection-ms N  time that the simulated nodes take to detect a killed node (default 50);
+                    they push the new map up to about 20 ms later
+  --json            print one JSON object as the last line, with every run; "ratios": how
+                    many times below its limit each median is
 
-exit codes: 0 every write acknowledged, every key's last value verified at its owner, and
-both medians under their bars (150 ms, and the client's debounce of 500 ms plus 200 ms),
-1 not so, 2 wrong usage
+exit codes: 0 every write was acknowledged, every key's last value was verified at its owner,
+and both medians are below their limits (150 ms; and the client's debounce of 500 ms plus
+200 ms), 1 otherwise, 2 usage error
 ]]
 
 local KEYS = 5000

@@ -4,7 +4,7 @@ usage: wingman run scripts/package/man_page.lua FOLDER
 
 Writes FOLDER/wingman.1 from what --help says of each command.
 
-exit codes: 0 done, 1 the page cannot be written, 2 wrong usage
+exit codes: 0 done, 1 the page cannot be written, 2 usage error
 ]]
 local process = require "wingman.loop.process"
 local wingman = require "wingman"

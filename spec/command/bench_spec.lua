@@ -118,6 +118,6 @@ describe("wingman bench", function()
   it("is one of the commands, of which a wrong one is told with what is near it", function()
     local code, _, err = command { "benhc", "sim://1" }
     assert.equal(2, code)
-    assert.truthy(err:find("'benhc' is no command; did you mean 'bench'?", 1, true), err)
+    assert.truthy(err:find("'benhc' is not a command; did you mean 'bench'?", 1, true), err)
   end)
 end)

@@ -421,7 +421,7 @@ describe("wingman run of a load test", function()
     local err
     for options, words in pairs {
       ["--shard=3/3"] = "I from 0 to N-1", ["--shard=0/99999999999999999999"] = "N up to 1000000",
-      ["--seed=9007199254740993"] = "below 2^53", ["--quiet=no"] = "--quiet takes no value", ["--seed=x"] = "a whole number", ["--out=csv"] = "FORM=FILE", ["--policy=/none.lua"] = "/none.lua",
+      ["--seed=9007199254740993"] = "below 2^53", ["--quiet=no"] = "--quiet takes no value", ["--seed=x"] = "a whole number", ["--out=csv"] = "FORMAT=FILE", ["--policy=/none.lua"] = "/none.lua",
       ["--seed=1e30"] = "a whole number", ["--start-at=nan"] = "Unix seconds", ["--start-at=-1"] = "Unix seconds",
       ["--start-at=inf"] = "more than 7 days away", ["--start-at=" .. os.time() * 1000] = "not milliseconds", ["--start-at=+1000h"] = "more than 7 days",
     } do

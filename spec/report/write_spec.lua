@@ -117,7 +117,7 @@ describe("report.write", function()
 
   it("names what is wrong with a target", function()
     for target, message in pairs {
-      ["run.json"] = "FORM=FILE is expected, such as json=run.json",
+      ["run.json"] = "FORMAT=FILE is expected, such as json=run.json",
       ["xml=run.xml"] = "'xml' is no form of a report; there are csv,",
       ["json="] = "a file's name is missing",
     } do

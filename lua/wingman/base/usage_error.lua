@@ -1,8 +1,8 @@
---- Mistakes of whoever wrote a script or a command line: errors that the executable shows
---- without a traceback, and that it ends with the exit code of wrong usage for.
+--- Usage errors: mistakes in a script or a command line. The executable shows them without a
+--- traceback and ends with exit code 2.
 local M = {}
 
---- The exit code of wrong usage.
+--- The exit code of a usage error.
 M.EXIT_CODE = 2
 
 ---@class wingman.usage_error

@@ -16,33 +16,35 @@ local M = {}
 M.help = [[
 usage: wingman bench [OPTIONS] [URL]
 
-Writes to a cluster and says how fast and how evenly it acknowledges. URL is sim://N,
-topgun://N or ws://host:port (several with commas between them); default: the variable
-WINGMAN_CLUSTER.
+Load-tests a cluster without a script: writes to it, and reports throughput and latency.
+URL is sim://N, topgun://N, or ws://host:port (several with commas between them); default:
+the variable WINGMAN_CLUSTER.
 
-  --rate N           writes a second, on a schedule: an open model; default 1000
-  --vus N            in place of --rate: N users, each of which writes again when its write
-                     is acknowledged: a closed model
-  --duration TIME    default 10s
-  --warmup TIME      writes before it that are not measured; default none
-  --value BYTES      a table with a text of so many bytes; default 100
-  --value file:FILE  the rows of a .json, .ndjson or .csv file in turns
-  --keys FORM:COUNT  uniform, zipf, latest or sequential; default uniform:10000
+  --rate N           writes per second, on a schedule (open model); default 1000
+  --vus N            instead of --rate: N virtual users, each of which waits for the
+                     acknowledgement before its next write (closed model)
+  --duration TIME    length of the measurement; default 10s
+  --warmup TIME      unmeasured writes before it; default none
+  --value BYTES      size of the text in each value; default 100
+  --value file:FILE  values from the rows of a .json, .ndjson or .csv file, in turns
+  --keys DISTRIBUTION:COUNT
+                     uniform, zipf, latest or sequential; default uniform:10000
   --map NAME         default bench
-  --connections N    to each node; default 1
+  --connections N    connections to each node; default 1
   --threshold 'METRIC EXPRESSION'
-                     e.g. 'op_latency p(99)<50ms'; may be repeated; 99 when one fails;
-                     without one on them: errors count==0, and as every load test has,
-                     ops_unacknowledged count==0
-  --save FILE        write the script that does the same, and run nothing
+                     fail the run (exit code 99) unless it holds, such as
+                     'op_latency p(99)<50ms'; may be repeated. Defaults: errors count==0
+                     and ops_unacknowledged count==0
+  --save FILE        write the equivalent script to FILE, and run nothing
 
-And of `wingman run`: --out, --workers, --seed, --policy, --shard, --start-at, --control,
---attach, --prometheus, --keep-awake, --strict, --quiet; see wingman run --help.
+Options of `wingman run` that work here, too: --out, --workers, --seed, --policy, --shard,
+--start-at, --control, --attach, --prometheus, --keep-awake, --strict, --quiet. See
+wingman run --help.
 
 ]] .. connection_options.USAGE .. [[
 
 exit codes: 0 passed, 99 a threshold failed, 98 --strict and the generator was late or
-iterations were dropped, 3 no connection, 2 wrong usage, 130 interrupted
+dropped iterations, 3 no connection, 2 usage error, 130 interrupted
 ]]
 
 ---@class wingman.load.bench_options
@@ -113,7 +115,7 @@ function readers.keys(into, value)
   count = tonumber(count or value:match "^%d+$")
   local known = { uniform = true, zipf = true, latest = true, sequential = true }
   if not count or count < 1 or distribution and not known[distribution] then
-    return nil, ("FORM:COUNT with uniform, zipf, latest or sequential is expected, got '%s'%s"):format(value,
+    return nil, ("DISTRIBUTION:COUNT is expected (uniform, zipf, latest or sequential), got '%s'%s"):format(value,
       nearest.hint(distribution, known))
   end
   into.keys = { distribution = distribution or "uniform", count = count }

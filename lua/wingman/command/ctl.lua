@@ -15,16 +15,16 @@ local PATIENCE = 10
 M.help = [[
 usage: wingman ctl PATH ORDER
 
-Gives an order to a load test that runs with --control PATH.
+Controls a running load test, which was started with --control PATH.
 
-  status                   how things are; --json for programs
-  pause|resume [SCENARIO]  no iteration begins meanwhile
-  rate N [SCENARIO]        iterations per second, of scenarios with an arrival rate
-  vus N [SCENARIO]         users, of externally controlled scenarios
-  log LEVEL                what is told of clients: debug, info, warn, error
-  stop                     ends the run; its report is written
+  status                   print its progress; --json: as JSON
+  pause|resume [SCENARIO]  begin no iterations until resume
+  rate N [SCENARIO]        set the iterations per second of scenarios with an arrival rate
+  vus N [SCENARIO]         set the number of users of externally controlled scenarios
+  log LEVEL                log lines of the clients to show: debug, info, warn or error
+  stop                     end the run; its report is written
 
-exit codes: 0 done, 1 refused or no answer, 2 wrong usage
+exit codes: 0 done, 1 the run refused or did not answer, 2 usage error
 ]]
 
 local function show(answer)

@@ -10,24 +10,23 @@ local USAGE = [[
 usage: wingman oplog inspect FILE [--json]
        wingman oplog salvage FILE [--out NEW] [--json]
 
-FILE is what the option oplog.path of a client names.
+Examines the file of an op log (the option oplog.path), and recovers a damaged one.
 
-  inspect  its format, its client's id, how many pending operations and dead letters
-           are in it, and whether it is damaged. A file that a client has open may be
-           inspected, too
-  salvage  writes the operations and dead letters that are whole into a new file,
-           which a client can open. FILE is never changed
+  inspect  print the format, the id of the client, the number of pending operations and
+           dead letters, and whether the file is damaged. The file may be in use
+  salvage  write the intact operations and dead letters to a new file, which a client can
+           open. FILE itself is not changed
 
-  --out NEW  the new file (default: FILE.salvaged); it must not be there yet
-  --json     one JSON object, for programs
+  --out NEW  name of the new file (default: FILE.salvaged); an existing file is refused
+  --json     print one JSON object
 
-exit codes: 0 the file is whole; 1 it is damaged, or cannot be read or written; 2 wrong
-usage
+exit codes: 0 the file is intact; 1 it is damaged, or cannot be read or written; 2 usage
+error
 ]]
 
 local MISSING = [[
-  What a damaged part said is not known: operations that were recorded in it are missing, and
-  some that are saved may have been acknowledged; they would be sent once more.
+  The content of a damaged part is unknown: operations recorded in it are missing, and some of
+  the saved operations may have been acknowledged already; they would be sent once more.
 ]]
 
 local count = text_table.count

@@ -17,15 +17,14 @@ local M = {}
 local USAGE = [[
 usage: wingman probe [OPTIONS] URL...
 
-Asks each node for its server family, its id and its partition map. A URL is
-ws://host:port, wss://host:port, or sim://N or topgun://N, which starts a cluster,
-asks its nodes and stops it.
+Prints the server family, id, partition map and hash of each node. A URL is ws://host:port
+or wss://host:port, or sim://N or topgun://N, which starts a cluster and stops it again.
 
 ]] .. connection_options.USAGE .. [[
-  --timeout DURATION      for each node: 500ms, 5s (the default)
-  --json                  one JSON object per node and line
+  --timeout DURATION      limit for each node, such as 500ms; default 5s
+  --json                  print one JSON object per node and line
 
-exit codes: 0 every node answered, 1 one did not, 2 wrong usage
+exit codes: 0 every node answered, 1 a node did not answer, 2 usage error
 ]]
 
 local flags = { ["--json"] = "json" }

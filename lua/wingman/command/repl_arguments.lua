@@ -8,21 +8,22 @@ local M = {}
 M.USAGE = [[
 usage: wingman repl [OPTIONS] [URL] [-]
 
-A prompt for Lua, on a cluster or without one. URL is a seed (or several, with commas
-between them: ws://host:port), sim://N or topgun://N, which start N nodes and end them
-with the prompt. The client is the global `client`; `.help` says more.
+An interactive Lua prompt, with or without a cluster. URL is the seeds (ws://host:port,
+several with commas between them), or sim://N or topgun://N, which start a cluster of N
+nodes for as long as the prompt lasts. The global `client` is connected to it. `.help` at
+the prompt lists the commands.
 
-  -                       run what comes on standard input, and end (so without a
-                          terminal, too)
-  -e CODE                 run CODE, and end; may be repeated
-  -i SCRIPT               run SCRIPT, then show the prompt, or without a terminal run
-                          what comes on standard input; with -e in their order
-  --attach PATH           a prompt inside a running program that listens there
-  --json                  values as JSON, one a line
+  -                       run a script from standard input, and exit; the default when
+                          standard input is not a terminal
+  -e CODE                 run CODE, and exit; may be repeated
+  -i SCRIPT               run SCRIPT before the prompt, or before standard input when that
+                          is not a terminal; -e and -i run in their order
+  --attach PATH           open a prompt inside a running program that listens at PATH
+  --json                  print values as JSON, one per line
 ]] .. connection_options.USAGE .. [[
 
-exit codes: 0 done, 1 a chunk raised an error or ended in nil and an error, or the
-cluster could not be reached, 2 wrong usage, 130 interrupted; os.exit(n) passes on n
+exit codes: 0 done, 1 a chunk raised an error or returned nil, err, or the cluster could
+not be reached, 2 usage error, 130 interrupted, n after os.exit(n)
 ]]
 
 local values = { ["--attach"] = "attach" }

@@ -13,31 +13,30 @@ usage: wingman report show FILE... [OPTIONS]
        wingman report diff FILE FILE [OPTIONS]
        wingman report merge FILE... [OPTIONS]
 
-FILE is what a load test wrote with --out json=FILE.
+Shows, compares and merges reports of load tests. FILE is a report in JSON, written by
+--out json=FILE.
 
-  show   the summary of each report; with --out also in other forms
-  diff   is the second run better or worse than the first? Differences that the
-         noise of the two runs explains do not count
-  merge  one report of the shards of a run, or of the same test on several
-         machines; counts and histograms add exactly. Its exit code is the
-         verdict, which a shard alone does not give
+  show   print the summary of each report; with --out, convert it
+  diff   tell whether the second run is better or worse than the first, beyond the noise
+         of the two runs
+  merge  merge the reports of all shards of a run, or of one test on several machines.
+         Counts and histograms add up exactly. The exit code is the verdict of the whole
+         run, which no shard can give alone
 
-  --out FORM=FILE      write it as well: csv, hgrm, html, json, junit, prometheus,
-                       svg, text; - is standard output. May be repeated (show takes
-                       it for one FILE; not for diff)
-  --json               for programs: the report, or the comparison, as JSON
-  --tolerance PERCENT  of diff: changes of throughput and latency up to this count
-                       as none (default 0)
-  --strict             of merge: a generator that was late, or load that was dropped,
-                       has not passed
+  --out FORMAT=FILE    of show (with one FILE) and merge: write the report as csv, hgrm,
+                       html, json, junit, prometheus, svg or text; FILE - is standard
+                       output; may be repeated
+  --json               print JSON: the report, or the comparison
+  --tolerance PERCENT  of diff: ignore changes of throughput and latency up to this size
+                       (default 0)
+  --strict             of merge: fail when a generator was late or dropped iterations
 
-exit codes: 0 done; 1 a file cannot be read or written, or reports do not fit
-together; 2 wrong usage
-  diff   0 not worse; 99 the second run is worse; 97 the noise is too large, or the
-         runs are too short, to tell
-  merge  0 passed; 99 a threshold failed, in the whole or so that a part ended; 98
-         --strict; 96 shards are missing; 1 a part ended with an error; 130 one was
-         interrupted
+exit codes: 0 done; 1 a file cannot be read or written, or the reports do not fit
+together; 2 usage error
+  diff   0 not worse; 99 worse; 97 undecided: too much noise, or runs too short
+  merge  0 passed; 99 a threshold failed, in the whole run or in a shard that it ended;
+         98 --strict; 96 shards are missing; 1 a shard ended with an error; 130 a shard
+         was interrupted
 ]]
 
 local function fail(message)

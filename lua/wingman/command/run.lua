@@ -71,7 +71,7 @@ function M.main(args)
     return 2
   end
   if not args[at] then
-    io.stderr:write "wingman run: a script is missing; wingman run --help says more\n"
+    io.stderr:write "wingman run: a script is missing; see wingman run --help\n"
     return 2
   end
   if args[at]:match "^%a+://" then

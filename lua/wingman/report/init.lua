@@ -33,12 +33,12 @@ function M.forms()
   return names
 end
 
---- Takes "FORM=FILE" apart, so that a wrong one is known before the run.
+--- Splits "FORMAT=FILE", so that a wrong one is refused before the run.
 ---@param target string
 ---@return string|nil form, string file  nil and what is wrong
 function M.parse_target(target)
   local form, file = target:match "^([^=]*)=(.*)$"
-  if not form then return nil, ("'%s': FORM=FILE is expected, such as json=run.json"):format(target) end
+  if not form then return nil, ("'%s': FORMAT=FILE is expected, such as json=run.json"):format(target) end
   if not forms[form] then
     return nil, ("'%s' is no form of a report; there are %s"):format(form, table.concat(M.forms(), ", "))
   end
@@ -66,7 +66,7 @@ end
 --- either what it was or all of the new text, also when the disk is full; "-" is
 --- standard output.
 ---@param document table
----@param target string  "FORM=FILE"
+---@param target string  "FORMAT=FILE"
 ---@return true|nil, string|nil err
 function M.write(document, target)
   local form, file = M.parse_target(target)
@@ -81,7 +81,7 @@ function M.write(document, target)
 end
 
 --- Whether `write` could write there now, so that it is known before the run.
----@param target string  "FORM=FILE"
+---@param target string  "FORMAT=FILE"
 ---@return true|nil, string|nil err
 function M.check_target(target)
   local form, file = M.parse_target(target)

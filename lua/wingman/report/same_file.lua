@@ -26,7 +26,7 @@ end
 local function keeps_all(place) return place == "-" or place:sub(1, 5) == "/dev/" end
 
 --- The first two targets that are one file, as the sentence that refuses them.
----@param targets string[]  each "FORM=FILE"
+---@param targets string[]  each "FORMAT=FILE"
 ---@return string|nil
 function M.find(targets)
   local seen = {}

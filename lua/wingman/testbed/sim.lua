@@ -100,7 +100,7 @@ function M.start(options)
     child:kill "SIGKILL"
     child:wait(STOP_TIMEOUT)
     child:close()
-    return nil, failure("did not become ready (%s); its standard error says more", tostring(line or err))
+    return nil, failure("did not become ready (%s); see its standard error", tostring(line or err))
   end
   local urls = {}
   for i, node in ipairs(ready.nodes) do urls[i] = node.url end

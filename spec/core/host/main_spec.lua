@@ -43,7 +43,7 @@ describe("wingman", function()
     code, out, err = wingman { "rum" }
     assert.equal(2, code)
     assert.equal("", out)
-    assert.truthy(err:find("'rum' is no command", 1, true))
+    assert.truthy(err:find("'rum' is not a command", 1, true))
     assert.equal(2, (wingman {}))
   end)
 

@@ -15,13 +15,14 @@ local M = {}
 
 --- The lines for the help of a command.
 M.USAGE = [[
-  --token-file FILE       show the token in the first line of FILE (default: the variable
-                          WINGMAN_TOKEN); sim:// and topgun:// have tokens of their own
-  --ca-file FILE          authorities for wss://, a PEM file (default: the system's)
-  --cert-file FILE        this client's certificate for wss://, a PEM file, and
-  --key-file FILE         its key
-  --proxy URL             http://[user:password@]host:port, or none (default: http_proxy and
-                          its kin, but for loopback and no_proxy)
+  --token-file FILE       authenticate with the token in the first line of FILE (default:
+                          the variable WINGMAN_TOKEN); sim:// and topgun:// need none
+  --ca-file FILE          certificate authorities for wss://, PEM (default: the system's)
+  --cert-file FILE        certificate of this client for wss://, PEM
+  --key-file FILE         private key of that certificate, PEM
+  --proxy URL             http://[user:password@]host:port, or "none"; default: http_proxy,
+                          https_proxy or all_proxy of the environment, except for loopback
+                          and for the hosts in no_proxy
   --insecure-skip-verify  accept any certificate: for tests only
 ]]
 
