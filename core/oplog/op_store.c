@@ -245,11 +245,11 @@ static bool load_frame(void *user, const uint8_t *payload, size_t len)
 /* The last commit said how many there are. */
 static bool agrees(const wm_op_store *s, const wm_op_tally *t, wm_log_error *e)
 {
-    const uint64_t *counts = wm_log_file_counts(s->file);
-    if (counts[0] == t->operations.live_count && counts[1] == t->letters.live_count) return true;
-    return wm_log_fail(e, WM_LOG_DAMAGED, "it has %u pending operations and %u dead letters, and says %llu and %llu",
-                       t->operations.live_count, t->letters.live_count, (unsigned long long)counts[0],
-                       (unsigned long long)counts[1]);
+    wm_op_counts counts = wm_op_counts_read(wm_log_file_counts(s->file));
+    uint64_t operations = (uint64_t)counts.pending + counts.acknowledged;
+    if (operations == t->operations.live_count && counts.letters == t->letters.live_count) return true;
+    return wm_log_fail(e, WM_LOG_DAMAGED, "it has %u operations and %u dead letters, and says %llu and %u",
+                       t->operations.live_count, t->letters.live_count, (unsigned long long)operations, counts.letters);
 }
 
 bool wm_op_store_load(wm_op_store *s, wm_op_table *table, wm_log_error *e)
@@ -452,9 +452,9 @@ static bool write_client(output *o)
 }
 
 /* Those that are in the file after a commit. */
-static uint64_t count_operations(const wm_op_store *s, const wm_op_table *table)
+static void count_all(const wm_op_store *s, const wm_op_table *table, uint64_t out[2])
 {
-    return (uint64_t)table->count + s->retained.count;
+    wm_op_counts_write(&(wm_op_counts){table->count, s->retained.count, (uint32_t)s->letter_count}, out);
 }
 
 /* -- the file anew ------------------------------------------------------------------------- */
@@ -494,7 +494,8 @@ static bool copy_operations(wm_op_store *s, wm_op_table *table, size_t end, uint
 static bool end_anew(wm_op_store *s, wm_op_table *table, wm_log_error *e)
 {
     output o = {.store = s, .error = e};
-    uint64_t counts[2] = {count_operations(s, table), s->letter_count};
+    uint64_t counts[2];
+    count_all(s, table, counts);
     acknowledge_all_retained(s);
     if (!begin_frame(&o) || !write_retained(&o) || !write_seqs(&o, WM_ENTRY_ACKNOWLEDGED, &s->acknowledged) ||
         !write_letters(&o, true) || !flush_frame(&o))
@@ -604,7 +605,8 @@ static void shrink_old(wm_op_store *s)
 static bool append_changes(wm_op_store *s, wm_op_table *table, wm_log_error *e)
 {
     output o = {.store = s, .file = s->file, .error = e};
-    uint64_t counts[2] = {count_operations(s, table), s->letter_count};
+    uint64_t counts[2];
+    count_all(s, table, counts);
     bool ok = begin_frame(&o) && (restart(s, table) ? write_all(&o, table) : write_changes(&o, table)) && flush_frame(&o) &&
               wm_log_file_commit(s->file, counts, e);
     if (!ok) {

@@ -63,13 +63,13 @@ describe("wingman oplog", function()
     local before = files.read(path)
     local code, output = oplog("inspect", path)
     assert.equal(0, code)
-    for _, text in ipairs { path, id, "format 2", "pending operations  30\n", "dead letters        0\n", "whole" } do
+    for _, text in ipairs { path, id, "format 2", "pending operations  30\n", "acknowledged, kept  0\n", "dead letters        0\n", "whole" } do
       assert.truthy(output:find(text, 1, true), output)
     end
     local _, json = oplog("inspect", path, "--json")
     local found = cjson.decode(json)
-    assert.same({ 30, 30, false, false, id, path },
-      { found.pending, found.pending_written, found.damaged, found.in_use, found.client, found.file })
+    assert.same({ 30, 0, 30, 0, false, false, id, path },
+      { found.pending, found.acknowledged, found.pending_written, found.acknowledged_written, found.damaged, found.in_use, found.client, found.file })
     assert.equal(before, files.read(path))
   end)
 
@@ -101,7 +101,7 @@ describe("wingman oplog", function()
 
     code, output = oplog("salvage", path)
     assert.equal(1, code)
-    assert.truthy(output:find("Saved 20 operations and 0 dead letters to " .. path .. ".salvaged", 1, true), output)
+    assert.truthy(output:find("Saved 20 pending operations, 0 acknowledged ones and 0 dead letters to " .. path .. ".salvaged", 1, true), output)
     assert.equal(damaged, files.read(path))
 
     local client = open(path .. ".salvaged")
@@ -131,7 +131,7 @@ describe("wingman oplog", function()
     assert.truthy(output:find("damaged: it is empty", 1, true), output)
     code, output = oplog("salvage", path)
     assert.equal(1, code)
-    assert.truthy(output:find("Saved 0 operations", 1, true), output)
+    assert.truthy(output:find("Saved 0 pending operations", 1, true), output)
   end)
 
   it("salvage finds the parts of a file whose beginning is gone", function()
@@ -142,7 +142,7 @@ describe("wingman oplog", function()
     file:close()
     local code, output = oplog("salvage", path)
     assert.equal(1, code)
-    assert.truthy(output:find("Saved 30 operations", 1, true), output)
+    assert.truthy(output:find("Saved 30 pending operations", 1, true), output)
     local client = open(path .. ".salvaged")
     assert.equal(id, client.options.client_id)
     assert.equal(30, client:pending_ops())
@@ -158,7 +158,7 @@ describe("wingman oplog", function()
     client:close()
     damage(path, "outer")
     local _, output = oplog("salvage", path)
-    assert.truthy(output:find("Saved 0 operations", 1, true), output)
+    assert.truthy(output:find("Saved 0 pending operations", 1, true), output)
   end)
 
   it("refuses what is no op log, and wrong words", function()

@@ -16,8 +16,9 @@ static void push_findings(lua_State *L, const wm_op_findings *f)
     lua_newtable(L);
     set_number(L, "format", WM_LOG_FORMAT);
     set_number(L, "bytes", f->file.bytes);
-    set_number(L, "pending", f->operations);
-    set_number(L, "dead_letters", f->letters);
+    set_number(L, "pending", f->counts.pending);
+    set_number(L, "acknowledged", f->counts.acknowledged);
+    set_number(L, "dead_letters", f->counts.letters);
     set_number(L, "parts", f->file.frames);
     lua_pushboolean(L, f->file.is_in_use);
     lua_setfield(L, -2, "in_use");
@@ -28,8 +29,9 @@ static void push_findings(lua_State *L, const wm_op_findings *f)
         lua_setfield(L, -2, "client");
     }
     if (f->file.knows_last_commit) {
-        set_number(L, "pending_written", f->file.counts[0]);
-        set_number(L, "dead_letters_written", f->file.counts[1]);
+        set_number(L, "pending_written", f->written.pending);
+        set_number(L, "acknowledged_written", f->written.acknowledged);
+        set_number(L, "dead_letters_written", f->written.letters);
     }
     if (!f->file.is_damaged) return;
     set_number(L, "parts_missing", f->file.missing);

@@ -2,6 +2,17 @@
 
 #include <string.h>
 
+void wm_op_counts_write(const wm_op_counts *counts, uint64_t out[2])
+{
+    out[0] = counts->pending | (uint64_t)counts->acknowledged << 32;
+    out[1] = counts->letters;
+}
+
+wm_op_counts wm_op_counts_read(const uint64_t counts[2])
+{
+    return (wm_op_counts){(uint32_t)counts[0], (uint32_t)(counts[0] >> 32), (uint32_t)counts[1]};
+}
+
 bool wm_op_entry_next(const uint8_t **at, const uint8_t *end, wm_op_entry *out)
 {
     if ((size_t)(end - *at) < WM_OP_ENTRY_HEAD) return false;

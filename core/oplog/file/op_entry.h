@@ -20,6 +20,17 @@ typedef struct wm_op_entry {
     const uint8_t *bytes; /* `len` of them, in the payload; not aligned */
 } wm_op_entry;
 
+/* What is in an op log's file, as each commit says it of itself (wm_log_file_commit). */
+typedef struct wm_op_counts {
+    uint32_t pending;      /* in files of before `acknowledged` was counted: both */
+    uint32_t acknowledged; /* and kept until it is certain that they need not be repeated */
+    uint32_t letters;
+} wm_op_counts;
+
+/* To and from the two numbers that a commit has for them. */
+void wm_op_counts_write(const wm_op_counts *counts, uint64_t out[2]);
+wm_op_counts wm_op_counts_read(const uint64_t counts[2]);
+
 /* Bytes of an entry with `len` bytes. */
 #define WM_OP_ENTRY_HEAD 16u
 

@@ -46,8 +46,8 @@ static bool inspect(salvage *v, const char *path, bool lock)
     if (!wm_op_tally_finish(&v->tally, v->error)) return false;
     wm_op_findings *out = v->out;
     out->file = *wm_log_scan_findings(v->from);
-    out->operations = out->file.is_in_use ? (uint32_t)out->file.counts[0] : v->tally.operations.live_count;
-    out->letters = out->file.is_in_use ? (uint32_t)out->file.counts[1] : v->tally.letters.live_count;
+    out->written = wm_op_counts_read(out->file.counts);
+    out->counts = out->file.is_in_use ? out->written : wm_op_tally_counts(&v->tally);
     memcpy(out->client, v->tally.id, v->tally.id_len);
     return true;
 }
@@ -108,7 +108,8 @@ static bool copy_frame(void *user, const uint8_t *payload, size_t len)
 
 static bool write_all(salvage *v)
 {
-    uint64_t counts[2] = {v->out->operations, v->out->letters};
+    uint64_t counts[2];
+    wm_op_counts_write(&v->out->counts, counts);
     return write_client(v) && wm_log_scan_read(v->from, copy_frame, v, v->error) &&
            wm_log_file_commit(v->to, counts, v->error);
 }

@@ -6,8 +6,8 @@
 /* What is in an op log's file, damaged or not. */
 typedef struct wm_op_findings {
     wm_log_findings file;
-    uint32_t operations; /* pending ones that are whole; of a file in use what its last commit says */
-    uint32_t letters;
+    wm_op_counts counts;  /* of what is whole; of a file in use those of its last commit */
+    wm_op_counts written; /* those of the last commit, when file.knows_last_commit */
     char client[WM_OP_TALLY_ID_MAX + 1]; /* its id; "" when no whole part says it */
 } wm_op_findings;
 

@@ -95,10 +95,25 @@ static bool finish(wm_tally_list *l)
     return true;
 }
 
+static void count_acknowledged(wm_op_tally *t)
+{
+    const wm_tally_list *l = &t->operations;
+    for (uint32_t i = 0; i < l->came_count; i++)
+        if (l->live[l->came[i].place]) t->acknowledged_count += wm_op_tally_is_acknowledged(t, l->came[i].seq);
+}
+
 bool wm_op_tally_finish(wm_op_tally *t, wm_log_error *e)
 {
     sort(&t->acknowledged);
-    return (finish(&t->operations) && finish(&t->letters)) || wm_log_fail_io(e, ENOMEM);
+    if (!finish(&t->operations) || !finish(&t->letters)) return wm_log_fail_io(e, ENOMEM);
+    count_acknowledged(t);
+    return true;
+}
+
+wm_op_counts wm_op_tally_counts(const wm_op_tally *t)
+{
+    uint32_t acknowledged = t->acknowledged_count;
+    return (wm_op_counts){t->operations.live_count - acknowledged, acknowledged, t->letters.live_count};
 }
 
 bool wm_op_tally_is_live(wm_op_tally *t, const wm_op_entry *entry)

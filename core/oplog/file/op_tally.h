@@ -28,6 +28,7 @@ typedef struct wm_tally_list {
 typedef struct wm_op_tally {
     wm_tally_list operations, letters;
     wm_tally_seqs acknowledged; /* operations, still there or not */
+    uint32_t acknowledged_count; /* of those that are still there */
     uint64_t last_seq; /* the highest that any entry names */
     uint32_t id_len;
     char id[256]; /* of the client; "" while no entry said it */
@@ -38,8 +39,9 @@ typedef struct wm_op_tally {
 
 /* Adds a frame's payload. False with the reason in `e`. Begin with a zeroed tally. */
 bool wm_op_tally_add(wm_op_tally *t, const uint8_t *payload, size_t len, wm_log_error *e);
-/* Works out what is still there: is_live may be asked now. */
+/* Works out what is still there: is_live and counts may be asked now. */
 bool wm_op_tally_finish(wm_op_tally *t, wm_log_error *e);
+wm_op_counts wm_op_tally_counts(const wm_op_tally *t);
 /* Whether an operation or dead letter is still there. Asked once for each such entry, in the
  * order in which they were added. */
 bool wm_op_tally_is_live(wm_op_tally *t, const wm_op_entry *entry);

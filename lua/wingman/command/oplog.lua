@@ -12,10 +12,14 @@ usage: wingman oplog inspect FILE [--json]
 
 Examines the file of an op log (the option oplog.path), and recovers a damaged one.
 
-  inspect  print the format, the id of the client, the number of pending operations and
-           dead letters, and whether the file is damaged. The file may be in use
+  inspect  print the format, the id of the client, the numbers of pending operations, of
+           acknowledged ones and of dead letters, and whether the file is damaged. The
+           file may be in use
   salvage  write the intact operations and dead letters to a new file, which a client can
            open. FILE itself is not changed
+
+Acknowledged operations come from a 0.11 cluster. They are kept for a moment in case its
+membership changes, and a client that opens the file repeats them.
 
   --out NEW  name of the new file (default: FILE.salvaged); an existing file is refused
   --json     print one JSON object
@@ -42,13 +46,17 @@ local function say_error(options, what, reason, problem)
   return 1
 end
 
+local function contents(pending, acknowledged, letters)
+  return ("%s pending operations, %s acknowledged ones and %s dead letters"):format(count(pending), count(acknowledged), count(letters))
+end
+
 local function state_of(found)
   if found.in_use then return "a client has it open; these are the numbers of its last commit" end
   if not found.damaged then return "whole" end
   local text = "damaged: " .. found.damage
   if found.pending_written then
-    text = ("%s. At its last commit it had %s pending operations and %s dead letters"):format(text,
-      count(found.pending_written), count(found.dead_letters_written))
+    text = ("%s. At its last commit it had %s"):format(text,
+      contents(found.pending_written, found.acknowledged_written, found.dead_letters_written))
   end
   return text
 end
@@ -57,6 +65,7 @@ local function write_table(file, found)
   local rows = {
     { "file", ("%s, %s bytes, format %d"):format(file, count(found.bytes), found.format) },
     { "pending operations", count(found.pending) },
+    { "acknowledged, kept", count(found.acknowledged) },
     { "dead letters", count(found.dead_letters) },
     { "state", state_of(found) },
   }
@@ -92,7 +101,7 @@ function commands.salvage(options)
     return found.damaged and 1 or 0
   end
   write_table(options.file, found)
-  io.write(("\n  Saved %s operations and %s dead letters to %s.\n"):format(count(found.pending), count(found.dead_letters), options.out))
+  io.write(("\n  Saved %s to %s.\n"):format(contents(found.pending, found.acknowledged, found.dead_letters), options.out))
   if found.damaged then
     io.write(MISSING)
   end

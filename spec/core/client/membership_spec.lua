@@ -1,6 +1,7 @@
 --- Membership changes of a 0.11 cluster: its nodes change their maps one after the other,
 --- and acknowledge and drop what is not theirs by their own. What was acknowledged around
 --- the change is sent again.
+local cjson = require "cjson"
 local clusters = require "spec.support.cluster"
 local embedded_cluster = require "wingman.testbed"
 local eventually = require "spec.support.eventually"
