@@ -148,6 +148,10 @@ typedef enum wm_membership_state {
 /* Acknowledged operations that are kept because the membership of a 0.11 cluster has
  * changed, and are sent again soon; 0 when it has not. */
 uint64_t wm_client_unverified(const wm_client *c, wm_membership_state *state);
+/* The client is about to end: what wm_client_unverified counts will not be sent again by this
+ * client. It moves to the figure ops_unverified, once; how many they are. Where the op log has a
+ * file they stay in it. */
+uint64_t wm_client_give_up_unverified(wm_client *c);
 /* Whether unmatched acknowledgements become WM_EVENT_MESSAGE, for a script that waits for the
  * acknowledgement of a message it sent itself. */
 void wm_client_forward_acks(wm_client *c, bool on);

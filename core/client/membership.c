@@ -238,6 +238,16 @@ uint64_t wm_client_unverified(const wm_client *c, wm_membership_state *state)
 {
     const wm_membership *m = &c->membership;
     *state = state_of(c);
+    if (m->is_given_up) return 0;
     if (*state == WM_MEMBERSHIP_CALM) return 0; /* what was loaded is safe in the file */
     return wm_recent_acks_count(m->late_acks) + (m->is_open ? wm_recent_acks_count(m->acks) : 0);
+}
+
+uint64_t wm_client_give_up_unverified(wm_client *c)
+{
+    wm_membership_state state;
+    uint64_t count = wm_client_unverified(c, &state);
+    c->figures.stats.ops_unverified += count;
+    c->membership.is_given_up = true;
+    return count;
 }

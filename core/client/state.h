@@ -56,6 +56,7 @@ typedef struct wm_membership {
     wm_recent_acks *late_acks; /* to be sent again at once, once no window is open */
     bool is_open;         /* the membership has changed, and not all is sent again */
     bool has_loaded;      /* the op log's file had something to send again, and it is not known to which cluster */
+    bool is_given_up;     /* what is to be sent again will not be, and is counted as unverified */
     uint64_t from_us;     /* of the acknowledgements that are doubtful */
     uint64_t opened_us;
     uint64_t due_us;      /* when sending begins */

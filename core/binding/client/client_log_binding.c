@@ -196,6 +196,13 @@ static int l_unverified(lua_State *L)
     return 2;
 }
 
+/* give_up_unverified(): how many of them are counted as unverified now. */
+static int l_give_up_unverified(lua_State *L)
+{
+    lua_pushnumber(L, (lua_Number)wm_client_give_up_unverified(wm_lua_check_client(L)));
+    return 1;
+}
+
 static int l_stats(lua_State *L)
 {
     wm_client *c = wm_lua_check_client(L);
@@ -290,6 +297,7 @@ const luaL_Reg wm_lua_client_log_methods[] = {
     {"foreign_ack", l_foreign_ack},
     {"foreign_release", l_foreign_release},
     {"unverified", l_unverified},
+    {"give_up_unverified", l_give_up_unverified},
     {"stats", l_stats},
     {"distributions", l_distributions},
     {NULL, NULL},

@@ -222,14 +222,18 @@ clusters.on_each(getfenv(), "a membership change", function(shared, it)
 
   it("that close has no time for is an error that counts it, logged and told", function()
     local client, observer = shared:started(), shared:started()
-    local map, told = client:map(shared:map_name()), {}
-    client:on("unverified", function(count) told[#told + 1] = count end)
+    local map, told, figures = client:map(shared:map_name()), {}, nil
+    client:on("unverified", function(count)
+      told[#told + 1] = count
+      figures = { client:stats().ops_unverified, client:health().unverified_ops, client:backlog().unverified }
+    end)
     local ok, err = at_the_change(shared, client, map, "node-2", function() return client:close(0) end)
     assert.is_nil(ok)
     assert.equal("TIMEOUT", err.code)
     assert.is_true(err.unverified > 0)
     assert.truthy(err.message:find(err.unverified .. " writes are not sent again, and are unverified", 1, true), err.message)
     assert.same({ err.unverified }, told)
+    assert.same({ err.unverified, err.unverified, 0 }, figures)
     assert.equal(err.unverified, shared:logged("writes_unverified")[1].count)
     assert.is_true(client:close())
     shared:restart("node-2", observer)
@@ -458,9 +462,27 @@ clusters.on_each(getfenv(), "what was acknowledged just before the process died"
     assert.same({ true, true }, loaded_keys(heir(nowhere())))
   end)
 
+  -- What `wingman oplog` says of the file: pending, acknowledged, and both as the last commit has them.
+  local function counted(...)
+    local child = assert(process.spawn { file = process.wingman_path(), args = { "oplog", ... } })
+    local found = cjson.decode((child:read_all(60)))
+    child:close()
+    return { found.pending, found.acknowledged, found.pending_written, found.acknowledged_written }
+  end
+
+  it("is told apart from what is pending by `wingman oplog inspect`, of a file in use, too", function()
+    assert.same({ 0, 2, 0, 2 }, counted("inspect", path, "--json"))
+    local offline = heir(nowhere())
+    assert.same({ 0, 2, 0, 2 }, counted("inspect", path, "--json"))
+    assert(offline:map(name):set("more", 1))
+    assert(offline:sync())
+    assert.same({ 1, 2, 1, 2 }, counted("inspect", path, "--json"))
+  end)
+
   it("is pending for nobody in what is salvaged of the file", function()
     local salvaged = path .. ".salvaged"
-    assert.equal(0, os.execute(("%s oplog salvage '%s' >/dev/null"):format(process.wingman_path(), path)))
+    assert.same({ 0, 2, 0, 2 }, counted("salvage", path, "--json"))
+    assert.same({ 0, 2, 0, 2 }, counted("inspect", salvaged, "--json"))
     os.remove(path)
     assert(os.rename(salvaged, path))
     local client = heir(nowhere())

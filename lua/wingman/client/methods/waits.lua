@@ -166,6 +166,7 @@ local CLOSE_WAIT = 5
 -- What close could not wait for is counted, logged and returned.
 local function give_up_unverified(self, timeout)
   local left = self:backlog()
+  self.core:give_up_unverified()
   if left.unverified > 0 then
     self.options.log_to("warn", "writes_unverified", {
       count = left.unverified, reason = "the membership has changed, and the client was closed before they were sent again",
