@@ -29,7 +29,8 @@ typedef struct connection {
     uint64_t opened_us;
     uint64_t token_sent_us;
     uint64_t ping_due_us;
-    double ping_stamp;  /* what the PONG of the last PING must echo */
+    double ping_stamp;  /* what the PONG of the last PING must echo; -1: answered */
+    double late_stamp;  /* that of the PING before, if it was not answered in time; -1: it was */
     uint64_t ping_sent_us;
     bool batch_wanted;
     bool batch_in_write; /* a batch is among the messages that are being written */
@@ -96,6 +97,7 @@ static void send_ping(connection *c, uint64_t now_us)
 {
     wm_buffer b;
     wm_buffer_init(&b);
+    c->late_stamp = c->ping_stamp;
     c->ping_stamp = (double)wm_wall_ms();
     c->ping_sent_us = now_us;
     c->ping_due_us = now_us + c->pool->options.heartbeat_us;
@@ -151,7 +153,7 @@ static void reset(connection *c)
     c->info.rtt_us = c->info.answered_us = 0;
     c->first_seen = c->token_wanted = c->batch_wanted = c->batch_in_write = false;
     c->token_sent_us = 0;
-    c->ping_stamp = -1;
+    c->ping_stamp = c->late_stamp = -1;
     wm_buffer_clear(&c->queue);
     wm_inbox_clear(c->inbox);
     wm_loop_withdraw(&c->reading);
@@ -207,21 +209,35 @@ static bool text_field(const wm_message *m, const char *name, char *out, size_t 
     return true;
 }
 
-static void on_pong(connection *c, const wm_message *m)
+/* The time that a PONG echoes; -2 when it has none. */
+static double echoed_stamp(const wm_message *m)
 {
     const uint8_t *bytes;
     size_t len;
     wm_mp_reader r;
     wm_mp_item it;
     uint64_t echoed;
-    if (wm_mp_find(m->body, m->body_len, "timestamp", &bytes, &len) < 0 || bytes == NULL) return;
+    if (wm_mp_find(m->body, m->body_len, "timestamp", &bytes, &len) < 0 || bytes == NULL) return -2;
     wm_mp_reader_init(&r, bytes, len);
-    if (wm_mp_read(&r, &it) < 0 || !wm_mp_as_uint(&it, &echoed)) return;
-    if ((double)echoed == c->ping_stamp) {
+    return wm_mp_read(&r, &it) >= 0 && wm_mp_as_uint(&it, &echoed) ? (double)echoed : -2;
+}
+
+/* A PONG that answers no PING of the heartbeat answers one of the script's: it is a message like
+ * any other. */
+static void on_pong(connection *c, const wm_message *m)
+{
+    double stamp = echoed_stamp(m);
+    if (stamp == c->ping_stamp) {
         uint64_t now = wm_now_us();
         c->info.rtt_us = now - c->ping_sent_us;
         c->info.answered_us = c->ping_sent_us;
+        c->ping_stamp = -1;
         count(c->pool->times.heartbeat, c->ping_sent_us, now);
+    } else if (stamp == c->late_stamp) {
+        c->late_stamp = -1;
+    } else {
+        c->pool->events.message(c->pool->user, c->id, m);
+        if (c->socket == NULL) return;
     }
     /* A server that never asked for a token and answers needs none. */
     if (c->info.state == WM_CONNECTION_AUTHENTICATING && !c->token_wanted && c->token_sent_us == 0) become_ready(c);

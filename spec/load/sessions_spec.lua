@@ -86,6 +86,27 @@ describe("a user's own connection", function()
     assert.same({ "m", "a", "a" }, { event.payload.mapName, event.payload.key, event.payload.record.value })
   end)
 
+  it("receives the PONG of a PING that its user sends, and no PONG of a heartbeat", function()
+    own:close()
+    own = assert(sessions.new {
+      urls = cluster.urls, token = cluster.token, capacity = 50, metrics = core.op_metrics(), client = { heartbeat = { interval = 0.05 } },
+      lost = function(reason) lost[#lost + 1] = reason end,
+    })
+    assert.is_true(own:connect(1))
+    for stamp = 1, 20 do
+      assert.is_true(own:send(1, { type = "PING", timestamp = stamp }))
+      assert.equal(stamp, assert(own:receive(1, "PONG", PATIENCE)).timestamp)
+    end
+    local any = loop.spawn(function() return own:receive(1, function() return true end, PATIENCE) end)
+    eventually("a heartbeat is answered", function()
+      local info = own.core:connection_info(0)
+      return info.rtt > 0, info
+    end)
+    assert.is_true(own:send(1, subscribe "m"))
+    assert.equal("QUERY_RESP", any:wait(PATIENCE).type)
+    assert.same({}, lost)
+  end)
+
   it("says why nothing is received, or sent", function()
     local _, err = own:receive(1, "OP_ACK", 1)
     assert.equal("NOT_CONNECTED", err.code)

@@ -38,6 +38,17 @@ clusters.on_each(getfenv(), "send_with_retry", function(shared, it)
     assert.is_true(client:send_with_retry { type = "PING", timestamp = 1 })
   end)
 
+  it("returns the PONG that answers a PING of the script's own", function()
+    local client = shared:started { heartbeat = { interval = 0.05 } }
+    for stamp = 1, 20 do
+      local answer = assert(client:send_with_retry({ type = "PING", timestamp = stamp }, nil,
+        { answer = function(message) return message.type == "PONG" and message end, timeout = eventually.PATIENCE }))
+      assert.equal(stamp, answer.timestamp)
+    end
+    -- The heartbeat's own are nobody's messages.
+    eventually("a heartbeat is answered", function() return client:health().nodes[1].rtt > 0, client:health().nodes[1] end)
+  end)
+
   it("waits for the node to come back", function()
     local client, name = shared:started { reconnect = function() return 0.05 end, map_requests = { refresh = 600 } },
       shared:map_name()
