@@ -5,6 +5,7 @@ package.path = directory .. "/?.lua;" .. package.path
 local cjson = require "cjson"
 local ffi = require "ffi"
 local read_options = require "options"
+---@diagnostic disable-next-line: unresolved-require (specs are no part of the checked tree)
 local steps = require "spec.support.steps"
 local wingman = require "wingman"
 local process = require "wingman.loop.process"

@@ -9,7 +9,7 @@ local M = {}
 ---@class chaos.arena
 ---@field cluster table      of wingman.sim or wingman.topgun
 ---@field history chaos.history
----@field proxies table<string, chaos.proxy>|nil  in front of real nodes
+---@field proxies table<string, chaos.proxy>|nil  of real nodes
 ---@field injected table<string, integer>  faults by name
 ---@field losses integer     how often a node has lost its memory
 ---@field package down table<string, boolean>

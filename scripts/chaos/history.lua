@@ -45,7 +45,7 @@ local M = {}
 
 ---@class chaos.history
 ---@field dialect "v2"|"0.11"
----@field ops chaos.operation[]          in the order of their invocation
+---@field ops chaos.operation[]          ordered by their invocation
 ---@field by_id table<string, chaos.operation>
 ---@field by_time table<string, chaos.operation>
 ---@field clients table<string, chaos.client_history>

@@ -15,7 +15,7 @@ methods.__index = methods
 ---@field session integer
 ---@field foreign boolean
 ---@field refused boolean
----@field position integer  in the order of the node's arrivals
+---@field position integer  among the node's arrivals, in their order
 
 -- Arrivals whose time no operation has are repairs: sent again with a newer time.
 local function index_arrivals(self)

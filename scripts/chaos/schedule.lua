@@ -160,7 +160,7 @@ end
 --- Runs schedules on one kind of cluster: a function that runs that of a seed, and one
 --- that ends what they share.
 ---@param url string|nil  nil: as the seeds say
----@return fun(seed: integer): chaos.result, fun()
+---@return fun(seed: integer): chaos.result run, fun() stop
 function M.runner(url)
   if not url or url:match "^sim" then
     return function(seed) return M.run(seed, assert(targets.simulated(url or M.of_seed(seed).url))) end, function() end

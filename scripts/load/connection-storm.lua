@@ -5,7 +5,7 @@
 local load = require "wingman.load"
 local loop = require "wingman.loop"
 
-local users = tonumber(os.getenv "VUS" or 300)
+local users = assert(tonumber(os.getenv "VUS" or 300), "VUS is no number")
 local first_answer = load.trend("first_answer", "s")
 
 -- What a client says first of a map that it has nothing of yet.

@@ -11,7 +11,8 @@ return load.test {
   cluster = os.getenv "WINGMAN_CLUSTER" or "sim://3",
   scenarios = {
     writes = {
-      executor = "constant-arrival-rate", rate = tonumber(os.getenv "RATE" or 1000), duration = seconds, keys = { count = 5000 },
+      executor = "constant-arrival-rate", rate = assert(tonumber(os.getenv "RATE" or 1000), "RATE is no number"),
+      duration = seconds, keys = { count = 5000 },
       exec = function(vu) vu:map "failover":set(vu:key(), { v = vu.iteration }) end,
     },
   },

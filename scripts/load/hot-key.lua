@@ -8,7 +8,8 @@ return load.test {
   cluster = os.getenv "WINGMAN_CLUSTER" or "sim://3",
   scenarios = {
     hot = {
-      executor = "constant-arrival-rate", rate = tonumber(os.getenv "RATE" or 2000), duration = os.getenv "DURATION" or "10s",
+      executor = "constant-arrival-rate", rate = assert(tonumber(os.getenv "RATE" or 2000), "RATE is no number"),
+      duration = os.getenv "DURATION" or "10s",
       exec = function(vu) vu:map "hot":set("the-one", { n = vu.iteration }) end,
     },
     others = {

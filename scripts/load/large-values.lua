@@ -9,7 +9,8 @@ return load.test {
   cluster = os.getenv "WINGMAN_CLUSTER" or "sim://3",
   scenarios = {
     blobs = {
-      executor = "constant-arrival-rate", rate = tonumber(os.getenv "RATE" or 50), duration = os.getenv "DURATION" or "10s",
+      executor = "constant-arrival-rate", rate = assert(tonumber(os.getenv "RATE" or 50), "RATE is no number"),
+      duration = os.getenv "DURATION" or "10s",
       keys = { count = 200 },
       exec = function(vu) assert(vu:map "blobs":set(vu:key(), { blob = vu:text(size(vu)) })) end,
     },

@@ -13,7 +13,8 @@ return load.test {
   end,
   scenarios = {
     reads = {
-      executor = "constant-arrival-rate", rate = tonumber(os.getenv "RATE" or 5000), duration = os.getenv "DURATION" or "10s",
+      executor = "constant-arrival-rate", rate = assert(tonumber(os.getenv "RATE" or 5000), "RATE is no number"),
+      duration = os.getenv "DURATION" or "10s",
       keys = { count = 500, distribution = "zipf" },
       exec = function(vu) vu:check("the item is there", vu:map "catalogue":get(vu:key()) ~= nil) end,
     },

@@ -8,7 +8,8 @@ return load.test {
   cluster = os.getenv "WINGMAN_CLUSTER" or "sim://3",
   scenarios = {
     steady = {
-      executor = "constant-arrival-rate", rate = tonumber(os.getenv "RATE" or 500), duration = os.getenv "DURATION" or "10s",
+      executor = "constant-arrival-rate", rate = assert(tonumber(os.getenv "RATE" or 500), "RATE is no number"),
+      duration = os.getenv "DURATION" or "10s",
       keys = { count = 10000, distribution = "zipf" },
       exec = function(vu) vu:map "soak":set(vu:key(), { n = vu.iteration, text = vu:text(64) }) end,
     },

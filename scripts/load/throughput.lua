@@ -4,7 +4,7 @@
 local load = require "wingman.load"
 local duration = require "wingman.base.duration"
 
-local most = tonumber(os.getenv "RATE" or 40000)
+local most = assert(tonumber(os.getenv "RATE" or 40000), "RATE is no number")
 local step = duration.check(os.getenv "DURATION" or "10s", "DURATION") / 5
 
 local stages = {}

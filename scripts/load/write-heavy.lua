@@ -10,7 +10,8 @@ return load.test {
   cluster = os.getenv "WINGMAN_CLUSTER" or "sim://3",
   scenarios = {
     positions = {
-      executor = "constant-arrival-rate", rate = tonumber(os.getenv "RATE" or 5000), duration = os.getenv "DURATION" or "10s",
+      executor = "constant-arrival-rate", rate = assert(tonumber(os.getenv "RATE" or 5000), "RATE is no number"),
+      duration = os.getenv "DURATION" or "10s",
       keys = { count = 20000, distribution = "zipf" },
       exec = function(vu) vu:map "players":set(vu:key(), record(vu)) end,
     },

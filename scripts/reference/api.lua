@@ -37,7 +37,7 @@ local function without(functions, ...)
 end
 
 ---@class reference.section
----@field prefix string   in front of each name
+---@field prefix string   stands before each name
 ---@field title string
 ---@field about string
 ---@field functions fun(): table<string, function>

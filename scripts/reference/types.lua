@@ -46,7 +46,7 @@ end
 function M.section(text)
   local classes, parts = {}, {}
   -- The options have a page of their own.
-  local found = assert(io.popen "find lua -name '*.lua' -not -path '*/client/options/types.lua' | sort")
+  local found = assert(io.popen "find lua -name '*.lua' -not -name types.lua | sort")
   for path in found:lines() do read(path, classes) end
   found:close()
   for _, name in ipairs(markdown.sorted(classes)) do

@@ -60,7 +60,7 @@ end
 --- The error that a reason is: itself, when it is one, else one of this code.
 ---@param reason wingman.error|string
 ---@param code string
----@param what string  in front of the reason
+---@param what string  stands before the reason
 ---@return wingman.error
 function M.of(reason, code, what)
   if type(reason) == "table" then return reason end

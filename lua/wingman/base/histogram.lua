@@ -47,7 +47,7 @@ function M.new(max, digits) return core.histogram(max, digits) end
 ---@field counts integer[]   slot, count, slot, count, …: ascending, each slot as its distance to the one before
 
 --- The histogram that `export` made the table of: every count, and the bounds.
----@param exported wingman.histogram.exported
+---@param exported wingman.histogram.exported|table
 ---@return wingman.histogram|nil, string|nil err  what is wrong with the table
 function M.import(exported) return core.histogram_import(exported) end
 

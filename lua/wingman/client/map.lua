@@ -193,6 +193,7 @@ end
 --- rejected (the event op_rejected, client:rejected) or dropped from a full op log, though no
 --- node has it. To have it right then, write the key anew, or ask the nodes with client:query.
 ---@param key string
+---@return any
 function methods:get(key)
   check_key(key, "map:get")
   if self.client.closed then error("map:get: the client is closed", 2) end
@@ -202,6 +203,7 @@ end
 --- When and by whom the local record of a key was written: { millis, counter,
 --- node, removed }; nil for an unknown key.
 ---@param key string
+---@return { millis: integer, counter: integer, node: string, removed: boolean }|nil
 function methods:record(key)
   check_key(key, "map:record")
   local millis, counter, node, removed = self.core_map:record(key)

@@ -9,7 +9,7 @@ function M.add(client) open[client] = true end
 ---@param client wingman.client
 function M.remove(client) open[client] = nil end
 
----@return wingman.client[]  in no order
+---@return wingman.client[]  ordered by nothing
 function M.list()
   local list = {}
   for client in pairs(open) do list[#list + 1] = client end

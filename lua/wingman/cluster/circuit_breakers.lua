@@ -18,7 +18,7 @@ methods.__index = methods
 ---@class wingman.circuits_host
 ---@field nodes fun(): wingman.node[]
 ---@field core userdata  wingman.core.client
----@field probe fun(node: wingman.node, timeout: number): any  asks the node something; waits
+---@field probe fun(node: wingman.node, timeout: number): any, any  asks the node something; waits
 ---@field changed fun(node: wingman.node, state: string, reason: string)
 ---@field log fun(level: string, event: string, fields: table)
 

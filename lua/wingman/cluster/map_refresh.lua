@@ -95,8 +95,11 @@ local function wait_for_route(self, delay)
   self.throttle_timer = loop.timer(delay, function()
     self.throttle_timer = nil
     if self.debounce_timer then self.news = false end -- its request is on the way
-    if self.news or self.host.route_is_missing() then return ask_for_route(self) end
-    self.misses = 0
+    if self.news or self.host.route_is_missing() then
+      ask_for_route(self)
+    else
+      self.misses = 0
+    end
   end)
 end
 

@@ -205,7 +205,7 @@ function M.main(words)
     io.write(arguments.USAGE)
     return 0
   end
-  if options.attach then return run_attached(options) end
+  if options.attach then return (run_attached(options)) end
   local terminal = require "wingman.terminal"
   local is_batch = options.stdin or (options.has_code and not options.has_script)
   if not is_batch and terminal.is_terminal(0) and terminal.is_terminal(1) then return run_interactive(options) end

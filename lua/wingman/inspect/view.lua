@@ -7,7 +7,7 @@ local function plain(_, text) return text end
 --- own colours and width. Its fields stay what they are.
 ---@generic T: table
 ---@param data T
----@param render fun(data: T, paint: fun(kind: string, text: string): string, width: integer): string
+---@param render fun(data: T, paint: (fun(kind: string, text: string): string), width: integer): string
 ---@return T
 function M.of(data, render)
   return setmetatable(data, {

@@ -57,7 +57,7 @@ local made = 0
 function M.made() return made end
 
 --- Makes a load test from a table (docs/load-testing.md). Raises for an option that is wrong.
----@param given table
+---@param given wingman.load.test_options
 ---@return wingman.load.test
 function M.test(given)
   local ok, checked = pcall(options_module.check, given, custom)
@@ -70,6 +70,7 @@ function M.test(given)
   return setmetatable({ options = checked, custom = custom }, test_class)
 end
 
+---@class wingman.load.own_metric
 local metric_class = {}
 metric_class.__index = metric_class
 
@@ -133,17 +134,21 @@ end
 --- A metric of your own that counts: load.counter "orders". The same metric each time.
 ---@param name string  letters, digits and '_'
 ---@param unit string|nil
+---@return wingman.load.own_metric
 function M.counter(name, unit) return declare("counter", name, unit) end
 --- A metric of your own that has a value at each moment, with its minimum and maximum.
 ---@param name string  letters, digits and '_'
 ---@param unit string|nil
+---@return wingman.load.own_metric
 function M.gauge(name, unit) return declare("gauge", name, unit) end
 --- A metric of your own for the share of what was true.
 ---@param name string  letters, digits and '_'
+---@return wingman.load.own_metric
 function M.rate(name) return declare("rate", name) end
 --- A metric of your own for a distribution: load.trend("checkout", "s"). Times when the unit is "us", "ms" or "s"; whole numbers else.
 ---@param name string
 ---@param unit string|nil  "s" unless told
+---@return wingman.load.own_metric
 function M.trend(name, unit) return declare("trend", name, unit or "s") end
 
 --- Rows of a CSV, JSON or NDJSON file, see wingman.load.input.data.

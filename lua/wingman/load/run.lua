@@ -54,7 +54,7 @@ local function expect_codes(self)
 end
 
 ---@param options table   checked
----@param given { seed: integer|nil, shard: table|nil, custom: table, policy: table|nil, listener: table|nil, cluster: table|nil }
+---@param given { seed: integer|nil, shard: table|nil, custom: table|nil, policy: table|nil, listener: table|nil, cluster: table|nil }
 ---@return wingman.load.run
 function M.new(options, given)
   local self = setmetatable({
@@ -377,6 +377,15 @@ local function scripted(self, what, fn, ...)
 end
 
 -- What set-up and teardown are given.
+---@class wingman.load.hand
+---@field client wingman.client
+---@field data any            what the set-up returned; nil in the set-up
+---@field shard { index: integer, count: integer }
+---@field seed integer
+---@field map fun(self: wingman.load.hand, name: string): wingman.map
+
+-- What set-up and teardown are given.
+---@return wingman.load.hand
 local function hand_of(self)
   return {
     client = self.client, data = self.data, shard = self.shard, seed = self.seed,

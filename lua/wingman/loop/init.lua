@@ -327,6 +327,7 @@ end
 --- Waits until the future is settled: its values, or nil, err. After
 --- `timeout` seconds: nil, "timeout"; the future itself goes on.
 ---@param timeout number|string|nil  a duration: seconds or "5s"; nil waits for ever
+---@return any ...
 function future_methods:wait(timeout)
   if timeout and (type(timeout) ~= "number" or timeout ~= timeout) then timeout = duration.limit(timeout, "wait", 2) end
   if self.done then return outcome(self) end
@@ -409,6 +410,7 @@ end
 --- at least every 5 ms. True, or nil, "timeout".
 ---@param condition fun(): any
 ---@param timeout number|string|nil  a duration: seconds or "5s"; nil waits for ever
+---@return any value, string|nil
 function M.wait_until(condition, timeout)
   timeout = duration.limit(timeout, "wait_until", 2)
   local deadline = timeout and now() + timeout or huge
@@ -488,6 +490,7 @@ function run_ready(until_time)
 end
 
 -- What is done at a signal of the executable; it knows a script's end by this word.
+---@type fun(signal: "SIGINT"|"SIGTERM"|"SIGHUP")
 local on_signal = function() M.stop "interrupted" end
 
 --- Sets the function that is called when the executable gets SIGINT, SIGTERM or SIGHUP, in place
@@ -597,6 +600,8 @@ end
 
 --- Runs `fn(...)` as a task and turns the loop until it has returned. Returns
 --- what fn returned; raises its error, with the traceback of the task.
+---@param fn function
+---@return any ...
 function M.run(fn, ...)
   if type(fn) ~= "function" then
     error("loop.run: a function is expected, got " .. type(fn), 2)

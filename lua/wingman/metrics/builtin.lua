@@ -170,7 +170,7 @@ end
 
 --- What can be looked at often: gauges of this moment.
 ---@param run wingman.load.run
----@return table<string, number> by name
+---@return table<string, number> by_name, table health
 function M.gauges(run)
   local health = run.client:health()
   local in_flight, users = 0, 0

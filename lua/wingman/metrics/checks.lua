@@ -2,7 +2,7 @@
 local M = {}
 
 ---@class wingman.load.checks
----@field list { name: string, passed: integer, failed: integer }[]  in the order of their first use
+---@field list { name: string, passed: integer, failed: integer }[]  ordered by their first use
 ---@field package all wingman.load.metric
 ---@field package own table<wingman.load.scenario, table>
 local methods = {}

@@ -24,7 +24,7 @@ end
 
 --- A function that gives the share of this machine's processor time, 0 to 1, that was stolen
 --- since now; nil where the system does not tell.
----@param path string|nil  in place of /proc/stat, for specs
+---@param path string|nil  what is read, for specs; default: /proc/stat
 ---@return fun(): number|nil
 function M.since_now(path)
   path = path or "/proc/stat"

@@ -92,7 +92,7 @@ local makers = {
 }
 
 ---@class wingman.load.registry
----@field list wingman.load.metric[]  in the order of their making
+---@field list wingman.load.metric[]  the oldest first
 local methods = {}
 methods.__index = methods
 

@@ -18,15 +18,15 @@ local nearest = require "wingman.base.nearest"
 local M = {}
 
 ---@class wingman.circuit_options
----@field failures integer|nil  in a row that open the circuit, default 5
+---@field failures integer|nil  so many in a row open the circuit, default 5
 ---@field first number|string|nil  a duration: how long it stays open the first time, default 1 s
 ---@field reset number|string|nil  a duration: how long it stays open at most, default 30 s
 
 ---@class wingman.breaker
----@field private failures integer  in a row
+---@field private failures integer  consecutive
 ---@field private unconnected integer  those of them that a connection makes up for
 ---@field private opened number|nil
----@field private openings integer  in a row, for the time that it stays open
+---@field private openings integer  consecutive, for the time that it stays open
 ---@field private closed_at number|nil
 local breaker = {}
 breaker.__index = breaker

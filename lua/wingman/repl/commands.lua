@@ -12,7 +12,7 @@ local M = {}
 ---@field arguments string    how it is called, for .help
 ---@field summary string
 ---@field takes table|nil     what each argument is, for TAB: "map", "node", "key", "expression", a list of words
----@field run fun(session: wingman.repl.session, rest: string): any  what it returns is shown
+---@field run fun(session: wingman.repl.session, rest: string): any, any  what it returns is shown
 
 ---@type table<string, wingman.repl.command>
 M.list = {}

@@ -168,7 +168,7 @@ function methods:close()
   live.stop(self, "log")
 end
 
----@param options { write: fun(text: string), write_error: fun(text: string)|nil, colour: boolean|nil, width: fun(): integer|nil, json: boolean|nil, has_signals: boolean|nil, watch: wingman.repl.watch|nil, environment: table|nil }
+---@param options { write: fun(text: string), write_error: fun(text: string)|nil, colour: boolean|nil, width: nil|(fun(): integer), json: boolean|nil, has_signals: boolean|nil, watch: wingman.repl.watch|nil, environment: table|nil }
 ---@return wingman.repl.session
 function M.new(options)
   local width = options.width or function() return 80 end

@@ -47,8 +47,7 @@ function M.parse_target(target)
 end
 
 --- Whether a table is a document.
----@param document any
----@return true|nil, string|nil err
+---@type fun(document: any): true|nil, string|nil
 M.validate = validate.validate
 
 --- A document in one of its forms, as text.
@@ -155,7 +154,7 @@ end
 function M.compare_svg(entries) return require "wingman.report.plot.percentiles".compare(entries) end
 
 --- What standard output can show: options for `summary`.
----@return { colour: boolean, width: integer }
+---@type fun(): { colour: boolean, width: integer }
 M.terminal = terminal.options
 
 return M

@@ -84,7 +84,7 @@ local function arguments(options)
 end
 
 --- Starts a cluster and waits until it can be connected to.
----@param options table|nil  nodes (3), dialect ("v2"), hash ("fnv1a"; "xxh64,fnv1a,…": of each node), secret,
+---@param options wingman.sim.options|nil  nodes (3), dialect ("v2"), hash ("fnv1a"; "xxh64,fnv1a,…": of each node), secret,
 ---  ports (a list), partitions (271), rate, seed (1), detection_ms (50),
 ---  spread_ms (0.11: 150, how far apart the nodes change their maps), no_auth,
 ---  sink (nothing is stored, for measuring generators)

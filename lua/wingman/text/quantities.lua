@@ -25,6 +25,12 @@ end
 
 local steps = { { 1e-3, 1e6, "us" }, { 1, 1e3, "ms" }, { math.huge, 1, "s" } }
 
+local function step_of(seconds)
+  local i = 1
+  while math.abs(seconds) >= steps[i][1] * 0.9995 do i = i + 1 end
+  return steps[i]
+end
+
 --- A duration: 0.0000123 -> "12.3 us", 0.00421 -> "4.21 ms", 81 -> "81.0 s".
 ---@param seconds number
 ---@return string
@@ -32,15 +38,12 @@ function M.duration(seconds)
   local special = not_finite(seconds)
   if special then return special end
   if seconds == 0 then return "0 us" end
-  for _, step in ipairs(steps) do
-    local value = seconds * step[2]
-    if math.abs(seconds) < step[1] * 0.9995 then
-      local whole = math.abs(value)
-      local decimals = step[3] == "us" and 0 or whole < 9.995 and 2 or whole < 99.95 and 1 or 0
-      if step[3] == "us" and whole < 99.95 and value ~= math.floor(value + 1e-9) then decimals = 1 end
-      return ("%." .. decimals .. "f %s"):format(value, step[3])
-    end
-  end
+  local step = step_of(seconds)
+  local value = seconds * step[2]
+  local whole = math.abs(value)
+  local decimals = step[3] == "us" and 0 or whole < 9.995 and 2 or whole < 99.95 and 1 or 0
+  if step[3] == "us" and whole < 99.95 and value ~= math.floor(value + 1e-9) then decimals = 1 end
+  return ("%." .. decimals .. "f %s"):format(value, step[3])
 end
 
 --- A share: 0.995 -> "99.5 %". Never 100 % for less, or 0 % for more than nothing.

@@ -5,8 +5,35 @@ local warnings = require "wingman.client.health.warnings"
 ---@class wingman.client
 local methods = {}
 
+---@class wingman.node_health
+---@field id string
+---@field url string
+---@field state string
+---@field dialect string
+---@field rtt number|nil        seconds
+---@field usable boolean
+---@field connects integer
+---@field circuit string
+---@field last_reason string|nil
+---@field losses table<string, integer>  by reason
+---@field pending_ops integer
+---@field in_flight_ops integer
+---@field slot integer
+---@field stats table
+
+---@class wingman.health
+---@field state string
+---@field connected integer
+---@field routing_active boolean
+---@field pending_ops integer
+---@field unverified_ops integer
+---@field dead_letters integer
+---@field nodes wingman.node_health[]
+---@field warnings { code: string, message: string }[]
+
 --- How operations were routed: direct_routes, fallback_routes, partition_misses,
 --- total_routes.
+---@return { direct_routes: integer, fallback_routes: integer, partition_misses: integer, total_routes: integer }
 function methods:routing_metrics() return self.core:routing_metrics() end
 --- Sets the counters of routing_metrics to 0.
 function methods:reset_routing_metrics() self.core:reset_routing_metrics() end
@@ -34,6 +61,7 @@ function methods:backlog() return backlog.of(self) end
 --- `maps_seen`: partition maps that were held so far; `maps_decoded`: those whose list of partitions was read,
 --- because no other node had sent the same one; `route_changes`: how often a partition's operations were given
 --- another connection, or none.
+---@return table
 function methods:router_stats()
   local version, generation, decoded = self.core:map_version()
   local _, _, held = self.core:pending()
@@ -56,6 +84,7 @@ end
 --- The client's state, its nodes, partition map and op log. `warnings`: what the options cost on this cluster
 --- (wingman.client.health.warnings), `unverified_ops`: acknowledged writes that a membership change
 --- of a 0.11 cluster has put in doubt.
+---@return wingman.health
 function methods:health()
   local nodes = {}
   for _, node in ipairs(self.provider and self.provider.connections.nodes or {}) do
@@ -85,6 +114,7 @@ function methods:failovers() return self.provider and self.provider.failovers:li
 --- not be made, by reason (WM_END_REASONS in core/net/end_reason.h lists them); and the
 --- distributions of ack latency (seconds) and batch sizes (operations). `callback_errors`:
 --- errors in functions of the script that the client called: listeners, on_ack, policies, the token function.
+---@return table
 function methods:stats()
   local stats = self.core:stats()
   stats.callback_errors = self.callback_errors or 0
@@ -106,12 +136,14 @@ function methods:dialect()
 end
 
 --- The held partition map: version, nodes, owners[partition + 1]; nil without one.
+---@return { version: integer, nodes: table[], owners: string[] }|nil
 function methods:partition_map() return self.provider and self.provider.map end
 --- The partition of a key.
 ---@return integer
 function methods:partition_of(key) return self.core:partition_of(key) end
 --- The embedded cluster of sim://N or topgun://N, to kill and restart nodes; nil
---- for other clusters.
+--- for other clusters. The one of topgun://N has the methods of wingman.topgun.cluster, which are fewer.
+---@return wingman.sim.cluster|nil
 function methods:cluster() return self.embedded end
 
 return methods

@@ -138,6 +138,7 @@ end
 --- after `timeout`. Raises for a seq that was never issued, as settlement does.
 ---@param seq number  what set or remove returned
 ---@param timeout number|string|nil  a duration: seconds or "5s"; default: for ever
+---@return true|nil, wingman.error|nil
 function methods:wait(seq, timeout)
   timeout = duration.limit(timeout, "client:wait", 2)
   local ok, err = settlement(self, seq, "client:wait", 2):wait(timeout)

@@ -128,7 +128,7 @@ end
 ---@return wingman.connection_options
 function M.chosen() return chosen end
 
----@param from wingman.client.options.connection|nil  nil: nothing
+---@param from wingman.connection_options|nil  nil: nothing
 function M.adopt(from) chosen = from or { tls = {} } end
 
 -- A group of options with those that it leaves out; one of the wrong kind is left to

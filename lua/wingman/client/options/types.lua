@@ -1,8 +1,8 @@
 ---@meta
--- Written by scripts/reference.lua from the lists of options and events, for editors and
--- checkers that read LuaLS annotations. Nothing requires it.
+-- Written by scripts/reference.lua from lists of options, for editors and checkers
+-- that read LuaLS annotations. Nothing requires it.
 
----@class wingman.client_options
+---@class wingman.client_options: table<"auth"|"auth_timeout"|"batch"|"check_map_names"|"circuit"|"client_id"|"cluster"|"connect_timeout"|"connections_per_node"|"endpoint"|"fallback"|"hash"|"heartbeat"|"log_to"|"map_requests"|"max_decoded_bytes"|"max_message_bytes"|"max_message_elements"|"max_queued_bytes"|"max_table_elements"|"max_text_bytes"|"oplog"|"probe_map"|"proxy"|"reconnect"|"resolver"|"routing"|"server"|"start_timeout"|"tls"|"unanswered", any>
 ---@field auth? wingman.client_options.auth how to authenticate
 ---@field auth_timeout? number|string limit for the answer to the token
 ---@field batch? wingman.client_options.batch how operations are batched
@@ -35,10 +35,10 @@
 ---@field tls? wingman.client_options.tls TLS, for wss://
 ---@field unanswered? number|string how long a batch may stay unacknowledged before its node's circuit opens; default: half of batch.ack_timeout
 
----@class wingman.client_options.auth
+---@class wingman.client_options.auth: table<"token", any>
 ---@field token? string|function a JWT, or a function that returns one
 
----@class wingman.client_options.batch
+---@class wingman.client_options.batch: table<"ack_timeout"|"bytes"|"in_flight"|"linger"|"ops"|"tries", any>
 ---@field ack_timeout? number|string age of an unacknowledged batch at which the client acts: it bisects the batch when later ones were acknowledged, else it waits on
 ---@field bytes? number bytes of one OP_BATCH
 ---@field in_flight? number unacknowledged batches per connection
@@ -46,23 +46,23 @@
 ---@field ops? number operations in one OP_BATCH; default 1000, single server 65535
 ---@field tries? number failed sends of an operation after which the event op_tries is emitted; the operation stays in the op log
 
----@class wingman.client_options.circuit
+---@class wingman.client_options.circuit: table<"failures"|"first"|"reset", any>
 ---@field failures? number failures in a row that open the circuit; default 5
 ---@field first? number|string how long it stays open the first time; default 1
 ---@field reset? number|string how long it stays open at most; default 30
 
----@class wingman.client_options.heartbeat
+---@class wingman.client_options.heartbeat: table<"interval"|"timeout", any>
 ---@field interval? number|string time between two PINGs
 ---@field timeout? number|string silence after which a connection is dead
 
----@class wingman.client_options.map_requests
+---@class wingman.client_options.map_requests: table<"answer_timeout"|"debounce"|"max_wait"|"refresh"|"throttle", any>
 ---@field answer_timeout? number|string silence after a request that means: the map at hand is current
 ---@field debounce? number|string connections made within this time cause one request
 ---@field max_wait? number|string the longest delay by debounce
 ---@field refresh? number|string time without news of the map after which it is requested again
 ---@field throttle? function refresh policy: how soon to request the map again while routes are missing
 
----@class wingman.client_options.oplog
+---@class wingman.client_options.oplog: table<"high_watermark"|"low_watermark"|"max_bytes"|"max_ops"|"node_share"|"path"|"recent_bytes"|"sync"|"when_full", any>
 ---@field high_watermark? number fill, as a share of the limits, at which high_watermark is emitted
 ---@field low_watermark? number fill at which low_watermark is emitted, and at which set goes on after a pause
 ---@field max_bytes? number limit for their bytes
@@ -73,14 +73,14 @@
 ---@field sync? boolean wait for the disk at the end of each tick: pending operations survive a power cut, not only the end of the process
 ---@field when_full? "pause"|"fail"|"drop_oldest" pause: set waits; fail: set returns nil, LOG_FULL; drop_oldest: the oldest operation goes, and op_dropped names it
 
----@class wingman.client_options.reconnect
+---@class wingman.client_options.reconnect: table<"attempts"|"factor"|"first"|"jitter"|"max", any>
 ---@field attempts? number tries before a node is given up; default 10, without end for a seed while no node is connected
 ---@field factor? number growth of the delay; default 2
 ---@field first? number|string delay before the first try; default 1
 ---@field jitter? number share of the delay that is random; default 0.5
 ---@field max? number|string the longest delay; default 30
 
----@class wingman.client_options.tls
+---@class wingman.client_options.tls: table<"ca_file"|"cert_file"|"insecure_skip_verify"|"key_file", any>
 ---@field ca_file? string PEM file of the authorities; default: the system's. A file that was replaced is read again for the next connection
 ---@field cert_file? string PEM file of this client's certificate, for servers that ask for one; read again as ca_file
 ---@field insecure_skip_verify? boolean accept any certificate: for tests only

@@ -27,8 +27,9 @@ local function action_of(step, what)
   error(what .. ": what is to happen? kill, restart, pause, resume, stop, fault, move, run, call, rate or vus", 0)
 end
 
-local known = {
-  at = true, kill = "string", restart = "string", pause = "string", resume = "string", stop = "string", fault = "string",
+--- What a step may say, and its Lua types.
+M.kinds = {
+  at = "duration", kill = "string", restart = "string", pause = "string", resume = "string", stop = "string", fault = "string",
   move = "number", run = "string", call = "function", rate = "number", vus = "number", node = "string", args = "table",
   to = "string", scenario = "string",
 }
@@ -39,9 +40,9 @@ local checks = { rate = steering.check_rate, vus = steering.check_vus }
 local function check_step(step, what, scenarios)
   if type(step) ~= "table" then error(what .. ": a table is expected", 0) end
   for name, value in pairs(step) do
-    if not known[name] then error(("%s: unknown field '%s'%s"):format(what, tostring(name), nearest.hint(name, known)), 0) end
-    if known[name] ~= true and type(value) ~= known[name] then
-      error(("%s: %s: a %s is expected, got %s"):format(what, name, known[name], type(value)), 0)
+    if not M.kinds[name] then error(("%s: unknown field '%s'%s"):format(what, tostring(name), nearest.hint(name, M.kinds)), 0) end
+    if name ~= "at" and type(value) ~= M.kinds[name] then
+      error(("%s: %s: a %s is expected, got %s"):format(what, name, M.kinds[name], type(value)), 0)
     end
   end
   local action = action_of(step, what)

@@ -139,12 +139,16 @@ function M.split(shard)
 end
 
 --- How many rows there are.
+---@return integer
 function methods:size() return #self.rows end
 
 --- Row i, from 1.
+---@param i integer
+---@return table
 function methods:at(i) return self.rows[i] end
 
 --- The next row: all users of the test take turns, from the first again after the last.
+---@return table
 function methods:next()
   local row = self.rows[self.position % #self.rows + 1]
   self.position = self.position + self.step
@@ -153,6 +157,7 @@ end
 
 --- Any row.
 ---@param vu wingman.load.vu
+---@return table
 function methods:random(vu) return self.rows[vu.rng:int(1, #self.rows)] end
 
 return M

@@ -66,7 +66,8 @@ function choosers.sequential(options, _, shard)
   end
 end
 
-local rules = { count = "number", distribution = "string", prefix = "string", theta = "number", scrambled = "boolean" }
+--- What the option `keys` may hold, and its Lua types.
+M.kinds = { count = "number", distribution = "string", prefix = "string", theta = "number", scrambled = "boolean" }
 
 ---@class wingman.load.keys
 ---@field next fun(vu: wingman.load.vu): string     a key that is there, by the distribution
@@ -79,8 +80,8 @@ local rules = { count = "number", distribution = "string", prefix = "string", th
 ---@return table options
 function M.check(given, what)
   for name, value in pairs(given) do
-    if not rules[name] then error(("%s: unknown option '%s'%s"):format(what, tostring(name), nearest.hint(name, rules)), 0) end
-    if type(value) ~= rules[name] then error(("%s.%s: a %s is expected"):format(what, name, rules[name]), 0) end
+    if not M.kinds[name] then error(("%s: unknown option '%s'%s"):format(what, tostring(name), nearest.hint(name, M.kinds)), 0) end
+    if type(value) ~= M.kinds[name] then error(("%s.%s: a %s is expected"):format(what, name, M.kinds[name]), 0) end
   end
   local options = {
     count = given.count or 10000, distribution = given.distribution or "uniform", prefix = given.prefix or "key-",

@@ -21,7 +21,9 @@ M.HIGHEST_RATE = HIGHEST_RATE
 local MOST_VUS = 1e6
 M.MOST_VUS = MOST_VUS
 
-local executors = {
+--- The modules of the executors, by name.
+---@type table<string, string>
+M.executors = {
   ["constant-vus"] = "wingman.load.executor.constant_vus",
   ["ramping-vus"] = "wingman.load.executor.ramping_vus",
   ["per-vu-iterations"] = "wingman.load.executor.per_vu_iterations",
@@ -144,10 +146,10 @@ function M.check(name, given)
     error(what .. ": names are made of letters, digits, '_', '-' and '.'", 0)
   end
   if type(given) ~= "table" then error(what .. ": a table is expected", 0) end
-  local path = executors[given.executor]
+  local path = M.executors[given.executor]
   if not path then
-    error(("%s: executor: one of %s is expected, got %s%s"):format(what, names_of(executors), tostring(given.executor),
-      nearest.hint(given.executor, executors)), 0)
+    error(("%s: executor: one of %s is expected, got %s%s"):format(what, names_of(M.executors), tostring(given.executor),
+      nearest.hint(given.executor, M.executors)), 0)
   end
   local executor = require(path)
   local options = { executor = given.executor }

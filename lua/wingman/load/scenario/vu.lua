@@ -248,7 +248,8 @@ end
 --- Calls fn(vu); operations in it have the tag `group`. Returns what fn returns. An error in
 --- it ends the group and goes on.
 ---@param name string
----@param fn function
+---@param fn fun(vu: wingman.load.vu): any
+---@return any ...
 function methods:group(name, fn)
   local before = self.tag
   self.tag = self.scenario:group_tag(name)

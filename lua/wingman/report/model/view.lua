@@ -139,7 +139,7 @@ end
 --- The histogram of a trend or a point's latency. The caller closes it.
 ---@param exported table
 ---@return wingman.histogram
-function M.histogram(exported) return assert(histogram.import(exported)) end
+function M.histogram(exported) return (assert(histogram.import(exported))) end
 
 --- Count per second of the run.
 ---@param document table

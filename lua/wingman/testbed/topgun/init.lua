@@ -167,7 +167,7 @@ end
 
 --- Starts a cluster and waits until every node knows all of it: about 5 s for
 --- three nodes.
----@param options { nodes: integer|nil }|nil  nodes: 3
+---@param options wingman.topgun.options|nil  nodes: 3
 ---@return wingman.topgun.cluster|nil, wingman.error|nil
 function M.start(options)
   options = options or {}

@@ -9,7 +9,8 @@ local M = {}
 --- Seconds for a cluster to notice a change of its members.
 local JOIN_TIMEOUT = 12
 
-local function ask() error("topgun: nodes cannot be asked before the module wingman is loaded", 0) end
+---@type fun(url: string, options: { token: string }): wingman.node_report|nil
+local ask = function() error("topgun: nodes cannot be asked before the module wingman is loaded", 0) end
 
 --- Sets how a node is asked for its partition map.
 ---@param fn fun(url: string, options: { token: string }): wingman.node_report|nil

@@ -1,0 +1,132 @@
+---@meta
+-- Written by scripts/reference.lua from lists of options, for editors and checkers
+-- that read LuaLS annotations. Nothing requires it.
+
+---@class wingman.load.test_options: table<"auth"|"client"|"cluster"|"connections"|"drain"|"name"|"nemesis"|"scenarios"|"seed"|"server"|"setup"|"tags"|"teardown"|"thresholds", any>
+---@field auth? wingman.client_options.auth
+---@field client? wingman.client_options
+---@field cluster? string|table
+---@field connections? "shared"|"per-vu"
+---@field drain? number|string
+---@field name? string
+---@field nemesis? wingman.load.fault_options[]
+---@field scenarios table<string, wingman.load.scenario_options>
+---@field seed? number
+---@field server? string
+---@field setup? fun(hand: wingman.load.hand): any
+---@field tags? table
+---@field teardown? fun(hand: wingman.load.hand): any
+---@field thresholds? table<string, string|(string|{ [1]: string, abort: boolean|nil, delay: number|string|nil })[]>
+
+---@class wingman.load.constant_arrival_rate: table<"duration"|"env"|"exec"|"executor"|"graceful_stop"|"keys"|"max_vus"|"pre_allocated_vus"|"rate"|"start_time"|"tags"|"time_unit", any>
+---@field duration number|string
+---@field env? table
+---@field exec fun(vu: wingman.load.vu): any
+---@field executor "constant-arrival-rate"
+---@field graceful_stop? number|string
+---@field keys? wingman.load.keys_options
+---@field max_vus? number
+---@field pre_allocated_vus? number
+---@field rate number
+---@field start_time? number|string
+---@field tags? table
+---@field time_unit? number|string
+
+---@class wingman.load.constant_vus: table<"duration"|"env"|"exec"|"executor"|"graceful_stop"|"keys"|"start_time"|"tags"|"vus", any>
+---@field duration number|string
+---@field env? table
+---@field exec fun(vu: wingman.load.vu): any
+---@field executor "constant-vus"
+---@field graceful_stop? number|string
+---@field keys? wingman.load.keys_options
+---@field start_time? number|string
+---@field tags? table
+---@field vus number
+
+---@class wingman.load.externally_controlled: table<"duration"|"env"|"exec"|"executor"|"graceful_stop"|"keys"|"max_vus"|"start_time"|"tags"|"vus", any>
+---@field duration number|string
+---@field env? table
+---@field exec fun(vu: wingman.load.vu): any
+---@field executor "externally-controlled"
+---@field graceful_stop? number|string
+---@field keys? wingman.load.keys_options
+---@field max_vus? number
+---@field start_time? number|string
+---@field tags? table
+---@field vus? number
+
+---@class wingman.load.per_vu_iterations: table<"env"|"exec"|"executor"|"graceful_stop"|"iterations"|"keys"|"max_duration"|"start_time"|"tags"|"vus", any>
+---@field env? table
+---@field exec fun(vu: wingman.load.vu): any
+---@field executor "per-vu-iterations"
+---@field graceful_stop? number|string
+---@field iterations number
+---@field keys? wingman.load.keys_options
+---@field max_duration? number|string
+---@field start_time? number|string
+---@field tags? table
+---@field vus? number
+
+---@class wingman.load.ramping_arrival_rate: table<"env"|"exec"|"executor"|"graceful_stop"|"keys"|"max_vus"|"pre_allocated_vus"|"stages"|"start_rate"|"start_time"|"tags"|"time_unit", any>
+---@field env? table
+---@field exec fun(vu: wingman.load.vu): any
+---@field executor "ramping-arrival-rate"
+---@field graceful_stop? number|string
+---@field keys? wingman.load.keys_options
+---@field max_vus? number
+---@field pre_allocated_vus? number
+---@field stages { duration: number|string, target: number }[]
+---@field start_rate? number
+---@field start_time? number|string
+---@field tags? table
+---@field time_unit? number|string
+
+---@class wingman.load.ramping_vus: table<"env"|"exec"|"executor"|"graceful_stop"|"keys"|"stages"|"start_time"|"start_vus"|"tags", any>
+---@field env? table
+---@field exec fun(vu: wingman.load.vu): any
+---@field executor "ramping-vus"
+---@field graceful_stop? number|string
+---@field keys? wingman.load.keys_options
+---@field stages { duration: number|string, target: number }[]
+---@field start_time? number|string
+---@field start_vus? number
+---@field tags? table
+
+---@class wingman.load.shared_iterations: table<"env"|"exec"|"executor"|"graceful_stop"|"iterations"|"keys"|"max_duration"|"start_time"|"tags"|"vus", any>
+---@field env? table
+---@field exec fun(vu: wingman.load.vu): any
+---@field executor "shared-iterations"
+---@field graceful_stop? number|string
+---@field iterations number
+---@field keys? wingman.load.keys_options
+---@field max_duration? number|string
+---@field start_time? number|string
+---@field tags? table
+---@field vus? number
+
+---@alias wingman.load.scenario_options wingman.load.constant_arrival_rate|wingman.load.constant_vus|wingman.load.externally_controlled|wingman.load.per_vu_iterations|wingman.load.ramping_arrival_rate|wingman.load.ramping_vus|wingman.load.shared_iterations
+
+---@class wingman.load.keys_options: table<"count"|"distribution"|"prefix"|"scrambled"|"theta", any>
+---@field count? number
+---@field distribution? "uniform"|"zipf"|"latest"|"sequential"
+---@field prefix? string
+---@field scrambled? boolean
+---@field theta? number
+
+---@class wingman.load.fault_options: table<"args"|"at"|"call"|"fault"|"kill"|"move"|"node"|"pause"|"rate"|"restart"|"resume"|"run"|"scenario"|"stop"|"to"|"vus", any>
+---@field args? table
+---@field at number|string
+---@field call? function
+---@field fault? string
+---@field kill? string
+---@field move? number
+---@field node? string
+---@field pause? string
+---@field rate? number
+---@field restart? string
+---@field resume? string
+---@field run? string
+---@field scenario? string
+---@field stop? string
+---@field to? string
+---@field vus? number
