@@ -7,9 +7,6 @@ local workload = require "chaos.workload"
 
 local now = loop.now
 
---- Seconds for a client that could not start at once.
-local START_TIMEOUT = 20
-
 local M = {}
 
 ---@class chaos.local_client
@@ -42,8 +39,9 @@ end
 ---@param history chaos.history
 ---@param name string
 ---@param options table  of wingman.client
+---@param timeout number  seconds: on a busy machine short timeouts strike, and the client goes on trying
 ---@return chaos.local_client|nil, wingman.error|nil
-function M.start(history, name, options)
+function M.start(history, name, options, timeout)
   local client, err = wingman.client(options)
   if not client then return nil, err end
   local self = setmetatable({
@@ -52,8 +50,7 @@ function M.start(history, name, options)
   listen(self)
   loop.add_source(self)
   local ok, start_err = client:start()
-  -- On a busy machine the short timeouts strike; the client goes on trying.
-  ok = ok or loop.wait_until(function() return client:is_routing_active() end, START_TIMEOUT)
+  ok = ok or loop.wait_until(function() return client:is_routing_active() end, timeout)
   if not ok then
     self:close()
     return nil, start_err

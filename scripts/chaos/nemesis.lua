@@ -85,14 +85,15 @@ end
 --- Runs a plan. Waits until it is over; whatever a round does it undoes.
 ---@param arena chaos.arena
 ---@param rounds chaos.round[]
-function M.run(arena, rounds)
+---@param patience number  of the clients: a fault that outlasts their timeouts is to outlast longer ones
+function M.run(arena, rounds, patience)
   for _, round in ipairs(rounds) do
     local undo = {}
     for _, planned_fault in ipairs(round.faults) do
       loop.sleep(planned_fault.after)
       undo[#undo + 1] = apply(arena, planned_fault)
     end
-    loop.sleep(round.hold)
+    loop.sleep(round.hold * patience)
     for _, undo_one in ipairs(undo) do undo_one() end
     loop.sleep(round.rest)
   end

@@ -82,7 +82,7 @@ local function begin(self)
   local target = self.target
   local job = {
     name = self.name, path = self.path, urls = target.urls, proxies = target.proxies ~= nil, work = self.job,
-    seed = self.seed + self.kills, order = self.record.order,
+    seed = self.seed + self.kills, order = self.record.order, patience = self.patience,
   }
   local child, err = process.spawn {
     file = process.wingman_path(), args = { "run", SCRIPT },
@@ -103,13 +103,14 @@ end
 --- Starts the process; it works until `settle`.
 ---@param history chaos.history
 ---@param name string
----@param options { target: chaos.target, work: chaos.work, seed: integer }
+---@param options { target: chaos.target, work: chaos.work, seed: integer, patience: number }
 ---@return chaos.process_client
 function M.start(history, name, options)
   local path = os.tmpname()
   os.remove(path)
   local self = setmetatable({
-    name = name, history = history, path = path, target = options.target, job = options.work, seed = options.seed, kills = 0,
+    name = name, history = history, path = path, target = options.target, job = options.work, seed = options.seed,
+    patience = options.patience, kills = 0,
   }, methods)
   begin(self)
   return self

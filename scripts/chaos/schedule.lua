@@ -18,10 +18,13 @@ local workload = require "chaos.workload"
 local M = {}
 
 local CLIENTS = 4
---- Seconds for everything to be acknowledged once all nodes are back; for what the
---- nodes still have in their hands to be applied, and their maps to agree; for a real
---- cluster to be whole.
-local SETTLE_TIMEOUT, QUIET, WHOLE_TIMEOUT = 20, 0.25, 8
+--- Seconds for a client to start; for everything to be acknowledged once all nodes are back;
+--- for what the nodes still have in their hands to be applied, and their maps to agree; for a
+--- real cluster to be whole. The second and the third are multiples of the patience, too.
+local START_TIMEOUT, SETTLE_TIMEOUT, QUIET, WHOLE_TIMEOUT = 5, 20, 0.25, 8
+
+--- How much longer than on a quiet machine the clients wait for an answer, at most.
+local PATIENCE_MOST = 64
 
 ---@class chaos.result
 ---@field seed integer
@@ -40,14 +43,26 @@ function M.of_seed(seed)
   return { url = seed % 2 == 0 and "sim://3" or "sim://3?dialect=0.11", first = math.floor(seed / 2) }
 end
 
+-- Nothing has gone wrong on purpose yet. A client that finds no node all the same has timeouts
+-- that are too short for this machine at this time: it, and those that follow, get longer ones.
+local function start_local(run, name, seed)
+  while true do
+    local options = client_options.of(run.target, random.new(seed), run.patience)
+    local client, err = local_client.start(run.history, name, options, START_TIMEOUT)
+    if client then return client end
+    run.patience = run.patience * 2
+    assert(run.patience <= PATIENCE_MOST, err)
+  end
+end
+
 local function start_clients(run)
   local processes = nemesis.kills_clients(run.rounds) and 1 or 0
   for i = 1, CLIENTS do
     local name, seed = "c" .. i, run.seed * 31 + i
     if i <= CLIENTS - processes then
-      run.arena.clients[i] = assert(local_client.start(run.history, name, client_options.of(run.target, random.new(seed))))
+      run.arena.clients[i] = start_local(run, name, seed)
     else
-      run.arena.clients[i] = process_client.start(run.history, name, { target = run.target, work = run.work, seed = seed })
+      run.arena.clients[i] = process_client.start(run.history, name, { target = run.target, work = run.work, seed = seed, patience = run.patience })
     end
   end
 end
@@ -58,7 +73,7 @@ local function work(run)
     local rng = random.new(run.seed * 7 + i)
     tasks[i] = loop.spawn(client.work, client, run.work, rng, function() return over end)
   end
-  local attack = loop.spawn(nemesis.run, run.arena, run.rounds)
+  local attack = loop.spawn(nemesis.run, run.arena, run.rounds, run.patience)
   local _, err = attack:wait()
   over = true
   for _, task in ipairs(tasks) do
@@ -73,8 +88,8 @@ end
 local function settle(run)
   local cluster = run.target.cluster
   run.arena:heal()
-  for _, client in ipairs(run.arena.clients) do client:settle(#cluster.nodes, SETTLE_TIMEOUT) end
-  loop.sleep(QUIET * run.target.stretch)
+  for _, client in ipairs(run.arena.clients) do client:settle(#cluster.nodes, SETTLE_TIMEOUT * run.patience) end
+  loop.sleep(QUIET * run.target.stretch * run.patience)
   run.whole = cluster.kind == "sim" or targets.is_whole(cluster, WHOLE_TIMEOUT)
   run.reader = assert(wingman.client(client_options.reader(cluster)))
   -- On a busy machine the time that start takes at most may be over; the client goes on trying.
@@ -82,15 +97,16 @@ local function settle(run)
   local is_ready = loop.wait_until(function()
     local has_map = run.reader:is_routing_active() or not run.whole -- nodes that are alone have no map, and can be read all the same
     return has_map and #run.reader:connected_nodes() == #cluster.nodes
-  end, SETTLE_TIMEOUT)
+  end, SETTLE_TIMEOUT * run.patience)
   assert(is_ready, ("the reader is connected to %d of %d nodes: %s"):format(#run.reader:connected_nodes(), #cluster.nodes,
     err and err.message or "it has started"))
 end
 
 local function compare_maps(run, report)
   for _, client in ipairs(run.arena.clients) do
-    if client.agrees_with and not client:agrees_with(run.reader, SETTLE_TIMEOUT) then
-      report:client("stale_map", { client = client.name }, "has other owners than a new client, %d s after all nodes were back", SETTLE_TIMEOUT)
+    if client.agrees_with and not client:agrees_with(run.reader, SETTLE_TIMEOUT * run.patience) then
+      report:client("stale_map", { client = client.name }, "has other owners than a new client, %d s after all nodes were back",
+        SETTLE_TIMEOUT * run.patience)
     end
   end
 end
@@ -136,7 +152,7 @@ function M.run(seed, target)
   for i, node in ipairs(target.cluster.nodes) do ids[i] = node.id end
   local run = {
     seed = seed, target = target, work = workload.work("chaos" .. seed, target.rest), history = history_module.new(target.cluster.dialect, ids),
-    repaired = false,
+    repaired = false, patience = 1,
     rounds = nemesis.plan(target.catalog, {
       rounds = target.rounds, stretch = target.stretch, first = M.of_seed(seed).first, nodes = #ids,
     }, random.new(seed)),

@@ -36,7 +36,7 @@ end
 local function open()
   local rng = random.new(job.seed)
   local cluster = { secret = os.getenv "WINGMAN_CHAOS_SECRET" }
-  local options = client_options.of({ urls = job.urls, cluster = cluster, proxies = job.proxies or nil }, rng)
+  local options = client_options.of({ urls = job.urls, cluster = cluster, proxies = job.proxies or nil }, rng, job.patience)
   options.oplog = { path = job.path }
   return assert(wingman.client(options))
 end
