@@ -34,7 +34,8 @@ clusters.on_each(getfenv(1), "Partition maps", function(shared, it)
   before_each(function()
     listen()
     version = 1000
-    client = shared:started { connect_timeout = CONNECT_TIMEOUT, start_timeout = PATIENCE, map_requests = { debounce = 0.02 } }
+    client = shared:started { connect_timeout = CONNECT_TIMEOUT, start_timeout = PATIENCE, map_requests = { debounce = 0.02 },
+      reconnect = function() return 0.05 end }
     eventually("3 nodes are connected", function() return #client:connected_nodes() == 3, client:connected_nodes() end)
   end)
   after_each(function()
@@ -42,12 +43,14 @@ clusters.on_each(getfenv(1), "Partition maps", function(shared, it)
     listener:close()
   end)
 
-  -- A map that the client believes: of the cluster as it is, and of nodes that are not there.
-  local function send_map(ghosts)
+  -- A map that the client believes: of the cluster as it is, but for the addresses of `elsewhere`,
+  -- and of nodes that are not there.
+  local function send_map(ghosts, elsewhere)
     version = version + 1
     local nodes, partitions = {}, {}
     for _, node in ipairs(shared.cluster.nodes) do
-      nodes[#nodes + 1] = { nodeId = node.id, endpoints = { websocket = node.url }, status = "ACTIVE" }
+      local url = elsewhere and elsewhere[node.id] or node.url
+      nodes[#nodes + 1] = { nodeId = node.id, endpoints = { websocket = url }, status = "ACTIVE" }
     end
     for _, id in ipairs(ghosts) do
       nodes[#nodes + 1] = { nodeId = id, status = "ACTIVE",
@@ -136,6 +139,25 @@ clusters.on_each(getfenv(1), "Partition maps", function(shared, it)
     eventually("the nodes are forgotten", function() return figures().nodes == before.nodes, figures().nodes end)
     assert.same(before, figures())
     assert.equal(0, provider.connections.dialing)
+    write()
+  end)
+
+  it("that name another address of a node: it is tried while the node is away, and forgotten once that is back", function()
+    local function urls()
+      local list = {}
+      for i, node in ipairs(client:health().nodes) do list[i] = node.url end
+      return list
+    end
+    local before = urls()
+    send_map({}, { ["node-2"] = ("ws://127.0.0.1:%d/elsewhere"):format(listener.port) })
+    believed()
+    assert(shared.cluster:fault("node-2", "refuse", true))
+    assert(shared.cluster:fault("node-2", "reset"))
+    eventually("the other address is tried", function() return accepted > 0, urls() end)
+    assert(shared.cluster:fault("node-2", "none"))
+    eventually("node-2 is connected", function() return #client:connected_nodes() == 3, client:connected_nodes() end)
+    eventually("the other address is forgotten", function() return #urls() == #before, urls() end)
+    assert.same(before, urls())
     write()
   end)
 

@@ -11,37 +11,40 @@ local function log(self, level, event, fields) self.options.log_to(level, event,
 ---@param url string
 function M.is_known_url(self, url) return self.connections.by_url[url] ~= nil end
 
--- Whether a node is not connected, and not in the held map either.
-local function has_left(node, listed) return not (node.is_seed or node.usable or listed[node.id or node.listed_as]) end
-
 local function listed_ids(self)
   local ids = {}
   for _, listed in ipairs(self.map.nodes) do ids[listed.id] = true end
   return ids
 end
 
--- Forgets the nodes that have left the cluster: one whose nodes change for ever would be
--- remembered whole otherwise.
-local function forget_left(self)
+-- Whether nothing was ever reached at a node's advertised address, while the node is connected at another.
+local function is_superseded(node, connected) return not node.id and connected[node.listed_as] ~= nil end
+
+-- The nodes of which nothing is connected, and nothing is to be tried any more: they are not in the
+-- held map, or are connected elsewhere.
+local function superfluous(self)
+  local found, listed, connected = {}, listed_ids(self), self:nodes_by_id()
+  for _, node in ipairs(self.connections.nodes) do
+    local is_wanted = listed[node.id or node.listed_as] and not is_superseded(node, connected)
+    if not (node.is_seed or node.usable or is_wanted) then found[#found + 1] = node end
+  end
+  return found
+end
+
+-- Forgets them: a cluster whose nodes change for ever would be remembered whole otherwise.
+local function forget_superfluous(self)
   self.forgetting = nil
   if self.closed then return end
-  local listed = listed_ids(self)
-  for i = #self.connections.nodes, 1, -1 do
-    local node = self.connections.nodes[i]
-    if has_left(node, listed) and self.connections:forget(node) then self.circuits:forget(node) end
+  for _, node in ipairs(superfluous(self)) do
+    if self.connections:forget(node) then self.circuits:forget(node) end
   end
 end
 
 -- In the next turn: whoever is telling of a node's end now still speaks of it.
-local function forget_left_soon(self)
-  if self.forgetting then return end
-  local listed = listed_ids(self)
-  for _, node in ipairs(self.connections.nodes) do
-    if has_left(node, listed) then
-      self.forgetting = true
-      return loop.soon(forget_left, self)
-    end
-  end
+local function forget_superfluous_soon(self)
+  if self.forgetting or not superfluous(self)[1] then return end
+  self.forgetting = true
+  loop.soon(forget_superfluous, self)
 end
 
 local function is_settled(self, node)
@@ -95,11 +98,12 @@ end
 
 --- Advertised addresses are tried for nodes that no connection has shown, or that are
 --- away from where they were, once the seeds have had their say; a connection that works
---- is never closed for one. Nodes that have left are forgotten.
+--- is never closed for one. Nodes that have left are forgotten, and so are addresses of which
+--- nothing ever came, once their nodes are connected elsewhere.
 ---@param self wingman.cluster_provider
 function M.connect_unseen(self)
   if not self.map or not M.seeds_settled(self) then return end
-  forget_left_soon(self)
+  forget_superfluous_soon(self)
   local shown = {}
   for _, node in ipairs(self.connections.nodes) do
     if node.id and not self.connections:is_away(node) then shown[node.id] = true end
