@@ -11,9 +11,9 @@ static void connections_of_node(const wm_client *c, uint32_t partition, int *fir
     *first = *last = wm_batcher_route(c->batcher, partition);
     if (*first == WM_NO_CONNECTION || *first == c->foreign_connection) return;
     uint32_t per_node = wm_node_pool_connections(c->pool) / wm_node_pool_count(c->pool);
-    int slot = wm_node_pool_node_of(c->pool, *first);
-    *first = wm_node_pool_connection_of(c->pool, slot, 0);
-    *last = wm_node_pool_connection_of(c->pool, slot, per_node - 1);
+    int node_index = wm_node_pool_node_of(c->pool, *first);
+    *first = wm_node_pool_connection_of(c->pool, node_index, 0);
+    *last = wm_node_pool_connection_of(c->pool, node_index, per_node - 1);
 }
 
 static double share_of_node(const wm_client *c, uint64_t ops, uint64_t bytes)

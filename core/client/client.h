@@ -80,7 +80,7 @@ wm_batcher *wm_client_batcher(wm_client *c);
 wm_oplog *wm_client_oplog(wm_client *c);
 wm_event_queue *wm_client_events(wm_client *c);
 const wm_client_stats *wm_client_stats_of(const wm_client *c);
-const wm_node_stats *wm_client_node_stats(const wm_client *c, int slot);
+const wm_node_stats *wm_client_node_stats(const wm_client *c, int node_index);
 /* Record -> acknowledgement, in microseconds; operations per batch. */
 const wm_histogram *wm_client_ack_latency(const wm_client *c);
 const wm_histogram *wm_client_batch_sizes(const wm_client *c);
@@ -88,13 +88,13 @@ void wm_client_forget_batch_sizes(wm_client *c);
 /* Measures operations into `m` (borrowed) from now on; WM_OK or WM_ENOMEM. */
 int wm_client_measure(wm_client *c, wm_op_metrics *m);
 
-/* Adds a node; its slot, or WM_EINVAL, WM_ENOMEM. */
+/* Adds a node; its index, or WM_EINVAL, WM_ENOMEM. */
 int wm_client_add_node(wm_client *c, const char *url);
 /* Forgets a node that is not connected, that nothing is routed to or waits for, and that
- * neither the held partition map nor the map of a connected node names; its slot is the
+ * neither the held partition map nor the map of a connected node names; its index is the
  * next new node's. WM_OK; WM_EINVAL when something of that is not so, and then nothing is
  * changed. */
-int wm_client_forget_node(wm_client *c, int slot);
+int wm_client_forget_node(wm_client *c, int node_index);
 /* Whether every message becomes an event, too: for looking at the wire. */
 void wm_client_trace(wm_client *c, bool on);
 /* Lets operations use a connection that is ready: to be called once it is known which
@@ -127,7 +127,7 @@ int wm_client_set_hash(wm_client *c, wm_hash_kind kind);
 wm_hash_kind wm_client_hash(const wm_client *c);
 uint32_t wm_client_partition_of(const wm_client *c, const char *key, size_t len);
 uint32_t wm_client_partition_count(const wm_client *c);
-/* The slot that a key is routed to, -1 when it is held: hash, partition and route
+/* The index of the node that a key is routed to, -1 when it is held: hash, partition and route
  * in one call, for the FFI. */
 __attribute__((visibility("default"))) int wm_client_node_of_key(const wm_client *c, const char *key, size_t len);
 /* Operations that were sent and are not acknowledged, by all connections; for the FFI. */

@@ -38,9 +38,9 @@ const wm_client_stats *wm_client_stats_of(const wm_client *c)
     return &c->figures.stats;
 }
 
-const wm_node_stats *wm_client_node_stats(const wm_client *c, int slot)
+const wm_node_stats *wm_client_node_stats(const wm_client *c, int node_index)
 {
-    return &c->figures.node_stats[slot];
+    return &c->figures.node_stats[node_index];
 }
 
 const wm_histogram *wm_client_ack_latency(const wm_client *c)

@@ -13,10 +13,10 @@ static bool is_usable(const wm_client *c, int connection)
 
 static int connection_for(const wm_client *c, uint32_t partition)
 {
-    int slot = c->routes.all[partition].slot;
-    if (slot < 0 || c->unfinished.partitions != 0) return WM_NO_CONNECTION;
+    int node_index = c->routes.all[partition].node_index;
+    if (node_index < 0 || c->unfinished.partitions != 0) return WM_NO_CONNECTION;
     uint32_t per_node = wm_node_pool_connections(c->pool) / wm_node_pool_count(c->pool);
-    int connection = wm_node_pool_connection_of(c->pool, slot, partition % per_node);
+    int connection = wm_node_pool_connection_of(c->pool, node_index, partition % per_node);
     return is_usable(c, connection) ? connection : WM_NO_CONNECTION;
 }
 
@@ -35,14 +35,14 @@ static void mark_owner(wm_client *c, uint32_t partition)
     const wm_partition_map *map = wm_map_chooser_map(c->chooser);
     wm_partition_route *route = &c->routes.all[partition];
     route->to_owner = false;
-    if (route->slot < 0) return;
+    if (route->node_index < 0) return;
     if (map == NULL) {
         route->to_owner = true; /* a single server owns everything */
         return;
     }
     if (partition >= map->partition_count) return;
     uint16_t owner = map->owners[partition];
-    route->to_owner = owner != WM_MAP_NO_NODE && strcmp(map->nodes[owner].id, wm_node_pool_id(c->pool, route->slot)) == 0;
+    route->to_owner = owner != WM_MAP_NO_NODE && strcmp(map->nodes[owner].id, wm_node_pool_id(c->pool, route->node_index)) == 0;
 }
 
 /* The node that the partition went to before, when it goes to another one now; -1 else. */
@@ -52,9 +52,9 @@ static int set_route(wm_client *c, uint32_t partition, int node_index)
     int from = route->home;
     /* From a node to another one: how long until it is acknowledged there? The
      * hold in between belongs to that time. */
-    if (route->slot >= 0 && route->moved_us == 0) route->moved_us = wm_now_us();
+    if (route->node_index >= 0 && route->moved_us == 0) route->moved_us = wm_now_us();
     route->moved_seq = wm_oplog_last_seq(c->log);
-    route->slot = node_index;
+    route->node_index = node_index;
     if (node_index >= 0) route->home = node_index;
     return node_index >= 0 && node_index != from ? from : -1;
 }
@@ -65,7 +65,7 @@ int wm_client_set_routes(wm_client *c, const int *node_indexes, int *from)
     for (uint32_t p = 0; p < c->routes.count; p++)
         if (node_indexes[p] < WM_ROUTE_KEPT || node_indexes[p] >= nodes) return WM_EINVAL;
     for (uint32_t p = 0; p < c->routes.count; p++) {
-        bool is_kept = node_indexes[p] == WM_ROUTE_KEPT || node_indexes[p] == c->routes.all[p].slot;
+        bool is_kept = node_indexes[p] == WM_ROUTE_KEPT || node_indexes[p] == c->routes.all[p].node_index;
         from[p] = is_kept ? -1 : set_route(c, p, node_indexes[p]);
         mark_owner(c, p);
     }
@@ -140,14 +140,14 @@ uint32_t wm_client_partition_of(const wm_client *c, const char *key, size_t len)
 
 int wm_client_node_of_key(const wm_client *c, const char *key, size_t len)
 {
-    return c->routes.all[wm_client_partition_of(c, key, len)].slot;
+    return c->routes.all[wm_client_partition_of(c, key, len)].node_index;
 }
 
-static bool has_usable_connection(const wm_client *c, uint32_t slot)
+static bool has_usable_connection(const wm_client *c, uint32_t node_index)
 {
     uint32_t per_node = wm_node_pool_connections(c->pool) / wm_node_pool_count(c->pool);
     for (uint32_t k = 0; k < per_node; k++)
-        if (is_usable(c, wm_node_pool_connection_of(c->pool, (int)slot, k))) return true;
+        if (is_usable(c, wm_node_pool_connection_of(c->pool, (int)node_index, k))) return true;
     return false;
 }
 

@@ -74,7 +74,7 @@ static double enqueue_unmeasured(wm_client *c, uint32_t index)
     wm_batcher_add(c->batcher, index, w->now_us);
     c->figures.stats.ops_recorded++;
     if (c->writer.drop_oldest) wm_client_displace(c, index);
-    if (c->routes.all[w->partition].slot < 0 && wm_map_chooser_map(c->chooser) == NULL)
+    if (c->routes.all[w->partition].node_index < 0 && wm_map_chooser_map(c->chooser) == NULL)
         wm_map_chooser_metrics(c->chooser)->partition_misses++;
     wm_client_check_watermarks(c);
     return (double)op->seq;

@@ -3,7 +3,7 @@
 #include "cluster/partition_map.h"
 
 /* Which partition map is believed, and how often it was followed. Servers count
- * map versions each for itself, so every source (a node's slot) keeps its own
+ * map versions each for itself, so every source (a node index) keeps its own
  * newest map, and the chooser holds the one that names most of the nodes that can
  * be reached; among those one that knew of the nodes that were lost while they were
  * there; among those the one that gives least to nodes that were lost; among equals

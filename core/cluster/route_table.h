@@ -8,9 +8,9 @@
 
 /* Where the operations of each partition go, and which partition a key belongs to. */
 typedef struct wm_partition_route {
-    int slot;            /* the node index; -1: held */
-    int home;            /* the node that it went to last: `slot`, or while it is held the one before; -1: none */
-    bool to_owner;       /* the slot is the partition's owner in the held map */
+    int node_index;      /* -1: held */
+    int home;            /* the node that it went to last: `node_index`, or while it is held the one before; -1: none */
+    bool to_owner;       /* the node is the partition's owner in the held map */
     uint64_t moved_us;   /* when the route changed or its connection was lost, until its first ack; 0 else */
     uint64_t moved_seq;  /* the newest operation when the route last changed, or when a node that had
                           * lost the partition acknowledged one */

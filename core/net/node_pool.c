@@ -503,16 +503,16 @@ void wm_node_pool_measure(wm_node_pool *pool, wm_connection_times times)
     pool->times = times;
 }
 
-/* The slot of a removed node, or one more than there are. */
-static uint32_t free_slot(const wm_node_pool *pool)
+/* The lowest index without a node: that of a removed one, or pool->count. */
+static uint32_t free_index(const wm_node_pool *pool)
 {
-    uint32_t slot = 0;
-    while (slot < pool->count && pool->nodes[slot].is_there) slot++;
-    return slot;
+    uint32_t node_index = 0;
+    while (node_index < pool->count && pool->nodes[node_index].is_there) node_index++;
+    return node_index;
 }
 
-/* A slot with its connections. */
-static int add_slot(wm_node_pool *pool)
+/* Adds an index, and its connections. */
+static int grow(wm_node_pool *pool)
 {
     uint32_t per_node = pool->options.connections_per_node;
     node *grown = realloc(pool->nodes, (pool->count + 1) * sizeof *grown);
@@ -534,26 +534,26 @@ int wm_node_pool_add(wm_node_pool *pool, const char *url)
 {
     wm_url parsed;
     if (!wm_url_parse(url, "/ws", &parsed)) return WM_EINVAL;
-    uint32_t slot = free_slot(pool);
-    if (slot == pool->count && add_slot(pool) < 0) return WM_ENOMEM;
+    uint32_t node_index = free_index(pool);
+    if (node_index == pool->count && grow(pool) < 0) return WM_ENOMEM;
     char *url_text = strdup(url), *id = strdup("");
     if (url_text == NULL || id == NULL) {
         free(url_text);
         free(id);
         return WM_ENOMEM;
     }
-    node *n = &pool->nodes[slot];
+    node *n = &pool->nodes[node_index];
     n->url_text = url_text;
     n->id = id;
     n->url = parsed;
     n->is_there = true;
     for (uint32_t i = 0; i < pool->options.connections_per_node; i++) n->connections[i].info = (wm_connection_info){0};
-    return (int)slot;
+    return (int)node_index;
 }
 
-void wm_node_pool_remove(wm_node_pool *pool, int slot)
+void wm_node_pool_remove(wm_node_pool *pool, int node_index)
 {
-    node *n = &pool->nodes[slot];
+    node *n = &pool->nodes[node_index];
     free(n->url_text);
     free(n->id);
     n->url_text = n->id = NULL;
@@ -576,22 +576,22 @@ uint32_t wm_node_pool_connections(const wm_node_pool *pool)
     return pool->count * pool->options.connections_per_node;
 }
 
-const char *wm_node_pool_url(const wm_node_pool *pool, int slot)
+const char *wm_node_pool_url(const wm_node_pool *pool, int node_index)
 {
-    return pool->nodes[slot].is_there ? pool->nodes[slot].url_text : "";
+    return pool->nodes[node_index].is_there ? pool->nodes[node_index].url_text : "";
 }
 
-const char *wm_node_pool_id(const wm_node_pool *pool, int slot)
+const char *wm_node_pool_id(const wm_node_pool *pool, int node_index)
 {
-    return pool->nodes[slot].is_there ? pool->nodes[slot].id : "";
+    return pool->nodes[node_index].is_there ? pool->nodes[node_index].id : "";
 }
 
-int wm_node_pool_set_id(wm_node_pool *pool, int slot, const char *id)
+int wm_node_pool_set_id(wm_node_pool *pool, int node_index, const char *id)
 {
     char *copy = strdup(id);
     if (copy == NULL) return WM_ENOMEM;
-    free(pool->nodes[slot].id);
-    pool->nodes[slot].id = copy;
+    free(pool->nodes[node_index].id);
+    pool->nodes[node_index].id = copy;
     return WM_OK;
 }
 
@@ -600,9 +600,9 @@ int wm_node_pool_node_of(const wm_node_pool *pool, int id)
     return (int)((uint32_t)id / pool->options.connections_per_node);
 }
 
-int wm_node_pool_connection_of(const wm_node_pool *pool, int slot, uint32_t ordinal)
+int wm_node_pool_connection_of(const wm_node_pool *pool, int node_index, uint32_t ordinal)
 {
-    return (int)((uint32_t)slot * pool->options.connections_per_node + ordinal);
+    return (int)((uint32_t)node_index * pool->options.connections_per_node + ordinal);
 }
 
 int wm_node_pool_connect(wm_node_pool *pool, int id, const wm_addresses *addresses)

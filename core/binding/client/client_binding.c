@@ -136,15 +136,15 @@ static int l_add_node(lua_State *L)
 {
     wm_client *c = wm_lua_check_client(L);
     const char *url = luaL_checkstring(L, 2);
-    int slot = wm_client_add_node(c, url);
-    if (slot >= 0) {
-        lua_pushinteger(L, slot);
+    int node_index = wm_client_add_node(c, url);
+    if (node_index >= 0) {
+        lua_pushinteger(L, node_index);
         return 1;
     }
     lua_pushnil(L);
-    if (slot == WM_EINVAL && strchr(url, '@') != NULL) lua_pushliteral(L, "a URL with a user in it is no URL of a node");
-    else if (slot == WM_EINVAL) lua_pushliteral(L, "it is no ws:// or wss:// URL");
-    else lua_pushstring(L, wm_status_text(slot));
+    if (node_index == WM_EINVAL && strchr(url, '@') != NULL) lua_pushliteral(L, "a URL with a user in it is no URL of a node");
+    else if (node_index == WM_EINVAL) lua_pushliteral(L, "it is no ws:// or wss:// URL");
+    else lua_pushstring(L, wm_status_text(node_index));
     return 2;
 }
 
@@ -159,15 +159,15 @@ static int l_forget_node(lua_State *L)
 static int l_set_node_id(lua_State *L)
 {
     wm_client *c = wm_lua_check_client(L);
-    int slot = wm_lua_check_node(L, c, 2);
-    return wm_lua_push_result(L, wm_node_pool_set_id(wm_client_pool(c), slot, luaL_checkstring(L, 3)));
+    int node_index = wm_lua_check_node(L, c, 2);
+    return wm_lua_push_result(L, wm_node_pool_set_id(wm_client_pool(c), node_index, luaL_checkstring(L, 3)));
 }
 
 static int l_connection_of(lua_State *L)
 {
     wm_client *c = wm_lua_check_client(L);
-    int slot = wm_lua_check_node(L, c, 2);
-    lua_pushinteger(L, wm_node_pool_connection_of(wm_client_pool(c), slot, (uint32_t)wm_lua_check_whole(L, 3)));
+    int node_index = wm_lua_check_node(L, c, 2);
+    lua_pushinteger(L, wm_node_pool_connection_of(wm_client_pool(c), node_index, (uint32_t)wm_lua_check_whole(L, 3)));
     return 1;
 }
 

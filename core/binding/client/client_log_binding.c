@@ -222,7 +222,7 @@ static int l_stats(lua_State *L)
     wm_lua_set_number(L, "unmatched_acks", (lua_Number)s->unmatched_acks);
     wm_lua_set_number(L, "overloads", (lua_Number)s->overloads);
     wm_lua_set_number(L, "bytes_sent", (lua_Number)s->bytes_sent);
-    wm_lua_set_number(L, "node_slots", (lua_Number)wm_node_pool_count(wm_client_pool(c)));
+    wm_lua_set_number(L, "node_indexes", (lua_Number)wm_node_pool_count(wm_client_pool(c)));
     wm_lua_set_number(L, "messages_too_large", (lua_Number)s->messages_too_large);
     wm_lua_set_number(L, "log_footprint", (lua_Number)wm_oplog_footprint(wm_client_oplog(c)));
     return 1;

@@ -32,7 +32,7 @@ static void push_moves(lua_State *L, const wm_route_table *routes, const int *fr
     lua_createtable(L, 3 * moved, 0);
     for (uint32_t p = 0, at = 0; p < routes->count; p++) {
         if (from[p] < 0) continue;
-        const int move[] = {(int)p, from[p], routes->all[p].slot};
+        const int move[] = {(int)p, from[p], routes->all[p].node_index};
         for (int i = 0; i < 3; i++) {
             lua_pushinteger(L, move[i]);
             lua_rawseti(L, -2, (int)++at);
@@ -53,7 +53,7 @@ static int l_set_routes(lua_State *L)
     if (wm_client_set_routes(c, node_indexes, from) < 0) return luaL_error(L, "set_routes: there is no node of this index");
     const wm_route_table *routes = wm_client_routes(c);
     uint32_t routed = 0;
-    for (uint32_t p = 0; p < count; p++) routed += routes->all[p].slot >= 0;
+    for (uint32_t p = 0; p < count; p++) routed += routes->all[p].node_index >= 0;
     lua_pushinteger(L, (lua_Integer)routed);
     push_moves(L, routes, from);
     return 2;
@@ -65,7 +65,7 @@ static int l_routes(lua_State *L)
     const wm_route_table *routes = wm_client_routes(wm_lua_check_client(L));
     lua_createtable(L, (int)routes->count, 0);
     for (uint32_t p = 0; p < routes->count; p++) {
-        lua_pushinteger(L, routes->all[p].slot);
+        lua_pushinteger(L, routes->all[p].node_index);
         lua_rawseti(L, -2, (int)p + 1);
     }
     return 1;
@@ -100,7 +100,7 @@ static int l_pointer(lua_State *L)
     return 1;
 }
 
-/* node_of_key(key): the slot that a key is routed to, -1 when it is held. */
+/* node_of_key(key): the index of the node that a key is routed to, -1 when it is held. */
 static int l_node_of_key(lua_State *L)
 {
     wm_client *c = wm_lua_check_client(L);
@@ -174,7 +174,7 @@ static void push_backups(lua_State *L, const wm_partition_map *map, uint32_t p, 
 }
 
 /* The held partition map as a table: version, generated_at (Unix ms), source
- * (slot), partition_count, nodes = {{id, endpoint, status}}, owners[partition+1]
+ * (node index), partition_count, nodes = {{id, endpoint, status}}, owners[partition+1]
  * and backups[partition+1] = {ids}, not to be changed. nil before the first map. */
 static int l_partition_map(lua_State *L)
 {
@@ -245,7 +245,7 @@ static int l_reset_routing_metrics(lua_State *L)
     return 0;
 }
 
-/* confirm_map(slot): the node has nothing newer than the map that it gave. */
+/* confirm_map(node_index): the node has nothing newer than the map that it gave. */
 static int l_confirm_map(lua_State *L)
 {
     wm_client *c = wm_lua_check_client(L);

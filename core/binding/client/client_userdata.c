@@ -28,10 +28,10 @@ void wm_lua_give_back(client_slot *slot, wm_buffer *b)
 
 int wm_lua_check_node(lua_State *L, wm_client *c, int index)
 {
-    lua_Integer slot = luaL_checkinteger(L, index);
-    if (slot < 0 || slot >= (lua_Integer)wm_node_pool_count(wm_client_pool(c)))
-        luaL_argerror(L, index, "no such node slot");
-    return (int)slot;
+    lua_Integer node_index = luaL_checkinteger(L, index);
+    if (node_index < 0 || node_index >= (lua_Integer)wm_node_pool_count(wm_client_pool(c)))
+        luaL_argerror(L, index, "no such node");
+    return (int)node_index;
 }
 
 int wm_lua_check_connection(lua_State *L, wm_client *c, int index)

@@ -35,7 +35,7 @@ extern const luaL_Reg wm_lua_map_methods[];
 
 /* The first argument; raises when it is closed or something else. */
 wm_client *wm_lua_check_client(lua_State *L);
-/* A node slot or a connection of the client; raises when there is none of that number. */
+/* The node index or the connection at `index`; raises when the client has none of that number. */
 int wm_lua_check_node(lua_State *L, wm_client *c, int index);
 int wm_lua_check_connection(lua_State *L, wm_client *c, int index);
 

@@ -76,13 +76,13 @@ static int l_merge(lua_State *L)
     return 0;
 }
 
-/* merge_node(slot, histogram): adds the node's op latencies, if it has any. */
+/* merge_node(node_index, histogram): adds the node's op latencies, if it has any. */
 static int l_merge_node(lua_State *L)
 {
     const wm_op_metrics *m = wm_lua_check_op_metrics(L, 1);
-    lua_Integer slot = luaL_checkinteger(L, 2);
+    lua_Integer node_index = luaL_checkinteger(L, 2);
     wm_histogram *into = wm_lua_check_histogram(L, 3);
-    if (slot >= 0) wm_op_metrics_merge_node(m, (uint32_t)slot, into);
+    if (node_index >= 0) wm_op_metrics_merge_node(m, (uint32_t)node_index, into);
     return 0;
 }
 
@@ -114,7 +114,7 @@ static int l_counts(lua_State *L)
 }
 
 /* partitions(): by partition + 1, { ops acknowledged, mean latency in seconds or
- * false, slot of the node that acknowledged last or -1 }: three lists. */
+ * false, node_index of the node that acknowledged last or -1 }: three lists. */
 static int l_partitions(lua_State *L)
 {
     const wm_op_metrics *m = wm_lua_check_op_metrics(L, 1);
@@ -127,7 +127,7 @@ static int l_partitions(lua_State *L)
         if (f->ops > 0) lua_pushnumber(L, (lua_Number)f->latency_us / (lua_Number)f->ops / 1e6);
         else lua_pushboolean(L, 0);
         lua_rawseti(L, -3, (int)p + 1);
-        lua_pushinteger(L, f->slot);
+        lua_pushinteger(L, f->node_index);
         lua_rawseti(L, -2, (int)p + 1);
     }
     return 3;

@@ -11,7 +11,7 @@
 typedef struct tag_metrics {
     /* Latencies by the node that acknowledged: an operation is counted once, and what is
      * asked for (all of a tag, all of a node, all since the last time) is their sum. By
-     * slot + 1, as 0 is a node that is not known; NULL where nothing was counted yet. */
+     * node_index + 1, as 0 is a node that is not known; NULL where nothing was counted yet. */
     wm_histogram **latencies;
     wm_histogram *queue, *send, *ack;
     uint64_t recorded;
@@ -106,7 +106,7 @@ static int add_nodes(wm_op_metrics *m, uint32_t count)
         wm_histogram **grown = realloc(t->latencies, (count + 1) * sizeof *grown);
         if (grown == NULL) return WM_ENOMEM;
         t->latencies = grown;
-        for (uint32_t slot = m->node_count; slot < count; slot++) grown[slot + 1] = NULL;
+        for (uint32_t node_index = m->node_count; node_index < count; node_index++) grown[node_index + 1] = NULL;
     }
     m->node_count = count;
     return WM_OK;
@@ -118,7 +118,7 @@ static int add_partitions(wm_op_metrics *m, uint32_t count)
     wm_partition_figures *grown = realloc(m->partitions, count * sizeof *grown);
     if (grown == NULL) return WM_ENOMEM;
     m->partitions = grown;
-    while (m->partition_count < count) grown[m->partition_count++] = (wm_partition_figures){.slot = -1};
+    while (m->partition_count < count) grown[m->partition_count++] = (wm_partition_figures){.node_index = -1};
     return WM_OK;
 }
 
@@ -160,10 +160,10 @@ static wm_histogram *latencies_of(tag_metrics *t, uint32_t node)
     return t->latencies[node];
 }
 
-void wm_op_metrics_acked(wm_op_metrics *m, wm_oplog *log, const uint32_t *ops, uint32_t count, int slot,
+void wm_op_metrics_acked(wm_op_metrics *m, wm_oplog *log, const uint32_t *ops, uint32_t count, int node_index,
                          const wm_batch_times *times, uint64_t now_us)
 {
-    uint32_t node = slot >= 0 && (uint32_t)slot < m->node_count ? (uint32_t)slot + 1 : 0;
+    uint32_t node = node_index >= 0 && (uint32_t)node_index < m->node_count ? (uint32_t)node_index + 1 : 0;
     wm_histogram *latencies = NULL;
     uint32_t tag = 0, in_row = 0; /* operations with that tag that are not counted as shared yet */
     for (uint32_t i = 0; i < count; i++) {
@@ -184,7 +184,7 @@ void wm_op_metrics_acked(wm_op_metrics *m, wm_oplog *log, const uint32_t *ops, u
         wm_partition_figures *p = &m->partitions[op->partition];
         p->ops++;
         p->latency_us += latency;
-        p->slot = slot;
+        p->node_index = node_index;
     }
     if (in_row > 0) count_shared(&m->tags[tag], in_row, times, now_us);
 }
@@ -207,11 +207,11 @@ void wm_op_metrics_merge_part(const wm_op_metrics *m, uint32_t tag, wm_op_part p
     }
 }
 
-void wm_op_metrics_merge_node(const wm_op_metrics *m, uint32_t slot, wm_histogram *into)
+void wm_op_metrics_merge_node(const wm_op_metrics *m, uint32_t node_index, wm_histogram *into)
 {
-    if (slot >= m->node_count) return;
+    if (node_index >= m->node_count) return;
     for (uint32_t i = 1; i <= m->tag_count; i++)
-        if (m->tags[i].latencies[slot + 1] != NULL) wm_histogram_merge(into, m->tags[i].latencies[slot + 1]);
+        if (m->tags[i].latencies[node_index + 1] != NULL) wm_histogram_merge(into, m->tags[i].latencies[node_index + 1]);
 }
 
 void wm_op_metrics_take_interval(wm_op_metrics *m, wm_histogram *into)

@@ -9,9 +9,9 @@
  * turn may have an earlier time than the record of an earlier one: what was recorded
  * before a partition moved, or long before it was acknowledged, is newer all the same, and
  * the value is one to recognise when a node tells of it late or the partition returns. */
-static void keep_times_in_order(wm_client *c, const wm_op *op, int slot, wm_partition_route *route)
+static void keep_times_in_order(wm_client *c, const wm_op *op, int node_index, wm_partition_route *route)
 {
-    bool has_moved = slot != route->slot;
+    bool has_moved = node_index != route->node_index;
     bool has_waited = c->now_us - op->recorded_us > LONG_WAIT_US;
     if (has_moved) route->moved_seq = wm_oplog_last_seq(c->log);
     if (has_moved || has_waited) wm_client_note_indoubt(c, op);
@@ -35,7 +35,7 @@ WM_HOT_PATH static void on_acked(void *user, int connection, const uint32_t *ops
 {
     wm_client *c = user;
     bool is_own = connection != c->foreign_connection;
-    int slot = is_own ? wm_node_pool_node_of(c->pool, connection) : -1;
+    int node_index = is_own ? wm_node_pool_node_of(c->pool, connection) : -1;
     bool is_v2 = is_own && wm_node_pool_connection(c->pool, connection).dialect == WM_DIALECT_V2;
     uint64_t acked = 0, bytes = 0;
     for (uint32_t i = 0; i < count; i++) {
@@ -48,15 +48,15 @@ WM_HOT_PATH static void on_acked(void *user, int connection, const uint32_t *ops
             wm_client_event(c, (wm_event){.type = WM_EVENT_OP_DONE, .connection = connection, .a = (int64_t)op->seq}, NULL, 0);
         if (!is_own) continue;
         wm_partition_route *route = &c->routes.all[op->partition];
-        if (is_v2) keep_times_in_order(c, op, slot, route);
-        if (route->moved_us != 0 && slot == route->slot) tell_resumed(c, connection, op->partition, route);
+        if (is_v2) keep_times_in_order(c, op, node_index, route);
+        if (route->moved_us != 0 && node_index == route->node_index) tell_resumed(c, connection, op->partition, route);
     }
     if (c->membership.acks != NULL && is_own && !is_v2) wm_client_keep_acked(c, ops, count, times->cut_us);
-    if (c->figures.metrics != NULL) wm_op_metrics_acked(c->figures.metrics, c->log, ops, count, slot, times, c->now_us);
+    if (c->figures.metrics != NULL) wm_op_metrics_acked(c->figures.metrics, c->log, ops, count, node_index, times, c->now_us);
     c->figures.stats.ops_acked += acked;
     if (c->figures.node_stats == NULL || !is_own) return;
-    c->figures.node_stats[slot].ops_acked += acked;
-    c->figures.node_stats[slot].bytes_acked += bytes;
+    c->figures.node_stats[node_index].ops_acked += acked;
+    c->figures.node_stats[node_index].bytes_acked += bytes;
 }
 
 static void on_routed(void *user, int connection, const uint32_t *ops, uint32_t count)

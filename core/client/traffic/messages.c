@@ -177,11 +177,11 @@ static void on_op_rejected(wm_client *c, int connection, const wm_message *m)
 
 static void map_event(wm_client *c, int connection)
 {
-    int slot = wm_node_pool_node_of(c->pool, connection);
+    int node_index = wm_node_pool_node_of(c->pool, connection);
     wm_event event = {
         .type = WM_EVENT_MAP,
         .connection = connection,
-        .a = (int64_t)wm_map_chooser_version_of(c->chooser, slot),
+        .a = (int64_t)wm_map_chooser_version_of(c->chooser, node_index),
         .flag = wm_client_choose_map(c),
     };
     wm_client_event(c, event, NULL, 0);
@@ -232,9 +232,9 @@ static void on_partition_map(wm_client *c, int connection, const wm_message *m)
 static void on_partition_map_delta(wm_client *c, int connection, const wm_message *m)
 {
     const char *error = "partition map delta: no payload";
-    int slot = wm_node_pool_node_of(c->pool, connection);
+    int node_index = wm_node_pool_node_of(c->pool, connection);
     if (is_too_long(c, connection, m)) return;
-    if (m->payload != NULL && wm_map_chooser_apply_delta(c->chooser, slot, m->payload, m->payload_len, &error) == WM_OK) map_event(c, connection);
+    if (m->payload != NULL && wm_map_chooser_apply_delta(c->chooser, node_index, m->payload, m->payload_len, &error) == WM_OK) map_event(c, connection);
     else refuse_map(c, connection, error);
 }
 

@@ -133,7 +133,7 @@ clusters.on_each(getfenv(1), "Partition maps", function(shared, it)
       eventually("another address is tried", function() return accepted > dialled, accepted end)
       write()
     end
-    assert.is_true(client:stats().node_slots <= 3 + 2 * 30 + 8, client:stats().node_slots .. " slots")
+    assert.is_true(client:stats().node_indexes <= 3 + 2 * 30 + 8, client:stats().node_indexes .. " node indexes")
     send_map {}
     believed()
     eventually("the nodes are forgotten", function() return figures().nodes == before.nodes, figures().nodes end)
