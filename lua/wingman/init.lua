@@ -24,17 +24,17 @@ return {
   _VERSION = core.version,
   --- Makes a client: see wingman.client and wingman.client.options.rules.
   client = client.new,
-  --- Runs a function as a task and turns the loop until it has returned.
+  --- Runs a function as a task, and the loop until it returns.
   run = loop.run,
   --- Waits for some seconds.
   sleep = loop.sleep,
-  --- One tick for a host that owns the loop.
+  --- Runs one bounded turn of the loop, for a host with a loop of its own.
   step = loop.step,
-  --- For hosts with a poll loop: descriptors that turn readable when a step has
-  --- something to do, and the seconds after which one has in any case.
+  --- For hosts with a poll loop: descriptors that are readable when a step has work, and
+  --- the seconds after which it has work in any case.
   fds = loop.fds,
   timeout = loop.timeout,
-  --- Ends all of it, so that the next require loads Wingman anew: see wingman.client.unload.
+  --- Closes and forgets everything, so that the next require loads Wingman anew: see wingman.client.unload.
   unload = require "wingman.client.unload",
   spawn = loop.spawn,
   --- Marks for values: see wingman.base.msgpack.

@@ -57,7 +57,7 @@ local sections = {
   { title = "A future", prefix = "future:", about = "What `client:settlement(seq)` and `wingman.spawn(fn)` return.",
     functions = function() return getmetatable(require("wingman.loop").future()).__index end },
   { title = "wingman.loop", prefix = "loop.", about = "The loop of a Lua state. Besides: `loop.now()`, monotonic seconds; "
-      .. "`loop.wake(task)`, `loop.park()` and `loop.soon(fn, a, b)`, the parts that tasks are made of.",
+      .. "`loop.wake(task)`, `loop.park()` and `loop.soon(fn, a, b)`, the primitives of tasks.",
     functions = function() return without(require "wingman.loop", "now", "wake", "park", "soon") end },
   { title = "wingman.policy.routing", prefix = "routing.", about = "Routing policies; see [policies](../policies.md).",
     functions = function() return wingman.policy.routing end },
@@ -69,12 +69,12 @@ local sections = {
     functions = function() return require "wingman.policy.circuit" end },
   { title = "wingman.load", prefix = "load.", about = "Load tests; see [the manual](../load-testing.md).",
     functions = function() return require "wingman.load" end },
-  { title = "A metric of your own", prefix = "metric:", about = "What `load.counter`, `load.gauge`, `load.rate` and `load.trend` return.",
+  { title = "A custom metric", prefix = "metric:", about = "What `load.counter`, `load.gauge`, `load.rate` and `load.trend` return.",
     functions = function() return getmetatable(require("wingman.load").counter "reference").__index end },
   { title = "A virtual user", prefix = "vu:", about = "What the `exec` of a scenario is given. Its fields: `id`, `iteration`, "
       .. "`client`, `data`, `env`.",
     functions = function() return upvalue(upvalue(require("wingman.load.scenario.vu").new, "metatable_of"), "methods") end },
-  { title = "Steering", prefix = "steering:", about = "What a step `call` of a planned fault is given.",
+  { title = "Steering", prefix = "steering:", about = "The argument of the function `call` of a planned fault.",
     functions = function() return upvalue(require("wingman.load.control.steering").new, "methods") end },
   { title = "wingman.inspect", prefix = "inspect.", about = "Each command of [the prompt](../prompt.md) is one of these.",
     functions = function() return require "wingman.inspect" end },
@@ -154,8 +154,8 @@ end
 
 ---@return string
 function M.page()
-  local parts = { "# The Lua API\n\nWhat waits yields in a task of the loop, and turns the loop elsewhere. A function raises for a "
-    .. "mistake of the\nprogram and returns `nil, err` for what can happen in a correct one.\n" }
+  local parts = { "# The Lua API\n\nIn a task of the loop a function that waits yields; elsewhere it runs the loop meanwhile. A function\nraises for a "
+    .. "programming error and returns `nil, err` for what can happen in a correct program.\n" }
   for _, section in ipairs(sections) do
     parts[#parts + 1] = ("## %s\n\n%s\n"):format(section.title, section.about)
     local docs = documented(section)

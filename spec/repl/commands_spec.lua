@@ -200,7 +200,7 @@ describe("help", function()
   it("comes from the doc comment", function()
     local text = help.about(wingman.client, plain)
     assert.truthy(text:find("M.new(given)", 1, true))
-    assert.truthy(text:find("Makes a client; it connects in `start`.", 1, true))
+    assert.truthy(text:find("Makes a client, which connects in `start`.", 1, true))
     assert.truthy(text:find("given  wingman.client_options  see wingman.client.options.rules", 1, true))
   end)
 

@@ -33,7 +33,7 @@ local M = {}
 
 --- A new, empty histogram.
 ---@param max number the largest value that is kept as it is, 1 .. 2^53
----@param digits? integer significant digits, 1 .. 5; 3 unless told
+---@param digits? integer significant digits, 1 .. 5; default 3
 ---@return wingman.histogram
 function M.new(max, digits) return core.histogram(max, digits) end
 

@@ -61,26 +61,26 @@ core.bin_mark.__tostring = function(value) return value.bytes end
 
 --- Encodes one value.
 ---@param value any
----@param max_bytes? integer refuse what takes more; 64 MiB unless told
+---@param max_bytes? integer refuse what takes more; default 64 MiB
 ---@return string? bytes nil when the value cannot be encoded
 ---@return string? err names the place inside the value and the reason
 function M.encode(value, max_bytes) return core.encode(value, max_bytes) end
 
 --- Decodes the value that starts at `pos`. Bytes may follow it.
 ---@param bytes string
----@param pos? integer 1 unless told
+---@param pos? integer default 1
 ---@return any value nil on errors, and for an `undefined` that stands alone
 ---@return integer|string next_pos where the next value would start, or the error
 function M.decode(bytes, pos) return core.decode(bytes, pos) end
 
---- Marks a table as an array, in place: an empty one, or one with holes whose
---- length stands in `n`.
+--- Marks a table as a MessagePack array, in place. Needed for an empty array, and for one with
+--- holes, whose length is its field `n`.
 ---@generic T: table
 ---@param list? T a new table unless given
 ---@return T
 function M.array(list) return setmetatable(list or {}, core.array_mark) end
 
---- Marks a table as a map, in place: its keys must be strings.
+--- Marks a table as a MessagePack map, in place. Its keys must be strings.
 ---@generic T: table
 ---@param fields? T a new table unless given
 ---@return T
@@ -89,7 +89,7 @@ function M.map(fields) return setmetatable(fields or {}, core.map_mark) end
 ---@class wingman.bin
 ---@field bytes string
 
---- Wraps a string that is to be written as bin although it is valid UTF-8.
+--- Wraps a string so that it is encoded as MessagePack bin even if it is valid UTF-8.
 ---@param bytes string
 ---@return wingman.bin
 function M.bin(bytes)

@@ -86,8 +86,8 @@ end
 
 -- Life ------------------------------------------------------------------------------
 
---- Makes a client; it connects in `start`. Raises for a wrong option. Returns nil, err when the op log's
---- file cannot be used. Operations of the file are pending again and in the local copies.
+--- Makes a client, which connects in `start`. Raises for a wrong option. Returns nil, err when the op
+--- log's file cannot be used. The operations in the file are pending again, and in the local copy.
 ---@param given wingman.client_options  see wingman.client.options.rules
 ---@return wingman.client|nil, wingman.error|nil
 function M.new(given)
@@ -222,11 +222,11 @@ end
 
 --- Ends everything at once: sockets, timers and the embedded cluster. Every call that waits
 --- and every on_ack has received nil, err when this returns; no further step of the loop is
---- needed. What is still in the op log is gone, unless it has a file: call `drain` before.
---- On a 0.11 cluster whose membership has just changed it first repeats the writes that this
---- put in doubt. That takes half a second, and longer while the membership goes on changing:
---- `timeout` at most. What is not repeated by then is logged (`writes_unverified`), reported
---- by the event `unverified`, and an error.
+--- needed. Operations in an op log without a file are gone: call `drain` first.
+--- On a 0.11 cluster whose membership has just changed, it first repeats the acknowledged writes
+--- that may be lost by that. This takes half a second, longer while the membership keeps changing,
+--- and at most `timeout`. Writes that are not repeated by then are logged (`writes_unverified`),
+--- reported by the event `unverified`, and counted in the error.
 --- It may be called twice.
 ---@param timeout number|string|nil  a duration: seconds or "5s"; default: 5 s
 ---@return boolean|nil ok

@@ -141,11 +141,10 @@ end
 
 --- Writes a value. When it returns a seq, the write is in the op log and in the local copy. It is
 --- acknowledged when `client:drain()` or `client:wait(seq)` says so.
---- The value is encoded here and not kept: a table can be filled again for the next write,
---- which leaves the collector nothing to do.
---- With the log full: waits (`when_full = "pause"`) or returns nil, err.
+--- The value is encoded at once and not kept, so one table can be reused for every write.
+--- When the op log is full: waits (`when_full = "pause"`) or returns nil, err.
 ---@param key string
----@param value any  not nil: anything with a MessagePack form (see wingman.base.msgpack)
+---@param value any  anything that MessagePack can express (see wingman.base.msgpack), and not nil
 ---@param options wingman.write_options|nil
 ---@return number|nil seq  the operation's number, for client:wait
 ---@return wingman.error|nil
@@ -176,8 +175,8 @@ function methods:remove(key, options)
   return write_slowly(self, key, function() return self.core_map:remove(key) end)
 end
 
---- Records once more what this client last wrote to a key, with the time it was
---- written at; see client:repair. nil, err when another client's write is newer.
+--- Records the last write of this client to a key once more, with its old timestamp; see
+--- client:repair. nil, err when another client's write is newer.
 ---@param key string
 ---@return number|nil seq, wingman.error|nil
 function methods:resend(key)
@@ -186,12 +185,12 @@ function methods:resend(key)
   return write_slowly(self, key, function() return self.core_map:resend(key) end)
 end
 
---- The value of a key in the local copy, nil when there is none. A fresh value each
---- time: changing it changes nothing stored.
---- The copy has one record of each key: what this client wrote last, or was told since. A
---- write of its own counts from the moment that `set` returns, and stays here when it is
---- rejected (the event op_rejected, client:rejected) or dropped from a full op log, though no
---- node has it. To have it right then, write the key anew, or ask the nodes with client:query.
+--- The value of a key in the local copy, nil when there is none. It is decoded at each call:
+--- changing a returned table changes nothing stored.
+--- The local copy has one record of each key: the last one that this client wrote or received. A
+--- write of this client is in it as soon as `set` returns, and stays in it when the write is
+--- rejected (the event op_rejected, client:rejected) or dropped from a full op log, although no
+--- node has it. To correct that, write the key anew, or ask the nodes with client:query.
 ---@param key string
 ---@return any
 function methods:get(key)
@@ -200,7 +199,7 @@ function methods:get(key)
   return self.core_map:get(key)
 end
 
---- When and by whom the local record of a key was written: { millis, counter,
+--- The time and the writer of a key's record in the local copy: { millis, counter,
 --- node, removed }; nil for an unknown key.
 ---@param key string
 ---@return { millis: integer, counter: integer, node: string, removed: boolean }|nil
@@ -211,7 +210,7 @@ function methods:record(key)
   return { millis = millis, counter = counter, node = node, removed = removed }
 end
 
---- Walks keys and values of the local copy, in no particular order:
+--- Iterates over the keys and values of the local copy, in no particular order:
 --- `for key, value in map:each() do`.
 ---@return fun(): string|nil, any
 function methods:each()
@@ -253,8 +252,8 @@ function methods:forget(key)
   if self.core_map:forget(key) then self:announce(key, nil) end
 end
 
---- Calls `fn(key, value, origin)` at each change that another client made; value is nil for a removal. The
---- first listener subscribes at every node. A 0.11 cluster sends no such events.
+--- Calls `fn(key, value, origin)` for each change by another client; value is nil for a removal. The
+--- first listener subscribes to the map at every node. A 0.11 cluster sends no changes.
 ---@param event "change"
 ---@param fn fun(key: string, value: any, origin: string)
 function methods:on(event, fn)
@@ -262,7 +261,7 @@ function methods:on(event, fn)
   self.client:subscribe(self.name)
 end
 
---- Removes a listener. The nodes go on announcing changes of the map.
+--- Removes a listener. The nodes keep sending the changes of the map.
 ---@param event "change"
 ---@param fn function
 function methods:off(event, fn) self.events:off(event, fn, "map:off", 3) end

@@ -1,4 +1,4 @@
---- What can be changed in a client that runs: its policies, and who hears its log.
+--- Changes a running client: its policies, and the listeners of its log.
 local log_levels = require "wingman.loop.log_levels"
 
 local rank = log_levels.rank
@@ -27,7 +27,7 @@ local function named(kind, name)
   return policy
 end
 
---- Gives a client another policy; routes are computed anew at once.
+--- Gives a client another policy. Routes are computed anew at once.
 ---@param client wingman.client
 ---@param kind "routing"|"reconnect"|"endpoint"
 ---@param policy string|function  a name, or the policy itself
@@ -39,7 +39,7 @@ function M.policy(client, kind, policy)
   set[kind](client.provider, policy)
 end
 
---- Calls `fn` for each line of a client's log from a level on, in addition to other listeners.
+--- Calls `fn` for each line of a client's log with this level or a higher one, beside other listeners.
 ---@param client wingman.client
 ---@param level "debug"|"info"|"warn"|"error"
 ---@param fn fun(level: string, event: string, fields: table)

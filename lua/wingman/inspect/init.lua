@@ -1,6 +1,5 @@
---- A look into a client and its cluster, for scripts and for the prompt: each command
---- of the prompt is one of these functions. What they return is plain data; `print`
---- shows it as the prompt does.
+--- Inspects a client and its cluster. Each command of the prompt is one of these functions. They
+--- return plain data; `print` shows it as the prompt does.
 ---
 ---   local inspect = require "wingman.inspect"
 ---   print(inspect.nodes(client))

@@ -1,4 +1,4 @@
---- How long something takes: once, or over and over.
+--- Measures how long a function takes: once, or repeatedly.
 local duration = require "wingman.base.duration"
 local histogram = require "wingman.base.histogram"
 local loop = require "wingman.loop"
@@ -10,7 +10,7 @@ local M = {}
 --- How long calls are repeated (seconds), and how long one batch of them lasts.
 local DURATION, BATCH = 0.5, 0.001
 
---- Calls a function and takes the time: seconds, and what it returned.
+--- Calls a function: the seconds that it took, and what it returned.
 ---@param fn function
 ---@return number seconds, any ...
 function M.time(fn, ...)

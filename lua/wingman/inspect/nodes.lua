@@ -7,15 +7,15 @@ local view = require "wingman.inspect.view"
 local M = {}
 
 ---@class wingman.inspect.node
----@field id string|nil       nil until it has told it
+---@field id string|nil       nil until it is known
 ---@field url string          as advertised for a node that is not connected
 ---@field state string        ready, connecting, authenticating, idle, "not connected"
 ---@field circuit string      closed, open, half_open
 ---@field rtt number|nil      seconds; nil before the first heartbeat
----@field partitions integer  that it owns by the held map
+---@field partitions integer  that it owns
 ---@field backups integer     that it is a backup of
 ---@field in_flight integer   operations sent and not acknowledged
----@field waiting integer     operations that will go there next
+---@field queued integer      operations in its send queue
 ---@field acknowledged integer
 ---@field reason string|nil   why the last connection ended
 
@@ -34,16 +34,16 @@ local function connected(node, owned, backups)
     id = node.id, url = node.url, state = node.state, circuit = node.circuit,
     rtt = node.rtt > 0 and node.rtt or nil,
     partitions = owned[node.id] or 0, backups = backups[node.id] or 0,
-    in_flight = node.in_flight_ops, waiting = node.pending_ops, acknowledged = node.stats.ops_acked,
+    in_flight = node.in_flight_ops, queued = node.pending_ops, acknowledged = node.stats.ops_acked,
     reason = node.last_reason,
   }
 end
 
-local headings = { "node", "state", "round trip", "circuit", "partitions", "backups", "in flight", "waiting", "acknowledged", "url" }
+local headings = { "node", "state", "round trip", "circuit", "partitions", "backups", "in flight", "queued", "acknowledged", "url" }
 local colours = { ready = "good", connected = "good", closed = "good", open = "error", half_open = "warning", idle = "error" }
 
---- Columns that go where the screen is too narrow, in this order.
-local dispensable = { "url", "backups", "waiting", "acknowledged" }
+--- Columns that are left out on a narrow screen, in this order.
+local dispensable = { "url", "backups", "queued", "acknowledged" }
 
 local function without(rows, heading)
   for c, name in ipairs(rows[1]) do
@@ -74,7 +74,7 @@ local function render(list, paint, width)
     if state ~= "ready" and node.reason then state = state .. " (" .. node.reason .. ")" end
     rows[#rows + 1] = {
       escape.plain(node.id or "?"), state, node.rtt and text_table.duration(node.rtt) or "-", node.circuit,
-      node.partitions, node.backups, node.in_flight, node.waiting, node.acknowledged, escape.plain(node.url),
+      node.partitions, node.backups, node.in_flight, node.queued, node.acknowledged, escape.plain(node.url),
     }
   end
   local text = fitted(rows, width)
@@ -83,7 +83,7 @@ local function render(list, paint, width)
   return paint("heading", heading:sub(1, -2)) .. "\n" .. rest
 end
 
---- Every node that is connected, was, or is in the held partition map.
+--- Every node that is or was connected, or is in the partition map.
 ---@param client wingman.client
 ---@return wingman.inspect.node[]
 function M.of(client)
@@ -98,7 +98,7 @@ function M.of(client)
     if not shown[node.id] then
       list[#list + 1] = {
         id = node.id, url = node.endpoint and url.shown(node.endpoint), state = "not connected", circuit = "closed", partitions = owned[node.id] or 0,
-        backups = backups[node.id] or 0, in_flight = 0, waiting = 0, acknowledged = 0,
+        backups = backups[node.id] or 0, in_flight = 0, queued = 0, acknowledged = 0,
       }
     end
   end

@@ -1,4 +1,4 @@
---- The partition map as one sees it: who owns what, and where a key goes.
+--- The partition map for people: who owns which partitions, and where a key goes.
 local cjson = require "cjson"
 local colours = require "wingman.text.colours"
 local errors = require "wingman.base.error"
@@ -114,10 +114,10 @@ local function known_ids(client, map)
   return ids
 end
 
---- The held partition map: version, partition_count, nodes, owners[partition + 1],
---- backups[partition + 1], routes[partition + 1] (where operations go now; false: they
---- wait), elsewhere (partitions whose route is not their owner), known (ids of nodes, those
---- that are gone, too).
+--- The partition map in use: version, partition_count, nodes, owners[partition + 1],
+--- backups[partition + 1], routes[partition + 1] (the node that gets the operations now; false: they are
+--- held), elsewhere (number of partitions whose route is not their owner), known (ids of all nodes, also of
+--- those that are gone).
 ---@param client wingman.client
 ---@return table
 function M.of(client)
@@ -133,7 +133,7 @@ function M.of(client)
   }, render)
 end
 
---- Writes the held partition map as JSON, as inspect.whatif reads it.
+--- Writes the partition map in use to a file as JSON, as inspect.whatif reads it.
 ---@param client wingman.client
 ---@param path string
 ---@return true|nil, wingman.error|nil
@@ -162,7 +162,7 @@ local function render_route(route, paint)
   return text
 end
 
---- Where a key belongs and where its operations go now.
+--- The partition and owner of a key, and the node that gets its operations now.
 ---@param client wingman.client
 ---@param key string
 ---@return table route  key, partition, partition_count, hash, owner, backups, node, url, maps

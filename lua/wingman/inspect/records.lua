@@ -6,7 +6,7 @@ local view = require "wingman.inspect.view"
 
 local M = {}
 
---- Records that are listed unless told.
+--- How many records are listed by default.
 local MAX_LISTED = 50
 
 -- With `*` (any characters) or `?` (one character) the form of the whole key, else a
@@ -37,9 +37,9 @@ local function render(list, paint, width)
   return table.concat(lines)
 end
 
---- The records of a map in the local copy, with when and by whom they were written.
+--- The records of a map in the local copy, with their times and writers.
 ---@param map wingman.map
----@param pattern string|nil  a part of the key, or with * and ? the form of the whole key
+---@param pattern string|nil  a part of the key, or a pattern with * and ? for the whole key
 ---@param limit integer|nil   how many are listed; default 50
 ---@return { key: string, value: any, millis: number, counter: number, node: string, own: boolean }[]  `total` of them match
 function M.of(map, pattern, limit)
@@ -61,11 +61,11 @@ end
 ---@field seen integer  changes so far
 ---@field stop fun(self: wingman.inspect.watch)
 
---- Calls `fn(key, value, origin)` for every change of a map that a server announces (a 0.11
---- cluster announces none).
+--- Calls `fn(key, value, origin)` for every change of a map that a server reports (a 0.11 cluster
+--- reports none).
 ---@param client wingman.client
 ---@param name string  of the map
----@param pattern string|nil  a part of the key, or with * and ? the form of the whole key
+---@param pattern string|nil  a part of the key, or a pattern with * and ? for the whole key
 ---@param fn fun(key: string, value: any, origin: string)
 ---@return wingman.inspect.watch
 function M.watch(client, name, pattern, fn)

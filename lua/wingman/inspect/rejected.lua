@@ -35,7 +35,7 @@ end
 
 --- The dead letters of a client, the oldest write first; see client:rejected.
 ---@param client wingman.client
----@return wingman.dead_letter[]  `displaced`: letters that had to make way
+---@return wingman.dead_letter[]  `displaced`: letters that were removed to make space
 function M.of(client)
   local letters = client:rejected()
   local list = { displaced = letters.displaced }
@@ -45,7 +45,7 @@ end
 
 local orders = { resend = true, drop = true }
 
---- Sends dead letters again, or forgets them. Ends at the first that fails.
+--- Sends dead letters again, or drops them. Stops at the first that fails.
 ---@param client wingman.client
 ---@param order "resend"|"drop"
 ---@param which number|string  the number of a write, or "all"

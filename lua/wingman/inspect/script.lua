@@ -1,7 +1,7 @@
 --- Files of Lua code: loaded at a prompt, and written from one.
 local M = {}
 
---- Runs a file; what it returns. Raises for one that cannot be read or is no Lua.
+--- Runs a Lua file and returns its results. Raises when it cannot be read or compiled.
 ---@param path string
 ---@param environment table|nil  its globals; default: those of the caller
 ---@param ... any  its arguments

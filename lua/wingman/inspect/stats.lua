@@ -1,4 +1,4 @@
---- What a client has counted.
+--- The counters of a client.
 local text_table = require "wingman.text.table"
 local view = require "wingman.inspect.view"
 

@@ -1,4 +1,4 @@
---- What goes over the wire, decoded. Tokens do not come out of here.
+--- The frames of a client, decoded, with tokens masked.
 local cjson = require "cjson"
 local core = require "wingman.core"
 

@@ -198,7 +198,7 @@ local function partitions_moved(before, after)
   return n
 end
 
---- Compares another partition map with the held one, for the keys in the local copies of
+--- Compares another partition map with the one in use, for the keys in the local copies of
 --- the client's maps or those of a file: moved, moves (from, to, keys, examples), nodes
 --- (by id: partitions, keys, new_partitions, new_keys), skew and new_skew (the fullest
 --- node against the mean), needed (connections that are not there), idle (connected

@@ -109,8 +109,8 @@ local function check_sample(self, method, value, tags)
   if wrong then error(("%s '%s': %s"):format(self.type, self.name, wrong), 3) end
 end
 
---- Counts: a counter by `value` (1), a trend a value in its unit, a rate true or false. With
---- tags it counts in the metric as a whole and in that of the tags.
+--- Adds a sample: to a counter a number (default 1), to a trend a value in its unit, to a rate true or
+--- false. A sample with tags counts in the whole metric and in its part with these tags.
 ---@param value any
 ---@param tags table<string, string>|nil
 function metric_class:add(value, tags)
@@ -121,7 +121,7 @@ function metric_class:add(value, tags)
   if tagged then tagged:add(value) end
 end
 
---- Sets a gauge: the metric as a whole, and with tags that of the tags.
+--- Sets the value of a gauge: of the whole metric, and with tags also of its part with these tags.
 ---@param value number
 ---@param tags table<string, string>|nil
 function metric_class:set(value, tags)
@@ -131,23 +131,24 @@ function metric_class:set(value, tags)
   if tagged then tagged:set(value) end
 end
 
---- A metric of your own that counts: load.counter "orders". The same metric each time.
+--- A custom counter, such as load.counter "orders". The same name gives the same metric.
 ---@param name string  letters, digits and '_'
 ---@param unit string|nil
 ---@return wingman.load.own_metric
 function M.counter(name, unit) return declare("counter", name, unit) end
---- A metric of your own that has a value at each moment, with its minimum and maximum.
+--- A custom gauge: a value that goes up and down, with its minimum and maximum.
 ---@param name string  letters, digits and '_'
 ---@param unit string|nil
 ---@return wingman.load.own_metric
 function M.gauge(name, unit) return declare("gauge", name, unit) end
---- A metric of your own for the share of what was true.
+--- A custom rate: the share of its samples that were true.
 ---@param name string  letters, digits and '_'
 ---@return wingman.load.own_metric
 function M.rate(name) return declare("rate", name) end
---- A metric of your own for a distribution: load.trend("checkout", "s"). Times when the unit is "us", "ms" or "s"; whole numbers else.
+--- A custom trend: a distribution, such as load.trend("checkout", "s"). Times for the units "us", "ms" and
+--- "s"; whole numbers for others.
 ---@param name string
----@param unit string|nil  "s" unless told
+---@param unit string|nil  default "s"
 ---@return wingman.load.own_metric
 function M.trend(name, unit) return declare("trend", name, unit or "s") end
 

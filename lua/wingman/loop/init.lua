@@ -406,8 +406,8 @@ function M.sleep(seconds)
   future:wait()
 end
 
---- Waits until `condition()` is true, looking after every turn of the loop and
---- at least every 5 ms. True, or nil, "timeout".
+--- Waits until `condition()` is true; it is called after every iteration of the loop and at
+--- least every 5 ms. True, or nil, "timeout".
 ---@param condition fun(): any
 ---@param timeout number|string|nil  a duration: seconds or "5s"; nil waits for ever
 ---@return any value, string|nil
@@ -422,7 +422,7 @@ function M.wait_until(condition, timeout)
   end
 end
 
---- Makes `run`, `step` and every call that turns the loop raise `reason` from now on.
+--- Makes `run`, `step` and every call that runs the loop raise `reason` from now on.
 ---@param reason string
 function M.stop(reason) stopped = reason end
 
@@ -493,10 +493,10 @@ end
 ---@type fun(signal: "SIGINT"|"SIGTERM"|"SIGHUP")
 local on_signal = function() M.stop "interrupted" end
 
---- Sets the function that is called when the executable gets SIGINT, SIGTERM or SIGHUP, in place
---- of the one before. The default ends every call that runs the loop, see M.stop. In a host that
---- embeds the module signals are the host's, and nothing is called.
----@param fn fun(signal: "SIGINT"|"SIGTERM"|"SIGHUP")  runs in a turn of the loop, and may not wait
+--- Sets the function that is called when the executable receives SIGINT, SIGTERM or SIGHUP. The
+--- default stops the loop (see `loop.stop`). In a host that embeds the module signals belong to the
+--- host, and the function is never called.
+---@param fn fun(signal: "SIGINT"|"SIGTERM"|"SIGHUP")  called by the loop; must not wait
 function M.on_signal(fn)
   if type(fn) ~= "function" then error("loop.on_signal: a function is expected, got " .. type(fn), 2) end
   on_signal = fn
@@ -556,10 +556,9 @@ function M.turn(wait, awaited)
   if ready_head > ready_tail then M.handle():write() end
 end
 
---- One tick for a host that owns the loop. It never waits, and begins
---- nothing more once `budget_us` microseconds are used; what is left waits for the next
---- step. Due timers, tasks and events of the last step get half of the budget at most,
---- the sockets a quarter at least.
+--- Runs one bounded turn of the loop, for a host with a loop of its own. Never waits. Begins no
+--- work after `budget_us` microseconds; what is left is done in the next step. Due timers, tasks
+--- and events of the last step get at most half of the budget, the sockets at least a quarter.
 ---@param budget_us number|nil  default 1000
 ---@return boolean done  false when something is left
 function M.step(budget_us)
@@ -580,12 +579,12 @@ function M.step(budget_us)
   return done and not left and ready_head > ready_tail
 end
 
---- File descriptors for a host with a poll loop of its own: when one is readable, or
---- `timeout()` is over, a step has something to do.
+--- File descriptors for the poll loop of a host: call `step` when one is readable, or when
+--- `timeout()` seconds have passed.
 ---@return integer[]
 function M.fds() return { M.handle():fd() } end
 
---- Seconds until a step has something to do even if no descriptor turns readable.
+--- Seconds after which `step` has work even if no descriptor is readable.
 ---@return number|nil seconds  nil: never
 function M.timeout()
   if ready_head <= ready_tail then return 0 end
@@ -598,8 +597,8 @@ function M.timeout()
   return due and math.min(due, seconds or due) or seconds
 end
 
---- Runs `fn(...)` as a task and turns the loop until it has returned. Returns
---- what fn returned; raises its error, with the traceback of the task.
+--- Runs `fn(...)` as a task, and the loop until it returns. Returns what fn returned; raises its
+--- error, with the traceback of the task.
 ---@param fn function
 ---@return any ...
 function M.run(fn, ...)

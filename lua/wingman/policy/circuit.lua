@@ -1,13 +1,13 @@
---- Circuit policies: when a node that is connected is left alone for a while.
+--- Circuit policies: when a connected node gets no operations for a while, because it fails.
 ---
 --- A policy is `function(node) -> breaker`, called once for each node (`id`, `url`).
 --- A breaker answers `state()`: "closed" (operations go there), "open" (none do),
---- "half_open" (one probe is due). It is told what happened:
+--- "half_open" (one trial is due). The client reports to it what happened:
 ---
----   failure(kind, now)  "lost": a working connection broke off. "connect": none came
----                       about. "refused": the server answered batches with errors.
----                       "unanswered": a batch has waited too long for its answer
----   success(now)        operations were acknowledged, or the probe was answered
+---   failure(kind, now)  "lost": a working connection ended. "connect": none could
+---                       be made. "refused": the server answered batches with errors.
+---                       "unanswered": a batch is unacknowledged for too long
+---   success(now)        operations were acknowledged, or the trial was answered
 ---   connected(now)      a fresh connection was made and the node answered on it
 ---   due(now)            seconds until state() turns half_open by itself; nil: never
 ---
@@ -99,10 +99,10 @@ local function check(options)
   return checked
 end
 
---- A policy whose breakers open after `failures` in a row. Then one trial decides, first after `first` and, each
---- time that the circuit opens again, after twice as long. The reference client waits
---- for 30 s at once (5 failures): a node that broke off five times within a second and
---- is well again would have its partitions held for 29 s.
+--- Opens the circuit of a node after `failures` failures in a row. After `first` one trial decides whether
+--- it closes; each time that it opens again it stays open for twice as long, up to `reset`. (The reference
+--- client waits for 30 s after 5 failures. A node that failed five times within a second, and works again,
+--- would have its partitions held for 29 s.)
 ---@param options wingman.circuit_options|nil
 function M.consecutive(options)
   local checked = check(options or {})

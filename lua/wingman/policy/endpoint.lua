@@ -1,9 +1,8 @@
---- Endpoint policies: under which URL a node is reached that the partition map
---- names and that no connection has shown yet.
+--- Endpoint policies: the URL at which a node of the partition map is reached that the client is
+--- not connected to yet.
 ---
---- A policy is `function(node_id, advertised_url, seeds) -> url | nil`; nil: not
---- at all. Which node answers at a URL is never concluded from the URL: the
---- connection asks.
+--- A policy is `function(node_id, advertised_url, seeds) -> url | nil`; nil: do not connect. The
+--- client never infers from a URL which node answers there: it asks for the node's id.
 local M = {}
 
 local function is_usable(url)
@@ -13,9 +12,8 @@ local function is_usable(url)
   return host ~= "unknown" and tonumber(port) > 0
 end
 
---- The URL that the map says, unless it is plainly no address (`ws://unknown:0`). The
---- advertised address is of no use where all seeds are wss:// and it is ws://:
---- v2 servers advertise ws:// even behind TLS.
+--- The advertised URL, unless it is no address (`ws://unknown:0`), or it is ws:// while all seeds are
+--- wss://: v2 servers advertise ws:// even behind TLS.
 function M.auto(_, advertised, seeds)
   if not is_usable(advertised) then return nil end
   local tls = #seeds > 0
@@ -24,13 +22,13 @@ function M.auto(_, advertised, seeds)
   return advertised
 end
 
---- The URL that the map says, to the letter.
+--- The URL that the partition map advertises, unchanged.
 function M.advertised(_, advertised)
   if advertised == "" then return nil end
   return advertised
 end
 
---- No URL: only seeds are tried, advertised addresses never.
+--- No URL: the client connects to seeds only.
 function M.seeds() return nil end
 
 --- A policy from a table of node id -> URL.

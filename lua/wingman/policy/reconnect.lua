@@ -1,10 +1,10 @@
---- Reconnect policies: when to try a node again.
+--- Reconnect policies: when to connect to a node again.
 ---
 --- A policy is `function(node, attempt, reason) -> seconds | nil`: `node` has id
---- (nil until learnt), url and last_resort (a seed, while no node is connected),
+--- (nil until known), url and last_resort (a seed, while no node is connected),
 --- `attempt` is 1 for the first try after the loss, `reason` is a key such as "lost",
---- "refused", "heartbeat". nil gives the node up; a last resort that is given up stays
---- away.
+--- "refused", "heartbeat". nil gives the node up; a last resort that is given up is not
+--- tried again.
 local duration = require "wingman.base.duration"
 local nearest = require "wingman.base.nearest"
 
@@ -14,15 +14,15 @@ local M = {}
 ---@field first number|string|nil  a duration before the first retry, default 1 s
 ---@field factor number|nil    growth, default 2
 ---@field max number|string|nil  the longest delay, a duration, default 30 s
----@field attempts integer|nil  tries before giving up, default 10, and no end for a last resort
+---@field attempts integer|nil  tries before giving up; default 10, unlimited for a last resort
 ---@field jitter number|nil    share of the delay that is random, default 0.5
 
 local names = { first = true, factor = true, max = true, attempts = true, jitter = true }
 
---- Delays that double up to a limit, with jitter so that clients do not return in
---- step. The defaults are the reference client's: 1 s, x2, at most 30 s, 10 tries;
---- without `attempts` the seeds are tried for ever while no node is connected. A connection
---- that this side has ended for a batch without an answer is replaced at once: the node is there.
+--- Exponential backoff: delays that double up to a limit, with jitter so that clients do not reconnect
+--- all at once. The defaults are the reference client's: 1 s, doubled up to 30 s, 10 tries; without
+--- `attempts` the seeds are tried for ever while no node is connected. A connection that the client
+--- itself ended because of an unanswered batch is replaced at once.
 ---@param options wingman.exponential_options|nil
 function M.exponential(options)
   options = options or {}

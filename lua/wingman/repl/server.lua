@@ -170,7 +170,7 @@ end
 ---@param globals table|nil  what the prompts have beside the program's globals; `client` is
 ---  what their commands are about
 ---@param options { chunk_limit: number|string|nil, now: nil|fun(): number }|nil  chunk_limit: a duration that a
----  chunk may compute without waiting, 2 s unless told, math.huge: any; now: the clock for it
+---  chunk may compute without waiting, default 2 s, math.huge: any; now: the clock for it
 ---@return wingman.repl.server|nil, string|nil err
 function M.listen(path, globals, options)
   options = check_options(options or {})

@@ -1,7 +1,6 @@
---- The simulated cluster: starts `wingman sim` as a process of its own and gives
---- it orders. Every method waits for the answer, and gives nil, err when there is
---- none or the order was refused; calls of several tasks are put one after the
---- other.
+--- The simulated cluster: starts `wingman sim` as a process and gives it orders. Every method waits for
+--- the answer, and returns nil, err when none comes or the order is refused. Calls of several tasks run
+--- one after the other.
 local cjson = require "cjson"
 local core = require "wingman.core"
 local errors = require "wingman.base.error"
@@ -83,7 +82,7 @@ local function arguments(options)
   return args
 end
 
---- Starts a cluster and waits until it can be connected to.
+--- Starts a cluster and waits until it accepts connections.
 ---@param options wingman.sim.options|nil  nodes (3), dialect ("v2"), hash ("fnv1a"; "xxh64,fnv1a,…": of each node), secret,
 ---  ports (a list), partitions (271), rate, seed (1), detection_ms (50),
 ---  spread_ms (0.11: 150, how far apart the nodes change their maps), no_auth,
@@ -146,7 +145,7 @@ local function ask(self, text)
   return answer
 end
 
---- Gives an order in the words of `wingman sim --control`.
+--- Sends a command of `wingman sim --control`.
 ---@param text string
 ---@return table|nil answer, wingman.error|nil
 function methods:command(text)
@@ -174,16 +173,16 @@ end
 --- Kills a node: its connections are reset, its records are lost.
 ---@type fun(self: wingman.sim.cluster, id: string): true|nil, wingman.error|nil
 methods.kill = order "kill"
---- Stops a node in good order; its records as after `kill`.
+--- Shuts a node down gracefully; its records are lost, as after `kill`.
 ---@type fun(self: wingman.sim.cluster, id: string): true|nil, wingman.error|nil
 methods.stop_node = order "stop"
---- Starts a node that is down, at its old URL.
+--- Restarts a node that is down, at its old URL.
 ---@type fun(self: wingman.sim.cluster, id: string): true|nil, wingman.error|nil
 methods.restart = order "restart"
---- As SIGSTOP: connections stay, nothing is read or answered.
+--- Pauses a node, as SIGSTOP does: connections stay open, nothing is read or answered.
 ---@type fun(self: wingman.sim.cluster, id: string): true|nil, wingman.error|nil
 methods.pause = order "pause"
---- As SIGCONT: a paused node goes on with what has piled up.
+--- Resumes a paused node, as SIGCONT does: it handles what has arrived meanwhile.
 ---@type fun(self: wingman.sim.cluster, id: string): true|nil, wingman.error|nil
 methods.resume = order "resume"
 
@@ -203,7 +202,7 @@ function methods:fault(id, name, ...)
   return answer and true, err
 end
 
---- Makes a node the owner of a partition, for as long as it is a member.
+--- Makes a node the owner of a partition, until it leaves the cluster.
 ---@param partition integer
 ---@param id string
 ---@return true|nil, wingman.error|nil
@@ -216,7 +215,7 @@ local function unhex(text)
   return (text:gsub("%x%x", function(pair) return char(tonumber(pair, 16)) end))
 end
 
---- What the nodes hold of a map.
+--- The records of a map that the nodes store.
 ---@param map string
 ---@param id string|nil  one node; nil: all
 ---@return table<string, table<string, wingman.sim.record>>|nil nodes, wingman.error|nil
@@ -232,7 +231,7 @@ function methods:dump(map, id)
   return answer.nodes
 end
 
---- How many records of a map each node holds, tombstones left out.
+--- The number of records of a map that each node stores, without tombstones.
 ---@param map string
 ---@return table<string, integer>|nil nodes, wingman.error|nil
 function methods:counts(map)
@@ -240,7 +239,7 @@ function methods:counts(map)
   return answer and answer.nodes, err
 end
 
---- What each node counted: opened, open, auths, map_requests, map_request_list,
+--- The counters of each node: opened, open, auths, map_requests, map_request_list,
 --- op_batches, batch_sizes, ops, client_ops, foreign_ops, acks, pings.
 ---@return table<string, table>|nil nodes, wingman.error|nil
 function methods:stats()
@@ -248,15 +247,15 @@ function methods:stats()
   return answer and answer.nodes, err
 end
 
---- The operations that a node was sent, in the order of their arrival: `total`,
---- and `ids` and `keys` of the last 100,000.
+--- The operations that a node has received, in the order of their arrival: `total`, and the `ids` and
+--- `keys` of the last 100,000.
 ---@param id string
 ---@return {total: integer, ids: string[], keys: string[]}|nil, wingman.error|nil
 function methods:received(id) return self:command("received " .. id) end
 
---- The operations that a node was sent, as it saw them, in the order of their
---- arrival; the last 100,000. `session` numbers connections, `foreign` says that the
---- partition belonged to another node, `refused` that an error answered the batch.
+--- The last 100,000 operations that a node has received, in the order of their arrival. `session`: the
+--- number of the connection; `foreign`: the partition belonged to another node; `refused`: the node
+--- answered the batch with an error.
 ---@param id string
 ---@return {key: string, millis: integer, counter: integer, writer: string, session: integer, foreign: boolean, refused: boolean}[]|nil
 ---@return wingman.error|nil
@@ -270,17 +269,17 @@ function methods:arrivals(id)
   return arrivals
 end
 
---- Sets the counters of stats, and the lists of received and arrivals, to nothing.
+--- Clears the counters of stats, and the lists of received and arrivals.
 ---@return true|nil, wingman.error|nil
 function methods:reset_stats()
   local answer, err = self:command "reset-stats"
   return answer and true, err
 end
 
---- Kills the whole cluster at once, as a crash of the machine would.
+--- Kills all nodes at once, as a crash of the machine would.
 function methods:kill_process() discard(self) end
 
---- Ends the cluster. Safe twice.
+--- Stops the cluster. May be called twice.
 function methods:stop()
   if not self.process then return end
   self:command "quit"

@@ -2,7 +2,7 @@
 local M = {}
 
 ---@class wingman.backlog
----@field pending integer  all of it
+---@field pending integer  all of them
 ---@field held integer     for a route: the node that it belongs to cannot be used, or is not known
 ---@field queued integer   for its turn: it has a route and is not sent
 ---@field sent integer     for its acknowledgement

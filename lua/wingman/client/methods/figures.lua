@@ -52,13 +52,14 @@ function methods:connected_nodes() return self.provider and self.provider:connec
 ---@return integer
 function methods:pending_ops() return (self.core:pending()) end
 
---- Counts operations that are recorded and not acknowledged, by what they wait for: pending (all of them),
---- held (for a route), queued (to be sent), sent (for an acknowledgement); and unverified, see there.
+--- Counts the operations that are recorded and not acknowledged: pending (all of them), and of these
+--- held (without a route), queued (not sent yet) and sent (not acknowledged yet). `unverified` ones are
+--- not among them.
 ---@return wingman.backlog
 function methods:backlog() return backlog.of(self) end
 
 --- What the client knows for routing: map version, partitions, nodes, hash, held operations; and what that took.
---- `maps_seen`: partition maps that were held so far; `maps_decoded`: those whose list of partitions was read,
+--- `maps_seen`: partition maps that were used so far; `maps_decoded`: those whose list of partitions was read,
 --- because no other node had sent the same one; `route_changes`: how often a partition's operations were given
 --- another connection, or none.
 ---@return table
@@ -105,8 +106,8 @@ function methods:health()
   }
 end
 
---- The last hundred node losses, the oldest first, each with the times of what followed. The event
---- "failover" brings one of them once it is overcome.
+--- The last hundred node losses, the oldest first, each with the times of the failover's steps. The event
+--- `failover` reports each once it is overcome.
 ---@return wingman.failover[]
 function methods:failovers() return self.provider and self.provider.failovers:list() or {} end
 
@@ -135,7 +136,7 @@ function methods:dialect()
   return found or "unknown"
 end
 
---- The held partition map: version, nodes, owners[partition + 1]; nil without one.
+--- The partition map in use: version, nodes, owners[partition + 1]; nil when there is none.
 ---@return { version: integer, nodes: table[], owners: string[] }|nil
 function methods:partition_map() return self.provider and self.provider.map end
 --- The partition of a key.

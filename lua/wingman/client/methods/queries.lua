@@ -202,7 +202,7 @@ function methods:query(name, query)
   return values, err
 end
 
---- The records of a map that one node itself holds, read by its Merkle tree: key -> record
+--- The records of a map that one node stores itself, read through its Merkle tree: key -> record
 --- ({ value, timestamp }, tombstones with value null).
 ---@param node_id string
 ---@param name string
@@ -230,10 +230,9 @@ local function maps_to_repair(self)
   return names
 end
 
---- Sends again what this client wrote and the owner does not have, or has an older value of. Call it after a
---- node has died or come back, as servers may lose records then (wingman.client.methods.repair says
---- what is compared, and what that costs). Waits for the comparison, not for the
---- acknowledgements.
+--- Sends this client's writes again where the owner of the key has no record, or an older one. Call it
+--- after a node has died or come back, when servers may have lost records (wingman.client.methods.repair
+--- says what is compared and what that costs). Waits for the comparison, not for the acknowledgements.
 ---@param name string|nil  one map; nil: every map of this client
 ---@return integer|nil count  of writes recorded again
 ---@return wingman.error|nil

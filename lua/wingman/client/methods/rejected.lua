@@ -19,7 +19,7 @@ local methods = {}
 
 --- The letters of a client, the oldest write first, as they were at the call.
 ---@class wingman.dead_letters
----@field displaced integer  letters that had to make way, as there were more than 10,000 or 16 MiB
+---@field displaced integer  letters that were removed because there were more than 10,000, or 16 MiB of them
 ---@field package client wingman.client
 ---@field [integer] wingman.dead_letter
 local letters = {}
@@ -44,9 +44,9 @@ local refusals = {
   ENODE = "what waits for its node has its share of the op log (oplog.node_share); the write %.0f is still a dead letter",
 }
 
---- Records the write once more, with the time that it was made at, so that a newer one of
---- another client stays (on 0.11; a v2 server takes what arrives last). The letter is gone
---- then; should the write be rejected again, it is one again.
+--- Records the write once more, with its old timestamp, so that a newer write of another client wins
+--- (on 0.11; a v2 server keeps what arrives last), and removes the letter. A write that is rejected
+--- again becomes a letter again.
 ---@param seq number
 ---@return number|nil seq  of the new operation, for client:wait
 ---@return wingman.error|nil  NOT_FOUND; STALE: a newer record of the key is in the local copy; LOG_FULL
@@ -71,8 +71,7 @@ function letters:drop(seq)
   return no_letter(seq)
 end
 
---- The writes that were rejected and are kept: by a server, or because no server of the
---- family at the other end could store them.
+--- The rejected writes: those that a server refused, and those that no server of the family can store.
 ---
 ---   for _, letter in ipairs(client:rejected()) do print(letter.map, letter.key, letter.reason) end
 ---   client:rejected():resend(seq)

@@ -14,7 +14,7 @@ local methods = {}
 ---@field max_retries integer|nil         after the first try, default 3
 ---@field retry_delay number|string|nil   a duration, before the first retry; twice as many before each further one; default 0.1
 ---@field retry_on_not_owner boolean|nil  default true; false: NOT_OWNER is returned
----@field answer nil|fun(message: table): any  knows the answer to the message; then that is waited for and returned
+---@field answer nil|fun(message: table): any  true for the answer to the message, which is then awaited and returned
 ---@field timeout number|string|nil       a duration, for the answer; default 5 s
 
 local option_types = {
@@ -127,10 +127,10 @@ local function wait_for_route(self, key, err, delay)
   loop.wait_until(function() return self.closed or target(self, key) end, delay)
 end
 
---- Sends a message to the node that owns the key, or to any node without a key. Tries
---- again when that node answers that it is not the owner or that the map is old, and when it
---- is not connected or its connection breaks off. Before a retry the client requests the map
---- anew and waits twice as long as before the last one. So a message may arrive twice.
+--- Sends a message to the owner of the key, or without a key to any node. Retries when the node
+--- answers that it is not the owner or that the partition map is old, when it is not connected, and
+--- when its connection ends. Before a retry the client requests the partition map, and waits twice
+--- as long as before the last one. A message may therefore arrive twice.
 ---
 --- With the option `answer` it waits for the answer and returns it. Without it, true means
 --- that the message was sent and not refused within a tenth of a second: the protocol

@@ -5,16 +5,15 @@ local loop = require "wingman.loop"
 ---@class wingman.client
 local methods = {}
 
---- Works for `budget_us` microseconds (default 1000) at most, never waits, and leaves
---- the rest for the next step; see wingman.loop.
----@param budget_us number|nil
+--- Runs one bounded turn of the loop: see wingman.step.
+---@param budget_us number|nil  default 1000
 ---@return boolean done  false when something is left
 function methods:step(budget_us) return loop.step(budget_us) end
 
---- File descriptors that turn readable when a step has something to do.
+--- File descriptors that are readable when a step has work.
 ---@return integer[]
 function methods:fds() return loop.fds() end
---- Seconds after which a step has something to do even if no descriptor turns readable.
+--- Seconds after which a step has work even if no descriptor is readable.
 ---@return number|nil  nil: never
 function methods:timeout() return loop.timeout() end
 

@@ -1,5 +1,4 @@
---- What a client waits for: room in the op log, acknowledgements. Every wait ends with
---- the client.
+--- Waits for space in the op log and for acknowledgements. Closing the client ends every wait.
 local backlog = require "wingman.client.health.backlog"
 local duration = require "wingman.base.duration"
 local errors = require "wingman.base.error"
@@ -13,7 +12,7 @@ local MAX_SEQ = 2 ^ 53
 
 local function closed() return nil, errors.new("CLOSED", "the client is closed") end
 
---- Internal: waits until the op log has room again (below its low-water mark).
+--- Internal: waits until the op log is below its low watermark.
 ---@return boolean|nil, wingman.error|nil
 function methods:wait_for_room()
   self:flush()
@@ -69,9 +68,9 @@ end
 
 --- Sends everything that has a route, without waiting for batch.linger, and waits until
 --- every recorded operation is acknowledged and every on_ack was called. On a 0.11 cluster
---- it also waits until the last acknowledgement is 50 ms old, because a membership change may
---- not be known before, and until the writes that a change put in doubt are repeated and
---- acknowledged.
+--- it also waits until the last acknowledgement is 50 ms old, because a membership change may not
+--- be known earlier, and until the acknowledged writes that a change may have lost are repeated and
+--- acknowledged again.
 --- Returns nil, REJECTED with a count when writes were rejected, or dropped from a full op
 --- log, since the last drain that reported some.
 ---@param timeout number|string|nil  a duration: seconds or "5s"; default: for ever
@@ -123,8 +122,8 @@ local function settlement(self, seq, what, level)
   return future
 end
 
---- A future of one operation. It is settled with true and the id of the node that acknowledged it (no
---- id when that was before this call), or with nil, err when it was rejected or dropped. The last
+--- A future of one operation. It is settled with true and the id of the node that acknowledged it (without
+--- the id when that happened before this call), or with nil, err when it was rejected or dropped. The last
 --- 1,000 rejected or dropped ones are remembered. Raises for a seq that no write of this client, or
 --- of an earlier client with the same op log's file, has.
 ---@param seq number  what set or remove returned

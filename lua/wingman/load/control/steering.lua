@@ -1,4 +1,4 @@
---- Changing a run while it runs: from a step of the script or over the control socket.
+--- Controls a running load test, for its planned faults and over the control socket.
 local log_levels = require "wingman.loop.log_levels"
 local scenario_module = require "wingman.load.scenario"
 
@@ -9,7 +9,7 @@ local function is_amount(value, most)
   return type(value) == "number" and value >= 0 and value <= most and 1 / value > 0
 end
 
---- Whether a scenario can be told this rate; nil and why not.
+--- Whether a scenario accepts this rate; nil and why not.
 ---@param rate any
 ---@return boolean|nil, string|nil
 function M.check_rate(rate)
@@ -18,7 +18,7 @@ function M.check_rate(rate)
     :format(scenario_module.HIGHEST_RATE, tostring(rate))
 end
 
---- Whether a scenario can be told this number of users; nil and why not.
+--- Whether a scenario accepts this number of users; nil and why not.
 ---@param count any
 ---@return boolean|nil, string|nil
 function M.check_vus(count)
@@ -56,7 +56,7 @@ local function each(self, name, fn)
   return nil, refused or (name and ("no running scenario '%s' that can be told so"):format(name) or "no running scenario that can be told so")
 end
 
---- No iteration begins until `resume`; scenarios with a duration end later by the pause.
+--- Begins no iterations until `resume`. Scenarios with a duration end later by the length of the pause.
 ---@param name string|nil  a scenario; nil: all
 ---@return boolean|nil, string|nil
 function methods:pause(name)
@@ -117,7 +117,7 @@ end
 -- At the prompt: not all that the run consists of.
 function methods:__tostring() return "<steering of " .. tostring(self.run):sub(2) end
 
---- How the run is going, as a table of plain values.
+--- The progress of the run, as a table of plain values.
 function methods:status()
   local run = self.run
   local scenarios = {}

@@ -118,7 +118,7 @@ function methods:key()
   return keys.next(self)
 end
 
---- A key that was not there before, for the distribution "latest".
+--- A new key, one beyond the last, for the distribution "latest".
 ---@return string
 function methods:new_key()
   local keys = self.scenario.keys
@@ -172,11 +172,10 @@ local function check_wanted(wanted, what)
   error(what .. ": the type of a message is expected, or a function of one, got " .. type(wanted), 3)
 end
 
---- Waits for the next message on the user's own connection that is of this type, or that
---- the function says true of; others are passed over. The message, or nil, err, which does not count as
---- an error.
+--- Waits for the next message on the user's own connection that has this type, or for which the function
+--- returns true; other messages are skipped. The message, or nil, err, which does not count as an error.
 ---@param wanted string|fun(message: table): any
----@param timeout number|string|nil  a duration; 30 s unless told
+---@param timeout number|string|nil  a duration; default 30 s
 ---@return table|nil, wingman.error|nil
 function methods:receive(wanted, timeout)
   check_wanted(wanted, "vu:receive")
@@ -188,7 +187,7 @@ end
 --- vu:receive. An answer that does not come counts as an error of the scenario.
 ---@param message table
 ---@param wanted string|fun(message: table): any
----@param timeout number|string|nil  a duration; 30 s unless told
+---@param timeout number|string|nil  a duration; default 30 s
 ---@return table|nil, wingman.error|nil
 function methods:request(message, wanted, timeout)
   check_wanted(wanted, "vu:request")
@@ -212,11 +211,11 @@ function methods:sleep(time)
   self.sleeping = false
 end
 
---- Waits until a write is acknowledged, which is what makes a closed model closed. A wait that is longer than
+--- Waits until a write is acknowledged: a closed model does that after every write. Waiting longer than
 --- `timeout` counts as an error TIMEOUT of the scenario.
 ---@param seq number|nil      what map:set returned
 ---@param err wingman.error|nil
----@param timeout number|string|nil  a duration; 30 s unless told
+---@param timeout number|string|nil  a duration; default 30 s
 ---@return boolean|nil ok, wingman.error|nil
 function methods:wait(seq, err, timeout)
   timeout = duration.limit(timeout or PATIENCE, "vu:wait", 2)
@@ -226,8 +225,8 @@ function methods:wait(seq, err, timeout)
   return counted(self, nil, why)
 end
 
---- Counts whether something holds: check("name", condition), or check(value, { name =
---- function(value) return condition end }). True when all hold.
+--- Counts whether a condition holds: check("name", condition), or check(value, { name =
+--- function(value) return condition end }). True when all conditions hold.
 ---@param subject any
 ---@param conditions any
 ---@return boolean
@@ -245,8 +244,8 @@ function methods:check(subject, conditions)
   return all
 end
 
---- Calls fn(vu); operations in it have the tag `group`. Returns what fn returns. An error in
---- it ends the group and goes on.
+--- Calls fn(vu) and returns what it returns. Operations in it have the tag `group`. An error in it ends
+--- the group and is raised.
 ---@param name string
 ---@param fn fun(vu: wingman.load.vu): any
 ---@return any ...

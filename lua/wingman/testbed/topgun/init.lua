@@ -231,10 +231,10 @@ end
 --- after a restart neither queries nor trees show what the node held.
 ---@type fun(self: wingman.topgun.cluster, id: string): true|nil, wingman.error|nil
 methods.kill = order(function(node) node:halt "kill" end)
---- Stops a node in good order (SIGTERM); its records as after `kill`.
+--- Shuts a node down gracefully (SIGTERM); its records are lost, as after `kill`.
 ---@type fun(self: wingman.topgun.cluster, id: string): true|nil, wingman.error|nil
 methods.stop_node = order(function(node) node:halt "term" end)
---- SIGSTOP: connections stay; once this has returned, nothing is read or answered.
+--- Pauses a node (SIGSTOP): connections stay open; after the return nothing is read or answered.
 ---@param id string
 ---@return true|nil, wingman.error|nil
 function methods:pause(id)
@@ -243,12 +243,12 @@ function methods:pause(id)
   if not node:pause() then return nil, failure("%s does not stand still", id) end
   return true
 end
---- SIGCONT: a paused node goes on with what has piled up.
+--- Resumes a paused node (SIGCONT): it handles what has arrived meanwhile.
 ---@type fun(self: wingman.topgun.cluster, id: string): true|nil, wingman.error|nil
 methods.resume = order(function(node) node:signal "continue" end)
 
---- Starts a node that is down, at its old URL. Returns when its port is open; the
---- others learn of it a little later.
+--- Restarts a node that is down, at its old URL. Returns when its port is open; the other nodes notice
+--- it a little later.
 ---@param id string
 ---@return true|nil, wingman.error|nil
 function methods:restart(id)
@@ -258,13 +258,13 @@ function methods:restart(id)
   return begin(self, node, seeds_of(self, node))
 end
 
---- Kills the whole cluster at once, as a crash of the machine would.
+--- Kills all nodes at once, as a crash of the machine would.
 function methods:kill_process()
   for _, node in ipairs(self.nodes) do node:signal "kill" end
   end_attempt(self)
 end
 
---- Ends the cluster and removes its folder. Safe twice.
+--- Stops the cluster and removes its folder. May be called twice.
 function methods:stop()
   if not self.folder then return end
   end_attempt(self)
