@@ -6,6 +6,7 @@ local core = require "wingman.core"
 local errors = require "wingman.base.error"
 local loop = require "wingman.loop"
 local process = require "wingman.loop.process"
+local wire_name = require "wingman.base.wire_name"
 
 local char, concat = string.char, table.concat
 
@@ -99,7 +100,7 @@ function M.start(options)
     child:kill "SIGKILL"
     child:wait(STOP_TIMEOUT)
     child:close()
-    return nil, failure("did not become ready (%s); see its standard error", tostring(line or err))
+    return nil, failure("did not become ready (%s); see its standard error", line and wire_name.shown(line) or tostring(err))
   end
   local urls = {}
   for i, node in ipairs(ready.nodes) do urls[i] = node.url end
@@ -134,12 +135,12 @@ local function ask(self, text)
   if written then line, err = child:read_line(ANSWER_TIMEOUT) end
   if not line then
     discard(self)
-    return nil, failure("no answer to '%s': %s", text, tostring(err))
+    return nil, failure("no answer to %s: %s", wire_name.shown(text), tostring(err))
   end
   local ok, answer = pcall(cjson.decode, line)
   if not ok then
     discard(self)
-    return nil, failure("the answer to '%s' is no JSON", text)
+    return nil, failure("the answer to %s is no JSON", wire_name.shown(text))
   end
   if not answer.ok then return nil, failure("%s", answer.error) end
   return answer
