@@ -31,22 +31,40 @@ local function read_script(path)
   return (text:gsub("^#[^\n]*", "")), path == "-" and "=stdin" or "@" .. path
 end
 
+-- Wrong usage: says so.
+local function refuse(...)
+  io.stderr:write("wingman run: ", ...)
+  io.stderr:write "\n"
+  return 2
+end
+
 -- A script that ends as calls do that have failed has failed.
 local function failed(args, err)
   io.stderr:write("wingman: ", args[0], " returned ", err == nil and "false" or "an error: " .. escape.lines(tostring(err)), "\n")
   return 1
 end
 
+local function has_word(text, word) return text:find("%f[%w_]" .. word .. "%f[^%w_]") ~= nil end
+
+-- Whether a script certainly returns no load test: it reaches neither wingman.load nor code
+-- that is elsewhere. That is seen before it runs.
+local function is_no_test(text)
+  if has_word(text, "load") then return false end
+  local rest = text:gsub("%f[%w_]require%s*%(?%s*([\"'])wingman[%w_.]*%1", "")
+  for _, word in ipairs { "require", "dofile", "loadfile", "loadstring" } do
+    if has_word(rest, word) then return false end
+  end
+  return true
+end
+
 local function finish(before, args, result, err)
   local load = package.loaded["wingman.load"]
   if load and load.is_test(result) then return require("wingman.command.load").main(result, before, args) end
   if load and load.made() > 0 and result == nil then
-    io.stderr:write("wingman run: ", args[0], ": a load test was made but not returned: write `return load.test { … }`\n")
-    return 2
+    return refuse(args[0], ": a load test was made but not returned: write `return load.test { … }`")
   end
   if #before > 0 then
-    io.stderr:write("wingman run: ", before[1], ": the script returns no load test, and only those take options\n")
-    return 2
+    return refuse(before[1], ": only load tests take options; ", args[0], " has run, and returned none: the options had no effect")
   end
   if result == false or result == nil and err ~= nil then return failed(args, err) end
   return result
@@ -60,32 +78,26 @@ function M.main(args)
   for i = 1, at - 1 do before[i] = args[i] end
   for i = at + 1, #args do rest[i - at] = args[i] end
   before, wrong = connection_options.take(before)
-  if not before then
-    io.stderr:write("wingman run: ", wrong, "\n")
-    return 2
-  end
+  if not before then return refuse(wrong) end
   local options = true
   if #before > 0 then options, wrong = require("wingman.command.load").parse(before) end
   if not options then
     io.stderr:write(wrong, "\n")
     return 2
   end
-  if not args[at] then
-    io.stderr:write "wingman run: a script is missing; see wingman run --help\n"
-    return 2
-  end
+  if not args[at] then return refuse "a script is missing; see wingman run --help" end
   if args[at]:match "^%a+://" then
-    io.stderr:write(("wingman run: '%s' is a URL, not a script: `wingman bench URL` tests it, `wingman repl URL` looks at it\n")
+    return refuse(("'%s' is a URL, not a script: `wingman bench URL` tests it, `wingman repl URL` looks at it")
       :format(url.shown(args[at])))
-    return 2
   end
   _G.arg = rest
   local text, name = read_script(args[at])
   local chunk, err
   if text then chunk, err = loadstring(text, name) else err = name end
-  if not chunk then
-    io.stderr:write("wingman run: ", err, "\n")
-    return 2
+  if not chunk then return refuse(err) end
+  if #before > 0 and is_no_test(text) then
+    return refuse(before[1], ": only load tests take options, and ", args[at],
+      " is none: it never loads wingman.load; it was not run. ARGS of a script stand behind its name")
   end
   script.set(text, name)
   script.look_beside()
