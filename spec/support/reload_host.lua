@@ -1,6 +1,7 @@
 -- usage: luajit reload_host.lua PREFIX URLS TOKEN COUNT
 -- Loads Wingman, writes, unloads it, COUNT times; prints what is left: descriptors and
--- resident kilobytes after 50 (LuaJIT's and malloc's pools are filled then) and at the end.
+-- resident kilobytes after 50 (LuaJIT's and malloc's pools are filled then) and at the end, and
+-- how far it is.
 local prefix, urls, token, count = arg[1], {}, arg[3], tonumber(arg[4])
 package.path = prefix .. "/share/lua/5.1/?.lua;" .. prefix .. "/share/lua/5.1/?/init.lua;" .. package.path
 package.cpath = prefix .. "/lib/lua/5.1/?.so;" .. package.cpath
@@ -24,7 +25,7 @@ end
 local function print_state()
   collectgarbage()
   collectgarbage()
-  print(descriptors(), read "/proc/self/status":match "VmRSS:%s+(%d+)")
+  print("left", descriptors(), read "/proc/self/status":match "VmRSS:%s+(%d+)")
 end
 
 local globals, loaded = {}, {}
@@ -43,6 +44,10 @@ for i = 1, count do
   map:set("b", { n = i }, { on_ack = function() end })
   wingman.unload()
   if i == 50 then print_state() end
+  if i % 50 == 0 then
+    print("loaded", i) -- the spec sees that it goes on
+    io.stdout:flush()
+  end
 end
 print_state()
 for name in pairs(_G) do assert(globals[name], "a global is left: " .. name) end
