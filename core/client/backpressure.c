@@ -8,7 +8,7 @@
  * together, as if it were one node's. */
 static void connections_of_node(const wm_client *c, uint32_t partition, int *first, int *last)
 {
-    *first = *last = wm_batcher_route(c->batcher, partition);
+    *first = *last = c->routes.all[partition].connection;
     if (*first == WM_NO_CONNECTION || *first == c->foreign_connection) return;
     uint32_t per_node = wm_node_pool_connections(c->pool) / wm_node_pool_count(c->pool);
     int node_index = wm_node_pool_node_of(c->pool, *first);

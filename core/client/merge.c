@@ -103,7 +103,8 @@ static bool is_before_ours(const wm_map *m, const wm_record *stored, int connect
 {
     const wm_client *c = m->client;
     if (connection == WM_NO_CONNECTION || stored->node != 0 || stored->echoed_by == echo_mark(connection)) return false;
-    if (wm_batcher_route(c->batcher, wm_route_table_partition_of(&c->routes, stored->key, stored->key_len)) == connection) return false;
+    uint32_t partition = wm_route_table_partition_of(&c->routes, stored->key, stored->key_len);
+    if (c->routes.all[partition].connection == connection) return false;
     uint64_t wall_ms = wm_wall_ms(); /* the clock may be ahead of it */
     uint64_t now_ms = wall_ms > c->writer.clock.millis ? wall_ms : c->writer.clock.millis;
     return now_ms - stored->millis < ECHO_MS;

@@ -22,12 +22,7 @@ static int connection_for(const wm_client *c, uint32_t partition)
 
 void wm_client_apply_routes(wm_client *c)
 {
-    for (uint32_t p = 0; p < c->routes.count; p++) {
-        int connection = connection_for(c, p);
-        if (connection == wm_batcher_route(c->batcher, p)) continue;
-        wm_batcher_set_route(c->batcher, p, connection);
-        c->routes.changes++;
-    }
+    for (uint32_t p = 0; p < c->routes.count; p++) wm_batcher_set_route(c->batcher, p, connection_for(c, p));
 }
 
 static void mark_owner(wm_client *c, uint32_t partition)
@@ -88,16 +83,16 @@ static uint32_t partition_of(void *table, const char *key, size_t len)
  * has changed. */
 static int assign_anew(wm_client *c, uint32_t count)
 {
-    wm_route_table fresh;
-    if (!wm_route_table_init(&fresh, c->routes.hash, count)) return WM_ENOMEM;
-    int result = wm_batcher_repartition(c->batcher, count, partition_of, &fresh);
+    wm_route_table former = c->routes;
+    if (!wm_route_table_init(&c->routes, former.hash, count)) return WM_ENOMEM;
+    c->routes.changes = former.changes;
+    int result = wm_batcher_repartition(c->batcher, partition_of, &c->routes);
     if (result < 0) {
-        wm_route_table_close(&fresh);
+        wm_route_table_close(&c->routes);
+        c->routes = former;
         return result;
     }
-    fresh.changes = c->routes.changes;
-    wm_route_table_close(&c->routes);
-    c->routes = fresh;
+    wm_route_table_close(&former);
     c->backpressure.full_partition = -1;
     if (c->figures.metrics != NULL) wm_client_measure(c, c->figures.metrics); /* out of memory: the rest is measured */
     return WM_OK;

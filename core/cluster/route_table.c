@@ -6,7 +6,7 @@ bool wm_route_table_init(wm_route_table *t, wm_hash_kind hash, uint32_t count)
 {
     wm_partition_route *all = calloc(count, sizeof *all);
     if (all == NULL) return false;
-    for (uint32_t i = 0; i < count; i++) all[i].node_index = all[i].home = -1;
+    for (uint32_t i = 0; i < count; i++) all[i] = (wm_partition_route){.node_index = -1, .home = -1, .connection = WM_NO_CONNECTION};
     *t = (wm_route_table){.hash = hash, .count = count, .magic = UINT64_MAX / count + 1, .is_new = true, .all = all};
     return true;
 }

@@ -6,10 +6,15 @@
 
 #include "base/hash.h"
 
-/* Where the operations of each partition go, and which partition a key belongs to. */
+/* Where the operations of each partition go, and which partition a key belongs to. A client has one route
+ * table; the batcher and the script read it. */
+
+#define WM_NO_CONNECTION (-1)
+
 typedef struct wm_partition_route {
-    int node_index;      /* -1: held */
+    int node_index;      /* where its operations go by the routing policy; -1: held */
     int home;            /* the node that it went to last: `node_index`, or while it is held the one before; -1: none */
+    int connection;      /* to that node, and usable: its operations are sent on it; WM_NO_CONNECTION: none is */
     bool to_owner;       /* the node is the partition's owner in the held map */
     uint64_t moved_us;   /* when the route changed or its connection was lost, until its first ack; 0 else */
     uint64_t moved_seq;  /* the newest operation when the route last changed, or when a node that had

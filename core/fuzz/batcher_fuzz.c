@@ -55,7 +55,8 @@ typedef struct fuzz {
     wm_op_ids ids;
     wm_batch_limits limits;
     uint64_t now_us;
-    uint32_t template, partitions, salt;
+    uint32_t template, salt;
+    wm_route_table routes;
     bool serial[CONNECTIONS];
     model_op ops[OPS_MAX];
     uint32_t count;
@@ -73,7 +74,7 @@ static uint32_t partition_of(void *user, const char *key, size_t len)
 {
     const fuzz *f = user;
     (void)len;
-    return ((uint32_t)(key[1] - 'a') * 5 + f->salt) % f->partitions;
+    return ((uint32_t)(key[1] - 'a') * 5 + f->salt) % f->routes.count;
 }
 
 static uint32_t partition_of_op(fuzz *f, const model_op *m)
@@ -114,7 +115,7 @@ static void on_routed(void *user, int connection, const uint32_t *ops, uint32_t 
     memcpy(b->last_id, wm_op_id(wm_oplog_at(f->log, ops[count - 1])), WM_OP_ID_LEN);
     for (uint32_t i = 0; i < count; i++) {
         model_op *m = by_index(f, ops[i]);
-        REQUIRE((m->place == WAITS || m->place == ASIDE) && wm_batcher_route(f->batcher, partition_of_op(f, m)) == connection);
+        REQUIRE((m->place == WAITS || m->place == ASIDE) && f->routes.all[partition_of_op(f, m)].connection == connection);
         check_leaving(f, connection, m, batch);
         m->place = SENT;
         m->connection = connection;
@@ -233,7 +234,7 @@ static void check_nothing_left(fuzz *f, int connection)
     for (uint32_t i = 0; i < f->count; i++) {
         const model_op *m = &f->ops[i];
         uint32_t partition = partition_of_op(f, m);
-        if (m->place != WAITS || wm_batcher_route(f->batcher, partition) != connection) continue;
+        if (m->place != WAITS || f->routes.all[partition].connection != connection) continue;
         blocked[partition] = blocked[partition] || follows(f, m);
         REQUIRE(blocked[partition]);
     }
@@ -317,7 +318,7 @@ static void return_one(fuzz *f, uint8_t which)
 static uint32_t oldest_waiting(fuzz *f, int first, int last)
 {
     for (uint32_t i = 0; i < f->count; i++) {
-        int route = wm_batcher_route(f->batcher, partition_of_op(f, &f->ops[i]));
+        int route = f->routes.all[partition_of_op(f, &f->ops[i])].connection;
         if (f->ops[i].place == WAITS && route >= first && route <= last) return f->ops[i].index;
     }
     return WM_NO_OP;
@@ -460,7 +461,7 @@ static void check_counts(fuzz *f)
             sent[m->connection]++;
             continue;
         }
-        int connection = wm_batcher_route(f->batcher, partition_of_op(f, m));
+        int connection = f->routes.all[partition_of_op(f, m)].connection;
         if (connection == WM_NO_CONNECTION) {
             held++;
             held_bytes += op->len;
@@ -481,7 +482,7 @@ static void check_counts(fuzz *f)
 static void check_backlog(fuzz *f, uint32_t partition, uint32_t nth)
 {
     bool chosen[PARTITIONS_MAX] = {0}, expected = false;
-    chosen[partition % f->partitions] = true;
+    chosen[partition % f->routes.count] = true;
     uint64_t seq = f->count == 0 ? 0 : f->ops[nth % f->count].seq;
     for (uint32_t i = 0; i < f->count && f->ops[i].seq <= seq; i++)
         expected = expected || (f->ops[i].place != GONE && chosen[partition_of_op(f, &f->ops[i])]);
@@ -491,7 +492,7 @@ static void check_backlog(fuzz *f, uint32_t partition, uint32_t nth)
 /* All of it leaves and is acknowledged in the end. */
 static void drain(fuzz *f)
 {
-    for (uint32_t p = 0; p < f->partitions; p++) wm_batcher_set_route(f->batcher, p, (int)(p % CONNECTIONS));
+    for (uint32_t p = 0; p < f->routes.count; p++) wm_batcher_set_route(f->batcher, p, (int)(p % CONNECTIONS));
     for (uint32_t round = 0; wm_oplog_count(f->log) > 0; round++) {
         REQUIRE(round < 4 * OPS_MAX && f->batch_count + CONNECTIONS < OPS_MAX * 2);
         if (f->batch_count + CONNECTIONS >= OPS_MAX) f->batch_count = 0; /* those before are settled */
@@ -511,7 +512,7 @@ static void step(fuzz *f, uint8_t what, uint8_t with)
     case 0: case 1: case 2: case 3: write_key(f, with % KEYS, what); break;
     case 4: case 5: case 6: take(f, connection); break;
     case 7: case 8: ack(f, with); break;
-    case 9: wm_batcher_set_route(f->batcher, with / 4u % f->partitions, with % 4 - 1); break;
+    case 9: wm_batcher_set_route(f->batcher, with / 4u % f->routes.count, with % 4 - 1); break;
     case 10: wm_batcher_release_connection(f->batcher, connection, f->now_us); end_batches(f, connection); break;
     case 11: (with % 2 ? reject : return_one)(f, with / 2); break;
     case 12: with % 2 ? drop(f, with / 2 % (CONNECTIONS + 1) - 1) : write_of_another(f, with / 2 % KEYS); break;
@@ -519,8 +520,9 @@ static void step(fuzz *f, uint8_t what, uint8_t with)
     case 14: with & 1 ? set_serial(f, connection, with & 2) : fail_some(f, connection, with / 2); break;
     case 15:
         f->salt = with / 8;
-        f->partitions = 1 + with % PARTITIONS_MAX;
-        REQUIRE(wm_batcher_repartition(f->batcher, f->partitions, partition_of, f) == WM_OK);
+        wm_route_table_close(&f->routes);
+        REQUIRE(wm_route_table_init(&f->routes, WM_HASH_FNV1A, 1 + with % PARTITIONS_MAX));
+        REQUIRE(wm_batcher_repartition(f->batcher, partition_of, f) == WM_OK);
         break;
     }
     f->now_us++;
@@ -530,11 +532,11 @@ static void start(fuzz *f, const uint8_t *data)
 {
     f->limits = (wm_batch_limits){.max_ops = 1 + data[0] % 8u, .max_bytes = 200 + data[1] * 8u, .max_in_flight = 1 + data[2] % 4u,
                                   .ack_timeout_us = 1000000};
-    f->partitions = 1 + data[4] % PARTITIONS_MAX;
+    REQUIRE(wm_route_table_init(&f->routes, WM_HASH_FNV1A, 1 + data[4] % PARTITIONS_MAX));
     f->log = wm_oplog_new((wm_oplog_limits){OPS_MAX, 1u << 20});
     f->records = wm_record_store_new(f->log);
     f->template = wm_oplog_template(f->log, false, "map", 3, "client-1");
-    f->batcher = wm_batcher_new(f->log, f->partitions, f->limits, (wm_batcher_hooks){f, on_acked, on_routed, on_returned, on_leaves_first});
+    f->batcher = wm_batcher_new(f->log, &f->routes, f->limits, (wm_batcher_hooks){f, on_acked, on_routed, on_returned, on_leaves_first});
     REQUIRE(f->batcher != NULL && f->records != NULL && wm_batcher_set_connections(f->batcher, CONNECTIONS) == WM_OK);
     wm_op_ids_init(&f->ids, "abcdefgh");
     for (int i = 0; i < CONNECTIONS; i++) set_serial(f, i, data[3] >> i & 1);
@@ -552,6 +554,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     drain(f);
     wm_batcher_free(f->batcher);
+    wm_route_table_close(&f->routes);
     wm_record_store_free(f->records);
     wm_oplog_free(f->log);
     free(f);

@@ -1,6 +1,7 @@
 #ifndef WM_BATCHER_H
 #define WM_BATCHER_H
 #include "base/buffer.h"
+#include "cluster/route_table.h"
 #include "oplog/oplog.h"
 
 /* Puts operations into batches. Each partition has a route: the connection that its operations are
@@ -10,8 +11,6 @@
  * from before the send queue. A batch is cut when the connection can take it, and stays in the
  * connection's in-flight list until it is acknowledged or released. */
 typedef struct wm_batcher wm_batcher;
-
-#define WM_NO_CONNECTION (-1)
 
 typedef struct wm_batch_limits {
     uint32_t max_ops;      /* operations in one OP_BATCH */
@@ -46,8 +45,9 @@ typedef struct wm_batcher_hooks {
     void (*leaves_first)(void *user, uint32_t op);
 } wm_batcher_hooks;
 
-/* `log` is borrowed. NULL when out of memory. */
-wm_batcher *wm_batcher_new(wm_oplog *log, uint32_t partitions, wm_batch_limits limits, wm_batcher_hooks hooks);
+/* `log` and `routes` are borrowed. Of a route the batcher uses `connection` only, which
+ * wm_batcher_set_route writes. NULL when out of memory. */
+wm_batcher *wm_batcher_new(wm_oplog *log, wm_route_table *routes, wm_batch_limits limits, wm_batcher_hooks hooks);
 void wm_batcher_free(wm_batcher *b);
 
 /* Adds a pending operation, which has its partition and is newer than all that were added before.
@@ -70,13 +70,13 @@ int wm_batcher_set_connections(wm_batcher *b, uint32_t count);
 /* Makes a connection serial: while an operation of a key is in flight, no other batch has one of
  * that key. For v2 servers, which reorder batches. */
 void wm_batcher_set_serial(wm_batcher *b, int connection, bool serial);
-/* Routes a partition to a connection; with WM_NO_CONNECTION its operations are held. */
+/* Routes a partition to a connection, in the route table, too; with WM_NO_CONNECTION its operations are
+ * held. Does nothing when that is its route already. */
 void wm_batcher_set_route(wm_batcher *b, uint32_t partition, int connection);
-int wm_batcher_route(const wm_batcher *b, uint32_t partition);
-/* Assigns every operation, also those in flight, to its partition again: `partition_of` computes it
- * from the key. No partition has a route afterwards. WM_OK, or WM_ENOMEM: nothing changed. */
-int wm_batcher_repartition(wm_batcher *b, uint32_t partitions, uint32_t (*partition_of)(void *user, const char *key, size_t len),
-                           void *user);
+/* To be called when a new route table, without a route, is in the place of the former one. Assigns every
+ * operation, also those in flight, to its partition again: `partition_of` computes it from the key.
+ * WM_OK; WM_ENOMEM: nothing changed, and the former table has to be put back. */
+int wm_batcher_repartition(wm_batcher *b, uint32_t (*partition_of)(void *user, const char *key, size_t len), void *user);
 
 /* Whether the connection has a batch to send now: an operation is pending that is not known to wait
  * for another one of its key, fewer than max_in_flight batches are in flight, and the batch is full

@@ -285,7 +285,7 @@ static bool is_to_be_halved(const wm_batcher *b, const batch *g)
 
 static int connection_of(const wm_batcher *b, uint32_t index)
 {
-    return b->partitions[wm_oplog_at(b->log, index)->partition].connection;
+    return wm_batcher_route_of(b, wm_oplog_at(b->log, index)->partition);
 }
 
 /* The group to be tried next on a connection. Single operations come last: their trials take the

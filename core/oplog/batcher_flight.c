@@ -84,7 +84,7 @@ static void choose_from_retry_queues(wm_batcher *b, connection *c, batch *t, bud
         partition *p = &b->partitions[pid];
         uint32_t count = t->count, index, before;
         prefetch_ops(b, b->partitions[p->ready_next].head, PREFETCH_OPS);
-        while ((index = wm_batcher_first_ready(b, p, &before)) != WM_NO_OP) {
+        while ((index = wm_batcher_first_ready(b, c, p, &before)) != WM_NO_OP) {
             wm_op *op = wm_oplog_at(b->log, index);
             full = !fits(r, t, op);
             if (full) break;

@@ -15,10 +15,10 @@ void wm_batcher_count(wm_batcher *b, int id, const wm_op *op, int sign)
     c->pending_bytes += (size_t)sign * op->len;
 }
 
-static void note_waiting(wm_batcher *b, const partition *p, uint64_t now_us)
+static void note_waiting(wm_batcher *b, int id, uint64_t now_us)
 {
-    if (p->connection == WM_NO_CONNECTION) return;
-    connection *c = &b->connections[p->connection];
+    if (id == WM_NO_CONNECTION) return;
+    connection *c = &b->connections[id];
     if (c->pending_ops == 0) c->waiting_since_us = now_us;
 }
 
@@ -27,7 +27,7 @@ static void note_waiting(wm_batcher *b, const partition *p, uint64_t now_us)
 static void enter_ring(wm_batcher *b, uint32_t id)
 {
     partition *p = &b->partitions[id];
-    connection *c = &b->connections[p->connection];
+    connection *c = &b->connections[wm_batcher_route_of(b, id)];
     p->ready = true;
     if (c->ready == NO_PARTITION) {
         c->ready = p->ready_next = p->ready_prev = id;
@@ -43,7 +43,7 @@ static void enter_ring(wm_batcher *b, uint32_t id)
 void wm_batcher_leave_ring(wm_batcher *b, uint32_t id)
 {
     partition *p = &b->partitions[id];
-    connection *c = &b->connections[p->connection];
+    connection *c = &b->connections[wm_batcher_route_of(b, id)];
     p->ready = false;
     if (p->ready_next == id) {
         c->ready = NO_PARTITION;
@@ -58,9 +58,8 @@ void wm_batcher_leave_ring(wm_batcher *b, uint32_t id)
  * find one that may be sent. */
 #define PASSED_OVER_MAX 256u
 
-uint32_t wm_batcher_first_ready(const wm_batcher *b, const partition *p, uint32_t *before)
+uint32_t wm_batcher_first_ready(const wm_batcher *b, const connection *c, const partition *p, uint32_t *before)
 {
-    const connection *c = &b->connections[p->connection];
     uint32_t left = b->aside > 0 || c->trial != NULL ? PASSED_OVER_MAX : 1;
     *before = WM_NO_OP;
     for (uint32_t at = p->head; at != WM_NO_OP && left > 0; at = *wm_oplog_next(b->log, at), left--) {
@@ -70,16 +69,17 @@ uint32_t wm_batcher_first_ready(const wm_batcher *b, const partition *p, uint32_
     return WM_NO_OP;
 }
 
-static bool is_ready(const wm_batcher *b, const partition *p)
+static bool is_ready(const wm_batcher *b, uint32_t id)
 {
     uint32_t before;
-    return p->connection != WM_NO_CONNECTION && wm_batcher_first_ready(b, p, &before) != WM_NO_OP;
+    int route = wm_batcher_route_of(b, id);
+    return route != WM_NO_CONNECTION && wm_batcher_first_ready(b, &b->connections[route], &b->partitions[id], &before) != WM_NO_OP;
 }
 
 void wm_batcher_refresh_ready(wm_batcher *b, uint32_t id)
 {
     const partition *p = &b->partitions[id];
-    bool ready = is_ready(b, p);
+    bool ready = is_ready(b, id);
     if (ready == p->ready) return;
     if (ready) enter_ring(b, id);
     else wm_batcher_leave_ring(b, id);
@@ -119,7 +119,8 @@ void wm_batcher_put_back(wm_batcher *b, uint32_t index, uint64_t now_us)
 {
     wm_op *op = wm_oplog_at(b->log, index);
     partition *p = &b->partitions[op->partition];
-    note_waiting(b, p, now_us);
+    int route = wm_batcher_route_of(b, op->partition);
+    note_waiting(b, route, now_us);
     op->state = WM_OP_PENDING;
     uint32_t before = WM_NO_OP;
     uint32_t at = p->head;
@@ -132,7 +133,7 @@ void wm_batcher_put_back(wm_batcher *b, uint32_t index, uint64_t now_us)
     else *wm_oplog_next(b->log, before) = index;
     if (at == WM_NO_OP) p->tail = index;
     entered_retry_queue(p, op);
-    wm_batcher_count(b, p->connection, op, 1);
+    wm_batcher_count(b, route, op, 1);
     wm_batcher_refresh_ready(b, op->partition);
 }
 
@@ -144,7 +145,7 @@ void wm_batcher_leave_retry_queue(wm_batcher *b, partition *p, uint32_t index, u
     else *wm_oplog_next(b->log, before) = next;
     if (p->tail == index) p->tail = before;
     left_retry_queue(p, op);
-    wm_batcher_count(b, p->connection, op, -1);
+    wm_batcher_count(b, wm_batcher_route_of(b, op->partition), op, -1);
 }
 
 /* -- send queues ---------------------------------------------------------------------- */
@@ -174,7 +175,7 @@ static void move_rerouted(wm_batcher *b, int id)
     while (at != WM_NO_OP) {
         uint32_t next = *wm_oplog_next(b->log, at);
         const wm_op *op = wm_oplog_at(b->log, at);
-        int to = b->partitions[op->partition].connection;
+        int to = wm_batcher_route_of(b, op->partition);
         if (to == id) {
             append_to_send_queue(b, c, at);
         } else {
@@ -203,10 +204,11 @@ void wm_batcher_add(wm_batcher *b, uint32_t index, uint64_t now_us)
     const wm_op *op = wm_oplog_at(b->log, index);
     partition *p = &b->partitions[op->partition];
     if (p->rerouted) wm_batcher_move_rerouted(b); /* they are older */
-    note_waiting(b, p, now_us);
-    wm_batcher_count(b, p->connection, op, 1);
-    if (p->connection != WM_NO_CONNECTION) {
-        append_to_send_queue(b, &b->connections[p->connection], index);
+    int route = wm_batcher_route_of(b, op->partition);
+    note_waiting(b, route, now_us);
+    wm_batcher_count(b, route, op, 1);
+    if (route != WM_NO_CONNECTION) {
+        append_to_send_queue(b, &b->connections[route], index);
         return;
     }
     append_to_retry_queue(b, p, index);
@@ -234,10 +236,11 @@ bool wm_batcher_remove_pending(wm_batcher *b, uint32_t index)
     wm_batcher_move_rerouted(b);
     const wm_op *op = wm_oplog_at(b->log, index);
     partition *p = &b->partitions[op->partition];
-    connection *c = p->connection == WM_NO_CONNECTION ? NULL : &b->connections[p->connection];
+    int route = wm_batcher_route_of(b, op->partition);
+    connection *c = route == WM_NO_CONNECTION ? NULL : &b->connections[route];
     if (unlink_op(b, &p->head, &p->tail, index)) left_retry_queue(p, op);
     else if (c == NULL || !unlink_op(b, &c->send_head, &c->send_tail, index)) return false;
-    wm_batcher_count(b, p->connection, op, -1);
+    wm_batcher_count(b, route, op, -1);
     wm_batcher_refresh_ready(b, op->partition);
     return true;
 }
@@ -264,7 +267,7 @@ static void sift(wm_batcher *b, uint32_t *head, uint32_t *tail, bool is_retry_qu
         else *wm_oplog_next(b->log, before) = next;
         if (*tail == at) *tail = before;
         if (is_retry_queue) left_retry_queue(p, op);
-        wm_batcher_count(b, p->connection, op, -1);
+        wm_batcher_count(b, wm_batcher_route_of(b, op->partition), op, -1);
         wm_batcher_refresh_ready(b, op->partition);
         s->taken(s->user, at);
     }
@@ -301,8 +304,8 @@ uint32_t wm_batcher_oldest_pending(wm_batcher *b, int first, int last)
     wm_batcher_move_rerouted(b);
     uint32_t oldest = WM_NO_OP;
     for (uint32_t i = 0; i < b->partition_count; i++) {
-        const partition *p = &b->partitions[i];
-        if (p->connection >= first && p->connection <= last) oldest = older(b, oldest, p->head);
+        int route = wm_batcher_route_of(b, i);
+        if (route >= first && route <= last) oldest = older(b, oldest, b->partitions[i].head);
     }
     for (int i = first < 0 ? 0 : first; i <= last && i < (int)b->connection_count; i++)
         oldest = older(b, oldest, b->connections[i].send_head);
@@ -313,7 +316,7 @@ uint32_t wm_batcher_oldest_pending(wm_batcher *b, int first, int last)
 
 static bool is_held(wm_batcher *b, const wm_op *op)
 {
-    return op->state == WM_OP_PENDING && b->partitions[op->partition].connection == WM_NO_CONNECTION;
+    return op->state == WM_OP_PENDING && wm_batcher_route_of(b, op->partition) == WM_NO_CONNECTION;
 }
 
 /* For partitions that lost their route: their operations were added before that. */
@@ -322,7 +325,7 @@ static void walk_all(wm_batcher *b, uint64_t after, void (*held)(void *user, con
     uint32_t reported = 0;
     for (uint32_t i = 0; i < b->partition_count; i++) {
         const partition *p = &b->partitions[i];
-        if (p->connection != WM_NO_CONNECTION || p->tail == WM_NO_OP) continue;
+        if (wm_batcher_route_of(b, i) != WM_NO_CONNECTION || p->tail == WM_NO_OP) continue;
         if (wm_oplog_at(b->log, p->tail)->seq <= after) continue; /* a queue is in order */
         for (uint32_t at = p->head; at != WM_NO_OP; at = *wm_oplog_next(b->log, at)) {
             const wm_op *op = wm_oplog_at(b->log, at);

@@ -6,21 +6,14 @@
 
 #include "base/status.h"
 
-static partition *new_partitions(uint32_t count)
-{
-    partition *p = calloc(count, sizeof *p);
-    for (uint32_t i = 0; p != NULL && i < count; i++) p[i].connection = WM_NO_CONNECTION;
-    return p;
-}
-
-wm_batcher *wm_batcher_new(wm_oplog *log, uint32_t partitions, wm_batch_limits limits, wm_batcher_hooks hooks)
+wm_batcher *wm_batcher_new(wm_oplog *log, wm_route_table *routes, wm_batch_limits limits, wm_batcher_hooks hooks)
 {
     wm_batcher *b = calloc(1, sizeof *b);
     if (b == NULL) return NULL;
     if (limits.max_ops > 65535) limits.max_ops = 65535; /* the frame's array header */
     if (limits.max_bytes > WM_FRAME_BYTES_MAX) limits.max_bytes = WM_FRAME_BYTES_MAX;
-    *b = (wm_batcher){.log = log, .limits = limits, .hooks = hooks, .partition_count = partitions};
-    b->partitions = new_partitions(partitions);
+    *b = (wm_batcher){.log = log, .routes = routes, .limits = limits, .hooks = hooks, .partition_count = routes->count};
+    b->partitions = calloc(routes->count, sizeof *b->partitions);
     if (b->partitions == NULL) {
         free(b);
         return NULL;
@@ -74,19 +67,21 @@ void wm_batcher_set_serial(wm_batcher *b, int id, bool serial)
 void wm_batcher_set_route(wm_batcher *b, uint32_t id, int to)
 {
     partition *p = &b->partitions[id];
-    if (p->connection == to) return;
+    int route = wm_batcher_route_of(b, id);
+    if (route == to) return;
     if (p->ready) wm_batcher_leave_ring(b, id);
-    if (p->connection == WM_NO_CONNECTION) {
+    if (route == WM_NO_CONNECTION) {
         b->held -= p->count;
         b->held_bytes -= p->bytes;
     } else {
-        connection *from = &b->connections[p->connection];
+        connection *from = &b->connections[route];
         from->pending_ops -= p->count;
         from->pending_bytes -= p->bytes;
         /* Moved once all routes that change together are set: wm_batcher_move_rerouted. */
         if (from->send_head != WM_NO_OP) b->has_rerouted = from->has_rerouted = p->rerouted = true;
     }
-    p->connection = to;
+    b->routes->all[id].connection = to;
+    b->routes->changes++;
     if (to == WM_NO_CONNECTION) {
         b->held += p->count;
         b->held_bytes += p->bytes;
@@ -96,11 +91,6 @@ void wm_batcher_set_route(wm_batcher *b, uint32_t id, int to)
     b->connections[to].pending_ops += p->count;
     b->connections[to].pending_bytes += p->bytes;
     wm_batcher_refresh_ready(b, id);
-}
-
-int wm_batcher_route(const wm_batcher *b, uint32_t id)
-{
-    return b->partitions[id].connection;
 }
 
 typedef struct ordered {
@@ -114,34 +104,57 @@ static int by_seq(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-int wm_batcher_repartition(wm_batcher *b, uint32_t count, uint32_t (*partition_of)(void *user, const char *key, size_t len),
-                           void *user)
+/* Empties a queue into `all`. Returns the number of its operations. */
+static uint32_t collect(wm_batcher *b, uint32_t *head, uint32_t *tail, ordered *all)
 {
-    partition *fresh = new_partitions(count);
+    uint32_t count = 0;
+    for (uint32_t at = *head; at != WM_NO_OP; at = *wm_oplog_next(b->log, at))
+        all[count++] = (ordered){wm_oplog_at(b->log, at)->seq, at};
+    *head = *tail = WM_NO_OP;
+    return count;
+}
+
+/* Empties all queues into `all`, and sets their figures to 0. Returns the number of pending operations. */
+static uint32_t collect_all(wm_batcher *b, ordered *all)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < b->partition_count; i++)
+        count += collect(b, &b->partitions[i].head, &b->partitions[i].tail, all + count);
+    for (uint32_t i = 0; i < b->connection_count; i++) {
+        connection *c = &b->connections[i];
+        count += collect(b, &c->send_head, &c->send_tail, all + count);
+        c->has_rerouted = false;
+        c->ready = NO_PARTITION;
+        c->pending_ops = 0;
+        c->pending_bytes = 0;
+    }
+    b->has_rerouted = false;
+    b->held = 0;
+    b->held_bytes = 0;
+    if (count > 0) b->has_lost_routes = true;
+    return count;
+}
+
+int wm_batcher_repartition(wm_batcher *b, uint32_t (*partition_of)(void *user, const char *key, size_t len), void *user)
+{
+    partition *fresh = calloc(b->routes->count, sizeof *fresh);
     ordered *all = malloc((wm_oplog_count(b->log) + 1) * sizeof *all);
     if (fresh == NULL || all == NULL) {
         free(fresh);
         free(all);
         return WM_ENOMEM;
     }
-    for (uint32_t i = 0; i < b->partition_count; i++) wm_batcher_set_route(b, i, WM_NO_CONNECTION);
-    wm_batcher_move_rerouted(b);
-    size_t pending = 0;
-    for (uint32_t i = 0; i < b->partition_count; i++)
-        for (uint32_t at = b->partitions[i].head; at != WM_NO_OP; at = *wm_oplog_next(b->log, at))
-            all[pending++] = (ordered){wm_oplog_at(b->log, at)->seq, at};
+    uint32_t pending = collect_all(b, all);
     qsort(all, pending, sizeof *all, by_seq);
     free(b->partitions);
     b->partitions = fresh;
-    b->partition_count = count;
-    b->held = 0;
-    b->held_bytes = 0;
+    b->partition_count = b->routes->count;
     for (uint32_t i = 1; i < wm_oplog_end(b->log); i++) {
         wm_op *op = wm_oplog_at(b->log, i);
         if (op->state == WM_OP_FREE) continue;
         op->partition = partition_of(user, wm_op_key(op), op->key_len);
     }
-    for (size_t i = 0; i < pending; i++) wm_batcher_add(b, all[i].op, 0);
+    for (uint32_t i = 0; i < pending; i++) wm_batcher_add(b, all[i].op, 0);
     free(all);
     return WM_OK;
 }

@@ -16,7 +16,6 @@ typedef struct partition {
     uint32_t head; /* oldest first */
     uint32_t tail;
     uint32_t count;
-    int connection; /* its route; WM_NO_CONNECTION: held */
     bool ready; /* is in its connection's ready ring */
     bool rerouted; /* its route changed since wm_batcher_move_rerouted */
     uint32_t ready_next;
@@ -71,7 +70,8 @@ struct wm_batcher {
     wm_oplog *log;
     wm_batch_limits limits;
     wm_batcher_hooks hooks;
-    partition *partitions;
+    wm_route_table *routes;
+    partition *partitions; /* one for each of the route table's */
     uint32_t partition_count;
     bool has_rerouted; /* one of the connections has */
     connection *connections;
@@ -96,6 +96,12 @@ static inline bool wm_batcher_may_join(const wm_batcher *b, const connection *c,
     if (!wm_oplog_at(b->log, op)->follows) return true;
     wm_op_state before = wm_oplog_at(b->log, wm_oplog_before(b->log, op))->state;
     return before == WM_OP_JOINING || (before == WM_OP_IN_FLIGHT && !c->serial);
+}
+
+/* The connection that a partition is routed to; WM_NO_CONNECTION: held. */
+static inline int wm_batcher_route_of(const wm_batcher *b, uint32_t id)
+{
+    return b->routes->all[id].connection;
 }
 
 /* Subtracts an operation from what is in flight. */
@@ -153,9 +159,9 @@ void wm_batcher_leave_ring(wm_batcher *b, uint32_t partition);
 
 /* Appends to the retry queue of the operation's partition. The operation is counted already. */
 void wm_batcher_queue_retry(wm_batcher *b, uint32_t op);
-/* The oldest operation of a retry queue that may be sent now, WM_NO_OP when there is none; `before`: the
+/* The oldest operation of a retry queue that may be sent on the partition's connection now, WM_NO_OP when there is none; `before`: the
  * operation in front of it. */
-uint32_t wm_batcher_first_ready(const wm_batcher *b, const partition *p, uint32_t *before);
+uint32_t wm_batcher_first_ready(const wm_batcher *b, const connection *c, const partition *p, uint32_t *before);
 /* Removes such an operation from the queue. */
 void wm_batcher_leave_retry_queue(wm_batcher *b, partition *p, uint32_t op, uint32_t before);
 /* Removes the oldest operation from a connection's send queue, which is not empty. */

@@ -131,7 +131,7 @@ static int l_operations(lua_State *L)
     for (uint32_t i = 1; i < wm_oplog_end(log); i++) {
         const wm_op *op = wm_oplog_at(log, i);
         if (op->state == WM_OP_FREE || op->seq <= after) continue;
-        bool routed = op->state == WM_OP_IN_FLIGHT || wm_batcher_route(wm_client_batcher(c), op->partition) != WM_NO_CONNECTION;
+        bool routed = op->state == WM_OP_IN_FLIGHT || wm_client_routes(c)->all[op->partition].connection != WM_NO_CONNECTION;
         lua_createtable(L, 0, 7);
         wm_lua_set_number(L, "seq", (lua_Number)op->seq);
         lua_pushlstring(L, wm_op_id(op), WM_OP_ID_LEN);

@@ -68,7 +68,7 @@ static bool set_up(wm_client *c, const wm_client_options *o, char *error, size_t
     if (!c->pool || !c->chooser || !c->log || !has_routes || !c->dead_letters) return false;
     if (!c->figures.ack_latency || !c->figures.batch_sizes) return false;
     if (!wm_client_keeps_acks(c, o->recent_ack_bytes)) return false;
-    c->batcher = wm_batcher_new(c->log, DEFAULT_PARTITIONS, o->batch, wm_client_batcher_hooks(c));
+    c->batcher = wm_batcher_new(c->log, &c->routes, o->batch, wm_client_batcher_hooks(c));
     c->maps.node_names = calloc(1, sizeof *c->maps.node_names);
     if (!c->batcher || !c->maps.node_names) return false;
     c->maps.node_names[0] = strdup(o->client_id);

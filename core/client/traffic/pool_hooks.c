@@ -42,8 +42,10 @@ static void on_lost(void *user, int connection, const wm_connection_loss *loss)
     c->figures.stats.ops_resent += wm_batcher_release_connection(c->batcher, connection, c->now_us);
     c->indoubt.is_losing_v2 = false;
     c->connections.all[connection].usable = false;
-    for (uint32_t p = 0; p < c->routes.count; p++)
-        if (wm_batcher_route(c->batcher, p) == connection && c->routes.all[p].moved_us == 0) c->routes.all[p].moved_us = c->now_us;
+    for (uint32_t p = 0; p < c->routes.count; p++) {
+        wm_partition_route *route = &c->routes.all[p];
+        if (route->connection == connection && route->moved_us == 0) route->moved_us = c->now_us;
+    }
     wm_client_apply_routes(c);
     wm_event event = {
         .type = WM_EVENT_LOST,
