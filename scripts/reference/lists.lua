@@ -4,58 +4,13 @@ local errors = require "wingman.base.error"
 local exit_codes = require "wingman.command.exit_codes"
 local markdown = require "reference.markdown"
 local metrics = require "wingman.metrics.list"
-local options = require "wingman.client.options.rules"
 local server_error = require "wingman.client.incoming.server_error"
 
 local code, sorted = markdown.code, markdown.sorted
 
 local M = {}
 
-local BYTES = { { 2 ^ 40, "TiB" }, { 2 ^ 30, "GiB" }, { 2 ^ 20, "MiB" }, { 2 ^ 10, "KiB" } }
-
--- A number, with a unit when it counts bytes.
-local function number(value, is_bytes)
-  for _, unit in ipairs(is_bytes and BYTES or {}) do
-    if value >= unit[1] and value % unit[1] == 0 then return ("%d %s"):format(value / unit[1], unit[2]) end
-  end
-  return ("%.14g"):format(value)
-end
-
--- A default as one writes it in Lua; a table's is in its fields.
-local function shown(value, is_bytes)
-  if value == nil or type(value) == "table" then return "" end
-  if type(value) == "number" then return number(value, is_bytes) end
-  return code(type(value) == "string" and '"' .. value .. '"' or tostring(value))
-end
-
-local function kind_of(rule, is_bytes)
-  if rule.one_of then return code('"' .. table.concat(rule.one_of, '" "') .. '"') end
-  local kind = rule.type:gsub("|", " or ")
-  if not rule.min then return kind end
-  if not rule.max or rule.max == math.huge then return ("%s from %s"):format(kind, number(rule.min, is_bytes)) end
-  return ("%s, %s .. %s"):format(kind, number(rule.min, is_bytes), number(rule.max, is_bytes))
-end
-
-local function add_options(rows, rules, prefix)
-  for _, name in ipairs(sorted(rules)) do
-    local rule, is_bytes = rules[name], name:find "bytes$" ~= nil
-    rows[#rows + 1] = { code(prefix .. name), kind_of(rule, is_bytes), shown(rule.default, is_bytes), rule.about }
-    if rule.group then add_options(rows, rule.group, prefix .. name .. ".") end
-  end
-end
-
-function M.options()
-  local rows = {}
-  add_options(rows, options.rules, "")
-  return [[
-# Options of a client
-
-`wingman.client { … }` takes these. `batch.ops` is written `batch = { ops = … }`. A duration is a number of seconds or a text:
-`5`, `"5s"`, `"100ms"`, `"1m30s"`. An unknown option, or a value that is wrong, raises an error that names it. One of
-`cluster` and `server` is needed.
-
-]] .. markdown.table({ "option", "takes", "default", "about" }, rows)
-end
+M.options = require "reference.options_page"
 
 -- "(to, from): words" of the list of events.
 local function event_row(name, text)

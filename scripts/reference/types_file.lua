@@ -31,12 +31,8 @@ local TYPES = {
     setup = "fun(hand: wingman.load.hand): any", teardown = "fun(hand: wingman.load.hand): any",
     thresholds = "table<string, string|(string|{ [1]: string, abort: boolean|nil, delay: number|string|nil })[]>",
   },
-  ["wingman.load.keys_options"] = { distribution = '"uniform"|"zipf"|"latest"|"sequential"' },
-  ["wingman.sim.options"] = { dialect = '"v2"|"0.11"', ports = "integer[]" },
+  ["wingman.sim.options"] = { ports = "integer[]" },
 }
---- Kinds of options that are no Lua types.
-local KINDS = { duration = "number|string", amount = "number", count = "number", stages = "table" }
-
 local function quoted(names)
   local list = {}
   for i, name in ipairs(names) do list[i] = ('"%s"'):format(name) end
@@ -46,7 +42,7 @@ end
 -- The type of an option: a table of further options has a class of its own.
 local function type_of(rule, class)
   if rule.one_of then return quoted(rule.one_of) end
-  local kind = rule.type:gsub("%w+", KINDS)
+  local kind = rule.type:gsub("duration", "number|string")
   return rule.group and kind:gsub("table", class) or kind
 end
 
@@ -59,7 +55,7 @@ local function add_class(lines, class, rules, types)
     local own = class .. "." .. name
     local kind = types and types[name] or type_of(rule, own)
     lines[#lines + 1] = ("---@field %s%s %s %s"):format(name, rule.required and "" or "?", kind, rule.about or ""):gsub(" +$", "")
-    if rule.group then inner[#inner + 1] = { own, rule.group } end
+    if rule.group and not (types and types[name]) then inner[#inner + 1] = { own, rule.group } end
   end
   lines[#lines + 1] = ""
   for _, one in ipairs(inner) do add_class(lines, one[1], one[2]) end
@@ -72,22 +68,15 @@ local function client_types()
   return lines
 end
 
--- Rules of a list that has kinds only: name -> kind.
-local function rules_of(kinds, required)
-  local rules = {}
-  for name, kind in pairs(kinds) do rules[name] = { type = kind == true and "duration" or kind } end
-  for _, name in ipairs(required or {}) do rules[name].required = true end
-  return rules
-end
-
 -- The options of a scenario depend on its executor.
 local function add_scenarios(lines)
   local classes = {}
   for _, executor in ipairs(markdown.sorted(scenario.executors)) do
-    local module = require(scenario.executors[executor])
-    local rules = rules_of(module.options, module.required)
-    for name, rule in pairs(rules_of(scenario.common, { "exec", "executor" })) do rules[name] = rule end
-    rules.executor.one_of = { executor }
+    local rules = {}
+    for _, set in ipairs { require(scenario.executors[executor]).options, scenario.common } do
+      for name, rule in pairs(set) do rules[name] = rule end
+    end
+    rules.executor = { type = "string", required = true, one_of = { executor }, about = scenario.common.executor.about }
     classes[#classes + 1] = "wingman.load." .. executor:gsub("-", "_")
     add_class(lines, classes[#classes], rules, SCENARIO)
   end
@@ -97,17 +86,17 @@ end
 
 local function load_types()
   local lines = {}
-  add_class(lines, "wingman.load.test_options", rules_of(load_options.kinds, { "scenarios" }), TYPES["wingman.load.test_options"])
+  add_class(lines, "wingman.load.test_options", load_options.rules, TYPES["wingman.load.test_options"])
   add_scenarios(lines)
-  add_class(lines, "wingman.load.keys_options", rules_of(keys.kinds), TYPES["wingman.load.keys_options"])
-  add_class(lines, "wingman.load.fault_options", rules_of(planned_faults.kinds, { "at" }))
+  add_class(lines, "wingman.load.keys_options", keys.options)
+  add_class(lines, "wingman.load.fault_options", planned_faults.options)
   return lines
 end
 
 local function testbed_types()
   local lines = {}
-  add_class(lines, "wingman.sim.options", rules_of(sim.option_types), TYPES["wingman.sim.options"])
-  add_class(lines, "wingman.topgun.options", rules_of(topgun.option_types))
+  add_class(lines, "wingman.sim.options", sim.options, TYPES["wingman.sim.options"])
+  add_class(lines, "wingman.topgun.options", topgun.options)
   return lines
 end
 

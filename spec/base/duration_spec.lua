@@ -43,7 +43,7 @@ describe("a duration", function()
       return given
     end
     local given = texts(option_rules.rules)
-    given.server = "ws://x:1"
+    given.server, given.cluster = "ws://x:1", nil
     local checked = option_rules.check(given, 1)
     for _, value in ipairs {
       checked.connect_timeout, checked.auth_timeout, checked.start_timeout, checked.unanswered, checked.heartbeat.interval,
@@ -56,7 +56,7 @@ describe("a duration", function()
     assert.error_matches(function() option_rules.check({ server = "ws://x:1", batch = { ack_timeout = "long" } }, 1) end,
       "option batch%.ack_timeout: a duration is expected .*, got 'long'")
     assert.error_matches(function() option_rules.check({ server = "ws://x:1", reconnect = { frist = 1 } }, 1) end,
-      "unknown option reconnect%.frist; did you mean 'first'")
+      "unknown option 'reconnect%.frist'; did you mean 'reconnect%.first'")
   end)
 
   it("may be a text of a policy", function()

@@ -97,7 +97,7 @@ describe("wingman bench", function()
       { { "sim://1", "--threshold", "p(99)<5ms" }, "'METRIC EXPRESSION'" },
       { { "sim://1", "--threshold", "op_latenzy p(99)<5ms" }, "no metric 'op_latenzy'" },
       { { "sim://1", "--value", "file:/none.csv" }, "/none.csv" },
-      { { "sim://0" }, "1 to 64 nodes" },
+      { { "sim://0" }, "a whole number from 1 to 64" },
       { { "sim://1", "sim://2" }, "one URL is expected" },
       { {}, "a URL is missing" },
     } do

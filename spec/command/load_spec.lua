@@ -192,7 +192,7 @@ describe("a script", function()
         env = { WINGMAN_CLUSTER = "sim://0", ASAN_OPTIONS = "detect_leaks=0" } })
       local code, out, err = load_run.finish(child)
       assert.not_equal(0, code, path .. out)
-      assert.truthy(err:find("1 to 64 nodes", 1, true), path .. ": " .. err)
+      assert.truthy(err:find("a whole number from 1 to 64", 1, true), path .. ": " .. err)
     end
   end)
 

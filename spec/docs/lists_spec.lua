@@ -113,16 +113,17 @@ describe("docs/load-testing.md", function()
       expect_on(page, { name }, code)
       local row = assert(files.read(page):match("\n| `" .. name:gsub("%-", "%%-") .. "` |([^\n]+)"))
       local module = require("wingman.load.executor." .. name:gsub("%-", "_"))
-      for option in pairs(module.options) do assert(row:find(code(option), 1, true), name .. ": " .. option .. " is not in its row") end
-      for _, option in ipairs(module.required) do
-        assert(row:find("**" .. code(option) .. "**", 1, true), name .. ": " .. option .. " is needed, and not bold")
+      for option, rule in pairs(module.options) do
+        assert(row:find(code(option), 1, true), name .. ": " .. option .. " is not in its row")
+        local is_bold = row:find("**" .. code(option) .. "**", 1, true) ~= nil
+        assert.equal(rule.required or false, is_bold, name .. ": " .. option .. ", bold when it is needed")
       end
     end
   end)
 
   it("has every field of a test", function()
     local rows = files.read(page):match "\n| field | means |(.-)\n\n"
-    for name in pairs(require("wingman.load.options").kinds) do
+    for name in pairs(require("wingman.load.options").rules) do
       assert(rows:find("`" .. name .. "`", 1, true), name .. " is missing")
     end
   end)

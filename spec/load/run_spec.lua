@@ -431,32 +431,32 @@ describe("wingman run of a load test", function()
     end
     for text, words in pairs {
       [script [[executor = "constant-vu", exec = print]]] = "executor: one of",
-      [script [[executor = "constant-vus", vus = 1, exec = print]]] = "constant-vus needs duration",
+      [script [[executor = "constant-vus", vus = 1, exec = print]]] = "scenario 'main': option duration is needed",
       [script [[executor = "constant-vus", vus = 1, duration = 1, exec = print, keys = { distribution = "zip" }]]] = "did you mean 'zipf'?",
       [script [[executor = "constant-vus", vus = 0.5, duration = 1, exec = print]]] = "vus: a whole number from 1",
-      [script [[executor = "constant-vus", vus = 1, duration = 1e300, exec = print]]] = "scenario 'main': duration: at most",
+      [script [[executor = "constant-vus", vus = 1, duration = 1e300, exec = print]]] = "scenario 'main': option duration: a duration of at most 1000000000 s is expected",
       [script [[executor = "constant-arrival-rate", rate = 1, time_unit = 0, duration = 1, exec = print]]]
-        = "scenario 'main': time_unit: more than 0",
-      [script [[executor = "constant-arrival-rate", rate = 0/0, duration = 1, exec = print]]] = "scenario 'main': rate: a number from 0",
-      [script [[executor = "constant-arrival-rate", rate = 2e9, duration = 1, exec = print]]] = "scenario 'main': rate: at most",
+        = "scenario 'main': option time_unit: more than 0",
+      [script [[executor = "constant-arrival-rate", rate = 0/0, duration = 1, exec = print]]] = "scenario 'main': option rate: a number from 0",
+      [script [[executor = "constant-arrival-rate", rate = 2e9, duration = 1, exec = print]]] = "scenario 'main': option rate: at most",
       [script [[executor = "constant-arrival-rate", rate = 1, time_unit = 1e-300, duration = 1, exec = print]]] = "rate: at most",
       [script [[executor = "ramping-arrival-rate", stages = { { duration = 1, target = 2e9 } }, exec = print]]]
-        = "scenario 'main': stages[1].target: at most",
-      [script [[executor = "constant-vus", vus = 1e9, duration = 1, exec = print]]] = "scenario 'main': vus: at most 1000000 users",
-      [script [[executor = "externally-controlled", max_vus = 1000001, duration = 1, exec = print]]] = "max_vus: at most 1000000 users",
+        = "scenario 'main': option stages[1].target: at most",
+      [script [[executor = "constant-vus", vus = 1e9, duration = 1, exec = print]]] = "scenario 'main': option vus: a whole number from 1 to 1000000 is expected",
+      [script [[executor = "externally-controlled", max_vus = 1000001, duration = 1, exec = print]]] = "max_vus: a whole number from 1 to 1000000 is expected",
       [script [[executor = "ramping-vus", stages = { { duration = 1, target = 1e7 } }, exec = print]]]
-        = "scenario 'main': stages[1].target: at most 1000000 users",
+        = "scenario 'main': option stages[1].target: a number from 0 to 1000000 is expected",
       [script [[executor = "constant-arrival-rate", rate = 1, duration = 1, pre_allocated_vus = 2e6, exec = print]]]
-        = "pre_allocated_vus: at most 1000000 users",
+        = "pre_allocated_vus: a whole number from 1 to 1000000 is expected",
       [script [[executor = "constant-arrival-rate", rate = 1, duration = 1, pre_allocated_vus = 6, max_vus = 5, exec = print]]]
-        = "scenario 'main': pre_allocated_vus: at most max_vus, which is 5",
+        = "scenario 'main': option pre_allocated_vus: at most max_vus, which is 5",
       [script [[executor = "constant-vus", vus = 1, duration = "soon", exec = print]]] = "a duration is expected",
       [script [[executor = "constant-vus", vus = 1, duration = 1, rate = 5, exec = print]]] = "unknown option 'rate'",
       [script([[executor = "constant-vus", vus = 1, duration = 1, exec = print]], [[treshold = {}]])] = "unknown option 'treshold'; did you mean 'thresholds'?",
       [script([[executor = "constant-vus", vus = 1, duration = 1, exec = print]], [[thresholds = { oplatency = "avg<1s" }]])] = "no metric 'oplatency'",
-      [script([[executor = "constant-vus", vus = 1, duration = 1, exec = print]], [[nemesis = { { at = 1, kil = "x" } }]])] = "unknown field 'kil'",
+      [script([[executor = "constant-vus", vus = 1, duration = 1, exec = print]], [[nemesis = { { at = 1, kil = "x" } }]])] = "nemesis[1]: unknown option 'kil'; did you mean 'kill'?",
       [script([[executor = "constant-vus", vus = 1, duration = 1, exec = print]], [[nemesis = { at = 1, kill = "x" }]])] = "a list of steps",
-      [script([[executor = "constant-vus", vus = 1, duration = 1, exec = print]], [[nemesis = { { at = 1, rate = 0/0 } }]])] = "nemesis[1]: rate:",
+      [script([[executor = "constant-vus", vus = 1, duration = 1, exec = print]], [[nemesis = { { at = 1, rate = 0/0 } }]])] = "nemesis[1]: option rate:",
       [script([[executor = "constant-vus", vus = 1, duration = 1, exec = print]], [[nemesis = { { at = 1, vus = 2.5 } }]])] = "nemesis[1]: vus:",
     } do
       _, code, _, err = run(text)
@@ -480,8 +480,8 @@ describe("wingman run of a load test", function()
       [script(one, [[thresholds = { op_latency = { ["p(99)"] = "<1us" } }]])] = "a list of expressions",
       [script(one, [[thresholds = { op_latency = {} }]])] = "the list has no expression",
       [script(one, [[client = { routing = "dirct" }]])] = "there is no policy 'dirct'",
-      [script(one, [[client = { batch = { opps = 1 } }]])] = "unknown option batch.opps; did you mean 'ops'?",
-      [script(one):gsub("sim://3", "sim://3?dialct=v2")] = "there is no option 'dialct'; did you mean 'dialect'?",
+      [script(one, [[client = { batch = { opps = 1 } }]])] = "unknown option 'batch.opps'; did you mean 'batch.ops'?",
+      [script(one):gsub("sim://3", "sim://3?dialct=v2")] = "unknown option 'dialct'; did you mean 'dialect'?",
       ["local load = require 'wingman.load'\nload.data '/none.csv'"] = "stdin:2: load.data: /none.csv",
       [script(one):gsub("return load.test", "load.test")] = "a load test was made but not returned",
     } do

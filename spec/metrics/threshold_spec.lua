@@ -27,7 +27,7 @@ describe("a threshold", function()
     assert.is_false(pcall(read, "op latency", "avg<1s"))
     local ok, err = pcall(threshold.read, { op_latency = { { "avg<1s", abortt = true } } })
     assert.is_false(ok)
-    assert.truthy(err:find("unknown field 'abortt'", 1, true), err)
+    assert.truthy(err:find("threshold on 'op_latency': unknown option 'abortt'; did you mean 'abort'?", 1, true), err)
     assert.is_false(pcall(read, "op_latency{a}", "avg<1s"))
   end)
 

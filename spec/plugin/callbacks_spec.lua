@@ -49,7 +49,7 @@ clusters.on_each(getfenv(1), "callbacks", function(shared, it)
 
   it("are checked", function()
     local map = shared:started():map(shared:map_name())
-    assert.error_matches(function() map:set("a", 1, { on_akc = print }) end, "unknown option on_akc")
+    assert.error_matches(function() map:set("a", 1, { on_akc = print }) end, "map:set: unknown option 'on_akc'; did you mean 'on_ack'")
     assert.error_matches(function() map:set("a", 1, { on_ack = 1 }) end, "a function is expected")
     assert.error_matches(function() map:set("a", 1, print) end, "a table of options is expected")
   end)

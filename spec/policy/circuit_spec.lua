@@ -71,7 +71,7 @@ describe("circuit policy", function()
   it("says which option is none", function()
     assert.error_matches(function() circuit.consecutive { failurs = 5 } end, "unknown option 'failurs'")
     assert.error_matches(function() circuit.consecutive { reset = "soon" } end, "reset: a duration is expected .*, got 'soon'")
-    assert.error_matches(function() circuit.consecutive { first = 0 } end, "first: a number above 0")
+    assert.error_matches(function() circuit.consecutive { first = 0 } end, "circuit: option first: a duration from 0.001ms")
   end)
 
   it("lets a connection make up for those that did not come about, and not for those that broke", function()

@@ -21,6 +21,15 @@ function M.parse(value)
   return sum
 end
 
+--- What is wrong with a value that is no duration.
+---@param value any
+---@return string
+function M.refusal(value)
+  local kind = type(value)
+  return ("a duration is expected (\"30s\", \"1m30s\", \"250ms\" or a number of seconds), got %s")
+    :format(kind == "string" and ("'%s'"):format(value) or kind == "number" and tostring(value) or kind)
+end
+
 --- Seconds of what a script gave for `what`; raises when it is no duration.
 ---@param value any
 ---@param what string
@@ -29,10 +38,7 @@ end
 function M.check(value, what, level)
   local seconds = M.parse(value)
   if seconds then return seconds end
-  local kind = type(value)
-  error(("%s: a duration is expected (\"30s\", \"1m30s\", \"250ms\" or a number of seconds), got %s")
-    :format(what, kind == "string" and ("'%s'"):format(value) or kind == "number" and tostring(value) or kind),
-    level and level + 1 or 0)
+  error(("%s: %s"):format(what, M.refusal(value)), level and level + 1 or 0)
 end
 
 --- How long somebody waits at most, in seconds, of what a script gave: nil and infinity are

@@ -1,11 +1,13 @@
 --- A map of the cluster, local-first: reads come from the local copy at once,
 --- writes change it and are recorded for the cluster in the same call. The newest
 --- record by hybrid logical clock wins, whoever wrote it.
+local call_options = require "wingman.client.options.calls"
 local core = require "wingman.core"
 local emitter = require "wingman.base.emitter"
 local errors = require "wingman.base.error"
 local loop = require "wingman.loop"
 local shape_encoder = require "wingman.client.flat_encoder"
+local verify_options = require("wingman.options.check").verify
 local wire_name = require "wingman.base.wire_name"
 
 local M = {}
@@ -131,10 +133,7 @@ end
 
 -- The result of a write, which somebody wants to hear the end of.
 local function with_options(self, what, options, seq, err)
-  if type(options) ~= "table" then error(what .. ": a table of options is expected, got " .. type(options), 3) end
-  for name in pairs(options) do
-    if name ~= "on_ack" then error(("%s: unknown option %s"):format(what, tostring(name)), 3) end
-  end
+  verify_options(call_options.write, options, what, 3)
   if seq and options.on_ack then self.client:when_settled(seq, options.on_ack) end
   return seq, err
 end

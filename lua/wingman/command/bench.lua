@@ -5,11 +5,13 @@ local command = require "wingman.command.load"
 local connection_options = require "wingman.client.options.connection"
 local core = require "wingman.core"
 local duration = require "wingman.base.duration"
+local keys = require "wingman.load.input.keys"
 local nearest = require "wingman.base.nearest"
-local scenario = require "wingman.load.scenario"
+local rules = require "wingman.load.executor.rules"
 local script = require "wingman.base.script"
 local threshold = require "wingman.metrics.threshold"
 local usage_error = require "wingman.base.usage_error"
+local value_of = require "wingman.options.value"
 
 local M = {}
 
@@ -65,7 +67,7 @@ dropped iterations, 3 no connection, 2 usage error, 130 interrupted
 local readers = {}
 
 --- Seconds: what a scenario lasts at most.
-local LONGEST = scenario.LONGEST
+local LONGEST = rules.LONGEST
 
 local function whole_number(value, least, most)
   local number = tonumber(value)
@@ -113,10 +115,11 @@ end
 function readers.keys(into, value)
   local distribution, count = value:match "^(%a+):(%d+)$"
   count = tonumber(count or value:match "^%d+$")
-  local known = { uniform = true, zipf = true, latest = true, sequential = true }
-  if not count or count < 1 or distribution and not known[distribution] then
-    return nil, ("DISTRIBUTION:COUNT is expected (uniform, zipf, latest or sequential), got '%s'%s"):format(value,
-      nearest.hint(distribution, known))
+  local is_known = not distribution or value_of.read(keys.options.distribution, distribution)
+  if not count or count < 1 or not is_known then
+    local forms = keys.options.distribution.one_of
+    return nil, ("DISTRIBUTION:COUNT is expected (one of %s), got '%s'%s"):format(table.concat(forms, ", "), value,
+      nearest.hint(distribution, forms))
   end
   into.keys = { distribution = distribution or "uniform", count = count }
   return true

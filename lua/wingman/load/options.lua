@@ -1,8 +1,8 @@
 --- What a load test's table may say. A mistake is an error that names it.
+local check_options = require("wingman.options.check").check
 local client_options = require "wingman.client.options.rules"
 local duration = require "wingman.base.duration"
 local measurable = require "wingman.metrics.measurable"
-local nearest = require "wingman.base.nearest"
 local nemesis = require "wingman.load.control.planned_faults"
 local policies = require "wingman.client.options.policies"
 local scenario = require "wingman.load.scenario"
@@ -10,29 +10,25 @@ local threshold = require "wingman.metrics.threshold"
 
 local M = {}
 
---- What the table of a test may hold, and its Lua types.
-M.kinds = {
-  name = "string", cluster = "string|table", server = "string", auth = "table", client = "table", scenarios = "table",
-  nemesis = "table", thresholds = "table", setup = "function", teardown = "function", seed = "number", tags = "table",
-  drain = "duration", connections = "string",
+--- What the table of a test may hold.
+---@type table<string, wingman.option_rule>
+M.rules = {
+  name = { type = "string", about = "of the test, in its reports; default: that of the script" },
+  cluster = { type = "string|table", about = "as of a client; one of cluster and server is needed" },
+  server = { type = "string", about = "as of a client" },
+  auth = { type = "table", secret = true, about = "as of a client" },
+  client = { type = "table", about = "further options of the clients that the test makes" },
+  scenarios = { type = "table", required = true, about = "name -> what users do; at least one is needed" },
+  nemesis = { type = "table", default = {}, about = "planned faults: a list of steps" },
+  thresholds = { type = "table", default = {}, about = "metric -> what must hold for the test to pass" },
+  setup = { type = "function", about = "before the scenarios begin; what it returns is vu.data" },
+  teardown = { type = "function", about = "after the scenarios" },
+  seed = { type = "number", about = "of what is random" },
+  tags = { type = "table", about = "name -> value, for all samples of the test" },
+  drain = { type = "duration", default = 30, min = 0, about = "how long the test waits for acknowledgements at its end" },
+  connections = { type = "string", default = "shared", one_of = { "shared", "per-vu" },
+    about = "one client for all users, or a connection for each" },
 }
-
-local function fits(value, kind)
-  for one in kind:gmatch "[^|]+" do
-    if type(value) == one then return true end
-  end
-  return false
-end
-
-local function check_kinds(given)
-  for name, value in pairs(given) do
-    local kind = M.kinds[name]
-    if not kind then error(("unknown option '%s'%s"):format(tostring(name), nearest.hint(name, M.kinds)), 0) end
-    if kind ~= "duration" and not fits(value, kind) then
-      error(("option %s: a %s is expected, got %s"):format(name, (kind:gsub("|", " or a ")), type(value)), 0)
-    end
-  end
-end
 
 local function check_scenarios(given)
   local list = {}
@@ -95,24 +91,16 @@ end
 ---@param custom table<string, { type: string, unit: string }>  metrics that the script made
 ---@return table
 function M.check(given, custom)
-  if type(given) ~= "table" then error("a table is expected, got " .. type(given), 0) end
-  check_kinds(given)
+  local checked = check_options(M.rules, given, nil, 0)
   if (given.cluster == nil) == (given.server == nil) then error("one of cluster and server is needed", 0) end
-  if given.connections and given.connections ~= "shared" and given.connections ~= "per-vu" then
-    error(("option connections: shared or per-vu is expected, got '%s'"):format(given.connections), 0)
-  end
-  local checked = {}
-  for name, value in pairs(given) do checked[name] = value end
-  checked.connections = given.connections or "shared"
-  checked.scenarios = check_scenarios(given.scenarios or {})
-  checked.thresholds = check_thresholds(checked, with_default(given.thresholds or {}), custom)
+  checked.scenarios = check_scenarios(checked.scenarios)
+  checked.thresholds = check_thresholds(checked, with_default(checked.thresholds), custom)
   if given.nemesis and #given.nemesis == 0 and next(given.nemesis) ~= nil then
     error("option nemesis: a list of steps is expected: { { at = \"10s\", … }, … }", 0)
   end
-  checked.nemesis = nemesis.check(given.nemesis or {}, checked.scenarios)
+  checked.nemesis = nemesis.check(checked.nemesis, checked.scenarios)
   check_times(checked.nemesis, checked.scenarios)
   check_client(given)
-  checked.drain = duration.check(given.drain or 30, "option drain")
   return checked
 end
 

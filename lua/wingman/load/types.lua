@@ -3,130 +3,130 @@
 -- that read LuaLS annotations. Nothing requires it.
 
 ---@class wingman.load.test_options: table<"auth"|"client"|"cluster"|"connections"|"drain"|"name"|"nemesis"|"scenarios"|"seed"|"server"|"setup"|"tags"|"teardown"|"thresholds", any>
----@field auth? wingman.client_options.auth
----@field client? wingman.client_options
----@field cluster? string|table
----@field connections? "shared"|"per-vu"
----@field drain? number|string
----@field name? string
----@field nemesis? wingman.load.fault_options[]
----@field scenarios table<string, wingman.load.scenario_options>
----@field seed? number
----@field server? string
----@field setup? fun(hand: wingman.load.hand): any
----@field tags? table
----@field teardown? fun(hand: wingman.load.hand): any
----@field thresholds? table<string, string|(string|{ [1]: string, abort: boolean|nil, delay: number|string|nil })[]>
+---@field auth? wingman.client_options.auth as of a client
+---@field client? wingman.client_options further options of the clients that the test makes
+---@field cluster? string|table as of a client; one of cluster and server is needed
+---@field connections? "shared"|"per-vu" one client for all users, or a connection for each
+---@field drain? number|string how long the test waits for acknowledgements at its end
+---@field name? string of the test, in its reports; default: that of the script
+---@field nemesis? wingman.load.fault_options[] planned faults: a list of steps
+---@field scenarios table<string, wingman.load.scenario_options> name -> what users do; at least one is needed
+---@field seed? number of what is random
+---@field server? string as of a client
+---@field setup? fun(hand: wingman.load.hand): any before the scenarios begin; what it returns is vu.data
+---@field tags? table name -> value, for all samples of the test
+---@field teardown? fun(hand: wingman.load.hand): any after the scenarios
+---@field thresholds? table<string, string|(string|{ [1]: string, abort: boolean|nil, delay: number|string|nil })[]> metric -> what must hold for the test to pass
 
 ---@class wingman.load.constant_arrival_rate: table<"duration"|"env"|"exec"|"executor"|"graceful_stop"|"keys"|"max_vus"|"pre_allocated_vus"|"rate"|"start_time"|"tags"|"time_unit", any>
----@field duration number|string
----@field env? table
----@field exec fun(vu: wingman.load.vu): any
----@field executor "constant-arrival-rate"
----@field graceful_stop? number|string
----@field keys? wingman.load.keys_options
----@field max_vus? number
----@field pre_allocated_vus? number
----@field rate number
----@field start_time? number|string
----@field tags? table
----@field time_unit? number|string
+---@field duration number|string how long iterations begin
+---@field env? table what iterations find as vu.env
+---@field exec fun(vu: wingman.load.vu): any one iteration
+---@field executor "constant-arrival-rate" the rule by which iterations begin
+---@field graceful_stop? number|string how long iterations under way may go on at the end; default 30s
+---@field keys? wingman.load.keys_options how vu:key chooses
+---@field max_vus? number the largest number of users
+---@field pre_allocated_vus? number users that there are from the start; default 1
+---@field rate number iterations that begin in each time_unit
+---@field start_time? number|string how long after the test's start it begins; default 0
+---@field tags? table name -> value, for all samples of the scenario
+---@field time_unit? number|string what a rate is per; default 1s
 
 ---@class wingman.load.constant_vus: table<"duration"|"env"|"exec"|"executor"|"graceful_stop"|"keys"|"start_time"|"tags"|"vus", any>
----@field duration number|string
----@field env? table
----@field exec fun(vu: wingman.load.vu): any
----@field executor "constant-vus"
----@field graceful_stop? number|string
----@field keys? wingman.load.keys_options
----@field start_time? number|string
----@field tags? table
----@field vus number
+---@field duration number|string how long iterations begin
+---@field env? table what iterations find as vu.env
+---@field exec fun(vu: wingman.load.vu): any one iteration
+---@field executor "constant-vus" the rule by which iterations begin
+---@field graceful_stop? number|string how long iterations under way may go on at the end; default 30s
+---@field keys? wingman.load.keys_options how vu:key chooses
+---@field start_time? number|string how long after the test's start it begins; default 0
+---@field tags? table name -> value, for all samples of the scenario
+---@field vus number users
 
 ---@class wingman.load.externally_controlled: table<"duration"|"env"|"exec"|"executor"|"graceful_stop"|"keys"|"max_vus"|"start_time"|"tags"|"vus", any>
----@field duration number|string
----@field env? table
----@field exec fun(vu: wingman.load.vu): any
----@field executor "externally-controlled"
----@field graceful_stop? number|string
----@field keys? wingman.load.keys_options
----@field max_vus? number
----@field start_time? number|string
----@field tags? table
----@field vus? number
+---@field duration number|string how long iterations begin
+---@field env? table what iterations find as vu.env
+---@field exec fun(vu: wingman.load.vu): any one iteration
+---@field executor "externally-controlled" the rule by which iterations begin
+---@field graceful_stop? number|string how long iterations under way may go on at the end; default 30s
+---@field keys? wingman.load.keys_options how vu:key chooses
+---@field max_vus? number the largest number of users
+---@field start_time? number|string how long after the test's start it begins; default 0
+---@field tags? table name -> value, for all samples of the scenario
+---@field vus? number users at the start; default 0
 
 ---@class wingman.load.per_vu_iterations: table<"env"|"exec"|"executor"|"graceful_stop"|"iterations"|"keys"|"max_duration"|"start_time"|"tags"|"vus", any>
----@field env? table
----@field exec fun(vu: wingman.load.vu): any
----@field executor "per-vu-iterations"
----@field graceful_stop? number|string
----@field iterations number
----@field keys? wingman.load.keys_options
----@field max_duration? number|string
----@field start_time? number|string
----@field tags? table
----@field vus? number
+---@field env? table what iterations find as vu.env
+---@field exec fun(vu: wingman.load.vu): any one iteration
+---@field executor "per-vu-iterations" the rule by which iterations begin
+---@field graceful_stop? number|string how long iterations under way may go on at the end; default 30s
+---@field iterations number iterations
+---@field keys? wingman.load.keys_options how vu:key chooses
+---@field max_duration? number|string how long it may take; default 10m
+---@field start_time? number|string how long after the test's start it begins; default 0
+---@field tags? table name -> value, for all samples of the scenario
+---@field vus? number users
 
 ---@class wingman.load.ramping_arrival_rate: table<"env"|"exec"|"executor"|"graceful_stop"|"keys"|"max_vus"|"pre_allocated_vus"|"stages"|"start_rate"|"start_time"|"tags"|"time_unit", any>
----@field env? table
----@field exec fun(vu: wingman.load.vu): any
----@field executor "ramping-arrival-rate"
----@field graceful_stop? number|string
----@field keys? wingman.load.keys_options
----@field max_vus? number
----@field pre_allocated_vus? number
----@field stages { duration: number|string, target: number }[]
----@field start_rate? number
----@field start_time? number|string
----@field tags? table
----@field time_unit? number|string
+---@field env? table what iterations find as vu.env
+---@field exec fun(vu: wingman.load.vu): any one iteration
+---@field executor "ramping-arrival-rate" the rule by which iterations begin
+---@field graceful_stop? number|string how long iterations under way may go on at the end; default 30s
+---@field keys? wingman.load.keys_options how vu:key chooses
+---@field max_vus? number the largest number of users
+---@field pre_allocated_vus? number users that there are from the start; default 1
+---@field stages { duration: number|string, target: number }[] a list of { duration = , target = }: from the target before in a line to this one
+---@field start_rate? number iterations that begin in each time_unit
+---@field start_time? number|string how long after the test's start it begins; default 0
+---@field tags? table name -> value, for all samples of the scenario
+---@field time_unit? number|string what a rate is per; default 1s
 
 ---@class wingman.load.ramping_vus: table<"env"|"exec"|"executor"|"graceful_stop"|"keys"|"stages"|"start_time"|"start_vus"|"tags", any>
----@field env? table
----@field exec fun(vu: wingman.load.vu): any
----@field executor "ramping-vus"
----@field graceful_stop? number|string
----@field keys? wingman.load.keys_options
----@field stages { duration: number|string, target: number }[]
----@field start_time? number|string
----@field start_vus? number
----@field tags? table
+---@field env? table what iterations find as vu.env
+---@field exec fun(vu: wingman.load.vu): any one iteration
+---@field executor "ramping-vus" the rule by which iterations begin
+---@field graceful_stop? number|string how long iterations under way may go on at the end; default 30s
+---@field keys? wingman.load.keys_options how vu:key chooses
+---@field stages { duration: number|string, target: number }[] a list of { duration = , target = }: from the target before in a line to this one
+---@field start_time? number|string how long after the test's start it begins; default 0
+---@field start_vus? number users at the start; default 0
+---@field tags? table name -> value, for all samples of the scenario
 
 ---@class wingman.load.shared_iterations: table<"env"|"exec"|"executor"|"graceful_stop"|"iterations"|"keys"|"max_duration"|"start_time"|"tags"|"vus", any>
----@field env? table
----@field exec fun(vu: wingman.load.vu): any
----@field executor "shared-iterations"
----@field graceful_stop? number|string
----@field iterations number
----@field keys? wingman.load.keys_options
----@field max_duration? number|string
----@field start_time? number|string
----@field tags? table
----@field vus? number
+---@field env? table what iterations find as vu.env
+---@field exec fun(vu: wingman.load.vu): any one iteration
+---@field executor "shared-iterations" the rule by which iterations begin
+---@field graceful_stop? number|string how long iterations under way may go on at the end; default 30s
+---@field iterations number iterations
+---@field keys? wingman.load.keys_options how vu:key chooses
+---@field max_duration? number|string how long it may take; default 10m
+---@field start_time? number|string how long after the test's start it begins; default 0
+---@field tags? table name -> value, for all samples of the scenario
+---@field vus? number users
 
 ---@alias wingman.load.scenario_options wingman.load.constant_arrival_rate|wingman.load.constant_vus|wingman.load.externally_controlled|wingman.load.per_vu_iterations|wingman.load.ramping_arrival_rate|wingman.load.ramping_vus|wingman.load.shared_iterations
 
 ---@class wingman.load.keys_options: table<"count"|"distribution"|"prefix"|"scrambled"|"theta", any>
----@field count? number
----@field distribution? "uniform"|"zipf"|"latest"|"sequential"
----@field prefix? string
----@field scrambled? boolean
----@field theta? number
+---@field count? number keys that there are
+---@field distribution? "uniform"|"zipf"|"latest"|"sequential" how often each is chosen
+---@field prefix? string what stands before the number of a key
+---@field scrambled? boolean zipf: false: the first keys are the most frequent
+---@field theta? number zipf, latest: how unevenly
 
 ---@class wingman.load.fault_options: table<"args"|"at"|"call"|"fault"|"kill"|"move"|"node"|"pause"|"rate"|"restart"|"resume"|"run"|"scenario"|"stop"|"to"|"vus", any>
----@field args? table
----@field at number|string
----@field call? function
----@field fault? string
----@field kill? string
----@field move? number
----@field node? string
----@field pause? string
----@field rate? number
----@field restart? string
----@field resume? string
----@field run? string
----@field scenario? string
----@field stop? string
----@field to? string
----@field vus? number
+---@field args? table of a fault
+---@field at number|string when, after the start of the test
+---@field call? function fn(steering)
+---@field fault? string sim:// only: a fault of the simulated cluster, at `node` with `args`
+---@field kill? string ends the process of a node
+---@field move? number sim:// only: a partition, which moves `to` a node
+---@field node? string a node id, owner-of:KEY, last, any; for fault also all
+---@field pause? string stops it until resume
+---@field rate? number iterations per second from now on, of `scenario` or all
+---@field restart? string starts it again
+---@field resume? string lets it go on
+---@field run? string a command of the shell, with WINGMAN_NODE
+---@field scenario? string the scenario that rate and vus are for
+---@field stop? string ends a node in order
+---@field to? string the node that a partition moves to
+---@field vus? number users from now on, of `scenario` or all

@@ -2,6 +2,7 @@
 --- yield inside a task and pump the loop elsewhere, as all of Wingman's do.
 local ffi = require "ffi"
 local changes = require "wingman.loop.wakeup"
+local check_options = require("wingman.options.check").check
 local core = require "wingman.core"
 local loop = require "wingman.loop"
 
@@ -23,9 +24,17 @@ for name, number in pairs(signals) do signal_names[number] = name end
 local methods = {}
 methods.__index = methods
 
-local option_types = {
-  file = "string", args = "table", env = "table", cwd = "string", stdin = "boolean", stderr = "boolean",
-  own_session = "boolean",
+--- What `spawn` takes.
+---@type table<string, wingman.option_rule>
+M.options = {
+  file = { type = "string", required = true, about = "the program; looked for in PATH when it has no slash" },
+  args = { type = "table", default = {}, about = "a list, without the program's name" },
+  env = { type = "table", about = "name -> value, added to ours" },
+  cwd = { type = "string", about = "the folder that it runs in; default: ours" },
+  stdin = { type = "boolean", default = false, about = "true: a pipe for write; else /dev/null" },
+  stderr = { type = "boolean", default = false, about = "true: collected; else it goes where ours goes" },
+  own_session = { type = "boolean", default = false,
+    about = "true: a Ctrl-C at our terminal is not sent to the child; one that does not end with its standard input may then outlive us" },
 }
 
 --- Starts a child process. Its standard output is collected; when 16 MiB wait to
@@ -37,20 +46,14 @@ local option_types = {
 ---  to the child; one that does not end with its standard input may then outlive us)
 ---@return wingman.process|nil, string|nil err
 function M.spawn(options)
-  for name, value in pairs(options) do
-    if not option_types[name] then error(("process.spawn: unknown option '%s'"):format(tostring(name)), 2) end
-    if type(value) ~= option_types[name] then
-      error(("process.spawn: %s: a %s is expected, got %s"):format(name, option_types[name], type(value)), 2)
-    end
-  end
-  if not options.file then error("process.spawn: file is missing", 2) end
+  options = check_options(M.options, options, "process.spawn", 2)
   local env
   if options.env then
     env = {}
     for name, value in pairs(options.env) do env[#env + 1] = name .. "=" .. tostring(value) end
   end
-  local child, err = core.process(loop.handle(), options.file, options.args or {}, env, options.cwd,
-    options.stdin or false, options.stderr or false, options.own_session or false)
+  local child, err = core.process(loop.handle(), options.file, options.args, env, options.cwd,
+    options.stdin, options.stderr, options.own_session)
   if not child then return nil, ("%s: %s"):format(options.file, err) end
   local self = setmetatable({ pid = child:pid(), child = child, changes = changes.new() }, methods)
   loop.add_source(self)

@@ -2,6 +2,7 @@
 --- this process: a control socket, an attached prompt, a scrape of metrics. Calls that
 --- wait yield inside a task and pump the loop elsewhere, as all of Wingman's do.
 local changes = require "wingman.loop.wakeup"
+local check_options = require("wingman.options.check").check
 local core = require "wingman.core"
 local loop = require "wingman.loop"
 
@@ -26,19 +27,23 @@ local function wrap(socket)
   return self
 end
 
-local option_types = { path = "string", host = "string", port = "number", mode = "number" }
+--- What `listen` takes; `connect` takes it without the mode.
+---@type table<string, wingman.option_rule>
+M.listen_options = {
+  path = { type = "string", about = "a socket in the file system" },
+  port = { type = "number", whole = true, min = 0, max = 65535, about = "of TCP; 0: any that is free" },
+  host = { type = "string", default = "127.0.0.1", about = "an address, for a port" },
+  mode = { type = "number", whole = true, min = 0, max = 4095, about = "of the file; default 0600" },
+}
 
-local function check(options, what)
-  for name, value in pairs(options) do
-    if not option_types[name] then error(("stream.%s: unknown option '%s'"):format(what, tostring(name)), 3) end
-    if type(value) ~= option_types[name] then
-      error(("stream.%s: %s: a %s is expected, got %s"):format(what, name, option_types[name], type(value)), 3)
-    end
-  end
-  if (options.path == nil) == (options.port == nil) then
-    error(("stream.%s: one of path and port is needed"):format(what), 3)
-  end
-  return options.path or ("%s:%d"):format(options.host or "127.0.0.1", options.port)
+---@type table<string, wingman.option_rule>
+M.connect_options = { path = M.listen_options.path, port = M.listen_options.port, host = M.listen_options.host }
+
+-- The checked options, and how messages call the place.
+local function check(rules, options, what)
+  local checked = check_options(rules, options, what, 3)
+  if (checked.path == nil) == (checked.port == nil) then error(what .. ": one of path and port is needed", 3) end
+  return checked, checked.path or ("%s:%d"):format(checked.host, checked.port)
 end
 
 --- Listens. A socket in the file system has mode 0600 unless `mode` says otherwise;
@@ -47,7 +52,8 @@ end
 ---  path, or port (0: any) with host (an address; default 127.0.0.1)
 ---@return wingman.stream|nil, string|nil err
 function M.listen(options)
-  local place = check(options, "listen")
+  local place
+  options, place = check(M.listen_options, options, "stream.listen")
   local socket, err = core.listen(loop.handle(), options.path, options.host, options.port, options.mode)
   if not socket then return nil, ("%s: %s"):format(place, err) end
   local self = wrap(socket)
@@ -60,7 +66,8 @@ end
 ---@param options { path: string|nil, host: string|nil, port: integer|nil }
 ---@return wingman.stream|nil, string|nil err
 function M.connect(options)
-  local place = check(options, "connect")
+  local place
+  options, place = check(M.connect_options, options, "stream.connect")
   local socket, err = core.connect(loop.handle(), options.path, options.host, options.port)
   if not socket then return nil, ("%s: %s"):format(place, err) end
   return wrap(socket)

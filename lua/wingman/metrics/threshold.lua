@@ -1,4 +1,5 @@
 --- Thresholds: "p(99)<50ms" on a metric, and whether a run keeps them.
+local check_options = require("wingman.options.check").check
 local duration = require "wingman.base.duration"
 local metrics = require "wingman.metrics.registry"
 local selector = require "wingman.metrics.selector"
@@ -66,6 +67,21 @@ local function check_list(expressions, metric)
   if #expressions == 0 then error(("threshold on '%s': the list has no expression"):format(metric), 0) end
 end
 
+--- What a threshold that is a table has besides its expression.
+---@type table<string, wingman.option_rule>
+M.options = {
+  abort = { type = "boolean", default = false, about = "ends the run when it is crossed" },
+  delay = { type = "duration", default = 0, min = 0, about = "how long after the start before it may" },
+}
+
+local function read_options(entry, metric)
+  local given = {}
+  for field, value in pairs(entry) do
+    if field ~= 1 then given[field] = value end
+  end
+  return check_options(M.options, given, ("threshold on '%s'"):format(metric), 0)
+end
+
 --- The thresholds of a test's table { [metric] = { expressions } }, each one a string or
 --- { "p(99)<50ms", abort = true, delay = "10s" }; raises for what cannot be read.
 ---@param given table
@@ -91,15 +107,10 @@ function M.read(given)
       if type(entry) ~= "table" or type(entry[1]) ~= "string" then
         error(("threshold on '%s': a string like \"p(99)<50ms\" is expected"):format(metric), 0)
       end
-      for field in pairs(entry) do
-        if field ~= 1 and field ~= "abort" and field ~= "delay" then
-          error(("threshold on '%s': unknown field '%s'; there are abort and delay"):format(metric, tostring(field)), 0)
-        end
-      end
+      local options = read_options(entry, metric)
       local threshold = parse(entry[1], metric)
       threshold.metric, threshold.name, threshold.tags = metric, name, tags
-      threshold.abort = entry.abort == true
-      threshold.delay = entry.delay and duration.check(entry.delay, ("threshold on '%s': delay"):format(metric)) or 0
+      threshold.abort, threshold.delay = options.abort, options.delay
       list[#list + 1] = threshold
     end
   end

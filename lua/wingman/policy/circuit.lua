@@ -12,8 +12,7 @@
 ---   due(now)            seconds until state() turns half_open by itself; nil: never
 ---
 --- Times are monotonic seconds.
-local duration = require "wingman.base.duration"
-local nearest = require "wingman.base.nearest"
+local check_options = require("wingman.options.check").check
 
 local M = {}
 
@@ -80,24 +79,13 @@ function breaker:due(now)
   return self.opened and math.max(0, stays_open(self) - (now - self.opened))
 end
 
-local defaults = { failures = 5, first = 1, reset = 30 }
-
--- All options, durations in seconds.
-local function check(options)
-  local checked = {}
-  for name in pairs(options) do
-    if not defaults[name] then error(("circuit: unknown option '%s'%s"):format(tostring(name), nearest.hint(name, defaults)), 3) end
-  end
-  for name, default in pairs(defaults) do
-    local value = options[name] == nil and default or options[name]
-    if name ~= "failures" then value = duration.check(value, "circuit: " .. name, 3) end
-    if type(value) ~= "number" or not (value > 0) then
-      error(("circuit: %s: a number above 0 is expected, got %s"):format(name, tostring(value)), 3)
-    end
-    checked[name] = value
-  end
-  return checked
-end
+--- The settings of `consecutive`, and of the client's option `circuit`.
+---@type table<string, wingman.option_rule>
+M.options = {
+  failures = { type = "number", default = 5, min = 1, max = math.huge, about = "failures in a row that open the circuit" },
+  first = { type = "duration", default = 1, min = 1e-6, max = 86400, about = "how long it stays open the first time" },
+  reset = { type = "duration", default = 30, min = 1e-6, max = 86400, about = "how long it stays open at most" },
+}
 
 --- Opens the circuit of a node after `failures` failures in a row. After `first` one trial decides whether
 --- it closes; each time that it opens again it stays open for twice as long, up to `reset`. (The reference
@@ -105,7 +93,7 @@ end
 --- would have its partitions held for 29 s.)
 ---@param options wingman.circuit_options|nil
 function M.consecutive(options)
-  local checked = check(options or {})
+  local checked = check_options(M.options, options or {}, "circuit", 2)
   local limit, first, reset = checked.failures, checked.first, checked.reset
   return function()
     return setmetatable({ limit = limit, first = first, reset = reset, failures = 0, unconnected = 0, openings = 0 }, breaker)

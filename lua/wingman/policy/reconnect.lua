@@ -5,8 +5,7 @@
 --- `attempt` is 1 for the first try after the loss, `reason` is a key such as "lost",
 --- "refused", "heartbeat". nil gives the node up; a last resort that is given up is not
 --- tried again.
-local duration = require "wingman.base.duration"
-local nearest = require "wingman.base.nearest"
+local check_options = require("wingman.options.check").check
 
 local M = {}
 
@@ -17,7 +16,16 @@ local M = {}
 ---@field attempts integer|nil  tries before giving up; default 10, unlimited for a last resort
 ---@field jitter number|nil    share of the delay that is random, default 0.5
 
-local names = { first = true, factor = true, max = true, attempts = true, jitter = true }
+--- The settings of `exponential`, and of the client's option `reconnect`.
+---@type table<string, wingman.option_rule>
+M.options = {
+  first = { type = "duration", default = 1, min = 0, max = 86400, about = "delay before the first try" },
+  factor = { type = "number", default = 2, min = 1, max = 100, about = "growth of the delay" },
+  max = { type = "duration", default = 30, min = 0, max = 86400, about = "the longest delay" },
+  attempts = { type = "number", min = 0, max = math.huge,
+    about = "tries before a node is given up; default 10, without end for a seed while no node is connected" },
+  jitter = { type = "number", default = 0.5, min = 0, max = 1, about = "share of the delay that is random" },
+}
 
 --- Exponential backoff: delays that double up to a limit, with jitter so that clients do not reconnect
 --- all at once. The defaults are the reference client's: 1 s, doubled up to 30 s, 10 tries; without
@@ -25,16 +33,11 @@ local names = { first = true, factor = true, max = true, attempts = true, jitter
 --- itself ended because of an unanswered batch is replaced at once.
 ---@param options wingman.exponential_options|nil
 function M.exponential(options)
-  options = options or {}
-  for name in pairs(options) do
-    if not names[name] then error(("exponential: unknown option '%s'%s"):format(tostring(name), nearest.hint(name, names)), 2) end
-  end
-  local first, factor = duration.check(options.first or 1, "exponential: first", 2), options.factor or 2
-  local max = duration.check(options.max or 30, "exponential: max", 2)
-  local jitter = options.jitter or 0.5
+  local checked = check_options(M.options, options or {}, "exponential", 2)
+  local first, factor, max, jitter = checked.first, checked.factor, checked.max, checked.jitter
   return function(node, attempt, reason)
     if reason == "ack_timeout" and attempt == 1 then return 0 end
-    local attempts = options.attempts or (node.last_resort and math.huge or 10)
+    local attempts = checked.attempts or (node.last_resort and math.huge or 10)
     if attempt > attempts then return nil end
     local delay = math.min(max, first * factor ^ (attempt - 1))
     return delay * (1 - jitter * math.random())

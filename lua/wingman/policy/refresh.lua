@@ -4,18 +4,28 @@
 --- A policy is `function(requests) -> seconds`: how long after the request number
 --- `requests` since the last good map the next one may follow. The first request
 --- never waits.
+local check_options = require("wingman.options.check").check
+
 local M = {}
 
 ---@class wingman.refresh_options
----@field first number|nil   seconds after the first request, default 0.5
+---@field first number|string|nil  a duration after the first request, default 0.5 s
 ---@field factor number|nil  growth, default 2
----@field max number|nil     seconds at most, default 30
+---@field max number|string|nil  the longest wait, a duration, default 30 s
+
+--- The settings of `backoff`.
+---@type table<string, wingman.option_rule>
+M.options = {
+  first = { type = "duration", default = 0.5, min = 0, about = "wait after the first request" },
+  factor = { type = "number", default = 2, min = 1, max = 100, about = "growth of the wait" },
+  max = { type = "duration", default = 30, min = 0, about = "the longest wait" },
+}
 
 --- Waits that double up to a limit.
 ---@param options wingman.refresh_options|nil
 function M.backoff(options)
-  options = options or {}
-  local first, factor, max = options.first or 0.5, options.factor or 2, options.max or 30
+  local checked = check_options(M.options, options or {}, "backoff", 2)
+  local first, factor, max = checked.first, checked.factor, checked.max
   return function(requests) return math.min(max, first * factor ^ (requests - 1)) end
 end
 

@@ -12,7 +12,7 @@
 --- run (text), complete (text, cursor), interrupt, width. To it: hello (about), out
 --- (text), finished (ok), completed (insert, candidates).
 local cjson = require "cjson"
-local duration = require "wingman.base.duration"
+local check_options = require("wingman.options.check").check
 local loop = require "wingman.loop"
 local session_module = require "wingman.repl.session"
 local stream = require "wingman.loop.stream"
@@ -158,12 +158,13 @@ function methods:close()
   for conversation in pairs(self.conversations) do conversation.connection:close() end
 end
 
-local function check_options(given)
-  for name in pairs(given) do
-    if name ~= "chunk_limit" and name ~= "now" then error(("repl.server.listen: unknown option '%s'"):format(tostring(name)), 3) end
-  end
-  return { chunk_limit = duration.limit(given.chunk_limit or CHUNK_LIMIT, "repl.server.listen: chunk_limit", 3), now = given.now or loop.now }
-end
+--- What `listen` takes.
+---@type table<string, wingman.option_rule>
+M.options = {
+  chunk_limit = { type = "duration", default = CHUNK_LIMIT, min = 0, max = math.huge,
+    about = "how long a chunk may compute without waiting; math.huge: for ever" },
+  now = { type = "function", default = loop.now, about = "the clock for it; default: that of the loop" },
+}
 
 --- Lets prompts attach.
 ---@param path string  a socket in the file system, made with mode 0600
@@ -173,7 +174,7 @@ end
 ---  chunk may compute without waiting, default 2 s, math.huge: any; now: the clock for it
 ---@return wingman.repl.server|nil, string|nil err
 function M.listen(path, globals, options)
-  options = check_options(options or {})
+  options = check_options(M.options, options or {}, "repl.server.listen", 2)
   if type(path) ~= "string" then error("repl.server.listen: a path is expected, got " .. type(path), 2) end
   local listener, err = stream.listen { path = path }
   if not listener then return nil, err end
@@ -181,7 +182,7 @@ function M.listen(path, globals, options)
     path = path,
     listener = listener,
     globals = globals or {},
-    chunk_limit = options.chunk_limit, now = options.now,
+    chunk_limit = options.chunk_limit < math.huge and options.chunk_limit or nil, now = options.now,
     conversations = {},
     about = ("process %d: %s"):format(require("wingman.core").process_id(), arg and arg[0] or "a program"),
   }, methods)

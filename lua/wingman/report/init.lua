@@ -5,8 +5,10 @@
 ---   local document = assert(report.read "run.json")
 ---   io.write(report.summary(document, report.terminal()))
 ---   assert(report.write(document, "html=run.html"))
+local check_options = require("wingman.options.check").check
 local core = require "wingman.core"
 local json = require "wingman.report.model.json"
+local report_options = require "wingman.report.options"
 local summary = require "wingman.report.output.summary"
 local terminal = require "wingman.text.terminal"
 local validate = require "wingman.report.model.validate"
@@ -109,7 +111,7 @@ end
 ---@return string
 function M.summary(document, options)
   assert(validate.validate(document))
-  return summary.format(document, options)
+  return summary.format(document, check_options(report_options.text, options or {}, "report.summary", 2))
 end
 
 --- How it went, in one line: the first of the summary.
@@ -137,7 +139,9 @@ function M.merge(documents, names) return require "wingman.report.merge".merge(d
 ---@param b table
 ---@param options { names: string[]|nil, tolerance: number|nil }|nil
 ---@return wingman.report.comparison
-function M.diff(a, b, options) return require "wingman.report.diff".diff(a, b, options) end
+function M.diff(a, b, options)
+  return require "wingman.report.diff".diff(a, b, check_options(report_options.diff, options or {}, "report.diff", 2))
+end
 
 --- A comparison for a terminal.
 ---@param comparison wingman.report.comparison
@@ -145,7 +149,8 @@ function M.diff(a, b, options) return require "wingman.report.diff".diff(a, b, o
 ---@param options { colour: boolean|nil, width: integer|nil }|nil
 ---@return string
 function M.diff_text(comparison, names, options)
-  return require "wingman.report.diff.text".format(comparison, names, options)
+  return require "wingman.report.diff.text".format(comparison, names,
+    check_options(report_options.text, options or {}, "report.diff_text", 2))
 end
 
 --- The latencies of several runs on one percentile plot, as an SVG file's text.

@@ -1,8 +1,8 @@
 --- Cluster URLs that start a cluster with the script: sim://3 (simulated) and
 --- topgun://3 (the real v2 server). Options follow as in sim://3?dialect=0.11.
 local errors = require "wingman.base.error"
-local nearest = require "wingman.base.nearest"
 local escape = require "wingman.base.escape"
+local options_check = require "wingman.options.check"
 
 local M = {}
 
@@ -26,20 +26,15 @@ local converters = {
   end,
 }
 
--- "a=1&b" as options of the kinds that are expected; nil and what is wrong.
-local function read_options(query, types)
+-- "a=1&b" as options, by the types of their rules. What cannot be converted stays a text, for the
+-- checker to refuse.
+local function read_query(query, rules)
   local options = {}
   for part in query:gmatch "[^&]+" do
     local name, text = part:match "^([^=]*)=?(.*)$"
     name = name:gsub("-", "_")
-    if not types[name] then
-      local known = {}
-      for option in pairs(types) do known[#known + 1] = option end
-      table.sort(known)
-      return nil, ("there is no option '%s'%s; there are %s"):format(name, nearest.hint(name, known), table.concat(known, ", "))
-    end
-    local value = converters[types[name]](text)
-    if value == nil then return nil, ("option %s: a %s is expected, got '%s'"):format(name, types[name], text) end
+    local value = rules[name] and converters[rules[name].type](text)
+    if value == nil then value = text end
     options[name] = value
   end
   return options
@@ -55,11 +50,11 @@ local function parse(url)
   end
   if not has_ffi then return nil, ("'%s': starting a cluster needs LuaJIT, and this is %s"):format(url, _VERSION) end
   local starter = require(modules[kind])
-  local options, wrong = read_options(query, starter.option_types)
-  if not options then return nil, ("'%s': %s"):format(url, wrong) end
+  local options = read_query(query, starter.options)
   options.nodes = tonumber(count)
-  if options.nodes < 1 or options.nodes > 64 then return nil, ("'%s': 1 to 64 nodes are expected"):format(url) end
-  return starter, options
+  local checked, wrong = options_check.read(starter.options, options, ("'%s'"):format(escape.plain(url)))
+  if not checked then return nil, wrong end
+  return starter, checked
 end
 
 --- Whether `start` can make sense of a URL, in a Lua that can start clusters.

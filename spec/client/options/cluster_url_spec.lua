@@ -7,8 +7,8 @@ local wingman = require "wingman"
 local WRONG = {
   ["ftp://x"] = "'ftp://x' is no cluster URL",
   ["sim://x"] = "'sim://x': the number of nodes is expected",
-  ["sim://0"] = "'sim://0': 1 to 64 nodes are expected",
-  ["sim://3?colour=red"] = "there is no option 'colour'",
+  ["sim://0"] = "'sim://0': option nodes: a whole number from 1 to 64 is expected, got 0",
+  ["sim://3?colour=red"] = "unknown option 'colour'",
   ["ws://"] = "'ws://' is no URL of a node",
   ["ws://a:9000,ws://b:99999"] = "'ws://b:99999' is no URL of a node",
   ["ws://a:9000 b:9001"] = "'b:9001' is no URL of a node",

@@ -106,8 +106,8 @@ end)
 describe("ramping-vus", function()
   it("has as many users as the line between its stages says", function()
     local ramping = require "wingman.load.executor.ramping_vus"
-    local scenario = { run = {}, options = { start_vus = 2, stages = { { seconds = 10, target = 12 }, { seconds = 0, target = 20 },
-      { seconds = 5, target = 0 } } } }
+    local scenario = { run = {}, options = { start_vus = 2, stages = { { duration = 10, target = 12 }, { duration = 0, target = 20 },
+      { duration = 5, target = 0 } } } }
     local executor = ramping.new(scenario)
     executor.start_us = 5e6
     for seconds, users in pairs { [0] = 2, [5] = 7, [9.9] = 11.9, [10] = 20, [12.5] = 10, [15] = 0, [100] = 0 } do

@@ -74,7 +74,7 @@ describe("users of a closed model", function()
   end)
 
   it("follow a ramp up and down", function()
-    local scenario = scenario_of("ramping_vus", { start_vus = 0, stages = { { seconds = 1, target = 10 }, { seconds = 1, target = 0 } } }, 100)
+    local scenario = scenario_of("ramping_vus", { start_vus = 0, stages = { { duration = 1, target = 10 }, { duration = 1, target = 0 } } }, 100)
     local began, at_once = start(scenario), {}
     while not scenario.ended do
       assert(fake:turn(0), "nothing more is planned")

@@ -173,8 +173,8 @@ describe("a key chooser", function()
 
   it("names what is wrong", function()
     for _, case in ipairs {
-      { { count = 0 }, "keys.count" }, { { count = 2 ^ 32, distribution = "zipf" }, "keys.count: at most 2147483648 keys" }, { { distribution = "pareto" }, "keys.distribution" }, { { theta = 1 }, "keys.theta" },
-      { { size = 3 }, "unknown option 'size'" }, { { count = "10" }, "keys.count: a number" },
+      { { count = 0 }, "keys: option count: a whole number from 1 is expected, got 0" }, { { count = 2 ^ 32, distribution = "zipf" }, "keys: option count: at most 2147483648 keys" }, { { distribution = "pareto" }, "option distribution: one of uniform, zipf, latest, sequential is expected, got 'pareto'" }, { { theta = 1 }, "keys: option theta: a number" },
+      { { size = 3 }, "unknown option 'size'" }, { { count = "10" }, "keys: option count: a whole number from 1 is expected, got '10'" },
     } do
       local ok, err = pcall(keys.new, case[1], WHOLE, "keys")
       assert.is_false(ok)

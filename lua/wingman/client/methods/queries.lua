@@ -1,10 +1,11 @@
 --- What a client asks the nodes: queries, what a node holds, and to be told of
 --- changes.
+local call_options = require "wingman.client.options.calls"
+local check_options = require("wingman.options.check").check
 local core = require "wingman.core"
 local errors = require "wingman.base.error"
 local escape = require "wingman.base.escape"
 local merkle_walk = require "wingman.cluster.merkle_walk"
-local nearest = require "wingman.base.nearest"
 local repair = require "wingman.client.methods.repair"
 local url = require "wingman.base.url"
 local uuid = require "wingman.base.uuid"
@@ -15,8 +16,6 @@ local methods = {}
 
 --- Server 2.2.0 leaves out what goes beyond so many results, without a word.
 local QUERY_CLAMP = 10000
---- The largest limit that servers can read.
-local MOST_RESULTS = 2 ^ 32 - 1
 
 local function send_subscription(self, name, node)
   local id = self.subscriptions[name]
@@ -128,61 +127,6 @@ local function ask_nodes(self, name, query)
   return values
 end
 
--- Whether every key of a table is a text, as the fields of a record are.
-local function has_fields(value)
-  if type(value) ~= "table" then return false end
-  for field in pairs(value) do
-    if type(field) ~= "string" then return false end
-  end
-  return true
-end
-
-local function is_direction(value) return value == "asc" or value == "desc" end
-
--- { field = direction }, or the list that servers after 2.2.0 read.
-local function is_order(value)
-  if type(value) ~= "table" then return false end
-  for field, direction in pairs(value) do
-    local is_entry = type(field) == "number" and type(direction) == "table" and type(direction.field) == "string"
-      and is_direction(direction.direction)
-    if not is_entry and not (type(field) == "string" and is_direction(direction)) then return false end
-  end
-  return true
-end
-
--- What client:query takes: what a server reads. One that cannot read a query does not answer.
-local query_options = {
-  where = { expected = "a table of fields and their values", is_right = has_fields },
-  predicate = { expected = "a table, a predicate of TopGun", is_right = has_fields },
-  sort = { expected = "a table of fields, \"asc\" or \"desc\" each,", is_right = is_order },
-  limit = {
-    expected = ("a whole number from 1 to %.0f"):format(MOST_RESULTS),
-    is_right = function(value) return type(value) == "number" and value >= 1 and value <= MOST_RESULTS and value % 1 == 0 end,
-  },
-}
-
-local function shown(value)
-  if type(value) == "string" then return wire_name.shown(value) end
-  return type(value) == "number" and tostring(value) or "a " .. type(value)
-end
-
--- Raises, `level` levels up, for options of a query that no server could read.
-local function check_query(query, level)
-  if query == nil then return end
-  if type(query) ~= "table" then
-    error("client:query: a table of options is expected, got " .. type(query), level + 1)
-  end
-  for name, value in pairs(query) do
-    local option = query_options[name]
-    if not option then
-      error(("client:query: unknown option '%s'%s"):format(tostring(name), nearest.hint(name, query_options)), level + 1)
-    end
-    if not option.is_right(value) then
-      error(("client:query: option %s: %s is expected, got %s"):format(name, option.expected, shown(value)), level + 1)
-    end
-  end
-end
-
 --- Asks every connected node, one after the other, and joins the results by key. When two
 --- nodes have a key, the answer of its owner counts. A 0.11 node answers for the whole
 --- cluster. A v2 node answers with what it holds itself. That may include records that it no
@@ -195,7 +139,7 @@ end
 ---@return table<string, any>|nil values_by_key, wingman.error|nil
 function methods:query(name, query)
   wire_name.check_map(name, "client:query", 2)
-  check_query(query, 2)
+  if query ~= nil then check_options(call_options.query, query, "client:query", 2) end
   if self.closed then return nil, errors.new("CLOSED", "the client is closed") end
   local values, err = ask_nodes(self, name, query or {})
   if not values and self.measured then self.measured.refused(err) end -- a load test counts it

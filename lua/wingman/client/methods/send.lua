@@ -1,7 +1,8 @@
 --- Messages of the script's own: to the node that owns a key, and again when that
 --- node does not own it any more, or cannot be reached.
+local call_options = require "wingman.client.options.calls"
+local check_options = require("wingman.options.check").check
 local core = require "wingman.core"
-local duration = require "wingman.base.duration"
 local errors = require "wingman.base.error"
 local loop = require "wingman.loop"
 local protected = require "wingman.base.protected"
@@ -17,31 +18,10 @@ local methods = {}
 ---@field answer nil|fun(message: table): any  true for the answer to the message, which is then awaited and returned
 ---@field timeout number|string|nil       a duration, for the answer; default 5 s
 
-local option_types = {
-  max_retries = "number", retry_delay = "duration", retry_on_not_owner = "boolean", answer = "function", timeout = "duration",
-}
-
 --- Without an answer to wait for, a message counts as taken when so many seconds have
 --- brought no refusal, or three round trips, if these are longer.
 local REFUSAL_WINDOW = 0.1
 local LONGEST_DELAY = 30
-local DEFAULT_TIMEOUT = 5
-
--- The options with durations in seconds; raises for one that is wrong.
-local function check(options)
-  local checked = {}
-  for name, value in pairs(options) do
-    local expected = option_types[name]
-    if not expected then error(("send_with_retry: unknown option '%s'"):format(tostring(name)), 3) end
-    if expected == "duration" then
-      value = duration.check(value, "send_with_retry: " .. name, 3)
-    elseif type(value) ~= expected then
-      error(("send_with_retry: %s: a %s is expected, got %s"):format(name, expected, type(value)), 3)
-    end
-    checked[name] = value
-  end
-  return checked
-end
 
 local function failed(code, retriable, format, ...)
   return nil, errors.new(code, format:format(...), { retriable = retriable })
@@ -99,7 +79,7 @@ local function try(self, bytes, key, options)
   local sent, reason = self.core:send(connection_id, bytes)
   local answer, err
   if sent then
-    answer, err = waiter.future:wait(options.answer and (options.timeout or DEFAULT_TIMEOUT) or math.max(REFUSAL_WINDOW, 3 * info.rtt))
+    answer, err = waiter.future:wait(options.answer and options.timeout or math.max(REFUSAL_WINDOW, 3 * info.rtt))
   end
   self.events:off("server_error", on_server_error)
   self.provider.requests:forget(waiter)
@@ -114,7 +94,7 @@ local function try(self, bytes, key, options)
 end
 
 local function may_retry(err, options)
-  if err.code == "NOT_OWNER" then return options.retry_on_not_owner ~= false end
+  if err.code == "NOT_OWNER" then return options.retry_on_not_owner end
   return err.code == "STALE_MAP" or err.code == "NOT_CONNECTED" or err.code == "BUSY"
 end
 
@@ -140,9 +120,7 @@ end
 ---@param options wingman.send_options|nil
 ---@return any|nil answer, wingman.error|nil  err.retriable: the same again may succeed
 function methods:send_with_retry(data, key, options)
-  options = options or {}
-  if type(options) ~= "table" then error("send_with_retry: options are a table, got " .. type(options), 2) end
-  options = check(options)
+  options = check_options(call_options.send, options or {}, "send_with_retry", 2)
   if key ~= nil and type(key) ~= "string" then error("send_with_retry: the key is a string, got " .. type(key), 2) end
   if key and not core.utf8_valid(key) then
     return failed("NOT_ENCODABLE", false, "send_with_retry: the key %s is not valid UTF-8", wire_name.shown(key))
@@ -151,7 +129,7 @@ function methods:send_with_retry(data, key, options)
   if type(data) == "table" then bytes, reason = core.encode(data)
   elseif type(data) ~= "string" then error("send_with_retry: a message (a table) or its bytes are expected, got " .. type(data), 2) end
   if not bytes then return failed("NOT_ENCODABLE", false, "the message has no MessagePack form: %s", reason) end
-  local retries, delay = options.max_retries or 3, options.retry_delay or 0.1
+  local retries, delay = options.max_retries, options.retry_delay
   for attempt = 0, retries do
     if self.closed then return failed("CLOSED", false, "the client is closed") end
     local answer, err = try(self, bytes, key, options)

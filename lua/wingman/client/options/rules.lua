@@ -1,27 +1,17 @@
 --- The options of `wingman.client`: one rule each. An option that is unknown or of
 --- the wrong kind is an error that names it.
+local circuit_policies = require "wingman.policy.circuit"
 local cluster_url = require "wingman.client.options.cluster_url"
-local duration = require "wingman.base.duration"
 local embedded_cluster = require "wingman.testbed"
 local escape = require "wingman.base.escape"
-local nearest = require "wingman.base.nearest"
+local options_check = require "wingman.options.check"
+local reconnect_policies = require "wingman.policy.reconnect"
 
 local core = require "wingman.core"
 local url = require "wingman.base.url"
 local wire_name = require "wingman.base.wire_name"
 
 local M = {}
-
----@class wingman.option_rule
----@field type string  "number", "string", "boolean", "table", "function", alternatives with "|"; or "duration"
----@field default any
----@field min number|nil
----@field max number|nil
----@field one_of string[]|nil
----@field secret boolean|nil  no message shows it
----@field utf8 boolean|nil  it travels as a MessagePack string: valid UTF-8 is expected
----@field group table<string, wingman.option_rule>|nil  what a table of this option may hold
----@field about string
 
 --- A duration is "5s", "100ms" or a number of seconds; checked, it is a number.
 ---@type table<string, wingman.option_rule>
@@ -30,27 +20,21 @@ M.rules = {
   cluster = {
     type = "string|table",
     about = "sim://N, topgun://N, the URLs of nodes with commas between them, or { seeds = { urls } , nodes = { id = url } }",
+    group = {
+      seeds = { type = "table", about = "a list of URLs of nodes" },
+      nodes = { type = "table", about = "node id -> URL, for nodes that are reached under another URL than the partition map says" },
+    },
   },
-  auth = { type = "table", about = "how to authenticate", group = {
+  auth = { type = "table", secret = true, about = "how to authenticate", group = {
     token = { type = "string|function", utf8 = true, secret = true, about = "a JWT, or a function that returns one" },
   } },
   routing = { type = "string|function", default = "direct", about = "direct, forward, backup, or a routing policy" },
   fallback = { type = "boolean", default = false,
     about = "direct routing: send to another node while the owner cannot be reached (docs/guarantees.md says what that costs)" },
   reconnect = { type = "string|function|table", default = "exponential",
-    about = "when to connect again: exponential or its settings, never, or a policy", group = {
-      first = { type = "duration", min = 0, max = 86400, about = "delay before the first try; default 1" },
-      factor = { type = "number", min = 1, max = 100, about = "growth of the delay; default 2" },
-      max = { type = "duration", min = 0, max = 86400, about = "the longest delay; default 30" },
-      attempts = { type = "number", min = 0, max = math.huge, about = "tries before a node is given up; default 10, without end for a seed while no node is connected" },
-      jitter = { type = "number", min = 0, max = 1, about = "share of the delay that is random; default 0.5" },
-    } },
+    about = "when to connect again: exponential or its settings, never, or a policy", group = reconnect_policies.options },
   circuit = { type = "table|function|string", default = {},
-    about = "circuit breaker of a node: { failures = 5, first = 1, reset = 30 }, never, or a policy", group = {
-      failures = { type = "number", min = 1, max = math.huge, about = "failures in a row that open the circuit; default 5" },
-      first = { type = "duration", min = 1e-6, max = 86400, about = "how long it stays open the first time; default 1" },
-      reset = { type = "duration", min = 1e-6, max = 86400, about = "how long it stays open at most; default 30" },
-    } },
+    about = "circuit breaker of a node: { failures = 5, first = 1, reset = 30 }, never, or a policy", group = circuit_policies.options },
   unanswered = { type = "duration", min = 0.01, max = 3600,
     about = "how long a batch may stay unacknowledged before its node's circuit opens; default: half of batch.ack_timeout" },
   endpoint = { type = "string|function|table", default = "auto",
@@ -125,45 +109,6 @@ M.rules = {
   log_to = { type = "function", about = "fn(level, event, fields), which gets the log lines; default: warnings go to standard error" },
 }
 
--- The value as the client uses it; raises a text for one that is wrong.
-local function check(rule, name, value)
-  if rule.type == "duration" then value = duration.check(value, "option " .. name) end
-  local kind = type(value)
-  if rule.type ~= "duration" and not ("|" .. rule.type .. "|"):find("|" .. kind .. "|", 1, true) then
-    error(("option %s: %s is expected, got %s"):format(name, (rule.type:gsub("|", " or ")), kind), 0)
-  end
-  if kind == "number" and not (value >= (rule.min or -math.huge) and value <= (rule.max or math.huge)) then
-    error(("option %s: %s is not in %s .. %s"):format(name, value, rule.min, rule.max), 0)
-  end
-  if rule.utf8 and kind == "string" and not core.utf8_valid(value) then
-    error(("option %s: %s is not valid UTF-8"):format(name, rule.secret and "it" or wire_name.shown(value)), 0)
-  end
-  if rule.one_of then
-    for _, allowed in ipairs(rule.one_of) do
-      if value == allowed then return value end
-    end
-    error(("option %s: '%s' is none of %s"):format(name, value, table.concat(rule.one_of, ", ")), 0)
-  end
-  return value
-end
-
-local function fill(rules, given, prefix)
-  local result = {}
-  for name in pairs(given) do
-    if not rules[name] then error(("unknown option %s%s%s"):format(prefix, tostring(name), nearest.hint(name, rules)), 0) end
-  end
-  for name, rule in pairs(rules) do
-    local value = given[name]
-    if value == nil then value = rule.default end
-    if value ~= nil then
-      value = check(rule, prefix .. name, value)
-      if rule.group and type(value) == "table" then value = fill(rule.group, value, prefix .. name .. ".") end
-    end
-    result[name] = value
-  end
-  return result
-end
-
 local function check_url(name, text)
   local ok, wrong = cluster_url.check_node(text)
   if not ok then error(("option %s: %s"):format(name, wrong), 0) end
@@ -202,33 +147,26 @@ local function check_target(options)
   end
   local cluster = options.cluster
   if type(cluster) ~= "table" then return end
-  for name in pairs(cluster) do
-    if name ~= "seeds" and name ~= "nodes" then error("unknown option cluster." .. tostring(name), 0) end
-  end
   local seeds, nodes = cluster.seeds or {}, cluster.nodes or {}
-  if type(seeds) ~= "table" or type(nodes) ~= "table" then
-    error("options cluster.seeds and cluster.nodes are tables of URLs", 0)
-  end
   if #seeds == 0 and next(nodes) == nil then error("option cluster.seeds: at least one URL is needed", 0) end
 end
 
 --- The options with their defaults; raises for one that is wrong, at the place
---- `level` levels up.
+--- `level` levels up; 0: no place.
 ---@param given table
 ---@param level integer
 function M.check(given, level)
-  if type(given) ~= "table" then
-    error("wingman.client: a table of options is expected, got " .. type(given), level + 1)
+  local checked, wrong = options_check.read(M.rules, given)
+  if checked then
+    local ok, reason = pcall(function()
+      check_target(checked)
+      check_urls(checked)
+      check_connections(checked)
+    end)
+    if not ok then wrong = reason end
   end
-  local ok, result = pcall(function()
-    local options = fill(M.rules, given, "")
-    check_target(options)
-    check_urls(options)
-    check_connections(options)
-    return options
-  end)
-  if not ok then error("wingman.client: " .. result, level + 1) end
-  return result
+  if wrong then error("wingman.client: " .. wrong, level > 0 and level + 1 or 0) end
+  return checked
 end
 
 return M

@@ -9,7 +9,7 @@
 ---@field check_map_names? boolean refuse map names that a v2 server with disk storage discards, and may hang on; false: for servers without disk storage
 ---@field circuit? wingman.client_options.circuit|function|string circuit breaker of a node: { failures = 5, first = 1, reset = 30 }, never, or a policy
 ---@field client_id? string id of this client in record timestamps; default: the one in the op log's file, else a new UUID
----@field cluster? string|table sim://N, topgun://N, the URLs of nodes with commas between them, or { seeds = { urls } , nodes = { id = url } }
+---@field cluster? string|wingman.client_options.cluster sim://N, topgun://N, the URLs of nodes with commas between them, or { seeds = { urls } , nodes = { id = url } }
 ---@field connect_timeout? number|string limit for TCP, TLS and the upgrade together
 ---@field connections_per_node? number connections to each node
 ---@field endpoint? string|function|table auto, advertised, seeds, { node_id = url }, or a function: how a node is reached
@@ -47,9 +47,13 @@
 ---@field tries? number failed sends of an operation after which the event op_tries is emitted; the operation stays in the op log
 
 ---@class wingman.client_options.circuit: table<"failures"|"first"|"reset", any>
----@field failures? number failures in a row that open the circuit; default 5
----@field first? number|string how long it stays open the first time; default 1
----@field reset? number|string how long it stays open at most; default 30
+---@field failures? number failures in a row that open the circuit
+---@field first? number|string how long it stays open the first time
+---@field reset? number|string how long it stays open at most
+
+---@class wingman.client_options.cluster: table<"nodes"|"seeds", any>
+---@field nodes? table node id -> URL, for nodes that are reached under another URL than the partition map says
+---@field seeds? table a list of URLs of nodes
 
 ---@class wingman.client_options.heartbeat: table<"interval"|"timeout", any>
 ---@field interval? number|string time between two PINGs
@@ -75,10 +79,10 @@
 
 ---@class wingman.client_options.reconnect: table<"attempts"|"factor"|"first"|"jitter"|"max", any>
 ---@field attempts? number tries before a node is given up; default 10, without end for a seed while no node is connected
----@field factor? number growth of the delay; default 2
----@field first? number|string delay before the first try; default 1
----@field jitter? number share of the delay that is random; default 0.5
----@field max? number|string the longest delay; default 30
+---@field factor? number growth of the delay
+---@field first? number|string delay before the first try
+---@field jitter? number share of the delay that is random
+---@field max? number|string the longest delay
 
 ---@class wingman.client_options.tls: table<"ca_file"|"cert_file"|"insecure_skip_verify"|"key_file", any>
 ---@field ca_file? string PEM file of the authorities; default: the system's. A file that was replaced is read again for the next connection

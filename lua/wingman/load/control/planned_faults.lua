@@ -1,8 +1,8 @@
 --- What goes wrong during a run, by plan: faults of a cluster that the run has started
 --- (sim://, topgun://), commands for a real one, and steering of the run itself.
+local check_options = require("wingman.options.check").check
 local duration = require "wingman.base.duration"
 local loop = require "wingman.loop"
-local nearest = require "wingman.base.nearest"
 local process = require "wingman.loop.process"
 local script_traceback = require "wingman.base.script_traceback"
 local steering = require "wingman.load.control.steering"
@@ -27,26 +27,33 @@ local function action_of(step, what)
   error(what .. ": what is to happen? kill, restart, pause, resume, stop, fault, move, run, call, rate or vus", 0)
 end
 
---- What a step may say, and its Lua types.
-M.kinds = {
-  at = "duration", kill = "string", restart = "string", pause = "string", resume = "string", stop = "string", fault = "string",
-  move = "number", run = "string", call = "function", rate = "number", vus = "number", node = "string", args = "table",
-  to = "string", scenario = "string",
+--- What a step may hold: a time, what happens, and to what.
+---@type table<string, wingman.option_rule>
+M.options = {
+  at = { type = "duration", required = true, min = 0, about = "when, after the start of the test" },
+  kill = { type = "string", about = "ends the process of a node" },
+  restart = { type = "string", about = "starts it again" },
+  pause = { type = "string", about = "stops it until resume" },
+  resume = { type = "string", about = "lets it go on" },
+  stop = { type = "string", about = "ends a node in order" },
+  fault = { type = "string", about = "sim:// only: a fault of the simulated cluster, at `node` with `args`" },
+  move = { type = "number", about = "sim:// only: a partition, which moves `to` a node" },
+  run = { type = "string", about = "a command of the shell, with WINGMAN_NODE" },
+  call = { type = "function", about = "fn(steering)" },
+  rate = { type = "number", about = "iterations per second from now on, of `scenario` or all" },
+  vus = { type = "number", about = "users from now on, of `scenario` or all" },
+  node = { type = "string", about = "a node id, owner-of:KEY, last, any; for fault also all" },
+  args = { type = "table", about = "of a fault" },
+  to = { type = "string", about = "the node that a partition moves to" },
+  scenario = { type = "string", about = "the scenario that rate and vus are for" },
 }
 
 -- Numbers that the run would refuse when their time comes.
 local checks = { rate = steering.check_rate, vus = steering.check_vus }
 
 local function check_step(step, what, scenarios)
-  if type(step) ~= "table" then error(what .. ": a table is expected", 0) end
-  for name, value in pairs(step) do
-    if not M.kinds[name] then error(("%s: unknown field '%s'%s"):format(what, tostring(name), nearest.hint(name, M.kinds)), 0) end
-    if name ~= "at" and type(value) ~= M.kinds[name] then
-      error(("%s: %s: a %s is expected, got %s"):format(what, name, M.kinds[name], type(value)), 0)
-    end
-  end
+  local checked = check_options(M.options, step, what, 0)
   local action = action_of(step, what)
-  if step.at == nil then error(what .. ": at = \"10s\" is needed", 0) end
   if action == "fault" and not step.node then error(what .. ": fault needs node = \"node-1\"", 0) end
   if action == "move" and not step.to then error(what .. ": move needs to = \"node-1\"", 0) end
   if checks[action] then
@@ -58,7 +65,7 @@ local function check_step(step, what, scenarios)
     for _, scenario in ipairs(scenarios) do found = found or scenario.name == step.scenario end
     if not found then error(("%s: there is no scenario '%s'"):format(what, step.scenario), 0) end
   end
-  return { at = duration.check(step.at, what .. ": at"), action = action, step = step }
+  return { at = checked.at, action = action, step = step }
 end
 
 --- The steps of a test, checked, in the order of their times; those of one time as listed.

@@ -1,6 +1,6 @@
 --- Controls a running load test, for its planned faults and over the control socket.
 local log_levels = require "wingman.loop.log_levels"
-local scenario_module = require "wingman.load.scenario"
+local rules = require "wingman.load.executor.rules"
 
 local M = {}
 
@@ -13,18 +13,18 @@ end
 ---@param rate any
 ---@return boolean|nil, string|nil
 function M.check_rate(rate)
-  if is_amount(rate, scenario_module.HIGHEST_RATE) then return true end
+  if is_amount(rate, rules.HIGHEST_RATE) then return true end
   return nil, ("rate: a number of iterations per second, 0 or more and at most %.0f, is expected, got %s")
-    :format(scenario_module.HIGHEST_RATE, tostring(rate))
+    :format(rules.HIGHEST_RATE, tostring(rate))
 end
 
 --- Whether a scenario accepts this number of users; nil and why not.
 ---@param count any
 ---@return boolean|nil, string|nil
 function M.check_vus(count)
-  if is_amount(count, scenario_module.MOST_VUS) and count % 1 == 0 then return true end
+  if is_amount(count, rules.MOST_VUS) and count % 1 == 0 then return true end
   return nil, ("vus: a whole number of users, 0 or more and at most %d, is expected, got %s")
-    :format(scenario_module.MOST_VUS, tostring(count))
+    :format(rules.MOST_VUS, tostring(count))
 end
 
 --- Whether there is this level of the log; nil and why not.

@@ -1,10 +1,14 @@
 --- "constant-arrival-rate": `rate` iterations a second for `duration`.
 local arrivals = require "wingman.load.executor.arrivals"
+local rules = require "wingman.load.executor.rules"
 
 local M = {}
 
-M.options = { rate = "amount", time_unit = "duration", duration = "duration", pre_allocated_vus = "count", max_vus = "count" }
-M.required = { "rate", "duration" }
+---@type table<string, wingman.option_rule>
+M.options = {
+  rate = rules.required(rules.rate), time_unit = rules.time_unit, duration = rules.required(rules.duration),
+  pre_allocated_vus = rules.pre_allocated_vus, max_vus = rules.max_vus,
+}
 
 --- Iterations per second.
 function M.rate(options) return options.rate / (options.time_unit or 1) end

@@ -1,10 +1,11 @@
 --- "constant-vus": `vus` users for `duration`.
 local loops = require "wingman.load.executor.loops"
+local rules = require "wingman.load.executor.rules"
 
 local M = {}
 
-M.options = { vus = "count", duration = "duration" }
-M.required = { "vus", "duration" }
+---@type table<string, wingman.option_rule>
+M.options = { vus = rules.required(rules.vus), duration = rules.required(rules.duration) }
 
 function M.seconds(options) return options.duration end
 

@@ -1,11 +1,15 @@
 --- "externally-controlled": `vus` users for `duration`, steered while it runs up to
 --- `max_vus`.
 local loops = require "wingman.load.executor.loops"
+local rules = require "wingman.load.executor.rules"
 
 local M = {}
 
-M.options = { vus = "amount", max_vus = "count", duration = "duration" }
-M.required = { "duration" }
+---@type table<string, wingman.option_rule>
+M.options = {
+  vus = { type = "number", min = 0, max = rules.MOST_VUS, about = "users at the start; default 0" },
+  max_vus = rules.max_vus, duration = rules.required(rules.duration),
+}
 
 function M.seconds(options) return options.duration end
 

@@ -1,13 +1,14 @@
 --- "per-vu-iterations": `vus` users, `iterations` of each, within `max_duration`.
 local loops = require "wingman.load.executor.loops"
+local rules = require "wingman.load.executor.rules"
 
 local M = {}
 
-M.options = { vus = "count", iterations = "count", max_duration = "duration" }
-M.required = { "iterations" }
+---@type table<string, wingman.option_rule>
+M.options = { vus = rules.vus, iterations = rules.required(rules.iterations), max_duration = rules.max_duration }
 
 --- The longest that it may take.
-function M.seconds(options) return options.max_duration or 600 end
+function M.seconds(options) return options.max_duration or rules.LONGEST_ITERATIONS end
 
 --- The largest number of users.
 function M.users(options) return options.vus or 1 end

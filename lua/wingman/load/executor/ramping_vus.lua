@@ -1,23 +1,24 @@
 --- "ramping-vus": from `start_vus` users to the target of each stage in a line. A user
 --- that is too many ends its iteration first.
 local loops = require "wingman.load.executor.loops"
+local rules = require "wingman.load.executor.rules"
 
 local M = {}
 
-M.options = { start_vus = "amount", stages = "stages" }
-M.required = { "stages" }
+---@type table<string, wingman.option_rule>
+M.options = {
+  start_vus = { type = "number", min = 0, max = rules.MOST_VUS, about = "users at the start; default 0" },
+  stages = rules.stages { type = "number", min = 0, max = rules.MOST_VUS, about = "users at its end" },
+}
 
-function M.seconds(options)
-  local sum = 0
-  for _, stage in ipairs(options.stages) do sum = sum + stage.seconds end
-  return sum
-end
+--- How long it takes.
+function M.seconds(options) return rules.length(options.stages) end
 
 local function target(options, seconds)
   local from = options.start_vus or 0
   for _, stage in ipairs(options.stages) do
-    if seconds < stage.seconds then return from + (stage.target - from) * seconds / stage.seconds end
-    seconds, from = seconds - stage.seconds, stage.target
+    if seconds < stage.duration then return from + (stage.target - from) * seconds / stage.duration end
+    seconds, from = seconds - stage.duration, stage.target
   end
   return from
 end

@@ -1,7 +1,7 @@
 --- Which key comes next: the choosers of YCSB (Cooper et al., "Benchmarking cloud serving
 --- systems with YCSB", 2010). A chooser belongs to a scenario; what is random comes from
 --- the virtual user, so that a run can be repeated.
-local nearest = require "wingman.base.nearest"
+local check_options = require("wingman.options.check").check
 local random = require "wingman.base.random"
 
 local floor = math.floor
@@ -66,36 +66,38 @@ function choosers.sequential(options, _, shard)
   end
 end
 
---- What the option `keys` may hold, and its Lua types.
-M.kinds = { count = "number", distribution = "string", prefix = "string", theta = "number", scrambled = "boolean" }
+--- What the option `keys` of a scenario may hold.
+---@type table<string, wingman.option_rule>
+M.options = {
+  count = { type = "number", default = 10000, whole = true, min = 1, about = "keys that there are" },
+  distribution = { type = "string", default = "uniform", one_of = { "uniform", "zipf", "latest", "sequential" },
+    about = "how often each is chosen" },
+  prefix = { type = "string", default = "key-", about = "what stands before the number of a key" },
+  theta = { type = "number", default = 0.99, min = 1e-6, max = 1 - 1e-6, about = "zipf, latest: how unevenly" },
+  scrambled = { type = "boolean", default = true, about = "zipf: false: the first keys are the most frequent" },
+}
 
 ---@class wingman.load.keys
 ---@field next fun(vu: wingman.load.vu): string     a key that is there, by the distribution
 ---@field insert fun(): string                      a new key at the end
 
---- The options `keys = { count = 10000, distribution = "uniform", prefix = "key-",
---- theta = 0.99 }`, with these defaults. Raises a text for what is wrong.
+--- What rules cannot say of checked options: nil, or what is wrong.
+---@param options table
+---@return string|nil wrong
+function M.problem(options)
+  if options.distribution == "zipf" and options.count > random.MOST_PERMUTED then
+    return ("count: at most %d keys are possible with zipf"):format(random.MOST_PERMUTED)
+  end
+end
+
+--- The options with their defaults. Raises a text for what is wrong.
 ---@param given table
 ---@param what string  for errors
 ---@return table options
 function M.check(given, what)
-  for name, value in pairs(given) do
-    if not M.kinds[name] then error(("%s: unknown option '%s'%s"):format(what, tostring(name), nearest.hint(name, M.kinds)), 0) end
-    if type(value) ~= M.kinds[name] then error(("%s.%s: a %s is expected"):format(what, name, M.kinds[name]), 0) end
-  end
-  local options = {
-    count = given.count or 10000, distribution = given.distribution or "uniform", prefix = given.prefix or "key-",
-    theta = given.theta or 0.99, scrambled = given.scrambled,
-  }
-  if not choosers[options.distribution] then
-    error(("%s.distribution: uniform, zipf, latest or sequential is expected, got '%s'%s"):format(what, options.distribution,
-      nearest.hint(options.distribution, choosers)), 0)
-  end
-  if options.count < 1 or options.count % 1 ~= 0 then error(what .. ".count: a whole number from 1 is expected", 0) end
-  if options.distribution == "zipf" and options.count > random.MOST_PERMUTED then
-    error(("%s.count: at most %d keys are possible with zipf"):format(what, random.MOST_PERMUTED), 0)
-  end
-  if options.theta <= 0 or options.theta >= 1 then error(what .. ".theta: a number between 0 and 1 is expected", 0) end
+  local options = check_options(M.options, given, what, 0)
+  local wrong = M.problem(options)
+  if wrong then error(what .. ": option " .. wrong, 0) end
   return options
 end
 

@@ -1,25 +1,16 @@
 --- One scenario of a run: its users, its figures, its executor.
-local duration = require "wingman.base.duration"
+local check_options = require("wingman.options.check").check
 local histogram = require "wingman.base.histogram"
 local keys = require "wingman.load.input.keys"
 local loop = require "wingman.loop"
 local native = require "wingman.load.executor.native"
-local nearest = require "wingman.base.nearest"
+local rules = require "wingman.load.executor.rules"
+local value_of = require "wingman.options.value"
 local vu_module = require "wingman.load.scenario.vu"
 
 local M = {}
 
 local TIME_MAX_US = 3600e6
-
---- Seconds: 31 years, whose microseconds a number still counts one by one.
-local LONGEST = 1e9
-M.LONGEST = LONGEST
---- Iterations a second: hundreds of times what a processor can begin.
-local HIGHEST_RATE = 1e9
-M.HIGHEST_RATE = HIGHEST_RATE
---- Users of a scenario. Each is a coroutine with its state, at least 1 KB: more would not fit in memory.
-local MOST_VUS = 1e6
-M.MOST_VUS = MOST_VUS
 
 --- The modules of the executors, by name.
 ---@type table<string, string>
@@ -50,87 +41,49 @@ M.executors = {
 local methods = {}
 methods.__index = methods
 
+local executor_names = {}
+for name in pairs(M.executors) do executor_names[#executor_names + 1] = name end
+table.sort(executor_names)
+
 --- What every scenario may have besides its executor's options.
+---@type table<string, wingman.option_rule>
 M.common = {
-  executor = "string", exec = "function", start_time = "duration", graceful_stop = "duration", tags = "table",
-  env = "table", keys = "table",
+  executor = { type = "string", required = true, one_of = executor_names, about = "the rule by which iterations begin" },
+  exec = { type = "function", required = true, about = "one iteration" },
+  start_time = rules.time "how long after the test's start it begins; default 0",
+  graceful_stop = rules.time "how long iterations under way may go on at the end; default 30s",
+  tags = { type = "table", about = "name -> value, for all samples of the scenario" },
+  env = { type = "table", about = "what iterations find as vu.env" },
+  keys = { type = "table", group = keys.options, about = "how vu:key chooses" },
 }
 
-local function names_of(set)
-  local names = {}
-  for name in pairs(set) do names[#names + 1] = tostring(name) end
-  table.sort(names)
-  return table.concat(names, ", ")
-end
-
 -- Every option that a scenario with this executor may have.
-local function known_options(executor)
-  local known = {}
+local function rules_of(executor)
+  local all = {}
   for _, set in ipairs { executor.options, M.common } do
-    for option in pairs(set) do known[option] = true end
+    for option, rule in pairs(set) do all[option] = rule end
   end
-  return known
+  return all
 end
 
-local function check_value(what, value, kind)
-  if kind == "duration" then
-    local seconds = duration.check(value, what)
-    if seconds <= LONGEST then return seconds end
-    error(("%s: at most %.0f seconds are possible, got %s"):format(what, LONGEST, tostring(value)), 0)
-  end
-  if kind == "count" then
-    if type(value) == "number" and value >= 1 and value % 1 == 0 then return value end
-    error(("%s: a whole number from 1 is expected, got %s"):format(what, tostring(value)), 0)
-  end
-  if kind == "amount" then -- 0 is one
-    if type(value) == "number" and value >= 0 and value < math.huge then return value end
-    error(("%s: a number from 0 is expected, got %s"):format(what, tostring(value)), 0)
-  end
-  if type(value) ~= kind then error(("%s: a %s is expected, got %s"):format(what, kind, type(value)), 0) end
-  return value
-end
-
-local function check_stages(what, stages)
-  if type(stages) ~= "table" or #stages == 0 then
-    error(what .. ": a list of { duration = , target = } is expected", 0)
-  end
-  local checked = {}
-  for i, stage in ipairs(stages) do
-    local place = ("%s[%d]"):format(what, i)
-    if type(stage) ~= "table" then error(place .. ": { duration = , target = } is expected", 0) end
-    checked[i] = {
-      seconds = check_value(place .. ".duration", stage.duration, "duration"),
-      target = check_value(place .. ".target", stage.target, "amount"),
-    }
-  end
-  return checked
-end
-
--- Calls check(place, value) for each of the options `names`, and for the target of each stage.
-local function each_level(what, options, names, stages, check)
-  for _, name in ipairs(names) do
-    if options[name] then check(what .. ": " .. name, options[name]) end
-  end
-  for i, stage in ipairs(stages or {}) do check(("%s: stages[%d].target"):format(what, i), stage.target) end
-end
-
+-- What is begun in a time unit may be too much for a second.
 local function check_rates(what, options)
   local unit = options.time_unit or 1
-  if unit == 0 then error(what .. ": time_unit: more than 0 seconds are expected", 0) end
-  each_level(what, options, { "rate", "start_rate" }, options.stages, function(place, rate)
-    if rate / unit <= HIGHEST_RATE then return end
-    error(("%s: at most %.0f iterations per second are possible, got %g"):format(place, HIGHEST_RATE, rate / unit), 0)
-  end)
+  if unit == 0 then error(what .. ": option time_unit: more than 0 seconds are expected", 0) end
+  local function check(option, rate)
+    if not rate or rate / unit <= rules.HIGHEST_RATE then return end
+    error(("%s: option %s: at most %.0f iterations per second are possible, got %g"):format(what, option, rules.HIGHEST_RATE,
+      rate / unit), 0)
+  end
+  check("rate", options.rate)
+  check("start_rate", options.start_rate)
+  for i, stage in ipairs(options.stages or {}) do check(("stages[%d].target"):format(i), stage.target) end
 end
 
-local function check_users(what, options, stages)
-  each_level(what, options, { "vus", "start_vus", "pre_allocated_vus", "max_vus" }, stages, function(place, count)
-    if count <= MOST_VUS then return end
-    error(("%s: at most %d users are possible, got %g"):format(place, MOST_VUS, count), 0)
-  end)
+local function check_users(what, options)
   for _, option in ipairs { "vus", "pre_allocated_vus" } do
     if options.max_vus and (options[option] or 0) > options.max_vus then
-      error(("%s: %s: at most max_vus, which is %d, are possible, got %d")
+      error(("%s: option %s: at most max_vus, which is %d, are possible, got %d")
         :format(what, option, options.max_vus, options[option]), 0)
     end
   end
@@ -145,30 +98,15 @@ function M.check(name, given)
   if type(name) ~= "string" or not name:match "^[%w_.-]+$" then
     error(what .. ": names are made of letters, digits, '_', '-' and '.'", 0)
   end
-  if type(given) ~= "table" then error(what .. ": a table is expected", 0) end
-  local path = M.executors[given.executor]
-  if not path then
-    error(("%s: executor: one of %s is expected, got %s%s"):format(what, names_of(M.executors), tostring(given.executor),
-      nearest.hint(given.executor, M.executors)), 0)
-  end
-  local executor = require(path)
-  local options = { executor = given.executor }
-  for option, value in pairs(given) do
-    local kind = M.common[option] or executor.options[option]
-    if not kind then
-      error(("%s: unknown option '%s'%s; %s takes %s, and all take %s"):format(what, tostring(option),
-        nearest.hint(option, known_options(executor)), given.executor, names_of(executor.options), names_of(M.common)), 0)
-    end
-    local place = what .. ": " .. option
-    options[option] = kind == "stages" and check_stages(place, value) or check_value(place, value, kind)
-  end
-  if options.keys then options.keys = keys.check(options.keys, what .. ": keys") end
-  if not options.exec then error(what .. ": exec: a function is expected", 0) end
-  for _, option in ipairs(executor.required) do
-    if options[option] == nil then error(("%s: %s needs %s"):format(what, given.executor, option), 0) end
-  end
+  if type(given) ~= "table" then error(what .. ": a table of options is expected, got " .. type(given), 0) end
+  local is_known, wrong = value_of.read(M.common.executor, given.executor)
+  if not is_known then error(("%s: option executor: %s"):format(what, wrong), 0) end
+  local executor = require(M.executors[given.executor])
+  local options = check_options(rules_of(executor), given, what, 0)
+  wrong = options.keys and keys.problem(options.keys)
+  if wrong then error(("%s: option keys.%s"):format(what, wrong), 0) end
   if executor.rate then check_rates(what, options) end
-  check_users(what, options, not executor.rate and options.stages or nil)
+  check_users(what, options)
   options.start_time, options.graceful_stop = options.start_time or 0, options.graceful_stop or 30
   options.module = executor
   options.seconds = executor.seconds(options)

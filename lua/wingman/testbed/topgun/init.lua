@@ -12,6 +12,7 @@
 --- pipe from this process (see wingman.testbed.topgun.node), and a shell that waits for
 --- the same removes the folder.
 local binary_module = require "wingman.testbed.topgun.binary"
+local check_options = require("wingman.options.check").check
 local cjson = require "cjson"
 local core = require "wingman.core"
 local errors = require "wingman.base.error"
@@ -36,9 +37,9 @@ local MASTER_TIMEOUT, HELPER_TIMEOUT = 30, 30
 --- Seconds that the cluster's token is good for.
 local TOKEN_LIFE = 7 * 86400
 
---- The options of `start` and their Lua types.
----@type table<string, string>
-M.option_types = { nodes = "number" }
+--- What `start` takes.
+---@type table<string, wingman.option_rule>
+M.options = { nodes = { type = "number", default = 3, whole = true, min = 1, max = 64, about = "server processes" } }
 
 -- Removes the folder once standard input ends; the servers need a moment to end. In a
 -- process below the shell: a script that ends by an error kills its children.
@@ -170,10 +171,7 @@ end
 ---@param options wingman.topgun.options|nil  nodes: 3
 ---@return wingman.topgun.cluster|nil, wingman.error|nil
 function M.start(options)
-  options = options or {}
-  for name in pairs(options) do
-    if not M.option_types[name] then error(("topgun.start: unknown option '%s'"):format(tostring(name)), 2) end
-  end
+  options = check_options(M.options, options or {}, "topgun.start", 2)
   local source, err = binary_module.find()
   if not source then return nil, err end
   local folder, folder_err = make_folder()
@@ -191,7 +189,7 @@ function M.start(options)
   -- is not ours to change.
   if ok then ok, err = run("install", "-m", "755", source, self.binary) end
   for _ = 1, ok and TRIES or 0 do
-    ok, err = form(self, options.nodes or 3)
+    ok, err = form(self, options.nodes)
     if ok then break end
     end_attempt(self)
   end
