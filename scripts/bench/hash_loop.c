@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <time.h>
 
-typedef int (*slot_of_key)(const void *client, const char *key, size_t len);
+typedef int (*index_of_key)(const void *client, const char *key, size_t len);
 
 static double now_ns(void)
 {
@@ -30,7 +30,7 @@ double bare_hash(const char *keys, size_t len, size_t count, size_t rounds, uint
     return (now_ns() - begin) / (double)(rounds * count);
 }
 
-double hash_and_route(slot_of_key call, const void *client, const char *keys, size_t len, size_t count, size_t rounds,
+double hash_and_route(index_of_key call, const void *client, const char *keys, size_t len, size_t count, size_t rounds,
                       uint32_t *sum)
 {
     double begin = now_ns();

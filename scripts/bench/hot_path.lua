@@ -113,11 +113,11 @@ local function encode_route(client, map, operations)
   return (loop.now() - began) / operations * 1e9, bytes
 end
 
-local function route(slot_of_key, operations)
+local function route(index_of_key, operations)
   local found = 0
   local began = loop.now()
   for i = 0, operations - 1 do
-    if slot_of_key(keys[i % KEYS + 1]) == 0 then found = found + 1 end
+    if index_of_key(keys[i % KEYS + 1]) == 0 then found = found + 1 end
   end
   return (loop.now() - began) / operations * 1e9, found
 end
@@ -162,7 +162,7 @@ local function bench()
   local peer = assert(process.spawn { file = "node", args = { "--expose-gc", directory .. "/peer/hot_path.js" }, stdin = true,
     env = { NODE_PATH = work .. "/node_modules" } })
   local client, map = new_client()
-  local slot_of_key = key_route.new(client.core)
+  local index_of_key = key_route.new(client.core)
   local key_text, key_len = table.concat(keys), #keys[1]
   local sum = ffi.new "uint32_t[1]"
   local pointer = ffi.cast("const void *", client.core:pointer())
@@ -178,7 +178,7 @@ local function bench()
   -- All rounds of the short measurements come first: what makes garbage leaves work for
   -- the collector's threads, which would then run beside them.
   for round = 0, options.rounds do
-    local ours = note(round, "ours_route", route(slot_of_key, OPERATIONS * 10))
+    local ours = note(round, "ours_route", route(index_of_key, OPERATIONS * 10))
     local theirs = note(round, "peers_route", (ask(peer, "route")))
     note_ratio(round, "route", theirs, ours)
     local c = note(round, "c", native.hash_and_route(ffi.cast("void *", module.wm_client_node_of_key), pointer, key_text,

@@ -204,9 +204,9 @@ clusters.on_each(getfenv(), "cluster behaviour", function(shared, it)
     local client = shared:started { map_requests = { refresh = 600 } }
     local requests, at_connect = client.provider.map_refresh
     local node_connected = requests.node_connected
-    function requests:node_connected(slot)
+    function requests:node_connected(node_index)
       at_connect = self.sent
-      node_connected(self, slot)
+      node_connected(self, node_index)
     end
     for _ = 1, 2 do
       at_connect = nil

@@ -18,7 +18,7 @@ describe("circuits", function()
 
   -- A host without a network: one node, whose probes are answered as `world` says.
   local function on_nothing(policy)
-    local node = { id = "node-1", url = "ws://x", whole_url = "ws://x", slot = 0, connection_ids = { 0 }, usable = true }
+    local node = { id = "node-1", url = "ws://x", whole_url = "ws://x", index = 0, connection_ids = { 0 }, usable = true }
     local world = { probes = 0, answer = true, acked = 0, unanswered = 0, changes = {}, logged = {} }
     closing = circuits.new(policy, 0.04, {
       nodes = function() return { node } end,

@@ -5,7 +5,7 @@ local failover = require "wingman.cluster.failover_log"
 local loop = require "wingman.loop"
 
 describe("failovers", function()
-  -- Two nodes, slots 0 and 1, with two partitions each; a backlog by word.
+  -- Two nodes, indexes 0 and 1, with two partitions each; a backlog by word.
   local function on_nothing()
     local world = { routes = { [0] = 0, 0, 1, 1 }, home = {}, last = 7, backlog = true, completed = {} }
     local failovers = failover.new {
@@ -29,7 +29,7 @@ describe("failovers", function()
     }
     function world.serve(...)
       local serving = {}
-      for _, slot in ipairs { ... } do serving[slot] = true end
+      for _, node_index in ipairs { ... } do serving[node_index] = true end
       local moves = {}
       for partition = 0, 3 do
         local from, to = world.home[partition], world.routes[partition]
@@ -46,7 +46,7 @@ describe("failovers", function()
     return failovers, world
   end
 
-  local node = { id = "node-2", url = "ws://two", slot = 1 }
+  local node = { id = "node-2", url = "ws://two", index = 1 }
   local function record_of(failovers) return failovers:list()[1] end
 
   it("count a route only when every partition has a node that serves", function()
@@ -165,7 +165,7 @@ describe("failovers", function()
     world.serve(0)
     failovers:lost(node, "lost")
     assert.equal(1, #failovers:list())
-    failovers:lost({ id = "node-9", url = "ws://nine", slot = 8 }, "refused")
+    failovers:lost({ id = "node-9", url = "ws://nine", index = 8 }, "refused")
     assert.equal(1, #failovers:list())
     world.serve(0, 1)
     failovers:lost(node, "lost")

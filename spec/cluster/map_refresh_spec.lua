@@ -2,20 +2,20 @@ local virtual_time = require "spec.support.virtual_time"
 
 local DEBOUNCE = 0.05
 
--- A host that records requests; `has_map` and `slots` are the test's to change.
+-- A host that records requests; `has_map` and `indexes` are the test's to change.
 local function host_of(has_map)
-  local host = { asked = {}, silences = {}, slots = {}, map = has_map, refuses = {} }
+  local host = { asked = {}, silences = {}, indexes = {}, map = has_map, refuses = {} }
   host.callbacks = {
-    send = function(slot)
-      if host.refuses[slot] then return false end
-      host.asked[#host.asked + 1] = slot
+    send = function(node_index)
+      if host.refuses[node_index] then return false end
+      host.asked[#host.asked + 1] = node_index
       return true
     end,
-    ready_slots = function() return host.slots end,
+    ready_indexes = function() return host.indexes end,
     has_map = function() return host.map end,
     route_is_missing = function() return host.missing or false end,
     log = function(_, event) host.logged = event end,
-    silent = function(slot) host.silences[#host.silences + 1] = slot end,
+    silent = function(node_index) host.silences[#host.silences + 1] = node_index end,
   }
   return host
 end
@@ -29,9 +29,9 @@ local function new(host, options)
   return map_requests.new(all, host.callbacks)
 end
 
-local function connect(requests, host, slot)
-  table.insert(host.slots, slot)
-  requests:node_connected(slot)
+local function connect(requests, host, node_index)
+  table.insert(host.indexes, node_index)
+  requests:node_connected(node_index)
 end
 
 describe("map requests", function()
@@ -66,7 +66,7 @@ describe("map requests", function()
     connect(requests, host, 0)
     assert.same({ 0 }, host.asked)
     host.map = true
-    host.slots = {}
+    host.indexes = {}
     connect(requests, host, 0)
     loop.sleep(DEBOUNCE * 0.99)
     assert.same({ 0 }, host.asked)
@@ -77,7 +77,7 @@ describe("map requests", function()
   it("go to the node that connected last, once for all of a window, whatever map is held", function()
     local host = host_of(true)
     requests = new(host)
-    for slot = 0, 4 do connect(requests, host, slot) end
+    for node_index = 0, 4 do connect(requests, host, node_index) end
     assert.same({}, host.asked)
     loop.sleep(DEBOUNCE * 3)
     assert.same({ 4 }, host.asked)
@@ -98,7 +98,7 @@ describe("map requests", function()
   it("try the next node when one cannot take them", function()
     local host = host_of(true)
     requests = new(host)
-    host.slots = { 0, 1, 2 }
+    host.indexes = { 0, 1, 2 }
     host.refuses = { [2] = true, [1] = true }
     assert.is_true(requests:ask_any())
     assert.same({ 0 }, host.asked)
@@ -122,7 +122,7 @@ describe("map requests", function()
 
   it("are repeated when there is no news, and when a route misses", function()
     local host = host_of(true)
-    host.slots = { 7 }
+    host.indexes = { 7 }
     requests = new(host, { refresh = 0.03 })
     loop.sleep(0.1)
     assert.equal(3, #host.asked)
@@ -135,7 +135,7 @@ describe("map requests", function()
 
   it("are repeated while a route is missing, as the policy allows, and the first never waits", function()
     local host = host_of(true)
-    host.slots, host.missing = { 7 }, true
+    host.indexes, host.missing = { 7 }, true
     local calls = {}
     requests = new(host, { throttle = function(n)
       calls[#calls + 1] = n
@@ -158,7 +158,7 @@ describe("map requests", function()
 
   it("go on after a map that leaves routes missing, from the beginning", function()
     local host = host_of(true)
-    host.slots, host.missing = { 7 }, true
+    host.indexes, host.missing = { 7 }, true
     local calls = {}
     requests = new(host, { throttle = function(n)
       calls[#calls + 1] = n
@@ -175,7 +175,7 @@ describe("map requests", function()
 
   it("go out at once when the map is known to be old, and once more for all of a window", function()
     local host = host_of(true)
-    host.slots = { 7 }
+    host.indexes = { 7 }
     requests = new(host, { throttle = function() return 60 end })
     requests:route_missed()
     loop.sleep(DEBOUNCE * 1.2)
@@ -189,7 +189,7 @@ describe("map requests", function()
 
   it("follow the slowest throttle when the policy makes a mistake", function()
     local host = host_of(true)
-    host.slots = { 7 }
+    host.indexes = { 7 }
     requests = new(host, { throttle = function() error "a mistake" end })
     requests:route_missed()
     assert.equal("refresh_policy", host.logged)

@@ -55,12 +55,12 @@ clusters.on_each(getfenv(), "a node is lost by", function(shared, it)
         local client = started(case.reason)
         local map = client:map(shared:map_name())
         local keys, others = clusters.keys_of(client, VICTIM, 20), clusters.keys_of(client, OTHER, 20)
-        local slot_of = client.provider.slot_of_key
+        local index_of = client.provider.index_of_key
         client:on("node_lost", function(node)
           if node.id ~= VICTIM or told then return end
-          local lost_slot
-          for _, known in ipairs(client.provider.connections.nodes) do lost_slot = known.id == VICTIM and known.slot or lost_slot end
-          told, routed_to = node, slot_of(keys[1]) == lost_slot and "the lost node" or "elsewhere"
+          local lost_index
+          for _, known in ipairs(client.provider.connections.nodes) do lost_index = known.id == VICTIM and known.index or lost_index end
+          told, routed_to = node, index_of(keys[1]) == lost_index and "the lost node" or "elsewhere"
         end)
         if case.fault then assert(shared.cluster:fault(VICTIM, unpack(case.fault)))
         else assert(shared.cluster[case.order](shared.cluster, VICTIM)) end

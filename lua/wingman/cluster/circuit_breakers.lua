@@ -83,7 +83,7 @@ end
 -- Acknowledgements since the last look are a success.
 local function note_acks(self, node)
   local held = breaker_of(self, node)
-  local acked = self.host.core:node_stats(node.slot).ops_acked
+  local acked = self.host.core:node_stats(node.index).ops_acked
   if acked == held.acked then return end
   held.acked, held.acked_at = acked, loop.now()
   call(self, node, "success", loop.now())

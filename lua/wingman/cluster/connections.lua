@@ -24,7 +24,7 @@ local MAX_NODES = 1024
 local CALM = 60
 
 ---@class wingman.node
----@field slot integer     the core's number of this node
+---@field index integer    the core's number of this node
 ---@field url string     as people may see it: without the values of its query
 ---@field whole_url string  to connect with, for policies and resolvers alone
 ---@field id string|nil    server-assigned, known once a connection has told it
@@ -54,7 +54,7 @@ local CALM = 60
 
 ---@class wingman.connections
 ---@field nodes wingman.node[]
----@field by_slot table<integer, wingman.node>
+---@field by_index table<integer, wingman.node>
 ---@field by_url table<string, wingman.node>  by whole_url
 ---@field by_id table<integer, wingman.connection>
 local methods = {}
@@ -73,12 +73,12 @@ methods.__index = methods
 ---@return wingman.node|nil, string|nil
 function methods:add(url, is_seed)
   if not is_seed and #self.nodes >= MAX_NODES then return nil, ("a client has at most %d nodes"):format(MAX_NODES) end
-  local slot, err = self.core:add_node(url)
-  if not slot then return nil, ("'%s': %s"):format(escape.plain(url_module.shown(url)), err) end
-  local node = { slot = slot, url = url_module.shown(url), whole_url = url, connection_ids = {}, is_seed = is_seed, settled = false, losses = {} }
-  self.nodes[#self.nodes + 1], self.by_slot[slot], self.by_url[url] = node, node, node
+  local node_index, err = self.core:add_node(url)
+  if not node_index then return nil, ("'%s': %s"):format(escape.plain(url_module.shown(url)), err) end
+  local node = { index = node_index, url = url_module.shown(url), whole_url = url, connection_ids = {}, is_seed = is_seed, settled = false, losses = {} }
+  self.nodes[#self.nodes + 1], self.by_index[node_index], self.by_url[url] = node, node, node
   for i = 0, self.per_node - 1 do
-    local connection_id = self.core:connection_of(slot, i)
+    local connection_id = self.core:connection_of(node_index, i)
     node.connection_ids[i + 1] = connection_id
     self.by_id[connection_id] = { id = connection_id, node = node, state = "idle", attempt = 0, attempt_before = 0 }
   end
@@ -224,12 +224,12 @@ end
 ---@param node wingman.node
 ---@return boolean
 function methods:forget(node)
-  if node.is_seed or not is_at_rest(self, node) or not self.core:forget_node(node.slot) then return false end
+  if node.is_seed or not is_at_rest(self, node) or not self.core:forget_node(node.index) then return false end
   for _, connection_id in ipairs(node.connection_ids) do
     rest(self.by_id[connection_id])
     self.by_id[connection_id] = nil
   end
-  self.by_slot[node.slot], self.by_url[node.whole_url] = nil, nil
+  self.by_index[node.index], self.by_url[node.whole_url] = nil, nil
   for i = #self.nodes, 1, -1 do
     if self.nodes[i] == node then table.remove(self.nodes, i) end
   end
@@ -402,7 +402,7 @@ function M.new(core, options, reconnect, hooks)
     resolver_timeout = options.connect_timeout,
     per_node = options.connections_per_node,
     nodes = {},
-    by_slot = {},
+    by_index = {},
     by_url = {},
     by_id = {},
     waiting = {},

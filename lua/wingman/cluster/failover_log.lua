@@ -38,8 +38,8 @@ local FIRST_ACK_WITHIN = 1
 ---@field private host wingman.failovers_host
 ---@field private cases table[]  the remembered losses, oldest first
 ---@field private open table[]   those of them that are not drained
----@field private serving table<integer, boolean>  slots of the nodes that operations go to
----@field private left table<integer, table>  slot -> the partitions that a map took from a node that serves, and when
+---@field private serving table<integer, boolean>  indexes of the nodes that operations go to
+---@field private left table<integer, table>  node index -> the partitions that a map took from a node that serves, and when
 local methods = {}
 methods.__index = methods
 
@@ -76,10 +76,10 @@ end
 -- The partitions of a node that goes, and what is known of them by now. When nothing is left at
 -- it, a map was faster than the end of its connection.
 local function case_of(self, node, record)
-  local slot = node.slot
-  local left = self.left[slot]
-  self.left[slot] = nil
-  local list, set = partitions_of(self, slot)
+  local node_index = node.index
+  local left = self.left[node_index]
+  self.left[node_index] = nil
+  local list, set = partitions_of(self, node_index)
   record.detected_at = loop.now()
   if #list == 0 and left and record.detected_at - left.at < MAP_BEFORE then
     for partition in pairs(left.set) do list[#list + 1] = partition end
@@ -109,8 +109,8 @@ end
 ---@param reason string
 ---@param detail string|nil
 function methods:lost(node, reason, detail)
-  if not self.serving[node.slot] then return end
-  self.serving[node.slot] = nil
+  if not self.serving[node.index] then return end
+  self.serving[node.index] = nil
   local case = case_of(self, node, { node = node.id, url = node.url, reason = reason, detail = detail })
   self.cases[#self.cases + 1] = case
   self.open[#self.open + 1] = case
@@ -147,7 +147,7 @@ local function is_rerouted(self, case, routes)
 end
 
 --- The routes were computed anew.
----@param serving table<integer, boolean>  slots of the nodes that operations may go to
+---@param serving table<integer, boolean>  indexes of the nodes that operations may go to
 ---@param moves integer[]|nil  the partitions that go elsewhere than before, as core:set_routes returns them
 function methods:routes_changed(serving, moves)
   local core, routes = self.host.core, nil

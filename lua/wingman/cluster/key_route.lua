@@ -4,15 +4,15 @@ local M = {}
 
 local C = require "wingman.cluster.client_ffi"
 
---- A function from a key to the slot of the node that it is routed to, -1 while it
+--- A function from a key to the index of the node that it is routed to, -1 while it
 --- is held. Only for as long as the core client is open.
 ---@param core userdata  wingman.core.client
 ---@return fun(key: string): integer
 function M.new(core)
   if not C then return function(key) return core:node_of_key(key) end end
   local client = require("ffi").cast("const wm_client *", core:pointer())
-  local slot_of_key = C.wm_client_node_of_key
-  return function(key) return slot_of_key(client, key, #key) end
+  local index_of_key = C.wm_client_node_of_key
+  return function(key) return index_of_key(client, key, #key) end
 end
 
 return M

@@ -19,11 +19,11 @@ local methods = {}
 methods.__index = methods
 
 ---@class wingman.map_requests_host
----@field send fun(slot: integer): boolean    sends one request; false when the node cannot take it
----@field ready_slots fun(): integer[]        nodes that can be asked, most recently connected last
+---@field send fun(node_index: integer): boolean    sends one request; false when the node cannot take it
+---@field ready_indexes fun(): integer[]        nodes that can be asked, most recently connected last
 ---@field has_map fun(): boolean
 ---@field route_is_missing fun(): boolean     operations wait for a route
----@field silent fun(slot: integer)           no answer came in time
+---@field silent fun(node_index: integer)           no answer came in time
 ---@field log fun(level: string, event: string, fields: table)
 
 ---@param options table  the options map_requests
@@ -43,34 +43,34 @@ local function cancel(self, name)
 end
 
 --- A request to this node now.
-function methods:ask(slot)
-  if not self.host.send(slot) then return false end
+function methods:ask(node_index)
+  if not self.host.send(node_index) then return false end
   self.sent = self.sent + 1
   cancel(self, "answer_timer")
   self.answer_timer = loop.timer(self.options.answer_timeout, function()
     self.answer_timer = nil
-    self.host.silent(slot)
+    self.host.silent(node_index)
   end)
   return true
 end
 
 --- A request to the most recently connected node that can be asked.
 function methods:ask_any()
-  local slots = self.host.ready_slots()
-  for i = #slots, 1, -1 do
-    if self:ask(slots[i]) then return true end
+  local indexes = self.host.ready_indexes()
+  for i = #indexes, 1, -1 do
+    if self:ask(indexes[i]) then return true end
   end
   return false
 end
 
 --- A node connected.
----@param slot integer
-function methods:node_connected(slot)
-  if self.first_slot == slot then self.first_slot = nil end -- another connection than the one that was asked
+---@param node_index integer
+function methods:node_connected(node_index)
+  if self.first_index == node_index then self.first_index = nil end -- another connection than the one that was asked
   if not self.host.has_map() and not self.debounce_timer then
-    self:ask(slot)
+    self:ask(node_index)
     -- What connects within the window is covered by one more request at its end.
-    self.first_slot = slot
+    self.first_index = node_index
   end
   local now = loop.now()
   self.window_began = self.window_began or now
@@ -78,11 +78,11 @@ function methods:node_connected(slot)
   cancel(self, "debounce_timer")
   self.debounce_timer = loop.timer(math.max(0, due - now), function()
     self.debounce_timer, self.window_began = nil, nil
-    local slots = self.host.ready_slots()
-    local latest = slots[#slots]
+    local indexes = self.host.ready_indexes()
+    local latest = indexes[#indexes]
     -- The request that went out at once has asked this very connection already.
-    local asked = self.first_slot == latest
-    self.first_slot = nil
+    local asked = self.first_index == latest
+    self.first_index = nil
     if latest and not (asked and self.host.has_map()) then self:ask_any() end
   end)
 end

@@ -101,7 +101,7 @@ end
 local function routes_of(client, map)
   local routes, node_indexes = {}, client.closed and {} or client.core:routes()
   for p = 1, map.partition_count do
-    local node = client.provider.connections.by_slot[node_indexes[p]]
+    local node = client.provider.connections.by_index[node_indexes[p]]
     routes[p] = node and node.id or false
   end
   return routes

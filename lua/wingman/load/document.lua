@@ -93,16 +93,16 @@ end
 
 -- Who owns each partition at the end, who acknowledged it, how many operations, how long.
 local function partitions(run, ids)
-  local ops, latency, slots = run.op_metrics:partitions()
-  local by_slot = {}
+  local ops, latency, indexes = run.op_metrics:partitions()
+  local by_index = {}
   for _, node in ipairs(run.client:health().nodes) do
-    if node.slot then by_slot[node.slot] = index_of(ids, node.id or node.url) end
+    if node.index then by_index[node.index] = index_of(ids, node.id or node.url) end
   end
   local map = run.client:partition_map()
   local owners, routed, means, samples = {}, {}, {}, {}
   for p = 1, run.client.core:partition_count() do
     owners[p] = map and map.owners[p] and index_of(ids, map.owners[p]) or -1
-    routed[p] = by_slot[slots[p] or -1] or -1
+    routed[p] = by_index[indexes[p] or -1] or -1
     means[p] = latency[p] or false
     ops[p] = ops[p] or 0
     samples[p] = ops[p]

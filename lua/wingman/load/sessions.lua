@@ -51,8 +51,8 @@ function M.new(given)
   }, methods)
   for i, url in ipairs(given.urls) do
     self.urls[i] = url_module.shown(url)
-    local slot, wrong = core:add_node(url)
-    if not slot then
+    local node_index, wrong = core:add_node(url)
+    if not node_index then
       core:close()
       return nil, wrong
     end

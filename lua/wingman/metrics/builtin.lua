@@ -26,8 +26,8 @@ function M.metric(run, name, tags)
 end
 local get = M.metric
 
--- A slot may be given to another node, and nodes may differ in what of their URLs is not shown.
-local function key_of(node) return node.slot .. " " .. node.url end
+-- A node index may be given to another node, and nodes may differ in what of their URLs is not shown.
+local function key_of(node) return node.index .. " " .. node.url end
 
 --- What the client counted before the test began, so that set-up is not measured.
 ---@param run wingman.load.run
@@ -122,7 +122,7 @@ local function nodes(run, health)
       if sums[name] then sums[name] = sums[name] + count end
     end
     get(run, "circuit", tags):set(states[node.circuit] or 0)
-    if node.slot then run.op_metrics:merge_node(node.slot, refill(get(run, "op_latency", tags))) end
+    if node.index then run.op_metrics:merge_node(node.index, refill(get(run, "op_latency", tags))) end
   end
   for name, count in pairs(sums) do get(run, name).count = count end
 end

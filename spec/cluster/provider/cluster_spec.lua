@@ -163,7 +163,7 @@ clusters.on_each(getfenv(), "cluster provider and stale maps", function(shared, 
     assert(shared.cluster:fault("node-2", "close", 1001))
     eventually("node-2 is connected again", function() return is_back end)
     -- A new connection is asked, and answers with its old view under a new time.
-    eventually("the node has told the version of its map", function() return client.core:version_of(node.slot) > 0, client.core:version_of(node.slot) end)
+    eventually("the node has told the version of its map", function() return client.core:version_of(node.index) > 0, client.core:version_of(node.index) end)
     assert.is_true(owns_none())
     set_all(client:map(shared:map_name()), 500)
     assert(client:drain(60))

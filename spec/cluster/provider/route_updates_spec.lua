@@ -148,7 +148,7 @@ clusters.on_each(getfenv(), "what a change of routes takes, with orders", functi
 
   local function versions()
     local list = {}
-    for i, node in ipairs(client.provider.connections.nodes) do list[i] = client.core:version_of(node.slot) end
+    for i, node in ipairs(client.provider.connections.nodes) do list[i] = client.core:version_of(node.index) end
     return list
   end
 

@@ -57,8 +57,8 @@ describe("core client", function()
   end)
 
   it("refuses a URL that is none", function()
-    local slot, err = client.core:add_node "http://127.0.0.1"
-    assert.is_nil(slot)
+    local node_index, err = client.core:add_node "http://127.0.0.1"
+    assert.is_nil(node_index)
     assert.equal("it is no ws:// or wss:// URL", err)
   end)
 

@@ -29,9 +29,9 @@ clusters.on_each(getfenv(), "a partition map", function(shared, it)
   end)
   after_each(function() assert(shared.cluster:fault("all", "none")) end)
 
-  local function slot_of(id)
+  local function index_of(id)
     for _, node in ipairs(client.provider.connections.nodes) do
-      if node.id == id then return node.slot end
+      if node.id == id then return node.index end
     end
   end
 
@@ -53,7 +53,7 @@ clusters.on_each(getfenv(), "a partition map", function(shared, it)
       end
     end
     return { type = "PARTITION_MAP", payload = {
-      version = changes.version or client.core:version_of(slot_of "node-1") + 1, partitionCount = count,
+      version = changes.version or client.core:version_of(index_of "node-1") + 1, partitionCount = count,
       generatedAt = core.wall_ms() + 1e9, nodes = nodes, partitions = partitions,
     } }
   end
@@ -91,19 +91,19 @@ clusters.on_each(getfenv(), "a partition map", function(shared, it)
 
   it("of an older version, or of the same, changes nothing", function()
     give { owner = by_turns }
-    local version = client.core:version_of(slot_of "node-1")
+    local version = client.core:version_of(index_of "node-1")
     for _, old in ipairs { version, version - 1, 1 } do
       send("node-1", map_message { owner = always "node-3", version = old })
     end
     assert(client:wait(assert(map:set("a", 1)), PATIENCE)) -- read after the maps
     assert(client:query(map.name))
-    assert.equal(version, client.core:version_of(slot_of "node-1"))
+    assert.equal(version, client.core:version_of(index_of "node-1"))
     for p = 0, 8 do assert.equal(IDS[p % 3 + 1], route(key_in(p))) end
   end)
 
   it("that is a delta with the wrong base is refused, and a whole one is asked for at once", function()
     give { owner = by_turns }
-    local version, asked = client.core:version_of(slot_of "node-1"), client:router_stats().map_requests
+    local version, asked = client.core:version_of(index_of "node-1"), client:router_stats().map_requests
     local function delta(previous, owner)
       send("node-1", { type = "PARTITION_MAP_DELTA", payload = {
         previousVersion = previous, version = previous + 1,

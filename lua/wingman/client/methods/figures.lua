@@ -18,7 +18,7 @@ local methods = {}
 ---@field losses table<string, integer>  by reason
 ---@field pending_ops integer
 ---@field in_flight_ops integer
----@field slot integer
+---@field index integer
 ---@field stats table
 
 ---@class wingman.health
@@ -96,7 +96,7 @@ function methods:health()
       circuit = self.provider.circuits and self.provider.circuits:state_of(node) or "closed", last_reason = node.last_reason,
       losses = copy(node.losses),
       pending_ops = info.pending_ops, in_flight_ops = info.in_flight_ops,
-      slot = node.slot, stats = self.core:node_stats(node.slot),
+      index = node.index, stats = self.core:node_stats(node.index),
     }
   end
   return {

@@ -102,9 +102,9 @@ end
 -- Events of connections ---------------------------------------------------------------
 
 local function on_ready(self, connection)
-  self.ready_order[#self.ready_order + 1] = connection.node.slot
+  self.ready_order[#self.ready_order + 1] = connection.node.index
   if connection.node.twin_of and not connection.node.twin_of.usable then connection.node.twin_of = nil end
-  self.map_refresh:node_connected(connection.node.slot)
+  self.map_refresh:node_connected(connection.node.index)
   loop.spawn(identity.identify, self, connection)
 end
 
@@ -117,7 +117,7 @@ local function on_lost(self, connection, reason, code, detail, was_ready)
   node.usable = false
   for _, connection_id in ipairs(node.connection_ids) do node.usable = node.usable or self.connections.by_id[connection_id].usable end
   for i = #self.ready_order, 1, -1 do
-    if self.ready_order[i] == node.slot and not node.usable then table.remove(self.ready_order, i) end
+    if self.ready_order[i] == node.index and not node.usable then table.remove(self.ready_order, i) end
   end
   if was_ready and not node.usable then
     for _, other in ipairs(self.connections.nodes) do
@@ -237,8 +237,8 @@ end
 ---@return wingman.node|nil
 function methods:node_of(key)
   if self.closed then return nil end
-  local slot = self.slot_of_key(key)
-  return slot >= 0 and self.connections.by_slot[slot] or nil
+  local node_index = self.index_of_key(key)
+  return node_index >= 0 and self.connections.by_index[node_index] or nil
 end
 
 --- The map whose root is asked for on a connection: one of the script's, to which it has the
@@ -315,9 +315,9 @@ local function circuit_changed(self, node, state, reason)
   self.events:emit("circuit", { node = node.id, url = node.url, state = state, reason = reason })
 end
 
-local function request_map(self, slot)
-  local node = self.connections.by_slot[slot]
-  local version = self.core:version_of(slot)
+local function request_map(self, node_index)
+  local node = self.connections.by_index[node_index]
+  local version = self.core:version_of(node_index)
   local message = { type = "PARTITION_MAP_REQUEST", payload = {} }
   if version > 0 then message.payload.currentVersion = version end
   local bytes = core_module.encode(message)
@@ -332,18 +332,18 @@ end
 
 -- No map came. With a version that is "current"; without any map it is what a
 -- lone v2 node does, which owns everything.
-local function on_silence(self, slot)
+local function on_silence(self, node_index)
   if self.closed then return end
   if self.map then
-    local node = self.connections.by_slot[slot]
-    if node and node.usable then self.core:confirm_map(slot) end
+    local node = self.connections.by_index[node_index]
+    if node and node.usable then self.core:confirm_map(node_index) end
     if not self.core:choose_map() then return end
     self.map = self.core:partition_map()
     return self:recompute()
   end
   local usable = {}
   for _, node in pairs(self:nodes_by_id()) do usable[#usable + 1] = node end
-  if #usable == 1 and usable[1].slot == slot and usable[1].dialect == "v2" and discovery.seeds_settled(self) then
+  if #usable == 1 and usable[1].index == node_index and usable[1].dialect == "v2" and discovery.seeds_settled(self) then
     self.mapless = usable[1]
     return self:recompute()
   end
@@ -367,7 +367,7 @@ function M.new(core, options, policies, state, map_names)
     events = emitter.new(),
     log_seldom = log_throttle.new(function(...) options.log_to(...) end),
     requests = requests_module.new(core),
-    slot_of_key = key_route.new(core),
+    index_of_key = key_route.new(core),
     ready_order = {},
     hashes = {},
     hash_is_old = {},
@@ -411,14 +411,14 @@ function M.new(core, options, policies, state, map_names)
     log = function(...) options.log_to(...) end,
   })
   self.map_refresh = map_requests.new(options.map_requests, {
-    send = function(slot) return request_map(self, slot) end,
-    ready_slots = function() return self.ready_order end,
+    send = function(node_index) return request_map(self, node_index) end,
+    ready_indexes = function() return self.ready_order end,
     has_map = function() return self.map ~= nil end,
     route_is_missing = function()
       local _, _, held = core:pending()
       return held > 0
     end,
-    silent = function(slot) on_silence(self, slot) end,
+    silent = function(node_index) on_silence(self, node_index) end,
     log = function(...) options.log_to(...) end,
   })
   return self

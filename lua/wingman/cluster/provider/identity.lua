@@ -156,7 +156,7 @@ local function identified(self, connection, id)
     return self:recompute()
   end
   node.id, node.usable = id, true
-  self.core:set_node_id(node.slot, id)
+  self.core:set_node_id(node.index, id)
   self.core:use_connection(connection.id)
   connection.usable = true
   note_dialect(self, node)

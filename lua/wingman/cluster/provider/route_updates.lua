@@ -21,7 +21,7 @@ if jit then jit.off(true, true) end
 local function usable_nodes(self)
   local usable = {}
   for id, node in pairs(self:nodes_by_id()) do
-    if self.circuits:is_closed(node) and identity.hashes_alike(self, id) then usable[id] = node.slot end
+    if self.circuits:is_closed(node) and identity.hashes_alike(self, id) then usable[id] = node.index end
   end
   return usable
 end
@@ -113,7 +113,7 @@ end
 local function serving_nodes(self)
   local serving = {}
   for _, node in ipairs(self.connections.nodes) do
-    if node.usable and self.circuits:is_closed(node) then serving[node.slot] = true end
+    if node.usable and self.circuits:is_closed(node) then serving[node.index] = true end
   end
   return serving
 end
@@ -127,7 +127,7 @@ local function update_routes(self)
     if not self.hash_kind then return route_everything_to(self, -1) end
     return route_by_policy(self)
   elseif self.mapless then
-    return route_everything_to(self, self.mapless.usable and self.mapless.slot or -1)
+    return route_everything_to(self, self.mapless.usable and self.mapless.index or -1)
   end
 end
 

@@ -46,7 +46,7 @@ end
 -- of owners is not followed: everything goes to this server.
 local function note_map(self)
   self.cluster_size = #self.core:partition_map().nodes
-  self.core:set_routes(self.node.slot) -- the number of partitions may be another one
+  self.core:set_routes(self.node.index) -- the number of partitions may be another one
   self.events:emit "map_seen"
 end
 
@@ -109,7 +109,7 @@ function M.new(core, options, policies, state)
       self.node.dialect = core:connection_info(connection.id).dialect
       core:use_connection(connection.id)
       core:send(connection.id, MAP_REQUEST)
-      self.failovers:routes_changed { [self.node.slot] = true }
+      self.failovers:routes_changed { [self.node.index] = true }
       self.events:emit("node_connected", { url = self.node.url, dialect = self.node.dialect })
     end,
     lost = function(connection, reason, code, detail, was_ready)
@@ -129,7 +129,7 @@ function M.new(core, options, policies, state)
   local node, err = self.connections:add(options.server, true)
   if not node then return nil, err end
   self.node = node
-  core:set_routes(node.slot)
+  core:set_routes(node.index)
   return self
 end
 
