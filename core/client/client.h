@@ -13,33 +13,31 @@
 #include "oplog/dead_letters.h"
 #include "wire/map_event.h"
 
-/* A client of one cluster (or one server): ties op log, batcher, map chooser and
- * node pool together. It decides nothing that is a policy: which node a
- * partition goes to, when to connect again, which token to show are answers of
- * the script to events. Single-threaded, on one loop. */
+/* A client of one cluster, or of one server: connects op log, batcher, map chooser and node pool. Policies
+ * are not in it: the script answers events by routing partitions, reconnecting and giving tokens.
+ * Single-threaded, on one loop. */
 typedef struct wm_client wm_client;
-/* One map of a client: its local copy and what its operations share. Belongs to
- * the client. */
+/* One map of a client: its local copy, and the templates of its operations. Owned by the client. */
 typedef struct wm_map wm_map;
 
 typedef struct wm_client_options {
-    const char *client_id; /* the client's id in timestamps: a lower-case UUID */
-    const char *op_prefix; /* WM_OP_ID_PREFIX characters in front of operation ids */
+    const char *client_id; /* id of this client in timestamps: a lower-case UUID */
+    const char *op_prefix; /* WM_OP_ID_PREFIX characters at the start of operation ids */
     wm_transport_options transport;
     wm_node_pool_options pool;
-    wm_message_limits messages; /* of what Lua decodes; of bytes the transport's is the same */
+    wm_message_limits messages; /* for messages that Lua decodes; the limit of bytes is the transport's, too */
     wm_batch_limits batch;
     wm_oplog_limits log;
-    const char *oplog_path;  /* keeps the op log in this file; NULL: in memory */
-    bool oplog_sync;         /* each write of the file waits for the disk */
-    bool client_id_is_default; /* the id in the op log's file comes before it */
-    uint8_t max_tries;     /* an operation that came back so often is told, and stays pending */
-    bool drop_oldest;      /* a full log drops its oldest pending operation */
-    bool checks_map_names; /* refuses map names that a v2 server with disk storage discards */
-    double high_watermark;     /* share of the log's limits, 0..1, for events */
+    const char *oplog_path;  /* file of the op log; NULL: in memory only */
+    bool oplog_sync;         /* wait for the disk after each write to the file */
+    bool client_id_is_default; /* prefer the id in the op log's file to client_id */
+    uint8_t max_tries;       /* WM_EVENT_OP_TRIES when an operation returned so often; it stays pending */
+    bool drop_oldest;        /* a full log drops its oldest pending operation */
+    bool checks_map_names;   /* refuse map names that a v2 server with disk storage discards */
+    double high_watermark;   /* as a share of the log's limits, 0..1 */
     double low_watermark;
-    size_t recent_ack_bytes; /* for what a 0.11 cluster acknowledged lately; 0: nothing is kept */
-    double node_share;     /* of the log's limits, 0..1: what one node of several may have not acknowledged */
+    size_t recent_ack_bytes; /* memory for keys that a 0.11 cluster acknowledged lately; 0: none are kept */
+    double node_share;       /* of the log's limits, 0..1: what unacknowledged operations of one node of several may fill */
 } wm_client_options;
 
 typedef struct wm_client_stats {
@@ -48,15 +46,15 @@ typedef struct wm_client_stats {
     uint64_t ops_acked;
     uint64_t ops_rejected;
     uint64_t ops_dropped;
-    uint64_t ops_resent;     /* went back to pending */
+    uint64_t ops_resent;     /* returned unacknowledged and were pending again */
     uint64_t ops_repeated;   /* acknowledged, and sent again after a membership change */
-    uint64_t ops_unverified; /* that should have been, and were kept no more */
+    uint64_t ops_unverified; /* should have been repeated, but were not kept */
     uint64_t batches_sent;
     uint64_t batches_acked;
     uint64_t unmatched_acks; /* acknowledgements that answer no batch of this client */
-    uint64_t overloads;      /* errors that made a connection with batches in flight slow down */
+    uint64_t overloads;      /* errors that throttled a connection with batches in flight */
     uint64_t bytes_sent;     /* of OP_BATCH messages */
-    uint64_t messages_too_large; /* beyond a limit, and not read */
+    uint64_t messages_too_large; /* above a limit, and not read */
 } wm_client_stats;
 
 typedef struct wm_node_stats {
@@ -67,8 +65,8 @@ typedef struct wm_node_stats {
     uint64_t bytes_acked; /* of operations */
 } wm_node_stats;
 
-/* NULL on failure with the reason in `error`, cut to `size`. `log_problem` says what is wrong
- * with the op log's file; WM_LOG_NONE when something else is. */
+/* NULL on failure with the reason in `error`, cut to `size`. `log_problem`: what is wrong with the op
+ * log's file; WM_LOG_NONE when the failure is another one. */
 wm_client *wm_client_new(wm_loop *loop, const wm_client_options *options, wm_log_problem *log_problem, char *error,
                          size_t size);
 /* Closes connections and frees everything, unsent operations included. */
@@ -81,72 +79,71 @@ wm_oplog *wm_client_oplog(wm_client *c);
 wm_event_queue *wm_client_events(wm_client *c);
 const wm_client_stats *wm_client_stats_of(const wm_client *c);
 const wm_node_stats *wm_client_node_stats(const wm_client *c, int node_index);
-/* Record -> acknowledgement, in microseconds; operations per batch. */
+/* Times from recording to acknowledgement, in microseconds; and operations per batch. */
 const wm_histogram *wm_client_ack_latency(const wm_client *c);
 const wm_histogram *wm_client_batch_sizes(const wm_client *c);
+/* Empties the histogram of batch sizes. */
 void wm_client_forget_batch_sizes(wm_client *c);
-/* Measures operations into `m` (borrowed) from now on; WM_OK or WM_ENOMEM. */
+/* Records measurements of operations in `m` (borrowed) from now on. WM_OK or WM_ENOMEM. */
 int wm_client_measure(wm_client *c, wm_op_metrics *m);
 
-/* Adds a node; its index, or WM_EINVAL, WM_ENOMEM. */
+/* Adds a node. Returns its node index, WM_EINVAL for a wrong URL, or WM_ENOMEM. */
 int wm_client_add_node(wm_client *c, const char *url);
-/* Forgets a node that is not connected, that nothing is routed to or waits for, and that
- * neither the held partition map nor the map of a connected node names; its index is the
- * next new node's. WM_OK; WM_EINVAL when something of that is not so, and then nothing is
- * changed. */
+/* Removes a node that is not in use: it is not connected, has no route and no operation, and neither
+ * the held partition map nor the map of a connected node names it. The next new node gets its index.
+ * WM_OK; WM_EINVAL when the node is in use: nothing changed. */
 int wm_client_forget_node(wm_client *c, int node_index);
-/* Whether every message becomes an event, too: for looking at the wire. */
+/* Turns WM_EVENT_FRAME for every message on or off. */
 void wm_client_trace(wm_client *c, bool on);
-/* Lets operations use a connection that is ready: to be called once it is known which
- * node answers there. Ends by itself with the connection. */
+/* Allows operations on a connection that is ready, until it ends. Call it once it is known which node
+ * is at the other end. */
 void wm_client_use_connection(wm_client *c, int connection);
-/* The server answered with an error that names no request (ERROR does not). With
- * 429 the frame was dropped, with 500 "Write-behind capacity exceeded" (server
- * 2.2.0) a part of it: the connection slows down, and a batch is to be sent again. Which
- * one is counted out on v2; on 0.11, where a second copy is harmless, what is in
- * flight gets a short deadline instead of its long one. False when no batch was in
- * flight. */
+/* Handles an overload error of the server. It names no request: after 429 a whole frame was dropped, after
+ * 500 "Write-behind capacity exceeded" (server 2.2.0) a part of one. The connection is throttled, and
+ * the batch is sent again. On v2 the client finds out which batch it is by counting answers; on 0.11,
+ * where a second copy is harmless, all batches in flight get a short deadline. False when no batch was
+ * in flight. */
 bool wm_client_refuse_batches(wm_client *c, int connection);
-/* The route table: where each partition goes, and which one a key belongs to. Valid until the next call. */
+/* The route table: the route of each partition, and the partition of a key. Valid until the next call. */
 const wm_route_table *wm_client_routes(const wm_client *c);
-/* In place of a node index: the partition's route stays as it is. */
+/* In place of a node index: leaves the partition's route as it is. */
 #define WM_ROUTE_KEPT (-2)
-/* Where all partitions go from now on: `node_indexes` has one for each, -1 to hold it, or
- * WM_ROUTE_KEPT. What waits is touched only for partitions whose route changes. `from`, with as many
- * places, gets the node that a partition went to before it moved to another one; -1 for the others.
- * WM_OK; WM_EINVAL when a number is none of these: nothing is changed. */
+/* Sets the routes of all partitions: `node_indexes` has an entry for each, a node index, -1 to hold it, or
+ * WM_ROUTE_KEPT. Queues change only for partitions whose route changes. `from`, an array of the same
+ * length, is set to the previous node of each partition that moved to another node, and to -1 for the
+ * others. WM_OK; WM_EINVAL for another number: nothing changed. */
 int wm_client_set_routes(wm_client *c, const int *node_indexes, int *from);
-/* After the held map may have changed: partition count, owners. True when the held map is another
- * one. Out of memory: false, nothing leaves by the old routes if they have another partition
- * count, and it is tried again every 20 ms until WM_EVENT_MAP says that the map is another one. */
+/* Chooses the partition map to hold. Call it when a node's map or its reachability has changed. True when the
+ * held map is another one. False when it is not, and out of memory: then it is tried again every 20 ms
+ * until WM_EVENT_MAP reports the new map, and nothing is sent meanwhile if the partition count
+ * changed. */
 bool wm_client_choose_map(wm_client *c);
-/* Which hash the cluster uses; pending operations get their partitions anew. WM_OK, or
- * WM_ENOMEM: nothing leaves until that could be done, which is tried every 20 ms;
- * WM_EVENT_MAP tells. */
+/* Sets the hash that the cluster uses, and assigns pending operations to their partitions again. WM_OK, or
+ * WM_ENOMEM: it is tried again every 20 ms until WM_EVENT_MAP, and nothing is sent meanwhile. */
 int wm_client_set_hash(wm_client *c, wm_hash_kind kind);
 wm_hash_kind wm_client_hash(const wm_client *c);
 uint32_t wm_client_partition_of(const wm_client *c, const char *key, size_t len);
 uint32_t wm_client_partition_count(const wm_client *c);
-/* The index of the node that a key is routed to, -1 when it is held: hash, partition and route
- * in one call, for the FFI. */
+/* The index of the node that a key is routed to, -1 when it is held. For the FFI: hash, partition and
+ * route in one call. */
 __attribute__((visibility("default"))) int wm_client_node_of_key(const wm_client *c, const char *key, size_t len);
-/* Operations that were sent and are not acknowledged, by all connections; for the FFI. */
+/* The number of operations in flight on all connections. For the FFI. */
 __attribute__((visibility("default"))) uint32_t wm_client_in_flight(const wm_client *c);
 
-/* Writes the changes of the op log to its file, if it has one: WM_OK, or WM_EDISK,
- * which an event tells once and which makes the log count as full until it can be
- * written again. Part of every flush. */
+/* Writes the changes of the op log to its file, if it has one. WM_OK; WM_EDISK when it cannot: one
+ * WM_EVENT_LOG_FILE reports it, and the log counts as full until a later call succeeds. Every
+ * wm_client_flush does this first. */
 int wm_client_sync_log(wm_client *c);
-/* As wm_client_sync_log, for the last time: a file that is gone is looked for, and one that could
- * not be written a moment ago is tried again. */
+/* The last wm_client_sync_log of a client: checks that the file is still in its place, and tries again
+ * at once after a failure. */
 int wm_client_finish_log(wm_client *c);
 typedef enum wm_membership_state {
-    WM_MEMBERSHIP_CALM,    /* what was acknowledged by a 0.11 cluster is not known to be doubtful */
-    WM_MEMBERSHIP_FRESH,   /* an acknowledgement is so fresh that a change may not be known yet */
-    WM_MEMBERSHIP_CHANGED, /* it has changed: operations are to be sent again, or to be acknowledged again */
+    WM_MEMBERSHIP_CALM,    /* no acknowledgement is in doubt */
+    WM_MEMBERSHIP_FRESH,   /* the last acknowledgement is so recent that a change may not be known yet */
+    WM_MEMBERSHIP_CHANGED, /* it changed: operations have to be repeated, or wait for their second acknowledgement */
 } wm_membership_state;
-/* Acknowledged operations that are kept because the membership of a 0.11 cluster has
- * changed, and are sent again soon; 0 when it has not. */
+/* The number of acknowledged operations that will be repeated because the membership of a 0.11 cluster
+ * changed. `state`: whether it did. */
 uint64_t wm_client_unverified(const wm_client *c, wm_membership_state *state);
 /* The client is about to end: what wm_client_unverified counts will not be sent again by this
  * client. It moves to the figure ops_unverified, once; how many they are. Where the op log has a
@@ -159,90 +156,84 @@ void wm_client_forward_acks(wm_client *c, bool on);
  * from it, with their times. Its own messages (QUERY_RESP, as large as the map, and
  * QUERY_UPDATE, each change once more) are dropped from now on. WM_OK or WM_ENOMEM. */
 int wm_client_subscribed(wm_client *c, const char *query_id);
-/* Asks every connection that has a batch due to send it, behind a sync of the log. To be
- * called once a tick. */
+/* Syncs the log and sends the batches that are due; with `all`, without regard to linger_us. Call it once
+ * a tick. */
 void wm_client_flush(wm_client *c, bool all);
 
-/* For a provider that is not built on the node pool: takes everything pending
- * as one OP_BATCH message into `out`; what it carried is then in flight until
- * wm_client_foreign_ack or _release. The number of operations, or WM_ENOMEM. */
+/* For a provider with a transport of its own: appends pending operations as one OP_BATCH message to
+ * `out`. They are in flight until wm_client_foreign_ack or wm_client_foreign_release. Returns their
+ * number, or WM_ENOMEM. */
 int wm_client_foreign_take(wm_client *c, wm_buffer *out);
 uint32_t wm_client_foreign_ack(wm_client *c, const char *last_id, size_t len);
 uint32_t wm_client_foreign_release(wm_client *c);
 
-/* -- what was rejected ------------------------------------------------------------- */
+/* -- dead letters ------------------------------------------------------------------- */
 
 const wm_dead_letters *wm_client_dead_letters(const wm_client *c);
-/* Records a rejected operation once more, with the time that it was made at, and drops the
- * letter. The seq of the new operation; WM_EINVAL when there is no such letter; WM_ESTALE
- * when the local copy has a newer record of the key; or the status of a write that is
- * refused. */
+/* Records a rejected operation once more, with its old timestamp, and drops the dead letter. Returns the
+ * seq of the new operation; WM_EINVAL when there is no such letter; WM_ESTALE when the local copy has
+ * a newer record of the key; or the status of a write that is refused. */
 double wm_client_resend_rejected(wm_client *c, uint64_t seq);
 /* False when there is no such letter. */
 bool wm_client_drop_rejected(wm_client *c, uint64_t seq);
 
 /* -- maps ------------------------------------------------------------------------- */
 
-/* The map of this name, made at the first call; NULL when out of memory. */
+/* The map of this name, created by the first call; NULL when out of memory. */
 wm_map *wm_client_map(wm_client *c, const char *name, size_t len);
 wm_record_store *wm_map_store(wm_map *m);
-/* The node id that a record's `node` stands for. */
+/* The id of the writer that a record's `node` stands for. */
 const char *wm_client_node_name(const wm_client *c, uint32_t node);
 
-/* Merges a record that a server sent on `connection` (WM_NO_CONNECTION: that is not known): last
- * write wins; the clock is advanced. `value` NULL is a tombstone. `stamped_on_arrival`: the
- * time is when the server got it (v2), so that a write of this client which is not
- * acknowledged yet comes later, whatever its own time says, and stays; so does one that the
- * server tells again; one that the connection has not told of yet; and one that is followed by an
- * earlier one of this client which arrived late (see wm_map_is_indoubt). WM_OK, 1 when the
- * local record stayed, WM_EINVAL for an impossible time, WM_ENOMEM. */
+/* Merges a record that a server sent on `connection` (WM_NO_CONNECTION: not known), by last write wins,
+ * and advances the clock. `value` NULL is a tombstone. `stamped_on_arrival`: the time is the one at
+ * which the server received the write (v2). Then a local record of this client stays in four more
+ * cases, whatever its time says: it is not acknowledged yet; the record is an echo of it; its echo has
+ * not been received on this connection yet; or the record is an earlier, in-doubt write of this client
+ * that arrived late (wm_map_is_indoubt). WM_OK; 1 when the local record stayed; WM_EINVAL for an
+ * impossible time; WM_ENOMEM. */
 int wm_map_merge(wm_map *m, const char *key, size_t key_len, const uint8_t *value, size_t value_len,
                  const wm_timestamp *time, bool stamped_on_arrival, int connection);
-/* A server said on `connection` that the key is gone without saying when (v2 REMOVE): the value
- * is removed unless this client has an unacknowledged write of the key or one that the connection
- * has not told of yet, or the removal is an earlier one of this client's that arrived late.
- * 1 when it stayed. */
+/* Removes a value that a server reported on `connection` as removed, without a time (v2 REMOVE). The value
+ * stays when this client has an unacknowledged write of the key, or one whose echo has not been
+ * received on this connection yet, or when the removal is an earlier one of this client that arrived
+ * late. WM_OK; 1 when it stayed; WM_ENOMEM. */
 int wm_map_forget(wm_map *m, const char *key, size_t key_len, int connection);
 
-/* Merges a change that a server told on `connection`, or forgets the key. WM_OK: the local copy
- * changed; 1: it did not, or there is no such map here; WM_EINVAL when there are no maps at
- * all, as then it is for the script to look at; or a code of wm_map_merge. */
-int wm_client_take_map_event(wm_client *c, const wm_map_event *change, int connection);
+/* Merges a map event that a server sent on `connection`. WM_OK: the local copy changed; 1: it did not, or
+ * this client has no such map; WM_EINVAL when it has no maps at all: the script handles the event; or
+ * another code of wm_map_merge. */
+int wm_client_take_map_event(wm_client *c, const wm_map_event *event, int connection);
 
-/* The write path, callable through the FFI: no call back into Lua, no
- * allocation after warm-up. Begin gives a place for the value's MessagePack
- * bytes of at least `value_size`; NULL with wm_map_status saying why. Commit
- * records the operation and returns its seq (a whole number as a double, which a
- * compiled trace keeps unboxed), or a negative status. A begin without a commit
- * leaves no trace. */
+/* The write path, callable through the FFI: it never calls Lua, and allocates nothing after warm-up. Begin
+ * returns where to write the MessagePack bytes of the value, at least `value_size` of them; NULL with
+ * the reason in wm_map_status. Commit records the operation and returns its seq (as a double, which a
+ * compiled trace keeps unboxed), or a negative status. A begin without a commit changes nothing. */
 __attribute__((visibility("default"))) uint8_t *wm_map_begin_set(wm_map *m, const char *key, size_t key_len,
                                                                  size_t value_size);
 __attribute__((visibility("default"))) double wm_map_commit_set(wm_map *m, size_t value_len);
 __attribute__((visibility("default"))) int wm_map_status(const wm_map *m);
-/* Judges a value, MessagePack, before a begin: WM_OK, or WM_EINTEGER with the place in
- * `path` (cut to `size`). Integers of 64 bits may be written anew in place (0.11). What
- * holds none, as most values, needs no call. */
+/* Checks a value (MessagePack) before a begin, for a server family that cannot store 64-bit integers
+ * (0.11): those within 2^53 are replaced by float64, in place. WM_OK; WM_EINTEGER for a larger one,
+ * whose place is in `path` (cut to `size`). Values without 64-bit integers need no call. */
 int wm_map_check_value(const wm_map *m, uint8_t *value, size_t len, char *path, size_t size);
-/* Judges the bytes of a key and a value, before a begin: WM_OK, WM_ESIZE or WM_EANSWER. */
+/* Checks the sizes of a key and a value before a begin: WM_OK, WM_ESIZE or WM_EANSWER. */
 int wm_map_check_size(wm_map *m, size_t key_len, size_t value_len);
-/* Bytes that key and value of one record may have; and had, when the last write was refused
- * for its size. */
+/* The largest size of key and value together, in bytes; and that of the last write that was refused for
+ * its size. */
 size_t wm_map_record_max(const wm_map *m);
 size_t wm_map_refused_bytes(const wm_map *m);
-/* Records a removal; its seq or a negative status. */
+/* Records a removal. Returns its seq or a negative status. */
 double wm_map_remove(wm_map *m, const char *key, size_t key_len);
-/* Records once more what this client last wrote to a key, with the time it was
- * written at: for a node that has lost it. The operation's seq or a negative
- * status; WM_EINVAL when the newest record of the key is not this client's. */
+/* Records the last write of this client to a key once more, with its old timestamp, for a node that has
+ * lost it. Returns the seq of the operation or a negative status; WM_EINVAL when the newest record of
+ * the key is another client's. */
 double wm_map_resend(wm_map *m, const char *key, size_t key_len);
-/* Whether this client sent this value to a v2 server whose connection ended before
- * the acknowledgement: then a record with it may be much older than its time says
- * (indoubt_writes.h). `value` is MessagePack. */
+/* Whether an in-doubt write to a v2 server had this value (MessagePack). A record with it may be much older
+ * than its time says: see indoubt_writes.h. */
 bool wm_map_is_indoubt(const wm_map *m, const char *key, size_t key_len, const uint8_t *value, size_t value_len);
-/* Asks for an OP_DONE event when the operation is settled. False when it is no
- * longer in the log. */
+/* Requests WM_EVENT_OP_DONE for when the operation is settled. False when it is not in the log. */
 bool wm_client_notify(wm_client *c, uint64_t seq);
-/* Heap allocations of the write path so far: 0 more per operation after
- * warm-up. */
+/* The number of heap allocations of the write path so far. After warm-up it does not grow. */
 uint64_t wm_map_allocations(const wm_map *m);
 #endif

@@ -78,13 +78,13 @@ static void note_echo(wm_map *m, uint32_t hash, const char *key, size_t key_len,
 }
 
 /* Whether a map event is an earlier write of this client that reached the server late. */
-static bool is_late_arrival(const wm_map *m, const wm_record *change)
+static bool is_late_arrival(const wm_map *m, const wm_record *event)
 {
     wm_indoubt_writes *d = m->client->indoubt.writes;
     if (d == NULL) return false;
-    const uint8_t *value = change->value == NULL ? wm_removed_value : change->value;
-    size_t value_len = change->value == NULL ? sizeof wm_removed_value : change->value_len;
-    return wm_indoubt_writes_arrived(d, m->name, m->name_len, change->key, change->key_len, value, value_len,
+    const uint8_t *value = event->value == NULL ? wm_removed_value : event->value;
+    size_t value_len = event->value == NULL ? sizeof wm_removed_value : event->value_len;
+    return wm_indoubt_writes_arrived(d, m->name, m->name_len, event->key, event->key_len, value, value_len,
                                      wm_now_us() / 1000);
 }
 
@@ -200,13 +200,13 @@ int wm_map_forget(wm_map *m, const char *key, size_t key_len, int connection)
     return wm_record_store_put(m->store, hash, &record);
 }
 
-int wm_client_take_map_event(wm_client *c, const wm_map_event *change, int connection)
+int wm_client_take_map_event(wm_client *c, const wm_map_event *event, int connection)
 {
     if (c->maps.count == 0) return WM_EINVAL;
-    wm_map *m = wm_client_find_map(c, change->map, change->map_len);
+    wm_map *m = wm_client_find_map(c, event->map, event->map_len);
     if (m == NULL) return 1;
-    if (change->has_record)
-        return wm_map_merge(m, change->key, change->key_len, change->value, change->value_len, &change->time,
-                            change->stamped_on_arrival, connection);
-    return change->is_removal ? wm_map_forget(m, change->key, change->key_len, connection) : 1;
+    if (event->has_record)
+        return wm_map_merge(m, event->key, event->key_len, event->value, event->value_len, &event->time,
+                            event->stamped_on_arrival, connection);
+    return event->is_removal ? wm_map_forget(m, event->key, event->key_len, connection) : 1;
 }

@@ -280,10 +280,10 @@ static void on_too_large(void *user, const uint8_t *description, size_t len)
     if (c->socket != NULL) c->pool->events.too_large(c->pool->user, c->id, description, len);
 }
 
-static int on_change(void *user, const uint8_t *event, size_t len, const wm_message_cost *cost)
+static int on_map_event(void *user, const uint8_t *event, size_t len, const wm_message_cost *cost)
 {
     connection *c = user;
-    if (c->socket != NULL) c->pool->events.change(c->pool->user, c->id, event, len, cost);
+    if (c->socket != NULL) c->pool->events.map_event(c->pool->user, c->id, event, len, cost);
     return WM_OK;
 }
 
@@ -293,7 +293,7 @@ static void on_text(void *user, const uint8_t *bytes, size_t len)
     c->pool->events.text(c->pool->user, c->id, bytes, len);
 }
 
-static const wm_inbox_handlers handlers = {{on_message, on_change}, on_text, on_too_large};
+static const wm_inbox_handlers handlers = {{on_message, on_map_event}, on_text, on_too_large};
 
 static void read_now(connection *c, const uint8_t *message, size_t len, wm_letter_kind kind)
 {

@@ -44,7 +44,7 @@ typedef struct wm_node_pool_events {
     /* A message above the transport's limit was not read; `description` is from wm_message_describe. */
     void (*too_large)(void *user, int connection, const uint8_t *description, size_t len);
     /* One map event of a SERVER_BATCH_EVENT. */
-    void (*change)(void *user, int connection, const uint8_t *event, size_t len, const wm_message_cost *cost);
+    void (*map_event)(void *user, int connection, const uint8_t *event, size_t len, const wm_message_cost *cost);
     /* Whether the owner takes more messages now. Called in iterations that have a deadline. */
     bool (*wants_more)(void *user);
     /* A text message (JSON). */

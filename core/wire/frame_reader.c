@@ -50,58 +50,58 @@ static int enter_envelope(wm_frame_reader *r, const wm_message *m)
 /* Stands before the first element of payload.events; false when there is no such
  * array, and the message is one for others to refuse. The payload was checked as a
  * whole, so that nothing in it can fail to be read. */
-static bool enter_changes(wm_frame_reader *r, const wm_message *m)
+static bool enter_map_events(wm_frame_reader *r, const wm_message *m)
 {
     wm_mp_item item;
     if (m->payload == NULL) return false;
-    wm_mp_reader_init(&r->changes, m->payload, m->payload_len);
-    wm_mp_read(&r->changes, &item);
+    wm_mp_reader_init(&r->events, m->payload, m->payload_len);
+    wm_mp_read(&r->events, &item);
     if (item.kind != WM_MP_MAP) return false;
     for (uint32_t fields = item.count; fields > 0; fields--) {
         wm_mp_item key;
-        wm_mp_reader peek = r->changes;
+        wm_mp_reader peek = r->events;
         wm_mp_read(&peek, &key);
-        wm_mp_skip(&r->changes);
+        wm_mp_skip(&r->events);
         if (wm_mp_is(&key, "events")) {
-            wm_mp_read(&r->changes, &item);
-            r->changes_left = item.count;
-            r->change = NULL;
-            r->at = WM_FRAME_CHANGES;
+            wm_mp_read(&r->events, &item);
+            r->events_left = item.count;
+            r->event = NULL;
+            r->at = WM_FRAME_MAP_EVENTS;
             return item.kind == WM_MP_ARRAY;
         }
-        wm_mp_skip(&r->changes);
+        wm_mp_skip(&r->events);
     }
     return false;
 }
 
-static int next_change(wm_frame_reader *r, const wm_frame_handlers *handlers, void *user)
+static int next_map_event(wm_frame_reader *r, const wm_frame_handlers *handlers, void *user)
 {
     uint32_t most = PIECE_ITEMS;
-    if (r->change == NULL) {
-        if (r->changes_left == 0) {
+    if (r->event == NULL) {
+        if (r->events_left == 0) {
             advance(r);
             return WM_OK;
         }
-        r->changes_left--;
-        r->change = r->changes.pos;
-        r->change_cost.elements = 0;
-        wm_mp_walk_begin(&r->change_walk, &r->changes, WM_MP_MAX_DEPTH);
+        r->events_left--;
+        r->event = r->events.pos;
+        r->event_cost.elements = 0;
+        wm_mp_walk_begin(&r->event_walk, &r->events, WM_MP_MAX_DEPTH);
     }
-    int rc = wm_mp_walk_on(&r->change_walk, &most);
-    r->change_cost.elements += PIECE_ITEMS - most;
+    int rc = wm_mp_walk_on(&r->event_walk, &most);
+    r->event_cost.elements += PIECE_ITEMS - most;
     if (rc != WM_OK) return rc;
-    const uint8_t *event = r->change;
-    r->change = NULL;
-    r->changes = r->change_walk.at;
-    r->change_cost.lua_bytes = r->change_walk.lua_bytes;
-    r->change_cost.largest = r->change_walk.largest;
-    return handlers->change(user, event, (size_t)(r->changes.pos - event), &r->change_cost);
+    const uint8_t *event = r->event;
+    r->event = NULL;
+    r->events = r->event_walk.at;
+    r->event_cost.lua_bytes = r->event_walk.lua_bytes;
+    r->event_cost.largest = r->event_walk.largest;
+    return handlers->map_event(user, event, (size_t)(r->events.pos - event), &r->event_cost);
 }
 
 static int parsed(wm_frame_reader *r, wm_message *m, const wm_frame_handlers *handlers, void *user)
 {
     if (m->type == WM_TYPE_BATCH) return enter_envelope(r, m);
-    if (m->type == WM_TYPE_SERVER_BATCH_EVENT && enter_changes(r, m)) return WM_OK;
+    if (m->type == WM_TYPE_SERVER_BATCH_EVENT && enter_map_events(r, m)) return WM_OK;
     m->memory = r->depth == 0 ? r->memory : NULL;
     int rc = handlers->message(user, m);
     if (rc >= 0) advance(r);
@@ -120,8 +120,8 @@ static int read_piece(wm_frame_reader *r, const wm_frame_handlers *handlers, voi
     case WM_FRAME_PARSING:
         rc = wm_message_parser_on(&r->parser, PIECE_ITEMS, &m);
         return rc == 0 ? parsed(r, &m, handlers, user) : rc;
-    case WM_FRAME_CHANGES:
-        return next_change(r, handlers, user);
+    case WM_FRAME_MAP_EVENTS:
+        return next_map_event(r, handlers, user);
     default:
         return WM_OK;
     }

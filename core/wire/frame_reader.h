@@ -12,20 +12,20 @@ typedef struct wm_frame_handlers {
      * reading. */
     int (*message)(void *user, const wm_message *m);
     /* One element of a SERVER_BATCH_EVENT: a MessagePack value. */
-    int (*change)(void *user, const uint8_t *event, size_t len, const wm_message_cost *cost);
+    int (*map_event)(void *user, const uint8_t *event, size_t len, const wm_message_cost *cost);
 } wm_frame_handlers;
 
 typedef struct wm_frame_reader {
     const uint8_t *frame;
     size_t len;
     wm_buffer *memory;
-    enum { WM_FRAME_DONE, WM_FRAME_FRESH, WM_FRAME_PARSING, WM_FRAME_CHANGES } at;
+    enum { WM_FRAME_DONE, WM_FRAME_FRESH, WM_FRAME_PARSING, WM_FRAME_MAP_EVENTS } at;
     wm_message_parser parser;
-    const uint8_t *change; /* the one at hand; NULL: none */
-    wm_mp_walk change_walk;
-    wm_message_cost change_cost;
-    wm_mp_reader changes; /* behind it */
-    uint32_t changes_left;
+    const uint8_t *event; /* the one at hand; NULL: none */
+    wm_mp_walk event_walk;
+    wm_message_cost event_cost;
+    wm_mp_reader events; /* behind it */
+    uint32_t events_left;
     struct {
         const uint8_t *items;
         uint32_t left;

@@ -16,8 +16,8 @@ struct wm_lua_event {
     wm_event event;
     wm_buffer memory;    /* a copy, as a finalizer that the collector happens to run may add events; or what the text came with */
     const uint8_t *text; /* in it */
-    bool is_change; /* as servers write it: only its value is decoded */
-    wm_map_event change;
+    bool is_map_event; /* as servers write it: only its value is decoded */
+    wm_map_event map_event;
     wm_lua_decoding decoding;
 };
 typedef struct wm_lua_event lua_event;
@@ -104,19 +104,19 @@ static void take_event(client_slot *slot, const wm_event *event, const char *tex
 
 static void begin_event(lua_event *e)
 {
-    e->is_change =
-        e->event.type == WM_EVENT_CHANGE && !e->memory.failed && wm_map_event_read(e->text, e->event.text_len, &e->change);
-    if (e->is_change) begin_value(e, e->change.value, e->change.value_len);
+    e->is_map_event =
+        e->event.type == WM_EVENT_MAP_EVENT && !e->memory.failed && wm_map_event_read(e->text, e->event.text_len, &e->map_event);
+    if (e->is_map_event) begin_value(e, e->map_event.value, e->map_event.value_len);
     else begin_value(e, e->text, e->event.text_len);
 }
 
 /* What stands before the value. */
 static void push_before_value(lua_State *L, const lua_event *e)
 {
-    lua_pushboolean(L, e->is_change || (e->event.type != WM_EVENT_CHANGE && e->event.flag));
-    if (!e->is_change) return;
-    lua_pushlstring(L, e->change.map, e->change.map_len);
-    lua_pushlstring(L, e->change.key, e->change.key_len);
+    lua_pushboolean(L, e->is_map_event || (e->event.type != WM_EVENT_MAP_EVENT && e->event.flag));
+    if (!e->is_map_event) return;
+    lua_pushlstring(L, e->map_event.map, e->map_event.map_len);
+    lua_pushlstring(L, e->map_event.key, e->map_event.key_len);
 }
 
 /* Decodes on: 1 when there is more; else 0, and what the event is for Lua stands above
@@ -131,17 +131,17 @@ static int decode_message(lua_State *L, lua_event *e, uint32_t most, int base)
     return 0;
 }
 
-/* The same for a change: it is merged in the core, so that its event, record and time need
+/* The same for a map event: it is merged in the core, so that its event, record and time need
  * no tables: true, the map's name, the key and the value; true alone when nothing changed.
  * The value is decoded first: what Lua cannot have is not taken. < 0: it is for Lua to
  * judge. */
-static int decode_change(lua_State *L, lua_event *e, uint32_t most, int base)
+static int decode_map_event(lua_State *L, lua_event *e, uint32_t most, int base)
 {
     client_slot *slot = lua_touserdata(L, 1);
     int rc = wm_lua_decode_on(L, &e->decoding, most);
     if (rc != 0) return rc;
     /* The collector, during the decoding, may have closed the client. */
-    rc = slot->client != NULL ? wm_client_take_map_event(slot->client, &e->change, e->event.connection) : 1;
+    rc = slot->client != NULL ? wm_client_take_map_event(slot->client, &e->map_event, e->event.connection) : 1;
     if (rc > 0) lua_settop(L, base - 2);
     return rc < 0 ? rc : 0;
 }
@@ -154,9 +154,9 @@ static int push_decoded(lua_State *L, lua_event *e, uint32_t most, bool goes_on)
     push_before_value(L, e);
     int base = lua_gettop(L);
     if (goes_on) take_back(L);
-    rc = e->is_change ? decode_change(L, e, most, base) : decode_message(L, e, most, base);
-    if (rc < 0) { /* a change that is not as servers write it: false, and all of it */
-        e->is_change = false;
+    rc = e->is_map_event ? decode_map_event(L, e, most, base) : decode_message(L, e, most, base);
+    if (rc < 0) { /* a map event that is not as servers write it: false, and the whole event */
+        e->is_map_event = false;
         begin_value(e, e->text, e->event.text_len);
         lua_settop(L, top + 4);
         push_before_value(L, e);
@@ -176,7 +176,7 @@ static int push_decoded(lua_State *L, lua_event *e, uint32_t most, bool goes_on)
 
 /* next_event([most]): type, connection, a, b, flag, text; nothing when there is no event. `a` is
  * the reason's key for "lost"; in place of the text, "message" and "server_error" have the
- * decoded value, or nil and why it cannot be read; "change" has what decode_change says.
+ * decoded value, or nil and why it cannot be read; "map_event" has what decode_map_event says.
  * "decoding" alone: `most` keys and values of a message were decoded, and there are more;
  * the next call goes on. */
 static int l_next_event(lua_State *L)
@@ -194,7 +194,7 @@ static int l_next_event(lua_State *L)
     }
     const wm_event *e = wm_event_queue_pop(wm_client_events(c), &text);
     if (e == NULL) return 0;
-    if (e->type == WM_EVENT_MESSAGE || e->type == WM_EVENT_SERVER_ERROR || e->type == WM_EVENT_CHANGE) {
+    if (e->type == WM_EVENT_MESSAGE || e->type == WM_EVENT_SERVER_ERROR || e->type == WM_EVENT_MAP_EVENT) {
         take_event(slot, e, text, &decoded);
         begin_event(&decoded);
         return push_decoded(L, &decoded, most, false);

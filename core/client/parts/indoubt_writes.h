@@ -4,11 +4,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The writes and removals that were in flight to a v2 server when their connection ended. Such a
- * server may still read them much later (after SIGCONT, say) and stamps them with
- * that time, so that a write which has long been sent again and overwritten elsewhere
- * looks like the newest of its key. Remembered are hashes of map, key and value of the
- * last WM_INDOUBT_WRITES_MAX, which is all that is needed to recognise one. */
+/* In-doubt writes: the writes and removals that were in flight to a v2 server when their connection ended.
+ * The server may read them much later (after SIGCONT, say) and stamp them with that time. Then a write
+ * that has been sent again, and overwritten elsewhere, looks like the newest of its key. To recognise
+ * it, hashes of map, key and value of the last WM_INDOUBT_WRITES_MAX writes are kept. */
 typedef struct wm_indoubt_writes wm_indoubt_writes;
 
 #define WM_INDOUBT_WRITES_MAX 65536u
@@ -19,11 +18,10 @@ typedef struct wm_indoubt_writes wm_indoubt_writes;
 /* NULL when out of memory. */
 wm_indoubt_writes *wm_indoubt_writes_new(void);
 void wm_indoubt_writes_free(wm_indoubt_writes *d);
-/* Remembers a write; the oldest is forgotten when there are too many. The value is
- * MessagePack, that of a removal nil. */
+/* Adds a write, in place of the oldest when there are too many. `value` is MessagePack; of a removal nil. */
 void wm_indoubt_writes_add(wm_indoubt_writes *d, const char *map, size_t map_len, const char *key, size_t key_len,
                            const uint8_t *value, size_t value_len, uint64_t now_ms);
-/* Whether this is one of them. */
+/* Whether there is such a write. */
 bool wm_indoubt_writes_has(const wm_indoubt_writes *d, const char *map, size_t map_len, const char *key,
                            size_t key_len, const uint8_t *value, size_t value_len);
 /* The same for a map event: true once for each time the write was added, and within

@@ -6,10 +6,9 @@
 
 #include "oplog/oplog.h"
 
-/* The local copy of one map: key -> newest record, by last-write-wins. Values
- * are kept as MessagePack and handed out as bytes, so a reader can never change
- * what is stored. A removed key stays as a tombstone, which competes with later
- * arrivals like any record. */
+/* The local copy of one map: the newest record of each key, by last write wins. Values are MessagePack
+ * bytes, so a reader cannot change what is stored. A removed key stays as a tombstone, which is
+ * compared with later records like any other. */
 typedef struct wm_record_store wm_record_store;
 
 typedef struct wm_record {
@@ -20,26 +19,25 @@ typedef struct wm_record {
     uint32_t key_len;
     uint32_t value_len;
     uint32_t node; /* index of a node id, as the caller interned it */
-    uint32_t op;   /* put: the operation that writes it, in the log, WM_NO_OP when none of ours does;
-                      read: the last one of ours, settled it may be, and its place another's */
+    uint32_t op;   /* put: the operation of this client that writes it, WM_NO_OP: none; read: the last
+                      one, which may be settled, and its index another operation's by now */
     uint16_t echoed_by; /* connection index + 1 on which the server last echoed this client's record; 0: none */
 } wm_record;
 
-/* An operation that writes a key follows the one that wrote it before, see wm_oplog_follow:
- * the store is where both are known. `log` is borrowed. NULL when out of memory. */
+/* `log` is borrowed: the store calls wm_oplog_follow for operations of one key, as it knows the earlier
+ * one. NULL when out of memory. */
 wm_record_store *wm_record_store_new(wm_oplog *log);
 void wm_record_store_free(wm_record_store *s);
-/* A put of a key with this hash comes next: its place is brought near while the caller has
- * other things to do. Changes nothing. */
+/* Prefetches the place of a key with this hash, for a put that follows. Changes nothing. */
 void wm_record_store_expect_place(const wm_record_store *s, uint32_t hash);
-/* Stores a record whose time is known to be newer than the stored one (a local
- * write: the clock only goes forward). WM_OK or WM_ENOMEM. Copies key and value. */
+/* Stores a record whose time is newer than that of the stored one, such as a local write. Copies key and
+ * value. WM_OK or WM_ENOMEM. */
 int wm_record_store_put(wm_record_store *s, uint32_t hash, const wm_record *r);
-/* As put, for one of many in a row: the record goes into the table some puts later, when
- * what the table has of its key has come from memory. Nobody can tell: whoever looks at the
- * records finds it there, and before operations leave wm_record_store_catch_up is called. */
+/* As put, for one of many in a row: the record enters the table a few puts later, when the key's place has
+ * been prefetched. Functions that read records insert it first. Call wm_record_store_catch_up before a
+ * batch is cut. */
 int wm_record_store_put_soon(wm_record_store *s, uint32_t hash, const wm_record *r);
-/* All that was put is in the table, and all operations follow those that they must. */
+/* Inserts all records that were put, and links their operations to earlier ones of their keys. */
 void wm_record_store_catch_up(wm_record_store *s);
 /* As put, but only when `newer(user, &stored)` says so or the key is new.
  * WM_OK, 1 when the stored record stayed, WM_ENOMEM. */
@@ -48,18 +46,17 @@ int wm_record_store_merge(wm_record_store *s, uint32_t hash, const wm_record *r,
 /* The record of a key; false when there is none. Pointers hold until the next
  * put or merge. */
 bool wm_record_store_get(wm_record_store *s, uint32_t hash, const char *key, size_t len, wm_record *out);
-/* The operation writes what the record of its key, which is there, says already. */
+/* Notes that `op` writes the record that the key, which exists, has already. */
 void wm_record_store_written(wm_record_store *s, uint32_t hash, const char *key, size_t len, uint32_t op);
-/* Where `op` was the last operation that wrote the key's record, it is `before` now. */
+/* Makes `before` the last operation of the key, if `op` is it now. */
 void wm_record_store_rewind(wm_record_store *s, uint32_t hash, const char *key, size_t len, uint32_t op, uint32_t before);
 /* Sets echoed_by of a record that exists. */
 void wm_record_store_set_echoed_by(wm_record_store *s, uint32_t hash, const char *key, size_t len, uint16_t echoed_by);
 /* Keys with a value. */
 size_t wm_record_store_size(wm_record_store *s);
-/* Walks all records, tombstones included, in no particular order: start with 0,
- * pass what came back; 0 ends. When records are added meanwhile, some may be missed or
- * met twice. */
+/* Walks over all records, with tombstones, in no particular order: begin with position 0, pass each result
+ * to the next call, end at 0. If records are added meanwhile, some may be missed or returned twice. */
 size_t wm_record_store_next(wm_record_store *s, size_t position, wm_record *out);
-/* Heap allocations made so far, for the counter that benchmarks print. */
+/* The number of heap allocations so far. */
 uint64_t wm_record_store_allocations(const wm_record_store *s);
 #endif

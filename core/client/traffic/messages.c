@@ -268,16 +268,16 @@ void wm_client_on_message(void *user, int connection, const wm_message *m)
     case WM_TYPE_ERROR: on_error(c, connection, m); return;
     default: break;
     }
-    if (is_change(m)) forward(c, (wm_event){.type = WM_EVENT_CHANGE, .connection = connection}, m, m->payload, m->payload_len);
+    if (is_change(m)) forward(c, (wm_event){.type = WM_EVENT_MAP_EVENT, .connection = connection}, m, m->payload, m->payload_len);
     else if (!is_of_subscription(c, m))
         forward(c, (wm_event){.type = WM_EVENT_MESSAGE, .connection = connection}, m, m->body, m->body_len);
 }
 
-void wm_client_on_change(void *user, int connection, const uint8_t *event, size_t len, const wm_message_cost *cost)
+void wm_client_on_map_event(void *user, int connection, const uint8_t *event, size_t len, const wm_message_cost *cost)
 {
     const char *name = wm_message_type_name(WM_TYPE_SERVER_BATCH_EVENT);
     wm_message m = {.type_name = name, .type_name_len = strlen(name), .body = event, .body_len = len, .cost = *cost};
-    forward(user, (wm_event){.type = WM_EVENT_CHANGE, .connection = connection, .a = 1}, &m, event, len);
+    forward(user, (wm_event){.type = WM_EVENT_MAP_EVENT, .connection = connection, .a = 1}, &m, event, len);
 }
 
 /* About what a text costs when it is decoded as JSON: outside of strings each value but the

@@ -57,7 +57,7 @@ function handlers.too_large(self, connection_id, _, _, _, text) messages.too_lar
 
 -- Of what the core has merged it says what changed, if something did: the map's name, the
 -- key, the value. The rest comes decoded, or nil and why not.
-function handlers.change(self, connection_id, is_batched, _, is_merged, changed, detail, value)
+function handlers.map_event(self, connection_id, is_batched, _, is_merged, changed, detail, value)
   if is_merged then
     local map = changed and self.maps[changed]
     if map then map:announce(detail, value) end
