@@ -444,7 +444,7 @@ static inline uint32_t put_uint(uint8_t *at, uint64_t v)
         at[0] = (uint8_t)v;
         return 1;
     }
-    int width = v <= UINT8_MAX ? 1 : v <= UINT16_MAX ? 2 : v <= UINT32_MAX ? 4 : 8;
+    int width = v <= UINT8_MAX ? 1 : (v <= UINT16_MAX ? 2 : (v <= UINT32_MAX ? 4 : 8));
     at[0] = (uint8_t)(0xcc + __builtin_ctz((unsigned)width));
     store(at + 1, v, width);
     return 1 + (uint32_t)width;

@@ -12,7 +12,7 @@ static uint64_t mix(uint64_t kind, const void *bytes, size_t len)
 /* Whole numbers by their value as a double, as long as that is exact. */
 static uint64_t hash_number(const wm_mp_item *it)
 {
-    double number = it->kind == WM_MP_FLOAT ? it->f : it->kind == WM_MP_UINT ? (double)it->u : (double)it->i;
+    double number = it->kind == WM_MP_FLOAT ? it->f : (it->kind == WM_MP_UINT ? (double)it->u : (double)it->i);
     bool exact = it->kind == WM_MP_FLOAT || (number < 0x1p53 && number > -0x1p53);
     if (!exact) return mix(it->kind, &it->u, sizeof it->u);
     if (number == 0) number = 0; /* -0 */

@@ -152,7 +152,7 @@ static void look_around(const wm_client *c, wm_map_chooser_node *nodes, uint32_t
 {
     for (uint32_t i = 0; i < count; i++) {
         const char *id = wm_node_pool_id(c->pool, (int)i);
-        wm_node_sight sight = id[0] == '\0' ? WM_NODE_UNSEEN : has_usable_connection(c, i) ? WM_NODE_REACHABLE : WM_NODE_LOST;
+        wm_node_sight sight = id[0] == '\0' ? WM_NODE_UNSEEN : (has_usable_connection(c, i) ? WM_NODE_REACHABLE : WM_NODE_LOST);
         nodes[i] = (wm_map_chooser_node){id, sight};
     }
     for (uint32_t i = 0; i < count; i++)

@@ -24,7 +24,11 @@ typedef struct wm_routing_metrics {
 
 /* What a client sees of a node: nothing so far, a connection that can be used, or
  * that there was one. */
-typedef enum wm_node_sight { WM_NODE_UNSEEN, WM_NODE_REACHABLE, WM_NODE_LOST } wm_node_sight;
+typedef enum wm_node_sight {
+    WM_NODE_UNSEEN,
+    WM_NODE_REACHABLE,
+    WM_NODE_LOST,
+} wm_node_sight;
 /* A node as the client knows it; its place in a list is its number as a source. */
 typedef struct wm_map_chooser_node {
     const char *id; /* "" while it is not known */

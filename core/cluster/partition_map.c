@@ -387,7 +387,14 @@ static bool read_uint(decoder *d, const field *f, uint64_t *out)
 
 static bool decode(decoder *d, const uint8_t *payload, size_t len)
 {
-    enum { VERSION, COUNT, GENERATED, NODES, PARTITIONS, FIELDS };
+    enum {
+        VERSION,
+        COUNT,
+        GENERATED,
+        NODES,
+        PARTITIONS,
+        FIELDS,
+    };
     wm_partition_map *m = d->map;
     field fields[FIELDS] = {{.name = "version"}, {.name = "partitionCount"}, {.name = "generatedAt"}, {.name = "nodes"}, {.name = "partitions"}};
     const field *nodes = &fields[NODES], *partitions = &fields[PARTITIONS];
@@ -543,7 +550,12 @@ static bool apply_changes(decoder *d, const uint8_t *changes, size_t len)
 int wm_partition_map_apply_delta(wm_partition_map *map, const uint8_t *payload, size_t len, const char **error)
 {
     decoder d = {.map = map, .is_whole = true};
-    enum { VERSION, PREVIOUS, CHANGES, FIELDS };
+    enum {
+        VERSION,
+        PREVIOUS,
+        CHANGES,
+        FIELDS,
+    };
     field fields[FIELDS] = {{.name = "version"}, {.name = "previousVersion"}, {.name = "changes"}};
     uint64_t version = 0, previous = UINT64_MAX;
     *error = "partition map delta: malformed";

@@ -30,7 +30,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define PARTITIONS_MAX 8u
 #define OPS_MAX 1000u
 
-typedef enum place { GONE, WAITS, SENT, ASIDE } place;
+typedef enum place {
+    GONE,
+    WAITS,
+    SENT,
+    ASIDE,
+} place;
 
 typedef struct model_op {
     uint32_t index, key;
@@ -190,8 +195,14 @@ static void write_key(fuzz *f, uint32_t key, uint8_t how)
     uint32_t index = record(f, name, value_len);
     if (index == WM_NO_OP) return;
     const wm_op *op = wm_oplog_at(f->log, index);
-    wm_record r = {.key = name, .key_len = 2, .value = op->span.bytes + wm_op_kept_head(2), .value_len = (uint32_t)value_len,
-                   .millis = 1000, .op = index};
+    wm_record r = {
+        .key = name,
+        .key_len = 2,
+        .value = op->span.bytes + wm_op_kept_head(2),
+        .value_len = (uint32_t)value_len,
+        .millis = 1000,
+        .op = index,
+    };
     if (again) wm_record_store_written(f->records, hash, name, 2, index);
     else REQUIRE(wm_record_store_put_soon(f->records, hash, &r) == WM_OK);
     add(f, index, key);
@@ -455,7 +466,7 @@ static void check_counts(fuzz *f)
         if (m->place == GONE) continue;
         const wm_op *op = wm_oplog_at(f->log, m->index);
         all++;
-        REQUIRE(op->seq == m->seq && op->state == (m->place == SENT ? WM_OP_IN_FLIGHT : m->place == ASIDE ? WM_OP_ASIDE : WM_OP_PENDING));
+        REQUIRE(op->seq == m->seq && op->state == (m->place == SENT ? WM_OP_IN_FLIGHT : (m->place == ASIDE ? WM_OP_ASIDE : WM_OP_PENDING)));
         if (m->place == ASIDE) continue;
         if (m->place == SENT) {
             sent[m->connection]++;
@@ -530,8 +541,12 @@ static void step(fuzz *f, uint8_t what, uint8_t with)
 
 static void start(fuzz *f, const uint8_t *data)
 {
-    f->limits = (wm_batch_limits){.max_ops = 1 + data[0] % 8u, .max_bytes = 200 + data[1] * 8u, .max_in_flight = 1 + data[2] % 4u,
-                                  .ack_timeout_us = 1000000};
+    f->limits = (wm_batch_limits){
+        .max_ops = 1 + data[0] % 8u,
+        .max_bytes = 200 + data[1] * 8u,
+        .max_in_flight = 1 + data[2] % 4u,
+        .ack_timeout_us = 1000000,
+    };
     REQUIRE(wm_route_table_init(&f->routes, WM_HASH_FNV1A, 1 + data[4] % PARTITIONS_MAX));
     f->log = wm_oplog_new((wm_oplog_limits){OPS_MAX, 1u << 20});
     f->records = wm_record_store_new(f->log);

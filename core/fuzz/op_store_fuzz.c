@@ -28,7 +28,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define OPS_MAX 2000u
 
-typedef enum fate { GONE, PENDING, LETTER, RETAINED } fate; /* RETAINED: gone, and in the file */
+typedef enum fate {
+    GONE,
+    PENDING,
+    LETTER,
+    RETAINED,
+} fate; /* RETAINED: gone, and in the file */
 
 typedef struct model_op {
     uint32_t index;

@@ -44,7 +44,11 @@ struct wm_tls {
 };
 
 static const char *const option_names[FILES] = {"tls.ca_file", "tls.cert_file", "tls.key_file"};
-enum { CA, CERT, KEY };
+enum {
+    CA,
+    CERT,
+    KEY,
+};
 
 /* -- the socket below -- */
 

@@ -94,7 +94,7 @@ bool wm_dead_letters_put_all(wm_dead_letters *d)
 static bool grow(wm_dead_letters *d)
 {
     if (d->count > 0 && d->all + d->count < d->room + d->cap) return true;
-    uint32_t cap = d->count < d->cap / 2 ? d->cap : d->cap == 0 ? 16 : d->cap * 2;
+    uint32_t cap = d->count < d->cap / 2 ? d->cap : (d->cap == 0 ? 16 : d->cap * 2);
     letter *room = malloc(cap * sizeof *room);
     if (room == NULL) return false;
     if (d->count > 0) memcpy(room, d->all, d->count * sizeof *room);

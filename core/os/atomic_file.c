@@ -48,7 +48,7 @@ static void sync_directory(char *path)
 {
     char *slash = strrchr(path, '/');
     if (slash != NULL) *slash = '\0';
-    int fd = open(slash == NULL ? "." : slash == path ? "/" : path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = open(slash == NULL ? "." : (slash == path ? "/" : path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (slash != NULL) *slash = '/';
     if (fd < 0) return;
     fsync(fd);

@@ -19,7 +19,12 @@ typedef struct wm_frame_reader {
     const uint8_t *frame;
     size_t len;
     wm_buffer *memory;
-    enum { WM_FRAME_DONE, WM_FRAME_FRESH, WM_FRAME_PARSING, WM_FRAME_MAP_EVENTS } at;
+    enum {
+        WM_FRAME_DONE,
+        WM_FRAME_FRESH,
+        WM_FRAME_PARSING,
+        WM_FRAME_MAP_EVENTS,
+    } at;
     wm_message_parser parser;
     const uint8_t *event; /* the one at hand; NULL: none */
     wm_mp_walk event_walk;

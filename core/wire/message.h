@@ -88,7 +88,13 @@ typedef struct wm_message_parser {
     const uint8_t *start;  /* of the value */
     uint32_t fields[2];    /* still to come: of the message, and of its payload */
     int level;             /* 1: inside the payload */
-    enum { WM_PARSE_KEY, WM_PARSE_IN_KEY, WM_PARSE_VALUE, WM_PARSE_IN_VALUE, WM_PARSE_NO_MAP } at;
+    enum {
+        WM_PARSE_KEY,
+        WM_PARSE_IN_KEY,
+        WM_PARSE_VALUE,
+        WM_PARSE_IN_VALUE,
+        WM_PARSE_NO_MAP,
+    } at;
     bool is_type, is_payload;
     int name; /* of the payload's key at hand, -1: none of them */
 } wm_message_parser;

@@ -58,7 +58,7 @@ void wm_op_ids_advance(wm_op_ids *ids);
 /* Where the key is in an operation's bytes, kept or sent, behind its string header. */
 static inline size_t wm_op_key_at(size_t key_len)
 {
-    return WM_OP_START_LEN + (key_len < 32 ? 1u : key_len < 256 ? 2u : 3u);
+    return WM_OP_START_LEN + (key_len < 32 ? 1u : (key_len < 256 ? 2u : 3u));
 }
 
 /* Bytes in front of the value, as kept. */

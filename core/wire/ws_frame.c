@@ -45,7 +45,7 @@ static void mask(uint8_t *p, size_t len, uint32_t key)
 /* Of the length behind the first two bytes, which hold a small one themselves. */
 static size_t length_size(size_t len)
 {
-    return len < 126 ? 0 : len < 65536 ? 2 : 8;
+    return len < 126 ? 0 : (len < 65536 ? 2 : 8);
 }
 
 static size_t header_size(size_t len)
@@ -57,7 +57,7 @@ static void write_header(uint8_t *p, int opcode, size_t len, uint32_t key)
 {
     size_t size = length_size(len);
     *p++ = (uint8_t)(FINAL | opcode);
-    *p++ = (uint8_t)(MASKED | (size == 0 ? len : size == 2 ? 126 : 127));
+    *p++ = (uint8_t)(MASKED | (size == 0 ? len : (size == 2 ? 126 : 127)));
     while (size-- > 0) *p++ = (uint8_t)((uint64_t)len >> (8 * size));
     memcpy(p, &key, sizeof key);
 }

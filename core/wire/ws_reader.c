@@ -39,7 +39,7 @@ static size_t header_size(const wm_ws_reader *r)
 {
     if (r->header_len < 2) return 2;
     uint8_t length = r->header[1] & 0x7f;
-    return 2 + (length == 126 ? 2u : length == 127 ? 8u : 0u) + (r->header[1] & 0x80 ? 4u : 0u);
+    return 2 + (length == 126 ? 2u : (length == 127 ? 8u : 0u)) + (r->header[1] & 0x80 ? 4u : 0u);
 }
 
 static bool read_header(wm_ws_reader *r, const uint8_t **pos, const uint8_t *end)

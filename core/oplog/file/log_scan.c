@@ -151,7 +151,7 @@ static void leave_out_old(wm_log_scan *s)
     s->count = kept;
     leave_out_copies(s);
     kept = s->count;
-    uint64_t next = s->findings.knows_last_commit ? s->slot.next : kept > 0 ? s->frames[kept - 1].number + 1 : first;
+    uint64_t next = s->findings.knows_last_commit ? s->slot.next : (kept > 0 ? s->frames[kept - 1].number + 1 : first);
     s->findings.frames = kept;
     s->findings.missing = next - first - kept;
 }

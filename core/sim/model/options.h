@@ -28,7 +28,11 @@ typedef struct sim_options {
 const char *sim_options_hash(const sim_options *o);
 
 /* What parsing came to. */
-typedef enum sim_options_result { SIM_OPTIONS_RUN, SIM_OPTIONS_HELP, SIM_OPTIONS_WRONG } sim_options_result;
+typedef enum sim_options_result {
+    SIM_OPTIONS_RUN,
+    SIM_OPTIONS_HELP,
+    SIM_OPTIONS_WRONG,
+} sim_options_result;
 
 /* Fills `out` from the command line; strings belong to argv or are static.
  * On SIM_OPTIONS_WRONG the reason is on standard error, on SIM_OPTIONS_HELP

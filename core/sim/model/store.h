@@ -23,7 +23,10 @@ typedef struct sim_record {
     char key[];
 } sim_record;
 
-typedef enum sim_map_kind { SIM_MAP_LWW, SIM_MAP_OR } sim_map_kind;
+typedef enum sim_map_kind {
+    SIM_MAP_LWW,
+    SIM_MAP_OR,
+} sim_map_kind;
 
 typedef struct sim_map {
     struct sim_map *next; /* of the store */

@@ -42,7 +42,7 @@ static bool as_number(const wm_mp_item *it, double *out)
 
 static sim_order order_of(int sign)
 {
-    return sign < 0 ? SIM_LESS : sign > 0 ? SIM_GREATER : SIM_EQUAL;
+    return sign < 0 ? SIM_LESS : (sign > 0 ? SIM_GREATER : SIM_EQUAL);
 }
 
 sim_order sim_compare(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len)

@@ -4,7 +4,12 @@
 
 /* Looking into stored values and comparing them, for queries. */
 
-typedef enum sim_order { SIM_LESS, SIM_EQUAL, SIM_GREATER, SIM_UNORDERED } sim_order;
+typedef enum sim_order {
+    SIM_LESS,
+    SIM_EQUAL,
+    SIM_GREATER,
+    SIM_UNORDERED,
+} sim_order;
 
 /* The scalar or header at the start of well-formed MessagePack; ABSENT for NULL. */
 wm_mp_item sim_item_of(const uint8_t *bytes, size_t len);
