@@ -392,7 +392,7 @@ int wm_mp_find(const void *bytes, size_t len, const char *name, const uint8_t **
         wm_mp_reader key_reader;
         wm_mp_item key_item;
         wm_mp_reader_init(&key_reader, key, key_len);
-        wm_mp_read(&key_reader, &key_item);
+        if ((rc = wm_mp_read(&key_reader, &key_item)) != WM_MP_OK) return rc;
         if (!wm_mp_is(&key_item, name)) continue;
         found = is_absent(value, value_len) ? NULL : value;
         found_len = found ? value_len : 0;

@@ -106,14 +106,15 @@ static bool is_name_below(const char *host, const char *name)
     return host_len == len || host[host_len - len - 1] == '.';
 }
 
-/* Takes a port off the end of an entry; an IPv6 address with one has brackets. */
+/* Takes a port off the end of an entry; an IPv6 address with one has brackets. 0: every port. */
 static int take_port(char *entry)
 {
     char *colon = strrchr(entry, ':');
     bool has_port = colon != NULL && (colon == strchr(entry, ':') || (entry[0] == '[' && colon[-1] == ']'));
     if (!has_port) return 0;
     *colon = 0;
-    return atoi(colon + 1);
+    long port = strtol(colon + 1, NULL, 10);
+    return port >= 0 && port <= UINT16_MAX ? (int)port : -1; /* no port is -1 */
 }
 
 static bool entry_has(char *entry, const char *host, int port)

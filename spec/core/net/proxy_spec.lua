@@ -173,6 +173,7 @@ describe("A proxy", function()
     { { http_proxy = D, no_proxy = "where.invalid" }, "ws://nowhere.invalid:9000", true },
     { { http_proxy = D, no_proxy = "nowhere.invalid:9000" }, "ws://nowhere.invalid:9000", false },
     { { http_proxy = D, no_proxy = "nowhere.invalid:9001" }, "ws://nowhere.invalid:9000", true },
+    { { http_proxy = D, no_proxy = "nowhere.invalid:4294976296" }, "ws://nowhere.invalid:9000", true }, -- 2^32 + 9000
     { { http_proxy = D, no_proxy = "192.0.2.1" }, "ws://192.0.2.1:9000", false },
     { { http_proxy = D, no_proxy = "192.0.2.0/24" }, "ws://192.0.2.1:9000", false },
     { { http_proxy = D, no_proxy = "192.0.2.2/31" }, "ws://192.0.2.1:9000", true },
