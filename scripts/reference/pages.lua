@@ -7,8 +7,7 @@ local ORIGIN = "<!-- Written by scripts/reference.lua from the code. Change the 
 
 ---@return table<string, string>
 return function()
-  local texts = types_file.texts()
-  texts["docs/reference/api.md"] = ORIGIN .. api.page()
+  local texts = { ["docs/reference/api.md"] = ORIGIN .. api.page(), [types_file.path] = types_file.text() }
   for name, page in pairs(lists) do texts[("docs/reference/%s.md"):format(name)] = ORIGIN .. page() end
   return texts
 end

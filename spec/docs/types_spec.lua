@@ -69,6 +69,8 @@ local wrong = {
   ["a method of a client"] = { "client:drian(5)", "undefined-field" },
   ["a field of what a client returns"] = { "print(client:health().node)", "undefined-field" },
   ["an event of a map"] = { 'map:on("chnge", print)', "param-type-mismatch" },
+  ["an option of a write"] = { 'map:set("ann", 1, { on_akc = print })', "param-type-mismatch" },
+  ["an option of a query"] = { 'client:query("players", { were = { x = 1 } })', "param-type-mismatch" },
   ["a method of a map"] = { 'map:sett("ann", 1)', "undefined-field" },
   ["a function of wingman"] = { "wingman.slep(1)", "undefined-field" },
   ["a function of wingman.inspect"] = { "inspect.nods(client)", "undefined-field" },

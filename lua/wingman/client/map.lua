@@ -126,11 +126,6 @@ local function set_slowly(self, key, value)
   return write_slowly(self, key, function() return self.core_map:set(key, value) end)
 end
 
---- What map:set and map:remove may be told.
----@class wingman.write_options
----@field on_ack fun(ok: true|nil, err: wingman.error|nil)|nil  called once, when the write
----  was acknowledged (true), or was rejected or dropped or the client was closed (nil, err)
-
 -- The result of a write, which somebody wants to hear the end of.
 local function with_options(self, what, options, seq, err)
   verify_options(call_options.write, options, what, 3)

@@ -39,11 +39,7 @@ M.options = {
 
 --- Starts a child process. Its standard output is collected; when 16 MiB wait to
 --- be read, the child waits.
----@param options table  file (looked for in PATH when it has no slash), args (a
----  list, without the program's name), env (name -> value, added to ours), cwd,
----  stdin (true: a pipe for write; else /dev/null), stderr (true: collected; else
----  it goes where ours goes), own_session (true: a Ctrl-C at our terminal is not sent
----  to the child; one that does not end with its standard input may then outlive us)
+---@param options wingman.process_options
 ---@return wingman.process|nil, string|nil err
 function M.spawn(options)
   options = check_options(M.options, options, "process.spawn", 2)

@@ -48,8 +48,7 @@ end
 
 --- Listens. A socket in the file system has mode 0600 unless `mode` says otherwise;
 --- one that a dead process left is replaced.
----@param options { path: string|nil, host: string|nil, port: integer|nil, mode: integer|nil }
----  path, or port (0: any) with host (an address; default 127.0.0.1)
+---@param options wingman.listen_options
 ---@return wingman.stream|nil, string|nil err
 function M.listen(options)
   local place
@@ -63,7 +62,7 @@ function M.listen(options)
 end
 
 --- Connects; that nobody listens at a TCP port is told by the first read.
----@param options { path: string|nil, host: string|nil, port: integer|nil }
+---@param options wingman.connect_options
 ---@return wingman.stream|nil, string|nil err
 function M.connect(options)
   local place

@@ -16,11 +16,6 @@ local check_options = require("wingman.options.check").check
 
 local M = {}
 
----@class wingman.circuit_options
----@field failures integer|nil  so many in a row open the circuit, default 5
----@field first number|string|nil  a duration: how long it stays open the first time, default 1 s
----@field reset number|string|nil  a duration: how long it stays open at most, default 30 s
-
 ---@class wingman.breaker
 ---@field private failures integer  consecutive
 ---@field private unconnected integer  those of them that a connection makes up for

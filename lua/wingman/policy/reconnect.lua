@@ -9,13 +9,6 @@ local check_options = require("wingman.options.check").check
 
 local M = {}
 
----@class wingman.exponential_options
----@field first number|string|nil  a duration before the first retry, default 1 s
----@field factor number|nil    growth, default 2
----@field max number|string|nil  the longest delay, a duration, default 30 s
----@field attempts integer|nil  tries before giving up; default 10, unlimited for a last resort
----@field jitter number|nil    share of the delay that is random, default 0.5
-
 --- The settings of `exponential`, and of the client's option `reconnect`.
 ---@type table<string, wingman.option_rule>
 M.options = {

@@ -8,11 +8,6 @@ local check_options = require("wingman.options.check").check
 
 local M = {}
 
----@class wingman.refresh_options
----@field first number|string|nil  a duration after the first request, default 0.5 s
----@field factor number|nil  growth, default 2
----@field max number|string|nil  the longest wait, a duration, default 30 s
-
 --- The settings of `backoff`.
 ---@type table<string, wingman.option_rule>
 M.options = {

@@ -170,8 +170,7 @@ M.options = {
 ---@param path string  a socket in the file system, made with mode 0600
 ---@param globals table|nil  what the prompts have beside the program's globals; `client` is
 ---  what their commands are about
----@param options { chunk_limit: number|string|nil, now: nil|fun(): number }|nil  chunk_limit: a duration that a
----  chunk may compute without waiting, default 2 s, math.huge: any; now: the clock for it
+---@param options wingman.repl.server_options|nil
 ---@return wingman.repl.server|nil, string|nil err
 function M.listen(path, globals, options)
   options = check_options(M.options, options or {}, "repl.server.listen", 2)

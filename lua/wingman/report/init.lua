@@ -107,7 +107,7 @@ end
 
 --- The end of a run for a terminal.
 ---@param document table
----@param options { colour: boolean|nil, width: integer|nil }|nil  no colour, 80 columns
+---@param options wingman.report.text_options|nil
 ---@return string
 function M.summary(document, options)
   assert(validate.validate(document))
@@ -137,7 +137,7 @@ function M.merge(documents, names) return require "wingman.report.merge".merge(d
 --- Compares two runs; see wingman.report.diff for the method.
 ---@param a table
 ---@param b table
----@param options { names: string[]|nil, tolerance: number|nil }|nil
+---@param options wingman.report.diff_options|nil
 ---@return wingman.report.comparison
 function M.diff(a, b, options)
   return require "wingman.report.diff".diff(a, b, check_options(report_options.diff, options or {}, "report.diff", 2))
@@ -146,7 +146,7 @@ end
 --- A comparison for a terminal.
 ---@param comparison wingman.report.comparison
 ---@param names string[]
----@param options { colour: boolean|nil, width: integer|nil }|nil
+---@param options wingman.report.text_options|nil
 ---@return string
 function M.diff_text(comparison, names, options)
   return require "wingman.report.diff.text".format(comparison, names,

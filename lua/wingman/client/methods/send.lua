@@ -11,13 +11,6 @@ local wire_name = require "wingman.base.wire_name"
 ---@class wingman.client
 local methods = {}
 
----@class wingman.send_options
----@field max_retries integer|nil         after the first try, default 3
----@field retry_delay number|string|nil   a duration, before the first retry; twice as many before each further one; default 0.1
----@field retry_on_not_owner boolean|nil  default true; false: NOT_OWNER is returned
----@field answer nil|fun(message: table): any  true for the answer to the message, which is then awaited and returned
----@field timeout number|string|nil       a duration, for the answer; default 5 s
-
 --- Without an answer to wait for, a message counts as taken when so many seconds have
 --- brought no refusal, or three round trips, if these are longer.
 local REFUSAL_WINDOW = 0.1
