@@ -222,7 +222,7 @@ describe("help", function()
     local unconnected = wingman.client { server = "ws://127.0.0.1:1" }
     text = help.about(unconnected.query, plain)
     unconnected:close()
-    assert.truthy(text:find("\n  query  table|nil[^\n]+default: everything\n"), text)
+    assert.truthy(text:find("\n  query  wingman.query_options|nil[^\n]+default: everything\n"), text)
   end)
 
   it("says so where there is none", function()

@@ -134,7 +134,8 @@ end
 --- while an owner of a v2 cluster's partitions is not connected. Raises for an option that
 --- is unknown or wrong.
 ---@param name string
----@param query wingman.query_options|nil  default: everything
+---@param query wingman.query_options|nil  { where = { field = value }, predicate = { ... },
+---  sort = { field = "asc" or "desc" }, limit = a whole number from 1 on }; default: everything
 ---@return table<string, any>|nil values_by_key, wingman.error|nil
 function methods:query(name, query)
   wire_name.check_map(name, "client:query", 2)
