@@ -8,8 +8,8 @@ local M = {}
 function M.each(client, fn)
   local provider = client.provider
   local recompute = provider.recompute
-  function provider:recompute()
-    recompute(self)
+  function provider:recompute(is_map_chosen)
+    recompute(self, is_map_chosen)
     fn()
   end
 end

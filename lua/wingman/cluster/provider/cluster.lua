@@ -47,7 +47,8 @@ end
 
 --- Brings the route table in line: after every change of the map, of a node's
 --- health, or of what is known about the cluster.
-function methods:recompute() routes.recompute(self) end
+---@param is_map_chosen boolean|nil  the core has chosen the map to believe just now
+function methods:recompute(is_map_chosen) routes.recompute(self, is_map_chosen) end
 
 --- Another routing policy, or the same once more: it is asked about all partitions at once.
 ---@param policy function
@@ -189,7 +190,7 @@ function methods:handle(event, connection_id, a, b, flag, text)
       self.map = self.core:partition_map()
       self.failovers:map_received()
     end
-    self:recompute()
+    self:recompute(true)
     self.map_refresh:answered(flag)
     if not flag then return true end
     connect_returned(self, before)
@@ -339,7 +340,7 @@ local function on_silence(self, node_index)
     if node and node.usable then self.core:confirm_map(node_index) end
     if not self.core:choose_map() then return end
     self.map = self.core:partition_map()
-    return self:recompute()
+    return self:recompute(true)
   end
   local usable = {}
   for _, node in pairs(self:nodes_by_id()) do usable[#usable + 1] = node end

@@ -120,7 +120,6 @@ end
 
 -- Returns what set_routes does.
 local function update_routes(self)
-  if self.core:choose_map() then self.map = self.core:partition_map() end
   if self.map then
     self.mapless = nil
     self:find_hash()
@@ -134,8 +133,10 @@ end
 --- Brings the route table in line: after every change of the map, of a node's
 --- health, or of what is known about the cluster.
 ---@param self wingman.cluster_provider
-function M.recompute(self)
+---@param is_map_chosen boolean|nil  the core has chosen the map to believe just now
+function M.recompute(self, is_map_chosen)
   if self.closed then return end
+  if not is_map_chosen and self.core:choose_map() then self.map = self.core:partition_map() end
   local moves = update_routes(self)
   self.core:flush()
   self.failovers:routes_changed(serving_nodes(self), moves)
