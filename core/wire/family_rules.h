@@ -4,29 +4,28 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What servers of a family acknowledge and do not store, or store so that nobody can read
- * it. Pure functions. */
+/* Writes that servers of a family acknowledge but do not store, or store so that nobody can read them. Pure
+ * functions. */
 
-/* v2, with disk storage: a name outside [A-Za-z_][A-Za-z0-9_]* is acknowledged and
- * discarded, and can hang the whole server; names that begin with _topgun_ or __topgun_ or
- * end with __backup are the server's own. */
+/* Whether a v2 server with disk storage stores writes of a map of this name. Those of a name outside
+ * [A-Za-z_][A-Za-z0-9_]* are acknowledged and discarded, and can hang the whole server. Names that begin
+ * with _topgun_ or __topgun_, or end with __backup, are the server's own. */
 bool wm_v2_stores_map(const char *name, size_t len);
 
-/* v2: a WebSocket frame of more than 512 KiB closes the connection that it would go to. */
+/* A v2 server closes a connection instead of sending a WebSocket frame of more than 512 KiB on it. */
 #define WM_V2_FRAME_MAX (512u * 1024u)
-/* What the largest answer about one record (SYNC_RESP_LEAF) has besides the bytes of its map's
- * name, its key and its value: 135 bytes with the frame's header of 10, the id of the node
- * (6 to 36) and the path (3 to 16), a counter of up to 5, and longer headers of name and key. */
+/* Bytes of the largest answer about one record (SYNC_RESP_LEAF) besides map name, key and value: 135 with the
+ * frame's header of 10, the node's id (6 to 36), the path (3 to 16), a counter of up to 5, and longer
+ * headers of name and key. */
 #define WM_V2_AROUND_RECORD 256u
-/* Bytes of key and value (as MessagePack) that a map of this name may have in one record. */
+/* The largest record, in bytes of key and value (MessagePack), that a map with a name of this length may have. */
 static inline size_t wm_v2_record_max(size_t map_name_len)
 {
     return WM_V2_FRAME_MAX - WM_V2_AROUND_RECORD - map_name_len;
 }
 
-/* 0.11: nodes exchange records as JSON by way of JavaScript, where an int64 or uint64 of
- * MessagePack throws, and takes the backups of other people's records away. Those within
- * 2^53 are written anew as float64, in place, the same number in as many bytes. False at
- * the first beyond: `path` says where it is, as in "items[3].id", cut to `size`. */
+/* Replaces 64-bit integers within 2^53 by float64, in place, for a 0.11 cluster. Its nodes exchange records as
+ * JSON from JavaScript, where a 64-bit integer throws, and then backups of other clients' records get lost.
+ * False at the first integer beyond 2^53: `path` is its place, such as "items[3].id", cut to `size`. */
 bool wm_js_integers(uint8_t *value, size_t len, char *path, size_t size);
 #endif

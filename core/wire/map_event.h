@@ -6,14 +6,14 @@
 
 #include "base/hlc.h"
 
-/* One change of a map as servers announce it: the payload of a SERVER_EVENT, or one event
- * of a SERVER_BATCH_EVENT. Everything points into the bytes that were read. */
+/* A map event: the payload of a SERVER_EVENT, or one event of a SERVER_BATCH_EVENT. All pointers are into the
+ * bytes that were read. */
 typedef struct wm_map_event {
     const char *map;
     size_t map_len;
     const char *key;
     size_t key_len;
-    bool has_record;         /* without one there is no time either: a v2 server's REMOVE */
+    bool has_record;         /* false for a REMOVE of a v2 server, which has no time either */
     bool is_removal;         /* eventType REMOVE */
     bool stamped_on_arrival; /* eventType PUT, v2's word; 0.11 keeps the writer's time */
     const uint8_t *value;    /* NULL: a tombstone */
@@ -21,7 +21,6 @@ typedef struct wm_map_event {
     wm_timestamp time;
 } wm_map_event;
 
-/* False when something is not as servers write it: that is for others to judge, or to
- * refuse in words. */
+/* False when the event is not as servers write it. */
 bool wm_map_event_read(const uint8_t *bytes, size_t len, wm_map_event *out);
 #endif

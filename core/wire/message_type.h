@@ -2,9 +2,8 @@
 #define WM_MESSAGE_TYPE_H
 #include "base/buffer.h"
 
-/* The types of messages of both server families: X(NAME), and NAME is what stands in a
- * message's `type`. Those that come most often stand first, as they are looked for in this
- * order. */
+/* The message types of both server families: X(NAME), with the name as in a message's `type`. Frequent types come
+ * first, as names are compared in this order. */
 #define WM_MESSAGE_TYPES(X)                                             \
     /* nodes to clients */                                              \
     X(OP_ACK) X(SERVER_EVENT) X(PONG) X(BATCH) X(SERVER_BATCH_EVENT)    \
@@ -31,14 +30,14 @@
     X(DEVICE_HELLO) X(CLIENT_APPLY_ACK)
 
 typedef enum wm_message_type {
-    WM_TYPE_OTHER, /* one that Wingman does not know; its name is in the message */
+    WM_TYPE_OTHER, /* a type that Wingman does not know; its name is in the message */
 #define X(name) WM_TYPE_##name,
     WM_MESSAGE_TYPES(X)
 #undef X
     WM_MESSAGE_TYPE_COUNT
 } wm_message_type;
 
-/* The type of this name, WM_TYPE_OTHER when there is none. */
+/* The type of this name; WM_TYPE_OTHER when it is unknown. */
 wm_message_type wm_message_type_of(const char *name, size_t len);
 /* "" for WM_TYPE_OTHER. Static. */
 const char *wm_message_type_name(wm_message_type type);

@@ -2,7 +2,7 @@
 #define WM_OP_DECODING_H
 #include "wire/op_encoding.h"
 
-/* What an operation says. Points into its bytes, and those of its template. */
+/* The content of an operation. Points into its bytes, and into those of its template. */
 typedef struct wm_op_view {
     const char *map_name;
     const char *key;
@@ -14,8 +14,8 @@ typedef struct wm_op_view {
     wm_timestamp time;
 } wm_op_view;
 
-/* Of bytes as they are sent. False when they are no operation. */
+/* Decodes an operation from its bytes as sent. False when they are no operation. */
 bool wm_op_decode(const uint8_t *bytes, size_t len, wm_op_view *out);
-/* Of the `len` bytes that are kept of an operation of the template. */
+/* Decodes an operation of the template from its `len` kept bytes. */
 void wm_op_read_kept(const wm_op_template *t, const uint8_t *kept, size_t len, size_t key_len, wm_op_view *out);
 #endif
