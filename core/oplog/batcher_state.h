@@ -139,7 +139,7 @@ typedef enum wm_trial_state {
 wm_trial_state wm_batcher_trial_state(wm_batcher *b, int connection, uint64_t now_us);
 /* Cuts the trial that is due. Returns as wm_batcher_take; 0: no operation of a group may be sent now. */
 int wm_batcher_take_trial(wm_batcher *b, int connection, wm_buffer *frame, uint64_t now_us);
-/* Sets the operations of a trial that was removed from those in flight aside again; it does not count as a failure. */
+/* Sets the operations of a trial aside again, which was removed from those in flight. That is no failure. */
 void wm_batcher_return_trial(wm_batcher *b, int connection, batch *t);
 /* Settles the group of a failed batch that is acknowledged after all. Returns the number of operations
  * settled; 0 when there is no such group. */

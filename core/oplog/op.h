@@ -12,10 +12,10 @@
 
 typedef enum wm_op_state {
     WM_OP_FREE,
-    WM_OP_PENDING,   /* held or queued */
-    WM_OP_JOINING,   /* in the batch that is being cut */
-    WM_OP_IN_FLIGHT, /* in a batch that was sent */
-    WM_OP_ASIDE,     /* was in a batch that failed, and is tried apart from the others */
+    WM_OP_PENDING,   /* in a queue, or held */
+    WM_OP_JOINING,   /* in the batch under construction */
+    WM_OP_IN_FLIGHT, /* in a batch that was sent and is not acknowledged */
+    WM_OP_ASIDE,     /* set aside after its batch failed, until its trial */
 } wm_op_state;
 
 typedef struct wm_op {
@@ -23,19 +23,19 @@ typedef struct wm_op {
     uint64_t seq;         /* order of recording, from 1; stays when settled */
     uint64_t recorded_us;
     uint32_t len;         /* bytes in OP_BATCH */
-    uint32_t template;    /* what it shares with others; wm_oplog_template */
+    uint32_t template;    /* wm_oplog_template */
     uint32_t partition;
-    uint32_t late_us;     /* how much earlier than recorded_us it was meant to be recorded */
-    uint32_t writing;     /* which writing of the log's file has it, see op_store.c; 0: none yet */
+    uint32_t late_us;     /* lateness: how much earlier than recorded_us it was due to be recorded */
+    uint32_t writing;     /* which full writing of the log's file has it, see op_store.c; 0: not in the file yet */
     uint16_t key_len;
-    uint16_t tag;         /* what it belongs to in a load test, see op_metrics.h; 0: nothing */
+    uint16_t tag;         /* of a load test, see op_metrics.h; 0: none */
     uint8_t state;
-    bool notify;          /* somebody waits for this one operation */
-    uint8_t tries;        /* how often it came back unacknowledged, up to 255 */
-    bool follows : 1;     /* an older operation of its key is not settled; wm_oplog_before */
-    bool is_followed : 1; /* a newer one is there */
-    bool is_acknowledged : 1; /* by the file: an earlier process was told so, and this one is to send it once more */
-    bool is_retained : 1; /* stays in the log's file when it is settled: wm_oplog_retain */
+    bool notify;          /* WM_EVENT_OP_DONE when it is settled */
+    uint8_t tries;        /* how often it returned unacknowledged, up to 255 */
+    bool follows : 1;     /* an older operation of its key is unsettled: wm_oplog_before */
+    bool is_followed : 1; /* a newer operation of its key is in the log */
+    bool is_acknowledged : 1; /* from the log's file: acknowledged in an earlier process, and to be repeated by this one */
+    bool is_retained : 1; /* stays in the log's file after it is settled: wm_oplog_retain */
 } wm_op;
 
 /* Its key, op->key_len bytes; valid until the log changes. */

@@ -8,11 +8,10 @@
 #include "wire/op_decoding.h"
 #include "wire/op_template.h"
 
-/* The operations of the op log in memory: it owns their bytes (kept without what operations of a
- * map share, see op_encoding.h), and links the operations of each key. It knows neither limits
- * nor a file. */
+/* The operations of the op log in memory, with their bytes (those that are not in the template, op_encoding.h),
+ * and the order of the operations of each key. Limits and file are the op log's. */
 
-/* Which operations of its key an operation stands between. */
+/* The next older and the next newer operation of the same key. */
 typedef struct wm_op_neighbours {
     uint32_t before, behind;
 } wm_op_neighbours;
@@ -20,7 +19,7 @@ typedef struct wm_op_neighbours {
 typedef struct wm_op_table {
     wm_op *ops;     /* aligned to cache lines */
     uint32_t *next; /* links of the queues and of the free operations */
-    wm_op_neighbours *chain; /* as far as op->follows and op->is_followed say */
+    wm_op_neighbours *chain; /* valid where op->follows and op->is_followed are set */
     wm_op_arena *arena;
     wm_op_templates templates;
     wm_seq_window unsettled;
@@ -36,16 +35,15 @@ typedef struct wm_op_table {
 /* False when out of memory; wm_op_table_close either way. */
 bool wm_op_table_init(wm_op_table *t);
 void wm_op_table_close(wm_op_table *t);
-/* The index of a free operation; WM_NO_OP when out of memory. It is kept or given back next. */
+/* The index of a free operation; WM_NO_OP when out of memory. Call wm_op_table_keep or _give_back next. */
 uint32_t wm_op_table_take(wm_op_table *t);
 void wm_op_table_give_back(wm_op_table *t, uint32_t index);
-/* Makes the `len` bytes at the reserved place of the arena a pending operation. */
+/* Makes a pending operation of the first `len` bytes that were reserved in the arena. */
 void wm_op_table_keep(wm_op_table *t, uint32_t index, uint32_t template, size_t len, size_t key_len, uint64_t seq);
-/* Adds an operation from its bytes as they are sent, which are copied. Its index; WM_NO_OP with
- * the reason in `e`: out of memory, or they are no operation, or its parts do not lie where
- * wm_op_write puts them. */
+/* Adds an operation from its bytes as sent, which are copied. Returns its index; WM_NO_OP with the reason in `e`
+ * when out of memory, or when the bytes are no operation as wm_op_write writes it. */
 uint32_t wm_op_table_add_sent(wm_op_table *t, uint64_t seq, const uint8_t *bytes, size_t len, wm_log_error *e);
-/* Forgets an operation. What followed it follows the one before it, if there is one. */
+/* Removes an operation. The one that followed it follows the one before it, if there is one. */
 void wm_op_table_remove(wm_op_table *t, uint32_t index);
 
 /* Valid until the next wm_op_table_take. */
@@ -54,7 +52,7 @@ static inline wm_op *wm_op_table_at(const wm_op_table *t, uint32_t index)
     return &t->ops[index];
 }
 
-/* Writes an operation as it is sent, op->len bytes; the end of them. */
+/* Writes an operation as sent, op->len bytes, and returns the end. */
 uint8_t *wm_op_table_write(const wm_op_table *t, const wm_op *op, uint8_t *out);
 
 /* See wm_oplog_reaches_back, wm_oplog_follow. */

@@ -7,7 +7,7 @@ void wm_seq_window_pass(wm_seq_window *u)
 
 void wm_seq_window_advance(wm_seq_window *u, uint64_t block)
 {
-    if (block - u->newest >= WM_SEQ_BLOCKS) { /* none of those that are told apart stays so */
+    if (block - u->newest >= WM_SEQ_BLOCKS) { /* no block of the window remains */
         for (uint32_t i = 0; i < WM_SEQ_BLOCKS; i++) {
             u->ancient += u->counts[i];
             u->counts[i] = 0;

@@ -2,9 +2,9 @@
 #define WM_OP_TALLY_H
 #include "oplog/file/op_entry.h"
 
-/* Which operations and dead letters of an op log's file are still there. The file says of each
- * that it came, and later that it went; so its entries are counted first (wm_op_tally_add) and
- * then walked through again, in the same order (wm_op_tally_is_live). */
+/* Finds the live operations and dead letters of an op log's file. The file has an entry when each is added, and another
+ * when it is removed. So all entries are read twice, in the same order: first for wm_op_tally_add, then for
+ * wm_op_tally_is_live. */
 
 typedef struct wm_tally_item {
     uint64_t seq;
@@ -22,16 +22,16 @@ typedef struct wm_tally_list {
     uint8_t *live; /* by place; one byte each */
     uint32_t came_count, came_cap;
     uint32_t live_count;
-    uint32_t next; /* of the second walk */
+    uint32_t next; /* place of the next entry in the second reading */
 } wm_tally_list;
 
 typedef struct wm_op_tally {
     wm_tally_list operations, letters;
-    wm_tally_seqs acknowledged; /* operations, still there or not */
-    uint32_t acknowledged_count; /* of those that are still there */
+    wm_tally_seqs acknowledged; /* of operations, live or not */
+    uint32_t acknowledged_count; /* of live operations */
     uint64_t last_seq; /* the highest that any entry names */
     uint32_t id_len;
-    char id[256]; /* of the client; "" while no entry said it */
+    char id[256]; /* of the client; "" while no entry has it */
 } wm_op_tally;
 
 /* The longest client id that fits. */
@@ -39,13 +39,13 @@ typedef struct wm_op_tally {
 
 /* Adds a frame's payload. False with the reason in `e`. Begin with a zeroed tally. */
 bool wm_op_tally_add(wm_op_tally *t, const uint8_t *payload, size_t len, wm_log_error *e);
-/* Works out what is still there: is_live and counts may be asked now. */
+/* Ends the first reading: wm_op_tally_counts and wm_op_tally_is_live may be called then. */
 bool wm_op_tally_finish(wm_op_tally *t, wm_log_error *e);
 wm_op_counts wm_op_tally_counts(const wm_op_tally *t);
-/* Whether an operation or dead letter is still there. Asked once for each such entry, in the
- * order in which they were added. */
+/* Whether the operation or dead letter of an entry is live. Call it once for each such entry, in the order of the first
+ * reading. */
 bool wm_op_tally_is_live(wm_op_tally *t, const wm_op_entry *entry);
-/* Whether an entry says that the operation was acknowledged: it is there to be sent once more. */
+/* Whether the operation was acknowledged, and stays in case it has to be repeated. */
 bool wm_op_tally_is_acknowledged(const wm_op_tally *t, uint64_t seq);
 void wm_op_tally_close(wm_op_tally *t);
 #endif
