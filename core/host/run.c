@@ -34,7 +34,7 @@ static const char help[] =
     "                     prometheus; may be repeated\n"
     "  --workers N        run N threads, one core each\n"
     "  --policy FILE      policies: a Lua file that returns { routing = ..., reconnect = ...,\n"
-    "                     endpoint = ... }\n"
+    "                     circuit = ..., endpoint = ... }\n"
     "  --seed N           seed of all random choices; default 1\n"
     "  --shard I/N        run part I (from 0) of N, on one of N machines; default in indexed jobs\n"
     "                     of Kubernetes, arrays of Slurm and ranks of MPI: their index.\n"

@@ -12,11 +12,12 @@ local client = require "wingman.client"
 local core = require "wingman.core"
 local loop = require "wingman.loop"
 local msgpack = require "wingman.base.msgpack"
-local endpoint = require "wingman.policy.endpoint"
-local reconnect = require "wingman.policy.reconnect"
-local routing = require "wingman.policy.routing"
+local policies = require "wingman.policy.list"
 
 require "wingman.client.node_report" -- topgun:// asks its nodes with it
+
+local policy = {}
+for kind, about in pairs(policies.kinds) do policy[kind] = about.module end
 
 return {
   --- The version of Wingman, as `wingman --version` says it: "0.1.0".
@@ -42,5 +43,6 @@ return {
   array = msgpack.array,
   map = msgpack.map,
   bin = msgpack.bin,
-  policy = { endpoint = endpoint, reconnect = reconnect, routing = routing },
+  --- The policies that Wingman has, by kind: routing, reconnect, circuit, endpoint, refresh.
+  policy = policy,
 }

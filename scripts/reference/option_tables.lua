@@ -24,9 +24,9 @@ local tables = {
   { title = "Messages of one's own", class = "wingman.send_options", call = "client:send_with_retry(message, key, { … })", rules = call.send },
   { title = "Reconnect policy", class = "wingman.exponential_options", call = "wingman.policy.reconnect.exponential { … }", about = "So is the client's option `reconnect`.",
     rules = require("wingman.policy.reconnect").options },
-  { title = "Circuit policy", class = "wingman.circuit_options", call = 'require("wingman.policy.circuit").consecutive { … }', about = "So is the client's option `circuit`.",
+  { title = "Circuit policy", class = "wingman.circuit_options", call = "wingman.policy.circuit.consecutive { … }", about = "So is the client's option `circuit`.",
     rules = require("wingman.policy.circuit").options },
-  { title = "Refresh policy", class = "wingman.refresh_options", call = 'require("wingman.policy.refresh").backoff { … }', rules = require("wingman.policy.refresh").options },
+  { title = "Refresh policy", class = "wingman.refresh_options", call = "wingman.policy.refresh.backoff { … }", rules = require("wingman.policy.refresh").options },
   { title = "Load test", class = "wingman.load.test_options", call = "load.test { … }", about = "[Load testing](../load-testing.md) explains them.", rules = load_options.rules },
   { title = "Scenario", call = "scenarios = { name = { … } }", about = "Those of its executor come besides.", rules = scenario.common },
 }

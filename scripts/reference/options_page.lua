@@ -31,8 +31,8 @@ local function shown(value, is_bytes)
 end
 
 local function kind_of(rule, is_bytes)
-  if rule.one_of then return code('"' .. table.concat(rule.one_of, '" "') .. '"') end
   local kind = rule.type:gsub("|", " or ")
+  if rule.one_of then kind = kind:gsub("string", code('"' .. table.concat(rule.one_of, '" "') .. '"')) end
   if rule.whole then kind = "whole number" end
   if not rule.min then return kind end
   if not rule.max or rule.max == math.huge then return ("%s from %s"):format(kind, number(rule.min, is_bytes)) end

@@ -43,9 +43,9 @@ end
 
 -- The type of an option: a table of further options has a class of its own.
 local function type_of(rule, class)
-  if rule.one_of then return quoted(rule.one_of) end
   if rule.each then return class .. "[]" end
   local kind = rule.type:gsub("duration", "number|string")
+  if rule.one_of then kind = kind:gsub("string", quoted(rule.one_of)) end
   return rule.group and kind:gsub("table", class) or kind
 end
 

@@ -468,7 +468,7 @@ describe("wingman run of a load test", function()
   end)
 
   it("ends with 1 for what the script's own code raises", function()
-    local _, code, _, err = run "local nothing\nreturn nothing.at_all"
+    local _, code, _, err = run "local load, nothing\nreturn nothing.at_all"
     assert.equal(1, code)
     assert.truthy(err:find("stdin:2: ", 1, true), err)
   end)
@@ -479,7 +479,7 @@ describe("wingman run of a load test", function()
       [script(one, [[nemesis = { { at = "700s", kill = "node-1" } }]])] = "nemesis[1]: at = 11m40s is not before the end",
       [script(one, [[thresholds = { op_latency = { ["p(99)"] = "<1us" } }]])] = "a list of expressions",
       [script(one, [[thresholds = { op_latency = {} }]])] = "the list has no expression",
-      [script(one, [[client = { routing = "dirct" }]])] = "there is no policy 'dirct'",
+      [script(one, [[client = { routing = "dirct" }]])] = "option routing: one of direct, backup, forward or a function is expected, got 'dirct'; did you mean 'direct'?",
       [script(one, [[client = { batch = { opps = 1 } }]])] = "unknown option 'batch.opps'; did you mean 'batch.ops'?",
       [script(one):gsub("sim://3", "sim://3?dialct=v2")] = "unknown option 'dialct'; did you mean 'dialect'?",
       ["local load = require 'wingman.load'\nload.data '/none.csv'"] = "stdin:2: load.data: /none.csv",
@@ -621,6 +621,6 @@ describe("wingman run of a load test", function()
     assert.equal("hello\n", out)
     local with_option, _, err = load_run.finish(load_run.start([[return 0]], { "--quiet" }))
     assert.equal(2, with_option)
-    assert.truthy(err:find("no load test", 1, true))
+    assert.truthy(err:find("only load tests take options", 1, true))
   end)
 end)

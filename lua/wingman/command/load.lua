@@ -4,6 +4,7 @@ local coordinator = require "wingman.load.workers.coordinator"
 local core = require "wingman.core"
 local control = require "wingman.load.control.socket"
 local connection_options = require "wingman.client.options.connection"
+local check_options = require "wingman.options.check"
 local console = require "wingman.command.load_console"
 local document = require "wingman.load.document"
 local interrupt = require "wingman.client.interrupt"
@@ -16,6 +17,7 @@ local endpoint = require "wingman.report.output.endpoint"
 local exit_codes = require "wingman.command.exit_codes"
 local measures = require "wingman.metrics.builtin"
 local nearest = require "wingman.base.nearest"
+local policies = require "wingman.policy.list"
 local prompt_server = require "wingman.repl.server"
 local report = require "wingman.report"
 local run_module = require "wingman.load.run"
@@ -114,11 +116,8 @@ function readers.policy(into, value)
   local ok, policy = pcall(chunk)
   if not ok then return usage("--policy: %s", tostring(policy)) end
   if type(policy) ~= "table" then return usage("--policy: '%s' returns no table", value) end
-  for name in pairs(policy) do
-    if name ~= "routing" and name ~= "reconnect" and name ~= "endpoint" and name ~= "circuit" then
-      return usage("--policy: '%s': '%s' is none of routing, reconnect, endpoint, circuit", value, tostring(name))
-    end
-  end
+  local _, wrong = check_options.read(policies.rules, policy)
+  if wrong then return usage("--policy: '%s': %s", value, wrong) end
   into.policy, into.policy_file = policy, value
   return true
 end

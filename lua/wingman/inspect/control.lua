@@ -1,13 +1,8 @@
 --- Changes a running client: its policies, and the listeners of its log.
 local log_levels = require "wingman.loop.log_levels"
+local policies = require "wingman.policy.list"
 
 local rank = log_levels.rank
-
-local policies_of = {
-  routing = require "wingman.policy.routing",
-  reconnect = require "wingman.policy.reconnect",
-  endpoint = require "wingman.policy.endpoint",
-}
 
 local M = {}
 
@@ -19,22 +14,16 @@ function set.reconnect(provider, policy) provider.connections.reconnect = policy
 
 function set.endpoint(provider, policy) provider.endpoint = policy end
 
--- A policy by its name, as the options of a client take it.
-local function named(kind, name)
-  local policy = policies_of[kind][name]
-  if type(policy) ~= "function" then error(("inspect.policy: there is no %s policy '%s'"):format(kind, name), 3) end
-  if kind == "reconnect" then policy = policy() end
-  return policy
-end
-
 --- Gives a client another policy. Routes are computed anew at once.
 ---@param client wingman.client
 ---@param kind "routing"|"reconnect"|"endpoint"
----@param policy string|function  a name, or the policy itself
-function M.policy(client, kind, policy)
-  if not set[kind] then error(("inspect.policy: '%s' is none of routing, reconnect, endpoint"):format(tostring(kind)), 2) end
-  if type(policy) == "string" then policy = named(kind, policy) end
-  if type(policy) ~= "function" then error("inspect.policy: a name or a function is expected, got " .. type(policy), 2) end
+---@param given string|table|function  a name, settings, or the policy itself
+function M.policy(client, kind, given)
+  if not set[kind] then
+    error(("inspect.policy: one of %s is expected, got '%s'"):format(table.concat(policies.changeable, ", "), tostring(kind)), 2)
+  end
+  local policy, wrong = policies.policy(kind, given)
+  if not policy then error(("inspect.policy: %s: %s"):format(kind, wrong), 2) end
   if not client.provider or not client.provider.set_routing then error("inspect.policy: the client is no started client of a cluster", 2) end
   set[kind](client.provider, policy)
 end

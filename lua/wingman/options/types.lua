@@ -7,12 +7,12 @@
 ---@field auth_timeout? number|string limit for the answer to the token
 ---@field batch? wingman.client_options.batch how operations are batched
 ---@field check_map_names? boolean refuse map names that a v2 server with disk storage discards, and may hang on; false: for servers without disk storage
----@field circuit? wingman.client_options.circuit|function|string circuit breaker of a node: { failures = 5, first = 1, reset = 30 }, never, or a policy
+---@field circuit? "never"|function|wingman.client_options.circuit when a connected node gets no operations for a while: never, or a policy (docs/policies.md)
 ---@field client_id? string id of this client in record timestamps; default: the one in the op log's file, else a new UUID
 ---@field cluster? string|wingman.client_options.cluster sim://N, topgun://N, the URLs of nodes with commas between them, or { seeds = { urls } , nodes = { id = url } }
 ---@field connect_timeout? number|string limit for TCP, TLS and the upgrade together
 ---@field connections_per_node? number connections to each node
----@field endpoint? string|function|table auto, advertised, seeds, { node_id = url }, or a function: how a node is reached
+---@field endpoint? "auto"|"advertised"|"seeds"|function|table under which URL a node is reached: auto, advertised, seeds, or a policy (docs/policies.md)
 ---@field fallback? boolean direct routing: send to another node while the owner cannot be reached (docs/guarantees.md says what that costs)
 ---@field hash? "auto"|"fnv1a"|"xxh64" the cluster's key hash
 ---@field heartbeat? wingman.client_options.heartbeat PING, and when silence means that a connection is dead
@@ -27,9 +27,9 @@
 ---@field oplog? wingman.client_options.oplog the op log
 ---@field probe_map? string a map the token may read, for finding node ids
 ---@field proxy? string http://[user:password@]host:port for every node, or none; default: http_proxy, https_proxy, all_proxy of the environment, where loopback and no_proxy go direct, and no token is shown on ws://
----@field reconnect? string|function|wingman.client_options.reconnect when to connect again: exponential or its settings, never, or a policy
+---@field reconnect? "exponential"|"never"|function|wingman.client_options.reconnect when to try a node again: exponential, never, or a policy (docs/policies.md)
 ---@field resolver? function fn(host) -> { addresses }, in place of the system's resolver
----@field routing? string|function direct, forward, backup, or a routing policy
+---@field routing? "direct"|"backup"|"forward"|function to which node a partition's operations go: direct, backup, forward, or a policy (docs/policies.md)
 ---@field server? string URL of a single server: ws://host:port
 ---@field start_timeout? number|string how long start() waits
 ---@field tls? wingman.client_options.tls TLS, for wss://
@@ -64,7 +64,7 @@
 ---@field debounce? number|string connections made within this time cause one request
 ---@field max_wait? number|string the longest delay by debounce
 ---@field refresh? number|string time without news of the map after which it is requested again
----@field throttle? function refresh policy: how soon to request the map again while routes are missing
+---@field throttle? function how soon the partition map is requested again: a refresh policy (docs/policies.md)
 
 ---@class wingman.client_options.oplog: table<"high_watermark"|"low_watermark"|"max_bytes"|"max_ops"|"node_share"|"path"|"recent_bytes"|"sync"|"when_full", any>
 ---@field high_watermark? number fill, as a share of the limits, at which high_watermark is emitted

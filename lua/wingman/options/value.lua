@@ -38,10 +38,10 @@ end
 ---@return string
 function M.expected(rule)
   if rule.expected then return rule.expected end
-  if rule.one_of then return "one of " .. table.concat(rule.one_of, ", ") end
   local kinds = {}
   for kind in rule.type:gmatch "[^|]+" do
     local name = kind == "number" and rule.whole and "a whole number" or NAMES[kind]
+    if kind == "string" and rule.one_of then name = "one of " .. table.concat(rule.one_of, ", ") end
     kinds[#kinds + 1] = name .. ((kind == "number" or kind == "duration") and from_to(rule) or "")
   end
   return table.concat(kinds, " or ")

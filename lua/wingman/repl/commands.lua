@@ -3,6 +3,7 @@
 local inspect = require "wingman.inspect"
 local live = require "wingman.repl.subscriptions"
 local log_levels = require "wingman.loop.log_levels"
+local policies = require "wingman.policy.list"
 local reader = require "wingman.repl.reader"
 local text_table = require "wingman.text.table"
 
@@ -116,8 +117,8 @@ M.list.log = { arguments = table.concat(levels_and_off, "|"), summary = "the cli
     if args[1] ~= "off" then live.log(session, client_of(session), args[1]) end
   end }
 
-M.list.policy = { arguments = "routing|reconnect|endpoint EXPR", summary = "another policy: a name, or a function",
-  takes = { { "routing", "reconnect", "endpoint" }, "expression" },
+M.list.policy = { arguments = table.concat(policies.changeable, "|") .. " EXPR", summary = "another policy: a name, or a function",
+  takes = { policies.changeable, "expression" },
   run = function(session, rest)
     words("policy", rest, 2)
     local kind, text = rest:match "^(%S+)%s+(.*)$"

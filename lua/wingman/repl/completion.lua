@@ -141,9 +141,7 @@ local function option_values(head)
   local rule = rules and rules[name]
   if not rule then return nil end
   if rule.one_of then return rule.one_of end
-  local found, policies = {}, pcall(require, "wingman.policy." .. name) and require("wingman.policy." .. name) or {}
-  for policy in pairs(policies) do found[#found + 1] = policy end
-  return found
+  return {}
 end
 
 -- Candidates --------------------------------------------------------------------------

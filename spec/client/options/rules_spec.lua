@@ -38,7 +38,7 @@ describe("options", function()
     assert.error_matches(client { server = server, hash = "md5" }, "option hash: one of auto, fnv1a, xxh64 is expected, got 'md5'")
     assert.error_matches(client { cluster = { seeds = {} } }, "at least one URL is needed")
     assert.error_matches(client { cluster = { seads = {} } }, "unknown option 'cluster%.seads'; did you mean 'cluster%.seeds'%?")
-    assert.error_matches(client { server = server, routing = "fastest" }, "there is no policy 'fastest'")
+    assert.error_matches(client { server = server, routing = "fastest" }, "option routing: one of direct, backup, forward or a function is expected, got 'fastest'")
     assert.error_matches(function() wingman.client() end, "a table of options is expected, got nil")
   end)
 

@@ -2,6 +2,7 @@
 --- function. An error in one is the script's own: it is told to `log_to` and counted, and
 --- nothing else ends.
 local log_throttle = require "wingman.loop.log_throttle"
+local policies = require "wingman.policy.list"
 local protected = require "wingman.base.protected"
 
 ---@class wingman.client
@@ -9,10 +10,8 @@ local protected = require "wingman.base.protected"
 local methods = {}
 
 --- What is logged when a function of a script other than a listener or on_ack has failed.
-local FAILURES = {
-  routing_policy = true, reconnect_policy = true, endpoint_policy = true, circuit_policy = true, refresh_policy = true,
-  token_function = true,
-}
+local FAILURES = { token_function = true }
+for _, kind in ipairs(policies.names) do FAILURES[kind .. "_policy"] = true end
 
 local function count(self) self.callback_errors = (self.callback_errors or 0) + 1 end
 

@@ -1,11 +1,10 @@
 --- The options of `wingman.client`: one rule each. An option that is unknown or of
 --- the wrong kind is an error that names it.
-local circuit_policies = require "wingman.policy.circuit"
 local cluster_url = require "wingman.client.options.cluster_url"
 local embedded_cluster = require "wingman.testbed"
 local escape = require "wingman.base.escape"
 local options_check = require "wingman.options.check"
-local reconnect_policies = require "wingman.policy.reconnect"
+local policies = require "wingman.policy.list"
 
 local core = require "wingman.core"
 local url = require "wingman.base.url"
@@ -28,17 +27,14 @@ M.rules = {
   auth = { type = "table", secret = true, about = "how to authenticate", group = {
     token = { type = "string|function", utf8 = true, secret = true, about = "a JWT, or a function that returns one" },
   } },
-  routing = { type = "string|function", default = "direct", about = "direct, forward, backup, or a routing policy" },
+  routing = policies.rule "routing",
   fallback = { type = "boolean", default = false,
     about = "direct routing: send to another node while the owner cannot be reached (docs/guarantees.md says what that costs)" },
-  reconnect = { type = "string|function|table", default = "exponential",
-    about = "when to connect again: exponential or its settings, never, or a policy", group = reconnect_policies.options },
-  circuit = { type = "table|function|string", default = {},
-    about = "circuit breaker of a node: { failures = 5, first = 1, reset = 30 }, never, or a policy", group = circuit_policies.options },
+  reconnect = policies.rule "reconnect",
+  circuit = policies.rule "circuit",
   unanswered = { type = "duration", min = 0.01, max = 3600,
     about = "how long a batch may stay unacknowledged before its node's circuit opens; default: half of batch.ack_timeout" },
-  endpoint = { type = "string|function|table", default = "auto",
-    about = "auto, advertised, seeds, { node_id = url }, or a function: how a node is reached" },
+  endpoint = policies.rule "endpoint",
   resolver = { type = "function", about = "fn(host) -> { addresses }, in place of the system's resolver" },
   hash = { type = "string", default = "auto", one_of = { "auto", "fnv1a", "xxh64" }, about = "the cluster's key hash" },
   connections_per_node = { type = "number", default = 1, min = 1, max = 64, about = "connections to each node" },
@@ -83,7 +79,7 @@ M.rules = {
     max_wait = { type = "duration", default = 2, min = 0, max = 600, about = "the longest delay by debounce" },
     answer_timeout = { type = "duration", default = 1, min = 0.05, max = 60, about = "silence after a request that means: the map at hand is current" },
     refresh = { type = "duration", default = 30, min = 0.1, max = 86400, about = "time without news of the map after which it is requested again" },
-    throttle = { type = "function", about = "refresh policy: how soon to request the map again while routes are missing" },
+    throttle = policies.rule "refresh",
   } },
   tls = { type = "table", default = {}, about = "TLS, for wss://", group = {
     ca_file = { type = "string", about = "PEM file of the authorities; default: the system's. A file that was replaced is read again for the next connection" },
