@@ -2,6 +2,7 @@
 --- then everything is healed, read back and checked. All of it follows from the seed,
 --- but for the times at which things happen.
 local arena_module = require "chaos.arena"
+local busyness = require "chaos.busyness"
 local checker = require "chaos.checker"
 local client_options = require "chaos.client_options"
 local history_module = require "chaos.history"
@@ -44,7 +45,7 @@ function M.of_seed(seed)
 end
 
 -- Nothing has gone wrong on purpose yet. A client that finds no node all the same has timeouts
--- that are too short for this machine at this time: it, and those that follow, get longer ones.
+-- that are too short for this machine: it, and those that follow, get longer ones.
 local function start_local(run, name, seed)
   while true do
     local options = client_options.of(run.target, random.new(seed), run.patience)
@@ -152,7 +153,7 @@ function M.run(seed, target)
   for i, node in ipairs(target.cluster.nodes) do ids[i] = node.id end
   local run = {
     seed = seed, target = target, work = workload.work("chaos" .. seed, target.rest), history = history_module.new(target.cluster.dialect, ids),
-    repaired = false, patience = 1,
+    repaired = false, patience = busyness.factor(),
     rounds = nemesis.plan(target.catalog, {
       rounds = target.rounds, stretch = target.stretch, first = M.of_seed(seed).first, nodes = #ids,
     }, random.new(seed)),
