@@ -31,7 +31,7 @@ end
 local function words(name, rest, needed)
   local list = {}
   for word in rest:gmatch "%S+" do list[#list + 1] = word:match '^"(.*)"$' or word:match "^'(.*)'$" or word end
-  if #list < needed then fail("it is called as .%s %s", name, M.list[name].arguments) end
+  if #list < needed then fail("usage: .%s %s", name, M.list[name].arguments) end
   return list
 end
 
@@ -47,25 +47,25 @@ end
 M.list.nodes = { arguments = "", summary = "state, round trip, circuit, partitions and operations of every node",
   run = function(session) return inspect.nodes(client_of(session)) end }
 
-M.list.map = { arguments = "[FILE]", summary = "who owns which partition; to a file as JSON",
+M.list.map = { arguments = "[FILE]", summary = "the partition map: who owns which partition; with FILE: write it as JSON",
   run = function(session, rest)
     if rest == "" then return inspect.map(client_of(session)) end
     return inspect.save_map(client_of(session), rest)
   end }
 
-M.list.route = { arguments = "KEY", summary = "where a key belongs, and where it goes now", takes = { "key" },
+M.list.route = { arguments = "KEY", summary = "the partition and owner of a key, and the node that gets its writes now", takes = { "key" },
   run = function(session, rest) return inspect.route(client_of(session), words("route", rest, 1)[1]) end }
 
-M.list.stats = { arguments = "", summary = "what was counted, and the latency of acknowledgements",
+M.list.stats = { arguments = "", summary = "the client's counters, and the latency of acknowledgements",
   run = function(session) return inspect.stats(client_of(session)) end }
 
-M.list.records = { arguments = "MAP [PATTERN]", summary = "the records that are here, with their times", takes = { "map" },
+M.list.records = { arguments = "MAP [PATTERN]", summary = "the records in the local copy, with their times", takes = { "map" },
   run = function(session, rest)
     local args = words("records", rest, 1)
     return inspect.records(client_of(session):map(args[1]), args[2])
   end }
 
-M.list.rejected = { arguments = "[resend|drop SEQ|all]", summary = "the writes that were rejected; sends them again, or forgets them",
+M.list.rejected = { arguments = "[resend|drop SEQ|all]", summary = "the rejected writes (dead letters); send them again, or drop them",
   takes = { { "resend", "drop" }, { "all" } },
   run = function(session, rest)
     local client = client_of(session)
@@ -73,16 +73,16 @@ M.list.rejected = { arguments = "[resend|drop SEQ|all]", summary = "the writes t
     local args = words("rejected", rest, 2)
     local count, err = inspect.order_rejected(client, args[1], args[2])
     if not count then fail("%s", tostring(err)) end
-    session.write(("%s %s\n"):format(text_table.count(count), args[1] == "drop" and "forgotten" or "recorded again"))
+    session.write(("%s %s\n"):format(text_table.count(count), args[1] == "drop" and "dropped" or "recorded again"))
   end }
 
-M.list.whatif = { arguments = "MAP.json [KEYS]", summary = "the keys seen so far, or those of a file, on another partition map",
+M.list.whatif = { arguments = "MAP.json [KEYS]", summary = "where the known keys, or those of a file, would lie on another partition map",
   run = function(session, rest)
     local args = words("whatif", rest, 1)
     return inspect.whatif(client_of(session), args[1], args[2])
   end }
 
-M.list.sim = { arguments = "kill|restart|pause|resume|stop_node N", summary = "an order to the cluster of sim:// or topgun://",
+M.list.sim = { arguments = "kill|restart|pause|resume|stop_node N", summary = "kill, restart, pause, resume or stop a node of sim:// or topgun://",
   takes = { { "kill", "restart", "pause", "resume", "stop_node" }, "node" },
   run = function(session, rest)
     local args = words("sim", rest, 2)
@@ -91,14 +91,14 @@ M.list.sim = { arguments = "kill|restart|pause|resume|stop_node N", summary = "a
 
 -- What goes on ------------------------------------------------------------------------
 
-M.list.watch = { arguments = "MAP [PATTERN] | off", summary = "changes of a map as they come", takes = { "map" },
+M.list.watch = { arguments = "MAP [PATTERN] | off", summary = "show the changes of a map as they arrive", takes = { "map" },
   run = function(session, rest)
     local args = words("watch", rest, 1)
     if args[1] == "off" then return live.stop(session, "watch") end
     live.watch(session, client_of(session), args[1], args[2])
   end }
 
-M.list.trace = { arguments = "on|full|off", summary = "frames in both directions, decoded; full: not cut to a line",
+M.list.trace = { arguments = "on|full|off", summary = "show frames in both directions, decoded; full: not cut to one line",
   takes = { { "on", "off", "full" } },
   run = function(session, rest)
     if rest == "off" then return live.stop(session, "trace") end
@@ -109,7 +109,7 @@ M.list.trace = { arguments = "on|full|off", summary = "frames in both directions
 local levels_and_off = { unpack(log_levels.names) }
 levels_and_off[#levels_and_off + 1] = "off"
 
-M.list.log = { arguments = table.concat(levels_and_off, "|"), summary = "the client's log, from a level on, here, too",
+M.list.log = { arguments = table.concat(levels_and_off, "|"), summary = "show the client's log lines of this level and above",
   takes = { levels_and_off },
   run = function(session, rest)
     local args = words("log", rest, 1)
@@ -117,7 +117,7 @@ M.list.log = { arguments = table.concat(levels_and_off, "|"), summary = "the cli
     if args[1] ~= "off" then live.log(session, client_of(session), args[1]) end
   end }
 
-M.list.policy = { arguments = table.concat(policies.changeable, "|") .. " EXPR", summary = "another policy: a name, or a function",
+M.list.policy = { arguments = table.concat(policies.changeable, "|") .. " EXPR", summary = "set a policy: a name, or a function",
   takes = { policies.changeable, "expression" },
   run = function(session, rest)
     words("policy", rest, 2)
@@ -128,19 +128,19 @@ M.list.policy = { arguments = table.concat(policies.changeable, "|") .. " EXPR",
 
 -- Code ----------------------------------------------------------------------------------
 
-M.list.load = { arguments = "FILE", summary = "run a file",
+M.list.load = { arguments = "FILE", summary = "run a Lua file",
   run = function(session, rest)
     words("load", rest, 1)
     return inspect.load(rest, session.environment)
   end }
 
-M.list.save = { arguments = "FILE", summary = "write what was typed, as a script",
+M.list.save = { arguments = "FILE", summary = "write the chunks of this session to a script",
   run = function(session, rest)
     words("save", rest, 1)
     session.write(("%d chunks in %s\n"):format(inspect.save(rest, session.lines), rest))
   end }
 
-M.list.time = { arguments = "EXPR", summary = "how long it takes, once", takes = { "expression" },
+M.list.time = { arguments = "EXPR", summary = "run it once and print how long it took", takes = { "expression" },
   run = function(session, rest)
     local fn = evaluator(session, "time", rest)
     if jit then jit.off(fn, true) end
@@ -150,7 +150,7 @@ M.list.time = { arguments = "EXPR", summary = "how long it takes, once", takes =
     end)(inspect.time(fn))
   end }
 
-M.list.bench = { arguments = "EXPR", summary = "how long it takes, over and over, compiled", takes = { "expression" },
+M.list.bench = { arguments = "EXPR", summary = "run it repeatedly and print how long a call takes", takes = { "expression" },
   run = function(session, rest) return inspect.bench(evaluator(session, "bench", rest)) end }
 
 local function help_text(session)
@@ -166,7 +166,7 @@ interpreted, so that Ctrl-C can end it; .bench compiles. TAB completes, Ctrl-R s
 ]]
 end
 
-M.list.help = { arguments = "[NAME]", summary = "this, or what a doc comment says: .help client.query", takes = { "expression" },
+M.list.help = { arguments = "[NAME]", summary = "this list, or the doc comment of a function: .help client.query", takes = { "expression" },
   run = function(session, rest)
     if rest == "" then return session.write(help_text(session)) end
     local help = require "wingman.repl.help"

@@ -29,7 +29,7 @@ end
 function texts.high_watermark(ops) return ("the op log has reached its high watermark: %s operations"):format(text_table.count(ops)), "warning" end
 function texts.low_watermark(ops) return ("the op log is down to its low watermark: %s operations"):format(text_table.count(ops)), "good" end
 function texts.ack_timeout(what)
-  return ("%s operations sent to %s are not acknowledged in time; they are sent again"):format(text_table.count(what.ops), what.node or what.url), "warning"
+  return ("%s operations sent to %s were not acknowledged in time; they are sent again"):format(text_table.count(what.ops), what.node or what.url), "warning"
 end
 function texts.oplog_recovered() return "the op log's file can be written again", "good" end
 

@@ -13,7 +13,7 @@ local function server_of_cluster(client, dialect)
   if count < 2 then return nil end
   local cost = dialect == "0.11"
       and "it acknowledges and drops every write of a key that another node owns, about %d of %d"
-    or "it keeps what other nodes own, about %d of %d writes, and those never learn of it"
+    or "it stores the writes of keys that other nodes own, about %d of %d, and these nodes do not get them"
   return warning("SERVER_OF_CLUSTER", "option server: %s is one of %d nodes of a cluster: " .. cost .. "; use the option cluster",
     client.provider.node.url, count, count - 1, count)
 end
@@ -21,8 +21,8 @@ end
 -- What each way to route costs on a 0.11 cluster, which drops what the receiver does not own.
 local function cost_of_routing(options)
   if options.routing == "forward" then return 'routing = "forward"', "every write of a key that another node owns" end
-  if options.routing == "backup" then return 'routing = "backup"', "what goes to a backup before the map says that it is the owner" end
-  if options.fallback then return "fallback = true", "what goes to another node than the owner" end
+  if options.routing == "backup" then return 'routing = "backup"', "every write that goes to a backup before the partition map makes it the owner" end
+  if options.fallback then return "fallback = true", "every write that goes to another node than the owner" end
 end
 
 local function routing_loses(client, dialect)

@@ -95,7 +95,7 @@ local UNSTORABLE = { NOT_STORABLE = true, TOO_LARGE = true }
 function M.map(client, map)
   local owner_of = owners(client)
   if not owner_of then
-    return nil, errors.new("NOT_CONNECTED", ("map '%s' cannot be compared: no node is connected, or who owns what is not known")
+    return nil, errors.new("NOT_CONNECTED", ("map '%s' cannot be compared: no node is connected, or the owners are not known")
       :format(map.name), { map = map.name })
   end
   local holdings = {}

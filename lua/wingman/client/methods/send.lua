@@ -48,7 +48,7 @@ end
 local function try(self, bytes, key, options)
   local node, connection_id, info = target(self, key)
   if not node then
-    return failed("NOT_CONNECTED", true, "no node that the message could go to is connected%s",
+    return failed("NOT_CONNECTED", true, "no node is connected that the message could be sent to%s",
       key and (" (key '%s')"):format(key) or "")
   end
   local waiter, mistake
@@ -82,8 +82,8 @@ local function try(self, bytes, key, options)
   if answer ~= nil then return answer end
   if type(err) == "table" then return nil, err end
   if err == "timeout" and not options.answer then return true end
-  if err == "timeout" then return failed("TIMEOUT", true, "%s: no answer came", node.url) end
-  return failed("NOT_CONNECTED", true, "%s: %s before the message was known to have arrived", node.url, err)
+  if err == "timeout" then return failed("TIMEOUT", true, "%s: no answer in time", node.url) end
+  return failed("NOT_CONNECTED", true, "%s: %s before an answer to the message arrived", node.url, err)
 end
 
 local function may_retry(err, options)
@@ -121,7 +121,7 @@ function methods:send_with_retry(data, key, options)
   local bytes, reason = data, nil
   if type(data) == "table" then bytes, reason = core.encode(data)
   elseif type(data) ~= "string" then error("send_with_retry: a message (a table) or its bytes are expected, got " .. type(data), 2) end
-  if not bytes then return failed("NOT_ENCODABLE", false, "the message has no MessagePack form: %s", reason) end
+  if not bytes then return failed("NOT_ENCODABLE", false, "the message cannot be encoded as MessagePack: %s", reason) end
   local retries, delay = options.max_retries, options.retry_delay
   for attempt = 0, retries do
     if self.closed then return failed("CLOSED", false, "the client is closed") end

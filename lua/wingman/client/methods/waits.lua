@@ -43,7 +43,7 @@ local function all_stored(self)
   local rejected, dropped = stats.ops_rejected - told.rejected, stats.ops_dropped - told.dropped
   self.told_losses = { rejected = stats.ops_rejected, dropped = stats.ops_dropped }
   if rejected + dropped == 0 then return true end
-  return nil, errors.new("REJECTED", ("not everything is stored: %d rejected (see client:rejected()), %d dropped from a full op log")
+  return nil, errors.new("REJECTED", ("not all writes are stored: %d rejected (see client:rejected()), %d dropped from a full op log")
     :format(rejected, dropped), { count = rejected + dropped, rejected = rejected, dropped = dropped })
 end
 
@@ -59,7 +59,7 @@ local function timed_out(self, timeout)
   local left = self:backlog()
   if left.pending == 0 and left.unverified == 0 then return true end
   if left.pending == 0 then
-    return nil, errors.new("TIMEOUT", ("the cluster's membership has changed, and %d operations that were acknowledged just before are not sent again after %g s")
+    return nil, errors.new("TIMEOUT", ("%d operations, acknowledged just before the cluster's membership changed, are not repeated after %g s")
       :format(left.unverified, timeout), left)
   end
   return nil, errors.new("TIMEOUT", ("%d operations are not acknowledged after %g s: %s; they stay in the op log")
@@ -159,8 +159,8 @@ function methods:when_settled(seq, fn)
   self.ack_callbacks[seq] = fn
 end
 
---- Seconds that `close` waits by default: what a change made doubtful is sent again within 2 s of
---- it, at 50,000 writes a second, and one more change may come in that time.
+--- Seconds that `close` waits by default: the writes that a membership change may have lost are repeated within 2 s, at
+--- 50,000 writes a second, and one more change may come in that time.
 local CLOSE_WAIT = 5
 
 -- What close could not wait for is counted, logged and returned.
@@ -177,8 +177,8 @@ local function give_up_unverified(self, timeout)
     :format(timeout, left.unverified, left.pending), left)
 end
 
---- Part of close: what a 0.11 cluster acknowledged just before its membership changed is
---- sent again first. True, or nil, err with what is left of it after `timeout` seconds.
+--- Part of close: first repeats the writes that a 0.11 cluster acknowledged just before its membership
+--- changed. True, or nil, err with what is left of it after `timeout` seconds.
 ---@param timeout number|nil  default: 5
 ---@return boolean|nil, wingman.error|nil
 function methods:wait_for_membership(timeout)
@@ -195,7 +195,7 @@ function methods:wait_for_membership(timeout)
   return give_up_unverified(self, timeout)
 end
 
---- Part of close: everybody who waits hears of it.
+--- Part of close: ends every wait with the error.
 ---@param err wingman.error
 function methods:end_waits(err)
   self.ending:reject(err)

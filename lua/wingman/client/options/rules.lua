@@ -127,7 +127,7 @@ end
 local function check_connections(options)
   local tls, proxy = options.tls, options.proxy
   if (tls.cert_file == nil) ~= (tls.key_file == nil) then
-    error("options tls.cert_file and tls.key_file: one is of no use without the other", 0)
+    error("options tls.cert_file and tls.key_file: set both, or neither", 0)
   end
   if proxy and proxy ~= "none" and not core.proxy_name(proxy) then
     error(("option proxy: %s is neither none nor http://host:port"):format(wire_name.shown(url.shown(proxy))), 0)
