@@ -16,18 +16,18 @@ describe("circuits", function()
     closing = nil
   end)
 
-  -- A host without a network: one node, whose probes are answered as `world` says.
+  -- A host without a network: one node, which answers requests as `world` says.
   local function on_nothing(policy)
     local node = { id = "node-1", url = "ws://x", whole_url = "ws://x", index = 0, connection_ids = { 0 }, usable = true }
-    local world = { probes = 0, answer = true, acked = 0, unanswered = 0, changes = {}, logged = {} }
+    local world = { asked = 0, answer = true, acked = 0, unanswered = 0, changes = {}, logged = {} }
     closing = circuits.new(policy, 0.04, {
       nodes = function() return { node } end,
       core = {
         node_stats = function() return { ops_acked = world.acked } end,
         connection_info = function() return { unanswered = world.unanswered } end,
       },
-      probe = function()
-        world.probes = world.probes + 1
+      ask = function()
+        world.asked = world.asked + 1
         loop.sleep(0.02)
         return world.answer
       end,
@@ -39,25 +39,25 @@ describe("circuits", function()
 
   local function await(condition) assert(loop.wait_until(condition, 5), "it has not come in 5 s of that clock") end
 
-  it("send one probe when it is time, whatever else happens, and close when it is answered", function()
+  it("ask for one trial when it is due, whatever else happens, and close when it succeeds", function()
     local c, node, world = on_nothing(circuit.consecutive { failures = 2, reset = 0.05 })
     c:failure(node, "lost", "x")
     c:failure(node, "lost", "x")
     assert.is_false(c:is_closed(node))
-    await(function() return world.probes == 1 end)
+    await(function() return world.asked == 1 end)
     assert.equal("half_open", (c:state_of(node)))
     for _ = 1, 5 do c:connected(node) end
     await(function() return c:is_closed(node) end)
-    assert.equal(1, world.probes)
+    assert.equal(1, world.asked)
     assert.same({ "open", "half_open", "closed" }, world.changes)
     assert.equal(1, select(2, c:state_of(node)))
   end)
 
-  it("stay open when the probe is not answered", function()
+  it("stay open when the trial fails", function()
     local c, node, world = on_nothing(circuit.consecutive { failures = 1, reset = 0.05 })
     world.answer = false
     c:failure(node, "lost", "x")
-    await(function() return world.probes == 2 end)
+    await(function() return world.asked == 2 end)
     assert.same({ "open", "half_open", "open", "half_open" }, world.changes)
     world.answer = true
     await(function() return c:is_closed(node) end)
@@ -66,7 +66,7 @@ describe("circuits", function()
   it("ask a node that leaves a batch unanswered, and open only when it answers nothing", function()
     local c, node, world = on_nothing(circuit.consecutive { reset = 60 })
     world.unanswered = 1
-    await(function() return world.probes >= 2 end)
+    await(function() return world.asked >= 2 end)
     assert.is_true(c:is_closed(node))
     world.answer = false
     await(function() return not c:is_closed(node) end)
@@ -82,7 +82,7 @@ describe("circuits", function()
       world.acked, looks = world.acked + 1, looks + 1
       return looks > 30
     end)
-    assert.equal(0, world.probes)
+    assert.equal(0, world.asked)
     assert.same({}, world.changes)
   end)
 

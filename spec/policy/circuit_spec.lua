@@ -14,7 +14,7 @@ describe("circuit policy", function()
     assert.equal(10, b:due(102))
     assert.equal("open", b:state(111.9))
     assert.equal("half_open", b:state(112))
-    b:failure("lost", 113) -- the probe failed: as long again
+    b:failure("lost", 113) -- the trial failed: as long again
     assert.equal("open", b:state(122.9))
     assert.equal("half_open", b:state(123))
     b:success(123)

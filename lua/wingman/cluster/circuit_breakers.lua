@@ -1,6 +1,5 @@
---- The circuits of a cluster's nodes: feeds the breakers of the policy, asks a node
---- that leaves a batch unanswered whether it answers anything, sends the one probe of
---- a half-open circuit.
+--- The circuit breakers of a cluster's nodes: reports to the policy's breakers what happens, sends a
+--- request to a node that leaves a batch unanswered, and one as the trial of a half-open circuit.
 local loop = require "wingman.loop"
 local protected = require "wingman.base.protected"
 
@@ -8,8 +7,8 @@ local M = {}
 
 --- How often unanswered batches are looked for (seconds), at most.
 local LOOK_EVERY = 0.25
---- How long an answer to a probe may take (seconds), at most.
-local PROBE_TIMEOUT = 2
+--- How long an answer may take (seconds), at most.
+local ASK_TIMEOUT = 2
 
 ---@class wingman.circuits
 local methods = {}
@@ -18,7 +17,7 @@ methods.__index = methods
 ---@class wingman.circuits_host
 ---@field nodes fun(): wingman.node[]
 ---@field core userdata  wingman.core.client
----@field probe fun(node: wingman.node, timeout: number): any, any  asks the node something; waits
+---@field ask fun(node: wingman.node, timeout: number): any, any  asks the node something; waits
 ---@field changed fun(node: wingman.node, state: string, reason: string)
 ---@field log fun(level: string, event: string, fields: table)
 
@@ -41,20 +40,20 @@ end
 local update
 
 -- One question at a time; what it means is decided by the state that it was asked in.
-local function probe(self, node, reason)
+local function ask(self, node, reason)
   local held = breaker_of(self, node)
-  if held.probing or not node.usable then return end
-  held.probing = true
+  if held.is_asking or not node.usable then return end
+  held.is_asking = true
   loop.spawn(function()
     local suspected = held.state == "closed"
-    local answered = self.host.probe(node, math.min(PROBE_TIMEOUT, self.unanswered))
-    held.probing = nil
+    local answered = self.host.ask(node, math.min(ASK_TIMEOUT, self.unanswered))
+    held.is_asking = nil
     if self.closed or not node.usable then return end -- a lost connection is told otherwise
     if not answered then
       self:failure(node, "unanswered", reason)
     elseif not suspected then
       call(self, node, "success", loop.now())
-      update(self, node, "the probe was answered")
+      update(self, node, "the trial succeeded")
     end
   end)
 end
@@ -74,9 +73,9 @@ function update(self, node, reason)
   end
   if state == "open" then
     local due = call(self, node, "due", now)
-    if due then held.timer = loop.timer(due, function() update(self, node, "time for a probe") end) end
+    if due then held.timer = loop.timer(due, function() update(self, node, "a trial is due") end) end
   elseif state == "half_open" then
-    probe(self, node, "the probe was not answered")
+    ask(self, node, "the trial failed")
   end
 end
 
@@ -102,7 +101,7 @@ local function look(self)
       local held = breaker_of(self, node)
       local silent = loop.now() - (held.acked_at or 0) >= self.unanswered
       if unanswered >= self.unanswered and silent and held.state == "closed" then
-        probe(self, node, ("a batch is unanswered for %.1f s, and so is a question"):format(unanswered))
+        ask(self, node, ("a batch is unanswered for %.1f s, and the node did not answer a request either"):format(unanswered))
       end
     end
   end

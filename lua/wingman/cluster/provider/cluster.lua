@@ -355,7 +355,7 @@ end
 ---@param options table  checked options
 ---@param policies { routing: function, reconnect: function, endpoint: function }
 ---@param state wingman.connection_state
----@param map_names fun(): string[]  maps that the client uses, for probes
+---@param map_names fun(): string[]  maps that the client uses, to ask nodes for their roots
 ---@return wingman.cluster_provider|nil, string|nil
 function M.new(core, options, policies, state, map_names)
   local self = setmetatable({
@@ -405,7 +405,7 @@ function M.new(core, options, policies, state, map_names)
   self.circuits = circuits_module.new(policies.circuit, options.unanswered or options.batch.ack_timeout / 2, {
     core = core,
     nodes = function() return self.connections.nodes end,
-    probe = function(node, timeout)
+    ask = function(node, timeout)
       return merkle_walk.root(self.requests, node.connection_ids[1], self:root_map(node.connection_ids[1]), timeout)
     end,
     changed = function(...) circuit_changed(self, ...) end,
