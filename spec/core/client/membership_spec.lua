@@ -79,6 +79,14 @@ local function recent_writes(client)
   end
 end
 
+-- How many maps the client has taken since, at least 1. On a busy machine a node may notice a loss so
+-- long after the others that its map is a second change, for which everything is sent once more.
+local function maps_taken(client)
+  local count = 0
+  client:on("map_changed", function() count = count + 1 end)
+  return function() return math.max(1, count) end
+end
+
 -- Writes on and on until a node is lost and a map without it has come; what `fn` returns in
 -- the turn of that map. 0.3 s later the writes before it have been sent again.
 local function at_the_change(shared, client, map, id, fn)
@@ -181,6 +189,7 @@ clusters.on_each(getfenv(), "a membership change", function(shared, it)
     local map = client:map(shared:map_name())
     local others = other:map(map.name)
     local options, recent = recent_writes(client)
+    local changes = maps_taken(client)
     for i = 1, 300 do assert(map:set("key-" .. i, { n = i }, options)) end
     assert(client:drain(60))
     local time = map:record "key-1"
@@ -190,7 +199,8 @@ clusters.on_each(getfenv(), "a membership change", function(shared, it)
     assert(client:drain(60))
     assert(other:drain(60))
     local repeated = client:stats().ops_repeated
-    assert.is_true(repeated >= recent() and repeated <= 300, repeated .. " were sent again")
+    local said = ("%d were sent again, for %d changes"):format(repeated, changes())
+    assert.is_true(repeated >= recent() and repeated <= 300 * changes(), said)
     local repeats = 0
     for _, id in ipairs { "node-2", "node-3" } do
       for _, arrival in ipairs(assert(shared.cluster:arrivals(id))) do
@@ -201,7 +211,7 @@ clusters.on_each(getfenv(), "a membership change", function(shared, it)
         end
       end
     end
-    assert.is_true(repeats > 0 or repeated < 300)
+    assert.is_true(repeats > 0 or repeated < 300, said)
     local found = everything(client, map.name)
     for i = 1, 300 do assert.equal(-i, found["key-" .. i].value.n) end
     shared:restart("node-1", client)
@@ -243,6 +253,7 @@ clusters.on_each(getfenv(), "a membership change", function(shared, it)
     local client, observer = shared:started(), shared:started()
     local map, acknowledged = client:map(shared:map_name()), {}
     local options, recent = recent_writes(client)
+    local changes = maps_taken(client)
     local sizes = { 1, 1000, 65519, 65520, 65536, 200000, 900000 }
     for i, size in ipairs(sizes) do
       assert(map:set("key-" .. i, ("v"):rep(size), options))
@@ -254,7 +265,8 @@ clusters.on_each(getfenv(), "a membership change", function(shared, it)
     await_ownership(client, "node-2", false)
     assert(client:drain(60))
     local repeated = client:stats().ops_repeated
-    assert.is_true(repeated >= recent() and repeated <= #sizes + 4, repeated .. " were sent again")
+    assert.is_true(repeated >= recent() and repeated <= (#sizes + 4) * changes(),
+      ("%d were sent again, for %d changes"):format(repeated, changes()))
     assert.equal(0, client:stats().ops_unverified)
     assert.same({}, lost(observer, map.name, acknowledged))
     shared:restart("node-2", observer)
@@ -365,6 +377,7 @@ clusters.on_each(getfenv(), "a membership change", function(shared, it)
     local client = shared:started { oplog = { recent_bytes = 65536 } }
     local map, count = client:map(shared:map_name()), 0
     local options, recent = recent_writes(client)
+    local changes = maps_taken(client)
     for _, length in ipairs { 65535, 1, 8, 65519, 65520, 65521, 9, 65535, 7 } do
       assert(map:set(("k"):rep(length), { n = length }, options))
       count = count + 1
@@ -375,7 +388,7 @@ clusters.on_each(getfenv(), "a membership change", function(shared, it)
     assert(client:drain(60))
     local stats = client:stats()
     local kept = stats.ops_repeated + stats.ops_unverified
-    assert.is_true(kept >= recent() and kept <= count, kept .. " were sent again or told")
+    assert.is_true(kept >= recent() and kept <= count * changes(), ("%d were sent again or told, for %d changes"):format(kept, changes()))
     shared:restart("node-2", client)
   end)
 
