@@ -11,13 +11,13 @@ if prefix then
 end
 local wingman = require "wingman"
 
-local client = wingman.client {
+local client = assert(wingman.client {
   cluster = assert(os.getenv "WINGMAN_CLUSTER", "WINGMAN_CLUSTER is not set"),
   auth = { token = os.getenv "WINGMAN_TOKEN" },
   oplog = { when_full = "fail" }, -- a tick must not wait
-}
+})
 local map = client:map "tick_host"
-local me, ticks, acknowledged = client.options.client_id, 0, 0
+local me, ticks, acknowledged = assert(client.options.client_id), 0, 0
 
 map:on("change", function(key, value)
   if key ~= me then io.stderr:write(("another plugin has %d ticks\n"):format(value.ticks)) end

@@ -160,7 +160,7 @@ describe("the types of scripts", function()
         end
       end
     end
-    assert.equal(0, os.execute(("cp -r scripts/load '%s'"):format(folder)))
+    assert.equal(0, os.execute(("cp -r scripts/load '%s' && cp scripts/plugins/tick_plugin.lua '%s/load'"):format(folder, folder)))
     found = check(folder)
   end)
   teardown(function() os.execute(("rm -r '%s'"):format(folder)) end)
@@ -178,7 +178,7 @@ describe("the types of scripts", function()
     end)
   end
 
-  it("have nothing to say of the scripts of the pages and of scripts/load", function()
+  it("have nothing to say of the scripts of the pages, of scripts/load and of a plugin", function()
     local count = 0
     for path, findings in pairs(found) do
       if path:find "/page_[^/]*$" or path:find "/load/[^/]*$" then

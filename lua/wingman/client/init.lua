@@ -35,6 +35,7 @@ local DECODED_AT_ONCE = 500
 ---@field provider table
 ---@field closed boolean
 ---@field write_error wingman.error|false  why no write is taken
+---@field options wingman.client_options  checked, with their defaults
 local methods = {}
 methods.__index = methods
 

@@ -5,6 +5,15 @@ local warnings = require "wingman.client.health.warnings"
 ---@class wingman.client
 local methods = {}
 
+---@class wingman.partition_map
+---@field version integer
+---@field generated_at number  Unix ms
+---@field source integer       index of the node that sent it
+---@field partition_count integer
+---@field nodes { id: string, endpoint: string, status: string }[]
+---@field owners (string|false)[]  node ids by partition + 1; false: no node
+---@field backups string[][]       the same
+
 ---@class wingman.node_health
 ---@field id string
 ---@field url string
@@ -137,7 +146,7 @@ function methods:dialect()
 end
 
 --- The partition map in use: version, nodes, owners[partition + 1]; nil when there is none.
----@return { version: integer, nodes: table[], owners: string[] }|nil
+---@return wingman.partition_map|nil
 function methods:partition_map() return self.provider and self.provider.map end
 --- The partition of a key.
 ---@return integer
