@@ -9,11 +9,7 @@ clusters.on_each(getfenv(1), "hosts", function(shared, it)
   setup(function() env, remove = installed.new(shared.cluster) end)
   teardown(function() if remove then remove() end end)
 
-  local function in_foreign_host(program, name, test)
-    local why = installed.unfit(program)
-    if why then return pending(("%s (skipped: %s)"):format(name, why)) end
-    it(name, test)
-  end
+  local in_foreign_host = installed.it_in(it, pending)
 
   -- Starts, writes, reads; and says on standard error what it found changed in its process.
   local guest = [[

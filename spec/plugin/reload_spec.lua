@@ -9,11 +9,7 @@ clusters.on_each(getfenv(1), "a host that reloads", function(shared, it)
   setup(function() env, remove = installed.new(shared.cluster) end)
   teardown(function() if remove then remove() end end)
 
-  local function in_foreign_host(program, name, test)
-    local why = installed.unfit(program)
-    if why then return pending(("%s (skipped: %s)"):format(name, why)) end
-    it(name, test)
-  end
+  local in_foreign_host = installed.it_in(it, pending)
 
   local times = shared.is_0_11 and 100 or 1000 -- 25 s for a thousand
   in_foreign_host("luajit", ("is loaded %d times and leaves nothing behind"):format(times), function()

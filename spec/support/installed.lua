@@ -53,6 +53,19 @@ function M.new(cluster)
   return env, function() os.execute("rm -rf " .. prefix) end
 end
 
+--- A function that makes an `it` which needs a program as the host: fn(program, name, test). Without the
+--- program the spec is pending, and says why.
+---@param it function
+---@param pending function
+---@return fun(program: string, name: string, test: function)
+function M.it_in(it, pending)
+  return function(program, name, test)
+    local why = M.unfit(program)
+    if why then return pending(("%s (skipped: %s)"):format(name, why)) end
+    it(name, test)
+  end
+end
+
 --- Why a spec with this program as the host is skipped; nil when it is not. A sanitized module needs its
 --- runtime in the host; programs that are there anyway have none.
 ---@param program string

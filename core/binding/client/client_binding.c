@@ -8,6 +8,7 @@
 #include "binding/client/client_userdata.h"
 #include "binding/os/loop_userdata.h"
 #include "binding/values/binding.h"
+#include "binding/values/userdata.h"
 
 /* -- options ---------------------------------------------------------------------------- */
 
@@ -286,19 +287,6 @@ static int l_use_connection(lua_State *L)
 
 /* -- registration ------------------------------------------------------------------------ */
 
-static void open_class(lua_State *L, const char *name, const luaL_Reg *const *methods, lua_CFunction collect)
-{
-    luaL_newmetatable(L, name);
-    if (collect != NULL) {
-        lua_pushcfunction(L, collect);
-        lua_setfield(L, -2, "__gc");
-    }
-    lua_newtable(L);
-    for (; *methods != NULL; methods++) luaL_register(L, NULL, *methods);
-    lua_setfield(L, -2, "__index");
-    lua_pop(L, 1);
-}
-
 void wm_lua_open_client(lua_State *L)
 {
     static const luaL_Reg own[] = {
@@ -323,8 +311,8 @@ void wm_lua_open_client(lua_State *L)
     const luaL_Reg *const client[] = {own, wm_lua_client_routing_methods, wm_lua_client_log_methods, wm_lua_client_event_methods,
                                       wm_lua_client_rejected_methods, NULL};
     const luaL_Reg *const map[] = {wm_lua_map_methods, NULL};
-    open_class(L, WM_LUA_CLIENT, client, l_close);
-    open_class(L, WM_LUA_MAP, map, NULL);
+    wm_lua_new_class(L, WM_LUA_CLIENT, client, l_close);
+    wm_lua_new_class(L, WM_LUA_MAP, map, NULL);
     lua_pushcfunction(L, l_client);
     lua_setfield(L, -2, "client");
     lua_pushcfunction(L, wm_lua_v2_stores_map);

@@ -7,6 +7,7 @@
 #include "binding/client/op_metrics_userdata.h"
 #include "binding/values/binding.h"
 #include "binding/values/histogram_userdata.h"
+#include "binding/values/userdata.h"
 
 #define CLASS "wingman.core.op_metrics"
 
@@ -146,13 +147,7 @@ void wm_lua_open_op_metrics(lua_State *L)
         {"partitions", l_partitions},
         {NULL, NULL},
     };
-    luaL_newmetatable(L, CLASS);
-    lua_pushcfunction(L, l_gc);
-    lua_setfield(L, -2, "__gc");
-    lua_newtable(L);
-    luaL_register(L, NULL, methods);
-    lua_setfield(L, -2, "__index");
-    lua_pop(L, 1);
+    wm_lua_new_class(L, CLASS, (const luaL_Reg *const[]){methods, NULL}, l_gc);
 
     lua_pushcfunction(L, l_new);
     lua_setfield(L, -2, "op_metrics");

@@ -4,6 +4,7 @@
 
 #include "binding/os/loop_userdata.h"
 #include "binding/values/binding.h"
+#include "binding/values/userdata.h"
 #include "net/loop.h"
 #include "os/interruption.h"
 
@@ -159,13 +160,7 @@ void wm_lua_open_loop(lua_State *L)
     };
     wm_interruption *interruption = interruption_of(L);
     if (interruption != NULL) interruption->expected = 1;
-    luaL_newmetatable(L, "wingman.loop");
-    lua_pushcfunction(L, l_close);
-    lua_setfield(L, -2, "__gc");
-    lua_newtable(L);
-    luaL_register(L, NULL, methods);
-    lua_setfield(L, -2, "__index");
-    lua_pop(L, 1);
+    wm_lua_new_class(L, "wingman.loop", (const luaL_Reg *const[]){methods, NULL}, l_close);
 
     lua_pushcfunction(L, l_loop);
     lua_setfield(L, -2, "loop");

@@ -6,6 +6,7 @@
 
 #include "binding/os/loop_userdata.h"
 #include "binding/values/binding.h"
+#include "binding/values/userdata.h"
 #include "os/process.h"
 
 /* `loop` is the slot of the loop's userdata, which the environment of this one
@@ -170,10 +171,7 @@ static int l_process(lua_State *L)
     *self = (process_userdata){.loop = lua_touserdata(L, 1)};
     luaL_getmetatable(L, "wingman.process");
     lua_setmetatable(L, -2);
-    lua_createtable(L, 1, 0);
-    lua_pushvalue(L, 1);
-    lua_rawseti(L, -2, 1);
-    lua_setfenv(L, -2); /* the loop lives at least as long */
+    wm_lua_keep(L, 1); /* the loop lives at least as long */
     int err = wm_process_spawn(loop, &options, &self->process);
     return err == 0 ? 1 : fail(L, err);
 }
@@ -204,12 +202,6 @@ void wm_lua_open_process(lua_State *L)
         {"process_id", l_process_id},
         {NULL, NULL},
     };
-    luaL_newmetatable(L, "wingman.process");
-    lua_pushcfunction(L, l_close);
-    lua_setfield(L, -2, "__gc");
-    lua_newtable(L);
-    luaL_register(L, NULL, methods);
-    lua_setfield(L, -2, "__index");
-    lua_pop(L, 1);
+    wm_lua_new_class(L, "wingman.process", (const luaL_Reg *const[]){methods, NULL}, l_close);
     luaL_register(L, NULL, functions);
 }

@@ -4,6 +4,7 @@
 
 #include "binding/os/loop_userdata.h"
 #include "binding/values/binding.h"
+#include "binding/values/userdata.h"
 #include "os/stream.h"
 
 #define READ_CHUNK (64u << 10)
@@ -31,25 +32,21 @@ static int fail(lua_State *L, int err)
     return 2;
 }
 
-/* Pushes a stream whose environment is the value at `anchor`, a table that keeps the
- * loop. */
-static stream_userdata *push_stream(lua_State *L, int anchor, wm_loop **loop)
+static stream_userdata *push_stream(lua_State *L, wm_loop **loop)
 {
     stream_userdata *self = lua_newuserdata(L, sizeof *self);
     *self = (stream_userdata){.loop = loop};
     luaL_getmetatable(L, "wingman.stream");
     lua_setmetatable(L, -2);
-    lua_pushvalue(L, anchor);
-    lua_setfenv(L, -2);
     return self;
 }
 
+/* A stream that keeps the loop, which is the first argument. */
 static stream_userdata *push_first(lua_State *L)
 {
-    lua_createtable(L, 1, 0);
-    lua_pushvalue(L, 1);
-    lua_rawseti(L, -2, 1);
-    return push_stream(L, lua_gettop(L), lua_touserdata(L, 1));
+    stream_userdata *self = push_stream(L, lua_touserdata(L, 1));
+    wm_lua_keep(L, 1);
+    return self;
 }
 
 static wm_stream_address check_address(lua_State *L)
@@ -86,8 +83,9 @@ static int l_accept(lua_State *L)
 {
     wm_stream *listener = check_stream(L);
     stream_userdata *self = lua_touserdata(L, 1);
-    lua_getfenv(L, 1);
-    stream_userdata *accepted = push_stream(L, lua_gettop(L), self->loop);
+    stream_userdata *accepted = push_stream(L, self->loop);
+    lua_getfenv(L, 1); /* it keeps the loop, as the listener does */
+    lua_setfenv(L, -2);
     int err = wm_stream_accept(listener, &accepted->stream);
     return err == 0 ? 1 : fail(L, err);
 }
@@ -158,12 +156,6 @@ void wm_lua_open_stream(lua_State *L)
         {"connect", l_connect},
         {NULL, NULL},
     };
-    luaL_newmetatable(L, "wingman.stream");
-    lua_pushcfunction(L, l_close);
-    lua_setfield(L, -2, "__gc");
-    lua_newtable(L);
-    luaL_register(L, NULL, methods);
-    lua_setfield(L, -2, "__index");
-    lua_pop(L, 1);
+    wm_lua_new_class(L, "wingman.stream", (const luaL_Reg *const[]){methods, NULL}, l_close);
     luaL_register(L, NULL, functions);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "binding/values/binding.h"
+#include "binding/values/userdata.h"
 #include "binding/values/histogram_userdata.h"
 
 /* Beyond 2^53 a Lua number does not count in ones. */
@@ -327,13 +328,7 @@ void wm_lua_open_histogram(lua_State *L)
     lua_setfield(L, -2, "__gc");
     lua_pop(L, 1);
 
-    luaL_newmetatable(L, "wingman.histogram");
-    lua_pushcfunction(L, l_close);
-    lua_setfield(L, -2, "__gc");
-    lua_newtable(L);
-    luaL_register(L, NULL, methods);
-    lua_setfield(L, -2, "__index");
-    lua_pop(L, 1);
+    wm_lua_new_class(L, "wingman.histogram", (const luaL_Reg *const[]){methods, NULL}, l_close);
 
     lua_pushcfunction(L, l_histogram);
     lua_setfield(L, -2, "histogram");

@@ -6,6 +6,7 @@
 
 #include "base/hlc.h"
 #include "binding/values/binding.h"
+#include "binding/values/userdata.h"
 
 static uint64_t check_time(lua_State *L, int index)
 {
@@ -149,10 +150,6 @@ void wm_lua_open_hlc(lua_State *L)
         {"timestamp_parse", l_timestamp_parse},
         {NULL, NULL},
     };
-    luaL_newmetatable(L, "wingman.hlc");
-    lua_newtable(L);
-    luaL_register(L, NULL, methods);
-    lua_setfield(L, -2, "__index");
-    lua_pop(L, 1);
+    wm_lua_new_class(L, "wingman.hlc", (const luaL_Reg *const[]){methods, NULL}, NULL);
     luaL_register(L, NULL, functions);
 }
