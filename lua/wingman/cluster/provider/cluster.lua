@@ -25,6 +25,8 @@ local STRAGGLERS = 1
 
 ---@class wingman.cluster_provider
 ---@field map table|nil  the held partition map, as core:partition_map() gives it
+---@field routed integer  partitions that have a route
+---@field answered wingman.answered_inputs|nil  what the routes were made from
 ---@field discovery_is_over boolean  see wingman.cluster.provider.discovery
 ---@field hash_kind string|nil
 ---@field hash_how string|nil  how the hash was found
