@@ -113,10 +113,10 @@ const wm_route_table *wm_client_routes(const wm_client *c);
  * length, is set to the previous node of each partition that moved to another node, and to -1 for the
  * others. WM_OK; WM_EINVAL for another number: nothing changed. */
 int wm_client_set_routes(wm_client *c, const int *node_indexes, int *from);
-/* Chooses the partition map to hold. Call it when a node's map or its reachability has changed. True when the
- * held map is another one. False when it is not, and out of memory: then it is tried again every 20 ms
- * until WM_EVENT_MAP reports the new map, and nothing is sent meanwhile if the partition count
- * changed. */
+/* Chooses the partition map to hold. Call it when a node's map or its reachability has changed. True
+ * when the held map is another one. False when it is not, and out of memory: then it is tried again
+ * every 20 ms until WM_EVENT_MAP reports the new map, and nothing is sent meanwhile if the partition
+ * count changed. */
 bool wm_client_choose_map(wm_client *c);
 /* Sets the hash that the cluster uses, and assigns pending operations to their partitions again. WM_OK, or
  * WM_ENOMEM: it is tried again every 20 ms until WM_EVENT_MAP, and nothing is sent meanwhile. */

@@ -280,8 +280,8 @@ int wm_map_refuse_size(wm_map *m, size_t bytes);
 void wm_client_know_family(wm_client *c, wm_dialect family);
 /* Rejects pending operations that no server of the family can store. */
 void wm_client_judge_log(wm_client *c);
-/* Records an operation once more, with its old timestamp. Returns its seq; WM_ESTALE when the local copy has
- * a newer record of the key; or another negative status. */
+/* Records an operation once more, with its old timestamp. Returns its seq; WM_ESTALE when the local
+ * copy has a newer record of the key; or another negative status. */
 double wm_map_write_again(wm_map *m, const wm_op_view *view);
 /* Gives the local record of a write the time of its acknowledgement, if a v2 node acknowledged it after the
  * partition had moved, or late. v2 servers stamp records when they arrive, so an older write of the key,

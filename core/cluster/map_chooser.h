@@ -44,9 +44,9 @@ int wm_map_chooser_source_began(wm_map_chooser *r, int source);
 /* A source is no more, and its number may be that of another one. WM_EINVAL when its map is
  * the held one: nothing is changed. */
 int wm_map_chooser_forget(wm_map_chooser *r, int source);
-/* Decodes a PARTITION_MAP that a source sent. The partitions are decoded only when they are in other bytes than in
- * the source's own map, in the held one and in the one that was decoded last: nodes push the same
- * assignment one after the other. As wm_partition_map_decode. */
+/* Decodes a PARTITION_MAP that a source sent. The partitions are decoded only when they are in other
+ * bytes than in the source's own map, in the held one and in the one that was decoded last: nodes push
+ * the same assignment one after the other. As wm_partition_map_decode. */
 wm_partition_map *wm_map_chooser_decode(wm_map_chooser *r, int source, const uint8_t *payload, size_t len,
                                         char error[WM_MAP_ERROR_MAX]);
 /* Takes a map from a source; the chooser owns it from here on. 1: kept; 0: not

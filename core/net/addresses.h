@@ -3,7 +3,7 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 
-/* The addresses of one host name, in the order in which they are to be tried. */
+/* The addresses of one host name, in the order in which they are tried. */
 #define WM_ADDRESSES_MAX 16
 
 typedef struct wm_addresses {
@@ -11,12 +11,12 @@ typedef struct wm_addresses {
     int count;
 } wm_addresses;
 
-/* Whether the text is an IPv4 or IPv6 address, and no name. */
+/* Whether the text is an IPv4 or IPv6 address. */
 bool wm_address_is_numeric(const char *text);
-/* Appends a numeric address. False when it is none. One that is there already, and
- * what comes after the first WM_ADDRESSES_MAX, is left out. */
+/* Appends a numeric address. False when the text is none. Duplicates, and addresses after the first
+ * WM_ADDRESSES_MAX, are ignored. */
 bool wm_addresses_add(wm_addresses *a, const char *text);
-/* Families in turns, the first address's family first (RFC 8305, section 4), else in
- * the order given: so one family that leads nowhere costs one attempt. */
+/* Sorts IPv4 and IPv6 addresses alternately, beginning with the family of the first one (RFC 8305,
+ * section 4); within a family the order stays. So a family that is not reachable costs one attempt. */
 void wm_addresses_interleave(wm_addresses *a);
 #endif

@@ -5,30 +5,28 @@
 #include "net/proxy.h"
 #include "net/url.h"
 
-/* One address on the way to an open WebSocket: TCP, the tunnel of a proxy, TLS, the
- * upgrade. Ends with one call, in which it may be freed. */
+/* One attempt to open a WebSocket at one address: TCP, the tunnel of a proxy, TLS, the upgrade. It ends
+ * with one call of a handler, which may free it. */
 typedef struct wm_attempt wm_attempt;
 
 typedef struct wm_attempt_target {
     const wm_url *url;      /* the node; must stay as long as the attempt */
-    const wm_proxy *proxy;  /* whose address is connected to; NULL: the node's own. Must stay, too */
+    const wm_proxy *proxy;  /* `address` is this proxy's; NULL: it is the node's. Must stay, too */
     wm_tls_settings *tls;   /* for wss:// */
     const char *address;    /* numeric */
 } wm_attempt_target;
 
 typedef struct wm_attempt_handlers {
-    /* It is open, and the channel is the owner's. `early` has come behind the answer to the
-     * upgrade and is valid for the call. `tls_us`: how long the TCP and TLS handshakes took,
-     * 0 for ws://. */
+    /* The WebSocket is open; the owner gets the channel. `early`: bytes received after the answer to
+     * the upgrade, valid during the call. `tls_us`: time of the TCP and TLS handshakes; 0 for ws://. */
     void (*opened)(void *user, wm_attempt *a, wm_channel *channel, const uint8_t *early, size_t len, uint64_t tls_us);
-    /* `detail` is valid for the call. */
+    /* `detail` is valid during the call. */
     void (*failed)(void *user, wm_attempt *a, wm_end_reason reason, const char *detail);
 } wm_attempt_handlers;
 
-/* NULL when it cannot be begun: `detail` then says why. No handler is called before this
- * has returned. */
+/* NULL when it cannot begin, with the reason in `detail`. No handler is called before this returns. */
 wm_attempt *wm_attempt_new(wm_loop *loop, const wm_attempt_target *target, const wm_attempt_handlers *handlers, void *user,
                            char *detail, size_t size);
-/* Closes what is not the owner's, and frees. */
+/* Closes the channel, unless the owner has it, and frees the attempt. */
 void wm_attempt_free(wm_attempt *a);
 #endif

@@ -89,15 +89,15 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     wm_channel *c = poll->data;
     (void)events;
     if (status < 0) c->events = 0; /* an error of the socket's, for which libuv has stopped to wait */
-    wm_loop_moved(c->loop);
+    wm_loop_note_activity(c->loop);
     c->ready(c->user);
 }
 
 /* TLS may have to write before it can read, and the other way round. */
 static void update_poll(wm_channel *c)
 {
-    bool room = c->tls != NULL && wm_tls_waits_for_room(c->tls);
-    int events = (c->reading ? UV_READABLE : 0) | (c->writing || (room && c->reading) ? UV_WRITABLE : 0);
+    bool waits_to_write = c->tls != NULL && wm_tls_waits_to_write(c->tls);
+    int events = (c->reading ? UV_READABLE : 0) | (c->writing || (waits_to_write && c->reading) ? UV_WRITABLE : 0);
     if (events == c->events) return;
     c->events = events;
     if (events == 0) uv_poll_stop(&c->poll);
@@ -130,7 +130,7 @@ bool wm_channel_start_tls(wm_channel *c, wm_tls_settings *settings, const char *
 int wm_channel_handshake(wm_channel *c)
 {
     int result = wm_tls_handshake(c->tls);
-    if (result == -EAGAIN) wm_channel_watch(c, !wm_tls_waits_for_room(c->tls), wm_tls_waits_for_room(c->tls));
+    if (result == -EAGAIN) wm_channel_watch(c, !wm_tls_waits_to_write(c->tls), wm_tls_waits_to_write(c->tls));
     return result;
 }
 

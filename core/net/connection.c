@@ -61,7 +61,7 @@ struct wm_connection {
     bool has_unwritten_messages; /* ... are among what is unwritten */
     bool gathering; /* `writable` is being asked */
     bool wants_write; /* ... and has more to say */
-    bool held;      /* nothing is read */
+    bool reading_paused;
     bool broken;    /* nothing can be written any more: what is left to read tells why */
 };
 
@@ -132,7 +132,7 @@ static void finish_lost(wm_connection *c, ssize_t result)
 
 static void watch(wm_connection *c)
 {
-    if (c->channel != NULL) wm_channel_watch(c->channel, !c->held, c->unwritten.len > 0 && !c->broken);
+    if (c->channel != NULL) wm_channel_watch(c->channel, !c->reading_paused, c->unwritten.len > 0 && !c->broken);
 }
 
 /* What the socket still has is read before the end is told: acknowledgements may be in it. */
@@ -141,7 +141,7 @@ static void break_off(wm_connection *c)
     c->broken = true;
     c->wants_write = false;
     wm_buffer_close(&c->unwritten);
-    if (!c->held) wm_loop_post(c->transport->loop, &c->reading);
+    if (!c->reading_paused) wm_loop_post(c->transport->loop, &c->reading);
 }
 
 /* What did not go out is kept. False when nothing can be written any more. */
@@ -211,7 +211,7 @@ static bool send_next(wm_connection *c)
     wm_buffer_clear(out);
     bool framed = gather(c, out);
     if (has_ended(c) || (framed && out->len == 0)) return false;
-    wm_loop_moved(c->transport->loop);
+    wm_loop_note_activity(c->transport->loop);
     if (!framed || !write_frames(c, out->data, out->len)) {
         break_off(c); /* a message is lost with its connection, which its owner sees */
         return false;
@@ -349,7 +349,7 @@ static bool read_once(wm_connection *c)
         finish_lost(c, n == -EAGAIN ? -EPIPE : n);
         return true;
     }
-    wm_loop_moved(c->transport->loop);
+    wm_loop_note_activity(c->transport->loop);
     receive(c, bytes, (size_t)n);
     if (has_ended(c)) return true;
     return n < WM_LOOP_READ_BYTES && !wm_channel_has_pending(c->channel);
@@ -360,10 +360,10 @@ static void read_some(wm_connection *c)
     wm_loop *loop = c->transport->loop;
     int reads = 0;
     bool is_dry = false;
-    while (!is_dry && !has_ended(c) && !c->held && reads++ < READS && !(reads > 1 && wm_loop_is_bounded(loop)))
+    while (!is_dry && !has_ended(c) && !c->reading_paused && reads++ < READS && !(reads > 1 && wm_loop_is_bounded(loop)))
         is_dry = read_once(c);
     /* What TLS holds makes no socket readable. */
-    if (!has_ended(c) && !c->held && (c->broken || wm_channel_has_pending(c->channel))) wm_loop_post(loop, &c->reading);
+    if (!has_ended(c) && !c->reading_paused && (c->broken || wm_channel_has_pending(c->channel))) wm_loop_post(loop, &c->reading);
 }
 
 static wm_work_state read_now(void *user)
@@ -447,17 +447,17 @@ wm_connection *wm_connection_open(wm_transport *t, const wm_url *url, const wm_a
 void wm_connection_want_write(wm_connection *c)
 {
     if (c->channel == NULL || has_ended(c) || c->broken) return;
-    wm_loop_moved(c->transport->loop);
+    wm_loop_note_activity(c->transport->loop);
     c->wants_write = true;
     if (!c->gathering) wm_loop_post_write(c->transport->loop, &c->writing);
 }
 
-void wm_connection_hold(wm_connection *c, bool held)
+void wm_connection_pause_reading(wm_connection *c, bool paused)
 {
     if (c->channel == NULL || has_ended(c)) return;
-    c->held = held;
+    c->reading_paused = paused;
     watch(c);
-    if (!held && (c->broken || wm_channel_has_pending(c->channel))) wm_loop_post(c->transport->loop, &c->reading);
+    if (!paused && (c->broken || wm_channel_has_pending(c->channel))) wm_loop_post(c->transport->loop, &c->reading);
 }
 
 const char *wm_connection_onlooker(const wm_connection *c)
@@ -468,7 +468,7 @@ const char *wm_connection_onlooker(const wm_connection *c)
 void wm_connection_close(wm_connection *c, int close_code)
 {
     if (has_ended(c)) return;
-    wm_loop_moved(c->transport->loop);
+    wm_loop_note_activity(c->transport->loop);
     begin_call(c);
     leave(c, close_code, NULL, 0);
     end_call(c);

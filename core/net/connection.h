@@ -7,69 +7,68 @@
 #include "net/tls.h"
 #include "net/url.h"
 
-/* WebSocket connections. A transport is the settings that
- * connections share (certificates, size limit); a connection reports through
- * callbacks, which run inside wm_loop_turn and must not call Lua. */
+/* WebSocket connections. A transport has the settings that connections share, such as certificates and
+ * limits. A connection reports to its owner by callbacks, in an iteration of the loop; they must not
+ * call Lua. */
 typedef struct wm_transport wm_transport;
 typedef struct wm_connection wm_connection;
 
 typedef struct wm_connection_end {
     wm_end_reason reason;
-    int close_code;     /* the WebSocket close code as it was sent, 0 when there was no close frame */
-    const char *detail; /* more words, "" when there are none; valid for the call */
+    int close_code;     /* the close code that was received; 0: no close frame */
+    const char *detail; /* text with details, ""; valid during the call */
 } wm_connection_end;
 
 typedef struct wm_connection_events {
-    /* `tls_us`: how long the TCP and TLS handshakes took; 0 for ws://. */
+    /* The upgrade is done. `tls_us`: time of the TCP and TLS handshakes; 0 for ws://. */
     void (*opened)(void *user, uint64_t tls_us);
-    /* One whole message; the bytes are valid for the call. When they are those of
-     * `whole`, its memory may be taken (and the buffer left empty); else it is empty. */
+    /* One whole message, valid during the call. If `whole` is not empty, it holds the message, and the
+     * owner may take its memory over and leave it empty. */
     void (*received)(void *user, const uint8_t *message, size_t len, bool text, wm_buffer *whole);
-    /* A message above max_message went by; see wm_message_describe. */
+    /* A message above max_message was skipped; `description` is from wm_message_describe. */
     void (*too_large)(void *user, const uint8_t *description, size_t len);
-    /* Bytes came: of a whole message, or at least 8 KiB of one. */
+    /* Bytes were received: those of a whole message, or at least 8 KiB of one. */
     void (*heard)(void *user, size_t len);
-    /* The connection can take one message: append it to `out`, or nothing. Ask
-     * again with wm_connection_want_write: several small ones leave in one write. */
+    /* One message can be written: append it to `out`, or nothing. Call wm_connection_want_write for the
+     * next one; several small messages go into one write. */
     void (*writable)(void *user, wm_buffer *out);
-    /* The kernel has taken the last byte of every message so far. */
+    /* The socket has accepted the last byte of every message so far. */
     void (*written)(void *user);
-    /* The last call for this connection, exactly once, unless the owner closed
-     * it itself. The connection is freed afterwards. */
+    /* The connection ended. This is the last callback, and comes once unless the owner closed the
+     * connection. The connection is freed after it. */
     void (*ended)(void *user, const wm_connection_end *end);
 } wm_connection_events;
 
 typedef struct wm_transport_options {
-    wm_tls_files tls;        /* of wss:// */
-    bool tls_verify;         /* false only when a person asked for it by name */
-    const char *proxy;       /* "none" or the URL of a proxy; NULL: that of the environment, if any */
-    size_t max_message;      /* bytes of one received message; a larger one is read past */
-    uint64_t connect_timeout_us; /* from opening to the finished upgrade */
+    wm_tls_files tls;        /* for wss:// */
+    bool tls_verify;         /* false accepts any certificate: only on the user's request */
+    const char *proxy;       /* "none" or the URL of a proxy; NULL: the proxy of the environment, if any */
+    size_t max_message;      /* bytes of a received message; larger ones are skipped */
+    uint64_t connect_timeout_us; /* from wm_connection_open to the end of the upgrade */
 } wm_transport_options;
 
-/* Texts are copied. NULL when a file cannot be used or there is no memory: `error` says
- * which. Free after the last connection was closed. */
+/* Copies all texts. NULL with the reason in `error` when a file cannot be used, or out of memory. Free
+ * the transport after its last connection was closed. */
 wm_transport *wm_transport_new(wm_loop *loop, const wm_transport_options *options, char *error, size_t size);
 void wm_transport_free(wm_transport *t);
 
-/* Starts connecting to the given addresses of the host, or, with NULL, to those that
- * the system's resolver knows (asked in a thread of libuv's, so that the loop goes
- * on). The addresses are raced (RFC 8305): both families in turns, one more every
- * 250 ms while none has finished its upgrade and at once when one fails; the first
- * that has is the connection, the others are closed. Host header, TLS name and
- * verification are those of the URL. Through a proxy it is the proxy's name that is looked
- * up, and `addresses` is not used. NULL when out of memory. Everything else that
- * can go wrong arrives as `ended`, never before this call has returned. */
+/* Starts to connect to these addresses of the host or, with NULL, to those from the system's resolver,
+ * which runs in a thread of libuv. Several attempts race (RFC 8305): IPv4 and IPv6 addresses
+ * alternately, the next one after 250 ms, or at once when one fails. The first to finish its upgrade is
+ * the connection; the others are closed. Host header, TLS name and verification use the host of the
+ * URL. With a proxy, the proxy's name is resolved and `addresses` is ignored. NULL when out of memory.
+ * All other failures are reported by `ended`, never before this returns. */
 wm_connection *wm_connection_open(wm_transport *t, const wm_url *url, const wm_addresses *addresses,
                                   const wm_connection_events *events, void *user);
-/* Asks for `writable`. */
+/* Has `writable` called once a message can be written. */
 void wm_connection_want_write(wm_connection *c);
-/* Stops or goes on reading; what was read already (WM_LOOP_READ_BYTES at most) still comes. */
-void wm_connection_hold(wm_connection *c, bool held);
-/* The proxy of the environment that can read what this connection sends (a ws:// one), with
- * the name of the variable; NULL: there is none. Valid as long as the connection. */
+/* Pauses or resumes reading. Bytes that were read before, WM_LOOP_READ_BYTES at most, are still
+ * reported. */
+void wm_connection_pause_reading(wm_connection *c, bool held);
+/* The proxy of the environment, and its variable, which can read the bytes of this ws:// connection;
+ * NULL: none. Valid as long as the connection. */
 const char *wm_connection_onlooker(const wm_connection *c);
-/* Ends the connection from this side; no further callback comes and the pointer
- * is dead. With a close code of 0 at once and without a close frame. */
+/* Closes and frees the connection without a further callback. With close code 0 at once, without a
+ * close frame. */
 void wm_connection_close(wm_connection *c, int close_code);
 #endif

@@ -123,7 +123,7 @@ static void run_out(wm_loop *loop)
     }
 }
 
-void wm_loop_hold(wm_loop *loop)
+void wm_loop_ref(wm_loop *loop)
 {
     loop->holders++;
 }
@@ -298,12 +298,12 @@ bool wm_loop_is_late(const wm_loop *loop)
     return wm_loop_is_bounded(loop) && wm_now_us() >= loop->deadline_us;
 }
 
-void wm_loop_moved(wm_loop *loop)
+void wm_loop_note_activity(wm_loop *loop)
 {
     loop->moved = true;
 }
 
-void wm_loop_turn(wm_loop *loop, int64_t wait_us)
+void wm_loop_iterate(wm_loop *loop, int64_t wait_us)
 {
     if (!wm_loop_is_ours(loop)) return;
     sigpipe_guard guard = block_sigpipe();
@@ -332,7 +332,7 @@ void wm_loop_write(wm_loop *loop)
     unblock_sigpipe(&guard);
 }
 
-bool wm_loop_turn_until(wm_loop *loop, uint64_t deadline_us)
+bool wm_loop_iterate_until(wm_loop *loop, uint64_t deadline_us)
 {
     if (!wm_loop_is_ours(loop)) return true;
     sigpipe_guard guard = block_sigpipe();

@@ -37,7 +37,7 @@ typedef struct connection {
     wm_buffer queue;    /* waiting messages, each behind its u32 length */
     wm_inbox *inbox;    /* received in turns that have a deadline, and not read yet; NULL: never */
     wm_work reading;    /* of the inbox */
-    bool held;          /* the socket is not read */
+    bool reading_paused;
 } connection;
 
 typedef struct node {
@@ -157,7 +157,7 @@ static void reset(connection *c)
     wm_buffer_clear(&c->queue);
     wm_inbox_clear(c->inbox);
     wm_loop_withdraw(&c->reading);
-    c->held = false;
+    c->reading_paused = false;
 }
 
 static void report_lost(connection *c, wm_end_reason reason, int code, const char *detail)
@@ -315,11 +315,11 @@ static void read_from_inbox(connection *c)
     if (result < 0) fail(c, WM_END_PROTOCOL, wm_message_error_text(result));
 }
 
-static void hold(connection *c, bool held)
+static void pause_reading(connection *c, bool paused)
 {
-    if (c->socket == NULL || c->held == held) return;
-    c->held = held;
-    wm_connection_hold(c->socket, held);
+    if (c->socket == NULL || c->reading_paused == paused) return;
+    c->reading_paused = paused;
+    wm_connection_pause_reading(c->socket, paused);
 }
 
 static wm_work_state read_piece(void *user)
@@ -331,7 +331,7 @@ static wm_work_state read_piece(void *user)
         read_from_inbox(c);
         return WM_WORK_MORE;
     }
-    hold(c, false);
+    pause_reading(c, false);
     return WM_WORK_DONE;
 }
 
@@ -345,13 +345,13 @@ static void keep_for_later(connection *c, const uint8_t *message, size_t len, wm
         return;
     }
     wm_loop_post(pool->loop, &c->reading);
-    if (wm_inbox_bytes(c->inbox) > INBOX_ENOUGH) hold(c, true);
+    if (wm_inbox_bytes(c->inbox) > INBOX_ENOUGH) pause_reading(c, true);
     if (!wm_loop_is_late(pool->loop)) return;
     uint32_t connections = wm_node_pool_connections(pool);
     for (uint32_t i = 0; i < connections; i++) {
         connection *other = connection_at(pool, (int)i);
         if (other->socket == NULL) continue;
-        hold(other, true);
+        pause_reading(other, true);
         wm_loop_post(pool->loop, &other->reading);
     }
 }
@@ -414,7 +414,7 @@ static const wm_connection_events connection_events = {
 
 static bool is_behind(const connection *c)
 {
-    return c->held || !wm_inbox_is_empty(c->inbox);
+    return c->reading_paused || !wm_inbox_is_empty(c->inbox);
 }
 
 static void check_connection(connection *c, uint64_t now, uint64_t stalled_us)

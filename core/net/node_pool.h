@@ -34,7 +34,8 @@ typedef struct wm_connection_loss {
     bool was_answered; /* a PONG was received on it */
 } wm_connection_loss;
 
-/* Callbacks to the owner of the pool, in an iteration of the loop. They must not call Lua. `connection`: which one. */
+/* Callbacks to the owner of the pool, in an iteration of the loop. They must not call Lua.
+ * `connection`: which one. */
 typedef struct wm_node_pool_events {
     void (*auth_required)(void *user, int connection);
     void (*ready)(void *user, int connection);

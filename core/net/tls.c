@@ -37,7 +37,7 @@ struct wm_tls {
     wm_tls_settings *settings;
     SSL *ssl;
     int fd;
-    bool wants_room;
+    bool waits_to_write;
     bool is_open; /* the handshake is through */
     char host[256];
     char problem[PROBLEM_MAX];
@@ -365,8 +365,8 @@ static int result_of(wm_tls *t, int returned)
 {
     int saved = errno;
     switch (SSL_get_error(t->ssl, returned)) {
-    case SSL_ERROR_WANT_READ: t->wants_room = false; return -EAGAIN;
-    case SSL_ERROR_WANT_WRITE: t->wants_room = true; return -EAGAIN;
+    case SSL_ERROR_WANT_READ: t->waits_to_write = false; return -EAGAIN;
+    case SSL_ERROR_WANT_WRITE: t->waits_to_write = true; return -EAGAIN;
     case SSL_ERROR_ZERO_RETURN: return 0;
     case SSL_ERROR_SYSCALL: return ERR_peek_error() == 0 && saved != 0 ? -saved : 0;
     default:
@@ -423,9 +423,9 @@ void wm_tls_shutdown(wm_tls *t)
     ERR_clear_error();
 }
 
-bool wm_tls_waits_for_room(const wm_tls *t)
+bool wm_tls_waits_to_write(const wm_tls *t)
 {
-    return t->wants_room;
+    return t->waits_to_write;
 }
 
 bool wm_tls_has_pending(const wm_tls *t)

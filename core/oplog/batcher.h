@@ -103,7 +103,8 @@ uint32_t wm_batcher_ack(wm_batcher *b, int connection, const char *last_id, size
 bool wm_batcher_ack_one(wm_batcher *b, int connection, uint32_t op);
 /* The in-flight operation of the connection that has this id; WM_NO_OP when there is none. */
 uint32_t wm_batcher_find_in_flight(wm_batcher *b, int connection, const char *id, size_t len);
-/* Removes one operation from its in-flight batch, to be settled as rejected. False when it is in no batch. */
+/* Removes one operation from its in-flight batch, to be settled as rejected. False when it is in no
+ * batch. */
 bool wm_batcher_remove_in_flight(wm_batcher *b, int connection, uint32_t op);
 /* Makes one operation of an in-flight batch pending again. False when it is in no batch. */
 bool wm_batcher_return_in_flight(wm_batcher *b, int connection, uint32_t op, uint64_t now_us);

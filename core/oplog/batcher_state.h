@@ -139,7 +139,8 @@ typedef enum wm_trial_state {
 wm_trial_state wm_batcher_trial_state(wm_batcher *b, int connection, uint64_t now_us);
 /* Cuts the trial that is due. Returns as wm_batcher_take; 0: no operation of a group may be sent now. */
 int wm_batcher_take_trial(wm_batcher *b, int connection, wm_buffer *frame, uint64_t now_us);
-/* Sets the operations of a trial aside again, which was removed from those in flight. That is no failure. */
+/* Sets the operations of a trial aside again, which was removed from those in flight. That is no
+ * failure. */
 void wm_batcher_return_trial(wm_batcher *b, int connection, batch *t);
 /* Settles the group of a failed batch that is acknowledged after all. Returns the number of operations
  * settled; 0 when there is no such group. */
@@ -149,7 +150,8 @@ void wm_batcher_confirm_failures(wm_batcher *b, int connection);
 
 /* -- batcher_queue.c -- */
 
-/* Adds an operation (`sign` 1) to the pending ones of a connection, or to the held ones; or subtracts it (-1). */
+/* Adds an operation (`sign` 1) to the pending ones of a connection, or to the held ones; or subtracts
+ * it (-1). */
 void wm_batcher_count(wm_batcher *b, int connection, const wm_op *op, int sign);
 /* Adds the partition to its connection's ready ring, or removes it, as its retry queue requires. No
  * other function decides whether a retry queue is sent from. */
@@ -159,8 +161,8 @@ void wm_batcher_leave_ring(wm_batcher *b, uint32_t partition);
 
 /* Appends to the retry queue of the operation's partition. The operation is counted already. */
 void wm_batcher_queue_retry(wm_batcher *b, uint32_t op);
-/* The oldest operation of a retry queue that may be sent on the partition's connection now, WM_NO_OP when there is none; `before`: the
- * operation in front of it. */
+/* The oldest operation of a retry queue that may be sent on the partition's connection now, WM_NO_OP
+ * when there is none; `before`: the operation in front of it. */
 uint32_t wm_batcher_first_ready(const wm_batcher *b, const connection *c, const partition *p, uint32_t *before);
 /* Removes such an operation from the queue. */
 void wm_batcher_leave_retry_queue(wm_batcher *b, partition *p, uint32_t op, uint32_t before);

@@ -39,11 +39,12 @@ void wm_dead_letters_free(wm_dead_letters *d);
 void wm_dead_letters_keep(wm_dead_letters *d, wm_dead_letters_hooks hooks);
 /* Calls `put` again for letters for which it returned false. False when it does so again. */
 bool wm_dead_letters_put_all(wm_dead_letters *d);
-/* Adds a letter for an operation of the log. `node` is cut to 255 bytes, `reason` to 1 KiB. Displaced letters are
- * counted. WM_OK, or WM_ENOMEM, which counts as a displaced letter. */
+/* Adds a letter for an operation of the log. `node` is cut to 255 bytes, `reason` to 1 KiB. Displaced
+ * letters are counted. WM_OK, or WM_ENOMEM, which counts as a displaced letter. */
 int wm_dead_letters_add(wm_dead_letters *d, const wm_oplog *log, const wm_op *op, const char *node, const void *reason,
                         size_t reason_len);
-/* Adds a letter from the bytes that `put` had, without calling it. WM_EINVAL when the bytes are no letter; WM_ENOMEM. */
+/* Adds a letter from the bytes that `put` had, without calling it. WM_EINVAL when the bytes are no
+ * letter; WM_ENOMEM. */
 int wm_dead_letters_load(wm_dead_letters *d, uint64_t seq, const uint8_t *bytes, size_t len);
 /* False when there is none of the seq. */
 bool wm_dead_letters_find(const wm_dead_letters *d, uint64_t seq, wm_dead_letter *out);

@@ -8,8 +8,8 @@
 #include "wire/op_decoding.h"
 #include "wire/op_template.h"
 
-/* The operations of the op log in memory, with their bytes (those that are not in the template, op_encoding.h),
- * and the order of the operations of each key. Limits and file are the op log's. */
+/* The operations of the op log in memory, with their bytes (those that are not in the template,
+ * op_encoding.h), and the order of the operations of each key. Limits and file are the op log's. */
 
 /* The next older and the next newer operation of the same key. */
 typedef struct wm_op_neighbours {
@@ -40,8 +40,8 @@ uint32_t wm_op_table_take(wm_op_table *t);
 void wm_op_table_give_back(wm_op_table *t, uint32_t index);
 /* Makes a pending operation of the first `len` bytes that were reserved in the arena. */
 void wm_op_table_keep(wm_op_table *t, uint32_t index, uint32_t template, size_t len, size_t key_len, uint64_t seq);
-/* Adds an operation from its bytes as sent, which are copied. Returns its index; WM_NO_OP with the reason in `e`
- * when out of memory, or when the bytes are no operation as wm_op_write writes it. */
+/* Adds an operation from its bytes as sent, which are copied. Returns its index; WM_NO_OP with the
+ * reason in `e` when out of memory, or when the bytes are no operation as wm_op_write writes it. */
 uint32_t wm_op_table_add_sent(wm_op_table *t, uint64_t seq, const uint8_t *bytes, size_t len, wm_log_error *e);
 /* Removes an operation. The one that followed it follows the one before it, if there is one. */
 void wm_op_table_remove(wm_op_table *t, uint32_t index);

@@ -4,8 +4,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Operations that are settled and stay in the log's file for a while, in the order of settling. Their bytes are
- * bounded; memory is reused, so nothing is allocated once it was used up to the bound. */
+/* Operations that are settled and stay in the log's file for a while, in the order of settling. Their
+ * bytes are bounded; memory is reused, so nothing is allocated once it was used up to the bound. */
 typedef struct wm_retained_ops {
     uint8_t *bytes;
     size_t cap;
@@ -24,8 +24,8 @@ typedef struct wm_retained_op {
 
 /* Frees the memory; a zeroed one is empty. */
 void wm_retained_ops_close(wm_retained_ops *r);
-/* Adds an operation as the newest; write its `len` bytes behind the result. NULL when the bound is reached, or out of
- * memory. */
+/* Adds an operation as the newest; write its `len` bytes behind the result. NULL when the bound is
+ * reached, or out of memory. */
 wm_retained_op *wm_retained_ops_add(wm_retained_ops *r, uint64_t since_us, uint64_t seq, uint32_t len);
 /* The oldest operation, and the one after another; NULL when there is none. Valid until the next add. */
 wm_retained_op *wm_retained_ops_oldest(const wm_retained_ops *r);

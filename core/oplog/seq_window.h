@@ -2,9 +2,9 @@
 #define WM_SEQ_WINDOW_H
 #include <stdint.h>
 
-/* A lower bound of the oldest unsettled seq, without reading an operation: unsettled operations are counted by blocks
- * of WM_SEQS_PER_BLOCK seqs, for the newest WM_SEQ_BLOCKS blocks. The bound is off by up to a block; it is 0
- * while an operation of an older block is unsettled. */
+/* A lower bound of the oldest unsettled seq, without reading an operation: unsettled operations are
+ * counted by blocks of WM_SEQS_PER_BLOCK seqs, for the newest WM_SEQ_BLOCKS blocks. The bound is off by
+ * up to a block; it is 0 while an operation of an older block is unsettled. */
 
 #ifndef WM_SEQS_PER_BLOCK /* a fuzzer, with few operations, sets it to less */
 #define WM_SEQS_PER_BLOCK 1024u

@@ -2,12 +2,14 @@
 #define WM_FRAME_READER_H
 #include "wire/message.h"
 
-/* Reads a frame in pieces of bounded work. A frame may hold thousands of messages (BATCH), and a message thousands
- * of map events (SERVER_BATCH_EVENT); a game server's tick has no time for all of them at once. The frame's
- * bytes belong to the caller and must stay until the frame is read to its end or an error. */
+/* Reads a frame in pieces of bounded work. A frame may hold thousands of messages (BATCH), and a
+ * message thousands of map events (SERVER_BATCH_EVENT); a game server's tick has no time for all of
+ * them at once. The frame's bytes belong to the caller and must stay until the frame is read to its end
+ * or an error. */
 
 typedef struct wm_frame_handlers {
-    /* A message, from an envelope or not, that has passed wm_message_parse. A result < 0 ends the reading. */
+    /* A message, from an envelope or not, that has passed wm_message_parse. A result < 0 ends the
+     * reading. */
     int (*message)(void *user, const wm_message *m);
     /* One map event of a SERVER_BATCH_EVENT, a MessagePack value. */
     int (*map_event)(void *user, const uint8_t *event, size_t len, const wm_message_cost *cost);
@@ -36,8 +38,8 @@ typedef struct wm_frame_reader {
     int depth;
 } wm_frame_reader;
 
-/* `memory`: the buffer that holds the frame, if the handler of a message that fills the frame may take it over
- * (wm_message.memory); else NULL. */
+/* `memory`: the buffer that holds the frame, if the handler of a message that fills the frame may take
+ * it over (wm_message.memory); else NULL. */
 void wm_frame_reader_open(wm_frame_reader *r, const void *frame, size_t len, wm_buffer *memory);
 /* Whether a part of the frame is left to read. */
 bool wm_frame_reader_busy(const wm_frame_reader *r);

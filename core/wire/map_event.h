@@ -6,8 +6,8 @@
 
 #include "base/hlc.h"
 
-/* A map event: the payload of a SERVER_EVENT, or one event of a SERVER_BATCH_EVENT. All pointers are into the
- * bytes that were read. */
+/* A map event: the payload of a SERVER_EVENT, or one event of a SERVER_BATCH_EVENT. All pointers are
+ * into the bytes that were read. */
 typedef struct wm_map_event {
     const char *map;
     size_t map_len;

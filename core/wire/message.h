@@ -4,8 +4,8 @@
 #include "base/msgpack.h"
 #include "wire/message_type.h"
 
-/* Strings of `payload` by which a message is matched to a request: X(NAME, "field"). They are found while the
- * message is parsed, as a later search would walk through the whole payload. */
+/* Strings of `payload` by which a message is matched to a request: X(NAME, "field"). They are found
+ * while the message is parsed, as a later search would walk through the whole payload. */
 #define WM_MESSAGE_NAMES(X) \
     X(QUERY, "queryId")     \
     X(MAP, "mapName")       \
@@ -46,8 +46,8 @@ typedef struct wm_message {
     wm_buffer *memory; /* the buffer that holds the message, which a handler may take over; NULL: it may not */
 } wm_message;
 
-/* Limits for a message: the first two for reading it, the others for decoding it in Lua. X(NAME, "option of the
- * client", field). */
+/* Limits for a message: the first two for reading it, the others for decoding it in Lua. X(NAME,
+ * "option of the client", field). */
 #define WM_MESSAGE_LIMITS(X)                  \
     X(BYTES, "max_message_bytes", bytes)       \
     X(TEXT, "max_text_bytes", text_bytes)       \
@@ -67,12 +67,12 @@ typedef struct wm_message_limits {
 } wm_message_limits;
 /* The first limit for Lua that is exceeded; WM_LIMIT_NONE when none is. */
 wm_message_limit wm_message_exceeds(const wm_message_cost *cost, const wm_message_limits *limits);
-/* Appends a short MessagePack message that stands for one above a limit: its `type`, and in `payload` its names,
- * `size` (bytes) and `limit` (the name of the option). */
+/* Appends a short MessagePack message that stands for one above a limit: its `type`, and in `payload`
+ * its names, `size` (bytes) and `limit` (the name of the option). */
 void wm_message_describe(const wm_message *m, wm_message_limit limit, uint64_t size, wm_buffer *out);
 
-/* Parses a whole frame and checks its structure, its depth, and that no bytes follow. Returns 0, a wm_mp_result
- * < 0, or WM_MESSAGE_ENOTYPE. */
+/* Parses a whole frame and checks its structure, its depth, and that no bytes follow. Returns 0, a
+ * wm_mp_result < 0, or WM_MESSAGE_ENOTYPE. */
 #define WM_MESSAGE_ENOTYPE (-20)   /* not a map with a string `type` */
 #define WM_MESSAGE_ETRAILING (-21) /* bytes after the value */
 #define WM_MESSAGE_EENVELOPE (-22) /* a BATCH whose lengths do not fit */
@@ -99,8 +99,8 @@ typedef struct wm_message_parser {
 } wm_message_parser;
 /* 0 or a wm_mp_result < 0. */
 int wm_message_parser_begin(wm_message_parser *p, const void *frame, size_t len);
-/* Reads at most `most` (> 0) items. Returns 1 when there are more, 0 when *out is the message, or a code < 0 of
- * wm_message_parse. */
+/* Reads at most `most` (> 0) items. Returns 1 when there are more, 0 when *out is the message, or a
+ * code < 0 of wm_message_parse. */
 int wm_message_parser_on(wm_message_parser *p, uint32_t most, wm_message *out);
 
 /* A string in the payload of a message. False when there is no string of this name. */
@@ -115,10 +115,10 @@ const char *wm_message_error_text(int code);
 int wm_message_open_envelope(const wm_message *m, const uint8_t **items, uint32_t *count);
 /* The length of the message at `items`, which begins 4 bytes later. */
 uint32_t wm_message_item_len(const uint8_t *items);
-/* Calls `each` for each message of an envelope, in order, and of nested ones to a depth of 4; for a frame that is
- * no BATCH once. Each message has passed wm_message_parse, and all lengths of an envelope are checked
- * before its first message. Stops at the first code < 0, its own or one of `each`, and returns it; else
- * 0. */
+/* Calls `each` for each message of an envelope, in order, and of nested ones to a depth of 4; for a
+ * frame that is no BATCH once. Each message has passed wm_message_parse, and all lengths of an envelope
+ * are checked before its first message. Stops at the first code < 0, its own or one of `each`, and
+ * returns it; else 0. */
 typedef int (*wm_message_each)(void *user, const uint8_t *frame, size_t len);
 int wm_message_unbatch(const void *frame, size_t len, wm_message_each each, void *user);
 #endif

@@ -2,8 +2,8 @@
 #define WM_MESSAGE_TYPE_H
 #include "base/buffer.h"
 
-/* The message types of both server families: X(NAME), with the name as in a message's `type`. Frequent types come
- * first, as names are compared in this order. */
+/* The message types of both server families: X(NAME), with the name as in a message's `type`. Frequent
+ * types come first, as names are compared in this order. */
 #define WM_MESSAGE_TYPES(X)                                             \
     /* nodes to clients */                                              \
     X(OP_ACK) X(SERVER_EVENT) X(PONG) X(BATCH) X(SERVER_BATCH_EVENT)    \

@@ -25,8 +25,8 @@
 /* The time as it is kept: 8 bytes of a float64 (millis), 4 of a uint32 (counter). */
 #define WM_OP_TIME_LEN 12u
 
-/* The bytes that all sets, or all removals, of a map share: those between key and value, with two places for the
- * time. */
+/* The bytes that all sets, or all removals, of a map share: those between key and value, with two
+ * places for the time. */
 typedef struct wm_op_template {
     uint8_t *bytes;
     uint32_t len;
@@ -71,11 +71,12 @@ static inline size_t wm_op_shared_len(const wm_op_template *t)
     return t->len - WM_OP_TIME_LEN;
 }
 
-/* Writes the kept bytes in front of the value, wm_op_kept_head(key_len) of them. `start`: the first bytes of an
- * operation, from wm_op_ids or another operation. The value goes behind them (of a removal nil, one byte
- * c0). */
+/* Writes the kept bytes in front of the value, wm_op_kept_head(key_len) of them. `start`: the first
+ * bytes of an operation, from wm_op_ids or another operation. The value goes behind them (of a removal
+ * nil, one byte c0). */
 void wm_op_keep_head(uint8_t *out, const void *start, const char *key, size_t key_len, const wm_hlc *time);
-/* Writes an operation as sent from its `len` kept bytes, wm_op_shared_len(t) bytes more, and returns the end. */
+/* Writes an operation as sent from its `len` kept bytes, wm_op_shared_len(t) bytes more, and returns
+ * the end. */
 uint8_t *wm_op_write(const wm_op_template *t, uint8_t *out, const uint8_t *kept, size_t len, size_t key_len);
 /* Advances the attempt in the id, in place. */
 void wm_op_next_attempt(uint8_t *op_bytes);

@@ -2,9 +2,9 @@
 #define WM_WS_READER_H
 #include "base/buffer.h"
 
-/* Reads WebSocket frames (RFC 6455, section 5) from bytes that it is given, without sockets. A server's reader
- * reads masked frames and joins them to whole messages. A client's reader returns the pieces of messages
- * where they lie in the input. */
+/* Reads WebSocket frames (RFC 6455, section 5) from bytes that it is given, without sockets. A server's
+ * reader reads masked frames and joins them to whole messages. A client's reader returns the pieces of
+ * messages where they lie in the input. */
 
 /* Opcodes. */
 enum {
@@ -32,8 +32,8 @@ typedef enum wm_ws_found {
     WM_WS_ERROR,   /* a violation of the protocol: close with .close_code */
 } wm_ws_found;
 
-/* The members from `bytes` on describe what was found last. `bytes` is valid until the next call; of a client's
- * reader as long as the input. */
+/* The members from `bytes` on describe what was found last. `bytes` is valid until the next call; of a
+ * client's reader as long as the input. */
 typedef struct wm_ws_reader {
     wm_buffer message; /* the fragments so far */
     uint8_t header[14];
@@ -64,8 +64,8 @@ typedef struct wm_ws_reader {
 void wm_ws_reader_init_server(wm_ws_reader *r, size_t max_message);
 void wm_ws_reader_init_client(wm_ws_reader *r);
 void wm_ws_reader_close(wm_ws_reader *r);
-/* Reads from *pos, which moves, to `end`. Call it until it returns WM_WS_NOTHING. After WM_WS_ERROR the reader
- * must not be used. */
+/* Reads from *pos, which moves, to `end`. Call it until it returns WM_WS_NOTHING. After WM_WS_ERROR the
+ * reader must not be used. */
 wm_ws_found wm_ws_reader_next(wm_ws_reader *r, const uint8_t **pos, const uint8_t *end);
 
 /* The code of a close frame's payload: 1005 when it has none (section 7.1.5). */

@@ -6,9 +6,9 @@
 #include "base/buffer.h"
 #include "client/client.h"
 
-/* The userdata of a client and of its maps, for the files that are their methods:
- * client_binding.c (life and nodes), client_routing_binding.c, client_log_binding.c
- * (operations, figures), client_event_binding.c, client_rejected_binding.c (dead letters), map_binding.c. */
+/* The userdata of a client and of its maps, for the files that are their methods: client_binding.c
+ * (life and nodes), client_routing_binding.c, client_log_binding.c (operations, figures),
+ * client_event_binding.c, client_rejected_binding.c (dead letters), map_binding.c. */
 
 #define WM_LUA_CLIENT "wingman.core.client"
 #define WM_LUA_MAP "wingman.core.map"

@@ -54,7 +54,7 @@ static int l_turn(lua_State *L)
     lua_Number wait_s = luaL_checknumber(L, 2);
     wm_interruption *interruption = interruption_of(L);
     if (is_waiting(interruption)) wait_s = 0; /* it came before the loop could be woken */
-    wm_loop_turn(loop, wait_s < 0 ? -1 : (int64_t)(wait_s * 1e6));
+    wm_loop_iterate(loop, wait_s < 0 ? -1 : (int64_t)(wait_s * 1e6));
     return push_signal(L, interruption);
 }
 
@@ -81,7 +81,7 @@ static int l_write(lua_State *L)
 static int l_turn_until(lua_State *L)
 {
     wm_loop *loop = check_turnable(L);
-    lua_pushboolean(L, wm_loop_turn_until(loop, (uint64_t)(luaL_checknumber(L, 2) * 1e6)));
+    lua_pushboolean(L, wm_loop_iterate_until(loop, (uint64_t)(luaL_checknumber(L, 2) * 1e6)));
     return 1 + push_signal(L, interruption_of(L));
 }
 

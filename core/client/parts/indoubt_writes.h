@@ -18,7 +18,8 @@ typedef struct wm_indoubt_writes wm_indoubt_writes;
 /* NULL when out of memory. */
 wm_indoubt_writes *wm_indoubt_writes_new(void);
 void wm_indoubt_writes_free(wm_indoubt_writes *d);
-/* Adds a write, in place of the oldest when there are too many. `value` is MessagePack; of a removal nil. */
+/* Adds a write, in place of the oldest when there are too many. `value` is MessagePack; of a removal
+ * nil. */
 void wm_indoubt_writes_add(wm_indoubt_writes *d, const char *map, size_t map_len, const char *key, size_t key_len,
                            const uint8_t *value, size_t value_len, uint64_t now_ms);
 /* Whether there is such a write. */

@@ -23,8 +23,8 @@ typedef struct wm_recent_ack {
  * out of memory. */
 wm_recent_acks *wm_recent_acks_new(size_t max_bytes);
 void wm_recent_acks_free(wm_recent_acks *r);
-/* Adds a copy of a key. `acked_us` must not be earlier than that of the newest entry. Out of memory, the key
- * counts as pushed out. */
+/* Adds a copy of a key. `acked_us` must not be earlier than that of the newest entry. Out of memory,
+ * the key counts as pushed out. */
 void wm_recent_acks_add(wm_recent_acks *r, uint64_t acked_us, uint32_t template, const char *key, size_t key_len);
 /* The oldest entry; false when there is none. */
 bool wm_recent_acks_oldest(const wm_recent_acks *r, wm_recent_ack *out);

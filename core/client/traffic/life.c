@@ -98,7 +98,7 @@ wm_client *wm_client_new(wm_loop *loop, const wm_client_options *options, wm_log
         return NULL;
     }
     c->loop = loop;
-    wm_loop_hold(loop);
+    wm_loop_ref(loop);
     c->foreign_connection = WM_NO_CONNECTION;
     c->message_limits = options->messages;
     c->ack_timeout_us = options->batch.ack_timeout_us;

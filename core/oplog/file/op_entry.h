@@ -37,11 +37,11 @@ wm_op_counts wm_op_counts_read(const uint64_t counts[2]);
 /* The kind of the file, for wm_log_file_open. */
 #define WM_OP_LOG_KIND "op log"
 
-/* Reads the entry at *at, which moves behind it. False at the end of the payload; false with *at != end when there is no
- * valid entry. */
+/* Reads the entry at *at, which moves behind it. False at the end of the payload; false with *at != end
+ * when there is no valid entry. */
 bool wm_op_entry_next(const uint8_t **at, const uint8_t *end, wm_op_entry *out);
-/* Appends the head of an entry and `len` bytes for the caller to write. Returns where these begin; NULL when out of
- * memory. */
+/* Appends the head of an entry and `len` bytes for the caller to write. Returns where these begin; NULL
+ * when out of memory. */
 uint8_t *wm_op_entry_begin(wm_buffer *frame, uint32_t kind, uint64_t seq, uint32_t len);
 /* The seq at index `place` of an entry that consists of seqs. */
 uint64_t wm_op_entry_seq(const wm_op_entry *entry, uint32_t place);

@@ -2,9 +2,9 @@
 #define WM_OP_TALLY_H
 #include "oplog/file/op_entry.h"
 
-/* Finds the live operations and dead letters of an op log's file. The file has an entry when each is added, and another
- * when it is removed. So all entries are read twice, in the same order: first for wm_op_tally_add, then for
- * wm_op_tally_is_live. */
+/* Finds the live operations and dead letters of an op log's file. The file has an entry when each is
+ * added, and another when it is removed. So all entries are read twice, in the same order: first for
+ * wm_op_tally_add, then for wm_op_tally_is_live. */
 
 typedef struct wm_tally_item {
     uint64_t seq;
@@ -42,8 +42,8 @@ bool wm_op_tally_add(wm_op_tally *t, const uint8_t *payload, size_t len, wm_log_
 /* Ends the first reading: wm_op_tally_counts and wm_op_tally_is_live may be called then. */
 bool wm_op_tally_finish(wm_op_tally *t, wm_log_error *e);
 wm_op_counts wm_op_tally_counts(const wm_op_tally *t);
-/* Whether the operation or dead letter of an entry is live. Call it once for each such entry, in the order of the first
- * reading. */
+/* Whether the operation or dead letter of an entry is live. Call it once for each such entry, in the
+ * order of the first reading. */
 bool wm_op_tally_is_live(wm_op_tally *t, const wm_op_entry *entry);
 /* Whether the operation was acknowledged, and stays in case it has to be repeated. */
 bool wm_op_tally_is_acknowledged(const wm_op_tally *t, uint64_t seq);
