@@ -32,7 +32,8 @@ static const struct {
  * sweeping (scripts/bench/hot_path.lua), at 400 half of that, beyond it no less. */
 #define GC_PAUSE 400
 
-/* How the chunk names of Wingman's Lua files begin. */
+/* How the chunk names of Wingman's Lua files begin: written once, by the first thread, before
+ * there are others. */
 static char own_files[PATH_MAX * 2];
 
 static bool readable(const char *directory, const char *place, const char *file)
@@ -67,7 +68,7 @@ static bool set_paths(lua_State *L)
         const char *lua = lua_pushfstring(L, "%s%s/?.lua;%s%s/?/init.lua", directory, places[i].lua, directory,
                                           places[i].lua);
         prepend(L, "path", lua);
-        snprintf(own_files, sizeof own_files, "@%s%s/wingman/", directory, places[i].lua);
+        if (own_files[0] == '\0') snprintf(own_files, sizeof own_files, "@%s%s/wingman/", directory, places[i].lua);
         const char *module = lua_pushfstring(L, "%s%s/?.so", directory, places[i].module);
         prepend(L, "cpath", module);
         lua_pop(L, 2);

@@ -1,4 +1,5 @@
 --- --workers N: threads whose joined report is that of one worker.
+local eventually = require "spec.support.eventually"
 local load_run = require "spec.support.load_run"
 local report = require "wingman.report"
 
@@ -52,6 +53,27 @@ describe("a run with workers", function()
       local _, times = out_many:gsub("STOCK 1", "")
       assert.equal(1, times)
     end
+  end)
+
+  it("starts them together: none waits until another one is ready", function()
+    local meeting = load_run.file ""
+    -- Loaded once by the coordinator, which is alone, and by each worker, which waits for the others.
+    local code, out, err = load_run.finish(load_run.start(([[
+      local load = require "wingman.load"
+      local loop = require "wingman.loop"
+      local function present()
+        local count = 0
+        for _ in io.lines "%s" do count = count + 1 end
+        return count
+      end
+      local file = io.open("%s", "a")
+      file:write "here\n"
+      file:close()
+      if present() > 1 and not loop.wait_until(function() return present() == 4 end, %d) then error("only " .. present() .. " are here") end
+      return load.test { cluster = "sim://3", scenarios = { main = { executor = "shared-iterations", iterations = 3, vus = 3,
+        exec = function(vu) vu:map "m":set("k", 1) end } } }
+    ]]):format(meeting, meeting, eventually.PATIENCE), { "--workers", "3" }))
+    assert.equal(0, code, out .. err)
   end)
 
   it("spreads the same keys over the same partitions", function()

@@ -27,11 +27,28 @@ local function scratch_path()
   return path .. ".wingman"
 end
 
---- Starts `count` threads, one after the other, each as a shard of `outer`.
+-- The connections of `count` threads; nil, err when one does not come.
+local function start_threads(self, listener, path)
+  local threads = require "wingman.workers"
+  for i = 1, self.count do
+    local thread, err = threads.start("wingman.load.workers.worker", path)
+    if not thread then return nil, ("worker %d could not be started: %s"):format(i, err) end
+    self.threads[i] = thread
+  end
+  local conns = {}
+  for i = 1, self.count do
+    local conn, err = listener:accept(PATIENCE)
+    if not conn then return nil, ("%d of %d workers did not start: %s"):format(self.count - i + 1, self.count, err or "no answer") end
+    conns[i] = conn
+  end
+  return conns
+end
+
+--- Starts `count` threads, each as a shard of `outer`, and waits until all are ready: together, as a worker
+--- may have to wait for its nodes (1.5 s for a lone server, which does not answer all that it is asked).
 ---@param given { count: integer, task: table, outer: { index: integer, count: integer }, listener: table }
 ---@return wingman.load.workers|nil, string|nil err
 function M.start(given)
-  local threads = require "wingman.workers"
   local path = scratch_path()
   local listener, err = stream.listen { path = path }
   if not listener then return nil, err end
@@ -39,15 +56,11 @@ function M.start(given)
     count = given.count, listener = given.listener, peers = {}, threads = {}, ready = 0, all_ready = loop.future(), reports = {},
     done = loop.future(), ended = 0, points = {}, answers = {}, numbers = 0,
   }, methods)
-  for i = 1, given.count do
-    local thread, why = threads.start("wingman.load.workers.worker", path)
-    -- One at a time: libraries set themselves up in the first context of each thread.
-    local conn = thread and listener:accept(PATIENCE)
-    if not conn then
-      listener:close()
-      return nil, ("worker %d could not be started: %s"):format(i, tostring(why or "no answer"))
-    end
-    self.threads[i] = thread
+  local conns
+  conns, err = start_threads(self, listener, path)
+  listener:close()
+  if not conns then return nil, err end
+  for i, conn in ipairs(conns) do
     local peer = frames.new(conn)
     self.peers[i] = peer
     local task = {}
@@ -55,9 +68,8 @@ function M.start(given)
     task.shard = { index = given.outer.index + (i - 1) * given.outer.count, count = given.outer.count * given.count }
     peer:send(task)
     loop.spawn(function() self:hear(i, peer) end)
-    loop.wait_until(function() return self.ready >= i or self.failure end, PATIENCE)
   end
-  listener:close()
+  loop.wait_until(function() return self.ready == self.count or self.failure end, PATIENCE)
   return self
 end
 
