@@ -1,5 +1,6 @@
 --- Clusters for specs: the same spec on the simulated cluster, in both dialects, and
 --- on the real server.
+local client_state = require "spec.support.client_state"
 local core = require "wingman.core"
 local embedded_cluster = require "wingman.testbed"
 local eventually = require "spec.support.eventually"
@@ -188,12 +189,12 @@ function M.on_each(env, name, body, urls)
         return body(shared, function(test) env.pending(test .. " (skipped: " .. missing.message .. ")") end)
       end
       env.setup(function()
-        eventually.watch(shared)
+        client_state.watch(shared)
         shared.cluster = assert(embedded_cluster.start(url))
         if is_real and #shared.cluster.nodes > 1 then wait_until_settled(shared) end
       end)
       env.teardown(function()
-        eventually.watch(nil)
+        client_state.watch(nil)
         if shared.cluster then shared.cluster:stop() end
       end)
       env.after_each(function() shared:close_clients() end)

@@ -1,6 +1,6 @@
 --- Awaits an event in a spec. Where it does not come, the failure says what was awaited, from
 --- where, what the condition returned last, how the open clients are, and what was logged last.
-local open_clients = require "wingman.client.open_clients"
+local client_state = require "spec.support.client_state"
 local escape = require "wingman.base.escape"
 local loop = require "wingman.loop"
 local printer = require("wingman.text.printer").new {}
@@ -10,16 +10,6 @@ local M = {}
 --- Seconds after which an event will not come any more. A green spec does not wait for them,
 --- and a busy machine may need many of them.
 M.PATIENCE = 60
---- Lines of the log that a failure shows.
-local LINES = 20
-
-local watched -- the cluster whose log is shown
-
---- From now on a failure shows the last lines of `shared.log`; of none when it is nil.
----@param shared spec.shared_cluster|nil
-function M.watch(shared) watched = shared end
-
-local function indented(text) return "    " .. text:gsub("\n", "\n    ") end
 
 local function value_text(value) return type(value) == "string" and escape.plain(value) or printer:format(value) end
 
@@ -37,30 +27,13 @@ local function from_where()
   return table.concat(lines, " < ")
 end
 
-local function add_clients(lines)
-  for i, one in ipairs(open_clients.list()) do
-    lines[#lines + 1] = ("  client %d: backlog %s"):format(i, printer:format(one:backlog()))
-    lines[#lines + 1] = indented("health " .. printer:format(one:health()))
-  end
-end
-
-local function add_log(lines)
-  local log = watched and watched.log or {}
-  if #log == 0 then return end
-  lines[#lines + 1] = ("  the last %d of %d log lines:"):format(math.min(#log, LINES), #log)
-  for i = math.max(1, #log - LINES + 1), #log do
-    local line = log[i]
-    lines[#lines + 1] = indented(("%s %s %s"):format(line.level, line.event, printer:format(line.fields)))
-  end
-end
-
 local function failure(what, seconds, returned, where)
   local lines = { ("awaited for %g s: %s"):format(seconds, what), "  from " .. where }
   local values = {}
   for i = 1, math.max(1, returned.n) do values[i] = value_text(returned[i]) end
   lines[#lines + 1] = "  the condition returned last: " .. table.concat(values, ", ")
-  add_clients(lines)
-  add_log(lines)
+  local state = client_state.text()
+  if state ~= "" then lines[#lines + 1] = state end
   return table.concat(lines, "\n")
 end
 
