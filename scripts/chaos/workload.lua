@@ -6,6 +6,8 @@ local M = {}
 
 local OWN_KEYS, SHARED_KEYS = 40, 8
 local BURST_MOST = 24
+--- What the keys of all begin with.
+local SHARED = "s-"
 
 ---@class chaos.work
 ---@field own string     the map with keys of one client each
@@ -20,8 +22,13 @@ local BURST_MOST = 24
 ---@return chaos.work
 function M.work(name, rest) return { own = name .. "own", shared = name .. "shared", rest = rest } end
 
+--- Whether a key is one that all clients may write, though perhaps only one did.
+---@param key string
+---@return boolean
+function M.is_shared(key) return key:sub(1, #SHARED) == SHARED end
+
 local function some_key(client, work, rng)
-  if rng:chance(0.1) then return work.shared, "s-" .. rng:int(1, SHARED_KEYS), true end
+  if rng:chance(0.1) then return work.shared, SHARED .. rng:int(1, SHARED_KEYS), true end
   return work.own, client.name .. "-" .. rng:int(1, OWN_KEYS), false
 end
 

@@ -160,6 +160,13 @@ for _, dialect in ipairs { "v2", "0.11" } do
       assert.equal("", kinds(check(story, repaired)))
     end)
 
+    it("wants nothing after repair of a key that all may write, though one client alone wrote it", function()
+      story:written("c1", "s-1")
+      story:restart "node-1"
+      local repaired = { nodes = { ["node-1"] = {}, ["node-2"] = {}, ["node-3"] = {} }, owners = story.state.owners }
+      assert.equal("", kinds(check(story, repaired)))
+    end)
+
     it("finds writes of a key that change their order on one connection, where the server goes by that", function()
       local first, second = story:write("c1", "a"), story:write("c1", "a")
       story:arrive(second, "node-1")
