@@ -234,7 +234,7 @@ local handlers = {
   lost = ended,
   message = function(self, connection_id, _, _, _, message) received(self, connection_id, message) end,
   -- Not merged, as there are no maps here: it comes as it is.
-  change = function(self, connection_id, _, _, _, change) received(self, connection_id, { type = "SERVER_EVENT", payload = change }) end,
+  map_event = function(self, connection_id, _, _, _, event) received(self, connection_id, { type = "SERVER_EVENT", payload = event }) end,
   server_error = function(self, connection_id, _, _, _, message) received(self, connection_id, message) end,
   too_large = function(self, connection_id, _, _, _, bytes) refused(self, connection_id, core_module.decode(bytes)) end,
   text = function(self, connection_id, _, _, _, text) received(self, connection_id, decode_text(text)) end,
