@@ -14,7 +14,7 @@ local loop = require "wingman.loop"
 local pool = require "chaos.pool"
 local schedule = require "chaos.schedule"
 local summary_module = require "chaos.summary"
-local nearest = require "wingman.base.nearest"
+local command_line = require "wingman.options.arguments"
 local text_table = require "wingman.text.table"
 local wingman = require "wingman"
 
@@ -42,34 +42,23 @@ completed, 2 usage error
 --- Findings of a schedule that are shown, and seconds between two lines of progress.
 local SHOWN, PROGRESS_EVERY = 8, 10
 
-local FLAGS = { "seed", "schedules", "minutes", "cluster", "jobs", "json", "help" }
+local RULES = {
+  seed = { type = "number", min = 1 }, schedules = { type = "number", whole = true, min = 1 }, minutes = { type = "number", min = 1e-3 },
+  cluster = { type = "string", default = os.getenv "WINGMAN_CLUSTER" }, jobs = { type = "number", whole = true, min = 1 },
+  json = { type = "boolean" },
+}
 
 local function fail(code, message)
   io.stderr:write("chaos: ", message, "\n")
   os.exit(code, true)
 end
 
-local function parse(arguments)
-  local options, i = { cluster = os.getenv "WINGMAN_CLUSTER" }, 1
-  while arguments[i] do
-    local name = arguments[i]:match "^%-%-(%a+)$"
-    if name == "help" then
-      io.write(USAGE)
-      os.exit(0, true)
-    elseif name == "json" then
-      options.json = true
-    elseif name == "cluster" or name == "seed" or name == "schedules" or name == "minutes" or name == "jobs" then
-      i = i + 1
-      options[name] = arguments[i] or fail(2, "--" .. name .. " needs a value\n\n" .. USAGE)
-      if name ~= "cluster" then
-        local number = tonumber(options[name])
-        if not number or number <= 0 then fail(2, ("--%s: a number is expected, got '%s'"):format(name, options[name])) end
-        options[name] = number
-      end
-    else
-      fail(2, nearest.unknown_flag(arguments[i], FLAGS) .. "\n\n" .. USAGE)
-    end
-    i = i + 1
+local function parse(words)
+  local options, mistake = command_line.read(RULES, words)
+  if not options then fail(2, mistake .. "\n\n" .. USAGE) end
+  if options.help then
+    io.write(USAGE)
+    os.exit(0, true)
   end
   local ok, wrong = true, nil
   if options.cluster then ok, wrong = cluster_url.check_embedded(options.cluster) end

@@ -14,7 +14,7 @@ local core = require "wingman.core"
 local interrupt = require "wingman.interrupt"
 local loop = require "wingman.loop"
 local records_module = require "quickstart.records"
-local nearest = require "wingman.base.nearest"
+local command_line = require "wingman.options.arguments"
 local text_table = require "wingman.text.table"
 local verify = require "quickstart.verify"
 
@@ -46,7 +46,11 @@ local MAP = "languages"
 --- for the restarted node to be back.
 local FAILOVER_TIMEOUT, DRAIN_TIMEOUT, RETURN_TIMEOUT = 3, 30, 15
 
-local FLAGS = { "cluster", "data", "rate", "json", "help" }
+local RULES = {
+  cluster = { type = "string", default = os.getenv "WINGMAN_CLUSTER" or "sim://3" },
+  data = { type = "string", default = records_module.DEFAULT },
+  rate = { type = "number", default = 4000, min = 1e-3, expected = "a number of records a second" }, json = { type = "boolean" },
+}
 
 local function fail(code, message)
   -- A signal closes the clients, and then what failed is no news.
@@ -54,32 +58,18 @@ local function fail(code, message)
   os.exit(code, true)
 end
 
-local function parse(arguments)
-  local options = { cluster = os.getenv "WINGMAN_CLUSTER" or "sim://3", data = records_module.DEFAULT, rate = 4000 }
-  local i, wrong = 1
-  arguments, wrong = connection_options.take(arguments)
-  if not arguments then fail(2, wrong .. "\n\n" .. USAGE) end
-  while arguments[i] do
-    local name = arguments[i]:match "^%-%-(%a+)$"
-    if name == "help" then
-      io.write(USAGE)
-      os.exit(0, true)
-    elseif name == "json" then
-      options.json = true
-    elseif name == "cluster" or name == "data" or name == "rate" then
-      i = i + 1
-      options[name] = arguments[i] or fail(2, "--" .. name .. " needs a value\n\n" .. USAGE)
-    else
-      fail(2, nearest.unknown_flag(arguments[i], FLAGS) .. "\n\n" .. USAGE)
-    end
-    i = i + 1
+local function parse(given)
+  local words, wrong = connection_options.take(given)
+  if not words then fail(2, wrong .. "\n\n" .. USAGE) end
+  local options, mistake = command_line.read(RULES, words, connection_options.valued, connection_options.flags)
+  if not options then fail(2, mistake .. "\n\n" .. USAGE) end
+  if options.help then
+    io.write(USAGE)
+    os.exit(0, true)
   end
   local ok
   ok, wrong = cluster_url.check(options.cluster)
   if not ok then fail(2, "--cluster: " .. wrong) end
-  local rate = tonumber(options.rate)
-  if not rate or rate <= 0 then fail(2, "--rate: a number of records a second is expected") end
-  options.rate = rate
   return options
 end
 

@@ -9,7 +9,7 @@ local cluster_url = require "wingman.client.options.cluster_url"
 local embedded_cluster = require "wingman.testbed"
 local interrupt = require "wingman.interrupt"
 local loop = require "wingman.loop"
-local nearest = require "wingman.base.nearest"
+local command_line = require "wingman.options.arguments"
 local text_table = require "wingman.text.table"
 
 local USAGE = [[
@@ -35,7 +35,11 @@ local KEYS = 10000
 --- Seconds between two lines about the progress at a terminal.
 local TELL_EVERY = 5
 
-local FLAGS = { "cycles", "seconds", "rate", "cluster", "bound", "json", "help" }
+local RULES = {
+  cycles = { type = "number", default = 10000, whole = true, min = 1 }, seconds = { type = "number", default = 60, min = 0 },
+  rate = { type = "number", default = 20000, min = 1 }, bound = { type = "number", default = 8 },
+  cluster = { type = "string", default = os.getenv "WINGMAN_CLUSTER" or "sim://3" }, json = { type = "boolean" },
+}
 
 local function fail(code, message)
   -- A signal closes the clients, and then what failed is no news.
@@ -43,25 +47,12 @@ local function fail(code, message)
   os.exit(code, true)
 end
 
-local function parse(arguments)
-  local options = { cycles = 10000, seconds = 60, rate = 20000, bound = 8, cluster = os.getenv "WINGMAN_CLUSTER" or "sim://3" }
-  local i = 1
-  while arguments[i] do
-    local name = arguments[i]:match "^%-%-(%a+)$"
-    if name == "help" then
-      io.write(USAGE)
-      os.exit(0, true)
-    elseif name == "json" then
-      options.json = true
-    elseif name and options[name] then
-      i = i + 1
-      local value = arguments[i] or fail(2, "--" .. name .. " needs a value\n\n" .. USAGE)
-      options[name] = type(options[name]) == "number" and tonumber(value) or name == "cluster" and value
-        or fail(2, ("--%s: a number is expected, got '%s'"):format(name, value))
-    else
-      fail(2, nearest.unknown_flag(arguments[i], FLAGS) .. "\n\n" .. USAGE)
-    end
-    i = i + 1
+local function parse(words)
+  local options, mistake = command_line.read(RULES, words)
+  if not options then fail(2, mistake .. "\n\n" .. USAGE) end
+  if options.help then
+    io.write(USAGE)
+    os.exit(0, true)
   end
   local ok, wrong = cluster_url.check_embedded(options.cluster)
   if not ok then fail(2, "--cluster: " .. wrong) end

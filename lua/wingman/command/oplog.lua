@@ -1,5 +1,6 @@
 --- `wingman oplog`: what is in an op log's file, and what can be saved of a damaged one.
 local cjson = require "cjson"
+local command_line = require "wingman.options.arguments"
 local core = require "wingman.core"
 local nearest = require "wingman.base.nearest"
 local text_table = require "wingman.text.table"
@@ -108,29 +109,16 @@ function commands.salvage(options)
   return found.damaged and 1 or 0
 end
 
+local RULES = { out = { type = "string" }, json = { type = "boolean" } }
+
 -- The words after the command: { file =, out =, json = }; nil and what is wrong.
-local function parse(arguments)
-  local options, i = {}, 2
-  while arguments[i] do
-    local word = arguments[i]
-    local out = word:match "^%-%-out=(.*)$"
-    if word == "--json" then
-      options.json = true
-    elseif word == "--out" or out then
-      if not out then i = i + 1 end
-      options.out = out or arguments[i]
-      if not options.out or options.out == "" then return nil, "--out needs a value" end
-    elseif word:sub(1, 1) == "-" then
-      return nil, nearest.unknown_flag(word, { "--out", "--json" })
-    elseif options.file then
-      return nil, ("one file is expected, and '%s' is a second one"):format(word)
-    else
-      options.file = word
-    end
-    i = i + 1
-  end
-  if not options.file then return nil, "a file is missing" end
-  return options
+local function parse(words)
+  local options, wrong = command_line.read(RULES, { unpack(words, 2) })
+  if not options then return nil, wrong end
+  local file, second = unpack(options.words)
+  if second then return nil, ("one file is expected, and '%s' is a second one"):format(second) end
+  if not file then return nil, "a file is missing" end
+  return { file = file, out = options.out, json = options.json }
 end
 
 --- The command.

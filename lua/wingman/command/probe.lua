@@ -2,13 +2,12 @@
 --- to a v2 node; a 0.11 node may be sent one record that expires (see hash_probe).
 local cjson = require "cjson"
 local cluster_url = require "wingman.client.options.cluster_url"
+local command_line = require "wingman.options.arguments"
 local connection_options = require "wingman.client.options.connection"
-local duration = require "wingman.base.duration"
 local embedded_cluster = require "wingman.testbed"
 local interrupt = require "wingman.client.interrupt"
 local loop = require "wingman.loop"
 local node_report = require "wingman.client.node_report"
-local nearest = require "wingman.base.nearest"
 local text_table = require "wingman.text.table"
 local url_module = require "wingman.base.url"
 
@@ -27,32 +26,16 @@ or wss://host:port, or sim://N or topgun://N, which starts a cluster and stops i
 exit codes: 0 every node answered, 1 a node did not answer, 2 usage error
 ]]
 
-local flags = { ["--json"] = "json" }
-local values = { ["--timeout"] = "timeout" }
+local RULES = {
+  timeout = { type = "duration", default = 5, min = 0.01, max = 3600, expected = "a duration from 10ms to 1h" },
+  json = { type = "boolean" },
+}
 
 -- The options and URLs; nil and what is wrong.
-local function parse(arguments)
-  local options, i = { urls = {}, timeout = "5" }, 1
-  while arguments[i] do
-    local word = arguments[i]
-    if word == "--help" or word == "-h" then return { help = true } end
-    if flags[word] then
-      options[flags[word]] = true
-    elseif values[word] then
-      i = i + 1
-      if not arguments[i] then return nil, word .. " needs a value" end
-      options[values[word]] = arguments[i]
-    elseif word:sub(1, 1) == "-" then
-      return nil, nearest.unknown_flag(word, values, flags, connection_options.valued, connection_options.flags)
-    else
-      options.urls[#options.urls + 1] = word
-    end
-    i = i + 1
-  end
-  options.timeout = duration.parse(options.timeout)
-  if not options.timeout or options.timeout < 0.01 or options.timeout > 3600 then
-    return nil, "--timeout: a duration from 10ms to 1h is expected"
-  end
+local function parse(words)
+  local options, mistake = command_line.read(RULES, words, connection_options.valued, connection_options.flags)
+  if not options or options.help then return options, mistake end
+  options.urls = options.words
   if #options.urls == 0 then return nil, "a URL is missing" end
   for _, url in ipairs(options.urls) do
     local ok, wrong = cluster_url.check(url)

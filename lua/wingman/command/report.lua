@@ -1,4 +1,5 @@
 --- `wingman report`: shows, compares and merges reports.
+local command_line = require "wingman.options.arguments"
 local exit_codes = require "wingman.command.exit_codes"
 local json = require "wingman.report.model.json"
 local nearest = require "wingman.base.nearest"
@@ -49,44 +50,24 @@ local function usage_error(message)
   return 2
 end
 
-local values = { ["--out"] = true, ["--tolerance"] = true }
+local RULES = {
+  out = { type = "table" },
+  tolerance = { type = "number", default = 0, min = 0, max = 1000, expected = "a number of per cent from 0 to 1000",
+    parse = function(text) return tonumber((text:gsub("%s*%%$", ""))) end },
+  json = { type = "boolean" }, strict = { type = "boolean" },
+}
 
--- The words after the command: { files =, outs =, json =, tolerance = }; nil and what is
--- wrong.
-local function parse(arguments)
-  local options, i = { files = {}, outs = {}, tolerance = 0 }, 2
-  while arguments[i] do
-    local word = arguments[i]
-    local name, inline = word:match "^(%-%-[%w-]+)=(.*)$"
-    local flag = name or word
-    if values[flag] then
-      local value = inline or arguments[i + 1]
-      if not inline then i = i + 1 end
-      if not value then return nil, flag .. " needs a value" end
-      if flag == "--out" then
-        local form, wrong = report.parse_target(value)
-        if not form then return nil, "--out " .. wrong end
-        table.insert(options.outs, value)
-      else
-        options.tolerance = tonumber((value:gsub("%s*%%$", "")))
-        if not options.tolerance or not (options.tolerance >= 0 and options.tolerance <= 1000) then
-          return nil, ("--tolerance: per cent from 0 to 1000 are expected, got '%s'"):format(value)
-        end
-      end
-    elseif word == "--json" then
-      options.json = true
-    elseif word == "--strict" then
-      options.strict = true
-    elseif word:sub(1, 1) == "-" then
-      return nil, nearest.unknown_flag(word, { "--out", "--tolerance", "--json", "--strict" })
-    else
-      table.insert(options.files, word)
-    end
-    i = i + 1
+-- The words after the command: { files =, outs =, json =, strict =, tolerance = }; nil and what is wrong.
+local function parse(words)
+  local options, wrong = command_line.read(RULES, { unpack(words, 2) })
+  if not options then return nil, wrong end
+  for _, target in ipairs(options.out) do
+    local form, why = report.parse_target(target)
+    if not form then return nil, "--out " .. why end
   end
-  local wrong = same_file.find(options.outs)
+  wrong = same_file.find(options.out)
   if wrong then return nil, "--out: " .. wrong end
-  return options
+  return { files = options.words, outs = options.out, json = options.json, strict = options.strict, tolerance = options.tolerance }
 end
 
 local function read_all(files)

@@ -17,6 +17,7 @@ local M = {}
 ---@field one_of string[]|nil  the texts that it may be
 ---@field is_right nil|fun(value: any): boolean  what a type cannot say; `expected` says it in words
 ---@field expected string|nil  "a table of fields": what stands in front of "is expected"
+---@field parse nil|fun(text: string): any  of a command line: the value that a text is, nil: none
 ---@field secret boolean|nil  no message shows it
 ---@field utf8 boolean|nil  it travels as a MessagePack string: valid UTF-8 is expected
 ---@field group table<string, wingman.option_rule>|nil  what a table of this option may hold
@@ -30,7 +31,8 @@ local NAMES = {
 local function from_to(rule)
   local text = ("|" .. rule.type .. "|"):find "|duration|" and duration.text or function(n) return ("%.14g"):format(n) end
   local from = rule.min and " from " .. text(rule.min) or ""
-  return from .. (rule.max and rule.max < math.huge and " to " .. text(rule.max) or "")
+  if not rule.max or rule.max == math.huge then return from end
+  return from .. (rule.min and " to " or " up to ") .. text(rule.max)
 end
 
 --- What is expected of a value: "a whole number from 1 to 64".
