@@ -45,12 +45,12 @@ describe("the limit of a run", function()
     assert.same({ limit = "none", late = false }, judged(scenario(0, 1000)))
     local full = limit.judge { scenarios = { scenario(0, 1000) }, was_full = true }
     assert.equal("log", full.limit)
-    assert.truthy(full.reason:find("writes found no room in the op log", 1, true))
+    assert.truthy(full.reason:find("the op log was full", 1, true))
   end)
 
   it("names what the host took, when the generator was late and it is much", function()
     local function reason(share, late) return limit.judge { scenarios = { scenario(late and 5000 or 0, 1000) }, stolen = share }.reason end
-    assert.truthy(reason(0.125, true):find("the host of this machine took 12.5 % of its processors' time", 1, true))
+    assert.truthy(reason(0.125, true):find("the hypervisor took 12.5 % of the processors' time", 1, true))
     assert.is_nil(reason(0.001, true):find("the host", 1, true))
     assert.is_nil(reason(nil, true):find("the host", 1, true))
     assert.is_nil(reason(0.125, false))
@@ -110,7 +110,7 @@ describe("the limit of a run", function()
   it("is the op log when every user waits for room in it", function()
     local document, code, out, err = of_run([[executor = "constant-arrival-rate", rate = 100, duration = "400ms", max_vus = 2, exec = write]],
       PAUSED .. [[client = { oplog = { max_ops = 10 } },]])
-    check(document, "log", "every user waited for room in the op log", code, out, err)
+    check(document, "log", "every user waited because the op log was full", code, out, err)
     assert.is_false(document.generator_late)
     assert.equal(10, metric(document, "ops_unacknowledged").count)
     assert.matches("0 operations acknowledged in [^\n]+, 10 unacknowledged\n", out)

@@ -102,7 +102,7 @@ clusters.on_each(getfenv(1), "callbacks", function(shared, it)
         while not client.closed do _, err = client:query(name) end
         return nil, err
       end,
-      room = function() return client:wait_for_room() end,
+      room = function() return client:wait_for_log() end,
     }
     for what, wait in pairs(waits) do
       loop.spawn(function()

@@ -13,7 +13,7 @@ methods.__index = methods
 
 ---@class wingman.emitter_options
 ---@field names table<string, any>|nil  the events that exist, as keys; default: any name is one
----@field failed nil|fun(event: string, err: any)  hears of errors in listeners; default: `emit` raises the first one
+---@field failed nil|fun(event: string, err: any)  gets the errors of listeners; default: `emit` raises the first one
 
 ---@param options wingman.emitter_options|nil
 ---@return wingman.emitter

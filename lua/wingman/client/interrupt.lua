@@ -97,7 +97,7 @@ local function name_lost_nodes(clients)
   end
 end
 
-local function doubtful(total)
+local function unverified(total)
   return ("%s writes that were acknowledged just before the cluster's membership changed are"):format(text_table.count(total.unverified))
 end
 
@@ -111,7 +111,7 @@ local function report(clients)
   end
   local left = sum(clients)
   if left.pending > 0 then say("%s writes were not acknowledged: %s", text_table.count(left.pending), backlog.text(left))
-  else say("%s not sent again, and are unverified", doubtful(left)) end
+  else say("%s not sent again, and are unverified", unverified(left)) end
   if left.held > 0 then name_lost_nodes(clients) end
   if #files > 0 then say("they are kept in %s", table.concat(files, ", ")) end
   for _, message in ipairs(failures) do say("they may not be kept: %s", message) end
@@ -123,7 +123,7 @@ local function drain(clients)
   if not drained then
     local left = sum(clients)
     local what = left.pending > 0 and ("for the acknowledgements of %s writes"):format(text_table.count(left.pending))
-      or "until " .. doubtful(left) .. " sent again"
+      or "until " .. unverified(left) .. " sent again"
     say("waiting up to %g s %s; a second signal ends at once", M.limit, what)
     local begun = loop.now()
     drained = wait_for_acknowledgements(clients, M.limit)

@@ -84,7 +84,7 @@ local function refusal(self, key, reason, detail)
     { map = self.name, key = key, path = detail })
 end
 
--- Nil and why not, which a load test is told: a script that does not look loses writes.
+-- Nil and why not. A load test counts it, because a script that ignores it would miss writes.
 local function refuse(self, key, reason, detail)
   local err, measured = refusal(self, key, reason, detail), self.client.measured
   if measured then measured.refused(err) end
@@ -98,8 +98,8 @@ local function not_writable(self)
   return nil, err
 end
 
--- The general way, and what happens when the log is full: `pause` waits for room, and
--- a load test is told since when, for the operation's latency.
+-- The general way, with back-pressure: when the op log is full `pause` waits, and the waiting time counts
+-- in the latency of a load test.
 local function write_slowly(self, key, write)
   local measured, began = self.client.measured, nil
   while true do
@@ -109,9 +109,9 @@ local function write_slowly(self, key, write)
     if seq then return seq end
     if not is_full(reason) or self.client.options.oplog.when_full ~= "pause" then return refuse(self, key, reason, detail) end
     began = began or loop.now()
-    if measured then measured.waiting_for_room(1) end
-    local ok, err = self.client:wait_for_room()
-    if measured then measured.waiting_for_room(-1) end
+    if measured then measured.waiting_for_log(1) end
+    local ok, err = self.client:wait_for_log()
+    if measured then measured.waiting_for_log(-1) end
     if not ok then return nil, err end
   end
 end
@@ -126,7 +126,7 @@ local function set_slowly(self, key, value)
   return write_slowly(self, key, function() return self.core_map:set(key, value) end)
 end
 
--- The result of a write, which somebody wants to hear the end of.
+-- The result of a write, with the option on_ack.
 local function with_options(self, what, options, seq, err)
   verify_options(call_options.write, options, what, 3)
   if seq and options.on_ack then self.client:when_settled(seq, options.on_ack) end
@@ -235,7 +235,7 @@ function methods:merge(key, value, timestamp, removed, stamped_on_arrival)
   return changed, err
 end
 
---- Internal: tells the listeners that the local copy changed.
+--- Internal: notifies the listeners of a change of the local copy.
 ---@param key string
 ---@param value any  nil: it was removed
 function methods:announce(key, value) self.events:emit("change", key, value, "remote") end

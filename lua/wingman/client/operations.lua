@@ -38,7 +38,7 @@ function methods:list() return self.core:operations(self.first - 1) end
 function methods:newly_held() return self.core:newly_held(self.first - 1) end
 
 --- Everything pending as one OP_BATCH message, for a provider with a transport of
---- its own. The operations count as sent until the engine hears `acknowledged` or
+--- its own. The operations count as sent until the engine is given `acknowledged` or
 --- `released` from it; nil when there is nothing to send.
 ---@return string|nil message
 ---@return integer count

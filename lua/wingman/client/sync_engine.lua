@@ -55,7 +55,7 @@ local function note_early(self, results)
   end
 end
 
--- The first failure is told at once, what follows at most once a second.
+-- The first failure is logged at once, further ones at most once a second.
 local function note_failed(self, results)
   if self.starting then return note_early(self, results) end
   for key, sent in pairs(results) do

@@ -48,7 +48,7 @@ local function ask(self, node, reason)
     local suspected = held.state == "closed"
     local answered = self.host.ask(node, math.min(ASK_TIMEOUT, self.unanswered))
     held.is_asking = nil
-    if self.closed or not node.usable then return end -- a lost connection is told otherwise
+    if self.closed or not node.usable then return end -- a lost connection is reported by itself
     if not answered then
       self:failure(node, "unanswered", reason)
     elseif not suspected then

@@ -9,9 +9,9 @@ local url_module = require "wingman.base.url"
 
 local M = {}
 
---- Reasons after which a node is left alone for longer and longer, even though
---- connections come about in between: it has too much to do; it cannot read what is
---- sent to it, which a repetition will not change.
+--- Reasons after which the delay before a reconnect keeps growing although connections succeed in
+--- between: the node is overloaded, or it cannot read what this client sends, which a repetition will
+--- not change.
 local backs_off = { overloaded = true, bad_frame = true }
 --- Tries in a row that say that a node is not there any more.
 local AWAY_AFTER = 3
@@ -27,14 +27,14 @@ local CALM = 60
 ---@field index integer    the core's number of this node
 ---@field url string     as people may see it: without the values of its query
 ---@field whole_url string  to connect with, for policies and resolvers alone
----@field id string|nil    server-assigned, known once a connection has told it
+---@field id string|nil    server-assigned; nil until a connection has shown it
 ---@field connection_ids integer[]  the core's numbers of its connections
 ---@field is_seed boolean  the user gave its URL
 ---@field listed_as string|nil  the id under which a partition map gave its URL
 ---@field settled boolean  a first connection has worked or failed
 ---@field last_reason string|nil  why the last connection ended
 ---@field last_detail string|nil
----@field losses table<string, integer>  how often its connections ended, or did not come about, by reason
+---@field losses table<string, integer>  how often its connections ended, or could not be made, by reason
 ---@field refused_token string|nil
 
 ---@class wingman.connection
@@ -183,7 +183,7 @@ end
 function methods:hurry(node)
   for _, connection_id in ipairs(node.connection_ids) do
     local connection = self.by_id[connection_id]
-    local may_hurry = not backs_off[node.last_reason] -- it is there, and wants to be left alone
+    local may_hurry = not backs_off[node.last_reason] -- the node is there, and overloaded
     if connection.state == "given_up" or (connection.state == "backoff" and may_hurry) then connect_one(self, connection) end
   end
 end

@@ -46,7 +46,7 @@ end
 
 local function run_batch(options)
   local exit = os.exit
-  os.exit = function(code) return exit(code, true) end -- an embedded cluster ends in good order
+  os.exit = function(code) return exit(code, true) end -- an embedded cluster is shut down
   local connection = require "wingman.repl.connection"
   local session = batch_session(options)
   fill(session)

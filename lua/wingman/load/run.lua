@@ -71,7 +71,7 @@ function M.new(options, given)
     errors = {},
     seen_errors = setmetatable({}, { __mode = "k" }),
     scenario_of_tag = {},
-    waiting_for_room = 0, -- users, in the op log
+    waiting_for_log = 0, -- users, in the op log
     faults = {},
     lost_nodes = {},
     reconnects = 0,
@@ -99,7 +99,7 @@ function M.new(options, given)
   return self
 end
 
-local function tell(self, event, ...)
+local function emit(self, event, ...)
   local fn = self.listener[event]
   if fn then fn(...) end
 end
@@ -128,7 +128,7 @@ function methods:count_error(code, scenario)
   if scenario then count(scenario.errors, code) end
 end
 
---- Counts an error that several may see: the client that tells of it, and the user that raises
+--- Counts an error that several may see: the client that reports it, and the user that raises
 --- it. It counts once, and for the scenario once that is known.
 ---@param err wingman.error
 ---@param scenario wingman.load.scenario|nil
@@ -139,12 +139,12 @@ function methods:saw_error(err, scenario)
   self.seen_errors[err] = scenario or seen or true
 end
 
---- A mistake in the script: the first one is told, and the run has failed.
+--- Handles an error of the script: the first one is shown, and the run has failed.
 function methods:script_failed(scenario, _, traceback)
   self:count_error("SCRIPT", scenario)
   if not self.script_error then
     self.script_error = traceback
-    tell(self, "script_error", scenario.name, traceback)
+    emit(self, "script_error", scenario.name, traceback)
   end
 end
 
@@ -164,7 +164,7 @@ function methods:fault_done(fault)
     self.fault_failed = self.fault_failed
       or ("the planned fault '%s %s' did not take place: %s"):format(fault.action, fault.target, tostring(fault.detail))
   end
-  tell(self, "fault", fault)
+  emit(self, "fault", fault)
 end
 
 -- Connecting --------------------------------------------------------------------
@@ -180,7 +180,7 @@ local function client_options(self)
   end
   for name, value in pairs(given.policy or {}) do result[name] = value end
   result.log_to = function(level, event, fields)
-    if log_levels.rank[level] >= log_levels.rank[self.log_level] then tell(self, "log", level, event, fields) end
+    if log_levels.rank[level] >= log_levels.rank[self.log_level] then emit(self, "log", level, event, fields) end
   end
   return result
 end
@@ -190,13 +190,13 @@ local function listen(self)
   client:on("node_lost", function(node)
     self.lost_nodes[node.id or node.url] = true
     self:count_error("NODE_LOST")
-    tell(self, "node", "lost", node)
+    emit(self, "node", "lost", node)
   end)
   client:on("node_connected", function(node)
     if self.lost_nodes[node.id or node.url] then
       self.lost_nodes[node.id or node.url] = nil
       self.reconnects = self.reconnects + 1
-      tell(self, "node", "connected", node)
+      emit(self, "node", "connected", node)
     end
   end)
   client:on("map_changed", function() self.map_versions = self.map_versions + 1 end)
@@ -234,9 +234,9 @@ local function measure(self)
   client.core:measure(self.op_metrics)
   client.measured = {
     since = function(seconds) context.since_us = seconds * 1e6 end,
-    waiting_for_room = function(change)
+    waiting_for_log = function(change)
       self.was_full = true
-      self.waiting_for_room = self.waiting_for_room + change
+      self.waiting_for_log = self.waiting_for_log + change
     end,
     refused = function(err) refused(self, err) end,
   }
@@ -347,7 +347,7 @@ local function sample_each_second(self)
       self.sampled_at = self.sampled_at + 1
       local point = self.series:take(self.seconds)
       self.seconds = self.seconds + 1
-      tell(self, "point", point)
+      emit(self, "point", point)
       check_aborting(self)
       again()
     end)
@@ -372,7 +372,7 @@ local function scripted(self, what, fn, ...)
   if ok then return true, result end
   self.script_error = self.script_error or tostring(result)
   self:abort("error", what .. " raised an error")
-  tell(self, "script_error", what, tostring(result))
+  emit(self, "script_error", what, tostring(result))
   return false
 end
 
@@ -428,14 +428,14 @@ local function drain(self)
   self.ops_unacknowledged = self.client:pending_ops()
 end
 
--- Shards that are told the same time begin together, as well as their clocks agree.
+-- Shards with the same start time begin together, as far as their clocks agree.
 local function wait_for_start(self)
   local at = self.given.start_at -- Unix seconds, or a future of them
   if type(at) == "table" then at = at:wait() end
   if not at then return end
   local left = at - core.wall_ms() / 1000
-  if left <= 0 then return tell(self, "late_start", -left) end
-  if left > 1 then tell(self, "waiting", left) end
+  if left <= 0 then return emit(self, "late_start", -left) end
+  if left > 1 then emit(self, "waiting", left) end
   loop.wait_until(function() return self.outcome or core.wall_ms() / 1000 >= at - 0.01 end)
   left = at - core.wall_ms() / 1000
   if left > 0 and not self.outcome then loop.sleep(left) end
@@ -455,7 +455,7 @@ function methods:prepare()
   self.was_full = nil -- by what the set-up wrote
   self.series = series.new(self)
   self.started_at = core.wall_ms() / 1000
-  tell(self, "ready", self)
+  emit(self, "ready", self)
   return true
 end
 

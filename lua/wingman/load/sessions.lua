@@ -20,7 +20,7 @@ local M = {}
 --- one left; its own 200 let the garbage of a storm of connections double what stays.
 local COLLECTOR_PAUSE = 150
 
---- Codes of errors by the reason why a connection did not come about.
+--- Error codes by the reason why a connection could not be made.
 local codes = { auth_failed = "AUTH_FAILED", [token_source.NO_TOKEN] = "AUTH_FAILED", timeout = "TIMEOUT" }
 
 ---@class wingman.load.sessions
@@ -93,7 +93,7 @@ function methods:connect(id, timeout)
     ("user %d could not connect: %s"):format(id, tostring(reason)))
 end
 
--- Whoever waits for a message there hears that none will come.
+-- Rejects the waits for messages of a connection that has ended.
 local function end_receivers(self, connection_id)
   local receivers = self.receivers[connection_id]
   self.receivers[connection_id] = nil
@@ -177,7 +177,7 @@ local function received(self, connection_id, message)
   end
 end
 
--- A message that was not read: who would have taken it is told.
+-- Rejects the wait for a message that was not read.
 local function refused(self, connection_id, description)
   local receivers = self.receivers[connection_id]
   for i, receiver in ipairs(receivers or {}) do

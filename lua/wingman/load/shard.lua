@@ -1,4 +1,4 @@
---- Which part of a run this process is: told by --shard, or by what started it.
+--- Which part of a run this process is, by --shard or by the environment of a job scheduler.
 local M = {}
 
 -- Each gives index and count as texts, or nothing. What is closest to the process comes
@@ -14,7 +14,7 @@ local schedulers = {
   { "a Slurm step", function(env)
     if (tonumber(env "SLURM_STEP_NUM_TASKS") or 1) > 1 then return env "SLURM_PROCID", env "SLURM_STEP_NUM_TASKS" end
   end },
-  -- Kubernetes tells the index of a pod and not how many there are.
+  -- Kubernetes gives the index of a pod and not their number.
   { "a Kubernetes indexed job", function(env) return env "JOB_COMPLETION_INDEX", env "WINGMAN_SHARDS" end, "WINGMAN_SHARDS" },
 }
 
@@ -28,7 +28,7 @@ function M.find(env)
     local index, count = read(env)
     if index ~= nil then
       if count == nil and needed then
-        return nil, ("%s tells the index %s and not the number of shards: set %s, or give --shard I/N"):format(name, index, needed)
+        return nil, ("%s has the index %s and not the number of shards: set %s, or give --shard I/N"):format(name, index, needed)
       end
       index, count = tonumber(index), tonumber(count)
       local whole = index and count and index % 1 == 0 and count % 1 == 0

@@ -1,5 +1,5 @@
 --- Keeps a log readable: a line that comes again and again is passed on once a
---- second, with how often it was held back.
+--- second, with the number of suppressed lines.
 local loop = require "wingman.loop"
 
 local M = {}

@@ -61,7 +61,7 @@ function M.listen(options)
   return self
 end
 
---- Connects; that nobody listens at a TCP port is told by the first read.
+--- Connects. When nobody listens at a TCP port, the first read says so.
 ---@param options wingman.connect_options
 ---@return wingman.stream|nil, string|nil err
 function M.connect(options)
@@ -75,7 +75,7 @@ end
 --- Tells waiting tasks that something happened; called by the loop.
 function methods:drain_events() self.changes:note(self.socket:changes()) end
 
--- For what look() finds in what comes.
+-- Waits until look() finds something in the input.
 local function await(self, timeout, look)
   return self.changes:await(timeout, function()
     if not self.socket then return nil, "closed" end

@@ -28,7 +28,7 @@ function methods:wake()
   next:resolve(true)
 end
 
---- Calls look() until it returns something, a look after each change.
+--- Calls look() after each change, until it returns something.
 ---@param timeout number|nil  seconds; nil waits for ever
 ---@param look fun(): any, any
 ---@return any, any  what look returned, or nil, "timeout"

@@ -6,7 +6,7 @@ local stolen = require "wingman.metrics.cpu_steal"
 
 local M = {}
 
---- An interval that is too short to tell how busy the generator is (seconds).
+--- Shorter intervals (seconds) do not show how busy the generator is.
 local SHORT = 0.1
 
 --- All of them, by name.

@@ -2,7 +2,7 @@
 --- wanted: what makes a generator late that has done nothing wrong.
 local M = {}
 
---- The share from which on people are told of it.
+--- The share from which on it is reported.
 M.WORTH_TELLING = 0.01
 
 -- The times of all processors since the start: stolen, and in all (proc(5): user nice
@@ -23,7 +23,7 @@ local function read(path)
 end
 
 --- A function that gives the share of this machine's processor time, 0 to 1, that was stolen
---- since now; nil where the system does not tell.
+--- since now; nil where the system has no such number.
 ---@param path string|nil  what is read, for specs; default: /proc/stat
 ---@return fun(): number|nil
 function M.since_now(path)

@@ -1,5 +1,5 @@
---- What kept a run from more. A generator that is late says so first, since what it measured
---- is partly its own; else it is what most of the load was dropped for.
+--- The limit of a run: what kept it from more load. A late generator comes first, because its own
+--- lateness is in its measurements; otherwise the most frequent reason for dropped iterations.
 local builtin = require "wingman.metrics.builtin"
 local stolen = require "wingman.metrics.cpu_steal"
 
@@ -19,7 +19,7 @@ local LATE_SHARE, LATE_US = 0.1, 100
 
 ---@class wingman.load.limit.figures
 ---@field scenarios wingman.load.limit.scenario[]
----@field was_full boolean|nil       a write waited for room in the op log, or was refused or displaced for want of it
+---@field was_full boolean|nil       the op log was full: a write waited, was refused or was dropped
 ---@field stolen number|nil          share of the processors' time that the host took
 
 local function time(us) return us < 1000 and ("%.0f us"):format(us) or ("%.1f ms"):format(us / 1000) end
@@ -49,7 +49,7 @@ local because = {
   generator = "the generator could not begin them in time",
   cluster = "every user waited for the cluster",
   users = "every user was asleep; raise max_vus",
-  log = "every user waited for room in the op log",
+  log = "every user waited because the op log was full",
 }
 local causes = { "generator", "cluster", "users", "log" }
 
@@ -69,7 +69,7 @@ local function lateness_reason(scenario)
   return what .. (scenario.is_of_iterations and ", and its iterations took %s (p99)" or ", which is in the latency (p99 %s)"):format(measured)
 end
 
---- What kept a run from more, by its figures.
+--- The limit of a run, by its figures.
 ---@param figures wingman.load.limit.figures
 ---@return { limit: "none"|"generator"|"cluster"|"users"|"log", late: boolean, reason: string|nil }
 function M.judge(figures)
@@ -77,14 +77,14 @@ function M.judge(figures)
   if late then
     reasons[1] = lateness_reason(late)
     if (figures.stolen or 0) >= stolen.WORTH_TELLING then
-      reasons[2] = ("the host of this machine took %.1f %% of its processors' time"):format(figures.stolen * 100)
+      reasons[2] = ("the hypervisor took %.1f %% of the processors' time"):format(figures.stolen * 100)
     end
   end
   for _, cause in ipairs(causes) do
     if sums[cause] > 0 then reasons[#reasons + 1] = ("%d iterations were dropped: %s"):format(sums[cause], because[cause]) end
   end
   local limit = late and "generator" or main_cause(sums) or figures.was_full and "log" or "none"
-  if figures.was_full and sums.log == 0 then reasons[#reasons + 1] = "writes found no room in the op log: the cluster took less than was written" end
+  if figures.was_full and sums.log == 0 then reasons[#reasons + 1] = "the op log was full: the cluster acknowledged less than was written" end
   return { limit = limit, late = late ~= nil, reason = #reasons > 0 and table.concat(reasons, "; ") or nil }
 end
 

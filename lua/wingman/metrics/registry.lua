@@ -1,5 +1,5 @@
 --- The metrics of a run: counters, gauges, rates and trends by name and tags. Trends are
---- HDR histograms of 3 digits; times are kept in microseconds and told in seconds. Nothing
+--- HDR histograms of 3 digits; times are kept in microseconds and reported in seconds. Nothing
 --- here grows with the length of a run.
 local histogram = require "wingman.base.histogram"
 local selector = require "wingman.metrics.selector"
@@ -39,7 +39,7 @@ end
 
 local counter = { type = "counter" }
 counter.__index = counter
---- Counts `n`, 1 unless told.
+--- Counts `n`, default 1.
 ---@param n number|nil  finite
 function counter:add(n) self.count = self.count + (n or 1) end
 

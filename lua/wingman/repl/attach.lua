@@ -73,7 +73,7 @@ end
 
 function on.hello(self, message) self.about:resolve(message.about) end
 
--- Until the other side goes; then `self.left` hears of it.
+-- Until the other side closes; then `self.left` is called.
 local function listen(self)
   while true do
     local line, err = self.connection:read_line()

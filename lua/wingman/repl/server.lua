@@ -152,7 +152,7 @@ local function converse(self, connection)
   close(self, conversation)
 end
 
---- Ends it: attached prompts are told, their chunks are ended, the file goes.
+--- Stops listening: attached prompts are closed, their chunks are ended, the socket file is removed.
 function methods:close()
   self.listener:close()
   for conversation in pairs(self.conversations) do conversation.connection:close() end

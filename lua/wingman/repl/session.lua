@@ -91,7 +91,7 @@ function methods:start(fn, finished)
 end
 
 --- Takes a line. "more": the chunk goes on in the next line; "running": `finished`
---- will be called; "nothing": there was nothing to do; "error": it has been told.
+--- will be called; "nothing": there was nothing to do; "error": it has been shown.
 ---@param line string
 ---@param finished fun(ok: boolean)
 ---@return "more"|"running"|"nothing"|"error" state

@@ -1,5 +1,5 @@
 --- What the prompt shows as it happens: changes of maps, frames on the wire. It goes on
---- until it is told to stop, or the session ends.
+--- until it is stopped, or the session ends.
 local escape = require "wingman.base.escape"
 local inspect = require "wingman.inspect"
 local printer = require "wingman.text.printer"

@@ -1,6 +1,6 @@
 --- Ends a chunk that does not let its program go on. What is typed at an attached prompt
 --- shares the program's thread: while it computes, everything else stands still, the loop
---- that would hear Ctrl-C too. So a hook looks, every thousand instructions of a chunk that
+--- that could handle Ctrl-C. So a hook looks, every thousand instructions of a chunk that
 --- computes, whether its time is over or somebody wants it ended. Waiting takes no time.
 ---
 --- A hook sees interpreted instructions only. The chunk itself is interpreted (see

@@ -10,7 +10,7 @@ describe("an open model", function()
   -- A scenario of one user that works for `work_us` and never waits.
   local function scenario_of(options, work_us)
     local scenario = { options = options, users = {}, begun = {}, dropped = 0, drops = {} }
-    scenario.run = { share = function(n) return n end, shard = { index = 0, count = 1 }, saw_loop_lateness = function() end, waiting_for_room = 0 }
+    scenario.run = { share = function(n) return n end, shard = { index = 0, count = 1 }, saw_loop_lateness = function() end, waiting_for_log = 0 }
     function scenario:new_user()
       local vu = { sleeping = false }
       vu.task = { serve = function()
@@ -96,7 +96,7 @@ describe("an open model", function()
         vu.task.serve = function() self.begun[1] = self.begun[1] or self.executor:take(vu, fake.now_us) end
         return vu
       end
-      scenario.run.waiting_for_room = given.room
+      scenario.run.waiting_for_log = given.room
       run(scenario, 0)
       assert.same({ [cause] = 99 }, scenario.drops)
     end

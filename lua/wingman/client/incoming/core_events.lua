@@ -36,7 +36,7 @@ local function node_of(self, connection_id)
   return connection and (connection.node.id or connection.node.url)
 end
 
--- Letters that had to make way are told, too.
+-- Letters that were removed to make space are logged, too.
 local function tell_displaced(self)
   local kept, displaced = self.core:rejected_stats()
   if displaced == (self.displaced_letters or 0) then return end
@@ -119,7 +119,7 @@ end
 function handlers.ack_timeout(self, connection_id, ops, _, again)
   local node = self.provider.connections.by_id[connection_id].node
   self.log_seldom("warn", "ack_timeout", { url = node.url, ops = ops, again = again }, "ack_timeout " .. node.url)
-  -- A v2 connection is given up then, which is told as a loss.
+  -- A v2 connection is closed then, which is reported as a loss.
   if again and self.provider.refused and node.dialect ~= "v2" then
     self.provider:refused(node, "a batch was not acknowledged in time")
   end
@@ -134,7 +134,7 @@ end
 
 -- What makes an op log's file that could be written once writable again, by problem.
 local CURES = {
-  io = "make room on its disk, or mend what the reason says", memory = "free memory, or raise the limit",
+  io = "free space on its disk, or fix what the reason says", memory = "free memory, or raise the limit",
   replaced = "move the other file away, and the log is written there anew with all that it holds",
 }
 

@@ -22,7 +22,7 @@ function M.merge(client, event)
   if not map then return nil end
   local record = event.record
   if record == nil or record == core.null then
-    -- A v2 server tells a removal without its time.
+    -- A v2 server reports a removal without its timestamp.
     if event.eventType == "REMOVE" then map:forget(event.key) end
     return nil
   end

@@ -53,7 +53,7 @@ local function new(code, message, fields)
   return errors.new(code, message, fields)
 end
 
--- NOT_OWNER and STALE_MAP are told apart by their words, never by a number.
+-- NOT_OWNER and STALE_MAP differ in their texts only, not in a number.
 local function routing_error(part, payload)
   if type(part) ~= "table" or (part.code ~= "NOT_OWNER" and part.code ~= "STALE_MAP") then return nil end
   return new(part.code, words(part.message) or words(part.reason) or words(payload.reason) or "", {
@@ -61,7 +61,7 @@ local function routing_error(part, payload)
   })
 end
 
---- The error that a decoded message tells of; nil when it tells of none.
+--- The error in a decoded message; nil when it has none.
 ---@param message table
 ---@return wingman.server_error|nil
 function M.of(message)

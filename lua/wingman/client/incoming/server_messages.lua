@@ -1,16 +1,16 @@
---- What servers say: every message that the core hands up, decoded, is given to who
---- waits for it, or read here.
+--- Handles the decoded messages of servers that the core forwards: each goes to the request that waits
+--- for it, or is handled here.
 local errors = require "wingman.base.error"
 local server_error = require "wingman.client.incoming.server_error"
 local server_events = require "wingman.client.incoming.map_events"
 
 local M = {}
 
---- Takes a server's error on a connection.
+--- Handles a server's error on a connection.
 ---@param self wingman.client
 ---@param connection_id integer
 ---@param err wingman.server_error
----@param had_batches boolean  one of them may be what it is about
+---@param had_batches boolean  a batch in flight may be its cause
 function M.failed(self, connection_id, err, had_batches)
   local node = self.provider.connections.by_id[connection_id].node
   err.node, err.url = node.id, node.url

@@ -1,6 +1,5 @@
 --- The functions of a script that a client calls: listeners, on_ack, policies, the token
---- function. An error in one is the script's own: it is told to `log_to` and counted, and
---- nothing else ends.
+--- function. An error in one is the script's own: it is logged and counted, and ends nothing else.
 local log_throttle = require "wingman.loop.log_throttle"
 local policies = require "wingman.policy.list"
 local protected = require "wingman.base.protected"
@@ -32,7 +31,7 @@ function methods:counting_log(log_to)
 end
 
 --- Internal: logs an error in a listener or on_ack: one line for each place that fails, at most
---- once a second, with how many were held back.
+--- once a second, with the number of suppressed lines.
 ---@param what string  what called it: the name of an event, "on_ack"
 ---@param err any      with its traceback
 function methods:callback_failed(what, err)

@@ -1,4 +1,4 @@
---- What a client asks the nodes: queries, what a node holds, and to be told of
+--- What a client asks the nodes: queries, the records of a node, and to be notified of
 --- changes.
 local call_options = require "wingman.client.options.calls"
 local check_options = require("wingman.options.check").check

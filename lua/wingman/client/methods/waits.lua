@@ -14,7 +14,7 @@ local function closed() return nil, errors.new("CLOSED", "the client is closed")
 
 --- Internal: waits until the op log is below its low watermark.
 ---@return boolean|nil, wingman.error|nil
-function methods:wait_for_room()
+function methods:wait_for_log()
   self:flush()
   self.core:flush()
   self.progress = self.progress or loop.future()
@@ -25,9 +25,9 @@ function methods:wait_for_room()
   return true
 end
 
--- Whether somebody is still to hear of an operation up to `seq`: the core has settled it,
--- and its event waits to be handed out.
-local function is_to_be_told(self, seq)
+-- Whether a callback or a wait for an operation up to `seq` is open: the core has settled the operation,
+-- and its event is still queued.
+local function is_awaited(self, seq)
   for _, listeners in ipairs { self.ack_callbacks, self.waiting_ops } do
     for waiting in pairs(listeners) do
       if waiting <= seq then return true end
@@ -36,12 +36,12 @@ local function is_to_be_told(self, seq)
   return false
 end
 
--- True, or nil and an error when writes have left the log, since somebody was told of it
--- last, without being stored.
+-- True, or nil and an error when writes have left the op log without being stored since the last such
+-- error.
 local function all_stored(self)
-  local stats, told = self.core:stats(), self.told_losses or { rejected = 0, dropped = 0 }
+  local stats, told = self.core:stats(), self.reported_losses or { rejected = 0, dropped = 0 }
   local rejected, dropped = stats.ops_rejected - told.rejected, stats.ops_dropped - told.dropped
-  self.told_losses = { rejected = stats.ops_rejected, dropped = stats.ops_dropped }
+  self.reported_losses = { rejected = stats.ops_rejected, dropped = stats.ops_dropped }
   if rejected + dropped == 0 then return true end
   return nil, errors.new("REJECTED", ("not all writes are stored: %d rejected (see client:rejected()), %d dropped from a full op log")
     :format(rejected, dropped), { count = rejected + dropped, rejected = rejected, dropped = dropped })
@@ -92,7 +92,7 @@ function methods:drain(timeout)
     if self.closed then return nil, errors.new("CLOSED", "the client was closed") end
   end
   local _, _, _, last = self.core:pending()
-  while is_to_be_told(self, last) and loop.now() < deadline do
+  while is_awaited(self, last) and loop.now() < deadline do
     self.ending:wait(0.001)
     if self.closed then return nil, errors.new("CLOSED", "the client was closed") end
   end

@@ -1,4 +1,4 @@
---- What a connection is good for: which node answers there, of which family, and how
+--- The identity of a connection's node: its id, its server family, and how
 --- the cluster hashes keys.
 local errors = require "wingman.base.error"
 local hash_probe = require "wingman.cluster.hash_probe"

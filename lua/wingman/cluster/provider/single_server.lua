@@ -14,7 +14,7 @@ local M = {}
 local MAP_REQUEST = core_module.encode { type = "PARTITION_MAP_REQUEST", payload = {} }
 
 ---@class wingman.single_server_provider
----@field cluster_size integer|nil  nodes of the server's cluster, once it has told its map
+---@field cluster_size integer|nil  nodes of the server's cluster, once it has sent its partition map
 local methods = {}
 methods.__index = methods
 

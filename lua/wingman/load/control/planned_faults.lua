@@ -123,7 +123,7 @@ local function on_node(run, entry, state)
   local step, cluster = entry.step, run.client:cluster()
   local id, err = target(run, step[entry.action], state)
   if not id then return nil, err, step[entry.action] end
-  if not cluster then return nil, "only a cluster that the test has started (sim://, topgun://) can be told to", id end
+  if not cluster then return nil, "only a cluster that the test has started (sim://, topgun://) can do that", id end
   state.last = id
   local ok, why = cluster[orders[entry.action]](cluster, id)
   return ok, why and tostring(why), id

@@ -53,7 +53,7 @@ local function each(self, name, fn)
     end
   end
   if touched > 0 then return true end
-  return nil, refused or (name and ("no running scenario '%s' that can be told so"):format(name) or "no running scenario that can be told so")
+  return nil, refused or (name and ("no running scenario '%s' that accepts this"):format(name) or "no running scenario that accepts this")
 end
 
 --- Begins no iterations until `resume`. Scenarios with a duration end later by the length of the pause.

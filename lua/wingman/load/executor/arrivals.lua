@@ -81,7 +81,7 @@ local function held_up_by(scenario)
     if vu.sleeping then asleep = asleep + 1 end
   end
   if asleep > most then return "users" end
-  return scenario.run.waiting_for_room > most and "log" or "cluster"
+  return scenario.run.waiting_for_log > most and "log" or "cluster"
 end
 
 -- Every user is within an iteration: what is due now does not take place.

@@ -221,7 +221,7 @@ function methods:wait(seq, err, timeout)
   timeout = duration.limit(timeout or PATIENCE, "vu:wait", 2)
   if not seq then return nil, err end
   local ok, why = self.client:wait(seq, timeout)
-  if ok or why.code ~= "TIMEOUT" then return ok, why end -- others are told by the client
+  if ok or why.code ~= "TIMEOUT" then return ok, why end -- the client reports others
   return counted(self, nil, why)
 end
 

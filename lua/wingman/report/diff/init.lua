@@ -17,7 +17,7 @@ local M = {}
 local SLOT = 0.01
 -- What fewer operations than this say is chance: of a percentile, those beyond it.
 local MIN_COUNT = 10
--- An interval of a change that is wider than this hides a doubling: nothing can be told.
+-- A wider interval of a change could hide a doubling: the verdict is unknown.
 local TOO_WIDE = 1
 
 local shares = { p50 = 0.5, p99 = 0.99, p99_9 = 0.999 }
@@ -225,7 +225,7 @@ end
 ---@param a table
 ---@param b table
 ---@param options { names: string[]|nil, tolerance: number|nil }|nil  tolerance: a share by
----  which throughput and latency may differ and still count as the same; 0 unless told
+---  which throughput and latency may differ and still count as the same; default 0
 ---@return wingman.report.comparison
 function M.diff(a, b, options)
   options = options or {}

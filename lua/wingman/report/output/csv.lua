@@ -41,7 +41,7 @@ local function latency_cells(point)
   return cells
 end
 
---- The CSV text. What a late generator measured says so in the last column.
+--- The CSV text. The last column marks what a late generator measured.
 ---@param document table
 ---@return string
 function M.format(document)
