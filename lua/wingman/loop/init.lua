@@ -10,11 +10,12 @@ local duration = require "wingman.base.duration"
 local escape = require "wingman.base.escape"
 local protected = require "wingman.base.protected"
 local script_traceback = require "wingman.base.script_traceback"
+local timers_module = require "wingman.loop.timers"
 
 local coroutine_running, coroutine_resume = coroutine.running, coroutine.resume
 local coroutine_create, coroutine_yield = coroutine.create, coroutine.yield
 local coroutine_status = coroutine.status
-local floor, huge = math.floor, math.huge
+local huge = math.huge
 local now = core.now
 
 local M = {}
@@ -23,7 +24,7 @@ local M = {}
 M.now = now
 
 local handle           -- the core loop, made at first use
-local timers = {}      -- binary heap of timers by due time
+local timers = timers_module.new()
 local ready, ready_a, ready_b = {}, {}, {} -- functions to run and their arguments, a queue
 local ready_head, ready_tail = 1, 0
 local tasks = setmetatable({}, { __mode = "k" }) -- coroutine -> task
@@ -41,8 +42,8 @@ end
 
 --- Internal: closes the loop with its sockets, timers and tasks. The next use makes a new one.
 function M.close()
-  for i = #timers, 1, -1 do timers[i]:cancel() end
-  timers, sources, ready, ready_a, ready_b, ready_head, ready_tail = {}, {}, {}, {}, {}, 1, 0
+  timers:clear()
+  sources, ready, ready_a, ready_b, ready_head, ready_tail = {}, {}, {}, {}, 1, 0
   if handle then handle:close() end
   handle = nil
 end
@@ -69,65 +70,6 @@ end
 
 -- Timers ---------------------------------------------------------------------
 
----@class wingman.timer
----@field due number  monotonic seconds
----@field fn fun(arg: any)|nil  nil once it has run or was cancelled
----@field arg any
----@field index integer|nil  its place in the heap
-local timer_methods = {}
-timer_methods.__index = timer_methods
-
-local function place(timer, i)
-  timers[i] = timer
-  timer.index = i
-end
-
-local function sift_up(timer, i)
-  while i > 1 do
-    local parent = floor(i / 2)
-    if timers[parent].due <= timer.due then break end
-    place(timers[parent], i)
-    i = parent
-  end
-  place(timer, i)
-end
-
-local function sift_down(timer, i)
-  local n = #timers
-  while true do
-    local child = i * 2
-    if child > n then break end
-    if child < n and timers[child + 1].due < timers[child].due then child = child + 1 end
-    if timers[child].due >= timer.due then break end
-    place(timers[child], i)
-    i = child
-  end
-  place(timer, i)
-end
-
-local function remove_timer(timer)
-  local i = timer.index
-  timer.index = nil
-  local last = table.remove(timers)
-  if last == timer then return end
-  place(last, i)
-  sift_up(last, i)
-  sift_down(last, last.index)
-end
-
---- Ends the timer; its function does not run any more. Safe twice.
-function timer_methods:cancel()
-  self.fn, self.arg = nil, nil
-  if self.index then remove_timer(self) end
-end
-
-local function begin_timer(timer)
-  setmetatable(timer, timer_methods)
-  timers[#timers + 1] = timer
-  sift_up(timer, #timers)
-  return timer
-end
-
 --- Runs `fn(arg)` once, `seconds` from now.
 ---@param seconds number|string  a duration: seconds or "5s"; less than 0 is 0
 ---@param fn fun(arg: any)
@@ -135,7 +77,7 @@ end
 ---@return wingman.timer
 function M.timer(seconds, fn, arg)
   if type(seconds) ~= "number" or seconds ~= seconds then seconds = duration.check(seconds, "timer", 2) end
-  return begin_timer { due = now() + seconds, fn = fn, arg = arg, index = false }
+  return timers:add { due = now() + seconds, fn = fn, arg = arg, index = false }
 end
 
 --- Internal: how many turns there were.
@@ -343,7 +285,7 @@ function future_methods:wait(timeout)
     coroutine_yield()
     return outcome(self)
   end
-  local timer = begin_timer { due = now() + timeout, fn = go_on, arg = false, index = false, task = task }
+  local timer = timers:add { due = now() + timeout, fn = go_on, arg = false, index = false, task = task }
   timer.arg = timer
   self:on_settled(timer)
   coroutine_yield()
