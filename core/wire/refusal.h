@@ -9,6 +9,7 @@
 typedef enum wm_refusal_kind {
     WM_REFUSAL_UNKNOWN, /* the operations or the server may be the cause */
     WM_REFUSAL_BUSY,    /* the server is busy: send the same again, later */
+    WM_REFUSAL_ROUTE,   /* the node does not own the partition, or its map is older: send it by another route */
     WM_REFUSAL_OTHER,   /* another request was refused: no server refuses an OP_BATCH so */
     WM_REFUSAL_MAP,     /* every write of the named map is refused for good */
     WM_REFUSAL_IN_MAP,  /* a write of the named map is refused for good; which one is unknown */

@@ -11,6 +11,9 @@
 /* After an ERROR of a 0.11 server how long acknowledgements may still come before what is in
  * flight is taken for refused (it answers within milliseconds). */
 #define AFTER_ERROR_US 500000u
+/* After an ERROR of a v2 server about an overload how long the acknowledgement may still come: its
+ * words are the same for any request. The connection is throttled for as long, at least. */
+#define AFTER_OVERLOAD_US 50000u
 /* An operation whose connection ended without a word came back so often before it is looked
  * at: connections end for many reasons. */
 #define CUTS 2u
@@ -33,6 +36,9 @@ typedef struct refused_map {
 
 struct wm_refusals {
     uint32_t errors; /* that came while batches were in flight; on v2 each stands for one of them */
+    uint32_t overloads; /* among them: of a batch or of any other request */
+    uint64_t overloaded_us; /* when the last of these came */
+    bool awaits_acks; /* all that is in flight may be refused, or none: see may_be_of_others */
     bool has_unknown; /* one of them may be about an operation */
     bool is_for_good; /* one of them is, and does not say which */
     uint64_t doubted_us; /* when one came that may be the answer to a control batch; 0: none */
@@ -82,8 +88,8 @@ void wm_client_forget_refusals(wm_client *c, int connection)
 {
     struct wm_refusals *r = c->connections.all[connection].refusals;
     if (r == NULL) return;
-    r->errors = r->map_count = 0;
-    r->has_unknown = r->is_for_good = false;
+    r->errors = r->overloads = r->map_count = 0;
+    r->has_unknown = r->is_for_good = r->awaits_acks = false;
     r->doubted_us = 0;
     wm_batcher_close_window(c->batcher, connection, false);
 }
@@ -107,10 +113,17 @@ static void note_map(struct wm_refusals *r, const wm_refusal *found)
     m->errors = 1;
 }
 
-static void note(struct wm_refusals *r, const wm_refusal *found, const char *words, size_t len)
+static void note_overload(struct wm_refusals *r, uint64_t now_us)
+{
+    r->overloads++;
+    r->overloaded_us = now_us;
+}
+
+static void note(struct wm_refusals *r, const wm_refusal *found, const char *words, size_t len, uint64_t now_us)
 {
     r->errors++;
-    if (found->kind == WM_REFUSAL_BUSY) return;
+    if (found->kind == WM_REFUSAL_BUSY) note_overload(r, now_us);
+    if (found->kind == WM_REFUSAL_BUSY || found->kind == WM_REFUSAL_ROUTE) return;
     if (found->map != NULL) note_map(r, found);
     else r->has_unknown = true;
     r->is_for_good = r->is_for_good || found->kind == WM_REFUSAL_WRITE;
@@ -157,9 +170,16 @@ static bool owes_control(const wm_client *c, int connection)
     return state->controls > 0 && c->now_us - state->controls_us[state->controls - 1] < c->ack_timeout_us;
 }
 
+/* Whether the errors may all be about other requests, so that acknowledgements may still come. */
+static bool may_be_of_others(const wm_client *c, const struct wm_refusals *r)
+{
+    return r->overloads == r->errors && c->now_us - r->overloaded_us < AFTER_OVERLOAD_US;
+}
+
 /* A v2 server answers each batch, by an acknowledgement or by an error that does not say
  * which: once there are as many errors as batches, those sent to ask among them, it is all of
- * them, and sending them again duplicates nothing. With a trial alone in flight it is clear in
+ * them, and sending them again duplicates nothing. An overload may have refused other requests
+ * than batches, so acknowledgements are waited for a moment. With a trial alone in flight it is clear in
  * both families. */
 void wm_client_settle_refused(wm_client *c, int connection)
 {
@@ -169,7 +189,8 @@ void wm_client_settle_refused(wm_client *c, int connection)
     bool is_v2 = wm_node_pool_connection(c->pool, connection).dialect == WM_DIALECT_V2;
     if (!is_v2 && in_flight > 0 && !wm_batcher_tries_alone(c->batcher, connection)) return;
     if (r->errors < in_flight + owes_control(c, connection)) return;
-    take_refused(c, connection, r);
+    r->awaits_acks = is_v2 && in_flight > 0 && may_be_of_others(c, r);
+    if (!r->awaits_acks) take_refused(c, connection, r);
 }
 
 static bool refuse_batches(wm_client *c, int connection, const wm_refusal *found, const char *words, size_t len)
@@ -177,12 +198,12 @@ static bool refuse_batches(wm_client *c, int connection, const wm_refusal *found
     if (wm_batcher_load(c->batcher, connection).in_flight_batches == 0) return false;
     struct wm_refusals *r = refusals_of(c, connection);
     if (r == NULL) return true; /* out of memory: as if it had not been answered */
-    bool is_of_server = found->kind == WM_REFUSAL_BUSY || found->kind == WM_REFUSAL_UNKNOWN;
+    bool is_of_server = found->kind == WM_REFUSAL_BUSY || found->kind == WM_REFUSAL_ROUTE || found->kind == WM_REFUSAL_UNKNOWN;
     if (is_of_server) {
         wm_client_throttle(c, connection);
         c->figures.stats.overloads++;
     }
-    note(r, found, words, len);
+    note(r, found, words, len, c->now_us);
     if (r->doubted_us == 0 && found->map == NULL && owes_control(c, connection)) r->doubted_us = c->now_us;
     /* No batch more until it is known which of them were refused: milliseconds. */
     wm_batcher_close_window(c->batcher, connection, true);
@@ -194,7 +215,7 @@ static bool refuse_batches(wm_client *c, int connection, const wm_refusal *found
 
 bool wm_client_refuse_batches(wm_client *c, int connection)
 {
-    return refuse_batches(c, connection, &(wm_refusal){.kind = WM_REFUSAL_BUSY}, "", 0);
+    return refuse_batches(c, connection, &(wm_refusal){.kind = WM_REFUSAL_ROUTE}, "", 0);
 }
 
 bool wm_client_refused(wm_client *c, int connection, const wm_message *m)
@@ -324,9 +345,17 @@ static void settle_doubts(wm_client *c, int connection)
     if (r != NULL && r->doubted_us != 0 && c->now_us - r->doubted_us >= AFTER_ERROR_US) wm_client_forget_refusals(c, connection);
 }
 
+/* The acknowledgements that were awaited after an overload have not come. */
+static void settle_overload(wm_client *c, int connection)
+{
+    const struct wm_refusals *r = c->connections.all[connection].refusals;
+    if (r != NULL && r->awaits_acks) wm_client_settle_refused(c, connection);
+}
+
 void wm_client_check_answers(wm_client *c, int connection)
 {
     settle_doubts(c, connection);
+    settle_overload(c, connection);
     uint64_t ack_timeout_us = c->ack_timeout_us;
     uint64_t oldest_us = wm_batcher_load(c->batcher, connection).oldest_sent_us;
     if (oldest_us == 0) return;
