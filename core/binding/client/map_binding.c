@@ -119,20 +119,36 @@ static int l_map_is_doubtful(lua_State *L)
     return 1;
 }
 
+/* Pushes the position and the key of the next record that is wanted. False at the end; then
+ * nothing is pushed. */
+static bool push_next(lua_State *L, wm_map *m, bool (*is_wanted)(const wm_record *record), wm_record *record)
+{
+    size_t position = (size_t)wm_lua_check_whole(L, 2);
+    do {
+        position = wm_record_store_next(wm_map_store(m), position, record);
+        if (position == 0) return false;
+    } while (!is_wanted(record));
+    lua_pushnumber(L, (lua_Number)position);
+    lua_pushlstring(L, record->key, record->key_len);
+    return true;
+}
+
+static bool is_own(const wm_record *record)
+{
+    return record->node == 0;
+}
+
+static bool has_value(const wm_record *record)
+{
+    return record->value != NULL;
+}
+
 /* next_own(position): the next position and the key of a record that this client
  * wrote, removals included; nothing at the end. */
 static int l_map_next_own(lua_State *L)
 {
-    wm_map *m = check_map(L);
-    size_t position = (size_t)wm_lua_check_whole(L, 2);
     wm_record record;
-    do {
-        position = wm_record_store_next(wm_map_store(m), position, &record);
-        if (position == 0) return 0;
-    } while (record.node != 0);
-    lua_pushnumber(L, (lua_Number)position);
-    lua_pushlstring(L, record.key, record.key_len);
-    return 2;
+    return push_next(L, check_map(L), is_own, &record) ? 2 : 0;
 }
 
 static int push_value(lua_State *L, const uint8_t *bytes, size_t len)
@@ -177,15 +193,8 @@ static int l_map_record(lua_State *L)
 /* next(position): the next position, key and value; nothing at the end. */
 static int l_map_next(lua_State *L)
 {
-    wm_map *m = check_map(L);
-    size_t position = (size_t)wm_lua_check_whole(L, 2);
     wm_record record;
-    do {
-        position = wm_record_store_next(wm_map_store(m), position, &record);
-        if (position == 0) return 0;
-    } while (record.value == NULL);
-    lua_pushnumber(L, (lua_Number)position);
-    lua_pushlstring(L, record.key, record.key_len);
+    if (!push_next(L, check_map(L), has_value, &record)) return 0;
     push_value(L, record.value, record.value_len);
     return 3;
 }

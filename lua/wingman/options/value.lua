@@ -56,8 +56,9 @@ local function shown(rule, value)
   return kind == "number" and ("%.14g"):format(value) or kind
 end
 
+-- NaN is not: no comparison with it is true.
 local function is_in_range(rule, number)
-  if number ~= number or rule.whole and number % 1 ~= 0 then return false end
+  if rule.whole and number % 1 ~= 0 then return false end
   local max = rule.max or math.huge
   return number >= (rule.min or -math.huge) and number <= max and (rule.max == math.huge or math.abs(number) < math.huge)
 end
