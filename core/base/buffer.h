@@ -17,11 +17,10 @@ typedef struct wm_buffer {
 void wm_buffer_init(wm_buffer *b);
 /* Frees the bytes. Safe twice. */
 void wm_buffer_close(wm_buffer *b);
-/* Forgets the content and a past failure, keeps the capacity. */
+/* Removes the content and the failure; keeps the capacity. */
 void wm_buffer_clear(wm_buffer *b);
-/* Room for `extra` more bytes after `len`: returns a pointer to them, valid
- * until the next call that may grow, or NULL when out of memory. The caller
- * writes there and adds to `len`. */
+/* Reserves `extra` bytes behind the content. Returns where they begin, valid until the next call that
+ * may grow the buffer; NULL when out of memory. The caller writes there and adds to `len`. */
 uint8_t *wm_buffer_reserve(wm_buffer *b, size_t extra);
 /* Appends a copy of `len` bytes. On failure sets `failed`. */
 void wm_buffer_append(wm_buffer *b, const void *bytes, size_t len);

@@ -3,7 +3,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Both halves of a run that is one to two words long: they may overlap. */
+/* Copies one to two words as two words that may overlap. */
 #define WM_COPY_TWICE(word, to, from, len)                        \
     do {                                                          \
         word first, last;                                         \
@@ -13,8 +13,8 @@
         memcpy((to) + (len) - sizeof last, &last, sizeof last);   \
     } while (0)
 
-/* memcpy for runs that are mostly shorter than a hundred bytes: a call, and finding out
- * there how long they are, would cost more than the copy. */
+/* memcpy for lengths that are mostly below a hundred bytes: a call, and the choice by length in it,
+ * would cost more than the copy. */
 static inline void wm_copy(uint8_t *to, const uint8_t *from, size_t len)
 {
     if (len > 256) {

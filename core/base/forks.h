@@ -1,8 +1,7 @@
 #ifndef WM_FORKS_H
 #define WM_FORKS_H
 
-/* How often this process, since this code was loaded, has become a child of a fork: another
- * number than at some time before says that what was made then is the parent's. Costs a
- * load. */
+/* The number of forks between the process that loaded this code and this one. If it has changed since
+ * an object was made, the object is the parent's. Costs one load. */
 unsigned wm_forks(void);
 #endif

@@ -4,15 +4,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A hybrid logical clock: wall-clock milliseconds plus a counter for events
- * within one millisecond. Time comes in as an argument; nothing here reads a
- * clock. The rules are the reference implementation's (spec/vectors/hlc.json). */
+/* A hybrid logical clock: Unix milliseconds, and a counter for events of one millisecond. The time is
+ * an argument; nothing here reads a clock. The rules are those of the reference implementation
+ * (spec/vectors/hlc.json). */
 typedef struct wm_hlc {
     uint64_t millis;
     uint64_t counter;
 } wm_hlc;
 
-/* A point of hybrid time and the node that made it. `node` is borrowed. */
+/* A time of such a clock, and its writer. `node` is borrowed. */
 typedef struct wm_timestamp {
     uint64_t millis;
     uint64_t counter;
@@ -20,18 +20,15 @@ typedef struct wm_timestamp {
     size_t node_len;
 } wm_timestamp;
 
-/* A remote time further ahead of the wall clock than this is drift (ms). */
+/* A remote time that is further ahead of the wall clock has drifted (ms). */
 #define WM_HLC_MAX_DRIFT_MS 60000
 /* The largest millis or counter, 2^53 - 1: what a float64 holds exactly. */
 #define WM_HLC_MAX UINT64_C(9007199254740991)
 
-/* Advances the clock for a local event at `wall_ms` (Unix milliseconds). The
- * event's time is then in `c`. */
+/* Advances the clock to the time of a local event at `wall_ms` (Unix milliseconds). */
 void wm_hlc_now(wm_hlc *c, uint64_t wall_ms);
-/* Merges a time received from another node. Returns false when that time was
- * more than WM_HLC_MAX_DRIFT_MS ahead of the wall clock; it is merged all the
- * same, as the reference does by default. A time beyond WM_HLC_MAX is nobody's
- * clock: false, and never merged. */
+/* Merges a remote time. Returns false when it has drifted (WM_HLC_MAX_DRIFT_MS); it is merged all the
+ * same, as the reference does by default. A time above WM_HLC_MAX is never merged: false. */
 bool wm_hlc_update(wm_hlc *c, uint64_t wall_ms, uint64_t remote_millis, uint64_t remote_counter);
 /* As wm_hlc_update, but a drifted time is refused: false, clock unchanged. */
 bool wm_hlc_update_strict(wm_hlc *c, uint64_t wall_ms, uint64_t remote_millis, uint64_t remote_counter);
@@ -44,8 +41,8 @@ int wm_timestamp_compare(const wm_timestamp *a, const wm_timestamp *b);
 /* Writes "millis:counter:node" and a NUL; returns the length without the NUL.
  * When that is not below `size` nothing but a NUL is written. */
 size_t wm_timestamp_format(const wm_timestamp *t, char *out, size_t size);
-/* Reads "millis:counter:node"; `node` then points into `text` and may be empty.
- * False when the text is not of that form: decimal digits only, and no further
- * ':' (the reference also takes signs, fractions and blanks). */
+/* Parses "millis:counter:node"; out->node points into `text` and may be empty. False for any other
+ * text. The numbers must be decimal digits, and there must be no further ':'; the reference also
+ * accepts signs, fractions and blanks. */
 bool wm_timestamp_parse(const char *text, size_t len, wm_timestamp *out);
 #endif

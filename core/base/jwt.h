@@ -9,9 +9,8 @@
 /* Signs `payload_json` with `secret`. Writes the token and a NUL to `out`;
  * returns its length, or 0 when `size` is too small. */
 size_t wm_jwt_sign(const char *payload_json, const char *secret, char *out, size_t size);
-/* NULL when the token is well-formed, HS256, its signature is right and `exp`
- * (when present) is in the future; else the reason in the words of the 0.11
- * server ("jwt malformed", "invalid signature", "jwt expired", ...). Static
- * text. The payload JSON and a NUL go to `payload` when it is not NULL. */
+/* Verifies a token. NULL when it is well-formed HS256, its signature is right and `exp`, if present, is
+ * in the future; else the reason in the words of the 0.11 server ("jwt malformed", "invalid signature",
+ * "jwt expired", ...), a static text. If `payload` is not NULL, it gets the payload JSON and a NUL. */
 const char *wm_jwt_verify(const char *token, size_t len, const char *secret, int64_t now_s, char *payload, size_t size);
 #endif

@@ -2,12 +2,11 @@
 #define WM_MSGPACK_H
 #include "base/buffer.h"
 
-/* MessagePack, as the two server families speak it. The writer uses the one
- * profile that both read: smallest integers, float64 for what lies outside
- * -2^31 .. 2^32-1 (the 0.11 server turns 64-bit integers into BigInts that
- * fail its checks), no extensions. The reader takes every standard form. */
+/* MessagePack for both server families. The writer uses what both read: integers in the smallest
+ * encoding, float64 outside of -2^31 .. 2^32-1 (the 0.11 server makes BigInts of 64-bit integers, which
+ * fail its checks), and no extensions. The reader reads every standard encoding. */
 
-/* Nesting that the reader and the Lua encoder accept. */
+/* The deepest nesting that the reader and the Lua encoder accept. */
 #define WM_MP_MAX_DEPTH 128
 
 typedef enum wm_mp_kind {
@@ -55,35 +54,35 @@ typedef enum wm_mp_result {
 const char *wm_mp_result_text(int result);
 
 void wm_mp_reader_init(wm_mp_reader *r, const void *bytes, size_t len);
-/* Reads one scalar whole, or the header of an array or map. A count is checked
- * against the bytes left (an element takes one byte at least). On an error the
- * reader stays where it was, here and below. */
+/* Reads one scalar, or the header of an array or map. A count must not exceed the bytes left, as each
+ * element takes at least one. After an error of this or the following functions the reader is where it
+ * was. */
 int wm_mp_read(wm_mp_reader *r, wm_mp_item *out);
-/* Steps over one whole value, however nested (up to WM_MP_MAX_DEPTH). */
+/* Skips one whole value, nested up to WM_MP_MAX_DEPTH. */
 int wm_mp_skip(wm_mp_reader *r);
-/* The same with a lower limit: `depth` levels of arrays and maps. */
+/* The same with at most `depth` levels of arrays and maps. */
 int wm_mp_skip_within(wm_mp_reader *r, int depth);
-/* The same in pieces: a walk that stops after some items and goes on later. */
+/* The same in pieces: a walk that pauses after some items. */
 typedef struct wm_mp_walk {
-    wm_mp_reader at;                 /* behind what was stepped over so far */
+    wm_mp_reader at;                 /* behind the items that were skipped */
     int depth;
     int open;
-    size_t lua_bytes;                /* about what Lua would need for what was stepped over */
-    size_t largest;                  /* keys and values of the largest array or map among it */
-    uint64_t left[WM_MP_MAX_DEPTH]; /* values still to come, per open container */
+    size_t lua_bytes;                /* about the memory that they take in Lua */
+    size_t largest;                  /* keys and values of the largest array or map among them */
+    uint64_t left[WM_MP_MAX_DEPTH]; /* values left in each open array or map */
 } wm_mp_walk;
-/* About what one item takes in Lua beyond its place in the container around it, in bytes:
- * a table with room for its entries (LuaJIT: 64, 8 a place of an array, 24 a place of a
- * hash part, which is a power of two), or a string. */
+/* About the memory of one item in Lua, in bytes, without its place in the array or map around it: a
+ * string, or a table (in LuaJIT 64 bytes, 8 for each place of the array part, 24 for each of the hash
+ * part, which is a power of two). */
 size_t wm_mp_lua_bytes(const wm_mp_item *it);
-/* Keys and values of an array or map, those within them apart; 0 for any other item. */
+/* The number of keys and values of an array or map itself; 0 for any other item. */
 size_t wm_mp_entries(const wm_mp_item *it);
-/* `depth` as in wm_mp_skip_within. */
+/* Begins a walk. `depth` as in wm_mp_skip_within. */
 void wm_mp_walk_begin(wm_mp_walk *w, const wm_mp_reader *from, int depth);
-/* Takes at most *most items and counts them off: WM_MP_OK at the end of the value, then
- * w->at is behind it; 1 when there is more. */
+/* Skips at most *most items and subtracts their number. WM_MP_OK at the end of the value: w->at is
+ * behind it then; 1 when there are more items; or an error. */
 int wm_mp_walk_on(wm_mp_walk *w, uint32_t *most);
-/* Steps over one whole value and gives its bytes. */
+/* Skips one whole value and returns its bytes. */
 int wm_mp_slice(wm_mp_reader *r, const uint8_t **bytes, size_t *len);
 
 /* -- reading what a field should be; false when it is something else -- */

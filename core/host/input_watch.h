@@ -5,18 +5,18 @@
 #include <stddef.h>
 #include <uv.h>
 
-/* Standard input beside the loop: the loop wakes up when there is something, and
- * reading never waits. A terminal, a pipe, a socket or a file. */
+/* Non-blocking standard input: a terminal, a pipe, a socket or a file. Input wakes the loop; reading
+ * never blocks. */
 typedef struct input_watch input_watch;
 
-/* NULL when out of memory. Close with input_watch_close; the handle itself goes with
- * the loop's next turn. */
+/* NULL when out of memory. Close with input_watch_close; its handle is freed in the loop's next
+ * iteration. */
 input_watch *input_watch_new(uv_loop_t *loop);
 void input_watch_close(input_watch *w);
-/* Whether the loop wakes up for input. */
+/* Sets whether input wakes the loop. */
 void input_watch_set(input_watch *w, bool watching);
 #define INPUT_ENDED LONG_MIN
-/* What is there: its length; 0 when nothing is there yet; INPUT_ENDED at the end; a negative
- * errno when it cannot be read. */
+/* Reads up to `size` bytes and returns their number; 0 when there are none yet; INPUT_ENDED at the end;
+ * a negative errno on failure. */
 long input_watch_read(input_watch *w, char *bytes, size_t size);
 #endif

@@ -4,14 +4,13 @@
 #include <stdbool.h>
 #include <uv.h>
 
-/* Signals at the prompt. Ctrl-C ends the chunk that runs, never the loop or a task
- * beside it; a changed window and a continued process are told. Each wakes the loop.
- * One per process. */
+/* Signals at the prompt. Ctrl-C ends the running chunk, but not the loop or a background task. A new
+ * window size and a continued process are reported by prompt_signals_take. Each signal wakes the loop.
+ * One for each process. */
 
-/* Takes SIGINT, SIGWINCH, SIGCONT, SIGTERM and SIGHUP. 0 or a libuv error. */
+/* Handles SIGINT, SIGWINCH, SIGCONT, SIGTERM and SIGHUP from now on. 0 or a libuv error. */
 int prompt_signals_begin(uv_loop_t *loop);
-/* Puts back what was there before. The wake-up handle closes with the loop's next
- * turn. */
+/* Restores the previous handlers. The handle that wakes the loop is closed in its next iteration. */
 void prompt_signals_end(void);
 
 typedef struct prompt_news {

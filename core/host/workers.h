@@ -7,9 +7,8 @@
  *   workers.start(module, argument) -> worker   runs require(module).main(argument) in a
  *       thread with a Lua state of its own; nil, err when there can be no thread
  *   worker:join()    waits for its end: true, or false when it raised an error, which
- *       was printed then
+ *       it has printed
  *
- * Threads share nothing but the process: they talk over sockets. Signals go to the
- * thread that has started them. */
+ * Threads share no Lua state and communicate over sockets. Signals go to the thread that started the workers. */
 int host_open_workers(lua_State *L);
 #endif
