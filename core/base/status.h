@@ -7,17 +7,17 @@
 #define WM_STATUSES(X)                                                                         \
     /* nothing was changed */                                                                  \
     X(ENOMEM, -100, "OUT_OF_MEMORY", "out of memory")                                          \
-    /* of the op log or a send queue; repeat when there is room again */                       \
+    /* the op log or a queue is full: repeat later */                                          \
     X(EFULL, -101, "LOG_FULL", "full")                                                         \
-    /* of an operation: no message to a server may be so large */                              \
+    /* an operation is larger than the largest message to a server */                          \
     X(ESIZE, -102, "TOO_LARGE", "too large")                                                   \
-    /* an argument or a received value is not of the right form */                             \
+    /* an argument or a received value is invalid */                                           \
     X(EINVAL, -103, "USAGE", "invalid")                                                        \
     /* nothing was lost; repeat later */                                                       \
     X(EDISK, -104, "OPLOG", "the op log's file cannot be written")                             \
-    /* what waits for one node has its share of the op log; repeat when there is room again */ \
+    /* one node's share of the op log is full: repeat later */                                 \
     X(ENODE, -105, "LOG_FULL", "node full")                                                    \
-    /* a text that would travel as a MessagePack string is not valid UTF-8 */                  \
+    /* a text for a MessagePack string is not valid UTF-8 */                                   \
     X(EUTF8, -106, "NOT_ENCODABLE", "not UTF-8")                                               \
     /* the local copy holds a newer record of the key */                                       \
     X(ESTALE, -107, "STALE", "a newer record")                                                 \

@@ -4,16 +4,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* UTF-8 as RFC 3629 has it: shortest forms only, no surrogates, nothing above
- * U+10FFFF. */
+/* UTF-8 by RFC 3629: shortest encodings only, no surrogates, nothing above U+10FFFF. */
 
 static inline bool wm_utf8_is_tail(uint8_t byte)
 {
     return (byte & 0xc0) == 0x80;
 }
 
-/* Reads the sequence at `p`, of which `left` > 0 bytes are there. Returns its
- * length, 1 to 4, and its code point, or 0 when it is not well-formed. */
+/* Reads the sequence at `p`, behind which `left` > 0 bytes may be read. Returns its length, 1 to 4, and
+ * sets the code point; 0 when it is not well-formed. */
 static inline size_t wm_utf8_read(const uint8_t *p, size_t left, uint32_t *code_point)
 {
     uint8_t lead = p[0];
@@ -41,6 +40,6 @@ static inline size_t wm_utf8_read(const uint8_t *p, size_t left, uint32_t *code_
     return 4;
 }
 
-/* Whether all of it is well-formed. For the FFI, too. */
+/* Whether all bytes are well-formed UTF-8. For the FFI, too. */
 __attribute__((visibility("default"))) bool wm_utf8_valid(const void *bytes, size_t len);
 #endif

@@ -61,9 +61,9 @@ static int each(void *user, const uint8_t *frame, size_t len)
 
 /* Values of clients come back inside other maps: only their depth may be too much
  * for whoever reads them. */
-static void link_frame(void *link, bool text, const uint8_t *bytes, size_t len)
+static void transport_frame(void *transport, bool text, const uint8_t *bytes, size_t len)
 {
-    (void)link;
+    (void)transport;
     if (text) {
         wm_buffer decoded;
         wm_buffer_init(&decoded);
@@ -75,22 +75,22 @@ static void link_frame(void *link, bool text, const uint8_t *bytes, size_t len)
     REQUIRE(result == 0 || result == WM_MP_EDEPTH);
 }
 
-static void link_close(void *link, int code, const char *reason)
+static void transport_close(void *transport, int code, const char *reason)
 {
-    (void)link;
+    (void)transport;
     (void)code;
     REQUIRE(reason != NULL);
 }
 
-static void link_drop(void *link, bool reset)
+static void transport_drop(void *transport, bool reset)
 {
-    sim_session **session = link;
+    sim_session **session = transport;
     (void)reset;
     sim_session_end(*session);
     *session = NULL;
 }
 
-static const sim_link fuzz_link = {link_frame, link_close, link_drop};
+static const sim_transport fuzz_transport = {transport_frame, transport_close, transport_drop};
 
 /* As if the cluster had just been started: each input stands for itself. */
 static void forget(sim_cluster *c)
@@ -113,9 +113,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size == 0) return 0;
     sim_cluster *c = clusters[(data[0] & 1) | (data[0] >> 1 & 2)];
-    sim_session *sender = sim_session_open(c->nodes[0], &fuzz_link, &sender);
+    sim_session *sender = sim_session_open(c->nodes[0], &fuzz_transport, &sender);
     /* Hears of what the other one does, when it subscribes to anything. */
-    sim_session *listener = sim_session_open(c->nodes[c->node_count - 1], &fuzz_link, &listener);
+    sim_session *listener = sim_session_open(c->nodes[c->node_count - 1], &fuzz_transport, &listener);
     sender->authenticated = listener->authenticated = data[0] & 2;
     size_t at = 1;
     for (int turn = 0; size - at >= 2 && sender != NULL && listener != NULL; turn++) {

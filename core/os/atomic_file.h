@@ -2,14 +2,12 @@
 #define WM_ATOMIC_FILE_H
 #include <stddef.h>
 
-/* Writes `len` bytes to the file `path` so that at any time, also after a crash or
- * a power cut, it holds either what it held or all of the new bytes: a temporary
- * file beside it, synced, takes its place. A symbolic link stays one; mode and
- * owner of a new file are those of any new file, of an old one its mode. What is
- * no regular file (a pipe, /dev/stdout) is written to as it is. 0, or an errno
- * value: then the old file is as it was and no other one is left. */
+/* Replaces the content of the file `path` atomically: at any time, also after a crash or a power cut,
+ * it has the old content or all `len` new bytes. A temporary file beside it is written, synced and
+ * renamed. A symbolic link stays; an existing file keeps its mode. Something else than a regular file
+ * (a pipe, /dev/stdout) is written to directly. 0, or an errno value: the old file is unchanged and no
+ * temporary file is left. */
 int wm_replace_file(const char *path, const void *data, size_t len);
-/* Whether wm_replace_file could create or replace `path` now: 0, or an errno. Leaves
- * nothing behind. */
+/* Checks that wm_replace_file could create or replace `path` now. 0, or an errno value. Leaves no file. */
 int wm_replace_file_check(const char *path);
 #endif

@@ -15,8 +15,8 @@
 
 typedef struct client_slot {
     wm_client *client; /* NULL: closed */
-    wm_buffer scratch; /* for values and batches on their way; see wm_lua_borrow */
-    struct wm_lua_event *event; /* whose decoding goes on with the next call; NULL: none */
+    wm_buffer scratch; /* wm_lua_borrow */
+    struct wm_lua_event *event; /* its decoding continues in the next call; NULL: none */
 } client_slot;
 
 /* A map of a client; its environment table keeps the client's userdata alive. */
@@ -28,27 +28,26 @@ typedef struct map_slot {
 extern const luaL_Reg wm_lua_client_routing_methods[];
 extern const luaL_Reg wm_lua_client_log_methods[];
 extern const luaL_Reg wm_lua_client_event_methods[];
-/* Frees what is being decoded. Safe twice. */
+/* Frees the event that is being decoded, if any. */
 void wm_lua_forget_event(client_slot *slot);
 extern const luaL_Reg wm_lua_client_rejected_methods[];
 extern const luaL_Reg wm_lua_map_methods[];
 
-/* The first argument; raises when it is closed or something else. */
+/* The client that is the first argument; raises when it is closed or something else. */
 wm_client *wm_lua_check_client(lua_State *L);
 /* The node index or the connection at `index`; raises when the client has none of that number. */
 int wm_lua_check_node(lua_State *L, wm_client *c, int index);
 int wm_lua_check_connection(lua_State *L, wm_client *c, int index);
 
-/* A whole number from 0 to 2^53, which every double of that size is; raises for NaN
- * and all else. */
+/* A number from 0 to 2^53 as an integer; raises for NaN and all else. */
 uint64_t wm_lua_check_whole(lua_State *L, int index);
 
-/* The client's scratch buffer, empty, so that nothing is allocated per call. It is
- * taken out meanwhile: a finalizer that runs during the call may need one too. */
+/* Borrows the client's scratch buffer, empty, so that calls do not allocate. The client has none
+ * meanwhile, as a finalizer that runs during the call may need one, too. */
 wm_buffer wm_lua_borrow(client_slot *slot);
 void wm_lua_give_back(client_slot *slot, wm_buffer *b);
 
-/* Pushes true, or nil and the status as text; returns how many values that is. */
+/* Pushes true, or nil and the text of the status. Returns the number of values. */
 int wm_lua_push_result(lua_State *L, int status);
 /* Sets a field of the table on top. */
 void wm_lua_set_number(lua_State *L, const char *name, lua_Number n);

@@ -196,7 +196,7 @@ static bool oversize(sim_control *k, const fault *f, sim_node *n, char **argv)
     if (!sim_control_number(k, f->name, argv[0], FRAME_BYTES_MAX, &size)) return false;
     wm_buffer b;
     wm_buffer_init(&b);
-    sim_put_map(&b, n->cluster->form, 2);
+    sim_put_map(&b, n->cluster->family, 2);
     sim_put_text(&b, "type");
     sim_put_text(&b, "SIM_PADDING");
     sim_put_text(&b, "data");

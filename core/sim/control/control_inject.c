@@ -19,9 +19,9 @@ typedef struct sim_injected {
     wm_buffer closed;     /* {"code":..,"reason":..}, empty while it is open */
 } sim_injected;
 
-static void link_frame(void *link, bool text, const uint8_t *bytes, size_t len)
+static void transport_frame(void *transport, bool text, const uint8_t *bytes, size_t len)
 {
-    sim_injected *i = link;
+    sim_injected *i = transport;
     sim_json_printf(&i->frames, "%s{\"text\":%s,\"hex\":", i->frames.len > 0 ? "," : "", text ? "true" : "false");
     sim_json_hex(&i->frames, bytes, len);
     sim_json_raw(&i->frames, "}");
@@ -36,20 +36,20 @@ static void note_close(sim_injected *i, int code, const char *reason)
 }
 
 /* The session stays until it is dropped: its handler may still be running. */
-static void link_close(void *link, int code, const char *reason)
+static void transport_close(void *transport, int code, const char *reason)
 {
-    note_close(link, code != 0 ? code : 1005, reason);
+    note_close(transport, code != 0 ? code : 1005, reason);
 }
 
-static void link_drop(void *link, bool reset)
+static void transport_drop(void *transport, bool reset)
 {
-    sim_injected *i = link;
+    sim_injected *i = transport;
     note_close(i, 1006, reset ? "reset" : "");
     sim_session_end(i->session);
     i->session = NULL;
 }
 
-static const sim_link memory_link = {link_frame, link_close, link_drop};
+static const sim_transport memory_transport = {transport_frame, transport_close, transport_drop};
 
 static sim_injected *find(sim_control *k, const char *name)
 {
@@ -70,7 +70,7 @@ static sim_injected *open_connection(sim_control *k, const char *id, const char 
     i->name = sim_copy(name, strlen(name));
     i->next = k->injected;
     k->injected = i;
-    i->session = sim_session_open(n, &memory_link, i);
+    i->session = sim_session_open(n, &memory_transport, i);
     return i;
 }
 

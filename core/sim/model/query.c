@@ -48,11 +48,11 @@ static bool read_map(const uint8_t *bytes, size_t len, const char *name, uint8_t
     return true;
 }
 
-bool sim_query_read(sim_form form, const uint8_t *bytes, size_t len, sim_query *out)
+bool sim_query_read(sim_family family, const uint8_t *bytes, size_t len, sim_query *out)
 {
     const uint8_t *found;
     size_t found_len;
-    *out = (sim_query){.form = form};
+    *out = (sim_query){.family = family};
     wm_mp_item it = sim_item_of(bytes, len);
     bool ok = it.kind == WM_MP_MAP && read_map(bytes, len, "where", &out->where, &out->where_len) &&
               read_map(bytes, len, "predicate", &out->predicate, &out->predicate_len);
@@ -136,7 +136,7 @@ static bool where_matches(const sim_query *q, const uint8_t *value, size_t len)
         if (wm_mp_read(&r, &key) != WM_MP_OK || wm_mp_slice(&r, &wanted, &wanted_len) != WM_MP_OK) return false;
         if (key.kind != WM_MP_STR) return false;
         sim_find_field(value, len, (const char *)key.bytes, key.len, &field, &field_len);
-        if (q->form == SIM_FORM_0_11 && is_operator_map(wanted, wanted_len)) {
+        if (q->family == SIM_FAMILY_0_11 && is_operator_map(wanted, wanted_len)) {
             if (!operators_hold(wanted, wanted_len, field, field_len)) return false;
         } else if (sim_compare(field, field_len, wanted, wanted_len) != SIM_EQUAL) {
             return false;

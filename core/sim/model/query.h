@@ -7,7 +7,7 @@
  * also $gt $gte $lt $lte $ne), simple predicates (eq neq gt gte lt lte and or
  * not), `sort` by one field, `limit`. */
 typedef struct sim_query {
-    sim_form form;
+    sim_family family;
     uint8_t *where; /* a map; NULL: none */
     size_t where_len;
     uint8_t *predicate; /* a map; wins over `where` */
@@ -19,7 +19,7 @@ typedef struct sim_query {
 } sim_query;
 
 /* Reads the `query` field. False when the family's schema refuses it. */
-bool sim_query_read(sim_form form, const uint8_t *bytes, size_t len, sim_query *out);
+bool sim_query_read(sim_family family, const uint8_t *bytes, size_t len, sim_query *out);
 void sim_query_close(sim_query *q);
 /* Whether a value, as it is stored, belongs to the result. Nil never does. */
 bool sim_query_matches(const sim_query *q, const uint8_t *value, size_t len);

@@ -12,7 +12,7 @@
 #include "sim/wire/encoding.h"
 #include "sim/wire/operation.h"
 
-/* What there is: a cluster, its nodes, the sessions of their clients. */
+/* A simulated cluster, its nodes, and the sessions of their clients. */
 
 struct sim_dialect;
 struct sim_socket;
@@ -23,34 +23,34 @@ typedef struct sim_node sim_node;
 
 #define SIM_NO_NODE UINT16_MAX
 
-/* What a node believes of the cluster. The nodes of a 0.11 cluster each change their own
- * view, one up to options->spread_ms after the other. */
+/* A node's view of the cluster. Each node of a 0.11 cluster changes its own, up to options->spread_ms
+ * apart. */
 typedef struct sim_view {
     uint64_t members;  /* a bit for each node, by its index */
     uint16_t *owners;  /* by partition; SIM_NO_NODE when there is no member */
     uint16_t *backups; /* SIM_NO_NODE when there is none */
 } sim_view;
 
-/* One client at one node, as the protocol sees it: authentication, what is
- * subscribed, what waits to be sent. How frames travel is the link's business. */
+/* A session is one client at one node: authentication, subscriptions, messages to be sent. Its transport
+ * carries the frames. */
 
-/* Where a session's frames go: a socket, or memory for tests. */
-typedef struct sim_link {
-    void (*frame)(void *link, bool text, const uint8_t *bytes, size_t len);
-    /* Sends a close frame, code 0: one without a code, and ends the connection
-     * when the other side has answered. Calls sim_session_end later. */
-    void (*close)(void *link, int code, const char *reason);
+/* The transport of a session's frames: a socket, or memory for tests. */
+typedef struct sim_transport {
+    void (*frame)(void *transport, bool text, const uint8_t *bytes, size_t len);
+    /* Sends a close frame (code 0: without a code), and ends the connection after the answer. Calls
+     * sim_session_end then. */
+    void (*close)(void *transport, int code, const char *reason);
     /* Ends the connection at once, by RST when `reset`; calls sim_session_end. */
-    void (*drop)(void *link, bool reset);
-} sim_link;
+    void (*drop)(void *transport, bool reset);
+} sim_transport;
 
 typedef struct sim_session {
     sim_node *node;
     struct sim_session *next;
     struct sim_session *prev;
     uint64_t number; /* from 1, in the order of opening, of the whole cluster */
-    const sim_link *link;
-    void *link_data;
+    const sim_transport *transport;
+    void *transport_data;
     struct sim_subscription *subscriptions;
     sim_delays delays;
     wm_buffer queue; /* 0.11: messages of a coming BATCH, each after its u32 LE length */
@@ -70,7 +70,7 @@ struct sim_node {
     char id[16];
     bool running;
     bool paused;
-    bool member; /* the others count on it: lags behind `running` by the detection time */
+    bool member; /* in the other nodes' view; follows `running` after the detection time */
     bool failed; /* v2 lists lost members as FAILED until they return */
     int port;      /* of clients, 0 before the first start */
     int peer_port; /* advertised on 0.11; bound, but nobody listens there */
@@ -78,9 +78,9 @@ struct sim_node {
     int peer_guard;
     sim_view view;
     uint64_t map_version;
-    uint64_t pushed_version; /* what the last push said, and its owners: for deltas */
+    uint64_t pushed_version; /* version and owners of the last map that was pushed, for deltas */
     uint16_t *pushed_owners;
-    uint64_t calls; /* messages received: the numbers of stray acknowledgements */
+    uint64_t calls; /* messages received; numbers acknowledgements that answer no batch */
     uv_tcp_t *listener; /* NULL when nothing listens */
     bool accept_waits;  /* a connection came while paused */
     sim_session *sessions;
@@ -97,7 +97,7 @@ struct sim_cluster {
     uv_loop_t *loop;
     const sim_options *options;
     const struct sim_dialect *dialect;
-    sim_form form;
+    sim_family family;
     uint32_t node_count;
     sim_node **nodes;
     uint16_t *owners;   /* by partition, once every node has noticed all changes */
@@ -115,7 +115,7 @@ struct sim_cluster {
     struct sim_socket *dirty; /* sockets with something to flush */
     uv_prepare_t before_poll;
     uv_check_t after_poll;
-    wm_buffer frame; /* scratch: the frame being handled, in the dialect's form */
+    wm_buffer frame; /* scratch: the frame being handled, in the dialect's encoding */
     wm_buffer out;   /* scratch: the message being written */
     wm_buffer text;  /* scratch: JSON */
     sim_op *ops;     /* scratch: the operations of a batch */

@@ -29,7 +29,7 @@ static void leave(sim_cluster *c, sim_node *n, bool failed)
 {
     if (!n->member) return;
     n->member = false;
-    n->failed = failed && c->form == SIM_FORM_V2;
+    n->failed = failed && c->family == SIM_FAMILY_V2;
     changed(c, failed ? "FAILOVER" : "LEAVE", NULL, c->options->spread_ms);
 }
 
@@ -145,7 +145,7 @@ sim_cluster *sim_cluster_new(uv_loop_t *loop, const sim_options *options)
     c->loop = loop;
     c->options = options;
     c->dialect = options->is_0_11 ? &sim_dialect_0_11 : &sim_dialect_v2;
-    c->form = c->dialect->form;
+    c->family = c->dialect->family;
     c->delays.loop = loop;
     c->kill = kill_node;
     c->subscriptions = sim_alloc(sizeof *c->subscriptions);

@@ -4,11 +4,11 @@
 #include "sim/wire/operation.h"
 #include "wire/message.h"
 
-/* What the two server families do differently. Everything that is not here they
- * do alike, but for the form of their MessagePack. */
+/* The differences between the two server families, but for their encoding of MessagePack
+ * (wire/encoding.h). */
 typedef struct sim_dialect {
     const char *name;
-    sim_form form;
+    sim_family family;
     size_t max_message;   /* bytes of one message from a client */
     bool too_big_is_fatal; /* a larger one ends the node, else it is ignored */
     size_t max_answer;    /* bytes of one to a client: it gets a close without a code in place of a larger one */

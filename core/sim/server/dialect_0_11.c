@@ -83,18 +83,18 @@ static sim_effect apply(sim_node *n, const sim_op *op, const sim_session *writer
     return sim_write_merge(n, op, writer, op->millis, op->counter, node);
 }
 
-static void put_event(wm_buffer *b, sim_form form, const sim_op *op)
+static void put_event(wm_buffer *b, sim_family family, const sim_op *op)
 {
-    sim_put_map(b, form, 4);
+    sim_put_map(b, family, 4);
     sim_put_pair(b, "mapName", op->map.p, op->map.len);
     sim_put_pair(b, "key", op->key.p, op->key.len);
     sim_put_pair(b, "eventType", "UPDATED", 7);
     sim_put_text(b, "record");
-    sim_put_map(b, form, op->ttl_ms > 0 ? 3 : 2);
+    sim_put_map(b, family, op->ttl_ms > 0 ? 3 : 2);
     sim_put_text(b, "value");
     wm_mp_write_raw(b, op->value, op->value_len);
     sim_put_text(b, "timestamp");
-    sim_put_timestamp(b, form, op->millis, op->counter, op->node.p, op->node.len);
+    sim_put_timestamp(b, family, op->millis, op->counter, op->node.p, op->node.len);
     if (op->ttl_ms <= 0) return;
     sim_put_text(b, "ttlMs");
     wm_mp_write_number(b, op->ttl_ms);
@@ -125,10 +125,10 @@ static void send_batch_event(sim_session *writer, const sim_op *ops, const uint3
     if (!wanted) return;
     wm_buffer *b = sim_begin(c, WM_TYPE_SERVER_BATCH_EVENT, 2);
     sim_put_text(b, "payload");
-    sim_put_map(b, c->form, 1);
+    sim_put_map(b, c->family, 1);
     sim_put_text(b, "events");
     wm_mp_write_array(b, count);
-    for (uint32_t i = 0; i < count; i++) put_event(b, c->form, &ops[changed[i]]);
+    for (uint32_t i = 0; i < count; i++) put_event(b, c->family, &ops[changed[i]]);
     sim_put_text(b, "timestamp");
     sim_put_now(b, writer->node);
     sim_live_round(c);
@@ -141,7 +141,7 @@ static void send_single_event(sim_session *writer, const sim_op *op)
     if (!has_listener(c, op)) return;
     wm_buffer *b = sim_begin(c, WM_TYPE_SERVER_EVENT, 2);
     sim_put_text(b, "payload");
-    put_event(b, c->form, op);
+    put_event(b, c->family, op);
     sim_put_text(b, "timestamp");
     sim_put_now(b, writer->node);
     sim_live_round(c);
@@ -250,7 +250,7 @@ static void respond_alone(sim_session *s, const sim_subscription *sub)
     sim_put_pair(b, "queryId", sub->id, sub->id_len);
     sim_put_text(b, "results");
     wm_mp_write_array(b, count);
-    sim_put_results(b, c->form, found, count);
+    sim_put_results(b, c->family, found, count);
     sim_put_text(b, "nextCursor"); /* cursors are not simulated */
     sim_put_undefined(b);
     sim_put_text(b, "hasMore");
@@ -286,7 +286,7 @@ static void respond_for_all(sim_session *s, const sim_subscription *sub)
     sim_put_text(b, "results");
     wm_mp_write_array(b, total);
     for (uint32_t i = 0; i < c->node_count; i++) {
-        sim_put_results(b, c->form, found[i], counts[i]);
+        sim_put_results(b, c->family, found[i], counts[i]);
         free(found[i]);
     }
     sim_session_send(s, b);
@@ -313,7 +313,7 @@ static void query_response(sim_session *s, sim_subscription *sub)
 
 const sim_dialect sim_dialect_0_11 = {
     .name = "0.11",
-    .form = SIM_FORM_0_11,
+    .family = SIM_FAMILY_0_11,
     .max_message = 64 * 1024 * 1024,
     .max_answer = SIZE_MAX,
     .too_big_is_fatal = true,

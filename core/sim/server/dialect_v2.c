@@ -145,11 +145,11 @@ static void send_event(sim_node *n, sim_session *to, const sim_op *op, bool remo
     sim_put_pair(b, "key", op->key.p, op->key.len);
     if (!removed) {
         sim_put_text(b, "record");
-        sim_put_map(b, c->form, 3);
+        sim_put_map(b, c->family, 3);
         sim_put_text(b, "value");
         wm_mp_write_raw(b, op->value, op->value_len);
         sim_put_text(b, "timestamp");
-        sim_put_timestamp(b, c->form, n->clock.millis, n->clock.counter, n->id, strlen(n->id));
+        sim_put_timestamp(b, c->family, n->clock.millis, n->clock.counter, n->id, strlen(n->id));
         sim_put_text(b, "ttlMs");
         wm_mp_write_nil(b);
     }
@@ -182,16 +182,16 @@ static void query_response(sim_session *s, sim_subscription *sub)
     sim_put_pair(b, "queryId", sub->id, sub->id_len);
     sim_put_text(b, "results");
     wm_mp_write_array(b, count);
-    sim_put_results(b, c->form, found, count);
+    sim_put_results(b, c->family, found, count);
     sim_put_text(b, "merkleRootHash");
-    sim_put_uint(b, c->form, map != NULL ? sim_merkle_root(&map->merkle) : 0);
+    sim_put_uint(b, c->family, map != NULL ? sim_merkle_root(&map->merkle) : 0);
     sim_session_send(s, b);
     free(found);
 }
 
 const sim_dialect sim_dialect_v2 = {
     .name = "v2",
-    .form = SIM_FORM_V2,
+    .family = SIM_FAMILY_V2,
     .max_message = 2 * 1024 * 1024,
     .max_answer = 512 * 1024, /* seen on 2.2.0 and newer */
     .push_ms = 60,

@@ -1,4 +1,4 @@
-/* A frame from a client: into the family's form, past authentication, to the
+/* A frame from a client: into the family's encoding, past authentication, to the
  * handler of its type. */
 #include "sim/server/dispatch.h"
 
@@ -29,16 +29,16 @@ static bool on_ping(sim_session *s, const wm_message *m)
     wm_mp_item it = sim_item_of(field, len);
     bool is_number = it.kind == WM_MP_UINT || it.kind == WM_MP_INT || it.kind == WM_MP_FLOAT;
     bool is_whole = wm_mp_as_uint(&it, &whole);
-    if (c->form == SIM_FORM_V2 ? !is_whole : !is_number) return false;
+    if (c->family == SIM_FAMILY_V2 ? !is_whole : !is_number) return false;
 
     s->node->stats.pings++;
     s->last_ping_ms = sim_wall_ms();
     wm_buffer *b = sim_begin(c, WM_TYPE_PONG, 2);
     sim_put_text(b, "timestamp");
-    if (c->form == SIM_FORM_V2) sim_put_uint(b, c->form, whole);
+    if (c->family == SIM_FAMILY_V2) sim_put_uint(b, c->family, whole);
     else wm_mp_write_raw(b, field, len);
     sim_put_text(b, "serverTime");
-    sim_put_uint(b, c->form, s->last_ping_ms);
+    sim_put_uint(b, c->family, s->last_ping_ms);
     sim_session_send_now(s, b);
     return true;
 }
@@ -50,7 +50,7 @@ static bool on_auth(sim_session *s, const wm_message *m)
     wm_mp_find(m->body, m->body_len, "token", &field, &len);
     wm_mp_item token = sim_item_of(field, len);
     if (token.kind != WM_MP_STR) return false;
-    bool takes_no_token = s->node->cluster->form == SIM_FORM_V2 && s->node->cluster->options->no_auth;
+    bool takes_no_token = s->node->cluster->family == SIM_FAMILY_V2 && s->node->cluster->options->no_auth;
     if (s->authenticated || takes_no_token) return true; /* ignored, valid or not */
     s->node->cluster->dialect->authenticate(s, (const char *)token.bytes, token.len);
     return true;
@@ -61,7 +61,7 @@ static bool on_unmatched_ack(sim_session *s, const wm_message *m)
 {
     sim_node *n = s->node;
     (void)m;
-    if (n->cluster->form != SIM_FORM_V2) return true;
+    if (n->cluster->family != SIM_FAMILY_V2) return true;
     char number[24];
     int len = snprintf(number, sizeof number, "%llu", (unsigned long long)n->calls);
     sim_reply_ack(s, (sim_span){number, (size_t)len}, NULL);
@@ -73,7 +73,7 @@ static bool on_client_batch(sim_session *s, const wm_message *m)
 {
     const uint8_t *field;
     size_t len;
-    if (s->node->cluster->form != SIM_FORM_V2) return false;
+    if (s->node->cluster->family != SIM_FAMILY_V2) return false;
     wm_mp_find(m->body, m->body_len, "data", &field, &len);
     wm_mp_item data = sim_item_of(field, len);
     if (data.kind != WM_MP_BIN) return false;
@@ -90,7 +90,7 @@ static bool on_client_batch(sim_session *s, const wm_message *m)
         if (size > (size_t)(end - p)) break;
         wm_message message;
         wm_buffer_clear(&inner);
-        bool ok = sim_recode(SIM_FORM_V2, p, size, &inner) == 0;
+        bool ok = sim_recode(SIM_FAMILY_V2, p, size, &inner) == 0;
         ok = ok && wm_message_parse(inner.data, inner.len, &message) == 0;
         if (ok && message.type != WM_TYPE_BATCH) sim_session_handle(s, inner.data, inner.len);
         p += size;
@@ -176,7 +176,7 @@ static void handle_late(void *owner, const uint8_t *bytes, size_t len)
 static bool is_reordered(const sim_session *s, const wm_buffer *frame)
 {
     wm_message m;
-    if (!s->node->faults.reorder || s->node->cluster->form != SIM_FORM_V2) return false;
+    if (!s->node->faults.reorder || s->node->cluster->family != SIM_FAMILY_V2) return false;
     return wm_message_parse(frame->data, frame->len, &m) == 0 && m.type == WM_TYPE_OP_BATCH;
 }
 
@@ -184,10 +184,10 @@ void sim_session_receive(sim_session *s, bool text, const uint8_t *bytes, size_t
 {
     sim_cluster *c = s->node->cluster;
     wm_buffer *frame = &c->frame;
-    if (s->closing || (text && c->form == SIM_FORM_V2)) return;
+    if (s->closing || (text && c->family == SIM_FAMILY_V2)) return;
     wm_buffer_clear(frame);
-    bool ok = !text && sim_recode(c->form, bytes, len, frame) == 0;
-    if (!ok && c->form == SIM_FORM_0_11) {
+    bool ok = !text && sim_recode(c->family, bytes, len, frame) == 0;
+    if (!ok && c->family == SIM_FAMILY_0_11) {
         wm_buffer_clear(frame);
         ok = sim_json_to_msgpack((const char *)bytes, len, frame);
     }

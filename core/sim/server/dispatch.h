@@ -6,6 +6,6 @@
 
 /* A frame has arrived. */
 void sim_session_receive(sim_session *s, bool text, const uint8_t *bytes, size_t len);
-/* The same for a frame that is in the dialect's form already. */
+/* The same for a frame that is in the dialect's encoding already. */
 void sim_session_handle(sim_session *s, const uint8_t *bytes, size_t len);
 #endif

@@ -13,9 +13,9 @@ wm_buffer *sim_begin_payload(sim_cluster *c, wm_message_type type, uint32_t fiel
 /* A pair of texts. */
 void sim_put_pair(wm_buffer *b, const char *key, const char *text, size_t len);
 /* {millis, counter, nodeId} */
-void sim_put_timestamp(wm_buffer *b, sim_form form, uint64_t millis, uint64_t counter, const char *node, size_t len);
+void sim_put_timestamp(wm_buffer *b, sim_family family, uint64_t millis, uint64_t counter, const char *node, size_t len);
 /* The node's clock, advanced. */
 void sim_put_now(wm_buffer *b, sim_node *n);
 /* {value, timestamp, ttlMs}, as the family writes a stored record. */
-void sim_put_record(wm_buffer *b, sim_form form, const sim_record *r);
+void sim_put_record(wm_buffer *b, sim_family family, const sim_record *r);
 #endif

@@ -23,13 +23,13 @@ static bool is_listed(const sim_node *viewer, const sim_node *n)
 
 static void put_node(wm_buffer *b, const sim_node *viewer, const sim_node *n)
 {
-    sim_form form = n->cluster->form;
+    sim_family family = n->cluster->family;
     char url[64];
     n->cluster->dialect->endpoint(viewer, n, url, sizeof url);
-    sim_put_map(b, form, 3);
+    sim_put_map(b, family, 3);
     sim_put_pair(b, "nodeId", n->id, strlen(n->id));
     sim_put_text(b, "endpoints");
-    sim_put_map(b, form, 1);
+    sim_put_map(b, family, 1);
     sim_put_pair(b, "websocket", url, strlen(url));
     sim_put_text(b, "status");
     sim_put_text(b, is_member(viewer, n) ? "ACTIVE" : "FAILED");
@@ -39,7 +39,7 @@ static void put_node(wm_buffer *b, const sim_node *viewer, const sim_node *n)
 static void put_nodes(wm_buffer *b, const sim_node *viewer)
 {
     sim_cluster *c = viewer->cluster;
-    bool self_first = c->form == SIM_FORM_0_11;
+    bool self_first = c->family == SIM_FAMILY_0_11;
     uint32_t count = 0;
     for (uint32_t i = 0; i < c->node_count; i++) count += is_listed(viewer, c->nodes[i]);
     wm_mp_write_array(b, count);
@@ -57,9 +57,9 @@ static void put_partitions(wm_buffer *b, const sim_node *viewer)
     wm_mp_write_array(b, c->options->partitions);
     for (uint32_t p = 0; p < c->options->partitions; p++) {
         const char *owner = owners[p] != SIM_NO_NODE ? c->nodes[owners[p]]->id : "";
-        sim_put_map(b, c->form, 3);
+        sim_put_map(b, c->family, 3);
         sim_put_text(b, "partitionId");
-        sim_put_uint(b, c->form, p);
+        sim_put_uint(b, c->family, p);
         sim_put_pair(b, "ownerNodeId", owner, strlen(owner));
         sim_put_text(b, "backupNodeIds");
         uint16_t backup = viewer->view.backups[p];
@@ -78,15 +78,15 @@ static wm_buffer *full_map(const sim_node *viewer)
     sim_cluster *c = viewer->cluster;
     wm_buffer *b = sim_begin_payload(c, WM_TYPE_PARTITION_MAP, 5);
     sim_put_text(b, "version");
-    sim_put_uint(b, c->form, version_of(viewer));
+    sim_put_uint(b, c->family, version_of(viewer));
     sim_put_text(b, "partitionCount");
-    sim_put_uint(b, c->form, c->options->partitions);
+    sim_put_uint(b, c->family, c->options->partitions);
     sim_put_text(b, "nodes");
     put_nodes(b, viewer);
     sim_put_text(b, "partitions");
     put_partitions(b, viewer);
     sim_put_text(b, "generatedAt");
-    sim_put_uint(b, c->form, sim_wall_ms());
+    sim_put_uint(b, c->family, sim_wall_ms());
     return b;
 }
 
@@ -96,7 +96,7 @@ static void put_owner_id(wm_buffer *b, const sim_cluster *c, const char *key, ui
     sim_put_text(b, node != SIM_NO_NODE ? c->nodes[node]->id : "");
 }
 
-/* No server sends this form; clients have to know it all the same. */
+/* No server sends such a message; clients must understand it all the same. */
 static wm_buffer *delta(const sim_node *n)
 {
     sim_cluster *c = n->cluster;
@@ -104,23 +104,23 @@ static wm_buffer *delta(const sim_node *n)
     for (uint32_t p = 0; p < c->options->partitions; p++) changes += n->pushed_owners[p] != n->view.owners[p];
     wm_buffer *b = sim_begin_payload(c, WM_TYPE_PARTITION_MAP_DELTA, 4);
     sim_put_text(b, "version");
-    sim_put_uint(b, c->form, n->map_version);
+    sim_put_uint(b, c->family, n->map_version);
     sim_put_text(b, "previousVersion");
-    sim_put_uint(b, c->form, n->pushed_version);
+    sim_put_uint(b, c->family, n->pushed_version);
     sim_put_text(b, "changes");
     wm_mp_write_array(b, changes);
     for (uint32_t p = 0; p < c->options->partitions; p++) {
         if (n->pushed_owners[p] == n->view.owners[p]) continue;
-        sim_put_map(b, c->form, 4);
+        sim_put_map(b, c->family, 4);
         sim_put_text(b, "partitionId");
-        sim_put_uint(b, c->form, p);
+        sim_put_uint(b, c->family, p);
         put_owner_id(b, c, "previousOwner", n->pushed_owners[p]);
         put_owner_id(b, c, "newOwner", n->view.owners[p]);
         sim_put_text(b, "reason");
         sim_put_text(b, c->change_reason);
     }
     sim_put_text(b, "timestamp");
-    sim_put_uint(b, c->form, sim_wall_ms());
+    sim_put_uint(b, c->family, sim_wall_ms());
     return b;
 }
 
@@ -132,8 +132,8 @@ bool sim_on_map_request(sim_session *s, const wm_message *m)
     size_t len = 0;
     if (m->payload != NULL) wm_mp_find(m->payload, m->payload_len, "currentVersion", &field, &len);
     wm_mp_item it = sim_item_of(field, len);
-    if (it.kind != WM_MP_ABSENT && !(it.kind == WM_MP_NIL && n->cluster->form == SIM_FORM_V2)) {
-        if (n->cluster->form == SIM_FORM_V2 && it.kind == WM_MP_FLOAT) return false;
+    if (it.kind != WM_MP_ABSENT && !(it.kind == WM_MP_NIL && n->cluster->family == SIM_FAMILY_V2)) {
+        if (n->cluster->family == SIM_FAMILY_V2 && it.kind == WM_MP_FLOAT) return false;
         if (!wm_mp_as_uint(&it, &current)) return false;
     }
     sim_stats_map_request(&n->stats, sim_wall_ms(), current);

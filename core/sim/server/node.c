@@ -144,10 +144,10 @@ int sim_node_start(sim_node *n)
 static void say_goodbye(sim_node *n)
 {
     sim_cluster *c = n->cluster;
-    if (c->form == SIM_FORM_V2) return; /* its connections just end */
+    if (c->family == SIM_FAMILY_V2) return; /* its connections just end */
     wm_buffer *b = sim_begin(c, WM_TYPE_SHUTDOWN_PENDING, 1);
     sim_put_text(b, "retryAfter");
-    sim_put_uint(b, c->form, RETRY_AFTER_MS);
+    sim_put_uint(b, c->family, RETRY_AFTER_MS);
     for (sim_session *s = n->sessions; s != NULL; s = s->next) {
         sim_session_send_now(s, b);
         sim_session_close(s, 1001, "Server Shutdown");
@@ -156,7 +156,7 @@ static void say_goodbye(sim_node *n)
 
 void sim_node_end(sim_node *n, bool graceful)
 {
-    bool waits_for_close = graceful && n->cluster->form == SIM_FORM_0_11;
+    bool waits_for_close = graceful && n->cluster->family == SIM_FAMILY_0_11;
     if (graceful) say_goodbye(n);
     n->running = false;
     n->paused = false;
@@ -165,7 +165,7 @@ void sim_node_end(sim_node *n, bool graceful)
     if (!waits_for_close) sim_sockets_drop(n, !graceful);
     for (sim_session *s = n->sessions, *next; s != NULL; s = next) {
         next = s->next;
-        if (!s->closing) s->link->drop(s->link_data, !graceful); /* in memory only */
+        if (!s->closing) s->transport->drop(s->transport_data, !graceful); /* in memory only */
     }
     /* A 0.11 server is memory only; a v2 server of 2.2.0 has a database file, but
      * nothing reads it: after a restart queries and trees are empty. */

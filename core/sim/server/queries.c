@@ -26,7 +26,7 @@ bool sim_on_query_sub(sim_session *s, const wm_message *m)
     sim_query query;
     if (id.kind != WM_MP_STR || map.kind != WM_MP_STR) return false;
     wm_mp_find(m->payload, m->payload_len, "query", &field, &len);
-    if (field == NULL || !sim_query_read(c->form, field, len, &query)) return false;
+    if (field == NULL || !sim_query_read(c->family, field, len, &query)) return false;
     const sim_name *name = sim_names_get(&c->names, (const char *)map.bytes, map.len);
     sim_subscription *sub = sim_subscribe(c->subscriptions, s, name, (const char *)id.bytes, id.len, query);
     c->dialect->query_response(s, sub);
@@ -41,11 +41,11 @@ bool sim_on_query_unsub(sim_session *s, const wm_message *m)
     return true;
 }
 
-void sim_put_results(wm_buffer *b, sim_form form, sim_record **records, uint32_t count)
+void sim_put_results(wm_buffer *b, sim_family family, sim_record **records, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
         const sim_record *r = records[i];
-        sim_put_map(b, form, 2);
+        sim_put_map(b, family, 2);
         sim_put_pair(b, "key", r->key, r->key_len);
         sim_put_text(b, "value");
         wm_mp_write_raw(b, r->value, r->value_len);

@@ -8,5 +8,5 @@ bool sim_on_query_sub(sim_session *s, const wm_message *m);
 bool sim_on_query_unsub(sim_session *s, const wm_message *m);
 
 /* Appends [{key, value}] of these records. */
-void sim_put_results(wm_buffer *b, sim_form form, sim_record **records, uint32_t count);
+void sim_put_results(wm_buffer *b, sim_family family, sim_record **records, uint32_t count);
 #endif

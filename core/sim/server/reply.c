@@ -11,7 +11,7 @@ void sim_reply_error(sim_session *s, int code, const char *message, bool with_de
     sim_cluster *c = s->node->cluster;
     wm_buffer *b = sim_begin_payload(c, WM_TYPE_ERROR, with_details ? 3 : 2);
     sim_put_text(b, "code");
-    sim_put_uint(b, c->form, (uint64_t)code);
+    sim_put_uint(b, c->family, (uint64_t)code);
     sim_put_pair(b, "message", message, strlen(message));
     if (with_details) {
         sim_put_text(b, "details");
@@ -46,7 +46,7 @@ void sim_reply_ack(sim_session *s, sim_span id, const char *level)
     wm_buffer *b = sim_begin_payload(c, WM_TYPE_OP_ACK, level != NULL ? 2 : 1);
     sim_put_text(b, "lastId");
     if (id.p != NULL) wm_mp_write_str(b, id.p, id.len);
-    else if (c->form == SIM_FORM_0_11) sim_put_undefined(b);
+    else if (c->family == SIM_FAMILY_0_11) sim_put_undefined(b);
     else sim_put_text(b, "unknown");
     if (level != NULL) sim_put_pair(b, "achievedLevel", level, strlen(level));
 
@@ -57,7 +57,7 @@ void sim_reply_ack(sim_session *s, sim_span id, const char *level)
     }
     /* v2 reorders whole batches before they are applied, see dispatch.c. */
     uint64_t delay = f->ack_delay_ms;
-    if (f->reorder && c->form == SIM_FORM_0_11) delay += sim_random(c, SIM_REORDER_MS + 1);
+    if (f->reorder && c->family == SIM_FAMILY_0_11) delay += sim_random(c, SIM_REORDER_MS + 1);
     for (; copies > 0; copies--) {
         if (delay == 0) send_ack(s, b);
         else sim_delay_call(&s->delays, delay, send_late_ack, s, b->data, b->len);
@@ -71,28 +71,28 @@ static void put_hint(wm_buffer *b, sim_session *s, sim_batch_error error, const 
     sim_node *n = s->node;
     sim_cluster *c = n->cluster;
     if (error == SIM_BATCH_STALE_MAP) {
-        sim_put_map(b, c->form, 2);
+        sim_put_map(b, c->family, 2);
         sim_put_text(b, "clientVersion");
-        sim_put_uint(b, c->form, n->map_version > 0 ? n->map_version - 1 : 0);
+        sim_put_uint(b, c->family, n->map_version > 0 ? n->map_version - 1 : 0);
         sim_put_text(b, "serverVersion");
-        sim_put_uint(b, c->form, n->map_version);
+        sim_put_uint(b, c->family, n->map_version);
         return;
     }
     uint32_t partition = op != NULL ? sim_partition_of(c, wm_hash(n->store.hash, op->key.p, op->key.len)) : 0;
     uint16_t owner = c->owners[partition];
-    sim_put_map(b, c->form, 3);
+    sim_put_map(b, c->family, 3);
     sim_put_text(b, "partitionId");
-    sim_put_uint(b, c->form, partition);
+    sim_put_uint(b, c->family, partition);
     sim_put_text(b, "currentOwner");
     sim_put_text(b, owner != SIM_NO_NODE ? c->nodes[owner]->id : "");
     sim_put_text(b, "mapVersion");
-    sim_put_uint(b, c->form, n->map_version);
+    sim_put_uint(b, c->family, n->map_version);
 }
 
 static void put_named_error(wm_buffer *b, sim_session *s, sim_batch_error error, const sim_op *op)
 {
     bool stale = error == SIM_BATCH_STALE_MAP;
-    sim_put_map(b, s->node->cluster->form, 3);
+    sim_put_map(b, s->node->cluster->family, 3);
     sim_put_text(b, "code");
     sim_put_text(b, stale ? "STALE_MAP" : "NOT_OWNER");
     sim_put_text(b, "message");

@@ -14,13 +14,13 @@
 #define FLUSH_MESSAGES 500
 #define FLUSH_BYTES (256 * 1024)
 
-sim_session *sim_session_open(sim_node *node, const sim_link *link, void *link_data)
+sim_session *sim_session_open(sim_node *node, const sim_transport *transport, void *transport_data)
 {
     sim_session *s = sim_alloc(sizeof *s);
     s->node = node;
     s->number = ++node->cluster->sessions;
-    s->link = link;
-    s->link_data = link_data;
+    s->transport = transport;
+    s->transport_data = transport_data;
     s->delays.loop = node->cluster->loop;
     s->tokens = node->cluster->options->rate * 2;
     s->tokens_at_ms = s->last_ping_ms = sim_wall_ms();
@@ -29,7 +29,7 @@ sim_session *sim_session_open(sim_node *node, const sim_link *link, void *link_d
     node->sessions = s;
     node->open++;
     node->stats.opened++;
-    bool asks = node->cluster->form == SIM_FORM_0_11 || !node->cluster->options->no_auth;
+    bool asks = node->cluster->family == SIM_FAMILY_0_11 || !node->cluster->options->no_auth;
     if (asks) sim_session_send_now(s, sim_begin(node->cluster, WM_TYPE_AUTH_REQUIRED, 0));
     return s;
 }
@@ -79,20 +79,20 @@ static void flush(sim_session *s)
     if (s->queued == 0) return;
     wm_buffer *queue = &s->queue;
     if (s->queued == 1) {
-        s->link->frame(s->link_data, false, queue->data + 4, queue->len - 4);
+        s->transport->frame(s->transport_data, false, queue->data + 4, queue->len - 4);
     } else {
         wm_buffer batch, data;
         wm_buffer_init(&batch);
         wm_buffer_init(&data);
         put_le32(&data, s->queued);
         wm_buffer_append(&data, queue->data, queue->len);
-        sim_put_map(&batch, SIM_FORM_0_11, 3);
+        sim_put_map(&batch, SIM_FAMILY_0_11, 3);
         wm_message_write_type(&batch, WM_TYPE_BATCH);
         sim_put_text(&batch, "count");
-        sim_put_uint(&batch, SIM_FORM_0_11, s->queued);
+        sim_put_uint(&batch, SIM_FAMILY_0_11, s->queued);
         sim_put_text(&batch, "data");
         wm_mp_write_bin(&batch, data.data, data.len);
-        s->link->frame(s->link_data, false, batch.data, batch.len);
+        s->transport->frame(s->transport_data, false, batch.data, batch.len);
         wm_buffer_close(&data);
         wm_buffer_close(&batch);
     }
@@ -113,7 +113,7 @@ void sim_session_send_now(sim_session *s, const wm_buffer *message)
 {
     if (s->closing) return;
     if (message->len > s->node->cluster->dialect->max_answer) sim_session_close(s, 0, "");
-    else s->link->frame(s->link_data, false, message->data, message->len);
+    else s->transport->frame(s->transport_data, false, message->data, message->len);
 }
 
 void sim_session_send(sim_session *s, const wm_buffer *message)
@@ -136,7 +136,7 @@ void sim_session_send(sim_session *s, const wm_buffer *message)
 
 void sim_session_send_text(sim_session *s, const wm_buffer *text)
 {
-    if (!s->closing) s->link->frame(s->link_data, true, text->data, text->len);
+    if (!s->closing) s->transport->frame(s->transport_data, true, text->data, text->len);
 }
 
 void sim_session_close(sim_session *s, int code, const char *reason)
@@ -144,5 +144,5 @@ void sim_session_close(sim_session *s, int code, const char *reason)
     if (s->closing) return;
     flush(s);
     s->closing = true;
-    s->link->close(s->link_data, code, reason);
+    s->transport->close(s->transport_data, code, reason);
 }

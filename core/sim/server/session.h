@@ -5,7 +5,7 @@
 /* One client at one node: it opens, sends, closes. What it says is dispatch.h's business. */
 
 /* A client has connected (the upgrade is done). */
-sim_session *sim_session_open(sim_node *node, const sim_link *link, void *link_data);
+sim_session *sim_session_open(sim_node *node, const sim_transport *transport, void *transport_data);
 /* The connection is gone; frees the session. */
 void sim_session_end(sim_session *s);
 

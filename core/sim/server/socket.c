@@ -179,27 +179,27 @@ static void put_close(sim_socket *k, int code, const char *reason)
     put_frame(k, WM_WS_CLOSE, payload, code != 0 ? len + 2 : 0);
 }
 
-static void link_frame(void *link, bool text, const uint8_t *bytes, size_t len)
+static void transport_frame(void *transport, bool text, const uint8_t *bytes, size_t len)
 {
-    sim_socket *k = link;
+    sim_socket *k = transport;
     if (k->state == STATE_OPEN) put_frame(k, text ? WM_WS_TEXT : WM_WS_BINARY, bytes, len);
 }
 
-static void link_close(void *link, int code, const char *reason)
+static void transport_close(void *transport, int code, const char *reason)
 {
-    sim_socket *k = link;
+    sim_socket *k = transport;
     if (k->state != STATE_OPEN) return;
     put_close(k, code, reason);
     k->state = STATE_CLOSING;
     sim_delay_call(&k->delays, CLOSE_WAIT_MS, end_late, k, NULL, 0);
 }
 
-static void link_drop(void *link, bool reset)
+static void transport_drop(void *transport, bool reset)
 {
-    end(link, reset);
+    end(transport, reset);
 }
 
-static const sim_link socket_link = {link_frame, link_close, link_drop};
+static const sim_transport socket_transport = {transport_frame, transport_close, transport_drop};
 
 /* -- reading -- */
 
@@ -221,7 +221,7 @@ static void upgrade(sim_socket *k, const sim_ws_request *request)
         sim_ws_accept(&k->out, request->key);
         mark_dirty(k);
         k->state = STATE_OPEN;
-        k->session = sim_session_open(k->node, &socket_link, k);
+        k->session = sim_session_open(k->node, &socket_transport, k);
     } else if (request->is_get && (d->any_path || strcmp(request->path, "/health") == 0)) {
         answer_http(k, "200 OK", "simulated TopGun node\n");
     } else if (path_fits) {

@@ -27,7 +27,7 @@ bool sim_on_sync_init(sim_session *s, const wm_message *m)
 {
     sim_node *n = s->node;
     sim_cluster *c = n->cluster;
-    bool is_0_11 = c->form == SIM_FORM_0_11;
+    bool is_0_11 = c->family == SIM_FAMILY_0_11;
     const uint8_t *field;
     size_t len;
     uint64_t last_sync_ms = 0;
@@ -52,7 +52,7 @@ bool sim_on_sync_init(sim_session *s, const wm_message *m)
     wm_buffer *b = sim_begin_payload(c, WM_TYPE_SYNC_RESP_ROOT, 3);
     sim_put_pair(b, "mapName", (const char *)map.bytes, map.len);
     sim_put_text(b, "rootHash");
-    sim_put_uint(b, c->form, stored != NULL ? sim_merkle_root(&stored->merkle) : 0);
+    sim_put_uint(b, c->family, stored != NULL ? sim_merkle_root(&stored->merkle) : 0);
     sim_put_text(b, "timestamp");
     sim_put_now(b, n);
     sim_session_send(s, b);
@@ -71,10 +71,10 @@ static void reply_leaf(sim_session *s, const wm_mp_item *map, const wm_mp_item *
     wm_mp_write_array(b, count);
     for (const sim_merkle_item *i = first; i != NULL; i = i->next) {
         const sim_record *r = (const sim_record *)i;
-        sim_put_map(b, c->form, 2);
+        sim_put_map(b, c->family, 2);
         sim_put_pair(b, "key", r->key, r->key_len);
         sim_put_text(b, "record");
-        sim_put_record(b, c->form, r);
+        sim_put_record(b, c->family, r);
     }
     sim_session_send(s, b);
 }
@@ -87,12 +87,12 @@ static void reply_buckets(sim_session *s, const wm_mp_item *map, const wm_mp_ite
     sim_put_pair(b, "mapName", (const char *)map->bytes, map->len);
     sim_put_pair(b, "path", (const char *)path->bytes, path->len);
     sim_put_text(b, "buckets");
-    sim_put_map(b, c->form, (uint32_t)__builtin_popcount(there));
+    sim_put_map(b, c->family, (uint32_t)__builtin_popcount(there));
     for (int i = 0; i < 16; i++) {
         if (!(there & 1u << i)) continue;
         char digit[2] = {"0123456789abcdef"[i], '\0'};
         sim_put_text(b, digit);
-        sim_put_uint(b, c->form, sums[i]);
+        sim_put_uint(b, c->family, sums[i]);
     }
     sim_session_send(s, b);
 }
@@ -124,6 +124,6 @@ bool sim_on_merkle_request(sim_session *s, const wm_message *m)
     }
     /* The root is always known; of another unknown path 0.11 has no buckets, v2
      * does not speak. */
-    if (there != 0 || path.len == 0 || c->form == SIM_FORM_0_11) reply_buckets(s, &map, &path, there, sums);
+    if (there != 0 || path.len == 0 || c->family == SIM_FAMILY_0_11) reply_buckets(s, &map, &path, there, sums);
     return true;
 }

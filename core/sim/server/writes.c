@@ -37,7 +37,7 @@ static int64_t read_ops(sim_cluster *c, const wm_message *m)
     wm_mp_reader_init(&r, field, len);
     wm_mp_read(&r, &list);
     for (uint32_t i = 0; i < list.count; i++)
-        if (!sim_op_read(c->form, &r, &c->ops[i])) return -1;
+        if (!sim_op_read(c->family, &r, &c->ops[i])) return -1;
     return list.count;
 }
 
@@ -81,7 +81,7 @@ static void drop_late(void *owner, const uint8_t *bytes, size_t len)
     sim_session *s = owner;
     (void)bytes;
     (void)len;
-    s->link->drop(s->link_data, false);
+    s->transport->drop(s->transport_data, false);
 }
 
 /* In place of an answer to a batch that holds a poison message. */
@@ -121,7 +121,7 @@ bool sim_on_client_op(sim_session *s, const wm_message *m)
     wm_mp_reader r;
     if (m->payload == NULL) return false;
     wm_mp_reader_init(&r, m->payload, m->payload_len);
-    if (!sim_op_read(s->node->cluster->form, &r, &op)) return false;
+    if (!sim_op_read(s->node->cluster->family, &r, &op)) return false;
     if (too_fast(s, 1)) return true;
     s->node->stats.client_ops++;
     count_op(s, &op, false);

@@ -24,15 +24,15 @@ static void put_big_endian(wm_buffer *b, uint8_t lead, uint64_t v, int width)
     wm_buffer_append(b, bytes, (size_t)width + 1);
 }
 
-void sim_put_map(wm_buffer *b, sim_form form, uint32_t count)
+void sim_put_map(wm_buffer *b, sim_family family, uint32_t count)
 {
-    if (form == SIM_FORM_0_11) put_big_endian(b, 0xde, count, 2);
+    if (family == SIM_FAMILY_0_11) put_big_endian(b, 0xde, count, 2);
     else wm_mp_write_map(b, count);
 }
 
-void sim_put_uint(wm_buffer *b, sim_form form, uint64_t v)
+void sim_put_uint(wm_buffer *b, sim_family family, uint64_t v)
 {
-    if (form == SIM_FORM_0_11) wm_mp_write_number(b, (double)v);
+    if (family == SIM_FAMILY_0_11) wm_mp_write_number(b, (double)v);
     else wm_mp_write_uint64(b, v);
 }
 
@@ -47,7 +47,7 @@ void sim_put_text(wm_buffer *b, const char *text)
     wm_mp_write_str(b, text, strlen(text));
 }
 
-/* -- reading one family's frames into its own form -- */
+/* -- reading a family's frames into its own encoding -- */
 
 static void put_repaired(wm_buffer *b, const uint8_t *p, size_t len)
 {
@@ -66,27 +66,27 @@ static void put_repaired(wm_buffer *b, const uint8_t *p, size_t len)
     wm_buffer_close(&text);
 }
 
-static bool put_string(wm_buffer *b, sim_form form, const wm_mp_item *it)
+static bool put_string(wm_buffer *b, sim_family family, const wm_mp_item *it)
 {
     if (wm_utf8_valid(it->bytes, it->len)) wm_mp_write_str(b, (const char *)it->bytes, it->len);
-    else if (form == SIM_FORM_0_11) put_repaired(b, it->bytes, it->len);
+    else if (family == SIM_FAMILY_0_11) put_repaired(b, it->bytes, it->len);
     else return false;
     return true;
 }
 
-static bool put_extension(wm_buffer *b, sim_form form, const wm_mp_item *it, const uint8_t *from, size_t len)
+static bool put_extension(wm_buffer *b, sim_family family, const wm_mp_item *it, const uint8_t *from, size_t len)
 {
-    if (form == SIM_FORM_V2 || it->ext_type != TIMESTAMP_EXTENSION) return false;
+    if (family == SIM_FAMILY_V2 || it->ext_type != TIMESTAMP_EXTENSION) return false;
     wm_buffer_append(b, from, len);
     return true;
 }
 
 /* On the 0.11 server a 64-bit integer of the wire is a BigInt, whatever its
  * size, and leaves as int64, or as uint64 above 2^63-1. */
-static void put_integer(wm_buffer *b, sim_form form, const wm_mp_item *it, uint8_t lead)
+static void put_integer(wm_buffer *b, sim_family family, const wm_mp_item *it, uint8_t lead)
 {
     bool wide = lead == 0xcf || lead == 0xd3;
-    if (form == SIM_FORM_0_11 && wide) {
+    if (family == SIM_FAMILY_0_11 && wide) {
         uint64_t bits = it->kind == WM_MP_UINT ? it->u : (uint64_t)it->i;
         put_big_endian(b, it->kind == WM_MP_UINT && it->u > INT64_MAX ? 0xcf : 0xd3, bits, 8);
     } else if (it->kind == WM_MP_UINT) {
@@ -96,16 +96,16 @@ static void put_integer(wm_buffer *b, sim_form form, const wm_mp_item *it, uint8
     }
 }
 
-static void put_float(wm_buffer *b, sim_form form, double v)
+static void put_float(wm_buffer *b, sim_family family, double v)
 {
-    if (form == SIM_FORM_V2) wm_mp_write_float64(b, v);
+    if (family == SIM_FAMILY_V2) wm_mp_write_float64(b, v);
     else if (v == 0) put_byte(b, 0);
     else wm_mp_write_number(b, v);
 }
 
 /* The depth was bounded by wm_mp_skip before, so a counter per level is not
  * needed: `left` counts values still to come over all levels. */
-int sim_recode(sim_form form, const uint8_t *bytes, size_t len, wm_buffer *out)
+int sim_recode(sim_family family, const uint8_t *bytes, size_t len, wm_buffer *out)
 {
     wm_mp_reader r;
     wm_mp_reader_init(&r, bytes, len);
@@ -125,13 +125,13 @@ int sim_recode(sim_form form, const uint8_t *bytes, size_t len, wm_buffer *out)
             break;
         case WM_MP_UINT:
         case WM_MP_INT:
-            put_integer(out, form, &it, *from);
+            put_integer(out, family, &it, *from);
             break;
         case WM_MP_FLOAT:
-            put_float(out, form, it.f);
+            put_float(out, family, it.f);
             break;
         case WM_MP_STR:
-            if (!put_string(out, form, &it)) return SIM_RECODE_EMALFORMED;
+            if (!put_string(out, family, &it)) return SIM_RECODE_EMALFORMED;
             break;
         case WM_MP_BIN:
             wm_mp_write_bin(out, it.bytes, it.len);
@@ -141,15 +141,15 @@ int sim_recode(sim_form form, const uint8_t *bytes, size_t len, wm_buffer *out)
             left += it.count;
             break;
         case WM_MP_MAP:
-            if (form == SIM_FORM_0_11 && it.count > MAP16_MAX) return SIM_RECODE_EMALFORMED;
-            sim_put_map(out, form, it.count);
+            if (family == SIM_FAMILY_0_11 && it.count > MAP16_MAX) return SIM_RECODE_EMALFORMED;
+            sim_put_map(out, family, it.count);
             left += (uint64_t)it.count * 2;
             break;
         case WM_MP_EXT:
-            if (!put_extension(out, form, &it, from, (size_t)(r.pos - from))) return SIM_RECODE_EMALFORMED;
+            if (!put_extension(out, family, &it, from, (size_t)(r.pos - from))) return SIM_RECODE_EMALFORMED;
             break;
         case WM_MP_ABSENT:
-            if (form == SIM_FORM_V2) return SIM_RECODE_EMALFORMED;
+            if (family == SIM_FAMILY_V2) return SIM_RECODE_EMALFORMED;
             sim_put_undefined(out);
             break;
         }

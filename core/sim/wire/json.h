@@ -2,11 +2,11 @@
 #define SIM_JSON_H
 #include "base/buffer.h"
 
-/* JSON to and from MessagePack in the form of the 0.11 family, which takes JSON
+/* JSON to and from MessagePack in the encoding of the 0.11 family, which takes JSON
  * frames and sends some; also the text of control answers. */
 
 /* Reads one JSON value (blanks around it are allowed) and appends it as
- * MessagePack in SIM_FORM_0_11. False when it is not JSON; `out` is unusable
+ * MessagePack in SIM_FAMILY_0_11. False when it is not JSON; `out` is unusable
  * then. */
 bool sim_json_to_msgpack(const char *text, size_t len, wm_buffer *out);
 /* Appends one MessagePack value as JSON, as JavaScript would print it: binary as

@@ -179,7 +179,7 @@ static bool object(reader *r, int depth)
 {
     size_t start = r->out->len;
     uint32_t count = 0;
-    sim_put_map(r->out, SIM_FORM_0_11, 0);
+    sim_put_map(r->out, SIM_FAMILY_0_11, 0);
     if (take(r, '}')) return true;
     do {
         blanks(r);

@@ -35,9 +35,9 @@ static bool required_text(const wm_mp_item *it, sim_span *out)
 }
 
 /* 0.11: a string or undefined. v2: a string or nil. */
-static bool optional_text(sim_form form, const wm_mp_item *it, sim_span *out)
+static bool optional_text(sim_family family, const wm_mp_item *it, sim_span *out)
 {
-    if (it->kind == WM_MP_ABSENT || (form == SIM_FORM_V2 && it->kind == WM_MP_NIL)) return true;
+    if (it->kind == WM_MP_ABSENT || (family == SIM_FAMILY_V2 && it->kind == WM_MP_NIL)) return true;
     return required_text(it, out);
 }
 
@@ -67,11 +67,11 @@ static bool read_timestamp(const uint8_t *bytes, size_t len, sim_op *out)
 }
 
 /* 0.11 wants a number above 0, and BigInts are none; v2 a whole number or nil. */
-static bool read_ttl(sim_form form, const wm_mp_item *it, const uint8_t *from, double *out)
+static bool read_ttl(sim_family family, const wm_mp_item *it, const uint8_t *from, double *out)
 {
     uint64_t whole;
-    if (it->kind == WM_MP_ABSENT || (form == SIM_FORM_V2 && it->kind == WM_MP_NIL)) return true;
-    if (form == SIM_FORM_V2) {
+    if (it->kind == WM_MP_ABSENT || (family == SIM_FAMILY_V2 && it->kind == WM_MP_NIL)) return true;
+    if (family == SIM_FAMILY_V2) {
         if (!wm_mp_as_uint(it, &whole)) return false;
         *out = (double)whole;
         return true;
@@ -83,7 +83,7 @@ static bool read_ttl(sim_form form, const wm_mp_item *it, const uint8_t *from, d
     return *out > 0;
 }
 
-static bool read_record(sim_form form, const uint8_t *bytes, size_t len, sim_op *out)
+static bool read_record(sim_family family, const uint8_t *bytes, size_t len, sim_op *out)
 {
     wm_mp_reader r;
     wm_mp_item map, key, value;
@@ -101,7 +101,7 @@ static bool read_record(sim_form form, const uint8_t *bytes, size_t len, sim_op 
             if (!read_timestamp(from, size, out)) return false;
             timed = true;
         } else if (is(&key, "ttlMs")) {
-            if (!read_ttl(form, &value, from, &out->ttl_ms)) return false;
+            if (!read_ttl(family, &value, from, &out->ttl_ms)) return false;
         }
     }
     return timed;
@@ -122,21 +122,21 @@ typedef struct kinds {
     sim_span op_type;
 } kinds;
 
-static bool read_field(sim_form form, const wm_mp_item *key, wm_mp_reader *r, sim_op *out, kinds *k)
+static bool read_field(sim_family family, const wm_mp_item *key, wm_mp_reader *r, sim_op *out, kinds *k)
 {
     wm_mp_item value;
     const uint8_t *from;
     size_t size;
     if (!step(r, &value, &from, &size)) return false;
     if (key->kind != WM_MP_STR) return true;
-    if (is(key, "id")) return optional_text(form, &value, &out->id);
+    if (is(key, "id")) return optional_text(family, &value, &out->id);
     if (is(key, "key")) return required_text(&value, &out->key);
     if (is(key, "mapName")) return required_text(&value, &out->map);
-    if (is(key, "opType")) return optional_text(form, &value, &k->op_type);
+    if (is(key, "opType")) return optional_text(family, &value, &k->op_type);
     if (is(key, "record")) {
         if (is_nothing(&value)) return true;
         out->has_record = true;
-        return read_record(form, from, size, out);
+        return read_record(family, from, size, out);
     }
     if (is(key, "orRecord")) {
         k->or_record = !is_nothing(&value);
@@ -156,7 +156,7 @@ static bool same(sim_span s, const char *text)
     return s.p != NULL && s.len == strlen(text) && memcmp(s.p, text, s.len) == 0;
 }
 
-bool sim_op_read(sim_form form, wm_mp_reader *r, sim_op *out)
+bool sim_op_read(sim_family family, wm_mp_reader *r, sim_op *out)
 {
     static const uint8_t nil = 0xc0;
     wm_mp_item map, key;
@@ -164,11 +164,11 @@ bool sim_op_read(sim_form form, wm_mp_reader *r, sim_op *out)
     *out = (sim_op){.value = &nil, .value_len = 1};
     if (wm_mp_read(r, &map) != WM_MP_OK || map.kind != WM_MP_MAP) return false;
     for (uint32_t i = 0; i < map.count; i++)
-        if (wm_mp_read(r, &key) != WM_MP_OK || !read_field(form, &key, r, out, &k)) return false;
+        if (wm_mp_read(r, &key) != WM_MP_OK || !read_field(family, &key, r, out, &k)) return false;
     if (out->map.p == NULL || out->key.p == NULL) return false;
 
     out->is_remove = same(k.op_type, "REMOVE");
-    if (form == SIM_FORM_0_11) out->is_or = same(k.op_type, "OR_ADD") || same(k.op_type, "OR_REMOVE");
+    if (family == SIM_FAMILY_0_11) out->is_or = same(k.op_type, "OR_ADD") || same(k.op_type, "OR_REMOVE");
     else out->is_or = !out->has_record && (k.or_record || k.or_tag);
     return true;
 }

@@ -25,7 +25,7 @@ typedef struct sim_op {
     double ttl_ms; /* 0: none */
 } sim_op;
 
-/* Reads one operation, which is in the family's form, and checks it as that
+/* Reads one operation, which is in the family's encoding, and checks it as that
  * family does. False when its schema refuses it. Spans point into the input. */
-bool sim_op_read(sim_form form, wm_mp_reader *r, sim_op *out);
+bool sim_op_read(sim_family family, wm_mp_reader *r, sim_op *out);
 #endif
