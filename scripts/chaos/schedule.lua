@@ -26,6 +26,9 @@ local START_TIMEOUT, SETTLE_TIMEOUT, QUIET, WHOLE_TIMEOUT = 5, 20, 0.25, 8
 
 --- How much longer than on a quiet machine the clients wait for an answer, at most.
 local PATIENCE_MOST = 64
+--- Rounds times patience, so that a schedule on a busy machine comes to its end: the last rounds are
+--- left out, but for the first two.
+local ROUNDS_FOR_PATIENCE, ROUNDS_LEAST = 10, 2
 
 ---@class chaos.result
 ---@field seed integer
@@ -144,18 +147,23 @@ local function clean_up(run)
   run.target.release()
 end
 
+-- How many rounds of the target's there is time for.
+local function rounds_of(target, patience)
+  return math.min(target.rounds, math.max(ROUNDS_LEAST, math.floor(ROUNDS_FOR_PATIENCE / patience)))
+end
+
 --- Runs the schedule of a seed. Waits. Raises when the machinery itself fails.
 ---@param seed integer
 ---@param target chaos.target
 ---@return chaos.result
 function M.run(seed, target)
-  local begun, ids = loop.now(), {}
+  local begun, ids, patience = loop.now(), {}, busyness.factor()
   for i, node in ipairs(target.cluster.nodes) do ids[i] = node.id end
   local run = {
     seed = seed, target = target, work = workload.work("chaos" .. seed, target.rest), history = history_module.new(target.cluster.dialect, ids),
-    repaired = false, patience = busyness.factor(),
+    repaired = false, patience = patience,
     rounds = nemesis.plan(target.catalog, {
-      rounds = target.rounds, stretch = target.stretch, first = M.of_seed(seed).first, nodes = #ids,
+      rounds = rounds_of(target, patience), stretch = target.stretch, first = M.of_seed(seed).first, nodes = #ids,
     }, random.new(seed)),
   }
   run.arena = arena_module.new(target.cluster, run.history, target.proxies)
