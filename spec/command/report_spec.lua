@@ -162,7 +162,7 @@ describe("wingman report", function()
       ["merge: a file is missing"] = { "merge" },
       ["unknown option '--tolerence'; did you mean '--tolerance'?"] = { "diff", "a", "--tolerence=3" },
       ["--out needs a value"] = { "show", "a", "--out" },
-      ["--out 'xml' is no form of a report; there are csv, hgrm, html,"] = { "show", "a", "--out", "xml=b" },
+      ["--out 'xml' is not a format of reports; the formats are csv, hgrm, html,"] = { "show", "a", "--out", "xml=b" },
       ["--out: csv=/b and svg=//b are the same file"] = { "show", "a", "--out", "csv=/b", "--out", "svg=//b" },
       ["--tolerance: a number of per cent from 0 to 1000 is expected, got nan"] = { "diff", "a", "b", "--tolerance", "nan" },
       ["--tolerance: a number of per cent from 0 to 1000 is expected, got 'much'"] = { "diff", "a", "b", "--tolerance", "much" },

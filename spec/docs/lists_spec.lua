@@ -163,8 +163,8 @@ describe("docs/load-testing.md", function()
     end
   end)
 
-  it("has every form of a report", function()
-    expect_on(page, report.forms(), function(form) return "| `" .. form .. "` |" end)
+  it("has every format of a report", function()
+    expect_on(page, report.formats(), function(form) return "| `" .. form .. "` |" end)
   end)
 end)
 

@@ -510,7 +510,7 @@ describe("wingman run of a load test", function()
       local code, _, err = load_run.finish(load_run.start(text, { "--out", first, "--out", second }))
       assert.equal(2, code, err)
       assert.equal(("wingman run: --out: %s and %s are the same file, and would leave only the second; "):format(first, second)
-        .. "give each form a file of its own\n", err)
+        .. "give each format a file of its own\n", err)
     end
     local code = load_run.finish(load_run.start(script [[executor = "shared-iterations", iterations = 1, exec = function() end]],
       { "--quiet", "--out", "json=/dev/null", "--out", "csv=/dev/null", "--out", "json=-", "--out", "csv=-" }))

@@ -33,7 +33,7 @@ describe("the report of a real run", function()
     local script = directory .. "/test.lua"
     assert(require "wingman.core".replace_file(script, SCRIPT))
     local args = { "run" }
-    for _, form in ipairs(report.forms()) do
+    for _, form in ipairs(report.formats()) do
       args[#args + 1] = "--out"
       args[#args + 1] = ("%s=%s/run.%s"):format(form, directory, form)
     end
@@ -77,7 +77,7 @@ describe("the report of a real run", function()
   end)
 
   it("was written in every form from this document, and ends the run at the terminal", function()
-    for _, form in ipairs(report.forms()) do assert.equal(report.render(document, form), content("run." .. form), form) end
+    for _, form in ipairs(report.formats()) do assert.equal(report.render(document, form), content("run." .. form), form) end
     assert.truthy(said:find(report.summary(document), 1, true) or said:find("PASSED  600 operations acknowledged", 1, true), said)
   end)
 

@@ -110,7 +110,7 @@ describe("report.write", function()
   end)
 
   it("writes the same bytes for the same document", function()
-    for _, form in ipairs(report.forms()) do
+    for _, form in ipairs(report.formats()) do
       assert.equal(report.render(document, form), report.render(fixture.document { rate = 500 }, form), form)
     end
   end)
@@ -118,7 +118,7 @@ describe("report.write", function()
   it("names what is wrong with a target", function()
     for target, message in pairs {
       ["run.json"] = "FORMAT=FILE is expected, such as json=run.json",
-      ["xml=run.xml"] = "'xml' is no form of a report; there are csv,",
+      ["xml=run.xml"] = "'xml' is not a format of reports; the formats are csv,",
       ["json="] = "a file's name is missing",
     } do
       local ok, err = report.write(document, target)

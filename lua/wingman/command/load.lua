@@ -48,8 +48,8 @@ end
 local readers = {}
 
 function readers.out(into, value)
-  local form, wrong = report.parse_target(value)
-  if not form then return usage("--out: %s", wrong) end
+  local format, wrong = report.parse_target(value)
+  if not format then return usage("--out: %s", wrong) end
   into.out = into.out or {}
   into.out[#into.out + 1] = value
   return true

@@ -62,8 +62,8 @@ local function parse(words)
   local options, wrong = command_line.read(RULES, { unpack(words, 2) })
   if not options then return nil, wrong end
   for _, target in ipairs(options.out) do
-    local form, why = report.parse_target(target)
-    if not form then return nil, "--out " .. why end
+    local format, why = report.parse_target(target)
+    if not format then return nil, "--out " .. why end
   end
   wrong = same_file.find(options.out)
   if wrong then return nil, "--out: " .. wrong end
@@ -80,7 +80,7 @@ local function read_all(files)
   return documents
 end
 
--- The summary or JSON, and the other forms.
+-- The summary or JSON, and the other formats.
 local function put_out(document, options)
   for _, target in ipairs(options.outs) do
     local ok, err = report.write(document, target)

@@ -9,13 +9,13 @@ local M = {}
 --- How many records are listed by default.
 local MAX_LISTED = 50
 
--- With `*` (any characters) or `?` (one character) the form of the whole key, else a
+-- With `*` (any characters) or `?` (one character) a pattern for the whole key, else a
 -- part of it. No Lua pattern: keys are full of hyphens.
 local function matcher(pattern)
   if pattern == nil or pattern == "" then return function() return true end end
   if not pattern:find "[*?]" then return function(key) return key:find(pattern, 1, true) ~= nil end end
-  local form = "^" .. pattern:gsub("[%^%$%(%)%%%.%[%]%+%-]", "%%%0"):gsub("%*", ".*"):gsub("%?", ".") .. "$"
-  return function(key) return key:find(form) ~= nil end
+  local lua_pattern = "^" .. pattern:gsub("[%^%$%(%)%%%.%[%]%+%-]", "%%%0"):gsub("%*", ".*"):gsub("%?", ".") .. "$"
+  return function(key) return key:find(lua_pattern) ~= nil end
 end
 
 local function time_text(millis) return os.date("%Y-%m-%d %H:%M:%S", math.floor(millis / 1000)) .. (".%03d"):format(millis % 1000) end

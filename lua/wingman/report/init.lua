@@ -1,4 +1,4 @@
---- What a load run leaves behind, in the forms that people and programs read. All of
+--- Reports of load tests, in the formats that people and programs read. All of
 --- them are made from one document (see wingman.report.model.schema):
 ---
 ---   local report = require "wingman.report"
@@ -15,7 +15,7 @@ local validate = require "wingman.report.model.validate"
 
 local M = {}
 
-local forms = {
+local formats = {
   json = function(document) return json.encode(document) end,
   csv = function(document) return require "wingman.report.output.csv".format(document) end,
   hgrm = function(document) return require "wingman.report.output.hgrm".format(document) end,
@@ -26,53 +26,53 @@ local forms = {
   text = function(document) return summary.format(document) end,
 }
 
---- The names of the forms that `write` knows, sorted.
+--- The names of the formats that `write` knows, sorted.
 ---@return string[]
-function M.forms()
+function M.formats()
   local names = {}
-  for name in pairs(forms) do names[#names + 1] = name end
+  for name in pairs(formats) do names[#names + 1] = name end
   table.sort(names)
   return names
 end
 
 --- Splits "FORMAT=FILE", so that a wrong one is refused before the run.
 ---@param target string
----@return string|nil form, string file  nil and what is wrong
+---@return string|nil format, string file  nil and what is wrong
 function M.parse_target(target)
-  local form, file = target:match "^([^=]*)=(.*)$"
-  if not form then return nil, ("'%s': FORMAT=FILE is expected, such as json=run.json"):format(target) end
-  if not forms[form] then
-    return nil, ("'%s' is no form of a report; there are %s"):format(form, table.concat(M.forms(), ", "))
+  local format, file = target:match "^([^=]*)=(.*)$"
+  if not format then return nil, ("'%s': FORMAT=FILE is expected, such as json=run.json"):format(target) end
+  if not formats[format] then
+    return nil, ("'%s' is not a format of reports; the formats are %s"):format(format, table.concat(M.formats(), ", "))
   end
-  if file == "" then return nil, form .. "=: a file's name is missing; - is standard output" end
-  return form, file
+  if file == "" then return nil, format .. "=: a file's name is missing; - is standard output" end
+  return format, file
 end
 
 --- Whether a table is a document.
 ---@type fun(document: any): true|nil, string|nil
 M.validate = validate.validate
 
---- A document in one of its forms, as text.
+--- A document in one of its formats, as text.
 ---@param document table
----@param form string
+---@param format string
 ---@return string|nil, string|nil err
-function M.render(document, form)
-  if not forms[form] then error(("report.render: '%s' is no form of a report"):format(tostring(form)), 2) end
+function M.render(document, format)
+  if not formats[format] then error(("report.render: '%s' is not a format of reports"):format(tostring(format)), 2) end
   local ok, wrong = validate.validate(document)
   if not ok then return nil, "no valid report: " .. wrong end
-  return forms[form](json.in_order(document))
+  return formats[format](json.in_order(document))
 end
 
---- Writes the document to a file in one of its forms: "json=run.json". The file is
+--- Writes the document to a file in one of its formats: "json=run.json". The file is
 --- either what it was or all of the new text, also when the disk is full; "-" is
 --- standard output.
 ---@param document table
 ---@param target string  "FORMAT=FILE"
 ---@return true|nil, string|nil err
 function M.write(document, target)
-  local form, file = M.parse_target(target)
-  if not form then return nil, file end
-  local text, err = M.render(document, form)
+  local format, file = M.parse_target(target)
+  if not format then return nil, file end
+  local text, err = M.render(document, format)
   if not text then return nil, ("%s: %s"):format(target, err) end
   if file ~= "-" then return core.replace_file(file, text) end
   local written, why = io.stdout:write(text)
@@ -85,8 +85,8 @@ end
 ---@param target string  "FORMAT=FILE"
 ---@return true|nil, string|nil err
 function M.check_target(target)
-  local form, file = M.parse_target(target)
-  if not form then return nil, file end
+  local format, file = M.parse_target(target)
+  if not format then return nil, file end
   if file == "-" then return true end
   return core.replace_file_check(file)
 end

@@ -35,7 +35,7 @@ function M.find(targets)
     local place = file == "-" and file or place_of(file)
     if not keeps_all(place) then
       if seen[place] then
-        return ("%s and %s are the same file, and would leave only the second; give each form a file of its own")
+        return ("%s and %s are the same file, and would leave only the second; give each format a file of its own")
           :format(seen[place], target)
       end
       seen[place] = target

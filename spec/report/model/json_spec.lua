@@ -84,7 +84,7 @@ describe("report as JSON", function()
     one.seed, one.scenarios[1].tags = -3, { a = 1, b = true, c = "x" }
     table.insert(one.metrics, 1, { name = "a_half", type = "counter", unit = "", tags = {}, count = -0.5 })
     assert.same(one, json.decode(json.encode(one)))
-    for _, form in ipairs(report.forms()) do assert(report.render(one, form)) end
+    for _, form in ipairs(report.formats()) do assert(report.render(one, form)) end
   end)
 
   it("takes hostile names, and writes UTF-8", function()

@@ -1,5 +1,5 @@
---- What a report has to say first, in a word and a sentence; and what every form of
---- it says about the generator. The forms only dress it.
+--- What a report has to say first, in a word and a sentence; and what every format of
+--- it says about the generator. The formats only dress it.
 local format = require "wingman.text.quantities"
 local view = require "wingman.report.model.view"
 
