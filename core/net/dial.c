@@ -224,7 +224,7 @@ static void on_start(uv_timer_t *timer)
     char detail[DETAIL_MAX];
     d->deadline_ms = uv_now(timer->loop) + d->timeout_ms;
     if (!choose_proxy(d)) {
-        snprintf(detail, sizeof detail, "what %s names is no proxy of the form http://host:port",
+        snprintf(detail, sizeof detail, "%s does not name a proxy as http://host:port",
                  d->proxy.named_by ? d->proxy.named_by : "the option proxy");
         give_up(d, WM_END_PROXY, detail);
         return;

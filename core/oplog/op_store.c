@@ -248,7 +248,7 @@ static bool agrees(const wm_op_store *s, const wm_op_tally *t, wm_log_error *e)
     wm_op_counts counts = wm_op_counts_read(wm_log_file_counts(s->file));
     uint64_t operations = (uint64_t)counts.pending + counts.acknowledged;
     if (operations == t->operations.live_count && counts.letters == t->letters.live_count) return true;
-    return wm_log_fail(e, WM_LOG_DAMAGED, "it has %u operations and %u dead letters, and says %llu and %u",
+    return wm_log_fail(e, WM_LOG_DAMAGED, "it has %u operations and %u dead letters, but its last commit counts %llu and %u",
                        t->operations.live_count, t->letters.live_count, (unsigned long long)operations, counts.letters);
 }
 

@@ -154,7 +154,7 @@ void wm_op_table_remove(wm_op_table *t, uint32_t index)
 
 static bool no_operation(uint64_t seq, wm_log_error *e)
 {
-    return wm_log_fail(e, WM_LOG_DAMAGED, "what it has as operation %llu is none", (unsigned long long)seq);
+    return wm_log_fail(e, WM_LOG_DAMAGED, "its operation %llu is invalid", (unsigned long long)seq);
 }
 
 /* Keeps the bytes of an operation as it is sent; false with the reason when there is not the

@@ -258,7 +258,7 @@ int wm_lua_decode(lua_State *L, wm_mp_reader *r)
 const char *wm_lua_decode_text(lua_State *L, int code)
 {
     if (code == WM_LUA_EKEY) return "a map key is nil, NaN or no scalar";
-    if (code == WM_LUA_ETIMESTAMP) return "a timestamp extension says no time";
+    if (code == WM_LUA_ETIMESTAMP) return "an invalid timestamp extension";
     if (code < WM_LUA_EEXTENSION - 128 || code > WM_LUA_EEXTENSION + 127) return wm_mp_result_text(code);
     wm_lua_codec *codec = wm_lua_codec_state(L);
     snprintf(codec->error, sizeof codec->error, "unknown MessagePack extension type %d", code - WM_LUA_EEXTENSION);

@@ -53,9 +53,9 @@ struct wm_refusals {
 static void reject_poison(wm_client *c, const wm_poison *p)
 {
     static const char *const reasons[] = {
-        [WM_FAULT_UNANSWERED] = "no answer to this operation alone, 3 times",
-        [WM_FAULT_UNREADABLE] = "the server closes the connection over it (close code 1002): it cannot be read",
-        [WM_FAULT_CUT] = "the connection ends over this operation alone, 3 times",
+        [WM_FAULT_UNANSWERED] = "3 batches of this operation alone were not answered",
+        [WM_FAULT_UNREADABLE] = "the server closed the connection over it (close code 1002): the server cannot read it",
+        [WM_FAULT_CUT] = "the connection ended after each of 3 batches of this operation alone",
         [WM_FAULT_REFUSED] = "the server refuses this operation",
     };
     const char *words = reasons[p->fault];

@@ -33,7 +33,7 @@ static bool restore(wm_client *c, uint32_t index, wm_log_error *e)
     int result = wm_map_restore(m, &view, index);
     if (result == WM_ENOMEM) return wm_log_fail_io(e, ENOMEM);
     if (result < 0)
-        return wm_log_fail(e, WM_LOG_DAMAGED, "the value of its operation %llu is none", (unsigned long long)op->seq);
+        return wm_log_fail(e, WM_LOG_DAMAGED, "the record of its operation %llu is invalid", (unsigned long long)op->seq);
     op->recorded_us = c->now_us;
     op->partition = wm_route_table_partition_of(&c->routes, view.key, view.key_len);
     if (op->is_acknowledged) {
@@ -108,10 +108,10 @@ static const char *advice(wm_log_problem problem)
     case WM_LOG_OLD_FORMAT: return "it was not changed";
     case WM_LOG_NEW_FORMAT: return "it was not changed: use the version that wrote it";
     case WM_LOG_DAMAGED:
-        return "nothing was sent or changed: `wingman oplog inspect` says what is in it, and "
-               "`wingman oplog salvage` writes what is whole into a new file; once it is removed a new one is begun";
+        return "nothing was sent or changed: `wingman oplog inspect` shows its content, and "
+               "`wingman oplog salvage` writes its undamaged part to a new file; if you remove it, a new one is created";
     case WM_LOG_OTHER_CLIENT: return "leave client_id out, or give the client another path";
-    default: return "no operation was lost: it can be opened again when that is mended";
+    default: return "no operation was lost: mend that, and open it again";
     }
 }
 

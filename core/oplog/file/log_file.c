@@ -137,7 +137,7 @@ static bool open_locked(wm_log_file *f, int flags, struct stat *info, wm_log_err
     for (;;) {
         f->fd = open(f->path, flags | O_RDWR | O_CLOEXEC | O_NONBLOCK, 0600);
         if (f->fd < 0 || fstat(f->fd, info) != 0) return wm_log_fail_io(e, errno);
-        if (!S_ISREG(info->st_mode)) return wm_log_fail(e, WM_LOG_NOT_A_LOG, "it is no regular file");
+        if (!S_ISREG(info->st_mode)) return wm_log_fail(e, WM_LOG_NOT_A_LOG, "it is not a regular file");
         if (flock(f->fd, LOCK_EX | LOCK_NB) != 0) {
             if (errno != EWOULDBLOCK) return wm_log_fail_io(e, errno);
             return wm_log_fail(e, WM_LOG_BUSY, "another client has it open");
@@ -170,7 +170,7 @@ static bool open_or_make(wm_log_file *f, wm_log_error *e)
         if (errno != ENOENT) return wm_log_fail_io(e, errno);
         if (!make_file(f, &made, e) || made) return made;
     }
-    return wm_log_fail(e, WM_LOG_IO, "it is a link that leads to no file");
+    return wm_log_fail(e, WM_LOG_IO, "it is a symbolic link to a file that does not exist");
 }
 
 static bool make_new(wm_log_file *f, wm_log_error *e)
@@ -356,7 +356,7 @@ bool wm_log_file_append(wm_log_file *f, wm_buffer *b, wm_log_error *e)
     uint64_t last = frame->check;
     wm_buffer_append(b, filling, (size_t)size - b->len);
     if (b->failed) return wm_log_fail_io(e, ENOMEM);
-    if (overwrites_committed(f, size)) return wm_log_fail(e, WM_LOG_IO, "a restart was larger than it was said to be");
+    if (overwrites_committed(f, size)) return wm_log_fail(e, WM_LOG_IO, "a rewrite of the file was larger than announced");
     if (!write_at(f, b->data, b->len, next->end, e)) return false;
     b->len = sizeof(wm_log_frame) + len;
     next->end += size;

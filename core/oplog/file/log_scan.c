@@ -223,7 +223,7 @@ static bool open_file(wm_log_scan *s, const char *path, bool lock, wm_log_error 
     struct stat info;
     s->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (s->fd < 0 || fstat(s->fd, &info) != 0) return wm_log_fail_io(e, errno);
-    if (!S_ISREG(info.st_mode)) return wm_log_fail(e, WM_LOG_NOT_A_LOG, "it is no regular file");
+    if (!S_ISREG(info.st_mode)) return wm_log_fail(e, WM_LOG_NOT_A_LOG, "it is not a regular file");
     s->findings.bytes = (uint64_t)info.st_size;
     if (flock(s->fd, LOCK_EX | LOCK_NB) == 0) {
         if (!lock) flock(s->fd, LOCK_UN);

@@ -460,7 +460,7 @@ describe("msgpack encode", function()
     assert.is_true(msgpack.is_timestamp((decode(unhex "d6ff00000000"))))
     assert.is_false(msgpack.is_timestamp { seconds = 1, nanoseconds = 1 })
     for _, text in ipairs { "d7ffee6b280000000000", "c70cff3b9aca000000000000000000", "d4ff00", "c702ff0000", "d5ff0000" } do
-      assert.same({ nil, "a timestamp extension says no time" }, { decode(unhex(text)) }, text)
+      assert.same({ nil, "an invalid timestamp extension" }, { decode(unhex(text)) }, text)
     end
   end)
 

@@ -114,7 +114,7 @@ describe("A proxy", function()
     environment { http_proxy = "socks5://ann:secret@127.0.0.1:1" }
     local reason, detail = failure { server = "ws://cluster.example:9000" }
     assert.equal("proxy", reason)
-    assert.equal("what http_proxy names is no proxy of the form http://host:port", detail)
+    assert.equal("http_proxy does not name a proxy as http://host:port", detail)
   end)
 
   it("of the environment is shown no token on ws://, which it could read", function()

@@ -95,9 +95,9 @@ clusters.on_each(getfenv(), "a poison message", function(shared, it)
 
   --- What the server does with it: the fault, and what the rejection says.
   local kinds = {
-    { "that is never answered", { "unanswered" }, "no answer to this operation alone, 3 times", waits = true },
+    { "that is never answered", { "unanswered" }, "3 batches of this operation alone were not answered", waits = true },
     { "that is refused in words that nobody knows", { "refused", "the moon is full" }, "the moon is full" },
-    { "that ends the connection without a word", { "cut" }, "the connection ends over this operation alone, 3 times" },
+    { "that ends the connection without a word", { "cut" }, "the connection ended after each of 3 batches of this operation alone" },
     { "that is refused as too large", { "refused", "value size 9 bytes exceeds maximum 8 bytes" },
       "value size 9 bytes exceeds maximum 8 bytes" },
   }
