@@ -19,7 +19,7 @@
 /* A node pushes its new map within 10 ms of the first write that it drops: after so long
  * without news an acknowledgement was none of those. */
 #define NEWS_US 50000u
-/* Operations that one turn sends again: some 500 us. */
+/* Operations that are repeated in one iteration: some 500 us. */
 #define OPS_PER_TURN 1000u
 #define KEYS_NEAR 8u
 

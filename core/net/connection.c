@@ -21,7 +21,7 @@
 /* Writes of one connection in a row, where a turn between them would only make the next one
  * wait: some 200 us, in which the other side answers the first. */
 #define WRITES 4
-/* Reads of one connection in a row: others have their turn behind them. */
+/* Reads of one connection in a row, before other connections are read. */
 #define READS 4
 /* With so many bytes unwritten, pings are not answered any more: the other side does not
  * read what it asks for. */
@@ -54,7 +54,7 @@ struct wm_connection {
     wm_intake *intake;   /* NULL until something came */
     size_t unheard;      /* bytes of a message that the owner was not told of */
     wm_buffer unwritten; /* the rest of the last write, and answers to pings */
-    wm_work writing;     /* as soon as the loop has its turn */
+    wm_work writing;     /* posted for the next write of the loop */
     wm_work reading;     /* of what makes no socket readable */
     char *onlooker;
     int calls;      /* of this connection's that are under way */
@@ -221,7 +221,7 @@ static bool send_next(wm_connection *c)
     return !has_ended(c) && !c->has_unwritten_messages && c->wants_write;
 }
 
-/* What there is to send, in a few writes; what is left then leaves in the next turn. */
+/* Sends in a few writes; the next iteration sends the rest. */
 static void send_some(wm_connection *c)
 {
     int writes = 0;

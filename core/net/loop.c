@@ -25,7 +25,7 @@ struct wm_loop {
     wm_loop_ender *enders;
     uint8_t *read_bytes;
     uint32_t holders; /* the owner among them */
-    uint64_t deadline_us; /* of the turn at hand; UINT64_MAX: it has none */
+    uint64_t deadline_us; /* of the current iteration; UINT64_MAX: none */
     bool moved;
     work_queue work;
     work_queue writes;  /* for the next time that writes are done */
@@ -43,9 +43,9 @@ static void on_bound(uv_poll_t *poll, int status, int events)
     if (read(loop->bound_fd, &expirations, sizeof expirations) < 0) return;
 }
 
-/* Sees to it that the bound is up in `us` microseconds at the latest. One of an earlier
- * turn that is up before stays: at worst a turn ends early once, and under load, where
- * a turn seldom waits for as long as it may, thousands of system calls a second are saved. */
+/* Sets the bound to `us` microseconds from now at the latest. An earlier bound of an earlier iteration stays: at
+ * worst an iteration ends early once. Under load, where iterations seldom wait for long, that saves
+ * thousands of system calls a second. */
 static void set_bound(wm_loop *loop, int64_t us)
 {
     uint64_t wanted = wm_now_us() + (uint64_t)us;
@@ -255,7 +255,7 @@ static wm_work *take_work(work_queue *q)
     return work;
 }
 
-/* What is posted meanwhile has its turn the next time. */
+/* Work that is posted meanwhile is done in the next iteration. */
 static void do_writes(wm_loop *loop)
 {
     while (loop->writes.first != NULL) append(&loop->writing, take_work(&loop->writes));
@@ -265,8 +265,8 @@ static void do_writes(wm_loop *loop)
     }
 }
 
-/* Pieces in turns, until all is done or put off, or the time is over; one piece in any
- * case. True when something was done. */
+/* Does the pieces of all work alternately, at least one piece, until all is done or postponed, or the deadline has
+ * passed. True when something was done. */
 static bool do_work(wm_loop *loop)
 {
     bool any = false;
@@ -314,7 +314,7 @@ void wm_loop_iterate(wm_loop *loop, int64_t wait_us)
     } else {
         if (wait_us > 0) {
             set_bound(loop, wait_us);
-            uv_ref((uv_handle_t *)&loop->bound); /* so that it keeps the turn waiting */
+            uv_ref((uv_handle_t *)&loop->bound); /* so that the iteration waits for it */
         }
         uv_run(&loop->uv, UV_RUN_ONCE);
         uv_unref((uv_handle_t *)&loop->bound);

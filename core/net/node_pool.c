@@ -35,7 +35,7 @@ typedef struct connection {
     bool batch_wanted;
     bool batch_in_write; /* a batch is among the messages that are being written */
     wm_buffer queue;    /* waiting messages, each behind its u32 length */
-    wm_inbox *inbox;    /* received in turns that have a deadline, and not read yet; NULL: never */
+    wm_inbox *inbox;    /* messages received after the deadline of an iteration and not read yet; NULL: never used */
     wm_work reading;    /* of the inbox */
     bool reading_paused;
 } connection;

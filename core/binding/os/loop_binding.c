@@ -15,7 +15,7 @@ wm_loop *wm_lua_check_loop(lua_State *L, int index)
     return *slot;
 }
 
-/* The loop that the calls which turn it are for. */
+/* The loop to iterate: the first argument; raises in a forked child. */
 static wm_loop *check_turnable(lua_State *L)
 {
     wm_loop *loop = wm_lua_check_loop(L, 1);
@@ -47,7 +47,7 @@ static int push_signal(lua_State *L, wm_interruption *interruption)
     return 1;
 }
 
-/* turn(wait_s): "SIGINT", "SIGTERM" or "SIGHUP", once, when such a signal came. */
+/* turn(wait_s): runs one iteration. Returns "SIGINT", "SIGTERM" or "SIGHUP", once, after such a signal. */
 static int l_turn(lua_State *L)
 {
     wm_loop *loop = check_turnable(L);
@@ -69,15 +69,15 @@ static int l_rearm(lua_State *L)
     return 0;
 }
 
-/* write(): what came of a turn leaves. */
+/* write(): wm_loop_write. */
 static int l_write(lua_State *L)
 {
     wm_loop_write(check_turnable(L));
     return 0;
 }
 
-/* turn_until(seconds of core.now): true when nothing is left for the next turn, and a
- * signal as turn. */
+/* turn_until(deadline in seconds of core.now): runs one iteration. Returns whether no work is left for
+ * the next one, and a signal as turn. */
 static int l_turn_until(lua_State *L)
 {
     wm_loop *loop = check_turnable(L);

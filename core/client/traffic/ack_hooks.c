@@ -2,13 +2,12 @@
 
 #include "base/compiler.h"
 
-/* An acknowledgement that comes later than this is not in the usual order of things. */
+/* Acknowledgements after more than this are late: see keep_times_in_order. */
 #define LONG_WAIT_US 100000u
 
-/* v2 stamps records itself, when they arrive. So a later write of ours that waited for its
- * turn may have an earlier time than the record of an earlier one: what was recorded
- * before a partition moved, or long before it was acknowledged, is newer all the same, and
- * the value is one to recognise when a node tells of it late or the partition returns. */
+/* Calls wm_client_acked_late for a write that was recorded before its partition moved, or long before its
+ * acknowledgement. v2 servers stamp records when they arrive, so an older write may have a later time than
+ * this one has here; and a node may still send the event of the older one. */
 static void keep_times_in_order(wm_client *c, const wm_op *op, int node_index, wm_partition_route *route)
 {
     bool has_moved = node_index != route->node_index;

@@ -4,9 +4,9 @@
 
 /* Bytes of traced messages that wait for the script. */
 #define TRACED_MAX (16u * 1024u * 1024u)
-/* Bytes of events that wait for the script before a turn with a deadline reads no more. */
+/* Bytes of events for the script at which an iteration with a deadline stops reading. */
 #define EVENTS_ENOUGH (128u * 1024u)
-/* One frame in a turn with a deadline: encoding, masking and sending take some 50 us. */
+/* One frame of an iteration with a deadline: encoding, masking and sending it takes some 50 us. */
 #define BOUNDED_BATCH ((wm_batch_limits){.max_ops = 250, .max_bytes = 16 * 1024})
 
 static void on_auth_required(void *user, int connection)
