@@ -10,7 +10,7 @@
 
 runtime_packages="cmake make pkg-config libuv1-dev libluajit2-5.1-dev
   libedit-dev lua-cjson libxxhash-dev libssl-dev iso-codes"
-test_packages="luajit2 lua-busted lua-dkjson lua-messagepack libmsgpack-dev clang-14 libclang-rt-14-dev socat valgrind openssl
+test_packages="luajit2 lua-busted lua-dkjson lua-messagepack libmsgpack-dev clang-14 clang-format-14 libclang-rt-14-dev socat valgrind openssl
   libxml2-utils chromium tmux openmpi-bin lua5.1 lua-luv lua-check minetest-server"
 packaging_packages="mmdebstrap luarocks"
 

@@ -83,6 +83,7 @@ spec_jobs() {
   list_specs "${@:-spec}" | sed 's/^/spec sanitized /'
   if [ $# -gt 0 ]; then return; fi
   echo "check luacheck"
+  echo "check clang-format"
   echo "memcheck"
   other_tree build/threads -DWINGMAN_SANITIZE_THREADS=ON -DCMAKE_BUILD_TYPE=Debug || return 1
   echo "spec threads spec/load/workers_spec.lua"

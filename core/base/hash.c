@@ -6,7 +6,7 @@
 #include "base/utf8.h"
 
 #define FNV_OFFSET UINT32_C(0x811c9dc5)
-#define FNV_PRIME  UINT32_C(0x01000193)
+#define FNV_PRIME UINT32_C(0x01000193)
 #define REPLACEMENT 0xfffd
 
 static uint32_t step(uint32_t h, uint32_t unit)

@@ -16,7 +16,7 @@
 struct wm_histogram {
     uint64_t limit; /* the largest value that is kept as it is */
     int digits;
-    int half_bits; /* log2 of half a bucket's sub-buckets */
+    int half_bits;  /* log2 of half a bucket's sub-buckets */
     uint64_t first; /* the largest value of the first bucket */
     int buckets;
     size_t slots;

@@ -12,9 +12,9 @@
 typedef enum wm_mp_kind {
     WM_MP_NIL,
     WM_MP_BOOL,
-    WM_MP_UINT,   /* any integer >= 0, in .u */
-    WM_MP_INT,    /* any integer < 0, in .i */
-    WM_MP_FLOAT,  /* float32 or float64, in .f */
+    WM_MP_UINT,  /* any integer >= 0, in .u */
+    WM_MP_INT,   /* any integer < 0, in .i */
+    WM_MP_FLOAT, /* float32 or float64, in .f */
     WM_MP_STR,
     WM_MP_BIN,
     WM_MP_ARRAY,  /* .count elements follow */
@@ -64,11 +64,11 @@ int wm_mp_skip(wm_mp_reader *r);
 int wm_mp_skip_within(wm_mp_reader *r, int depth);
 /* The same in pieces: a walk that pauses after some items. */
 typedef struct wm_mp_walk {
-    wm_mp_reader at;                 /* behind the items that were skipped */
+    wm_mp_reader at; /* behind the items that were skipped */
     int depth;
     int open;
-    size_t lua_bytes;                /* about the memory that they take in Lua */
-    size_t largest;                  /* keys and values of the largest array or map among them */
+    size_t lua_bytes;               /* about the memory that they take in Lua */
+    size_t largest;                 /* keys and values of the largest array or map among them */
     uint64_t left[WM_MP_MAX_DEPTH]; /* values left in each open array or map */
 } wm_mp_walk;
 /* About the memory of one item in Lua, in bytes, without its place in the array or map around it: a

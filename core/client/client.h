@@ -28,13 +28,13 @@ typedef struct wm_client_options {
     wm_message_limits messages; /* for messages that Lua decodes; the limit of bytes is the transport's, too */
     wm_batch_limits batch;
     wm_oplog_limits log;
-    const char *oplog_path;  /* file of the op log; NULL: in memory only */
-    bool oplog_sync;         /* wait for the disk after each write to the file */
+    const char *oplog_path;    /* file of the op log; NULL: in memory only */
+    bool oplog_sync;           /* wait for the disk after each write to the file */
     bool client_id_is_default; /* prefer the id in the op log's file to client_id */
-    uint8_t max_tries;       /* WM_EVENT_OP_TRIES when an operation returned so often; it stays pending */
-    bool drop_oldest;        /* a full log drops its oldest pending operation */
-    bool checks_map_names;   /* refuse map names that a v2 server with disk storage discards */
-    double high_watermark;   /* as a share of the log's limits, 0..1 */
+    uint8_t max_tries;         /* WM_EVENT_OP_TRIES when an operation returned so often; it stays pending */
+    bool drop_oldest;          /* a full log drops its oldest pending operation */
+    bool checks_map_names;     /* refuse map names that a v2 server with disk storage discards */
+    double high_watermark;     /* as a share of the log's limits, 0..1 */
     double low_watermark;
     size_t recent_ack_bytes; /* memory for keys that a 0.11 cluster acknowledged lately; 0: none are kept */
     double node_share;       /* of the log's limits, 0..1: what unacknowledged operations of one node of several may fill */
@@ -42,7 +42,7 @@ typedef struct wm_client_options {
 
 typedef struct wm_client_stats {
     uint64_t ops_recorded;
-    uint64_t ops_loaded;     /* from the op log's file */
+    uint64_t ops_loaded; /* from the op log's file */
     uint64_t ops_acked;
     uint64_t ops_rejected;
     uint64_t ops_dropped;
@@ -51,9 +51,9 @@ typedef struct wm_client_stats {
     uint64_t ops_unverified; /* should have been repeated, but were not kept */
     uint64_t batches_sent;
     uint64_t batches_acked;
-    uint64_t unmatched_acks; /* acknowledgements that answer no batch of this client */
-    uint64_t overloads;      /* errors that throttled a connection with batches in flight */
-    uint64_t bytes_sent;     /* of OP_BATCH messages */
+    uint64_t unmatched_acks;     /* acknowledgements that answer no batch of this client */
+    uint64_t overloads;          /* errors that throttled a connection with batches in flight */
+    uint64_t bytes_sent;         /* of OP_BATCH messages */
     uint64_t messages_too_large; /* above a limit, and not read */
 } wm_client_stats;
 

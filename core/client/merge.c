@@ -37,7 +37,7 @@ void wm_client_acked_late(wm_client *c, const wm_op *op)
     record.value_len = removed ? 0 : (uint32_t)view.value_len;
     record.millis = c->writer.clock.millis;
     record.counter = c->writer.clock.counter;
-    record.op = WM_NO_OP; /* it stays the one that wrote this */
+    record.op = WM_NO_OP;                         /* it stays the one that wrote this */
     wm_record_store_put(m->store, hash, &record); /* out of memory: the old time stays */
 }
 

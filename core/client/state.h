@@ -22,12 +22,12 @@
 typedef struct wm_client_connection {
     bool usable; /* the script knows which node answers there */
     uint64_t throttled_until_us;
-    uint64_t backoff_us; /* length of the last throttle; 0 after an acknowledgement */
-    struct wm_refusals *refusals; /* what errors say about batches in flight; NULL: none came yet */
-    uint64_t asked_us;          /* when the server was asked last whether it answers; 0: never */
+    uint64_t backoff_us;                   /* length of the last throttle; 0 after an acknowledgement */
+    struct wm_refusals *refusals;          /* what errors say about batches in flight; NULL: none came yet */
+    uint64_t asked_us;                     /* when the server was asked last whether it answers; 0: never */
     uint64_t controls_us[WM_CONTROLS_MAX]; /* when the controls were sent that are not acknowledged */
-    uint32_t controls;          /* their number */
-    uint64_t control_acked_us;  /* when the newest acknowledged control was sent, at the earliest; 0: none */
+    uint32_t controls;                     /* their number */
+    uint64_t control_acked_us;             /* when the newest acknowledged control was sent, at the earliest; 0: none */
 } wm_client_connection;
 
 /* A share of the log's limits. */
@@ -46,25 +46,25 @@ struct wm_map {
     int name_status;   /* WM_OK, or why nothing can be written; rules.c sets these three */
     size_t value_max;  /* largest value of a write in bytes; 0 when nothing can be written */
     size_t record_max; /* bytes of key and value */
-    bool lags; /* is in the list of lagging maps */
+    bool lags;         /* is in the list of lagging maps */
     wm_map *next_lagging;
 };
 
 /* Recent acknowledgements of a 0.11 cluster, and its membership changes; membership.c. */
 typedef struct wm_membership {
-    wm_recent_acks *acks; /* NULL: not kept */
+    wm_recent_acks *acks;      /* NULL: not kept */
     wm_recent_acks *late_acks; /* to be repeated once no change is open */
-    bool is_open;         /* the membership has changed, and not all operations are repeated yet */
-    bool has_loaded;      /* the op log's file had operations to repeat, and no node was met yet */
-    bool is_given_up;     /* operations will not be repeated any more, and count as unverified */
-    uint64_t from_us;     /* acknowledgements from this time on are in doubt */
+    bool is_open;              /* the membership has changed, and not all operations are repeated yet */
+    bool has_loaded;           /* the op log's file had operations to repeat, and no node was met yet */
+    bool is_given_up;          /* operations will not be repeated any more, and count as unverified */
+    uint64_t from_us;          /* acknowledgements from this time on are in doubt */
     uint64_t opened_us;
-    uint64_t due_us;      /* when repeating begins */
-    uint64_t until_us;    /* acknowledgements up to this time are in doubt; 0: repeating has not begun */
+    uint64_t due_us;           /* when repeating begins */
+    uint64_t until_us;         /* acknowledgements up to this time are in doubt; 0: repeating has not begun */
     uint64_t changed_again_us; /* when the membership changed again since then; 0: it did not */
-    uint64_t agreed_us;   /* when repeating began last: the nodes agree on the membership by then */
-    uint64_t last_repeat; /* seq of the newest operation that repeats another; 0: none */
-    uint64_t lost_us;     /* when a node was lost for which no membership change was seen yet; 0: none */
+    uint64_t agreed_us;        /* when repeating began last: the nodes agree on the membership by then */
+    uint64_t last_repeat;      /* seq of the newest operation that repeats another; 0: none */
+    uint64_t lost_us;          /* when a node was lost for which no membership change was seen yet; 0: none */
 } wm_membership;
 
 /* The write that begin started and commit finishes. */
@@ -105,7 +105,7 @@ typedef struct wm_map_table {
     wm_map *lagging; /* maps that have to catch up before a batch is cut: wm_record_store_catch_up */
     uint32_t count;
     wm_name_index names; /* places in `all` */
-    char **node_names; /* interned node ids; 0 is this client */
+    char **node_names;   /* interned node ids; 0 is this client */
     uint32_t node_name_count;
 } wm_map_table;
 
@@ -120,8 +120,8 @@ typedef struct wm_backpressure {
     bool is_above_high;
     wm_watermark high;
     wm_watermark low;
-    double low_share;   /* low watermark of a node's share of the log, 0..1 */
-    uint32_t node_ops;  /* a node's share: its unacknowledged operations */
+    double low_share;  /* low watermark of a node's share of the log, 0..1 */
+    uint32_t node_ops; /* a node's share: its unacknowledged operations */
     size_t node_bytes;
     int64_t full_partition; /* the partition of the last write that was refused because its node's share is full; -1: none */
 } wm_backpressure;
@@ -157,7 +157,7 @@ typedef struct wm_subscriptions {
 
 /* life.c. */
 typedef struct wm_tick {
-    uv_timer_t *timer; /* deadlines, pauses, linger; freed by its close callback */
+    uv_timer_t *timer;      /* deadlines, pauses, linger; freed by its close callback */
     int64_t wall_offset_us; /* Unix time minus monotonic time */
 } wm_tick;
 
@@ -183,7 +183,7 @@ struct wm_client {
     wm_subscriptions subscriptions;
     wm_client_figures figures;
     wm_tick tick;
-    uint64_t now_us;   /* time of the current message or tick */
+    uint64_t now_us; /* time of the current message or tick */
     wm_message_limits message_limits;
     uint64_t ack_timeout_us;
     int foreign_connection; /* of a provider outside the pool; WM_NO_CONNECTION: none yet */

@@ -7,10 +7,10 @@
 
 typedef struct source {
     wm_partition_map *map;
-    uint64_t version;  /* given in the present connection, 0: none yet */
-    uint64_t content;  /* a number for what the map says: sources whose maps are equal have the same one */
-    uint64_t began;    /* when its connection began and when the map was taken or confirmed last, */
-    uint64_t taken;    /* by the chooser's clock, which counts such events */
+    uint64_t version; /* given in the present connection, 0: none yet */
+    uint64_t content; /* a number for what the map says: sources whose maps are equal have the same one */
+    uint64_t began;   /* when its connection began and when the map was taken or confirmed last, */
+    uint64_t taken;   /* by the chooser's clock, which counts such events */
 } source;
 
 struct wm_map_chooser {

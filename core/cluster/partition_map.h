@@ -12,7 +12,7 @@
 #define WM_MAP_NODES_MAX 1024u
 #define WM_MAP_ELEMENTS_MAX 32768u /* keys and values of the message */
 #define WM_MAP_ERROR_MAX 96u       /* bytes of an error's text */
-#define WM_MAP_BACKUPS_MAX 16u /* of one partition; further ones are ignored */
+#define WM_MAP_BACKUPS_MAX 16u     /* of one partition; further ones are ignored */
 #define WM_MAP_NO_NODE UINT16_MAX
 
 typedef struct wm_map_node {
@@ -36,7 +36,7 @@ typedef struct wm_partition_map {
     uint32_t *backup_from; /* partition_count + 1 entries into `backups` */
     char *strings;
     wm_map_bytes *partitions; /* what owners and backups were made from; NULL since a delta changed them */
-    bool is_decoded; /* they were decoded; false: copied from a map that had the same bytes */
+    bool is_decoded;          /* they were decoded; false: copied from a map that had the same bytes */
 } wm_partition_map;
 
 /* Maps that were decoded before; entries may be NULL. */

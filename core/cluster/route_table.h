@@ -12,22 +12,22 @@
 #define WM_NO_CONNECTION (-1)
 
 typedef struct wm_partition_route {
-    int node_index;      /* where its operations go by the routing policy; -1: held */
-    int home;            /* the node that it went to last: `node_index`, or while it is held the one before; -1: none */
-    int connection;      /* to that node, and usable: its operations are sent on it; WM_NO_CONNECTION: none is */
-    bool to_owner;       /* the node is the partition's owner in the held map */
-    uint64_t moved_us;   /* when the route changed or its connection was lost, until its first ack; 0 else */
-    uint64_t moved_seq;  /* the newest operation when the route last changed, or when a node that had
+    int node_index;     /* where its operations go by the routing policy; -1: held */
+    int home;           /* the node that it went to last: `node_index`, or while it is held the one before; -1: none */
+    int connection;     /* to that node, and usable: its operations are sent on it; WM_NO_CONNECTION: none is */
+    bool to_owner;      /* the node is the partition's owner in the held map */
+    uint64_t moved_us;  /* when the route changed or its connection was lost, until its first ack; 0 else */
+    uint64_t moved_seq; /* the newest operation when the route last changed, or when a node that had
                           * lost the partition acknowledged one */
 } wm_partition_route;
 
 typedef struct wm_route_table {
     wm_hash_kind hash;
-    uint32_t count;           /* of partitions */
-    uint64_t magic;           /* 2^64 / count, rounded up; see wm_route_table_partition_of_hash */
-    uint64_t changes;         /* how often the operations of a partition were given another connection, or none */
-    bool is_new;              /* no route was set yet: all partitions are held */
-    wm_partition_route *all;  /* by partition */
+    uint32_t count;          /* of partitions */
+    uint64_t magic;          /* 2^64 / count, rounded up; see wm_route_table_partition_of_hash */
+    uint64_t changes;        /* how often the operations of a partition were given another connection, or none */
+    bool is_new;             /* no route was set yet: all partitions are held */
+    wm_partition_route *all; /* by partition */
 } wm_route_table;
 
 /* A table of held partitions. False when out of memory: then nothing is to be closed. */

@@ -17,12 +17,12 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define REQUIRE(condition)                                             \
-    do {                                                               \
-        if (!(condition)) {                                            \
+#define REQUIRE(condition)                                                  \
+    do {                                                                    \
+        if (!(condition)) {                                                 \
             fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
-            abort();                                                   \
-        }                                                              \
+            abort();                                                        \
+        }                                                                   \
     } while (0)
 
 #define CONNECTIONS 3
@@ -520,11 +520,20 @@ static void step(fuzz *f, uint8_t what, uint8_t with)
 {
     int connection = with % CONNECTIONS;
     switch (what % 16) {
-    case 0: case 1: case 2: case 3: write_key(f, with % KEYS, what); break;
-    case 4: case 5: case 6: take(f, connection); break;
-    case 7: case 8: ack(f, with); break;
+    case 0:
+    case 1:
+    case 2:
+    case 3: write_key(f, with % KEYS, what); break;
+    case 4:
+    case 5:
+    case 6: take(f, connection); break;
+    case 7:
+    case 8: ack(f, with); break;
     case 9: wm_batcher_set_route(f->batcher, with / 4u % f->routes.count, with % 4 - 1); break;
-    case 10: wm_batcher_release_connection(f->batcher, connection, f->now_us); end_batches(f, connection); break;
+    case 10:
+        wm_batcher_release_connection(f->batcher, connection, f->now_us);
+        end_batches(f, connection);
+        break;
     case 11: (with % 2 ? reject : return_one)(f, with / 2); break;
     case 12: with % 2 ? drop(f, with / 2 % (CONNECTIONS + 1) - 1) : write_of_another(f, with / 2 % KEYS); break;
     case 13: with % 8 == 7 ? sift(f, with / 8 % KEYS) : check_backlog(f, with, what); break;

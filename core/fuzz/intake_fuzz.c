@@ -8,8 +8,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define REQUIRE(condition) \
-    do {                   \
+#define REQUIRE(condition)         \
+    do {                           \
         if (!(condition)) abort(); \
     } while (0)
 
@@ -39,7 +39,7 @@ static int on_too_large(void *user, const uint8_t *description, size_t len)
     REQUIRE(wm_message_parse(description, len, &m) == 0);
     if (h->expected.type_name == NULL || h->too_large > 1) return 0;
     h->is_same = m.type == h->expected.type && m.type_name_len == h->expected.type_name_len &&
-        memcmp(m.type_name, h->expected.type_name, m.type_name_len) == 0;
+                 memcmp(m.type_name, h->expected.type_name, m.type_name_len) == 0;
     for (int i = 0; i < WM_MESSAGE_NAME_COUNT; i++) {
         const wm_message_name *said = &m.names[i], *is = &h->expected.names[i];
         if (is->text == NULL || is->len > WM_SKIM_NAME_MAX) REQUIRE(said->text == NULL);

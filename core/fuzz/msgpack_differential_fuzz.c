@@ -12,8 +12,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define REQUIRE(condition) \
-    do {                   \
+#define REQUIRE(condition)         \
+    do {                           \
         if (!(condition)) abort(); \
     } while (0)
 

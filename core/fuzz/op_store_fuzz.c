@@ -18,12 +18,12 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define REQUIRE(condition)                                             \
-    do {                                                               \
-        if (!(condition)) {                                            \
+#define REQUIRE(condition)                                                  \
+    do {                                                                    \
+        if (!(condition)) {                                                 \
             fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
-            abort();                                                   \
-        }                                                              \
+            abort();                                                        \
+        }                                                                   \
     } while (0)
 
 #define OPS_MAX 2000u
@@ -238,11 +238,18 @@ static void replace(fuzz *f)
 static void step(fuzz *f, uint8_t what, uint8_t which)
 {
     switch (what % 16) {
-    case 0: case 1: case 2: case 3: case 4: record(f); break;
-    case 5: case 6: case 7: settle(f, choose(f, PENDING, which), GONE); break;
+    case 0:
+    case 1:
+    case 2:
+    case 3:
+    case 4: record(f); break;
+    case 5:
+    case 6:
+    case 7: settle(f, choose(f, PENDING, which), GONE); break;
     case 8: settle(f, choose(f, PENDING, which), LETTER); break;
     case 9: drop(f, choose(f, LETTER, which)); break;
-    case 10: case 11: sync_log(f); break;
+    case 10:
+    case 11: sync_log(f); break;
     case 12:
         if (which % 8 == 7) release(f);
         else retain(f, choose(f, PENDING, which));

@@ -18,8 +18,8 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 
-#define REQUIRE(condition) \
-    do {                   \
+#define REQUIRE(condition)         \
+    do {                           \
         if (!(condition)) abort(); \
     } while (0)
 

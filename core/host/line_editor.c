@@ -36,7 +36,7 @@ struct line_editor {
     char *line; /* a finished line */
     size_t line_len;
     line_editor_event event;
-    bool editing;   /* a line was begun and is not finished */
+    bool editing; /* a line was begun and is not finished */
     bool shown;
     bool cancelled; /* the line that is being edited shall end */
     bool input_ended;

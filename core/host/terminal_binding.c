@@ -103,11 +103,11 @@ static int l_complete(lua_State *L)
     return 0;
 }
 
-#define EDITOR_METHOD(name)                 \
-    static int l_##name(lua_State *L)       \
-    {                                       \
+#define EDITOR_METHOD(name)                  \
+    static int l_##name(lua_State *L)        \
+    {                                        \
         line_editor_##name(check_editor(L)); \
-        return 0;                           \
+        return 0;                            \
     }
 EDITOR_METHOD(cancel)
 EDITOR_METHOD(hide)
@@ -255,15 +255,29 @@ static void open_class(lua_State *L, const char *name, const luaL_Reg *methods, 
 int host_open_terminal(lua_State *L)
 {
     static const luaL_Reg editor[] = {
-        {"begin", l_begin},   {"next", l_next},         {"complete", l_complete},
-        {"cancel", l_cancel}, {"hide", l_hide},         {"show", l_show},
-        {"close", l_editor_close}, {"remember", l_remember},
-        {"lend_terminal", l_lend_terminal}, {"take_terminal", l_take_terminal}, {NULL, NULL},
+        {"begin", l_begin},
+        {"next", l_next},
+        {"complete", l_complete},
+        {"cancel", l_cancel},
+        {"hide", l_hide},
+        {"show", l_show},
+        {"close", l_editor_close},
+        {"remember", l_remember},
+        {"lend_terminal", l_lend_terminal},
+        {"take_terminal", l_take_terminal},
+        {NULL, NULL},
     };
     static const luaL_Reg input[] = {{"watch", l_watch}, {"read", l_read}, {"close", l_input_close}, {NULL, NULL}};
     static const luaL_Reg functions[] = {
-        {"editor", l_editor}, {"input", l_input}, {"signals", l_signals}, {"news", l_news},
-        {"arm", l_arm}, {"append", l_append}, {"is_terminal", l_is_terminal}, {"width", l_width}, {NULL, NULL},
+        {"editor", l_editor},
+        {"input", l_input},
+        {"signals", l_signals},
+        {"news", l_news},
+        {"arm", l_arm},
+        {"append", l_append},
+        {"is_terminal", l_is_terminal},
+        {"width", l_width},
+        {NULL, NULL},
     };
     open_class(L, EDITOR, editor, l_editor_close);
     open_class(L, INPUT, input, l_input_close);

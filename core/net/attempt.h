@@ -10,10 +10,10 @@
 typedef struct wm_attempt wm_attempt;
 
 typedef struct wm_attempt_target {
-    const wm_url *url;      /* the node; must stay as long as the attempt */
-    const wm_proxy *proxy;  /* `address` is this proxy's; NULL: it is the node's. Must stay, too */
-    wm_tls_settings *tls;   /* for wss:// */
-    const char *address;    /* numeric */
+    const wm_url *url;     /* the node; must stay as long as the attempt */
+    const wm_proxy *proxy; /* `address` is this proxy's; NULL: it is the node's. Must stay, too */
+    wm_tls_settings *tls;  /* for wss:// */
+    const char *address;   /* numeric */
 } wm_attempt_target;
 
 typedef struct wm_attempt_handlers {

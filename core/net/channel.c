@@ -18,8 +18,8 @@ struct wm_channel {
     uv_poll_t poll;
     wm_loop *loop;
     int fd;
-    int events; /* what libuv waits for */
-    bool reading, writing; /* what the owner waits for */
+    int events;             /* what libuv waits for */
+    bool reading, writing;  /* what the owner waits for */
     wm_channel_ready ready; /* NULL once closed */
     void *user;
     wm_tls *tls; /* NULL: none */

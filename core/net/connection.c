@@ -57,12 +57,12 @@ struct wm_connection {
     wm_work writing;     /* posted for the next write of the loop */
     wm_work reading;     /* of what makes no socket readable */
     char *onlooker;
-    int calls;      /* of this connection's that are under way */
+    int calls;                   /* of this connection's that are under way */
     bool has_unwritten_messages; /* ... are among what is unwritten */
-    bool gathering; /* `writable` is being asked */
-    bool wants_write; /* ... and has more to say */
+    bool gathering;              /* `writable` is being asked */
+    bool wants_write;            /* ... and has more to say */
     bool reading_paused;
-    bool broken;    /* nothing can be written any more: what is left to read tells why */
+    bool broken; /* nothing can be written any more: what is left to read tells why */
 };
 
 /* -- life ------------------------------------------------------------------------ */

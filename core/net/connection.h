@@ -40,10 +40,10 @@ typedef struct wm_connection_events {
 } wm_connection_events;
 
 typedef struct wm_transport_options {
-    wm_tls_files tls;        /* for wss:// */
-    bool tls_verify;         /* false accepts any certificate: only on the user's request */
-    const char *proxy;       /* "none" or the URL of a proxy; NULL: the proxy of the environment, if any */
-    size_t max_message;      /* bytes of a received message; larger ones are skipped */
+    wm_tls_files tls;            /* for wss:// */
+    bool tls_verify;             /* false accepts any certificate: only on the user's request */
+    const char *proxy;           /* "none" or the URL of a proxy; NULL: the proxy of the environment, if any */
+    size_t max_message;          /* bytes of a received message; larger ones are skipped */
     uint64_t connect_timeout_us; /* from wm_connection_open to the end of the upgrade */
 } wm_transport_options;
 

@@ -20,16 +20,16 @@ struct wm_dial {
     const char *proxy_option;
     wm_proxy proxy;
     bool has_proxy;
-    uv_timer_t timer;     /* the start, the next attempt, the connect timeout */
+    uv_timer_t timer; /* the start, the next attempt, the connect timeout */
     uint64_t timeout_ms;
     uint64_t deadline_ms; /* by the loop's clock */
     uv_getaddrinfo_t lookup;
     bool looking_up;
     wm_addresses addresses;
     wm_attempt *attempts[WM_ADDRESSES_MAX]; /* by address; NULL: not begun, or over */
-    int begun;   /* attempts so far */
-    int running; /* attempts that have neither won nor failed */
-    wm_end_reason failure; /* of the attempt that came furthest; WM_END_LOCAL: none has failed */
+    int begun;                              /* attempts so far */
+    int running;                            /* attempts that have neither won nor failed */
+    wm_end_reason failure;                  /* of the attempt that came furthest; WM_END_LOCAL: none has failed */
     char failure_detail[DETAIL_MAX];
     int pending; /* handles and requests that still point here */
 };
@@ -232,7 +232,8 @@ static void on_start(uv_timer_t *timer)
     if (shows_query(d)) {
         snprintf(detail, sizeof detail,
                  "%s of %s would see the query of the URL, where a token may be: use wss://, or name the proxy by the option "
-                 "proxy, or the host by no_proxy", d->proxy.name, d->proxy.named_by);
+                 "proxy, or the host by no_proxy",
+                 d->proxy.name, d->proxy.named_by);
         give_up(d, WM_END_PROXY, detail);
         return;
     }

@@ -17,14 +17,14 @@ struct wm_loop {
     uv_poll_t bound; /* ends a turn that would wait for too long: a timer of the kernel, to the
                         microsecond, where libuv's own count in milliseconds */
     int bound_fd;
-    uint64_t bound_us; /* when it is up; 0: it is not set */
-    uv_async_t woken; /* ends one from outside */
+    uint64_t bound_us;    /* when it is up; 0: it is not set */
+    uv_async_t woken;     /* ends one from outside */
     unsigned forks;       /* wm_forks when it was made */
     bool is_apart;        /* from the parent's, in a child of a fork */
     wm_loop *left_before; /* another one that was left to the parent */
     wm_loop_ender *enders;
     uint8_t *read_bytes;
-    uint32_t holders; /* the owner among them */
+    uint32_t holders;     /* the owner among them */
     uint64_t deadline_us; /* of the current iteration; UINT64_MAX: none */
     bool moved;
     work_queue work;

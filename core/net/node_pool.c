@@ -23,20 +23,20 @@ typedef struct connection {
     wm_connection *socket;
     wm_connection_info info;
     int id;
-    bool first_seen;    /* the first message told the dialect */
+    bool first_seen; /* the first message told the dialect */
     bool token_wanted;
     uint64_t connecting_us;
     uint64_t opened_us;
     uint64_t token_sent_us;
     uint64_t ping_due_us;
-    double ping_stamp;  /* what the PONG of the last PING must echo; -1: answered */
-    double late_stamp;  /* that of the PING before, if it was not answered in time; -1: it was */
+    double ping_stamp; /* what the PONG of the last PING must echo; -1: answered */
+    double late_stamp; /* that of the PING before, if it was not answered in time; -1: it was */
     uint64_t ping_sent_us;
     bool batch_wanted;
     bool batch_in_write; /* a batch is among the messages that are being written */
-    wm_buffer queue;    /* waiting messages, each behind its u32 length */
-    wm_inbox *inbox;    /* messages received after the deadline of an iteration and not read yet; NULL: never used */
-    wm_work reading;    /* of the inbox */
+    wm_buffer queue;     /* waiting messages, each behind its u32 length */
+    wm_inbox *inbox;     /* messages received after the deadline of an iteration and not read yet; NULL: never used */
+    wm_work reading;     /* of the inbox */
     bool reading_paused;
 } connection;
 
@@ -407,7 +407,13 @@ static void on_ended(void *user, const wm_connection_end *end)
 }
 
 static const wm_connection_events connection_events = {
-    on_opened, on_received, on_passed_by, on_heard, on_writable, on_written, on_ended,
+    on_opened,
+    on_received,
+    on_passed_by,
+    on_heard,
+    on_writable,
+    on_written,
+    on_ended,
 };
 
 /* -- time ------------------------------------------------------------------------------ */

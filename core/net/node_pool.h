@@ -13,7 +13,7 @@ typedef struct wm_node_pool wm_node_pool;
 
 typedef enum wm_dialect {
     WM_DIALECT_UNKNOWN,
-    WM_DIALECT_TS,   /* the 0.11 server */
+    WM_DIALECT_TS, /* the 0.11 server */
     WM_DIALECT_V2,
 } wm_dialect;
 /* "unknown", "0.11" or "v2". */
@@ -133,7 +133,7 @@ typedef struct wm_connection_info {
     uint64_t answered_us;     /* when the newest PING was sent that was answered on this WebSocket; 0: none */
     uint64_t bytes_in;
     uint64_t bytes_out;
-    uint32_t connects;        /* how often it became ready */
+    uint32_t connects; /* how often it became ready */
 } wm_connection_info;
 wm_connection_info wm_node_pool_connection(const wm_node_pool *pool, int connection);
 #endif

@@ -5,10 +5,10 @@
 /* An HTTP proxy, which is asked for a tunnel to the node (CONNECT). In the tunnel the connection is the
  * same as without it. */
 typedef struct wm_proxy {
-    wm_url at;              /* host and port */
+    wm_url at;               /* host and port */
     char authorization[350]; /* "Basic …", "" when its URL has no user */
-    char name[300];         /* "http://host:port" for messages, without user and password */
-    const char *named_by;   /* the environment variable that names it; NULL: the option does */
+    char name[300];          /* "http://host:port" for messages, without user and password */
+    const char *named_by;    /* the environment variable that names it; NULL: the option does */
 } wm_proxy;
 
 typedef enum wm_proxy_choice {

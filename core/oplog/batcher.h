@@ -13,10 +13,10 @@
 typedef struct wm_batcher wm_batcher;
 
 typedef struct wm_batch_limits {
-    uint32_t max_ops;      /* operations in one OP_BATCH */
-    uint32_t max_bytes;    /* bytes of one OP_BATCH, at most WM_FRAME_BYTES_MAX */
-    uint32_t max_in_flight; /* unacknowledged batches per connection */
-    uint64_t linger_us;    /* how long a batch that is not full waits for more operations; 0: until the end of the tick */
+    uint32_t max_ops;        /* operations in one OP_BATCH */
+    uint32_t max_bytes;      /* bytes of one OP_BATCH, at most WM_FRAME_BYTES_MAX */
+    uint32_t max_in_flight;  /* unacknowledged batches per connection */
+    uint64_t linger_us;      /* how long a batch that is not full waits for more operations; 0: until the end of the tick */
     uint64_t ack_timeout_us; /* from the cut to the deadline */
 } wm_batch_limits;
 

@@ -140,7 +140,7 @@ WM_HOT_PATH int wm_batcher_take_at_most(wm_batcher *b, int id, wm_buffer *frame,
     if (c->in_flight_batches >= b->limits.max_in_flight || c->is_closed) return 0;
     uint32_t max_ops = limits.max_ops < b->limits.max_ops ? limits.max_ops : b->limits.max_ops;
     budget r = {.max_ops = c->pending_ops < max_ops ? c->pending_ops : max_ops,
-              .max_bytes = limits.max_bytes < b->limits.max_bytes ? limits.max_bytes : b->limits.max_bytes};
+                .max_bytes = limits.max_bytes < b->limits.max_bytes ? limits.max_bytes : b->limits.max_bytes};
     batch *t = wm_batcher_new_batch(b, r.max_ops);
     if (t == NULL) return WM_ENOMEM;
     c->others_first = false;

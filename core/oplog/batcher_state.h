@@ -12,11 +12,11 @@
  * pending when the route changed, or wait for another operation of their key. All of them are older
  * than the partition's operations in a send queue. */
 typedef struct partition {
-    size_t bytes; /* of the retry queue */
+    size_t bytes;  /* of the retry queue */
     uint32_t head; /* oldest first */
     uint32_t tail;
     uint32_t count;
-    bool ready; /* is in its connection's ready ring */
+    bool ready;    /* is in its connection's ready ring */
     bool rerouted; /* its route changed since wm_batcher_move_rerouted */
     uint32_t ready_next;
     uint32_t ready_prev;
@@ -36,9 +36,9 @@ typedef struct batch {
     char earlier_id[WM_OP_ID_LEN]; /* of a trial: last_id of its group */
     /* Of a group that is set aside, and of its trial. */
     bool is_trial;
-    uint8_t fault;          /* wm_batch_fault, of the last failure */
-    uint8_t attempts;       /* failures so far; the wait before the next trial grows with them */
-    uint8_t proofs;         /* failures of an operation alone that count */
+    uint8_t fault;    /* wm_batch_fault, of the last failure */
+    uint8_t attempts; /* failures so far; the wait before the next trial grows with them */
+    uint8_t proofs;   /* failures of an operation alone that count */
     int failed_connection;
     uint64_t failed_cut_us; /* when the trial was cut that failed and does not count yet; 0: none */
     uint64_t retry_us;      /* not tried before */
@@ -46,12 +46,12 @@ typedef struct batch {
 
 typedef struct connection {
     bool serial;
-    bool is_closed; /* nothing is sent: wm_batcher_close_window */
-    bool others_first; /* a trial has ended: one batch of other operations is sent before the next trial */
-    batch *trial;   /* in flight */
+    bool is_closed;        /* nothing is sent: wm_batcher_close_window */
+    bool others_first;     /* a trial has ended: one batch of other operations is sent before the next trial */
+    batch *trial;          /* in flight */
     uint64_t acked_cut_us; /* when the newest batch was cut that was acknowledged */
-    uint32_t ready; /* ring of partitions whose retry queue may be sent from; the one to serve first */
-    uint32_t send_head; /* the send queue, in the order of recording; sent from after all ready retry queues */
+    uint32_t ready;        /* ring of partitions whose retry queue may be sent from; the one to serve first */
+    uint32_t send_head;    /* the send queue, in the order of recording; sent from after all ready retry queues */
     uint32_t send_tail;
     bool has_rerouted; /* the send queue may have operations of partitions whose route changed */
     uint32_t pending_ops;
@@ -60,7 +60,7 @@ typedef struct connection {
     batch *oldest;
     batch *newest;
     const batch *prefetched; /* its operations were prefetched for its acknowledgement; compared, never read */
-    batch *unwritten; /* the first that the socket has not accepted whole, as far as is known */
+    batch *unwritten;        /* the first that the socket has not accepted whole, as far as is known */
     uint32_t in_flight_batches;
     uint32_t in_flight_ops;
     size_t in_flight_bytes;
@@ -76,12 +76,12 @@ struct wm_batcher {
     bool has_rerouted; /* one of the connections has */
     connection *connections;
     uint32_t connection_count;
-    batch *spare; /* batches for reuse */
+    batch *spare;        /* batches for reuse */
     batch *aside_oldest; /* groups of operations that are set aside */
     batch *aside_newest;
     uint32_t groups;
     uint32_t aside; /* operations in them */
-    uint32_t held; /* pending operations of partitions without a route */
+    uint32_t held;  /* pending operations of partitions without a route */
     size_t held_bytes;
     /* Added while their partition had no route, since the last wm_batcher_newly_held. */
     uint32_t newly_held[WM_NEWLY_HELD_MAX];

@@ -19,23 +19,23 @@ typedef enum wm_op_state {
 } wm_op_state;
 
 typedef struct wm_op {
-    wm_op_span span;      /* its bytes as they are kept */
-    uint64_t seq;         /* order of recording, from 1; stays when settled */
+    wm_op_span span; /* its bytes as they are kept */
+    uint64_t seq;    /* order of recording, from 1; stays when settled */
     uint64_t recorded_us;
-    uint32_t len;         /* bytes in OP_BATCH */
-    uint32_t template;    /* wm_oplog_template */
+    uint32_t len;      /* bytes in OP_BATCH */
+    uint32_t template; /* wm_oplog_template */
     uint32_t partition;
-    uint32_t late_us;     /* lateness: how much earlier than recorded_us it was due to be recorded */
-    uint32_t writing;     /* which full writing of the log's file has it, see op_store.c; 0: not in the file yet */
+    uint32_t late_us; /* lateness: how much earlier than recorded_us it was due to be recorded */
+    uint32_t writing; /* which full writing of the log's file has it, see op_store.c; 0: not in the file yet */
     uint16_t key_len;
-    uint16_t tag;         /* of a load test, see op_metrics.h; 0: none */
+    uint16_t tag; /* of a load test, see op_metrics.h; 0: none */
     uint8_t state;
-    bool notify;          /* WM_EVENT_OP_DONE when it is settled */
-    uint8_t tries;        /* how often it returned unacknowledged, up to 255 */
-    bool follows : 1;     /* an older operation of its key is unsettled: wm_oplog_before */
-    bool is_followed : 1; /* a newer operation of its key is in the log */
+    bool notify;              /* WM_EVENT_OP_DONE when it is settled */
+    uint8_t tries;            /* how often it returned unacknowledged, up to 255 */
+    bool follows : 1;         /* an older operation of its key is unsettled: wm_oplog_before */
+    bool is_followed : 1;     /* a newer operation of its key is in the log */
     bool is_acknowledged : 1; /* from the log's file: acknowledged in an earlier process, and to be repeated by this one */
-    bool is_retained : 1; /* stays in the log's file after it is settled: wm_oplog_retain */
+    bool is_retained : 1;     /* stays in the log's file after it is settled: wm_oplog_retain */
 } wm_op;
 
 /* Its key, op->key_len bytes; valid until the log changes. */

@@ -34,7 +34,7 @@ struct wm_op_arena {
     uint32_t current;
     uint32_t empty; /* chunks with memory and nothing in it */
     uint32_t empty_count;
-    uint32_t bare;  /* slots without memory */
+    uint32_t bare; /* slots without memory */
     size_t footprint;
 };
 

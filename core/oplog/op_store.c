@@ -53,17 +53,17 @@ typedef struct seq_list {
 
 struct wm_op_store {
     wm_log_file *file;
-    wm_log_file *old;    /* whose place `file` took, while its space is given back; NULL else */
-    wm_log_file *next;   /* that is to take the place of `file`; NULL when none is being written */
-    uint32_t writing;    /* the number of the last one that was begun; wm_op.writing says which has it */
-    size_t cursor;       /* of `ops`, so many were copied to `next` */
-    bool write_anew;     /* the file is of no use any more */
-    bool looks_closely;  /* there was another one in its place */
+    wm_log_file *old;     /* whose place `file` took, while its space is given back; NULL else */
+    wm_log_file *next;    /* that is to take the place of `file`; NULL when none is being written */
+    uint32_t writing;     /* the number of the last one that was begun; wm_op.writing says which has it */
+    size_t cursor;        /* of `ops`, so many were copied to `next` */
+    bool write_anew;      /* the file is of no use any more */
+    bool looks_closely;   /* there was another one in its place */
     uint64_t sparse_from; /* no new one is begun below this size: the last try failed */
     wm_buffer frame;
     stored_op *ops; /* those in the file, some of them settled by now; then those that are to come into it */
     size_t op_count, op_cap, in_file;
-    wm_retained_ops retained; /* in the file, and settled otherwise */
+    wm_retained_ops retained;  /* in the file, and settled otherwise */
     seq_list settled, dropped; /* operations that left the log, and dead letters */
     seq_list acknowledged;     /* operations that left the log, and are retained */
     dead_letter *letters;

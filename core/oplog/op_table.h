@@ -17,8 +17,8 @@ typedef struct wm_op_neighbours {
 } wm_op_neighbours;
 
 typedef struct wm_op_table {
-    wm_op *ops;     /* aligned to cache lines */
-    uint32_t *next; /* links of the queues and of the free operations */
+    wm_op *ops;              /* aligned to cache lines */
+    uint32_t *next;          /* links of the queues and of the free operations */
     wm_op_neighbours *chain; /* valid where op->follows and op->is_followed are set */
     wm_op_arena *arena;
     wm_op_templates templates;

@@ -8,9 +8,9 @@
 #define WM_INTERRUPTION_KEY "wingman.interruption"
 
 typedef struct wm_interruption {
-    volatile sig_atomic_t signal; /* its number; 0: none */
-    volatile sig_atomic_t taken;  /* the loop has taken it */
-    volatile sig_atomic_t expected; /* the module is loaded, so there is or will be a loop */
+    volatile sig_atomic_t signal;      /* its number; 0: none */
+    volatile sig_atomic_t taken;       /* the loop has taken it */
+    volatile sig_atomic_t expected;    /* the module is loaded, so there is or will be a loop */
     void (*volatile wake)(void *loop); /* ends the loop's wait, from within a handler; NULL: there is no loop */
     void *volatile loop;
 } wm_interruption;

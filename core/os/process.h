@@ -23,13 +23,13 @@ typedef enum wm_process_stream {
 
 /* The pointers need to be valid only during wm_process_spawn. */
 typedef struct wm_process_options {
-    const char *file;        /* searched in PATH when it has no slash */
-    char *const *args;       /* ends with NULL; args[0] is the program's name */
-    const char *const *env;  /* "NAME=value" added to this process's own, ends with NULL; or NULL */
-    const char *cwd;         /* or NULL */
-    bool pipe_stdin;         /* false: /dev/null */
-    bool capture_stderr;     /* false: the child uses this process's */
-    bool own_session;        /* keeps signals of this process's terminal away from it */
+    const char *file;       /* searched in PATH when it has no slash */
+    char *const *args;      /* ends with NULL; args[0] is the program's name */
+    const char *const *env; /* "NAME=value" added to this process's own, ends with NULL; or NULL */
+    const char *cwd;        /* or NULL */
+    bool pipe_stdin;        /* false: /dev/null */
+    bool capture_stderr;    /* false: the child uses this process's */
+    bool own_session;       /* keeps signals of this process's terminal away from it */
 } wm_process_options;
 
 /* Starts a child. 0, or a negative libuv error. Free with wm_process_free. */

@@ -21,7 +21,7 @@ enum {
     RELAYS_MAX = 64,
     PACED_FRAMES = 4, /* the handshake of the server's cluster protocol takes three */
     PAUSE_MS = 20,
-    HEAD_BYTES = 4, /* of a frame: its length, big-endian */
+    HEAD_BYTES = 4,      /* of a frame: its length, big-endian */
     QUEUE_MAX = 1 << 20, /* bytes that wait for a slow reader before its peer is read no more */
 };
 
@@ -36,7 +36,7 @@ typedef struct direction {
     wm_buffer waiting;
     uint32_t frames; /* paced ones so far */
     bool pausing;
-    bool ended; /* the sender is at its end */
+    bool ended;   /* the sender is at its end */
     bool stopped; /* reading stopped: the receiver is slow */
 } direction;
 

@@ -18,16 +18,16 @@ struct wm_intake {
     size_t max_bytes;
     const wm_intake_handlers *handlers;
     void *user;
-    int envelopes;    /* around the messages here */
-    uint64_t size;    /* of the message at hand, so far */
+    int envelopes; /* around the messages here */
+    uint64_t size; /* of the message at hand, so far */
     bool text;
     bool is_too_large;
     wm_buffer kept;
-    size_t skimmed;   /* of the kept bytes */
-    wm_skim *skim;    /* NULL: not begun */
+    size_t skimmed; /* of the kept bytes */
+    wm_skim *skim;  /* NULL: not begun */
     /* of an envelope that is too large */
     wm_intake *inner;
-    uint8_t word[4];  /* the number at hand, little-endian, as far as it has come */
+    uint8_t word[4]; /* the number at hand, little-endian, as far as it has come */
     size_t word_len;
     bool is_counted;
     uint32_t items_left;

@@ -15,7 +15,7 @@ enum {
 #define X(name, field) WM_MESSAGE_##name,
     WM_MESSAGE_NAMES(X)
 #undef X
-    WM_MESSAGE_NAME_COUNT
+        WM_MESSAGE_NAME_COUNT
 };
 typedef struct wm_message_name {
     const char *text; /* NULL: absent, or not a string */
@@ -48,10 +48,10 @@ typedef struct wm_message {
 
 /* Limits for a message: the first two for reading it, the others for decoding it in Lua. X(NAME,
  * "option of the client", field). */
-#define WM_MESSAGE_LIMITS(X)                  \
-    X(BYTES, "max_message_bytes", bytes)       \
-    X(TEXT, "max_text_bytes", text_bytes)       \
-    X(ELEMENTS, "max_message_elements", elements) \
+#define WM_MESSAGE_LIMITS(X)                       \
+    X(BYTES, "max_message_bytes", bytes)           \
+    X(TEXT, "max_text_bytes", text_bytes)          \
+    X(ELEMENTS, "max_message_elements", elements)  \
     X(TABLE, "max_table_elements", table_elements) \
     X(DECODED, "max_decoded_bytes", decoded_bytes)
 typedef enum wm_message_limit {
@@ -83,10 +83,10 @@ typedef struct wm_message_parser {
     wm_message message;
     wm_mp_reader r;
     wm_mp_walk walk;
-    wm_mp_item head;       /* of the key, then of the value */
-    const uint8_t *start;  /* of the value */
-    uint32_t fields[2];    /* left to read: of the message, and of its payload */
-    int level;             /* 1: inside the payload */
+    wm_mp_item head;      /* of the key, then of the value */
+    const uint8_t *start; /* of the value */
+    uint32_t fields[2];   /* left to read: of the message, and of its payload */
+    int level;            /* 1: inside the payload */
     enum {
         WM_PARSE_KEY,
         WM_PARSE_IN_KEY,

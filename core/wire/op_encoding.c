@@ -15,7 +15,7 @@ static void write_str_at(wm_buffer *b, const char *str, size_t len, uint32_t *at
 }
 
 bool wm_op_template_init(wm_op_template *t, bool remove, const char *map_name, size_t map_len, const char *node_id,
-                     size_t node_len)
+                         size_t node_len)
 {
     wm_buffer b;
     wm_buffer_init(&b);

@@ -17,9 +17,9 @@
  * An id is "<client>-<number in base 36>.<attempt>", of fixed width, so that it can be found and changed at a known
  * place. The attempt grows each time the operation returns unacknowledged: so a late acknowledgement of
  * one attempt never matches the next. */
-#define WM_OP_ID_PREFIX 8   /* characters that name the client */
-#define WM_OP_ID_LEN 21     /* prefix '-' 9 digits '.' 2 attempt digits */
-#define WM_OP_ID_AT 5       /* map header, "id", string header */
+#define WM_OP_ID_PREFIX 8                                /* characters that name the client */
+#define WM_OP_ID_LEN 21                                  /* prefix '-' 9 digits '.' 2 attempt digits */
+#define WM_OP_ID_AT 5                                    /* map header, "id", string header */
 #define WM_OP_START_LEN (WM_OP_ID_AT + WM_OP_ID_LEN + 4) /* up to the key: the id, and "key" */
 #define WM_OP_KEY_MAX 65535u
 /* The time as it is kept: 8 bytes of a float64 (millis), 4 of a uint32 (counter). */
@@ -41,7 +41,7 @@ typedef struct wm_op_template {
 
 /* `node_id`: the id of this client in timestamps. False when out of memory. */
 bool wm_op_template_init(wm_op_template *t, bool remove, const char *map_name, size_t map_len, const char *node_id,
-                     size_t node_len);
+                         size_t node_len);
 void wm_op_template_close(wm_op_template *t);
 
 /* The counter of a client's operations, kept as the first bytes of the next operation, up to its key. */

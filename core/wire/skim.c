@@ -56,8 +56,7 @@ void wm_skim_free(wm_skim *s)
 static size_t head_size(uint8_t lead)
 {
     static const uint8_t sizes[32] = {
-        1, 1, 1, 1, 2, 3, 5, 3, 4, 6, 5, 9, 2, 3, 5, 9, 2, 3, 5, 9, 2, 2, 2, 2, 2, 2, 3, 5, 3, 5, 3, 5
-    };
+        1, 1, 1, 1, 2, 3, 5, 3, 4, 6, 5, 9, 2, 3, 5, 9, 2, 3, 5, 9, 2, 2, 2, 2, 2, 2, 3, 5, 3, 5, 3, 5};
     return lead >= 0xc0 && lead < 0xe0 ? sizes[lead - 0xc0] : 1;
 }
 

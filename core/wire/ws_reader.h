@@ -46,7 +46,7 @@ typedef struct wm_ws_reader {
     size_t max_message;
     int frame_opcode;
     int message_opcode; /* 0: no message is open */
-    bool is_client;      /* reads unmasked frames and returns pieces */
+    bool is_client;     /* reads unmasked frames and returns pieces */
     bool in_payload;
     bool frame_fin;
     bool skipping;       /* the open message is above max_message */

@@ -3,6 +3,19 @@ local files = require "spec.support.files"
 local process = require "wingman.loop.process"
 
 local PATIENCE = 120
+
+--- The checkers: their program, a file, what is right and what is wrong in it, and what they say then.
+local CHECKERS = {
+  luacheck = {
+    program = "luacheck", file = "lua/a.lua", right = "return {}\n", wrong = "local unused = 1\n",
+    says = "lua/a.lua:1:7: (W211) unused variable 'unused'",
+  },
+  ["clang-format"] = {
+    program = "clang-format-14", file = "core/a.c", right = "int a(void)\n{\n    return 1;\n}\n", wrong = "int a(void)\n{\n  return 1;\n}\n",
+    says = "core/a.c:2:2: error: code should be clang-formatted",
+  },
+}
+
 local folder
 
 local function sh(...) assert.equal(0, os.execute((...):format(select(2, ...)))) end
@@ -20,37 +33,38 @@ local function check(checker)
   return text:gsub("^ *[%d.]+ s +[%d.]+ s CPU +", ""), files.read(("%s/build/specs/check_%s.log"):format(folder, checker))
 end
 
-describe("scripts/test/check.sh", function()
-  before_each(function()
-    folder = os.tmpname()
-    os.remove(folder)
-    sh("mkdir -p '%s' && cd '%s' && mkdir -p build/specs lua spec", folder, folder)
-    sh("cp -r .luacheckrc scripts '%s'/", folder)
-  end)
-  after_each(function() sh("rm -r '%s'", folder) end)
+for name, checker in pairs(CHECKERS) do
+  describe("scripts/test/check.sh " .. name, function()
+    if not is_installed(checker.program) then
+      pending(checker.program .. " is not installed")
+      return
+    end
 
-  if not is_installed "luacheck" then
-    pending "luacheck is not installed"
-    return
-  end
+    before_each(function()
+      folder = os.tmpname()
+      os.remove(folder)
+      sh("mkdir -p '%s' && cd '%s' && mkdir -p build/specs core lua spec scripts/test", folder, folder)
+      sh("cp .clang-format .luacheckrc '%s' && cp scripts/test/*.sh '%s'/scripts/test", folder, folder)
+    end)
+    after_each(function() sh("rm -r '%s'", folder) end)
 
-  it("has luacheck pass what it has nothing to say of, and says how many files that were", function()
-    files.write(folder .. "/lua/right.lua", "return {}\n")
-    local line, log = check "luacheck"
-    assert.truthy(line:find "^1 passed  check luacheck, %d+ files\n$", line .. log)
-  end)
+    it("passes a file that is right, and says how many files that were", function()
+      files.write(folder .. "/" .. checker.file, checker.right)
+      local line, log = check(name)
+      assert.equal(("1 passed  check %s, 1 files\n"):format(name), line, log)
+    end)
 
-  it("fails for a warning of luacheck, and names it", function()
-    files.write(folder .. "/lua/wrong.lua", "local unused = 1\n")
-    local line, log = check "luacheck"
-    assert.truthy(line:find "^0 passed, 1 failed  check luacheck, %d+ files\n$", line .. log)
-    assert.truthy(log:find("lua/wrong.lua:1:7: (W211) unused variable 'unused'", 1, true), log)
-  end)
+    it("fails for a file that is not, and says why", function()
+      files.write(folder .. "/" .. checker.file, checker.wrong)
+      local line, log = check(name)
+      assert.equal(("0 passed, 1 failed  check %s, 1 files\n"):format(name), line, log)
+      assert.truthy(log:find(checker.says, 1, true), log)
+    end)
 
-  it("fails when there is no file to check", function()
-    sh("find '%s' -name '*.lua' -delete", folder)
-    local line, log = check "luacheck"
-    assert.equal("0 passed, 1 failed  check luacheck, 0 files\n", line, log)
-    assert.truthy(log:find("no file was checked", 1, true), log)
+    it("fails when there is no file to check", function()
+      local line, log = check(name)
+      assert.equal(("0 passed, 1 failed  check %s, 0 files\n"):format(name), line, log)
+      assert.truthy(log:find("no file was checked", 1, true), log)
+    end)
   end)
-end)
+end

@@ -6,7 +6,7 @@ local process = require "wingman.loop.process"
 local SUCCESS = "echo '2 successes / 0 failures / 0 errors / 0 pending : 0.1 seconds'\n"
 local WINGMAN = '#!/bin/sh\n[ "$1" = version ] || . "./$3"\n'
 local SETUP = "say() { echo \"$*\" >&2; }\nsetup() { :; }\nsetup_server() { :; }\nsetup_luajit() { :; }\nsetup_prometheus() { :; }\nbuild() { %s; }\n"
-local CHECKER = "#!/bin/sh\necho 'Total: 0 warnings / 0 errors in 3 files'\n"
+local CHECKER = "#!/bin/sh\necho 'Total: 0 warnings / 0 errors in 3 files'\necho 'Formatting [1/1] a.c'\n"
 local FUZZER = "#!/bin/sh\necho stat::number_of_executed_units: 7\n"
 
 local folder
@@ -38,7 +38,7 @@ describe("scripts/test.sh", function()
     sh("mkdir -p '%s' && cd '%s' && mkdir -p bin spec build/sanitized build/threads build/fuzz/fuzz core/fuzz && touch core/fuzz/a_fuzz.c", folder, folder)
     sh("cp -r scripts '%s'/", folder)
     for _, tree in ipairs { "", "sanitized/", "threads/" } do files.write(folder .. "/build/" .. tree .. "wingman", WINGMAN) end
-    files.write(folder .. "/bin/luacheck", CHECKER)
+    for _, name in ipairs { "luacheck", "clang-format-14" } do files.write(folder .. "/bin/" .. name, CHECKER) end
     sh("cd '%s' && chmod +x build/wingman build/*/wingman bin/*", folder)
   end)
   after_each(function() sh("rm -r '%s'", folder) end)
@@ -104,8 +104,8 @@ describe("scripts/test.sh", function()
   it("runs the specs plain and with the sanitizers, what has threads, the checkers, and the fuzzers", function()
     sh("mkdir -p '%s'/spec/load && printf '%%s' \"%s\" >'%s'/spec/load/workers_spec.lua", folder, SUCCESS, folder)
     local text, _, sums = run({ a = SUCCESS }, { args = {} })
-    -- Two files in two trees, one of them in the third, a checker, and the fuzzer. What valgrind is to run is not here.
-    assert.equal("12 passed, 1 failed, 0 skipped", sums, text)
+    -- Two files in two trees, one of them in the third, two checkers, and the fuzzer. What valgrind is to run is not here.
+    assert.equal("13 passed, 1 failed, 0 skipped", sums, text)
     for _, job in ipairs { "spec plain spec/a_spec.lua", "spec sanitized spec/a_spec.lua", "spec threads spec/load/workers_spec.lua", "fuzz a_fuzz" } do
       assert.is_truthy(text:find("passed  " .. job, 1, true), text)
     end
@@ -118,7 +118,7 @@ describe("scripts/test.sh", function()
     assert.equal(1, code)
     assert.is_truthy(text:find("build build/sanitized: ended without a result", 1, true), text)
     text, code, sums = run({ a = SUCCESS }, { args = {}, fuzzer = "#!/bin/sh\necho FOUND\nexit 77\n" })
-    assert.equal("5", sums:match "^%d+", text)
+    assert.equal("6", sums:match "^%d+", text)
     assert.equal(1, code)
     assert.is_truthy(text:find("FOUND", 1, true), text)
   end)

@@ -16,7 +16,7 @@ struct wm_lua_event {
     wm_event event;
     wm_buffer memory;    /* a copy, as a finalizer that the collector happens to run may add events; or what the text came with */
     const uint8_t *text; /* in it */
-    bool is_map_event; /* as servers write it: only its value is decoded */
+    bool is_map_event;   /* as servers write it: only its value is decoded */
     wm_map_event map_event;
     wm_lua_decoding decoding;
 };

@@ -14,8 +14,8 @@
 #define WM_LUA_MAP "wingman.core.map"
 
 typedef struct client_slot {
-    wm_client *client; /* NULL: closed */
-    wm_buffer scratch; /* wm_lua_borrow */
+    wm_client *client;          /* NULL: closed */
+    wm_buffer scratch;          /* wm_lua_borrow */
     struct wm_lua_event *event; /* its decoding continues in the next call; NULL: none */
 } client_slot;
 

@@ -15,7 +15,7 @@ static const char *const part_names[] = {
 #define X(name, key) key,
     WM_OP_PARTS(X)
 #undef X
-    NULL,
+        NULL,
 };
 
 wm_op_metrics *wm_lua_check_op_metrics(lua_State *L, int index)

@@ -147,8 +147,14 @@ static int l_close(lua_State *L)
 void wm_lua_open_stream(lua_State *L)
 {
     static const luaL_Reg methods[] = {
-        {"accept", l_accept}, {"port", l_port},   {"read", l_read},       {"write", l_write},
-        {"unwritten", l_unwritten}, {"watch", l_watch}, {"changes", l_changes}, {"close", l_close},
+        {"accept", l_accept},
+        {"port", l_port},
+        {"read", l_read},
+        {"write", l_write},
+        {"unwritten", l_unwritten},
+        {"watch", l_watch},
+        {"changes", l_changes},
+        {"close", l_close},
         {NULL, NULL},
     };
     static const luaL_Reg functions[] = {

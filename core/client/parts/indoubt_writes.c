@@ -12,9 +12,9 @@ struct wm_indoubt_writes {
     uint64_t hashes[WM_INDOUBT_WRITES_MAX];
     uint32_t chain[WM_INDOUBT_WRITES_MAX]; /* the next older entry of the bucket */
     uint32_t buckets[WM_INDOUBT_WRITES_MAX];
-    uint16_t copies[WM_INDOUBT_WRITES_MAX]; /* events of it that are still expected */
+    uint16_t copies[WM_INDOUBT_WRITES_MAX];  /* events of it that are still expected */
     uint64_t last_ms[WM_INDOUBT_WRITES_MAX]; /* when it was remembered last */
-    uint32_t next; /* where the next one goes */
+    uint32_t next;                           /* where the next one goes */
     uint32_t count;
 };
 

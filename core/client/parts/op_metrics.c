@@ -26,7 +26,7 @@ struct wm_op_metrics {
     wm_partition_figures *partitions;
     uint32_t partition_count;
     wm_histogram *reported; /* latencies that wm_op_metrics_take_interval has added up to its last call */
-    wm_histogram *all;  /* those of now, while it is at work */
+    wm_histogram *all;      /* those of now, while it is at work */
     wm_connection_times connections;
 };
 

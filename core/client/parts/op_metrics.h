@@ -11,17 +11,17 @@
 typedef struct wm_op_metrics wm_op_metrics;
 
 /* X(NAME, "metric name"): the parts of an operation's time, in microseconds. */
-#define WM_OP_PARTS(X)                                                                       \
+#define WM_OP_PARTS(X)                                                                                     \
     X(LATENCY, "op_latency") /* from the time at which it was due to be recorded to its acknowledgement */ \
-    X(QUEUE, "op_queue")     /* from recording until it joins a batch */                     \
-    X(SEND, "op_send")       /* from then until the socket has accepted the batch */         \
+    X(QUEUE, "op_queue")     /* from recording until it joins a batch */                                   \
+    X(SEND, "op_send")       /* from then until the socket has accepted the batch */                       \
     X(ACK, "op_ack")         /* from then to the acknowledgement */
 
 typedef enum wm_op_part {
 #define X(name, key) WM_PART_##name,
     WM_OP_PARTS(X)
 #undef X
-    WM_OP_PARTS_COUNT,
+        WM_OP_PARTS_COUNT,
 } wm_op_part;
 
 /* The largest tag. 0 is the tag of operations outside of a test. */
@@ -60,9 +60,9 @@ void wm_op_metrics_merge_node(const wm_op_metrics *m, uint32_t node_index, wm_hi
 void wm_op_metrics_take_interval(wm_op_metrics *m, wm_histogram *into);
 wm_connection_times wm_op_metrics_connections(const wm_op_metrics *m);
 typedef struct wm_partition_figures {
-    uint64_t ops;         /* acknowledged */
-    uint64_t latency_us;  /* their sum */
-    int32_t node_index;   /* of the node that acknowledged last; -1: none */
+    uint64_t ops;        /* acknowledged */
+    uint64_t latency_us; /* their sum */
+    int32_t node_index;  /* of the node that acknowledged last; -1: none */
 } wm_partition_figures;
 uint32_t wm_op_metrics_partitions(const wm_op_metrics *m);
 const wm_partition_figures *wm_op_metrics_partition(const wm_op_metrics *m, uint32_t partition);

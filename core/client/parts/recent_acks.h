@@ -14,7 +14,7 @@ typedef struct wm_recent_acks wm_recent_acks;
 
 typedef struct wm_recent_ack {
     uint64_t acked_us;
-    const char *key;  /* valid until the next add, pop or forget */
+    const char *key; /* valid until the next add, pop or forget */
     uint32_t key_len;
     uint32_t template; /* of its operation (oplog.h), which names the map */
 } wm_recent_ack;

@@ -18,8 +18,8 @@ typedef struct wm_record {
     uint64_t counter;
     uint32_t key_len;
     uint32_t value_len;
-    uint32_t node; /* index of a node id, as the caller interned it */
-    uint32_t op;   /* put: the operation of this client that writes it, WM_NO_OP: none; read: the last
+    uint32_t node;      /* index of a node id, as the caller interned it */
+    uint32_t op;        /* put: the operation of this client that writes it, WM_NO_OP: none; read: the last
                       one, which may be settled, and its index another operation's by now */
     uint16_t echoed_by; /* connection index + 1 on which the server last echoed this client's record; 0: none */
 } wm_record;

@@ -35,13 +35,13 @@ typedef struct refused_map {
 } refused_map;
 
 struct wm_refusals {
-    uint32_t errors; /* that came while batches were in flight; on v2 each stands for one of them */
-    uint32_t overloads; /* among them: of a batch or of any other request */
+    uint32_t errors;        /* that came while batches were in flight; on v2 each stands for one of them */
+    uint32_t overloads;     /* among them: of a batch or of any other request */
     uint64_t overloaded_us; /* when the last of these came */
-    bool awaits_acks; /* all that is in flight may be refused, or none: see may_be_of_others */
-    bool has_unknown; /* one of them may be about an operation */
-    bool is_for_good; /* one of them is, and does not say which */
-    uint64_t doubted_us; /* when one came that may be the answer to a control batch; 0: none */
+    bool awaits_acks;       /* all that is in flight may be refused, or none: see may_be_of_others */
+    bool has_unknown;       /* one of them may be about an operation */
+    bool is_for_good;       /* one of them is, and does not say which */
+    uint64_t doubted_us;    /* when one came that may be the answer to a control batch; 0: none */
     refused_map maps[MAPS_MAX];
     uint32_t map_count;
     char words[WORDS_MAX]; /* of the last one about an operation */
@@ -251,7 +251,8 @@ static control control_of(bool is_v2)
 #define CONTROL_ID "wingman-control"
     static const uint8_t none[] = "\x82\xa4type\xa8OP_BATCH\xa7payload\x81\xa3ops\x90";
     static const uint8_t one[] = "\x82\xa4type\xa8OP_BATCH\xa7payload\x81\xa3ops\x91\x85\xa2id\xaf" CONTROL_ID
-                                 "\xa7mapName\xadwingman_probe\xa3key\xa7" "control\xa6opType\xa6REMOVE\xa6record\xc0";
+                                 "\xa7mapName\xadwingman_probe\xa3key\xa7"
+                                 "control\xa6opType\xa6REMOVE\xa6record\xc0";
     if (is_v2) return (control){none, sizeof none - 1, "unknown"};
     return (control){one, sizeof one - 1, CONTROL_ID};
 }

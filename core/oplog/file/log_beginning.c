@@ -71,7 +71,7 @@ bool wm_log_beginning_check_head(const wm_log_beginning *b, const char *kind, wm
     if (is_blank(b)) return wm_log_fail(e, WM_LOG_DAMAGED, b->len == 0 ? "it is empty" : "it has nothing but zeros");
     if (is_lmdb(b))
         return wm_log_fail(e, WM_LOG_OLD_FORMAT, "its format is 1, that of the first Wingman (LMDB), which this one does not "
-                           "read: let a Wingman of commit a82922c send what is in it, then remove the file");
+                                                 "read: let a Wingman of commit a82922c send what is in it, then remove the file");
     if (!wm_log_head_is_whole(&head) || memcmp(head.magic, wm_log_magic, sizeof head.magic) != 0)
         return was_log(b, &head) ? wm_log_fail(e, WM_LOG_DAMAGED, "its head is damaged")
                                  : wm_log_fail(e, WM_LOG_NOT_A_LOG, "it is no %s", kind);

@@ -3,19 +3,19 @@
 #include <stdbool.h>
 
 /* What can be wrong with a file, and what a program calls it. */
-#define WM_LOG_PROBLEMS(X)                                                                  \
-    X(NONE, "none")                                                                         \
-    X(IO, "io")                 /* the system cannot open, read or write the file */              \
-    X(MEMORY, "memory")                                                                     \
-    X(BUSY, "busy")             /* another client has it open */                            \
-    X(NOT_A_LOG, "not_a_log")   /* it is another kind of file */                               \
-    X(OLD_FORMAT, "old_format") /* written by an earlier version of Wingman */                      \
-    X(NEW_FORMAT, "new_format") /* written by a later one */                                        \
-    X(DAMAGED, "damaged")                                                                   \
-    X(OTHER_CLIENT, "other_client") /* its operations have another client id */     \
-    X(REMOVED, "removed")       /* while it was open */                                     \
-    X(REPLACED, "replaced")     /* while it was open, another file was put at its path */   \
-    X(CHANGED, "changed")       /* while it was open, something else changed its size */
+#define WM_LOG_PROBLEMS(X)                                                                    \
+    X(NONE, "none")                                                                           \
+    X(IO, "io") /* the system cannot open, read or write the file */                          \
+    X(MEMORY, "memory")                                                                       \
+    X(BUSY, "busy")             /* another client has it open */                              \
+    X(NOT_A_LOG, "not_a_log")   /* it is another kind of file */                              \
+    X(OLD_FORMAT, "old_format") /* written by an earlier version of Wingman */                \
+    X(NEW_FORMAT, "new_format") /* written by a later one */                                  \
+    X(DAMAGED, "damaged")                                                                     \
+    X(OTHER_CLIENT, "other_client") /* its operations have another client id */               \
+    X(REMOVED, "removed")           /* while it was open */                                   \
+    X(REPLACED, "replaced")         /* while it was open, another file was put at its path */ \
+    X(CHANGED, "changed")           /* while it was open, something else changed its size */
 
 typedef enum wm_log_problem {
 #define X(name, text) WM_LOG_##name,

@@ -15,13 +15,13 @@
 #define WRITE_BEHIND ((uint64_t)1 << 20)
 
 struct wm_log_file {
-    int fd;          /* holds the file's lock */
+    int fd; /* holds the file's lock */
     bool sync;
-    bool is_beside;  /* has not taken its place yet */
+    bool is_beside; /* has not taken its place yet */
     bool slot_written;
     uint64_t on_its_way; /* up to here the system was asked to write a file beside another */
-    char *path;      /* as it was given */
-    char *real_path; /* where the file is */
+    char *path;          /* as it was given */
+    char *real_path;     /* where the file is */
     char kind[16];
     wm_log_slot committed;
     wm_log_slot next; /* with what was appended since */
@@ -77,8 +77,7 @@ static bool write_beginning(wm_log_file *f, wm_log_error *e)
     memcpy(page, &head, sizeof head);
     for (uint64_t commit = 0; commit < 2; commit++) {
         f->committed = (wm_log_slot){
-            .id = head.id, .commit = commit, .start = WM_LOG_FRAMES_AT, .end = WM_LOG_FRAMES_AT,
-            .before = head.id, .last = head.id};
+            .id = head.id, .commit = commit, .start = WM_LOG_FRAMES_AT, .end = WM_LOG_FRAMES_AT, .before = head.id, .last = head.id};
         wm_log_seal_slot(&f->committed);
         memcpy(page + WM_LOG_SLOT_AT * (commit + 1), &f->committed, sizeof f->committed);
     }

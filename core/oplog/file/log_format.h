@@ -33,8 +33,8 @@ typedef struct wm_log_head {
 typedef struct wm_log_slot {
     uint64_t check;
     uint64_t id;
-    uint64_t commit;    /* from 0; the commit's slot is commit % 2 */
-    uint64_t start;     /* where the frames begin, and where they end */
+    uint64_t commit; /* from 0; the commit's slot is commit % 2 */
+    uint64_t start;  /* where the frames begin, and where they end */
     uint64_t end;
     uint64_t first;     /* the number of the first of them */
     uint64_t next;      /* the number of the next frame */
@@ -46,7 +46,7 @@ typedef struct wm_log_slot {
 typedef struct wm_log_frame {
     uint64_t check;
     uint32_t mark;
-    uint32_t len;    /* of the payload */
+    uint32_t len; /* of the payload */
     uint64_t id;
     uint64_t first;  /* the number of the first frame that counts together with it */
     uint64_t number; /* from 0 */

@@ -6,14 +6,14 @@
 typedef struct wm_log_scan wm_log_scan;
 
 typedef struct wm_log_findings {
-    uint64_t bytes;           /* of the file */
-    bool is_in_use;           /* a process has it open; then only the counts of the last commit are known */
+    uint64_t bytes; /* of the file */
+    bool is_in_use; /* a process has it open; then only the counts of the last commit are known */
     bool is_damaged;
-    char damage[160];         /* the first damage that was found; "" */
-    bool knows_last_commit;   /* `counts` and `missing` are certain */
-    uint64_t counts[2];       /* of the last commit: see wm_log_file_commit */
-    uint64_t frames;          /* whole frames */
-    uint64_t missing;         /* missing or damaged frames, as far as is known */
+    char damage[160];       /* the first damage that was found; "" */
+    bool knows_last_commit; /* `counts` and `missing` are certain */
+    uint64_t counts[2];     /* of the last commit: see wm_log_file_commit */
+    uint64_t frames;        /* whole frames */
+    uint64_t missing;       /* missing or damaged frames, as far as is known */
 } wm_log_findings;
 
 /* Opens a file and finds its frames. `lock`: no process can open it until wm_log_scan_close; if one has

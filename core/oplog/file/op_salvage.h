@@ -6,8 +6,8 @@
 /* The content of an op log's file, which may be damaged. */
 typedef struct wm_op_findings {
     wm_log_findings file;
-    wm_op_counts counts;  /* of the whole frames; of a file in use those of its last commit */
-    wm_op_counts written; /* those of the last commit, when file.knows_last_commit */
+    wm_op_counts counts;                 /* of the whole frames; of a file in use those of its last commit */
+    wm_op_counts written;                /* those of the last commit, when file.knows_last_commit */
     char client[WM_OP_TALLY_ID_MAX + 1]; /* id of the client; "" when no whole frame has it */
 } wm_op_findings;
 

@@ -27,9 +27,9 @@ typedef struct wm_tally_list {
 
 typedef struct wm_op_tally {
     wm_tally_list operations, letters;
-    wm_tally_seqs acknowledged; /* of operations, live or not */
+    wm_tally_seqs acknowledged;  /* of operations, live or not */
     uint32_t acknowledged_count; /* of live operations */
-    uint64_t last_seq; /* the highest that any entry names */
+    uint64_t last_seq;           /* the highest that any entry names */
     uint32_t id_len;
     char id[256]; /* of the client; "" while no entry has it */
 } wm_op_tally;

@@ -110,7 +110,7 @@ typedef struct command {
     const char *name;
     int min_args;
     int max_args;
-    const char *usage; /* of the arguments */
+    const char *usage;                                  /* of the arguments */
     bool (*run)(sim_control *k, int argc, char **argv); /* argv[0] is the first argument */
 } command;
 

@@ -45,13 +45,13 @@ typedef struct sim_faults {
     bool map_unpushed; /* maps for who asks only */
     bool map_stale;    /* does not notice changes: answers with the map that it last pushed */
     bool no_auth_ack;
-    char unreadable[64]; /* closes with 1002 on a message that holds these bytes; "": on none */
-    sim_poison poison;       /* nothing of a batch is applied that has an operation whose key */
-    char poison_key[64];     /* holds this text; */
-    char poison_words[160];  /* ERROR 500 says this, when it is refused */
-    bool cut;          /* reset the connection on which byte cut_left arrives */
+    char unreadable[64];    /* closes with 1002 on a message that holds these bytes; "": on none */
+    sim_poison poison;      /* nothing of a batch is applied that has an operation whose key */
+    char poison_key[64];    /* holds this text; */
+    char poison_words[160]; /* ERROR 500 says this, when it is refused */
+    bool cut;               /* reset the connection on which byte cut_left arrives */
     uint64_t cut_left;
-    bool cut_out;      /* end the connection in the frame with the byte cut_out_left that leaves */
+    bool cut_out; /* end the connection in the frame with the byte cut_out_left that leaves */
     uint64_t cut_out_left;
 } sim_faults;
 

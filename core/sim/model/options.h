@@ -11,7 +11,7 @@
 typedef struct sim_options {
     uint32_t nodes;
     uint32_t partitions;
-    bool is_0_11; /* the dialect */
+    bool is_0_11;                       /* the dialect */
     wm_hash_kind hashes[SIM_NODES_MAX]; /* of each node: 0.11 nodes may differ */
     const char *secret;
     int ports[SIM_NODES_MAX]; /* 0: the system chooses */

@@ -116,7 +116,7 @@ static bool operators_hold(const uint8_t *bytes, size_t len, const uint8_t *fiel
         if (wm_mp_read(&r, &key) != WM_MP_OK || wm_mp_slice(&r, &wanted, &wanted_len) != WM_MP_OK) return false;
         if (key.kind != WM_MP_STR || key.len < 2) return false;
         sim_order order = sim_compare(field, field_len, wanted, wanted_len);
-        bool ok = wm_mp_is(&key, "$ne") ? order != SIM_EQUAL
+        bool ok = wm_mp_is(&key, "$ne")   ? order != SIM_EQUAL
                   : wm_mp_is(&key, "$eq") ? false /* not known to the 0.11 server */
                                           : holds((const char *)key.bytes + 1, key.len - 1, order);
         if (!ok) return false;

@@ -57,7 +57,7 @@ typedef struct sim_session {
     uint32_t queued;
     bool flush_armed;
     bool authenticated;
-    bool closing; /* nothing is handled or sent any more */
+    bool closing;  /* nothing is handled or sent any more */
     double tokens; /* of the rate limit, refilled up to tokens_at_ms */
     uint64_t tokens_at_ms;
     uint64_t last_ping_ms;
@@ -70,22 +70,22 @@ struct sim_node {
     char id[16];
     bool running;
     bool paused;
-    bool member; /* in the other nodes' view; follows `running` after the detection time */
-    bool failed; /* v2 lists lost members as FAILED until they return */
-    int port;      /* of clients, 0 before the first start */
-    int peer_port; /* advertised on 0.11; bound, but nobody listens there */
+    bool member;    /* in the other nodes' view; follows `running` after the detection time */
+    bool failed;    /* v2 lists lost members as FAILED until they return */
+    int port;       /* of clients, 0 before the first start */
+    int peer_port;  /* advertised on 0.11; bound, but nobody listens there */
     int port_guard; /* a socket that keeps `port` ours while the node is down */
     int peer_guard;
     sim_view view;
     uint64_t map_version;
     uint64_t pushed_version; /* version and owners of the last map that was pushed, for deltas */
     uint16_t *pushed_owners;
-    uint64_t calls; /* messages received; numbers acknowledgements that answer no batch */
+    uint64_t calls;     /* messages received; numbers acknowledgements that answer no batch */
     uv_tcp_t *listener; /* NULL when nothing listens */
     bool accept_waits;  /* a connection came while paused */
     sim_session *sessions;
     struct sim_socket *sockets; /* also those that are no session yet */
-    uint32_t open; /* sessions */
+    uint32_t open;              /* sessions */
     sim_delays delays;
     wm_hlc clock;
     sim_store store;
@@ -100,9 +100,9 @@ struct sim_cluster {
     sim_family family;
     uint32_t node_count;
     sim_node **nodes;
-    uint16_t *owners;   /* by partition, once every node has noticed all changes */
+    uint16_t *owners; /* by partition, once every node has noticed all changes */
     uint16_t *backups;
-    uint16_t *moved_to; /* ordered owners, SIM_NO_NODE: as the rule says */
+    uint16_t *moved_to;        /* ordered owners, SIM_NO_NODE: as the rule says */
     const char *change_reason; /* of the last change: FAILOVER, JOIN, LEAVE, REBALANCE */
     bool sends_deltas;
     sim_names names;
@@ -110,9 +110,9 @@ struct sim_cluster {
     sim_delays delays;
     uint64_t random;
     uint64_t event_stamp;
-    uint64_t sessions; /* opened so far */
+    uint64_t sessions;         /* opened so far */
     void (*kill)(sim_node *n); /* a node ends of its own: as SIGKILL */
-    struct sim_socket *dirty; /* sockets with something to flush */
+    struct sim_socket *dirty;  /* sockets with something to flush */
     uv_prepare_t before_poll;
     uv_check_t after_poll;
     wm_buffer frame; /* scratch: the frame being handled, in the dialect's encoding */

@@ -9,7 +9,7 @@
 /* What one node holds in memory: map name -> key -> record. */
 
 typedef struct sim_record {
-    sim_merkle_item item; /* the first member: a leaf's items are records */
+    sim_merkle_item item;    /* the first member: a leaf's items are records */
     struct sim_record *next; /* in the order of insertion */
     struct sim_record *prev;
     uint64_t millis;

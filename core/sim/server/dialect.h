@@ -9,15 +9,15 @@
 typedef struct sim_dialect {
     const char *name;
     sim_family family;
-    size_t max_message;   /* bytes of one message from a client */
+    size_t max_message;    /* bytes of one message from a client */
     bool too_big_is_fatal; /* a larger one ends the node, else it is ignored */
-    size_t max_answer;    /* bytes of one to a client: it gets a close without a code in place of a larger one */
-    bool any_path;        /* every path upgrades, else only / and /ws */
-    bool coalesces;       /* sends BATCH */
-    bool keeps_empty;     /* Merkle nodes stay when they are emptied */
-    bool replicates;      /* owner and backup hold a partition; else nobody but the receiver */
-    uint64_t idle_ms;     /* without PING; 0: for ever */
-    uint64_t push_ms;     /* the latest that a new map is pushed */
+    size_t max_answer;     /* bytes of one to a client: it gets a close without a code in place of a larger one */
+    bool any_path;         /* every path upgrades, else only / and /ws */
+    bool coalesces;        /* sends BATCH */
+    bool keeps_empty;      /* Merkle nodes stay when they are emptied */
+    bool replicates;       /* owner and backup hold a partition; else nobody but the receiver */
+    uint64_t idle_ms;      /* without PING; 0: for ever */
+    uint64_t push_ms;      /* the latest that a new map is pushed */
 
     /* The map version of a node that starts among `members` nodes, the first of
      * them or a later one (`rank` from 0). */

@@ -189,12 +189,10 @@ static void client_op(sim_session *s, const sim_op *op)
     case SIM_UNCHANGED:
         break;
     case SIM_WRONG_KIND:
-        reject(s, op, op->is_or ? "Map type mismatch: LWWMap but received OR op"
-                                : "Map type mismatch: ORMap but received LWW op");
+        reject(s, op, op->is_or ? "Map type mismatch: LWWMap but received OR op" : "Map type mismatch: ORMap but received LWW op");
         break;
     case SIM_NO_RECORD:
-        reject(s, op, op->is_or ? "OR-map operations are not simulated"
-                                : "Cannot read properties of undefined (reading 'timestamp')");
+        reject(s, op, op->is_or ? "OR-map operations are not simulated" : "Cannot read properties of undefined (reading 'timestamp')");
         break;
     }
 }

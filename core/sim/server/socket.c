@@ -16,8 +16,8 @@
 typedef enum socket_state {
     STATE_UPGRADE, /* waiting for the request head */
     STATE_OPEN,
-    STATE_CLOSING, /* a close frame was sent */
-    STATE_FINISHED, /* nothing is read or queued any more; what was written still leaves */
+    STATE_CLOSING,   /* a close frame was sent */
+    STATE_FINISHED,  /* nothing is read or queued any more; what was written still leaves */
     STATE_ABANDONED, /* half-open: what arrives is thrown away, and nothing is said about it */
     STATE_DEAD,
 } socket_state;

@@ -151,7 +151,8 @@ static int open_connection(int port, const char *token)
     out_len += n;
     end_frame(at);
     send_all(fd, out, out_len);
-    while (receive(fd, "AUTH_ACK") == 0) {}
+    while (receive(fd, "AUTH_ACK") == 0) {
+    }
     return fd;
 }
 
