@@ -94,11 +94,11 @@ describe("loop", function()
     for i = 1, 3 do
       loop.spawn(function() got[i] = { future:wait() } end)
     end
-    loop.turn(0)
+    loop.iterate(0)
     future:resolve("a", "b")
     future:resolve "late"
     future:reject "later"
-    loop.turn(0)
+    loop.iterate(0)
     assert.same({ { "a", "b" }, { "a", "b" }, { "a", "b" } }, got)
     assert.equal("a", (future:wait()))
   end)
@@ -109,17 +109,17 @@ describe("loop", function()
       local future, got, heard = loop.future(), nil, nil
       loop.spawn(function() got = pack(future:wait()) end)
       loop.spawn(function() heard = pack(future:wait(60)) end)
-      loop.turn(0)
+      loop.iterate(0)
       assert.is_true(future:resolve(unpack(values, 1, values.n)))
       assert.is_false(future:resolve "late")
       assert.is_false((future:reject "late"))
-      loop.turn(0)
+      loop.iterate(0)
       assert.same({ values, values, values }, { got, heard, pack(future:wait()) })
     end
     for _, pair in ipairs { { n = 2, false, nil }, { n = 2, nil, false }, { n = 2, 1, "a" }, { n = 2 } } do
       local got
       loop.soon(function(...) got = pack(select(1, ...), select(2, ...)) end, pair[1], pair[2])
-      loop.turn(0)
+      loop.iterate(0)
       assert.same({ pair[1], pair[2] }, { got[1], got[2] })
     end
     assert.equal(0, loop.timer_count())
@@ -136,7 +136,7 @@ describe("loop", function()
     local function turn_until(count)
       for _ = 1, 200000 do
         if ran >= count then return end
-        loop.turn(0)
+        loop.iterate(0)
       end
     end
     turn_until(3)
@@ -166,7 +166,7 @@ describe("loop", function()
     local heard
     loop.on_error(function(message) heard = message end)
     loop.spawn(function() error "lost in a task" end)
-    loop.turn(0)
+    loop.iterate(0)
     loop.on_error(nil)
     assert.truthy(heard:find("lost in a task", 1, true))
     assert.truthy(heard:find("loop_spec", 1, true))

@@ -209,7 +209,7 @@ describe("A Merkle walk", function()
   it("does not take an answer whose payload is none for its own", function()
     local requests = requests_of(function() return root() end)
     local task = loop.spawn(merkle_walk.root, requests, CONNECTION, MAP, 5)
-    while not next(requests.waiting) do loop.turn(0) end
+    while not next(requests.waiting) do loop.iterate(0) end
     for _, payload in ipairs { 7, "x", core.null, true, {} } do
       assert.is_false(requests:offer(CONNECTION, { type = "SYNC_RESP_ROOT", payload = payload }))
     end

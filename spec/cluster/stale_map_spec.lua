@@ -56,7 +56,7 @@ clusters.on_each(getfenv(), "the partition map is asked for", function(shared, i
     local before = requests()
     local map = client:map(shared:map_name())
     for i = 1, 20 do assert(map:set("key-" .. i, i)) end
-    for _ = 1, 5 do loop.turn(0) end
+    for _ = 1, 5 do loop.iterate(0) end
     assert.equal(1, requests() - before, "it was not asked for at once")
   end)
 end, { "sim://3", "sim://3?dialect=0.11" })

@@ -72,7 +72,7 @@ describe("process", function()
     local child = spawn { file = "sleep", args = { "60" } }
     local pid, got = child.pid, nil
     loop.spawn(function() got = { child:read_line() } end)
-    loop.turn(0)
+    loop.iterate(0)
     child:close()
     child:close()
     eventually("the child is heard of, and gone", function() return got and not is_alive(pid) end)

@@ -70,9 +70,9 @@ clusters.on_each(getfenv(1), "callbacks", function(shared, it)
     local seq = assert(client:map(shared:map_name()):set("a", 1))
     local waited
     loop.spawn(function() waited = client:wait(seq, PATIENCE) end)
-    loop.turn(0)
+    loop.iterate(0)
     -- In the turn that hears of it the waiter only becomes ready.
-    while client:stats().ops_acked == 0 do loop.turn(0.01) end
+    while client:stats().ops_acked == 0 do loop.iterate(0.01) end
     assert.is_nil(waited)
     client:close()
     assert.is_true(waited)
@@ -111,7 +111,7 @@ clusters.on_each(getfenv(1), "callbacks", function(shared, it)
         errors[what], ended = err.code, ended + 1
       end)
     end
-    loop.turn(0)
+    loop.iterate(0)
     client:close()
     assert.equal(4, ended)
     assert.equal("CLOSED", errors.start)
@@ -131,7 +131,7 @@ clusters.on_each(getfenv(1), "callbacks", function(shared, it)
     local client = shared:client()
     local ok, err
     loop.spawn(function() ok, err = client:start() end)
-    loop.turn(0)
+    loop.iterate(0)
     client:close()
     assert.is_nil(ok)
     assert.equal("CLOSED", err.code)

@@ -35,14 +35,14 @@ local function loop_of(self)
     end,
     soon = function(fn, arg) self.ready[#self.ready + 1] = { fn = fn, arg = arg } end,
     wake = function(user) user.serve() end,
-    turns = function() return self.turns end,
+    iterations = function() return self.iterations end,
   }
 end
 
 --- Puts it in the place of the loop, for modules that are loaded from now on.
 ---@return spec.fake_loop
 function M.install()
-  local self = setmetatable({ now_us = 1e9, in_flight = 0, turns = 0, timers = {}, ready = {}, real = unload() }, methods)
+  local self = setmetatable({ now_us = 1e9, in_flight = 0, iterations = 0, timers = {}, ready = {}, real = unload() }, methods)
   self.loop = loop_of(self)
   package.loaded["wingman.loop"] = self.loop
   package.loaded["wingman.load.executor.native"] = {
@@ -72,8 +72,8 @@ end
 --- clock goes on to the next timer, which runs `late_us` after it was due. False when there
 --- is none.
 ---@param late_us number
-function methods:turn(late_us)
-  self.turns = self.turns + 1
+function methods:iterate(late_us)
+  self.iterations = self.iterations + 1
   local ready = self.ready
   self.ready = {}
   for _, one in ipairs(ready) do one.fn(one.arg) end

@@ -196,7 +196,7 @@ end
 -- Tells of the tasks of a script that has never turned the loop. True when there are some.
 local function tell_unbegun()
   local some = false
-  for _, fn in ipairs(loop.turns() == 0 and loop.unbegun() or {}) do
+  for _, fn in ipairs(loop.iterations() == 0 and loop.unbegun() or {}) do
     local info = debug.getinfo(fn, "S")
     if not script_traceback.is_own(info.source) then
       some = true

@@ -181,7 +181,7 @@ function methods:acked(partition)
   end
 end
 
---- Sees which losses are overcome. Called after each turn of the loop.
+--- Sees which losses are overcome. Called after each iteration of the loop.
 function methods:look()
   if #self.open == 0 or loop.now() - self.looked_at < LOOK_EVERY then return end
   self.looked_at = loop.now()

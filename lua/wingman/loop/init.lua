@@ -30,7 +30,7 @@ local ready_head, ready_tail = 1, 0
 local tasks = setmetatable({}, { __mode = "k" }) -- coroutine -> task
 local sources = {}     -- objects with drain_events() or flush(), in order
 local stopped          -- why nothing waits any more
-local turns = 0       -- so far
+local iterations = 0  -- so far
 local report           -- what is done with an error that nobody waits for
 local unheard = 0      -- such errors that went to standard error, as nobody listens
 
@@ -80,9 +80,9 @@ function M.timer(seconds, fn, arg)
   return timers:add { due = now() + seconds, fn = fn, arg = arg, index = false }
 end
 
---- Internal: how many turns there were.
+--- Internal: how many iterations there were.
 ---@return integer
-function M.turns() return turns end
+function M.iterations() return iterations end
 
 --- Internal: whether a coroutine is a task of the loop.
 ---@param co thread
@@ -232,8 +232,8 @@ local guarded = M.guarded
 local run_ready -- see Turning
 
 --- Internal: calls fn(a), and everybody who waits for a future that is settled in it, before it
---- returns: for an end after which nobody may turn the loop. Who was to go on in the next
---- turn, with an answer that has come, goes on first.
+--- returns: for an end after which nobody may run the loop. Who was to go on in the next
+--- iteration, with an answer that has come, goes on first.
 ---@param fn fun(a: any)
 function M.at_once(fn, a)
   if at_once then return fn(a) end
@@ -254,7 +254,7 @@ local function pump_until(future, deadline)
     raise_when_stopped()
     local left = deadline - now()
     if left <= 0 then return end
-    M.turn(left, future)
+    M.iterate(left, future)
   end
 end
 
@@ -328,7 +328,7 @@ M.wake = resume
 --- In a task: waits until somebody calls M.wake.
 M.park = coroutine_yield
 
---- Calls fn(a, b) in the next turn, which does not wait then.
+--- Calls fn(a, b) in the next iteration, which does not wait then.
 ---@type fun(fn: function, a: any, b: any)
 M.soon = push_ready
 
@@ -380,7 +380,7 @@ local SOCKETS = 50e-6
 --- Internal: registers an object. Each method is called if the object has it: `flush()` before
 --- the sockets are serviced; `drain_events(deadline)` afterwards, which in a step ends
 --- at the deadline (of M.now) and says whether events are left; `has_work()`: whether
---- a turn should come at once.
+--- an iteration should come at once.
 function M.add_source(source) sources[#sources + 1] = source end
 
 --- Internal: takes an object out again. Safe when it is not there.
@@ -417,7 +417,7 @@ end
 
 function run_ready(until_time)
   if ready_head > QUEUE_KEPT and ready_head > ready_tail / 2 then move_up() end
-  local last = ready_tail -- what these add runs in the next turn: I/O is not starved
+  local last = ready_tail -- what these add runs in the next iteration: I/O is not starved
   while ready_head <= last and ready_head <= ready_tail do -- one of them may have pumped
     local i = ready_head
     local fn, a, b = ready[i], ready_a[i], ready_b[i]
@@ -454,7 +454,7 @@ local function service(wait, deadline)
 end
 
 --- Internal: what is to be sent leaves as far as it can without waiting. A signal that comes
---- meanwhile is taken up as in a turn.
+--- meanwhile is handled as in an iteration.
 function M.send_now() service(0, 0) end
 
 -- Hands out events; with a deadline each source gets one at least, and another is the
@@ -477,14 +477,14 @@ local function each_source(method)
   end
 end
 
---- Internal: one turn. Due timers, ready tasks, what was recorded leaves, sockets are
+--- Internal: one iteration. Due timers, ready tasks, what was recorded leaves, sockets are
 --- serviced (waiting up to `wait` seconds when nothing is ready), events are
 --- handed out. What that makes ready may have more to send: then all of it leaves at once
---- in the next turn, and else now.
+--- in the next iteration, and else now.
 ---@param wait number seconds
 ---@param awaited wingman.future|nil  once it is settled nothing waits
-function M.turn(wait, awaited)
-  turns = turns + 1
+function M.iterate(wait, awaited)
+  iterations = iterations + 1
   run_due_timers()
   run_ready()
   each_source "flush"
@@ -509,7 +509,7 @@ function M.step(budget_us)
     error("step: a number of microseconds is expected, got " .. type(budget_us), 2)
   end
   raise_when_stopped()
-  turns = turns + 1
+  iterations = iterations + 1
   local budget = (budget_us or 1000) / 1e6
   local half = begun + budget / 2
   run_due_timers(half)

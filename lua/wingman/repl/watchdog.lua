@@ -22,7 +22,7 @@ local EVERY = 1000
 local function set_hook(self, every) debug.sethook(self.co, self.hook, "", every) end
 
 local function begin_time(self)
-  self.turns = loop.turns()
+  self.iterations = loop.iterations()
   self.deadline = self.watch.limit and self.watch.now() + self.watch.limit
 end
 
@@ -32,7 +32,7 @@ local function reason_to_end(self)
     self.interrupted()
     return "interrupted"
   end
-  if loop.turns() ~= self.turns then begin_time(self) end -- it waits within a coroutine of its own
+  if loop.iterations() ~= self.iterations then begin_time(self) end -- it waits within a coroutine of its own
   if not self.deadline or self.watch.now() < self.deadline then return nil end
   return ("ended: it computed for %g s without waiting, and the program stood still; sleep(0) now and then lets it go on")
     :format(self.watch.limit)

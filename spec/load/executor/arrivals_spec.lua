@@ -42,7 +42,7 @@ describe("an open model", function()
   local function run(scenario, late_us)
     local start = fake.now_us
     scenario.executor:start(start)
-    while not scenario.ended do assert(fake:turn(late_us), "nothing more is planned") end
+    while not scenario.ended do assert(fake:iterate(late_us), "nothing more is planned") end
     return start
   end
 

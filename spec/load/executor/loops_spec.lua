@@ -18,7 +18,7 @@ describe("users of a closed model", function()
       vu.task = { serve = function()
         while self.executor:take(vu, fake.now_us) do
           vu.iteration = vu.iteration + 1
-          self.begun[#self.begun + 1] = { at = fake.now_us, turn = fake.turns, user = vu.number }
+          self.begun[#self.begun + 1] = { at = fake.now_us, iteration = fake.iterations, user = vu.number }
           fake.now_us = fake.now_us + work_us
         end
         self.executor:idle(vu)
@@ -41,7 +41,7 @@ describe("users of a closed model", function()
 
   local function run(scenario)
     local began = start(scenario)
-    while not scenario.ended do assert(fake:turn(0), "nothing more is planned") end
+    while not scenario.ended do assert(fake:iterate(0), "nothing more is planned") end
     return began
   end
 
@@ -53,7 +53,7 @@ describe("users of a closed model", function()
       assert.equal(30000, #scenario.begun)
       local first, longest = scenario.begun[1], 0
       for _, one in ipairs(scenario.begun) do
-        if one.turn ~= first.turn then first = one end
+        if one.iteration ~= first.iteration then first = one end
         longest = math.max(longest, one.at - first.at)
       end
       assert.equal(expected - 10, longest, in_flight .. " in flight") -- the last of a slice begins before its end
@@ -77,7 +77,7 @@ describe("users of a closed model", function()
     local scenario = scenario_of("ramping_vus", { start_vus = 0, stages = { { duration = 1, target = 10 }, { duration = 1, target = 0 } } }, 100)
     local began, at_once = start(scenario), {}
     while not scenario.ended do
-      assert(fake:turn(0), "nothing more is planned")
+      assert(fake:iterate(0), "nothing more is planned")
       at_once[#at_once + 1] = { at = (fake.now_us - began) / 1e6, users = scenario.executor.active }
     end
     local most = 0
@@ -94,7 +94,7 @@ describe("users of a closed model", function()
     local began = start(scenario)
     fake.loop.timer(0.5, function() scenario.executor:pause() end)
     fake.loop.timer(1.5, function() scenario.executor:resume() end)
-    while not scenario.ended do assert(fake:turn(0), "nothing more is planned") end
+    while not scenario.ended do assert(fake:iterate(0), "nothing more is planned") end
     for _, one in ipairs(scenario.begun) do
       local at = one.at - began
       assert.is_true(at <= 0.501e6 or at >= 1.5e6, tostring(at))
@@ -108,7 +108,7 @@ describe("users of a closed model", function()
     for _, count in ipairs { 8, 3, 0 } do
       assert.is_true(scenario.executor:set_vus(count))
       scenario.begun = {}
-      for _ = 1, 50 do fake:turn(0) end
+      for _ = 1, 50 do fake:iterate(0) end
       local users = {}
       for _, one in ipairs(scenario.begun) do users[one.user] = true end
       local at_work = 0

@@ -4,7 +4,7 @@ local M = {}
 ---@class wingman.backlog
 ---@field pending integer  all of them
 ---@field held integer     for a route: the node that it belongs to cannot be used, or is not known
----@field queued integer   for its turn: it has a route and is not sent
+---@field queued integer   to be sent: it has a route and is not in flight
 ---@field sent integer     for its acknowledgement
 ---@field unverified integer  not pending: acknowledged by a 0.11 cluster just before its membership changed,
 ---  and sent again a moment later

@@ -40,7 +40,7 @@ local function forget_superfluous(self)
   end
 end
 
--- In the next turn: whoever is telling of a node's end now still speaks of it.
+-- In the next iteration: the listener of this node loss may still use the node.
 local function forget_superfluous_soon(self)
   if self.forgetting or not superfluous(self)[1] then return end
   self.forgetting = true

@@ -1,6 +1,6 @@
 --- The closed models: a number of users, each of which begins its next iteration when the
 --- one before is over. An iteration that never waits would keep the sockets waiting, so a
---- user lets the loop turn once its slice is used up.
+--- user lets the loop run once its slice is used up.
 local loop = require "wingman.loop"
 local native = require "wingman.load.executor.native"
 
@@ -8,7 +8,7 @@ local now_us = native.now_us
 
 local M = {}
 
---- Iterations of all users together between two turns of the loop (us).
+--- Iterations of all users together between two iterations of the loop (us).
 local SLICE_US = 1000
 --- The same when nothing is under way to the cluster: what was written until then leaves,
 --- and the cluster has something to do while the rest is written. In batches of 10 to one
@@ -40,13 +40,13 @@ end
 function methods:take(vu, now)
   if self.stopped or self.paused or vu.number > self.active or not self:allows(vu, now) then return nil end
   if now >= self.slice_end then
-    if self.turn == loop.turns() then
+    if self.loop_iteration == loop.iterations() then
       vu.wants_turn = true
       return nil
     end
-    -- The first of a turn opens the slice: one that has let the loop turn, or whose
+    -- The first of a loop iteration opens the slice: one that has let the loop run, or whose
     -- iteration had to wait.
-    self.turn, self.slice_end = loop.turns(), now + (is_nothing_sent(self) and FIRST_SLICE_US or SLICE_US)
+    self.loop_iteration, self.slice_end = loop.iterations(), now + (is_nothing_sent(self) and FIRST_SLICE_US or SLICE_US)
   end
   if self.counted then self:counted(vu) end
   return now
@@ -54,12 +54,12 @@ end
 
 local plan_queue
 
--- Users that let the loop turn stand in a queue, and are asked again while a slice lasts:
--- with thousands of them each turn is for a few.
+-- Users that let the loop run stand in a queue, and are asked again while a slice lasts:
+-- with thousands of them each loop iteration is for a few.
 local function serve_queue(self)
   self.is_queue_planned = false
   local vu = self.first_waiting
-  while vu and not (self.turn == loop.turns() and now_us() >= self.slice_end) do
+  while vu and not (self.loop_iteration == loop.iterations() and now_us() >= self.slice_end) do
     self.first_waiting, vu.next_waiting = vu.next_waiting, nil
     loop.wake(vu.task)
     vu = self.first_waiting

@@ -20,7 +20,7 @@ local PROMPT, CONTINUATION = "wingman> ", "      .. "
 local methods = {}
 methods.__index = methods
 
--- Takes the line off the screen until the end of the turn.
+-- Takes the line off the screen until the end of the iteration.
 local function hide(self)
   if self.editor then self.editor:hide() end
 end
@@ -149,18 +149,18 @@ function methods:run(first)
   local function start() finished(self) end
   if first then first(start) else start() end
   while not self.ended do
-    loop.turn(math.huge)
+    loop.iterate(math.huge)
     read_news(self)
     self:flush()
   end
   self:close()
 end
 
---- Ends `run` at the end of this turn.
+--- Ends `run` at the end of this iteration.
 function methods:leave()
   hide(self)
   self.ended = true
-  loop.timer(0, function() end) -- this turn does not wait
+  loop.timer(0, function() end) -- this iteration does not wait
 end
 
 --- Gives the terminal back.
