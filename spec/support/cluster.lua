@@ -56,11 +56,20 @@ function methods:logged(event)
   return found
 end
 
+-- Waits until a client is connected to every node: on a busy machine it has started before that.
+local function await_all_nodes(self, client)
+  eventually("every node is connected", function()
+    local connected = client:connected_nodes()
+    return #connected == #self.cluster.nodes, connected
+  end)
+end
+
 --- The ids of the nodes that were sent a key of a map, sorted. The simulated
 --- cluster says so itself; a real node has what it was sent, and nothing else.
 function methods:receivers(map_name, key)
   local ids = {}
   local observer = self.is_real and self:started()
+  if observer then await_all_nodes(self, observer) end
   for _, node in ipairs(self.cluster.nodes) do
     local has = false
     if observer then
@@ -76,6 +85,7 @@ end
 --- The values of a map, by key, as the owners of the keys have them. By their trees, not by
 --- a query: the nodes of the newest server's clusters answer none.
 function methods:values(client, map_name)
+  await_all_nodes(self, client)
   local values, partition_map = {}, client:partition_map() -- a lone server has none
   for _, node in ipairs(self.cluster.nodes) do
     for key, record in pairs(assert(client:holdings(node.id, map_name))) do
