@@ -13,7 +13,7 @@ describe("core client", function()
   end)
   after_each(function() client:close() end)
 
-  it("refuses what is no node, lane, partition or position", function()
+  it("refuses what is no node, connection, partition or position", function()
     local c = client.core
     for _, bad in ipairs { -1, 1, 1e9, NAN } do
       assert.has_error(function() c:set_node_id(bad, "node-1") end)
