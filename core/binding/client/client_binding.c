@@ -66,10 +66,13 @@ static int l_client(lua_State *L)
         .pool =
             {
                 .connections_per_node = (uint32_t)number_option(L, "connections_per_node"),
-                .heartbeat_us = seconds_option(L, "heartbeat_interval"),
-                .heartbeat_timeout_us = seconds_option(L, "heartbeat_timeout"),
-                .auth_timeout_us = seconds_option(L, "auth_timeout"),
-                .max_queued_bytes = (size_t)number_option(L, "max_queued_bytes"),
+                .connection =
+                    {
+                        .heartbeat_us = seconds_option(L, "heartbeat_interval"),
+                        .heartbeat_timeout_us = seconds_option(L, "heartbeat_timeout"),
+                        .auth_timeout_us = seconds_option(L, "auth_timeout"),
+                        .max_queued_bytes = (size_t)number_option(L, "max_queued_bytes"),
+                    },
             },
         .messages = limits,
         .batch =

@@ -110,7 +110,7 @@ void wm_client_trace(wm_client *c, bool on)
     wm_node_pool_trace(c->pool, on);
 }
 
-const wm_node_pool_events wm_client_pool_events = {
+const wm_node_connection_events wm_client_pool_events = {
     .auth_required = on_auth_required,
     .ready = on_ready,
     .lost = on_lost,

@@ -3,5 +3,5 @@
 #include "client/state.h"
 
 /* What connections do: what the client's node pool calls, with the client as `user`. */
-extern const wm_node_pool_events wm_client_pool_events;
+extern const wm_node_connection_events wm_client_pool_events;
 #endif
