@@ -2,12 +2,20 @@
 #define SIM_CONTROL_INJECT_H
 #include "sim/control/order.h"
 
-/* Connections in memory, for specs that compare frames, and bytes that no server would send;
- * argv[0] is the first argument. */
+/* Commands for injected connections, which have a session and no socket (specs compare their
+ * frames), and for bytes that no server would send. argv[0] is the command's first argument.
+ * False, with the error in `k`. */
+
+/* ID CONNECTION [HEX...]: opens the injected connection if it is new, and has the node receive
+ * each HEX as a binary frame. */
 bool sim_control_inject(sim_control *k, int argc, char **argv);
+/* The same with text frames. */
 bool sim_control_inject_text(sim_control *k, int argc, char **argv);
+/* ID binary|text|raw [HEX]: the node sends these bytes to all its clients that have sockets. */
 bool sim_control_send(sim_control *k, int argc, char **argv);
+/* CONNECTION: answers with the frames that the node sent on it since the last eject, and with the
+ * close code if it was closed. The connection stays. */
 bool sim_control_eject(sim_control *k, int argc, char **argv);
-/* Closes all connections in memory. */
+/* Ends and frees all injected connections. */
 void sim_control_close_injected(sim_control *k);
 #endif

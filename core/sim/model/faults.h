@@ -3,9 +3,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* What a node was ordered to do wrong. They outlive a restart of the node. */
+/* The faults of a node, as the control command `fault` sets them. A restart of the node keeps them. */
 
-/* How the next OP_BATCHes are refused. */
+/* The errors with which OP_BATCHes are refused. */
 #define SIM_BATCH_ERRORS(X)   \
     X(NOT_OWNER, "NOT_OWNER") \
     X(STALE_MAP, "STALE_MAP") \
@@ -18,7 +18,8 @@ typedef enum sim_batch_error {
 #undef X
 } sim_batch_error;
 
-/* What becomes of an OP_BATCH with a poison message. */
+/* What a node does with an OP_BATCH that holds a poison message: it sends nothing, sends
+ * ERROR 500, or ends the connection. */
 #define SIM_POISONS(X)          \
     X(UNANSWERED, "unanswered") \
     X(REFUSED, "refused")       \
@@ -33,26 +34,26 @@ typedef enum sim_poison {
 
 typedef struct sim_faults {
     uint64_t ack_delay_ms;
-    uint32_t ack_drop;      /* acknowledgements still to be lost */
-    uint32_t ack_duplicate; /* acknowledgements still to be sent twice */
-    uint32_t errors_left;   /* batches still to be refused, as `error` says */
+    uint32_t ack_drop;      /* how many of the next acknowledgements are not sent */
+    uint32_t ack_duplicate; /* how many of the next acknowledgements are sent twice */
+    uint32_t errors_left;   /* how many of the next batches are refused with `error` */
     sim_batch_error error;
-    bool reorder;      /* random delays of 0 to SIM_REORDER_MS */
-    bool refuse;       /* nothing listens */
-    bool silent;       /* upgrades are not answered */
-    bool mute;         /* nothing leaves any more */
-    bool map_withhold; /* neither maps nor answers to map requests */
-    bool map_unpushed; /* maps for who asks only */
-    bool map_stale;    /* does not notice changes: answers with the map that it last pushed */
-    bool no_auth_ack;
-    char unreadable[64];    /* closes with 1002 on a message that holds these bytes; "": on none */
-    sim_poison poison;      /* nothing of a batch is applied that has an operation whose key */
-    char poison_key[64];    /* holds this text; */
-    char poison_words[160]; /* ERROR 500 says this, when it is refused */
-    bool cut;               /* reset the connection on which byte cut_left arrives */
-    uint64_t cut_left;
-    bool cut_out; /* end the connection in the frame with the byte cut_out_left that leaves */
-    uint64_t cut_out_left;
+    bool reorder;           /* delays of 0 to SIM_REORDER_MS: of acknowledgements (0.11), of batches (v2) */
+    bool refuse;            /* the listener is closed: new TCP connections are refused */
+    bool silent;            /* accepts TCP connections, and does not answer their upgrade */
+    bool mute;              /* sends no frame on any connection, but reads as ever */
+    bool map_withhold;      /* sends no partition map: neither pushed nor requested */
+    bool map_unpushed;      /* sends partition maps on request only */
+    bool map_stale;         /* pushes no new map, and answers requests with the map that it last pushed */
+    bool no_auth_ack;       /* does not answer AUTH, and authenticates nobody */
+    char unreadable[64];    /* closes with 1002 on a message that holds this text; "": on none */
+    sim_poison poison;      /* applies no batch that has an operation with poison_key in its key */
+    char poison_key[64];    /* a part of a key */
+    char poison_words[160]; /* the message of ERROR 500, for SIM_POISON_REFUSED */
+    bool cut;               /* after cut_left more bytes were received, resets the connection they came on */
+    uint64_t cut_left;      /* over all connections of the node */
+    bool cut_out;           /* after cut_out_left more bytes were sent, ends the connection, inside a frame */
+    uint64_t cut_out_left;  /* over all connections of the node */
 } sim_faults;
 
 #define SIM_REORDER_MS 20

@@ -4,13 +4,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The Merkle trie of one map on one node: paths are the first three hex digits
- * of a key's hash, the hash of a node is the 32-bit sum of the items below it.
- * It also is the list of the records of each leaf. */
+/* The Merkle trie of one map at one server node. A path is the first 0 to 3 lower-case hex digits
+ * of a key's 32-bit hash; a leaf stands at 3 digits and lists its records. The hash of a trie node
+ * is the sum, modulo 2^32, of item_hash of all records below it. */
 
 #define SIM_MERKLE_DEPTH 3
 
-/* What a record carries to stand in a leaf. */
+/* The part of a record that links it into a leaf. The record owns it. */
 typedef struct sim_merkle_item {
     struct sim_merkle_item *next;
     struct sim_merkle_item *prev;
@@ -21,29 +21,31 @@ typedef struct sim_merkle_item {
 typedef struct sim_merkle_leaf {
     sim_merkle_item *first;
     uint32_t sum;
-    bool seen; /* held something once: 0.11 lists emptied nodes for ever */
+    bool seen; /* has held an item: 0.11 lists such a leaf when it is empty, too */
 } sim_merkle_leaf;
 
 typedef struct sim_merkle_branch {
     sim_merkle_leaf leaves[16];
     uint32_t sum;
-    uint32_t items;
+    uint32_t items; /* in all leaves */
 } sim_merkle_branch;
 
 typedef struct sim_merkle {
-    sim_merkle_branch *branches[256]; /* NULL until the first item */
-    bool keep_empty;
+    sim_merkle_branch *branches[256]; /* by the first two digits; NULL until the first item */
+    bool keep_empty;                  /* trie nodes stay listed when their last item goes, as in 0.11 */
 } sim_merkle;
 
+/* Frees the trie, not the items. */
 void sim_merkle_close(sim_merkle *m);
+/* Links the item, with its two hashes set; it has to stay where it is until it is removed. */
 void sim_merkle_add(sim_merkle *m, sim_merkle_item *item);
 void sim_merkle_remove(sim_merkle *m, sim_merkle_item *item);
-/* The item's hash changes, its key does not. */
+/* Sets item_hash of an item of the trie. */
 void sim_merkle_change(sim_merkle *m, sim_merkle_item *item, uint32_t item_hash);
 
 uint32_t sim_merkle_root(const sim_merkle *m);
-/* The children of a path of 0 to 2 hex digits: bit i of the result says that
- * child i is there, its hash is in sums[i]. 0 for any other or unknown path. */
+/* The children of the trie node at a path of 0 to 2 digits: bit i of the result says that child i
+ * exists, and sums[i] is its hash. 0 for an unknown or another path. */
 uint16_t sim_merkle_children(const sim_merkle *m, const char *path, size_t len, uint32_t sums[16]);
 /* The first item of the leaf at a path of 3 digits; NULL when there is none. */
 const sim_merkle_item *sim_merkle_leaf_items(const sim_merkle *m, const char *path, size_t len);

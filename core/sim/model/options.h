@@ -6,36 +6,33 @@
 #include "base/hash.h"
 
 #define SIM_NODES_MAX 64
-#define SIM_PARTITIONS_MAX 1024 /* more a client does not take */
+#define SIM_PARTITIONS_MAX 1024 /* a client refuses maps with more */
 
 typedef struct sim_options {
     uint32_t nodes;
     uint32_t partitions;
-    bool is_0_11;                       /* the dialect */
-    wm_hash_kind hashes[SIM_NODES_MAX]; /* of each node: 0.11 nodes may differ */
-    const char *secret;
-    int ports[SIM_NODES_MAX]; /* 0: the system chooses */
-    double rate;              /* operations a second per connection; 0: no limit */
+    bool is_0_11;                       /* dialect 0.11; else v2 */
+    wm_hash_kind hashes[SIM_NODES_MAX]; /* string hash of each node: 0.11 nodes may differ */
+    const char *secret;                 /* HS256 secret of tokens */
+    int ports[SIM_NODES_MAX];           /* 0: the system chooses */
+    double rate;                        /* operations a second per connection; 0: no limit */
     uint64_t seed;
-    uint64_t detection_ms;
-    uint64_t spread_ms; /* the nodes change their maps at instants so far apart */
-    bool no_auth;
-    bool control;
-    bool sink; /* batches are read and acknowledged, and nothing is stored */
+    uint64_t detection_ms; /* from a kill until the other nodes notice it */
+    uint64_t spread_ms;    /* within this time after a change the nodes adopt it, each at a random moment */
+    bool no_auth;          /* takes connections without a token */
+    bool control;          /* takes commands from standard input */
+    bool sink;             /* batches are counted and acknowledged, and nothing is stored */
 } sim_options;
 
-/* "fnv1a", "xxh64", or "mixed" when the nodes differ. Static. */
+/* The hash of all nodes, "fnv1a" or "xxh64", or "mixed" when they differ. Static. */
 const char *sim_options_hash(const sim_options *o);
 
-/* What parsing came to. */
 typedef enum sim_options_result {
-    SIM_OPTIONS_RUN,
-    SIM_OPTIONS_HELP,
-    SIM_OPTIONS_WRONG,
+    SIM_OPTIONS_RUN,   /* run the cluster */
+    SIM_OPTIONS_HELP,  /* the help was printed to standard output */
+    SIM_OPTIONS_WRONG, /* the reason was printed to standard error */
 } sim_options_result;
 
-/* Fills `out` from the command line; strings belong to argv or are static.
- * On SIM_OPTIONS_WRONG the reason is on standard error, on SIM_OPTIONS_HELP
- * the help on standard output. */
+/* Fills `out` from the command line; its strings belong to argv or are static. */
 sim_options_result sim_options_parse(int argc, char **argv, sim_options *out);
 #endif

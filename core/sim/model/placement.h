@@ -2,16 +2,18 @@
 #define SIM_PLACEMENT_H
 #include "sim/model/state.h"
 
-/* Who owns and backs up which partition, and (0.11) that records stand there. */
+/* Placement: owner and backup of each partition, and (0.11) moving the records there. */
 
-/* Computes owners and backups from the members: the nodes in the order of their
- * ids, partition i at i mod n, the backup next to it; then the ordered moves. */
+/* Computes owners and backups of the cluster. With n members in the order of their ids, member
+ * `partition mod n` owns a partition, unless it was moved to another member; the member after the
+ * owner is the backup. */
 void sim_placement_update(sim_cluster *c);
-/* Whether the node owns or backs up the partition. */
+/* Whether the node owns or backs up the partition in the cluster's placement. */
 bool sim_placement_holds(const sim_node *n, uint32_t partition);
-/* Gives every surviving copy to the owner and the backup of its partition and
- * takes it from everybody else. For dialects that replicate. */
+/* Copies every record of the running members to the owner and the backup of its partition, and
+ * removes it from all other nodes; it stays where it is while owner and backup are both down.
+ * For dialects that replicate. */
 void sim_placement_redistribute(sim_cluster *c);
-/* Stores a copy of a write at another node, when it is newer there. */
+/* Stores a copy of a write at the node `to`, unless the record there is as new or newer. */
 void sim_placement_copy(sim_node *to, const sim_name *map, const sim_write *w);
 #endif

@@ -12,7 +12,7 @@
 #include "sim/wire/encoding.h"
 #include "sim/wire/operation.h"
 
-/* A simulated cluster, its nodes, and the sessions of their clients. */
+/* The state of a simulated cluster, of its nodes, and of their clients' sessions. */
 
 struct sim_dialect;
 struct sim_socket;
@@ -23,45 +23,44 @@ typedef struct sim_node sim_node;
 
 #define SIM_NO_NODE UINT16_MAX
 
-/* A node's view of the cluster. Each node of a 0.11 cluster changes its own, up to options->spread_ms
- * apart. */
+/* A node's view of the cluster: what its partition map says. After a change the nodes of a 0.11
+ * cluster update their views at different moments, within options->spread_ms. */
 typedef struct sim_view {
     uint64_t members;  /* a bit for each node, by its index */
-    uint16_t *owners;  /* by partition; SIM_NO_NODE when there is no member */
-    uint16_t *backups; /* SIM_NO_NODE when there is none */
+    uint16_t *owners;  /* a node's index by partition; SIM_NO_NODE when there is no member */
+    uint16_t *backups; /* the same; SIM_NO_NODE when there is no backup */
 } sim_view;
-
-/* A session is one client at one node: authentication, subscriptions, messages to be sent. Its transport
- * carries the frames. */
 
 /* The transport of a session's frames: a socket, or memory for tests. */
 typedef struct sim_transport {
+    /* Sends one frame, text or binary; copies the bytes. */
     void (*frame)(void *transport, bool text, const uint8_t *bytes, size_t len);
-    /* Sends a close frame (code 0: without a code), and ends the connection after the answer. Calls
-     * sim_session_end then. */
+    /* Sends a close frame (code 0: without a code). Ends the connection when the client has answered
+     * it, or after a second, and calls sim_session_end then. */
     void (*close)(void *transport, int code, const char *reason);
     /* Ends the connection at once, by RST when `reset`; calls sim_session_end. */
     void (*drop)(void *transport, bool reset);
 } sim_transport;
 
+/* A session: one client at one node, with its authentication, subscriptions and messages to send. */
 typedef struct sim_session {
     sim_node *node;
     struct sim_session *next;
     struct sim_session *prev;
-    uint64_t number; /* from 1, in the order of opening, of the whole cluster */
+    uint64_t number; /* of all sessions of the cluster, from 1 in the order of opening */
     const sim_transport *transport;
     void *transport_data;
     struct sim_subscription *subscriptions;
     sim_delays delays;
-    wm_buffer queue; /* 0.11: messages of a coming BATCH, each after its u32 LE length */
-    uint32_t queued;
+    wm_buffer queue; /* 0.11: messages of the next BATCH, each after its length (u32, little-endian) */
+    uint32_t queued; /* messages in `queue` */
     bool flush_armed;
     bool authenticated;
-    bool closing;  /* nothing is handled or sent any more */
-    double tokens; /* of the rate limit, refilled up to tokens_at_ms */
-    uint64_t tokens_at_ms;
+    bool closing;          /* nothing is handled or sent any more */
+    double tokens;         /* of the rate limit's token bucket: operations that it allows now */
+    uint64_t tokens_at_ms; /* when the bucket was last refilled */
     uint64_t last_ping_ms;
-    uint64_t event_stamp; /* the last event that was sent here, so that none is sent twice */
+    uint64_t event_stamp; /* of the last event that was sent here, so that none is sent twice */
 } sim_session;
 
 struct sim_node {
@@ -70,22 +69,22 @@ struct sim_node {
     char id[16];
     bool running;
     bool paused;
-    bool member;    /* in the other nodes' view; follows `running` after the detection time */
-    bool failed;    /* v2 lists lost members as FAILED until they return */
-    int port;       /* of clients, 0 before the first start */
-    int peer_port;  /* advertised on 0.11; bound, but nobody listens there */
-    int port_guard; /* a socket that keeps `port` ours while the node is down */
-    int peer_guard;
+    bool member;    /* the other nodes take it for running: true until detection_ms after a kill */
+    bool failed;    /* was killed and has not returned: v2 lists it as FAILED */
+    int port;       /* for clients */
+    int peer_port;  /* which 0.11 advertises in place of `port`; bound, but nobody listens there */
+    int port_guard; /* a bound socket that reserves `port` while the node is down */
+    int peer_guard; /* the same for `peer_port` */
     sim_view view;
     uint64_t map_version;
-    uint64_t pushed_version; /* version and owners of the last map that was pushed, for deltas */
-    uint16_t *pushed_owners;
-    uint64_t calls;     /* messages received; numbers acknowledgements that answer no batch */
-    uv_tcp_t *listener; /* NULL when nothing listens */
-    bool accept_waits;  /* a connection came while paused */
+    uint64_t pushed_version; /* of the last map that was pushed: deltas start from it */
+    uint16_t *pushed_owners; /* of the same map */
+    uint64_t calls;          /* messages received since the start; the ids of v2's unmatched acknowledgements */
+    uv_tcp_t *listener;      /* NULL when nothing listens */
+    bool accept_waits;       /* a TCP connection came while the node was paused */
     sim_session *sessions;
-    struct sim_socket *sockets; /* also those that are no session yet */
-    uint32_t open;              /* sessions */
+    struct sim_socket *sockets; /* TCP connections, also those before the upgrade */
+    uint32_t open;              /* number of sessions */
     sim_delays delays;
     wm_hlc clock;
     sim_store store;
@@ -100,18 +99,18 @@ struct sim_cluster {
     sim_family family;
     uint32_t node_count;
     sim_node **nodes;
-    uint16_t *owners; /* by partition, once every node has noticed all changes */
-    uint16_t *backups;
-    uint16_t *moved_to;        /* ordered owners, SIM_NO_NODE: as the rule says */
+    uint16_t *owners;          /* by partition: the placement that the nodes' views follow */
+    uint16_t *backups;         /* the same */
+    uint16_t *moved_to;        /* by partition: the owner that `move` ordered, SIM_NO_NODE for none */
     const char *change_reason; /* of the last change: FAILOVER, JOIN, LEAVE, REBALANCE */
     bool sends_deltas;
     sim_names names;
     struct sim_subscriptions *subscriptions;
     sim_delays delays;
     uint64_t random;
-    uint64_t event_stamp;
+    uint64_t event_stamp;      /* number of the last round of events, see live.h */
     uint64_t sessions;         /* opened so far */
-    void (*kill)(sim_node *n); /* a node ends of its own: as SIGKILL */
+    void (*kill)(sim_node *n); /* sim_cluster_kill, which is on a higher floor */
     struct sim_socket *dirty;  /* sockets with something to flush */
     uv_prepare_t before_poll;
     uv_check_t after_poll;
@@ -124,18 +123,19 @@ struct sim_cluster {
 
 /* Unix milliseconds. */
 uint64_t sim_wall_ms(void);
-/* A random number below `bound`, from the seed. */
+/* A pseudo-random number of 0 to bound - 1; options->seed determines the sequence. */
 uint32_t sim_random(sim_cluster *c, uint32_t bound);
 
+/* The node with this id; NULL when there is none. */
 sim_node *sim_cluster_find(const sim_cluster *c, const char *id);
-/* Members of the cluster as its nodes believe. */
+/* How many nodes are members. */
 uint32_t sim_cluster_members(const sim_cluster *c);
-/* Whether this was started as a cluster: its nodes behave so also when only one
- * is left. */
+/* Whether the simulator was started with several nodes. Its nodes behave as a cluster's then, also
+ * when only one is left; a single node behaves otherwise. */
 bool sim_cluster_is_one(const sim_cluster *c);
 uint32_t sim_partition_of(const sim_cluster *c, uint32_t key_hash);
-/* Whether the node is the partition's owner as it sees things itself. */
+/* Whether the node owns the partition in its own view. */
 bool sim_node_owns(const sim_node *n, uint32_t partition);
-/* Kills the node once the present call stack has returned. */
+/* Kills the node from the loop, after the present callback has returned. */
 void sim_node_kill_soon(sim_node *n);
 #endif

@@ -6,17 +6,17 @@
 #include "sim/model/merkle.h"
 #include "sim/model/names.h"
 
-/* What one node holds in memory: map name -> key -> record. */
+/* The store of one node, in memory: map name -> key -> record. */
 
 typedef struct sim_record {
-    sim_merkle_item item;    /* the first member: a leaf's items are records */
+    sim_merkle_item item;    /* stands first: an item of a leaf is cast to its record */
     struct sim_record *next; /* in the order of insertion */
     struct sim_record *prev;
     uint64_t millis;
     uint64_t counter;
-    const sim_name *node;
-    uint8_t *value; /* MessagePack; nil for a tombstone */
-    double ttl_ms;  /* 0: none */
+    const sim_name *node; /* the writer; millis, counter and node are the timestamp */
+    uint8_t *value;       /* MessagePack; nil for a tombstone */
+    double ttl_ms;        /* from `millis` on; 0: never expires */
     uint32_t value_len;
     uint32_t value_cap;
     uint32_t key_len;
@@ -35,8 +35,8 @@ typedef struct sim_map {
     sim_map_kind kind;
     sim_record *first;
     sim_record *last;
-    sim_record **slots;
-    uint32_t slot_count;
+    sim_record **slots;  /* a hash table with open addressing */
+    uint32_t slot_count; /* a power of two, 0 at first */
     uint32_t count;
     uint32_t live; /* records that are no tombstones */
     sim_merkle merkle;
@@ -47,12 +47,12 @@ typedef struct sim_map {
 typedef struct sim_store {
     sim_map *maps;
     sim_map *buckets[SIM_STORE_BUCKETS]; /* by the hash of the name */
-    wm_hash_kind hash;
-    bool keep_empty; /* Merkle nodes, see sim_merkle */
+    wm_hash_kind hash;                   /* of keys and Merkle items */
+    bool keep_empty;                     /* for sim_merkle.keep_empty of new maps */
     wm_buffer scratch;
 } sim_store;
 
-/* What is to be stored; the bytes are copied. */
+/* The content of a record to be stored. The store copies key and value, not the name. */
 typedef struct sim_write {
     const char *key;
     size_t key_len;
@@ -65,23 +65,28 @@ typedef struct sim_write {
     double ttl_ms;
 } sim_write;
 
+/* Frees all maps and records; the store is empty then and may be used again. */
 void sim_store_close(sim_store *s);
-/* The map of this name; NULL when there is none. Names are compared by pointer:
- * they come from the one table of the cluster. */
+/* The map of this name, which the store owns; NULL when there is none. Names are compared by
+ * pointer: they come from the cluster's table of names. */
 sim_map *sim_store_find_map(sim_store *s, const sim_name *name);
-/* The same, made when it is not there. */
+/* The map of this name; makes it, of this kind, when there is none. */
 sim_map *sim_store_map(sim_store *s, const sim_name *name, sim_map_kind kind);
 
+/* The record of a key, tombstones included; the map owns it until sim_map_remove. NULL for none. */
 sim_record *sim_map_find(const sim_map *m, uint32_t key_hash, const char *key, size_t len);
-/* Whether a write at this time replaces the record (NULL: there is none): only
- * a strictly greater time does. */
+/* Whether a write with this timestamp replaces the record (NULL: there is none): it does when its
+ * timestamp is strictly greater. */
 bool sim_record_loses(const sim_record *r, uint64_t millis, uint64_t counter, const sim_name *node);
-/* Stores without comparing. `r` is what sim_map_find gave for the key. */
+/* Stores a write whatever its timestamp. `r` is what sim_map_find found for the key, NULL included.
+ * Returns the record. */
 sim_record *sim_map_put(sim_store *s, sim_map *m, sim_record *r, const sim_write *w);
-/* Forgets a record for good. */
+/* Removes and frees a record; leaves no tombstone. */
 void sim_map_remove(sim_map *m, sim_record *r);
 
+/* Whether the value is MessagePack's nil, which marks a tombstone. */
 bool sim_value_is_nil(const uint8_t *value, size_t len);
-/* Whether a reader sees a value: no tombstone, not expired. */
+/* Whether the record has a value for readers: it is no tombstone and has not expired at `wall_ms`
+ * (Unix milliseconds). */
 bool sim_record_present(const sim_record *r, uint64_t wall_ms);
 #endif

@@ -4,7 +4,7 @@
 #include "sim/model/query.h"
 #include "sim/model/state.h"
 
-/* Who listens to which map: the live queries of all sessions. */
+/* The subscriptions (live queries) of all sessions, by map. */
 
 typedef struct sim_subscription {
     struct sim_subscription *next_of_session;
@@ -29,15 +29,19 @@ typedef struct sim_subscriptions {
     sim_subscribed_map *buckets[SIM_SUBSCRIPTION_BUCKETS];
 } sim_subscriptions;
 
+/* Frees the table. All sessions have to have ended before. */
 void sim_subscriptions_close(sim_subscriptions *all);
-/* Adds one; takes `query` over. One of the same session and id is replaced. */
+/* Adds a subscription, which owns `query` from now on and copies `id`. It replaces one of the same
+ * session and id. The pointer lives until the subscription or its session ends. */
 sim_subscription *sim_subscribe(sim_subscriptions *all, sim_session *s, const sim_name *map, const char *id,
                                 size_t id_len, sim_query query);
-/* Ends all subscriptions of this id at the session's node: ids are the
- * server's, not the connection's. */
+/* Ends the subscriptions with this id of all sessions at the node of `s`: the server knows a
+ * subscription by its id alone. */
 void sim_unsubscribe(sim_subscriptions *all, sim_session *s, const char *id, size_t id_len);
+/* Ends one subscription, and frees it. */
 void sim_unsubscribe_one(sim_subscriptions *all, sim_subscription *sub);
+/* Ends all subscriptions of the session. */
 void sim_unsubscribe_session(sim_subscriptions *all, sim_session *s);
-/* The first subscription of a map, NULL when nobody listens. */
+/* The first subscription of a map, whose next_of_map leads to the others; NULL for none. */
 sim_subscription *sim_subscribers(const sim_subscriptions *all, const sim_name *map);
 #endif

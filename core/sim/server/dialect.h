@@ -4,43 +4,46 @@
 #include "sim/wire/operation.h"
 #include "wire/message.h"
 
-/* The differences between the two server families, but for their encoding of MessagePack
+/* A dialect: all in which the two server families differ, except their encoding of MessagePack
  * (wire/encoding.h). */
 typedef struct sim_dialect {
-    const char *name;
+    const char *name; /* "v2" or "0.11" */
     sim_family family;
-    size_t max_message;    /* bytes of one message from a client */
-    bool too_big_is_fatal; /* a larger one ends the node, else it is ignored */
-    size_t max_answer;     /* bytes of one to a client: it gets a close without a code in place of a larger one */
-    bool any_path;         /* every path upgrades, else only / and /ws */
-    bool coalesces;        /* sends BATCH */
-    bool keeps_empty;      /* Merkle nodes stay when they are emptied */
-    bool replicates;       /* owner and backup hold a partition; else nobody but the receiver */
-    uint64_t idle_ms;      /* without PING; 0: for ever */
-    uint64_t push_ms;      /* the latest that a new map is pushed */
+    size_t max_message;    /* bytes of a message from a client */
+    bool too_big_is_fatal; /* a larger message ends the node; else it is ignored */
+    size_t max_answer;     /* bytes of a message to a client; in place of a larger one it gets a close without a code */
+    bool any_path;         /* every path may be upgraded; else only / and /ws */
+    bool coalesces;        /* several messages leave as one BATCH */
+    bool keeps_empty;      /* see sim_merkle.keep_empty */
+    bool replicates;       /* records are moved to owner and backup; else they stay where they arrived */
+    uint64_t idle_ms;      /* a client without PING for so long is closed; 0: never */
+    uint64_t push_ms;      /* a node pushes a new map at the latest so long after it noticed the change */
 
-    /* The map version of a node that starts among `members` nodes, the first of
-     * them or a later one (`rank` from 0). */
+    /* The map version of a node at its start. `members` counts the members with it, `rank` those
+     * that started before it. */
     uint64_t (*first_version)(uint32_t members, uint32_t rank);
-    /* `viewer` writes the advertised URL of `node`. */
+    /* Writes the URL under which `viewer` advertises `node`. */
     void (*endpoint)(const sim_node *viewer, const sim_node *node, char *out, size_t size);
 
+    /* Checks the token of AUTH, and answers. */
     void (*authenticate)(sim_session *s, const char *token, size_t len);
-    /* Bytes that are no message of this family at all. */
+    /* Answers a frame that is no message in this family's encoding. */
     void (*malformed)(sim_session *s);
-    /* A message that does not fit its schema. */
+    /* Answers a message that its schema refuses. */
     void (*invalid)(sim_session *s);
-    /* A message before AUTH. Whether it is handled all the same. */
+    /* Answers a message other than AUTH from a client that is not authenticated. True when it is to
+     * be handled all the same. */
     bool (*early)(sim_session *s, const wm_message *m);
 
-    /* A whole OP_BATCH: applies, tells the subscribers, acknowledges. */
+    /* Handles a whole OP_BATCH: applies it, informs the subscribers, acknowledges. */
     void (*write_batch)(sim_session *s, const sim_op *ops, uint32_t count);
+    /* Handles a CLIENT_OP in the same way. */
     void (*client_op)(sim_session *s, const sim_op *op);
-    /* A record changed at `holder`: live updates. `subscription` knows whether
-     * it matched before (`matched`), `matches` says now. */
+    /* Informs a subscriber that `op` of `writer` changed a record at `holder`. subscription->matched
+     * says whether the old record matched its query, `matches` whether the new one does. */
     void (*live_update)(sim_node *holder, struct sim_subscription *subscription, bool matches, const sim_op *op,
                         const sim_session *writer);
-    /* The answer to QUERY_SUB. */
+    /* Answers QUERY_SUB. May end the subscription. */
     void (*query_response)(sim_session *s, struct sim_subscription *subscription);
 } sim_dialect;
 

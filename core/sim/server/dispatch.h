@@ -2,10 +2,10 @@
 #define SIM_DISPATCH_H
 #include "sim/model/state.h"
 
-/* What clients say. */
+/* Dispatch: from a client's frame to the handler of its message type. */
 
-/* A frame has arrived. */
+/* Handles one frame as it arrived, text or binary. May close the session, but does not free it. */
 void sim_session_receive(sim_session *s, bool text, const uint8_t *bytes, size_t len);
-/* The same for a frame that is in the dialect's encoding already. */
+/* Handles one message that is in the family's encoding already (see sim_recode). */
 void sim_session_handle(sim_session *s, const uint8_t *bytes, size_t len);
 #endif

@@ -3,15 +3,16 @@
 #include "sim/model/state.h"
 #include "wire/message.h"
 
-/* PARTITION_MAP: requests, and pushes after a change. */
+/* Partition maps: requests for them, and pushes after a change. */
 
-/* PARTITION_MAP_REQUEST. False when its schema refuses it. */
+/* Handles PARTITION_MAP_REQUEST: sends the map when it is newer than the client's. False when the
+ * schema refuses the message. */
 bool sim_on_map_request(sim_session *s, const wm_message *m);
-/* The cluster has changed: the node notices up to `spread_ms` later. Then its view and its
- * version change, and its clients get the new map a moment later. */
+/* The cluster has changed. At a random moment within `spread_ms` the node adopts the change and
+ * increments its map's version; within dialect->push_ms after that it pushes the map. */
 void sim_map_changed(sim_node *n, uint64_t spread_ms);
-/* The node sees the cluster as it is. */
+/* Sets the node's view to the cluster's present placement and members. */
 void sim_map_adopt(sim_node *n);
-/* What later deltas start from. */
+/* Records the node's present map as the last one pushed, from which deltas start. */
 void sim_map_remember_pushed(sim_node *n);
 #endif

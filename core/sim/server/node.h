@@ -2,24 +2,24 @@
 #define SIM_NODE_H
 #include "sim/model/state.h"
 
-/* One server process, as far as it can be one inside of another. */
+/* A node: a simulated server process with its ports, memory and connections. */
 
-/* Prepares a node that is not running; its ports are reserved. NULL and a
- * message on standard error when `port` (0: any) cannot be had. */
+/* Makes a node that is not running, and reserves its ports on 127.0.0.1. NULL, with a message on
+ * standard error, when `port` (0: any) cannot be had. */
 sim_node *sim_node_new(sim_cluster *c, uint16_t index, int port);
 void sim_node_free(sim_node *n);
 
-/* Starts with empty memory. 0 or a libuv error. */
+/* Starts to listen, with empty memory. 0 or a libuv error. */
 int sim_node_start(sim_node *n);
-/* The process is gone: connections are reset or (graceful) closed by the
- * dialect's manners, memory is lost. */
+/* Ends the node as a process ends: its memory is lost, its connections are reset, or (graceful)
+ * closed as the dialect does at a shutdown. Faults and counters stay. */
 void sim_node_end(sim_node *n, bool graceful);
 
-/* As SIGSTOP and SIGCONT. */
+/* Stops and continues the node, as SIGSTOP and SIGCONT do. */
 void sim_node_pause(sim_node *n);
 void sim_node_resume(sim_node *n);
 
-/* Opens or closes the listening socket as `faults.refuse` and the state say. 0
- * or a libuv error. */
+/* Opens the listening socket of a node that runs, unless it has the fault `refuse`; else closes it.
+ * 0 or a libuv error. */
 int sim_node_update_listener(sim_node *n);
 #endif

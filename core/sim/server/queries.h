@@ -3,10 +3,10 @@
 #include "sim/model/state.h"
 #include "wire/message.h"
 
-/* QUERY_SUB and QUERY_UNSUB. False when the schema refuses the message. */
+/* Handle QUERY_SUB and QUERY_UNSUB. False when the schema refuses the message. */
 bool sim_on_query_sub(sim_session *s, const wm_message *m);
 bool sim_on_query_unsub(sim_session *s, const wm_message *m);
 
-/* Appends [{key, value}] of these records. */
+/* Appends {key, value} of each record: the elements of an array whose header the caller has written. */
 void sim_put_results(wm_buffer *b, sim_family family, sim_record **records, uint32_t count);
 #endif

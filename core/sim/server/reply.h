@@ -3,13 +3,14 @@
 #include "sim/model/state.h"
 #include "sim/wire/operation.h"
 
-/* Answers that several messages have. */
+/* Answers that several handlers send. */
 
-/* ERROR; `with_details`: details is there, and undefined. */
+/* Sends ERROR at once. `with_details` (0.11 only) adds the member details, which is undefined. */
 void sim_reply_error(sim_session *s, int code, const char *message, bool with_details);
-/* OP_ACK, through the faults: delayed, lost, repeated. `id.p` NULL writes what
- * the family writes for no id; `level` (NULL: none) is achievedLevel. */
+/* Sends OP_ACK, unless a fault drops it; faults may delay or duplicate it, too. `id` is lastId (p
+ * NULL: the batch had no id); `level` is achievedLevel, NULL to leave it out. */
 void sim_reply_ack(sim_session *s, sim_span id, const char *level);
-/* Refuses a batch as the fault `error` orders. False when none is ordered. */
+/* Refuses a batch with the error of the fault `error`, and counts it. False, and nothing is sent,
+ * when the fault is not set. */
 bool sim_reply_batch_error(sim_session *s, const sim_op *ops, uint32_t count);
 #endif

@@ -3,8 +3,8 @@
 #include "sim/model/state.h"
 #include "wire/message.h"
 
-/* The Merkle dialogue over what this node holds. False when the schema refuses
- * the message. */
+/* Merkle sync: a client compares its local copy with the node's records, trie node by trie node.
+ * Handle SYNC_INIT and MERKLE_REQ_BUCKET. False when the schema refuses the message. */
 bool sim_on_sync_init(sim_session *s, const wm_message *m);
 bool sim_on_merkle_request(sim_session *s, const wm_message *m);
 #endif

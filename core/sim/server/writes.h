@@ -4,26 +4,26 @@
 #include "sim/wire/operation.h"
 #include "wire/message.h"
 
-/* OP_BATCH and CLIENT_OP, as far as both families do them alike. */
+/* Writes: the part of OP_BATCH and CLIENT_OP that both families share. */
 
-/* False when the schema refuses the message. */
+/* Handle OP_BATCH and CLIENT_OP. False when the schema refuses the message. */
 bool sim_on_op_batch(sim_session *s, const wm_message *m);
 bool sim_on_client_op(sim_session *s, const wm_message *m);
 
 /* What an operation did to the store. */
 typedef enum sim_effect {
-    SIM_CHANGED,
-    SIM_UNCHANGED,  /* an older write: the stored record stays */
+    SIM_CHANGED,    /* it was stored */
+    SIM_UNCHANGED,  /* the stored record is as new or newer, and stays */
     SIM_WRONG_KIND, /* an OR operation on an LWW map, or the reverse */
-    SIM_NO_RECORD,  /* nothing to store */
+    SIM_NO_RECORD,  /* it has no record, or is an OR operation, which is not simulated */
 } sim_effect;
 
-/* Merges an operation into the node's store by last-write-wins, tells the live
- * queries there, and (0.11) keeps the backup's copy. `w` has the time that
- * counts. */
+/* Merges an operation into the node's store by last-write-wins; `millis`, `counter` and `node` are
+ * the timestamp that counts. Informs the subscribers, and (0.11) copies the record to the backup. */
 sim_effect sim_write_merge(sim_node *n, const sim_op *op, const sim_session *writer, uint64_t millis,
                            uint64_t counter, const sim_name *node);
-/* v2: the record goes without a tombstone. */
+/* Removes the record of the operation's key without a tombstone, as v2 does, whatever its
+ * timestamp; informs the subscribers. */
 void sim_write_remove(sim_node *n, const sim_op *op, const sim_session *writer);
 /* The partition of the operation's key. */
 uint32_t sim_write_partition(const sim_node *n, const sim_op *op);

@@ -2,7 +2,7 @@
 #define SIM_COMPARE_H
 #include "base/msgpack.h"
 
-/* Looking into stored values and comparing them, for queries. */
+/* Fields of stored values (MessagePack), and comparing them, for queries. */
 
 typedef enum sim_order {
     SIM_LESS,
@@ -11,12 +11,14 @@ typedef enum sim_order {
     SIM_UNORDERED,
 } sim_order;
 
-/* The scalar or header at the start of well-formed MessagePack; ABSENT for NULL. */
+/* The scalar, or the header, at the start of well-formed MessagePack; WM_MP_ABSENT for NULL. Its
+ * bytes point into the input. */
 wm_mp_item sim_item_of(const uint8_t *bytes, size_t len);
-/* Finds a member of a map; *out is NULL when the value is no map or lacks it. */
+/* Finds a member of a map, the last of several; *out points into `value`. NULL when the value is no
+ * map or lacks the member. */
 void sim_find_field(const uint8_t *value, size_t len, const char *name, size_t name_len, const uint8_t **out,
                     size_t *out_len);
-/* Numbers by value, texts and bytes by their bytes; other values are only equal
- * or unordered. NULL is undefined: equal to nothing. */
+/* Compares two values: numbers by value, two strings or two binaries byte by byte. Others are equal
+ * when their bytes are, else unordered. NULL and NaN are unordered with everything. */
 sim_order sim_compare(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len);
 #endif

@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <uv.h>
 
-/* Things that happen later, and not at all when their owner is gone first. */
+/* Delayed calls. The owner of a list cancels it when it ends, so that no call reaches it later. */
 
 typedef struct sim_delay sim_delay;
 typedef struct sim_delays {
@@ -12,12 +12,12 @@ typedef struct sim_delays {
     sim_delay *first;
 } sim_delays;
 
-/* `bytes` is a copy that lives for the call. */
+/* `bytes` live until it returns. It may free the owner and its list. */
 typedef void (*sim_delay_fn)(void *owner, const uint8_t *bytes, size_t len);
 
-/* Calls fn(owner, copy of bytes) once, after `ms` milliseconds (less one at most: libuv counts whole
- * ones), from the loop. */
+/* Copies `bytes`, and calls fn(owner, copy) once from the loop after `ms` milliseconds, or up to one
+ * millisecond earlier: libuv's clock counts whole ones. */
 void sim_delay_call(sim_delays *list, uint64_t ms, sim_delay_fn fn, void *owner, const void *bytes, size_t len);
-/* Forgets all calls of the list. */
+/* Cancels all calls of the list. */
 void sim_delays_cancel(sim_delays *list);
 #endif

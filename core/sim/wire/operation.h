@@ -3,7 +3,7 @@
 #include "base/msgpack.h"
 #include "sim/wire/encoding.h"
 
-/* A write as it stands in CLIENT_OP and OP_BATCH. */
+/* An operation as CLIENT_OP and OP_BATCH carry it. */
 
 typedef struct sim_span {
     const char *p; /* NULL: absent */
@@ -15,17 +15,17 @@ typedef struct sim_op {
     sim_span map;
     sim_span key;
     bool is_remove; /* opType REMOVE */
-    bool is_or;     /* an OR-map operation, by the rule of the family */
+    bool is_or;     /* an operation on an OR-map, as the family tells it */
     bool has_record;
-    const uint8_t *value; /* of the record */
+    const uint8_t *value; /* of the record, MessagePack; nil without one */
     size_t value_len;
-    uint64_t millis;
+    uint64_t millis; /* millis, counter and node are the record's timestamp */
     uint64_t counter;
     sim_span node;
     double ttl_ms; /* 0: none */
 } sim_op;
 
-/* Reads one operation, which is in the family's encoding, and checks it as that
- * family does. False when its schema refuses it. Spans point into the input. */
+/* Reads one operation that sim_recode has encoded, and checks it by the family's schema. False when
+ * the schema refuses it. Spans and value point into the input. */
 bool sim_op_read(sim_family family, wm_mp_reader *r, sim_op *out);
 #endif

@@ -2,8 +2,8 @@
 #define SIM_WEBSOCKET_H
 #include "base/buffer.h"
 
-/* The server's side of the WebSocket upgrade, and the frames that it writes, as bytes.
- * Those that it reads: wm_ws_reader. No sockets here. */
+/* The server's side of WebSocket, without sockets: the upgrade, and headers of frames to write.
+ * wm_ws_reader reads frames. */
 
 #define SIM_WS_KEY_MAX 64
 #define SIM_WS_PATH_MAX 256
@@ -15,12 +15,13 @@ typedef struct sim_ws_request {
     bool is_get;
 } sim_ws_request;
 
-/* Reads an HTTP request head. The bytes it takes; 0 when it is not complete
- * yet; -1 when it is no HTTP request or longer than WM_HTTP_HEAD_MAX. */
+/* Parses the head of an HTTP request. Returns its length in bytes; 0 while it is incomplete; -1 when
+ * it is no HTTP request or longer than WM_HTTP_HEAD_MAX. */
 int sim_ws_parse_request(const uint8_t *bytes, size_t len, sim_ws_request *out);
-/* Appends the 101 answer for the key. */
+/* Appends the 101 response for the client's key, a C string. */
 void sim_ws_accept(wm_buffer *out, const char *key);
 
-/* Writes a server frame's header for `len` payload bytes; its length. */
+/* Writes the header of a frame with `len` payload bytes, final and not masked. Returns its length:
+ * 2, 4 or 10. */
 size_t sim_ws_header(uint8_t out[10], int opcode, uint64_t len);
 #endif
