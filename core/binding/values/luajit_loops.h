@@ -1,11 +1,13 @@
 #ifndef WM_LUAJIT_LOOPS_H
 #define WM_LUAJIT_LOOPS_H
 
-/* Does this LuaJIT run `pairs` loops to their end? Snapshots of 2.1 from September 2021 to
- * April 2022, Debian 12's package luajit among them, compile such loops wrongly: once a loop
- * was given up by the compiler, which takes it some 41,000 rounds here, later ones end early
- * without an error (LuaJIT issue 827), or the process crashes (issue 829). A Lua chunk that
- * raises an error there; it takes 3 ms. */
+/* A Lua chunk that raises an error in a LuaJIT that miscompiles `pairs` loops. It takes 3 ms.
+ *
+ * The bug is in snapshots of LuaJIT 2.1 from September 2021 to April 2022; Debian 12's package
+ * luajit is one of them. Once the JIT compiler has blacklisted a loop, later `pairs` loops end
+ * early without an error (LuaJIT issue 827), or the process crashes (issue 829). The chunk
+ * has the compiler blacklist a loop (this takes some 41,000 iterations), and counts whether a
+ * `pairs` loop still visits both entries of a table. */
 static const char wm_luajit_loops[] =
     "if not jit or not jit.status() then return end\n"
     "local inner, outer = { 1 }, { a = 0, b = 0 }\n"
