@@ -4,13 +4,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A growable run of bytes. Keeps its capacity when cleared, so that a buffer
- * in a loop stops allocating once it has seen its largest content. */
+/* A growable array of bytes. It keeps its capacity when it is cleared, so a buffer that is reused
+ * allocates nothing once it has held its largest content. */
 typedef struct wm_buffer {
     uint8_t *data;
     size_t len;
     size_t cap;
-    bool failed; /* an allocation failed; the content is cut, do not send it */
+    bool failed; /* an allocation failed: a part of the content is missing, do not send it */
 } wm_buffer;
 
 /* Zeroes the struct; nothing is allocated until the first write. */
@@ -20,9 +20,10 @@ void wm_buffer_close(wm_buffer *b);
 /* Removes the content and the failure; keeps the capacity. */
 void wm_buffer_clear(wm_buffer *b);
 /* Reserves `extra` bytes behind the content. Returns where they begin, valid until the next call that
- * may grow the buffer; NULL when out of memory. The caller writes there and adds to `len`. */
+ * may grow the buffer; NULL, with `failed` set, when out of memory. The caller writes there and adds to
+ * `len`. */
 uint8_t *wm_buffer_reserve(wm_buffer *b, size_t extra);
-/* Appends a copy of `len` bytes. On failure sets `failed`. */
+/* Appends a copy of `len` bytes. When out of memory, appends nothing and sets `failed`. */
 void wm_buffer_append(wm_buffer *b, const void *bytes, size_t len);
 /* Removes the first `len` bytes (at most all). */
 void wm_buffer_consume(wm_buffer *b, size_t len);

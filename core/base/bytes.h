@@ -3,7 +3,8 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Copies one to two words as two words that may overlap. */
+/* Copies `len` bytes, at least one `word` and at most two: the first and the last word, which may
+ * overlap. */
 #define WM_COPY_TWICE(word, to, from, len)                        \
     do {                                                          \
         word first, last;                                         \
@@ -13,8 +14,8 @@
         memcpy((to) + (len) - sizeof last, &last, sizeof last);   \
     } while (0)
 
-/* memcpy for lengths that are mostly below a hundred bytes: a call, and the choice by length in it,
- * would cost more than the copy. */
+/* memcpy, inlined, for lengths that are mostly below a hundred bytes: there the call, and memcpy's
+ * own choice by length, cost more than the copy. */
 static inline void wm_copy(uint8_t *to, const uint8_t *from, size_t len)
 {
     if (len > 256) {

@@ -6,7 +6,7 @@
  * kernel's clock source is the processor's time stamp counter, which is read without the barrier of
  * clock_gettime. */
 __attribute__((visibility("default"))) uint64_t wm_now_us(void);
-/* The same by a system call, for signal handlers. */
+/* The same by clock_gettime alone, which signal handlers may call. */
 uint64_t wm_now_us_in_signal(void);
 /* Unix time in milliseconds. */
 uint64_t wm_wall_ms(void);

@@ -21,13 +21,15 @@ void wm_histogram_record_n(wm_histogram *h, uint64_t value, uint64_t count);
  * `from` are within the limit of `into`; else each slot of `from` counts as its middle. The smallest
  * and largest values stay exact. */
 void wm_histogram_merge(wm_histogram *into, const wm_histogram *from);
-/* Adds the counts of `from` since `before`, an earlier copy of it; each slot counts as its middle. */
+/* Adds what `from` has counted since `before`, an earlier copy of it with the same `max` and `digits`;
+ * each slot counts as its middle. */
 void wm_histogram_merge_since(wm_histogram *into, const wm_histogram *from, const wm_histogram *before);
 uint64_t wm_histogram_count(const wm_histogram *h);
 uint64_t wm_histogram_overflows(const wm_histogram *h);
 /* Exact smallest and largest recorded value; 0 when empty. */
 uint64_t wm_histogram_min(const wm_histogram *h);
 uint64_t wm_histogram_max(const wm_histogram *h);
+/* Mean and standard deviation, in which each slot counts as its middle; 0 when empty. */
 double wm_histogram_mean(const wm_histogram *h);
 double wm_histogram_stddev(const wm_histogram *h);
 /* The value at a percentile (0..100): the highest value of its slot, at most the exact maximum; 0 when
@@ -35,12 +37,13 @@ double wm_histogram_stddev(const wm_histogram *h);
 uint64_t wm_histogram_percentile(const wm_histogram *h, double percentile);
 /* The number of records in slots that end at or below `value`. */
 uint64_t wm_histogram_count_to(const wm_histogram *h, uint64_t value);
+/* `max` and `digits` of wm_histogram_new. */
 uint64_t wm_histogram_limit(const wm_histogram *h);
 int wm_histogram_digits(const wm_histogram *h);
 
-/* Slots by index, for storing and restoring a histogram. The slot (b << bits) + (v >> b) counts the
- * value v, where 2 << bits is the first power of two at or above 2 * 10^digits, and b is the number of
- * bits of v beyond bits + 1. */
+/* Slots by index, for storing and restoring a histogram. 2 << bits is the smallest power of two that is
+ * at least 2 * 10^digits. A value v whose binary length exceeds bits + 1 by b (b = 0 for shorter ones)
+ * is counted in slot (b << bits) + (v >> b). */
 
 /* Moves *slot to the first slot at or after it that has counts, and sets *count. False when there is
  * none. */
@@ -52,7 +55,8 @@ bool wm_histogram_add_slot(wm_histogram *h, size_t slot, uint64_t count);
  * when the values are not in the first and the last slot with counts, or there are fewer records than
  * overflows. */
 bool wm_histogram_set_bounds(wm_histogram *h, uint64_t min, uint64_t max, uint64_t overflows);
-/* Writes the percentile distribution as .hgrm, the text format of HDR plotters. Values are divided by `scale` (1000 prints us as ms). 0, or
- * -1 on a write error. */
+/* Writes the percentile distribution as .hgrm, the text format of HDR plotters. Values are divided by
+ * `scale` (1000 prints us as ms). `ticks_per_half`: lines for each halving of the distance to 100 %.
+ * 0, or -1 on a write error. */
 int wm_histogram_write_hgrm(const wm_histogram *h, FILE *out, int ticks_per_half, double scale);
 #endif

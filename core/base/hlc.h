@@ -20,7 +20,7 @@ typedef struct wm_timestamp {
     size_t node_len;
 } wm_timestamp;
 
-/* A remote time that is further ahead of the wall clock has drifted (ms). */
+/* The most by which a remote time may be ahead of the wall clock; beyond that it has drifted. */
 #define WM_HLC_MAX_DRIFT_MS 60000
 /* The largest millis or counter, 2^53 - 1: what a float64 holds exactly. */
 #define WM_HLC_MAX UINT64_C(9007199254740991)

@@ -10,7 +10,8 @@
  * returns its length, or 0 when `size` is too small. */
 size_t wm_jwt_sign(const char *payload_json, const char *secret, char *out, size_t size);
 /* Verifies a token. NULL when it is well-formed HS256, its signature is right and `exp`, if present, is
- * in the future; else the reason in the words of the 0.11 server ("jwt malformed", "invalid signature",
- * "jwt expired", ...), a static text. If `payload` is not NULL, it gets the payload JSON and a NUL. */
+ * after `now_s` (Unix seconds); else the reason in the words of the 0.11 server ("jwt malformed",
+ * "invalid signature", "jwt expired", ...), a static text. If `payload` is not NULL, the payload JSON and
+ * a NUL are written to its `size` bytes. */
 const char *wm_jwt_verify(const char *token, size_t len, const char *secret, int64_t now_s, char *payload, size_t size);
 #endif

@@ -62,25 +62,25 @@ int wm_mp_read(wm_mp_reader *r, wm_mp_item *out);
 int wm_mp_skip(wm_mp_reader *r);
 /* The same with at most `depth` levels of arrays and maps. */
 int wm_mp_skip_within(wm_mp_reader *r, int depth);
-/* The same in pieces: a walk that pauses after some items. */
+/* A walk: skips one whole value in pieces of bounded work, and adds up what decoding it costs. */
 typedef struct wm_mp_walk {
-    wm_mp_reader at; /* behind the items that were skipped */
-    int depth;
-    int open;
-    size_t lua_bytes;               /* about the memory that they take in Lua */
+    wm_mp_reader at;                /* behind the items that were skipped so far */
+    int depth;                      /* the most levels of arrays and maps that are accepted */
+    int open;                       /* how many arrays and maps are open */
+    size_t lua_bytes;               /* estimated memory of the skipped items in Lua: wm_mp_lua_bytes of each */
     size_t largest;                 /* keys and values of the largest array or map among them */
-    uint64_t left[WM_MP_MAX_DEPTH]; /* values left in each open array or map */
+    uint64_t left[WM_MP_MAX_DEPTH]; /* keys and values left in each open array or map */
 } wm_mp_walk;
-/* About the memory of one item in Lua, in bytes, without its place in the array or map around it: a
- * string, or a table (in LuaJIT 64 bytes, 8 for each place of the array part, 24 for each of the hash
- * part, which is a power of two). */
+/* The estimated memory of one decoded item in Lua, in bytes: of a string, or of a table without its
+ * elements (in LuaJIT 64 bytes, 8 for each place of the array part, 24 for each of the hash part, whose
+ * size is a power of two). */
 size_t wm_mp_lua_bytes(const wm_mp_item *it);
 /* The number of keys and values of an array or map itself; 0 for any other item. */
 size_t wm_mp_entries(const wm_mp_item *it);
 /* Begins a walk. `depth` as in wm_mp_skip_within. */
 void wm_mp_walk_begin(wm_mp_walk *w, const wm_mp_reader *from, int depth);
-/* Skips at most *most items and subtracts their number. WM_MP_OK at the end of the value: w->at is
- * behind it then; 1 when there are more items; or an error. */
+/* Skips at most *most items, and subtracts their number from it. Returns WM_MP_OK when the whole value
+ * was skipped, 1 when items are left, or a wm_mp_result < 0. */
 int wm_mp_walk_on(wm_mp_walk *w, uint32_t *most);
 /* Skips one whole value and returns its bytes. */
 int wm_mp_slice(wm_mp_reader *r, const uint8_t **bytes, size_t *len);
@@ -91,9 +91,9 @@ bool wm_mp_as_uint(const wm_mp_item *it, uint64_t *out);
 /* True for a STR that equals the C string. */
 bool wm_mp_is(const wm_mp_item *it, const char *text);
 
-/* Finds `name` in the map at `bytes`, whatever its key order; the value's
- * bytes. When a key stands twice the last one wins. WM_MP_OK with *out NULL
- * when it is not there or absent (d4 00 00), or when `bytes` hold no map. */
+/* Finds the value of the key `name` in the map at `bytes`; *out points to it. Of several such keys the
+ * last one counts. WM_MP_OK; *out is NULL then when there is no such key, its value is absent (d4 00
+ * 00), or `bytes` hold no map. Or a wm_mp_result < 0. */
 int wm_mp_find(const void *bytes, size_t len, const char *name, const uint8_t **out, size_t *out_len);
 
 /* -- writing; failures end up in b->failed -- */
@@ -103,7 +103,7 @@ void wm_mp_write_bool(wm_buffer *b, bool v);
 void wm_mp_write_number(wm_buffer *b, double v);
 /* Always the 9-byte float64: for times, whose width must not vary. */
 void wm_mp_write_float64(wm_buffer *b, double v);
-/* Exact 64-bit integers: smallest form, d3/cf beyond 32 bits. */
+/* Exact 64-bit integers, in the shortest encoding: d3 or cf beyond 32 bits. */
 void wm_mp_write_uint64(wm_buffer *b, uint64_t v);
 void wm_mp_write_int64(wm_buffer *b, int64_t v);
 void wm_mp_write_str(wm_buffer *b, const char *s, size_t len);
@@ -117,8 +117,8 @@ void wm_mp_write_map(wm_buffer *b, uint32_t count);
 /* Bytes that are MessagePack already. */
 void wm_mp_write_raw(wm_buffer *b, const void *bytes, size_t len);
 
-/* As wm_mp_write_number and wm_mp_write_str, to a place with room enough: 9 bytes; `len`,
- * which is 65535 at most, and 3. The number of bytes written. For the FFI. */
+/* The same as wm_mp_write_number and wm_mp_write_str, but written to `at`, which has room for 9 bytes,
+ * or for `len` + 3 bytes with `len` up to 65535. Return the number of bytes written. For the FFI. */
 __attribute__((visibility("default"))) uint32_t wm_mp_put_number(uint8_t *at, double v);
 __attribute__((visibility("default"))) uint32_t wm_mp_put_str(uint8_t *at, const char *s, size_t len);
 #endif

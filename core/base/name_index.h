@@ -13,6 +13,7 @@ typedef struct wm_name_index {
 
 #define WM_NO_NAME UINT32_MAX
 
+/* Frees the slots. */
 void wm_name_index_close(wm_name_index *x);
 /* The place that was added with this hash and for which is(list, place, name) is true; WM_NO_NAME when
  * there is none. */

@@ -11,8 +11,8 @@ static inline bool wm_utf8_is_tail(uint8_t byte)
     return (byte & 0xc0) == 0x80;
 }
 
-/* Reads the sequence at `p`, behind which `left` > 0 bytes may be read. Returns its length, 1 to 4, and
- * sets the code point; 0 when it is not well-formed. */
+/* Reads the sequence at `p`, where `left` bytes (at least 1) can be read. Returns its length, 1 to 4,
+ * and sets the code point; 0 when it is not well-formed. */
 static inline size_t wm_utf8_read(const uint8_t *p, size_t left, uint32_t *code_point)
 {
     uint8_t lead = p[0];
