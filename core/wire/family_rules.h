@@ -14,9 +14,9 @@ bool wm_v2_stores_map(const char *name, size_t len);
 
 /* A v2 server closes a connection instead of sending a WebSocket frame of more than 512 KiB on it. */
 #define WM_V2_FRAME_MAX (512u * 1024u)
-/* Bytes of the largest answer about one record (SYNC_RESP_LEAF) besides map name, key and value: 135
- * with the frame's header of 10, the node's id (6 to 36), the path (3 to 16), a counter of up to 5, and
- * longer headers of name and key. */
+/* An upper bound of what the largest answer about one record (SYNC_RESP_LEAF) has besides map name, key
+ * and value, in bytes. 135 were seen; the rest is for longer parts: the frame's header (10), the node's
+ * id (6 to 36), the path (3 to 16), the counter (up to 5), and the headers of name and key. */
 #define WM_V2_AROUND_RECORD 256u
 /* The largest record, in bytes of key and value (MessagePack), that a map with a name of this length
  * may have. */

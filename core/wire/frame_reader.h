@@ -29,7 +29,7 @@ typedef struct wm_frame_reader {
     const uint8_t *event; /* the current map event; NULL: none */
     wm_mp_walk event_walk;
     wm_message_cost event_cost;
-    wm_mp_reader events; /* behind it */
+    wm_mp_reader events; /* behind the current map event */
     uint32_t events_left;
     struct {
         const uint8_t *items;

@@ -13,14 +13,15 @@ typedef struct wm_map_event {
     size_t map_len;
     const char *key;
     size_t key_len;
-    bool has_record;         /* false for a REMOVE of a v2 server, which has no time either */
+    bool has_record;         /* `value` and `time` are set; false for REMOVE of a v2 server */
     bool is_removal;         /* eventType REMOVE */
-    bool stamped_on_arrival; /* eventType PUT, v2's word; 0.11 keeps the writer's time */
+    bool stamped_on_arrival; /* eventType PUT, as only v2 sends it: `time` is when the node received the
+                              * write. 0.11 keeps the writer's time. */
     const uint8_t *value;    /* NULL: a tombstone */
     size_t value_len;
     wm_timestamp time;
 } wm_map_event;
 
-/* False when the event is not as servers write it. */
+/* Reads a map event. False when it is malformed. */
 bool wm_map_event_read(const uint8_t *bytes, size_t len, wm_map_event *out);
 #endif
