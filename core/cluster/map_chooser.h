@@ -2,14 +2,16 @@
 #define WM_MAP_CHOOSER_H
 #include "cluster/partition_map.h"
 
-/* Chooses the partition map to hold among those that nodes have sent, and counts how operations were routed by it. Nodes count
- * map versions independently, so the chooser keeps the newest map of every source (a node index). It holds
- * the map that names most of the reachable nodes; among those one that has named the lost nodes, too;
- * among those the one that gives them the fewest partitions; and among equal ones the one generated last.
+/* Chooses the partition map to hold among those that nodes have sent, and counts how operations were
+ * routed by it. Nodes count map versions independently, so the chooser keeps the newest map of every
+ * source (a node index). These criteria decide, in this order:
  *
- * The time of a map alone says little: servers stamp a map when they send it, so a node that has not noticed a
- * failure sends its old view with a new time. And a map that gives nothing to a lost node may be older than
- * that node, so it does not show which node has the partitions now. */
+ *   1. The map names more of the reachable nodes.
+ *   2. Fewer lost nodes are unknown to it: it gives them no partition, and is older than their last
+ *      connection. Such a map does not show which node has taken over their partitions.
+ *   3. It gives fewer partitions to lost nodes.
+ *   4. It was generated later. Time alone says little: servers stamp a map when they send it, so a node
+ *      that has not noticed a failure sends its old view with a new time. */
 typedef struct wm_map_chooser wm_map_chooser;
 
 /* How operations were routed, counted as in the reference client: to the owner of their partition, to
@@ -35,15 +37,15 @@ typedef struct wm_map_chooser_node {
 /* NULL when out of memory. */
 wm_map_chooser *wm_map_chooser_new(void);
 void wm_map_chooser_free(wm_map_chooser *r);
-/* Notes that a connection to `source` begins: its process may be a new one, which counts versions from
- * the start. WM_OK or WM_ENOMEM. */
+/* Notes that a connection to `source` begins. Its process may be a new one, whose versions begin again,
+ * so the next map is taken whatever its version. WM_OK or WM_ENOMEM. */
 int wm_map_chooser_source_began(wm_map_chooser *r, int source);
 /* Removes a source; its number may be used for another one. WM_EINVAL, and nothing changed, when its
  * map is the held one. */
 int wm_map_chooser_forget(wm_map_chooser *r, int source);
-/* Decodes a PARTITION_MAP that a source sent. The partitions are decoded only when they are in other
- * bytes than in the source's own map, in the held one and in the one that was decoded last: nodes push
- * the same assignment one after the other. As wm_partition_map_decode. */
+/* Decodes a PARTITION_MAP that a source sent; returns as wm_partition_map_decode. Nodes push the same
+ * partitions one after the other, so these are copied when their bytes are those of the source's last
+ * map, of the held one, or of the one that was decoded last. */
 wm_partition_map *wm_map_chooser_decode(wm_map_chooser *r, int source, const uint8_t *payload, size_t len,
                                         char error[WM_MAP_ERROR_MAX]);
 /* Takes over a map from a source. 1: it is kept; 0: it is not newer than the source's last one, and was
@@ -52,7 +54,8 @@ int wm_map_chooser_offer(wm_map_chooser *r, int source, wm_partition_map *map);
 /* Applies a PARTITION_MAP_DELTA to the source's map. WM_OK, or WM_EINVAL with the reason in `error`:
  * request a full map then. */
 int wm_map_chooser_apply_delta(wm_map_chooser *r, int source, const uint8_t *payload, size_t len, const char **error);
-/* Notes that the last map of a source, from its present connection, is still its view. */
+/* Notes that the source still has the map that it sent last. Does nothing if it sent none on its present
+ * connection. */
 void wm_map_chooser_confirm(wm_map_chooser *r, int source);
 /* Chooses the map to hold, by the reachability of the nodes. True when the held map differs from the
  * last one: in its version, its nodes, owners or backups. */
@@ -65,6 +68,7 @@ const wm_partition_map *wm_map_chooser_map_of(const wm_map_chooser *r, int sourc
 int wm_map_chooser_map_source(const wm_map_chooser *r);
 /* The version of the last map of a source in its present connection; 0: none yet. */
 uint64_t wm_map_chooser_version_of(const wm_map_chooser *r, int source);
+/* The counters, for the caller to increment. Valid as long as the chooser. */
 wm_routing_metrics *wm_map_chooser_metrics(wm_map_chooser *r);
 /* The number of maps held so far. */
 uint64_t wm_map_chooser_generation(const wm_map_chooser *r);

@@ -12,9 +12,9 @@
 #define WM_NO_CONNECTION (-1)
 
 typedef struct wm_partition_route {
-    int node_index;     /* where its operations go by the routing policy; -1: held */
-    int home;           /* the node that it went to last: `node_index`, or while it is held the one before; -1: none */
-    int connection;     /* to that node, and usable: its operations are sent on it; WM_NO_CONNECTION: none is */
+    int node_index;     /* the node that the routing policy chose; -1: none, its operations are held */
+    int home;           /* the last node that the policy chose: it stays while node_index is -1; -1: none yet */
+    int connection;     /* a usable one to node_index, which its operations are sent on; WM_NO_CONNECTION: none */
     bool to_owner;      /* the node is the partition's owner in the held map */
     uint64_t moved_us;  /* when the route changed or its connection was lost, until its first ack; 0 else */
     uint64_t moved_seq; /* the newest operation when the route last changed, or when a node that had
@@ -42,5 +42,6 @@ static inline uint32_t wm_route_table_partition_of_hash(const wm_route_table *t,
     return (uint32_t)(((unsigned __int128)fraction * t->count) >> 64);
 }
 
+/* The partition of a key. */
 uint32_t wm_route_table_partition_of(const wm_route_table *t, const char *key, size_t len);
 #endif
