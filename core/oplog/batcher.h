@@ -40,8 +40,8 @@ typedef struct wm_batcher_hooks {
     void (*routed)(void *user, int connection, const uint32_t *ops, uint32_t count);
     /* An operation returned unacknowledged: it is pending again, or set aside. */
     void (*returned)(void *user, int connection, uint32_t op);
-    /* Called just before an operation is settled that follows an older one of its key and is the
-     * newest known: the next operation of the key has to follow that older one. */
+    /* The newest known operation of a key is about to be settled before an older one, which it
+     * follows. The next operation of the key has to follow that older one. */
     void (*leaves_first)(void *user, uint32_t op);
 } wm_batcher_hooks;
 
@@ -158,15 +158,15 @@ typedef enum wm_batch_fault {
 /* Closes or opens the send window: while it is closed, nothing is sent on the connection. The end of the
  * connection opens it. */
 void wm_batcher_close_window(wm_batcher *b, int connection, bool closed);
-/* Sets the operations of unanswered batches aside: those past their deadline that were cut before
- * `before_us`, when something was sent that has been acknowledged. Returns the number of operations;
- * `was_trial`: all of these batches were trials. */
+/* Sets aside the operations of unanswered batches: those that are past their deadline and were cut before
+ * `before_us`, the time at which something was sent that the node has acknowledged. Returns the number
+ * of operations. Sets *was_trial to whether all of these batches were trials. */
 uint32_t wm_batcher_fail_overdue(wm_batcher *b, int connection, uint64_t before_us, uint64_t now_us, bool *was_trial);
-/* Sets aside the operations of the connection's in-flight batches, which failed with one of the other
- * faults. With `tries` above 0, only batches with an operation that returned at least that often, and
- * of trials only one that is in flight alone.
- * `proofs`: how many failures this one counts for at once, if the operation was alone; 0: it counts
- * once something that was sent later is acknowledged. */
+/* Sets aside the operations of the connection's in-flight batches, which failed with another fault than
+ * WM_FAULT_UNANSWERED. `tries` 0: of all batches. Above 0: of a batch only if one of its operations
+ * returned at least that often, and of a trial only if it is in flight alone. `proofs`: how many
+ * failures are counted now for an operation that was tried alone; 0: one, as soon as something that was
+ * sent later is acknowledged. */
 void wm_batcher_fail_all(wm_batcher *b, int connection, wm_batch_fault fault, uint8_t tries, uint8_t proofs, uint64_t now_us);
 
 /* What the error messages of a server say about operations. */

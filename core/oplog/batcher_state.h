@@ -40,8 +40,8 @@ typedef struct batch {
     uint8_t attempts; /* failures so far; the wait before the next trial grows with them */
     uint8_t proofs;   /* failures of an operation alone that count */
     int failed_connection;
-    uint64_t failed_cut_us; /* when the trial was cut that failed and does not count yet; 0: none */
-    uint64_t retry_us;      /* not tried before */
+    uint64_t failed_cut_us; /* when the batch or trial was cut whose failure does not count yet; 0: none */
+    uint64_t retry_us;      /* the earliest time of the next trial */
 } batch;
 
 typedef struct connection {
@@ -161,8 +161,9 @@ void wm_batcher_leave_ring(wm_batcher *b, uint32_t partition);
 
 /* Appends to the retry queue of the operation's partition. The operation is counted already. */
 void wm_batcher_queue_retry(wm_batcher *b, uint32_t op);
-/* The oldest operation of a retry queue that may be sent on the partition's connection now, WM_NO_OP
- * when there is none; `before`: the operation in front of it. */
+/* The oldest operation of a retry queue that may be sent on the partition's connection now; WM_NO_OP
+ * when there is none. Sets *before to the operation in front of it, which wm_batcher_leave_retry_queue
+ * needs. */
 uint32_t wm_batcher_first_ready(const wm_batcher *b, const connection *c, const partition *p, uint32_t *before);
 /* Removes such an operation from the queue. */
 void wm_batcher_leave_retry_queue(wm_batcher *b, partition *p, uint32_t op, uint32_t before);

@@ -17,7 +17,7 @@ typedef struct wm_op_span {
 /* NULL when out of memory. */
 wm_op_arena *wm_op_arena_new(size_t chunk_bytes);
 void wm_op_arena_free(wm_op_arena *a);
-/* A pointer to at least `size` writable bytes, of which `available` is the number, valid until the next
+/* Reserves at least `size` bytes, and sets `available` to how many they are. Valid until the next
  * reserve or compact; NULL when out of memory. Without a commit the next reserve returns the same
  * place. */
 uint8_t *wm_op_arena_reserve(wm_op_arena *a, size_t size, size_t *available);

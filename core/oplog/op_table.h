@@ -25,11 +25,11 @@ typedef struct wm_op_table {
     wm_seq_window unsettled;
     uint32_t end; /* first index never used */
     uint32_t cap;
-    uint32_t free_ops;
-    uint32_t count;
-    size_t bytes; /* as they are sent */
-    uint64_t last_seq;
-    uint32_t until_compact;
+    uint32_t free_ops;      /* the first free operation, from which `next` leads on; WM_NO_OP: none */
+    uint32_t count;         /* operations in the table */
+    size_t bytes;           /* of these, as they are sent */
+    uint64_t last_seq;      /* the highest seq so far */
+    uint32_t until_compact; /* operations to remove before the arena is compacted */
 } wm_op_table;
 
 /* False when out of memory; wm_op_table_close either way. */

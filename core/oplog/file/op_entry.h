@@ -22,7 +22,7 @@ typedef struct wm_op_entry {
 
 /* The content of an op log's file in numbers, which each commit has (wm_log_file_commit). */
 typedef struct wm_op_counts {
-    uint32_t pending;      /* in files of before `acknowledged` was counted: both */
+    uint32_t pending;      /* earlier versions wrote the sum of both here, and 0 as `acknowledged` */
     uint32_t acknowledged; /* kept until it is certain that they need not be repeated */
     uint32_t letters;
 } wm_op_counts;
