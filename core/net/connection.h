@@ -62,11 +62,12 @@ wm_connection *wm_connection_open(wm_transport *t, const wm_url *url, const wm_a
                                   const wm_connection_events *events, void *user);
 /* Has `writable` called once a message can be written. */
 void wm_connection_want_write(wm_connection *c);
-/* Pauses or resumes reading. Bytes that were read before, WM_LOOP_READ_BYTES at most, are still
+/* Pauses (`held`) or resumes reading. Bytes that were read before, WM_LOOP_READ_BYTES at most, are still
  * reported. */
 void wm_connection_pause_reading(wm_connection *c, bool held);
-/* The proxy of the environment, and its variable, which can read the bytes of this ws:// connection;
- * NULL: none. Valid as long as the connection. */
+/* A text that names the proxy, and the environment variable that chose it ("http://host:port of
+ * http_proxy"), when this connection has no TLS, so that the proxy can read it. NULL for other
+ * connections. Valid as long as the connection. */
 const char *wm_connection_onlooker(const wm_connection *c);
 /* Closes and frees the connection without a further callback. With close code 0 at once, without a
  * close frame. */

@@ -24,7 +24,7 @@ bool wm_loop_is_ours(wm_loop *loop);
 #define WM_LOOP_READ_BYTES (64 * 1024)
 uint8_t *wm_loop_read_bytes(wm_loop *loop);
 
-/* Something on the loop that no owner closes before the loop is freed. */
+/* A clean-up function for handles on the loop whose owner may not close them before the loop is freed. */
 typedef struct wm_loop_ender {
     void (*end)(void *user); /* closes its handles; called at most once */
     void *user;
@@ -47,8 +47,8 @@ void wm_loop_write(wm_loop *loop);
  * begins no work that can be postponed after `deadline_us` (of wm_now_us). False when work is left for
  * the next iteration. */
 bool wm_loop_iterate_until(wm_loop *loop, uint64_t deadline_us);
-/* Whether the current iteration has a deadline, and whether that has passed: postpone work then. Both
- * are false in wm_loop_iterate. */
+/* is_bounded: whether the current iteration has a deadline; is_late: whether it has passed, so that work
+ * is to be postponed. Both are false in wm_loop_iterate. */
 bool wm_loop_is_bounded(const wm_loop *loop);
 bool wm_loop_is_late(const wm_loop *loop);
 /* Notes activity: the current iteration polls once more; outside of one, the next iteration does not

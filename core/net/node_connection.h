@@ -76,7 +76,7 @@ typedef struct wm_connection_info {
     uint64_t connected_at_us; /* of the present WebSocket; 0: none */
     uint64_t rtt_us;          /* last heartbeat round trip, 0 until the first */
     uint64_t last_heard_us;   /* when bytes were received last */
-    uint64_t answered_us;     /* when the newest PING was sent that was answered on this WebSocket; 0: none */
+    uint64_t answered_us;     /* when that PING was sent which was answered last on this WebSocket; 0: none */
     uint64_t bytes_in;
     uint64_t bytes_out;
     uint32_t connects; /* how often it became ready */
@@ -91,15 +91,17 @@ typedef struct wm_node_connection_shared {
     void *user; /* of the events */
     wm_connection_times times;
     bool traced;
-    void (*late)(void *pool); /* the iteration is over its time: wm_node_connection_read_later for each */
+    /* Called when the iteration's deadline has passed while messages are read: the pool calls
+     * wm_node_connection_read_later for each of its connections. */
+    void (*late)(void *pool);
     void *pool;
 } wm_node_connection_shared;
 
-/* `id`: what the events call it. NULL when out of memory. */
+/* `id`: the number of the connection in events. NULL when out of memory. */
 wm_node_connection *wm_node_connection_new(const wm_node_connection_shared *shared, int id);
-/* Closes it, without an event. */
+/* Closes the connection without an event, and frees it. */
 void wm_node_connection_free(wm_node_connection *c);
-/* Frees what an idle one holds, and forgets its figures: it is to be of another node. */
+/* Frees what an idle connection holds, and sets its figures to 0, so that it can serve another node. */
 void wm_node_connection_clear(wm_node_connection *c);
 
 /* As wm_node_pool_connect. */
@@ -111,10 +113,11 @@ int wm_node_connection_authenticate(wm_node_connection *c, const char *token, si
 int wm_node_connection_send(wm_node_connection *c, const uint8_t *message, size_t len);
 void wm_node_connection_want_batch(wm_node_connection *c);
 void wm_node_connection_ask(wm_node_connection *c);
-/* Ends it when a timeout has passed, and sends a PING that is due. Time in which the loop stood still,
- * `stalled_us`, proves nothing about the node. */
+/* Ends the connection when a timeout has passed, and sends a PING that is due. To be called at
+ * intervals. `stalled_us`: for how long the loop stood still since the last call; that time does not
+ * count, as it says nothing about the node. */
 void wm_node_connection_check(wm_node_connection *c, uint64_t now_us, uint64_t stalled_us);
-/* Its socket is not read before the next iteration. */
+/* Puts off reading the socket until the next iteration. */
 void wm_node_connection_read_later(wm_node_connection *c);
 /* As wm_node_pool_is_behind. */
 bool wm_node_connection_is_behind(const wm_node_connection *c);
