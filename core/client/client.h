@@ -37,7 +37,8 @@ typedef struct wm_client_options {
     double high_watermark;     /* as a share of the log's limits, 0..1 */
     double low_watermark;
     size_t recent_ack_bytes; /* memory for keys that a 0.11 cluster acknowledged lately; 0: none are kept */
-    double node_share;       /* of the log's limits, 0..1: what unacknowledged operations of one node of several may fill */
+    double node_share;       /* the share of the log's limits, 0..1, that one node's unacknowledged operations may fill;
+                              * without effect while there is only one node */
 } wm_client_options;
 
 typedef struct wm_client_stats {
@@ -48,7 +49,7 @@ typedef struct wm_client_stats {
     uint64_t ops_dropped;
     uint64_t ops_resent;     /* returned unacknowledged and were pending again */
     uint64_t ops_repeated;   /* acknowledged, and sent again after a membership change */
-    uint64_t ops_unverified; /* should have been repeated, but were not kept */
+    uint64_t ops_unverified; /* acknowledged while the membership changed, and not repeated */
     uint64_t batches_sent;
     uint64_t batches_acked;
     uint64_t unmatched_acks;     /* acknowledgements that answer no batch of this client */
@@ -72,6 +73,7 @@ wm_client *wm_client_new(wm_loop *loop, const wm_client_options *options, wm_log
 /* Closes connections and frees everything, unsent operations included. */
 void wm_client_free(wm_client *c);
 
+/* Parts of the client, which owns them; valid until wm_client_free. */
 wm_node_pool *wm_client_pool(wm_client *c);
 wm_map_chooser *wm_client_map_chooser(wm_client *c);
 wm_batcher *wm_client_batcher(wm_client *c);
@@ -114,9 +116,9 @@ const wm_route_table *wm_client_routes(const wm_client *c);
  * others. WM_OK; WM_EINVAL for another number: nothing changed. */
 int wm_client_set_routes(wm_client *c, const int *node_indexes, int *from);
 /* Chooses the partition map to hold. Call it when a node's map or its reachability has changed. True
- * when the held map is another one. False when it is not, and out of memory: then it is tried again
- * every 20 ms until WM_EVENT_MAP reports the new map, and nothing is sent meanwhile if the partition
- * count changed. */
+ * when the held map has changed. False when it has not, or when memory did not suffice to take the new
+ * one: the client tries again every 20 ms, and reports the new map by WM_EVENT_MAP; if the partition
+ * count changed, nothing is sent until then. */
 bool wm_client_choose_map(wm_client *c);
 /* Sets the hash that the cluster uses, and assigns pending operations to their partitions again. WM_OK, or
  * WM_ENOMEM: it is tried again every 20 ms until WM_EVENT_MAP, and nothing is sent meanwhile. */
@@ -145,16 +147,17 @@ typedef enum wm_membership_state {
 /* The number of acknowledged operations that will be repeated because the membership of a 0.11 cluster
  * changed. `state`: whether it did. */
 uint64_t wm_client_unverified(const wm_client *c, wm_membership_state *state);
-/* The client is about to end: what wm_client_unverified counts will not be sent again by this
- * client. It moves to the figure ops_unverified, once; how many they are. Where the op log has a
- * file they stay in it. */
+/* Gives up repeating operations, as the client is about to end: those that wm_client_unverified counts
+ * are added to the statistic ops_unverified. Returns their number; 0 when called again. They stay in the
+ * op log's file, if there is one. */
 uint64_t wm_client_give_up_unverified(wm_client *c);
 /* Whether unmatched acknowledgements become WM_EVENT_MESSAGE, for a script that waits for the
  * acknowledgement of a message it sent itself. */
 void wm_client_forward_acks(wm_client *c, bool on);
-/* Notes that the query of this id only serves to receive a map's events, which servers send apart
- * from it, with their times. Its own messages (QUERY_RESP, as large as the map, and
- * QUERY_UPDATE, each change once more) are dropped from now on. WM_OK or WM_ENOMEM. */
+/* Drops the messages of a query from now on. Servers send map events, with timestamps, to every client
+ * that has a query on the map, so a query may serve for these events only; its own messages (QUERY_RESP,
+ * as large as the map, and QUERY_UPDATE, each change once more) are not needed then. WM_OK or
+ * WM_ENOMEM. */
 int wm_client_subscribed(wm_client *c, const char *query_id);
 /* Syncs the log and sends the batches that are due; with `all`, without regard to linger_us. Call it once
  * a tick. */
@@ -164,7 +167,9 @@ void wm_client_flush(wm_client *c, bool all);
  * `out`. They are in flight until wm_client_foreign_ack or wm_client_foreign_release. Returns their
  * number, or WM_ENOMEM. */
 int wm_client_foreign_take(wm_client *c, wm_buffer *out);
+/* Settles the batch whose last operation has this id, as wm_batcher_ack. Returns the number of operations. */
 uint32_t wm_client_foreign_ack(wm_client *c, const char *last_id, size_t len);
+/* Makes the operations of all batches in flight pending again. Returns their number. */
 uint32_t wm_client_foreign_release(wm_client *c);
 
 /* -- dead letters ------------------------------------------------------------------- */
@@ -181,17 +186,20 @@ bool wm_client_drop_rejected(wm_client *c, uint64_t seq);
 
 /* The map of this name, created by the first call; NULL when out of memory. */
 wm_map *wm_client_map(wm_client *c, const char *name, size_t len);
+/* The local copy of the map, which the map owns. */
 wm_record_store *wm_map_store(wm_map *m);
 /* The id of the writer that a record's `node` stands for. */
 const char *wm_client_node_name(const wm_client *c, uint32_t node);
 
-/* Merges a record that a server sent on `connection` (WM_NO_CONNECTION: not known), by last write wins,
- * and advances the clock. `value` NULL is a tombstone. `stamped_on_arrival`: the time is the one at
- * which the server received the write (v2). Then a local record of this client stays in four more
- * cases, whatever its time says: it is not acknowledged yet; the record is an echo of it; its echo has
- * not been received on this connection yet; or the record is an earlier, in-doubt write of this client
- * that arrived late (wm_map_is_indoubt). WM_OK; 1 when the local record stayed; WM_EINVAL for an
- * impossible time; WM_ENOMEM. */
+/* Merges a record that a server sent on `connection` (WM_NO_CONNECTION: not known) by last write wins,
+ * and advances the clock. `value` NULL is a tombstone. `stamped_on_arrival`: the server stamped the
+ * record when it received the write (v2). Such a time may be later than that of a newer local write, so
+ * a local record of this client also stays, whatever the times say,
+ *   - while it is not acknowledged,
+ *   - when the received record is its echo,
+ *   - until its echo was received on this connection,
+ *   - when the received record is an earlier, in-doubt write of this client (wm_map_is_indoubt).
+ * WM_OK; 1 when the local record stayed; WM_EINVAL for an impossible time; WM_ENOMEM. */
 int wm_map_merge(wm_map *m, const char *key, size_t key_len, const uint8_t *value, size_t value_len,
                  const wm_timestamp *time, bool stamped_on_arrival, int connection);
 /* Removes a value that a server reported on `connection` as removed, without a time (v2 REMOVE). The value

@@ -27,7 +27,8 @@ typedef struct wm_client_connection {
     uint64_t asked_us;                     /* when the server was asked last whether it answers; 0: never */
     uint64_t controls_us[WM_CONTROLS_MAX]; /* when the controls were sent that are not acknowledged */
     uint32_t controls;                     /* their number */
-    uint64_t control_acked_us;             /* when the newest acknowledged control was sent, at the earliest; 0: none */
+    uint64_t control_acked_us;             /* when the control that was acknowledged last was sent; 0: none. As controls
+                                            * have one id, the oldest is taken for the acknowledged one. */
 } wm_client_connection;
 
 /* A share of the log's limits. */
@@ -258,8 +259,8 @@ int wm_client_check_backpressure(wm_client *c, uint32_t partition);
  * those of the newest one's node, then any. WM_EVENT_OP_DROPPED names each. Operations in flight
  * are not dropped. Call it once `newest` is recorded, so that nothing is dropped in vain. */
 void wm_client_displace(wm_client *c, uint32_t newest);
-/* Does what c->unfinished holds, and has the script set the routes then. Call it at each tick of the
- * timer. */
+/* Tries again what c->unfinished says was not done for want of memory; then WM_EVENT_MAP has the script
+ * set the routes. Call it at each tick of the timer. */
 void wm_client_retry_routes(wm_client *c);
 /* Gives every partition the connection of its route that is ready, or none. */
 void wm_client_apply_routes(wm_client *c);

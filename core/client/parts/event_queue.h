@@ -63,7 +63,8 @@ typedef struct wm_event_queue {
 
 void wm_event_queue_init(wm_event_queue *q);
 void wm_event_queue_close(wm_event_queue *q);
-/* Appends an event and a copy of `text` (NULL: none). */
+/* Appends an event and a copy of `text` (NULL: none). When out of memory, the event is counted as
+ * dropped. */
 void wm_event_queue_push(wm_event_queue *q, wm_event event, const void *text, size_t len);
 /* The same without a copy: the queue takes over `memory`, in which the text lies. Copying megabytes would
  * make a step of a host long. */

@@ -36,6 +36,7 @@ void wm_recent_acks_forget(wm_recent_acks *r, uint64_t before_us);
 uint64_t wm_recent_acks_count(const wm_recent_acks *r);
 /* When the newest entry so far was acknowledged; 0: there was none. */
 uint64_t wm_recent_acks_newest_us(const wm_recent_acks *r);
-/* How many entries acknowledged at `since_us` (to 65 ms) or later were pushed out since the last call. */
+/* How many of the entries pushed out since the last call were acknowledged at `since_us` or later. The
+ * times of these are kept to 65 ms. */
 uint64_t wm_recent_acks_take_pushed_out(wm_recent_acks *r, uint64_t since_us);
 #endif

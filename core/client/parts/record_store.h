@@ -19,8 +19,8 @@ typedef struct wm_record {
     uint32_t key_len;
     uint32_t value_len;
     uint32_t node;      /* index of a node id, as the caller interned it */
-    uint32_t op;        /* put: the operation of this client that writes it, WM_NO_OP: none; read: the last
-                      one, which may be settled, and its index another operation's by now */
+    uint32_t op;        /* when stored: the operation of this client that writes it, WM_NO_OP for none. When read:
+                         * the last such operation; if it is settled, its index may be another one's by now */
     uint16_t echoed_by; /* connection index + 1 on which the server last echoed this client's record; 0: none */
 } wm_record;
 
@@ -46,9 +46,9 @@ int wm_record_store_merge(wm_record_store *s, uint32_t hash, const wm_record *r,
 /* The record of a key; false when there is none. Pointers hold until the next
  * put or merge. */
 bool wm_record_store_get(wm_record_store *s, uint32_t hash, const char *key, size_t len, wm_record *out);
-/* Notes that `op` writes the record that the key, which exists, has already. */
+/* Notes that `op` writes the stored record of the key once more. The key must exist. */
 void wm_record_store_written(wm_record_store *s, uint32_t hash, const char *key, size_t len, uint32_t op);
-/* Makes `before` the last operation of the key, if `op` is it now. */
+/* Makes `before` the last operation of the key's record, if `op` is the last one. */
 void wm_record_store_rewind(wm_record_store *s, uint32_t hash, const char *key, size_t len, uint32_t op, uint32_t before);
 /* Sets echoed_by of a record that exists. */
 void wm_record_store_set_echoed_by(wm_record_store *s, uint32_t hash, const char *key, size_t len, uint16_t echoed_by);
