@@ -59,6 +59,7 @@ void wm_process_close_stdin(wm_process *p);
 /* The output that was collected and not consumed; valid until the next iteration of the loop or
  * wm_process_consume. */
 const char *wm_process_output(const wm_process *p, wm_process_stream stream, size_t *len);
+/* Removes the first `len` bytes of the collected output. */
 void wm_process_consume(wm_process *p, wm_process_stream stream, size_t len);
 /* Whether the stream has ended; always true for one that is not captured. */
 bool wm_process_ended(const wm_process *p, wm_process_stream stream);

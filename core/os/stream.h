@@ -26,7 +26,7 @@ typedef struct wm_stream_address {
  * before the first connection is accepted, and is removed by wm_stream_free. 0; UV_EADDRINUSE;
  * UV_EINVAL for an invalid address; or another error. */
 int wm_stream_listen(wm_loop *loop, const wm_stream_address *address, unsigned mode, wm_stream **out);
-/* Starts to connect; the first read or write reports whether it succeeded. */
+/* Starts to connect; 0 or an error. The first read or write reports whether connecting succeeded. */
 int wm_stream_connect(wm_loop *loop, const wm_stream_address *address, wm_stream **out);
 /* Accepts one waiting connection. 0; UV_EAGAIN when there is none. */
 int wm_stream_accept(wm_stream *listener, wm_stream **out);
@@ -41,6 +41,7 @@ ptrdiff_t wm_stream_read(wm_stream *s, void *bytes, size_t size);
 /* Writes bytes, and keeps those that the socket does not accept yet. 0; UV_ENOBUFS: above
  * WM_STREAM_UNWRITTEN_MAX, and nothing was queued; UV_ENOMEM; or the error of the socket. */
 int wm_stream_write(wm_stream *s, const void *bytes, size_t len);
+/* Bytes that the socket has not accepted yet. */
 size_t wm_stream_unwritten(const wm_stream *s);
 /* Lets wm_stream_changes grow once there are bytes to read or a connection to accept. */
 void wm_stream_watch(wm_stream *s);
