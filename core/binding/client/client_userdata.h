@@ -42,9 +42,10 @@ int wm_lua_check_connection(lua_State *L, wm_client *c, int index);
 /* A number from 0 to 2^53 as an integer; raises for NaN and all else. */
 uint64_t wm_lua_check_whole(lua_State *L, int index);
 
-/* Borrows the client's scratch buffer, empty, so that calls do not allocate. The client has none
- * meanwhile, as a finalizer that runs during the call may need one, too. */
+/* Takes the client's scratch buffer, empty, so that calls do not allocate. Until it is given back, the
+ * client has an unallocated one: a finalizer that runs during the call may borrow, too. */
 wm_buffer wm_lua_borrow(client_slot *slot);
+/* Gives a borrowed buffer back. */
 void wm_lua_give_back(client_slot *slot, wm_buffer *b);
 
 /* Pushes true, or nil and the text of the status. Returns the number of values. */

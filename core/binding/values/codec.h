@@ -30,11 +30,11 @@ int wm_lua_encode_map_value(lua_State *L, int index, wm_buffer *out, const char 
 #define WM_LUA_ETIMESTAMP (-31)  /* an invalid timestamp extension */
 #define WM_LUA_EEXTENSION (-400) /* plus the extension's type, -128 .. 127 */
 int wm_lua_decode(lua_State *L, wm_mp_reader *r);
-/* The same in pieces. Between these the Lua stack has, above its top at the first one, the unfinished
- * tables and their keys, none of which is nil: the caller may store them elsewhere. */
+/* The same in pieces. Between two calls the unfinished tables and their keys are on the Lua stack, above
+ * its top at the first call. None is nil, so the caller may move them to a table, and back. */
 typedef struct wm_lua_open_table {
     uint32_t left;  /* values left to read */
-    uint32_t count; /* of an array, so far */
+    uint32_t count; /* of an array: elements read so far */
     bool is_map;
     bool has_key; /* the key of the next value is on the stack */
 } wm_lua_open_table;
@@ -45,8 +45,8 @@ typedef struct wm_lua_decoding {
     bool is_done;
     wm_lua_open_table open[WM_MP_MAX_DEPTH];
 } wm_lua_decoding;
-/* Begins. Copies the reader; its bytes must stay. For bytes that were parsed and are within limits,
- * `max_reserved` may be as large as these. */
+/* Begins. Copies the reader; its bytes must stay. `max_reserved` bounds what a forged count of entries
+ * allocates; for bytes that were parsed before, it may be as large as the limit for a table. */
 void wm_lua_decode_begin(wm_lua_decoding *at, const wm_mp_reader *r, uint32_t max_reserved);
 /* Reads at most `most` keys and values. 1: there are more; 0: the value is on top of the stack; < 0 as
  * wm_lua_decode: the caller removes the unfinished tables from the stack. */

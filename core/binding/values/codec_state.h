@@ -23,8 +23,7 @@ typedef struct wm_lua_codec {
     char error[320];
 } wm_lua_codec;
 
-/* Makes the codec of a Lua state, without its marks; the state owns it. Raises when it is out of
- * memory. */
+/* Makes the codec of a Lua state, which owns it; the caller sets the marks. Raises when out of memory. */
 wm_lua_codec *wm_lua_codec_open(lua_State *L);
 /* Raises when wingman.core was never opened in this state. */
 wm_lua_codec *wm_lua_codec_state(lua_State *L);
