@@ -6,28 +6,28 @@
  * iteration of the loop has returned, as these callbacks must not call Lua. */
 
 /* X(NAME, "lua name"), and the fields that the event has. */
-#define WM_EVENTS(X)                                                                                                                                                                         \
-    X(AUTH_REQUIRED, "auth_required")       /* connection */                                                                                                                                 \
-    X(READY, "ready")                       /* connection */                                                                                                                                 \
-    X(LOST, "lost")                         /* connection, a: reason, b: close code, text: detail; flag: was ready */                                                                        \
-    X(MAP, "map")                           /* connection; a: version of the node's map; flag: the held map changed */                                                                       \
-    X(MAP_ERROR, "map_error")               /* connection, text */                                                                                                                           \
-    X(MESSAGE, "message")                   /* connection, text: the MessagePack message */                                                                                                  \
-    X(MAP_EVENT, "map_event")               /* connection, a: 1 for one of a SERVER_BATCH_EVENT, 0 for a SERVER_EVENT; text: MessagePack */                                                  \
-    X(TOO_LARGE, "too_large")               /* connection, text: wm_message_describe of a message that was not read */                                                                       \
-    X(TEXT, "text")                         /* connection, text: JSON */                                                                                                                     \
-    X(SERVER_ERROR, "server_error")         /* connection, text: the MessagePack message; flag: batches were in flight */                                                                    \
-    X(OP_DONE, "op_done")                   /* a: seq; on the connection that acknowledged */                                                                                                \
-    X(OP_REJECTED, "op_rejected")           /* connection, a: seq, b: length of the key, and of the map's name times 2^16; text: key, map, reason */                                         \
-    X(OP_TRIES, "op_tries")                 /* connection, a: seq, b: tries; text: key; it stays in the log */                                                                               \
-    X(OP_DROPPED, "op_dropped")             /* a: seq, text: key */                                                                                                                          \
-    X(UNVERIFIED, "unverified")             /* a: operations that a membership change put in doubt and that cannot be repeated */                                                            \
-    X(ACK_TIMEOUT, "ack_timeout")           /* connection, a: operations past their deadline; flag: they are sent again */                                                                   \
-    X(HIGH_WATERMARK, "high_watermark")     /* a: operations in the log */                                                                                                                   \
-    X(LOW_WATERMARK, "low_watermark")       /* a: operations in the log */                                                                                                                   \
-    X(NODE_BELOW_SHARE, "node_below_share") /* a full node is below the low watermark of its share of the log */                                                                             \
-    X(LOG_FILE, "log_file")                 /* flag: the op log's file can be written again; else text: the problem's name, of b bytes, and why not */                                       \
-    X(RESUMED, "resumed")                   /* first acknowledgement of a partition after its route changed or its connection ended: connection, a: partition, b: microseconds since then */ \
+#define WM_EVENTS(X)                                                                                                                                   \
+    X(AUTH_REQUIRED, "auth_required")       /* connection */                                                                                           \
+    X(READY, "ready")                       /* connection */                                                                                           \
+    X(LOST, "lost")                         /* connection, a: reason, b: close code, text: detail; flag: was ready */                                  \
+    X(MAP, "map")                           /* connection; a: version of the node's map; flag: the held map changed */                                 \
+    X(MAP_ERROR, "map_error")               /* connection, text */                                                                                     \
+    X(MESSAGE, "message")                   /* connection, text: the MessagePack message */                                                            \
+    X(MAP_EVENT, "map_event")               /* connection, a: 1 for one of a SERVER_BATCH_EVENT, 0 for a SERVER_EVENT; text: MessagePack */            \
+    X(TOO_LARGE, "too_large")               /* connection, text: wm_message_describe of a message that was not read */                                 \
+    X(TEXT, "text")                         /* connection, text: JSON */                                                                               \
+    X(SERVER_ERROR, "server_error")         /* connection, text: the MessagePack message; flag: batches were in flight */                              \
+    X(OP_DONE, "op_done")                   /* a: seq; on the connection that acknowledged */                                                          \
+    X(OP_REJECTED, "op_rejected")           /* connection, a: seq, b: length of the key, and of the map's name times 2^16; text: key, map, reason */   \
+    X(OP_TRIES, "op_tries")                 /* connection, a: seq, b: tries; text: key; it stays in the log */                                         \
+    X(OP_DROPPED, "op_dropped")             /* a: seq, text: key */                                                                                    \
+    X(UNVERIFIED, "unverified")             /* a: operations that a membership change put in doubt and that cannot be repeated */                      \
+    X(ACK_TIMEOUT, "ack_timeout")           /* connection, a: operations past their deadline; flag: they are sent again */                             \
+    X(HIGH_WATERMARK, "high_watermark")     /* a: operations in the log */                                                                             \
+    X(LOW_WATERMARK, "low_watermark")       /* a: operations in the log */                                                                             \
+    X(NODE_BELOW_SHARE, "node_below_share") /* a full node is below the low watermark of its share of the log */                                       \
+    X(LOG_FILE, "log_file")                 /* flag: the op log's file can be written again; else text: the problem's name, of b bytes, and why not */ \
+    X(RESUMED, "resumed")                   /* connection, a: partition: its first acknowledgement, b us after its route or connection changed */      \
     X(FRAME, "frame")                       /* connection, a: bytes, b: 1 for JSON; flag: sent; text: the message, or nothing when too many events wait */
 
 typedef enum wm_event_type {
