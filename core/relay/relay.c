@@ -12,10 +12,11 @@
 
 static const char help[] =
     "usage: wingman relay COUNT\n\n"
-    "Opens COUNT local ports and passes their connections on to COUNT others, which it\n"
-    "chooses among the free ones; used by topgun://N between the nodes of a cluster.\n"
-    "Prints one line of JSON: {\"ports\":[{\"listen\":P,\"target\":P},...]}. Ends with its\n"
-    "standard input.\n";
+    "Forwards TCP connections on this machine, with a pause after each of the first frames.\n"
+    "topgun://N puts it between the nodes of a cluster. It listens at COUNT free ports, 1 to\n"
+    "64, and chooses a free port as the target of each. Prints one line of JSON:\n"
+    "{\"ports\":[{\"listen\":P,\"target\":P},...]}. Runs until its standard input ends.\n\n"
+    "exit codes: 0 done, 1 no port can be opened, 2 usage error\n";
 
 enum {
     RELAYS_MAX = 64,

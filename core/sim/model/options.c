@@ -12,27 +12,33 @@
 static const char help[] =
     "wingman sim - a simulated TopGun cluster on this machine\n"
     "\n"
-    "usage: wingman sim [options]\n"
+    "usage: wingman sim [OPTIONS]\n"
     "\n"
-    "  --nodes N          nodes, 1 to 64 (3)\n"
-    "  --dialect D        v2 or 0.11: which server family answers (v2)\n"
-    "  --hash H[,H,...]   fnv1a or xxh64: the string hash, of all nodes or of each; xxh64 only\n"
-    "                     with 0.11 (fnv1a)\n"
-    "  --ports A,B,C      client ports; 0 lets the system choose (0 for all)\n"
-    "  --partitions N     partitions (271)\n"
-    "  --secret S         HS256 secret of tokens (random, printed)\n"
-    "  --no-auth          take connections without a token\n"
-    "  --rate N           operations a second per connection before ERROR 429, v2 only (no limit)\n"
-    "  --detection-ms N   how long the others take to notice a killed node (50)\n"
-    "  --spread-ms N      how far apart the nodes change their maps, 0.11 only (150)\n"
-    "  --seed N           seed of everything random (1)\n"
-    "  --sink             batches are read, counted and acknowledged, and nothing is stored:\n"
-    "                     for measuring generators\n"
-    "  --control          for programs: one JSON line when ready, then a command a line on\n"
-    "                     standard input, each answered by one JSON line; ends with its input\n"
-    "  --help             this text\n"
+    "Runs until Ctrl-C. Keeps everything in memory: it imitates the protocol of the servers, with\n"
+    "their faults, and is no database.\n"
     "\n"
-    "It keeps everything in memory and imitates the wire, faults included. It is no database.\n";
+    "  --nodes N          number of nodes, 1 to 64; default 3\n"
+    "  --dialect D        v2 or 0.11: the server family to imitate; default v2\n"
+    "  --hash H[,H,...]   the string hash for keys, fnv1a or xxh64: one for all nodes, or one for\n"
+    "                     each; default fnv1a. v2 has fnv1a only\n"
+    "  --ports A,B,C      ports for clients, one for each node; 0: the system chooses; default 0\n"
+    "  --partitions N     number of partitions, 1 to 1024; default 271\n"
+    "  --secret S         secret of the tokens (HS256); default: random, and printed\n"
+    "  --no-auth          accept connections without a token\n"
+    "  --rate N           v2 only: operations per second and connection, above which a node drops\n"
+    "                     a frame and answers ERROR 429; default: no limit\n"
+    "  --detection-ms N   time that the other nodes take to notice a killed node; default 50\n"
+    "  --spread-ms N      0.11 only: after a membership change each node updates its partition map\n"
+    "                     at a random moment within this time; default 150\n"
+    "  --seed N           seed of all random choices; default 1\n"
+    "  --sink             read, count and acknowledge batches, but store nothing: for measuring\n"
+    "                     load generators\n"
+    "  --control          for programs: print one line of JSON when the cluster is ready, then read\n"
+    "                     commands from standard input, one a line, and answer each with one line\n"
+    "                     of JSON. Runs until the input ends\n"
+    "  --help             print this text\n"
+    "\n"
+    "exit codes: 0 done, 1 a port cannot be used, 2 usage error\n";
 
 static sim_options_result wrong(const char *option, const char *reason, const char *value)
 {
@@ -172,12 +178,12 @@ sim_options_result sim_options_parse(int argc, char **argv, sim_options *out)
             if (take(&p, name, value) != SIM_OPTIONS_RUN) return SIM_OPTIONS_WRONG;
         }
     }
-    if (!spread_hashes(out, p.hashes)) return wrong("--hash", "one hash, or as many as nodes are needed", NULL);
+    if (!spread_hashes(out, p.hashes)) return wrong("--hash", "expected one hash, or one for each node", NULL);
     if (strcmp(sim_options_hash(out), "fnv1a") != 0 && !out->is_0_11) return wrong("--hash", "v2 servers always use fnv1a", NULL);
     if (out->rate > 0 && out->is_0_11) return wrong("--rate", "only v2 servers limit the rate", NULL);
     if (p.has_spread && !out->is_0_11) return wrong("--spread-ms", "v2 nodes change their maps together", NULL);
     if (!p.has_spread && out->is_0_11) out->spread_ms = SPREAD_0_11_MS;
-    if (p.ports > 0 && p.ports != out->nodes) return wrong("--ports", "as many ports as nodes are needed", NULL);
+    if (p.ports > 0 && p.ports != out->nodes) return wrong("--ports", "expected one port for each node", NULL);
     if (out->secret == NULL) out->secret = random_secret();
     return SIM_OPTIONS_RUN;
 }

@@ -35,7 +35,7 @@ Shows, compares and merges reports of load tests. FILE is a report in JSON, writ
 exit codes: 0 done; 1 a file cannot be read or written, or the reports do not fit
 together; 2 usage error
   diff   0 not worse; 99 worse; 97 undecided: too much noise, or runs too short
-  merge  0 passed; 99 a threshold failed, in the whole run or in a shard that it ended;
+  merge  0 passed; 99 a threshold failed for the whole run, or ended a shard early;
          98 --strict; 96 shards are missing; 1 a shard ended with an error; 130 a shard
          was interrupted
 ]]
