@@ -13,8 +13,9 @@ typedef struct wm_histogram wm_histogram;
  * to 5. NULL when out of memory, or an argument is out of range. Free with wm_histogram_free. */
 wm_histogram *wm_histogram_new(uint64_t max, int digits);
 void wm_histogram_free(wm_histogram *h);
+/* Removes all counts; `max` and `digits` stay. */
 void wm_histogram_reset(wm_histogram *h);
-/* Callable through the FFI. */
+/* Counts a value once, or `count` times. The first is callable through the FFI. */
 __attribute__((visibility("default"))) void wm_histogram_record(wm_histogram *h, uint64_t value);
 void wm_histogram_record_n(wm_histogram *h, uint64_t value, uint64_t count);
 /* Adds the counts of `from` to `into`. This is exact when both have the same digits and the values of
@@ -24,6 +25,7 @@ void wm_histogram_merge(wm_histogram *into, const wm_histogram *from);
 /* Adds what `from` has counted since `before`, an earlier copy of it with the same `max` and `digits`;
  * each slot counts as its middle. */
 void wm_histogram_merge_since(wm_histogram *into, const wm_histogram *from, const wm_histogram *before);
+/* The number of recorded values, and how many of them were above `max`. */
 uint64_t wm_histogram_count(const wm_histogram *h);
 uint64_t wm_histogram_overflows(const wm_histogram *h);
 /* Exact smallest and largest recorded value; 0 when empty. */

@@ -53,6 +53,7 @@ typedef enum wm_mp_result {
 /* A text for a result, for error messages. Static. */
 const char *wm_mp_result_text(int result);
 
+/* Reads from `bytes`, which must stay while the reader and its items are used. */
 void wm_mp_reader_init(wm_mp_reader *r, const void *bytes, size_t len);
 /* Reads one scalar, or the header of an array or map. A count must not exceed the bytes left, as each
  * element takes at least one. After an error of this or the following functions the reader is where it
