@@ -61,6 +61,7 @@ typedef struct wm_ws_reader {
     const char *problem; /* after WM_WS_ERROR: what was wrong; static */
 } wm_ws_reader;
 
+/* `max_message`: the most bytes of a message that are kept; larger ones are skipped (WM_WS_TOO_BIG). */
 void wm_ws_reader_init_server(wm_ws_reader *r, size_t max_message);
 void wm_ws_reader_init_client(wm_ws_reader *r);
 void wm_ws_reader_close(wm_ws_reader *r);
