@@ -212,6 +212,7 @@ typedef struct wm_connection_load {
     size_t in_flight_bytes;
     uint64_t oldest_sent_us; /* of the oldest unacknowledged batch; 0: none is in flight */
 } wm_connection_load;
+/* What waits and what is in flight on a connection now. */
 wm_connection_load wm_batcher_load(wm_batcher *b, int connection);
 /* The number of operations in flight on all connections; `bytes`: their bytes. */
 uint32_t wm_batcher_in_flight(const wm_batcher *b, size_t *bytes);

@@ -115,6 +115,7 @@ static inline void wm_batcher_leaves_flight(connection *c, const wm_op *op)
 
 /* An empty batch that takes `count` operations; NULL when out of memory. */
 batch *wm_batcher_new_batch(wm_batcher *b, uint32_t count);
+/* Keeps a batch that is not used any more for wm_batcher_new_batch. */
 void wm_batcher_keep_spare(wm_batcher *b, batch *t);
 /* Appends the OP_BATCH message of a batch to `frame`; its operations, `bytes` long, are in flight on
  * the connection then. False when out of memory: nothing changed. */

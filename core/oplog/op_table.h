@@ -37,6 +37,7 @@ bool wm_op_table_init(wm_op_table *t);
 void wm_op_table_close(wm_op_table *t);
 /* The index of a free operation; WM_NO_OP when out of memory. Call wm_op_table_keep or _give_back next. */
 uint32_t wm_op_table_take(wm_op_table *t);
+/* Returns an index from wm_op_table_take that was not used. */
 void wm_op_table_give_back(wm_op_table *t, uint32_t index);
 /* Makes a pending operation of the first `len` bytes that were reserved in the arena. */
 void wm_op_table_keep(wm_op_table *t, uint32_t index, uint32_t template, size_t len, size_t key_len, uint64_t seq);

@@ -95,6 +95,7 @@ size_t wm_oplog_bytes(const wm_oplog *log);
 uint32_t wm_oplog_end(const wm_oplog *log);
 /* The seq of the newest operation so far; 0: there was none. */
 uint64_t wm_oplog_last_seq(const wm_oplog *log);
+/* Whether a limit is reached, or the file cannot be written (wm_oplog_error). */
 bool wm_oplog_is_full(const wm_oplog *log);
 /* Whether `ops` operations of `bytes` as sent reach a limit. */
 bool wm_oplog_would_fill(const wm_oplog *log, uint32_t ops, size_t bytes);

@@ -35,7 +35,7 @@ bool wm_log_file_shrink(wm_log_file *f, uint64_t bytes);
 /* Closes the file without a commit, and removes it if it is one from wm_log_file_beside. */
 void wm_log_file_close(wm_log_file *f);
 
-/* Bytes up to the end of the last commit; and bytes of the frames that count. */
+/* Bytes of the file up to the end of the last commit; and, of these, bytes of the frames that count. */
 uint64_t wm_log_file_length(const wm_log_file *f);
 uint64_t wm_log_file_used(const wm_log_file *f);
 /* The counts of the last commit: wm_log_file_commit. */
@@ -60,7 +60,7 @@ bool wm_log_file_restart(wm_log_file *f, uint64_t size);
 bool wm_log_file_commit(wm_log_file *f, const uint64_t counts[2], wm_log_error *e);
 /* Drops the frames appended since the last commit. */
 void wm_log_file_rollback(wm_log_file *f);
-/* Whether the file is still in a directory, and has the length that it was left with. */
+/* Whether the file is still in a directory, and not shorter than its last commit left it. */
 bool wm_log_file_is_there(const wm_log_file *f);
 /* Whether it is also still at its path. Costs ten times as much. */
 bool wm_log_file_is_in_place(const wm_log_file *f, wm_log_error *e);
