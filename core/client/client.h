@@ -123,6 +123,7 @@ bool wm_client_choose_map(wm_client *c);
 /* Sets the hash that the cluster uses, and assigns pending operations to their partitions again. WM_OK, or
  * WM_ENOMEM: it is tried again every 20 ms until WM_EVENT_MAP, and nothing is sent meanwhile. */
 int wm_client_set_hash(wm_client *c, wm_hash_kind kind);
+/* The hash in use; the partition of a key by that hash; and the number of partitions. */
 wm_hash_kind wm_client_hash(const wm_client *c);
 uint32_t wm_client_partition_of(const wm_client *c, const char *key, size_t len);
 uint32_t wm_client_partition_count(const wm_client *c);
@@ -174,6 +175,7 @@ uint32_t wm_client_foreign_release(wm_client *c);
 
 /* -- dead letters ------------------------------------------------------------------- */
 
+/* The client's dead letters, which it owns; valid until wm_client_free. */
 const wm_dead_letters *wm_client_dead_letters(const wm_client *c);
 /* Records a rejected operation once more, with its old timestamp, and drops the dead letter. Returns the
  * seq of the new operation; WM_EINVAL when there is no such letter; WM_ESTALE when the local copy has

@@ -38,9 +38,11 @@ typedef struct wm_op_context {
 /* NULL when out of memory. */
 wm_op_metrics *wm_op_metrics_new(void);
 void wm_op_metrics_free(wm_op_metrics *m);
+/* The context, for the caller to write; valid as long as `m`. */
 wm_op_context *wm_op_metrics_context(wm_op_metrics *m);
 /* A new tag, from 1; WM_EFULL above WM_OP_TAGS_MAX, WM_ENOMEM. */
 int wm_op_metrics_add_tag(wm_op_metrics *m);
+/* The number of tags; the highest one. */
 uint32_t wm_op_metrics_tags(const wm_op_metrics *m);
 /* Makes the nodes 0 .. nodes-1 and the partitions countable. WM_OK or WM_ENOMEM. */
 int wm_op_metrics_size(wm_op_metrics *m, uint32_t nodes, uint32_t partitions);
@@ -58,12 +60,14 @@ void wm_op_metrics_merge_part(const wm_op_metrics *m, uint32_t tag, wm_op_part p
 void wm_op_metrics_merge_node(const wm_op_metrics *m, uint32_t node_index, wm_histogram *into);
 /* Adds the latencies since its last call, with a resolution of one part in 1000. */
 void wm_op_metrics_take_interval(wm_op_metrics *m, wm_histogram *into);
+/* The histograms of connecting, for wm_node_pool_measure; `m` owns them. */
 wm_connection_times wm_op_metrics_connections(const wm_op_metrics *m);
 typedef struct wm_partition_figures {
     uint64_t ops;        /* acknowledged */
     uint64_t latency_us; /* their sum */
     int32_t node_index;  /* of the node that acknowledged last; -1: none */
 } wm_partition_figures;
+/* The number of partitions; and the figures of one below that, valid until the next wm_op_metrics_size. */
 uint32_t wm_op_metrics_partitions(const wm_op_metrics *m);
 const wm_partition_figures *wm_op_metrics_partition(const wm_op_metrics *m, uint32_t partition);
 /* Operations of a tag that were recorded and acknowledged. */
