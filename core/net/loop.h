@@ -14,6 +14,7 @@ wm_loop *wm_loop_new(void);
 /* Adds a reference to the loop; wm_loop_free drops one. The loop is freed with the last one. */
 void wm_loop_ref(wm_loop *loop);
 void wm_loop_free(wm_loop *loop);
+/* The libuv loop, which the loop owns. */
 uv_loop_t *wm_loop_uv(wm_loop *loop);
 /* False in a forked child: everything on the loop is the parent's. Timers, sockets and processes may be
  * freed there, without an effect on the parent, but the loop must not be iterated. Check it before
