@@ -38,6 +38,7 @@ int wm_process_spawn(wm_loop *loop, const wm_process_options *options, wm_proces
  * memory is freed in the next iteration of the loop. `loop_closed`: the loop was freed before. */
 void wm_process_free(wm_process *p, bool loop_closed);
 
+/* The child's process id; it stays when the child has ended. */
 int wm_process_pid(const wm_process *p);
 /* A counter that grows with every event: output, end of output, exit. */
 uint32_t wm_process_changes(const wm_process *p);
