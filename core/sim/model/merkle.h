@@ -39,10 +39,12 @@ typedef struct sim_merkle {
 void sim_merkle_close(sim_merkle *m);
 /* Links the item, with its two hashes set; it has to stay where it is until it is removed. */
 void sim_merkle_add(sim_merkle *m, sim_merkle_item *item);
+/* Unlinks an item of the trie. */
 void sim_merkle_remove(sim_merkle *m, sim_merkle_item *item);
 /* Sets item_hash of an item of the trie. */
 void sim_merkle_change(sim_merkle *m, sim_merkle_item *item, uint32_t item_hash);
 
+/* The hash of the whole trie; 0 when it is empty. */
 uint32_t sim_merkle_root(const sim_merkle *m);
 /* The children of the trie node at a path of 0 to 2 digits: bit i of the result says that child i
  * exists, and sums[i] is its hash. 0 for an unknown or another path. */
