@@ -71,8 +71,9 @@ typedef struct wm_work {
 /* Has the work done. The struct is the caller's and must stay until the work is done or withdrawn.
  * Posting it again before that changes nothing. */
 void wm_loop_post(wm_loop *loop, wm_work *work);
-/* The same for writing, which an iteration does before it polls sockets and once more at its end.
- * Called once for each post, whatever it returns. */
+/* The same for writing: wm_loop_write does it, both kinds of iterations before they poll sockets, and
+ * wm_loop_iterate_until once more at its end. The piece is called once for each post, whatever it
+ * returns. */
 void wm_loop_post_write(wm_loop *loop, wm_work *work);
 void wm_loop_withdraw(wm_work *work);
 
