@@ -14,7 +14,7 @@ typedef struct wm_batcher wm_batcher;
 
 typedef struct wm_batch_limits {
     uint32_t max_ops;        /* operations in one OP_BATCH */
-    uint32_t max_bytes;      /* bytes of one OP_BATCH, at most WM_FRAME_BYTES_MAX */
+    uint32_t max_bytes;      /* bytes of one OP_BATCH, at most WM_FRAME_BYTES_MAX; a larger operation is sent alone */
     uint32_t max_in_flight;  /* unacknowledged batches per connection */
     uint64_t linger_us;      /* how long a batch that is not full waits for more operations; 0: until the end of the tick */
     uint64_t ack_timeout_us; /* from the cut to the deadline */
@@ -78,9 +78,9 @@ void wm_batcher_set_route(wm_batcher *b, uint32_t partition, int connection);
  * WM_OK; WM_ENOMEM: nothing changed, and the former table has to be put back. */
 int wm_batcher_repartition(wm_batcher *b, uint32_t (*partition_of)(void *user, const char *key, size_t len), void *user);
 
-/* Whether the connection has a batch to send now: an operation is pending that is not known to wait
- * for another one of its key, fewer than max_in_flight batches are in flight, and the batch is full
- * or linger_us has passed. */
+/* Whether the connection has a batch to send now: a trial is due, or an operation is pending that is not
+ * known to wait for another one of its key, fewer than max_in_flight batches are in flight, and the
+ * batch is full or linger_us has passed. */
 bool wm_batcher_is_due(wm_batcher *b, int connection, uint64_t now_us);
 /* The same without regard to linger_us. */
 bool wm_batcher_has_due(wm_batcher *b, int connection, uint64_t now_us);
