@@ -272,7 +272,7 @@
 ---@field secret? string for tokens
 ---@field seed? number of what is random; default 1
 ---@field sink? boolean nothing is stored, for measuring generators
----@field spread_ms? number 0.11: how far apart the nodes change their maps; default 150
+---@field spread_ms? number 0.11: after a membership change each node updates its partition map at a random moment within this time; default 150
 
 ---@class wingman.topgun.options: table<"nodes", any>
 ---@field nodes? number server processes

@@ -30,7 +30,7 @@ M.options = {
   rate = { type = "number", min = 0, about = "v2: operations a second per connection before ERROR 429; default: no limit" },
   seed = { type = "number", whole = true, about = "of what is random; default 1" },
   detection_ms = { type = "number", whole = true, min = 0, about = "until nodes notice that one is gone; default 50" },
-  spread_ms = { type = "number", whole = true, min = 0, about = "0.11: how far apart the nodes change their maps; default 150" },
+  spread_ms = { type = "number", whole = true, min = 0, about = "0.11: after a membership change each node updates its partition map at a random moment within this time; default 150" },
   no_auth = { type = "boolean", about = "v2: no token is asked for" },
   sink = { type = "boolean", about = "nothing is stored, for measuring generators" },
 }
@@ -76,7 +76,7 @@ end
 --- Starts a cluster and waits until it accepts connections.
 ---@param options wingman.sim.options|nil  nodes (3), dialect ("v2"), hash ("fnv1a"; "xxh64,fnv1a,…": of each node), secret,
 ---  ports (a list), partitions (271), rate, seed (1), detection_ms (50),
----  spread_ms (0.11: 150, how far apart the nodes change their maps), no_auth,
+---  spread_ms (0.11: 150, within which the nodes update their partition maps), no_auth,
 ---  sink (nothing is stored, for measuring generators)
 ---@return wingman.sim.cluster|nil, wingman.error|nil
 function M.start(options)
