@@ -67,8 +67,9 @@ typedef struct wm_message_limits {
 } wm_message_limits;
 /* The first limit for Lua that is exceeded; WM_LIMIT_NONE when none is. */
 wm_message_limit wm_message_exceeds(const wm_message_cost *cost, const wm_message_limits *limits);
-/* Appends a short MessagePack message that stands for one above a limit: its `type`, and in `payload`
- * its names, `size` (bytes) and `limit` (the name of the option). */
+/* Appends a short MessagePack message that stands for one above a limit: {type, size, limit, payload},
+ * with the type and the size in bytes of that message, the option whose limit it exceeds, and a payload
+ * that has only its names. */
 void wm_message_describe(const wm_message *m, wm_message_limit limit, uint64_t size, wm_buffer *out);
 
 /* Parses a whole frame and checks its structure, its depth, and that no bytes follow. Returns 0, a

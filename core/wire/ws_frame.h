@@ -21,6 +21,6 @@ typedef struct wm_ws_masks {
  * no random numbers or no memory: `out` is cut at `at` then. */
 bool wm_ws_frame(wm_ws_masks *masks, wm_buffer *out, size_t at);
 /* Appends a control frame: a close, ping or pong with a payload of up to 125 bytes. False as
- * above. */
+ * above; `out` is unchanged then. */
 bool wm_ws_control_frame(wm_ws_masks *masks, wm_buffer *out, int opcode, const uint8_t *payload, size_t len);
 #endif
