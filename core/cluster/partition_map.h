@@ -60,7 +60,7 @@ int wm_partition_map_apply_delta(wm_partition_map *map, const uint8_t *payload, 
 /* Whether each partition has the same owner in both, by node id. */
 bool wm_partition_map_has_same_owners(const wm_partition_map *a, const wm_partition_map *b);
 /* Whether both have the same version, the same nodes in the same order, and the same bytes of
- * partitions. */
+ * partitions. False when a delta has changed one of them. */
 bool wm_partition_map_is_equal(const wm_partition_map *a, const wm_partition_map *b);
 /* The index of a node id in `nodes`; WM_MAP_NO_NODE when it is not there. */
 uint16_t wm_partition_map_find_node(const wm_partition_map *map, const char *id);
