@@ -108,8 +108,8 @@ uint32_t wm_batcher_find_in_flight(wm_batcher *b, int connection, const char *id
 bool wm_batcher_remove_in_flight(wm_batcher *b, int connection, uint32_t op);
 /* Makes one operation of an in-flight batch pending again. False when it is in no batch. */
 bool wm_batcher_return_in_flight(wm_batcher *b, int connection, uint32_t op, uint64_t now_us);
-/* Makes the operations of all in-flight batches of the connection pending again, in order. Returns
- * their number. */
+/* Makes the operations of all in-flight batches of the connection pending again, in order; those of a
+ * trial are set aside again. Returns their number. Opens the send window. */
 uint32_t wm_batcher_release_connection(wm_batcher *b, int connection, uint64_t now_us);
 /* The same for the batches whose deadline has passed. */
 uint32_t wm_batcher_release_expired(wm_batcher *b, int connection, uint64_t now_us);

@@ -23,7 +23,7 @@ void wm_op_store_close(wm_op_store *s);
 bool wm_op_store_load(wm_op_store *s, wm_op_table *table, wm_log_error *e);
 /* The id of the client that recorded the operations, after wm_op_store_load; "" in a new file. */
 const char *wm_op_store_client_id(const wm_op_store *s);
-/* Writes the id, of up to WM_OP_TALLY_ID_MAX bytes, to the file at once. */
+/* Writes the id, of up to WM_OP_TALLY_ID_MAX bytes, to the file at once. False with the reason in `e`. */
 bool wm_op_store_set_client_id(wm_op_store *s, const char *client_id, wm_log_error *e);
 /* The highest seq of an operation that is or was in the file. New operations need a higher one. */
 uint64_t wm_op_store_last_seq(const wm_op_store *s);

@@ -35,7 +35,8 @@ const char *wm_oplog_client_id(const wm_oplog *log);
  * the log counts as full until a later call succeeds, and recorded operations stay pending. */
 int wm_oplog_sync(wm_oplog *log);
 /* Keep acknowledged operations in the log's file for a while, in case they have to be repeated and this
- * process has ended by then: see op_store.h. Without a file these do nothing. */
+ * process has ended by then: see op_store.h. Without a file these do nothing; wm_oplog_retains says
+ * whether there is one. */
 void wm_oplog_retain_bytes(wm_oplog *log, size_t bytes);
 bool wm_oplog_retains(const wm_oplog *log);
 void wm_oplog_retain(wm_oplog *log, uint32_t index, uint64_t now_us);
