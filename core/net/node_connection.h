@@ -75,7 +75,7 @@ typedef struct wm_connection_info {
     wm_dialect dialect;
     uint64_t connected_at_us; /* of the present WebSocket; 0: none */
     uint64_t rtt_us;          /* last heartbeat round trip, 0 until the first */
-    uint64_t last_heard_us;   /* when bytes were received last */
+    uint64_t last_heard_us;   /* when bytes were received last, plus the time for which the loop stood still since */
     uint64_t answered_us;     /* when that PING was sent which was answered last on this WebSocket; 0: none */
     uint64_t bytes_in;
     uint64_t bytes_out;
