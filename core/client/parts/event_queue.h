@@ -67,7 +67,8 @@ void wm_event_queue_close(wm_event_queue *q);
  * dropped. */
 void wm_event_queue_push(wm_event_queue *q, wm_event event, const void *text, size_t len);
 /* The same without a copy: the queue takes over `memory`, in which the text lies. Copying megabytes would
- * make a step of a host long. */
+ * make a step of a host long. When out of memory, the event is counted as dropped and `memory` stays the
+ * caller's. */
 void wm_event_queue_push_taken(wm_event_queue *q, wm_event event, const void *text, size_t len, wm_buffer *memory);
 /* The oldest event and its text; NULL when there is none. Both are valid until
  * the next push or pop. */
