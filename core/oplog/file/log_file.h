@@ -5,10 +5,10 @@
 #include "oplog/file/log_format.h"
 
 /* A file of commits. A commit consists of frames, whose bytes only the owner understands, and is in the
- * file as a whole or not at all. The file grows with each commit until the owner writes all content
- * that still counts again: little content in one commit, which replaces all earlier ones
- * (wm_log_file_restart), much content into a new file beside it, which takes its place. Reading detects
- * changed bytes, missing frames and a file that was cut. One process uses it at a time. */
+ * file as a whole or not at all. The file grows with each commit. To end that, the owner writes again
+ * what still counts: if it is little, in one commit that replaces all earlier ones
+ * (wm_log_file_restart); if it is much, into a new file beside it, which takes its place. Reading
+ * detects changed bytes, missing frames and a file that was cut. One process uses it at a time. */
 typedef struct wm_log_file wm_log_file;
 
 #ifndef WM_LOG_REGION /* smaller in a fuzzer, which does not write so much */
