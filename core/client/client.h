@@ -89,8 +89,8 @@ void wm_client_forget_batch_sizes(wm_client *c);
 /* Records measurements of operations in `m` (borrowed) from now on. WM_OK or WM_ENOMEM. */
 int wm_client_measure(wm_client *c, wm_op_metrics *m);
 
-/* Adds a node. Returns its node index, WM_EINVAL for a wrong URL, or WM_ENOMEM. */
-int wm_client_add_node(wm_client *c, const char *url);
+/* Adds a node; as wm_node_pool_add. Returns its node index, WM_EINVAL for a wrong URL, or WM_ENOMEM. */
+int wm_client_add_node(wm_client *c, const char *url, const char *shown_url);
 /* Removes a node that is not in use: it is not connected, has no route and no operation, and neither
  * the held partition map nor the map of a connected node names it. The next new node gets its index.
  * WM_OK; WM_EINVAL when the node is in use: nothing changed. */

@@ -8,7 +8,7 @@ static const char *node_of_connection(const wm_client *c, int connection)
     if (connection == WM_NO_CONNECTION || connection == c->foreign_connection) return "";
     int node_index = wm_node_pool_node_of(c->pool, connection);
     const char *id = wm_node_pool_id(c->pool, node_index);
-    return id[0] != '\0' ? id : wm_node_pool_url(c->pool, node_index);
+    return id[0] != '\0' ? id : wm_node_pool_shown_url(c->pool, node_index);
 }
 
 static void tell(wm_client *c, int connection, const wm_op *op, const void *reason, size_t len)

@@ -11,7 +11,7 @@
 #define STALL_US 1000000u
 
 typedef struct node {
-    char *url_text;
+    char *shown_url;
     wm_url url;
     char *id;
     wm_node_connection **connections;
@@ -106,7 +106,7 @@ void wm_node_pool_free(wm_node_pool *pool)
 {
     if (pool == NULL) return;
     for (uint32_t i = 0; i < pool->count; i++) {
-        free(pool->nodes[i].url_text);
+        free(pool->nodes[i].shown_url);
         free(pool->nodes[i].id);
         free_connections(pool, pool->nodes[i].connections);
     }
@@ -140,20 +140,20 @@ static int grow(wm_node_pool *pool)
     return WM_OK;
 }
 
-int wm_node_pool_add(wm_node_pool *pool, const char *url)
+int wm_node_pool_add(wm_node_pool *pool, const char *url, const char *shown_url)
 {
     wm_url parsed;
     if (!wm_url_parse(url, "/ws", &parsed)) return WM_EINVAL;
     uint32_t node_index = free_index(pool);
     if (node_index == pool->count && grow(pool) < 0) return WM_ENOMEM;
-    char *url_text = strdup(url), *id = strdup("");
-    if (url_text == NULL || id == NULL) {
-        free(url_text);
+    char *shown = strdup(shown_url), *id = strdup("");
+    if (shown == NULL || id == NULL) {
+        free(shown);
         free(id);
         return WM_ENOMEM;
     }
     node *n = &pool->nodes[node_index];
-    n->url_text = url_text;
+    n->shown_url = shown;
     n->id = id;
     n->url = parsed;
     n->is_there = true;
@@ -163,9 +163,9 @@ int wm_node_pool_add(wm_node_pool *pool, const char *url)
 void wm_node_pool_remove(wm_node_pool *pool, int node_index)
 {
     node *n = &pool->nodes[node_index];
-    free(n->url_text);
+    free(n->shown_url);
     free(n->id);
-    n->url_text = n->id = NULL;
+    n->shown_url = n->id = NULL;
     n->is_there = false;
     for (uint32_t i = 0; i < pool->connections_per_node; i++) wm_node_connection_clear(n->connections[i]);
 }
@@ -180,9 +180,9 @@ uint32_t wm_node_pool_connections(const wm_node_pool *pool)
     return pool->count * pool->connections_per_node;
 }
 
-const char *wm_node_pool_url(const wm_node_pool *pool, int node_index)
+const char *wm_node_pool_shown_url(const wm_node_pool *pool, int node_index)
 {
-    return pool->nodes[node_index].is_there ? pool->nodes[node_index].url_text : "";
+    return pool->nodes[node_index].is_there ? pool->nodes[node_index].shown_url : "";
 }
 
 const char *wm_node_pool_id(const wm_node_pool *pool, int node_index)

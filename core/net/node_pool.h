@@ -22,15 +22,16 @@ void wm_node_pool_free(wm_node_pool *pool);
 /* Records times of connections in these histograms (borrowed) from now on. */
 void wm_node_pool_measure(wm_node_pool *pool, wm_connection_times times);
 
-/* Adds a node. Returns its index, which may be that of a removed node; WM_EINVAL when `url` is not a
- * ws:// or wss:// URL; or WM_ENOMEM. */
-int wm_node_pool_add(wm_node_pool *pool, const char *url);
+/* Adds a node. `shown_url`: the URL as people may see it, without the values of its query. Returns its
+ * index, which may be that of a removed node; WM_EINVAL when `url` is not a ws:// or wss:// URL; or
+ * WM_ENOMEM. */
+int wm_node_pool_add(wm_node_pool *pool, const char *url, const char *shown_url);
 /* Removes a node whose connections are all idle. Id and URL of its index are "" from then on. */
 void wm_node_pool_remove(wm_node_pool *pool, int node_index);
 /* One more than the highest node index so far, which may be that of a removed node. */
 uint32_t wm_node_pool_count(const wm_node_pool *pool);
 uint32_t wm_node_pool_connections(const wm_node_pool *pool);
-const char *wm_node_pool_url(const wm_node_pool *pool, int node_index);
+const char *wm_node_pool_shown_url(const wm_node_pool *pool, int node_index);
 /* The server-assigned id, "" until it is known. wm_node_pool_set_id: WM_OK or WM_ENOMEM. */
 const char *wm_node_pool_id(const wm_node_pool *pool, int node_index);
 int wm_node_pool_set_id(wm_node_pool *pool, int node_index, const char *id);

@@ -1,6 +1,7 @@
 --- A token in the query of a node's URL, as load balancers take it, is in nothing that a client,
 --- a load test or the prompt shows.
 local circuit = require "wingman.policy.circuit"
+local core = require "wingman.core"
 local eventually = require "spec.support.eventually"
 local events = require "wingman.client.events"
 local files = require "spec.support.files"
@@ -136,6 +137,27 @@ describe("A token in the query of a URL", function()
     assert_hidden({ client:health(), client:connected_nodes(), inspect.nodes(client) }, "figures")
     client:close()
     assert_hidden(kept, "what was logged and emitted")
+  end)
+
+  it("is not in the dead letters of a client of one server, nor in the file that keeps them", function()
+    local log = load_run.file ""
+    os.remove(log)
+    local client = watched {
+      server = seeds_of(cluster)[1], auth = { token = cluster.token }, batch = { ack_timeout = 30 }, oplog = { path = log },
+    }
+    assert(client:start())
+    assert(cluster:fault("node-1", "ack-drop", 1))
+    local seq, op_id = assert(client:map("m"):set("k", 1)), nil
+    eventually("the write is sent", function()
+      for _, op in ipairs(client.core:operations(0)) do op_id = op.in_flight and op.id end
+      return op_id
+    end)
+    local refusal = core.encode { type = "OP_REJECTED", payload = { opId = op_id, reason = "no" } }
+    assert(cluster:command("send node-1 binary " .. refusal:gsub(".", function(byte) return ("%02x"):format(byte:byte()) end)))
+    assert.equal("REJECTED", select(2, client:wait(seq, 60)).code)
+    assert.truthy(client:rejected()[1].node:find("/ws?token=***&v=***", 1, true), client:rejected()[1].node)
+    client:close()
+    assert_hidden(files.read(log), "the file")
   end)
 
   it("is in no report, live figure or log of a load test, with users' own connections too", function()

@@ -136,11 +136,13 @@ static int l_close(lua_State *L)
 
 /* -- nodes ------------------------------------------------------------------------------- */
 
+/* add_node(url[, shown_url]): the node's index; nil and what is wrong. Dead letters name the node by
+ * `shown_url` (default: `url`) until its id is known. */
 static int l_add_node(lua_State *L)
 {
     wm_client *c = wm_lua_check_client(L);
     const char *url = luaL_checkstring(L, 2);
-    int node_index = wm_client_add_node(c, url);
+    int node_index = wm_client_add_node(c, url, luaL_optstring(L, 3, url));
     if (node_index >= 0) {
         lua_pushinteger(L, node_index);
         return 1;

@@ -5,9 +5,9 @@
 #include "base/status.h"
 #include "client/state.h"
 
-int wm_client_add_node(wm_client *c, const char *url)
+int wm_client_add_node(wm_client *c, const char *url, const char *shown_url)
 {
-    int node_index = wm_node_pool_add(c->pool, url);
+    int node_index = wm_node_pool_add(c->pool, url, shown_url);
     if (node_index < 0) return node_index;
     uint32_t connections = wm_node_pool_connections(c->pool);
     wm_node_stats *stats = realloc(c->figures.node_stats, wm_node_pool_count(c->pool) * sizeof *stats);

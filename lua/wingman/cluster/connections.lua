@@ -73,9 +73,10 @@ methods.__index = methods
 ---@return wingman.node|nil, string|nil
 function methods:add(url, is_seed)
   if not is_seed and #self.nodes >= MAX_NODES then return nil, ("a client has at most %d nodes"):format(MAX_NODES) end
-  local node_index, err = self.core:add_node(url)
-  if not node_index then return nil, ("'%s': %s"):format(escape.plain(url_module.shown(url)), err) end
-  local node = { index = node_index, url = url_module.shown(url), whole_url = url, connection_ids = {}, is_seed = is_seed, settled = false, losses = {} }
+  local shown = url_module.shown(url)
+  local node_index, err = self.core:add_node(url, shown)
+  if not node_index then return nil, ("'%s': %s"):format(escape.plain(shown), err) end
+  local node = { index = node_index, url = shown, whole_url = url, connection_ids = {}, is_seed = is_seed, settled = false, losses = {} }
   self.nodes[#self.nodes + 1], self.by_index[node_index], self.by_url[url] = node, node, node
   for i = 0, self.per_node - 1 do
     local connection_id = self.core:connection_of(node_index, i)

@@ -51,7 +51,7 @@ function M.new(given)
   }, methods)
   for i, url in ipairs(given.urls) do
     self.urls[i] = url_module.shown(url)
-    local node_index, wrong = core:add_node(url)
+    local node_index, wrong = core:add_node(url, self.urls[i])
     if not node_index then
       core:close()
       return nil, wrong
