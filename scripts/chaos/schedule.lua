@@ -28,7 +28,7 @@ local START_TIMEOUT, SETTLE_TIMEOUT, QUIET, WHOLE_TIMEOUT = 5, 20, 0.25, 8
 local PATIENCE_MOST = 64
 --- Rounds times patience, so that a schedule on a busy machine comes to its end: the last rounds are
 --- left out, but for the first two.
-local ROUNDS_FOR_PATIENCE, ROUNDS_LEAST = 10, 2
+local ROUNDS_FOR_PATIENCE, ROUNDS_LEAST = 16, 2
 
 ---@class chaos.result
 ---@field seed integer
