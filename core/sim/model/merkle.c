@@ -34,7 +34,6 @@ void sim_merkle_add(sim_merkle *m, sim_merkle_item *item)
     leaf->seen = true;
     leaf->sum += item->item_hash;
     (*slot)->sum += item->item_hash;
-    (*slot)->items++;
 }
 
 void sim_merkle_remove(sim_merkle *m, sim_merkle_item *item)
@@ -46,7 +45,6 @@ void sim_merkle_remove(sim_merkle *m, sim_merkle_item *item)
     if (item->next != NULL) item->next->prev = item->prev;
     leaf->sum -= item->item_hash;
     branch->sum -= item->item_hash;
-    branch->items--;
 }
 
 void sim_merkle_change(sim_merkle *m, sim_merkle_item *item, uint32_t item_hash)
@@ -66,7 +64,7 @@ uint32_t sim_merkle_root(const sim_merkle *m)
     return sum;
 }
 
-static bool parse_path(const char *path, size_t len, uint32_t *out)
+bool sim_merkle_path_read(const char *path, size_t len, uint32_t *out)
 {
     uint32_t v = 0;
     if (len > SIM_MERKLE_DEPTH) return false;
@@ -80,27 +78,17 @@ static bool parse_path(const char *path, size_t len, uint32_t *out)
     return true;
 }
 
-static bool shows_branch(const sim_merkle *m, const sim_merkle_branch *b)
-{
-    return b != NULL && (m->keep_empty || b->items > 0);
-}
-
-static bool shows_leaf(const sim_merkle *m, const sim_merkle_leaf *leaf)
-{
-    return leaf->first != NULL || (m->keep_empty && leaf->seen);
-}
-
 uint16_t sim_merkle_children(const sim_merkle *m, const char *path, size_t len, uint32_t sums[16])
 {
     uint32_t at;
     uint16_t there = 0;
     for (int i = 0; i < 16; i++) sums[i] = 0;
-    if (len >= SIM_MERKLE_DEPTH || !parse_path(path, len, &at)) return 0;
+    if (len >= SIM_MERKLE_DEPTH || !sim_merkle_path_read(path, len, &at)) return 0;
 
     if (len == 2) {
         const sim_merkle_branch *b = m->branches[at];
         for (uint32_t i = 0; b != NULL && i < 16; i++) {
-            if (!shows_leaf(m, &b->leaves[i])) continue;
+            if (!b->leaves[i].seen) continue;
             there |= (uint16_t)(1u << i);
             sums[i] = b->leaves[i].sum;
         }
@@ -110,7 +98,7 @@ uint16_t sim_merkle_children(const sim_merkle *m, const char *path, size_t len, 
     uint32_t first = len == 1 ? at << 4 : 0, count = len == 1 ? 16 : 256;
     for (uint32_t i = 0; i < count; i++) {
         const sim_merkle_branch *b = m->branches[first + i];
-        if (!shows_branch(m, b)) continue;
+        if (b == NULL) continue;
         uint32_t child = len == 1 ? i : i >> 4;
         there |= (uint16_t)(1u << child);
         sums[child] += b->sum;
@@ -121,7 +109,7 @@ uint16_t sim_merkle_children(const sim_merkle *m, const char *path, size_t len, 
 const sim_merkle_item *sim_merkle_leaf_items(const sim_merkle *m, const char *path, size_t len)
 {
     uint32_t at;
-    if (len != SIM_MERKLE_DEPTH || !parse_path(path, len, &at)) return NULL;
+    if (len != SIM_MERKLE_DEPTH || !sim_merkle_path_read(path, len, &at)) return NULL;
     const sim_merkle_branch *b = m->branches[at >> 4];
     return b != NULL ? b->leaves[at & 15].first : NULL;
 }

@@ -19,6 +19,7 @@ static void map_free(sim_map *m)
         r = next;
     }
     sim_merkle_close(&m->merkle);
+    sim_partition_trees_close(&m->by_partition);
     free(m->slots);
     free(m);
 }
@@ -49,7 +50,7 @@ sim_map *sim_store_map(sim_store *s, const sim_name *name, sim_map_kind kind)
     m = sim_alloc(sizeof *m);
     m->name = name;
     m->kind = kind;
-    m->merkle.keep_empty = s->keep_empty;
+    m->by_partition.count = s->tree_count;
     m->next = s->maps;
     m->next_in_bucket = *bucket;
     return s->maps = *bucket = m;
@@ -175,6 +176,7 @@ static sim_record *add(sim_map *m, const sim_write *w, uint32_t hash)
     if (++m->count * 2 > m->slot_count) table_grow(m);
     else table_insert(m, r);
     sim_merkle_add(&m->merkle, &r->item);
+    sim_partition_trees_add(&m->by_partition, &r->item);
     return r;
 }
 
@@ -199,6 +201,7 @@ void sim_map_remove(sim_map *m, sim_record *r)
     if (r->next != NULL) r->next->prev = r->prev;
     else m->last = r->prev;
     sim_merkle_remove(&m->merkle, &r->item);
+    sim_partition_trees_remove(&m->by_partition, &r->item);
     free(r->value);
     free(r);
 }

@@ -5,6 +5,7 @@
 #include "base/hlc.h"
 #include "sim/model/merkle.h"
 #include "sim/model/names.h"
+#include "sim/model/partition_tree.h"
 
 /* The store of one node, in memory: map name -> key -> record. */
 
@@ -40,6 +41,7 @@ typedef struct sim_map {
     uint32_t count;
     uint32_t live; /* records that are no tombstones */
     sim_merkle merkle;
+    sim_partition_trees by_partition;
 } sim_map;
 
 #define SIM_STORE_BUCKETS 256
@@ -48,7 +50,7 @@ typedef struct sim_store {
     sim_map *maps;
     sim_map *buckets[SIM_STORE_BUCKETS]; /* by the hash of the name */
     wm_hash_kind hash;                   /* of keys and Merkle items */
-    bool keep_empty;                     /* for sim_merkle.keep_empty of new maps */
+    uint32_t tree_count;                 /* for sim_partition_trees.count of new maps */
     wm_buffer scratch;
 } sim_store;
 

@@ -9,15 +9,15 @@
 typedef struct sim_dialect {
     const char *name; /* "v2" or "0.11" */
     sim_family family;
-    size_t max_message;    /* bytes of a message from a client */
-    bool too_big_is_fatal; /* a larger message ends the node; else it is ignored */
-    size_t max_answer;     /* bytes of a message to a client; in place of a larger one it gets a close without a code */
-    bool any_path;         /* every path may be upgraded; else only / and /ws */
-    bool coalesces;        /* several messages leave as one BATCH */
-    bool keeps_empty;      /* see sim_merkle.keep_empty */
-    bool replicates;       /* records are moved to owner and backup; else they stay where they arrived */
-    uint64_t idle_ms;      /* a client without PING for so long is closed; 0: never */
-    uint64_t push_ms;      /* a node pushes a new map at the latest so long after it noticed the change */
+    size_t max_message;       /* bytes of a message from a client */
+    bool too_big_is_fatal;    /* a larger message ends the node; else it is ignored */
+    size_t max_answer;        /* bytes of a message to a client; in place of a larger one it gets a close without a code */
+    bool any_path;            /* every path may be upgraded; else only / and /ws */
+    bool coalesces;           /* several messages leave as one BATCH */
+    bool has_partition_trees; /* Merkle paths of one partition are answered, too */
+    bool replicates;          /* records are moved to owner and backup; else they stay where they arrived */
+    uint64_t idle_ms;         /* a client without PING for so long is closed; 0: never */
+    uint64_t push_ms;         /* a node pushes a new map at the latest so long after it noticed the change */
 
     /* The map version of a node at its start. `members` counts the members with it, `rank` those
      * that started before it. */

@@ -317,7 +317,6 @@ const sim_dialect sim_dialect_0_11 = {
     .too_big_is_fatal = true,
     .any_path = true,
     .coalesces = true,
-    .keeps_empty = true,
     .replicates = true,
     .idle_ms = 20000,
     .push_ms = 10,

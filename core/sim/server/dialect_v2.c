@@ -194,6 +194,7 @@ const sim_dialect sim_dialect_v2 = {
     .family = SIM_FAMILY_V2,
     .max_message = 2 * 1024 * 1024,
     .max_answer = 512 * 1024, /* seen on 2.2.0 and newer */
+    .has_partition_trees = true,
     .push_ms = 60,
     .first_version = first_version,
     .endpoint = endpoint,

@@ -49,7 +49,7 @@ sim_node *sim_node_new(sim_cluster *c, uint16_t index, int port)
     n->view.owners = sim_alloc(c->options->partitions * sizeof *n->view.owners);
     n->view.backups = sim_alloc(c->options->partitions * sizeof *n->view.backups);
     n->store.hash = c->options->hashes[index];
-    n->store.keep_empty = c->dialect->keeps_empty;
+    n->store.tree_count = c->dialect->has_partition_trees ? c->options->partitions : 0;
     snprintf(n->id, sizeof n->id, "node-%u", index + 1u);
     n->port_guard = reserve_port(&n->port);
     n->peer_guard = reserve_port(&n->peer_port);

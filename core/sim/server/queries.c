@@ -6,21 +6,12 @@
 #include "sim/model/subscription.h"
 #include "sim/server/dialect.h"
 #include "sim/server/fields.h"
-#include "sim/wire/compare.h"
-
-/* A string field of the payload; kind is another when it is something else. */
-static wm_mp_item text_field(const wm_message *m, const char *name)
-{
-    const uint8_t *field = NULL;
-    size_t len = 0;
-    if (m->payload != NULL) wm_mp_find(m->payload, m->payload_len, name, &field, &len);
-    return sim_item_of(field, len);
-}
+#include "sim/wire/payload.h"
 
 bool sim_on_query_sub(sim_session *s, const wm_message *m)
 {
     sim_cluster *c = s->node->cluster;
-    wm_mp_item id = text_field(m, "queryId"), map = text_field(m, "mapName");
+    wm_mp_item id = sim_payload_item(m, "queryId"), map = sim_payload_item(m, "mapName");
     const uint8_t *field;
     size_t len;
     sim_query query;
@@ -35,7 +26,7 @@ bool sim_on_query_sub(sim_session *s, const wm_message *m)
 
 bool sim_on_query_unsub(sim_session *s, const wm_message *m)
 {
-    wm_mp_item id = text_field(m, "queryId");
+    wm_mp_item id = sim_payload_item(m, "queryId");
     if (id.kind != WM_MP_STR) return false;
     sim_unsubscribe(s->node->cluster->subscriptions, s, (const char *)id.bytes, id.len);
     return true;

@@ -7,8 +7,10 @@
 #include "sim/server/reply.h"
 #include "sim/server/session.h"
 #include "sim/wire/compare.h"
+#include "sim/wire/payload.h"
 
 #define TOO_OLD_MS (UINT64_C(30) * 24 * 3600 * 1000)
+#define ALL_PARTITIONS UINT32_MAX
 
 /* 0.11: older than 30 days means that tombstones may be missing. */
 static bool needs_reset(uint64_t last_sync_ms)
@@ -59,18 +61,41 @@ bool sim_on_sync_init(sim_session *s, const wm_message *m)
     return true;
 }
 
-static void reply_leaf(sim_session *s, const wm_mp_item *map, const wm_mp_item *path, const sim_merkle_item *first)
+/* -- places in the trees -- */
+
+/* What there is at a path. */
+typedef struct place {
+    const sim_merkle_item *first; /* the leaf's items, those of other partitions among them; NULL: it is no leaf */
+    uint32_t partitions;          /* how many there are; the items of `partition` count */
+    uint32_t partition;           /* or ALL_PARTITIONS */
+    uint16_t there;               /* a bit for each child */
+    uint32_t sums[16];
+    bool known;
+} place;
+
+static bool counts(const place *at, const sim_merkle_item *item)
+{
+    return at->partition == ALL_PARTITIONS || item->key_hash % at->partitions == at->partition;
+}
+
+static uint32_t count_items(const place *at)
+{
+    uint32_t count = 0;
+    for (const sim_merkle_item *i = at->first; i != NULL; i = i->next) count += counts(at, i);
+    return count;
+}
+
+static void reply_leaf(sim_session *s, const wm_mp_item *map, const wm_mp_item *path, const place *at)
 {
     sim_cluster *c = s->node->cluster;
-    uint32_t count = 0;
-    for (const sim_merkle_item *i = first; i != NULL; i = i->next) count++;
     wm_buffer *b = sim_begin_payload(c, WM_TYPE_SYNC_RESP_LEAF, 3);
     sim_put_pair(b, "mapName", (const char *)map->bytes, map->len);
     sim_put_pair(b, "path", (const char *)path->bytes, path->len);
     sim_put_text(b, "records");
-    wm_mp_write_array(b, count);
-    for (const sim_merkle_item *i = first; i != NULL; i = i->next) {
+    wm_mp_write_array(b, count_items(at));
+    for (const sim_merkle_item *i = at->first; i != NULL; i = i->next) {
         const sim_record *r = (const sim_record *)i;
+        if (!counts(at, i)) continue;
         sim_put_map(b, c->family, 2);
         sim_put_pair(b, "key", r->key, r->key_len);
         sim_put_text(b, "record");
@@ -79,51 +104,71 @@ static void reply_leaf(sim_session *s, const wm_mp_item *map, const wm_mp_item *
     sim_session_send(s, b);
 }
 
-static void reply_buckets(sim_session *s, const wm_mp_item *map, const wm_mp_item *path, uint16_t there,
-                          const uint32_t sums[16])
+/* A child's name is its digit; in a partition's tree it is the child's whole path. */
+static void put_child(wm_buffer *b, const wm_mp_item *path, const place *at, int child)
+{
+    char name[sizeof "056/10b"];
+    size_t len = at->partition != ALL_PARTITIONS ? path->len : 0; /* of no leaf: one digit fits */
+    memcpy(name, path->bytes, len);
+    name[len++] = "0123456789abcdef"[child];
+    wm_mp_write_str(b, name, len);
+}
+
+static void reply_buckets(sim_session *s, const wm_mp_item *map, const wm_mp_item *path, const place *at)
 {
     sim_cluster *c = s->node->cluster;
     wm_buffer *b = sim_begin_payload(c, WM_TYPE_SYNC_RESP_BUCKETS, 3);
     sim_put_pair(b, "mapName", (const char *)map->bytes, map->len);
     sim_put_pair(b, "path", (const char *)path->bytes, path->len);
     sim_put_text(b, "buckets");
-    sim_put_map(b, c->family, (uint32_t)__builtin_popcount(there));
+    sim_put_map(b, c->family, (uint32_t)__builtin_popcount(at->there));
     for (int i = 0; i < 16; i++) {
-        if (!(there & 1u << i)) continue;
-        char digit[2] = {"0123456789abcdef"[i], '\0'};
-        sim_put_text(b, digit);
-        sim_put_uint(b, c->family, sums[i]);
+        if (!(at->there & 1u << i)) continue;
+        put_child(b, path, at, i);
+        sim_put_uint(b, c->family, at->sums[i]);
     }
     sim_session_send(s, b);
+}
+
+/* The tree over all partitions: what holds nothing below it is unknown, an emptied leaf too. */
+static void look_in_map(const sim_map *map, const wm_mp_item *path, place *at)
+{
+    const char *digits = (const char *)path->bytes;
+    at->first = sim_merkle_leaf_items(&map->merkle, digits, path->len);
+    at->there = sim_merkle_children(&map->merkle, digits, path->len, at->sums);
+    at->known = at->first != NULL || at->there != 0;
+}
+
+/* The tree of one partition: its root is known in every map, and an emptied leaf stays. */
+static void look_in_partition(const sim_map *map, const sim_partition_path *path, place *at)
+{
+    at->partition = path->partition;
+    at->known = path->digit_count == 0;
+    if (map == NULL) return;
+    at->partitions = map->by_partition.count;
+    at->known = sim_partition_trees_know(&map->by_partition, path);
+    at->there = sim_partition_trees_children(&map->by_partition, path, at->sums);
+    if (at->known) at->first = sim_merkle_leaf_items(&map->merkle, path->digits, path->digit_count);
+    if (count_items(at) == 0) at->first = NULL;
 }
 
 bool sim_on_merkle_request(sim_session *s, const wm_message *m)
 {
     sim_cluster *c = s->node->cluster;
-    const uint8_t *field;
-    size_t len;
-    uint32_t sums[16] = {0};
-    uint16_t there = 0;
-    if (m->payload == NULL) return false;
-    wm_mp_find(m->payload, m->payload_len, "mapName", &field, &len);
-    wm_mp_item map = sim_item_of(field, len);
-    wm_mp_find(m->payload, m->payload_len, "path", &field, &len);
-    wm_mp_item path = sim_item_of(field, len);
+    wm_mp_item map = sim_payload_item(m, "mapName"), path = sim_payload_item(m, "path");
     if (map.kind != WM_MP_STR || path.kind != WM_MP_STR) return false;
 
+    place at = {.partition = ALL_PARTITIONS};
+    sim_partition_path in_partition;
     const sim_name *name = sim_names_get(&c->names, (const char *)map.bytes, map.len);
     const sim_map *stored = sim_store_find_map(&s->node->store, name);
-    if (stored != NULL) {
-        const char *digits = (const char *)path.bytes;
-        const sim_merkle_item *first = sim_merkle_leaf_items(&stored->merkle, digits, path.len);
-        if (first != NULL) {
-            reply_leaf(s, &map, &path, first);
-            return true;
-        }
-        there = sim_merkle_children(&stored->merkle, digits, path.len, sums);
-    }
-    /* The root is always known; of another unknown path 0.11 has no buckets, v2
-     * does not speak. */
-    if (there != 0 || path.len == 0 || c->family == SIM_FAMILY_0_11) reply_buckets(s, &map, &path, there, sums);
+    bool is_of_partition = c->dialect->has_partition_trees &&
+                           sim_partition_path_read((const char *)path.bytes, path.len, &in_partition);
+    if (is_of_partition) look_in_partition(stored, &in_partition, &at);
+    else if (stored != NULL) look_in_map(stored, &path, &at);
+
+    /* Of an unknown path 0.11 has no buckets, v2 does not speak. */
+    if (at.first != NULL) reply_leaf(s, &map, &path, &at);
+    else if (at.known || c->family == SIM_FAMILY_0_11) reply_buckets(s, &map, &path, &at);
     return true;
 }
