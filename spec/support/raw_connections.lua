@@ -77,6 +77,23 @@ function methods:root(map)
   end)
 end
 
+--- What this node holds of a key: { key, record }; nil for a key alone in its leaf that is not there.
+---@param map string
+---@param key string
+---@return table|nil
+function methods:leaf(map, key)
+  local path = ("%08x"):format(core.hash_fnv1a(key)):sub(1, 3)
+  self:send { type = "MERKLE_REQ_BUCKET", payload = { mapName = map, path = path } }
+  self:settle()
+  for i = #self.heard, 1, -1 do
+    local message = self.heard[i]
+    local is_it = message.type == "SYNC_RESP_LEAF" and message.payload.mapName == map and message.payload.path == path
+    for _, entry in ipairs(is_it and message.payload.records or {}) do
+      if entry.key == key then return entry end
+    end
+  end
+end
+
 --- Subscribes to a map and waits for the answer.
 ---@param map string
 ---@param query table

@@ -1,0 +1,99 @@
+--- What listeners hear of a write: from the simulated server as from the real one.
+local clusters = require "spec.support.cluster"
+local core = require "wingman.core"
+local raw = require "spec.support.raw_connections"
+local uuid = require "wingman.base.uuid"
+
+clusters.on_each(getfenv(), "a change", function(shared, it)
+  local name, writer, other
+
+  before_each(function()
+    name = shared:map_name()
+    writer, other = raw.open(shared, 2)
+  end)
+
+  -- A condition that no record fulfils: its listener hears events only.
+  local function never() return { where = { __wm_none = uuid.v4() } } end
+
+  local function write(...)
+    writer:write { ... }
+    writer:settle()
+    other:settle()
+  end
+
+  local function events(connection)
+    local found = {}
+    for _, event in ipairs(connection:of_type "SERVER_EVENT") do
+      if event.mapName == name then found[#found + 1] = event end
+    end
+    return found
+  end
+
+  it("is not announced to the connection that wrote it, but to another one of the same user", function()
+    writer:subscribe(name, {})
+    other:subscribe(name, {})
+    write(raw.put(name, "a", 1))
+    assert.same({ 0, 1 }, { #events(writer), #events(other) })
+    -- On 0.11 the writer's own query is updated all the same.
+    assert.same({ shared.is_0_11 and 1 or 0, 1 }, { #writer:of_type "QUERY_UPDATE", #other:of_type "QUERY_UPDATE" })
+  end)
+
+  it("is announced with the time that the record has", function()
+    other:subscribe(name, {})
+    local put = raw.put(name, "a", 1)
+    write(put)
+    local announced, held = events(other)[1].record.timestamp, other:leaf(name, "a").record.timestamp
+    assert.same(held, announced)
+    assert.equal(shared.is_0_11, announced.nodeId == put.record.timestamp.nodeId)
+  end)
+
+  it("comes as two messages to a query that it matches, with what happened to the record there", function()
+    other:subscribe(name, { where = { team = "red" } })
+    write(raw.put(name, "a", { team = "red" }))
+    write(raw.put(name, "a", { team = "red", score = 1 }))
+    write(raw.put(name, "a", { team = "blue" }))
+    local field, last = "changeType", "LEAVE"
+    if shared.is_0_11 then field, last = "type", "REMOVE" end
+    local changes = {}
+    for i, update in ipairs(other:of_type "QUERY_UPDATE") do changes[i] = { update.key, update[field] } end
+    assert.same({ { "a", shared.is_0_11 and "UPDATE" or "ENTER" }, { "a", "UPDATE" }, { "a", last } }, changes)
+    assert.equal(3, #events(other))
+  end)
+
+  it("is heard by a query that never matches as an event, and as nothing else", function()
+    write(raw.put(name, "before", 1))
+    assert.same({}, other:subscribe(name, never()).results)
+    local ops = {}
+    for i = 1, 20 do ops[i] = raw.put(name, "key-" .. i, i) end
+    write(unpack(ops))
+    write(raw.remove(name, "key-1"))
+    local heard = {}
+    for _, event in ipairs(events(other)) do heard[event.key] = (heard[event.key] or 0) + 1 end
+    for i = 2, 20 do assert.equal(1, heard["key-" .. i], "key-" .. i) end
+    assert.equal(2, heard["key-1"])
+    assert.is_nil(heard.before)
+    assert.equal(0, #other:of_type "QUERY_UPDATE")
+  end)
+
+  it("that removes a record carries no record and no time on v2, and a nil with a time on 0.11", function()
+    write(raw.put(name, "a", 1))
+    other:subscribe(name, {})
+    write(raw.remove(name, "a"))
+    local event = events(other)[1]
+    if shared.is_0_11 then
+      assert.same({ "UPDATED", core.null }, { event.eventType, event.record.value })
+      assert.equal("raw", event.record.timestamp.nodeId)
+    else
+      assert.same({ mapName = name, eventType = "REMOVE", key = "a" }, event)
+    end
+    assert.equal(1, #other:of_type "QUERY_UPDATE")
+    assert.equal(core.null, other:of_type("QUERY_UPDATE")[1].value)
+  end)
+
+  it("of a key that is not there is announced all the same, but not to a query", function()
+    other:subscribe(name, {})
+    write(raw.remove(name, "nobody"))
+    assert.equal(1, #events(other))
+    assert.equal(0, #other:of_type "QUERY_UPDATE")
+  end)
+end, { "sim://1", "sim://1?dialect=0.11", "topgun://1" })
