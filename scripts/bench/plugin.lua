@@ -188,7 +188,7 @@ end
 local function print_rows(rows) io.write(text_table.format(rows, { heading = true, indent = "  " }), "\n") end
 
 local options = read_options(USAGE, { seconds = 10, reloads = 1000 })
-local cluster = assert(sim.start {})
+local cluster = assert(sim.start { event_queue = 0 })
 local result = { alone = alone(options.seconds), flow = {}, burst = {} }
 flow(cluster, 500, 2, new_times()) -- LuaJIT compiles
 for _, budget in ipairs(BUDGETS) do

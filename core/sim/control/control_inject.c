@@ -25,6 +25,7 @@ static void transport_frame(void *transport, bool text, const uint8_t *bytes, si
     sim_json_printf(&i->frames, "%s{\"text\":%s,\"hex\":", i->frames.len > 0 ? "," : "", text ? "true" : "false");
     sim_json_hex(&i->frames, bytes, len);
     sim_json_raw(&i->frames, "}");
+    if (i->session != NULL) sim_session_emptied(i->session); /* memory takes everything at once */
 }
 
 static void note_close(sim_injected *i, int code, const char *reason)

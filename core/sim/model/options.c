@@ -8,6 +8,8 @@
 /* How far apart the nodes of a real 0.11 cluster of three were seen to change their maps. */
 #define SPREAD_0_11_MS 150
 #define SPREAD_MS_MAX 60000
+/* Server 2.2.0: 200 events of one batch arrived, of 1,000 some 230 to 470. */
+#define EVENT_QUEUE_V2 256
 
 static const char help[] =
     "wingman sim - a simulated TopGun cluster on this machine\n"
@@ -27,6 +29,8 @@ static const char help[] =
     "  --no-auth          accept connections without a token\n"
     "  --rate N           v2 only: operations per second and connection, above which a node drops\n"
     "                     a frame and answers ERROR 429; default: no limit\n"
+    "  --event-queue N    v2 only: events that may wait for a connection; a node drops those beyond\n"
+    "                     them without a word, and never an answer. 0: any number; default 256\n"
     "  --detection-ms N   time that the other nodes take to notice a killed node; default 50\n"
     "  --spread-ms N      0.11 only: after a membership change each node updates its partition map\n"
     "                     at a random moment within this time; default 150\n"
@@ -115,6 +119,7 @@ typedef struct parsed {
     uint32_t ports; /* how many were given */
     uint32_t hashes;
     bool has_spread;
+    bool has_event_queue;
 } parsed;
 
 /* An option with a value. */
@@ -141,6 +146,10 @@ static sim_options_result take(parsed *p, const char *name, const char *value)
     } else if (strcmp(name, "--rate") == 0) {
         if (!parse_number(value, 0, UINT32_MAX, &n)) return wrong(name, "expected operations a second", value);
         o->rate = (double)n;
+    } else if (strcmp(name, "--event-queue") == 0) {
+        if (!parse_number(value, 0, UINT32_MAX, &n)) return wrong(name, "expected a number of events", value);
+        o->event_queue = (uint32_t)n;
+        p->has_event_queue = true;
     } else if (strcmp(name, "--seed") == 0) {
         if (!parse_number(value, 0, UINT64_MAX, &o->seed)) return wrong(name, "expected a number", value);
     } else if (strcmp(name, "--detection-ms") == 0) {
@@ -181,6 +190,8 @@ sim_options_result sim_options_parse(int argc, char **argv, sim_options *out)
     if (!spread_hashes(out, p.hashes)) return wrong("--hash", "expected one hash, or one for each node", NULL);
     if (strcmp(sim_options_hash(out), "fnv1a") != 0 && !out->is_0_11) return wrong("--hash", "v2 servers always use fnv1a", NULL);
     if (out->rate > 0 && out->is_0_11) return wrong("--rate", "only v2 servers limit the rate", NULL);
+    if (p.has_event_queue && out->is_0_11) return wrong("--event-queue", "only v2 servers drop events", NULL);
+    if (!p.has_event_queue && !out->is_0_11) out->event_queue = EVENT_QUEUE_V2;
     if (p.has_spread && !out->is_0_11) return wrong("--spread-ms", "v2 nodes change their maps together", NULL);
     if (!p.has_spread && out->is_0_11) out->spread_ms = SPREAD_0_11_MS;
     if (p.ports > 0 && p.ports != out->nodes) return wrong("--ports", "expected one port for each node", NULL);

@@ -16,6 +16,7 @@ typedef struct sim_options {
     const char *secret;                 /* HS256 secret of tokens */
     int ports[SIM_NODES_MAX];           /* 0: the system chooses */
     double rate;                        /* operations a second per connection; 0: no limit */
+    uint32_t event_queue;               /* events that may wait for a connection, v2 only; 0: any number */
     uint64_t seed;
     uint64_t detection_ms; /* from a kill until the other nodes notice it */
     uint64_t spread_ms;    /* within this time after a change the nodes adopt it, each at a random moment */

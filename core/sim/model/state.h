@@ -60,7 +60,8 @@ typedef struct sim_session {
     double tokens;         /* of the rate limit's token bucket: operations that it allows now */
     uint64_t tokens_at_ms; /* when the bucket was last refilled */
     uint64_t last_ping_ms;
-    uint64_t event_stamp; /* of the last event that was sent here, so that none is sent twice */
+    uint64_t event_stamp;    /* of the last event that was sent here, so that none is sent twice */
+    uint32_t events_waiting; /* events sent since the transport was last empty */
 } sim_session;
 
 struct sim_node {

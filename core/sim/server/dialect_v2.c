@@ -153,7 +153,7 @@ static void send_event(sim_node *n, sim_session *to, const sim_op *op, bool remo
         sim_put_text(b, "ttlMs");
         wm_mp_write_nil(b);
     }
-    sim_session_send(to, b);
+    sim_session_send_event(to, b);
 }
 
 /* Nothing for the writer itself. The event comes before the session's updates. */
@@ -164,7 +164,7 @@ static void live_update(sim_node *holder, sim_subscription *sub, bool matches, c
     if (to->node != holder || to == writer) return;
     if (sim_live_is_new(to)) send_event(holder, to, op, op->is_remove || !op->has_record);
     const char *change = sim_live_change(sub->matched, matches);
-    if (change != NULL) sim_session_send(to, sim_live_query_update(sub, op, matches, "changeType", change));
+    if (change != NULL) sim_session_send_event(to, sim_live_query_update(sub, op, matches, "changeType", change));
 }
 
 /* Recorded from 2.2.0: max_query_records, and no word about what is left out. */

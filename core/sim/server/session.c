@@ -134,6 +134,22 @@ void sim_session_send(sim_session *s, const wm_buffer *message)
     }
 }
 
+void sim_session_send_event(sim_session *s, const wm_buffer *message)
+{
+    uint32_t most = s->node->cluster->options->event_queue;
+    if (most > 0 && s->events_waiting >= most) {
+        s->node->stats.events_dropped++;
+        return;
+    }
+    s->events_waiting++;
+    sim_session_send(s, message);
+}
+
+void sim_session_emptied(sim_session *s)
+{
+    s->events_waiting = 0;
+}
+
 void sim_session_send_text(sim_session *s, const wm_buffer *text)
 {
     if (!s->closing) s->transport->frame(s->transport_data, true, text->data, text->len);

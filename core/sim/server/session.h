@@ -17,6 +17,10 @@ void sim_session_end(sim_session *s);
 void sim_session_send(sim_session *s, const wm_buffer *message);
 /* Sends a message at once, before those that wait for a BATCH. */
 void sim_session_send_now(sim_session *s, const wm_buffer *message);
+/* Sends an event, or drops it without a word when options->event_queue events wait already. */
+void sim_session_send_event(sim_session *s, const wm_buffer *message);
+/* The transport calls it when nothing waits there any more. */
+void sim_session_emptied(sim_session *s);
 /* Sends a text frame at once. */
 void sim_session_send_text(sim_session *s, const wm_buffer *text);
 /* Sends the messages that wait, then a close frame; code 0: without a code. */

@@ -127,6 +127,7 @@ static void write_out(sim_socket *k)
         }
         return;
     }
+    if (k->session != NULL) sim_session_emptied(k->session);
     if (k->state == STATE_FINISHED) end(k, false);
 }
 

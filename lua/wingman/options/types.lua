@@ -260,9 +260,10 @@
 ---@field names? string[] what the two runs are called
 ---@field tolerance? number a share by which a figure may be worse and still count as the same
 
----@class wingman.sim.options: table<"detection_ms"|"dialect"|"hash"|"no_auth"|"nodes"|"partitions"|"ports"|"rate"|"secret"|"seed"|"sink"|"spread_ms", any>
+---@class wingman.sim.options: table<"detection_ms"|"dialect"|"event_queue"|"hash"|"no_auth"|"nodes"|"partitions"|"ports"|"rate"|"secret"|"seed"|"sink"|"spread_ms", any>
 ---@field detection_ms? number until nodes notice that one is gone; default 50
 ---@field dialect? "v2"|"0.11" what the nodes speak; default v2
+---@field event_queue? number v2: events that may wait for one connection, those beyond are dropped; 0: any number; default 256
 ---@field hash? string fnv1a or xxh64; with commas, of each node; default fnv1a
 ---@field no_auth? boolean v2: no token is asked for
 ---@field nodes? number default 3

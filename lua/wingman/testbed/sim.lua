@@ -28,6 +28,8 @@ M.options = {
   ports = { type = "table", about = "a list; default: any that are free" },
   partitions = { type = "number", whole = true, min = 1, about = "default 271" },
   rate = { type = "number", min = 0, about = "v2: operations a second per connection before ERROR 429; default: no limit" },
+  event_queue = { type = "number", whole = true, min = 0, max = 2 ^ 32 - 1,
+    about = "v2: events that may wait for one connection, those beyond are dropped; 0: any number; default 256" },
   seed = { type = "number", whole = true, about = "of what is random; default 1" },
   detection_ms = { type = "number", whole = true, min = 0, about = "until nodes notice that one is gone; default 50" },
   spread_ms = { type = "number", whole = true, min = 0, about = "0.11: after a membership change each node updates its partition map at a random moment within this time; default 150" },
@@ -75,7 +77,7 @@ end
 
 --- Starts a cluster and waits until it accepts connections.
 ---@param options wingman.sim.options|nil  nodes (3), dialect ("v2"), hash ("fnv1a"; "xxh64,fnv1a,…": of each node), secret,
----  ports (a list), partitions (271), rate, seed (1), detection_ms (50),
+---  ports (a list), partitions (271), rate, event_queue (v2: 256), seed (1), detection_ms (50),
 ---  spread_ms (0.11: 150, within which the nodes update their partition maps), no_auth,
 ---  sink (nothing is stored, for measuring generators)
 ---@return wingman.sim.cluster|nil, wingman.error|nil
@@ -231,7 +233,7 @@ function methods:counts(map)
 end
 
 --- The counters of each node: opened, open, auths, map_requests, map_request_list,
---- op_batches, batch_sizes, ops, client_ops, foreign_ops, acks, pings.
+--- op_batches, batch_sizes, ops, client_ops, foreign_ops, acks, pings, events_dropped.
 ---@return table<string, table>|nil nodes, wingman.error|nil
 function methods:stats()
   local answer, err = self:command "stats"

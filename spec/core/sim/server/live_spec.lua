@@ -96,4 +96,45 @@ clusters.on_each(getfenv(), "a change", function(shared, it)
     assert.equal(1, #events(other))
     assert.equal(0, #other:of_type "QUERY_UPDATE")
   end)
+
+  -- How many events each connection heard of the batches of so many operations, one after the other.
+  local function heard_of(batches, size)
+    other:subscribe(name, never())
+    for b = 1, batches do
+      local ops = {}
+      for i = 1, size do ops[i] = raw.put(name, ("%d-%d"):format(b, i), i) end
+      writer:write(ops)
+    end
+    other:settle()
+    return #events(other)
+  end
+
+  it("of small batches, one after the other, is heard by a listener each time", function()
+    assert.equal(1000, heard_of(20, 50))
+  end)
+
+  it("of one large batch is dropped on v2 where too many wait; what is asked is answered all the same", function()
+    local heard = heard_of(1, 2000)
+    if shared.is_0_11 then return assert.equal(2000, heard) end
+    assert(heard > 0 and heard < 2000, heard .. " of 2000 events were heard")
+    assert.is_truthy(other:root(name) ~= 0)
+    write(raw.put(name, "after", 1))
+    assert.equal(heard + 1, #events(other))
+    assert.equal(2001, #other:subscribe(name, {}).results)
+  end)
 end, { "sim://1", "sim://1?dialect=0.11", "topgun://1" })
+
+for most, heard in pairs { [0] = 300, [1] = 1, [299] = 299, [300] = 300 } do
+  clusters.on_each(getfenv(), "with room for " .. most .. " events", function(shared, it)
+    it("a simulated v2 node sends as many of a batch, and counts those that it drops", function()
+      local writer, listener = raw.open(shared, 2)
+      listener:subscribe("m", { where = { none = true } })
+      local ops = {}
+      for i = 1, 300 do ops[i] = raw.put("m", "key-" .. i, i) end
+      writer:write(ops)
+      listener:settle()
+      assert.equal(heard, #listener:of_type "SERVER_EVENT")
+      assert.equal(300 - heard, shared.cluster:stats()["node-1"].events_dropped)
+    end)
+  end, { "sim://1?event_queue=" .. most })
+end
