@@ -80,6 +80,18 @@ static bool on_move(sim_control *k, int argc, char **argv)
     return problem == NULL || sim_control_fail(k, "%s %s", to->id, problem);
 }
 
+static bool on_prune(sim_control *k, int argc, char **argv)
+{
+    uint64_t millis;
+    (void)argc;
+    sim_node *n = sim_control_node(k, argv[0]);
+    if (n == NULL || !sim_control_number(k, "prune", argv[1], WM_HLC_MAX, &millis)) return false;
+    if (k->cluster->family != SIM_FAMILY_0_11) return sim_control_fail(k, "prune: v2 nodes keep no tombstones");
+    if (!n->running) return sim_control_fail(k, "%s is not running", n->id);
+    sim_node_prune(n, millis);
+    return true;
+}
+
 static bool on_delta(sim_control *k, int argc, char **argv)
 {
     uint64_t on;
@@ -129,6 +141,7 @@ static const command commands[] = {
     {"reset-stats", 0, 0, "", sim_control_reset_stats},
     {"fault", 2, ARGS_MAX - 1, "ID|all NAME [ARGS]", sim_control_fault},
     {"move", 2, 2, "PARTITION ID", on_move},
+    {"prune", 2, 2, "ID MILLIS", on_prune},
     {"delta", 1, 1, "0|1", on_delta},
     {"expire-tokens", 0, 0, "", on_expire_tokens},
     {"inject", 2, ARGS_MAX - 1, "ID CONNECTION [HEX...]", sim_control_inject},

@@ -205,3 +205,18 @@ void sim_map_remove(sim_map *m, sim_record *r)
     free(r->value);
     free(r);
 }
+
+static void prune(sim_map *m, const wm_timestamp *older_than)
+{
+    for (sim_record *r = m->first, *next; r != NULL; r = next) {
+        next = r->next;
+        wm_timestamp held = {r->millis, r->counter, r->node->text, r->node->len};
+        bool is_tombstone = sim_value_is_nil(r->value, r->value_len);
+        if (is_tombstone && wm_timestamp_compare(&held, older_than) < 0) sim_map_remove(m, r);
+    }
+}
+
+void sim_store_prune(sim_store *s, const wm_timestamp *older_than)
+{
+    for (sim_map *m = s->maps; m != NULL; m = m->next) prune(m, older_than);
+}

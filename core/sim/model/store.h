@@ -85,6 +85,8 @@ bool sim_record_loses(const sim_record *r, uint64_t millis, uint64_t counter, co
 sim_record *sim_map_put(sim_store *s, sim_map *m, sim_record *r, const sim_write *w);
 /* Removes and frees a record; leaves no tombstone. */
 void sim_map_remove(sim_map *m, sim_record *r);
+/* Forgets the tombstones of all maps that are strictly older. */
+void sim_store_prune(sim_store *s, const wm_timestamp *older_than);
 
 /* Whether the value is MessagePack's nil, which marks a tombstone. */
 bool sim_value_is_nil(const uint8_t *value, size_t len);

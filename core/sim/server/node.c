@@ -172,6 +172,18 @@ void sim_node_end(sim_node *n, bool graceful)
     sim_store_close(&n->store);
 }
 
+void sim_node_prune(sim_node *n, uint64_t millis)
+{
+    wm_timestamp older_than = {.millis = millis, .node = n->id, .node_len = strlen(n->id)};
+    sim_store_prune(&n->store, &older_than);
+    for (sim_session *s = n->sessions; s != NULL; s = s->next) {
+        wm_buffer *b = sim_begin_payload(n->cluster, WM_TYPE_GC_PRUNE, 1);
+        sim_put_text(b, "olderThan");
+        sim_put_timestamp(b, n->cluster->family, millis, 0, n->id, older_than.node_len);
+        sim_session_send(s, b);
+    }
+}
+
 void sim_node_pause(sim_node *n)
 {
     n->paused = true;

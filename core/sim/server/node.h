@@ -15,6 +15,10 @@ int sim_node_start(sim_node *n);
  * closed as the dialect does at a shutdown. Faults and counters stay. */
 void sim_node_end(sim_node *n, bool graceful);
 
+/* Collects the garbage of a 0.11 node: forgets the tombstones that are older than `millis` (Unix
+ * milliseconds), and sends GC_PRUNE to every client. */
+void sim_node_prune(sim_node *n, uint64_t millis);
+
 /* Stops and continues the node, as SIGSTOP and SIGCONT do. */
 void sim_node_pause(sim_node *n);
 void sim_node_resume(sim_node *n);

@@ -208,6 +208,16 @@ local function unhex(text)
   return (text:gsub("%x%x", function(pair) return char(tonumber(pair, 16)) end))
 end
 
+--- The garbage collection of a 0.11 node: it forgets tombstones that are older than `millis`, and sends GC_PRUNE to
+--- its clients. A v2 node keeps no tombstones: nil, err.
+---@param id string
+---@param millis integer  Unix time
+---@return true|nil, wingman.error|nil
+function methods:prune(id, millis)
+  local answer, err = self:command(("prune %s %d"):format(id, millis))
+  return answer and true, err
+end
+
 --- The records of a map that the nodes store.
 ---@param map string
 ---@param id string|nil  one node; nil: all

@@ -11,7 +11,7 @@ local kinds = { fnv1a = "fnv1a", ["xxh64 low 32 bits"] = "xxh64" }
 
 --- Cases that cannot be had over the wire, and why.
 local left_out = {
-  ["prune removes only tombstones strictly older than the threshold"] = "garbage collection is not simulated",
+  ["prune removes only tombstones strictly older than the threshold"] = "the records before it were not recorded",
   ["ttl 0 means none"] = "the schema refuses a ttlMs of 0",
   ["locale-sensitive node ids"] = "the simulator compares node ids by their bytes",
 }
@@ -101,6 +101,34 @@ describe("the simulated store", function()
       end)
     end
   end
+
+  it("prunes the tombstones that are older than a time, and no record", function()
+    local cluster, connection = clusters.fnv1a, connections.fnv1a
+    local function record(key, value, millis, counter)
+      return { key = key, value = value, timestamp = { millis = millis, counter = counter, nodeId = "a" } }
+    end
+    local left = { record("at", core.null, 200, 1), record("new", core.null, 201, 0), record("live", 1, 100, 0) }
+    local all = { record("old", core.null, 199, 9), unpack(left) }
+    write(connection, "pruned", all)
+    write(connection, "left", left)
+    assert(cluster:prune("node-1", 200))
+    assert.same({ type = "GC_PRUNE", payload = { olderThan = { millis = 200, counter = 0, nodeId = "node-1" } } }, connection:receive())
+    assert.same(cluster:dump("left", "node-1")["node-1"], cluster:dump("pruned", "node-1")["node-1"])
+    assert.equal(root(connection, "left"), root(connection, "pruned"))
+    local hashes, leaves = {}, {}
+    walk(connection, "pruned", "", hashes, leaves)
+    local path = ("%08x"):format(core.hash_fnv1a "old"):sub(1, 3)
+    assert.equal(0, hashes[path]) -- the emptied place stays
+    assert.is_nil(leaves[path])
+  end)
+
+  it("of a v2 node is not pruned", function()
+    local cluster = assert(sim.start { nodes = 1 })
+    finally(function() cluster:stop() end)
+    local ok, err = cluster:prune("node-1", 200)
+    assert.is_nil(ok)
+    assert.equal("sim: prune: v2 nodes keep no tombstones", err.message)
+  end)
 
   it("forgets the old item of a record that changes", function()
     local connection = connections.fnv1a

@@ -51,6 +51,7 @@ local runs = {
     options = { nodes = 1, dialect = "0.11", hash = "xxh64" },
     { "query, live updates and events" },
     { "LWW sync", preparation = "query with sort, limit, cursor" },
+    { "gc prune", before = function(cluster) assert(cluster:command "prune node-1 1795444939214") end },
   },
   {
     server = "Rust 2.2.0, single node",
@@ -97,7 +98,6 @@ local left_out = {
   ["search"] = "search is not simulated",
   ["search unsubscribe is answered by OP_ACK"] = "search is not simulated (the unmatched OP_ACK is, see cluster_spec)",
   ["journal not enabled"] = "the journal is not simulated",
-  ["gc prune"] = "garbage collection is not simulated",
   ["partition map from rn-2"] = "the recorded cluster was split: nodes with different memberships are not simulated",
 }
 

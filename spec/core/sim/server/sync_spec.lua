@@ -109,6 +109,20 @@ clusters.on_each(getfenv(), "a Merkle path", function(shared, it)
     end)
   end
 
+  it("is not to be asked for on 0.11 by who synchronized more than 30 days ago; v2 does not look at the time", function()
+    write(raw.put, KEYS)
+    local day = 24 * 3600 * 1000
+    local function ask_since(days)
+      connection.heard = {}
+      connection:send { type = "SYNC_INIT", mapName = name, lastSyncTimestamp = core.wall_ms() - days * day }
+      connection:settle()
+      return { #connection:of_type "SYNC_RESP_ROOT", #connection:of_type "SYNC_RESET_REQUIRED" }
+    end
+    assert.same({ 1, 0 }, ask_since(29))
+    assert.same(shared.is_0_11 and { 0, 1 } or { 1, 0 }, ask_since(31))
+    if shared.is_0_11 then assert.same({ mapName = name }, connection:of_type("SYNC_RESET_REQUIRED")[1]) end
+  end)
+
   it("in any other form is unknown", function()
     write(raw.put, KEYS)
     local key = KEYS[1]
