@@ -34,6 +34,7 @@
     X(COUNTER_UPDATE)                 \
     X(SEARCH_RESP)                    \
     X(SEARCH_UPDATE)                  \
+    X(ORMAP_DIFF_RESPONSE)            \
     /* clients to nodes; BATCH too */ \
     X(OP_BATCH)                       \
     X(CLIENT_OP)                      \

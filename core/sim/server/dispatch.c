@@ -7,6 +7,7 @@
 #include "sim/server/dialect.h"
 #include "sim/server/fields.h"
 #include "sim/server/map_message.h"
+#include "sim/server/or_maps.h"
 #include "sim/server/queries.h"
 #include "sim/server/reply.h"
 #include "sim/server/session.h"
@@ -123,6 +124,7 @@ static const handler handlers[WM_MESSAGE_TYPE_COUNT] = {
     [WM_TYPE_MERKLE_REQ_BUCKET] = sim_on_merkle_request,
     [WM_TYPE_SEARCH_UNSUB] = on_unmatched_ack,
     [WM_TYPE_ORMAP_PUSH_DIFF] = on_unmatched_ack,
+    [WM_TYPE_ORMAP_DIFF_REQUEST] = sim_on_or_map_diff_request,
     [WM_TYPE_BATCH] = on_client_batch,
     [WM_TYPE_TOPIC_SUB] = ignore,
     [WM_TYPE_TOPIC_UNSUB] = ignore,
@@ -143,7 +145,6 @@ static const handler handlers[WM_MESSAGE_TYPE_COUNT] = {
     [WM_TYPE_LIST_RESOLVERS] = ignore,
     [WM_TYPE_ORMAP_SYNC_INIT] = ignore,
     [WM_TYPE_ORMAP_MERKLE_REQ_BUCKET] = ignore,
-    [WM_TYPE_ORMAP_DIFF_REQUEST] = ignore,
 };
 
 void sim_session_handle(sim_session *s, const uint8_t *bytes, size_t len)
