@@ -20,6 +20,7 @@ local CLIENT = "One of `cluster` and `server` is needed. `batch.ops` is written 
 local tables = {
   { title = "Client", class = "wingman.client_options", call = "wingman.client { … }", about = CLIENT, rules = require("wingman.client.options.rules").rules },
   { title = "Writes", class = "wingman.write_options", call = "map:set(key, value, { … })", about = "`map:remove(key, { … })` takes the same.", rules = call.write },
+  { title = "Reads", class = "wingman.read_options", call = "map:read(key, { … })", rules = call.read },
   { title = "Queries", class = "wingman.query_options", call = "client:query(map, { … })", rules = call.query },
   { title = "Messages of one's own", class = "wingman.send_options", call = "client:send_with_retry(message, key, { … })", rules = call.send },
   { title = "Reconnect policy", class = "wingman.exponential_options", call = "wingman.policy.reconnect.exponential { … }", about = "So is the client's option `reconnect`.",

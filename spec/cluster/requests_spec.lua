@@ -24,4 +24,20 @@ describe("requests", function()
     assert.same({ nil, "closed" }, { r:request(0, { type = "X" }, nothing, 1) })
     assert.equal(1, sent)
   end)
+
+  it("end the waits of one owner when it cancels them", function()
+    local r = requests.new { send = function() return true end }
+    local function wait_as(owner) return loop.spawn(function() return r:request(0, { type = "X" }, nothing, 60, owner) end) end
+    local mine, others = { wait_as "me", wait_as "me" }, wait_as "another"
+    eventually("three wait", function()
+      local count = 0
+      for _ in pairs(r.waiting) do count = count + 1 end
+      return count == 3, count
+    end)
+    r:cancel("me", "moved")
+    for _, task in ipairs(mine) do assert.same({ nil, "moved" }, { task:wait(60) }) end
+    assert.is_false(others.done)
+    r:close()
+    assert.same({ nil, "closed" }, { others:wait(60) })
+  end)
 end)

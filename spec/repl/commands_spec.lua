@@ -50,6 +50,17 @@ describe("commands", function()
     assert.truthy(run(".records players player-1"):find("player%-1 +%d%d%d%d%-%d%d%-%d%d .* this client +{ x = 1 }"))
   end)
 
+  it("show what the owner of a key has", function()
+    local text = run ".read players player-1"
+    assert.truthy(text:find("key +player%-1\nread from +node%-%d, the owner\nwritten at +%d%d%d%d%-%d%d%-%d%d .*, counter %d+, by node%-%d\n{ x = 1 }\n"), text)
+    text = run ".read players 'nobody'"
+    assert.truthy(text:find("key +nobody\nowner +node%-%d, which has no value of this key\n"), text)
+    local ok
+    text, ok = run ".read players"
+    assert.is_false(ok)
+    assert.truthy(text:find("usage: .read MAP KEY", 1, true), text)
+  end)
+
   it("show the writes that were rejected, send them again and forget them", function()
     local simple = wingman.client { cluster = "sim://1", log_to = function() end }
     for i = 1, 3 do assert(simple:map("bad-name"):set("k" .. i, { x = "\27[31m" })) end

@@ -29,6 +29,7 @@ M.codes = {
   NOT_FOUND = "there is no such dead letter",
   STALE = "the local copy has a newer record of the key; the dead letter stays",
   NOT_SENT = "a message on a user's own connection in a load test was not sent",
+  UNSUPPORTED = "this server does not have what the call needs; nothing was changed",
   REFUSED = "the server answered with an error",
   BUSY = "the queue of that connection is full; the message was not sent",
   TOO_MANY = "the query has more results than a server returns; set a limit",

@@ -6,9 +6,12 @@ local core = require "wingman.core"
 local emitter = require "wingman.base.emitter"
 local errors = require "wingman.base.error"
 local loop = require "wingman.loop"
+local owner_reads = require "wingman.client.owner_reads"
+local options_check = require "wingman.options.check"
 local shape_encoder = require "wingman.client.flat_encoder"
-local verify_options = require("wingman.options.check").verify
 local wire_name = require "wingman.base.wire_name"
+
+local verify_options = options_check.verify
 
 local M = {}
 
@@ -116,9 +119,23 @@ local function write_slowly(self, key, write)
   end
 end
 
+-- What is wrong with a key.
+local function key_problem(key)
+  if type(key) ~= "string" then return "the key is a string, got " .. type(key) end
+  if key == "" or #key > 65535 then return "the key has 1 to 65535 bytes, got " .. #key end
+end
+
 local function check_key(key, what)
-  if type(key) ~= "string" then error(what .. ": the key is a string, got " .. type(key), 3) end
-  if key == "" or #key > 65535 then error(what .. ": the key has 1 to 65535 bytes, got " .. #key, 3) end
+  local wrong = key_problem(key)
+  if wrong then error(("%s: %s"):format(what, wrong), 3) end
+end
+
+local function check_keys(keys, what)
+  if #keys == 0 and next(keys) ~= nil then error(what .. ": a key or a list of keys is expected, got a table without a list", 3) end
+  for i = 1, #keys do
+    local wrong = key_problem(keys[i])
+    if wrong then error(("%s: number %d of the list: %s"):format(what, i, wrong), 3) end
+  end
 end
 
 -- Apart from map:set, because LuaJIT does not compile a function that makes closures.
@@ -191,6 +208,31 @@ function methods:get(key)
   check_key(key, "map:get")
   if self.client.closed then error("map:get: the client is closed", 2) end
   return self.core_map:get(key)
+end
+
+--- Reads a key from the node that owns it. The local copy is not looked at and not changed, and a write of
+--- this client that is not acknowledged yet is not seen. While the owner is not connected, it waits for
+--- one; when another node becomes the owner meanwhile, that one is asked. Waits.
+---
+--- nil without an error means that the owner answered: it has no value of this key. `false` is a value, so
+--- test `err`. On v2 the owner may lack a record that was written while another node owned the key
+--- (docs/guarantees.md).
+---
+--- Several keys are read at once, at most 64 at a time. The result is { key = value } without the absent
+--- ones, and { key = record }; or nil and the first error.
+---@param key string|string[]
+---@param options wingman.read_options|nil  { timeout = 5 s, node = a node to ask, owner or not }
+---@return any value
+---@return wingman.error|nil err  TIMEOUT, NOT_CONNECTED, CLOSED, BUSY, TOO_LARGE, REFUSED, NOT_ENCODABLE, HASHES_DIFFER; UNSUPPORTED: a v2
+---  server newer than 2.2.0 with disk storage
+---@return { millis: integer, counter: integer, node: string, holder: string }|nil record  when and by whom
+---  it was written (v2: by the server, on arrival), and the node that answered
+function methods:read(key, options)
+  if type(key) == "table" then check_keys(key, "map:read") else check_key(key, "map:read") end
+  options = options_check.check(call_options.read, options or {}, "map:read", 2)
+  local value, err, record = owner_reads.read(self.client, self.name, key, options)
+  if err and self.client.measured then self.client.measured.refused(err) end -- a load test counts it
+  return value, err, record
 end
 
 --- The time and the writer of a key's record in the local copy: { millis, counter,

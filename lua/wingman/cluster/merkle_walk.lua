@@ -2,6 +2,7 @@
 --- buckets that are not empty, down to the leaves. The number of requests in
 --- flight is bounded, and so is the tree: what a node answers is not believed.
 local loop = require "wingman.loop"
+local merkle_answer = require "wingman.cluster.merkle_answer"
 
 local M = {}
 
@@ -14,43 +15,19 @@ local PATH_TIMEOUT = 3
 M.SILENCE = 30
 --- Requests in flight during a whole walk.
 local IN_FLIGHT = 64
---- Bytes of a path: a partition's number, a slash and the digits of a hash, with
---- room to spare. Children are longer than their parent, so every walk ends.
-local PATH_MAX = 16
 --- Paths of a whole walk: trees of three levels for each of 271 partitions are
 --- 271 * 4369.
 local PATHS_MAX = 2 ^ 21
 
-local function is_answer(map_name, path)
-  return function(message)
-    local payload = message.payload
-    return (message.type == "SYNC_RESP_BUCKETS" or message.type == "SYNC_RESP_LEAF")
-      and type(payload) == "table" and payload.mapName == map_name and payload.path == path
-  end
-end
-
-local function is_count(value) return type(value) == "number" and value >= 0 and value < math.huge end
-
-local function is_record(record)
-  local time = type(record) == "table" and record.timestamp
-  return type(time) == "table" and is_count(time.millis) and is_count(time.counter)
-end
-
--- Paths of the children that hold something, sorted; a key may already be a whole
--- path. nil and what is wrong.
+-- Paths of the children that hold something, sorted. nil and what is wrong.
 local function children(path, buckets)
-  if type(buckets) ~= "table" then return nil, "the buckets are no map" end
-  local paths = {}
-  for digit, hash in pairs(buckets) do
-    if type(digit) ~= "string" or digit == "" then return nil, "a bucket without a digit" end
-    if hash ~= 0 then
-      local child = #digit > 1 and digit or path .. digit
-      if #child <= #path or #child > PATH_MAX then return nil, ("the bucket '%s' cannot be there"):format(digit:sub(1, 32)) end
-      paths[#paths + 1] = child
-    end
+  local paths, hashes = merkle_answer.children(path, buckets)
+  if not paths then return nil, hashes end
+  local held = {}
+  for _, child in ipairs(paths) do
+    if hashes[child] ~= 0 then held[#held + 1] = child end
   end
-  table.sort(paths)
-  return paths
+  return held
 end
 
 -- The answer about a path; nil and why there is none. A node that is silent about a path
@@ -58,12 +35,12 @@ end
 -- about the path again, does not know it.
 local function ask(requests, connection_id, map_name, path)
   local question = { type = "MERKLE_REQ_BUCKET", payload = { mapName = map_name, path = path } }
-  local answer, err = requests:request(connection_id, question, is_answer(map_name, path), PATH_TIMEOUT)
+  local answer, err = requests:request(connection_id, question, merkle_answer.matches(map_name, path), PATH_TIMEOUT)
   if answer or err ~= "timeout" then return answer, err end
   local root
   root, err = M.root(requests, connection_id, map_name, M.SILENCE)
   if not root then return nil, err end
-  return requests:request(connection_id, question, is_answer(map_name, path), PATH_TIMEOUT)
+  return requests:request(connection_id, question, merkle_answer.matches(map_name, path), PATH_TIMEOUT)
 end
 
 -- One step down: the records of a leaf, or the paths below. nil, nil and what is
@@ -75,14 +52,8 @@ local function bucket(requests, connection_id, map_name, path)
     local paths, wrong = children(path, answer.payload.buckets)
     return nil, paths, wrong
   end
-  local records = answer.payload.records
-  if type(records) ~= "table" then return nil, nil, "the records of a leaf are no array" end
-  for _, entry in ipairs(records) do
-    if type(entry) ~= "table" or type(entry.key) ~= "string" or not is_record(entry.record) then
-      return nil, nil, "a record in a leaf is none"
-    end
-  end
-  return records
+  local records, wrong = merkle_answer.records(answer.payload.records)
+  return records, nil, wrong
 end
 
 --- Asks a node for the root of a map. The answer's payload holds rootHash and

@@ -19,12 +19,14 @@ function M.new(client_core) return setmetatable({ core = client_core, waiting = 
 ---@param message table
 ---@param matches fun(message: table): any
 ---@param timeout number  seconds
+---@param owner any|nil  who waits, for `cancel`
 ---@return table|nil, string|wingman.error|nil
-function methods:request(connection_id, message, matches, timeout)
+function methods:request(connection_id, message, matches, timeout, owner)
   if self.closed then return nil, "closed" end
   local bytes, err = core.encode(message)
   if not bytes then return nil, err end
   local waiter = self:expect(connection_id, matches)
+  waiter.owner = owner
   local answer, wait_err
   local ok, send_err = self.core:send(connection_id, bytes)
   if ok then answer, wait_err = waiter.future:wait(timeout) end
@@ -35,6 +37,7 @@ end
 
 ---@class wingman.request_waiter
 ---@field future wingman.future  of the message; an error when the connection is lost
+---@field owner any              who waits
 
 --- Waits for the first message on a connection that `matches(message)`; until `forget`.
 ---@param connection_id integer
@@ -80,6 +83,18 @@ function methods:refuse(connection_id, description, err)
     end
   end
   return false
+end
+
+--- Rejects what an owner waits for.
+---@param owner any
+---@param reason string
+function methods:cancel(owner, reason)
+  for waiter in pairs(self.waiting) do
+    if waiter.owner == owner then
+      self.waiting[waiter] = nil
+      waiter.future:reject(reason)
+    end
+  end
 end
 
 --- Rejects every wait on a connection that has ended.

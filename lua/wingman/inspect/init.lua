@@ -22,6 +22,7 @@ return {
   route = partitions.route,
   stats = stats.of,
   records = records.of,
+  read = records.read,
   watch = records.watch,
   rejected = rejected.of,
   order_rejected = rejected.order,

@@ -57,6 +57,45 @@ function M.of(map, pattern, limit)
   return view.of(list, render)
 end
 
+local function render_read(found, paint, width)
+  local owner = found.owner and escape.plain(found.owner) or "not known"
+  if not found.is_there then
+    return text_table.format { { "key", escape.plain(found.key) }, { "owner", owner .. ", which has no value of this key" } }
+  end
+  local holder, writer = escape.plain(found.holder), found.own and "this client" or escape.plain(found.node)
+  return text_table.format {
+    { "key", escape.plain(found.key) },
+    { "read from", holder == owner and holder .. ", the owner" or ("%s (owner: %s)"):format(holder, owner) },
+    { "written at", ("%s, counter %d, by %s"):format(time_text(found.millis), found.counter, writer) },
+  } .. printer.new { paint = paint, width = function() return width end }:format(found.value) .. "\n"
+end
+
+---@class wingman.inspect.read
+---@field key string
+---@field is_there boolean
+---@field value any             nil: there is none
+---@field owner string|nil      node id; nil: not known, as of a lone server
+---@field holder string|nil     the node that it was read from
+---@field millis integer|nil    when it was written
+---@field counter integer|nil
+---@field node string|nil       who wrote it
+---@field own boolean|nil       this client did
+
+--- Reads one key from the node that owns it; see map:read.
+---@param map wingman.map
+---@param key string
+---@return wingman.inspect.read|nil, wingman.error|nil
+function M.read(map, key)
+  local value, err, record = map:read(key)
+  if err then return nil, err end
+  local partition_map = map.client:partition_map()
+  local owner = partition_map and partition_map.owners[map.client:partition_of(key) + 1] or nil
+  local found = { key = key, value = value, owner = owner, is_there = record ~= nil }
+  for name, field in pairs(record or {}) do found[name] = field end
+  if record then found.own = record.node == map.client.options.client_id end
+  return view.of(found, render_read)
+end
+
 ---@class wingman.inspect.watch
 ---@field seen integer  changes so far
 ---@field stop fun(self: wingman.inspect.watch)

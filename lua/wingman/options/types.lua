@@ -93,6 +93,10 @@
 ---@class wingman.write_options: table<"on_ack", any>
 ---@field on_ack? fun(ok: true|nil, err: wingman.error|nil) fn(true) once the write is acknowledged; fn(nil, err) when it is rejected or dropped or the client is closed
 
+---@class wingman.read_options: table<"node"|"timeout", any>
+---@field node? string id or URL of the node to ask, which need not be the owner
+---@field timeout? number|string how long the call may take, with the wait for an owner that is not connected
+
 ---@class wingman.query_options: table<"limit"|"predicate"|"sort"|"where", any>
 ---@field limit? number results at most
 ---@field predicate? table a condition in TopGun's own form

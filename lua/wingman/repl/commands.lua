@@ -65,6 +65,14 @@ M.list.records = { arguments = "MAP [PATTERN]", summary = "the records in the lo
     return inspect.records(client_of(session):map(args[1]), args[2])
   end }
 
+M.list.read = { arguments = "MAP KEY", summary = "a key's value as its owner has it, with its time", takes = { "map", "key" },
+  run = function(session, rest)
+    local args = words("read", rest, 2)
+    local found, err = inspect.read(client_of(session):map(args[1]), args[2])
+    if not found then fail("%s", tostring(err)) end
+    return found
+  end }
+
 M.list.rejected = { arguments = "[resend|drop SEQ|all]", summary = "the rejected writes (dead letters); send them again, or drop them",
   takes = { { "resend", "drop" }, { "all" } },
   run = function(session, rest)

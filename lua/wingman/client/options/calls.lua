@@ -20,6 +20,14 @@ M.send = {
   timeout = { type = "duration", default = 5, min = 0, max = math.huge, about = "how long one try waits for the answer" },
 }
 
+--- map:read.
+---@type table<string, wingman.option_rule>
+M.read = {
+  timeout = { type = "duration", default = 5, min = 0, max = math.huge,
+    about = "how long the call may take, with the wait for an owner that is not connected" },
+  node = { type = "string", about = "id or URL of the node to ask, which need not be the owner" },
+}
+
 local function is_direction(value) return value == "asc" or value == "desc" end
 
 local function has_fields(value)

@@ -244,6 +244,19 @@ function methods:node_of(key)
   return node_index >= 0 and self.connections.by_index[node_index] or nil
 end
 
+--- The node that owns a key by the partition map; nil while it is not connected, or not known. And its id.
+---@param key string
+---@return wingman.node|nil node, string|nil id
+function methods:owner_of(key)
+  if self.closed then return nil end
+  if not self.map then return self.mapless and self.mapless.usable and self.mapless or nil end
+  local id = self.map.owners[self.core:partition_of(key) + 1] or nil
+  for _, node in ipairs(self.connections.nodes) do
+    if id and node.id == id and node.usable then return node, id end
+  end
+  return nil, id
+end
+
 --- The map whose root is asked for on a connection: one of the script's, to which it has the
 --- rights. Of a v2 server not one whose name it does not store: the newest is silent about it.
 ---@param connection_id integer

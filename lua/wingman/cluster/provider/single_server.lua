@@ -72,6 +72,8 @@ function methods:send(data)
 end
 
 function methods:node_of() return self:any_node() end
+--- What the server's partition map says of owners is not followed.
+function methods:owner_of() return self:any_node() end
 function methods:any_node() return self:is_connected() and self.node or nil end
 function methods:connected_nodes() return self:is_connected() and { self.node.id or self.node.url } or {} end
 function methods:nodes() return { self:any_node() } end

@@ -1,0 +1,266 @@
+--- Reads of keys at their owners: which node is asked, what happens when it goes away or is
+--- the owner no more, and several keys at once. How one node is asked is in wingman.cluster.point_read.
+local core = require "wingman.core"
+local errors = require "wingman.base.error"
+local loop = require "wingman.loop"
+local merkle_answer = require "wingman.cluster.merkle_answer"
+local msgpack = require "wingman.base.msgpack"
+local point_read = require "wingman.cluster.point_read"
+local url = require "wingman.base.url"
+local wire_name = require "wingman.base.wire_name"
+
+local M = {}
+
+--- Keys of one call that are read at the same time.
+local IN_FLIGHT = 64
+--- A read whose connections have ended so often is given up: the answer may be what ends them, as one of
+--- more than 512 KiB does on v2.
+local MOST_LOSSES = 3
+
+--- Reasons for which a read asks again; the others are errors.
+local MOVED, LOST = "moved", "connection lost"
+
+---@class wingman.owner_reads.call
+---@field client wingman.client
+---@field map string
+---@field node string|nil    id or URL of the node to ask; nil: the owner of each key
+---@field timeout number     seconds
+---@field deadline number    of loop.now
+---@field err wingman.error|nil  why the call has failed
+
+---@class wingman.owner_reads.read
+---@field call wingman.owner_reads.call
+---@field key string
+---@field asked wingman.node|nil  the node whose answer is awaited
+
+local function describe(read) return ("map %s, key %s"):format(wire_name.shown(read.call.map), wire_name.shown(read.key)) end
+
+local function failed(code, read, format, ...)
+  return nil, errors.new(code, ("%s: %s"):format(describe(read), format:format(...)),
+    { map = read.call.map, key = read.key, retriable = code == "TIMEOUT" or code == "NOT_CONNECTED" })
+end
+
+-- Which node is to be asked -----------------------------------------------------------
+
+local function named_node(client, name)
+  for _, node in ipairs(client.provider:nodes()) do
+    if node.id == name or node.url == name or node.whole_url == name then return node end
+  end
+end
+
+-- The node, and a connection of it that can be used.
+local function target(read)
+  local client, name = read.call.client, read.call.node
+  local node
+  if name then node = named_node(client, name) else node = client.provider:owner_of(read.key) end
+  for _, connection_id in ipairs(node and node.connection_ids or {}) do
+    if client.core:connection_info(connection_id).state == "ready" then return node, connection_id end
+  end
+end
+
+local function no_target(read)
+  local client, name = read.call.client, read.call.node
+  if name then return failed("NOT_CONNECTED", read, "no connected node is '%s'", url.shown(name)) end
+  local _, id = client.provider:owner_of(read.key)
+  return failed("NOT_CONNECTED", read, id and "its owner %s is not connected" or "the owner is not known: no node is connected%s", id or "")
+end
+
+-- Waits for the owner until the deadline; a node that was named must be there at once.
+local function await_target(read)
+  local call = read.call
+  local client = call.client
+  local node, connection_id = target(read)
+  if node then return node, connection_id end
+  if call.node then return no_target(read) end
+  if client.provider.map_is_old then client.provider:map_is_old() end
+  loop.wait_until(function() return client.closed or call.err or target(read) end, math.max(0, call.deadline - loop.now()))
+  if client.closed or call.err then return nil end
+  node, connection_id = target(read)
+  if node then return node, connection_id end
+  return no_target(read)
+end
+
+-- Asking it ---------------------------------------------------------------------------
+
+-- What a read waits for ends when its key has another owner.
+local function watch_owners(client)
+  if client.reads then return end
+  client.reads = {}
+  client.provider:on("map_changed", function()
+    for read in pairs(client.reads) do
+      if read.asked and not read.call.node and client.provider:owner_of(read.key) ~= read.asked then
+        client.provider.requests:cancel(read, MOVED)
+      end
+    end
+  end)
+end
+
+local function request(read, node, connection_id, message, matches)
+  local client = read.call.client
+  local left = read.call.deadline - loop.now()
+  if left <= 0 then return nil, "timeout" end
+  read.asked, client.reads[read] = node, true
+  local answer, err = client.provider.requests:request(connection_id, message, matches, left, read)
+  read.asked, client.reads[read] = nil, nil
+  return answer, err
+end
+
+local function is_or_map_answer(map_name)
+  return function(message)
+    local payload = message.payload
+    return message.type == "ORMAP_DIFF_RESPONSE" and type(payload) == "table" and payload.mapName == map_name
+  end
+end
+
+-- Whether a v2 node answers for the paths of partitions; asked once for each connection. Servers newer than
+-- 2.2.0 with disk storage are silent about them. They are known by a field of the answer about OR-maps.
+local function answers_for_partitions(read, node, connection_id)
+  local client, map = read.call.client, read.call.map
+  local connects = client.core:connection_info(connection_id).connects
+  local connection = client.provider.connections.by_id[connection_id]
+  if connection.partitions_answered == connects then return true end
+  local answer, err = request(read, node, connection_id,
+    { type = "ORMAP_DIFF_REQUEST", payload = { mapName = map, keys = msgpack.array {} } }, is_or_map_answer(map))
+  if not answer then return nil, err end
+  local epoch = answer.payload.coveringEpoch
+  if epoch ~= nil and epoch ~= core.null then
+    return failed("UNSUPPORTED", read, "%s is newer than 2.2.0 and has disk storage, and is silent about keys that it does not have; client:holdings reads the whole map of a node",
+      node.id or node.url)
+  end
+  connection.partitions_answered = connects
+  return true
+end
+
+local function record_at(read, node, connection_id)
+  local client, map = read.call.client, read.call.map
+  local ways
+  if node.dialect == "v2" then
+    local answers, err = answers_for_partitions(read, node, connection_id)
+    if not answers then return nil, err end
+    ways = point_read.ways_v2(read.key, client:partition_of(read.key))
+  else
+    ways = point_read.ways_0_11(read.key, client.provider.hash_kind)
+  end
+  return point_read.record(function(path)
+    return request(read, node, connection_id, { type = "MERKLE_REQ_BUCKET", payload = { mapName = map, path = path } },
+      merkle_answer.matches(map, path))
+  end, ways, read.key)
+end
+
+-- The error for a reason after which nobody is asked again.
+local function failure(read, node, reason)
+  local name = node.id or node.url
+  if type(reason) == "table" then return nil, reason end
+  if reason == "timeout" then
+    return failed("TIMEOUT", read, "no answer of %s in %g s%s", name, read.call.timeout,
+      node.dialect == "v2" and "; a v2 server does not answer when it denies the token the map, either" or "")
+  elseif reason == LOST then
+    return failed("NOT_CONNECTED", read, "the connection to %s ended %d times before it answered", name, MOST_LOSSES)
+  elseif reason == core.statuses.EFULL.text then
+    return failed("BUSY", read, "%s: the queue of the connection is full", name)
+  end
+  return failed("REFUSED", read, "the answer of %s cannot be read: %s", name, tostring(reason))
+end
+
+local function is_target_still(read, node) return (target(read)) == node end
+
+-- The record of one key and the node that has it; nil: the owner holds none. nil, nil, err. Closing the
+-- client and a failed call give nil, too: the caller looks for them.
+local function read_key(read)
+  local call, losses = read.call, 0
+  while true do
+    local node, connection_id = await_target(read)
+    if not node then return nil, nil, connection_id end
+    local record, reason = record_at(read, node, connection_id)
+    if call.client.closed or call.err then return nil end
+    if reason == nil and is_target_still(read, node) then return record, node end
+    if reason == LOST then losses = losses + 1 end
+    local asks_again = reason == nil or reason == MOVED or (reason == LOST and losses < MOST_LOSSES and not call.node)
+    if not asks_again then return nil, nil, select(2, failure(read, node, reason)) end
+  end
+end
+
+-- Calls -------------------------------------------------------------------------------
+
+local function closed(call)
+  return errors.new("CLOSED", ("map %s: the client was closed"):format(wire_name.shown(call.map)), { map = call.map })
+end
+
+-- The value and what is known of its record; nil, err.
+local function read_one(call, key)
+  local record, node, err = read_key { call = call, key = key }
+  if call.client.closed then return nil, closed(call) end
+  if err or not record then return nil, err end
+  local time = record.timestamp
+  return record.value, nil, { millis = time.millis, counter = time.counter, node = time.nodeId, holder = node.id or node.url }
+end
+
+-- The others need not wait for answers that nobody wants.
+local function fail(call, err)
+  if call.err then return end
+  call.err = err
+  for read in pairs(call.client.reads) do
+    if read.call == call then call.client.provider.requests:cancel(read, "failed") end
+  end
+end
+
+local function read_several(call, keys)
+  local values, records, tasks, next_key = {}, {}, {}, 1
+  local function work()
+    while keys[next_key] and not call.err do
+      local key = keys[next_key]
+      next_key = next_key + 1
+      local value, err, record = read_one(call, key)
+      if err then fail(call, err) end
+      values[key], records[key] = value, record
+    end
+    return true
+  end
+  for i = 1, math.min(#keys, IN_FLIGHT) do tasks[i] = loop.spawn(work) end
+  for _, task in ipairs(tasks) do
+    local ok, trace = task:wait()
+    if not ok then error(trace, 0) end
+  end
+  if call.err then return nil, call.err end
+  return values, nil, records
+end
+
+-- No server has a key that is not UTF-8.
+local function bad_key(map_name, key)
+  if core.utf8_valid(key) then return nil end
+  return errors.new("NOT_ENCODABLE", ("map %s, key %s: the key is not valid UTF-8"):format(wire_name.shown(map_name), wire_name.shown(key)),
+    { map = map_name, key = key })
+end
+
+-- Why nothing can be read now.
+local function not_readable(client, map_name, keys)
+  if client.closed then return errors.new("CLOSED", "the client is closed") end
+  if client.write_error then return client.write_error end
+  if not client.provider then
+    return errors.new("NOT_CONNECTED", ("map %s: the client is not started"):format(wire_name.shown(map_name)), { map = map_name })
+  end
+  for _, key in ipairs(keys) do
+    local err = bad_key(map_name, key)
+    if err then return err end
+  end
+end
+
+--- Reads one key, or several as { key = value }; see map:read.
+---@param client wingman.client
+---@param map_name string
+---@param key string|string[]  checked
+---@param options { timeout: number, node: string|nil }  checked
+---@return any value, wingman.error|nil err, table|nil record
+function M.read(client, map_name, key, options)
+  local several = type(key) == "table"
+  local err = not_readable(client, map_name, several and key or { key })
+  if err then return nil, err end
+  watch_owners(client)
+  local call = {
+    client = client, map = map_name, node = options.node, timeout = options.timeout, deadline = loop.now() + options.timeout,
+  }
+  if several then return read_several(call, key) end
+  return read_one(call, key)
+end
+
+return M
