@@ -14,7 +14,8 @@ typedef struct sim_subscription {
     char *id;
     size_t id_len;
     sim_query query;
-    bool matched; /* scratch: whether the record that is about to change matches */
+    bool matched;    /* scratch: whether the record that is about to change matches, */
+    bool was_number; /* and whether its value is a number */
 } sim_subscription;
 
 #define SIM_SUBSCRIPTION_BUCKETS 256

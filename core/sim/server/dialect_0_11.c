@@ -13,6 +13,7 @@
 #include "sim/server/reply.h"
 #include "sim/server/session.h"
 #include "sim/server/writes.h"
+#include "sim/wire/compare.h"
 #include "sim/wire/json.h"
 
 #define BACKUP_REPORT_MS 25 /* how much later the backup reports the same change */
@@ -205,6 +206,13 @@ static void send_text_late(void *owner, const uint8_t *bytes, size_t len)
     sim_session_send_text(owner, &text);
 }
 
+/* A query is told neither of a number in place of another, nor of a value that JavaScript takes for false. */
+static bool is_overlooked(const sim_subscription *sub, const sim_op *op)
+{
+    if (sub->was_number && sim_is_number(op->value, op->value_len)) return true;
+    return sim_is_falsy(op->value, op->value_len);
+}
+
 /* In a cluster updates are JSON texts. The owner and the backup each report a
  * change to the nodes other than itself, so that some clients hear it twice. */
 static void report(sim_node *owner, sim_subscription *sub, bool matches, const sim_op *op)
@@ -227,6 +235,7 @@ static void live_update(sim_node *holder, sim_subscription *sub, bool matches, c
                         const sim_session *writer)
 {
     (void)writer; /* hears of its own writes, too */
+    if (is_overlooked(sub, op)) return;
     if (sim_cluster_is_one(holder->cluster)) {
         report(holder, sub, matches, op);
     } else if (matches || sub->matched) {
@@ -258,10 +267,11 @@ static void respond_alone(sim_session *s, const sim_subscription *sub)
     free(found);
 }
 
-/* Each record counts where it is owned: its backup would repeat it. */
-static bool is_owned(void *user, const sim_record *r)
+/* Each record counts where it is owned: its backup would repeat it. What JavaScript takes for false is left out. */
+static bool is_told(void *user, const sim_record *r)
 {
     const sim_node *n = user;
+    if (sim_is_falsy(r->value, r->value_len)) return false;
     return n->cluster->owners[sim_partition_of(n->cluster, r->item.key_hash)] == n->index;
 }
 
@@ -276,7 +286,7 @@ static void respond_for_all(sim_session *s, const sim_subscription *sub)
     for (uint32_t i = 0; i < c->node_count; i++) {
         sim_node *n = c->nodes[i];
         const sim_map *map = n->running ? sim_store_find_map(&n->store, sub->map) : NULL;
-        found[i] = sim_query_run(&sub->query, map, now, is_owned, n, &counts[i], &cut);
+        found[i] = sim_query_run(&sub->query, map, now, is_told, n, &counts[i], &cut);
         total += counts[i];
     }
     wm_buffer *b = sim_begin_payload(c, WM_TYPE_QUERY_RESP, 2);

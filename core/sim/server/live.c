@@ -6,11 +6,15 @@
 #include "sim/model/subscription.h"
 #include "sim/server/dialect.h"
 #include "sim/server/fields.h"
+#include "sim/wire/compare.h"
 
 void sim_live_before(sim_subscription *listeners, const sim_record *r)
 {
-    for (sim_subscription *sub = listeners; sub != NULL; sub = sub->next_of_map)
+    bool is_number = r != NULL && sim_is_number(r->value, r->value_len);
+    for (sim_subscription *sub = listeners; sub != NULL; sub = sub->next_of_map) {
         sub->matched = r != NULL && sim_query_matches(&sub->query, r->value, r->value_len);
+        sub->was_number = is_number;
+    }
 }
 
 void sim_live_after(sim_node *holder, sim_subscription *listeners, const sim_op *op, const sim_session *writer)

@@ -40,6 +40,21 @@ static bool as_number(const wm_mp_item *it, double *out)
     return true;
 }
 
+bool sim_is_number(const uint8_t *value, size_t len)
+{
+    double number;
+    wm_mp_item it = sim_item_of(value, len);
+    return as_number(&it, &number);
+}
+
+bool sim_is_falsy(const uint8_t *value, size_t len)
+{
+    double number;
+    wm_mp_item it = sim_item_of(value, len);
+    if (as_number(&it, &number)) return number == 0 || number != number;
+    return (it.kind == WM_MP_BOOL && !it.b) || (it.kind == WM_MP_STR && it.len == 0);
+}
+
 static sim_order order_of(int sign)
 {
     return sign < 0 ? SIM_LESS : (sign > 0 ? SIM_GREATER : SIM_EQUAL);

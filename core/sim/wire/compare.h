@@ -14,6 +14,10 @@ typedef enum sim_order {
 /* The scalar, or the header, at the start of well-formed MessagePack; WM_MP_ABSENT for NULL. Its
  * bytes point into the input. */
 wm_mp_item sim_item_of(const uint8_t *bytes, size_t len);
+/* Whether a value is a number. */
+bool sim_is_number(const uint8_t *value, size_t len);
+/* Whether a value is false, zero, NaN or an empty string: what JavaScript takes for false, except nil. */
+bool sim_is_falsy(const uint8_t *value, size_t len);
 /* Finds a member of a map, the last of several; *out points into `value`. NULL when the value is no
  * map or lacks the member. */
 void sim_find_field(const uint8_t *value, size_t len, const char *name, size_t name_len, const uint8_t **out,

@@ -97,6 +97,19 @@ clusters.on_each(getfenv(), "a change", function(shared, it)
     assert.equal(0, #other:of_type "QUERY_UPDATE")
   end)
 
+  it("is not told to a query on 0.11 when it is one of numbers, or leads to false, 0 or \"\"; it is announced all the same", function()
+    other:subscribe(name, {})
+    local values = { 1, 2, 3, "text", false, 0, "", true, "more" }
+    for _, value in ipairs(values) do write(raw.put(name, "a", value)) end
+    write(raw.remove(name, "a"))
+    local told = {}
+    for i, update in ipairs(other:of_type "QUERY_UPDATE") do told[i] = update.value end
+    if shared.is_0_11 then values = { 1, "text", true, "more" } end
+    values[#values + 1] = core.null
+    assert.same(values, told)
+    assert.equal(10, #events(other))
+  end)
+
   -- How many events each connection heard of the batches of so many operations, one after the other.
   local function heard_of(batches, size)
     other:subscribe(name, never())
@@ -123,6 +136,25 @@ clusters.on_each(getfenv(), "a change", function(shared, it)
     assert.equal(2001, #other:subscribe(name, {}).results)
   end)
 end, { "sim://1", "sim://1?dialect=0.11", "topgun://1" })
+
+clusters.on_each(getfenv(), "a change in a 0.11 cluster", function(shared, it)
+  it("is no event, but a text for the queries that it matches; they lack false, 0 and \"\"", function()
+    local name = shared:map_name()
+    local keys = clusters.keys_of(shared:started(), shared.cluster.nodes[1].id, 4)
+    local writer, other, unmatched = raw.open(shared, 3)
+    writer:write { raw.put(name, keys[1], false), raw.put(name, keys[2], 0), raw.put(name, keys[3], ""), raw.put(name, keys[4], 1) }
+    assert.same({ { key = keys[4], value = 1 } }, other:subscribe(name, {}).results)
+    unmatched:subscribe(name, { where = { none = true } })
+    for _, value in ipairs { 2, 3, "text" } do writer:write { raw.put(name, keys[4], value) } end
+    local update = other:await("an update", function(message) return message.type == "QUERY_UPDATE" end).payload
+    assert.same({ keys[4], "text", "UPDATE" }, { update.key, update.value, update.type })
+    for _, connection in ipairs { other, unmatched } do
+      connection:settle()
+      assert.equal(0, #connection:of_type "SERVER_EVENT")
+    end
+    assert.equal(0, #unmatched:of_type "QUERY_UPDATE")
+  end)
+end, { "sim://3?dialect=0.11" })
 
 for most, heard in pairs { [0] = 300, [1] = 1, [299] = 299, [300] = 300 } do
   clusters.on_each(getfenv(), "with room for " .. most .. " events", function(shared, it)
