@@ -11,7 +11,7 @@
 #include "sim/model/subscription.h"
 #include "sim/server/cluster.h"
 #include "sim/server/dispatch.h"
-#include "sim/server/session.h"
+#include "sim/session/session.h"
 #include "sim/wire/json.h"
 #include "wire/message.h"
 

@@ -7,7 +7,7 @@ local here = debug.getinfo(1, "S").source:match "^@(.*)spec/core/floor_plan_spec
 local FLOORS = {
   "base", "wire", "cluster", "oplog/file", "oplog", "net", "client/parts", "client", "client/traffic", "os",
   "binding/values", "binding/os", "binding/client", "binding",
-  "sim/wire", "sim/model", "sim/server", "sim/control", "relay", "host", "fuzz",
+  "sim/wire", "sim/model", "sim/session", "sim/server", "sim/control", "relay", "host", "fuzz",
 }
 local MOST = 15
 

@@ -12,9 +12,9 @@
 #include "sim/control/control_inject.h"
 #include "sim/control/control_read.h"
 #include "sim/server/cluster.h"
-#include "sim/server/dialect.h"
 #include "sim/server/node.h"
 #include "sim/server/socket.h"
+#include "sim/session/dialect.h"
 #include "sim/wire/json.h"
 
 #define ARGS_MAX 16

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "sim/server/dispatch.h"
-#include "sim/server/session.h"
 #include "sim/server/socket.h"
+#include "sim/session/session.h"
 #include "sim/wire/alloc.h"
 #include "sim/wire/json.h"
 

@@ -9,7 +9,7 @@
 
 #include "sim/control/control.h"
 #include "sim/server/cluster.h"
-#include "sim/server/dialect.h"
+#include "sim/session/dialect.h"
 
 /* One run of the simulator. */
 typedef struct run {

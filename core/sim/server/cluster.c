@@ -4,10 +4,10 @@
 
 #include "sim/model/placement.h"
 #include "sim/model/subscription.h"
-#include "sim/server/dialect.h"
 #include "sim/server/map_message.h"
 #include "sim/server/node.h"
 #include "sim/server/socket.h"
+#include "sim/session/dialect.h"
 #include "sim/wire/alloc.h"
 
 /* -- changes of the membership -- */

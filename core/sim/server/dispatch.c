@@ -4,15 +4,15 @@
 
 #include <string.h>
 
-#include "sim/server/dialect.h"
-#include "sim/server/fields.h"
 #include "sim/server/map_message.h"
 #include "sim/server/or_maps.h"
 #include "sim/server/queries.h"
-#include "sim/server/reply.h"
-#include "sim/server/session.h"
 #include "sim/server/sync.h"
 #include "sim/server/writes.h"
+#include "sim/session/dialect.h"
+#include "sim/session/fields.h"
+#include "sim/session/reply.h"
+#include "sim/session/session.h"
 #include "sim/wire/compare.h"
 #include "sim/wire/json.h"
 

@@ -4,8 +4,8 @@
 
 #include "sim/model/query.h"
 #include "sim/model/subscription.h"
-#include "sim/server/dialect.h"
-#include "sim/server/fields.h"
+#include "sim/session/dialect.h"
+#include "sim/session/fields.h"
 #include "sim/wire/compare.h"
 
 void sim_live_before(sim_subscription *listeners, const sim_record *r)

@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "sim/model/placement.h"
-#include "sim/server/dialect.h"
-#include "sim/server/fields.h"
-#include "sim/server/session.h"
+#include "sim/session/dialect.h"
+#include "sim/session/fields.h"
+#include "sim/session/session.h"
 #include "sim/wire/compare.h"
 
 #define PUSH_MIN_MS 10

@@ -6,10 +6,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "sim/server/dialect.h"
-#include "sim/server/fields.h"
-#include "sim/server/session.h"
 #include "sim/server/socket.h"
+#include "sim/session/dialect.h"
+#include "sim/session/fields.h"
+#include "sim/session/session.h"
 #include "sim/wire/alloc.h"
 
 #define BACKLOG 1024

@@ -1,8 +1,8 @@
 #include "sim/server/or_maps.h"
 
 #include "base/msgpack.h"
-#include "sim/server/fields.h"
-#include "sim/server/session.h"
+#include "sim/session/fields.h"
+#include "sim/session/session.h"
 #include "sim/wire/encoding.h"
 #include "sim/wire/payload.h"
 

@@ -4,8 +4,8 @@
 
 #include "sim/model/query.h"
 #include "sim/model/subscription.h"
-#include "sim/server/dialect.h"
-#include "sim/server/fields.h"
+#include "sim/session/dialect.h"
+#include "sim/session/fields.h"
 #include "sim/wire/payload.h"
 
 bool sim_on_query_sub(sim_session *s, const wm_message *m)

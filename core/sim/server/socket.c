@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sim/server/dialect.h"
 #include "sim/server/dispatch.h"
-#include "sim/server/session.h"
+#include "sim/session/dialect.h"
+#include "sim/session/session.h"
 #include "sim/wire/alloc.h"
 #include "sim/wire/websocket.h"
 #include "wire/ws_reader.h"

@@ -2,10 +2,10 @@
 
 #include <string.h>
 
-#include "sim/server/dialect.h"
-#include "sim/server/fields.h"
-#include "sim/server/reply.h"
-#include "sim/server/session.h"
+#include "sim/session/dialect.h"
+#include "sim/session/fields.h"
+#include "sim/session/reply.h"
+#include "sim/session/session.h"
 #include "sim/wire/compare.h"
 #include "sim/wire/payload.h"
 

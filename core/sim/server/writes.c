@@ -4,10 +4,10 @@
 
 #include "sim/model/placement.h"
 #include "sim/model/subscription.h"
-#include "sim/server/dialect.h"
 #include "sim/server/live.h"
-#include "sim/server/reply.h"
-#include "sim/server/session.h"
+#include "sim/session/dialect.h"
+#include "sim/session/reply.h"
+#include "sim/session/session.h"
 #include "sim/wire/alloc.h"
 #include "sim/wire/compare.h"
 

@@ -1,4 +1,4 @@
-#include "sim/server/fields.h"
+#include "sim/session/fields.h"
 
 #include <string.h>
 

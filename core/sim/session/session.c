@@ -1,12 +1,12 @@
-#include "sim/server/session.h"
+#include "sim/session/session.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "sim/model/state.h"
 #include "sim/model/subscription.h"
-#include "sim/server/dialect.h"
-#include "sim/server/fields.h"
+#include "sim/session/dialect.h"
+#include "sim/session/fields.h"
 #include "sim/wire/alloc.h"
 
 /* The 0.11 server's write coalescing. */

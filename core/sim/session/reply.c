@@ -1,10 +1,10 @@
-#include "sim/server/reply.h"
+#include "sim/session/reply.h"
 
 #include <string.h>
 
 #include "base/msgpack.h"
-#include "sim/server/fields.h"
-#include "sim/server/session.h"
+#include "sim/session/fields.h"
+#include "sim/session/session.h"
 
 void sim_reply_error(sim_session *s, int code, const char *message, bool with_details)
 {
