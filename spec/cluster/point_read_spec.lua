@@ -31,7 +31,7 @@ describe("a point read of v2", function()
   local key = "ann"
   local d = digits(key)
   local root, one, two, three = "007/", "007/" .. d:sub(1, 1), "007/" .. d:sub(1, 2), "007/" .. d
-  local ways = point_read.ways_v2(key, 7)
+  local ways = point_read.ways_of_partition(key, 7)
   local to_leaf = { [root] = buckets { [one] = 1, ["007/x"] = 1 }, [one] = buckets { [two] = 1 }, [two] = buckets { [three] = 1 } }
 
   local function with(more)
@@ -44,6 +44,13 @@ describe("a point read of v2", function()
   it("goes down from the root of the partition to the leaf", function()
     local value, err, asked = read(ways, key, with { [three] = leaf { entry("bob", 1), entry(key, 2) } })
     assert.same({ 2, nil, { root, one, two, three } }, { value, err, asked })
+  end)
+
+  it("goes down from the root of the map, where partitions have no paths", function()
+    local answers = { [""] = buckets { [d:sub(1, 1)] = 1 }, [d:sub(1, 1)] = buckets { [d:sub(2, 2)] = 1 },
+      [d:sub(1, 2)] = buckets { [d:sub(3, 3)] = 1 }, [d] = leaf { entry(key, 2) } }
+    local value, err, asked = read(point_read.ways_whole(key), key, answers)
+    assert.same({ 2, nil, { "", d:sub(1, 1), d:sub(1, 2), d } }, { value, err, asked })
   end)
 
   it("ends where the next bucket is not listed, without asking for it", function()

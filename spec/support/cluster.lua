@@ -120,14 +120,6 @@ function methods:has_no_queries(env)
   return has_none
 end
 
---- For a spec about map:read: whether there is none, as the newest server does not say which keys are absent.
----@return boolean
-function methods:has_no_point_reads(env)
-  local has_none = self.is_real and is_newest_server()
-  if has_none then env.pending "the newest server does not say which keys are absent" end
-  return has_none
-end
-
 --- A map name that no other test uses.
 function methods:map_name()
   self.names = (self.names or 0) + 1

@@ -218,13 +218,16 @@ end
 --- test `err`. On v2 the owner may lack a record that was written while another node owned the key
 --- (docs/guarantees.md).
 ---
+--- On a v2 server newer than 2.2.0 with disk storage an absent key is expensive: 5 to 10 us for each record of the
+--- map, once for all keys of a call.
+---
 --- Several keys are read at once, at most 64 at a time. The result is { key = value } without the absent
 --- ones, and { key = record }; or nil and the first error.
 ---@param key string|string[]
 ---@param options wingman.read_options|nil  { timeout = 5 s, node = a node to ask, owner or not }
 ---@return any value
----@return wingman.error|nil err  TIMEOUT, NOT_CONNECTED, CLOSED, BUSY, TOO_LARGE, REFUSED, NOT_ENCODABLE, HASHES_DIFFER; UNSUPPORTED: a v2
----  server newer than 2.2.0 with disk storage
+---@return wingman.error|nil err  TIMEOUT, NOT_CONNECTED, CLOSED, BUSY, TOO_LARGE, REFUSED, NOT_ENCODABLE, HASHES_DIFFER; UNSUPPORTED: the
+---  server's disk storage takes no map of this name
 ---@return { millis: integer, counter: integer, node: string, holder: string }|nil record  when and by whom
 ---  it was written (v2: by the server, on arrival), and the node that answered
 function methods:read(key, options)

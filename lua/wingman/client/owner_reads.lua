@@ -1,11 +1,9 @@
 --- Reads of keys at their owners: which node is asked, what happens when it goes away or is
---- the owner no more, and several keys at once. How one node is asked is in wingman.cluster.point_read.
+--- the owner no more, and several keys at once. How one node is asked is in wingman.client.node_reads.
 local core = require "wingman.core"
 local errors = require "wingman.base.error"
 local loop = require "wingman.loop"
-local merkle_answer = require "wingman.cluster.merkle_answer"
-local msgpack = require "wingman.base.msgpack"
-local point_read = require "wingman.cluster.point_read"
+local node_reads = require "wingman.client.node_reads"
 local url = require "wingman.base.url"
 local wire_name = require "wingman.base.wire_name"
 
@@ -18,20 +16,21 @@ local IN_FLIGHT = 64
 local MOST_LOSSES = 3
 
 --- Reasons for which a read asks again; the others are errors.
-local MOVED, LOST = "moved", "connection lost"
+local MOVED, LOST = node_reads.MOVED, "connection lost"
 
 ---@class wingman.owner_reads.call
 ---@field client wingman.client
 ---@field map string
 ---@field node string|nil    id or URL of the node to ask; nil: the owner of each key
 ---@field timeout number     seconds
+---@field began number       of loop.now
 ---@field deadline number    of loop.now
 ---@field err wingman.error|nil  why the call has failed
 
 ---@class wingman.owner_reads.read
 ---@field call wingman.owner_reads.call
 ---@field key string
----@field asked wingman.node|nil  the node whose answer is awaited
+---@field asked wingman.node|nil  the node that was asked last
 
 local function describe(read) return ("map %s, key %s"):format(wire_name.shown(read.call.map), wire_name.shown(read.key)) end
 
@@ -82,71 +81,6 @@ end
 
 -- Asking it ---------------------------------------------------------------------------
 
--- What a read waits for ends when its key has another owner.
-local function watch_owners(client)
-  if client.reads then return end
-  client.reads = {}
-  client.provider:on("map_changed", function()
-    for read in pairs(client.reads) do
-      if read.asked and not read.call.node and client.provider:owner_of(read.key) ~= read.asked then
-        client.provider.requests:cancel(read, MOVED)
-      end
-    end
-  end)
-end
-
-local function request(read, node, connection_id, message, matches)
-  local client = read.call.client
-  local left = read.call.deadline - loop.now()
-  if left <= 0 then return nil, "timeout" end
-  read.asked, client.reads[read] = node, true
-  local answer, err = client.provider.requests:request(connection_id, message, matches, left, read)
-  read.asked, client.reads[read] = nil, nil
-  return answer, err
-end
-
-local function is_or_map_answer(map_name)
-  return function(message)
-    local payload = message.payload
-    return message.type == "ORMAP_DIFF_RESPONSE" and type(payload) == "table" and payload.mapName == map_name
-  end
-end
-
--- Whether a v2 node answers for the paths of partitions; asked once for each connection. Servers newer than
--- 2.2.0 with disk storage are silent about them. They are known by a field of the answer about OR-maps.
-local function answers_for_partitions(read, node, connection_id)
-  local client, map = read.call.client, read.call.map
-  local connects = client.core:connection_info(connection_id).connects
-  local connection = client.provider.connections.by_id[connection_id]
-  if connection.partitions_answered == connects then return true end
-  local answer, err = request(read, node, connection_id,
-    { type = "ORMAP_DIFF_REQUEST", payload = { mapName = map, keys = msgpack.array {} } }, is_or_map_answer(map))
-  if not answer then return nil, err end
-  local epoch = answer.payload.coveringEpoch
-  if epoch ~= nil and epoch ~= core.null then
-    return failed("UNSUPPORTED", read, "%s is newer than 2.2.0 and has disk storage, and is silent about keys that it does not have; client:holdings reads the whole map of a node",
-      node.id or node.url)
-  end
-  connection.partitions_answered = connects
-  return true
-end
-
-local function record_at(read, node, connection_id)
-  local client, map = read.call.client, read.call.map
-  local ways
-  if node.dialect == "v2" then
-    local answers, err = answers_for_partitions(read, node, connection_id)
-    if not answers then return nil, err end
-    ways = point_read.ways_v2(read.key, client:partition_of(read.key))
-  else
-    ways = point_read.ways_0_11(read.key, client.provider.hash_kind)
-  end
-  return point_read.record(function(path)
-    return request(read, node, connection_id, { type = "MERKLE_REQ_BUCKET", payload = { mapName = map, path = path } },
-      merkle_answer.matches(map, path))
-  end, ways, read.key)
-end
-
 -- The error for a reason after which nobody is asked again.
 local function failure(read, node, reason)
   local name = node.id or node.url
@@ -171,7 +105,7 @@ local function read_key(read)
   while true do
     local node, connection_id = await_target(read)
     if not node then return nil, nil, connection_id end
-    local record, reason = record_at(read, node, connection_id)
+    local record, reason = node_reads.record(read, node, connection_id)
     if call.client.closed or call.err then return nil end
     if reason == nil and is_target_still(read, node) then return record, node end
     if reason == LOST then losses = losses + 1 end
@@ -255,9 +189,11 @@ function M.read(client, map_name, key, options)
   local several = type(key) == "table"
   local err = not_readable(client, map_name, several and key or { key })
   if err then return nil, err end
-  watch_owners(client)
+  node_reads.watch_owners(client)
+  local began = loop.now()
   local call = {
-    client = client, map = map_name, node = options.node, timeout = options.timeout, deadline = loop.now() + options.timeout,
+    client = client, map = map_name, node = options.node, timeout = options.timeout, began = began,
+    deadline = began + options.timeout,
   }
   if several then return read_several(call, key) end
   return read_one(call, key)

@@ -1,8 +1,8 @@
 --- The record of one key at one node, by the key's place in the node's Merkle tree.
 ---
 --- A 0.11 node answers for every path, so the leaf is asked for. A v2 node does not answer for a path that
---- holds nothing, but always for the root of a partition, and for each bucket that an answer has listed: so
---- the way leads from there to the leaf, and a key that is not there is known without waiting for a silence.
+--- holds nothing, but for the root of a partition (2.2.0), and for each bucket that an answer has listed: so
+--- the way leads from a root to the leaf, and a key that is not there is known without waiting for a silence.
 local core = require "wingman.core"
 local merkle_answer = require "wingman.cluster.merkle_answer"
 
@@ -13,14 +13,21 @@ local hashes = { fnv1a = core.hash_fnv1a, xxh64 = core.hash_xxh64 }
 -- The hexadecimal digits of a hash that are a path.
 local function leaf_digits(hash) return ("%03x"):format(math.floor(hash / 2 ^ 20)) end
 
---- The ways to a key in the tree of a v2 node: one, from the root of its partition to its leaf.
+local function from_root(root, key)
+  local digits = leaf_digits(core.hash_fnv1a(key))
+  return { { root, root .. digits:sub(1, 1), root .. digits:sub(1, 2), root .. digits } }
+end
+
+--- The ways to a key in a v2 node's tree of the key's partition: one, from the root to the leaf.
 ---@param key string
 ---@param partition integer
 ---@return string[][] ways  paths
-function M.ways_v2(key, partition)
-  local root, digits = ("%03d/"):format(partition), leaf_digits(core.hash_fnv1a(key))
-  return { { root, root .. digits:sub(1, 1), root .. digits:sub(1, 2), root .. digits } }
-end
+function M.ways_of_partition(key, partition) return from_root(("%03d/"):format(partition), key) end
+
+--- The ways to a key in a v2 node's tree of the whole map: one, from the root to the leaf.
+---@param key string
+---@return string[][] ways  paths
+function M.ways_whole(key) return from_root("", key) end
 
 --- The ways to a key in the tree of a 0.11 node: its leaf. There are two while the hash is not known.
 ---@param key string
