@@ -53,6 +53,19 @@ function methods:of_type(type)
   return found
 end
 
+--- The payloads of all messages of a type, once so many came and no further one seems to.
+---@param count integer
+---@param type string
+---@return table[]
+function methods:expect(count, type)
+  eventually(("%d messages %s"):format(count, type), function()
+    local found = #self:of_type(type)
+    return found >= count, found
+  end)
+  self:settle()
+  return self:of_type(type)
+end
+
 --- Sends a batch of operations and waits for its acknowledgement.
 ---@param ops table[]
 function methods:write(ops)

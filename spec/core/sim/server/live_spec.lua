@@ -15,34 +15,24 @@ clusters.on_each(getfenv(), "a change", function(shared, it)
   -- A condition that no record fulfils: its listener hears events only.
   local function never() return { where = { __wm_none = uuid.v4() } } end
 
-  local function write(...)
-    writer:write { ... }
-    writer:settle()
-    other:settle()
-  end
-
-  local function events(connection)
-    local found = {}
-    for _, event in ipairs(connection:of_type "SERVER_EVENT") do
-      if event.mapName == name then found[#found + 1] = event end
-    end
-    return found
-  end
+  local function write(...) writer:write { ... } end
 
   it("is not announced to the connection that wrote it, but to another one of the same user", function()
     writer:subscribe(name, {})
     other:subscribe(name, {})
     write(raw.put(name, "a", 1))
-    assert.same({ 0, 1 }, { #events(writer), #events(other) })
-    -- On 0.11 the writer's own query is updated all the same.
-    assert.same({ shared.is_0_11 and 1 or 0, 1 }, { #writer:of_type "QUERY_UPDATE", #other:of_type "QUERY_UPDATE" })
+    assert.same({ 1, 1 }, { #other:expect(1, "SERVER_EVENT"), #other:expect(1, "QUERY_UPDATE") })
+    assert.equal(0, #writer:expect(0, "SERVER_EVENT"))
+    local own = shared.is_0_11 and 1 or 0 -- the writer's own query is updated there
+    assert.equal(own, #writer:expect(own, "QUERY_UPDATE"))
   end)
 
   it("is announced with the time that the record has", function()
     other:subscribe(name, {})
     local put = raw.put(name, "a", 1)
     write(put)
-    local announced, held = events(other)[1].record.timestamp, other:leaf(name, "a").record.timestamp
+    local announced = other:expect(1, "SERVER_EVENT")[1].record.timestamp
+    local held = other:leaf(name, "a").record.timestamp
     assert.same(held, announced)
     assert.equal(shared.is_0_11, announced.nodeId == put.record.timestamp.nodeId)
   end)
@@ -55,9 +45,9 @@ clusters.on_each(getfenv(), "a change", function(shared, it)
     local field, last = "changeType", "LEAVE"
     if shared.is_0_11 then field, last = "type", "REMOVE" end
     local changes = {}
-    for i, update in ipairs(other:of_type "QUERY_UPDATE") do changes[i] = { update.key, update[field] } end
+    for i, update in ipairs(other:expect(3, "QUERY_UPDATE")) do changes[i] = { update.key, update[field] } end
     assert.same({ { "a", shared.is_0_11 and "UPDATE" or "ENTER" }, { "a", "UPDATE" }, { "a", last } }, changes)
-    assert.equal(3, #events(other))
+    assert.equal(3, #other:expect(3, "SERVER_EVENT"))
   end)
 
   it("is heard by a query that never matches as an event, and as nothing else", function()
@@ -68,7 +58,7 @@ clusters.on_each(getfenv(), "a change", function(shared, it)
     write(unpack(ops))
     write(raw.remove(name, "key-1"))
     local heard = {}
-    for _, event in ipairs(events(other)) do heard[event.key] = (heard[event.key] or 0) + 1 end
+    for _, event in ipairs(other:expect(21, "SERVER_EVENT")) do heard[event.key] = (heard[event.key] or 0) + 1 end
     for i = 2, 20 do assert.equal(1, heard["key-" .. i], "key-" .. i) end
     assert.equal(2, heard["key-1"])
     assert.is_nil(heard.before)
@@ -79,21 +69,21 @@ clusters.on_each(getfenv(), "a change", function(shared, it)
     write(raw.put(name, "a", 1))
     other:subscribe(name, {})
     write(raw.remove(name, "a"))
-    local event = events(other)[1]
+    local event = other:expect(1, "SERVER_EVENT")[1]
     if shared.is_0_11 then
       assert.same({ "UPDATED", core.null }, { event.eventType, event.record.value })
       assert.equal("raw", event.record.timestamp.nodeId)
     else
       assert.same({ mapName = name, eventType = "REMOVE", key = "a" }, event)
     end
-    assert.equal(1, #other:of_type "QUERY_UPDATE")
-    assert.equal(core.null, other:of_type("QUERY_UPDATE")[1].value)
+    local updates = other:expect(1, "QUERY_UPDATE")
+    assert.same({ 1, core.null }, { #updates, updates[1].value })
   end)
 
   it("of a key that is not there is announced all the same, but not to a query", function()
     other:subscribe(name, {})
     write(raw.remove(name, "nobody"))
-    assert.equal(1, #events(other))
+    assert.equal(1, #other:expect(1, "SERVER_EVENT"))
     assert.equal(0, #other:of_type "QUERY_UPDATE")
   end)
 
@@ -102,37 +92,37 @@ clusters.on_each(getfenv(), "a change", function(shared, it)
     local values = { 1, 2, 3, "text", false, 0, "", true, "more" }
     for _, value in ipairs(values) do write(raw.put(name, "a", value)) end
     write(raw.remove(name, "a"))
-    local told = {}
-    for i, update in ipairs(other:of_type "QUERY_UPDATE") do told[i] = update.value end
     if shared.is_0_11 then values = { 1, "text", true, "more" } end
     values[#values + 1] = core.null
+    local told = {}
+    for i, update in ipairs(other:expect(#values, "QUERY_UPDATE")) do told[i] = update.value end
     assert.same(values, told)
-    assert.equal(10, #events(other))
+    assert.equal(10, #other:expect(10, "SERVER_EVENT"))
   end)
 
-  -- How many events each connection heard of the batches of so many operations, one after the other.
-  local function heard_of(batches, size)
+  -- Batches of so many operations, each sent when the one before was acknowledged, to one who listens.
+  local function write_batches(batches, size)
     other:subscribe(name, never())
     for b = 1, batches do
       local ops = {}
       for i = 1, size do ops[i] = raw.put(name, ("%d-%d"):format(b, i), i) end
       writer:write(ops)
     end
-    other:settle()
-    return #events(other)
   end
 
   it("of small batches, one after the other, is heard by a listener each time", function()
-    assert.equal(1000, heard_of(20, 50))
+    write_batches(20, 50)
+    assert.equal(1000, #other:expect(1000, "SERVER_EVENT"))
   end)
 
   it("of one large batch is dropped on v2 where too many wait; what is asked is answered all the same", function()
-    local heard = heard_of(1, 2000)
-    if shared.is_0_11 then return assert.equal(2000, heard) end
+    write_batches(1, 2000)
+    if shared.is_0_11 then return assert.equal(2000, #other:expect(2000, "SERVER_EVENT")) end
+    local heard = #other:expect(1, "SERVER_EVENT")
     assert(heard > 0 and heard < 2000, heard .. " of 2000 events were heard")
     assert.is_truthy(other:root(name) ~= 0)
     write(raw.put(name, "after", 1))
-    assert.equal(heard + 1, #events(other))
+    other:expect(heard + 1, "SERVER_EVENT")
     assert.equal(2001, #other:subscribe(name, {}).results)
   end)
 end, { "sim://1", "sim://1?dialect=0.11", "topgun://1" })
