@@ -220,7 +220,7 @@ local function place_in_script()
   end
 end
 
--- A write that the client did not record, or a query that it has no answer to. That a value
+-- A write that the client did not record, or a query or read that it has no answer to. That a value
 -- has no MessagePack form is a mistake in the script, which a test that does not look at what
 -- `set` returns would never see.
 local function refused(self, err)
