@@ -159,6 +159,7 @@ function M.open(shared, count)
     opened[id] = setmetatable({ own = own, id = id, heard = {}, pings = 0 }, methods)
     record(opened[id])
   end
+  loop.sleep(0) -- their receivers begin
   return unpack(opened)
 end
 
