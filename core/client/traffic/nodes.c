@@ -68,6 +68,8 @@ int wm_client_forget_node(wm_client *c, int node_index)
     const char *id = wm_node_pool_id(c->pool, node_index);
     if (is_in_use(c, node_index) || (id[0] != 0 && is_named(c, id))) return WM_EINVAL;
     if (wm_map_chooser_forget(c->chooser, node_index) < 0) return WM_EINVAL;
+    for (uint32_t p = 0; p < c->routes.count; p++) /* the next node of this index is another one */
+        if (c->routes.all[p].home == node_index) c->routes.all[p].home = -1;
     wm_node_pool_remove(c->pool, node_index);
     return WM_OK;
 }

@@ -44,6 +44,15 @@ describe("the route table", function()
     assert.same({ 2 }, core:partitions_at(1))
   end)
 
+  it("knows nothing of a node that was forgotten when another one has its index", function()
+    core:set_routes(1)
+    core:set_routes(-1)
+    assert.is_true(core:forget_node(1))
+    assert.equal(1, core:add_node "ws://127.0.0.1:3")
+    assert.same({}, core:partitions_at(1))
+    assert.is_nil(select(2, core:set_routes(0)), "what they came from is no more")
+  end)
+
   it("is new once keys belong to other partitions", function()
     core:set_routes(0)
     assert(core:set_hash "fnv1a") -- as before: an unknown hash is taken for it
