@@ -37,7 +37,7 @@ function M.start(script, options, env)
   local child = assert(process.spawn {
     file = process.wingman_path(), args = args, stdin = true, stderr = true, env = env,
   })
-  assert(child:write(script))
+  child:write(script) -- nil where an option is refused: the child has ended without reading it
   child:close_stdin()
   return child
 end
