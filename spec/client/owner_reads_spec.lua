@@ -67,6 +67,40 @@ clusters.on_each(getfenv(), "map:read", function(shared, it)
     end
   end)
 
+  -- Keys of one partition, whose reads ask about the same paths: an answer must not be taken for a later one's.
+  it("never gives a value older than what was acknowledged before it began, while many write and read", function()
+    local keys, acked, writers, readers, wrong = {}, {}, {}, {}, {}
+    for i = 1, math.huge do
+      if client:partition_of("key-" .. i) == 7 then keys[#keys + 1] = "key-" .. i end
+      if #keys == 8 then break end
+    end
+    for i, key in ipairs(keys) do
+      writers[i] = loop.spawn(function()
+        for n = 1, 40 do
+          assert(client:wait(assert(map:set(key, n))))
+          acked[key] = n
+        end
+        return true
+      end)
+    end
+    local is_over = false
+    for i = 1, 32 do
+      readers[i] = loop.spawn(function()
+        while not is_over do
+          local key = keys[math.random(#keys)]
+          local before = acked[key] or 0
+          local value, err = map:read(key, LONG)
+          if err or (value or 0) < before then wrong[#wrong + 1] = { key, before, value, tostring(err) } end
+        end
+        return true
+      end)
+    end
+    for _, task in ipairs(writers) do assert(task:wait(60)) end
+    is_over = true
+    for _, task in ipairs(readers) do assert(task:wait(60)) end
+    assert.same({}, wrong)
+  end)
+
   it("gives several keys at once, without those that are absent, and never asks for more than 64", function()
     local values, keys = {}, {}
     for i = 1, 200 do values["key-" .. i], keys[i] = i, "key-" .. i end
