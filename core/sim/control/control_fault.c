@@ -35,6 +35,13 @@ static bool set_flag(sim_control *k, const fault *f, sim_node *n, char **argv)
     return rc == 0 || sim_control_fail(k, "%s: %s", f->name, uv_strerror(rc));
 }
 
+static bool set_nagle(sim_control *k, const fault *f, sim_node *n, char **argv)
+{
+    if (!set_flag(k, f, n, argv)) return false;
+    sim_sockets_update_nagle(n);
+    return true;
+}
+
 static bool set_count(sim_control *k, const fault *f, sim_node *n, char **argv)
 {
     uint64_t v;
@@ -226,6 +233,7 @@ static bool none(sim_control *k, const fault *f, sim_node *n, char **argv)
 {
     (void)argv;
     n->faults = (sim_faults){0};
+    sim_sockets_update_nagle(n);
     int rc = sim_node_update_listener(n);
     return rc == 0 || sim_control_fail(k, "%s: %s", f->name, uv_strerror(rc));
 }
@@ -240,6 +248,7 @@ static const fault faults[] = {
     {"refuse", "0|1", 0, 1, set_flag, FIELD(refuse)},
     {"silent", "0|1", 0, 1, set_flag, FIELD(silent)},
     {"mute", "0|1", 0, 1, set_flag, FIELD(mute)},
+    {"nagle", "0|1", 0, 1, set_nagle, FIELD(nagle)},
     {"map-withhold", "0|1", 0, 1, set_flag, FIELD(map_withhold)},
     {"map-unpushed", "0|1", 0, 1, set_flag, FIELD(map_unpushed)},
     {"map-stale", "0|1", 0, 1, set_flag, FIELD(map_stale)},

@@ -42,6 +42,7 @@ typedef struct sim_faults {
     bool refuse;            /* the listener is closed: new TCP connections are refused */
     bool silent;            /* accepts TCP connections, and does not answer their upgrade */
     bool mute;              /* sends no frame on any connection, but reads as ever */
+    bool nagle;             /* no TCP_NODELAY: a small message waits until the last one is acknowledged */
     bool map_withhold;      /* sends no partition map: neither pushed nor requested */
     bool map_unpushed;      /* sends partition maps on request only */
     bool map_stale;         /* pushes no new map, and answers requests with the map that it last pushed */

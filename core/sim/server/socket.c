@@ -338,7 +338,7 @@ void sim_socket_accept(sim_node *n)
         end(k, false);
         return;
     }
-    uv_tcp_nodelay(&k->tcp, 1);
+    uv_tcp_nodelay(&k->tcp, !n->faults.nagle);
     uv_read_start((uv_stream_t *)&k->tcp, give_buffer, on_read);
 }
 
@@ -351,6 +351,12 @@ void sim_sockets_drop(sim_node *n, bool reset)
         if (!reset && k->out.len > 0 && !k->writing) write_out(k);
         end(k, reset);
     }
+}
+
+void sim_sockets_update_nagle(sim_node *n)
+{
+    for (sim_socket *k = n->sockets; k != NULL; k = k->next)
+        if (k->state != STATE_DEAD) uv_tcp_nodelay(&k->tcp, !n->faults.nagle);
 }
 
 void sim_sockets_abandon(sim_node *n)

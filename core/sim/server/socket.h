@@ -10,6 +10,8 @@ typedef struct sim_socket sim_socket;
 void sim_socket_accept(sim_node *n);
 /* Ends all connections of the node at once: by RST, or by FIN after the buffered output. */
 void sim_sockets_drop(sim_node *n, bool reset);
+/* Sets TCP_NODELAY of all connections of the node, as its fault `nagle` says. */
+void sim_sockets_update_nagle(sim_node *n);
 /* Makes all present connections of the node half-open: their sessions end, and the TCP connections
  * stay open without a word to the clients. Later connections are not affected. */
 void sim_sockets_abandon(sim_node *n);
