@@ -38,6 +38,8 @@ return {
   --- Closes and forgets everything, so that the next require loads Wingman anew: see wingman.client.unload.
   unload = require "wingman.client.unload",
   spawn = loop.spawn,
+  --- The rows of a query by key: { key = value }.
+  by_key = require("wingman.client.query.rows").by_key,
   --- Marks for values: see wingman.base.msgpack.
   null = msgpack.null,
   array = msgpack.array,

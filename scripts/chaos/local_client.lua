@@ -106,11 +106,10 @@ end
 --- Asks the nodes for a map. What cannot be had under faults is no answer.
 ---@param map_name string
 function methods:query(map_name)
-  local values = self.client:query(map_name)
-  for key, value in pairs(values or {}) do
-    local saw = history_module.written_by(value)
+  for _, row in ipairs(self.client:query(map_name) or {}) do
+    local saw = history_module.written_by(row.value)
     table.insert(self.history.reads, {
-      client = self.name, key = key, at = now(), own = false, saw = saw, wrong = not saw and "a damaged value" or nil,
+      client = self.name, key = row.key, at = now(), own = false, saw = saw, wrong = not saw and "a damaged value" or nil,
     })
   end
 end

@@ -4,6 +4,7 @@ local clusters = require "spec.support.cluster"
 local core = require "wingman.core"
 local eventually = require "spec.support.eventually"
 local loop = require "wingman.loop"
+local wingman = require "wingman"
 
 local OPS = 300
 
@@ -94,7 +95,7 @@ clusters.on_each(getfenv(), "faults of the reference client", function(shared, i
       assert(client:repair "d")
       assert(client:drain(60))
     end
-    local values = assert(client:query "d")
+    local values = wingman.by_key(assert(client:query "d"))
     for i = 1, 5000 do assert.is_table(values["key-" .. i], "key-" .. i .. " is missing") end
   end)
 
@@ -290,7 +291,7 @@ clusters.on_each(getfenv(), "fault 30 of the reference client", function(shared,
     set_all(client:map "h", OPS)
     assert(client:drain(60))
     assert.equal(OPS, client:stats().ops_acked)
-    local values = assert(client:query "h")
+    local values = wingman.by_key(assert(client:query "h"))
     for i = 1, OPS do assert.is_table(values["key-" .. i], "key-" .. i .. " is missing") end
   end)
 end, { "sim://3?dialect=0.11&hash=xxh64" })

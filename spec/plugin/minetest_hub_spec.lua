@@ -45,7 +45,7 @@ clusters.on_each(getfenv(), "the hub of wingman_sync", function(shared, it)
   -- What the cluster has, read by a client of its own.
   local function stored(name)
     local client = shared:started()
-    local values = assert(client:query "minetest_scores")
+    local values = wingman.by_key(assert(client:query "minetest_scores"))
     client:close()
     return values[name] and values[name].score
   end

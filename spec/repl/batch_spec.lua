@@ -79,7 +79,7 @@ sleep(0.01)
 cluster:kill "node-2"
 ]])
     assert.same({ 0, "" }, { code, err })
-    assert.equal("true\ntrue\n{ ann = { x = 12 } }\ntrue\n", out)
+    assert.equal("true\ntrue\nkey   x\nann  12\ntrue\n", out)
   end)
 
   it("ends with 1 when the cluster cannot be reached, and with 2 when it is called wrongly", function()

@@ -219,7 +219,7 @@ describe("help", function()
     local client = wingman.client { cluster = { seeds = { "ws://127.0.0.1:1" } }, log_to = function() end }
     local text = help.about(client, plain)
     assert.truthy(text:find(":drain%(timeout%) +%u"), text)
-    assert.truthy(text:find(":query%(name, query%) +Asks every connected node"), text)
+    assert.truthy(text:find(":query%(name, query%) +Reads a map from every connected node"), text)
     assert.is_nil(text:find(":drain_events", 1, true), "a part of the loop is listed")
     assert.is_nil(text:find(":known_map", 1, true), "what is internal is listed")
     client:close()

@@ -30,9 +30,8 @@ M.codes = {
   STALE = "the local copy has a newer record of the key; the dead letter stays",
   NOT_SENT = "a message on a user's own connection in a load test was not sent",
   UNSUPPORTED = "this server does not have what the call needs; nothing was changed",
-  REFUSED = "the server answered with an error",
+  REFUSED = "the server answered with an error, or with what cannot be read",
   BUSY = "the queue of that connection is full; the message was not sent",
-  TOO_MANY = "the query has more results than a server returns; set a limit",
   USAGE = "an argument is wrong",
   CLUSTER = "an embedded cluster could not be started or controlled",
 }

@@ -201,7 +201,7 @@ end
 --- The local copy has one record of each key: the last one that this client wrote or received. A
 --- write of this client is in it as soon as `set` returns, and stays in it when the write is
 --- rejected (the event op_rejected, client:rejected) or dropped from a full op log, although no
---- node has it. To correct that, write the key anew, or ask the nodes with client:query.
+--- node has it. To correct that, write the key anew, or read the nodes with client:query.
 ---@param key string
 ---@return any
 function methods:get(key)

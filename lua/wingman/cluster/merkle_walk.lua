@@ -97,6 +97,54 @@ function M.first_leaf(requests, connection_id, map_name)
   end
 end
 
+-- Goes on when a path has been visited. False at the deadline.
+local function await_visit(walk, deadline)
+  local wake = loop.future()
+  walk.wake = wake
+  local left = deadline and deadline - loop.now()
+  if left and left <= 0 then return false end
+  local _, err = wake:wait(left)
+  return err ~= "timeout"
+end
+
+--- Visits every record that a node holds of a map, in no order; tombstones included (record.value is
+--- null). On an error, visits made before do not count.
+---@param requests wingman.requests
+---@param connection_id integer
+---@param map_name string
+---@param fn fun(key: string, record: table)
+---@param deadline number|nil  of loop.now: "timeout" then
+---@return boolean|nil ok, string|wingman.error|nil err
+function M.each(requests, connection_id, map_name, fn, deadline)
+  local queue, failure, running, known = { "" }, nil, 0, 1
+  local walk = { wake = nil }
+  local function visit(path)
+    local records, paths, err = bucket(requests, connection_id, map_name, path)
+    running = running - 1
+    if walk.is_over then return end
+    if err then failure = failure or type(err) == "table" and err or ("path '" .. path .. "': " .. tostring(err)) end
+    for _, entry in ipairs(records or {}) do fn(entry.key, entry.record) end
+    for _, child in ipairs(paths or {}) do queue[#queue + 1] = child end
+    known = known + #(paths or {})
+    if known > PATHS_MAX then failure = failure or "the tree is larger than one can be" end
+    walk.wake:resolve()
+  end
+  local left = deadline and math.max(deadline - loop.now(), 0) or M.SILENCE
+  local root, err = M.root(requests, connection_id, map_name, math.min(left, M.SILENCE))
+  if not root then return nil, err end
+  if root.rootHash == 0 then return true end
+  while not failure and (running > 0 or #queue > 0) do
+    while running < IN_FLIGHT and #queue > 0 do
+      running = running + 1
+      loop.spawn(visit, table.remove(queue))
+    end
+    if not await_visit(walk, deadline) then failure = failure or "timeout" end
+  end
+  walk.is_over = true
+  if failure then return nil, failure end
+  return true
+end
+
 --- Every record that a node holds of a map, as { key = record }; tombstones
 --- included (record.value is null). What came before an error does not count.
 ---@param requests wingman.requests
@@ -104,31 +152,9 @@ end
 ---@param map_name string
 ---@return table<string, table>|nil records, string|nil err
 function M.records(requests, connection_id, map_name)
-  local found, queue, failure = {}, { "" }, nil
-  local running, known = 0, 1
-  local wake = loop.future()
-  local function visit(path)
-    local records, paths, err = bucket(requests, connection_id, map_name, path)
-    if err then failure = failure or type(err) == "table" and err or ("path '" .. path .. "': " .. tostring(err)) end
-    for _, entry in ipairs(records or {}) do found[entry.key] = entry.record end
-    for _, child in ipairs(paths or {}) do queue[#queue + 1] = child end
-    known = known + #(paths or {})
-    if known > PATHS_MAX then failure = failure or "the tree is larger than one can be" end
-    running = running - 1
-    wake:resolve()
-  end
-  local root, err = M.root(requests, connection_id, map_name, M.SILENCE)
-  if not root then return nil, err end
-  if root.rootHash == 0 then return found end
-  while not failure and (running > 0 or #queue > 0) do
-    while running < IN_FLIGHT and #queue > 0 do
-      running = running + 1
-      loop.spawn(visit, table.remove(queue))
-    end
-    wake:wait()
-    wake = loop.future()
-  end
-  if failure then return nil, failure end
+  local found = {}
+  local ok, err = M.each(requests, connection_id, map_name, function(key, record) found[key] = record end)
+  if not ok then return nil, err end
   return found
 end
 

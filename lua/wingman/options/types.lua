@@ -97,11 +97,13 @@
 ---@field node? string id or URL of the node to ask, which need not be the owner
 ---@field timeout? number|string how long the call may take, with the wait for an owner that is not connected
 
----@class wingman.query_options: table<"limit"|"predicate"|"sort"|"where", any>
----@field limit? number results at most
----@field predicate? table a condition in TopGun's own form
----@field sort? table fields to sort by, "asc" or "desc" each
----@field where? table fields, and the values that they must have
+---@class wingman.query_options: table<"limit"|"offset"|"predicate"|"sort"|"timeout"|"where", any>
+---@field limit? number rows at most; default: all
+---@field offset? number rows to leave out at the start
+---@field predicate? table a condition in TopGun's own form, { op = "gte", attribute = "score", value = 900 }, with and, or, not; with where: both must hold
+---@field sort? string|table what to sort by: "score desc", { "team", "score desc" }, or { score = "desc" }; default: by key
+---@field timeout? number|string how long the query may take
+---@field where? table fields, and the values that they must have, or operators: { score = { gte = 900 }, team = "red" }; operators: eq, neq, gt, gte, lt, lte, in, between
 
 ---@class wingman.send_options: table<"answer"|"max_retries"|"retry_delay"|"retry_on_not_owner"|"timeout", any>
 ---@field answer? fun(message: table): any fn(message) knows the answer to the message; then the call waits for it and returns it

@@ -8,6 +8,7 @@ local eventually = require "spec.support.eventually"
 local files = require "spec.support.files"
 local loop = require "wingman.loop"
 local process = require "wingman.loop.process"
+local wingman = require "wingman"
 
 local PER_TICK, TICK = 10, 0.01 -- 1,000 writes a second
 
@@ -176,7 +177,7 @@ clusters.on_each(getfenv(), "a membership change", function(shared, it)
     end
     writes.finish()
     assert(client:drain(60))
-    local values = assert(client:query(map.name))
+    local values = wingman.by_key(assert(client:query(map.name)))
     local back = {}
     for i in pairs(writes.acknowledged) do
       if values["key-" .. i] ~= nil then back[#back + 1] = i end

@@ -183,17 +183,18 @@ clusters.on_each(getfenv(1), "A hostile server", function(shared, it)
     nothing_raised()
   end)
 
-  it("results of a query that are none: the query fails", function()
+  it("records of a query that are none: the query fails", function()
     fresh()
     local requests = client.provider.requests
-    for _, results in ipairs { 7, "x", core.null, { 7 }, { { value = 1 } }, { { key = 7 } }, { { key = core.null } } } do
-      requests.request = function() return { type = "QUERY_RESP", payload = { results = results } } end
-      local values, err = client:query "hostile"
-      assert.is_nil(values)
+    for _, records in ipairs { 7, "x", core.null, { 7 }, { { record = {} } }, { { key = 7 } }, { { key = "k", record = { value = 1 } } } } do
+      requests.request = function(_, _, message)
+        if message.type == "SYNC_INIT" then return { type = "SYNC_RESP_ROOT", payload = { mapName = "hostile", rootHash = 1 } } end
+        return { type = "SYNC_RESP_LEAF", payload = { mapName = "hostile", path = "", records = records } }
+      end
+      local rows, err = client:query "hostile"
+      assert.is_nil(rows)
       assert.equal("REFUSED", err.code)
     end
-    requests.request = function() return { type = "QUERY_RESP", payload = { error = { 7 } } } end
-    assert.equal("REFUSED", select(2, client:query "hostile").code)
     requests.request = nil
     assert.equal("table", type(assert(client:query "hostile")))
   end)

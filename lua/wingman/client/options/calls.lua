@@ -1,7 +1,9 @@
 --- The options of a client's functions, and of its maps': one rule each.
+local order = require "wingman.client.query.order"
+
 local M = {}
 
-local MOST_RESULTS = 2 ^ 32 - 1
+local MOST_ROWS = 2 ^ 32 - 1
 
 --- map:set and map:remove.
 ---@type table<string, wingman.option_rule>
@@ -28,8 +30,6 @@ M.read = {
   node = { type = "string", about = "id or URL of the node to ask, which need not be the owner" },
 }
 
-local function is_direction(value) return value == "asc" or value == "desc" end
-
 local function has_fields(value)
   for field in pairs(value) do
     if type(field) ~= "string" then return false end
@@ -37,26 +37,19 @@ local function has_fields(value)
   return true
 end
 
--- { field = direction }, or the list that servers after 2.2.0 read.
-local function is_order(value)
-  for field, direction in pairs(value) do
-    local is_entry = type(field) == "number" and type(direction) == "table" and type(direction.field) == "string"
-      and is_direction(direction.direction)
-    if not is_entry and not (type(field) == "string" and is_direction(direction)) then return false end
-  end
-  return true
-end
-
---- client:query: what a server reads. One that cannot read a query does not answer.
+--- client:query. wingman.client.query.filter says what is wrong inside of where and predicate.
 ---@type table<string, wingman.option_rule>
 M.query = {
   where = { type = "table", expected = "a table of fields and their values", is_right = has_fields,
-    about = "fields, and the values that they must have" },
+    about = "fields, and the values that they must have, or operators: { score = { gte = 900 }, team = \"red\" }; operators: eq, neq, gt, gte, lt, lte, in, between" },
   predicate = { type = "table", expected = "a table, a predicate of TopGun,", is_right = has_fields,
-    about = "a condition in TopGun's own form" },
-  sort = { type = "table", expected = 'a table of fields, "asc" or "desc" each,', is_right = is_order,
-    about = 'fields to sort by, "asc" or "desc" each' },
-  limit = { type = "number", whole = true, min = 1, max = MOST_RESULTS, about = "results at most" },
+    about = "a condition in TopGun's own form, { op = \"gte\", attribute = \"score\", value = 900 }, with and, or, not; with where: both must hold" },
+  sort = { type = "string|table", expected = 'a field like "score desc", a list of these, or { field = "asc" or "desc" },',
+    is_right = function(value) return order.read(value) ~= nil end,
+    about = 'what to sort by: "score desc", { "team", "score desc" }, or { score = "desc" }; default: by key' },
+  limit = { type = "number", whole = true, min = 1, max = MOST_ROWS, about = "rows at most; default: all" },
+  offset = { type = "number", whole = true, min = 0, max = MOST_ROWS, default = 0, about = "rows to leave out at the start" },
+  timeout = { type = "duration", default = 30, min = 0, max = math.huge, about = "how long the query may take" },
 }
 
 return M

@@ -54,7 +54,7 @@ function Hub:catch_up()
   self.client:repair "minetest_scores" -- and no chat, which nobody wants to hear again
   self.client:repair "minetest_players"
   self:learn_scores()
-  for name, value in pairs(self.client:query "minetest_players" or {}) do self:player_changed(name, value) end
+  for _, row in ipairs(self.client:query "minetest_players" or {}) do self:player_changed(row.key, row.value) end
 end
 
 -- What other servers write is theirs, and may be anything.
@@ -65,8 +65,8 @@ function Hub:learn_scores()
   local misses = self.misses
   local board = self.client:query "minetest_scores"
   if not board or self.misses ~= misses then return false end
-  for name, value in pairs(board) do
-    self.scores[name] = math.max(self.scores[name] or 0, score_of(value) or 0)
+  for _, row in ipairs(board) do
+    self.scores[row.key] = math.max(self.scores[row.key] or 0, score_of(row.value) or 0)
   end
   self.knows_scores = true
   return true

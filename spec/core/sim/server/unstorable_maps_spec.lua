@@ -3,6 +3,7 @@
 --- restart, when neither has anything of any map.)
 local clusters = require "spec.support.cluster"
 local loop = require "wingman.loop"
+local wingman = require "wingman"
 
 local PATIENCE = 20
 
@@ -19,7 +20,7 @@ clusters.on_each(getfenv(), "a map that is discarded", function(shared, it)
         if loop.wait_until(function() return heard == i end, 0.2) then break end
       end
       assert.equal(writer:map(name):get "key", heard, name .. " was not heard")
-      assert.equal(heard, assert(listener:query(name)).key, name)
+      assert.equal(heard, wingman.by_key(assert(listener:query(name))).key, name)
       local node = listener:connected_nodes()[1]
       assert.equal(heard, assert(listener:holdings(node, name)).key.value, name)
     end
