@@ -101,6 +101,7 @@ function M.new(given)
     maps = {},
     map_order = {},
     subscriptions = {},
+    query_readings = {},
     ending = loop.future(),
     waiting_ops = {},
     ack_callbacks = {},

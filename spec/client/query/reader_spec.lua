@@ -2,6 +2,7 @@
 local clusters = require "spec.support.cluster"
 local core = require "wingman.core"
 local eventually = require "spec.support.eventually"
+local loop = require "wingman.loop"
 local wingman = require "wingman"
 
 local PATIENCE = 60
@@ -59,6 +60,31 @@ clusters.on_each(getfenv(), "a query", function(shared, it)
   end)
 
   it("of a map that nobody wrote is empty", function() assert.same({}, assert(client:query(name))) end)
+
+  it("shares a reading of the map with others that wait, and sees what was acknowledged before it", function()
+    fill(100)
+    local requests, roots = client.provider.requests, 0
+    function requests.request(self, connection_id, message, ...)
+      if message.type == "SYNC_INIT" then roots = roots + 1 end
+      return getmetatable(self).__index.request(self, connection_id, message, ...)
+    end
+    local first = loop.spawn(client.query, client, name)
+    eventually("the first query reads", function() return roots > 0 end)
+    local later = {}
+    for i = 1, 10 do
+      assert(client:wait(assert(client:map(name):set("new-" .. i, i)), PATIENCE))
+      later[i] = loop.spawn(client.query, client, name)
+    end
+    assert(first:wait(PATIENCE))
+    for i, task in ipairs(later) do
+      local rows = wingman.by_key(assert(task:wait(PATIENCE)))
+      assert.equal(i, rows["new-" .. i], "query " .. i)
+    end
+    roots = 0
+    for i = 1, 20 do later[i] = loop.spawn(client.query, client, name, { limit = i }) end
+    for i, task in ipairs(later) do assert.equal(i, #assert(task:wait(PATIENCE))) end
+    assert.equal(#shared.cluster.nodes, roots)
+  end)
 
   it("ends with TIMEOUT when it may not take long", function()
     fill(50)

@@ -5,7 +5,6 @@ local check_options = require("wingman.options.check").check
 local core = require "wingman.core"
 local errors = require "wingman.base.error"
 local filter = require "wingman.client.query.filter"
-local loop = require "wingman.loop"
 local merkle_walk = require "wingman.cluster.merkle_walk"
 local order = require "wingman.client.query.order"
 local reader = require "wingman.client.query.reader"
@@ -60,7 +59,8 @@ end
 --- owner has none, the newest one of another node. Without `sort` the order is that of the keys, byte by
 --- byte, which also decides between equal rows. Numbers come before strings, strings before booleans, in
 --- both directions; rows without the field come last. Each query reads the whole map, in small
---- messages, whatever its `limit` is. Nodes are not read at one moment. Returns nil, err when a node
+--- messages, whatever its `limit` is; queries of a map that come while it is being read share the next
+--- reading. Nodes are not read at one moment. Returns nil, err when a node
 --- cannot be read, and while an owner of partitions is not connected. Raises for an option that is
 --- unknown or wrong.
 ---@param name string
@@ -73,7 +73,7 @@ function methods:query(name, query)
   local matches, wrong = filter.of(checked.where, checked.predicate)
   if not matches then error("client:query: " .. wrong, 2) end
   if self.closed then return nil, errors.new("CLOSED", "the client is closed") end
-  local found, err = reader.rows(self, name, matches, loop.now() + checked.timeout)
+  local found, err = reader.rows(self, name, matches, checked.timeout)
   if not found then
     if self.measured then self.measured.refused(err) end -- a load test counts it
     return nil, err

@@ -3,6 +3,7 @@ local backlog = require "wingman.client.health.backlog"
 local duration = require "wingman.base.duration"
 local errors = require "wingman.base.error"
 local loop = require "wingman.loop"
+local query_reader = require "wingman.client.query.reader"
 
 ---@class wingman.client
 local methods = {}
@@ -200,6 +201,7 @@ end
 function methods:end_waits(err)
   self.ending:reject(err)
   if self.progress then self.progress:reject(err) end
+  query_reader.end_waits(self, err)
   for _, future in pairs(self.waiting_ops) do future:reject(err) end
   local callbacks = self.ack_callbacks
   self.ack_callbacks = {}

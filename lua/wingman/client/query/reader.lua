@@ -47,17 +47,25 @@ local function is_expired(record)
   return type(record.ttlMs) == "number" and record.timestamp.millis + record.ttlMs <= core.wall_ms()
 end
 
--- What was read: the owner's record of a key counts, or else the newest that another node has.
----@class wingman.query_reading
----@field rows { key: string, value: any }[]
+---@class wingman.query_reading  one reading of a map, for one query or several
+---@field queries { matches: (fun(value: any): boolean), rows: { key: string, value: any }[] }[]
+---@field deadline number  of loop.now: that of the query that waits longest
+---@field finished wingman.future  of true, or nil, err
 ---@field at_owner table<string, true>  keys of which the owner has a record, or the mark of a removal
 ---@field elsewhere table<string, table>  the newest record of a key that came from another node
 
-local function add_row(reading, key, record)
-  if record.value == nil or is_expired(record) or not reading.matches(record.value) then return end
-  reading.rows[#reading.rows + 1] = { key = key, value = record.value }
+local function new_reading()
+  return { queries = {}, deadline = 0, finished = loop.future(), at_owner = {}, elsewhere = {} }
 end
 
+local function add_row(reading, key, record)
+  if record.value == nil or is_expired(record) then return end
+  for _, query in ipairs(reading.queries) do
+    if query.matches(record.value) then query.rows[#query.rows + 1] = { key = key, value = record.value } end
+  end
+end
+
+-- The owner's record of a key counts, or else the newest that another node has.
 local function visitor(client, node, reading)
   local map = client:partition_map()
   return function(key, record)
@@ -81,10 +89,10 @@ local function error_of(reason, node, name)
   return errors.new(CODES[text] or "REFUSED", ("%s: map '%s': %s"):format(node.url, name, reason))
 end
 
-local function read_nodes(client, name, nodes, reading, deadline)
+local function read_nodes(client, name, nodes, reading)
   local tasks = {}
   for i, node in ipairs(nodes) do
-    tasks[i] = loop.spawn(merkle_walk.each, client.provider.requests, node.connection_ids[1], name, visitor(client, node, reading), deadline)
+    tasks[i] = loop.spawn(merkle_walk.each, client.provider.requests, node.connection_ids[1], name, visitor(client, node, reading), reading.deadline)
   end
   local failure
   for i, task in ipairs(tasks) do
@@ -95,31 +103,77 @@ local function read_nodes(client, name, nodes, reading, deadline)
   return true
 end
 
---- The rows that match, in no order. All nodes are read at the same time. nil, err when one cannot be
---- read, or when partitions have no connected owner.
----@param client wingman.client
----@param name string
----@param matches fun(value: any): boolean
----@param deadline number  of loop.now
----@return { key: string, value: any }[]|nil rows, wingman.error|nil
-function M.rows(client, name, matches, deadline)
-  local nodes, asked = client.provider and client.provider:nodes() or {}, {}
+-- The nodes to read, when these have the whole map; else nil, err.
+local function nodes_of(client, name)
+  local nodes, ids = client.provider and client.provider:nodes() or {}, {}
   if #nodes == 0 then return nil, errors.new("NOT_CONNECTED", "no node is connected") end
   for _, node in ipairs(nodes) do
-    if node.id then asked[node.id] = true end
+    if node.id then ids[node.id] = true end
   end
-  local ok, err = check_covered(client, name, asked)
+  local ok, err = check_covered(client, name, ids)
   if not ok then return nil, err end
-  local reading = { rows = {}, at_owner = {}, elsewhere = {}, matches = matches }
-  ok, err = read_nodes(client, name, nodes, reading, deadline)
-  if not ok then return nil, err end
-  if client.closed then return nil, errors.new("CLOSED", "the client was closed") end
-  ok, err = check_covered(client, name, asked) -- the map may be another one by now
+  return nodes, ids
+end
+
+-- All nodes, at the same time.
+local function read(client, name, reading)
+  local nodes, ids = nodes_of(client, name)
+  if not nodes then return nil, ids end
+  local ok, err = read_nodes(client, name, nodes, reading)
+  if not ok or client.closed then return nil, err end
+  ok, err = check_covered(client, name, ids) -- the map may be another one by now
   if not ok then return nil, err end
   for key, record in pairs(reading.elsewhere) do
     if not reading.at_owner[key] then add_row(reading, key, record) end
   end
-  return reading.rows
+  return true
+end
+
+-- One reading of a map at a time: queries that come meanwhile share the next one, which begins after them, so
+-- that it has what was acknowledged before them.
+local function read_in_turn(client, name, queue)
+  while queue.next do
+    queue.running, queue.next = queue.next, nil
+    local ok, err = read(client, name, queue.running)
+    if client.closed then return end -- M.end_waits has the last word
+    queue.running.finished:resolve(ok, err)
+  end
+  client.query_readings[name] = nil
+end
+
+--- The rows that match, in no order. nil, err when a node cannot be read, or when partitions have no
+--- connected owner.
+---@param client wingman.client
+---@param name string
+---@param matches fun(value: any): boolean
+---@param timeout number  seconds
+---@return { key: string, value: any }[]|nil rows, wingman.error|nil
+function M.rows(client, name, matches, timeout)
+  local nodes, missing = nodes_of(client, name)
+  if not nodes then return nil, missing end
+  local queue, query = client.query_readings[name], { matches = matches, rows = {} }
+  local is_idle = not queue
+  queue = queue or {}
+  client.query_readings[name] = queue
+  queue.next = queue.next or new_reading()
+  local reading = queue.next
+  reading.queries[#reading.queries + 1] = query
+  reading.deadline = math.max(reading.deadline, loop.now() + timeout)
+  if is_idle then loop.spawn(read_in_turn, client, name, queue) end
+  local ok, err = reading.finished:wait(timeout)
+  if ok then return query.rows end
+  if type(err) == "table" then return nil, err end
+  return nil, errors.new("TIMEOUT", ("map '%s': not all nodes were read within %g s"):format(name, timeout), { map = name })
+end
+
+--- Part of close: ends the queries that wait with the error.
+---@param client wingman.client
+---@param err wingman.error
+function M.end_waits(client, err)
+  for _, queue in pairs(client.query_readings) do
+    if queue.running then queue.running.finished:reject(err) end
+    if queue.next then queue.next.finished:reject(err) end
+  end
 end
 
 return M
