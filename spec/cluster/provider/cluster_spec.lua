@@ -45,6 +45,34 @@ clusters.on_each(getfenv(), "cluster provider", function(shared, it)
     assert.truthy(complaints[3].error:find("'42'", 1, true))
   end)
 
+  it("holds what has moved since a policy last answered, and sends the rest", function()
+    if shared.is_real then return end -- moves nothing on order
+    local client = shared:started()
+    eventually("3 nodes are connected", function() return #client:connected_nodes() == 3, client:connected_nodes() end)
+    local keys, fails = clusters.keys_of(client, "node-1", 20), true
+    local moved, others = keys[1], nil
+    for _, key in ipairs(keys) do
+      if client:partition_of(key) ~= client:partition_of(moved) then others = key end
+    end
+    inspect.policy(client, "routing", function(...)
+      if fails then error "policy broke" end
+      return policy.routing.direct(...)
+    end)
+    assert(shared.cluster:move(client:partition_of(moved), "node-2"))
+    eventually("the partition belongs to node-2", function()
+      local owner = client:partition_map().owners[client:partition_of(moved) + 1]
+      return owner == "node-2", owner
+    end)
+    local map = client:map(shared:map_name())
+    local seq = assert(map:set(moved, "once moved"))
+    assert(client:wait(assert(map:set(others, "as ever")), 60))
+    assert.equal(1, client:backlog().held)
+    fails = false
+    inspect.policy(client, "routing", policy.routing.direct)
+    assert(client:wait(seq, 60))
+    assert.equal("once moved", (map:read(moved)))
+  end)
+
   it("says so when the policy holds everything, and starts all the same once it does not", function()
     local holds = true
     local client = shared:client {

@@ -82,6 +82,20 @@ local function ask_policy(now, before)
   return routes
 end
 
+-- Routes after an error of the policy: a partition keeps its route where the map says of it what it said when the
+-- policy last answered. The others are held: their node may no longer be the owner, and a 0.11 node
+-- acknowledges what it does not own without keeping it.
+---@param map table
+---@param decided table|nil  the map that the policy last answered about
+local function routes_without_policy(map, decided)
+  local routes = {}
+  for place = 1, map.partition_count do
+    local is_known = decided and decided.partition_count == map.partition_count and is_unchanged(decided, map, place)
+    if not is_known then routes[place] = -1 end
+  end
+  return routes
+end
+
 -- The partitions that go elsewhere than before, nil when none does.
 local function set_routes(self, routes)
   local moves
@@ -102,11 +116,13 @@ local function route_by_policy(self)
   local still_valid = before and are_answers_valid(before, now) and before.map or nil
   local ok, routes = xpcall(function() return ask_policy(now, still_valid) end, script_traceback.of)
   self.answered = ok and now or nil
-  if not ok then
+  if ok then
+    self.decided = now.map
+  else
     self.options.log_to("error", "routing_policy", { error = routes })
-  elseif routes then
-    return set_routes(self, routes)
+    routes = routes_without_policy(now.map, self.decided)
   end
+  if routes then return set_routes(self, routes) end
 end
 
 -- The nodes that operations may go to, by their index.
