@@ -1,7 +1,6 @@
 -- usage: luajit reload_host.lua PREFIX URLS TOKEN COUNT
--- Loads Wingman, writes, unloads it, COUNT times; prints what is left: descriptors and
--- resident kilobytes after 50 (LuaJIT's and malloc's pools are filled then) and at the end, and
--- how far it is.
+-- Loads Wingman, writes, unloads it, COUNT times; prints what is left after every 50: descriptors and
+-- resident kilobytes.
 local prefix, urls, token, count = arg[1], {}, arg[3], tonumber(arg[4])
 package.path = prefix .. "/share/lua/5.1/?.lua;" .. prefix .. "/share/lua/5.1/?/init.lua;" .. package.path
 package.cpath = prefix .. "/lib/lua/5.1/?.so;" .. package.cpath
@@ -43,13 +42,11 @@ for i = 1, count do
   wingman.spawn(function() client:drain() end) -- somebody waits
   map:set("b", { n = i }, { on_ack = function() end })
   wingman.unload()
-  if i == 50 then print_state() end
   if i % 50 == 0 then
-    print("loaded", i) -- the spec sees that it goes on
-    io.stdout:flush()
+    print_state()
+    io.stdout:flush() -- the spec sees that it goes on
   end
 end
-print_state()
 for name in pairs(_G) do assert(globals[name], "a global is left: " .. name) end
 for name in pairs(package.loaded) do
   assert(loaded[name] or name == "wingman.core" or not name:find "^wingman", "a module is left: " .. name)
