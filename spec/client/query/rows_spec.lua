@@ -29,6 +29,14 @@ describe("rows", function()
     for line in shown:gmatch "[^\n]+" do assert.is_true(#line <= 82, line) end
   end)
 
+  it("show the beginning of a key or a text that is very long, at once", function()
+    local long = ("ü"):rep(16000)
+    local began = os.clock()
+    local shown = text { { key = long, value = { text = long } } }
+    assert.is_true(os.clock() - began < 0.3, "seconds: " .. os.clock() - began)
+    assert.truthy(shown:find("üüü…$"), shown)
+  end)
+
   it("by key are the values", function()
     assert.same({ a = false, b = 0 }, wingman.by_key { { key = "a", value = false }, { key = "b", value = 0 } })
     for _, case in ipairs { { nil, "rows of a query are expected, got nil" }, { { 7 }, "a row { key, value } is expected at 1" } } do

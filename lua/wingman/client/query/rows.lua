@@ -7,6 +7,8 @@ local M = {}
 
 --- Rows that are shown, and fields of their values that get a column.
 local MOST_SHOWN, MOST_COLUMNS = 50, 8
+--- Bytes of a key or a text that are laid out: the time for a line grows with the square of its length.
+local MOST_BYTES = 256
 
 local function is_record(value) return type(value) == "table" and getmetatable(value) == nil and type(next(value)) == "string" end
 
@@ -25,15 +27,20 @@ local function columns_of(rows)
   return fields
 end
 
+local function cut(text)
+  if #text <= MOST_BYTES then return escape.plain(text) end
+  return escape.plain((text:sub(1, MOST_BYTES):gsub("[\192-\255][\128-\191]*$", ""))) .. "…"
+end
+
 local function cells_of(row, columns, show)
-  local cells = { escape.plain(row.key) }
+  local cells = { cut(row.key) }
   if not columns then
     cells[2] = show:format(row.value)
     return cells
   end
   for _, field in ipairs(columns) do
     local value = row.value[field]
-    cells[#cells + 1] = value == nil and "" or type(value) == "string" and escape.plain(value) or show:format(value)
+    cells[#cells + 1] = value == nil and "" or type(value) == "string" and cut(value) or show:format(value)
   end
   return cells
 end
@@ -47,7 +54,7 @@ local function render(rows, paint, width)
   if #rows == 0 then return paint("comment", "no rows") .. "\n" end
   local show, columns = printer.new { width = function() return 100000 end }, columns_of(rows)
   local heading = { "key" }
-  for _, field in ipairs(columns or { "value" }) do heading[#heading + 1] = escape.plain(field) end
+  for _, field in ipairs(columns or { "value" }) do heading[#heading + 1] = cut(field) end
   local cells = { heading }
   for i = 1, math.min(#rows, MOST_SHOWN) do cells[i + 1] = cells_of(rows[i], columns, show) end
   local lines = {}
