@@ -267,6 +267,8 @@ describe("map:read", function()
       { { 7 }, "map:read: the key is a string, got number" }, { { "" }, "map:read: the key has 1 to 65535 bytes, got 0" },
       { { { "a", 7 } }, "map:read: number 2 of the list: the key is a string, got number" },
       { { { a = 1 } }, "map:read: a key or a list of keys is expected, got a table without a list" },
+      { { { [1] = "ann", [3] = "bob" } }, "map:read: a list of keys is expected, got a table with holes or other fields" },
+      { { { "ann", timeout = 1 } }, "map:read: a list of keys is expected, got a table with holes or other fields" },
       { { "a", { timout = 1 } }, "map:read: unknown option 'timout'; did you mean 'timeout'?" },
       { { "a", { timeout = "soon" } }, "map:read: option timeout: " },
     } do

@@ -136,6 +136,9 @@ local function check_keys(keys, what)
     local wrong = key_problem(keys[i])
     if wrong then error(("%s: number %d of the list: %s"):format(what, i, wrong), 3) end
   end
+  local count = 0
+  for _ in pairs(keys) do count = count + 1 end
+  if count ~= #keys then error(what .. ": a list of keys is expected, got a table with holes or other fields", 3) end
 end
 
 -- Apart from map:set, because LuaJIT does not compile a function that makes closures.
