@@ -92,12 +92,12 @@ describe("the shards of a run", function()
     document, code, out, err = load_run.run(load_run.script([[executor = "shared-iterations", iterations = 1, exec = function() end]], ([[
       setup = function()
         local core, loop = require "wingman.core", require "wingman.loop"
-        loop.spawn(function()
+        woken = loop.spawn(function()
           loop.sleep(%d - core.wall_ms() / 1000)
-          woke = core.wall_ms() / 1000
+          return core.wall_ms() / 1000
         end)
       end,
-      teardown = function() print(("WOKE %%.3f"):format(woke)) end]]):format(at)), { "--start-at", tostring(at) })
+      teardown = function() print(("WOKE %%.3f"):format(assert(woken:wait(60)))) end]]):format(at)), { "--start-at", tostring(at) })
     assert.equal(0, code, out .. err)
     local late, woke = document.started_at - at, tonumber(out:match "WOKE (%S+)") - at
     assert.is_true(late >= 0 and math.abs(late - woke) < 1, ("it began %f s after the time, and a task that slept until then woke up %f s after it")
