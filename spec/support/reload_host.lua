@@ -22,6 +22,7 @@ local function descriptors()
 end
 
 local function print_state()
+  jit.flush() -- traces are LuaJIT's: how many there are depends on how fast the machine is
   collectgarbage()
   collectgarbage()
   print("left", descriptors(), read "/proc/self/status":match "VmRSS:%s+(%d+)")
