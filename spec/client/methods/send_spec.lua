@@ -98,9 +98,12 @@ clusters.on_each(getfenv(), "send_with_retry", function(shared, it)
       assert.equal(2, batches "node-2")
       assert.is_true(client:router_stats().map_requests > asked, "the map was not asked for")
       assert(shared.cluster:fault("node-2", "error", code, 2))
+      local refusals = 0
+      client:on("server_error", function() refusals = refusals + 1 end)
       assert.is_true(client:send_with_retry((write_of(client, name, key)), key, { retry_delay = 0.01 }))
-      -- Without an answer, a refusal that comes later than a tenth of a second is too late.
-      assert.is_true(batches "node-2" >= 3)
+      -- Two, and two retries; on a busy machine a refusal may come too late, after a tenth of a second.
+      local in_time = refusals
+      assert.equal(3 + in_time, batches "node-2")
     end)
 
     it("returns " .. code .. " when it does not end", function()
