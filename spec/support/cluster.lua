@@ -109,7 +109,9 @@ end
 
 --- Whether its nodes have their records still after they were killed and started again.
 ---@return boolean
-function methods:keeps_records() return self.is_real and is_newest_server() end
+function methods:keeps_records()
+  return self.is_real and is_newest_server() and not self.url:find("storage=null", 1, true)
+end
 
 --- For a spec about queries: whether there is none, as the cluster answers none; it is
 --- reported as skipped then, with the reason.

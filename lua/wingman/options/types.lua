@@ -281,8 +281,9 @@
 ---@field sink? boolean nothing is stored, for measuring generators
 ---@field spread_ms? number 0.11: after a membership change each node updates its partition map at a random moment within this time; default 150
 
----@class wingman.topgun.options: table<"nodes", any>
+---@class wingman.topgun.options: table<"nodes"|"storage", any>
 ---@field nodes? number server processes
+---@field storage? "redb"|"null" redb: on disk, written behind the acknowledgements; null: in memory only; default: STORAGE_BACKEND, else redb
 
 ---@class wingman.process_options: table<"args"|"cwd"|"env"|"file"|"own_session"|"stderr"|"stdin", any>
 ---@field args? string[] a list, without the program's name

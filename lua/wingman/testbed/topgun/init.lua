@@ -39,7 +39,11 @@ local TOKEN_LIFE = 7 * 86400
 
 --- What `start` takes.
 ---@type table<string, wingman.option_rule>
-M.options = { nodes = { type = "number", default = 3, whole = true, min = 1, max = 64, about = "server processes" } }
+M.options = {
+  nodes = { type = "number", default = 3, whole = true, min = 1, max = 64, about = "server processes" },
+  storage = { type = "string", one_of = { "redb", "null" },
+    about = "redb: on disk, written behind the acknowledgements; null: in memory only; default: STORAGE_BACKEND, else redb" },
+}
 
 -- Removes the folder once standard input ends; the servers need a moment to end. In a
 -- process below the shell: a script that ends by an error kills its children.
@@ -65,6 +69,7 @@ wait
 ---@field secret string  for other tokens
 ---@field nodes wingman.topgun.node[]
 ---@field folder string|nil  nil once the cluster has ended
+---@field package storage string|nil
 local methods = {}
 methods.__index = methods
 
@@ -113,7 +118,7 @@ local function seeds_of(self, node, only)
   return seeds
 end
 
-local function begin(self, node, seeds) return node:start(self.binary, self.secret, seeds) end
+local function begin(self, node, seeds) return node:start(self.binary, self.secret, seeds, self.storage) end
 
 -- One node after the other joins the first; then those that joined before the
 -- last one are restarted, so that they learn of it.
@@ -168,7 +173,7 @@ end
 
 --- Starts a cluster and waits until every node knows all of it: about 5 s for
 --- three nodes.
----@param options wingman.topgun.options|nil  nodes: 3
+---@param options wingman.topgun.options|nil  nodes (3), storage ("redb" or "null")
 ---@return wingman.topgun.cluster|nil, wingman.error|nil
 function M.start(options)
   options = check_options(M.options, options or {}, "topgun.start", 2)
@@ -180,6 +185,7 @@ function M.start(options)
   local expires = math.floor(core.wall_ms() / 1000) + TOKEN_LIFE
   local self = setmetatable({
     kind = "topgun", dialect = "v2", hash = "fnv1a", urls = {}, nodes = {}, folder = folder, secret = secret,
+    storage = options.storage,
     token = core.jwt_sign(cjson.encode { sub = "wingman", exp = expires }, secret),
     binary = folder .. "/topgun-server",
   }, methods)

@@ -76,8 +76,9 @@ end
 ---@param binary string  an absolute path
 ---@param secret string   of the tokens
 ---@param seeds string[]  host:port of other nodes' cluster ports
+---@param storage string|nil  its storage backend; nil: what the environment says, else the server's own default
 ---@return true|nil, wingman.error|nil
-function methods:start(binary, secret, seeds)
+function methods:start(binary, secret, seeds, storage)
   self.seen = #read_file(self.log)
   local child, err = process.spawn {
     file = "sh",
@@ -91,6 +92,7 @@ function methods:start(binary, secret, seeds)
       -- A variable of the caller's environment must not have two nodes share these.
       TOPGUN_WAL_DIR = self.folder .. "/topgun-wal", TOPGUN_INDEX_PATH = self.folder .. "/scalar_indexes.json",
       TOPGUN_VECTOR_INDEX_PATH = self.folder .. "/vector_indexes.json", RUST_LOG = "info",
+      STORAGE_BACKEND = storage,
     },
     stdin = true, own_session = true,
   }
