@@ -1,6 +1,7 @@
 #include "base/hash.h"
 
 #include <string.h>
+#define XXH_STATIC_LINKING_ONLY /* for a state on the stack */
 #include <xxhash.h>
 
 #include "base/utf8.h"
@@ -41,11 +42,10 @@ __attribute__((noinline)) static uint32_t hash_utf8(uint32_t h, const uint8_t *p
     return h;
 }
 
-static inline uint32_t hash_fnv1a(const char *key, size_t len, bool *valid)
+static inline uint32_t hash_fnv1a(uint32_t h, const char *key, size_t len, bool *valid)
 {
     const uint8_t *p = (const uint8_t *)key;
     const uint8_t *end = p + len;
-    uint32_t h = FNV_OFFSET;
     for (size_t n = len >> 2; n > 0; n--) {
         uint32_t four;
         memcpy(&four, p, 4);
@@ -62,20 +62,33 @@ static inline uint32_t hash_fnv1a(const char *key, size_t len, bool *valid)
 
 uint32_t wm_hash_fnv1a(const char *key, size_t len)
 {
+    return wm_hash_fnv1a_more(FNV_OFFSET, key, len);
+}
+
+uint32_t wm_hash_fnv1a_more(uint32_t hash, const char *rest, size_t len)
+{
     bool valid;
-    return hash_fnv1a(key, len, &valid);
+    return hash_fnv1a(hash, rest, len, &valid);
 }
 
 bool wm_hash_fnv1a_utf8(const char *key, size_t len, uint32_t *hash)
 {
     bool valid = true;
-    *hash = hash_fnv1a(key, len, &valid);
+    *hash = hash_fnv1a(FNV_OFFSET, key, len, &valid);
     return valid;
 }
 
 uint32_t wm_hash_xxh64(const char *key, size_t len)
 {
     return (uint32_t)XXH64(key, len, 0);
+}
+
+uint32_t wm_hash_xxh64_parts(const wm_hash_part *parts, size_t count)
+{
+    XXH64_state_t state;
+    XXH64_reset(&state, 0);
+    for (size_t i = 0; i < count; i++) XXH64_update(&state, parts[i].text, parts[i].len);
+    return (uint32_t)XXH64_digest(&state);
 }
 
 uint32_t wm_hash(wm_hash_kind kind, const char *key, size_t len)
