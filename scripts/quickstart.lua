@@ -59,10 +59,8 @@ local function fail(code, message)
 end
 
 local function parse(given)
-  local words, wrong = connection_options.take(given)
-  if not words then fail(2, wrong .. "\n\n" .. USAGE) end
-  local options, mistake = command_line.read(RULES, words, connection_options.valued, connection_options.flags)
-  if not options then fail(2, mistake .. "\n\n" .. USAGE) end
+  local options, wrong = command_line.read(command_line.all(RULES, connection_options.RULES), given)
+  if not options then fail(2, wrong .. "\n\n" .. USAGE) end
   if options.help then
     io.write(USAGE)
     os.exit(0, true)
@@ -70,6 +68,7 @@ local function parse(given)
   local ok
   ok, wrong = cluster_url.check(options.cluster)
   if not ok then fail(2, "--cluster: " .. wrong) end
+  connection_options.choose(options)
   return options
 end
 

@@ -9,7 +9,7 @@ local FLOORS = {
   "client/health", "client/query", "client/options", "client/incoming", "client/methods", "client", ".", "inspect", "metrics",
   "report/model", "report/output", "report/plot", "report/html", "report/merge", "report/diff", "report",
   "load/input", "load/executor", "load/scenario", "load/control", "load", "load/workers",
-  "repl", "repl/terminal", "command",
+  "repl", "repl/terminal", "command/load", "command",
 }
 local MOST = 15
 

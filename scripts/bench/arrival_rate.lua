@@ -5,7 +5,7 @@ package.path = directory .. "/?.lua;" .. package.path
 
 local core = require "wingman.core"
 local cjson = require "cjson"
-local keep_awake = require "wingman.command.keep_awake"
+local keep_awake = require "wingman.load.keep_awake"
 local read_options = require "options"
 local load = require "wingman.load"
 local loop = require "wingman.loop"

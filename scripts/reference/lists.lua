@@ -1,7 +1,7 @@
 --- The lists that the code keeps, each as a page.
 local client_events = require "wingman.client.events"
 local errors = require "wingman.base.error"
-local exit_codes = require "wingman.command.exit_codes"
+local exit_codes = require "wingman.report.exit_codes"
 local markdown = require "reference.markdown"
 local metrics = require "wingman.metrics.list"
 local server_error = require "wingman.client.incoming.server_error"

@@ -81,17 +81,40 @@ describe("wingman bench", function()
     assert.truthy(out:find "^PASSED  50 operations", out)
   end)
 
+  it("saves no URL whose query may hold a token: the script reads WINGMAN_CLUSTER", function()
+    local path = load_run.file("", ".lua")
+    os.remove(path)
+    local code, out, err = command { "bench", "--rate", "100", "ws://127.0.0.1:9?token=secret,ws://127.0.0.1:10", "--duration=500ms", "--save", path }
+    assert.equal(0, code, err)
+    assert.truthy(out:find("with the URL in the variable WINGMAN_CLUSTER", 1, true), out)
+    local file = assert(io.open(path))
+    local text = file:read "*a"
+    file:close()
+    assert.falsy(text:find("secret", 1, true), text)
+    assert.truthy(text:find("127.0.0.1:9?token=***", 1, true), text)
+    code, out, err = command({ "run", "--quiet", path }, { WINGMAN_CLUSTER = "sim://1" })
+    assert.equal(0, code, out .. err)
+    code, out, err = command { "run", "--quiet", path }
+    assert.equal(1, code, out)
+    assert.truthy(err:find("the variable WINGMAN_CLUSTER is missing", 1, true), err)
+    code, out, err = command { "bench", "ws://127.0.0.1:9?token=secret", "ws://127.0.0.1:10" }
+    assert.same({ 2, "", "wingman bench: one URL is expected, got 'ws://127.0.0.1:9?token=***' and 'ws://127.0.0.1:10'\nsee wingman bench --help\n" }, { code, out, err })
+  end)
+
   it("ends with 2 for a mistake, names it and what is near it", function()
     for _, case in ipairs {
       { { "sim://1", "--rat", "5" }, "unknown option '--rat'; did you mean '--rate'?" },
       { { "sim://1", "--stricd" }, "did you mean '--strict'?" },
-      { { "sim://1", "--rate" }, "--rate: a value is missing" },
-      { { "sim://1", "--rate", "fast" }, "--rate: writes a second are expected, got 'fast'" },
+      { { "sim://1", "--rate" }, "--rate needs a value" },
+      { { "sim://1", "--rate", "fast" }, "--rate: a number of writes a second is expected, got 'fast'\nsee wingman bench --help\n" },
       { { "sim://1", "--vus", "0" }, "--vus: a whole number from 1" },
       { { "sim://1", "--rate", "1", "--vus", "1" }, "one of --rate and --vus" },
       { { "sim://1", "--keys", "zip:10" }, "did you mean 'zipf'?" },
+      { { "sim://1", "--rate", "0" }, "--rate: a number of writes a second is expected, got 0" },
+      { { "sim://1", "--shard", "2/2" }, "--shard: I/N with I from 0 to N-1 is expected" },
+      { { "sim://1", "--workers", "0" }, "--workers: a whole number from 1 to 256 is expected, got 0" },
       { { "sim://1", "--duration", "soon" }, "--duration: a time" },
-      { { "sim://1", "--warmup", "99999999999999999999" }, "at most 1000000000 s, is expected" },
+      { { "sim://1", "--warmup", "99999999999999999999" }, "--warmup: a time like 10s or 1m30s, of at most 1000000000 s, is expected" },
       { { "sim://1", "--strict=no" }, "--strict takes no value, got 'no'" },
       { { "sim://1", "--value", "big" }, "or file:FILE is expected, got 'big'" },
       { { "sim://1", "--threshold", "p(99)<5ms" }, "'METRIC EXPRESSION'" },

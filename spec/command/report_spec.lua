@@ -173,7 +173,7 @@ describe("wingman report", function()
       local code, out, err = run(unpack(arguments))
       assert.same({ 2, "" }, { code, out })
       assert.truthy(err:find("wingman report: " .. message, 1, true), err)
-      assert.truthy(err:find("usage: wingman report show", 1, true))
+      assert.truthy(err:find("\nsee wingman report --help\n", 1, true))
     end
     local code, out = run("merge", "--help")
     assert.equal(0, code)

@@ -22,7 +22,7 @@ describe("wingman run", function()
         local code, out, err = run(option, path)
         assert.same({ 2, "" }, { code, out }, text)
         assert.equal(("wingman run: %s: only load tests take options, and %s is none: it never loads wingman.load; it was not run. "
-          .. "ARGS of a script stand behind its name\n"):format(option, path), err)
+          .. "ARGS of a script stand behind its name\nsee wingman run --help\n"):format(option, path), err)
       end
     end
   end)
@@ -37,7 +37,7 @@ describe("wingman run", function()
       local path = load_run.file(text, ".lua")
       local code, out, err = run("--quiet", path)
       assert.same({ 2, "ran\n" }, { code, out }, text)
-      assert.equal(("wingman run: --quiet: only load tests take options; %s has run, and returned none: the options had no effect\n")
+      assert.equal(("wingman run: --quiet: only load tests take options; %s has run, and returned none: the options had no effect\nsee wingman run --help\n")
         :format(path), err)
     end
   end)
@@ -45,6 +45,31 @@ describe("wingman run", function()
   it("runs such a script without options, and with those of clients", function()
     local path = load_run.file([[print(...)]], ".lua")
     assert.same({ 0, "--out\tx\n", "" }, { run("--insecure-skip-verify", path, "--out", "x") })
+  end)
+
+  it("takes options of load tests in front of the script and behind it, and refuses a wrong one in the same words", function()
+    local test = load_run.file(load_run.script [[executor = "per-vu-iterations", vus = 1, iterations = 1, exec = function() end]], ".lua")
+    local report = load_run.file ""
+    local code, out, err = run("--seed", "7", test, "word", "--quiet", "--out=json=" .. report)
+    assert.equal(0, code, out .. err)
+    assert.truthy(io.open(report):read "*a":find('"seed":7', 1, true))
+    for text, words in pairs {
+      ["--seed: a whole number below 2^53 is expected, got 'x'"] = { "--seed", "x" },
+      ["--workers needs a value"] = { "--workers=" },
+      ["--quiet takes no value, got '1'"] = { "--quiet=1" },
+      ["unknown option '--quit'; did you mean '--quiet'?"] = { "--quit" },
+      ["--prometheus: "] = { "--prometheus", "nowhere" },
+      ["--out: "] = { "--out", "xml=file" },
+      ["--policy: cannot open /none.lua"] = { "--policy", "/none.lua" },
+    } do
+      words[#words + 1] = test
+      local front_code, front_out, front = run(unpack(words))
+      table.insert(words, 1, table.remove(words))
+      local behind_code, behind_out, behind = run(unpack(words))
+      assert.same({ 2, "", 2, "" }, { front_code, front_out, behind_code, behind_out }, text)
+      assert.equal(front, behind)
+      assert.truthy(front:find("^wingman run: [^\n]+\nsee wingman run %-%-help\n$") and front:find(text, 1, true), front)
+    end
   end)
 
   it("runs a load test that another file returns, with options", function()

@@ -1,7 +1,7 @@
 --- What the code has a list of is on the page that explains it, and nothing else is.
 local command = require "wingman.command.load"
 local errors = require "wingman.base.error"
-local exit_codes = require "wingman.command.exit_codes"
+local exit_codes = require "wingman.report.exit_codes"
 local files = require "spec.support.files"
 local prompt_commands = require "wingman.repl.commands"
 local report = require "wingman.report"
@@ -131,9 +131,8 @@ describe("docs/load-testing.md", function()
   it("has every option that all scenarios have", function() expect_on(page, names_of(scenario.common), code) end)
 
   it("has every option of wingman run and of wingman bench", function()
-    local function flag(name) return "--" .. name end
-    expect_on(page, names_of(command.valued), flag)
-    expect_on(page, names_of(command.flags), flag)
+    local function flag(name) return "--" .. name:gsub("_", "-") end
+    expect_on(page, names_of(command.RULES), flag)
     local bench = {}
     for name in output_of "bench --help":gmatch "\n  %-%-([%a-]+)" do bench[#bench + 1] = name end
     assert(#bench > 8, "bench --help shows no options")

@@ -37,7 +37,8 @@ describe("the job files", function()
     local args = text:match "command: %[([^%]]+)%]"
     local words, start_at = {}, os.time() + 60
     for word in args:gmatch '"([^"]*)"' do words[#words + 1] = (word:gsub("%${START}", start_at)) end
-    local parsed = assert(require("wingman.command.load").parse { unpack(words, 3) })
+    local rules = require("wingman.command.load").RULES
+    local parsed = assert(require("wingman.options.arguments").read(rules, { unpack(words, 3) }, { only_in_front = true }))
     assert.same({ "json=-" }, parsed.out)
     assert.equal(start_at, parsed.start_at)
   end)

@@ -2,6 +2,7 @@
 --- would have written, and runs that one.
 local bench_script = require "wingman.command.bench_script"
 local command = require "wingman.command.load"
+local command_line = require "wingman.options.arguments"
 local connection_options = require "wingman.client.options.connection"
 local core = require "wingman.core"
 local duration = require "wingman.base.duration"
@@ -10,7 +11,9 @@ local nearest = require "wingman.base.nearest"
 local rules = require "wingman.load.executor.rules"
 local script = require "wingman.base.script"
 local threshold = require "wingman.metrics.threshold"
-local usage_error = require "wingman.base.usage_error"
+local url = require "wingman.base.url"
+local usage = require "wingman.options.usage"
+local usage_errors = require "wingman.base.usage_error"
 local value_of = require "wingman.options.value"
 
 local M = {}
@@ -50,139 +53,74 @@ dropped iterations, 3 no connection, 2 usage error, 130 interrupted
 ]]
 
 ---@class wingman.load.bench_options
----@field command string        the arguments, as they were given
+---@field command string        the command line, without secrets
 ---@field cluster string
 ---@field rate number|nil       writes a second; nil: `vus` is set
 ---@field vus integer|nil
 ---@field duration string
 ---@field warmup number|nil     seconds
----@field value_bytes integer
----@field value_file string|nil
+---@field value { bytes: integer|nil, file: string|nil }
 ---@field keys { distribution: string, count: integer }
 ---@field map string
 ---@field connections integer|nil
----@field thresholds { metric: string, expression: string }[]
+---@field threshold { metric: string, expression: string }[]
 ---@field save string|nil
 
-local readers = {}
-
+--- Bytes of a value's text at most.
+local LARGEST_VALUE = 1000000
 --- Seconds: what a scenario lasts at most.
 local LONGEST = rules.LONGEST
 
-local function whole_number(value, least, most)
-  local number = tonumber(value)
-  if number and number % 1 == 0 and number >= least and number <= most then return number end
-  return nil, ("a whole number from %d to %d is expected, got '%s'"):format(least, most, value)
-end
+local TIME = ("a time like 10s or 1m30s, of at most %d s,"):format(LONGEST)
 
-function readers.rate(into, value)
-  into.rate = tonumber(value)
-  if into.rate and into.rate > 0 and into.rate < math.huge then return true end
-  return nil, ("writes a second are expected, got '%s'"):format(value)
-end
-
-function readers.vus(into, value)
-  local wrong
-  into.vus, wrong = whole_number(value, 1, 1e6)
-  return into.vus, wrong
-end
-
-local function seconds(value)
+local function is_time(value)
   local read = duration.parse(value)
-  if read and read > 0 and read <= LONGEST then return read end
-  return nil, ("a time like 10s or 1m30s, of at most %d s, is expected, got '%s'"):format(LONGEST, value)
+  return read ~= nil and read > 0 and read <= LONGEST
 end
 
-function readers.duration(into, value)
-  into.duration = value
-  return seconds(value)
+local function read_value(text)
+  local file, bytes = text:match "^file:(.+)$", tonumber(text)
+  if file then return { file = file } end
+  if bytes and bytes % 1 == 0 and bytes >= 0 and bytes <= LARGEST_VALUE then return { bytes = bytes } end
+  return nil, ("a whole number from 0 to %d or file:FILE is expected, got '%s'"):format(LARGEST_VALUE, text)
 end
 
-function readers.warmup(into, value)
-  local wrong
-  into.warmup, wrong = seconds(value)
-  return into.warmup, wrong
-end
-
-function readers.value(into, value)
-  into.value_file = value:match "^file:(.+)$"
-  if into.value_file then return true end
-  local wrong
-  into.value_bytes, wrong = whole_number(value, 0, 1000000)
-  return into.value_bytes, wrong and wrong:gsub("is expected", "or file:FILE is expected")
-end
-
-function readers.keys(into, value)
-  local distribution, count = value:match "^(%a+):(%d+)$"
-  count = tonumber(count or value:match "^%d+$")
+local function read_keys(text)
+  local distribution, count = text:match "^(%a+):(%d+)$"
+  count = tonumber(count or text:match "^%d+$")
   local is_known = not distribution or value_of.read(keys.options.distribution, distribution)
   if not count or count < 1 or not is_known then
     local forms = keys.options.distribution.one_of
-    return nil, ("DISTRIBUTION:COUNT is expected (one of %s), got '%s'%s"):format(table.concat(forms, ", "), value,
+    return nil, ("DISTRIBUTION:COUNT is expected (one of %s), got '%s'%s"):format(table.concat(forms, ", "), text,
       nearest.hint(distribution, forms))
   end
-  into.keys = { distribution = distribution or "uniform", count = count }
-  return true
+  return { distribution = distribution or "uniform", count = count }
 end
 
-function readers.map(into, value)
-  into.map = value
-  return value ~= "", "a name is expected"
-end
-
-function readers.connections(into, value)
-  local wrong
-  into.connections, wrong = whole_number(value, 1, 64)
-  return into.connections, wrong
-end
-
-function readers.threshold(into, value)
-  local metric, expression = value:match "^%s*(.-[%w_}])%s+(%S.*)$"
-  if not metric then return nil, ("'METRIC EXPRESSION' like 'op_latency p(99)<50ms' is expected, got '%s'"):format(value) end
+local function read_threshold(text)
+  local metric, expression = text:match "^%s*(.-[%w_}])%s+(%S.*)$"
+  if not metric then return nil, ("'METRIC EXPRESSION' like 'op_latency p(99)<50ms' is expected, got '%s'"):format(text) end
   local ok, wrong = pcall(threshold.read, { [metric] = expression })
   if not ok then return nil, wrong end
-  table.insert(into.thresholds, { metric = metric, expression = expression })
-  return true
+  return { metric = metric, expression = expression }
 end
 
-function readers.save(into, value)
-  into.save = value
-  return value ~= "", "a file's name is expected"
-end
+-- Its own options.
+local OWN = {
+  rate = { type = "number", is_right = function(number) return number > 0 end, expected = "a number of writes a second" },
+  vus = { type = "number", whole = true, min = 1, max = 1e6 },
+  duration = { type = "string", default = "10s", is_right = is_time, expected = TIME },
+  warmup = { type = "duration", is_right = is_time, expected = TIME },
+  value = { type = "string", default = { bytes = 100 }, read = read_value },
+  keys = { type = "string", default = { distribution = "uniform", count = 10000 }, read = read_keys },
+  map = { type = "string", default = "bench" },
+  connections = { type = "number", whole = true, min = 1, max = 64 },
+  threshold = { type = "table", read = read_threshold },
+  save = { type = "string" },
+}
 
-local function takes_value(name) return readers[name] or command.valued[name] end
-
--- Own options from the arguments; those of `wingman run` go into `rest`. Nil and what is wrong.
-local function parse(args)
-  local into = { duration = "10s", value_bytes = 100, keys = { distribution = "uniform", count = 10000 }, map = "bench", thresholds = {} }
-  local rest, i = {}, 1
-  while args[i] do
-    local name, value = args[i]:match "^%-%-([%a-]+)=?(.*)$"
-    if not name then
-      if into.cluster then return nil, ("one URL is expected, got '%s' and '%s'"):format(into.cluster, args[i]) end
-      into.cluster = args[i]
-    else
-      if not takes_value(name) and not command.flags[name] then
-        return nil, nearest.unknown_flag(args[i], readers, command.valued, command.flags, connection_options.valued,
-          connection_options.flags)
-      end
-      if takes_value(name) and not args[i]:find("=", 1, true) then
-        i = i + 1
-        value = args[i]
-        if not value then return nil, ("--%s: a value is missing"):format(name) end
-      end
-      if command.flags[name] and args[i]:find("=", 1, true) then return nil, ("--%s takes no value, got '%s'"):format(name, value) end
-      if readers[name] then
-        local ok, wrong = readers[name](into, value)
-        if not ok then return nil, ("--%s: %s"):format(name, wrong) end
-      else
-        rest[#rest + 1] = command.flags[name] and "--" .. name or ("--%s=%s"):format(name, value)
-      end
-    end
-    i = i + 1
-  end
-  return into, rest
-end
+--- All options, for wingman.options.arguments.
+M.RULES = command_line.all(OWN, command.RULES, connection_options.RULES)
 
 -- Writes that are refused are no success, whatever the latency of the others is; a threshold of
 -- one's own on errors says otherwise.
@@ -195,66 +133,76 @@ end
 
 local function complete(options)
   local variable = os.getenv "WINGMAN_CLUSTER"
-  options.cluster = options.cluster or variable ~= "" and variable or nil
+  if options.words[2] then
+    return nil, ("one URL is expected, got '%s' and '%s'"):format(url.shown(options.words[1]), url.shown(options.words[2]))
+  end
+  options.cluster = options.words[1] or variable ~= "" and variable or nil
   if not options.cluster then return nil, "a URL is missing, such as sim://3 or ws://host:port" end
   if options.rate and options.vus then return nil, "one of --rate and --vus, not both" end
   if not options.vus then options.rate = options.rate or 1000 end
-  expect_no_errors(options.thresholds)
+  expect_no_errors(options.threshold)
   return true
 end
 
 -- As a person would type it again.
-local function as_typed(args)
-  local words = {}
-  for i, word in ipairs(args) do words[i] = word:match "^[%w_./:,=%%+-]+$" or "'" .. word:gsub("'", [['\'']]) .. "'" end
-  return table.concat(words, " "):gsub("%c", " ")
+local function quoted(word) return word:match "^[%w_./:,=%%+-]+$" or "'" .. word:gsub("'", [['\'']]) .. "'" end
+
+-- The options; nil and what is wrong. `command` in them is the command line without the options of connections, since a
+-- proxy's URL may hold a password, and without a token in the cluster's.
+local function read(args)
+  local typed = {}
+  local options, wrong = command_line.read(M.RULES, args, { seen = function(name, ...)
+    if connection_options.RULES[name] then return end
+    for _, word in ipairs { ... } do typed[#typed + 1] = quoted(word) end
+  end })
+  if not options or options.help then return options, wrong end
+  local ok
+  ok, wrong = complete(options)
+  if not ok then return nil, wrong end
+  if options.words[1] then table.insert(typed, 1, quoted(url.shown(options.words[1]))) end
+  options.command = table.concat(typed, " "):gsub("%c", " ")
+  return options
 end
 
-local function save(options, text)
+local function save(options)
   local there = io.open(options.save)
   if there then
     there:close()
     return nil, ("--save: '%s' exists, and may have been edited: choose another name or remove it"):format(options.save)
   end
-  local ok, err = core.replace_file(options.save, text)
+  local is_secret = url.shown(options.cluster) ~= options.cluster
+  local ok, err = core.replace_file(options.save, bench_script.text(options, is_secret))
   if not ok then return nil, "--save: " .. err end
-  io.stdout:write(("%s is written; wingman run %s does the same as this command\n"):format(options.save, options.save))
-  return 0
+  io.stdout:write(("%s is written; %swingman run %s does the same as this command\n"):format(options.save,
+    is_secret and "with the URL in the variable WINGMAN_CLUSTER, " or "", options.save))
+  return true
 end
 
-local function usage(wrong)
-  io.stderr:write("wingman bench: ", wrong, "\n")
-  return 2
-end
+local function usage_error(...) return usage.refuse("bench", ...) end
 
 --- The exit code.
 ---@param args string[]
 ---@return integer
 function M.main(args)
-  for _, word in ipairs(args) do
-    if word == "--help" or word == "-h" then
-      io.stdout:write(M.help)
-      return 0
-    end
+  local options, wrong = read(args)
+  if not options then return usage_error(wrong) end
+  if options.help then
+    io.stdout:write(M.help)
+    return 0
   end
-  local own, wrong = connection_options.take(args)
-  if not own then return usage(wrong) end
-  local options, rest = parse(own)
-  if not options then return usage(rest) end
-  local ok
-  ok, wrong = complete(options)
-  if not ok then return usage(wrong) end
-  options.command = as_typed(own) -- without the flags of connections: a proxy's URL may hold a password
-  local text = bench_script.text(options)
+  connection_options.choose(options)
   if options.save then
-    local code
-    code, wrong = save(options, text)
-    return code or usage(wrong)
+    local ok
+    ok, wrong = save(options)
+    return ok and 0 or usage_error(wrong)
   end
+  local text = bench_script.text(options)
   script.set(text, "=wingman bench")
   local made, test = pcall(assert(loadstring(text, script.chunk_name)))
-  if not made then return usage(usage_error.is(test) and test.reason:gsub("^load%.test: ", "") or tostring(test)) end
-  return command.main(test, rest, { [0] = "wingman bench" })
+  if not made then return usage_error(usage_errors.is(test) and test.reason:gsub("^load%.test: ", "") or tostring(test)) end
+  local of_run = {}
+  for name in pairs(command.RULES) do of_run[name] = options[name] end
+  return command.main(test, of_run, { [0] = "wingman bench" })
 end
 
 return M

@@ -2,6 +2,12 @@
 --- wants to go on from there.
 local M = {}
 
+-- For a URL whose query may hold a token: no file has it.
+local FROM_VARIABLE = [[
+  -- The URL has a query, which may hold a token, and is saved nowhere.
+  cluster = assert(os.getenv "WINGMAN_CLUSTER", "the variable WINGMAN_CLUSTER is missing: the URL of the cluster"),
+]]
+
 local function quoted(text) return (("%q"):format(text):gsub("\\\n", "\\n")) end
 
 local function executor(options)
@@ -11,13 +17,13 @@ end
 
 -- The value of a write: what comes before the test, and the expression inside of it.
 local function value(options)
-  if options.value_file then
-    return ("local values = load.data %s\n"):format(quoted(options.value_file)), "values:next()"
+  if options.value.file then
+    return ("local values = load.data %s\n"):format(quoted(options.value.file)), "values:next()"
   end
   return ([[
 -- One table for all writes: set encodes it at once and keeps nothing of it.
 local value = { n = 0, text = ("x"):rep(%d) }
-]]):format(options.value_bytes), "value"
+]]):format(options.value.bytes), "value"
 end
 
 local function write_function(options, expression)
@@ -46,9 +52,9 @@ local function warm_up(options, expression)
 end
 
 local function thresholds(options)
-  if #options.thresholds == 0 then return nil end
+  if #options.threshold == 0 then return nil end
   local by_metric, order = {}, {}
-  for _, one in ipairs(options.thresholds) do
+  for _, one in ipairs(options.threshold) do
     if not by_metric[one.metric] then
       by_metric[one.metric] = {}
       order[#order + 1] = one.metric
@@ -65,8 +71,9 @@ end
 
 --- The script as text.
 ---@param options wingman.load.bench_options
+---@param hides_cluster boolean|nil  the URL stays out of it: the script reads WINGMAN_CLUSTER
 ---@return string
-function M.text(options)
+function M.text(options, hides_cluster)
   local before, expression = value(options)
   local keys = ("keys = { count = %d, distribution = %s }"):format(options.keys.count, quoted(options.keys.distribution))
   local parts = {
@@ -76,7 +83,7 @@ function M.text(options)
     "\n", before, "\n", write_function(options, expression), "\n",
     "return load.test {\n",
     '  name = "bench",\n',
-    ("  cluster = %s,\n"):format(quoted(options.cluster)),
+    hides_cluster and FROM_VARIABLE or ("  cluster = %s,\n"):format(quoted(options.cluster)),
     options.connections and ("  client = { connections_per_node = %d },\n"):format(options.connections) or "",
     warm_up(options, expression) or "",
     ("  scenarios = {\n    writes = { %s,\n      %s, exec = write },\n  },\n"):format(executor(options), keys),

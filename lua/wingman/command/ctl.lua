@@ -1,11 +1,12 @@
 --- `wingman ctl PATH ORDER…`: one order to a run that was started with --control PATH.
 local cjson = require "cjson"
+local command_line = require "wingman.options.arguments"
 local duration = require "wingman.base.duration"
 local loop = require "wingman.loop"
-local nearest = require "wingman.base.nearest"
 local stream = require "wingman.loop.stream"
 local text_table = require "wingman.text.table"
 local url = require "wingman.base.url"
+local usage = require "wingman.options.usage"
 
 local M = {}
 
@@ -13,19 +14,23 @@ local M = {}
 local PATIENCE = 10
 
 M.help = [[
-usage: wingman ctl PATH ORDER
+usage: wingman ctl [OPTIONS] PATH ORDER
 
-Controls a running load test, which was started with --control PATH.
+Controls a running load test, which `wingman run --control PATH` started.
 
-  status                   print its progress; --json: as JSON
+  status                   print its progress
   pause|resume [SCENARIO]  begin no iterations until resume
   rate N [SCENARIO]        set the iterations per second of scenarios with an arrival rate
   vus N [SCENARIO]         set the number of users of externally controlled scenarios
   log LEVEL                log lines of the clients to show: debug, info, warn or error
   stop                     end the run; its report is written
 
+  --json                   print the answer as JSON
+
 exit codes: 0 done, 1 the run refused or did not answer, 2 usage error
 ]]
+
+M.RULES = { json = { type = "boolean" } }
 
 local function show(answer)
   local rows = { { "scenario", "state", "target", "iterations", "dropped", "users", "busy" } }
@@ -53,32 +58,25 @@ end
 ---@param args string[]
 ---@return integer exit code
 function M.main(args)
-  local words, json = {}, false
-  for _, word in ipairs(args) do
-    if word == "--json" then json = true
-    elseif word == "--help" or word == "-h" then
-      io.stdout:write(M.help)
-      return 0
-    elseif word:match "^%-%-%a" then
-      io.stderr:write("wingman ctl: ", nearest.unknown_flag(word, { "--json", "--help" }), "\n")
-      return 2
-    else words[#words + 1] = word end
+  local options, wrong = command_line.read(M.RULES, args)
+  if not options then return usage.refuse("ctl", wrong) end
+  if options.help then
+    io.stdout:write(M.help)
+    return 0
   end
-  if #words < 2 then
-    io.stderr:write(M.help)
-    return 2
-  end
+  local words = options.words
+  if not words[1] then return usage.refuse("ctl", "a PATH is missing, and an order") end
   if words[1]:match "^%a+://" then
-    io.stderr:write(("wingman ctl: '%s' is a URL; the PATH that the load test was given by --control PATH is expected\n")
+    return usage.refuse("ctl", ("'%s' is a URL; the PATH that the load test was given by --control PATH is expected")
       :format(url.shown(words[1])))
-    return 2
   end
+  if not words[2] then return usage.refuse("ctl", "an order is missing") end
   local answer, err, line = loop.run(function() return ask(words[1], table.concat(words, " ", 2)) end)
   if not answer or not answer.ok then
     io.stderr:write("wingman ctl: ", tostring(answer and answer.error or err), "\n")
     return 1
   end
-  if json then io.stdout:write(line, "\n")
+  if options.json then io.stdout:write(line, "\n")
   elseif answer.scenarios then show(answer) end
   return 0
 end

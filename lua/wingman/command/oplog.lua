@@ -4,10 +4,11 @@ local command_line = require "wingman.options.arguments"
 local core = require "wingman.core"
 local nearest = require "wingman.base.nearest"
 local text_table = require "wingman.text.table"
+local usage = require "wingman.options.usage"
 
 local M = {}
 
-local USAGE = [[
+M.help = [[
 usage: wingman oplog inspect FILE [--json]
        wingman oplog salvage FILE [--out NEW] [--json]
 
@@ -36,10 +37,7 @@ local MISSING = [[
 
 local count = text_table.count
 
-local function usage_error(message)
-  io.stderr:write("wingman oplog: ", message, "\n\n", USAGE)
-  return 2
-end
+local function usage_error(message) return usage.refuse("oplog", message) end
 
 local function say_error(options, what, reason, problem)
   if options.json then io.write(cjson.encode { file = options.file, error = reason, problem = problem }, "\n") end
@@ -109,35 +107,26 @@ function commands.salvage(options)
   return found.damaged and 1 or 0
 end
 
-local RULES = { out = { type = "string" }, json = { type = "boolean" } }
-
--- The words after the command: { file =, out =, json = }; nil and what is wrong.
-local function parse(words)
-  local options, wrong = command_line.read(RULES, { unpack(words, 2) })
-  if not options then return nil, wrong end
-  local file, second = unpack(options.words)
-  if second then return nil, ("one file is expected, and '%s' is a second one"):format(second) end
-  if not file then return nil, "a file is missing" end
-  return { file = file, out = options.out, json = options.json }
-end
+M.RULES = { out = { type = "string" }, json = { type = "boolean" } }
 
 --- The command.
 ---@param arguments string[]
 ---@return integer exit_code
 function M.main(arguments)
-  for _, word in ipairs(arguments) do
-    if word == "--help" or word == "-h" then
-      io.write(USAGE)
-      return 0
-    end
+  local options, wrong = command_line.read(M.RULES, arguments)
+  if not options then return usage_error(wrong) end
+  if options.help then
+    io.write(M.help)
+    return 0
   end
-  local name = arguments[1]
+  local name, file, second = unpack(options.words)
   if not name then return usage_error "inspect or salvage is expected" end
   if not commands[name] then
     return usage_error(("'%s' is neither inspect nor salvage%s"):format(name, nearest.hint(name, commands)))
   end
-  local options, wrong = parse(arguments)
-  if not options then return usage_error(name .. ": " .. wrong) end
+  if second then return usage_error(("%s: one file is expected, and '%s' is a second one"):format(name, second)) end
+  if not file then return usage_error(name .. ": a file is missing") end
+  options.file = file
   return commands[name](options)
 end
 

@@ -10,10 +10,11 @@ local loop = require "wingman.loop"
 local node_report = require "wingman.client.node_report"
 local text_table = require "wingman.text.table"
 local url_module = require "wingman.base.url"
+local usage = require "wingman.options.usage"
 
 local M = {}
 
-local USAGE = [[
+M.help = [[
 usage: wingman probe [OPTIONS] URL...
 
 Prints the server family, id, partition map and hash of each node. A URL is ws://host:port
@@ -26,14 +27,14 @@ or wss://host:port, or sim://N or topgun://N, which starts a cluster and stops i
 exit codes: 0 every node answered, 1 a node did not answer, 2 usage error
 ]]
 
-local RULES = {
+M.RULES = command_line.all(connection_options.RULES, {
   timeout = { type = "duration", default = 5, min = 0.01, max = 3600, expected = "a duration from 10ms to 1h" },
   json = { type = "boolean" },
-}
+})
 
 -- The options and URLs; nil and what is wrong.
 local function parse(words)
-  local options, mistake = command_line.read(RULES, words, connection_options.valued, connection_options.flags)
+  local options, mistake = command_line.read(M.RULES, words)
   if not options or options.help then return options, mistake end
   options.urls = options.words
   if #options.urls == 0 then return nil, "a URL is missing" end
@@ -41,6 +42,7 @@ local function parse(words)
     local ok, wrong = cluster_url.check(url)
     if not ok then return nil, wrong end
   end
+  connection_options.choose(options)
   return options
 end
 
@@ -84,15 +86,10 @@ end
 ---@param arguments string[]
 ---@return integer exit_code
 function M.main(arguments)
-  local rest, wrong = connection_options.take(arguments)
-  local options
-  if rest then options, wrong = parse(rest) end
-  if not options then
-    io.stderr:write("wingman probe: ", wrong, "\n\n", USAGE)
-    return 2
-  end
+  local options, wrong = parse(arguments)
+  if not options then return usage.refuse("probe", wrong) end
   if options.help then
-    io.write(USAGE)
+    io.write(M.help)
     return 0
   end
   return loop.run(function()

@@ -2,6 +2,7 @@
 local arguments = require "wingman.command.repl_arguments"
 local interrupt = require "wingman.client.interrupt"
 local loop = require "wingman.loop"
+local usage = require "wingman.options.usage"
 
 local M = {}
 
@@ -197,12 +198,9 @@ end
 ---@return integer exit_code
 function M.main(words)
   local options, wrong = arguments.parse(words)
-  if not options then
-    io.stderr:write("wingman repl: ", wrong, "\n\n", arguments.USAGE)
-    return 2
-  end
+  if not options then return usage.refuse("repl", wrong) end
   if options.help then
-    io.write(arguments.USAGE)
+    io.write(arguments.help)
     return 0
   end
   if options.attach then return (run_attached(options)) end

@@ -1,11 +1,11 @@
 --- The command line of `wingman repl`.
 local cluster_url = require "wingman.client.options.cluster_url"
+local command_line = require "wingman.options.arguments"
 local connection_options = require "wingman.client.options.connection"
-local nearest = require "wingman.base.nearest"
 
 local M = {}
 
-M.USAGE = [[
+M.help = [[
 usage: wingman repl [OPTIONS] [URL] [-]
 
 An interactive Lua prompt, with or without a cluster. URL is the seeds (ws://host:port,
@@ -26,14 +26,18 @@ exit codes: 0 done, 1 a chunk raised an error or returned nil, err, or the clust
 not be reached, 2 usage error, 130 interrupted, n after os.exit(n)
 ]]
 
-local values = { ["--attach"] = "attach" }
--- Code and scripts, which run in their order.
-local steps = { ["-e"] = "code", ["-i"] = "script" }
-local flags = { ["-"] = "stdin", ["--json"] = "json", ["--help"] = "help", ["-h"] = "help" }
+-- Code and scripts run in their order: they share a list.
+M.RULES = command_line.all(connection_options.RULES, {
+  e = { flag = "-e", type = "table", list = "steps", may_be_empty = true, read = function(code) return { code = code } end },
+  i = { flag = "-i", type = "table", list = "steps", read = function(path) return { script = path } end },
+  attach = { type = "string" }, json = { type = "boolean" },
+})
 
-local function take_step(options, kind, value)
-  options.steps[#options.steps + 1] = { [kind] = value }
-  options["has_" .. kind] = true
+local function has(steps, kind)
+  for _, step in ipairs(steps) do
+    if step[kind] then return true end
+  end
+  return false
 end
 
 -- Why a script of `-i` cannot be read; nil when all can.
@@ -46,36 +50,36 @@ local function unreadable_script(list)
   end
 end
 
---- Reads the arguments; those about the connection are taken by wingman.client.options.connection.
----@param words string[]
----@return table|nil options, string|nil wrong
-function M.parse(words)
-  local options, i, wrong = { steps = {} }, 1
-  words, wrong = connection_options.take(words)
-  if not words then return nil, wrong end
-  while words[i] do
-    local word = words[i]
-    if flags[word] then
-      options[flags[word]] = true
-    elseif steps[word] or values[word] then
-      i = i + 1
-      if not words[i] then return nil, word .. " needs a value" end
-      if values[word] then options[values[word]] = words[i] else take_step(options, steps[word], words[i]) end
-    elseif word:sub(1, 1) == "-" then
-      return nil, nearest.unknown_flag(word, values, flags, connection_options.valued, connection_options.flags)
+-- The words that are no options: a URL, and "-" for standard input. True, or nil and what is wrong.
+local function take_words(options)
+  for _, word in ipairs(options.words) do
+    if word == "-" then
+      options.stdin = true
     elseif options.url then
       return nil, "one URL is expected; seeds have commas between them"
     else
       options.url = word
     end
-    i = i + 1
   end
-  wrong = unreadable_script(options.steps)
+  return true
+end
+
+--- Reads the arguments.
+---@param words string[]
+---@return table|nil options, string|nil wrong
+function M.parse(words)
+  local options, wrong = command_line.read(M.RULES, words)
+  if not options or options.help then return options, wrong end
+  options.has_code, options.has_script = has(options.steps, "code"), has(options.steps, "script")
+  local ok
+  ok, wrong = take_words(options)
+  if ok then wrong = unreadable_script(options.steps) end
   if options.url and not wrong then wrong = select(2, cluster_url.check(options.url)) end
-  if wrong then return nil, wrong end
-  if options.attach and (options.url or options.has_script) then
-    return nil, "--attach goes without a URL and a script: they belong to the other program"
+  if not wrong and options.attach and (options.url or options.has_script) then
+    wrong = "--attach goes without a URL and a script: they belong to the other program"
   end
+  if wrong then return nil, wrong end
+  connection_options.choose(options)
   return options
 end
 

@@ -1,15 +1,16 @@
 --- `wingman report`: shows, compares and merges reports.
 local command_line = require "wingman.options.arguments"
-local exit_codes = require "wingman.command.exit_codes"
+local exit_codes = require "wingman.report.exit_codes"
 local json = require "wingman.report.model.json"
 local nearest = require "wingman.base.nearest"
 local report = require "wingman.report"
 local same_file = require "wingman.report.same_file"
+local usage = require "wingman.options.usage"
 local verdict = require "wingman.report.model.verdict"
 
 local M = {}
 
-local USAGE = [[
+M.help = [[
 usage: wingman report show FILE... [OPTIONS]
        wingman report diff FILE FILE [OPTIONS]
        wingman report merge FILE... [OPTIONS]
@@ -45,29 +46,27 @@ local function fail(message)
   return 1
 end
 
-local function usage_error(message)
-  io.stderr:write("wingman report: ", message, "\n\n", USAGE)
-  return 2
-end
+local function usage_error(message) return usage.refuse("report", message) end
 
-local RULES = {
+M.RULES = {
   out = { type = "table" },
   tolerance = { type = "number", default = 0, min = 0, max = 1000, expected = "a number of per cent from 0 to 1000",
     parse = function(text) return tonumber((text:gsub("%s*%%$", ""))) end },
   json = { type = "boolean" }, strict = { type = "boolean" },
 }
 
--- The words after the command: { files =, outs =, json =, strict =, tolerance = }; nil and what is wrong.
+-- { command =, files =, outs =, json =, strict =, tolerance = }, or { help = true }; nil and what is wrong.
 local function parse(words)
-  local options, wrong = command_line.read(RULES, { unpack(words, 2) })
-  if not options then return nil, wrong end
+  local options, wrong = command_line.read(M.RULES, words)
+  if not options or options.help then return options, wrong end
   for _, target in ipairs(options.out) do
     local format, why = report.parse_target(target)
     if not format then return nil, "--out " .. why end
   end
   wrong = same_file.find(options.out)
   if wrong then return nil, "--out: " .. wrong end
-  return { files = options.words, outs = options.out, json = options.json, strict = options.strict, tolerance = options.tolerance }
+  local command, files = options.words[1], { unpack(options.words, 2) }
+  return { command = command, files = files, outs = options.out, json = options.json, strict = options.strict, tolerance = options.tolerance }
 end
 
 local function read_all(files)
@@ -159,17 +158,15 @@ end
 ---@param arguments string[]
 ---@return integer exit_code
 function M.main(arguments)
-  local name = arguments[1]
-  for _, word in ipairs(arguments) do
-    if word == "--help" or word == "-h" then
-      io.write(USAGE)
-      return 0
-    end
-  end
-  if not name then return usage_error "show, diff or merge is expected" end
-  if not commands[name] then return usage_error(("'%s' is none of show, diff, merge%s"):format(name, nearest.hint(name, commands))) end
   local options, wrong = parse(arguments)
   if not options then return usage_error(wrong) end
+  if options.help then
+    io.write(M.help)
+    return 0
+  end
+  local name = options.command
+  if not name then return usage_error "show, diff or merge is expected" end
+  if not commands[name] then return usage_error(("'%s' is none of show, diff, merge%s"):format(name, nearest.hint(name, commands))) end
   local code = commands[name](options)
   local flushed, why = io.stdout:flush()
   if not flushed then return fail("standard output: " .. tostring(why)) end

@@ -17,7 +17,12 @@ local M = {}
 ---@field one_of string[]|nil  the texts that it may be
 ---@field is_right nil|fun(value: any): boolean  what a type cannot say; `expected` says it in words
 ---@field expected string|nil  "a table of fields": what stands in front of "is expected"
----@field parse nil|fun(text: string): any  of a command line: the value that a text is, nil: none
+---@field parse nil|fun(text: string): any  of a command line: the value that a text is, which the rule checks; nil: none
+---@field read nil|fun(text: string): any, string|nil  of a command line: the value that a text is, or nil and what is wrong;
+---  nothing else of the rule checks it
+---@field flag string|nil  of a command line: how it is written where that is not --name
+---@field list string|nil  of a repeated one of a command line: the list that it goes into; default: its name
+---@field may_be_empty boolean|nil  of a command line: "" is a value
 ---@field secret boolean|nil  no message shows it
 ---@field utf8 boolean|nil  it travels as a MessagePack string: valid UTF-8 is expected
 ---@field group table<string, wingman.option_rule>|nil  what a table of this option may hold

@@ -1,8 +1,17 @@
 --- The token and the TLS of the command line reach every client that needs them, and no
 --- cluster that Wingman starts itself.
+local arguments = require "wingman.options.arguments"
 local connection_options = require "wingman.client.options.connection"
 local process = require "wingman.loop.process"
 local sim = require "wingman.sim"
+
+-- What a command does with its arguments.
+local function take(words)
+  local options, wrong = arguments.read(connection_options.RULES, words)
+  if not options then return nil, wrong end
+  connection_options.choose(options)
+  return options
+end
 
 -- A file with this text, removed when the spec ends.
 local function file_with(text)
@@ -22,17 +31,17 @@ describe("connection options", function()
   end)
   after_each(function() connection_options.adopt(before) end)
 
-  it("are taken out of the arguments, in both forms, whatever stands between them", function()
+  it("are taken from the arguments, in both forms, and later ones stand beside earlier ones", function()
     local path = file_with "  a-token \nsecond line\n"
     local ca = file_with "an authority"
-    local rest = assert(connection_options.take { "-e", "1", "--token-file", path, "x", "--ca-file=" .. ca, "--insecure-skip-verify", "--json" })
-    assert.same({ "-e", "1", "x", "--json" }, rest)
+    assert(take { "--token-file", path, "--insecure-skip-verify" })
+    assert(take { "--ca-file=" .. ca })
     assert.same({ token = "a-token", tls = { ca_file = ca, insecure_skip_verify = true } }, connection_options.chosen())
   end)
 
   it("take a proxy and a certificate of the client's own", function()
     local cert, key = file_with "a certificate", file_with "a key"
-    assert(connection_options.take { "--proxy", "http://p:3128", "--cert-file=" .. cert, "--key-file", key })
+    assert(take { "--proxy", "http://p:3128", "--cert-file=" .. cert, "--key-file", key })
     assert.same({ server = "ws://x:1", proxy = "http://p:3128", tls = { cert_file = cert, key_file = key } },
       connection_options.complete { server = "ws://x:1" })
     assert.equal("none", connection_options.complete({ server = "ws://x:1", proxy = "none" }).proxy)
@@ -48,8 +57,8 @@ describe("connection options", function()
       { { "--ca-file", "/no/such/file" }, "--ca-file: /no/such/file: No such file" }, { { "--ca-file=/" }, "--ca-file: /: Is a directory" },
       { { "--cert-file", "/no/such/file" }, "--cert-file: /no/such/file" }, { { "--key-file=/no/such/file" }, "--key-file: /no/such/file" },
     } do
-      local rest, wrong = connection_options.take(case[1])
-      assert.is_nil(rest)
+      local options, wrong = take(case[1])
+      assert.is_nil(options)
       assert.truthy(wrong:find(case[2], 1, true), wrong)
       assert.is_nil(wrong:find("secret", 1, true))
     end

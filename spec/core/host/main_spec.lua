@@ -1,6 +1,5 @@
 --- The executable: commands, exit codes, errors.
 local cjson = require "cjson"
-local connection_options = require "wingman.client.options.connection"
 local eventually = require "spec.support.eventually"
 local process = require "wingman.loop.process"
 
@@ -63,13 +62,6 @@ describe("wingman", function()
 end)
 
 describe("wingman run", function()
-  it("has every flag of a connection in its help", function()
-    local _, help = wingman { "run", "--help" }
-    for _, flags in ipairs { connection_options.valued, connection_options.flags } do
-      for flag in pairs(flags) do assert.truthy(help:find("\n  --" .. flag, 1, true), flag) end
-    end
-  end)
-
   it("gives the script its arguments, and finds the module", function()
     local code, out = script([[print(arg[0], arg[1], require "wingman" ~= nil, ...)]], "a", "b c")
     assert.equal(0, code)

@@ -1,6 +1,6 @@
 --- How the commands of the executable reach a cluster: the flags for the token and for
---- TLS, and the variable WINGMAN_TOKEN. A command takes them from its arguments; every
---- client that it makes afterwards is completed with them. What a script gives to its
+--- TLS, and the variable WINGMAN_TOKEN. A command reads them by M.RULES and hands them to M.choose;
+--- every client that it makes afterwards is completed with them. What a script gives to its
 --- client itself goes first, and clusters that Wingman starts (sim://, topgun://) are never
 --- touched: they have tokens of their own.
 ---
@@ -29,13 +29,6 @@ M.USAGE = [[
 --- The variable with a token.
 M.TOKEN_VARIABLE = "WINGMAN_TOKEN"
 
---- Flags with a value, by name without dashes; and the option of `tls` that they set.
-M.valued = {
-  ["token-file"] = true, proxy = true, ["ca-file"] = "ca_file", ["cert-file"] = "cert_file", ["key-file"] = "key_file",
-}
---- Flags without one.
-M.flags = { ["insecure-skip-verify"] = "insecure_skip_verify" }
-
 ---@class wingman.connection_options
 ---@field token string|nil
 ---@field proxy string|nil
@@ -47,25 +40,31 @@ local chosen = { tls = {} }
 -- The token in the first line of a file; nil and why not.
 local function read_token(path)
   local file, err = io.open(path, "r")
-  if not file then return nil, "--token-file: " .. err end
+  if not file then return nil, err end
   local line, why = file:read "*l"
   file:close()
   local token = line and line:match "^%s*(.-)%s*$"
   if not token or token == "" then
-    return nil, ("--token-file: %s"):format(why or (path .. " has no first line"))
+    return nil, why or path .. " has no first line"
   end
   return token
 end
 
--- Whether a file can be read; why not. A pipe is left alone: what is read of it is gone.
-local function check_readable(path)
+-- The name of a file that can be read; nil and why not. A pipe is left alone: what is read of it is gone.
+local function readable(path)
   local file, err = io.open(path, "r")
   if not file then return nil, err end
   local why
   if file:seek "set" then why = select(2, file:read(1)) end
   file:close()
   if why then return nil, ("%s: %s"):format(path, why) end
-  return true
+  return path
+end
+
+-- A message shows no user and password.
+local function read_proxy(text)
+  if text == "none" or core.proxy_name(text) then return text end
+  return nil, ("none or http://host:port is expected, got %s"):format(wire_name.shown(url.shown(text)))
 end
 
 -- An empty variable is none.
@@ -74,57 +73,26 @@ local function variable_token()
   return token ~= "" and token or nil
 end
 
--- Takes one flag; `value` is nil when none was given. True, or nil and what is wrong.
-local function take_flag(name, value)
-  if M.flags[name] then
-    if value then return nil, ("--%s takes no value, got '%s'"):format(name, value) end
-    chosen.tls[M.flags[name]] = true
-  elseif not value or value == "" then
-    return nil, ("--%s needs a value"):format(name)
-  elseif name == "token-file" then
-    local token, wrong = read_token(value)
-    if not token then return nil, wrong end
-    chosen.token = token
-  elseif name == "proxy" then
-    if value ~= "none" and not core.proxy_name(value) then
-      return nil, ("--proxy: none or http://host:port is expected, got %s"):format(wire_name.shown(url.shown(value)))
-    end
-    chosen.proxy = value
-  else
-    local is_readable, why = check_readable(value)
-    if not is_readable then return nil, ("--%s: %s"):format(name, why) end
-    chosen.tls[M.valued[name]] = value
+--- The rules of the flags, for wingman.options.arguments. The value of token_file is the token.
+---@type table<string, wingman.option_rule>
+M.RULES = {
+  token_file = { type = "string", read = read_token }, proxy = { type = "string", read = read_proxy },
+  ca_file = { type = "string", read = readable }, cert_file = { type = "string", read = readable },
+  key_file = { type = "string", read = readable }, insecure_skip_verify = { type = "boolean" },
+}
+
+--- Takes what a command has read by M.RULES, and the variable WINGMAN_TOKEN. What is chosen later stands beside what was
+--- chosen earlier, or in its place.
+---@param options table
+function M.choose(options)
+  chosen.token = options.token_file or chosen.token or variable_token()
+  chosen.proxy = options.proxy or chosen.proxy
+  for _, name in ipairs { "ca_file", "cert_file", "key_file", "insecure_skip_verify" } do
+    if options[name] ~= nil then chosen.tls[name] = options[name] end
   end
-  return true
 end
 
---- Takes the flags of connections out of a command's arguments. Flags of a later call
---- stand beside those of an earlier one, or in their place.
----@param words string[]
----@return string[]|nil rest  the other arguments, in their order
----@return string|nil wrong
-function M.take(words)
-  local rest, i = {}, 1
-  chosen.token = chosen.token or variable_token()
-  while words[i] do
-    local name, value = words[i]:match "^%-%-([%a-]+)=?(.*)$"
-    local takes_value = M.valued[name]
-    if not takes_value and not M.flags[name] then
-      rest[#rest + 1] = words[i]
-    else
-      if not words[i]:find("=", 1, true) then
-        if takes_value then i = i + 1 end
-        value = takes_value and words[i] or nil
-      end
-      local ok, wrong = take_flag(name, value)
-      if not ok then return nil, wrong end
-    end
-    i = i + 1
-  end
-  return rest
-end
-
---- What was taken: for another Lua state of this process, which adopts it.
+--- What was chosen: for another Lua state of this process, which adopts it.
 ---@return wingman.connection_options
 function M.chosen() return chosen end
 
@@ -141,7 +109,7 @@ local function fill(group, with)
   return filled
 end
 
---- The options of `wingman.client`, completed with what was taken; the table itself where
+--- The options of `wingman.client`, completed with what was chosen; the table itself where
 --- nothing is to be added.
 ---@param options table
 ---@return table

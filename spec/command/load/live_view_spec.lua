@@ -1,6 +1,6 @@
 --- What a run shows: at a terminal, in a pipe, without colours, quietly.
 local load_run = require "spec.support.load_run"
-local live = require "wingman.command.load_live_view"
+local live = require "wingman.command.load.live_view"
 local process = require "wingman.loop.process"
 
 local SCRIPT = load_run.script([[executor = "constant-arrival-rate", rate = 200, duration = "3s", keys = { count = 100 },

@@ -1,6 +1,6 @@
 --- What a run says while it runs: a live view at a terminal, else plain lines. Warnings
 --- and errors go to standard error.
-local live = require "wingman.command.load_live_view"
+local live = require "wingman.command.load.live_view"
 local report = require "wingman.report"
 local text_table = require "wingman.text.table"
 

@@ -1,6 +1,6 @@
 --- Processors that are kept from halting, by threads that get in nobody's way.
 local eventually = require "spec.support.eventually"
-local keep_awake = require "wingman.command.keep_awake"
+local keep_awake = require "wingman.load.keep_awake"
 local process = require "wingman.loop.process"
 
 local SCHED_IDLE = "5"
@@ -69,7 +69,7 @@ describe("processors", function()
     local child = assert(process.spawn { file = process.wingman_path(), args = { "run", "-" }, stdin = true })
     assert(child:write [[
       local wingman = require "wingman"
-      local awake = assert(require "wingman.command.keep_awake".start())
+      local awake = assert(require "wingman.load.keep_awake".start())
       io.write(awake.child.pid, "\n")
       io.flush()
       wingman.run(function() require "wingman.loop".sleep(60) end)]])

@@ -3,20 +3,18 @@
 local coordinator = require "wingman.load.workers.coordinator"
 local core = require "wingman.core"
 local control = require "wingman.load.control.socket"
-local connection_options = require "wingman.client.options.connection"
 local check_options = require "wingman.options.check"
-local console = require "wingman.command.load_console"
+local console = require "wingman.command.load.console"
 local document = require "wingman.load.document"
 local interrupt = require "wingman.client.interrupt"
-local help = require "wingman.command.load_help"
-local keep_awake = require "wingman.command.keep_awake"
+local help = require "wingman.command.load.help"
+local keep_awake = require "wingman.load.keep_awake"
 local load = require "wingman.load"
 local loop = require "wingman.loop"
 local duration = require "wingman.base.duration"
 local endpoint = require "wingman.report.output.endpoint"
-local exit_codes = require "wingman.command.exit_codes"
+local exit_codes = require "wingman.report.exit_codes"
 local measures = require "wingman.metrics.builtin"
-local nearest = require "wingman.base.nearest"
 local policies = require "wingman.policy.list"
 local prompt_server = require "wingman.repl.server"
 local report = require "wingman.report"
@@ -24,138 +22,78 @@ local run_module = require "wingman.load.run"
 local same_file = require "wingman.report.same_file"
 local script = require "wingman.base.script"
 local shard = require "wingman.load.shard"
+local usage = require "wingman.options.usage"
 
 local M = {}
 
---- See wingman.command.exit_codes.
+--- See wingman.report.exit_codes.
 M.codes = exit_codes
 
 local by_signal = { SIGINT = M.codes.interrupted, SIGTERM = M.codes.terminated, SIGHUP = M.codes.hung_up }
-
---- The options with a value, and those without.
-M.valued = { out = true, policy = true, seed = true, shard = true, ["start-at"] = true, control = true, workers = true, attach = true, prometheus = true }
-M.flags = { strict = true, quiet = true, help = true, ["keep-awake"] = true }
 
 --- Seconds until --start-at: shards that wait for longer were given another unit.
 local LONGEST_WAIT_S = 7 * 86400
 --- More than any scheduler starts at once; numbers of partitions and of users stay exact.
 local MOST_SHARDS = 1e6
+local LARGEST_SEED = 2 ^ 53 - 1
 
-local function usage(format, ...)
-  return nil, "wingman run: " .. format:format(...)
+local function read_target(text)
+  local format, wrong = report.parse_target(text)
+  if not format then return nil, wrong end
+  return text
 end
 
-local readers = {}
-
-function readers.out(into, value)
-  local format, wrong = report.parse_target(value)
-  if not format then return usage("--out: %s", wrong) end
-  into.out = into.out or {}
-  into.out[#into.out + 1] = value
-  return true
-end
-
-function readers.seed(into, value)
-  into.seed = tonumber(value)
-  if not into.seed or into.seed % 1 ~= 0 or math.abs(into.seed) >= 2 ^ 53 then
-    return usage("--seed: a whole number below 2^53 is expected, got '%s'", value)
-  end
-  return true
-end
-
-function readers.shard(into, value)
-  local index, count = value:match "^(%d+)/(%d+)$"
+local function read_shard(text)
+  local index, count = text:match "^(%d+)/(%d+)$"
   index, count = tonumber(index), tonumber(count)
-  if not index or count < 1 or index >= count or count > MOST_SHARDS then
-    return usage("--shard: I/N with I from 0 to N-1 is expected, and N up to %d, got '%s'", MOST_SHARDS, value)
+  if index and count >= 1 and index < count and count <= MOST_SHARDS then return { index = index, count = count } end
+  return nil, ("I/N with I from 0 to N-1 is expected, and N up to %d, got '%s'"):format(MOST_SHARDS, text)
+end
+
+local function read_start_at(text)
+  local now, from_now = core.wall_ms() / 1000, duration.parse(text:match "^%+(.+)$")
+  local start_at = from_now and now + from_now or tonumber(text)
+  if not start_at or not (start_at >= 0) then
+    return nil, ("Unix seconds, or +DURATION from now (+10s), are expected, got '%s'"):format(text)
   end
-  into.shard = { index = index, count = count }
-  return true
+  if start_at <= now + LONGEST_WAIT_S then return start_at end
+  return nil, ("'%s' is more than %d days away; Unix seconds are expected, not milliseconds, or +DURATION from now (+10s)")
+    :format(text, LONGEST_WAIT_S / 86400)
 end
 
-readers["start-at"] = function(into, value)
-  local now, from_now = core.wall_ms() / 1000, duration.parse(value:match "^%+(.+)$")
-  into.start_at = from_now and now + from_now or tonumber(value)
-  if not into.start_at or not (into.start_at >= 0) then
-    return usage("--start-at: Unix seconds, or +DURATION from now (+10s), are expected, got '%s'", value)
-  end
-  if into.start_at <= now + LONGEST_WAIT_S then return true end
-  return usage("--start-at: '%s' is more than %d days away; Unix seconds are expected, not milliseconds, or +DURATION from now (+10s)",
-    value, LONGEST_WAIT_S / 86400)
+local function read_address(text)
+  local wrong = endpoint.check_address(text)
+  if wrong then return nil, wrong end
+  return text
 end
 
-function readers.workers(into, value)
-  into.workers = tonumber(value)
-  if not into.workers or into.workers % 1 ~= 0 or into.workers < 1 or into.workers > 256 then
-    return usage("--workers: a whole number from 1 to 256 is expected, got '%s'", value)
-  end
-  if into.workers == 1 then into.workers = nil end
-  return true
+local function read_policies(path)
+  local chunk, err = loadfile(path)
+  if not chunk then return nil, err end
+  local ok, given = pcall(chunk)
+  if not ok then return nil, tostring(given) end
+  if type(given) ~= "table" then return nil, ("'%s' returns no table"):format(path) end
+  local _, wrong = check_options.read(policies.rules, given)
+  if wrong then return nil, ("'%s': %s"):format(path, wrong) end
+  return { file = path, policies = given }
 end
 
-function readers.control(into, value)
-  into.control = value
-  return true
-end
-
-function readers.attach(into, value)
-  into.attach = value
-  return true
-end
-
-function readers.prometheus(into, value)
-  local wrong = endpoint.check_address(value)
-  if wrong then return usage("--prometheus: %s", wrong) end
-  into.prometheus = value
-  return true
-end
-
-function readers.policy(into, value)
-  local chunk, err = loadfile(value)
-  if not chunk then return usage("--policy: %s", err) end
-  local ok, policy = pcall(chunk)
-  if not ok then return usage("--policy: %s", tostring(policy)) end
-  if type(policy) ~= "table" then return usage("--policy: '%s' returns no table", value) end
-  local _, wrong = check_options.read(policies.rules, policy)
-  if wrong then return usage("--policy: '%s': %s", value, wrong) end
-  into.policy, into.policy_file = policy, value
-  return true
-end
-
---- Reads options from a list; what is none is left in `rest`. Nil and why not.
----@param args string[]
----@return table|nil options, string|nil err
-function M.parse(args)
-  local into = { rest = {} }
-  local i = 1
-  while args[i] do
-    local name, value = args[i]:match "^%-%-([%a-]+)=?(.*)$"
-    if name and M.flags[name] then
-      if args[i]:find("=", 1, true) then return usage("--%s takes no value, got '%s'", name, value) end
-      into[(name:gsub("-", "_"))] = true
-    elseif name and M.valued[name] then
-      if not args[i]:find("=", 1, true) then
-        i = i + 1
-        value = args[i]
-      end
-      if not value then return usage("--%s: a value is missing", name) end
-      local ok, err = readers[name](into, value)
-      if not ok then return nil, err end
-    elseif name then
-      return usage("%s", nearest.unknown_flag(args[i], M.valued, M.flags, connection_options.valued, connection_options.flags))
-    else
-      into.rest[#into.rest + 1] = args[i]
-    end
-    i = i + 1
-  end
-  return into
-end
+--- The options of every load test, for wingman.options.arguments.
+---@type table<string, wingman.option_rule>
+M.RULES = {
+  out = { type = "table", read = read_target }, policy = { type = "string", read = read_policies },
+  seed = { type = "number", whole = true, min = -LARGEST_SEED, max = LARGEST_SEED, expected = "a whole number below 2^53" },
+  shard = { type = "string", read = read_shard }, start_at = { type = "string", read = read_start_at },
+  workers = { type = "number", whole = true, min = 1, max = 256 },
+  control = { type = "string" }, attach = { type = "string" }, prometheus = { type = "string", read = read_address },
+  keep_awake = { type = "boolean" }, strict = { type = "boolean" }, quiet = { type = "boolean" },
+}
 
 -- How a run that was ended early ends: by a signal, or by an order of `wingman ctl`.
 local function interrupted_code(options) return by_signal[options.signal or "SIGINT"] end
 
 local function writes_json(options)
-  for _, target in ipairs(options.out or {}) do
+  for _, target in ipairs(options.out) do
     if target:match "^json=" then return true end
   end
   return false
@@ -184,7 +122,7 @@ end
 -- The targets of --out, with the number of the shard in their names.
 local function targets_of(options)
   local targets = {}
-  for i, target in ipairs(options.out or {}) do
+  for i, target in ipairs(options.out) do
     targets[i] = target:gsub("{shard}", tostring(options.shard and options.shard.index or 0))
   end
   return targets
@@ -194,10 +132,10 @@ local function check_targets(options)
   local targets = targets_of(options)
   for _, target in ipairs(targets) do
     local ok, err = report.check_target(target)
-    if not ok then return usage("--out %s: %s", target, err) end
+    if not ok then return nil, ("--out %s: %s"):format(target, err) end
   end
   local wrong = same_file.find(targets)
-  if wrong then return usage("--out: %s", wrong) end
+  if wrong then return nil, "--out: " .. wrong end
   return true
 end
 
@@ -218,7 +156,7 @@ local function find_shard(options)
   options.is_rank = shard.is_rank(os.getenv)
   if options.shard then return true end
   local found, err = shard.find(os.getenv)
-  if err then return usage("%s", err) end
+  if err then return nil, err end
   options.shard = found
   return true
 end
@@ -228,17 +166,17 @@ local function open_to_others(run, options, build)
   local ends = {}
   if options.control then
     local stop, err = control.start(run, options.control)
-    if not stop then return usage("--control: %s", err) end
+    if not stop then return nil, "--control: " .. err end
     ends[#ends + 1] = stop
   end
   if options.attach then
     local prompts, err = prompt_server.listen(options.attach, { client = run.client, run = run, steering = run.steering })
-    if not prompts then return usage("--attach: %s", err) end
+    if not prompts then return nil, "--attach: " .. err end
     ends[#ends + 1] = function() prompts:close() end
   end
   if options.prometheus then
     local served, err = endpoint.serve(options.prometheus, build)
-    if not served then return usage("--prometheus: %s", err) end
+    if not served then return nil, "--prometheus: " .. err end
     ends[#ends + 1] = function() served:close() end
   end
   return function()
@@ -296,7 +234,7 @@ local function run_here(test, options)
   local result = ran and not wrong and document.build(run)
   run:close()
   release()
-  if wrong then return refused(wrong, M.codes.usage) end
+  if wrong then return nil, usage.refuse("run", wrong) end
   if result then return result end
   return no_document(run.reason or "the run could not begin", run.outcome, run.connect_error, options)
 end
@@ -310,7 +248,7 @@ local function run_with_workers(test, options)
   })
   local wrong = leave and leave()
   release()
-  if wrong then return refused(wrong, M.codes.usage) end
+  if wrong then return nil, usage.refuse("run", wrong) end
   if result then return result end
   return no_document(tostring(err), options.signal and "interrupted", no_connection, options)
 end
@@ -332,36 +270,28 @@ local function run_and_tell(test, options)
   return exit_code(result, options, written)
 end
 
-local function asks_for_help(words)
-  for _, word in ipairs(words) do
-    if word == "--help" or word == "-h" then return true end
-  end
-  return false
+-- What the options say together.
+local function complete(options)
+  local ok, wrong = find_shard(options)
+  if ok then ok, wrong = check_targets(options) end
+  if not ok then return nil, wrong end
+  if options.workers == 1 then options.workers = nil end
+  if options.policy then options.policy_file, options.policy = options.policy.file, options.policy.policies end
+  return true
 end
 
 --- Runs a test and shows it.
 ---@param test wingman.load.test
----@param before string[]  the arguments in front of the script
----@param args string[]    those behind it, with its name at 0
+---@param options table    as wingman.options.arguments reads them by M.RULES
+---@param args string[]    the script's arguments, with its name at 0
 ---@return integer exit code
-function M.main(test, before, args)
-  local all = {}
-  for _, list in ipairs { before, args } do
-    for _, word in ipairs(list) do all[#all + 1] = word end
-  end
-  if asks_for_help(all) then
+function M.main(test, options, args)
+  if options.help then
     io.stdout:write(help.of(test.options, args[0], script.text))
     return 0
   end
-  local known, options, wrong
-  all, wrong = connection_options.take(all)
-  if all then options, wrong = M.parse(all) else wrong = "wingman run: " .. wrong end
-  if options then known, wrong = find_shard(options) end
-  if known then known, wrong = check_targets(options) end
-  if not known then
-    io.stderr:write(wrong, "\n")
-    return M.codes.usage
-  end
+  local ok, wrong = complete(options)
+  if not ok then return usage.refuse("run", wrong) end
   options.script, options.script_args = args[0], args
   options.script_text, options.chunk_name = script.text, script.chunk_name
   return loop.run(run_and_tell, test, options)
