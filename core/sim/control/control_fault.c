@@ -55,6 +55,20 @@ static bool ack_delay(sim_control *k, const fault *f, sim_node *n, char **argv)
     return sim_control_number(k, f->name, argv[0], 3600000, &n->faults.ack_delay_ms);
 }
 
+static bool set_v2_count(sim_control *k, const fault *f, sim_node *n, char **argv)
+{
+    if (n->cluster->family != SIM_FAMILY_V2) return sim_control_fail(k, "%s: only v2 nodes refuse what they cannot take", f->name);
+    return set_count(k, f, n, argv);
+}
+
+static bool write_behind(sim_control *k, const fault *f, sim_node *n, char **argv)
+{
+    uint64_t speed;
+    if (!sim_control_number(k, f->name, argv[1], UINT32_MAX, &speed) || !set_v2_count(k, f, n, argv)) return false;
+    n->faults.disk_speed = (uint32_t)speed;
+    return true;
+}
+
 static bool batch_error(sim_control *k, const fault *f, sim_node *n, char **argv)
 {
     static const struct {
@@ -242,6 +256,9 @@ static bool none(sim_control *k, const fault *f, sim_node *n, char **argv)
 
 static const fault faults[] = {
     {"ack-delay", "MS", 1, 1, ack_delay, 0},
+    {"speed", "N", 1, 1, set_count, FIELD(speed)},
+    {"inbox", "N", 1, 1, set_v2_count, FIELD(inbox)},
+    {"write-behind", "N RATE", 2, 2, write_behind, FIELD(write_behind)},
     {"ack-drop", "N", 1, 1, set_count, FIELD(ack_drop)},
     {"ack-duplicate", "N", 1, 1, set_count, FIELD(ack_duplicate)},
     {"reorder", "0|1", 0, 1, set_flag, FIELD(reorder)},

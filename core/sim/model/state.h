@@ -3,6 +3,7 @@
 #include <uv.h>
 
 #include "base/hlc.h"
+#include "sim/model/backlog.h"
 #include "sim/model/faults.h"
 #include "sim/model/names.h"
 #include "sim/model/options.h"
@@ -90,6 +91,7 @@ struct sim_node {
     wm_hlc clock;
     sim_store store;
     sim_faults faults;
+    sim_backlog backlog;
     sim_stats stats;
 };
 

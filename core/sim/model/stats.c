@@ -69,6 +69,7 @@ void sim_stats_json(const sim_stats *s, uint32_t open, wm_buffer *out)
     counter(out, "foreign_ops", s->foreign_ops);
     counter(out, "acks", s->acks);
     counter(out, "pings", s->pings);
+    counter(out, "overloads", s->overloads);
     counter(out, "events_dropped", s->events_dropped);
     sim_json_raw(out, "\"map_request_list\":[");
     uint64_t first = oldest(s->map_requests, SIM_KEPT_REQUESTS);

@@ -46,6 +46,7 @@ typedef struct sim_stats {
     uint64_t foreign_ops; /* for partitions of other nodes, of either kind */
     uint64_t acks;        /* sent */
     uint64_t pings;
+    uint64_t overloads;      /* batches that were refused because the node was full */
     uint64_t events_dropped; /* without a word */
     uint64_t received_count;
     sim_map_request requests[SIM_KEPT_REQUESTS]; /* a ring: number map_requests - 1 is the last */

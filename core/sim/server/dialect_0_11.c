@@ -149,8 +149,9 @@ static void send_single_event(sim_session *writer, const sim_op *op)
     send_event(writer, op, b);
 }
 
-static void write_batch(sim_session *s, const sim_op *ops, uint32_t count)
+static void write_batch(sim_session *s, const sim_op *ops, uint32_t count, sim_admission admission)
 {
+    (void)admission;
     sim_node *n = s->node;
     sim_cluster *c = n->cluster;
     uint32_t *changed, changes = 0;

@@ -119,11 +119,13 @@ static bool apply(sim_session *s, const sim_op *op)
     return sim_write_merge(n, &stamped, s, n->clock.millis, n->clock.counter, self) == SIM_CHANGED;
 }
 
-static void write_batch(sim_session *s, const sim_op *ops, uint32_t count)
+static void write_batch(sim_session *s, const sim_op *ops, uint32_t count, sim_admission admission)
 {
     bool ok = true;
     for (uint32_t i = 0; i < count; i++) ok = apply(s, &ops[i]) && ok;
-    if (!ok) sim_reply_error(s, 500, "OR-map operations are not simulated", false);
+    if (admission == SIM_INBOX_FULL) sim_reply_error(s, 429, "server overloaded, try again later", false);
+    else if (admission == SIM_WRITE_BEHIND_FULL) sim_reply_error(s, 500, "internal error: Write-behind capacity exceeded", false);
+    else if (!ok) sim_reply_error(s, 500, "OR-map operations are not simulated", false);
     else if (count == 0) sim_reply_ack(s, (sim_span){NULL, 0}, NULL);
     else sim_reply_ack(s, ops[count - 1].id, "APPLIED");
 }

@@ -66,6 +66,7 @@ void sim_node_free(sim_node *n)
     if (n->port_guard >= 0) close(n->port_guard);
     if (n->peer_guard >= 0) close(n->peer_guard);
     sim_stats_reset(&n->stats);
+    sim_backlog_clear(&n->backlog);
     sim_store_close(&n->store);
     free(n->pushed_owners);
     free(n->view.owners);
@@ -170,6 +171,7 @@ void sim_node_end(sim_node *n, bool graceful)
     /* A 0.11 server is memory only; a v2 server of 2.2.0 has a database file, but
      * nothing reads it: after a restart queries and trees are empty. */
     sim_store_close(&n->store);
+    sim_backlog_clear(&n->backlog);
 }
 
 void sim_node_prune(sim_node *n, uint64_t millis)

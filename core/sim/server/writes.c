@@ -94,6 +94,35 @@ static void act_poisoned(sim_session *s)
     sim_delay_call(&s->delays, 0, drop_late, s, NULL, 0);
 }
 
+/* Which of the operations a node takes that may be full: they come first in the scratch array then. Sets
+ * their number. */
+static sim_admission admit(sim_node *n, uint32_t *count)
+{
+    sim_admission result = SIM_ADMITTED;
+    sim_op *ops = n->cluster->ops;
+    uint64_t now_us = uv_hrtime() / 1000;
+    uint32_t taken = 0;
+    sim_backlog_begin(&n->backlog, &n->faults, now_us);
+    for (uint32_t i = 0; i < *count; i++) {
+        sim_admission one = sim_backlog_take(&n->backlog, &n->faults, sim_write_partition(n, &ops[i]));
+        if (one == SIM_ADMITTED) ops[taken++] = ops[i];
+        else result = one;
+    }
+    sim_backlog_end(&n->backlog, &n->faults, now_us);
+    *count = taken;
+    n->stats.overloads += result != SIM_ADMITTED;
+    return result;
+}
+
+/* Handles a batch that no fault refuses. */
+static void write_batch(sim_session *s, uint32_t count)
+{
+    sim_node *n = s->node;
+    sim_admission admission = admit(n, &count);
+    n->cluster->dialect->write_batch(s, n->cluster->ops, count, admission);
+    n->backlog.wait_ms = 0;
+}
+
 bool sim_on_op_batch(sim_session *s, const wm_message *m)
 {
     sim_cluster *c = s->node->cluster;
@@ -111,7 +140,7 @@ bool sim_on_op_batch(sim_session *s, const wm_message *m)
         act_poisoned(s);
         return true;
     }
-    if (!sim_reply_batch_error(s, c->ops, (uint32_t)count)) c->dialect->write_batch(s, c->ops, (uint32_t)count);
+    if (!sim_reply_batch_error(s, c->ops, (uint32_t)count)) write_batch(s, (uint32_t)count);
     return true;
 }
 

@@ -35,8 +35,9 @@ typedef struct sim_dialect {
      * be handled all the same. */
     bool (*early)(sim_session *s, const wm_message *m);
 
-    /* Handles a whole OP_BATCH: applies it, informs the subscribers, acknowledges. */
-    void (*write_batch)(sim_session *s, const sim_op *ops, uint32_t count);
+    /* Handles an OP_BATCH: applies these operations, which are all of it unless the node was too full,
+     * informs the subscribers, and acknowledges or refuses it. */
+    void (*write_batch)(sim_session *s, const sim_op *ops, uint32_t count, sim_admission admission);
     /* Handles a CLIENT_OP in the same way. */
     void (*client_op)(sim_session *s, const sim_op *op);
     /* Informs a subscriber that `op` of `writer` changed a record at `holder`. subscription->matched

@@ -243,7 +243,8 @@ function methods:counts(map)
 end
 
 --- The counters of each node: opened, open, auths, map_requests, map_request_list,
---- op_batches, batch_sizes, ops, client_ops, foreign_ops, acks, pings, events_dropped.
+--- op_batches, batch_sizes, ops, client_ops, foreign_ops, acks, pings, overloads (batches that were refused
+--- because the node was full), events_dropped.
 ---@return table<string, table>|nil nodes, wingman.error|nil
 function methods:stats()
   local answer, err = self:command "stats"
