@@ -75,7 +75,7 @@ describe("the list of policies", function()
   end)
 
   it("is what a file of policies may have, and the help of wingman run says so", function()
-    local help = files.read(here .. "core/host/run.c")
+    local help = require("wingman.command.run").help
     for _, kind in ipairs(policies.of_a_file) do assert.truthy(help:find(kind .. " = ...", 1, true), kind .. " is not in: " .. help) end
     local file = load_run.file "return { routing = 'direct', rotuing = print }"
     local _, code, _, err = load_run.run(load_run.script [[executor = "shared-iterations", iterations = 1, exec = print]],
