@@ -42,7 +42,7 @@ describe("embedded cluster", function()
     refused("sim://x", "the number of nodes is expected")
     refused("sim://3?colour=red", "unknown option 'colour'")
     refused("sim://3?rate=fast", "option rate: a number from 0 is expected, got 'fast'")
-    refused("topgun://3?dialect=v2", "unknown option 'dialect'; there are nodes, storage")
+    refused("topgun://3?dialect=v2", "unknown option 'dialect'; there are heartbeats, nodes, storage")
     refused("topgun://3?storage=disk", "option storage: ")
   end)
 

@@ -11,11 +11,13 @@
 #include "base/buffer.h"
 
 static const char help[] =
-    "usage: wingman relay COUNT\n\n"
+    "usage: wingman relay [--heartbeats] COUNT\n\n"
     "Forwards TCP connections on this machine, with a pause after each of the first frames.\n"
     "topgun://N puts it between the nodes of a cluster. It listens at COUNT free ports, 1 to\n"
     "64, and chooses a free port as the target of each. Prints one line of JSON:\n"
     "{\"ports\":[{\"listen\":P,\"target\":P},...]}. Runs until its standard input ends.\n\n"
+    "  --heartbeats  forward the nodes' heartbeats, too. A node that never had one of another does\n"
+    "                not suspect it when it is late, and still notices that its connection ended\n\n"
     "exit codes: 0 done, 1 no port can be opened, 2 usage error\n";
 
 enum {
@@ -23,8 +25,14 @@ enum {
     PACED_FRAMES = 4, /* the handshake of the server's cluster protocol takes three */
     PAUSE_MS = 20,
     HEAD_BYTES = 4,      /* of a frame: its length, big-endian */
+    FRAME_MAX = 8 << 20, /* bytes; the server refuses longer ones */
     QUEUE_MAX = 1 << 20, /* bytes that wait for a slow reader before its peer is read no more */
 };
+
+/* How a heartbeat goes on after the byte that begins its MessagePack map. */
+static const uint8_t heartbeat_type[] = "\xa4type\xa9HEARTBEAT";
+
+static bool forwards_heartbeats;
 
 typedef struct hop hop;
 
@@ -148,25 +156,39 @@ static void on_pause_over(uv_timer_t *timer)
     forward(d);
 }
 
-/* The length of the frame at the front, with its head; 0 when it is incomplete. */
+/* The length of the frame at the front, with its head; 0 when it is incomplete. What can be no
+ * frame is forwarded as it is. */
 static size_t whole_frame(const wm_buffer *b)
 {
     if (b->len < HEAD_BYTES) return 0;
-    size_t len = HEAD_BYTES + ((size_t)b->data[0] << 24 | (size_t)b->data[1] << 16 | (size_t)b->data[2] << 8 | b->data[3]);
-    return b->len >= len ? len : 0;
+    size_t len = (size_t)b->data[0] << 24 | (size_t)b->data[1] << 16 | (size_t)b->data[2] << 8 | b->data[3];
+    if (len > FRAME_MAX) return b->len;
+    return b->len >= HEAD_BYTES + len ? HEAD_BYTES + len : 0;
+}
+
+static bool is_heartbeat(const uint8_t *frame, size_t len)
+{
+    const size_t type_len = sizeof heartbeat_type - 1;
+    return len > HEAD_BYTES + type_len && memcmp(frame + HEAD_BYTES + 1, heartbeat_type, type_len) == 0;
+}
+
+static void pace(direction *d)
+{
+    if (d->frames == PACED_FRAMES) return;
+    d->frames++;
+    d->pausing = true;
+    uv_timer_start(&d->pause, on_pause_over, PAUSE_MS, 0);
 }
 
 static void forward(direction *d)
 {
-    while (!d->hop->closing && !d->pausing && d->waiting.len > 0) {
-        size_t len = d->waiting.len;
-        if (d->frames < PACED_FRAMES) {
-            len = whole_frame(&d->waiting);
-            if (len == 0) break;
-            d->frames++;
-            d->pausing = true;
-            uv_timer_start(&d->pause, on_pause_over, PAUSE_MS, 0);
+    size_t len;
+    while (!d->hop->closing && !d->pausing && (len = whole_frame(&d->waiting)) > 0) {
+        if (!forwards_heartbeats && is_heartbeat(d->waiting.data, len)) {
+            wm_buffer_consume(&d->waiting, len);
+            continue;
         }
+        pace(d);
         if (!send_on(d, len)) end(d->hop);
     }
     if (!d->hop->closing && d->ended && !d->pausing) end(d->hop);
@@ -289,7 +311,8 @@ int wm_relay_main(int argc, char **argv)
         fputs(help, stdout);
         return EXIT_SUCCESS;
     }
-    int count = argc == 2 ? atoi(argv[1]) : 0;
+    forwards_heartbeats = argc == 3 && strcmp(argv[1], "--heartbeats") == 0;
+    int count = argc == 2 || forwards_heartbeats ? atoi(argv[argc - 1]) : 0;
     if (count < 1 || count > RELAYS_MAX) {
         fputs(help, stderr);
         return 2;

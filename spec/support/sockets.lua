@@ -21,7 +21,7 @@ ffi.cdef [[
 
 local C, bit = ffi.C, require "bit"
 local AF_INET, AF_INET6, SOCK_STREAM, SOCK_DGRAM, SOCK_NONBLOCK, SOCK_CLOEXEC = 2, 10, 1, 2, 2048, 524288
-local SOL_SOCKET, SO_REUSEADDR, SO_LINGER, EAGAIN = 1, 2, 13, 11
+local SOL_SOCKET, SO_REUSEADDR, SO_LINGER, EAGAIN, MSG_DONTWAIT = 1, 2, 13, 11, 64
 
 local M = {}
 
@@ -117,6 +117,17 @@ function M.blackhole(address, port)
   return self
 end
 
+--- A connection to a listener, of this process or another; the caller closes it.
+---@param address string
+---@param port integer
+---@return spec.peer
+function M.connect(address, port)
+  local where = sockaddr(address, port)
+  local fd = C.socket(where.family, SOCK_STREAM + SOCK_CLOEXEC, 0)
+  assert(C.connect(fd, where, ffi.sizeof(where)) == 0, "nobody listens")
+  return setmetatable({ fd = fd }, peer)
+end
+
 --- The next connection that came about, nil when there is none.
 ---@return spec.peer|nil
 function listener:accept()
@@ -130,7 +141,7 @@ end
 ---@return string|nil
 function peer:read()
   local bytes = ffi.new "char[4096]"
-  local n = C.recv(self.fd, bytes, 4096, 0)
+  local n = C.recv(self.fd, bytes, 4096, MSG_DONTWAIT)
   if n > 0 then return ffi.string(bytes, n) end
   if n < 0 and ffi.errno() == EAGAIN then return "" end
   return nil

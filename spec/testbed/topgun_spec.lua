@@ -5,9 +5,38 @@ local loop = require "wingman.loop"
 local node_report = require "wingman.client.node_report"
 local process = require "wingman.loop.process"
 local topgun = require "wingman.topgun"
+local membership = require "wingman.testbed.topgun.membership"
 local topgun_binary = require "wingman.testbed.topgun.binary"
 
 local _, missing = topgun_binary.find()
+
+describe("what the log of a server says of its peers", function()
+  local PORTS = { listen = 4001, target = 4002 }
+  local function line(text) return "2026-12-01T03:43:30.7Z  INFO topgun_server::cluster::formation: " .. text .. "\n" end
+  local joined = line "Join request accepted, member added as Active node_id=node-2"
+  local left = line "Peer disconnected node_id=node-2"
+  local function is_peer(log) return membership.is_peer(log, "node-2", PORTS) end
+
+  it("is that one joined, left, and joined again", function()
+    assert.is_false(is_peer(""))
+    assert.is_true(is_peer(joined))
+    assert.is_false(is_peer(joined .. left))
+    assert.is_true(is_peer(joined .. left .. joined))
+  end)
+
+  it("is that it joined one, behind the relay or not", function()
+    assert.is_true(is_peer(line "Join accepted by seed node seed=127.0.0.1:4001"))
+    assert.is_true(is_peer(line "Join accepted by seed node seed=127.0.0.1:4002"))
+    assert.is_false(is_peer(line "Join accepted by seed node seed=127.0.0.1:4001" .. left))
+    assert.is_true(is_peer(line "Join accepted by seed node seed=127.0.0.1:4002" .. line "Peer disconnected node_id=node-3"))
+  end)
+
+  it("is nothing about others", function()
+    assert.is_false(is_peer(line "Join request accepted, member added as Active node_id=node-22"))
+    assert.is_false(is_peer(line "Join accepted by seed node seed=127.0.0.1:4003"))
+    assert.is_false(is_peer(line "Processing join request node_id=node-2 host=127.0.0.1"))
+  end)
+end)
 
 describe("topgun", function()
   if missing then
@@ -96,6 +125,41 @@ describe("topgun", function()
     ok, err = cluster:restart(node.id)
     assert.is_nil(ok)
     assert.truthy(err.message:find("node-3 runs already", 1, true))
+  end)
+
+  -- A stopped process (SIGSTOP), until the test ends or the function that is returned is called.
+  local function stop_process(pid)
+    assert.equal(0, os.execute("kill -STOP " .. pid))
+    local function go_on() os.execute("kill -CONT " .. pid) end
+    finally(go_on)
+    return go_on
+  end
+
+  it("restarts a node when the others have noticed that it ended", function()
+    local node = cluster.nodes[3]
+    local go_on = stop_process(cluster.relay.pid) -- nobody notices anything
+    assert(cluster:kill(node.id))
+    local relay_goes_on, restarted_before
+    loop.timer(0.3, function()
+      restarted_before, relay_goes_on = node.pid ~= nil, true
+      go_on()
+    end)
+    assert(cluster:restart(node.id))
+    assert.is_true(relay_goes_on)
+    assert.is_false(restarted_before)
+    assert(membership.await_owners({ cluster.nodes[1], node }, cluster.token, 3))
+  end)
+
+  it("does not wait for a paused node to notice anything", function()
+    local node = cluster.nodes[2]
+    assert(cluster:pause "node-1")
+    finally(function() cluster:resume "node-1" end)
+    assert(cluster:kill(node.id))
+    assert(cluster:restart(node.id))
+    assert(cluster:resume "node-1")
+    assert(cluster:kill(node.id)) -- what it handles first now is not known
+    assert(cluster:restart(node.id))
+    assert(membership.await_owners({ cluster.nodes[1] }, cluster.token, 3))
   end)
 
   it("names a node that there is not", function()

@@ -281,7 +281,8 @@
 ---@field sink? boolean nothing is stored, for measuring generators
 ---@field spread_ms? number 0.11: after a membership change each node updates its partition map at a random moment within this time; default 150
 
----@class wingman.topgun.options: table<"nodes"|"storage", any>
+---@class wingman.topgun.options: table<"heartbeats"|"nodes"|"storage", any>
+---@field heartbeats? boolean the nodes hear each other's heartbeats, and drop for good one whose heartbeats were late
 ---@field nodes? number server processes
 ---@field storage? "redb"|"null" redb: on disk, written behind the acknowledgements; null: in memory only; default: STORAGE_BACKEND, else redb
 

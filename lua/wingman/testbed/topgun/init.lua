@@ -7,6 +7,13 @@
 ---  - A node that joined keeps the map of that moment when others join after it.
 ---    It is restarted once, when all are there.
 ---  - When the cluster is not whole after all that, everything begins afresh.
+---  - It suspects a node whose heartbeat is half a second late, which happens on a busy
+---    machine, and takes nothing back: suspected, a node gets no partition when the next one
+---    comes or goes, and a master that suspects itself lets no node join again. The relay lets
+---    no heartbeat through; a node that ends is noticed by its connections. With the option
+---    `heartbeats` the nodes are left to themselves.
+---  - It may handle the end of a node's old connection after the node has joined anew, and
+---    drops it then for good. A node is restarted when the others have handled that end.
 ---
 --- Nothing is left behind, however this process ends: each server ends with the
 --- pipe from this process (see wingman.testbed.topgun.node), and a shell that waits for
@@ -32,8 +39,9 @@ void free(void *);
 local M = {}
 
 local TRIES = 4
---- Seconds: for a first node to become master (it takes 3); for a helper process to answer.
-local MASTER_TIMEOUT, HELPER_TIMEOUT = 30, 30
+--- Seconds: for a first node to become master (it takes 3); for a helper process to answer; for a
+--- node to notice that a connection ended.
+local MASTER_TIMEOUT, HELPER_TIMEOUT, NOTICE_TIMEOUT = 30, 30, 60
 --- Seconds that the cluster's token is good for.
 local TOKEN_LIFE = 7 * 86400
 
@@ -43,6 +51,10 @@ M.options = {
   nodes = { type = "number", default = 3, whole = true, min = 1, max = 64, about = "server processes" },
   storage = { type = "string", one_of = { "redb", "null" },
     about = "redb: on disk, written behind the acknowledgements; null: in memory only; default: STORAGE_BACKEND, else redb" },
+  heartbeats = {
+    type = "boolean", default = false,
+    about = "the nodes hear each other's heartbeats, and drop for good one whose heartbeats were late",
+  },
 }
 
 -- Removes the folder once standard input ends; the servers need a moment to end. In a
@@ -107,6 +119,12 @@ local function start_helper(options, expects_line)
   return nil, failure("%s %s gave no answer", options.file, options.args[1])
 end
 
+local function index_of(self, node)
+  for i, other in ipairs(self.nodes) do
+    if other == node then return i end
+  end
+end
+
 -- The seeds of a node: the relays of all the others, or of one of them.
 local function seeds_of(self, node, only)
   local seeds = {}
@@ -119,6 +137,29 @@ local function seeds_of(self, node, only)
 end
 
 local function begin(self, node, seeds) return node:start(self.binary, self.secret, seeds, self.storage) end
+
+-- Waits until no other node has a connection to one that is down, in its own opinion. A paused one
+-- has none.
+local function await_disconnected(self, gone)
+  local i = index_of(self, gone)
+  local ports = self.relay_ports and self.relay_ports[i]
+  for _, node in ipairs(self.nodes) do
+    local function is_done()
+      return not node.pid or node:is_paused() or not membership.is_peer(node:output(), gone.id, ports)
+    end
+    if ports and node ~= gone and not loop.wait_until(is_done, NOTICE_TIMEOUT) then
+      return nil, failure("%s has not noticed that %s ended", node.id, gone.id)
+    end
+  end
+  return true
+end
+
+-- Starts a node again that was halted.
+local function begin_again(self, node)
+  local ok, err = await_disconnected(self, node)
+  if not ok then return nil, err end
+  return begin(self, node, seeds_of(self, node))
+end
 
 -- One node after the other joins the first; then those that joined before the
 -- last one are restarted, so that they learn of it.
@@ -138,7 +179,7 @@ local function join(self)
   end
   for i = 2, #nodes - 1 do
     nodes[i]:halt "kill"
-    ok, err = begin(self, nodes[i], seeds_of(self, nodes[i]))
+    ok, err = begin_again(self, nodes[i])
     if not ok then return nil, err end
   end
   return membership.await_owners(nodes, self.token, #nodes)
@@ -149,7 +190,9 @@ local function form(self, count)
   self.nodes = {}
   local ports = { { target = 0 } }
   if count > 1 then
-    local helper, answer = start_helper({ file = process.wingman_path(), args = { "relay", tostring(count) } }, true)
+    local args = { "relay", tostring(count) }
+    if self.heartbeats then table.insert(args, 2, "--heartbeats") end
+    local helper, answer = start_helper({ file = process.wingman_path(), args = args }, true)
     if not helper then return nil, answer end
     self.relay, ports = helper, answer.ports
     self.relay_ports = ports
@@ -187,7 +230,7 @@ function M.start(options)
     kind = "topgun", dialect = "v2", hash = "fnv1a", urls = {}, nodes = {}, folder = folder, secret = secret,
     storage = options.storage,
     token = core.jwt_sign(cjson.encode { sub = "wingman", exp = expires }, secret),
-    binary = folder .. "/topgun-server",
+    binary = folder .. "/topgun-server", heartbeats = options.heartbeats,
   }, methods)
   self.janitor, err = start_helper { file = "sh", args = { "-c", JANITOR, "topgun-janitor", folder } }
   local ok = self.janitor and true
@@ -251,15 +294,15 @@ end
 ---@type fun(self: wingman.topgun.cluster, id: string): true|nil, wingman.error|nil
 methods.resume = order(function(node) node:signal "continue" end)
 
---- Restarts a node that is down, at its old URL. Returns when its port is open; the other nodes notice
---- it a little later.
+--- Restarts a node that is down, at its old URL, when the others have noticed that it ended. Returns
+--- when its port is open; the other nodes notice it a little later.
 ---@param id string
 ---@return true|nil, wingman.error|nil
 function methods:restart(id)
   local node, err = node_of(self, id)
   if not node then return nil, err end
   if node.pid then return nil, failure("%s runs already", id) end
-  return begin(self, node, seeds_of(self, node))
+  return begin_again(self, node)
 end
 
 --- Kills all nodes at once, as a crash of the machine would.

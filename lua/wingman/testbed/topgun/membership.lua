@@ -24,6 +24,26 @@ local function owners_at(node, token)
   return owners
 end
 
+--- Whether a server is connected to another, by its log: it let the other join, or joined it, and
+--- has not handled the end of that connection.
+---@param log string  the server's output since it was started
+---@param id string   the other node's
+---@param ports { listen: integer, target: integer }  where the other node is joined
+---@return boolean
+function M.is_peer(log, id, ports)
+  local is_peer = false
+  for line in log:gmatch "[^\n]*cluster::formation: [^\n]+" do
+    local port = tonumber(line:match "Join accepted by seed node seed=127%.0%.0%.1:(%d+)")
+    if port then
+      is_peer = is_peer or port == ports.listen or port == ports.target
+    elseif line:match "node_id=(%S+)$" == id then
+      if line:find("member added", 1, true) then is_peer = true end
+      if line:find("Peer disconnected", 1, true) then is_peer = false end
+    end
+  end
+  return is_peer
+end
+
 --- Waits until each of these nodes has a partition map with `count` owners.
 ---@param nodes table[]  of wingman.testbed.topgun.node
 ---@param token string  that the nodes take

@@ -91,8 +91,9 @@ function methods:start(binary, secret, seeds, storage)
       JWT_SECRET = secret, TOPGUN_BIND_ADDR = "127.0.0.1", TOPGUN_REDB_PATH = self.folder .. "/data.redb",
       -- A variable of the caller's environment must not have two nodes share these.
       TOPGUN_WAL_DIR = self.folder .. "/topgun-wal", TOPGUN_INDEX_PATH = self.folder .. "/scalar_indexes.json",
-      TOPGUN_VECTOR_INDEX_PATH = self.folder .. "/vector_indexes.json", RUST_LOG = "info",
-      STORAGE_BACKEND = storage,
+      TOPGUN_VECTOR_INDEX_PATH = self.folder .. "/vector_indexes.json", STORAGE_BACKEND = storage,
+      -- A line for each operation would be most of what a node does.
+      RUST_LOG = "warn,topgun_server::cluster=info",
     },
     stdin = true, own_session = true,
   }
@@ -130,6 +131,9 @@ function methods:pause()
     return self.last_signal ~= "stop" or read_file(path):match "^%d+ %(.*%) (%a)" == "T"
   end, PAUSE_TIMEOUT) == true
 end
+
+--- Whether it was told to stand still, and not to go on.
+function methods:is_paused() return self.last_signal == "stop" end
 
 --- Ends the server by "kill" or "term", and waits until it has ended.
 ---@param by "kill"|"term"
