@@ -101,7 +101,7 @@ describe("wingman run of a load test", function()
       local document, code, out = run(script [[executor = "constant-vus", vus = 2, duration = "100ms", graceful_stop = 0,
         exec = function(vu) vu:sleep "1h" end]], { "--workers", workers })
       assert.equal(1, code, out)
-      assert.same({ "error", "nothing was measured: no iteration was finished, and no operation acknowledged" },
+      assert.same({ "error", "nothing was measured: no iteration was finished, no operation acknowledged, and nothing read" },
         { document.outcome, document.reason })
     end
   end)

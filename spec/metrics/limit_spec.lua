@@ -125,13 +125,44 @@ describe("the limit of a run", function()
     assert.is_true(code == 0 or document.limit == "generator", out .. err)
   end)
 
-  it("is judged for reads by how long they took, and no operation is claimed", function()
+  it("is judged against the shortest latency of the kinds of work, else against the iterations", function()
+    local function latency(counts, p99)
+      return limit.latency(function(name) return counts[name] or 0 end, function(name) return p99[name] end)
+    end
+    assert.same({ 500, nil, false }, { latency({ ops_recorded = 5 }, { op_latency = 500, iteration_duration = 1 }) })
+    assert.same({ 300, "reads", false }, { latency({ ops_recorded = 5, reads = 1 }, { op_latency = 500, read_latency = 300, iteration_duration = 1 }) })
+    assert.same({ 200, "queries", false }, { latency({ queries = 1 }, { query_latency = 200, read_latency = 300 }) })
+    -- Begun, and nothing of it was answered: there is nothing to be late against.
+    for _, name in ipairs { "ops_recorded", "reads_failed", "queries_failed" } do
+      assert.same({ nil, nil, false }, { latency({ [name] = 5 }, { iteration_duration = 1 }) }, name)
+    end
+    assert.same({ 1, nil, true }, { latency({}, { iteration_duration = 1 }) })
+    local reads = scenario(500, 600)
+    reads.latency_of = "reads"
+    assert.equal("iterations of 's' began 500 us late (p99), which is in the latency of reads (p99 600 us)", judged(reads).reason)
+  end)
+
+  it("is judged for queries by how long they took, and no operation is claimed", function()
     local document, _, out = of_run([[executor = "per-vu-iterations", vus = 2, iterations = 20, graceful_stop = "60s",
       exec = function(vu) assert(vu.client:query("q", { limit = 5 })) end]])
-    assert.is_nil(out:find("ops/s", 1, true), out)
+    assert.is_nil(out:find(" ops/s", 1, true), out)
     assert.is_nil(out:find "%d unacknowledged", out)
     assert.is_nil(out:find("\n  operations ", 1, true), out)
-    assert.matches("40 iterations in ", out)
-    assert.equal(40, metric(document, "iteration_duration").count)
+    assert.matches("40 queries in ", out)
+    assert.equal(40, metric(document, "query_latency").count)
+    assert.is_nil((document.limit_reason or ""):find("its iterations took", 1, true))
+  end)
+
+  it("is neither the generator nor unseen when a paused node makes queries slow", function()
+    local document, _, out, err = run [[
+      local load = require "wingman.load"
+      return load.test { cluster = "sim://3",
+        setup = function(hand) for i = 1, 50 do assert(hand:map "q":set("k" .. i, i)) end end,
+        scenarios = { q = { executor = "constant-arrival-rate", rate = 10, duration = "2s", graceful_stop = "60s", exec = function(vu) assert(vu:query "q") end } },
+        nemesis = { { at = "500ms", pause = "node-2" }, { at = "1500ms", resume = "node-2" } } }]]
+    local latency = metric(document, "query_latency")
+    local stall = document.faults[2].at_s - document.faults[1].at_s
+    assert.is_true(latency.count == 20 and latency.max > 0.5 * stall, ("%d queries, %g of %g s\n%s%s"):format(latency.count, latency.max, stall, out, err))
+    if document.limit == "generator" then assert.is_true(metric(document, "lateness").p99 > 0.1 * latency.p99, document.limit_reason) end
   end)
 end)

@@ -10,8 +10,8 @@ describe("a load test that passed", function()
     assert.same({ "error", measured.NOTHING }, { measured.judge("passed", nil, NOTHING, {}) })
   end)
 
-  it("stays so with an iteration, an operation, a check or a value of its own", function()
-    for _, metric in ipairs { counter("iterations", 1), counter("ops_acked", 1), counter("mine", 1),
+  it("stays so with an iteration, an operation, a read, a query, a check or a value of its own", function()
+    for _, metric in ipairs { counter("iterations", 1), counter("ops_acked", 1), counter("reads", 1), counter("queries", 1), counter("mine", 1),
       { name = "mine", type = "rate", passed = 0, total = 1 }, { name = "mine", type = "gauge", value = 0 } } do
       assert.equal("passed", (measured.judge("passed", nil, with(metric), {})), metric.name .. " " .. metric.type)
     end

@@ -22,6 +22,12 @@ describe("a series", function()
         end,
       },
     }
+    run.reads = {
+      done = function(_, name) return name == "read" and run.iterations * 3 or 0 end,
+      take_interval = function(_, name, to)
+        if name == "read" then to:record_n(5, 7) end
+      end,
+    }
     run.scenarios = { setmetatable({ tag = 1, groups = {}, dropped = 0 }, { __index = function(_, name) return name == "iterations" and run.iterations or nil end }) }
     one = series.new(run)
   end)
@@ -47,7 +53,7 @@ describe("a series", function()
   for _, length in ipairs { 601, 1200, 1201, 5000 } do
     it("of " .. length .. " seconds loses nothing by joining", function()
       for t = 0, length - 1 do second(t) end
-      local exported, sum, count, lateness = one:export(), 0, 0, 0
+      local exported, sum, count, lateness, reads = one:export(), 0, 0, 0, 0
       assert.is_true(#exported.points <= 600)
       assert.equal(2 ^ math.ceil(math.log(length / 600) / math.log(2)), exported.interval_s)
       local whole = histogram.new(3600e6, 2)
@@ -57,12 +63,16 @@ describe("a series", function()
         assert.equal((first + last + 2) * (last - first + 1) / 2, point.counters.iterations)
         assert.equal((last + 1) * (last + 2) / 2, point.gauges.in_flight) -- the latest
         assert.is_true(math.abs(point.lateness_max_s - last / 1e6) < 1e-12)
+        reads = reads + assert(histogram.import(point.read_latency)):count()
+        assert.equal(point.counters.iterations * 3, point.counters.reads)
+        assert.is_nil(point.query_latency)
         sum, lateness = sum + point.counters.ops_acked, math.max(lateness, point.lateness_max_s)
         local latency = histogram.import(point.latency)
         count = count + latency:count()
         whole:merge(latency)
       end
       assert.equal(length * (length + 1) - 1, sum)
+      assert.equal(length * 7, reads)
       assert.equal(length * (length + 1) / 2, count)
       assert.equal(length * (length + 1) / 2, whole:count())
     end)

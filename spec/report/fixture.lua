@@ -29,6 +29,7 @@ local function normal(random) return math.sqrt(-2 * math.log(random())) * math.c
 ---@field kill number|nil          node-2 dies at this second; false: none
 ---@field stall integer|nil        so many seconds, from the second one on, are 300 times as slow
 ---@field late boolean|nil         the generator was late
+---@field reads number|nil         for each write there is a read, which takes this part of its latency
 ---@field shards integer|nil       how many documents share the records
 ---@field started_at number|nil
 
@@ -45,8 +46,9 @@ local function recorder(index, count, options)
   for _, part in ipairs { "op_latency", "op_queue", "op_send", "op_ack" } do self.latency[part] = histogram.new(60e6, 3) end
   for i = 1, 3 do self.node_latency[i] = histogram.new(60e6, 3) end
   for p = 1, PARTITIONS do self.ops[p], self.sums[p], self.samples[p] = 0, 0, 0 end
+  if options.reads then self.latency.read_latency = histogram.new(60e6, 3) end
   for second = 1, options.seconds do
-    self.points[second] = { latency = histogram.new(60e6, 2), recorded = 0, acked = 0, errors = 0, lateness = 0 }
+    self.points[second] = { latency = histogram.new(60e6, 2), read_latency = histogram.new(60e6, 2), recorded = 0, acked = 0, errors = 0, lateness = 0 }
   end
   return self
 end
@@ -58,6 +60,11 @@ local function record(self, second, op)
   point.latency:record(op.total)
   point.lateness = math.max(point.lateness, op.lateness)
   self.latency.op_latency:record(op.total)
+  if self.latency.read_latency then
+    local us = math.max(1, math.floor(op.total * self.options.reads))
+    self.latency.read_latency:record(us)
+    point.read_latency:record(us)
+  end
   self.latency.op_queue:record(op.queue)
   self.latency.op_send:record(op.send)
   self.latency.op_ack:record(op.ack)
@@ -99,6 +106,10 @@ local function metrics(self)
   local function add(metric) list[#list + 1] = metric end
   for part, h in pairs(self.latency) do add(trend(part, "s", "us", h)) end
   add(trend("op_latency", "s", "us", self.latency.op_latency, { scenario = "writes" }))
+  if self.options.reads then
+    add(counter("reads", self.acked, nil, "keys"))
+    add(trend("read_latency", "s", "us", self.latency.read_latency, { scenario = "writes" }))
+  end
   add(trend("lateness", "s", "us", self.lateness))
   add(trend("batch_size", "ops", "ops", self.batch))
   for i, node in ipairs(NODES) do
@@ -132,11 +143,12 @@ local function series(self)
   for i, p in ipairs(self.points) do
     points[i] = {
       t_s = i - 1,
-      counters = { ops_recorded = p.recorded, ops_acked = p.acked, bytes_sent = p.acked * 150, iterations = p.recorded,
+      counters = { ops_recorded = p.recorded, ops_acked = p.acked, reads = p.read_latency:count(), queries = 0, bytes_sent = p.acked * 150, iterations = p.recorded,
         dropped = 0, errors = p.errors },
       gauges = { vus = 50, in_flight = 20 + i % 7, log_depth = 20 + i % 7, cpu = 0.42 + 0.01 * (i % 5),
         rss_bytes = 48e6 + i * 1000 },
       latency = p.latency:count() > 0 and exported(p.latency, "us") or nil,
+      read_latency = p.read_latency:count() > 0 and exported(p.read_latency, "us") or nil,
       lateness_max_s = p.lateness / 1e6,
     }
   end

@@ -236,8 +236,9 @@ end
 function methods:read(key, options)
   if type(key) == "table" then check_keys(key, "map:read") else check_key(key, "map:read") end
   options = options_check.check(call_options.read, options or {}, "map:read", 2)
+  local measured, began = self.client.measured, loop.now()
   local value, err, record = owner_reads.read(self.client, self.name, key, options)
-  if err and self.client.measured then self.client.measured.refused(err) end -- a load test counts it
+  if measured then measured.read(self.name, key, loop.now() - began, value, err) end -- for a load test
   return value, err, record
 end
 

@@ -40,14 +40,24 @@ local function check_scenarios(given)
   return list
 end
 
+-- Whether a threshold looks at this metric, or at one of its parts.
+local function has_threshold(given, name)
+  for metric in pairs(given) do
+    if type(metric) == "string" and metric:match "^%s*([%w_]*)" == name then return true end
+  end
+  return false
+end
+
 -- A latency is that of an acknowledged write: a test whose writes nobody acknowledges would keep
 -- every threshold on latencies. So each has this one, unless it says itself how many may be left.
-local function with_default(given)
-  for metric in pairs(given) do
-    if type(metric) == "string" and metric:match "^%s*ops_unacknowledged%f[^%w_]" then return given end
-  end
-  local all = { ops_unacknowledged = "count==0" }
+-- A read that fails has no latency, either: a test with a threshold on one expects that none fails.
+local function with_defaults(given)
+  local all = {}
   for metric, expressions in pairs(given) do all[metric] = expressions end
+  if not has_threshold(given, "ops_unacknowledged") then all.ops_unacknowledged = "count==0" end
+  for latency, failed in pairs { read_latency = "reads_failed", query_latency = "queries_failed" } do
+    if has_threshold(given, latency) and not has_threshold(given, failed) then all[failed] = "count==0" end
+  end
   return all
 end
 
@@ -94,7 +104,7 @@ function M.check(given, custom)
   local checked = check_options(M.rules, given, nil, 0)
   if (given.cluster == nil) == (given.server == nil) then error("one of cluster and server is needed", 0) end
   checked.scenarios = check_scenarios(checked.scenarios)
-  checked.thresholds = check_thresholds(checked, with_default(checked.thresholds), custom)
+  checked.thresholds = check_thresholds(checked, with_defaults(checked.thresholds), custom)
   if given.nemesis and #given.nemesis == 0 and next(given.nemesis) ~= nil then
     error("option nemesis: a list of steps is expected: { { at = \"10s\", … }, … }", 0)
   end

@@ -11,6 +11,7 @@ local metrics = require "wingman.metrics.registry"
 local native = require "wingman.load.executor.native"
 local nemesis = require "wingman.load.control.planned_faults"
 local random = require "wingman.base.random"
+local reads = require "wingman.metrics.reads"
 local scenario_module = require "wingman.load.scenario"
 local script_traceback = require "wingman.base.script_traceback"
 local sessions = require "wingman.load.sessions"
@@ -71,6 +72,7 @@ function M.new(options, given)
     errors = {},
     seen_errors = setmetatable({}, { __mode = "k" }),
     scenario_of_tag = {},
+    group_of_tag = {},   -- names
     waiting_for_log = 0, -- users, in the op log
     faults = {},
     lost_nodes = {},
@@ -88,6 +90,7 @@ function M.new(options, given)
   end
   self.context = native.context(self.op_metrics)
   self.checks = checks.new(self.registry)
+  self.reads = reads.new(self)
   self.steering = steering.new(self)
   data.split(self.shard)
   self.planned_s = 0
@@ -230,7 +233,7 @@ local function refused(self, err)
 end
 
 local function measure(self)
-  local client, context = self.client, self.context
+  local client, context, own_reads = self.client, self.context, self.reads
   client.core:measure(self.op_metrics)
   client.measured = {
     since = function(seconds) context.since_us = seconds * 1e6 end,
@@ -239,6 +242,14 @@ local function measure(self)
       self.waiting_for_log = self.waiting_for_log + change
     end,
     refused = function(err) refused(self, err) end,
+    read = function(map, keys, seconds, value, err)
+      own_reads:read(map, keys, seconds * 1e6, value, err)
+      if err then refused(self, err) end
+    end,
+    query = function(map, seconds, rows, err)
+      own_reads:query(map, seconds * 1e6, rows, err)
+      if err then refused(self, err) end
+    end,
   }
 end
 

@@ -1,7 +1,7 @@
 --- The limit of a run: what kept it from more load. A late generator comes first, because its own
 --- lateness is in its measurements; otherwise the most frequent reason for dropped iterations.
-local builtin = require "wingman.metrics.builtin"
 local stolen = require "wingman.metrics.cpu_steal"
+local work = require "wingman.metrics.work"
 
 local M = {}
 
@@ -12,8 +12,9 @@ local LATE_SHARE, LATE_US = 0.1, 100
 ---@class wingman.load.limit.scenario
 ---@field name string
 ---@field lateness_us number         p99: how late iterations began, or the loop was where nothing has a schedule
----@field latency_us number|nil      p99 of what was measured; nil while nothing was
----@field is_of_iterations boolean|nil  that is how long iterations took, as there were no operations
+---@field latency_us number|nil      p99 of what was measured, of several kinds of work the shortest; nil while nothing was
+---@field latency_of string|nil       what it is of, when there is more than writes: "writes", "reads", "queries"
+---@field is_of_iterations boolean|nil  that is how long iterations took, as there was no work that is measured
 ---@field is_closed boolean|nil       it has no schedule: the lateness is the loop's
 ---@field drops table<string, integer>  iterations by what they were dropped for: "generator", "cluster", "users", "log"
 
@@ -66,7 +67,9 @@ local function lateness_reason(scenario)
   local late, measured = time(scenario.lateness_us), time(scenario.latency_us)
   local what = scenario.is_closed and ("the loop was %s late (p99) while '%s' ran"):format(late, scenario.name)
     or ("iterations of '%s' began %s late (p99)"):format(scenario.name, late)
-  return what .. (scenario.is_of_iterations and ", and its iterations took %s (p99)" or ", which is in the latency (p99 %s)"):format(measured)
+  if scenario.is_of_iterations then return what .. (", and its iterations took %s (p99)"):format(measured) end
+  local of = scenario.latency_of and " of " .. scenario.latency_of or ""
+  return what .. (", which is in the latency%s (p99 %s)"):format(of, measured)
 end
 
 --- The limit of a run, by its figures.
@@ -88,12 +91,37 @@ function M.judge(figures)
   return { limit = limit, late = late ~= nil, reason = #reasons > 0 and table.concat(reasons, "; ") or nil }
 end
 
--- The latency that was measured: of operations, or of iterations where there are none. Writes
--- that nobody acknowledged have none.
+-- What says that work of a kind was begun, though it may have no latency: nobody has acknowledged the writes, or
+-- every read has failed.
+local begun = { writes = { "ops_recorded" }, reads = { "reads", "reads_failed" }, queries = { "queries", "queries_failed" } }
+
+--- The latency that lateness is judged against: the shortest of those of the kinds of work, since it is in each of
+--- them; that of iterations where there was no such work. Writes that nobody acknowledged have none.
+---@param count fun(metric: string): number  of the scenario; 0 where there is no such metric
+---@param p99_us fun(metric: string): number|nil  of the scenario; nil without a record
+---@return number|nil latency_us, string|nil of, boolean is_of_iterations
+function M.latency(count, p99_us)
+  local shortest, of, any = nil, nil, false
+  for _, kind in ipairs(work) do
+    local n = 0
+    for _, metric in ipairs(begun[kind.many]) do n = n + count(metric) end
+    local latency_us = p99_us(kind.latency)
+    any = any or n > 0 or latency_us ~= nil
+    if latency_us and (not shortest or latency_us < shortest) then shortest, of = latency_us, kind.many end
+  end
+  if not any then return p99_us "iteration_duration", nil, true end
+  return shortest, of ~= "writes" and of or nil, false
+end
+
 local function latency_of(run, scenario)
-  local has_operations = builtin.metric(run, "ops_recorded", scenario.tags).count > 0
-  local h = has_operations and builtin.metric(run, "op_latency", scenario.tags).histogram or scenario.duration_histogram
-  return h:count() > 0 and h:percentile(99) or nil, not has_operations
+  local function find(name) return run.registry:find(name, scenario.tags) end
+  return M.latency(function(name)
+    local metric = find(name)
+    return metric and metric.count or 0
+  end, function(name)
+    local metric = find(name)
+    return metric and metric.histogram:count() > 0 and metric.histogram:percentile(99) or nil
+  end)
 end
 
 --- The figures of a run whose metrics are up to date.
@@ -103,9 +131,9 @@ function M.figures(run)
   local list = {}
   for i, scenario in ipairs(run.scenarios) do
     local lateness = scenario.executor.schedule and scenario.lateness_histogram or run.loop_lateness
-    local latency_us, is_of_iterations = latency_of(run, scenario)
+    local latency_us, of, is_of_iterations = latency_of(run, scenario)
     list[i] = {
-      name = scenario.name, lateness_us = lateness:percentile(99), latency_us = latency_us, is_of_iterations = is_of_iterations,
+      name = scenario.name, lateness_us = lateness:percentile(99), latency_us = latency_us, latency_of = of, is_of_iterations = is_of_iterations,
       is_closed = not scenario.executor.schedule, drops = scenario.drops,
     }
   end

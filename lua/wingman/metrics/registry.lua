@@ -99,6 +99,12 @@ methods.__index = methods
 ---@return wingman.load.registry
 function M.registry() return setmetatable({ list = {}, by_key = {} }, methods) end
 
+--- The metric of this name and these tags; nil when there is none.
+---@param name string
+---@param tags table<string, string>|nil
+---@return wingman.load.metric|nil
+function methods:find(name, tags) return self.by_key[name .. selector.tags_text(tags or {})] end
+
 --- The metric of this name and these tags, made at the first call.
 ---@param kind "counter"|"gauge"|"rate"|"trend"
 ---@param name string

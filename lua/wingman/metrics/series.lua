@@ -3,6 +3,7 @@
 --- its length.
 local histogram = require "wingman.base.histogram"
 local measures = require "wingman.metrics.builtin"
+local work = require "wingman.metrics.work"
 
 local M = {}
 
@@ -35,7 +36,7 @@ local function totals(run)
   local errors = 0
   for _, n in pairs(run.errors) do errors = errors + n end
   return {
-    ops_recorded = recorded, ops_acked = acked, bytes_sent = run.client.core:stats().bytes_sent, iterations = iterations,
+    ops_recorded = recorded, ops_acked = acked, reads = run.reads:done "read", queries = run.reads:done "query", bytes_sent = run.client.core:stats().bytes_sent, iterations = iterations,
     dropped = dropped, errors = errors,
   }
 end
@@ -44,7 +45,7 @@ local function join(a, b)
   for name, value in pairs(b.counters) do a.counters[name] = a.counters[name] + value end
   a.gauges = b.gauges
   a.lateness_max_s = math.max(a.lateness_max_s, b.lateness_max_s)
-  a.latency:merge(b.latency)
+  for _, kind in ipairs(work) do a[kind.series]:merge(b[kind.series]) end
 end
 
 -- Twice the interval, and one point in the place of two.
@@ -67,13 +68,13 @@ local function keep(self, point)
     make_room(self)
     return keep(self, point)
   end
-  local latency = histogram.new(TIME_MAX_US, 2) -- later seconds are joined to it
-  latency:merge(point.latency)
-  local counters = {}
-  for name, value in pairs(point.counters) do counters[name] = value end
-  self.points[#self.points + 1] = {
-    t_s = t_s, counters = counters, gauges = point.gauges, latency = latency, lateness_max_s = point.lateness_max_s,
-  }
+  local kept = { t_s = t_s, counters = {}, gauges = point.gauges, lateness_max_s = point.lateness_max_s }
+  for _, kind in ipairs(work) do
+    kept[kind.series] = histogram.new(TIME_MAX_US, 2) -- later seconds are joined to it
+    kept[kind.series]:merge(point[kind.series])
+  end
+  for name, value in pairs(point.counters) do kept.counters[name] = value end
+  self.points[#self.points + 1] = kept
 end
 
 --- Closes the second that ends now. What happened in it, for whoever shows it; `nodes`
@@ -87,16 +88,16 @@ function methods:take(t_s)
   local counters = {}
   for name, value in pairs(now) do counters[name] = value - (before[name] or 0) end
   self.before = now
-  local latency = histogram.new(TIME_MAX_US, 2)
-  run.op_metrics:take_interval(latency)
   local gauges, health = measures.gauges(run)
   local nodes = {}
   for i, node in ipairs(health.nodes) do
     nodes[i] = { id = node.id or node.url, acked = node.stats.ops_acked, usable = node.usable and true or false }
   end
-  local point = {
-    t_s = t_s, counters = counters, gauges = gauges, latency = latency, lateness_max_s = self.lateness_max_us / 1e6, nodes = nodes,
-  }
+  local point = { t_s = t_s, counters = counters, gauges = gauges, lateness_max_s = self.lateness_max_us / 1e6, nodes = nodes }
+  for _, kind in ipairs(work) do point[kind.series] = histogram.new(TIME_MAX_US, 2) end
+  run.op_metrics:take_interval(point.latency)
+  run.reads:take_interval("read", point.read_latency)
+  run.reads:take_interval("query", point.query_latency)
   self.lateness_max_us = 0
   keep(self, point)
   return point
@@ -108,13 +109,25 @@ function methods:saw_lateness(us)
   if us > self.lateness_max_us then self.lateness_max_us = us end
 end
 
+--- The latencies of a point as they stand in a report: those of reads and of queries only where there were any.
+---@param point table
+---@param into table
+function M.export_latencies(point, into)
+  for _, kind in ipairs(work) do
+    local h = point[kind.series]
+    if kind.name == "write" or h:count() > 0 then
+      into[kind.series] = h:export()
+      into[kind.series].unit = "us"
+    end
+  end
+end
+
 --- As it stands in a report.
 function methods:export()
   local points = {}
   for i, point in ipairs(self.points) do
-    local latency = point.latency:export()
-    latency.unit = "us"
-    points[i] = { t_s = point.t_s, counters = point.counters, gauges = point.gauges, latency = latency, lateness_max_s = point.lateness_max_s }
+    points[i] = { t_s = point.t_s, counters = point.counters, gauges = point.gauges, lateness_max_s = point.lateness_max_s }
+    M.export_latencies(point, points[i])
   end
   return { interval_s = self.interval_s, points = points }
 end

@@ -5,6 +5,7 @@ local check_options = require("wingman.options.check").check
 local core = require "wingman.core"
 local errors = require "wingman.base.error"
 local filter = require "wingman.client.query.filter"
+local loop = require "wingman.loop"
 local merkle_walk = require "wingman.cluster.merkle_walk"
 local order = require "wingman.client.query.order"
 local reader = require "wingman.client.query.reader"
@@ -68,18 +69,19 @@ end
 ---  limit = 10, offset = 0 }; default: everything
 ---@return wingman.rows|nil rows, wingman.error|nil
 function methods:query(name, query)
+  local began = loop.now()
   wire_name.check_map(name, "client:query", 2)
   local checked = check_options(call_options.query, query == nil and {} or query, "client:query", 2)
   local matches, wrong = filter.of(checked.where, checked.predicate)
   if not matches then error("client:query: " .. wrong, 2) end
   if self.closed then return nil, errors.new("CLOSED", "the client is closed") end
   local found, err = reader.rows(self, name, matches, checked.timeout)
-  if not found then
-    if self.measured then self.measured.refused(err) end -- a load test counts it
-    return nil, err
+  if found then
+    order.sort(found, order.read(checked.sort or {}))
+    found = rows.of(cut(found, checked.offset, checked.limit or math.huge))
   end
-  order.sort(found, order.read(checked.sort or {}))
-  return rows.of(cut(found, checked.offset, checked.limit or math.huge))
+  if self.measured then self.measured.query(name, loop.now() - began, found and #found, err) end -- for a load test
+  return found, err
 end
 
 --- The records of a map that one node stores itself, read through its Merkle tree: key -> record

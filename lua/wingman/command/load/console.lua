@@ -3,6 +3,7 @@
 local live = require "wingman.command.load.live_view"
 local report = require "wingman.report"
 local text_table = require "wingman.text.table"
+local work = require "wingman.metrics.work"
 
 local M = {}
 
@@ -11,14 +12,26 @@ local function write(text)
   io.stdout:flush()
 end
 
-local function plain_point(point)
-  local c = point.counters
-  if c.ops_recorded == 0 and c.ops_acked == 0 then
-    return ("%7.1f s  %s iterations/s  users %d"):format(point.t_s + 1, text_table.count(c.iterations), point.gauges.vus)
+local verbs = { write = "acked", read = "reads", query = "queries" }
+
+-- The rate and the latency of each kind of work in this second.
+local function work_of(point)
+  local c, parts = point.counters, {}
+  for _, kind in ipairs(work) do
+    if c[kind.count] > 0 or kind.name == "write" and c.ops_recorded > 0 then
+      local h = point[kind.series]
+      parts[#parts + 1] = ("%s %s/s  p50 %s  p99 %s"):format(text_table.count(c[kind.count]), verbs[kind.name],
+        text_table.duration(h:percentile(50) / 1e6), text_table.duration(h:percentile(99) / 1e6))
+    end
   end
-  return ("%7.1f s  %s acked/s  p50 %s  p99 %s  in flight %d  users %d"):format(point.t_s + 1, text_table.count(c.ops_acked),
-    text_table.duration(point.latency:percentile(50) / 1e6), text_table.duration(point.latency:percentile(99) / 1e6),
-    point.gauges.in_flight, point.gauges.vus)
+  return parts
+end
+
+local function plain_point(point)
+  local parts = work_of(point)
+  if #parts == 0 then parts[1] = text_table.count(point.counters.iterations) .. " iterations/s" end
+  if point.counters.ops_recorded > 0 or point.counters.ops_acked > 0 then parts[#parts + 1] = ("in flight %d"):format(point.gauges.in_flight) end
+  return ("%7.1f s  %s  users %d"):format(point.t_s + 1, table.concat(parts, "  "), point.gauges.vus)
 end
 
 local function log_line(level, event, fields)

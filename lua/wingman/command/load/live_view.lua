@@ -3,6 +3,7 @@
 local ffi = require "ffi"
 local duration = require "wingman.base.duration"
 local text_table = require "wingman.text.table"
+local work = require "wingman.metrics.work"
 require "wingman.text.terminal" -- declares isatty
 
 local M = {}
@@ -109,6 +110,13 @@ local function node_lines(self, point, block)
   end
 end
 
+-- What is shown of reads or of queries.
+local function read_line(kind, point)
+  local h = point[kind.series]
+  return { text = ("  %s %s/s   p50 %s   p99 %s"):format(text_table.count(point.counters[kind.count]), kind.many,
+    text_table.duration(h:percentile(50) / 1e6), text_table.duration(h:percentile(99) / 1e6)) }
+end
+
 --- The block of a second.
 ---@param run wingman.load.run
 ---@param point table  from wingman.metrics.series, with `nodes`
@@ -126,6 +134,9 @@ function methods:show(run, point, planned_s)
     { text = ("  in flight %s   in the log %s   users %s   cpu %.2f   errors %s"):format(text_table.count(g.in_flight),
       text_table.count(g.log_depth), text_table.count(g.vus), g.cpu, text_table.count(c.errors)), paint = c.errors > 0 and "33" or nil },
   }
+  for _, kind in ipairs(work) do
+    if kind.name ~= "write" and c[kind.count] > 0 then table.insert(block, 3, read_line(kind, point)) end
+  end
   scenario_lines(self, run, block)
   node_lines(self, point, block)
   self:draw(block)

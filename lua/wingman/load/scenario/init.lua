@@ -200,7 +200,7 @@ function methods:group_tag(name)
   local tag = self.run.op_metrics:add_tag()
   if not tag then error(("vu:group '%s': there are too many scenarios and groups"):format(name), 3) end
   group = { tag = tag, durations = histogram.new(TIME_MAX_US, 3) }
-  self.groups[name], self.run.scenario_of_tag[tag] = group, self
+  self.groups[name], self.run.scenario_of_tag[tag], self.run.group_of_tag[tag] = group, self, name
   return tag
 end
 

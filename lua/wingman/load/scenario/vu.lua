@@ -110,6 +110,12 @@ function methods:map(name)
   return map
 end
 
+--- Reads a map from every node, see client:query. In the metrics query_latency and query_rows.
+---@param name string
+---@param query wingman.query_options|nil
+---@return wingman.rows|nil rows, wingman.error|nil
+function methods:query(name, query) return self.client:query(name, query) end
+
 --- The next key, by the scenario's option `keys`.
 ---@return string
 function methods:key()

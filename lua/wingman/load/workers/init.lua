@@ -6,6 +6,7 @@ local loop = require "wingman.loop"
 local merge = require "wingman.report.merge"
 local merge_metrics = require "wingman.report.merge.metrics"
 local stream = require "wingman.loop.stream"
+local work = require "wingman.metrics.work"
 
 local M = {}
 
@@ -86,7 +87,8 @@ local function add_point(self, point)
   list[#list + 1] = point
   if #list < self.count then return end
   self.points[point.t_s] = nil
-  local sum = { t_s = point.t_s, counters = {}, gauges = {}, latency = histogram.new(3600e6, 2), lateness_max_s = 0, nodes = {} }
+  local sum = { t_s = point.t_s, counters = {}, gauges = {}, lateness_max_s = 0, nodes = {} }
+  for _, kind in ipairs(work) do sum[kind.series] = histogram.new(3600e6, 2) end
   local nodes = {}
   for _, one in ipairs(list) do
     for _, kind in ipairs { "counters", "gauges" } do
@@ -101,7 +103,10 @@ local function add_point(self, point)
       into.acked, into.usable = into.acked + node.acked, into.usable or node.usable
     end
     sum.gauges.rss_bytes = one.gauges.rss_bytes -- of the process, which is one
-    sum.latency:merge((assert(histogram.import(one.latency))))
+    for _, kind in ipairs(work) do
+      local exported = one[kind.series]
+      if exported then sum[kind.series]:merge((assert(histogram.import(exported)))) end
+    end
     sum.lateness_max_s = math.max(sum.lateness_max_s, one.lateness_max_s)
   end
   self.on_point(sum)

@@ -11,6 +11,7 @@ local loop = require "wingman.loop"
 local measures = require "wingman.metrics.builtin"
 local run_module = require "wingman.load.run"
 local script = require "wingman.base.script"
+local series = require "wingman.metrics.series"
 local stream = require "wingman.loop.stream"
 
 local M = {}
@@ -44,10 +45,10 @@ local function listener_of(peer)
   return {
     ready = function() peer:send { ready = true } end,
     point = function(point)
-      local latency = point.latency:export()
-      latency.unit = "us"
-      peer:send { point = { t_s = point.t_s, counters = point.counters, gauges = point.gauges, lateness_max_s = point.lateness_max_s,
-        latency = latency, nodes = point.nodes } }
+      local sent = { t_s = point.t_s, counters = point.counters, gauges = point.gauges, lateness_max_s = point.lateness_max_s,
+        nodes = point.nodes }
+      series.export_latencies(point, sent)
+      peer:send { point = sent }
     end,
     log = function(level, event, fields)
       local texts = {}

@@ -14,6 +14,7 @@
 --- number each. Of 60 pairs of 120 intervals whose second was 10 % slower, 59 were seen.
 local ffi = require "ffi"
 local histogram = require "wingman.base.histogram"
+local work = require "wingman.metrics.work"
 
 local floor, log = math.floor, math.log
 
@@ -36,6 +37,7 @@ end
 ---@class wingman.report.intervals
 ---@field n integer
 ---@field seconds number[]
+---@field main string      the count of the work that the latencies are of
 ---@field counts table<string, number[]>
 ---@field slots table[]     of each interval: n, index[], count[]
 ---@field width integer     slots of the sum
@@ -55,23 +57,31 @@ local function slots_of(exported)
   return out
 end
 
+-- What is counted in every interval, whatever the latencies are of.
+local function new_counts(value)
+  local counts = { iterations = value(), errors = value() }
+  for _, kind in ipairs(work) do counts[kind.count] = value() end
+  return counts
+end
+
 --- The whole intervals of a document's series.
 ---@param document table
 ---@param unit_seconds fun(unit: string): number|nil
+---@param kind wingman.metrics.work|nil  whose latencies; default: writes
 ---@return wingman.report.intervals
-function M.intervals(document, unit_seconds)
-  local out = { n = 0, seconds = {}, counts = { ops_acked = {}, iterations = {}, errors = {} }, slots = {}, width = 1, step = 1 }
+function M.intervals(document, unit_seconds, kind)
+  kind = kind or work[1]
+  local out = { n = 0, seconds = {}, main = kind.count, counts = new_counts(function() return {} end), slots = {}, width = 1, step = 1 }
   local interval = document.series.interval_s
   for _, point in ipairs(document.series.points) do
     if point.t_s + interval <= document.duration_s + interval * 0.05 then
       out.n = out.n + 1
       out.seconds[out.n] = interval
       for name, list in pairs(out.counts) do list[out.n] = point.counters[name] or 0 end
-      local slots = slots_of(point.latency)
+      local latency = point[kind.series]
+      local slots = slots_of(latency)
       out.slots[out.n], out.width = slots, math.max(out.width, slots.last + 1)
-      if point.latency then
-        out.digits, out.step = point.latency.digits, unit_seconds(point.latency.unit) or 1
-      end
+      if latency then out.digits, out.step = latency.digits, unit_seconds(latency.unit) or 1 end
     end
   end
   return out
@@ -106,7 +116,7 @@ end
 ---@return integer
 function M.block_length(intervals)
   local n = intervals.n
-  local r = math.max(correlation(levels(intervals)), correlation(intervals.counts.ops_acked))
+  local r = math.max(correlation(levels(intervals)), correlation(intervals.counts[intervals.main]))
   r = math.min(0.95, math.max(0, r))
   local length = math.max(n ^ (1 / 3), (2 * r / (1 - r * r)) ^ (2 / 3) * n ^ (1 / 3))
   return math.max(1, math.min(floor(length + 0.5), floor(n / 4)))
@@ -138,21 +148,21 @@ local function add_interval(sum, slots)
   for j = 0, slots.n - 1 do sum[slots.index[j]] = sum[slots.index[j]] + slots.count[j] end
 end
 
---- The share of what was tried that failed. A failed iteration may have recorded no
---- operation, and one iteration may make many: what was tried is what was acknowledged and
---- what failed together, or the iterations where there were more of them.
+--- The share of what was tried that failed. A failed iteration may have done no work,
+--- and one iteration may do much: what was tried is what was done (acknowledged, read,
+--- answered) and what failed together, or the iterations where there were more of them.
 ---@param errors integer
----@param acked integer
+---@param done integer
 ---@param iterations integer
 ---@return number  0 where nothing was tried
-function M.error_share(errors, acked, iterations)
-  local tried = math.max(acked + errors, iterations)
+function M.error_share(errors, done, iterations)
+  local tried = math.max(done + errors, iterations)
   return tried > 0 and errors / tried or 0
 end
 
 -- One drawing: what a run of these intervals would have said.
 local function draw(intervals, block, random, sum, values, shares)
-  local n, seconds, counts, drawn = intervals.n, 0, { ops_acked = 0, iterations = 0, errors = 0 }, 0
+  local n, seconds, counts, drawn = intervals.n, 0, new_counts(function() return 0 end), 0
   ffi.fill(sum, intervals.width * 8)
   while drawn < n do
     local start = random(n)
@@ -166,8 +176,10 @@ local function draw(intervals, block, random, sum, values, shares)
   end
   local total = 0
   for slot = 0, intervals.width - 1 do total = total + sum[slot] end
-  local out = { throughput = counts.ops_acked / seconds, iterations = counts.iterations / seconds,
-    errors = M.error_share(counts.errors, counts.ops_acked, counts.iterations) }
+  local done = 0
+  for _, kind in ipairs(work) do done = done + counts[kind.count] end
+  local out = { throughput = counts[intervals.main] / seconds, iterations = counts.iterations / seconds,
+    errors = M.error_share(counts.errors, done, counts.iterations) }
   for name, share in pairs(shares) do
     out[name] = total > 0 and percentile_of(sum, intervals.width, total, share, values) * intervals.step or 0
   end

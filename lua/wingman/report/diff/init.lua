@@ -2,7 +2,8 @@
 --- by more than the intervals of the runs themselves move (see bootstrap.lua) is better
 --- or worse; the rest is "no difference that this noise allows to see", with the
 --- interval. Each number has an interval of 99 %, so that five of them together say
---- "different" of equal runs in at most one of twenty comparisons.
+--- "different" of equal runs in at most one of twenty comparisons. Of two kinds of work,
+--- writes and reads, there are nine.
 ---
 --- What it cannot know is what changed between two runs and in neither: another
 --- machine, a cold cache, a neighbour. `tolerance` is for that.
@@ -10,6 +11,7 @@ local bootstrap = require "wingman.report.diff.bootstrap"
 local format = require "wingman.text.quantities"
 local verdict = require "wingman.report.model.verdict"
 local view = require "wingman.report.model.view"
+local work = require "wingman.metrics.work"
 
 local M = {}
 
@@ -30,7 +32,7 @@ local shares = { p50 = 0.5, p99 = 0.99, p99_9 = 0.999 }
 
 ---@class wingman.report.comparison.row
 ---@field name string
----@field unit string      "s", "ops/s", "iterations/s", "share", "ops"
+---@field unit string      "s", "ops/s", "reads/s", "queries/s", "iterations/s", "share", "ops"
 ---@field a number|nil
 ---@field b number|nil
 ---@field change number|nil  b / a - 1; b - a of shares and counts; nil when unknown, and of what was 0
@@ -68,12 +70,20 @@ local function ratio_row(name, unit, a, b, drawn, options)
   return judge(row, options.tolerance, options.more_is_better)
 end
 
--- What the throughput of both is of: operations when one of them had any acknowledged.
-local function throughput_of(a, b)
-  local acked_a, known_a = view.count(a, "ops_acked")
-  local acked_b, known_b = view.count(b, "ops_acked")
-  if known_a and known_b and acked_a + acked_b > 0 then return "ops_acked", "throughput", "ops/s" end
-  return "iterations", "iterations", "iterations/s"
+-- The kinds of work that one of the two did. Where neither did any, iterations are compared.
+local function kinds_of(a, b)
+  local kinds = {}
+  for _, kind in ipairs(work) do
+    if view.count(a, kind.count) + view.count(b, kind.count) > 0 then kinds[#kinds + 1] = kind end
+  end
+  return kinds
+end
+
+-- The count of a throughput, the name of its row, and its unit.
+local function throughput_of(kind)
+  if not kind then return "iterations", "throughput", "iterations/s" end
+  if kind.name == "write" then return kind.count, "throughput", "ops/s" end
+  return kind.count, kind.many, kind.many .. "/s"
 end
 
 -- One of the two did nothing. That has no noise, and needs no intervals to be told, unless
@@ -91,31 +101,44 @@ local function stopped_row(row, most, tolerance)
   return row
 end
 
-local function rate_row(a, b, drawn, tolerance, reason)
-  local name, field, unit = throughput_of(a, b)
-  local count_a, count_b = view.count(a, name), view.count(b, name)
+local function rate_row(a, b, kind, drawn, tolerance, reason)
+  local count, name, unit = throughput_of(kind)
+  local count_a, count_b = view.count(a, count), view.count(b, count)
   local rate_a, rate_b = view.per_second(a, count_a), view.per_second(b, count_b)
   if rate_a == 0 or rate_b == 0 then
-    local row = { name = "throughput", unit = unit, a = rate_a, b = rate_b, verdict = "unknown" }
+    local row = { name = name, unit = unit, a = rate_a, b = rate_b, verdict = "unknown" }
     return stopped_row(row, math.max(count_a, count_b), tolerance)
   end
-  return ratio_row("throughput", unit, rate_a, rate_b, drawn,
-    { field = field, tolerance = tolerance, more_is_better = true, reason = reason })
+  return ratio_row(name, unit, rate_a, rate_b, drawn,
+    { field = kind and "throughput" or "iterations", tolerance = tolerance, more_is_better = true, reason = reason })
 end
 
-local function latency_rows(a, b, drawn, tolerance, reason)
-  local rows, of_a, of_b = {}, view.main_latency(a), view.main_latency(b)
-  if not of_a or not of_b or of_a.name ~= of_b.name then return rows end
+-- The trends of the kind in both, or of iterations.
+local function trends_of(a, b, kind)
+  local name = kind and kind.latency or "iteration_duration"
+  local of_a, of_b = view.total(a, name), view.total(b, name)
+  if of_a and of_b and of_a.type == "trend" and of_b.type == "trend" and of_a.count > 0 and of_b.count > 0 then return of_a, of_b end
+end
+
+local function add_latency_rows(rows, a, b, kind, drawn, tolerance, reason)
+  local of_a, of_b = trends_of(a, b, kind)
+  if not of_a then return end
+  local before = kind and kind.name ~= "write" and kind.name .. " " or ""
   for _, field in ipairs { "p50", "p99", "p99_9" } do
     local why = reason
     local beyond = math.min(of_a.count, of_b.count) * (1 - shares[field])
-    if beyond < MIN_COUNT then why = why or "too few operations lie beyond it" end
-    if of_a.name ~= "op_latency" then why = why or "the series is of operations" end
+    if beyond < MIN_COUNT then why = why or ("too few %s lie beyond it"):format(before == "" and "operations" or kind.many) end
+    if not kind then why = why or "the series is of operations" end
     if of_a[field] == 0 or of_b[field] == 0 then why = why or "it is below what can be measured" end
-    rows[#rows + 1] = ratio_row(field:gsub("_", "."), of_a.unit, of_a[field], of_b[field], drawn,
+    rows[#rows + 1] = ratio_row(before .. field:gsub("_", "."), of_a.unit, of_a[field], of_b[field], drawn,
       { field = field, tolerance = tolerance, margin = SLOT, reason = why })
   end
-  return rows
+end
+
+-- The throughput of a kind of work, and its latency.
+local function add_kind_rows(rows, a, b, kind, drawn, tolerance, reason)
+  rows[#rows + 1] = rate_row(a, b, kind, drawn, tolerance, reason)
+  add_latency_rows(rows, a, b, kind, drawn, tolerance, reason)
 end
 
 local function error_count(document)
@@ -125,7 +148,9 @@ local function error_count(document)
 end
 
 local function error_share(document)
-  return bootstrap.error_share(error_count(document), view.count(document, "ops_acked"), (view.count(document, "iterations")))
+  local done = 0
+  for _, kind in ipairs(work) do done = done + view.count(document, kind.count) end
+  return bootstrap.error_share(error_count(document), done, (view.count(document, "iterations")))
 end
 
 -- The share of what was tried that failed, as a difference: none is a good number to have.
@@ -209,8 +234,8 @@ local function overall(rows)
   return "unknown", "these runs are too short to tell noise from change"
 end
 
-local function noise_of(a, b)
-  local of_a, of_b = bootstrap.intervals(a, view.seconds), bootstrap.intervals(b, view.seconds)
+local function noise_of(a, b, kind)
+  local of_a, of_b = bootstrap.intervals(a, view.seconds, kind), bootstrap.intervals(b, view.seconds, kind)
   local fewest = math.min(of_a.n, of_b.n)
   if fewest < bootstrap.min_intervals then
     return nil, ("%d whole intervals say too little about the noise, %d are needed"):format(fewest, bootstrap.min_intervals)
@@ -229,11 +254,13 @@ end
 ---@return wingman.report.comparison
 function M.diff(a, b, options)
   options = options or {}
-  local tolerance = options.tolerance or 0
-  local drawn, reason = noise_of(a, b)
-  local rows = { rate_row(a, b, drawn, tolerance, reason) }
-  for _, row in ipairs(latency_rows(a, b, drawn, tolerance, reason)) do rows[#rows + 1] = row end
-  rows[#rows + 1] = error_row(a, b, drawn, reason)
+  local rows, kinds, first, reason = {}, kinds_of(a, b), nil, nil
+  for i = 1, math.max(1, #kinds) do
+    local drawn, wrong = noise_of(a, b, kinds[i])
+    if i == 1 then first, reason = drawn, wrong end
+    add_kind_rows(rows, a, b, kinds[i], drawn, options.tolerance or 0, wrong)
+  end
+  rows[#rows + 1] = error_row(a, b, first, reason)
   rows[#rows + 1] = unacknowledged_row(a, b)
   local word, sentence = overall(rows)
   return { verdict = word, sentence = sentence, rows = rows, notes = notes_of(a, b, options.names or { "the first", "the second" }) }

@@ -46,16 +46,26 @@ local function numbers_of(document)
   local function add(name, value, bad) list[#list + 1] = { name, value, bad } end
   local acked = view.count(document, "ops_acked")
   if acked > 0 or view.count(document, "ops_recorded") > 0 then add("operations/s", format.number(view.per_second(document, acked))) end
-  local metric = view.main_latency(document)
-  if metric then
-    local of = metric.name == "op_latency" and "" or "iteration "
+  for _, name in ipairs { "reads", "queries" } do
+    local count = view.count(document, name)
+    if count > 0 then add(name .. "/s", format.number(view.per_second(document, count))) end
+  end
+  local function add_latency(of, metric)
     add(of .. "p50", format.quantity(metric.p50, metric.unit))
     add(of .. "p99", format.quantity(metric.p99, metric.unit))
     add(of .. "p99.9", format.quantity(metric.p99_9, metric.unit))
     add(of .. "max", format.quantity(metric.max, metric.unit))
   end
+  local latencies = view.latencies(document)
+  for _, one in ipairs(latencies) do add_latency(one.kind.name == "write" and "" or one.kind.name .. " ", one.metric) end
+  local iterations = #latencies == 0 and view.main_latency(document)
+  if iterations then add_latency("iteration ", iterations) end
   local unacknowledged, known = view.count(document, "ops_unacknowledged")
   if known then add("unacknowledged", format.count(unacknowledged), unacknowledged > 0) end
+  for _, name in ipairs { "reads", "queries" } do
+    local failed = view.count(document, name .. "_failed")
+    if failed > 0 then add(name .. " failed", format.count(failed), true) end
+  end
   add("limit", document.limit, document.limit ~= "none")
   local worst
   for _, failover in ipairs(document.failovers) do worst = math.max(worst or 0, failover.first_ack_s or math.huge) end

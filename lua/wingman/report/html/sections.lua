@@ -45,7 +45,7 @@ local function latency(document)
   local drawing = percentiles.draw(document)
   if not drawing then return nil end
   local rows = {}
-  for _, name in ipairs { "op_latency", "op_queue", "op_send", "op_ack", "iteration_duration", "lateness", "loop_lateness",
+  for _, name in ipairs { "op_latency", "op_queue", "op_send", "op_ack", "read_latency", "query_latency", "query_rows", "iteration_duration", "lateness", "loop_lateness",
     "connect_time", "tls_time", "auth_time", "heartbeat_rtt", "failover_time", "batch_size" } do
     local m = view.total(document, name)
     if m and m.type == "trend" and m.count > 0 then
@@ -133,7 +133,7 @@ local function scenarios(document)
   if #document.scenarios == 0 then return nil end
   local rows = {}
   for i, s in ipairs(document.scenarios) do
-    local l = view.of_scenario(document, "op_latency", s)
+    local l = view.main_latency_of_scenario(document, s)
     rows[i] = { s.name, s.executor, right(s.rate_target and format.number(s.rate_target) .. "/s" or "-"),
       right(s.vus_max and format.count(s.vus_max) or "-"), right(format.count(s.iterations)),
       right(format.count(s.iterations_dropped or 0)), right(format.count(s.iterations_interrupted or 0)),

@@ -7,22 +7,13 @@ local M = {}
 
 local function p99_us(metric) return metric and metric.p99 * (view.seconds(metric.unit) or 1) * 1e6 end
 
-local function has_recorded(document, scenario)
-  for _, part in ipairs(view.by_tag(document, "ops_recorded", "scenario")) do
-    if part.value == scenario.name then return part.metric.count > 0 end
-  end
-  return false
-end
-
--- As wingman.metrics.limit takes them of a run: of operations, else of iterations.
 local function figures_of_scenario(document, scenario)
   local is_closed = scenario.rate_target == nil
   local late = is_closed and view.total(document, "loop_lateness") or view.of_scenario(document, "lateness", scenario)
-  local latency = view.of_scenario(document, "op_latency", scenario)
-  local is_of_iterations = not latency and not has_recorded(document, scenario)
-  if is_of_iterations then latency = view.of_scenario(document, "iteration_duration", scenario) end
+  local latency_us, of, is_of_iterations = limit.latency(function(name) return view.count_of_scenario(document, name, scenario) end,
+    function(name) return p99_us(view.of_scenario(document, name, scenario)) end)
   return {
-    name = scenario.name, lateness_us = p99_us(late) or 0, latency_us = p99_us(latency), is_of_iterations = is_of_iterations,
+    name = scenario.name, lateness_us = p99_us(late) or 0, latency_us = latency_us, latency_of = of, is_of_iterations = is_of_iterations,
     is_closed = is_closed, drops = scenario.dropped_for or {},
   }
 end

@@ -2,22 +2,31 @@
 --- process started. Every count stays; a point's time is right to half an interval.
 local merge_metrics = require "wingman.report.merge.metrics"
 local schema = require "wingman.report.model.schema"
+local work = require "wingman.metrics.work"
 
 local M = {}
 
 local floor = math.floor
+
+-- What does not fit, as a text.
+local function add_latency(into, from, field)
+  if not from[field] or not into[field] then
+    into[field] = into[field] or from[field]
+    return nil
+  end
+  local added, err = merge_metrics.add_histograms(into[field], from[field])
+  into[field] = added
+  return err
+end
 
 -- Adds `from` into the point `into`. Amounts of the same moment add; of joined
 -- neighbours the later ones stay.
 local function add_point(into, from, joined)
   for name, n in pairs(from.counters) do into.counters[name] = (into.counters[name] or 0) + n end
   for name, n in pairs(from.gauges) do into.gauges[name] = joined and n or (into.gauges[name] or 0) + n end
-  if from.latency and into.latency then
-    local added, err = merge_metrics.add_histograms(into.latency, from.latency)
-    if not added then return err end
-    into.latency = added
-  else
-    into.latency = into.latency or from.latency
+  for _, kind in ipairs(work) do
+    local err = add_latency(into, from, kind.series)
+    if err then return err end
   end
   if from.lateness_max_s then into.lateness_max_s = math.max(into.lateness_max_s or 0, from.lateness_max_s) end
 end

@@ -54,12 +54,15 @@ local metrics = list(shape.variant("type", {
 --- A point covers t_s .. t_s + interval_s; t_s is a multiple of interval_s, and a
 --- point in which nothing happened may be left out. counters are what happened in
 --- that time; gauges are as of its end; latency is of the operations acknowledged in
---- it (2 digits), lateness_max_s how late the generator was at worst.
+--- it (2 digits), read_latency and query_latency of the reads and queries answered in it,
+--- lateness_max_s how late the generator was at worst.
 local point = object {
   t_s = amount,
-  counters = map(whole),        -- ops_recorded, ops_acked, bytes_sent, iterations, dropped, errors
+  counters = map(whole),        -- ops_recorded, ops_acked, reads, queries, bytes_sent, iterations, dropped, errors
   gauges = map(number),         -- vus, in_flight, log_depth, cpu (share of one core), rss_bytes
   latency = optional(H),
+  read_latency = optional(H),
+  query_latency = optional(H),
   lateness_max_s = optional(amount),
 }
 

@@ -1,6 +1,7 @@
 --- What a report has to say first, in a word and a sentence; and what every format of
 --- it says about the generator. The formats only dress it.
 local format = require "wingman.text.quantities"
+local kinds = require "wingman.metrics.work"
 local view = require "wingman.report.model.view"
 
 local M = {}
@@ -69,16 +70,27 @@ local function error_count(document)
   return n
 end
 
--- "60,000 operations acknowledged in 30 s, none unacknowledged, 12 errors".
+-- "5,000 reads in 30 s", of which 12 failed; nil when there were none.
+local function answered(document, kind, time)
+  local done, failed = view.count(document, kind.count), view.count(document, kind.count .. "_failed")
+  if done + failed == 0 then return nil end
+  local text = ("%s %s"):format(format.count(done), done == 1 and kind.name or kind.many)
+  if time then text = text .. " in " .. time end
+  return failed > 0 and ("%s, %s failed"):format(text, format.count(failed)) or text
+end
+
+-- "60,000 operations acknowledged in 30 s, none unacknowledged, 900 reads, 12 errors".
 local function work_sentence(document)
   local time = format.duration(document.duration_s)
   local parts = {}
   if view.count(document, "ops_recorded") > 0 or view.count(document, "ops_acked") > 0 then
     parts[1] = ("%s acknowledged in %s"):format(format.plural(view.count(document, "ops_acked"), "operation"), time)
     for _, text in ipairs(remainders(document)) do parts[#parts + 1] = text end
-  else
-    parts[1] = ("%s in %s"):format(format.plural(view.count(document, "iterations"), "iteration"), time)
   end
+  for _, kind in ipairs(kinds) do
+    if kind.name ~= "write" then parts[#parts + 1] = answered(document, kind, #parts == 0 and time or nil) end
+  end
+  if #parts == 0 then parts[1] = ("%s in %s"):format(format.plural(view.count(document, "iterations"), "iteration"), time) end
   local errors = error_count(document)
   if errors > 0 then parts[#parts + 1] = format.plural(errors, "error") end
   return table.concat(parts, ", ")

@@ -1,6 +1,7 @@
 --- Looking things up in a document.
 local histogram = require "wingman.base.histogram"
 local selector = require "wingman.metrics.selector"
+local work = require "wingman.metrics.work"
 
 local M = {}
 
@@ -49,20 +50,34 @@ function M.by_tag(document, name, tag)
   return found
 end
 
---- The trend of a scenario: with the scenario's tags, and its name among them.
+-- The metric of a scenario: with the scenario's tags, and its name among them.
+local function find_of_scenario(document, name, scenario)
+  local wanted = { scenario = scenario.name }
+  for tag, value in pairs(scenario.tags or {}) do wanted[tag] = tostring(value) end
+  local text = M.tags_text(wanted)
+  for _, metric in ipairs(document.metrics) do
+    if metric.name == name and M.tags_text(metric.tags) == text then return metric end
+  end
+end
+
+--- The trend of a scenario.
 ---@param document table
 ---@param name string
 ---@param scenario table
 ---@return table|nil  nil also when it has no record
 function M.of_scenario(document, name, scenario)
-  local wanted = { scenario = scenario.name }
-  for tag, value in pairs(scenario.tags or {}) do wanted[tag] = tostring(value) end
-  local text = M.tags_text(wanted)
-  for _, metric in ipairs(document.metrics) do
-    if metric.name == name and metric.type == "trend" and metric.count > 0 and M.tags_text(metric.tags) == text then
-      return metric
-    end
-  end
+  local metric = find_of_scenario(document, name, scenario)
+  return metric and metric.type == "trend" and metric.count > 0 and metric or nil
+end
+
+--- The counter of a scenario; 0 where there is none.
+---@param document table
+---@param name string
+---@param scenario table
+---@return number
+function M.count_of_scenario(document, name, scenario)
+  local metric = find_of_scenario(document, name, scenario)
+  return metric and metric.count or 0
 end
 
 --- The trends of a name by a tag's value, those without a record left out.
@@ -94,13 +109,36 @@ function M.count(document, name)
   return 0, false
 end
 
---- The trend that a report speaks of first: of operations, else of iterations.
+--- The kinds of work that took place, with their latencies: writes before reads before queries.
 ---@param document table
----@return table|nil
+---@return { kind: wingman.metrics.work, metric: table }[]
+function M.latencies(document)
+  local list = {}
+  for _, kind in ipairs(work) do
+    local metric = M.total(document, kind.latency)
+    if metric and metric.type == "trend" and metric.count > 0 then list[#list + 1] = { kind = kind, metric = metric } end
+  end
+  return list
+end
+
+--- The trend that a report speaks of first: of writes, else of reads, else of queries, else of iterations.
+---@param document table
+---@return table|nil metric, wingman.metrics.work|nil kind  nil: of iterations
 function M.main_latency(document)
-  for _, name in ipairs { "op_latency", "iteration_duration" } do
-    local metric = M.total(document, name)
-    if metric and metric.type == "trend" and metric.count > 0 then return metric end
+  local first = M.latencies(document)[1]
+  if first then return first.metric, first.kind end
+  local metric = M.total(document, "iteration_duration")
+  if metric and metric.type == "trend" and metric.count > 0 then return metric end
+end
+
+--- The trend of the first kind of work that a scenario did.
+---@param document table
+---@param scenario table
+---@return table|nil metric, wingman.metrics.work|nil kind
+function M.main_latency_of_scenario(document, scenario)
+  for _, kind in ipairs(work) do
+    local metric = M.of_scenario(document, kind.latency, scenario)
+    if metric then return metric, kind end
   end
 end
 

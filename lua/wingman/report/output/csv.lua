@@ -1,6 +1,7 @@
 --- The time series as CSV (RFC 4180, with \n): a line for each point, latencies in
 --- seconds. A cell is empty where nothing was measured.
 local view = require "wingman.report.model.view"
+local work = require "wingman.metrics.work"
 
 local M = {}
 
@@ -29,16 +30,23 @@ local function names(points, field)
   return list
 end
 
-local percentiles = { { "latency_p50_s", 50 }, { "latency_p90_s", 90 }, { "latency_p99_s", 99 }, { "latency_p99_9_s", 99.9 },
-  { "latency_max_s", 100 } }
+local percentiles = { { "p50_s", 50 }, { "p90_s", 90 }, { "p99_s", 99 }, { "p99_9_s", 99.9 }, { "max_s", 100 } }
 
-local function latency_cells(point)
-  local cells, exported = {}, point.latency
-  if not exported then return { "", "", "", "", "" } end
-  local h, step = view.histogram(exported), view.seconds(exported.unit) or 1
-  for i, p in ipairs(percentiles) do cells[i] = h:count() > 0 and number(h:percentile(p[2]) * step) or "" end
-  h:close()
-  return cells
+-- Percentiles of writes always, of reads and queries where a point has them.
+local function latency_fields(points)
+  local fields = {}
+  for _, kind in ipairs(work) do
+    local any = kind.name == "write"
+    for _, point in ipairs(points) do any = any or point[kind.series] ~= nil end
+    if any then fields[#fields + 1] = kind.series end
+  end
+  return fields
+end
+
+local function add_latency_cells(cells, exported)
+  local h, step = exported and view.histogram(exported), exported and view.seconds(exported.unit) or 1
+  for _, p in ipairs(percentiles) do cells[#cells + 1] = h and h:count() > 0 and number(h:percentile(p[2]) * step) or "" end
+  if h then h:close() end
 end
 
 --- The CSV text. The last column marks what a late generator measured.
@@ -50,7 +58,10 @@ function M.format(document)
   local head = { "t_s", "interval_s" }
   for _, name in ipairs(counters) do head[#head + 1] = cell(name) end
   for _, name in ipairs(gauges) do head[#head + 1] = cell(name) end
-  for _, p in ipairs(percentiles) do head[#head + 1] = p[1] end
+  local latencies = latency_fields(series.points)
+  for _, field in ipairs(latencies) do
+    for _, p in ipairs(percentiles) do head[#head + 1] = field .. "_" .. p[1] end
+  end
   head[#head + 1] = "lateness_max_s"
   head[#head + 1] = "generator_late"
   local lines = { table.concat(head, ",") }
@@ -58,7 +69,7 @@ function M.format(document)
     local row = { number(point.t_s), number(series.interval_s) }
     for _, name in ipairs(counters) do row[#row + 1] = number(point.counters[name]) end
     for _, name in ipairs(gauges) do row[#row + 1] = number(point.gauges[name]) end
-    for _, text in ipairs(latency_cells(point)) do row[#row + 1] = text end
+    for _, field in ipairs(latencies) do add_latency_cells(row, point[field]) end
     row[#row + 1] = number(point.lateness_max_s)
     row[#row + 1] = document.generator_late and "1" or "0"
     lines[#lines + 1] = table.concat(row, ",")

@@ -42,6 +42,12 @@ local function throughput(out, document)
   if acked > 0 or view.count(document, "ops_recorded") > 0 then
     pieces[1] = { text = format.number(view.per_second(document, acked)) .. " ops/s acknowledged", whole = true }
   end
+  for _, name in ipairs { "reads", "queries" } do
+    local count = view.count(document, name)
+    if count > 0 then
+      pieces[#pieces + 1] = { text = ("%s %s/s"):format(format.number(view.per_second(document, count)), name), whole = true }
+    end
+  end
   local iterations = view.count(document, "iterations")
   if iterations > 0 then
     pieces[#pieces + 1] = { text = format.number(view.per_second(document, iterations)) .. " iterations/s", whole = true }
@@ -51,14 +57,21 @@ end
 
 local percentiles = { { "p50", "p50" }, { "p90", "p90" }, { "p99", "p99" }, { "p99.9", "p99_9" }, { "max", "max" } }
 
-local function latency(out, document)
-  local metric = view.main_latency(document)
-  if not metric then return end
+local function percentiles_of(metric)
   local pieces = {}
   for i, p in ipairs(percentiles) do
     pieces[i] = { text = p[1] .. " " .. format.quantity(metric[p[2]], metric.unit), whole = true }
   end
-  field(out, metric.name == "op_latency" and "latency" or "iteration", pieces, 2)
+  return pieces
+end
+
+local labels = { write = "latency", read = "reads", query = "queries" }
+
+local function latency(out, document)
+  local list = view.latencies(document)
+  for _, one in ipairs(list) do field(out, labels[one.kind.name], percentiles_of(one.metric), 2) end
+  local iterations = #list == 0 and view.main_latency(document)
+  if iterations then field(out, "iteration", percentiles_of(iterations), 2) end
 end
 
 local function operations(out, document)
@@ -69,9 +82,10 @@ local function operations(out, document)
   end
   for _, other in ipairs { { "ops_unverified", "unverified" }, { "ops_rejected", "rejected" }, { "ops_dropped", "displaced" },
     { "ops_resent", "sent again" }, { "ops_repeated", "repeated after a membership change" },
+    { "reads_absent", "reads of absent keys" }, { "reads_failed", "reads failed", "bad" }, { "queries_failed", "queries failed", "bad" },
     { "iterations_dropped", "iterations dropped" }, { "reconnects", "reconnects" } } do
     local n = view.count(document, other[1])
-    if n > 0 then pieces[#pieces + 1] = { text = other[2] .. " " .. format.count(n), whole = true } end
+    if n > 0 then pieces[#pieces + 1] = { text = other[2] .. " " .. format.count(n), style = other[3], whole = true } end
   end
   if #pieces > 0 then field(out, "operations", pieces) end
 end
@@ -157,7 +171,7 @@ local function scenarios(out, document)
   section(out, "Scenarios")
   local rows = { { dim "name", dim "executor", dim_right "iterations", dim_right "dropped", dim_right "p50", dim_right "p99" } }
   for _, scenario in ipairs(document.scenarios) do
-    local metric = view.of_scenario(document, "op_latency", scenario)
+    local metric = view.main_latency_of_scenario(document, scenario)
     rows[#rows + 1] = { { text = scenario.name }, { text = scenario.executor }, right(format.count(scenario.iterations)),
       right(format.count(scenario.iterations_dropped or 0)), right(metric and format.duration(metric.p50) or "-"),
       right(metric and format.duration(metric.p99) or "-") }

@@ -30,9 +30,15 @@ local function limits_of(document, name)
   return list
 end
 
--- The whole, its scenarios when there are several, or else the parts of an operation.
-local function lines_of(document, metric)
-  local lines = { line_of(metric.name == "op_latency" and "operation" or "iteration", metric) }
+local names = { write = "operation", read = "read", query = "query" }
+
+-- The kinds of work where there are several, else the scenarios where there are several, or else the parts of an
+-- operation.
+local function lines_of(document, metric, kind)
+  local lines = {}
+  for _, one in ipairs(view.latencies(document)) do lines[#lines + 1] = line_of(names[one.kind.name], one.metric) end
+  if #lines > 1 then return lines end
+  if not kind then lines[1] = line_of("iteration", metric) end
   if #document.scenarios > 1 then
     for i = 1, math.min(3, #document.scenarios) do
       local own = view.of_scenario(document, metric.name, document.scenarios[i])
@@ -51,9 +57,9 @@ end
 ---@param document table
 ---@return wingman.report.svg|nil
 function M.draw(document)
-  local metric = view.main_latency(document)
+  local metric, kind = view.main_latency(document)
   if not metric then return nil end
-  local lines = lines_of(document, metric)
+  local lines = lines_of(document, metric, kind)
   local drawing = percentile_plot.draw(lines, { unit = metric.unit, limits = limits_of(document, metric.name),
     late = verdict.late(document) ~= nil })
   close_all(lines)
@@ -70,7 +76,7 @@ function M.format(document)
 end
 
 --- An SVG file with a line for each of several documents' metric.
----@param entries { name: string, document: table, metric: string|nil }[]  the metric is op_latency unless named
+---@param entries { name: string, document: table, metric: string|nil }[]  unless named, the metric is the main latency
 ---@return string|nil, string|nil err
 function M.compare(entries)
   local lines, unit, late = {}, nil, false

@@ -5,9 +5,11 @@ local scale = require "wingman.report.plot.scale"
 local svg = require "wingman.report.plot.svg"
 local short = require "wingman.text.utf8".short
 local view = require "wingman.report.model.view"
+local work = require "wingman.metrics.work"
 
 local M = {}
 
+local classes = { "main", "third", "fourth" }
 local WIDTH, LEFT, RIGHT, TOP, GAP, BOTTOM = 952, 62, 112, 34, 34, 34
 
 ---@class wingman.report.panel
@@ -56,30 +58,46 @@ local function any(values)
   return false
 end
 
-local function throughput_panel(document)
-  local name = any(rate_of(document, "ops_acked")) and "ops_acked" or "iterations"
-  local lines = { { name = name == "ops_acked" and "acknowledged" or "iterations", class = "main",
-    values = rate_of(document, name), area = true } }
-  if name == "ops_acked" then
+-- Operations acknowledged, reads and queries, those that there are; else iterations.
+local function throughput_lines(document)
+  local lines = {}
+  for _, kind in ipairs(work) do
+    local values = rate_of(document, kind.count)
+    if any(values) then
+      lines[#lines + 1] = { name = kind.name == "write" and "acknowledged" or kind.many, class = classes[#lines + 1], values = values,
+        area = #lines == 0 }
+    end
+  end
+  if any(rate_of(document, "ops_acked")) then
     table.insert(lines, 1, { name = "recorded", class = "faint", values = rate_of(document, "ops_recorded") })
+  end
+  return lines
+end
+
+local function throughput_panel(document)
+  local lines, title = throughput_lines(document), "operations per second"
+  if #lines == 0 then
+    title = "iterations per second"
+    lines[1] = { name = "iterations", class = "main", values = rate_of(document, "iterations"), area = true }
   end
   local errors = rate_of(document, "errors")
   if any(errors) then lines[#lines + 1] = { name = "errors", class = "second", values = errors } end
-  return { title = name == "ops_acked" and "operations per second" or "iterations per second", height = 110,
-    text = format.number, lines = lines }
+  return { title = title, height = 110, text = format.number, lines = lines }
 end
 
-local function latency_panel(document)
+-- The latency over time of one kind of work.
+local function latency_panel(document, kind)
   local lists = { {}, {}, {} }
   for i, point in ipairs(shown_points(document)) do
-    local h = point.latency and view.histogram(point.latency)
-    local step = point.latency and view.seconds(point.latency.unit) or 1
+    local exported = point[kind.series]
+    local h = exported and view.histogram(exported)
+    local step = exported and view.seconds(exported.unit) or 1
     for j, percentile in ipairs { 50, 99, 100 } do
       lists[j][i] = h and h:count() > 0 and math.max(h:percentile(percentile), 1) * step or false
     end
     if h then h:close() end
   end
-  return { title = "latency", height = 140, log = true, text = format.duration, lines = {
+  return { title = kind.name == "write" and "latency" or "latency of " .. kind.many, height = 140, log = true, text = format.duration, lines = {
     { name = "max", class = "faint", values = lists[3] }, { name = "p99", class = "second", values = lists[2] },
     { name = "p50", class = "main", values = lists[1] },
   } }
@@ -118,8 +136,11 @@ end
 
 local function panels_of(document)
   local list = {}
-  for _, make in ipairs { throughput_panel, latency_panel, waiting_panel, generator_panel } do
-    local panel, shown = make(document), false
+  local all = { throughput_panel(document) }
+  for _, kind in ipairs(work) do all[#all + 1] = latency_panel(document, kind) end
+  all[#all + 1], all[#all + 2] = waiting_panel(document), generator_panel(document)
+  for _, panel in ipairs(all) do
+    local shown = false
     for _, line in ipairs(panel.lines) do shown = shown or any(line.values) end
     if shown then list[#list + 1] = panel end
   end
