@@ -24,6 +24,8 @@ int host_report(int argc, char **argv);
 int host_oplog(int argc, char **argv);
 /* `wingman keep-awake`; argv[0] is "keep-awake". */
 int host_keep_awake(int argc, char **argv);
+/* `wingman sim`; argv[0] is "sim". */
+int host_sim(int argc, char **argv);
 /* `wingman ctl PATH ORDER`; argv[0] is "ctl". */
 int host_ctl(int argc, char **argv);
 /* `wingman repl [URL]`; argv[0] is "repl". */

@@ -4,19 +4,8 @@
 
 #include "host/commands.h"
 #include "host/lua_state.h"
-
-static int run_main(const char *name, const char *module, int argc, char **argv)
-{
-    lua_State *L = host_lua_new();
-    if (L == NULL) return HOST_FAILED;
-    host_lua_set_args(L, name, argc - 1, argv + 1);
-    int code = HOST_FAILED;
-    const char *chunk = lua_pushfstring(L, "return require('%s').main(arg)", module);
-    if (luaL_loadstring(L, chunk) == 0) code = host_lua_call(L, 0);
-    fflush(stdout);
-    lua_close(L);
-    return code;
-}
+#include "host/terminal_binding.h"
+#include "host/workers.h"
 
 void host_hint(const char *wrong, const char *const *names, size_t count, char *hint, size_t size)
 {
@@ -36,22 +25,41 @@ void host_hint(const char *wrong, const char *const *names, size_t count, char *
     lua_close(L);
 }
 
+/* Load tests have threads. */
+static const host_module workers = {"wingman.workers", host_open_workers};
+static const host_module terminal = {"wingman.terminal", host_open_terminal};
+
+int host_run(int argc, char **argv)
+{
+    return host_lua_main("wingman.command.run", &workers, argc, argv);
+}
+
+int host_bench(int argc, char **argv)
+{
+    return host_lua_main("wingman.command.bench", &workers, argc, argv);
+}
+
+int host_repl(int argc, char **argv)
+{
+    return host_lua_main("wingman.command.repl", &terminal, argc, argv);
+}
+
 int host_probe(int argc, char **argv)
 {
-    return run_main("probe", "wingman.command.probe", argc, argv);
+    return host_lua_main("wingman.command.probe", NULL, argc, argv);
 }
 
 int host_report(int argc, char **argv)
 {
-    return run_main("report", "wingman.command.report", argc, argv);
+    return host_lua_main("wingman.command.report", NULL, argc, argv);
 }
 
 int host_oplog(int argc, char **argv)
 {
-    return run_main("oplog", "wingman.command.oplog", argc, argv);
+    return host_lua_main("wingman.command.oplog", NULL, argc, argv);
 }
 
 int host_ctl(int argc, char **argv)
 {
-    return run_main("ctl", "wingman.command.ctl", argc, argv);
+    return host_lua_main("wingman.command.ctl", NULL, argc, argv);
 }

@@ -253,3 +253,22 @@ int host_lua_call(lua_State *L, int nargs)
     lua_settop(L, base - 1);
     return code;
 }
+
+int host_lua_main(const char *module, const host_module *built_in, int argc, char **argv)
+{
+    lua_State *L = host_lua_new();
+    if (L == NULL) return HOST_FAILED;
+    host_lua_set_args(L, argv[0], argc - 1, argv + 1);
+    if (built_in != NULL) {
+        lua_getfield(L, LUA_REGISTRYINDEX, "_PRELOAD");
+        lua_pushcfunction(L, built_in->open);
+        lua_setfield(L, -2, built_in->name);
+        lua_pop(L, 1);
+    }
+    int code = HOST_FAILED;
+    const char *chunk = lua_pushfstring(L, "return require('%s').main(arg)", module);
+    if (luaL_loadstring(L, chunk) == 0) code = host_lua_call(L, 0);
+    fflush(stdout);
+    lua_close(L);
+    return code;
+}

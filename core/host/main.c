@@ -7,7 +7,6 @@
 
 #include "host/commands.h"
 #include "relay/relay.h"
-#include "sim/control/sim.h"
 
 typedef struct command {
     const char *name;
@@ -29,7 +28,7 @@ static const command commands[] = {
     {"bench", "URL", "load-test a cluster without a script", host_bench},
     {"repl", "[URL]", "open an interactive Lua prompt", host_repl},
     {"ctl", "PATH ORDER", "control a running load test (--control PATH)", host_ctl},
-    {"sim", "[OPTIONS]", "run a simulated cluster", wm_sim_main},
+    {"sim", "[OPTIONS]", "run a simulated cluster", host_sim},
     {"probe", "URL...", "print the server family, id and partition map of nodes", host_probe},
     {"report", "show|diff|merge", "show, compare and merge reports of load tests", host_report},
     {"oplog", "inspect|salvage", "examine the file of an op log, recover a damaged one", host_oplog},

@@ -5,7 +5,7 @@ local process = require "wingman.loop.process"
 
 -- The module of each command that reads its options by rules.
 local MODULES = {
-  run = "run", bench = "bench", repl = "repl_arguments", ctl = "ctl", probe = "probe", report = "report", oplog = "oplog",
+  run = "run", bench = "bench", repl = "repl_arguments", ctl = "ctl", probe = "probe", report = "report", oplog = "oplog", sim = "sim",
 }
 
 local function wingman(...)

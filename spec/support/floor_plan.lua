@@ -90,7 +90,7 @@ local function read_units(files, problems)
 end
 
 -- Modules that are no Lua files: the C core, and what the executable has built in.
-local BUILT_IN = { ["wingman.core"] = true, ["wingman.terminal"] = true, ["wingman.workers"] = true }
+local BUILT_IN = { ["wingman.core"] = true, ["wingman.terminal"] = true, ["wingman.simulator"] = true, ["wingman.workers"] = true }
 
 --- Module name → unit: "wingman.client" is "client/init" or "client".
 local function modules_of(files)

@@ -119,17 +119,13 @@ static void print_banner(const sim_cluster *c)
     fflush(stdout);
 }
 
-int wm_sim_main(int argc, char **argv)
+int wm_sim_run(const sim_options *options)
 {
-    sim_options options;
-    sim_options_result parsed = sim_options_parse(argc, argv, &options);
-    if (parsed != SIM_OPTIONS_RUN) return parsed == SIM_OPTIONS_HELP ? EXIT_SUCCESS : 2;
-
     run r = {.has_input = false};
     signal(SIGPIPE, SIG_IGN);
     raise_file_limit();
     uv_loop_init(&r.loop);
-    r.cluster = sim_cluster_new(&r.loop, &options);
+    r.cluster = sim_cluster_new(&r.loop, options);
     if (r.cluster == NULL) {
         uv_loop_close(&r.loop);
         return EXIT_FAILURE;
@@ -140,7 +136,7 @@ int wm_sim_main(int argc, char **argv)
     r.interrupt.data = r.terminate.data = &r;
     uv_signal_start(&r.interrupt, on_signal, SIGINT);
     uv_signal_start(&r.terminate, on_signal, SIGTERM);
-    if (options.control) {
+    if (options->control) {
         sim_control_ready(&r.control);
         open_input(&r);
     } else {

@@ -8,6 +8,7 @@
 #define SIM_NODES_MAX 64
 #define SIM_PARTITIONS_MAX 1024 /* a client refuses maps with more */
 
+/* What lua/wingman/testbed/sim_options.lua has checked. */
 typedef struct sim_options {
     uint32_t nodes;
     uint32_t partitions;
@@ -28,12 +29,6 @@ typedef struct sim_options {
 /* The hash of all nodes, "fnv1a" or "xxh64", or "mixed" when they differ. Static. */
 const char *sim_options_hash(const sim_options *o);
 
-typedef enum sim_options_result {
-    SIM_OPTIONS_RUN,   /* run the cluster */
-    SIM_OPTIONS_HELP,  /* the help was printed to standard output */
-    SIM_OPTIONS_WRONG, /* the reason was printed to standard error */
-} sim_options_result;
-
-/* Fills `out` from the command line; its strings belong to argv or are static. */
-sim_options_result sim_options_parse(int argc, char **argv, sim_options *out);
+/* A secret that nobody else knows. Static, the same at each call. */
+const char *sim_options_random_secret(void);
 #endif

@@ -267,17 +267,17 @@
 ---@field tolerance? number a share by which a figure may be worse and still count as the same
 
 ---@class wingman.sim.options: table<"detection_ms"|"dialect"|"event_queue"|"hash"|"no_auth"|"nodes"|"partitions"|"ports"|"rate"|"secret"|"seed"|"sink"|"spread_ms", any>
----@field detection_ms? number until nodes notice that one is gone; default 50
----@field dialect? "v2"|"0.11" what the nodes speak; default v2
+---@field detection_ms? number until nodes notice that one is gone
+---@field dialect? "v2"|"0.11" what the nodes speak
 ---@field event_queue? number v2: events that may wait for one connection, those beyond are dropped; 0: any number; default 256
----@field hash? string fnv1a or xxh64; with commas, of each node; default fnv1a
+---@field hash? string fnv1a or xxh64; with commas, of each node
 ---@field no_auth? boolean v2: no token is asked for
----@field nodes? number default 3
----@field partitions? number default 271
+---@field nodes? number
+---@field partitions? number
 ---@field ports? integer[] a list; default: any that are free
 ---@field rate? number v2: operations a second per connection before ERROR 429; default: no limit
 ---@field secret? string for tokens
----@field seed? number of what is random; default 1
+---@field seed? number of what is random
 ---@field sink? boolean nothing is stored, for measuring generators
 ---@field spread_ms? number 0.11: after a membership change each node updates its partition map at a random moment within this time; default 150
 

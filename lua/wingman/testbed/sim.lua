@@ -7,6 +7,7 @@ local core = require "wingman.core"
 local errors = require "wingman.base.error"
 local loop = require "wingman.loop"
 local process = require "wingman.loop.process"
+local sim_options = require "wingman.testbed.sim_options"
 local wire_name = require "wingman.base.wire_name"
 
 local char, concat = string.char, table.concat
@@ -18,24 +19,8 @@ local START_TIMEOUT = 30
 local ANSWER_TIMEOUT = 30
 local STOP_TIMEOUT = 5
 
---- What `start`, and a URL as sim://3?seed=2, takes; `wingman sim` has the same as --seed.
----@type table<string, wingman.option_rule>
-M.options = {
-  nodes = { type = "number", whole = true, min = 1, max = 64, about = "default 3" },
-  dialect = { type = "string", one_of = { "v2", "0.11" }, about = "what the nodes speak; default v2" },
-  hash = { type = "string", about = "fnv1a or xxh64; with commas, of each node; default fnv1a" },
-  secret = { type = "string", about = "for tokens" },
-  ports = { type = "table", about = "a list; default: any that are free" },
-  partitions = { type = "number", whole = true, min = 1, about = "default 271" },
-  rate = { type = "number", min = 0, about = "v2: operations a second per connection before ERROR 429; default: no limit" },
-  event_queue = { type = "number", whole = true, min = 0, max = 2 ^ 32 - 1,
-    about = "v2: events that may wait for one connection, those beyond are dropped; 0: any number; default 256" },
-  seed = { type = "number", whole = true, about = "of what is random; default 1" },
-  detection_ms = { type = "number", whole = true, min = 0, about = "until nodes notice that one is gone; default 50" },
-  spread_ms = { type = "number", whole = true, min = 0, about = "0.11: after a membership change each node updates its partition map at a random moment within this time; default 150" },
-  no_auth = { type = "boolean", about = "v2: no token is asked for" },
-  sink = { type = "boolean", about = "nothing is stored, for measuring generators" },
-}
+--- What `start`, and a URL as sim://3?seed=2, takes.
+M.options = sim_options.RULES
 
 ---@class wingman.sim.node
 ---@field id string
@@ -69,7 +54,7 @@ local function arguments(options)
     if value ~= false then args[#args + 1] = "--" .. name:gsub("_", "-") end
     if type(value) ~= "boolean" then
       args[#args + 1] = type(value) == "table" and concat(value, ",")
-        or type(value) == "number" and ("%d"):format(value) or value
+        or type(value) == "number" and ("%.17g"):format(value) or value
     end
   end
   return args
@@ -82,7 +67,10 @@ end
 ---  sink (nothing is stored, for measuring generators)
 ---@return wingman.sim.cluster|nil, wingman.error|nil
 function M.start(options)
-  local args = arguments(check_options(M.options, options or {}, "sim.start", 2))
+  local checked = check_options(M.options, options or {}, "sim.start", 2)
+  local completed, name, wrong = sim_options.complete(checked)
+  if not completed then return nil, failure("option %s: %s", name, wrong) end
+  local args = arguments(checked)
   local child, err = process.spawn { file = process.wingman_path(), args = args, stdin = true, own_session = true }
   if not child then return nil, failure("cannot be started: %s", tostring(err)) end
   local line

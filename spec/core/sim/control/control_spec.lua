@@ -100,5 +100,7 @@ describe("wingman.sim", function()
   it("refuses options that it does not know", function()
     assert.has_error(function() sim.start { node = 3 } end, "sim.start: unknown option 'node'; did you mean 'nodes'?")
     assert.has_error(function() sim.start { nodes = "3" } end, "sim.start: option nodes: a whole number from 1 to 64 is expected, got '3'")
+    local none, err = sim.start { dialect = "0.11", event_queue = 5 }
+    assert.same({ nil, "sim: option event_queue: only v2 servers drop events" }, { none, err.message })
   end)
 end)

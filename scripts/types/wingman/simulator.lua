@@ -1,0 +1,4 @@
+---@meta
+---@type any
+local module = {}
+return module
