@@ -13,13 +13,15 @@ local WRONG = {
   ["ws://a:9000,ws://b:99999"] = "'ws://b:99999' is no URL of a node",
   ["ws://a:9000 b:9001"] = "'b:9001' is no URL of a node",
   ["ws://ann:secret@a"] = "a URL has a user, 'ws://***@a'",
+  ["ws://a?token=sec,ret"] = "what stands behind 'ws://a?token=***' has no scheme: write %2C for a comma in a query",
+  ["ws://b,ws://a?token=sec ret:9"] = "what stands behind 'ws://a?token=***' has no scheme",
   [""] = "'' is no cluster URL",
   ["no\27URL"] = "'no\\027URL' is no cluster URL",
 }
 
 describe("The URL of a cluster", function()
   it("is sim://N, topgun://N or the URLs of nodes", function()
-    for _, right in ipairs { "sim://3", "sim://1?dialect=0.11", "topgun://3", "ws://a", "wss://a:1/ws", " ws://a, ws://[::1]:9000" } do
+    for _, right in ipairs { "sim://3", "sim://1?dialect=0.11", "topgun://3", "ws://a", "wss://a:1/ws", "ws://a?k=1%2C2, ws://b?k=3", " ws://a, ws://[::1]:9000" } do
       assert.same({ true }, { cluster_url.check(right) }, right)
     end
   end)
@@ -29,6 +31,7 @@ describe("The URL of a cluster", function()
       local ok, wrong = cluster_url.check(text)
       assert.is_nil(ok, text)
       assert.truthy(wrong:find(message, 1, true), wrong)
+      assert.is_nil(wrong:find("%f[%a]ret%f[%A]"), wrong)
     end
   end)
 

@@ -34,6 +34,13 @@ function M.seeds(text)
   return seeds
 end
 
+-- The seed whose query goes on behind a comma or a space: what follows has no scheme, and may be half of a token.
+local function cut_query(seeds)
+  for i = 2, #seeds do
+    if seeds[i - 1]:find("?", 1, true) and not seeds[i]:find("^%a[%w+.-]*://") then return seeds[i - 1] end
+  end
+end
+
 --- Whether a text says where a cluster is; nil and what is wrong with it.
 ---@param text string
 ---@return true|nil, string|nil wrong
@@ -42,6 +49,11 @@ function M.check(text)
   local seeds = M.seeds(text)
   if not seeds then
     return nil, ("%s is no cluster URL: sim://N, topgun://N or a list of ws:// seeds"):format(shown(text))
+  end
+  local cut = cut_query(seeds)
+  if cut then
+    return nil, ("a comma or a space ends a URL, and what stands behind %s has no scheme: write %%2C for a comma in a query, or ws:// in front of the next URL")
+      :format(shown(cut))
   end
   for _, seed in ipairs(seeds) do
     local ok, wrong = M.check_node(seed)
