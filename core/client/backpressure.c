@@ -10,7 +10,7 @@ static void connections_of_node(const wm_client *c, uint32_t partition, int *fir
 {
     *first = *last = c->routes.all[partition].connection;
     if (*first == WM_NO_CONNECTION || *first == c->foreign_connection) return;
-    uint32_t per_node = wm_node_pool_connections(c->pool) / wm_node_pool_count(c->pool);
+    uint32_t per_node = wm_node_pool_per_node(c->pool);
     int node_index = wm_node_pool_node_of(c->pool, *first);
     *first = wm_node_pool_connection_of(c->pool, node_index, 0);
     *last = wm_node_pool_connection_of(c->pool, node_index, per_node - 1);

@@ -98,8 +98,37 @@ int wm_client_forget_node(wm_client *c, int node_index);
 /* Turns WM_EVENT_FRAME for every message on or off. */
 void wm_client_trace(wm_client *c, bool on);
 /* Allows operations on a connection that is ready, until it ends. Call it once it is known which node
- * is at the other end. */
+ * is at the other end. A listening connection, which never carries operations, is listening then. */
 void wm_client_use_connection(wm_client *c, int connection);
+
+/* -- listening connections ------------------------------------------------------------- */
+
+/* Each node has one listening connection (wm_node_pool_listener_of) beside those for operations: for
+ * questions about what the node holds, and for what it announces. The script opens it when it is first
+ * needed, asks the server which node it is, and calls wm_client_use_connection when it is the expected one.
+ * Its loss returns no operation, changes no route, and closes no other connection. Messages on it are
+ * handled as all others (core/client/traffic/messages.c), with its number as `connection`, and its node is
+ * wm_node_pool_node_of; but partition maps on it are ignored, as the connections for operations bring
+ * them, and an ERROR there is about no batch. */
+
+/* Closes a connection without an event; as wm_node_pool_disconnect. */
+void wm_client_disconnect(wm_client *c, int connection, int close_code);
+/* Whether messages can be sent on the node's listening connection: it is open, and leads to this node. */
+bool wm_client_is_listening(const wm_client *c, int node_index);
+/* Sends a message (MessagePack) on it; as wm_node_pool_send. WM_EINVAL when it is not listening. */
+int wm_client_listener_send(wm_client *c, int node_index, const uint8_t *message, size_t len);
+
+/* For parts of the core that live on listening connections. They must not call Lua. What was asked on a
+ * connection that is lost is never answered, and what was announced since is missed. */
+typedef struct wm_listener_hooks {
+    void (*listening)(void *user, int node_index);
+    void (*lost)(void *user, int node_index); /* after `listening`, once */
+    void *user;
+} wm_listener_hooks;
+
+/* Sets the hooks; `hooks.user` must outlive the client. Nodes that are listening already are not told. */
+void wm_client_hook_listeners(wm_client *c, wm_listener_hooks hooks);
+
 /* Handles an overload error of the server. It names no request: after 429 a whole frame was dropped, after
  * 500 "Write-behind capacity exceeded" (server 2.2.0) a part of one. The connection is throttled, and
  * the batch is sent again. On v2 the client finds out which batch it is by counting answers; on 0.11,

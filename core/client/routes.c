@@ -15,7 +15,7 @@ static int connection_for(const wm_client *c, uint32_t partition)
 {
     int node_index = c->routes.all[partition].node_index;
     if (node_index < 0 || c->unfinished.partitions != 0) return WM_NO_CONNECTION;
-    uint32_t per_node = wm_node_pool_connections(c->pool) / wm_node_pool_count(c->pool);
+    uint32_t per_node = wm_node_pool_per_node(c->pool);
     int connection = wm_node_pool_connection_of(c->pool, node_index, partition % per_node);
     return is_usable(c, connection) ? connection : WM_NO_CONNECTION;
 }
@@ -140,7 +140,7 @@ int wm_client_node_of_key(const wm_client *c, const char *key, size_t len)
 
 static bool has_usable_connection(const wm_client *c, uint32_t node_index)
 {
-    uint32_t per_node = wm_node_pool_connections(c->pool) / wm_node_pool_count(c->pool);
+    uint32_t per_node = wm_node_pool_per_node(c->pool);
     for (uint32_t k = 0; k < per_node; k++)
         if (is_usable(c, wm_node_pool_connection_of(c->pool, (int)node_index, k))) return true;
     return false;

@@ -12,7 +12,7 @@
  * backpressure.c, write_path.c (recording operations), rejection.c (dead letters), judge.c (operations
  * recorded before the server family was known), routes.c, membership.c (repeating operations after a
  * membership change). In client/traffic: messages.c, poison.c, recovery.c (the op log's file),
- * ack_hooks.c, pool_hooks.c, nodes.c, foreign.c, life.c. */
+ * ack_hooks.c, listeners.c, pool_hooks.c, nodes.c, foreign.c, life.c. */
 
 /* The wait before each control is twice the one before: 256 times ack_timeout in all. */
 #define WM_CONTROLS_MAX 8u
@@ -20,7 +20,7 @@
 /* What the client knows of a connection, beside the pool: whether operations may use it, its
  * throttle, and its tests of whether the server answers. */
 typedef struct wm_client_connection {
-    bool usable; /* the script knows which node answers there */
+    bool usable; /* it is known which node answers there; of a listening one: its node does */
     uint64_t throttled_until_us;
     uint64_t backoff_us;                   /* length of the last throttle; 0 after an acknowledgement */
     struct wm_refusals *refusals;          /* what errors say about batches in flight; NULL: none came yet */
@@ -182,6 +182,7 @@ struct wm_client {
     wm_backpressure backpressure;
     wm_log_file_watch log_file;
     wm_subscriptions subscriptions;
+    wm_listener_hooks listener_hooks;
     wm_client_figures figures;
     wm_tick tick;
     uint64_t now_us; /* time of the current message or tick */
@@ -217,6 +218,9 @@ void wm_client_op_leaves_first(void *client, uint32_t index);
 /* Calls wm_record_store_catch_up for all maps that need it. Call it before a batch is cut. */
 void wm_client_catch_up(wm_client *c);
 void wm_client_on_message(void *user, int connection, const wm_message *m);
+/* Part of wm_client_use_connection, and of the end of a connection: for listening ones. */
+void wm_client_listener_began(wm_client *c, int connection);
+void wm_client_listener_ended(wm_client *c, int connection);
 void wm_client_on_too_large(void *user, int connection, const uint8_t *description, size_t len);
 void wm_client_on_map_event(void *user, int connection, const uint8_t *event, size_t len, const wm_message_cost *cost);
 void wm_client_on_text(void *user, int connection, const uint8_t *bytes, size_t len);

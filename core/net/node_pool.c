@@ -20,7 +20,7 @@ typedef struct node {
 
 struct wm_node_pool {
     wm_node_connection_shared shared;
-    uint32_t connections_per_node;
+    uint32_t connections_per_node; /* with the listening one */
     node *nodes;
     uint32_t count;
     uv_timer_t *check; /* freed by its own close callback */
@@ -92,7 +92,7 @@ wm_node_pool *wm_node_pool_new(wm_loop *loop, wm_transport *transport, wm_node_p
     }
     *pool = (wm_node_pool){
         .shared = {loop, transport, options.connection, events, user, .late = read_later, .pool = pool},
-        .connections_per_node = options.connections_per_node,
+        .connections_per_node = options.connections_per_node + 1,
         .check = check,
         .checked_us = wm_now_us(),
     };
@@ -207,6 +207,21 @@ int wm_node_pool_node_of(const wm_node_pool *pool, int id)
 int wm_node_pool_connection_of(const wm_node_pool *pool, int node_index, uint32_t ordinal)
 {
     return (int)((uint32_t)node_index * pool->connections_per_node + ordinal);
+}
+
+uint32_t wm_node_pool_per_node(const wm_node_pool *pool)
+{
+    return pool->connections_per_node - 1;
+}
+
+int wm_node_pool_listener_of(const wm_node_pool *pool, int node_index)
+{
+    return wm_node_pool_connection_of(pool, node_index, wm_node_pool_per_node(pool));
+}
+
+bool wm_node_pool_is_listener(const wm_node_pool *pool, int id)
+{
+    return (uint32_t)id % pool->connections_per_node == wm_node_pool_per_node(pool);
 }
 
 int wm_node_pool_connect(wm_node_pool *pool, int id, const wm_addresses *addresses)

@@ -4,13 +4,15 @@
 
 /* The nodes of a client, and the connections to each: connecting, authentication, heartbeat. A node
  * is known by its node index, a small number that stays the same until the node is removed; its
- * server-assigned id is learnt later. A connection is known by a number, too: node index *
- * connections_per_node + ordinal. That number stays when the WebSocket ends and another one is
- * opened. The pool never reconnects by itself: it reports the loss, and a policy decides. */
+ * server-assigned id is learnt later. Each node has connections_per_node connections for operations and,
+ * after them, its listening connection, which no operation is ever sent on. A connection is known by a
+ * number, too: node index * (connections_per_node + 1) + ordinal. That number stays when the WebSocket
+ * ends and another one is opened. The pool never connects by itself: it reports a loss, and a policy
+ * decides. */
 typedef struct wm_node_pool wm_node_pool;
 
 typedef struct wm_node_pool_options {
-    uint32_t connections_per_node;
+    uint32_t connections_per_node;         /* for operations */
     wm_node_connection_options connection; /* each of them */
 } wm_node_pool_options;
 
@@ -30,15 +32,20 @@ int wm_node_pool_add(wm_node_pool *pool, const char *url, const char *shown_url)
 void wm_node_pool_remove(wm_node_pool *pool, int node_index);
 /* One more than the highest node index so far, which may be that of a removed node. */
 uint32_t wm_node_pool_count(const wm_node_pool *pool);
+/* The number of connections of all these nodes, with the listening ones. */
 uint32_t wm_node_pool_connections(const wm_node_pool *pool);
 const char *wm_node_pool_shown_url(const wm_node_pool *pool, int node_index);
 /* The server-assigned id, "" until it is known. wm_node_pool_set_id: WM_OK or WM_ENOMEM. */
 const char *wm_node_pool_id(const wm_node_pool *pool, int node_index);
 int wm_node_pool_set_id(wm_node_pool *pool, int node_index, const char *id);
 /* The node index of a connection, and the connection of a node: `ordinal` from 0 to
- * connections_per_node - 1. */
+ * wm_node_pool_per_node - 1, which are those for operations. */
 int wm_node_pool_node_of(const wm_node_pool *pool, int connection);
 int wm_node_pool_connection_of(const wm_node_pool *pool, int node_index, uint32_t ordinal);
+uint32_t wm_node_pool_per_node(const wm_node_pool *pool);
+/* The listening connection of a node, and whether a connection is one. */
+int wm_node_pool_listener_of(const wm_node_pool *pool, int node_index);
+bool wm_node_pool_is_listener(const wm_node_pool *pool, int connection);
 
 /* Starts to connect, to these addresses of the host or, with NULL, to those from the system's resolver.
  * WM_OK, also when the connection is not idle, or WM_ENOMEM. */

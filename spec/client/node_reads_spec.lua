@@ -43,9 +43,8 @@ describe("a read at a server that lists a map per session", function()
 
     client = {
       reads = {},
-      core = { connection_info = function() return { connects = 1 } end },
+      listeners = { core = { connection_info = function() return { connects = 1 } end }, trees = {} },
       provider = {
-        connections = { by_id = { [CONNECTION] = {} } },
         owner_of = function() return node end,
         requests = { request = function(_, connection_id, message, matches)
           assert.equal(CONNECTION, connection_id)

@@ -177,6 +177,13 @@ static int l_connection_of(lua_State *L)
     return 1;
 }
 
+static int l_listener_of(lua_State *L)
+{
+    wm_client *c = wm_lua_check_client(L);
+    lua_pushinteger(L, wm_node_pool_listener_of(wm_client_pool(c), wm_lua_check_node(L, c, 2)));
+    return 1;
+}
+
 static int l_node_of(lua_State *L)
 {
     wm_client *c = wm_lua_check_client(L);
@@ -207,7 +214,7 @@ static int l_connect(lua_State *L)
 static int l_disconnect(lua_State *L)
 {
     wm_client *c = wm_lua_check_client(L);
-    wm_node_pool_disconnect(wm_client_pool(c), wm_lua_check_connection(L, c, 2), (int)(lua_isnoneornil(L, 3) ? 1000 : wm_lua_check_whole(L, 3)));
+    wm_client_disconnect(c, wm_lua_check_connection(L, c, 2), (int)(lua_isnoneornil(L, 3) ? 1000 : wm_lua_check_whole(L, 3)));
     return 0;
 }
 
@@ -300,6 +307,7 @@ void wm_lua_open_client(lua_State *L)
         {"forget_node", l_forget_node},
         {"set_node_id", l_set_node_id},
         {"connection_of", l_connection_of},
+        {"listener_of", l_listener_of},
         {"node_of", l_node_of},
         {"connect", l_connect},
         {"disconnect", l_disconnect},

@@ -256,18 +256,33 @@ static bool is_change(const wm_message *m)
     return wm_mp_read(&r, &payload) >= 0 && payload.kind == WM_MP_MAP;
 }
 
+/* What is about operations, or about the cluster. True when that is all. */
+static bool take(wm_client *c, int connection, const wm_message *m)
+{
+    switch (m->type) {
+    case WM_TYPE_OP_ACK: on_op_ack(c, connection, m); return true;
+    case WM_TYPE_PARTITION_MAP: on_partition_map(c, connection, m); return true;
+    case WM_TYPE_PARTITION_MAP_DELTA: on_partition_map_delta(c, connection, m); return true;
+    case WM_TYPE_OP_REJECTED: on_op_rejected(c, connection, m); return true;
+    case WM_TYPE_ERROR: on_error(c, connection, m); return true;
+    default: return false;
+    }
+}
+
+/* The same on a listening connection, where no operation is in flight. The node sends its maps on the
+ * others, too. */
+static bool take_as_listener(wm_client *c, int connection, const wm_message *m)
+{
+    if (m->type == WM_TYPE_ERROR) forward(c, (wm_event){.type = WM_EVENT_SERVER_ERROR, .connection = connection}, m, m->body, m->body_len);
+    return m->type == WM_TYPE_ERROR || m->type == WM_TYPE_PARTITION_MAP || m->type == WM_TYPE_PARTITION_MAP_DELTA;
+}
+
 void wm_client_on_message(void *user, int connection, const wm_message *m)
 {
     wm_client *c = user;
     c->now_us = wm_now_us();
-    switch (m->type) {
-    case WM_TYPE_OP_ACK: on_op_ack(c, connection, m); return;
-    case WM_TYPE_PARTITION_MAP: on_partition_map(c, connection, m); return;
-    case WM_TYPE_PARTITION_MAP_DELTA: on_partition_map_delta(c, connection, m); return;
-    case WM_TYPE_OP_REJECTED: on_op_rejected(c, connection, m); return;
-    case WM_TYPE_ERROR: on_error(c, connection, m); return;
-    default: break;
-    }
+    bool is_listener = wm_node_pool_is_listener(c->pool, connection);
+    if (is_listener ? take_as_listener(c, connection, m) : take(c, connection, m)) return;
     if (is_change(m)) forward(c, (wm_event){.type = WM_EVENT_MAP_EVENT, .connection = connection}, m, m->payload, m->payload_len);
     else if (!is_of_subscription(c, m))
         forward(c, (wm_event){.type = WM_EVENT_MESSAGE, .connection = connection}, m, m->body, m->body_len);

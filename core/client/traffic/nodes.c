@@ -18,7 +18,7 @@ int wm_client_add_node(wm_client *c, const char *url, const char *shown_url)
     if (all == NULL) return WM_ENOMEM;
     c->connections.all = all;
     memset(all + c->connections.count, 0, (connections - c->connections.count) * sizeof *all);
-    for (uint32_t i = 0; i < connections / wm_node_pool_count(c->pool); i++) { /* the index may have been that of a removed node */
+    for (uint32_t i = 0; i <= wm_node_pool_per_node(c->pool); i++) { /* the index may have been that of a removed node */
         wm_client_connection *state = &all[wm_node_pool_connection_of(c->pool, node_index, i)];
         free(state->refusals);
         *state = (wm_client_connection){0};
@@ -31,8 +31,7 @@ int wm_client_add_node(wm_client *c, const char *url, const char *shown_url)
 
 static bool is_ready(const wm_client *c, int node_index)
 {
-    uint32_t per_node = wm_node_pool_connections(c->pool) / wm_node_pool_count(c->pool);
-    for (uint32_t i = 0; i < per_node; i++)
+    for (uint32_t i = 0; i < wm_node_pool_per_node(c->pool); i++)
         if (wm_node_pool_connection(c->pool, wm_node_pool_connection_of(c->pool, node_index, i)).state == WM_CONNECTION_READY) return true;
     return false;
 }
@@ -51,8 +50,7 @@ static bool is_named(const wm_client *c, const char *id)
 /* Whether a connection, a route or an operation is there. */
 static bool is_in_use(const wm_client *c, int node_index)
 {
-    uint32_t per_node = wm_node_pool_connections(c->pool) / wm_node_pool_count(c->pool);
-    for (uint32_t i = 0; i < per_node; i++) {
+    for (uint32_t i = 0; i <= wm_node_pool_per_node(c->pool); i++) { /* the listening one is the last */
         int connection = wm_node_pool_connection_of(c->pool, node_index, i);
         wm_connection_load load = wm_batcher_load(c->batcher, connection);
         if (wm_node_pool_connection(c->pool, connection).state != WM_CONNECTION_IDLE) return true;

@@ -215,6 +215,7 @@ static bool refuse_batches(wm_client *c, int connection, const wm_refusal *found
 
 bool wm_client_refuse_batches(wm_client *c, int connection)
 {
+    if (wm_node_pool_is_listener(c->pool, connection)) return false;
     return refuse_batches(c, connection, &(wm_refusal){.kind = WM_REFUSAL_ROUTE}, "", 0);
 }
 

@@ -17,6 +17,10 @@ static void on_auth_required(void *user, int connection)
 static void on_ready(void *user, int connection)
 {
     wm_client *c = user;
+    if (wm_node_pool_is_listener(c->pool, connection)) {
+        wm_client_event(c, (wm_event){.type = WM_EVENT_READY, .connection = connection}, NULL, 0);
+        return;
+    }
     wm_dialect family = wm_node_pool_connection(c->pool, connection).dialect;
     wm_batcher_set_serial(c->batcher, connection, family == WM_DIALECT_V2);
     wm_client_know_family(c, family);
@@ -32,10 +36,9 @@ static void on_ready(void *user, int connection)
     wm_client_event(c, (wm_event){.type = WM_EVENT_READY, .connection = connection}, NULL, 0);
 }
 
-static void on_lost(void *user, int connection, const wm_connection_loss *loss)
+/* What becomes of the operations that were in flight there. */
+static void return_operations(wm_client *c, int connection, const wm_connection_loss *loss)
 {
-    wm_client *c = user;
-    c->now_us = wm_now_us();
     c->indoubt.is_losing_v2 = wm_node_pool_connection(c->pool, connection).dialect == WM_DIALECT_V2;
     if (loss->was_ready && !c->indoubt.is_losing_v2) wm_client_node_lost(c);
     wm_client_blame(c, connection, loss);
@@ -47,6 +50,14 @@ static void on_lost(void *user, int connection, const wm_connection_loss *loss)
         if (route->connection == connection && route->moved_us == 0) route->moved_us = c->now_us;
     }
     wm_client_apply_routes(c);
+}
+
+static void on_lost(void *user, int connection, const wm_connection_loss *loss)
+{
+    wm_client *c = user;
+    c->now_us = wm_now_us();
+    if (wm_node_pool_is_listener(c->pool, connection)) wm_client_listener_ended(c, connection);
+    else return_operations(c, connection, loss);
     wm_event event = {
         .type = WM_EVENT_LOST,
         .connection = connection,
@@ -93,6 +104,10 @@ static bool wants_more(void *user)
 void wm_client_use_connection(wm_client *c, int connection)
 {
     if (wm_node_pool_connection(c->pool, connection).state != WM_CONNECTION_READY) return;
+    if (wm_node_pool_is_listener(c->pool, connection)) {
+        wm_client_listener_began(c, connection);
+        return;
+    }
     c->connections.all[connection].usable = true;
     wm_client_apply_routes(c);
 }

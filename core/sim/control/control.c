@@ -106,7 +106,7 @@ static bool on_expire_tokens(sim_control *k, int argc, char **argv)
     (void)argc;
     (void)argv;
     for (uint32_t i = 0; i < k->cluster->node_count; i++)
-        sim_sockets_close(k->cluster->nodes[i], 4001, "Unauthorized");
+        sim_sockets_close(k->cluster->nodes[i], SIM_ALL_SESSIONS, 4001, "Unauthorized");
     return true;
 }
 
@@ -136,6 +136,7 @@ static const command commands[] = {
     {"dump", 1, 2, "MAP [ID]", sim_control_dump},
     {"counts", 1, 1, "MAP", sim_control_counts},
     {"stats", 0, 0, "", sim_control_stats},
+    {"connections", 1, 1, "ID", sim_control_connections},
     {"received", 1, 1, "ID", sim_control_received},
     {"arrivals", 1, 1, "ID", sim_control_arrivals},
     {"reset-stats", 0, 0, "", sim_control_reset_stats},

@@ -113,12 +113,25 @@ static const char *close_text(uint64_t code)
     }
 }
 
+/* The session that a fault names, which must be open; or all. */
+static bool session_of(sim_control *k, const fault *f, const sim_node *n, const char *text, uint64_t *out)
+{
+    *out = SIM_ALL_SESSIONS;
+    if (text == NULL) return true;
+    if (!sim_control_number(k, f->name, text, UINT64_MAX, out)) return false;
+    for (const sim_session *s = n->sessions; s != NULL; s = s->next)
+        if (s->number == *out) return true;
+    return sim_control_fail(k, "%s: %s has no open connection %s", f->name, n->id, text);
+}
+
 static bool close_all(sim_control *k, const fault *f, sim_node *n, char **argv)
 {
     uint64_t code;
     if (!sim_control_number(k, f->name, argv[0], 4999, &code)) return false;
-    if (code < 1000) return sim_control_fail(k, "close: expected a close code of 1000 to 4999, got '%s'", argv[0]);
-    sim_sockets_close(n, (int)code, close_text(code));
+    if (code < 1000 && code != 0) return sim_control_fail(k, "close: expected a close code of 1000 to 4999, or 0, got '%s'", argv[0]);
+    uint64_t session;
+    if (!session_of(k, f, n, argv[1], &session)) return false;
+    sim_sockets_close(n, session, (int)code, code != 0 ? close_text(code) : "");
     return true;
 }
 
@@ -138,19 +151,17 @@ static bool cut_out(sim_control *k, const fault *f, sim_node *n, char **argv)
 
 static bool reset(sim_control *k, const fault *f, sim_node *n, char **argv)
 {
-    (void)k;
-    (void)f;
-    (void)argv;
-    sim_sockets_drop(n, true);
+    uint64_t session;
+    if (!session_of(k, f, n, argv[0], &session)) return false;
+    sim_sockets_drop(n, session, true);
     return true;
 }
 
 static bool drop(sim_control *k, const fault *f, sim_node *n, char **argv)
 {
-    (void)k;
-    (void)f;
-    (void)argv;
-    sim_sockets_drop(n, false);
+    uint64_t session;
+    if (!session_of(k, f, n, argv[0], &session)) return false;
+    sim_sockets_drop(n, session, false);
     return true;
 }
 
@@ -272,13 +283,13 @@ static const fault faults[] = {
     {"no-auth-ack", "0|1", 0, 1, set_flag, FIELD(no_auth_ack)},
     {"error", "NAME N", 2, 2, batch_error, 0},
     {"garbage", "", 0, 0, garbage, 0},
-    {"close", "CODE", 1, 1, close_all, 0},
+    {"close", "CODE [CONNECTION]", 1, 2, close_all, 0},
     {"unreadable", "TEXT", 1, 1, unreadable, 0},
     {"poison", "TEXT unanswered|refused|cut [WORDS]", 2, ARGS_MAX, poison, 0},
     {"cut", "N", 1, 1, cut, 0},
     {"cut-out", "N", 1, 1, cut_out, 0},
-    {"reset", "", 0, 0, reset, 0},
-    {"drop", "", 0, 0, drop, 0},
+    {"reset", "[CONNECTION]", 0, 1, reset, 0},
+    {"drop", "[CONNECTION]", 0, 1, drop, 0},
     {"half-open", "", 0, 0, half_open, 0},
     {"oversize", "BYTES", 1, 1, oversize, 0},
     {"map-version", "N", 1, 1, map_version, 0},

@@ -89,6 +89,33 @@ bool sim_control_stats(sim_control *k, int argc, char **argv)
     return true;
 }
 
+static void put_connection(wm_buffer *b, const sim_session *s)
+{
+    const char *comma = "";
+    sim_json_printf(b, "{\"number\":%llu,\"carried\":{", (unsigned long long)s->number);
+    for (int type = WM_TYPE_OTHER + 1; type < WM_MESSAGE_TYPE_COUNT; type++) {
+        const char *name = wm_message_type_name((wm_message_type)type);
+        if (s->carried[type] == 0) continue;
+        sim_json_printf(b, "%s\"%s\":%u", comma, name, s->carried[type]);
+        comma = ",";
+    }
+    sim_json_raw(b, "}}");
+}
+
+bool sim_control_connections(sim_control *k, int argc, char **argv)
+{
+    (void)argc;
+    const sim_node *n = sim_control_node(k, argv[0]);
+    if (n == NULL) return false;
+    sim_json_raw(&k->answer, ",\"connections\":[");
+    for (const sim_session *s = n->sessions; s != NULL; s = s->next) {
+        put_connection(&k->answer, s);
+        if (s->next != NULL) sim_json_raw(&k->answer, ",");
+    }
+    sim_json_raw(&k->answer, "]");
+    return true;
+}
+
 bool sim_control_received(sim_control *k, int argc, char **argv)
 {
     (void)argc;

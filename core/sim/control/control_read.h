@@ -11,6 +11,8 @@ bool sim_control_dump(sim_control *k, int argc, char **argv);
 bool sim_control_counts(sim_control *k, int argc, char **argv);
 /* The counters of each node. */
 bool sim_control_stats(sim_control *k, int argc, char **argv);
+/* ID: the open connections of the node, and what they carried. */
+bool sim_control_connections(sim_control *k, int argc, char **argv);
 /* ID: ids and keys of the last operations that arrived at the node. */
 bool sim_control_received(sim_control *k, int argc, char **argv);
 /* ID: the same operations with time, writer, session and outcome. */

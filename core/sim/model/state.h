@@ -12,6 +12,7 @@
 #include "sim/wire/delay.h"
 #include "sim/wire/encoding.h"
 #include "sim/wire/operation.h"
+#include "wire/message_type.h"
 
 /* The state of a simulated cluster, of its nodes, and of their clients' sessions. */
 
@@ -61,8 +62,9 @@ typedef struct sim_session {
     double tokens;         /* of the rate limit's token bucket: operations that it allows now */
     uint64_t tokens_at_ms; /* when the bucket was last refilled */
     uint64_t last_ping_ms;
-    uint64_t event_stamp;    /* of the last event that was sent here, so that none is sent twice */
-    uint32_t events_waiting; /* events sent since the transport was last empty */
+    uint64_t event_stamp;                    /* of the last event that was sent here, so that none is sent twice */
+    uint32_t events_waiting;                 /* events sent since the transport was last empty */
+    uint32_t carried[WM_MESSAGE_TYPE_COUNT]; /* messages that the client sent, by type */
 } sim_session;
 
 struct sim_node {

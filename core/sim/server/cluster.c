@@ -177,7 +177,7 @@ void sim_cluster_close(sim_cluster *c)
 {
     for (uint32_t i = 0; i < c->node_count; i++) {
         if (c->nodes[i]->running) sim_node_end(c->nodes[i], false);
-        sim_sockets_drop(c->nodes[i], false);
+        sim_sockets_drop(c->nodes[i], SIM_ALL_SESSIONS, false);
     }
     sim_delays_cancel(&c->delays);
     uv_close((uv_handle_t *)&c->before_poll, NULL);

@@ -158,7 +158,9 @@ void sim_session_handle(sim_session *s, const uint8_t *bytes, size_t len)
         return;
     }
     s->node->calls++;
-    handler handle = wm_message_parse(bytes, len, &m) == 0 ? handlers[m.type] : NULL;
+    bool is_read = wm_message_parse(bytes, len, &m) == 0;
+    if (is_read) s->carried[m.type]++;
+    handler handle = is_read ? handlers[m.type] : NULL;
     if (handle == NULL) {
         d->invalid(s);
         return;

@@ -163,7 +163,7 @@ void sim_node_end(sim_node *n, bool graceful)
     n->paused = false;
     sim_node_update_listener(n);
     sim_delays_cancel(&n->delays);
-    if (!waits_for_close) sim_sockets_drop(n, !graceful);
+    if (!waits_for_close) sim_sockets_drop(n, SIM_ALL_SESSIONS, !graceful);
     for (sim_session *s = n->sessions, *next; s != NULL; s = next) {
         next = s->next;
         if (!s->closing) s->transport->drop(s->transport_data, !graceful); /* in memory only */

@@ -344,10 +344,16 @@ void sim_socket_accept(sim_node *n)
 
 /* -- all of a node -- */
 
-void sim_sockets_drop(sim_node *n, bool reset)
+static bool is_meant(const sim_session *s, uint64_t number)
+{
+    return number == SIM_ALL_SESSIONS || (s != NULL && s->number == number);
+}
+
+void sim_sockets_drop(sim_node *n, uint64_t session, bool reset)
 {
     for (sim_socket *k = n->sockets, *next; k != NULL; k = next) {
         next = k->next;
+        if (!is_meant(k->session, session)) continue;
         if (!reset && k->out.len > 0 && !k->writing) write_out(k);
         end(k, reset);
     }
@@ -372,9 +378,10 @@ void sim_sockets_abandon(sim_node *n)
     }
 }
 
-void sim_sockets_close(sim_node *n, int code, const char *reason)
+void sim_sockets_close(sim_node *n, uint64_t session, int code, const char *reason)
 {
-    for (sim_session *s = n->sessions; s != NULL; s = s->next) sim_session_close(s, code, reason);
+    for (sim_session *s = n->sessions; s != NULL; s = s->next)
+        if (is_meant(s, session)) sim_session_close(s, code, reason);
 }
 
 void sim_sockets_send(sim_node *n, sim_sent_as as, const uint8_t *bytes, size_t len)

@@ -20,5 +20,5 @@ return {
   unverified = "(count): acknowledged writes that a 0.11 cluster may have lost in a membership change and that are not repeated",
   server_error = "(err): a server sent an error",
   message = "(message, node): a node sent a message that no request waits for; node: its id, or its URL while that is not known",
-  frame = "(node, outward, message, bytes, is_text): a frame was sent or received, while wingman.inspect traces",
+  frame = "(node, outward, message, bytes, is_text, listening): a frame was sent or received, on a listening connection or on one for operations, while wingman.inspect traces",
 }

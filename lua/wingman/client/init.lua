@@ -33,6 +33,7 @@ local DECODED_AT_ONCE = 500
 ---@class wingman.client
 ---@field state wingman.connection_state
 ---@field provider table
+---@field listeners wingman.listeners|nil  once it is started
 ---@field closed boolean
 ---@field write_error wingman.error|false  why no write is taken
 ---@field options wingman.client_options  checked, with their defaults
@@ -130,7 +131,7 @@ local function make_provider(self)
   local options = self.options
   if options.server then
     local single_server = require "wingman.cluster.provider.single_server"
-    return single_server.new(self.core, options, self.policies, self.state)
+    return single_server.new(self.core, options, self.policies, self.state, function() return self.map_order end)
   end
   local cluster = require "wingman.cluster.provider.cluster"
   return cluster.new(self.core, options, self.policies, self.state, function() return self.map_order end)
@@ -164,7 +165,7 @@ function methods:start()
   if not ok then return nil, err end
   local provider, provider_err = make_provider(self)
   if not provider then return nil, errors.new("NOT_CONNECTED", provider_err) end
-  self.provider = provider
+  self.provider, self.listeners = provider, provider.listeners
   local has_started = false
   self.engine = sync_engine.new(self.core, provider, function(...) self.options.log_to(...) end)
   provider:on("node_connected", function(node)

@@ -47,31 +47,37 @@ local function named_node(client, name)
   end
 end
 
--- The node, and a connection of it that can be used.
-local function target(read)
+local function node_to_ask(read)
   local client, name = read.call.client, read.call.node
-  local node
-  if name then node = named_node(client, name) else node = client.provider:owner_of(read.key) end
-  for _, connection_id in ipairs(node and node.connection_ids or {}) do
-    if client.core:connection_info(connection_id).state == "ready" then return node, connection_id end
-  end
+  if name then return named_node(client, name) end
+  return client.provider:owner_of(read.key)
+end
+
+-- The node, and its listening connection, if that is ready.
+local function target(read)
+  local node = node_to_ask(read)
+  local connection_id = node and read.call.client.listeners:of(node)
+  if connection_id then return node, connection_id end
 end
 
 local function no_target(read)
-  local client, name = read.call.client, read.call.node
+  local client, name, node = read.call.client, read.call.node, node_to_ask(read)
+  if node then return failed("NOT_CONNECTED", read, "%s: %s", node.id or node.url, client.listeners:problem_of(node)) end
   if name then return failed("NOT_CONNECTED", read, "no connected node is '%s'", url.shown(name)) end
   local _, id = client.provider:owner_of(read.key)
   return failed("NOT_CONNECTED", read, id and "its owner %s is not connected" or "the owner is not known: no node is connected%s", id or "")
 end
 
--- Waits for the owner until the deadline; a node that was named must be there at once.
+-- Waits for the owner and its listening connection until the deadline; a node that was named must be there at once.
 local function await_target(read)
   local call = read.call
   local client = call.client
   local node, connection_id = target(read)
   if node then return node, connection_id end
-  if call.node then return no_target(read) end
-  if client.provider.map_is_old then client.provider:map_is_old() end
+  local asked = node_to_ask(read)
+  if call.node and not asked then return no_target(read) end
+  if asked then client.listeners:open()
+  elseif client.provider.map_is_old then client.provider:map_is_old() end
   loop.wait_until(function() return client.closed or call.err or target(read) end, math.max(0, call.deadline - loop.now()))
   if client.closed or call.err then return nil end
   node, connection_id = target(read)
@@ -96,7 +102,7 @@ local function failure(read, node, reason)
   return failed("REFUSED", read, "the answer of %s cannot be read: %s", name, tostring(reason))
 end
 
-local function is_target_still(read, node) return (target(read)) == node end
+local function is_target_still(read, node) return node_to_ask(read) == node end
 
 -- The record of one key and the node that has it; nil: the owner holds none. nil, nil, err. Closing the
 -- client and a failed call give nil, too: the caller looks for them.
@@ -190,6 +196,7 @@ function M.read(client, map_name, key, options)
   local err = not_readable(client, map_name, several and key or { key })
   if err then return nil, err end
   node_reads.watch_owners(client)
+  client.listeners:open()
   local began = loop.now()
   local call = {
     client = client, map = map_name, node = options.node, timeout = options.timeout, began = began,

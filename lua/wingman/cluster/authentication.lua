@@ -9,6 +9,7 @@ local M = {}
 
 ---@class wingman.authentication
 ---@field tokens wingman.token_source
+---@field private others wingman.authentication[]  that show the same tokens
 local methods = {}
 methods.__index = methods
 
@@ -26,12 +27,24 @@ methods.__index = methods
 ---@param host wingman.authentication_host
 ---@return wingman.authentication
 function M.new(source, timeout, host)
-  local self = setmetatable({ host = host }, methods)
+  local self = setmetatable({ host = host, others = {} }, methods)
   self.tokens = token_source.new(source, timeout, {
-    renewed = function(token) self:resume(token) end,
+    renewed = function(token)
+      self:resume(token)
+      for _, other in ipairs(self.others) do other:resume(token) end
+    end,
     log = host.log,
   })
   return self
+end
+
+--- For further connections that show the tokens of these, until these are closed.
+---@param host wingman.authentication_host
+---@return wingman.authentication
+function methods:beside(host)
+  local other = setmetatable({ host = host, tokens = self.tokens, others = {} }, methods)
+  self.others[#self.others + 1] = other
+  return other
 end
 
 local function answer(self, connection, token, why)
@@ -102,14 +115,19 @@ function methods:resume(token)
   end
 end
 
---- The script set another token or function; a script may also show one again.
----@param source string|function
-function methods:set(source)
-  self.tokens:set(source)
+local function begin_anew(self)
   for _, connection in ipairs(self.host.refused_connections()) do
     connection.node.refused_token, connection.next_token, connection.attempt = nil, nil, 0
   end
   self:resume()
+end
+
+--- The script set another token or function; a script may also show one again.
+---@param source string|function
+function methods:set(source)
+  self.tokens:set(source)
+  begin_anew(self)
+  for _, other in ipairs(self.others) do begin_anew(other) end
 end
 
 function methods:close() self.tokens:close() end

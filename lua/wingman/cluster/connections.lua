@@ -1,5 +1,5 @@
---- The connections of a client to its nodes: opens them, shows the token, and opens them
---- again after a delay. Both providers use it, and decide what is sent on them.
+--- Connections of a client to its nodes: opens them, shows the token, and opens them again after a delay.
+--- Both providers use it for operations, and wingman.cluster.listening.listeners for listening; they decide what is sent.
 local authentication = require "wingman.cluster.authentication"
 local escape = require "wingman.base.escape"
 local loop = require "wingman.loop"
@@ -11,8 +11,8 @@ local M = {}
 
 --- Reasons after which the delay before a reconnect keeps growing although connections succeed in
 --- between: the node is overloaded, or it cannot read what this client sends, which a repetition will
---- not change.
-local backs_off = { overloaded = true, bad_frame = true }
+--- not change; or another node than the expected one answers there.
+local backs_off = { overloaded = true, bad_frame = true, other_node = true }
 --- Tries in a row that say that a node is not there any more.
 local AWAY_AFTER = 3
 --- Connections that are being opened at a time to nodes that the user has not named, and how
@@ -66,6 +66,8 @@ methods.__index = methods
 ---@field changed fun()  a connection's state changed
 ---@field auth_failed fun(connection: wingman.connection, message: string)
 ---@field log fun(level: string, event: string, fields: table)
+---@field is_last_resort nil|fun(connection: wingman.connection): boolean  for the policy; default: it leads to a seed, and no
+---  connection is ready
 
 --- Adds a node by URL; nil, err when it is none, or one too many.
 ---@param url string
@@ -77,13 +79,18 @@ function methods:add(url, is_seed)
   local node_index, err = self.core:add_node(url, shown)
   if not node_index then return nil, ("'%s': %s"):format(escape.plain(shown), err) end
   local node = { index = node_index, url = shown, whole_url = url, connection_ids = {}, is_seed = is_seed, settled = false, losses = {} }
-  self.nodes[#self.nodes + 1], self.by_index[node_index], self.by_url[url] = node, node, node
-  for i = 0, self.per_node - 1 do
-    local connection_id = self.core:connection_of(node_index, i)
-    node.connection_ids[i + 1] = connection_id
+  for i = 0, self.per_node - 1 do node.connection_ids[i + 1] = self.core:connection_of(node_index, i) end
+  self:adopt(node)
+  return node
+end
+
+--- Takes care of connections to a node that the core knows already.
+---@param node wingman.node
+function methods:adopt(node)
+  self.nodes[#self.nodes + 1], self.by_index[node.index], self.by_url[node.whole_url] = node, node, node
+  for _, connection_id in ipairs(node.connection_ids) do
     self.by_id[connection_id] = { id = connection_id, node = node, state = "idle", attempt = 0, attempt_before = 0 }
   end
-  return node
 end
 
 local function set_state(self, connection, state)
@@ -226,6 +233,13 @@ end
 ---@return boolean
 function methods:forget(node)
   if node.is_seed or not is_at_rest(self, node) or not self.core:forget_node(node.index) then return false end
+  self:abandon(node)
+  return true
+end
+
+--- Takes care of connections to a node no longer; they are closed.
+---@param node wingman.node
+function methods:abandon(node)
   for _, connection_id in ipairs(node.connection_ids) do
     rest(self.by_id[connection_id])
     self.by_id[connection_id] = nil
@@ -234,7 +248,6 @@ function methods:forget(node)
   for i = #self.nodes, 1, -1 do
     if self.nodes[i] == node then table.remove(self.nodes, i) end
   end
-  return true
 end
 
 local function any_is_ready(self)
@@ -247,7 +260,10 @@ end
 -- Asks the policy; nil when it gives up. An error in it counts as giving up and
 -- is reported with its traceback.
 local function next_delay(self, connection, reason)
-  local node = { id = connection.node.id, url = connection.node.whole_url, last_resort = connection.node.is_seed and not any_is_ready(self) }
+  local is_last = self.hooks.is_last_resort
+  local node = { id = connection.node.id, url = connection.node.whole_url }
+  if is_last then node.last_resort = is_last(connection)
+  else node.last_resort = connection.node.is_seed and not any_is_ready(self) end
   local ok, delay = xpcall(function() return self.reconnect(node, connection.attempt, reason) end, script_traceback.of)
   if ok and (delay == nil or type(delay) == "number") then return delay end
   self.hooks.log("error", "reconnect_policy", {
@@ -367,8 +383,8 @@ function methods:reasons()
   return table.concat(lines, "; ")
 end
 
-local function make_authentication(self, token, timeout)
-  return authentication.new(token, timeout, {
+local function authentication_host(self)
+  return {
     authenticate = function(connection, shown) self.core:authenticate(connection.id, shown) end,
     open = function(connection) connect_one(self, connection) end,
     set_state = function(connection, state) set_state(self, connection, state) end,
@@ -386,15 +402,16 @@ local function make_authentication(self, token, timeout)
       return found
     end,
     log = self.hooks.log,
-  })
+  }
 end
 
 ---@param core userdata  wingman.core.client
 ---@param options table  checked options of the client
 ---@param reconnect function  the reconnect policy
 ---@param hooks wingman.connections_hooks
+---@param others wingman.connections|nil  which show the same tokens
 ---@return wingman.connections
-function M.new(core, options, reconnect, hooks)
+function M.new(core, options, reconnect, hooks, others)
   local self = setmetatable({
     core = core,
     reconnect = reconnect,
@@ -412,7 +429,9 @@ function M.new(core, options, reconnect, hooks)
     losses = {},
     closed = false,
   }, methods)
-  self.authentication = make_authentication(self, options.auth and options.auth.token, options.auth_timeout)
+  local host = authentication_host(self)
+  self.authentication = others and others.authentication:beside(host)
+    or authentication.new(options.auth and options.auth.token, options.auth_timeout, host)
   return self
 end
 

@@ -1,6 +1,7 @@
 --- Reading what one node holds of a map, by its Merkle tree: SYNC_INIT, then the
 --- buckets that are not empty, down to the leaves. The number of requests in
 --- flight is bounded, and so is the tree: what a node answers is not believed.
+local core = require "wingman.core"
 local loop = require "wingman.loop"
 local merkle_answer = require "wingman.cluster.merkle_answer"
 
@@ -73,6 +74,35 @@ function M.root(requests, connection_id, map_name, timeout)
   return answer.payload
 end
 
+--- The id of the node at the other end of a connection, which is never guessed from a URL: the answer about a root
+--- has it. nil, err.
+---@param requests wingman.requests
+---@param connection_id integer
+---@param map_name string
+---@return string|nil id, string|wingman.error|nil err
+function M.node_id(requests, connection_id, map_name)
+  local root, err = M.root(requests, connection_id, map_name)
+  if not root then return nil, err end
+  local id = type(root.timestamp) == "table" and root.timestamp.nodeId
+  if type(id) == "string" and id ~= "" then return id end
+  return nil, "the answer has no node id"
+end
+
+--- The map whose root is asked for on a connection: one of the script's, to which it has the
+--- rights. Of a v2 server not one whose name it does not store: the newest is silent about it.
+---@param client_core userdata  wingman.core.client
+---@param connection_id integer
+---@param names string[]  the script's maps
+---@param otherwise string
+---@return string
+function M.askable_map(client_core, connection_id, names, otherwise)
+  local is_v2 = client_core:connection_info(connection_id).dialect == "v2"
+  for _, name in ipairs(names) do
+    if not is_v2 or core.v2_stores_map(name) then return name end
+  end
+  return otherwise
+end
+
 --- The records of the leaf at a path: { key, record } each. nil, err when no leaf
 --- is there.
 ---@param requests wingman.requests
@@ -107,15 +137,14 @@ local function await_visit(walk, deadline)
   return err ~= "timeout"
 end
 
---- Visits every record that a node holds of a map, in no order; tombstones included (record.value is
---- null). On an error, visits made before do not count.
+--- As `each`, when the node has just answered about the root.
 ---@param requests wingman.requests
 ---@param connection_id integer
 ---@param map_name string
 ---@param fn fun(key: string, record: table)
 ---@param deadline number|nil  of loop.now: "timeout" then
 ---@return boolean|nil ok, string|wingman.error|nil err
-function M.each(requests, connection_id, map_name, fn, deadline)
+function M.below(requests, connection_id, map_name, fn, deadline)
   local queue, failure, running, known = { "" }, nil, 0, 1
   local walk = { wake = nil }
   local function visit(path)
@@ -129,10 +158,6 @@ function M.each(requests, connection_id, map_name, fn, deadline)
     if known > PATHS_MAX then failure = failure or "the tree is larger than one can be" end
     walk.wake:resolve()
   end
-  local left = deadline and math.max(deadline - loop.now(), 0) or M.SILENCE
-  local root, err = M.root(requests, connection_id, map_name, math.min(left, M.SILENCE))
-  if not root then return nil, err end
-  if root.rootHash == 0 then return true end
   while not failure and (running > 0 or #queue > 0) do
     while running < IN_FLIGHT and #queue > 0 do
       running = running + 1
@@ -145,17 +170,20 @@ function M.each(requests, connection_id, map_name, fn, deadline)
   return true
 end
 
---- Every record that a node holds of a map, as { key = record }; tombstones
---- included (record.value is null). What came before an error does not count.
+--- Visits every record that a node holds of a map, in no order; tombstones included (record.value is
+--- null). On an error, visits made before do not count.
 ---@param requests wingman.requests
 ---@param connection_id integer
 ---@param map_name string
----@return table<string, table>|nil records, string|nil err
-function M.records(requests, connection_id, map_name)
-  local found = {}
-  local ok, err = M.each(requests, connection_id, map_name, function(key, record) found[key] = record end)
-  if not ok then return nil, err end
-  return found
+---@param fn fun(key: string, record: table)
+---@param deadline number|nil  of loop.now: "timeout" then
+---@return boolean|nil ok, string|wingman.error|nil err
+function M.each(requests, connection_id, map_name, fn, deadline)
+  local left = deadline and math.max(deadline - loop.now(), 0) or M.SILENCE
+  local root, err = M.root(requests, connection_id, map_name, math.min(left, M.SILENCE))
+  if not root then return nil, err end
+  if root.rootHash == 0 then return true end
+  return M.below(requests, connection_id, map_name, fn, deadline)
 end
 
 return M

@@ -1,17 +1,36 @@
 --- Requests that wait for their answers. The protocol has no request numbers: an answer is
---- recognised by its connection, its type and a field or two.
+--- recognised by its connection, its type and a field or two. Of several requests that are alike the
+--- oldest gets the first answer, also when nobody waits for that one any more: an answer that comes too
+--- late may be older than what the next one is asked about.
 local loop = require "wingman.loop"
 local core = require "wingman.core"
 
 local M = {}
 
+--- Seconds for which the answer to a request that was given up is expected: after that the node has
+--- let it fall, as v2 servers do with what they do not like. And how many of a connection are.
+local EXPECTED, MOST_EXPECTED = 60, 256
+
 ---@class wingman.requests
+---@field private last integer  number of the newest waiter
+---@field private given_up table<integer, wingman.request_waiter[]>  by connection, the oldest first
 local methods = {}
 methods.__index = methods
 
 ---@param client_core userdata  wingman.core.client
 ---@return wingman.requests
-function M.new(client_core) return setmetatable({ core = client_core, waiting = {} }, methods) end
+function M.new(client_core) return setmetatable({ core = client_core, waiting = {}, given_up = {}, last = 0 }, methods) end
+
+-- Nobody waits any more for the answer to what was sent. One that came while an earlier one of its kind was expected
+-- may have been this one's: then none is expected any more.
+local function give_up(self, waiter)
+  if waiter.was_passed_over or self.closed then return end
+  local list = self.given_up[waiter.connection_id] or {}
+  self.given_up[waiter.connection_id] = list
+  waiter.given_up_at = loop.now()
+  list[#list + 1] = waiter
+  if #list > MOST_EXPECTED then table.remove(list, 1) end
+end
 
 --- Sends a message on a connection and waits for the first message there that
 --- `matches(message)`: the message, or nil, err.
@@ -29,7 +48,10 @@ function methods:request(connection_id, message, matches, timeout, owner)
   waiter.owner = owner
   local answer, wait_err
   local ok, send_err = self.core:send(connection_id, bytes)
-  if ok then answer, wait_err = waiter.future:wait(timeout) end
+  if ok then
+    answer, wait_err = waiter.future:wait(timeout)
+    if wait_err == "timeout" then give_up(self, waiter) end
+  end
   self:forget(waiter)
   if not ok then return nil, send_err == core.statuses.EINVAL.text and "connection lost" or send_err end
   return answer, wait_err
@@ -38,6 +60,9 @@ end
 ---@class wingman.request_waiter
 ---@field future wingman.future  of the message; an error when the connection is lost
 ---@field owner any              who waits
+---@field package number integer  grows from each waiter to the next
+---@field package given_up_at number|nil        of loop.now
+---@field package was_passed_over boolean|nil  an answer that matched went to an earlier request
 
 --- Waits for the first message on a connection that `matches(message)`; until `forget`.
 ---@param connection_id integer
@@ -47,7 +72,9 @@ end
 function methods:expect(connection_id, matches, matches_description)
   local waiter = {
     connection_id = connection_id, matches = matches, matches_description = matches_description or matches, future = loop.future(),
+    number = self.last + 1,
   }
+  self.last = waiter.number
   self.waiting[waiter] = true
   return waiter
 end
@@ -56,18 +83,43 @@ end
 ---@param waiter wingman.request_waiter
 function methods:forget(waiter) self.waiting[waiter] = nil end
 
---- Offers a message to the requests that wait: true when it was the answer to one.
----@param connection_id integer
----@param message table
-function methods:offer(connection_id, message)
+-- The oldest request of those that wait to which a message is the answer.
+local function oldest_waiting(self, connection_id, message, matcher)
+  local oldest
   for waiter in pairs(self.waiting) do
-    if waiter.connection_id == connection_id and waiter.matches(message) then
-      self.waiting[waiter] = nil
-      waiter.future:resolve(message)
+    if waiter.connection_id == connection_id and not (oldest and oldest.number < waiter.number) and waiter[matcher](message) then
+      oldest = waiter
+    end
+  end
+  return oldest
+end
+
+-- Whether a message is the answer to a request that was given up, and is older than `waiter`.
+local function is_late(self, connection_id, message, matcher, waiter)
+  local list = self.given_up[connection_id]
+  if not list then return false end
+  while list[1] and loop.now() - list[1].given_up_at > EXPECTED do table.remove(list, 1) end
+  for i, other in ipairs(list) do
+    if waiter and waiter.number < other.number then return false end
+    if other[matcher](message) then
+      table.remove(list, i)
+      if waiter then waiter.was_passed_over = true end
       return true
     end
   end
   return false
+end
+
+--- Offers a message to the requests that wait: true when it was the answer to one, or to one that was given up.
+---@param connection_id integer
+---@param message table
+function methods:offer(connection_id, message)
+  local waiter = oldest_waiting(self, connection_id, message, "matches")
+  if is_late(self, connection_id, message, "matches", waiter) then return true end
+  if not waiter then return false end
+  self.waiting[waiter] = nil
+  waiter.future:resolve(message)
+  return true
 end
 
 --- Rejects the request whose answer could not be read: true when there was one.
@@ -75,14 +127,12 @@ end
 ---@param description table  the message's `type`, and in `payload` what it is recognised by
 ---@param err wingman.error
 function methods:refuse(connection_id, description, err)
-  for waiter in pairs(self.waiting) do
-    if waiter.connection_id == connection_id and waiter.matches_description(description) then
-      self.waiting[waiter] = nil
-      waiter.future:reject(err)
-      return true
-    end
-  end
-  return false
+  local waiter = oldest_waiting(self, connection_id, description, "matches_description")
+  if is_late(self, connection_id, description, "matches_description", waiter) then return true end
+  if not waiter then return false end
+  self.waiting[waiter] = nil
+  waiter.future:reject(err)
+  return true
 end
 
 --- Rejects what an owner waits for.
@@ -92,6 +142,7 @@ function methods:cancel(owner, reason)
   for waiter in pairs(self.waiting) do
     if waiter.owner == owner then
       self.waiting[waiter] = nil
+      give_up(self, waiter)
       waiter.future:reject(reason)
     end
   end
@@ -99,6 +150,7 @@ end
 
 --- Rejects every wait on a connection that has ended.
 function methods:connection_lost(connection_id)
+  self.given_up[connection_id] = nil
   for waiter in pairs(self.waiting) do
     if waiter.connection_id == connection_id then
       self.waiting[waiter] = nil
@@ -111,7 +163,7 @@ end
 function methods:close()
   self.closed = true
   for waiter in pairs(self.waiting) do waiter.future:reject("closed") end
-  self.waiting = {}
+  self.waiting, self.given_up = {}, {}
 end
 
 return M

@@ -41,6 +41,7 @@ end
 ---@field outward boolean   sent by this client
 ---@field node string       its id, or its URL while that is not known
 ---@field bytes integer     of the whole frame
+---@field listening boolean  on a listening connection
 ---@field messages table[]  decoded, tokens masked; empty when too many frames waited
 
 ---@class wingman.inspect.trace
@@ -54,9 +55,9 @@ end
 function M.start(client, fn)
   if type(fn) ~= "function" then error("inspect.trace: a function is expected, got " .. type(fn), 2) end
   local trace = { frames = 0 }
-  local function listen(node, outward, message, bytes, is_text)
+  local function listen(node, outward, message, bytes, is_text, listening)
     trace.frames = trace.frames + 1
-    fn { outward = outward, node = node.id or node.url, bytes = bytes, messages = message ~= "" and decode(message, is_text) or {} }
+    fn { outward = outward, node = node.id or node.url, bytes = bytes, listening = listening, messages = message ~= "" and decode(message, is_text) or {} }
   end
   function trace.stop()
     client:off("frame", listen)

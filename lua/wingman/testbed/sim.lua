@@ -239,6 +239,15 @@ function methods:stats()
   return answer and answer.nodes, err
 end
 
+--- The open connections of a node: their numbers, for the faults that end one (`close`, `reset`, `drop`), and how many
+--- messages of each type the client has sent on them.
+---@param id string
+---@return { number: integer, carried: table<string, integer> }[]|nil, wingman.error|nil
+function methods:connections(id)
+  local answer, err = self:command("connections " .. id)
+  return answer and answer.connections, err
+end
+
 --- The operations that a node has received, in the order of their arrival: `total`, and the `ids` and
 --- `keys` of the last 100,000.
 ---@param id string

@@ -32,8 +32,8 @@ end
 -- The id of the node that a connection leads to, while it is not known its URL; nil for a
 -- provider without connections.
 local function node_of(self, connection_id)
-  local connection = self.provider and self.provider.connections.by_id[connection_id]
-  return connection and (connection.node.id or connection.node.url)
+  local node = self.provider and self.provider:node_at(connection_id)
+  return node and (node.id or node.url)
 end
 
 -- Letters that were removed to make space are logged, too.
@@ -79,7 +79,7 @@ function handlers.op_done(self, connection_id, seq) settle(self, seq, node_of(se
 
 -- Only while somebody traces; see wingman.inspect.trace.
 function handlers.frame(self, connection_id, bytes, is_text, outward, message)
-  self.events:emit("frame", self.provider.connections.by_id[connection_id].node, outward, message, bytes, is_text == 1)
+  self.events:emit("frame", self.provider:node_at(connection_id), outward, message, bytes, is_text == 1, self.listeners:has(connection_id))
 end
 
 function handlers.op_rejected(self, connection_id, seq, lengths, _, text)
@@ -104,7 +104,7 @@ function handlers.op_dropped(self, _, seq, _, _, key)
 end
 
 function handlers.op_tries(self, connection_id, seq, tries, _, key)
-  local node = self.provider.connections.by_id[connection_id].node
+  local node = self.provider:node_at(connection_id)
   local err = errors.new("NOT_ACKNOWLEDGED", ("the write of key '%s' was sent %d times without an acknowledgement; it stays in the op log")
     :format(key, tries), { key = key, seq = seq, tries = tries, node = node.id, url = node.url })
   self.log_seldom("warn", "op_tries", { key = key, tries = tries, url = node.url }, "op_tries " .. node.url)
@@ -117,7 +117,7 @@ function handlers.server_error(self, connection_id, _, _, had_batches, message)
 end
 
 function handlers.ack_timeout(self, connection_id, ops, _, again)
-  local node = self.provider.connections.by_id[connection_id].node
+  local node = self.provider:node_at(connection_id)
   self.log_seldom("warn", "ack_timeout", { url = node.url, ops = ops, again = again }, "ack_timeout " .. node.url)
   -- A v2 connection is closed then, which is reported as a loss.
   if again and self.provider.refused and node.dialect ~= "v2" then
@@ -127,7 +127,7 @@ function handlers.ack_timeout(self, connection_id, ops, _, again)
 end
 
 function handlers.resumed(self, connection_id, partition, us)
-  local node = self.provider.connections.by_id[connection_id].node
+  local node = self.provider:node_at(connection_id)
   self.provider.failovers:acked(partition)
   self.events:emit("resumed", { partition = partition, node = node.id, seconds = us / 1e6 })
 end

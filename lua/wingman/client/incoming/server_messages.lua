@@ -12,7 +12,7 @@ local M = {}
 ---@param err wingman.server_error
 ---@param had_batches boolean  a batch in flight may be its cause
 function M.failed(self, connection_id, err, had_batches)
-  local node = self.provider.connections.by_id[connection_id].node
+  local node = self.provider:node_at(connection_id)
   err.node, err.url = node.id, node.url
   self.log_seldom(err.is_rate and "info" or "warn", "server_error",
     { code = err.code, status = err.status, message = err.message, url = node.url }, node.url .. err.code .. err.message)
@@ -31,7 +31,7 @@ end
 ---@param kind string|nil  the message's type
 ---@param reason string
 function M.refuse(self, connection_id, event, kind, reason)
-  local url = self.provider.connections.by_id[connection_id].node.url
+  local url = self.provider:node_at(connection_id).url
   self.log_seldom("warn", event, { type = kind, reason = reason, url = url }, url .. event .. reason)
 end
 
@@ -41,7 +41,7 @@ end
 ---@param connection_id integer
 ---@param description { type: string, size: integer, limit: string, payload: table }  see core/wire/message.h
 function M.too_large(self, connection_id, description)
-  local url = self.provider.connections.by_id[connection_id].node.url
+  local url = self.provider:node_at(connection_id).url
   local kind = description.type ~= "" and description.type or "text message"
   local err = errors.too_large(url, description)
   if self.provider.requests:refuse(connection_id, description, err) then return end
@@ -81,7 +81,7 @@ function M.take(self, connection_id, message)
   if is_announcement then return end
   if read_by_who_asked[message.type] then return end
   if self.events:has("message") then
-    local node = self.provider.connections.by_id[connection_id].node
+    local node = self.provider:node_at(connection_id)
     self.events:emit("message", message, node.id or node.url)
   end
 end

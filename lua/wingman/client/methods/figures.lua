@@ -23,6 +23,7 @@ local methods = {}
 ---@field usable boolean
 ---@field connects integer
 ---@field circuit string
+---@field listening string      state of its listening connection: "off" until one is needed, "ready", or what it is about to become ready
 ---@field last_reason string|nil
 ---@field losses table<string, integer>  by reason
 ---@field pending_ops integer
@@ -102,6 +103,7 @@ function methods:health()
     nodes[#nodes + 1] = {
       id = node.id, url = node.url, state = info.state, dialect = info.dialect, rtt = info.rtt,
       usable = node.usable or info.state == "ready", connects = info.connects,
+      listening = self.listeners:state_of(node),
       circuit = self.provider.circuits and self.provider.circuits:state_of(node) or "closed", last_reason = node.last_reason,
       losses = copy(node.losses),
       pending_ops = info.pending_ops, in_flight_ops = info.in_flight_ops,

@@ -6,7 +6,7 @@ local core = require "wingman.core"
 local errors = require "wingman.base.error"
 local filter = require "wingman.client.query.filter"
 local loop = require "wingman.loop"
-local merkle_walk = require "wingman.cluster.merkle_walk"
+local node_trees = require "wingman.cluster.listening.node_trees"
 local order = require "wingman.client.query.order"
 local reader = require "wingman.client.query.reader"
 local repair = require "wingman.client.methods.repair"
@@ -94,8 +94,9 @@ function methods:holdings(node_id, name)
   if self.closed then return nil, errors.new("CLOSED", "the client is closed") end
   for _, node in ipairs(self.provider:nodes()) do
     if node.id == node_id or node.url == node_id or node.whole_url == node_id then
-      local records, err = merkle_walk.records(self.provider.requests, node.connection_ids[1], name)
-      if not records then return nil, errors.of(err, "TIMEOUT", ("%s: map '%s'"):format(node.url, name)) end
+      local records = {}
+      local ok, err = node_trees.each(self.listeners, node, name, function(key, record) records[key] = record end)
+      if not ok then return nil, errors.of(err, "TIMEOUT", ("%s: map '%s'"):format(node.url, name)) end
       return records
     end
   end

@@ -1,11 +1,11 @@
---- Reads a map from every connected node for a query, by the nodes' Merkle trees: their answers to
+--- Reads a map from every connected node for a query, by the nodes' Merkle trees, on listening connections: their answers to
 --- queries have limits of rows (10,000, 4,096) and bytes (512 KiB, beyond which a v2 server closes the
 --- connection), a 0.11 server leaves out values like 0, and newer servers may not answer at all. A
 --- leaf of a tree is small, and whole.
 local core = require "wingman.core"
 local errors = require "wingman.base.error"
 local loop = require "wingman.loop"
-local merkle_walk = require "wingman.cluster.merkle_walk"
+local node_trees = require "wingman.cluster.listening.node_trees"
 
 local M = {}
 
@@ -92,7 +92,7 @@ end
 local function read_nodes(client, name, nodes, reading)
   local tasks = {}
   for i, node in ipairs(nodes) do
-    tasks[i] = loop.spawn(merkle_walk.each, client.provider.requests, node.connection_ids[1], name, visitor(client, node, reading), reading.deadline)
+    tasks[i] = loop.spawn(node_trees.each, client.listeners, node, name, visitor(client, node, reading), reading.deadline)
   end
   local failure
   for i, task in ipairs(tasks) do

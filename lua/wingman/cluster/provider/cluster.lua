@@ -11,6 +11,7 @@ local identity = require "wingman.cluster.provider.identity"
 local key_route = require "wingman.cluster.key_route"
 local connections_module = require "wingman.cluster.connections"
 local log_throttle = require "wingman.loop.log_throttle"
+local listeners_module = require "wingman.cluster.listening.listeners"
 local loop = require "wingman.loop"
 local map_requests = require "wingman.cluster.map_refresh"
 local merkle_walk = require "wingman.cluster.merkle_walk"
@@ -130,7 +131,10 @@ local function on_lost(self, connection, reason, code, detail, was_ready)
       end
     end
   end
-  if not node.usable then self.failovers:lost(node, reason, detail) end
+  if not node.usable then
+    self.failovers:lost(node, reason, detail)
+    self.listeners:node_lost(node)
+  end
   self.circuits:failure(node, was_usable and "lost" or "connect", reason)
   self:recompute()
   if was_usable then
@@ -185,6 +189,7 @@ end
 
 --- Takes one event of the core; true when it was for the provider.
 function methods:handle(event, connection_id, a, b, flag, text)
+  if self.listeners:handle(event, connection_id, a, b, flag, text) then return true end
   if self.connections:handle(event, connection_id, a, b, flag, text) then return true end
   if event == "map" then
     local before = self.map
@@ -257,16 +262,18 @@ function methods:owner_of(key)
   return nil, id
 end
 
---- The map whose root is asked for on a connection: one of the script's, to which it has the
---- rights. Of a v2 server not one whose name it does not store: the newest is silent about it.
+--- The map whose root is asked for on a connection.
 ---@param connection_id integer
 ---@return string
 function methods:root_map(connection_id)
-  local is_v2 = self.core:connection_info(connection_id).dialect == "v2"
-  for _, name in ipairs(self.map_names()) do
-    if not is_v2 or core_module.v2_stores_map(name) then return name end
-  end
-  return self.options.probe_map
+  return merkle_walk.askable_map(self.core, connection_id, self.map_names(), self.options.probe_map)
+end
+
+--- The node of a connection, whichever kind it is.
+---@param connection_id integer
+---@return wingman.node|nil
+function methods:node_at(connection_id)
+  return self.connections.by_index[self.core:node_of(connection_id)]
 end
 
 --- Some node that can be used.
@@ -306,6 +313,7 @@ function methods:close()
   if self.closed then return end
   self.closed = true
   self.connections:close()
+  self.listeners:close()
   self.map_refresh:close()
   self.circuits:close()
   self.requests:close()
@@ -402,6 +410,13 @@ function M.new(core, options, policies, state, map_names)
     changed = function() self:update_state() end,
     auth_failed = function(connection, message) self.events:emit("auth_failed", connection.node, message) end,
     log = function(...) options.log_to(...) end,
+  })
+  self.listeners = listeners_module.new(core, options, policies.reconnect, self.requests, {
+    beside = self.connections,
+    nodes = function() return self:nodes() end,
+    id_of = function(node) return node.id end,
+    root_map = function(connection_id) return self:root_map(connection_id) end,
+    auth_failed = function(...) self.events:emit("auth_failed", ...) end,
   })
   if options.hash ~= "auto" then
     self.hash_kind, self.hash_how = options.hash, "set by the option hash"

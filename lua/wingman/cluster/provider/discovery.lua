@@ -36,6 +36,7 @@ local function forget_superfluous(self)
   self.forgetting = nil
   if self.closed then return end
   for _, node in ipairs(superfluous(self)) do
+    self.listeners:drop(node)
     if self.connections:forget(node) then self.circuits:forget(node) end
   end
 end

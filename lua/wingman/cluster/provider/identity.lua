@@ -153,6 +153,7 @@ local function identified(self, connection, id)
     log(self, "info", "same_node_twice", { node = id, urls = { twin.url, node.url } })
     node.twin_of = twin
     self.connections:disconnect(node)
+    self.listeners:drop(node)
     return self:recompute()
   end
   node.id, node.usable = id, true
@@ -161,6 +162,7 @@ local function identified(self, connection, id)
   connection.usable = true
   note_dialect(self, node)
   self.circuits:connected(node)
+  self.listeners:node_connected(node)
   self:recompute()
   self.events:emit("node_connected", { id = id, url = node.url, dialect = node.dialect })
 end
@@ -171,10 +173,9 @@ end
 ---@param connection wingman.connection
 function M.identify(self, connection)
   for _ = 1, IDENTIFY_TRIES do
-    local root = merkle_walk.root(self.requests, connection.id, self:root_map(connection.id))
+    local id = merkle_walk.node_id(self.requests, connection.id, self:root_map(connection.id))
     if self.closed or connection.state ~= "ready" then return end
-    local id = root and type(root.timestamp) == "table" and root.timestamp.nodeId
-    if type(id) == "string" and id ~= "" then return identified(self, connection, id) end
+    if id then return identified(self, connection, id) end
   end
   log(self, "warn", "node_id_unknown", { url = connection.node.url })
   connection.node.unidentified = true

@@ -5,7 +5,9 @@ local core_module = require "wingman.core"
 local emitter = require "wingman.base.emitter"
 local failover = require "wingman.cluster.failover_log"
 local connections_module = require "wingman.cluster.connections"
+local listeners_module = require "wingman.cluster.listening.listeners"
 local loop = require "wingman.loop"
+local merkle_walk = require "wingman.cluster.merkle_walk"
 local requests_module = require "wingman.cluster.requests"
 
 local M = {}
@@ -51,6 +53,7 @@ local function note_map(self)
 end
 
 function methods:handle(event, connection_id, a, b, flag, text)
+  if self.listeners:handle(event, connection_id, a, b, flag, text) then return true end
   if self.connections:handle(event, connection_id, a, b, flag, text) then return true end
   if event == "map" and flag then note_map(self) end
   return event == "map" or event == "map_error"
@@ -71,6 +74,10 @@ function methods:send(data)
   return self.core:send(self.node.connection_ids[1], bytes)
 end
 
+--- The node of a connection, whichever kind it is.
+function methods:node_at(connection_id)
+  return self.connections.by_index[self.core:node_of(connection_id)]
+end
 function methods:node_of() return self:any_node() end
 --- What the server's partition map says of owners is not followed.
 function methods:owner_of() return self:any_node() end
@@ -88,6 +95,7 @@ function methods:close()
   if self.closed then return end
   self.closed = true
   self.connections:close()
+  self.listeners:close()
   self.requests:close()
   if self.started then self.started:resolve(false) end
   self.state:set("DISCONNECTED", "closed")
@@ -97,8 +105,9 @@ end
 ---@param options table  checked options
 ---@param policies { reconnect: function }
 ---@param state wingman.connection_state
+---@param map_names fun(): string[]  maps that the client uses
 ---@return wingman.single_server_provider|nil, string|nil
-function M.new(core, options, policies, state)
+function M.new(core, options, policies, state, map_names)
   local self = setmetatable({
     core = core, state = state, events = emitter.new(), requests = requests_module.new(core),
   }, methods)
@@ -108,15 +117,19 @@ function M.new(core, options, policies, state)
   }
   self.connections = connections_module.new(core, options, policies.reconnect, {
     ready = function(connection)
+      self.node.usable = true
       self.node.dialect = core:connection_info(connection.id).dialect
       core:use_connection(connection.id)
       core:send(connection.id, MAP_REQUEST)
       self.failovers:routes_changed { [self.node.index] = true }
+      self.listeners:node_connected(self.node)
       self.events:emit("node_connected", { url = self.node.url, dialect = self.node.dialect })
     end,
     lost = function(connection, reason, code, detail, was_ready)
       self.requests:connection_lost(connection.id)
       if self.connections:count_states().ready == nil then
+        self.node.usable = false
+        self.listeners:node_lost(self.node)
         self.failovers:lost(self.node, reason, detail)
         self.failovers:routes_changed {}
       end
@@ -127,6 +140,20 @@ function M.new(core, options, policies, state)
     changed = function() update_state(self) end,
     auth_failed = function(connection, message) self.events:emit("auth_failed", connection.node, message) end,
     log = function(...) options.log_to(...) end,
+  })
+  local function root_map(connection_id)
+    return merkle_walk.askable_map(core, connection_id, map_names(), options.probe_map)
+  end
+  self.listeners = listeners_module.new(core, options, policies.reconnect, self.requests, {
+    beside = self.connections,
+    nodes = function() return self:nodes() end,
+    id_of = function(given)
+      for _, id in ipairs(given.connection_ids) do
+        if self.connections.by_id[id].state == "ready" then return merkle_walk.node_id(self.requests, id, root_map(id)) end
+      end
+    end,
+    root_map = root_map,
+    auth_failed = function(...) self.events:emit("auth_failed", ...) end,
   })
   local node, err = self.connections:add(options.server, true)
   if not node then return nil, err end

@@ -1,7 +1,7 @@
---- wingman.client.tree_session: who waits for whom, and how often the root is asked for.
+--- wingman.cluster.listening.tree_session: who waits for whom, and how often the root is asked for.
 local eventually = require "spec.support.eventually"
 local loop = require "wingman.loop"
-local tree_session = require "wingman.client.tree_session"
+local tree_session = require "wingman.cluster.listening.tree_session"
 
 local LATER = math.huge
 

@@ -1,0 +1,114 @@
+--- The Merkle trees of nodes on their listening connections: which kind a node has, and what all who read on a connection
+--- share of it. Whoever asks about trees there goes through this module, so that no question disturbs another.
+local core = require "wingman.core"
+local errors = require "wingman.base.error"
+local loop = require "wingman.loop"
+local merkle_walk = require "wingman.cluster.merkle_walk"
+local msgpack = require "wingman.base.msgpack"
+local tree_session = require "wingman.cluster.listening.tree_session"
+local wire_name = require "wingman.base.wire_name"
+
+local M = {}
+
+---@class wingman.node_tree  of a v2 node, on one connection
+---@field connects integer  how often the connection was made when this was found
+---@field sessions table<string, wingman.tree_session>|false  by map; false: the tree has paths for each partition
+
+---@alias wingman.node_trees.ask fun(message: table, matches: fun(message: table): any): table|nil, any
+
+--- Recognises an answer of this type about a map.
+---@param type_name string
+---@param map_name string
+---@return fun(message: table): boolean
+function M.about(type_name, map_name)
+  return function(message)
+    local payload = message.payload
+    return message.type == type_name and type(payload) == "table" and payload.mapName == map_name
+  end
+end
+
+--- Which tree a v2 node has; asked once for each connection. Servers newer than 2.2.0 with disk storage are
+--- silent about the paths of partitions. They are known by a field of the answer about OR-maps.
+---@param listeners wingman.listeners
+---@param connection_id integer
+---@param map string
+---@param ask wingman.node_trees.ask
+---@return wingman.node_tree|nil, any err
+function M.of(listeners, connection_id, map, ask)
+  local connects = listeners.core:connection_info(connection_id).connects
+  local known = listeners.trees[connection_id]
+  if known and known.connects == connects then return known end
+  local answer, err = ask({ type = "ORMAP_DIFF_REQUEST", payload = { mapName = map, keys = msgpack.array {} } }, M.about("ORMAP_DIFF_RESPONSE", map))
+  if not answer then return nil, err end
+  local epoch = answer.payload.coveringEpoch
+  local has_sessions = epoch ~= nil and epoch ~= core.null
+  known = listeners.trees[connection_id]
+  -- Another reader may have been told the same meanwhile, and have sessions.
+  if not known or known.connects ~= connects then
+    known = { connects = connects, sessions = has_sessions and {} }
+    listeners.trees[connection_id] = known
+  end
+  return known
+end
+
+--- What readers share of a map where a node lists it for each connection anew. nil, err when it holds none of this name.
+---@param tree wingman.node_tree
+---@param map string
+---@param node wingman.node
+---@return wingman.tree_session|nil, wingman.error|nil
+function M.session(tree, map, node)
+  if not core.v2_stores_map(map) then
+    return nil, errors.new("UNSUPPORTED", ("map %s: %s has disk storage, and holds no map of this name; see the option check_map_names")
+      :format(wire_name.shown(map), node.id or node.url), { map = map, node = node.id })
+  end
+  tree.sessions[map] = tree.sessions[map] or tree_session.new()
+  return tree.sessions[map]
+end
+
+--- Asks for the root of a map, which makes a new list of it.
+---@param ask wingman.node_trees.ask
+---@param map string
+---@return integer|nil root, any err
+function M.root(ask, map)
+  local answer, err = ask({ type = "SYNC_INIT", mapName = map, lastSyncTimestamp = 0 }, M.about("SYNC_RESP_ROOT", map))
+  if not answer then return nil, err end
+  local root = answer.payload.rootHash
+  if type(root) ~= "number" then return nil, "the root is no number" end
+  return root
+end
+
+-- Reads the whole list while it stays as it is.
+local function each_listed(requests, connection_id, session, ask, map, fn, deadline)
+  local ok, err = session:renew(loop.now(), function() return M.root(ask, map) end, deadline)
+  if not ok then return nil, err end
+  ok, err = session:walk(function() return merkle_walk.below(requests, connection_id, map, fn, deadline) end, deadline)
+  if not ok and err then return nil, err end
+  return true
+end
+
+--- Visits every record that a node holds of a map, as merkle_walk.each, on its listening connection. Waits for that, too.
+---@param listeners wingman.listeners
+---@param node wingman.node
+---@param map string
+---@param fn fun(key: string, record: table)
+---@param deadline number|nil  of loop.now: "timeout" then; default: the walk may last, and the connection may take 30 s
+---@return boolean|nil ok, string|wingman.error|nil err
+function M.each(listeners, node, map, fn, deadline)
+  local requests = listeners.requests
+  local connection_id, err = listeners:await(node, deadline or loop.now() + merkle_walk.SILENCE)
+  if not connection_id then return nil, err end
+  if node.dialect ~= "v2" then return merkle_walk.each(requests, connection_id, map, fn, deadline) end
+  local function ask(message, matches)
+    local left = deadline and math.max(0, deadline - loop.now()) or math.huge
+    return requests:request(connection_id, message, matches, math.min(left, merkle_walk.SILENCE))
+  end
+  local tree, session
+  tree, err = M.of(listeners, connection_id, map, ask)
+  if not tree then return nil, err end
+  if not tree.sessions then return merkle_walk.each(requests, connection_id, map, fn, deadline) end
+  session, err = M.session(tree, map, node)
+  if not session then return nil, err end
+  return each_listed(requests, connection_id, session, ask, map, fn, deadline or math.huge)
+end
+
+return M

@@ -1,0 +1,187 @@
+--- Listening connections: when there are any, what is sent on them, and what becomes of writes when they end.
+local clusters = require "spec.support.cluster"
+local cjson = require "cjson"
+local core = require "wingman.core"
+local eventually = require "spec.support.eventually"
+local inspect = require "wingman.inspect"
+local loop = require "wingman.loop"
+
+--- Seconds: a green spec does not wait for them.
+local LONG = { timeout = 60 }
+local PATIENCE = 60
+
+-- The states of a client's listening connections, by node.
+local function states(client)
+  local found = {}
+  for _, node in ipairs(client:health().nodes) do found[node.id] = node.listening end
+  return found
+end
+
+local function all(state) return { ["node-1"] = state, ["node-2"] = state, ["node-3"] = state } end
+
+local function await_all(client, state)
+  eventually("every listening connection is " .. state, function()
+    local found = states(client)
+    for _, of_node in pairs(found) do
+      if of_node ~= state then return false, found end
+    end
+    return true
+  end)
+end
+
+-- Ends only the listening connection to a node, without a word.
+local function cut(shared, client, id)
+  local node
+  for _, one in ipairs(client.provider:nodes()) do node = one.id == id and one or node end
+  local connection_id = client.listeners:of(node)
+  if shared.is_real then
+    client.core:disconnect(connection_id, 1000)
+    client.provider:handle("lost", connection_id, "lost", 0, true, "")
+    return
+  end
+  local listening = 0 -- the one that was opened last
+  for _, connection in ipairs(assert(shared.cluster:connections(id))) do
+    listening = math.max(listening, connection.number)
+    if connection.number == listening then assert.is_nil(connection.carried.OP_BATCH) end
+  end
+  assert(shared.cluster:fault(id, "reset", listening))
+  eventually("the client has noticed", function() return client.listeners:of(node) ~= connection_id or states(client)[id] ~= "ready" end)
+end
+
+-- The types of messages that a client sends from now on, on each kind of connection.
+local function trace(client)
+  local sent = { [true] = {}, [false] = {} }
+  inspect.trace(client, function(frame)
+    if not frame.outward then return end
+    for _, message in ipairs(frame.messages) do
+      local counts = sent[frame.listening]
+      counts[message.type] = (counts[message.type] or 0) + 1
+    end
+  end)
+  return sent
+end
+
+clusters.on_each(getfenv(), "a listening connection", function(shared, it)
+  local name, client, map, keys
+
+  before_each(function()
+    name = shared:map_name()
+    client = shared:started { reconnect = function() return 0.01 end }
+    map, keys = client:map(name), {}
+    eventually("every node is connected", function() return #client:connected_nodes() == 3 end)
+    for i, node in ipairs(shared.cluster.nodes) do keys[i] = clusters.keys_of(client, node.id, 1)[1] end
+  end)
+
+  local function write(value)
+    for _, key in ipairs(keys) do assert(map:set(key, value)) end
+    assert(client:drain(PATIENCE))
+  end
+
+  it("is not opened by a client that only writes", function()
+    write(1)
+    assert.same(all "off", states(client))
+    if shared.is_real then return end
+    for _, node in ipairs(shared.cluster.nodes) do assert.equal(1, #assert(shared.cluster:connections(node.id))) end
+  end)
+
+  for what, need in pairs {
+    ["map:read"] = function() return map:read(keys[1], LONG) end,
+    ["client:query"] = function() return client:query(name, LONG) end,
+    ["client:holdings"] = function() return client:holdings("node-1", name) end,
+    ["client:repair"] = function() return client:repair(name) end,
+  } do
+    it("is opened to every node by the first " .. what, function()
+      write(1)
+      assert(need())
+      await_all(client, "ready")
+      assert.equal(3, #client:connected_nodes())
+    end)
+  end
+
+  it("carries what is asked and no operation, and the others carry no question about records", function()
+    write(1)
+    local sent = trace(client)
+    for i = 1, 50 do assert(map:set("other-" .. i, i)) end
+    assert.equal(1, (map:read(keys[1], LONG)))
+    assert.equal(3, #assert(client:query(name, { where = { }, limit = 3 })))
+    assert(client:holdings("node-2", name))
+    assert(client:repair(name))
+    for i = 1, 50 do assert(map:remove("other-" .. i)) end
+    assert(client:drain(PATIENCE))
+    assert.is_nil(sent[true].OP_BATCH)
+    assert.is_true(sent[true].MERKLE_REQ_BUCKET > 0 and sent[false].OP_BATCH > 0)
+    assert.same({}, { sent[false].MERKLE_REQ_BUCKET, sent[false].SYNC_INIT })
+  end)
+
+  it("is made again when it is lost, and nothing else is", function()
+    write(1)
+    assert.equal(1, (map:read(keys[1], LONG)))
+    await_all(client, "ready")
+    local told, lost = {}, {}
+    for _, event in ipairs { "node_lost", "node_connected", "circuit", "failover", "map_changed", "state" } do
+      client:on(event, function() told[#told + 1] = event end)
+    end
+    client.listeners:on("lost", function(node) lost[#lost + 1] = node.id end)
+    local before, route_changes = client:stats(), client:router_stats().route_changes
+    for round = 1, 3 do
+      for i = 1, 20 do assert(map:set("other-" .. i, round)) end
+      for _, node in ipairs(shared.cluster.nodes) do cut(shared, client, node.id) end
+      assert.equal(3, #client:connected_nodes())
+      assert(client:drain(PATIENCE))
+      await_all(client, "ready")
+      for _, key in ipairs(keys) do assert.equal(1, (map:read(key, LONG))) end
+    end
+    local stats = client:stats()
+    assert.equal(9, #lost)
+    assert.same({}, told)
+    assert.same({ 60, 0, 0, before.losses },
+      { stats.ops_acked - before.ops_acked, stats.ops_resent - before.ops_resent, stats.unmatched_acks, stats.losses })
+    assert.equal(route_changes, client:router_stats().route_changes)
+    for _, node in ipairs(client:health().nodes) do assert.equal("closed", node.circuit) end
+  end)
+
+  it("is there again with a node that was away, and never keeps it in the client", function()
+    write(1)
+    assert.equal(1, (map:read(keys[1], LONG)))
+    await_all(client, "ready")
+    assert(shared.cluster:kill "node-3")
+    eventually("the node is lost", function() return #client:connected_nodes() == 2 and states(client)["node-3"] ~= "ready" end)
+    assert.equal(1, (map:read(keys[1], { node = "node-1", timeout = 60 }))) -- its owner may be another one now
+    shared:restart("node-3", client)
+    await_all(client, "ready")
+    local key = clusters.keys_of(client, "node-3", 1)[1]
+    assert(client:wait(assert(map:set(key, "again")), PATIENCE))
+    assert.equal("again", (map:read(key, LONG)))
+  end)
+
+  it("ends with the client", function()
+    write(1)
+    assert.equal(1, (map:read(keys[1], LONG)))
+    await_all(client, "ready")
+    local timers = loop.timer_count()
+    client:close()
+    assert.is_true(loop.timer_count() <= timers)
+    if shared.is_real then return end
+    for _, node in ipairs(shared.cluster.nodes) do
+      eventually("the node has no connection left", function() return #assert(shared.cluster:connections(node.id)) == 0 end)
+    end
+  end)
+
+  it("shows a new token when it is opened anew", function()
+    local function token() return core.jwt_sign(cjson.encode { sub = "user", exp = math.ceil(core.wall_ms() / 1000) + 3600 }, shared.cluster.secret) end
+    local given = 0
+    local other = shared:started {
+      cluster = { seeds = { shared.cluster.urls[1] } }, endpoint = "seeds", reconnect = function() return 0.01 end,
+      auth = { token = function()
+        given = given + 1
+        return token()
+      end },
+    }
+    assert.equal(1, given)
+    assert(other:holdings("node-1", name))
+    assert.equal(2, given)
+    cut(shared, other, "node-1")
+    assert(other:holdings("node-1", name))
+    assert.equal(3, given)
+  end)
+end)
