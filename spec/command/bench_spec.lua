@@ -2,6 +2,7 @@
 local load_run = require "spec.support.load_run"
 local process = require "wingman.loop.process"
 local report = require "wingman.report"
+local sim = require "wingman.sim"
 
 local metric = load_run.metric
 
@@ -101,20 +102,86 @@ describe("wingman bench", function()
     assert.same({ 2, "", "wingman bench: one URL is expected, got 'ws://127.0.0.1:9?token=***' and 'ws://127.0.0.1:10'\nsee wingman bench --help\n" }, { code, out, err })
   end)
 
+  it("reads so many of its operations as --read says, of keys that it has written", function()
+    local document, code, out, err = bench { "sim://2", "--rate", "1000", "--duration", "1200ms", "--read", "75%", "--keys", "zipf:300", "--workers", "2",
+      "--warmup", "50ms", "--threshold", "reads count>0", "--threshold", "read_latency{map:bench} p(99)<60s" }
+    assert.equal(0, code, out .. err)
+    local reads, writes = metric(document, "reads").count, metric(document, "ops_acked").count
+    assert.equal(1200, reads + writes)
+    -- Of 1,200 drawn with the probability 0.75, five standard deviations are 75.
+    assert.near(900, reads, 75)
+    assert.equal(reads, metric(document, "read_latency").count)
+    assert.equal(0, metric(document, "reads_absent").count)
+    assert.equal(0, metric(document, "errors").count)
+    assert.matches("[%d.]+ s  [%d,]+ acked/s [^\n]+ [%d,]+ reads/s  p50 %d", out)
+    assert.matches("\n  mixed +constant%-arrival%-rate [^\n]+\n +its reads +[%d.]+ [mu]?s +[%d.]+ [mu]?s\n", out)
+    local measured = {}
+    for _, one in ipairs(document.thresholds) do measured[one.metric] = one.value end
+    assert.same({ errors = 0, ops_unacknowledged = 0, reads_absent = 0, reads_failed = 0, reads = reads }, { errors = measured.errors,
+      ops_unacknowledged = measured.ops_unacknowledged, reads_absent = measured.reads_absent, reads_failed = measured.reads_failed, reads = measured.reads })
+  end)
+
+  it("only reads with --read 1, with users that wait for their answers, in each shard", function()
+    for shard = 0, 1 do
+      local document, code, out, err = bench { "sim://1?dialect=0.11", "--vus", "4", "--duration", "300ms", "--read", "1", "--keys", "50", "--shard", shard .. "/2" }
+      assert.equal(0, code, out .. err)
+      local reads = metric(document, "reads").count
+      assert.is_true(reads > 0 and reads == metric(document, "iterations").count, reads .. " reads")
+      assert.equal(0, metric(document, "reads_absent").count)
+      assert.equal(0, metric(document, "ops_recorded").count)
+      assert.equal("reads", document.scenarios[1].name)
+    end
+  end)
+
+  it("fails when what it reads is not there, and takes your word with --loaded after a look", function()
+    local _, code, out, err = bench { "sim://1", "--duration", "100ms", "--read", "0.5", "--loaded", "--keys", "20" }
+    assert.equal(1, code, out)
+    assert.truthy(err:find("20 of 20 keys that were looked for are not in the map 'bench'", 1, true), err)
+    local cluster = assert(sim.start { nodes = 2 })
+    finally(function() cluster:stop() end)
+    local args = { table.concat(cluster.urls, ","), "--duration", "200ms", "--rate", "100", "--read", "1", "--keys", "20" }
+    local env = { WINGMAN_TOKEN = cluster.token }
+    _, code, out, err = bench(args, env)
+    assert.equal(0, code, out .. err)
+    args[#args + 1] = "--loaded"
+    local document
+    document, code, out, err = bench(args, env)
+    assert.equal(0, code, out .. err)
+    assert.equal(20, metric(document, "reads").count)
+    assert.equal(0, metric(document, "ops_recorded").count)
+    -- Whoever reads of a map what nobody wrote is told, unless absent keys are what the test is about.
+    for threshold, expected in pairs { ["reads count==20"] = 99, ["reads_absent count>0"] = 0 } do
+      local path = load_run.file("", ".lua")
+      os.remove(path)
+      assert.equal(0, (command { "bench", "sim://1", "--rate", "100", "--duration", "200ms", "--read", "100%", "--loaded", "--threshold", threshold, "--save", path }))
+      local file = assert(io.open(path))
+      local text = file:read "*a"
+      file:close()
+      code, out, err = load_run.finish(load_run.start((text:gsub("    expect_keys%(map%)\n", ""))))
+      assert.equal(expected, code, out .. err)
+    end
+  end)
+
   it("ends with 2 for a mistake, names it and what is near it", function()
     for _, case in ipairs {
       { { "sim://1", "--rat", "5" }, "unknown option '--rat'; did you mean '--rate'?" },
       { { "sim://1", "--stricd" }, "did you mean '--strict'?" },
       { { "sim://1", "--rate" }, "--rate needs a value" },
-      { { "sim://1", "--rate", "fast" }, "--rate: a number of writes a second is expected, got 'fast'\nsee wingman bench --help\n" },
+      { { "sim://1", "--rate", "fast" }, "--rate: a number of operations a second is expected, got 'fast'\nsee wingman bench --help\n" },
       { { "sim://1", "--vus", "0" }, "--vus: a whole number from 1" },
       { { "sim://1", "--rate", "1", "--vus", "1" }, "one of --rate and --vus" },
       { { "sim://1", "--keys", "zip:10" }, "did you mean 'zipf'?" },
-      { { "sim://1", "--rate", "0" }, "--rate: a number of writes a second is expected, got 0" },
+      { { "sim://1", "--rate", "0" }, "--rate: a number of operations a second is expected, got 0" },
       { { "sim://1", "--shard", "2/2" }, "--shard: I/N with I from 0 to N-1 is expected" },
       { { "sim://1", "--workers", "0" }, "--workers: a whole number from 1 to 256 is expected, got 0" },
       { { "sim://1", "--duration", "soon" }, "--duration: a time" },
       { { "sim://1", "--warmup", "99999999999999999999" }, "--warmup: a time like 10s or 1m30s, of at most 1000000000 s, is expected" },
+      { { "sim://1", "--read", "95" }, "--read: a share from 0 to 1, or a percentage like 95%, is expected, got '95'; did you mean 95%?" },
+      { { "sim://1", "--read", "some" }, "--read: a share from 0 to 1, or a percentage like 95%, is expected, got 'some'" },
+      { { "sim://1", "--read=101%" }, "got '101%'" },
+      { { "sim://1", "--read=-0.1" }, "got '-0.1'" },
+      { { "sim://1", "--read=nan" }, "got 'nan'" },
+      { { "sim://1", "--loaded" }, "--loaded needs --read" },
       { { "sim://1", "--strict=no" }, "--strict takes no value, got 'no'" },
       { { "sim://1", "--value", "big" }, "or file:FILE is expected, got 'big'" },
       { { "sim://1", "--threshold", "p(99)<5ms" }, "'METRIC EXPRESSION'" },

@@ -21,15 +21,20 @@ local M = {}
 M.help = [[
 usage: wingman bench [OPTIONS] [URL]
 
-Load-tests a cluster without a script: writes to it, and reports throughput and latency.
+Load-tests a cluster without a script: writes to it, or reads and writes, and reports
+throughput and latency.
 URL is sim://N, topgun://N, or ws://host:port (several with commas between them); default:
 the variable WINGMAN_CLUSTER.
 
-  --rate N           writes per second, on a schedule (open model); default 1000
+  --rate N           operations per second, on a schedule (open model); default 1000
   --vus N            instead of --rate: N virtual users, each of which waits for the
-                     acknowledgement before its next write (closed model)
+                     acknowledgement of its write, or for what it reads, before it goes
+                     on (closed model)
+  --read SHARE       the share of the operations that read a key from its owner: 0.95 or
+                     95%; default 0. The keys are written first, and are not measured
+  --loaded           with --read: the keys are in the map already; write none first
   --duration TIME    length of the measurement; default 10s
-  --warmup TIME      unmeasured writes before it; default none
+  --warmup TIME      unmeasured operations before it; default none
   --value BYTES      size of the text in each value; default 100
   --value file:FILE  values from the rows of a .json, .ndjson or .csv file, in turns
   --keys DISTRIBUTION:COUNT
@@ -38,8 +43,9 @@ the variable WINGMAN_CLUSTER.
   --connections N    connections to each node; default 1
   --threshold 'METRIC EXPRESSION'
                      fail the run (exit code 99) unless it holds, such as
-                     'op_latency p(99)<50ms'; may be repeated. Defaults: errors count==0
-                     and ops_unacknowledged count==0
+                     'op_latency p(99)<50ms' or 'read_latency p(99)<5ms'; may be repeated.
+                     Defaults: errors count==0, ops_unacknowledged count==0, and with
+                     --read also reads_failed count==0 and reads_absent count==0
   --save FILE        write the equivalent script to FILE, and run nothing
 
 Options of `wingman run` that work here, too: --out, --workers, --seed, --policy, --shard,
@@ -55,8 +61,10 @@ dropped iterations, 3 no connection, 2 usage error, 130 interrupted
 ---@class wingman.load.bench_options
 ---@field command string        the command line, without secrets
 ---@field cluster string
----@field rate number|nil       writes a second; nil: `vus` is set
+---@field rate number|nil       operations a second; nil: `vus` is set
 ---@field vus integer|nil
+---@field read number           share of the operations that read, 0 to 1
+---@field loaded boolean|nil    the keys are there already
 ---@field duration string
 ---@field warmup number|nil     seconds
 ---@field value { bytes: integer|nil, file: string|nil }
@@ -97,6 +105,15 @@ local function read_keys(text)
   return { distribution = distribution or "uniform", count = count }
 end
 
+local function read_share(text)
+  local percent = text:match "^%s*(.-)%s*%%$"
+  local share = tonumber(percent or text)
+  if share and percent then share = share / 100 end
+  if share and share >= 0 and share <= 1 then return share end
+  return nil, ("a share from 0 to 1, or a percentage like 95%%, is expected, got '%s'%s"):format(text,
+    share and share > 1 and share <= 100 and ("; did you mean %g%%?"):format(share) or "")
+end
+
 local function read_threshold(text)
   local metric, expression = text:match "^%s*(.-[%w_}])%s+(%S.*)$"
   if not metric then return nil, ("'METRIC EXPRESSION' like 'op_latency p(99)<50ms' is expected, got '%s'"):format(text) end
@@ -107,8 +124,10 @@ end
 
 -- Its own options.
 local OWN = {
-  rate = { type = "number", is_right = function(number) return number > 0 end, expected = "a number of writes a second" },
+  rate = { type = "number", is_right = function(number) return number > 0 end, expected = "a number of operations a second" },
   vus = { type = "number", whole = true, min = 1, max = 1e6 },
+  read = { type = "string", default = 0, read = read_share },
+  loaded = { type = "boolean" },
   duration = { type = "string", default = "10s", is_right = is_time, expected = TIME },
   warmup = { type = "duration", is_right = is_time, expected = TIME },
   value = { type = "string", default = { bytes = 100 }, read = read_value },
@@ -122,13 +141,13 @@ local OWN = {
 --- All options, for wingman.options.arguments.
 M.RULES = command_line.all(OWN, command.RULES, connection_options.RULES)
 
--- Writes that are refused are no success, whatever the latency of the others is; a threshold of
--- one's own on errors says otherwise.
-local function expect_no_errors(thresholds)
+-- Adds "count==0" for a metric that no threshold is about: what went wrong is no success, whatever the latency of
+-- the rest is.
+local function expect_none(thresholds, metric)
   for _, one in ipairs(thresholds) do
-    if one.metric:match "^[%w_]+" == "errors" then return end
+    if one.metric:match "^[%w_]+" == metric then return end
   end
-  table.insert(thresholds, { metric = "errors", expression = "count==0" })
+  table.insert(thresholds, { metric = metric, expression = "count==0" })
 end
 
 local function complete(options)
@@ -140,7 +159,12 @@ local function complete(options)
   if not options.cluster then return nil, "a URL is missing, such as sim://3 or ws://host:port" end
   if options.rate and options.vus then return nil, "one of --rate and --vus, not both" end
   if not options.vus then options.rate = options.rate or 1000 end
-  expect_no_errors(options.threshold)
+  if options.loaded and options.read == 0 then return nil, "--loaded needs --read: writes need no keys that are there" end
+  expect_none(options.threshold, "errors")
+  if options.read > 0 then
+    expect_none(options.threshold, "reads_failed")
+    expect_none(options.threshold, "reads_absent")
+  end
   return true
 end
 

@@ -132,12 +132,15 @@ end
 local function scenarios(document)
   if #document.scenarios == 0 then return nil end
   local rows = {}
-  for i, s in ipairs(document.scenarios) do
-    local l = view.main_latency_of_scenario(document, s)
-    rows[i] = { s.name, s.executor, right(s.rate_target and format.number(s.rate_target) .. "/s" or "-"),
+  local function latency_cells(metric) return right(metric and format.duration(metric.p50) or "-"), right(metric and format.duration(metric.p99) or "-") end
+  for _, s in ipairs(document.scenarios) do
+    local list = view.latencies_of_scenario(document, s)
+    rows[#rows + 1] = { s.name, s.executor, right(s.rate_target and format.number(s.rate_target) .. "/s" or "-"),
       right(s.vus_max and format.count(s.vus_max) or "-"), right(format.count(s.iterations)),
-      right(format.count(s.iterations_dropped or 0)), right(format.count(s.iterations_interrupted or 0)),
-      right(l and format.duration(l.p50) or "-"), right(l and format.duration(l.p99) or "-") }
+      right(format.count(s.iterations_dropped or 0)), right(format.count(s.iterations_interrupted or 0)), latency_cells(list[1] and list[1].metric) }
+    for i = 2, #list do
+      rows[#rows + 1] = { "", "its " .. list[i].kind.many, "", "", "", "", "", latency_cells(list[i].metric) }
+    end
   end
   return html_table.format({ "scenario", "executor", right "asked for", right "VUs", right "iterations", right "dropped",
     right "interrupted", right "p50", right "p99" }, rows)

@@ -131,15 +131,17 @@ function M.main_latency(document)
   if metric and metric.type == "trend" and metric.count > 0 then return metric end
 end
 
---- The trend of the first kind of work that a scenario did.
+--- The kinds of work that a scenario did, with their latencies.
 ---@param document table
 ---@param scenario table
----@return table|nil metric, wingman.metrics.work|nil kind
-function M.main_latency_of_scenario(document, scenario)
+---@return { kind: wingman.metrics.work, metric: table }[]
+function M.latencies_of_scenario(document, scenario)
+  local list = {}
   for _, kind in ipairs(work) do
     local metric = M.of_scenario(document, kind.latency, scenario)
-    if metric then return metric, kind end
+    if metric then list[#list + 1] = { kind = kind, metric = metric } end
   end
+  return list
 end
 
 --- The errors of a code by scenario, those of most first; what no scenario had is not there.

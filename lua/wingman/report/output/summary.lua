@@ -166,15 +166,20 @@ local function dim(text) return { text = text, style = "dim" } end
 local function right(text) return { text = text, right = true } end
 local function dim_right(text) return { text = text, style = "dim", right = true } end
 
+-- A row for a scenario, and one for each further kind of work that it did.
 local function scenarios(out, document)
   if #document.scenarios == 0 then return end
   section(out, "Scenarios")
   local rows = { { dim "name", dim "executor", dim_right "iterations", dim_right "dropped", dim_right "p50", dim_right "p99" } }
-  for _, scenario in ipairs(document.scenarios) do
-    local metric = view.main_latency_of_scenario(document, scenario)
-    rows[#rows + 1] = { { text = scenario.name }, { text = scenario.executor }, right(format.count(scenario.iterations)),
-      right(format.count(scenario.iterations_dropped or 0)), right(metric and format.duration(metric.p50) or "-"),
+  local function add(name, executor, iterations, dropped, metric)
+    rows[#rows + 1] = { { text = name }, executor, right(iterations), right(dropped), right(metric and format.duration(metric.p50) or "-"),
       right(metric and format.duration(metric.p99) or "-") }
+  end
+  for _, scenario in ipairs(document.scenarios) do
+    local list = view.latencies_of_scenario(document, scenario)
+    add(scenario.name, { text = scenario.executor }, format.count(scenario.iterations), format.count(scenario.iterations_dropped or 0),
+      list[1] and list[1].metric)
+    for i = 2, #list do add("", dim("its " .. list[i].kind.many), "", "", list[i].metric) end
   end
   out:rows(2, rows)
 end
