@@ -1,8 +1,6 @@
 #include "cluster/merkle_sums.h"
 
-#include <inttypes.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,14 +29,24 @@ struct wm_merkle_sums {
 
 /* -- items -- */
 
+/* Writes ":<number>" so that it ends before `end`; where it begins. */
+static char *put_before(char *end, uint64_t v)
+{
+    do *--end = (char)('0' + v % 10);
+    while (v /= 10);
+    *--end = ':';
+    return end;
+}
+
 uint32_t wm_merkle_item(wm_hash_kind kind, uint32_t key_hash, const char *key, size_t len, const wm_timestamp *stamp)
 {
-    char numbers[48];
-    int n = snprintf(numbers, sizeof numbers, ":%" PRIu64 ":%" PRIu64 ":", stamp->millis, stamp->counter);
-    wm_hash_part parts[] = {{key, len}, {numbers, (size_t)n}, {stamp->node, stamp->node_len}};
+    char numbers[1 + 20 + 1 + 20 + 1], *end = numbers + sizeof numbers;
+    end[-1] = ':';
+    char *p = put_before(put_before(end - 1, stamp->counter), stamp->millis);
+    size_t n = (size_t)(end - p);
+    wm_hash_part parts[] = {{key, len}, {p, n}, {stamp->node, stamp->node_len}};
     if (kind == WM_HASH_XXH64) return wm_hash_xxh64_parts(parts, 3);
-    uint32_t h = wm_hash_fnv1a_more(key_hash, numbers, (size_t)n);
-    return wm_hash_fnv1a_more(h, stamp->node, stamp->node_len);
+    return wm_hash_fnv1a_more(wm_hash_fnv1a_more(key_hash, p, n), stamp->node, stamp->node_len);
 }
 
 /* -- places -- */

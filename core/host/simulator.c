@@ -62,6 +62,7 @@ static int l_choose(lua_State *L)
         .nodes = (uint32_t)number_field(L, "nodes"),
         .partitions = (uint32_t)number_field(L, "partitions"),
         .is_0_11 = text_field_is(L, "dialect", "0.11"),
+        .is_head = text_field_is(L, "release", "head"),
         .rate = number_field(L, "rate"),
         .event_queue = (uint32_t)number_field(L, "event_queue"),
         .seed = (uint64_t)number_field(L, "seed"),

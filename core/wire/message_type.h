@@ -35,6 +35,7 @@
     X(SEARCH_RESP)                    \
     X(SEARCH_UPDATE)                  \
     X(ORMAP_DIFF_RESPONSE)            \
+    X(DEVICE_ACK)                     \
     /* clients to nodes; BATCH too */ \
     X(OP_BATCH)                       \
     X(CLIENT_OP)                      \

@@ -1,5 +1,6 @@
 --- Clusters for specs: the same spec on the simulated cluster, in both dialects, and
---- on the real server.
+--- on the real server. sim://N?release=head stands where a spec reads: what it does otherwise than
+--- 2.2.0 is about reading.
 local client_state = require "spec.support.client_state"
 local core = require "wingman.core"
 local embedded_cluster = require "wingman.testbed"
@@ -107,17 +108,24 @@ local function is_newest_server()
   return is_newest
 end
 
+--- Whether its nodes are newer than 2.2.0: the real ones, or those of sim://N?release=head.
+---@return boolean
+function methods:is_head()
+  if self.is_real then return is_newest_server() end
+  return self.url:find("release=head", 1, true) ~= nil
+end
+
 --- Whether its nodes have their records still after they were killed and started again.
 ---@return boolean
 function methods:keeps_records()
-  return self.is_real and is_newest_server() and not self.url:find("storage=null", 1, true)
+  return self:is_head() and not self.url:find("storage=null", 1, true)
 end
 
 --- For a spec about queries: whether there is none, as the cluster answers none; it is
 --- reported as skipped then, with the reason.
 ---@return boolean
 function methods:has_no_queries(env)
-  local has_none = self.is_real and #self.cluster.nodes > 1 and is_newest_server()
+  local has_none = #self.cluster.nodes > 1 and self:is_head()
   if has_none then env.pending "the newest server answers no query in a cluster" end
   return has_none
 end
@@ -126,7 +134,7 @@ end
 --- places stay, and sums without mixing.
 ---@return boolean
 function methods:has_other_trees(env)
-  local has_others = self.is_real and is_newest_server()
+  local has_others = self:is_head()
   if has_others then env.pending "the newest server has other Merkle trees than 2.2.0" end
   return has_others
 end
@@ -192,6 +200,37 @@ local function wait_until_settled(shared)
   shared:close_clients()
 end
 
+-- Declares the specs of one cluster; with `skipped`, a reason, each is reported as skipped.
+local function declare(env, name, body, url, skipped)
+  local is_real = url:match "^topgun" ~= nil
+  env.describe(name .. ", on " .. url .. ":", function()
+    local shared = setmetatable({
+      url = url, is_real = is_real, is_0_11 = url:match "0%.11" ~= nil, clients = {}, log = {},
+    }, methods)
+    if skipped then
+      return body(shared, function(test) env.pending(test .. " (skipped: " .. skipped .. ")") end)
+    end
+    env.setup(function()
+      client_state.watch(shared)
+      shared.cluster = assert(embedded_cluster.start(url))
+      if is_real and #shared.cluster.nodes > 1 then wait_until_settled(shared) end
+    end)
+    env.teardown(function()
+      client_state.watch(nil)
+      if shared.cluster then shared.cluster:stop() end
+    end)
+    env.after_each(function() shared:close_clients() end)
+    body(shared, env.it)
+  end)
+end
+
+-- Why a cluster cannot be had.
+local function missing(url)
+  if not url:match "^topgun" then return nil end
+  local _, err = topgun_binary.find()
+  return err and err.message
+end
+
 --- Declares specs once for each cluster. `body` gets the shared cluster and the `it`
 --- to declare with: where a cluster cannot be had, that one reports each spec as
 --- skipped, with the reason.
@@ -199,28 +238,18 @@ end
 ---@param body fun(shared: spec.shared_cluster, it: function)
 ---@param urls string[]|nil  default: M.urls
 function M.on_each(env, name, body, urls)
-  for _, url in ipairs(urls or M.urls) do
-    local is_real = url:match "^topgun" ~= nil
-    env.describe(name .. ", on " .. url .. ":", function()
-      local shared = setmetatable({
-        url = url, is_real = is_real, is_0_11 = url:match "0%.11" ~= nil, clients = {}, log = {},
-      }, methods)
-      local _, missing = topgun_binary.find()
-      if is_real and missing then
-        return body(shared, function(test) env.pending(test .. " (skipped: " .. missing.message .. ")") end)
-      end
-      env.setup(function()
-        client_state.watch(shared)
-        shared.cluster = assert(embedded_cluster.start(url))
-        if is_real and #shared.cluster.nodes > 1 then wait_until_settled(shared) end
-      end)
-      env.teardown(function()
-        client_state.watch(nil)
-        if shared.cluster then shared.cluster:stop() end
-      end)
-      env.after_each(function() shared:close_clients() end)
-      body(shared, env.it)
-    end)
+  for _, url in ipairs(urls or M.urls) do declare(env, name, body, url, missing(url)) end
+end
+
+--- The same for what only servers newer than 2.2.0 do: a real one of 2.2.0 is none.
+---@param name string
+---@param body fun(shared: spec.shared_cluster, it: function)
+---@param urls string[]
+function M.on_head(env, name, body, urls)
+  for _, url in ipairs(urls) do
+    local why = missing(url)
+    if not why and url:match "^topgun" and not is_newest_server() then why = "the server is 2.2.0" end
+    declare(env, name, body, url, why)
   end
 end
 

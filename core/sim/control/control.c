@@ -80,6 +80,16 @@ static bool on_move(sim_control *k, int argc, char **argv)
     return problem == NULL || sim_control_fail(k, "%s %s", to->id, problem);
 }
 
+static bool on_idle(sim_control *k, int argc, char **argv)
+{
+    uint64_t ms;
+    (void)argc;
+    sim_node *n = sim_control_node(k, argv[0]);
+    if (n == NULL || !sim_control_number(k, "idle", argv[1], 3600000, &ms)) return false;
+    sim_node_idle(n, ms);
+    return true;
+}
+
 static bool on_prune(sim_control *k, int argc, char **argv)
 {
     uint64_t millis;
@@ -142,6 +152,7 @@ static const command commands[] = {
     {"reset-stats", 0, 0, "", sim_control_reset_stats},
     {"fault", 2, ARGS_MAX - 1, "ID|all NAME [ARGS]", sim_control_fault},
     {"move", 2, 2, "PARTITION ID", on_move},
+    {"idle", 2, 2, "ID MS", on_idle},
     {"prune", 2, 2, "ID MILLIS", on_prune},
     {"delta", 1, 1, "0|1", on_delta},
     {"expire-tokens", 0, 0, "", on_expire_tokens},
@@ -243,8 +254,8 @@ void sim_control_ready(sim_control *k)
     wm_buffer line;
     wm_buffer_init(&line);
     sim_control_token(c->options, token, sizeof token);
-    sim_json_printf(&line, "{\"event\":\"ready\",\"dialect\":\"%s\",\"hash\":\"%s\",\"secret\":", c->dialect->name,
-                    sim_options_hash(c->options));
+    sim_json_printf(&line, "{\"event\":\"ready\",\"dialect\":\"%s\",\"release\":\"%s\",\"hash\":\"%s\",\"secret\":",
+                    c->dialect->name, c->dialect->release, sim_options_hash(c->options));
     sim_json_string(&line, c->options->secret, strlen(c->options->secret));
     sim_json_raw(&line, ",\"token\":");
     sim_json_string(&line, token, strlen(token));

@@ -69,6 +69,11 @@ static bool write_behind(sim_control *k, const fault *f, sim_node *n, char **arg
     return true;
 }
 
+static bool root_delay(sim_control *k, const fault *f, sim_node *n, char **argv)
+{
+    return sim_control_number(k, f->name, argv[0], 3600000, &n->faults.root_delay_ms);
+}
+
 static bool batch_error(sim_control *k, const fault *f, sim_node *n, char **argv)
 {
     static const struct {
@@ -282,6 +287,7 @@ static const fault faults[] = {
     {"map-stale", "0|1", 0, 1, set_flag, FIELD(map_stale)},
     {"no-auth-ack", "0|1", 0, 1, set_flag, FIELD(no_auth_ack)},
     {"error", "NAME N", 2, 2, batch_error, 0},
+    {"root-delay", "MS", 1, 1, root_delay, 0},
     {"garbage", "", 0, 0, garbage, 0},
     {"close", "CODE [CONNECTION]", 1, 2, close_all, 0},
     {"unreadable", "TEXT", 1, 1, unreadable, 0},

@@ -38,6 +38,7 @@ typedef struct sim_faults {
     uint32_t inbox;         /* v2: parts of batches, one for each partition, that may be at work; 0: any number */
     uint32_t write_behind;  /* v2: operations that may wait for the disk; 0: any number */
     uint32_t disk_speed;    /* operations a second that are written to it */
+    uint64_t root_delay_ms; /* of the answer to SYNC_INIT */
     uint32_t ack_drop;      /* how many of the next acknowledgements are not sent */
     uint32_t ack_duplicate; /* how many of the next acknowledgements are sent twice */
     uint32_t errors_left;   /* how many of the next batches are refused with `error` */

@@ -13,10 +13,11 @@ typedef struct sim_options {
     uint32_t nodes;
     uint32_t partitions;
     bool is_0_11;                       /* dialect 0.11; else v2 */
+    bool is_head;                       /* v2 as its newest source; else 2.2.0 */
     wm_hash_kind hashes[SIM_NODES_MAX]; /* string hash of each node: 0.11 nodes may differ */
     const char *secret;                 /* HS256 secret of tokens */
     int ports[SIM_NODES_MAX];           /* 0: the system chooses */
-    double rate;                        /* operations a second per connection; 0: no limit */
+    double rate;                        /* operations a second per connection, v2 only; 0: no limit */
     uint32_t event_queue;               /* events that may wait for a connection, v2 only; 0: any number */
     uint64_t seed;
     uint64_t detection_ms; /* from a kill until the other nodes notice it */

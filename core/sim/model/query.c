@@ -10,7 +10,17 @@
 
 /* -- reading -- */
 
-static bool read_sort(const uint8_t *bytes, size_t len, sim_query *out)
+static bool add_sort(sim_query *out, const wm_mp_item *field, const wm_mp_item *direction)
+{
+    if (field->kind != WM_MP_STR || out->sort_count == SIM_SORTS_MAX) return false;
+    if (!wm_mp_is(direction, "asc") && !wm_mp_is(direction, "desc")) return false;
+    sim_sort *sort = &out->sorts[out->sort_count++];
+    *sort = (sim_sort){sim_copy(field->bytes, field->len), field->len, wm_mp_is(direction, "desc")};
+    return true;
+}
+
+/* Of a map with several fields the first one counts. */
+static bool read_sort_map(const uint8_t *bytes, size_t len, sim_query *out)
 {
     wm_mp_reader r;
     wm_mp_item map, field, direction;
@@ -18,18 +28,39 @@ static bool read_sort(const uint8_t *bytes, size_t len, sim_query *out)
     if (wm_mp_read(&r, &map) != WM_MP_OK || map.kind != WM_MP_MAP) return false;
     if (map.count == 0) return true;
     if (wm_mp_read(&r, &field) != WM_MP_OK || wm_mp_read(&r, &direction) != WM_MP_OK) return false;
-    if (field.kind != WM_MP_STR || !(wm_mp_is(&direction, "asc") || wm_mp_is(&direction, "desc"))) return false;
-    out->sort_field = sim_copy(field.bytes, field.len);
-    out->sort_field_len = field.len;
-    out->sort_descending = wm_mp_is(&direction, "desc");
+    return add_sort(out, &field, &direction);
+}
+
+static bool read_sort_list(const uint8_t *bytes, size_t len, sim_query *out)
+{
+    wm_mp_reader r;
+    wm_mp_item list;
+    const uint8_t *entry, *field, *direction;
+    size_t entry_len, field_len, direction_len;
+    wm_mp_reader_init(&r, bytes, len);
+    if (wm_mp_read(&r, &list) != WM_MP_OK || list.kind != WM_MP_ARRAY) return false;
+    for (uint32_t i = 0; i < list.count; i++) {
+        if (wm_mp_slice(&r, &entry, &entry_len) != WM_MP_OK) return false;
+        wm_mp_find(entry, entry_len, "field", &field, &field_len);
+        wm_mp_find(entry, entry_len, "direction", &direction, &direction_len);
+        wm_mp_item name = sim_item_of(field, field_len), word = sim_item_of(direction, direction_len);
+        if (!add_sort(out, &name, &word)) return false;
+    }
     return true;
+}
+
+static bool read_sort(const uint8_t *bytes, size_t len, sim_query *out)
+{
+    return out->form == SIM_SORT_MAP ? read_sort_map(bytes, len, out) : read_sort_list(bytes, len, out);
 }
 
 static bool read_limit(const uint8_t *bytes, size_t len, sim_query *out)
 {
     uint64_t limit;
     wm_mp_item it = sim_item_of(bytes, len);
-    if (!wm_mp_as_uint(&it, &limit) || limit == 0 || limit > UINT32_MAX) return false;
+    if (!wm_mp_as_uint(&it, &limit) || limit > UINT32_MAX) return false;
+    if (limit == 0 && out->form == SIM_SORT_MAP) return false;
+    out->has_limit = true;
     out->limit = (uint32_t)limit;
     return true;
 }
@@ -48,11 +79,11 @@ static bool read_map(const uint8_t *bytes, size_t len, const char *name, uint8_t
     return true;
 }
 
-bool sim_query_read(sim_family family, const uint8_t *bytes, size_t len, sim_query *out)
+bool sim_query_read(sim_family family, sim_sort_form form, const uint8_t *bytes, size_t len, sim_query *out)
 {
     const uint8_t *found;
     size_t found_len;
-    *out = (sim_query){.family = family};
+    *out = (sim_query){.family = family, .form = form};
     wm_mp_item it = sim_item_of(bytes, len);
     bool ok = it.kind == WM_MP_MAP && read_map(bytes, len, "where", &out->where, &out->where_len) &&
               read_map(bytes, len, "predicate", &out->predicate, &out->predicate_len);
@@ -72,7 +103,7 @@ void sim_query_close(sim_query *q)
 {
     free(q->where);
     free(q->predicate);
-    free(q->sort_field);
+    for (uint32_t i = 0; i < q->sort_count; i++) free(q->sorts[i].field);
     *q = (sim_query){0};
 }
 
@@ -188,17 +219,33 @@ bool sim_query_matches(const sim_query *q, const uint8_t *value, size_t len)
 
 /* -- running -- */
 
-static int by_field(const void *a, const void *b, void *user)
+/* Below 0 when `a` comes first. */
+static int by_field(const sim_query *q, const sim_sort *sort, const sim_record *a, const sim_record *b)
+{
+    const uint8_t *fa, *fb;
+    size_t la, lb;
+    sim_find_field(a->value, a->value_len, sort->field, sort->len, &fa, &la);
+    sim_find_field(b->value, b->value_len, sort->field, sort->len, &fb, &lb);
+    if (q->form == SIM_SORT_LIST && (fa == NULL || fb == NULL)) return (fa == NULL) - (fb == NULL);
+    sim_order order = sim_compare(fa, la, fb, lb);
+    int sign = order == SIM_LESS ? -1 : order == SIM_GREATER;
+    return sort->descending ? -sign : sign;
+}
+
+static int by_key(const sim_record *a, const sim_record *b)
+{
+    uint32_t shorter = a->key_len < b->key_len ? a->key_len : b->key_len;
+    int order = memcmp(a->key, b->key, shorter);
+    return order != 0 ? order : (a->key_len > b->key_len) - (a->key_len < b->key_len);
+}
+
+static int by_sorts(const void *a, const void *b, void *user)
 {
     const sim_query *q = user;
     const sim_record *ra = *(sim_record *const *)a, *rb = *(sim_record *const *)b;
-    const uint8_t *fa, *fb;
-    size_t la, lb;
-    sim_find_field(ra->value, ra->value_len, q->sort_field, q->sort_field_len, &fa, &la);
-    sim_find_field(rb->value, rb->value_len, q->sort_field, q->sort_field_len, &fb, &lb);
-    sim_order order = sim_compare(fa, la, fb, lb);
-    int sign = order == SIM_LESS ? -1 : order == SIM_GREATER;
-    return q->sort_descending ? -sign : sign;
+    int order = 0;
+    for (uint32_t i = 0; i < q->sort_count && order == 0; i++) order = by_field(q, &q->sorts[i], ra, rb);
+    return order == 0 && q->form == SIM_SORT_LIST ? by_key(ra, rb) : order;
 }
 
 sim_record **sim_query_run(const sim_query *q, const sim_map *map, uint64_t wall_ms,
@@ -213,8 +260,9 @@ sim_record **sim_query_run(const sim_query *q, const sim_map *map, uint64_t wall
         found = sim_grow(found, &cap, n + 1, sizeof *found);
         found[n++] = r;
     }
-    if (q->sort_field != NULL && n > 1) qsort_r(found, n, sizeof *found, by_field, (void *)q);
-    *cut = q->limit > 0 && n > q->limit;
+    bool is_ordered = q->sort_count > 0 || q->form == SIM_SORT_LIST;
+    if (is_ordered && n > 1) qsort_r(found, n, sizeof *found, by_sorts, (void *)q);
+    *cut = q->has_limit && n > q->limit;
     *count = *cut ? q->limit : n;
     return found;
 }

@@ -5,6 +5,7 @@
 #include "base/hlc.h"
 #include "sim/model/backlog.h"
 #include "sim/model/faults.h"
+#include "sim/model/frozen_tree.h"
 #include "sim/model/names.h"
 #include "sim/model/options.h"
 #include "sim/model/stats.h"
@@ -61,10 +62,14 @@ typedef struct sim_session {
     bool closing;          /* nothing is handled or sent any more */
     double tokens;         /* of the rate limit's token bucket: operations that it allows now */
     uint64_t tokens_at_ms; /* when the bucket was last refilled */
+    uint64_t opened_ms;
     uint64_t last_ping_ms;
     uint64_t event_stamp;                    /* of the last event that was sent here, so that none is sent twice */
     uint32_t events_waiting;                 /* events sent since the transport was last empty */
     uint32_t carried[WM_MESSAGE_TYPE_COUNT]; /* messages that the client sent, by type */
+    sim_frozen_tree *trees;                  /* head: of the maps that were asked for here */
+    uint64_t held_until_ms;                  /* head, of the loop's clock: requests wait until then */
+    uint32_t drops_in_a_row;                 /* events dropped since one was sent */
 } sim_session;
 
 struct sim_node {

@@ -71,6 +71,8 @@ void sim_stats_json(const sim_stats *s, uint32_t open, wm_buffer *out)
     counter(out, "pings", s->pings);
     counter(out, "overloads", s->overloads);
     counter(out, "events_dropped", s->events_dropped);
+    counter(out, "sync_inits", s->sync_inits);
+    counter(out, "bucket_requests", s->bucket_requests);
     sim_json_raw(out, "\"map_request_list\":[");
     uint64_t first = oldest(s->map_requests, SIM_KEPT_REQUESTS);
     for (uint64_t i = first; i < s->map_requests; i++) {

@@ -48,6 +48,8 @@ typedef struct sim_stats {
     uint64_t pings;
     uint64_t overloads;      /* batches that were refused because the node was full */
     uint64_t events_dropped; /* without a word */
+    uint64_t sync_inits;
+    uint64_t bucket_requests; /* MERKLE_REQ_BUCKET */
     uint64_t received_count;
     sim_map_request requests[SIM_KEPT_REQUESTS]; /* a ring: number map_requests - 1 is the last */
     uint32_t sizes[SIM_KEPT_SIZES];              /* a ring, by op_batches: operations of each batch */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cluster/merkle_sums.h"
 #include "sim/wire/alloc.h"
 
 #define FIRST_SLOTS 64
@@ -32,7 +33,22 @@ void sim_store_close(sim_store *s)
         s->maps = next;
     }
     memset(s->buckets, 0, sizeof s->buckets);
-    wm_buffer_close(&s->scratch);
+}
+
+void sim_store_forget(sim_store *s, bool (*is_forgotten)(const sim_name *name))
+{
+    sim_map **at = &s->maps;
+    while (*at != NULL) {
+        sim_map *m = *at, **in_bucket = &s->buckets[m->name->hash % SIM_STORE_BUCKETS];
+        if (!is_forgotten(m->name)) {
+            at = &m->next;
+            continue;
+        }
+        while (*in_bucket != m) in_bucket = &(*in_bucket)->next_in_bucket;
+        *in_bucket = m->next_in_bucket;
+        *at = m->next;
+        map_free(m);
+    }
 }
 
 sim_map *sim_store_find_map(sim_store *s, const sim_name *name)
@@ -123,28 +139,10 @@ bool sim_record_loses(const sim_record *r, uint64_t millis, uint64_t counter, co
     return wm_timestamp_compare(&offered, &held) > 0;
 }
 
-static void append_decimal(wm_buffer *b, uint64_t v)
+static uint32_t item_hash(const sim_store *s, const sim_write *w)
 {
-    char text[20];
-    char *p = text + sizeof text;
-    do *--p = (char)('0' + v % 10);
-    while (v /= 10);
-    wm_buffer_append(b, p, (size_t)(text + sizeof text - p));
-}
-
-/* hash("<key>:<millis>:<counter>:<nodeId>") */
-static uint32_t item_hash(sim_store *s, const sim_write *w)
-{
-    wm_buffer *text = &s->scratch;
-    wm_buffer_clear(text);
-    wm_buffer_append(text, w->key, w->key_len);
-    wm_buffer_append(text, ":", 1);
-    append_decimal(text, w->millis);
-    wm_buffer_append(text, ":", 1);
-    append_decimal(text, w->counter);
-    wm_buffer_append(text, ":", 1);
-    wm_buffer_append(text, w->node->text, w->node->len);
-    return wm_hash(s->hash, (char *)text->data, text->len);
+    wm_timestamp stamp = {w->millis, w->counter, w->node->text, w->node->len};
+    return wm_merkle_item(s->hash, w->key_hash, w->key, w->key_len, &stamp);
 }
 
 static void set_content(sim_record *r, const sim_write *w)

@@ -51,7 +51,6 @@ typedef struct sim_store {
     sim_map *buckets[SIM_STORE_BUCKETS]; /* by the hash of the name */
     wm_hash_kind hash;                   /* of keys and Merkle items */
     uint32_t tree_count;                 /* for sim_partition_trees.count of new maps */
-    wm_buffer scratch;
 } sim_store;
 
 /* The content of a record to be stored. The store copies key and value, not the name. */
@@ -69,6 +68,8 @@ typedef struct sim_write {
 
 /* Frees all maps and records; the store is empty then and may be used again. */
 void sim_store_close(sim_store *s);
+/* Frees the maps for whose names `is_forgotten`. */
+void sim_store_forget(sim_store *s, bool (*is_forgotten)(const sim_name *name));
 /* The map of this name, which the store owns; NULL when there is none. Names are compared by
  * pointer: they come from the cluster's table of names. */
 sim_map *sim_store_find_map(sim_store *s, const sim_name *name);

@@ -144,7 +144,8 @@ sim_cluster *sim_cluster_new(uv_loop_t *loop, const sim_options *options)
     sim_cluster *c = sim_alloc(sizeof *c);
     c->loop = loop;
     c->options = options;
-    c->dialect = options->is_0_11 ? &sim_dialect_0_11 : &sim_dialect_v2;
+    c->dialect = options->is_0_11 ? &sim_dialect_0_11 : options->is_head ? &sim_dialect_head
+                                                                         : &sim_dialect_v2;
     c->family = c->dialect->family;
     c->delays.loop = loop;
     c->kill = kill_node;

@@ -33,8 +33,9 @@ static void endpoint(const sim_node *viewer, const sim_node *node, char *out, si
 
 /* -- authentication -- */
 
-static void authenticate(sim_session *s, const char *token, size_t len)
+static void authenticate(sim_session *s, const char *token, size_t len, const wm_mp_item *device)
 {
+    (void)device;
     sim_cluster *c = s->node->cluster;
     const sim_options *o = c->options;
     if (s->node->faults.no_auth_ack) return;
@@ -316,12 +317,13 @@ static void refuse_query(sim_session *s, sim_subscription *sub)
 static void query_response(sim_session *s, sim_subscription *sub)
 {
     if (!sim_cluster_is_one(s->node->cluster)) respond_alone(s, sub);
-    else if (sub->query.limit > 0 && sub->query.sort_field == NULL) refuse_query(s, sub);
+    else if (sub->query.has_limit && sub->query.sort_count == 0) refuse_query(s, sub);
     else respond_for_all(s, sub);
 }
 
 const sim_dialect sim_dialect_0_11 = {
     .name = "0.11",
+    .release = "0.11",
     .family = SIM_FAMILY_0_11,
     .max_message = 64 * 1024 * 1024,
     .max_answer = SIZE_MAX,
@@ -330,6 +332,8 @@ const sim_dialect sim_dialect_0_11 = {
     .coalesces = true,
     .replicates = true,
     .idle_ms = 20000,
+    .idle_code = 4002,
+    .idle_reason = "Heartbeat timeout",
     .push_ms = 10,
     .first_version = first_version,
     .endpoint = endpoint,

@@ -6,6 +6,7 @@
 #include "base/jwt.h"
 #include "sim/model/query.h"
 #include "sim/model/subscription.h"
+#include "sim/server/devices.h"
 #include "sim/server/live.h"
 #include "sim/server/queries.h"
 #include "sim/server/writes.h"
@@ -42,13 +43,14 @@ static wm_mp_item claim(const wm_buffer *payload, const char *name)
     return sim_item_of(field, len);
 }
 
-static void accept_user(sim_session *s, const wm_mp_item *subject)
+static void accept_user(sim_session *s, const wm_mp_item *subject, const wm_mp_item *device)
 {
     sim_cluster *c = s->node->cluster;
     s->authenticated = true;
     s->node->stats.auths++;
-    wm_buffer *b = sim_begin(c, WM_TYPE_AUTH_ACK, 1);
+    wm_buffer *b = sim_begin(c, WM_TYPE_AUTH_ACK, 1 + sim_device_fields(s, device));
     sim_put_pair(b, "userId", (const char *)subject->bytes, subject->len);
+    sim_put_device(b, s, device);
     sim_session_send_now(s, b);
 }
 
@@ -68,7 +70,7 @@ static void refuse_user(sim_session *s)
     sim_delay_call(&s->delays, CLOSE_AFTER_FAIL_MS, close_late, s, NULL, 0);
 }
 
-static void authenticate(sim_session *s, const char *token, size_t len)
+static void authenticate(sim_session *s, const char *token, size_t len, const wm_mp_item *device)
 {
     char payload[PAYLOAD_MAX];
     wm_buffer claims;
@@ -83,7 +85,7 @@ static void authenticate(sim_session *s, const char *token, size_t len)
         expiry = claim(&claims, "exp");
     }
     bool has_expiry = expiry.kind == WM_MP_UINT || expiry.kind == WM_MP_FLOAT;
-    if (subject.kind == WM_MP_STR && has_expiry) accept_user(s, &subject);
+    if (subject.kind == WM_MP_STR && has_expiry) accept_user(s, &subject, device);
     else refuse_user(s);
     wm_buffer_close(&claims);
 }
@@ -130,8 +132,33 @@ static void write_batch(sim_session *s, const sim_op *ops, uint32_t count, sim_a
     else sim_reply_ack(s, ops[count - 1].id, "APPLIED");
 }
 
+static bool begins(const sim_span *s, const char *with)
+{
+    return s->len >= strlen(with) && memcmp(s->p, with, strlen(with)) == 0;
+}
+
+static bool is_reserved(const sim_span *map)
+{
+    return begins(map, "_topgun_") || begins(map, "__topgun_");
+}
+
+/* Names that a server keeps for itself are refused with the words of an access rule, and the whole batch with
+ * them; a CLIENT_OP is met with silence. */
+static void write_batch_head(sim_session *s, const sim_op *ops, uint32_t count, sim_admission admission)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (!is_reserved(&ops[i].map)) continue;
+        char words[160];
+        snprintf(words, sizeof words, "write access denied for map: %.*s", (int)ops[i].map.len, ops[i].map.p);
+        sim_reply_error(s, 500, words, false);
+        return;
+    }
+    write_batch(s, ops, count, admission);
+}
+
 static void client_op(sim_session *s, const sim_op *op)
 {
+    if (s->node->cluster->dialect == &sim_dialect_head && is_reserved(&op->map)) return;
     if (apply(s, op)) sim_reply_ack(s, op->id, "APPLIED");
 }
 
@@ -169,8 +196,21 @@ static void live_update(sim_node *holder, sim_subscription *sub, bool matches, c
     if (change != NULL) sim_session_send_event(to, sim_live_query_update(sub, op, matches, "changeType", change));
 }
 
-/* Recorded from 2.2.0: max_query_records, and no word about what is left out. */
-enum { QUERY_CLAMP = 10000 };
+/* Rows of one answer; those beyond are left out without a word. Recorded from 2.2.0, and from head. */
+enum { QUERY_CLAMP = 10000,
+       QUERY_CLAMP_HEAD = 4096 };
+
+/* Begins QUERY_RESP with its rows; the caller writes the `more` fields that follow. */
+static wm_buffer *begin_response(sim_session *s, const sim_subscription *sub, sim_record **rows, uint32_t count, uint32_t more)
+{
+    sim_cluster *c = s->node->cluster;
+    wm_buffer *b = sim_begin_payload(c, WM_TYPE_QUERY_RESP, 2 + more);
+    sim_put_pair(b, "queryId", sub->id, sub->id_len);
+    sim_put_text(b, "results");
+    wm_mp_write_array(b, count);
+    sim_put_results(b, c->family, rows, count);
+    return b;
+}
 
 static void query_response(sim_session *s, sim_subscription *sub)
 {
@@ -179,33 +219,69 @@ static void query_response(sim_session *s, sim_subscription *sub)
     uint32_t count;
     bool cut;
     sim_record **found = sim_query_run(&sub->query, map, sim_wall_ms(), NULL, NULL, &count, &cut);
-    if (count > QUERY_CLAMP) count = QUERY_CLAMP;
-    wm_buffer *b = sim_begin_payload(c, WM_TYPE_QUERY_RESP, 3);
-    sim_put_pair(b, "queryId", sub->id, sub->id_len);
-    sim_put_text(b, "results");
-    wm_mp_write_array(b, count);
-    sim_put_results(b, c->family, found, count);
+    wm_buffer *b = begin_response(s, sub, found, count < QUERY_CLAMP ? count : QUERY_CLAMP, 1);
     sim_put_text(b, "merkleRootHash");
     sim_put_uint(b, c->family, map != NULL ? sim_merkle_root(&map->merkle) : 0);
     sim_session_send(s, b);
     free(found);
 }
 
+/* Only the rows that a limit left out are told of. Cursors are not simulated. */
+static void query_response_head(sim_session *s, sim_subscription *sub)
+{
+    const sim_map *map = sim_store_find_map(&s->node->store, sub->map);
+    uint32_t count;
+    bool cut;
+    sim_record **found = sim_query_run(&sub->query, map, sim_wall_ms(), NULL, NULL, &count, &cut);
+    wm_buffer *b = begin_response(s, sub, found, count < QUERY_CLAMP_HEAD ? count : QUERY_CLAMP_HEAD, cut ? 2 : 1);
+    sim_put_pair(b, "cursorStatus", "none", 4);
+    if (cut) {
+        sim_put_text(b, "hasMore");
+        wm_mp_write_bool(b, true);
+    }
+    sim_session_send(s, b);
+    free(found);
+}
+
+#define V2_DIALECT                               \
+    .name = "v2",                                \
+    .family = SIM_FAMILY_V2,                     \
+    .max_answer = 512 * 1024, /* seen on both */ \
+        .push_ms = 60,                           \
+    .first_version = first_version,              \
+    .endpoint = endpoint,                        \
+    .authenticate = authenticate,                \
+    .malformed = say_nothing,                    \
+    .invalid = say_nothing,                      \
+    .early = early,                              \
+    .client_op = client_op,                      \
+    .live_update = live_update
+
 const sim_dialect sim_dialect_v2 = {
-    .name = "v2",
-    .family = SIM_FAMILY_V2,
+    V2_DIALECT,
+    .release = "2.2.0",
     .max_message = 2 * 1024 * 1024,
-    .max_answer = 512 * 1024, /* seen on 2.2.0 and newer */
     .has_partition_trees = true,
-    .push_ms = 60,
-    .first_version = first_version,
-    .endpoint = endpoint,
-    .authenticate = authenticate,
-    .malformed = say_nothing,
-    .invalid = say_nothing,
-    .early = early,
     .write_batch = write_batch,
-    .client_op = client_op,
-    .live_update = live_update,
     .query_response = query_response,
+};
+
+/* As run from its source of 16 August 2026, with disk storage. */
+const sim_dialect sim_dialect_head = {
+    V2_DIALECT,
+    .release = "head",
+    .max_message = 2090000, /* the largest that was seen to pass; 2,097,000 did not */
+    .too_big_ends = true,
+    .has_frozen_trees = true,
+    .keeps_records = true,
+    .names_devices = true,
+    .queries_hang = true,
+    .sort_form = SIM_SORT_LIST,
+    .drops_max = 256,
+    .idle_ms = 60000,
+    .idle_code = 1000,
+    .idle_reason = "idle timeout",
+    .auth_ms = 10000,
+    .write_batch = write_batch_head,
+    .query_response = query_response_head,
 };

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "sim/server/devices.h"
 #include "sim/server/map_message.h"
 #include "sim/server/or_maps.h"
 #include "sim/server/queries.h"
@@ -53,7 +54,9 @@ static bool on_auth(sim_session *s, const wm_message *m)
     if (token.kind != WM_MP_STR) return false;
     bool takes_no_token = s->node->cluster->family == SIM_FAMILY_V2 && s->node->cluster->options->no_auth;
     if (s->authenticated || takes_no_token) return true; /* ignored, valid or not */
-    s->node->cluster->dialect->authenticate(s, (const char *)token.bytes, token.len);
+    wm_mp_find(m->body, m->body_len, "deviceToken", &field, &len);
+    wm_mp_item device = sim_item_of(field, len);
+    s->node->cluster->dialect->authenticate(s, (const char *)token.bytes, token.len, &device);
     return true;
 }
 
@@ -117,6 +120,7 @@ static const handler handlers[WM_MESSAGE_TYPE_COUNT] = {
     [WM_TYPE_CLIENT_OP] = sim_on_client_op,
     [WM_TYPE_PING] = on_ping,
     [WM_TYPE_AUTH] = on_auth,
+    [WM_TYPE_DEVICE_HELLO] = sim_on_device_hello,
     [WM_TYPE_PARTITION_MAP_REQUEST] = sim_on_map_request,
     [WM_TYPE_QUERY_SUB] = sim_on_query_sub,
     [WM_TYPE_QUERY_UNSUB] = sim_on_query_unsub,
@@ -147,6 +151,18 @@ static const handler handlers[WM_MESSAGE_TYPE_COUNT] = {
     [WM_TYPE_ORMAP_MERKLE_REQ_BUCKET] = ignore,
 };
 
+static void handle_late(void *owner, const uint8_t *bytes, size_t len)
+{
+    sim_session_handle(owner, bytes, len);
+}
+
+/* Head, in a cluster: after a QUERY_SUB the connection's requests wait, operations do not. */
+static bool is_held(const sim_session *s, wm_message_type type)
+{
+    if (uv_now(s->node->cluster->loop) >= s->held_until_ms) return false;
+    return type != WM_TYPE_OP_BATCH && type != WM_TYPE_CLIENT_OP && type != WM_TYPE_QUERY_SUB && type != WM_TYPE_QUERY_UNSUB;
+}
+
 void sim_session_handle(sim_session *s, const uint8_t *bytes, size_t len)
 {
     const sim_dialect *d = s->node->cluster->dialect;
@@ -157,8 +173,12 @@ void sim_session_handle(sim_session *s, const uint8_t *bytes, size_t len)
         sim_session_close(s, 1002, "Protocol Error");
         return;
     }
-    s->node->calls++;
     bool is_read = wm_message_parse(bytes, len, &m) == 0;
+    if (is_read && is_held(s, m.type)) {
+        sim_delay_call(&s->delays, s->held_until_ms - uv_now(s->node->cluster->loop), handle_late, s, bytes, len);
+        return;
+    }
+    s->node->calls++;
     if (is_read) s->carried[m.type]++;
     handler handle = is_read ? handlers[m.type] : NULL;
     if (handle == NULL) {
@@ -167,11 +187,6 @@ void sim_session_handle(sim_session *s, const uint8_t *bytes, size_t len)
     }
     if (!sim_session_ready(s) && handle != on_auth && !d->early(s, &m)) return;
     if (!handle(s, &m)) d->invalid(s);
-}
-
-static void handle_late(void *owner, const uint8_t *bytes, size_t len)
-{
-    sim_session_handle(owner, bytes, len);
 }
 
 /* v2 works on several messages of a connection at once, so a batch may overtake

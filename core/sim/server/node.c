@@ -11,6 +11,7 @@
 #include "sim/session/fields.h"
 #include "sim/session/session.h"
 #include "sim/wire/alloc.h"
+#include "wire/family_rules.h"
 
 #define BACKLOG 1024
 #define IDLE_CHECK_MS 5000
@@ -117,15 +118,31 @@ int sim_node_update_listener(sim_node *n)
 
 /* -- life -- */
 
+/* Ends the sessions that have been silent for too long at `now` (Unix milliseconds). */
+static void end_idle(sim_node *n, uint64_t now)
+{
+    const sim_dialect *d = n->cluster->dialect;
+    for (sim_session *s = n->sessions, *next; s != NULL && !n->paused; s = next) {
+        next = s->next;
+        bool is_idle = d->idle_ms > 0 && now > s->last_ping_ms + d->idle_ms;
+        if (sim_session_ready(s) && is_idle) sim_session_close(s, d->idle_code, d->idle_reason);
+        else if (!sim_session_ready(s) && d->auth_ms > 0 && now > s->opened_ms + d->auth_ms)
+            s->transport->drop(s->transport_data, false);
+    }
+}
+
 static void check_idle(void *owner, const uint8_t *bytes, size_t len)
 {
     sim_node *n = owner;
-    uint64_t now = sim_wall_ms(), limit = n->cluster->dialect->idle_ms;
     (void)bytes;
     (void)len;
-    for (sim_session *s = n->sessions; s != NULL && !n->paused; s = s->next)
-        if (s->authenticated && now > s->last_ping_ms + limit) sim_session_close(s, 4002, "Heartbeat timeout");
+    end_idle(n, sim_wall_ms());
     sim_delay_call(&n->delays, IDLE_CHECK_MS, check_idle, n, NULL, 0);
+}
+
+void sim_node_idle(sim_node *n, uint64_t ms)
+{
+    end_idle(n, sim_wall_ms() + ms);
 }
 
 int sim_node_start(sim_node *n)
@@ -155,6 +172,12 @@ static void say_goodbye(sim_node *n)
     }
 }
 
+/* What disk storage does not take was in memory only. */
+static bool is_discarded(const sim_name *map)
+{
+    return !wm_v2_stores_map(map->text, map->len);
+}
+
 void sim_node_end(sim_node *n, bool graceful)
 {
     bool waits_for_close = graceful && n->cluster->family == SIM_FAMILY_0_11;
@@ -170,7 +193,8 @@ void sim_node_end(sim_node *n, bool graceful)
     }
     /* A 0.11 server is memory only; a v2 server of 2.2.0 has a database file, but
      * nothing reads it: after a restart queries and trees are empty. */
-    sim_store_close(&n->store);
+    if (n->cluster->dialect->keeps_records) sim_store_forget(&n->store, is_discarded);
+    else sim_store_close(&n->store);
     sim_backlog_clear(&n->backlog);
 }
 

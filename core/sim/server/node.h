@@ -9,15 +9,18 @@
 sim_node *sim_node_new(sim_cluster *c, uint16_t index, int port);
 void sim_node_free(sim_node *n);
 
-/* Starts to listen, with empty memory. 0 or a libuv error. */
+/* Starts to listen. 0 or a libuv error. */
 int sim_node_start(sim_node *n);
-/* Ends the node as a process ends: its memory is lost, its connections are reset, or (graceful)
+/* Ends the node as a process ends: its records are lost, unless the dialect keeps them, its connections are reset, or (graceful)
  * closed as the dialect does at a shutdown. Faults and counters stay. */
 void sim_node_end(sim_node *n, bool graceful);
 
 /* Collects the garbage of a 0.11 node: forgets the tombstones that are older than `millis` (Unix
  * milliseconds), and sends GC_PRUNE to every client. */
 void sim_node_prune(sim_node *n, uint64_t millis);
+
+/* Ends the sessions that `ms` from now would have been silent for too long. */
+void sim_node_idle(sim_node *n, uint64_t ms);
 
 /* Stops and continues the node, as SIGSTOP and SIGCONT do. */
 void sim_node_pause(sim_node *n);

@@ -1,6 +1,7 @@
 #include "sim/server/or_maps.h"
 
 #include "base/msgpack.h"
+#include "sim/session/dialect.h"
 #include "sim/session/fields.h"
 #include "sim/session/session.h"
 #include "sim/wire/encoding.h"
@@ -41,13 +42,18 @@ bool sim_on_or_map_diff_request(sim_session *s, const wm_message *m)
     bool is_list = wm_mp_read(&keys, &list) == 0 && list.kind == WM_MP_ARRAY;
     if (map.kind != WM_MP_STR || !is_list || !are_texts(keys, list.count)) return false;
 
-    wm_buffer *b = sim_begin_payload(c, WM_TYPE_ORMAP_DIFF_RESPONSE, 2);
+    bool has_epoch = c->dialect->has_frozen_trees; /* a sign of disk storage */
+    wm_buffer *b = sim_begin_payload(c, WM_TYPE_ORMAP_DIFF_RESPONSE, has_epoch ? 3 : 2);
     sim_put_pair(b, "mapName", (const char *)map.bytes, map.len);
     sim_put_text(b, "entries");
     wm_mp_write_array(b, list.count);
     for (uint32_t i = 0; i < list.count; i++) {
         wm_mp_read(&keys, &key);
         put_empty_entry(b, c->family, &key);
+    }
+    if (has_epoch) {
+        sim_put_text(b, "coveringEpoch");
+        sim_put_uint(b, c->family, 1);
     }
     sim_session_send(s, b);
     return true;

@@ -252,6 +252,7 @@ static const uint8_t *read_head(sim_socket *k, const uint8_t *pos, const uint8_t
 static void too_big(sim_socket *k)
 {
     sim_node *n = k->node;
+    if (n->cluster->dialect->too_big_ends) end(k, false);
     if (!n->cluster->dialect->too_big_is_fatal) return;
     sim_session_close(k->session, 1009, "");
     sim_node_kill_soon(n);

@@ -23,7 +23,7 @@ sim_session *sim_session_open(sim_node *node, const sim_transport *transport, vo
     s->transport_data = transport_data;
     s->delays.loop = node->cluster->loop;
     s->tokens = node->cluster->options->rate * 2;
-    s->tokens_at_ms = s->last_ping_ms = sim_wall_ms();
+    s->tokens_at_ms = s->opened_ms = s->last_ping_ms = sim_wall_ms();
     s->next = node->sessions;
     if (node->sessions != NULL) node->sessions->prev = s;
     node->sessions = s;
@@ -44,6 +44,11 @@ void sim_session_end(sim_session *s)
     if (s->next != NULL) s->next->prev = s->prev;
     node->open--;
     wm_buffer_close(&s->queue);
+    while (s->trees != NULL) {
+        sim_frozen_tree *next = s->trees->next;
+        sim_frozen_tree_free(s->trees);
+        s->trees = next;
+    }
     free(s);
 }
 
@@ -134,13 +139,32 @@ void sim_session_send(sim_session *s, const wm_buffer *message)
     }
 }
 
+static void cut_off(void *owner, const uint8_t *bytes, size_t len)
+{
+    sim_session *s = owner;
+    (void)bytes;
+    (void)len;
+    s->transport->drop(s->transport_data, false);
+}
+
+static void drop_event(sim_session *s)
+{
+    uint32_t most = s->node->cluster->dialect->drops_max;
+    if (s->closing) return;
+    s->node->stats.events_dropped++;
+    if (++s->drops_in_a_row != most) return;
+    s->closing = true;
+    sim_delay_call(&s->delays, 0, cut_off, s, NULL, 0);
+}
+
 void sim_session_send_event(sim_session *s, const wm_buffer *message)
 {
     uint32_t most = s->node->cluster->options->event_queue;
     if (most > 0 && s->events_waiting >= most) {
-        s->node->stats.events_dropped++;
+        drop_event(s);
         return;
     }
+    s->drops_in_a_row = 0;
     s->events_waiting++;
     sim_session_send(s, message);
 }

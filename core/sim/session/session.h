@@ -17,7 +17,8 @@ void sim_session_end(sim_session *s);
 void sim_session_send(sim_session *s, const wm_buffer *message);
 /* Sends a message at once, before those that wait for a BATCH. */
 void sim_session_send_now(sim_session *s, const wm_buffer *message);
-/* Sends an event, or drops it without a word when options->event_queue events wait already. */
+/* Sends an event, or drops it without a word when options->event_queue events wait already. Where the
+ * dialect says so, many in a row end the connection. */
 void sim_session_send_event(sim_session *s, const wm_buffer *message);
 /* The transport calls it when nothing waits there any more. */
 void sim_session_emptied(sim_session *s);

@@ -13,6 +13,8 @@ imitates the protocol of the servers, with their faults, and is no database.
 
   --nodes N          number of nodes, 1 to 64; default 3
   --dialect D        v2 or 0.11: the server family to imitate; default v2
+  --release R        v2 only: 2.2.0 or head, the newest source (August 2026) with disk storage;
+                     default 2.2.0
   --hash H[,H,...]   the string hash for keys, fnv1a or xxh64: one for all nodes, or one for
                      each; default fnv1a. v2 has fnv1a only
   --ports A,B,C      ports for clients, one for each node; 0: the system chooses; default 0
@@ -20,7 +22,7 @@ imitates the protocol of the servers, with their faults, and is no database.
   --secret S         secret of the tokens (HS256); default: random, and printed
   --no-auth          accept connections without a token
   --rate N           v2 only: operations per second and connection, above which a node drops
-                     a frame and answers ERROR 429; default: no limit
+                     a frame and answers ERROR 429; 0: no limit; default: none, on head 20000
   --event-queue N    v2 only: events that may wait for a connection; a node drops those beyond
                      them without a word, and never an answer. 0: any number; default 256
   --detection-ms N   time that the other nodes take to notice a killed node; default 50

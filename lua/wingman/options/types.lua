@@ -266,7 +266,7 @@
 ---@field names? string[] what the two runs are called
 ---@field tolerance? number a share by which a figure may be worse and still count as the same
 
----@class wingman.sim.options: table<"detection_ms"|"dialect"|"event_queue"|"hash"|"no_auth"|"nodes"|"partitions"|"ports"|"rate"|"secret"|"seed"|"sink"|"spread_ms", any>
+---@class wingman.sim.options: table<"detection_ms"|"dialect"|"event_queue"|"hash"|"no_auth"|"nodes"|"partitions"|"ports"|"rate"|"release"|"secret"|"seed"|"sink"|"spread_ms", any>
 ---@field detection_ms? number until nodes notice that one is gone
 ---@field dialect? "v2"|"0.11" what the nodes speak
 ---@field event_queue? number v2: events that may wait for one connection, those beyond are dropped; 0: any number; default 256
@@ -275,7 +275,8 @@
 ---@field nodes? number
 ---@field partitions? number
 ---@field ports? integer[] a list; default: any that are free
----@field rate? number v2: operations a second per connection before ERROR 429; default: no limit
+---@field rate? number v2: operations a second per connection before ERROR 429; 0: no limit; default: none, on head 20,000
+---@field release? "2.2.0"|"head" v2: which release; head is the newest source (August 2026) with disk storage; default 2.2.0
 ---@field secret? string for tokens
 ---@field seed? number of what is random
 ---@field sink? boolean nothing is stored, for measuring generators

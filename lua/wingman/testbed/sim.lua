@@ -36,6 +36,7 @@ M.options = sim_options.RULES
 ---@class wingman.sim.cluster
 ---@field kind "sim"
 ---@field dialect "v2"|"0.11"
+---@field release "0.11"|"2.2.0"|"head"
 ---@field hash "fnv1a"|"xxh64"|"mixed"
 ---@field urls string[]
 ---@field token string   one that the cluster accepts
@@ -61,7 +62,7 @@ local function arguments(options)
 end
 
 --- Starts a cluster and waits until it accepts connections.
----@param options wingman.sim.options|nil  nodes (3), dialect ("v2"), hash ("fnv1a"; "xxh64,fnv1a,…": of each node), secret,
+---@param options wingman.sim.options|nil  nodes (3), dialect ("v2"), release ("2.2.0"), hash ("fnv1a"; "xxh64,fnv1a,…": of each node), secret,
 ---  ports (a list), partitions (271), rate, event_queue (v2: 256), seed (1), detection_ms (50),
 ---  spread_ms (0.11: 150, within which the nodes update their partition maps), no_auth,
 ---  sink (nothing is stored, for measuring generators)
@@ -87,6 +88,7 @@ function M.start(options)
   return setmetatable({
     kind = "sim",
     dialect = ready.dialect,
+    release = ready.release,
     hash = ready.hash,
     urls = urls,
     token = ready.token,
@@ -151,10 +153,10 @@ local function order(name)
   end
 end
 
---- Kills a node: its connections are reset, its records are lost.
+--- Kills a node: its connections are reset, its records are lost (head keeps them).
 ---@type fun(self: wingman.sim.cluster, id: string): true|nil, wingman.error|nil
 methods.kill = order "kill"
---- Shuts a node down gracefully; its records are lost, as after `kill`.
+--- Shuts a node down gracefully; its records are lost, as after `kill` (head keeps them).
 ---@type fun(self: wingman.sim.cluster, id: string): true|nil, wingman.error|nil
 methods.stop_node = order "stop"
 --- Restarts a node that is down, at its old URL.
@@ -196,6 +198,16 @@ local function unhex(text)
   return (text:gsub("%x%x", function(pair) return char(tonumber(pair, 16)) end))
 end
 
+--- Has a node end the connections that would have been silent for too long `ms` from now: without PING, or (head)
+--- without AUTH. 2.2.0 ends none.
+---@param id string
+---@param ms integer
+---@return true|nil, wingman.error|nil
+function methods:idle(id, ms)
+  local answer, err = self:command(("idle %s %d"):format(id, ms))
+  return answer and true, err
+end
+
 --- The garbage collection of a 0.11 node: it forgets tombstones that are older than `millis`, and sends GC_PRUNE to
 --- its clients. A v2 node keeps no tombstones: nil, err.
 ---@param id string
@@ -232,7 +244,7 @@ end
 
 --- The counters of each node: opened, open, auths, map_requests, map_request_list,
 --- op_batches, batch_sizes, ops, client_ops, foreign_ops, acks, pings, overloads (batches that were refused
---- because the node was full), events_dropped.
+--- because the node was full), events_dropped, sync_inits, bucket_requests.
 ---@return table<string, table>|nil nodes, wingman.error|nil
 function methods:stats()
   local answer, err = self:command "stats"

@@ -7,6 +7,8 @@ local HASHES = { fnv1a = true, xxh64 = true }
 local EVENT_QUEUE_V2 = 256
 --- How far apart the nodes of a real 0.11 cluster of three were seen to change their maps.
 local SPREAD_0_11_MS = 150
+--- Head: ERROR 429 after 40,000 operations at once, and 20,000 in each second.
+local RATE_HEAD = 20000
 
 -- The pieces of a text between its commas.
 local function pieces(text)
@@ -33,12 +35,14 @@ end
 M.RULES = {
   nodes = { type = "number", whole = true, min = 1, max = 64, default = 3 },
   dialect = { type = "string", one_of = { "v2", "0.11" }, default = "v2", about = "what the nodes speak" },
+  release = { type = "string", one_of = { "2.2.0", "head" },
+    about = "v2: which release; head is the newest source (August 2026) with disk storage; default 2.2.0" },
   hash = { type = "string", default = "fnv1a", is_right = are_hashes, expected = "fnv1a or xxh64, or one for each node with commas between them,",
     about = "fnv1a or xxh64; with commas, of each node" },
   secret = { type = "string", secret = true, is_right = function(text) return text ~= "" end, expected = "a text", about = "for tokens" },
   ports = { type = "table", is_right = are_ports, expected = "a list of ports", about = "a list; default: any that are free" },
   partitions = { type = "number", whole = true, min = 1, max = 1024, default = 271 },
-  rate = { type = "number", min = 0, max = 2 ^ 32 - 1, about = "v2: operations a second per connection before ERROR 429; default: no limit" },
+  rate = { type = "number", min = 0, max = 2 ^ 32 - 1, about = "v2: operations a second per connection before ERROR 429; 0: no limit; default: none, on head 20,000" },
   event_queue = { type = "number", whole = true, min = 0, max = 2 ^ 32 - 1,
     about = "v2: events that may wait for one connection, those beyond are dropped; 0: any number; default 256" },
   seed = { type = "number", whole = true, min = 0, is_right = function(seed) return seed < 2 ^ 53 end, expected = "a whole number from 0, below 2^53,",
@@ -73,6 +77,8 @@ local function find_foreign(options, hashes)
       if hash ~= "fnv1a" then return "hash", "v2 servers always use fnv1a" end
     end
     if options.spread_ms then return "spread_ms", "v2 nodes change their maps together" end
+  elseif options.release then
+    return "release", "only v2 has several"
   elseif options.event_queue then
     return "event_queue", "only v2 servers drop events"
   elseif (options.rate or 0) > 0 then
@@ -93,6 +99,7 @@ function M.complete(options)
   local completed = { hashes = hashes }
   for key, value in pairs(options) do completed[key] = value end
   if options.dialect == "v2" then completed.event_queue = options.event_queue or EVENT_QUEUE_V2 end
+  if options.release == "head" then completed.rate = options.rate or RATE_HEAD end
   if options.dialect == "0.11" then completed.spread_ms = options.spread_ms or SPREAD_0_11_MS end
   return completed
 end

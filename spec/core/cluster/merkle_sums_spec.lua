@@ -3,72 +3,16 @@
 local bit = require "bit"
 local core = require "wingman.core"
 local support = require "spec.core.support"
+local trees = require "spec.support.merkle_trees"
 
 local merkle = support.vectors "merkle.json"
 local kinds = { fnv1a = "fnv1a", ["xxh64 low 32 bits"] = "xxh64" }
 local PARTITIONS = 271
 
+local combine, mix = trees.combine, trees.mix
+
 local function u32(v) return tonumber(v % 2 ^ 32) end
 local function times(a, b) return tonumber((0ULL + a) * b % 2 ^ 32) end
-local function xor_shift(h, by) return u32(bit.bxor(0ULL + h, bit.rshift(0ULL + h, by))) end
-
--- The finalizer of MurmurHash3, and what head makes of several hashes.
-local function mix(h) return xor_shift(times(xor_shift(times(xor_shift(h, 16), 0x85ebca6b), 13), 0xc2b2ae35), 16) end
-local function combine(hashes)
-  local sum = 0
-  for _, hash in pairs(hashes) do sum = u32(sum + mix(hash)) end
-  return sum
-end
-
--- The tree of some items, place by place, as head's server makes it; [path] = hash.
-local function mixed_tree(items)
-  local nodes = {}
-  for _, item in pairs(items) do
-    local path = ("%08x"):format(item.key_hash):sub(1, 3)
-    nodes[path] = nodes[path] or {}
-    table.insert(nodes[path], item.item)
-  end
-  for path, list in pairs(nodes) do nodes[path] = combine(list) end
-  for depth = 3, 1, -1 do
-    local parents = {}
-    for path, hash in pairs(nodes) do
-      if #path == depth then
-        local parent = path:sub(1, depth - 1)
-        parents[parent] = parents[parent] or {}
-        table.insert(parents[parent], hash)
-      end
-    end
-    for path, list in pairs(parents) do nodes[path] = combine(list) end
-  end
-  return nodes
-end
-
--- What head answers for each path: over the trees of all partitions.
-local function mixed_answers(items)
-  local by_partition, answers = {}, { [""] = 0 }
-  for _, item in pairs(items) do
-    local partition = item.key_hash % PARTITIONS
-    by_partition[partition] = by_partition[partition] or {}
-    table.insert(by_partition[partition], item)
-  end
-  for _, list in pairs(by_partition) do
-    for path, hash in pairs(mixed_tree(list)) do answers[path] = u32((answers[path] or 0) + mix(hash)) end
-  end
-  return answers
-end
-
--- What 0.11 and 2.2.0 answer.
-local function plain_answers(items)
-  local answers = { [""] = 0 }
-  for _, item in pairs(items) do
-    local path = ("%08x"):format(item.key_hash):sub(1, 3)
-    for depth = 0, 3 do
-      local at = path:sub(1, depth)
-      answers[at] = u32((answers[at] or 0) + item.item)
-    end
-  end
-  return answers
-end
 
 -- Every hash that is not 0, by its path; the root always.
 local function hashes(sums)
@@ -148,7 +92,7 @@ describe("Merkle sums", function()
     end
   end
 
-  for rule, slowly in pairs { plain = plain_answers, mixed = mixed_answers } do
+  for rule, slowly in pairs { plain = trees.plain, mixed = trees.mixed } do
     it(("'%s' stay what the records make, whatever changes (seed %d)"):format(rule, support.seed), function()
       math.randomseed(support.seed)
       local sums, items = core.merkle_sums(rule, PARTITIONS), {}
@@ -177,7 +121,7 @@ describe("Merkle sums", function()
       sums:clear()
       assert.same({ [""] = 0 }, hashes(sums))
       sums:add(0x12345678, 7)
-      assert.same((rule == "plain" and plain_answers or mixed_answers) { { key_hash = 0x12345678, item = 7 } }, hashes(sums))
+      assert.same((rule == "plain" and trees.plain or trees.mixed) { { key_hash = 0x12345678, item = 7 } }, hashes(sums))
     end)
   end
 
@@ -225,6 +169,6 @@ describe("Merkle sums", function()
     assert.same({ [""] = 0 }, hashes(sums))
     assert.is_true(sums:bytes() > 1000 * 3 * 12, sums:bytes() .. " bytes: places were given up")
     for i = 1, 1000 do sums:remove(items[i].key_hash, i) end
-    assert.is_nil(support.difference(mixed_answers(items), hashes(sums)))
+    assert.is_nil(support.difference(trees.mixed(items), hashes(sums)))
   end)
 end)

@@ -19,4 +19,4 @@ clusters.on_each(getfenv(), "a question about keys of an OR-map", function(share
       assert.equal(shared:keeps_records(), answer.coveringEpoch ~= nil) -- what the newest server with disk storage is known by
     end
   end)
-end, { "sim://1", "topgun://1" })
+end, { "sim://1", "sim://1?release=head", "topgun://1" })
