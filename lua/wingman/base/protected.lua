@@ -17,4 +17,13 @@ function M.call(fn, ...)
   return xpcall(function() return fn(unpack(args, 1, n)) end, script_traceback.of)
 end
 
+--- As M.call, for a function that may wait. In Lua 5.1 nothing can wait inside of a protected call, so there an error
+--- goes past the caller.
+---@param fn function
+---@return boolean ok, any result
+function M.call_waiting(fn, ...)
+  if hands_on then return xpcall(fn, script_traceback.of, ...) end
+  return true, fn(...)
+end
+
 return M

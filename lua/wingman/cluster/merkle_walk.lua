@@ -4,6 +4,7 @@
 local core = require "wingman.core"
 local loop = require "wingman.loop"
 local merkle_answer = require "wingman.cluster.merkle_answer"
+local protected = require "wingman.base.protected"
 
 local M = {}
 
@@ -137,11 +138,15 @@ local function await_visit(walk, deadline)
   return err ~= "timeout"
 end
 
+local function give(records, fn)
+  for _, entry in ipairs(records) do fn(entry.key, entry.record) end
+end
+
 --- As `each`, when the node has just answered about the root.
 ---@param requests wingman.requests
 ---@param connection_id integer
 ---@param map_name string
----@param fn fun(key: string, record: table)
+---@param fn fun(key: string, record: table)  does not wait; what it raises ends the visits, and is raised here
 ---@param deadline number|nil  of loop.now: "timeout" then
 ---@return boolean|nil ok, string|wingman.error|nil err
 function M.below(requests, connection_id, map_name, fn, deadline)
@@ -152,7 +157,8 @@ function M.below(requests, connection_id, map_name, fn, deadline)
     running = running - 1
     if walk.is_over then return end
     if err then failure = failure or type(err) == "table" and err or ("path '" .. path .. "': " .. tostring(err)) end
-    for _, entry in ipairs(records or {}) do fn(entry.key, entry.record) end
+    local called, raised = protected.call(give, records or {}, fn)
+    if not called then walk.raised, failure = raised, failure or "raised" end
     for _, child in ipairs(paths or {}) do queue[#queue + 1] = child end
     known = known + #(paths or {})
     if known > PATHS_MAX then failure = failure or "the tree is larger than one can be" end
@@ -166,6 +172,7 @@ function M.below(requests, connection_id, map_name, fn, deadline)
     if not await_visit(walk, deadline) then failure = failure or "timeout" end
   end
   walk.is_over = true
+  if walk.raised then error(walk.raised, 0) end
   if failure then return nil, failure end
   return true
 end

@@ -212,7 +212,8 @@ function resume(task)
   if not ok then
     local trace = script_traceback.of(tostring(err), task.co)
     task.error = err
-    if task.waiters or task.watched then task:reject(trace) else complain(trace) end
+    if not (task.waiters or task.watched) then complain(trace) end
+    task:reject(trace) -- who waits for it later hears of it, too
   end
 end
 

@@ -86,6 +86,19 @@ clusters.on_each(getfenv(), "a query", function(shared, it)
     assert.equal(#shared.cluster.nodes, roots)
   end)
 
+  it("raises what its condition raises, and the next one reads", function()
+    fill(20)
+    local reader = require "wingman.client.query.reader"
+    loop.on_error(function() end) -- the nodes that were not waited for yet
+    local raised = loop.spawn(function()
+      return tostring(select(2, pcall(reader.rows, client, name, function() error "on purpose" end, PATIENCE)))
+    end):wait(PATIENCE)
+    loop.on_error(nil)
+    assert.truthy(raised:find("on purpose", 1, true), raised)
+    eventually("nothing is left of it", function() return next(client.query_readings) == nil end)
+    assert.equal(20, #assert(client:query(name)))
+  end)
+
   it("ends with TIMEOUT when it may not take long", function()
     fill(50)
     local rows, err = client:query(name, { timeout = 0 })

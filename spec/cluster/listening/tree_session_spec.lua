@@ -35,6 +35,17 @@ describe("a tree session", function()
     assert.equal(2, asked)
   end)
 
+  it("goes on when a walk or a question about the root raises", function()
+    local function raised_by(...) return loop.spawn(function(...) return tostring(select(2, pcall(...))) end, ...):wait(60) end
+    local raised = raised_by(session.walk, session, function() error "on purpose" end, LATER)
+    assert.truthy(raised:find("on purpose", 1, true), raised)
+    raised = raised_by(session.renew, session, loop.now(), function() error "at the root" end, LATER)
+    assert.truthy(raised:find("at the root", 1, true), raised)
+    root:resolve(7)
+    assert.is_true(renew(loop.now()):wait(60))
+    assert.equal("found", walk(function() return "found" end):wait(60))
+  end)
+
   it("is not renewed while somebody walks, and nobody walks while it is renewed", function()
     local leave, order = loop.future(), {}
     local first = walk(function()

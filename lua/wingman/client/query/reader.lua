@@ -52,6 +52,7 @@ end
 ---@field deadline number  of loop.now: that of the query that waits longest
 ---@field finished wingman.future  of true, or nil, err
 ---@field at_owner table<string, true>  keys of which the owner has a record, or the mark of a removal
+---@field raised any  the error with which it ended, a mistake of this module or of `matches`
 ---@field elsewhere table<string, table>  the newest record of a key that came from another node
 
 local function new_reading()
@@ -92,13 +93,17 @@ end
 local function read_nodes(client, name, nodes, reading)
   local tasks = {}
   for i, node in ipairs(nodes) do
-    tasks[i] = loop.spawn(node_trees.each, client.listeners, node, name, visitor(client, node, reading), reading.deadline)
+    tasks[i] = loop.spawn(function()
+      return true, node_trees.each(client.listeners, node, name, visitor(client, node, reading), reading.deadline)
+    end)
   end
-  local failure
+  local failure, raised
   for i, task in ipairs(tasks) do
-    local ok, err = task:wait()
-    if not ok then failure = failure or error_of(err, nodes[i], name) end
+    local called, ok, err = task:wait()
+    if not called then raised = raised or ok
+    elseif not ok then failure = failure or error_of(err, nodes[i], name) end
   end
+  if raised then error(raised, 0) end
   if failure then return nil, failure end
   return true
 end
@@ -134,9 +139,11 @@ end
 local function read_in_turn(client, name, queue)
   while queue.next do
     queue.running, queue.next = queue.next, nil
-    local ok, err = read(client, name, queue.running)
+    local reading = queue.running
+    local called, ok, err = loop.spawn(function() return true, read(client, name, reading) end):wait()
     if client.closed then return end -- M.end_waits has the last word
-    queue.running.finished:resolve(ok, err)
+    if not called then reading.raised = ok end
+    reading.finished:resolve(ok, err)
   end
   client.query_readings[name] = nil
 end
@@ -161,6 +168,7 @@ function M.rows(client, name, matches, timeout)
   reading.deadline = math.max(reading.deadline, loop.now() + timeout)
   if is_idle then loop.spawn(read_in_turn, client, name, queue) end
   local ok, err = reading.finished:wait(timeout)
+  if reading.raised then error(reading.raised, 0) end
   if ok then return query.rows end
   if type(err) == "table" then return nil, err end
   return nil, errors.new("TIMEOUT", ("map '%s': not all nodes were read within %g s"):format(name, timeout), { map = name })

@@ -6,6 +6,7 @@
 --- way down, because a bucket that was listed may not be there afterwards. And a key is absent only if it is
 --- not listed after a SYNC_INIT that was sent since the read began. One SYNC_INIT serves every read that waits.
 local loop = require "wingman.loop"
+local protected = require "wingman.base.protected"
 
 local M = {}
 
@@ -50,9 +51,10 @@ function methods:walk(fn, deadline)
   if not ok then return nil, err end
   if self.is_empty then return nil end
   self.walking = self.walking + 1
-  local result, reason = fn()
+  local called, result, reason = protected.call_waiting(fn)
   self.walking = self.walking - 1
   notify(self)
+  if not called then error(result, 0) end
   return result, reason
 end
 
@@ -60,10 +62,13 @@ local function renew_once(self, ask_root, deadline)
   self.renewing = true
   local root, err = await(self, is_unused, deadline)
   local began = loop.now()
-  if root then root, err = ask_root() end
+  local ok = true
+  if root then ok, root, err = protected.call_waiting(ask_root) end
+  if not ok then root, err = nil, root end
   self.renewing, self.began = false, root and began or false
   self.is_empty = root == 0
   notify(self)
+  if not ok then error(err, 0) end
   return root, err
 end
 
