@@ -85,6 +85,17 @@ describe("a point read of v2", function()
       local value, err = read(ways, key, with { [root] = case[1] })
       assert.same({ nil, case[2] }, { value, err })
     end
+    for _, case in ipairs {
+      { buckets { [three .. "0"] = 1 }, ("buckets are listed below the leaf '%s'"):format(three) },
+      { leaf { [key] = entry(key, 1).record }, "the records of a leaf are no array" },
+      { leaf { entry(key, 1), x = 1 }, "the records of a leaf are no array" },
+      { leaf { entry(key, 1, { ttlMs = "1000" }) }, "a record in a leaf is none" },
+      { leaf { entry(key, 1, { ttlMs = {} }) }, "a record in a leaf is none" },
+      { leaf { entry("bob", 1, { ttlMs = 0 / 0 }) }, "a record in a leaf is none" },
+    } do
+      local value, err = read(ways, key, with { [three] = case[1] })
+      assert.same({ nil, case[2] }, { value, err })
+    end
   end)
 end)
 

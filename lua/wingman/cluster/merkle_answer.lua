@@ -1,5 +1,7 @@
 --- What a node answers about a path of a map's Merkle tree: the buckets below it, or the
 --- records of a leaf. Servers are not believed: what is used of an answer is checked here.
+local core = require "wingman.core"
+
 local M = {}
 
 --- Bytes of a path: a partition's number, a slash and the digits of a hash, with
@@ -38,16 +40,29 @@ end
 
 local function is_count(value) return type(value) == "number" and value >= 0 and value < math.huge end
 
+-- None, or milliseconds; more of them than a double counts exactly are a cdata.
+local function is_time_to_live(value)
+  return value == nil or value == core.null or (type(value) == "number" and value == value) or type(value) == "cdata"
+end
+
 local function is_record(record)
   local time = type(record) == "table" and record.timestamp
   return type(time) == "table" and is_count(time.millis) and is_count(time.counter) and type(time.nodeId) == "string"
+    and is_time_to_live(record.ttlMs)
+end
+
+local function is_list(value)
+  if type(value) ~= "table" then return false end
+  local count = 0
+  for _ in pairs(value) do count = count + 1 end
+  return count == #value
 end
 
 --- The records of a leaf: { key, record } each.
 ---@param records any  as a node sent them
 ---@return { key: string, record: table }[]|nil records, string|nil wrong
 function M.records(records)
-  if type(records) ~= "table" then return nil, "the records of a leaf are no array" end
+  if not is_list(records) then return nil, "the records of a leaf are no array" end
   for _, entry in ipairs(records) do
     if type(entry) ~= "table" or type(entry.key) ~= "string" or not is_record(entry.record) then
       return nil, "a record in a leaf is none"

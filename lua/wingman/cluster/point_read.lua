@@ -52,7 +52,8 @@ local function record_of(entries, key)
   end
 end
 
--- The record at the end of a way; nil when the way ends earlier. nil, err.
+-- The record at the end of a way; nil when the way ends earlier, or in a leaf that was emptied, which some servers
+-- answer with no buckets. nil, err.
 local function follow(ask, way, key)
   for i, path in ipairs(way) do
     local answer, err = ask(path)
@@ -63,6 +64,7 @@ local function follow(ask, way, key)
     end
     local children, listed = merkle_answer.children(path, answer.payload.buckets)
     if not children then return nil, listed end
+    if not way[i + 1] and next(listed) then return nil, ("buckets are listed below the leaf '%s'"):format(path) end
     if listed[way[i + 1]] == nil then return nil end
   end
 end
