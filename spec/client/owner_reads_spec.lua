@@ -271,6 +271,7 @@ describe("map:read", function()
       { { { "ann", timeout = 1 } }, "map:read: a list of keys is expected, got a table with holes or other fields" },
       { { "a", { timout = 1 } }, "map:read: unknown option 'timout'; did you mean 'timeout'?" },
       { { "a", { timeout = "soon" } }, "map:read: option timeout: " },
+      { { "a", false }, "map:read: a table of options is expected, got boolean" },
     } do
       local ok, err = pcall(function() map:read(unpack(case[1])) end)
       assert.is_false(ok)

@@ -235,7 +235,7 @@ end
 ---  it was written (v2: by the server, on arrival), and the node that answered
 function methods:read(key, options)
   if type(key) == "table" then check_keys(key, "map:read") else check_key(key, "map:read") end
-  options = options_check.check(call_options.read, options or {}, "map:read", 2)
+  options = options_check.check(call_options.read, options == nil and {} or options, "map:read", 2)
   local measured, began = self.client.measured, loop.now()
   local value, err, record = owner_reads.read(self.client, self.name, key, options)
   if measured then measured.read(self.name, key, loop.now() - began, value, err) end -- for a load test

@@ -88,7 +88,7 @@ M.options = {
 --- would have its partitions held for 29 s.)
 ---@param options wingman.circuit_options|nil
 function M.consecutive(options)
-  local checked = check_options(M.options, options or {}, "circuit", 2)
+  local checked = check_options(M.options, options == nil and {} or options, "circuit", 2)
   local limit, first, reset = checked.failures, checked.first, checked.reset
   return function()
     return setmetatable({ limit = limit, first = first, reset = reset, failures = 0, unconnected = 0, openings = 0 }, breaker)

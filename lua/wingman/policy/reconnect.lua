@@ -26,7 +26,7 @@ M.options = {
 --- itself ended because of an unanswered batch is replaced at once.
 ---@param options wingman.exponential_options|nil
 function M.exponential(options)
-  local checked = check_options(M.options, options or {}, "exponential", 2)
+  local checked = check_options(M.options, options == nil and {} or options, "exponential", 2)
   local first, factor, max, jitter = checked.first, checked.factor, checked.max, checked.jitter
   return function(node, attempt, reason)
     if reason == "ack_timeout" and attempt == 1 then return 0 end

@@ -19,7 +19,7 @@ M.options = {
 --- Waits that double up to a limit.
 ---@param options wingman.refresh_options|nil
 function M.backoff(options)
-  local checked = check_options(M.options, options or {}, "backoff", 2)
+  local checked = check_options(M.options, options == nil and {} or options, "backoff", 2)
   local first, factor, max = checked.first, checked.factor, checked.max
   return function(requests) return math.min(max, first * factor ^ (requests - 1)) end
 end

@@ -173,7 +173,7 @@ M.options = {
 ---@param options wingman.repl.server_options|nil
 ---@return wingman.repl.server|nil, string|nil err
 function M.listen(path, globals, options)
-  options = check_options(M.options, options or {}, "repl.server.listen", 2)
+  options = check_options(M.options, options == nil and {} or options, "repl.server.listen", 2)
   if type(path) ~= "string" then error("repl.server.listen: a path is expected, got " .. type(path), 2) end
   local listener, err = stream.listen { path = path }
   if not listener then return nil, err end

@@ -111,7 +111,7 @@ end
 ---@return string
 function M.summary(document, options)
   assert(validate.validate(document))
-  return summary.format(document, check_options(report_options.text, options or {}, "report.summary", 2))
+  return summary.format(document, check_options(report_options.text, options == nil and {} or options, "report.summary", 2))
 end
 
 --- How it went, in one line: the first of the summary.
@@ -140,7 +140,7 @@ function M.merge(documents, names) return require "wingman.report.merge".merge(d
 ---@param options wingman.report.diff_options|nil
 ---@return wingman.report.comparison
 function M.diff(a, b, options)
-  return require "wingman.report.diff".diff(a, b, check_options(report_options.diff, options or {}, "report.diff", 2))
+  return require "wingman.report.diff".diff(a, b, check_options(report_options.diff, options == nil and {} or options, "report.diff", 2))
 end
 
 --- A comparison for a terminal.
@@ -150,7 +150,7 @@ end
 ---@return string
 function M.diff_text(comparison, names, options)
   return require "wingman.report.diff.text".format(comparison, names,
-    check_options(report_options.text, options or {}, "report.diff_text", 2))
+    check_options(report_options.text, options == nil and {} or options, "report.diff_text", 2))
 end
 
 --- The latencies of several runs on one percentile plot, as an SVG file's text.

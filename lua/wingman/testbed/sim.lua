@@ -68,7 +68,7 @@ end
 ---  sink (nothing is stored, for measuring generators)
 ---@return wingman.sim.cluster|nil, wingman.error|nil
 function M.start(options)
-  local checked = check_options(M.options, options or {}, "sim.start", 2)
+  local checked = check_options(M.options, options == nil and {} or options, "sim.start", 2)
   local completed, name, wrong = sim_options.complete(checked)
   if not completed then return nil, failure("option %s: %s", name, wrong) end
   local args = arguments(checked)

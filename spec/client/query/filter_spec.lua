@@ -36,6 +36,22 @@ describe("the condition of a query", function()
     end
   end)
 
+  it("compares whole numbers beyond 2^53 exactly, with each other and with others", function()
+    local big, bigger, most = 9007199254740993LL, 9007199254740995LL, 18446744073709551615ULL
+    for _, case in ipairs {
+      { { n = big }, 9007199254740993ULL, true }, { { n = big }, 2 ^ 53, false }, { { n = -1 }, most, false }, { { n = most }, -1LL, false },
+      { { n = 2 ^ 64 }, most, false }, { { n = { neq = most } }, 2 ^ 64, true }, { { n = { ["in"] = { 1, big } } }, big, true },
+      { { n = { gt = 2 ^ 53 } }, big, true }, { { n = { gt = big } }, 2 ^ 53, false }, { { n = { lt = bigger } }, big, true },
+      { { n = { gte = big } }, big, true }, { { n = { lte = 2 ^ 64 } }, most, true }, { { n = { gte = -1 } }, most, true },
+      { { n = { gt = most } }, 1e300, true }, { { n = { lt = -1e300 } }, -9007199254740993LL, false }, { { n = { lt = 0 / 0 } }, big, false },
+      { { n = { between = { 0, big } } }, big, true }, { { n = { between = { big, bigger } } }, 2 ^ 53, false },
+      { { n = { between = { big, 1e300 } } }, most, true }, { { n = { gt = 1 } }, 0 / 0, false }, { { n = { gt = "a" } }, big, false },
+      { { n = { gt = big } }, "a", false }, { { n = { neq = 0 / 0 } }, big, true }, { { n = big }, true, false },
+    } do
+      assert.equal(case[3], matches(case[1], { n = case[2] }), tostring(next(case[1])) .. " " .. tostring(case[2]) .. " " .. _)
+    end
+  end)
+
   it("in TopGun's own form has and, or and not; with where, both must hold", function()
     local function leaf(op, value) return { op = op, attribute = "n", value = value } end
     local either = { op = "or", children = { leaf("lt", 2), leaf("gt", 8) } }

@@ -38,8 +38,17 @@ describe("the order of rows", function()
     assert.equal("i j g h e f d k a b c", keys_in_order(values, "n desc"))
   end)
 
+  it("of whole numbers beyond 2^53 is exact, among the other numbers", function()
+    local values = {
+      a = { n = 2 ^ 53 }, b = { n = 9007199254740993LL }, c = { n = 2 ^ 53 + 2 }, d = { n = 18446744073709551615ULL }, e = { n = 1e300 },
+      f = { n = -9223372036854775807LL - 1 }, g = { n = -1 }, h = { n = "1" }, i = { n = true }, j = { n = -1e300 }, k = { n = 9223372036854775807LL },
+    }
+    assert.equal("j f g a b c k d e h i", keys_in_order(values, "n"))
+    assert.equal("e d k c b a g f j h i", keys_in_order(values, "n desc"))
+  end)
+
   it("is read, or nil", function()
-    for _, sort in ipairs { "", "n up", { n = "up" }, { a = "asc", b = "asc" }, { 1 }, { "a", x = "asc" }, { {} }, 5, { [2] = "a" } } do
+    for _, sort in ipairs { "", " ", " desc", "n ", { "\t" }, "n up", { n = "up" }, { a = "asc", b = "asc" }, { 1 }, { "a", x = "asc" }, { {} }, 5, { [2] = "a" } } do
       assert.is_nil(order.read(sort))
     end
     assert.same({}, order.read {})

@@ -113,7 +113,7 @@ end
 ---@param options wingman.send_options|nil
 ---@return any|nil answer, wingman.error|nil  err.retriable: the same again may succeed
 function methods:send_with_retry(data, key, options)
-  options = check_options(call_options.send, options or {}, "send_with_retry", 2)
+  options = check_options(call_options.send, options == nil and {} or options, "send_with_retry", 2)
   if key ~= nil and type(key) ~= "string" then error("send_with_retry: the key is a string, got " .. type(key), 2) end
   if key and not core.utf8_valid(key) then
     return failed("NOT_ENCODABLE", false, "send_with_retry: the key %s is not valid UTF-8", wire_name.shown(key))

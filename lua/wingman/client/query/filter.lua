@@ -2,6 +2,7 @@
 --- family knows other operators, and none says which it does not know.
 local core = require "wingman.core"
 local nearest = require "wingman.base.nearest"
+local numbers = require "wingman.client.query.numbers"
 local wire_name = require "wingman.base.wire_name"
 
 local M = {}
@@ -13,6 +14,7 @@ local MOST_NESTED = 32
 
 -- Whether two decoded values are the same, tables by what they hold.
 local function is_equal(a, b, depth)
+  if numbers.is(a) and numbers.is(b) then return numbers.compare(a, b) == 0 end
   if a == b then return true end
   if type(a) ~= "table" or type(b) ~= "table" or depth > MOST_NESTED then return false end
   for key, value in pairs(a) do
@@ -24,13 +26,23 @@ local function is_equal(a, b, depth)
   return true
 end
 
-local function can_be_ordered(value) return type(value) == "number" or type(value) == "string" end
+local function can_be_ordered(value) return type(value) == "string" or numbers.is(value) end
 
--- Values of two types have no order: no comparison of them holds.
+-- -1, 0 or 1. Values of two types have no order, nor has NaN: nil, and no comparison of them holds.
+local function order_of(value, operand)
+  if numbers.is(value) then return numbers.is(operand) and numbers.compare(value, operand) or nil end
+  if type(value) ~= "string" or type(operand) ~= "string" then return nil end
+  if value == operand then return 0 end
+  return value < operand and -1 or 1
+end
+
 local function ordered(holds)
   return function(operand)
     if not can_be_ordered(operand) then return nil, "a number or a string is expected" end
-    return function(value) return type(value) == type(operand) and holds(value, operand) end
+    return function(value)
+      local order = order_of(value, operand)
+      return order ~= nil and holds(order)
+    end
   end
 end
 
@@ -47,10 +59,10 @@ local OPERATORS = {
   neq = function(operand)
     return function(value) return not is_equal(value, operand, 0) end
   end,
-  gt = ordered(function(value, operand) return value > operand end),
-  gte = ordered(function(value, operand) return value >= operand end),
-  lt = ordered(function(value, operand) return value < operand end),
-  lte = ordered(function(value, operand) return value <= operand end),
+  gt = ordered(function(order) return order > 0 end),
+  gte = ordered(function(order) return order >= 0 end),
+  lt = ordered(function(order) return order < 0 end),
+  lte = ordered(function(order) return order <= 0 end),
   ["in"] = function(operand)
     if not is_list(operand) then return nil, "a list of values is expected" end
     return function(value)
@@ -62,8 +74,10 @@ local OPERATORS = {
   end,
   between = function(operand)
     local low, high = type(operand) == "table" and operand[1], type(operand) == "table" and operand[2]
-    if not can_be_ordered(low) or type(low) ~= type(high) or #operand ~= 2 then return nil, "{ lowest, highest } is expected" end
-    return function(value) return type(value) == type(low) and value >= low and value <= high end
+    if not can_be_ordered(low) or not can_be_ordered(high) or numbers.is(low) ~= numbers.is(high) or #operand ~= 2 then
+      return nil, "{ lowest, highest } is expected"
+    end
+    return function(value) return (order_of(value, low) or -1) >= 0 and (order_of(value, high) or 1) <= 0 end
   end,
 }
 OPERATORS.ne = OPERATORS.neq -- $ne, as 0.11 servers spell it

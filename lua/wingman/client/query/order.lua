@@ -1,5 +1,6 @@
 --- The order of a query's rows, made here: by fields, then by key.
 local core = require "wingman.core"
+local numbers = require "wingman.client.query.numbers"
 
 local M = {}
 
@@ -17,8 +18,8 @@ end
 -- "score", "score asc", "score desc"
 local function from_text(text)
   local field, direction = text:match "^(.-)%s+(%a+)$"
-  if field and DIRECTIONS[direction] ~= nil then return sort_of(field, direction) end
-  if field or text == "" then return nil end
+  if field == "" or text == "" or text:find "%s$" then return nil end
+  if field then return sort_of(field, direction) end
   return sort_of(text, "asc")
 end
 
@@ -54,6 +55,7 @@ local LAST = 5
 local function rank_of(value)
   if value == nil or value == core.null then return LAST end
   if value ~= value then return LAST - 1 end -- NaN
+  if numbers.is(value) then return RANKS.number end
   return RANKS[type(value)] or LAST - 1
 end
 
@@ -61,7 +63,12 @@ end
 local function compare(a, b, descending)
   local rank, other = rank_of(a), rank_of(b)
   if rank ~= other then return rank < other and -1 or 1 end
-  if rank >= LAST - 1 or a == b then return 0 end
+  if rank >= LAST - 1 then return 0 end
+  if rank == RANKS.number then
+    local by_number = numbers.compare(a, b)
+    return descending and -by_number or by_number
+  end
+  if a == b then return 0 end
   if rank == RANKS.boolean then a, b = a and 1 or 0, b and 1 or 0 end
   return (a < b) ~= descending and -1 or 1
 end

@@ -219,7 +219,7 @@ end
 ---@param options wingman.topgun.options|nil  nodes (3), storage ("redb" or "null")
 ---@return wingman.topgun.cluster|nil, wingman.error|nil
 function M.start(options)
-  options = check_options(M.options, options or {}, "topgun.start", 2)
+  options = check_options(M.options, options == nil and {} or options, "topgun.start", 2)
   local source, err = binary_module.find()
   if not source then return nil, err end
   local folder, folder_err = make_folder()
