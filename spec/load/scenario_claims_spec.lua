@@ -19,13 +19,53 @@ describe("the ready-made scenario", function()
     assert.is_true(long(closed) <= 3 and long(open) > 50, ("%d of %d, %d of %d"):format(long(closed), closed.count, long(open), open.count))
   end)
 
-  -- E makes 50 operations a second, of which 5 % write: of 25 none in one run of four, of 200 none in 28,000.
-  it("mixed has the six workloads of YCSB", function()
-    for _, workload in ipairs { "B", "C", "D", "E", "F" } do
-      local document = ready_made.check("mixed", { DURATION = workload == "E" and "4s" or "500ms", WORKLOAD = workload })
-      local recorded = metric(document, "ops_recorded").count
-      if workload == "C" then assert.equal(0, recorded) else assert.is_true(recorded > 0, workload) end
+  local function count(document, name, tags)
+    local found = metric(document, name, tags)
+    return found and found.count or 0
+  end
+
+  -- Of a number of operations that were drawn with a probability, all but one in a million lie within five deviations.
+  local function assert_share(expected, got, all, what)
+    local margin = 5 * math.sqrt(all * expected * (1 - expected))
+    assert.is_true(math.abs(got - expected * all) <= margin, ("%s: %d of %d, and %g were expected"):format(what, got, all, expected * all))
+  end
+
+  it("ycsb has the workloads of YCSB, whose reads are reads from owners and find what was written", function()
+    for workload, shares in pairs {
+      A = { read = 0.5, update = 0.5 }, B = { read = 0.95, update = 0.05 }, C = { read = 1 }, D = { read = 0.95, insert = 0.05 }, F = { read = 0.5, modify = 0.5 },
+    } do
+      local document = ready_made.check("ycsb", { DURATION = "1s", RATE = "600", WORKLOAD = workload, RECORDS = "200" })
+      local all, steps = count(document, "ycsb_operations"), {}
+      for _, step in ipairs { "read", "update", "insert", "scan", "modify" } do
+        steps[step] = count(document, "ycsb_operations", { step = step })
+        assert_share(shares[step] or 0, steps[step], all, workload .. " " .. step)
+      end
+      assert.equal(all, count(document, "iterations"))
+      assert.equal(steps.read + steps.modify, count(document, "reads"))
+      assert.equal(steps.update + steps.insert + steps.modify, count(document, "ops_acked"))
+      assert.equal(0, count(document, "reads_absent"))
+      assert.equal(steps.modify, count(document, "group_duration"))
     end
+  end)
+
+  it("ycsb refuses the short scans that there are not, and measures queries in their place", function()
+    local _, code, text = ready_made.run("ycsb", { WORKLOAD = "E" })
+    assert.equal(1, code)
+    assert.truthy(text:find("WORKLOAD=E: short scans are not possible: no TopGun server reads a range of keys", 1, true), text)
+    local document = ready_made.check("ycsb", { WORKLOAD = "E", SCAN = "query", DURATION = "1s", RECORDS = "100" })
+    local scans = count(document, "ycsb_operations", { step = "scan" })
+    assert.is_true(scans > 0 and scans == count(document, "queries"), scans .. " scans")
+    assert.same({ scans, scans }, { document.checks[1].passed, count(document, "query_rows") })
+    local rows = metric(document, "query_rows")
+    assert.is_true(rows.min >= 1 and rows.max <= 100 and rows.max > rows.min, ("%g to %g rows"):format(rows.min, rows.max))
+  end)
+
+  it("ycsb has a load phase that is measured alone, and a run phase that needs it", function()
+    local document = ready_made.check("ycsb", { PHASE = "load", RECORDS = "300" })
+    assert.equal(300, count(document, "ops_acked"))
+    document = select(1, ready_made.run("ycsb", { PHASE = "run", DURATION = "300ms", RATE = "100", WORKLOAD = "C" }))
+    assert.equal(count(document, "reads"), count(document, "reads_absent"))
+    assert.equal("failed", document.outcome)
   end)
 
   it("connection-storm gives every user a connection of its own", function()

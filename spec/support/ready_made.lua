@@ -11,14 +11,18 @@ local M = {}
 --- Seconds that each runs; faults need some for a failover.
 ---@type table<string, integer>
 M.seconds = {
-  smoke = 1, throughput = 2, ["write-heavy"] = 1, ["read-heavy"] = 1, mixed = 1, ["connection-storm"] = 1, soak = 1,
+  smoke = 1, throughput = 2, ["write-heavy"] = 1, ["read-heavy"] = 1, ycsb = 1, ["connection-storm"] = 1, soak = 1,
   failover = 3, rebalance = 3, ["hot-key"] = 1, ["large-values"] = 1,
 }
 
 --- The folder of the scripts, from here, with a slash.
 M.folder = debug.getinfo(1, "S").source:match "^@(.*)spec/support/[^/]*$" .. "scripts/load/"
 
-local function run(name, env)
+--- Runs a script: its report, its exit code, and what it has written.
+---@param name string
+---@param env table<string, string>
+---@return table|nil document, integer|string code, string text
+function M.run(name, env)
   local out = load_run.file ""
   local child = assert(process.spawn {
     file = process.wingman_path(), args = { "run", "--quiet", "--out", "json=" .. out, M.folder .. name .. ".lua" }, env = env, stderr = true,
@@ -59,7 +63,7 @@ end
 ---@param env table<string, string>
 ---@return table
 function M.check(name, env)
-  local document, code, text = run(name, env)
+  local document, code, text = M.run(name, env)
   local failed = failures(document)
   assert.equal("", failed, name .. ": " .. text)
   assert.is_true(code == 0 or code == 99, ("%s ended with %s: %s"):format(name, tostring(code), text))

@@ -138,12 +138,35 @@ describe("a key chooser", function()
     local list, chooser = draw({ count = 100, distribution = "latest" }, 10000)
     local count = counts(list)
     assert.is_true(count[100] > count[50] * 5)
-    assert.equal("key-101", chooser.insert())
+    local key, number = chooser.reserve()
+    assert.equal("key-101", key)
+    chooser.settle(number, true)
     local vu, newest = user(), 0
     for _ = 1, 1000 do
       if chooser.next(vu) == "key-101" then newest = newest + 1 end
     end
     assert.is_true(newest > 100, tostring(newest))
+  end)
+
+  it("chooses no new key that is not there yet, or whose predecessor is not", function()
+    local chooser, vu = keys.new({ count = 10, distribution = "latest" }, WHOLE, "keys"), user()
+    local function newest()
+      local most = 0
+      for _ = 1, 500 do most = math.max(most, tonumber(chooser.next(vu):match "%d+")) end
+      return most
+    end
+    local numbers = {}
+    for i = 1, 3 do numbers[i] = select(2, chooser.reserve()) end
+    assert.equal(10, newest())
+    chooser.settle(numbers[2], true)
+    assert.equal(10, newest())
+    chooser.settle(numbers[1], true)
+    assert.equal(12, newest())
+    chooser.settle(numbers[3], false) -- its write failed: the key is used again
+    assert.same({ "key-13", numbers[3] }, { chooser.reserve() })
+    chooser.settle(numbers[3], true)
+    assert.equal(13, newest())
+    assert.equal("key-14", (chooser.reserve()))
   end)
 
   it("goes through all in order, and shards take turns", function()
@@ -163,7 +186,7 @@ describe("a key chooser", function()
     for index = 0, 3 do
       local chooser = keys.new({ count = 10, distribution = "latest" }, { index = index, count = 4 }, "keys")
       for _ = 1, 5 do
-        local key = chooser.insert()
+        local key = chooser.reserve()
         assert.is_nil(seen[key])
         seen[key] = true
         assert.is_true(tonumber(key:match "%d+") > 10)

@@ -45,11 +45,12 @@ function choosers.zipf(options)
   return function(vu) return scattered(ranks(vu.rng)) end
 end
 
---- The newest keys are the most frequent ones; vu:new_key() makes them.
+--- The newest keys are the most frequent ones; vu:insert() and vu:new_key() make them. Those that wait for their
+--- acknowledgement, and those after them, are not chosen.
 function choosers.latest(options, inserted, shard)
   local ranks = zipf_ranks(options.count, options.theta)
   return function(vu)
-    local own = inserted.count - 1 - ranks(vu.rng)
+    local own = inserted.there - 1 - ranks(vu.rng)
     if own < 0 then return options.count + own end
     return options.count + own * shard.count + shard.index
   end
@@ -79,7 +80,8 @@ M.options = {
 
 ---@class wingman.load.keys
 ---@field next fun(vu: wingman.load.vu): string     a key that is there, by the distribution
----@field insert fun(): string                      a new key at the end
+---@field reserve fun(): string, integer            a new key at the end, and its number for `settle`
+---@field settle fun(number: integer, is_there: boolean)  from now on a key that is there, or one that `reserve` gives again
 
 --- What rules cannot say of checked options: nil, or what is wrong.
 ---@param options table
@@ -101,6 +103,18 @@ function M.check(given, what)
   return options
 end
 
+local function settle(inserted, number, is_there)
+  if not is_there then
+    inserted.again[#inserted.again + 1] = number
+    return
+  end
+  inserted.ahead[number] = true
+  while inserted.ahead[inserted.there] do
+    inserted.ahead[inserted.there] = nil
+    inserted.there = inserted.there + 1
+  end
+end
+
 --- The chooser that the options describe; raises as M.check does.
 ---@param given table
 ---@param shard { index: integer, count: integer }
@@ -108,7 +122,9 @@ end
 ---@return wingman.load.keys
 function M.new(given, shard, what)
   local options = M.check(given, what)
-  local inserted = { count = 0 }
+  -- New keys: how many were given out; how many of the first are all there; those behind them that are there, too; and
+  -- the numbers that are to be given out again.
+  local inserted = { given = 0, there = 0, ahead = {}, again = {} }
   local choose = choosers[options.distribution](options, inserted, shard)
   local prefix = options.prefix
   -- Made beforehand, so that LuaJIT compiles the users' loop with keys that are there.
@@ -121,12 +137,13 @@ function M.new(given, shard, what)
       if key then return key end
       return prefix .. index
     end,
-    insert = function()
+    reserve = function()
+      local number = table.remove(inserted.again)
+      if not number then number, inserted.given = inserted.given, inserted.given + 1 end
       -- New keys of shards do not meet: each takes its own residue.
-      local index = options.count + inserted.count * shard.count + shard.index
-      inserted.count = inserted.count + 1
-      return prefix .. (index + 1)
+      return prefix .. (options.count + number * shard.count + shard.index + 1), number
     end,
+    settle = function(number, is_there) settle(inserted, number, is_there) end,
   }
 end
 

@@ -116,20 +116,28 @@ end
 ---@return wingman.rows|nil rows, wingman.error|nil
 function methods:query(name, query) return self.client:query(name, query) end
 
+-- The scenario's chooser of keys; raises where the script has called `what`.
+local function keys_for(self, what)
+  local keys = self.scenario.keys
+  if not keys then error(("scenario '%s': vu:%s() needs keys = { count = … }"):format(self.scenario.name, what), 3) end
+  return keys
+end
+
 --- The next key, by the scenario's option `keys`.
 ---@return string
 function methods:key()
-  local keys = self.scenario.keys
-  if not keys then error(("scenario '%s': vu:key() needs keys = { count = … }"):format(self.scenario.name), 2) end
-  return keys.next(self)
+  local key = keys_for(self, "key").next(self)
+  return key
 end
 
---- A new key, one beyond the last, for the distribution "latest".
+--- A new key, one beyond the last. With the distribution "latest" vu:key chooses it from now on, written or not;
+--- see vu:insert.
 ---@return string
 function methods:new_key()
-  local keys = self.scenario.keys
-  if not keys then error(("scenario '%s': vu:new_key() needs keys = { count = … }"):format(self.scenario.name), 2) end
-  return keys.insert()
+  local keys = keys_for(self, "new_key")
+  local key, number = keys.reserve()
+  keys.settle(number, true)
+  return key
 end
 
 --- A random number as math.random gives it, from the user's own sequence.
@@ -229,6 +237,23 @@ function methods:wait(seq, err, timeout)
   local ok, why = self.client:wait(seq, timeout)
   if ok or why.code ~= "TIMEOUT" then return ok, why end -- the client reports others
   return counted(self, nil, why)
+end
+
+--- Writes a value under a new key, one beyond the last, and waits for the acknowledgement. From then on vu:key chooses
+--- the key, with the distribution "latest". A key whose write failed is used again.
+---@param map string
+---@param value any  or a function of the key that returns the value
+---@param timeout number|string|nil  a duration; default 30 s
+---@return string|nil key, wingman.error|nil
+function methods:insert(map, value, timeout)
+  local keys = keys_for(self, "insert")
+  local key, number = keys.reserve()
+  if type(value) == "function" then value = value(key) end
+  local seq, err = self:map(map):set(key, value)
+  local ok, why = self:wait(seq, err, timeout)
+  keys.settle(number, ok == true)
+  if ok then return key end
+  return nil, why
 end
 
 --- Counts whether a condition holds: check("name", condition), or check(value, { name =
