@@ -1,7 +1,6 @@
 local circuit = require "wingman.policy.circuit"
 local clusters = require "spec.support.cluster"
 local eventually = require "spec.support.eventually"
-local real_loop = require "wingman.loop"
 local virtual_time = require "spec.support.virtual_time"
 
 describe("circuits", function()
@@ -206,13 +205,14 @@ clusters.on_each(getfenv(), "circuits", function(shared, it)
   it("open when a server answers every batch with an error", function()
     local client = shared:started { circuit = { failures = 3, reset = 0.3 } }
     local id = client:connected_nodes()[1]
-    local opened
+    local opened, errors = nil, 0
     client:on("circuit", function(change) opened = opened or (change.state == "open" and change) end)
+    client:on("server_error", function() errors = errors + 1 end)
     assert(shared.cluster:fault(id, "error", 500, 4))
-    local map, keys = client:map(shared:map_name()), clusters.keys_of(client, id, 50)
-    for _, key in ipairs(keys) do
+    local map = client:map(shared:map_name())
+    for i, key in ipairs(clusters.keys_of(client, id, 3)) do
       assert(map:set(key, 1))
-      real_loop.sleep(0.01)
+      eventually("a batch is refused", function() return errors >= i or opened, errors end)
     end
     eventually("a circuit opens", function() return opened end)
     assert.equal(id, opened.node)
