@@ -291,7 +291,7 @@ clusters.on_each(getfenv(), "a poison message", function(shared, it)
       local before = times_sent(key)
       set(map, key, i, seen)
       await("sent", function() return times_sent(key) > before end, true)
-      for connection_id = 0, #shared.cluster.nodes - 1 do assert(client.core:send(connection_id, own)) end
+      for _, node in ipairs(client.provider.connections.nodes) do assert(client.core:send(node.connection_ids[1], own)) end
       await("acknowledged", function() return seen.acked end, i)
       sent = sent + times_sent(key) - before
     end
