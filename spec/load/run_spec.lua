@@ -408,7 +408,7 @@ describe("wingman run of a load test", function()
 
   it("shows what the test is, and runs nothing, when it is asked for help", function()
     local text = "--- What it is for.\n" .. script([[executor = "shared-iterations", iterations = 1, exec = function() error "it runs" end]])
-    local _, code, out, err = run(text, { "--help" })
+    local _, code, out, err = run(text, { "-", "--help" }) -- behind the script; in front of it, it asks about `wingman run`
     assert.same({ 0, "" }, { code, err })
     for _, words in ipairs { "What it is for.\n", "shared-iterations", "threshold  ops_unacknowledged count==0", "wingman run --help" } do
       assert.truthy(out:find(words, 1, true), out)
@@ -510,7 +510,7 @@ describe("wingman run of a load test", function()
       local code, _, err = load_run.finish(load_run.start(text, { "--out", first, "--out", second }))
       assert.equal(2, code, err)
       assert.equal(("wingman run: --out: %s and %s are the same file, and would leave only the second; "):format(first, second)
-        .. "give each format a file of its own\n", err)
+        .. "give each format a file of its own\nsee wingman run --help\n", err)
     end
     local code = load_run.finish(load_run.start(script [[executor = "shared-iterations", iterations = 1, exec = function() end]],
       { "--quiet", "--out", "json=/dev/null", "--out", "csv=/dev/null", "--out", "json=-", "--out", "csv=-" }))
