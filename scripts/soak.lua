@@ -110,13 +110,16 @@ local function run_cycles(cluster, options)
   return finish(result)
 end
 
+-- It begins with as many writes at once as may ever be unacknowledged, those of a second: where the
+-- machine stalls later, what has to be caught up with takes no more memory than these.
 local function run_writes(cluster, options)
   local client, result = client_of(cluster), part()
   local map, deadline = client:map "soak", result.began + options.seconds
   while loop.now() < deadline do
     local elapsed = loop.now() - result.began
     if not result.before and elapsed >= options.seconds * WARM_UP then result.before = resident() end
-    for _ = result.count + 1, math.floor(elapsed * options.rate) do
+    local due = math.floor((elapsed + 1) * options.rate) - result.count
+    for _ = 1, math.min(due, options.rate - client:pending_ops()) do
       result.count = result.count + 1
       assert(map:set("key-" .. result.count % KEYS, { n = result.count, name = "soak" }))
     end
