@@ -75,6 +75,8 @@ describe("a user's own connection", function()
     assert.is_true(own:send(1, write("m", "key", "value")))
     assert.equal("op-key", assert(own:receive(1, "OP_ACK", PATIENCE)).payload.lastId)
     assert.equal("value", ask(1, "m")[1].value)
+    assert.equal("key", assert(own:receive(2, "QUERY_UPDATE", PATIENCE)).payload.key)
+    assert.equal("key", assert(own:receive(2, "SERVER_EVENT", PATIENCE)).payload.key)
     local seen = {}
     loop.spawn(function() seen[1] = own:receive(2, "QUERY_UPDATE", PATIENCE) end)
     loop.spawn(function() seen[2] = own:receive(2, "QUERY_UPDATE", PATIENCE) end)
@@ -84,6 +86,61 @@ describe("a user's own connection", function()
     eventually("both changes are received", function() return seen[1] and seen[2] and event, seen, event end)
     assert.same({ "a", "b" }, { seen[1].payload.key, seen[2].payload.key })
     assert.same({ "m", "a", "a" }, { event.payload.mapName, event.payload.key, event.payload.record.value })
+  end)
+
+  it("receives what came while its user did other things, in order, and what others wait for stays", function()
+    for id = 1, 2 do assert.is_true(own:connect(id)) end
+    ask(2, "m")
+    for i = 1, 10 do assert.is_true(own:send(1, write("m", "k" .. i, i))) end
+    -- It has what the cluster has sent: an event and an update for each write.
+    local inboxes = own.inboxes
+    eventually("all have come", function() return inboxes.count >= 30, inboxes.count end) -- with the acknowledgements of user 1
+    local seen = {}
+    for i = 1, 10 do seen[i] = assert(own:receive(2, "SERVER_EVENT", 0)).payload.record.value end
+    table.sort(seen) -- of several batches the nodes of v2 may work on one before another
+    assert.same({ 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 }, seen)
+    for _ = 1, 10 do assert(own:receive(2, function(message) return message.type == "QUERY_UPDATE" end, 0)) end
+    assert.equal("TIMEOUT", select(2, own:receive(2, "QUERY_UPDATE", 0.01)).code)
+    assert.is_true(own:receive(1, "OP_ACK", 0) ~= nil)
+    own:disconnect(1)
+    assert.equal(0, inboxes.count)
+    assert.equal(0, inboxes.dropped)
+  end)
+
+  it("takes no message that came before a request for its answer", function()
+    assert.is_true(own:connect(1))
+    for stamp = 1, 3 do
+      assert.is_true(own:send(1, { type = "PING", timestamp = stamp }))
+      eventually("the answer has come", function() return own.inboxes.count == stamp end)
+    end
+    assert.equal(4, assert(own:request(1, { type = "PING", timestamp = 4 }, "PONG", PATIENCE)).timestamp)
+    for stamp = 1, 3 do assert.equal(stamp, assert(own:receive(1, "PONG", 0)).timestamp) end
+  end)
+
+  it("that ended leaves what it had received, and a new one begins with nothing", function()
+    assert.is_true(own:connect(1))
+    for stamp = 1, 2 do assert.is_true(own:send(1, { type = "PING", timestamp = stamp })) end
+    eventually("the answers have come", function() return own.inboxes.count == 2 end)
+    assert(cluster:command("kill " .. cluster.nodes[1].id))
+    eventually("the connection is gone", function() return own.open == 0 end)
+    assert.equal(1, assert(own:receive(1, "PONG", 0)).timestamp)
+    assert(cluster:command("restart " .. cluster.nodes[1].id))
+    eventually("it is connected again", function() return own:connect(1, 1) end)
+    assert.equal(0, own.inboxes.count)
+    assert.equal("TIMEOUT", select(2, own:receive(1, "PONG", 0.01)).code)
+  end)
+
+  it("says once that messages were dropped, and counts them", function()
+    local inbox = require "wingman.load.inbox"
+    local most = inbox.MOST
+    finally(function() inbox.MOST = most end)
+    inbox.MOST = 2
+    local told = 0
+    own.on_inbox_full = function() told = told + 1 end
+    assert.is_true(own:connect(1))
+    for stamp = 1, 5 do assert.is_true(own:send(1, { type = "PING", timestamp = stamp })) end
+    eventually("three are dropped", function() return own.inboxes.dropped == 3, own.inboxes.dropped end)
+    assert.same({ 1, 4, 5 }, { told, own:receive(1, "PONG", 0).timestamp, own:receive(1, "PONG", 0).timestamp })
   end)
 
   it("receives the PONG of a PING that its user sends, and no PONG of a heartbeat", function()

@@ -41,6 +41,7 @@ describe("a threshold of a test", function()
       ["circuit"] = { "max<1", "say of which node: circuit{node:…}" },
       ["lateness{scenario:closed}"] = { "max<1s", "only scenarios with an arrival rate" },
       ["sessions"] = { "max>0", 'connections = "per-vu"' },
+      ["messages_dropped"] = { "count==0", 'connections = "per-vu"' },
       ["orders"] = { "p(9)<1", "a counter has count, rate" },
     } do
       local ok, err = check(metric, case[1])

@@ -4,6 +4,7 @@ local checks = require "wingman.metrics.checks"
 local core = require "wingman.core"
 local data = require "wingman.load.input.data"
 local histogram = require "wingman.base.histogram"
+local inbox = require "wingman.load.inbox"
 local log_levels = require "wingman.loop.log_levels"
 local loop = require "wingman.loop"
 local measures = require "wingman.metrics.builtin"
@@ -293,6 +294,9 @@ local function make_sessions(self)
   local made, err = sessions.new {
     urls = urls, token = auth and auth.token, capacity = capacity, metrics = self.op_metrics, client = self.options.client,
     lost = function() self:count_error "SESSION_LOST" end,
+    inbox_full = function()
+      emit(self, "log", "warn", "inbox_full", { messages = inbox.MOST, of_all_users = inbox.MOST_OF_ALL })
+    end,
   }
   if not made then error("connections = \"per-vu\": " .. tostring(err), 0) end
   return made

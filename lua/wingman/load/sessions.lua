@@ -9,6 +9,7 @@ local connection_options = require "wingman.client.options.connection"
 local core_module = require "wingman.core"
 local core_options = require "wingman.client.options.core"
 local errors = require "wingman.base.error"
+local inbox = require "wingman.load.inbox"
 local loop = require "wingman.loop"
 local options_module = require "wingman.client.options.rules"
 local token_source = require "wingman.cluster.token_source"
@@ -26,12 +27,14 @@ local codes = { auth_failed = "AUTH_FAILED", [token_source.NO_TOKEN] = "AUTH_FAI
 ---@class wingman.load.sessions
 ---@field open integer   connections that are ready now
 ---@field lost integer   that ended without our doing
+---@field inboxes wingman.load.inboxes  by connection: what came while its user did not wait for it
 ---@field private collector_pause integer  of before
 local methods = {}
 methods.__index = methods
 
 --- Room for `capacity` connections to the nodes of these URLs.
----@param given { urls: string[], token: string|function|nil, capacity: integer, metrics: userdata, client: table|nil, lost: fun(reason: string) }
+---@param given { urls: string[], token: string|function|nil, capacity: integer, metrics: userdata, client: table|nil, lost: fun(reason: string), inbox_full: nil|fun() }
+---  `inbox_full` is called when a message was dropped for the first time
 ---@return wingman.load.sessions|nil, string|nil err
 function M.new(given)
   local options = {}
@@ -46,7 +49,7 @@ function M.new(given)
   core:forward_acks(true) -- no batch of ours is in flight there
   local self = setmetatable({
     core = core, token = given.token, timeout = options.connect_timeout + options.auth_timeout, on_lost = given.lost,
-    open = 0, lost = 0, ready = {}, waiting = {}, receivers = {}, per_node = options.connections_per_node, nodes = #given.urls,
+    inboxes = inbox.new(), on_inbox_full = given.inbox_full, open = 0, lost = 0, ready = {}, waiting = {}, receivers = {}, per_node = options.connections_per_node, nodes = #given.urls,
     urls = {},
   }, methods)
   for i, url in ipairs(given.urls) do
@@ -77,6 +80,7 @@ function methods:connect(id, timeout)
   local future = self.waiting[connection_id] or loop.future()
   if not self.waiting[connection_id] then
     self.waiting[connection_id] = future
+    self.inboxes:clear(connection_id) -- what the last connection has left
     local ok, err = self.core:connect(connection_id)
     if not ok then
       self.waiting[connection_id] = nil
@@ -105,6 +109,7 @@ end
 function methods:disconnect(id)
   local connection_id = connection_id_of(self, id)
   end_receivers(self, connection_id)
+  self.inboxes:clear(connection_id)
   if self.ready[connection_id] then
     self.ready[connection_id] = nil
     self.open = self.open - 1
@@ -133,29 +138,55 @@ function methods:send(id, message)
   return nil, errors.new("NOT_SENT", ("user %d: the message was not sent: %s"):format(id, reason))
 end
 
---- Waits for the next message on the user's connection that is `wanted`: of this type, or
---- that the function says true of. Others that come meanwhile are for nobody. The message,
---- or nil, err.
+-- What comes as an error is one that was not read, with what is known of it.
+local function outcome(entry)
+  if entry.err then return nil, entry.err end
+  return entry.message
+end
+
+-- Waits for a message that comes from now on.
+local function await(self, id, connection_id, wanted, timeout)
+  local receiver = { wanted = wanted, future = loop.future() }
+  local receivers = self.receivers[connection_id] or {}
+  self.receivers[connection_id] = receivers
+  receivers[#receivers + 1] = receiver
+  local entry, reason = receiver.future:wait(timeout)
+  if entry then return outcome(entry) end
+  if receiver.raised then error(receiver.raised, 0) end
+  for i, one in ipairs(receivers) do
+    if one == receiver then table.remove(receivers, i) end
+  end
+  if reason ~= "timeout" then return nil, errors.new("NOT_CONNECTED", ("user %d: %s"):format(id, reason)) end
+  return nil, errors.new("TIMEOUT", ("user %d: no %s in %g s"):format(id, type(wanted) == "string" and wanted or "such message", timeout))
+end
+
+--- The oldest message on the user's connection that is `wanted` (of this type, or that the function says true of) and was
+--- not received yet; waits for it when there is none. Others stay in the inbox. The message, or nil, err.
 ---@param id integer
 ---@param wanted string|fun(message: table): any
 ---@param timeout number  seconds
 ---@return table|nil, wingman.error|nil
 function methods:receive(id, wanted, timeout)
   local connection_id = connection_id_of(self, id)
+  local entry = self.inboxes:take(connection_id, function(one)
+    if type(wanted) == "string" then return one.message.type == wanted end
+    return wanted(one.message)
+  end)
+  if entry then return outcome(entry) end
   if not self.ready[connection_id] then return nil, not_connected(id) end
-  local receiver = { wanted = wanted, future = loop.future() }
-  local receivers = self.receivers[connection_id] or {}
-  self.receivers[connection_id] = receivers
-  receivers[#receivers + 1] = receiver
-  local message, reason = receiver.future:wait(timeout)
-  if message then return message end
-  if receiver.raised then error(receiver.raised, 0) end
-  for i, one in ipairs(receivers) do
-    if one == receiver then table.remove(receivers, i) end
-  end
-  if type(reason) == "table" then return nil, reason end
-  if reason ~= "timeout" then return nil, errors.new("NOT_CONNECTED", ("user %d: %s"):format(id, reason)) end
-  return nil, errors.new("TIMEOUT", ("user %d: no %s in %g s"):format(id, type(wanted) == "string" and wanted or "such message", timeout))
+  return await(self, id, connection_id, wanted, timeout)
+end
+
+--- Sends a message and waits for what comes after it: an answer to an earlier question is none. The answer, or nil, err.
+---@param id integer
+---@param message table
+---@param wanted string|fun(message: table): any
+---@param timeout number  seconds
+---@return table|nil, wingman.error|nil
+function methods:request(id, message, wanted, timeout)
+  local sent, err = self:send(id, message)
+  if not sent then return nil, err end
+  return await(self, id, connection_id_of(self, id), wanted, timeout)
 end
 
 -- An error in a function of the script is raised where its user waits.
@@ -166,29 +197,28 @@ local function is_wanted(receiver, message)
   return result
 end
 
-local function received(self, connection_id, message)
-  local receivers = type(message) == "table" and self.receivers[connection_id]
-  for i, receiver in ipairs(receivers or {}) do
-    if is_wanted(receiver, message) then
-      table.remove(receivers, i)
-      if receiver.raised then return receiver.future:reject "raised" end
-      return receiver.future:resolve(message)
-    end
-  end
-end
-
--- Rejects the wait for a message that was not read.
-local function refused(self, connection_id, description)
+-- An entry { message, err } goes to the first who waits for it, else into the inbox.
+local function deliver(self, connection_id, entry)
   local receivers = self.receivers[connection_id]
   for i, receiver in ipairs(receivers or {}) do
-    local wanted = receiver.wanted
-    local ok, is_it = true, description.type == wanted
-    if type(wanted) == "function" then ok, is_it = pcall(wanted, description) end
-    if ok and is_it then
+    if is_wanted(receiver, entry.message) then
       table.remove(receivers, i)
-      return receiver.future:reject(errors.too_large(self.urls[self.core:node_of(connection_id) + 1], description))
+      if receiver.raised then return receiver.future:reject "raised" end
+      return receiver.future:resolve(entry)
     end
   end
+  local was_full = self.inboxes.dropped > 0
+  if not self.inboxes:add(connection_id, entry) and not was_full and self.on_inbox_full then self.on_inbox_full() end
+end
+
+local function received(self, connection_id, message)
+  if type(message) == "table" then deliver(self, connection_id, { message = message }) end
+end
+
+-- A message that was not read: what is known of it stands for it.
+local function refused(self, connection_id, description)
+  local url = self.urls[self.core:node_of(connection_id) + 1]
+  deliver(self, connection_id, { message = description, err = errors.too_large(url, description) })
 end
 
 -- Events --------------------------------------------------------------------------
@@ -236,7 +266,7 @@ local handlers = {
   -- Not merged, as there are no maps here: it comes as it is.
   map_event = function(self, connection_id, _, _, _, event) received(self, connection_id, { type = "SERVER_EVENT", payload = event }) end,
   server_error = function(self, connection_id, _, _, _, message) received(self, connection_id, message) end,
-  too_large = function(self, connection_id, _, _, _, bytes) refused(self, connection_id, core_module.decode(bytes)) end,
+  too_large = function(self, connection_id, _, _, _, bytes) refused(self, connection_id, core_module.decode(bytes) or {}) end,
   text = function(self, connection_id, _, _, _, text) received(self, connection_id, decode_text(text)) end,
 }
 

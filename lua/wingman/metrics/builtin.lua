@@ -140,6 +140,7 @@ local function client_totals(run)
   end
   run.client.core:merge_batch_sizes(refill(get(run, "batch_size")))
   get(run, "reconnects").count = run.reconnects
+  if run.options.connections == "per-vu" then get(run, "messages_dropped").count = run.sessions and run.sessions.inboxes.dropped or 0 end
   get(run, "map_versions").count = run.map_versions
   get(run, "map_version"):set(run.client:router_stats().map_version)
 end

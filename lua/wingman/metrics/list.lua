@@ -44,6 +44,7 @@ local ROWS = {
   map_versions = { "counter", "versions", "Versions of the partition map that were received" },
   unmatched_acks = { "counter", "acks", "Acknowledgements that answer no batch of this client" },
   reconnects = { "counter", "connections", "Connections made again" },
+  messages_dropped = { "counter", "messages", "Messages of users' own connections that were dropped, since an inbox has 1,000 and all together 100,000" },
   errors = { "counter", "errors", "Refused writes, failed reads and queries, waits that took too long, errors with a code that scripts raised, errors of servers and connections", "scenario", "code" },
   direct_routes = { "counter", "ops", "Operations sent to the owner of their partition" },
   fallback_routes = { "counter", "ops", "Operations sent to another node than the owner" },

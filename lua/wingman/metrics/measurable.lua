@@ -68,6 +68,11 @@ end
 
 local function is_open(scenario) return scenario.options.module.rate ~= nil end
 
+local function per_vu(test)
+  if test.connections == "per-vu" then return nil end
+  return 'only tests with connections = "per-vu" have sessions'
+end
+
 -- What only some tests have.
 local needs = {
   lateness = function(test, scenario)
@@ -77,10 +82,7 @@ local needs = {
     end
     return "only scenarios with an arrival rate have a schedule"
   end,
-  sessions = function(test)
-    if test.connections == "per-vu" then return nil end
-    return 'only tests with connections = "per-vu" have sessions'
-  end,
+  sessions = per_vu, messages_dropped = per_vu,
 }
 
 --- Raises a text when a threshold looks at what this test cannot measure.

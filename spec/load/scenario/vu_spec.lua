@@ -8,7 +8,7 @@ describe("a virtual user", function()
     local _, code, out, err = load_run.run [[
       local load = require "wingman.load"
       return load.test {
-        cluster = "sim://1", connections = "per-vu", thresholds = { checks = { "rate==1" }, iteration_duration = { "min>=1ms", "max<1h" } },
+        cluster = "sim://1", connections = "per-vu", thresholds = { checks = { "rate==1" }, messages_dropped = "count==0", iteration_duration = { "min>=1ms", "max<1h" } },
         scenarios = { s = { executor = "per-vu-iterations", vus = 1, iterations = 1, exec = function(vu)
           vu:sleep "1ms"
           vu:sleep(-1)

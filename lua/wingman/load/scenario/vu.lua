@@ -172,12 +172,16 @@ function methods:disconnect() self.scenario.run:own_sessions():disconnect(self.i
 ---@return boolean
 function methods:is_connected() return self.scenario.run:own_sessions():is_connected(self.id) end
 
+local function check_message(message, what)
+  if type(message) ~= "table" then error(("%s: a message is a table, got %s"):format(what, type(message)), 3) end
+end
+
 --- Sends a message of the protocol on the user's own connection. True, or nil, err, which
 --- counts as an error of the scenario.
 ---@param message table
 ---@return boolean|nil, wingman.error|nil
 function methods:send(message)
-  if type(message) ~= "table" then error("vu:send: a message is a table, got " .. type(message), 2) end
+  check_message(message, "vu:send")
   return counted(self, self.scenario.run:own_sessions():send(self.id, message))
 end
 
@@ -186,8 +190,9 @@ local function check_wanted(wanted, what)
   error(what .. ": the type of a message is expected, or a function of one, got " .. type(wanted), 3)
 end
 
---- Waits for the next message on the user's own connection that has this type, or for which the function
---- returns true; other messages are skipped. The message, or nil, err, which does not count as an error.
+--- The next message on the user's own connection that has this type, or for which the function returns true: the
+--- oldest that was not received yet, else one that it waits for. Other messages stay in the user's inbox, which
+--- has 1,000; what is displaced is counted in messages_dropped. The message, or nil, err, which does not count as an error.
 ---@param wanted string|fun(message: table): any
 ---@param timeout number|string|nil  a duration; default 30 s
 ---@return table|nil, wingman.error|nil
@@ -197,8 +202,8 @@ function methods:receive(wanted, timeout)
   return self.scenario.run:own_sessions():receive(self.id, wanted, timeout)
 end
 
---- Sends a message on the user's own connection and waits for the answer: vu:send and
---- vu:receive. An answer that does not come counts as an error of the scenario.
+--- Sends a message on the user's own connection and waits for the answer, which is one that comes after it. An
+--- answer that does not come counts as an error of the scenario.
 ---@param message table
 ---@param wanted string|fun(message: table): any
 ---@param timeout number|string|nil  a duration; default 30 s
@@ -206,9 +211,8 @@ end
 function methods:request(message, wanted, timeout)
   check_wanted(wanted, "vu:request")
   timeout = duration.limit(timeout or PATIENCE, "vu:request", 2)
-  local sent, err = self:send(message)
-  if not sent then return nil, err end
-  return counted(self, self:receive(wanted, timeout))
+  check_message(message, "vu:request")
+  return counted(self, self.scenario.run:own_sessions():request(self.id, message, wanted, timeout))
 end
 
 --- A text of `n` letters and digits.

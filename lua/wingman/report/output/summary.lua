@@ -83,7 +83,8 @@ local function operations(out, document)
   for _, other in ipairs { { "ops_unverified", "unverified" }, { "ops_rejected", "rejected" }, { "ops_dropped", "displaced" },
     { "ops_resent", "sent again" }, { "ops_repeated", "repeated after a membership change" },
     { "reads_absent", "reads of absent keys" }, { "reads_failed", "reads failed", "bad" }, { "queries_failed", "queries failed", "bad" },
-    { "iterations_dropped", "iterations dropped" }, { "reconnects", "reconnects" } } do
+    { "iterations_dropped", "iterations dropped" }, { "messages_dropped", "messages to users dropped", "bad" },
+    { "reconnects", "reconnects" } } do
     local n = view.count(document, other[1])
     if n > 0 then pieces[#pieces + 1] = { text = other[2] .. " " .. format.count(n), style = other[3], whole = true } end
   end
