@@ -34,7 +34,7 @@ uint32_t sim_cluster_members(const sim_cluster *c)
     return count;
 }
 
-bool sim_cluster_is_one(const sim_cluster *c)
+bool sim_cluster_is_multi_node(const sim_cluster *c)
 {
     return c->node_count > 1;
 }

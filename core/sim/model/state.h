@@ -142,7 +142,7 @@ sim_node *sim_cluster_find(const sim_cluster *c, const char *id);
 uint32_t sim_cluster_members(const sim_cluster *c);
 /* Whether the simulator was started with several nodes. Its nodes behave as a cluster's then, also
  * when only one is left; a single node behaves otherwise. */
-bool sim_cluster_is_one(const sim_cluster *c);
+bool sim_cluster_is_multi_node(const sim_cluster *c);
 uint32_t sim_partition_of(const sim_cluster *c, uint32_t key_hash);
 /* Whether the node owns the partition in its own view. */
 bool sim_node_owns(const sim_node *n, uint32_t partition);

@@ -162,7 +162,7 @@ static void write_batch(sim_session *s, const sim_op *ops, uint32_t count, sim_a
         if (!sim_node_owns(n, sim_write_partition(n, &ops[i]))) continue; /* lost on its way to the owner */
         if (apply(n, &ops[i], s) == SIM_CHANGED && changed != NULL) changed[changes++] = i;
     }
-    if (!sim_cluster_is_one(c) && changes > 0) send_batch_event(s, ops, changed, changes);
+    if (!sim_cluster_is_multi_node(c) && changes > 0) send_batch_event(s, ops, changed, changes);
     free(changed);
     sim_reply_ack(s, ops[count - 1].id, NULL);
 }
@@ -187,7 +187,7 @@ static void client_op(sim_session *s, const sim_op *op)
     }
     switch (apply(s->node, op, s)) {
     case SIM_CHANGED:
-        if (!sim_cluster_is_one(c)) send_single_event(s, op);
+        if (!sim_cluster_is_multi_node(c)) send_single_event(s, op);
         break;
     case SIM_UNCHANGED:
         break;
@@ -238,7 +238,7 @@ static void live_update(sim_node *holder, sim_subscription *sub, bool matches, c
 {
     (void)writer; /* hears of its own writes, too */
     if (is_overlooked(sub, op)) return;
-    if (sim_cluster_is_one(holder->cluster)) {
+    if (sim_cluster_is_multi_node(holder->cluster)) {
         report(holder, sub, matches, op);
     } else if (matches || sub->matched) {
         const char *change = matches ? "UPDATE" : "REMOVE";
@@ -316,7 +316,7 @@ static void refuse_query(sim_session *s, sim_subscription *sub)
 
 static void query_response(sim_session *s, sim_subscription *sub)
 {
-    if (!sim_cluster_is_one(s->node->cluster)) respond_alone(s, sub);
+    if (!sim_cluster_is_multi_node(s->node->cluster)) respond_alone(s, sub);
     else if (sub->query.has_limit && sub->query.sort_count == 0) refuse_query(s, sub);
     else respond_for_all(s, sub);
 }

@@ -23,7 +23,7 @@ bool sim_on_query_sub(sim_session *s, const wm_message *m)
     if (field == NULL || !sim_query_read(c->family, c->dialect->sort_form, field, len, &query)) return false;
     const sim_name *name = sim_names_get(&c->names, (const char *)map.bytes, map.len);
     sim_subscription *sub = sim_subscribe(c->subscriptions, s, name, (const char *)id.bytes, id.len, query);
-    if (c->dialect->queries_hang && sim_cluster_is_one(c)) s->held_until_ms = uv_now(c->loop) + HELD_MS;
+    if (c->dialect->queries_hang && sim_cluster_is_multi_node(c)) s->held_until_ms = uv_now(c->loop) + HELD_MS;
     else c->dialect->query_response(s, sub);
     return true;
 }
