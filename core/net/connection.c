@@ -56,7 +56,7 @@ struct wm_connection {
     wm_buffer unwritten; /* the rest of the last write, and answers to pings */
     wm_work writing;     /* posted for the next write of the loop */
     wm_work reading;     /* of what makes no socket readable */
-    char *onlooker;
+    char *reading_proxy;
     int calls;                   /* of this connection's that are under way */
     bool has_unwritten_messages; /* ... are among what is unwritten */
     bool gathering;              /* `writable` is being asked */
@@ -83,7 +83,7 @@ static void end_call(wm_connection *c)
     wm_ws_reader_close(&c->reader);
     wm_intake_free(c->intake);
     wm_buffer_close(&c->unwritten);
-    free(c->onlooker);
+    free(c->reading_proxy);
     free(c);
 }
 
@@ -390,7 +390,7 @@ static void on_ready(void *user)
 /* -- connecting ------------------------------------------------------------------ */
 
 /* What the proxy of the environment is called, when it sees what is sent. */
-static char *onlooker_of(const wm_dial *d, bool tls)
+static char *reading_proxy_of(const wm_dial *d, bool tls)
 {
     const wm_proxy *proxy = wm_dial_proxy(d);
     char name[360];
@@ -403,7 +403,7 @@ static void on_opened(void *user, wm_channel *channel, const uint8_t *early, siz
 {
     wm_connection *c = user;
     begin_call(c);
-    c->onlooker = onlooker_of(c->dial, tls_us > 0);
+    c->reading_proxy = reading_proxy_of(c->dial, tls_us > 0);
     c->dial = NULL;
     c->channel = channel;
     wm_channel_pass_on(channel, on_ready, c);
@@ -460,9 +460,9 @@ void wm_connection_pause_reading(wm_connection *c, bool paused)
     if (!paused && (c->broken || wm_channel_has_pending(c->channel))) wm_loop_post(c->transport->loop, &c->reading);
 }
 
-const char *wm_connection_onlooker(const wm_connection *c)
+const char *wm_connection_reading_proxy(const wm_connection *c)
 {
-    return c->onlooker;
+    return c->reading_proxy;
 }
 
 void wm_connection_close(wm_connection *c, int close_code)

@@ -68,7 +68,7 @@ void wm_connection_pause_reading(wm_connection *c, bool held);
 /* A text that names the proxy, and the environment variable that chose it ("http://host:port of
  * http_proxy"), when this connection has no TLS, so that the proxy can read it. NULL for other
  * connections. Valid as long as the connection. */
-const char *wm_connection_onlooker(const wm_connection *c);
+const char *wm_connection_reading_proxy(const wm_connection *c);
 /* Closes and frees the connection without a further callback. With close code 0 at once, without a
  * close frame. */
 void wm_connection_close(wm_connection *c, int close_code);

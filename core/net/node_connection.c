@@ -454,20 +454,20 @@ void wm_node_connection_close(connection *c, int close_code)
 }
 
 /* The proxy of the environment could read the token, and it is there for other things. */
-static void fail_for_onlooker(connection *c)
+static void fail_for_reading_proxy(connection *c)
 {
     char detail[512];
     snprintf(detail, sizeof detail,
              "%s would see the token: use wss://, or name the proxy by the option proxy, or the host by no_proxy",
-             wm_connection_onlooker(c->socket));
+             wm_connection_reading_proxy(c->socket));
     wm_node_connection_fail(c, WM_END_PROXY, detail);
 }
 
 int wm_node_connection_authenticate(connection *c, const char *token, size_t len)
 {
     if (!c->token_wanted) return WM_EINVAL;
-    if (wm_connection_onlooker(c->socket) != NULL) {
-        fail_for_onlooker(c);
+    if (wm_connection_reading_proxy(c->socket) != NULL) {
+        fail_for_reading_proxy(c);
         return WM_OK;
     }
     wm_buffer b;

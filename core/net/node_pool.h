@@ -56,7 +56,7 @@ void wm_node_pool_disconnect(wm_node_pool *pool, int connection, int close_code)
 void wm_node_pool_fail(wm_node_pool *pool, int connection, wm_end_reason reason, const char *detail);
 /* Sends the token that `auth_required` asked for. WM_OK; WM_EINVAL when the connection does not wait for
  * one; WM_EFULL or WM_ESIZE as wm_node_pool_send; WM_ENOMEM: the connection has ended for want of memory.
- * If a proxy of the environment could read the token (wm_connection_onlooker), it is not sent: the
+ * If a proxy of the environment could read the token (wm_connection_reading_proxy), it is not sent: the
  * connection ends, and the result is WM_OK. */
 int wm_node_pool_authenticate(wm_node_pool *pool, int connection, const char *token, size_t len);
 /* Queues one message, a whole MessagePack map. WM_OK; WM_EINVAL when the connection is not ready;
