@@ -202,7 +202,7 @@ typedef struct farewell {
     wm_channel *channel;
     wm_buffer rest;
     uv_timer_t timer;
-    wm_loop_ender ender;
+    wm_loop_end_hook end_hook;
 } farewell;
 
 static void on_timer_closed(uv_handle_t *handle)
@@ -214,7 +214,7 @@ static void on_timer_closed(uv_handle_t *handle)
 
 static void end_farewell(farewell *f)
 {
-    wm_loop_forget_ender(&f->ender);
+    wm_loop_remove_end_hook(&f->end_hook);
     wm_channel_close(f->channel);
     uv_close((uv_handle_t *)&f->timer, on_timer_closed);
 }
@@ -272,8 +272,8 @@ void wm_channel_close_in_order(wm_channel *c, wm_buffer *rest)
     uv_timer_init(wm_loop_uv(c->loop), &f->timer);
     f->timer.data = f;
     uv_timer_start(&f->timer, on_farewell_timer, FAREWELL_MS, 0);
-    f->ender = (wm_loop_ender){.end = on_loop_end, .user = f};
-    wm_loop_at_end(c->loop, &f->ender);
+    f->end_hook = (wm_loop_end_hook){.end = on_loop_end, .user = f};
+    wm_loop_add_end_hook(c->loop, &f->end_hook);
     wm_channel_pass_on(c, go_on, f);
     go_on(f);
 }

@@ -22,7 +22,7 @@ struct wm_loop {
     unsigned forks;       /* wm_forks when it was made */
     bool is_apart;        /* from the parent's, in a child of a fork */
     wm_loop *left_before; /* another one that was left to the parent */
-    wm_loop_ender *enders;
+    wm_loop_end_hook *end_hooks;
     uint8_t *read_bytes;
     uint32_t holders;     /* the owner among them */
     uint64_t deadline_us; /* of the current iteration; UINT64_MAX: none */
@@ -138,9 +138,9 @@ void wm_loop_free(wm_loop *loop)
     sigpipe_guard guard = block_sigpipe();
     uv_close((uv_handle_t *)&loop->bound, NULL);
     uv_close((uv_handle_t *)&loop->woken, NULL);
-    while (loop->enders != NULL) {
-        wm_loop_ender *e = loop->enders;
-        wm_loop_forget_ender(e);
+    while (loop->end_hooks != NULL) {
+        wm_loop_end_hook *e = loop->end_hooks;
+        wm_loop_remove_end_hook(e);
         e->end(e->user);
     }
     run_out(loop);
@@ -188,20 +188,20 @@ uint8_t *wm_loop_read_bytes(wm_loop *loop)
     return loop->read_bytes;
 }
 
-void wm_loop_at_end(wm_loop *loop, wm_loop_ender *e)
+void wm_loop_add_end_hook(wm_loop *loop, wm_loop_end_hook *e)
 {
     e->loop = loop;
     e->before = NULL;
-    e->next = loop->enders;
+    e->next = loop->end_hooks;
     if (e->next != NULL) e->next->before = e;
-    loop->enders = e;
+    loop->end_hooks = e;
 }
 
-void wm_loop_forget_ender(wm_loop_ender *e)
+void wm_loop_remove_end_hook(wm_loop_end_hook *e)
 {
     if (e->loop == NULL) return;
     if (e->before != NULL) e->before->next = e->next;
-    else e->loop->enders = e->next;
+    else e->loop->end_hooks = e->next;
     if (e->next != NULL) e->next->before = e->before;
     e->loop = NULL;
 }

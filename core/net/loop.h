@@ -26,16 +26,16 @@ bool wm_loop_is_ours(wm_loop *loop);
 uint8_t *wm_loop_read_bytes(wm_loop *loop);
 
 /* A clean-up function for handles on the loop whose owner may not close them before the loop is freed. */
-typedef struct wm_loop_ender {
+typedef struct wm_loop_end_hook {
     void (*end)(void *user); /* closes its handles; called at most once */
     void *user;
     wm_loop *loop; /* NULL: not registered */
-    struct wm_loop_ender *next, *before;
-} wm_loop_ender;
+    struct wm_loop_end_hook *next, *before;
+} wm_loop_end_hook;
 /* Has `end` called before the loop is freed. The struct is the caller's and must stay until then, or until
- * wm_loop_forget_ender. */
-void wm_loop_at_end(wm_loop *loop, wm_loop_ender *e);
-void wm_loop_forget_ender(wm_loop_ender *e);
+ * wm_loop_remove_end_hook. */
+void wm_loop_add_end_hook(wm_loop *loop, wm_loop_end_hook *e);
+void wm_loop_remove_end_hook(wm_loop_end_hook *e);
 
 /* Runs one iteration: writes posted data, handles everything that is ready and, if nothing is, waits up
  * to `wait_us` microseconds (0: not at all; < 0: until something happens). Data that is posted
