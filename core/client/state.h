@@ -213,8 +213,8 @@ bool wm_client_intern_node(wm_client *c, const char *name, size_t len, uint32_t 
 /* Whether the operation that wrote this record of this client is unsettled. Its index in the log may be
  * another operation's by now, or, harmlessly, that of a newer one of the key. */
 bool wm_map_is_unsettled(const wm_map *m, const wm_record *record);
-/* See wm_batcher_hooks.leaves_first. */
-void wm_client_op_leaves_first(void *client, uint32_t index);
+/* See wm_batcher_hooks.settles_out_of_order. */
+void wm_client_op_settles_out_of_order(void *client, uint32_t index);
 /* Calls wm_record_store_catch_up for all maps that need it. Call it before a batch is cut. */
 void wm_client_catch_up(wm_client *c);
 void wm_client_on_message(void *user, int connection, const wm_message *m);

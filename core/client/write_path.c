@@ -118,7 +118,7 @@ static double commit(wm_map *m, bool remove, size_t value_len)
     return enqueue(c, index);
 }
 
-void wm_client_op_leaves_first(void *client, uint32_t index)
+void wm_client_op_settles_out_of_order(void *client, uint32_t index)
 {
     wm_client *c = client;
     wm_client_catch_up(c);

@@ -148,7 +148,7 @@ static void on_returned(void *user, int connection, uint32_t index)
     m->place = wm_oplog_at(f->log, index)->state == WM_OP_ASIDE ? ASIDE : WAITS;
 }
 
-static void on_leaves_first(void *user, uint32_t index)
+static void on_settles_out_of_order(void *user, uint32_t index)
 {
     fuzz *f = user;
     wm_record_store_catch_up(f->records);
@@ -560,7 +560,7 @@ static void start(fuzz *f, const uint8_t *data)
     f->log = wm_oplog_new((wm_oplog_limits){OPS_MAX, 1u << 20});
     f->records = wm_record_store_new(f->log);
     f->template = wm_oplog_template(f->log, false, "map", 3, "client-1");
-    f->batcher = wm_batcher_new(f->log, &f->routes, f->limits, (wm_batcher_hooks){f, on_acked, on_routed, on_returned, on_leaves_first});
+    f->batcher = wm_batcher_new(f->log, &f->routes, f->limits, (wm_batcher_hooks){f, on_acked, on_routed, on_returned, on_settles_out_of_order});
     REQUIRE(f->batcher != NULL && f->records != NULL && wm_batcher_set_connections(f->batcher, CONNECTIONS) == WM_OK);
     wm_op_ids_init(&f->ids, "abcdefgh");
     for (int i = 0; i < CONNECTIONS; i++) set_serial(f, i, data[3] >> i & 1);

@@ -42,7 +42,7 @@ typedef struct wm_batcher_hooks {
     void (*returned)(void *user, int connection, uint32_t op);
     /* The newest known operation of a key is about to be settled before an older one, which it
      * follows. The next operation of the key has to follow that older one. */
-    void (*leaves_first)(void *user, uint32_t op);
+    void (*settles_out_of_order)(void *user, uint32_t op);
 } wm_batcher_hooks;
 
 /* `log` and `routes` are borrowed. Of a route the batcher uses `connection` only, which

@@ -287,7 +287,7 @@ void wm_batcher_settle(wm_batcher *b, uint32_t index)
 {
     const wm_op *op = wm_oplog_at(b->log, index);
     uint32_t id = op->partition;
-    if (op->follows && !op->is_followed && b->hooks.leaves_first) b->hooks.leaves_first(b->hooks.user, index);
+    if (op->follows && !op->is_followed && b->hooks.settles_out_of_order) b->hooks.settles_out_of_order(b->hooks.user, index);
     bool is_followed = op->is_followed;
     wm_oplog_settle(b->log, index);
     if (is_followed) wm_batcher_refresh_ready(b, id);

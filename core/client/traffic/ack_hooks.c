@@ -82,5 +82,5 @@ static void on_returned(void *user, int connection, uint32_t index)
 
 wm_batcher_hooks wm_client_batcher_hooks(wm_client *c)
 {
-    return (wm_batcher_hooks){c, on_acked, on_routed, on_returned, wm_client_op_leaves_first};
+    return (wm_batcher_hooks){c, on_acked, on_routed, on_returned, wm_client_op_settles_out_of_order};
 }
