@@ -4,17 +4,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool came(wm_tally_list *l, uint64_t seq)
+static bool add_item(wm_tally_list *l, uint64_t seq)
 {
-    if (l->came_count == l->came_cap) {
-        uint32_t cap = l->came_cap ? l->came_cap * 2 : 1024;
-        wm_tally_item *grown = realloc(l->came, cap * sizeof *grown);
+    if (l->added_count == l->added_cap) {
+        uint32_t cap = l->added_cap ? l->added_cap * 2 : 1024;
+        wm_tally_item *grown = realloc(l->added, cap * sizeof *grown);
         if (grown == NULL) return false;
-        l->came = grown;
-        l->came_cap = cap;
+        l->added = grown;
+        l->added_cap = cap;
     }
-    l->came[l->came_count] = (wm_tally_item){seq, l->came_count};
-    l->came_count++;
+    l->added[l->added_count] = (wm_tally_item){seq, l->added_count};
+    l->added_count++;
     return true;
 }
 
@@ -38,10 +38,10 @@ static bool add(wm_op_tally *t, const wm_op_entry *entry)
 {
     if (entry->seq > t->last_seq) t->last_seq = entry->seq;
     switch (entry->kind) {
-    case WM_ENTRY_OPERATION: return came(&t->operations, entry->seq);
-    case WM_ENTRY_SETTLED: return add_seqs(&t->operations.went, entry);
-    case WM_ENTRY_LETTER: return came(&t->letters, entry->seq);
-    case WM_ENTRY_LETTERS_DROPPED: return add_seqs(&t->letters.went, entry);
+    case WM_ENTRY_OPERATION: return add_item(&t->operations, entry->seq);
+    case WM_ENTRY_SETTLED: return add_seqs(&t->operations.removed, entry);
+    case WM_ENTRY_LETTER: return add_item(&t->letters, entry->seq);
+    case WM_ENTRY_LETTERS_DROPPED: return add_seqs(&t->letters.removed, entry);
     case WM_ENTRY_ACKNOWLEDGED: return add_seqs(&t->acknowledged, entry);
     default:
         t->id_len = entry->len < WM_OP_TALLY_ID_MAX ? entry->len : WM_OP_TALLY_ID_MAX;
@@ -80,16 +80,16 @@ static void sort(wm_tally_seqs *l)
 
 static bool finish(wm_tally_list *l)
 {
-    const wm_tally_seqs *went = &l->went;
-    l->live = malloc(l->came_count + 1u);
+    const wm_tally_seqs *removed = &l->removed;
+    l->live = malloc(l->added_count + 1u);
     if (l->live == NULL) return false;
-    if (l->came_count > 0) qsort(l->came, l->came_count, sizeof *l->came, by_seq);
-    sort(&l->went);
-    size_t gone = 0;
-    for (uint32_t i = 0; i < l->came_count; i++) {
-        while (gone < went->count && went->seqs[gone] < l->came[i].seq) gone++;
-        bool is_live = gone == went->count || went->seqs[gone] != l->came[i].seq;
-        l->live[l->came[i].place] = is_live;
+    if (l->added_count > 0) qsort(l->added, l->added_count, sizeof *l->added, by_seq);
+    sort(&l->removed);
+    size_t at = 0;
+    for (uint32_t i = 0; i < l->added_count; i++) {
+        while (at < removed->count && removed->seqs[at] < l->added[i].seq) at++;
+        bool is_live = at == removed->count || removed->seqs[at] != l->added[i].seq;
+        l->live[l->added[i].place] = is_live;
         l->live_count += is_live;
     }
     return true;
@@ -98,8 +98,8 @@ static bool finish(wm_tally_list *l)
 static void count_acknowledged(wm_op_tally *t)
 {
     const wm_tally_list *l = &t->operations;
-    for (uint32_t i = 0; i < l->came_count; i++)
-        if (l->live[l->came[i].place]) t->acknowledged_count += wm_op_tally_is_acknowledged(t, l->came[i].seq);
+    for (uint32_t i = 0; i < l->added_count; i++)
+        if (l->live[l->added[i].place]) t->acknowledged_count += wm_op_tally_is_acknowledged(t, l->added[i].seq);
 }
 
 bool wm_op_tally_finish(wm_op_tally *t, wm_log_error *e)
@@ -119,7 +119,7 @@ wm_op_counts wm_op_tally_counts(const wm_op_tally *t)
 bool wm_op_tally_is_live(wm_op_tally *t, const wm_op_entry *entry)
 {
     wm_tally_list *l = entry->kind == WM_ENTRY_OPERATION ? &t->operations : &t->letters;
-    return l->next < l->came_count && l->live[l->next++];
+    return l->next < l->added_count && l->live[l->next++];
 }
 
 bool wm_op_tally_is_acknowledged(const wm_op_tally *t, uint64_t seq)
@@ -130,8 +130,8 @@ bool wm_op_tally_is_acknowledged(const wm_op_tally *t, uint64_t seq)
 
 static void close_list(wm_tally_list *l)
 {
-    free(l->came);
-    free(l->went.seqs);
+    free(l->added);
+    free(l->removed.seqs);
     free(l->live);
 }
 

@@ -17,10 +17,10 @@ typedef struct wm_tally_seqs {
 } wm_tally_seqs;
 
 typedef struct wm_tally_list {
-    wm_tally_item *came;           /* an item for each entry that adds an operation or a letter */
-    wm_tally_seqs went;            /* the seqs in entries that remove some */
-    uint8_t *live;                 /* by place: whether what came has not gone; one byte each */
-    uint32_t came_count, came_cap; /* of `came` */
+    wm_tally_item *added;            /* an item for each entry that adds an operation or a letter */
+    wm_tally_seqs removed;           /* the seqs in entries that remove some */
+    uint8_t *live;                   /* by place: whether what was added was not removed; one byte each */
+    uint32_t added_count, added_cap; /* of `added` */
     uint32_t live_count;
     uint32_t next; /* place of the next entry in the second reading */
 } wm_tally_list;
