@@ -42,7 +42,7 @@ typedef struct dead_letter {
     uint64_t seq;
     uint8_t *bytes;
     uint32_t len;
-    uint32_t writing; /* as wm_op.writing; 0: not in the file yet */
+    uint32_t file_version; /* as wm_op.file_version; 0: not in the file yet */
 } dead_letter;
 
 /* Seqs that the next commit writes. */
@@ -53,13 +53,13 @@ typedef struct seq_list {
 
 struct wm_op_store {
     wm_log_file *file;
-    wm_log_file *old;     /* whose place `file` took, while its space is given back; NULL else */
-    wm_log_file *next;    /* that is to take the place of `file`; NULL when none is being written */
-    uint32_t writing;     /* the number of the last one that was begun; wm_op.writing says which has it */
-    size_t cursor;        /* of `ops`, so many were copied to `next` */
-    bool write_anew;      /* the file is of no use any more */
-    bool looks_closely;   /* there was another one in its place */
-    uint64_t sparse_from; /* no new one is begun below this size: the last try failed */
+    wm_log_file *old;      /* whose place `file` took, while its space is given back; NULL else */
+    wm_log_file *next;     /* that is to take the place of `file`; NULL when none is being written */
+    uint32_t file_version; /* the number of the last file that was begun; wm_op.file_version says which has it */
+    size_t cursor;         /* of `ops`, so many were copied to `next` */
+    bool write_anew;       /* the file is of no use any more */
+    bool looks_closely;    /* there was another one in its place */
+    uint64_t sparse_from;  /* no new one is begun below this size: the last try failed */
     wm_buffer frame;
     stored_op *ops; /* those in the file, some of them settled by now; then those that are to come into it */
     size_t op_count, op_cap, in_file;
@@ -95,7 +95,7 @@ wm_op_store *wm_op_store_open(const char *path, bool sync, wm_log_error *e)
         wm_log_fail_io(e, ENOMEM);
         return NULL;
     }
-    s->writing = 1;
+    s->file_version = 1;
     wm_buffer_init(&s->frame);
     s->file = wm_log_file_open(path, WM_OP_LOG_KIND, sync, e);
     if (s->file != NULL) return s;
@@ -163,7 +163,7 @@ bool wm_op_store_drop_letter(wm_op_store *s, uint64_t seq)
     while (at < s->letter_count && s->letters[at].seq != seq) at++;
     if (at == s->letter_count) return false;
     dead_letter *letter = &s->letters[at];
-    if (letter->writing != 0) {
+    if (letter->file_version != 0) {
         s->dropped.seqs[s->dropped.count++] = seq;
         s->live_bytes -= letter->len + WM_OP_ENTRY_HEAD;
     } else {
@@ -202,7 +202,7 @@ static bool load_operation(loader *l, const wm_op_entry *entry)
     uint32_t index = wm_op_table_add_sent(l->table, entry->seq, entry->bytes, entry->len, l->error);
     if (index == WM_NO_OP) return false;
     wm_op *op = wm_op_table_at(l->table, index);
-    op->writing = s->writing;
+    op->file_version = s->file_version;
     op->is_acknowledged = wm_op_tally_is_acknowledged(&l->tally, entry->seq);
     s->ops[s->op_count++] = (stored_op){entry->seq, index};
     s->live_ops++;
@@ -222,7 +222,7 @@ static bool load_letter(loader *l, const wm_op_entry *entry)
     wm_op_store *s = l->store;
     if (!wm_op_store_put_letter(s, entry->seq, entry->bytes, entry->len)) return wm_log_fail_io(l->error, ENOMEM);
     s->fresh_letters--;
-    s->letters[s->letter_count - 1].writing = s->writing;
+    s->letters[s->letter_count - 1].file_version = s->file_version;
     s->live_bytes += entry->len + WM_OP_ENTRY_HEAD;
     return true;
 }
@@ -288,7 +288,7 @@ bool wm_op_store_recorded(wm_op_store *s, uint32_t index, uint64_t seq)
 
 void wm_op_store_settled(wm_op_store *s, const wm_op *op)
 {
-    if (op->writing == 0) return; /* not in the file yet: the next commit passes it over */
+    if (op->file_version == 0) return; /* not in the file yet: the next commit passes it over */
     s->live_ops--;
     if (op->is_retained) {
         s->acknowledged.seqs[s->acknowledged.count++] = op->seq;
@@ -305,10 +305,10 @@ void wm_op_store_retain_bytes(wm_op_store *s, size_t bytes)
 
 void wm_op_store_retain(wm_op_store *s, const wm_op_table *table, wm_op *op, uint64_t now_us)
 {
-    if (op->writing == 0) return;
+    if (op->file_version == 0) return;
     wm_retained_op *kept = wm_retained_ops_add(&s->retained, now_us, op->seq, op->len);
     if (kept == NULL) return;
-    kept->writing = op->writing;
+    kept->file_version = op->file_version;
     wm_op_table_write(table, op, (uint8_t *)(kept + 1));
     op->is_retained = true;
 }
@@ -418,8 +418,8 @@ static bool write_letters(output *o, bool all)
     const wm_op_store *s = o->store;
     for (size_t i = 0; i < s->letter_count; i++) {
         const dead_letter *letter = &s->letters[i];
-        if (!all && letter->writing != 0) continue;
-        if (o->file == NULL && letter->writing == s->writing) continue;
+        if (!all && letter->file_version != 0) continue;
+        if (o->file == NULL && letter->file_version == s->file_version) continue;
         if (!write_entry(o, WM_ENTRY_LETTER, letter->seq, letter->bytes, letter->len)) return false;
     }
     return true;
@@ -430,9 +430,9 @@ static bool write_retained(output *o)
 {
     const wm_op_store *s = o->store;
     for (wm_retained_op *op = wm_retained_ops_oldest(&s->retained); op != NULL; op = wm_retained_ops_behind(&s->retained, op)) {
-        if (o->file == NULL && op->writing == s->writing) continue;
+        if (o->file == NULL && op->file_version == s->file_version) continue;
         if (!write_entry(o, WM_ENTRY_OPERATION, op->seq, op + 1, op->len)) return false;
-        op->writing = s->writing;
+        op->file_version = s->file_version;
     }
     return true;
 }
@@ -463,7 +463,7 @@ static bool begin_anew(wm_op_store *s, wm_log_error *e)
 {
     s->next = wm_log_file_beside(s->file, e);
     if (s->next == NULL) return false;
-    s->writing++;
+    s->file_version++;
     s->cursor = 0;
     output o = {.store = s, .error = e};
     return begin_frame(&o) && write_client(&o) && flush_frame(&o);
@@ -471,7 +471,7 @@ static bool begin_anew(wm_op_store *s, wm_log_error *e)
 
 static bool belongs_in_next(const wm_op_store *s, wm_op_table *table, const stored_op *stored)
 {
-    return is_live(table, stored) && wm_op_table_at(table, stored->index)->writing != s->writing;
+    return is_live(table, stored) && wm_op_table_at(table, stored->index)->file_version != s->file_version;
 }
 
 /* Copies operations, up to the place `end`, until `bytes` were written. */
@@ -484,7 +484,7 @@ static bool copy_operations(wm_op_store *s, wm_op_table *table, size_t end, uint
         if (!belongs_in_next(s, table, stored)) continue;
         wm_op *op = wm_op_table_at(table, stored->index);
         if (!write_operation(&o, table, op)) return false;
-        if (op->writing != 0) op->writing = s->writing; /* should it be retained before `next` takes its place */
+        if (op->file_version != 0) op->file_version = s->file_version; /* should it be retained before `next` takes its place */
     }
     return flush_frame(&o);
 }
@@ -536,13 +536,13 @@ static void after_commit(wm_op_store *s, wm_op_table *table)
 {
     for (; s->in_file < s->op_count; s->in_file++) {
         wm_op *op = wm_op_table_at(table, s->ops[s->in_file].index);
-        op->writing = s->writing;
+        op->file_version = s->file_version;
         s->live_bytes += op->len + WM_OP_ENTRY_HEAD;
         s->live_ops++;
     }
     for (size_t i = 0; s->fresh_letters > 0 && i < s->letter_count; i++) {
-        if (s->letters[i].writing != 0) continue;
-        s->letters[i].writing = s->writing;
+        if (s->letters[i].file_version != 0) continue;
+        s->letters[i].file_version = s->file_version;
         s->live_bytes += s->letters[i].len + WM_OP_ENTRY_HEAD;
         s->fresh_letters--;
     }
@@ -573,7 +573,7 @@ static uint64_t size_of_all(const wm_op_store *s, wm_op_table *table)
     for (size_t i = s->in_file; i < s->op_count; i++)
         bytes += wm_op_table_at(table, s->ops[i].index)->len + WM_OP_ENTRY_HEAD;
     for (size_t i = 0; s->fresh_letters > 0 && i < s->letter_count; i++)
-        if (s->letters[i].writing == 0) bytes += s->letters[i].len + WM_OP_ENTRY_HEAD;
+        if (s->letters[i].file_version == 0) bytes += s->letters[i].len + WM_OP_ENTRY_HEAD;
     return bytes + (bytes / (FRAME_BYTES / 2) + 2) * (sizeof(wm_log_frame) + 8);
 }
 

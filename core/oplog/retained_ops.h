@@ -19,7 +19,7 @@ typedef struct wm_retained_op {
     uint64_t since_us; /* when it was settled */
     uint64_t seq;
     uint32_t len;
-    uint32_t writing; /* as wm_op.writing */
+    uint32_t file_version; /* as wm_op.file_version */
 } wm_retained_op;
 
 /* Frees the memory; a zeroed one is empty. */
