@@ -4,14 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "oplog/file/op_entry.h"
+#include "oplog/file/entry_writer.h"
 #include "oplog/file/op_tally.h"
+#include "oplog/file/seq_list.h"
 #include "oplog/retained_ops.h"
 
-/* What one frame holds at most, a larger operation apart: so much is lost with one damaged byte. */
-#define FRAME_BYTES (64u * 1024u)
-/* So many seqs are in one entry. */
-#define SEQS_MAX (FRAME_BYTES / 2 / sizeof(uint64_t))
 /* A file is written anew when it is so many times as large as what is left in it, and larger
  * than this by itself. */
 #define SPARSE 3u
@@ -45,12 +42,6 @@ typedef struct dead_letter {
     uint32_t file_version; /* as wm_op.file_version; 0: not in the file yet */
 } dead_letter;
 
-/* Seqs that the next commit writes. */
-typedef struct seq_list {
-    uint64_t *seqs;
-    size_t count, cap;
-} seq_list;
-
 struct wm_op_store {
     wm_log_file *file;
     wm_log_file *old;      /* whose place `file` took, while its space is given back; NULL else */
@@ -63,9 +54,10 @@ struct wm_op_store {
     wm_buffer frame;
     stored_op *ops; /* those in the file, some of them settled by now; then those that are to come into it */
     size_t op_count, op_cap, in_file;
-    wm_retained_ops retained;  /* in the file, and settled otherwise */
-    seq_list settled, dropped; /* operations that left the log, and dead letters */
-    seq_list acknowledged;     /* operations that left the log, and are retained */
+    wm_retained_ops retained; /* in the file, and settled otherwise */
+    /* What the next commit writes: */
+    wm_seq_list settled, dropped; /* operations that left the log, and dead letters */
+    wm_seq_list acknowledged;     /* operations that left the log, and are retained */
     dead_letter *letters;
     size_t letter_count, letter_cap, fresh_letters;
     uint32_t live_ops;   /* in the file */
@@ -73,18 +65,6 @@ struct wm_op_store {
     uint64_t last_seq;
     char client_id[WM_OP_TALLY_ID_MAX + 1];
 };
-
-static bool make_room(seq_list *l, size_t count)
-{
-    if (count <= l->cap) return true;
-    size_t cap = l->cap ? l->cap * 2 : 1024;
-    if (cap < count) cap = count;
-    uint64_t *grown = realloc(l->seqs, cap * sizeof *grown);
-    if (grown == NULL) return false;
-    l->seqs = grown;
-    l->cap = cap;
-    return true;
-}
 
 /* -- opening and closing ------------------------------------------------------------------- */
 
@@ -148,7 +128,7 @@ bool wm_op_store_put_letter(wm_op_store *s, uint64_t seq, const uint8_t *bytes, 
         s->letter_cap = cap;
     }
     /* So that every one of them can be dropped without more memory. */
-    if (!make_room(&s->dropped, s->dropped.count + s->letter_count + 1)) return false;
+    if (!wm_seq_list_reserve(&s->dropped, s->dropped.count + s->letter_count + 1)) return false;
     uint8_t *copy = malloc(len > 0 ? len : 1);
     if (copy == NULL) return false;
     if (len > 0) memcpy(copy, bytes, len);
@@ -214,7 +194,7 @@ static bool make_room_for(wm_op_store *s, uint32_t ops)
 {
     s->ops = malloc((ops + 1u) * sizeof *s->ops);
     s->op_cap = ops + 1u;
-    return s->ops != NULL && make_room(&s->settled, ops) && make_room(&s->acknowledged, ops);
+    return s->ops != NULL && wm_seq_list_reserve(&s->settled, ops) && wm_seq_list_reserve(&s->acknowledged, ops);
 }
 
 static bool load_letter(loader *l, const wm_op_entry *entry)
@@ -279,8 +259,8 @@ bool wm_op_store_recorded(wm_op_store *s, uint32_t index, uint64_t seq)
     }
     /* So that every one of them can be settled without more memory. */
     size_t all = s->live_ops + s->retained.count + (s->op_count - s->in_file) + 1;
-    if (!make_room(&s->settled, s->settled.count + all)) return false;
-    if (s->retained.max_bytes > 0 && !make_room(&s->acknowledged, s->acknowledged.count + all)) return false;
+    if (!wm_seq_list_reserve(&s->settled, s->settled.count + all)) return false;
+    if (s->retained.max_bytes > 0 && !wm_seq_list_reserve(&s->acknowledged, s->acknowledged.count + all)) return false;
     s->ops[s->op_count++] = (stored_op){seq, index};
     s->last_seq = seq;
     return true;
@@ -338,15 +318,7 @@ static void drop_settled(wm_op_store *s, wm_op_table *table, size_t from)
     s->op_count = kept;
 }
 
-/* -- frames -------------------------------------------------------------------------------- */
-
-/* Where entries go: the same frames to one file, or to both. */
-typedef struct output {
-    wm_op_store *store;
-    wm_log_file *file; /* NULL: only to `next` */
-    uint64_t written;
-    wm_log_error *error;
-} output;
+/* -- entries -------------------------------------------------------------------------------- */
 
 static void abandon_next(wm_op_store *s)
 {
@@ -356,82 +328,38 @@ static void abandon_next(wm_op_store *s)
     s->sparse_from = wm_log_file_length(s->file) + WM_STORE_SPARSE_MIN;
 }
 
-static bool begin_frame(output *o)
+static bool write_operation(wm_entry_writer *w, const wm_op_table *table, const wm_op *op)
 {
-    return wm_log_frame_begin(&o->store->frame) || wm_log_fail_io(o->error, ENOMEM);
-}
-
-/* Writes the frame, if there is something in it, and begins the next one. */
-static bool flush_frame(output *o)
-{
-    wm_op_store *s = o->store;
-    if (s->frame.len == sizeof(wm_log_frame)) return true;
-    o->written += s->frame.len;
-    if (o->file != NULL && !wm_log_file_append(o->file, &s->frame, o->error)) return false;
-    if (s->next != NULL && !wm_log_file_append(s->next, &s->frame, o->error)) {
-        if (o->file == NULL) return false;
-        abandon_next(s);
-    }
-    return begin_frame(o);
-}
-
-/* Room for an entry's bytes; NULL with the reason in the output's error. */
-static uint8_t *begin_entry(output *o, uint32_t kind, uint64_t seq, size_t len)
-{
-    wm_buffer *frame = &o->store->frame;
-    if (frame->len + len + WM_OP_ENTRY_HEAD > FRAME_BYTES && !flush_frame(o)) return NULL;
-    uint8_t *at = len <= UINT32_MAX ? wm_op_entry_begin(frame, kind, seq, (uint32_t)len) : NULL;
-    if (at == NULL) wm_log_fail_io(o->error, ENOMEM);
-    return at;
-}
-
-static bool write_entry(output *o, uint32_t kind, uint64_t seq, const void *bytes, size_t len)
-{
-    uint8_t *at = begin_entry(o, kind, seq, len);
-    if (at == NULL) return false;
-    if (len > 0) memcpy(at, bytes, len);
-    return true;
-}
-
-static bool write_operation(output *o, const wm_op_table *table, const wm_op *op)
-{
-    uint8_t *at = begin_entry(o, WM_ENTRY_OPERATION, op->seq, op->len);
+    uint8_t *at = wm_entry_writer_reserve(w, WM_ENTRY_OPERATION, op->seq, op->len);
     if (at == NULL) return false;
     wm_op_table_write(table, op, at);
     return true;
 }
 
-/* In parts that fit into a frame. */
-static bool write_seqs(output *o, uint32_t kind, const seq_list *l)
+static bool write_seqs(wm_entry_writer *w, uint32_t kind, const wm_seq_list *l)
 {
-    for (size_t from = 0; from < l->count; from += SEQS_MAX) {
-        size_t count = l->count - from < SEQS_MAX ? l->count - from : SEQS_MAX;
-        if (!write_entry(o, kind, 0, l->seqs + from, count * sizeof *l->seqs)) return false;
-    }
-    return true;
+    return wm_entry_writer_put_seqs(w, kind, l->seqs, l->count);
 }
 
 /* All of them, or those that are in no file yet. What came while `next` was being written is in
  * it already. */
-static bool write_letters(output *o, bool all)
+static bool write_letters(wm_entry_writer *w, const wm_op_store *s, bool all)
 {
-    const wm_op_store *s = o->store;
     for (size_t i = 0; i < s->letter_count; i++) {
         const dead_letter *letter = &s->letters[i];
         if (!all && letter->file_version != 0) continue;
-        if (o->file == NULL && letter->file_version == s->file_version) continue;
-        if (!write_entry(o, WM_ENTRY_LETTER, letter->seq, letter->bytes, letter->len)) return false;
+        if (w->file == NULL && letter->file_version == s->file_version) continue;
+        if (!wm_entry_writer_put(w, WM_ENTRY_LETTER, letter->seq, letter->bytes, letter->len)) return false;
     }
     return true;
 }
 
 /* All of them, or those that `next` does not have. */
-static bool write_retained(output *o)
+static bool write_retained(wm_entry_writer *w, const wm_op_store *s)
 {
-    const wm_op_store *s = o->store;
     for (wm_retained_op *op = wm_retained_ops_oldest(&s->retained); op != NULL; op = wm_retained_ops_behind(&s->retained, op)) {
-        if (o->file == NULL && op->file_version == s->file_version) continue;
-        if (!write_entry(o, WM_ENTRY_OPERATION, op->seq, op + 1, op->len)) return false;
+        if (w->file == NULL && op->file_version == s->file_version) continue;
+        if (!wm_entry_writer_put(w, WM_ENTRY_OPERATION, op->seq, op + 1, op->len)) return false;
         op->file_version = s->file_version;
     }
     return true;
@@ -445,10 +373,9 @@ static void acknowledge_all_retained(wm_op_store *s)
         s->acknowledged.seqs[s->acknowledged.count++] = op->seq;
 }
 
-static bool write_client(output *o)
+static bool write_client(wm_entry_writer *w, const wm_op_store *s)
 {
-    const wm_op_store *s = o->store;
-    return write_entry(o, WM_ENTRY_CLIENT, s->last_seq, s->client_id, strlen(s->client_id));
+    return wm_entry_writer_put(w, WM_ENTRY_CLIENT, s->last_seq, s->client_id, strlen(s->client_id));
 }
 
 /* Those that are in the file after a commit. */
@@ -465,8 +392,8 @@ static bool begin_anew(wm_op_store *s, wm_log_error *e)
     if (s->next == NULL) return false;
     s->file_version++;
     s->cursor = 0;
-    output o = {.store = s, .error = e};
-    return begin_frame(&o) && write_client(&o) && flush_frame(&o);
+    wm_entry_writer w = {.frame = &s->frame, .next = s->next, .error = e};
+    return wm_entry_writer_begin(&w) && write_client(&w, s) && wm_entry_writer_flush(&w);
 }
 
 static bool belongs_in_next(const wm_op_store *s, wm_op_table *table, const stored_op *stored)
@@ -477,28 +404,28 @@ static bool belongs_in_next(const wm_op_store *s, wm_op_table *table, const stor
 /* Copies operations, up to the place `end`, until `bytes` were written. */
 static bool copy_operations(wm_op_store *s, wm_op_table *table, size_t end, uint64_t bytes, wm_log_error *e)
 {
-    output o = {.store = s, .error = e};
-    if (!begin_frame(&o)) return false;
-    for (; s->cursor < end && o.written + s->frame.len < bytes; s->cursor++) {
+    wm_entry_writer w = {.frame = &s->frame, .next = s->next, .error = e};
+    if (!wm_entry_writer_begin(&w)) return false;
+    for (; s->cursor < end && w.written + s->frame.len < bytes; s->cursor++) {
         const stored_op *stored = &s->ops[s->cursor];
         if (!belongs_in_next(s, table, stored)) continue;
         wm_op *op = wm_op_table_at(table, stored->index);
-        if (!write_operation(&o, table, op)) return false;
+        if (!write_operation(&w, table, op)) return false;
         if (op->file_version != 0) op->file_version = s->file_version; /* should it be retained before `next` takes its place */
     }
-    return flush_frame(&o);
+    return wm_entry_writer_flush(&w);
 }
 
 /* `next` has all operations that are not settled: what is left are those that stay all the same,
  * and the letters. Then it takes its place. */
 static bool end_anew(wm_op_store *s, wm_op_table *table, wm_log_error *e)
 {
-    output o = {.store = s, .error = e};
+    wm_entry_writer w = {.frame = &s->frame, .next = s->next, .error = e};
     uint64_t counts[2];
     count_all(s, table, counts);
     acknowledge_all_retained(s);
-    if (!begin_frame(&o) || !write_retained(&o) || !write_seqs(&o, WM_ENTRY_ACKNOWLEDGED, &s->acknowledged) ||
-        !write_letters(&o, true) || !flush_frame(&o))
+    if (!wm_entry_writer_begin(&w) || !write_retained(&w, s) || !write_seqs(&w, WM_ENTRY_ACKNOWLEDGED, &s->acknowledged) ||
+        !write_letters(&w, s, true) || !wm_entry_writer_flush(&w))
         return false;
     if (!wm_log_file_commit(s->next, counts, e) || !wm_log_file_take_place(s->next, s->file, e)) return false;
     wm_log_file_close(s->old);
@@ -552,29 +479,23 @@ static void after_commit(wm_op_store *s, wm_op_table *table)
     s->in_file = s->op_count;
 }
 
-static bool write_changes(output *o, wm_op_table *table)
+static bool write_changes(wm_entry_writer *w, const wm_op_store *s, wm_op_table *table)
 {
-    const wm_op_store *s = o->store;
     for (size_t i = s->in_file; i < s->op_count; i++)
-        if (!write_operation(o, table, wm_op_table_at(table, s->ops[i].index))) return false;
-    return write_seqs(o, WM_ENTRY_SETTLED, &s->settled) && write_seqs(o, WM_ENTRY_ACKNOWLEDGED, &s->acknowledged) &&
-           write_letters(o, false) && write_seqs(o, WM_ENTRY_LETTERS_DROPPED, &s->dropped);
-}
-
-static uint64_t size_of_seqs(uint64_t count)
-{
-    return count * sizeof(uint64_t) + (count + SEQS_MAX - 1) / SEQS_MAX * WM_OP_ENTRY_HEAD;
+        if (!write_operation(w, table, wm_op_table_at(table, s->ops[i].index))) return false;
+    return write_seqs(w, WM_ENTRY_SETTLED, &s->settled) && write_seqs(w, WM_ENTRY_ACKNOWLEDGED, &s->acknowledged) &&
+           write_letters(w, s, false) && write_seqs(w, WM_ENTRY_LETTERS_DROPPED, &s->dropped);
 }
 
 /* What a restart writes, with the headers of frames that may be half full. */
 static uint64_t size_of_all(const wm_op_store *s, wm_op_table *table)
 {
-    uint64_t bytes = s->live_bytes + strlen(s->client_id) + WM_OP_ENTRY_HEAD + size_of_seqs(s->retained.count);
+    uint64_t bytes = s->live_bytes + strlen(s->client_id) + WM_OP_ENTRY_HEAD + wm_entry_writer_size_of_seqs(s->retained.count);
     for (size_t i = s->in_file; i < s->op_count; i++)
         bytes += wm_op_table_at(table, s->ops[i].index)->len + WM_OP_ENTRY_HEAD;
     for (size_t i = 0; s->fresh_letters > 0 && i < s->letter_count; i++)
         if (s->letters[i].file_version == 0) bytes += s->letters[i].len + WM_OP_ENTRY_HEAD;
-    return bytes + (bytes / (FRAME_BYTES / 2) + 2) * (sizeof(wm_log_frame) + 8);
+    return bytes + (bytes / (WM_ENTRY_FRAME_BYTES / 2) + 2) * (sizeof(wm_log_frame) + 8);
 }
 
 /* With little left in the file this commit brings all of it again, and everything before it is
@@ -585,14 +506,13 @@ static bool restart(wm_op_store *s, wm_op_table *table)
     return wm_log_file_restart(s->file, size_of_all(s, table));
 }
 
-static bool write_all(output *o, wm_op_table *table)
+static bool write_all(wm_entry_writer *w, wm_op_store *s, wm_op_table *table)
 {
-    wm_op_store *s = o->store;
     acknowledge_all_retained(s);
-    if (!write_client(o) || !write_retained(o) || !write_seqs(o, WM_ENTRY_ACKNOWLEDGED, &s->acknowledged)) return false;
+    if (!write_client(w, s) || !write_retained(w, s) || !write_seqs(w, WM_ENTRY_ACKNOWLEDGED, &s->acknowledged)) return false;
     for (size_t i = 0; i < s->op_count; i++)
-        if (is_live(table, &s->ops[i]) && !write_operation(o, table, wm_op_table_at(table, s->ops[i].index))) return false;
-    return write_letters(o, true);
+        if (is_live(table, &s->ops[i]) && !write_operation(w, table, wm_op_table_at(table, s->ops[i].index))) return false;
+    return write_letters(w, s, true);
 }
 
 static void shrink_old(wm_op_store *s)
@@ -604,11 +524,12 @@ static void shrink_old(wm_op_store *s)
 
 static bool append_changes(wm_op_store *s, wm_op_table *table, wm_log_error *e)
 {
-    output o = {.store = s, .file = s->file, .error = e};
+    wm_entry_writer w = {.frame = &s->frame, .file = s->file, .next = s->next, .error = e};
     uint64_t counts[2];
     count_all(s, table, counts);
-    bool ok = begin_frame(&o) && (restart(s, table) ? write_all(&o, table) : write_changes(&o, table)) && flush_frame(&o) &&
+    bool ok = wm_entry_writer_begin(&w) && (restart(s, table) ? write_all(&w, s, table) : write_changes(&w, s, table)) && wm_entry_writer_flush(&w) &&
               wm_log_file_commit(s->file, counts, e);
+    if (w.has_next_failed) abandon_next(s);
     if (!ok) {
         wm_log_file_rollback(s->file);
         abandon_next(s); /* it has frames of a commit that did not happen */
@@ -616,7 +537,7 @@ static bool append_changes(wm_op_store *s, wm_op_table *table, wm_log_error *e)
     }
     after_commit(s, table);
     shrink_old(s);
-    go_on_anew(s, table, o.written);
+    go_on_anew(s, table, w.written);
     return true;
 }
 
@@ -651,11 +572,11 @@ bool wm_op_store_commit(wm_op_store *s, wm_op_table *table, wm_log_error *e)
 bool wm_op_store_set_client_id(wm_op_store *s, const char *client_id, wm_log_error *e)
 {
     static const uint64_t counts[2];
-    output o = {.store = s, .file = s->file, .error = e};
+    wm_entry_writer w = {.frame = &s->frame, .file = s->file, .next = s->next, .error = e};
     size_t len = strlen(client_id);
     if (len > WM_OP_TALLY_ID_MAX)
         return wm_log_fail(e, WM_LOG_OTHER_CLIENT, "the client's id has %zu bytes, and a file keeps up to %u", len,
                            WM_OP_TALLY_ID_MAX);
     memcpy(s->client_id, client_id, len + 1);
-    return begin_frame(&o) && write_client(&o) && flush_frame(&o) && wm_log_file_commit(s->file, counts, e);
+    return wm_entry_writer_begin(&w) && write_client(&w, s) && wm_entry_writer_flush(&w) && wm_log_file_commit(s->file, counts, e);
 }

@@ -18,17 +18,10 @@ static bool add_item(wm_tally_list *l, uint64_t seq)
     return true;
 }
 
-static bool add_seqs(wm_tally_seqs *l, const wm_op_entry *entry)
+static bool add_seqs(wm_seq_list *l, const wm_op_entry *entry)
 {
     size_t count = entry->len / sizeof *l->seqs;
-    if (l->cap - l->count < count) {
-        size_t cap = l->cap ? l->cap * 2 : 1024;
-        if (cap - l->count < count) cap = l->count + count;
-        uint64_t *grown = realloc(l->seqs, cap * sizeof *grown);
-        if (grown == NULL) return false;
-        l->seqs = grown;
-        l->cap = cap;
-    }
+    if (!wm_seq_list_reserve(l, l->count + count)) return false;
     if (count > 0) memcpy(l->seqs + l->count, entry->bytes, count * sizeof *l->seqs);
     l->count += count;
     return true;
@@ -73,14 +66,14 @@ static int by_value(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static void sort(wm_tally_seqs *l)
+static void sort(wm_seq_list *l)
 {
     if (l->count > 0) qsort(l->seqs, l->count, sizeof *l->seqs, by_value);
 }
 
 static bool finish(wm_tally_list *l)
 {
-    const wm_tally_seqs *removed = &l->removed;
+    const wm_seq_list *removed = &l->removed;
     l->live = malloc(l->added_count + 1u);
     if (l->live == NULL) return false;
     if (l->added_count > 0) qsort(l->added, l->added_count, sizeof *l->added, by_seq);
@@ -124,7 +117,7 @@ bool wm_op_tally_is_live(wm_op_tally *t, const wm_op_entry *entry)
 
 bool wm_op_tally_is_acknowledged(const wm_op_tally *t, uint64_t seq)
 {
-    const wm_tally_seqs *l = &t->acknowledged;
+    const wm_seq_list *l = &t->acknowledged;
     return l->count > 0 && bsearch(&seq, l->seqs, l->count, sizeof seq, by_value) != NULL;
 }
 

@@ -1,6 +1,7 @@
 #ifndef WM_OP_TALLY_H
 #define WM_OP_TALLY_H
 #include "oplog/file/op_entry.h"
+#include "oplog/file/seq_list.h"
 
 /* Finds the live operations and dead letters of an op log's file. The file has an entry when each is
  * added, and another when it is removed. So all entries are read twice, in the same order: first for
@@ -11,14 +12,9 @@ typedef struct wm_tally_item {
     uint32_t place; /* among the entries of its kind */
 } wm_tally_item;
 
-typedef struct wm_tally_seqs {
-    uint64_t *seqs;
-    size_t count, cap;
-} wm_tally_seqs;
-
 typedef struct wm_tally_list {
     wm_tally_item *added;            /* an item for each entry that adds an operation or a letter */
-    wm_tally_seqs removed;           /* the seqs in entries that remove some */
+    wm_seq_list removed;             /* the seqs in entries that remove some */
     uint8_t *live;                   /* by place: whether what was added was not removed; one byte each */
     uint32_t added_count, added_cap; /* of `added` */
     uint32_t live_count;
@@ -27,7 +23,7 @@ typedef struct wm_tally_list {
 
 typedef struct wm_op_tally {
     wm_tally_list operations, letters;
-    wm_tally_seqs acknowledged;  /* of operations, live or not */
+    wm_seq_list acknowledged;    /* of operations, live or not */
     uint32_t acknowledged_count; /* of live operations */
     uint64_t last_seq;           /* the highest that any entry names */
     uint32_t id_len;
