@@ -3,6 +3,7 @@ local directory = arg[0]:match "^(.*)/[^/]*$" or "."
 package.path = directory .. "/?.lua;" .. package.path
 
 local cjson = require "cjson"
+local cluster_url = require "wingman.client.options.cluster_url"
 local core = require "wingman.core"
 local loop = require "wingman.loop"
 local median = require "median"
@@ -27,7 +28,7 @@ trip, most of which is the cluster's and the system's; the CPU time is that of t
 
   --rounds N     rounds (default 7)
   --calls N      calls in each part of a round (default 500)
-  --cluster URL  default sim://3
+  --cluster URL  sim://N or topgun://N (default sim://3)
   --json         one JSON object as the last line, ratios under "ratios"
 ]]
 
@@ -126,6 +127,11 @@ local titles = { write = "a write and its acknowledgement", read = "a read", mea
 
 wingman.run(function()
   local options = read_options(USAGE, { rounds = 7, calls = 500, cluster = "sim://3" })
+  local has_cluster, wrong = cluster_url.check_embedded(options.cluster)
+  if not has_cluster then
+    io.stderr:write("reads: --cluster: ", wrong, "\n")
+    os.exit(2, true)
+  end
   local result = bench(options)
   local rows = { { "one after the other", "time", "a second", "times a write", "CPU" } }
   for _, name in ipairs(NAMES) do
