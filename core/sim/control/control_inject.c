@@ -1,4 +1,4 @@
-/* `inject` and `eject`: sessions without sockets, for specs that compare frames.
+/* `inject` and `take-frames`: sessions without sockets, for specs that compare frames.
  * `send`: bytes that no server would send, to the clients that have sockets. */
 #include "sim/control/control_inject.h"
 
@@ -140,7 +140,7 @@ bool sim_control_send(sim_control *k, int argc, char **argv)
     return ok;
 }
 
-bool sim_control_eject(sim_control *k, int argc, char **argv)
+bool sim_control_take_frames(sim_control *k, int argc, char **argv)
 {
     sim_injected *i = find(k, argv[0]);
     (void)argc;

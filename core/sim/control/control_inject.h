@@ -13,9 +13,9 @@ bool sim_control_inject(sim_control *k, int argc, char **argv);
 bool sim_control_inject_text(sim_control *k, int argc, char **argv);
 /* ID binary|text|raw [HEX]: the node sends these bytes to all its clients that have sockets. */
 bool sim_control_send(sim_control *k, int argc, char **argv);
-/* CONNECTION: answers with the frames that the node sent on it since the last eject, and with the
+/* CONNECTION: answers with the frames that the node sent on it since the last take-frames, and with the
  * close code if it was closed. The connection stays. */
-bool sim_control_eject(sim_control *k, int argc, char **argv);
+bool sim_control_take_frames(sim_control *k, int argc, char **argv);
 /* Ends and frees all injected connections. */
 void sim_control_close_injected(sim_control *k);
 #endif

@@ -1,5 +1,5 @@
 --- What the specs of the simulated cluster share: connections in its memory
---- (commands inject and eject), and frames as text that can be compared.
+--- (commands inject and take-frames), and frames as text that can be compared.
 local core = require "wingman.core"
 local loop = require "wingman.loop"
 local vectors = require "spec.core.support"
@@ -42,7 +42,7 @@ function connection:send(bytes, text) self:send_all({ bytes }, text) end
 function connection:message(message) self:send(core.encode(message)) end
 
 function connection:poll()
-  local answer = assert(self.cluster:command("eject " .. self.name))
+  local answer = assert(self.cluster:command("take-frames " .. self.name))
   for _, frame in ipairs(answer.frames) do
     self.frames[#self.frames + 1] = { text = frame.text, bytes = M.unhex(frame.hex) }
   end
