@@ -1,4 +1,5 @@
 --- What a run shows: at a terminal, in a pipe, without colours, quietly.
+local histogram = require "wingman.histogram"
 local load_run = require "spec.support.load_run"
 local live = require "wingman.command.load.live_view"
 local process = require "wingman.loop.process"
@@ -55,6 +56,24 @@ describe("the live view", function()
     local quiet_code, quiet = load_run.finish(load_run.start(SCRIPT, { "--quiet" }))
     assert.equal(0, quiet_code)
     assert.truthy(quiet:find "^PASSED  [^\n]+\n$", quiet)
+  end)
+
+  it("has lines for reads and queries once there were some", function()
+    local written = {}
+    local view = live.new({ colour = false, width = 100 }, function(text) written[#written + 1] = text end)
+    local function lines(reads, queries)
+      local point = { t_s = 0, counters = { ops_acked = 5, reads = reads, queries = queries, errors = 0 }, lateness_max_s = 0, nodes = {},
+        gauges = { in_flight = 0, log_depth = 0, vus = 1, cpu = 0 } }
+      for _, name in ipairs { "latency", "read_latency", "query_latency" } do point[name] = histogram.new(1e6, 2) end
+      point.read_latency:record_n(2000, reads)
+      view:show({ options = { name = "n" }, scenarios = {} }, point, 10)
+      local kinds = {}
+      for line in written[#written]:gmatch "[^\n]+" do kinds[#kinds + 1] = line:match "^  [%d,]+ (%a+/s   p50 [^ ]+)" end
+      return kinds
+    end
+    assert.same({ "acknowledged/s   p50 0" }, lines(0, 0))
+    assert.same({ "acknowledged/s   p50 0", "reads/s   p50 2.0" }, lines(7, 0))
+    assert.same({ "acknowledged/s   p50 0", "reads/s   p50 0", "queries/s   p50 0" }, lines(0, 1))
   end)
 
   it("cuts lines to the width, whatever the bytes", function()

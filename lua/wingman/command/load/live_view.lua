@@ -34,7 +34,7 @@ function M.new(options, write)
   local utf8 = is_utf8()
   return setmetatable({
     write = write, width = options.width, colour = options.colour, lines = 0, full = utf8 and "█" or "#", empty = utf8 and "░" or ".",
-    acked = {},
+    acked = {}, is_shown = {},
   }, methods)
 end
 
@@ -110,11 +110,16 @@ local function node_lines(self, point, block)
   end
 end
 
--- What is shown of reads or of queries.
-local function read_line(kind, point)
-  local h = point[kind.series]
-  return { text = ("  %s %s/s   p50 %s   p99 %s"):format(text_table.count(point.counters[kind.count]), kind.many,
-    text_table.duration(h:percentile(50) / 1e6), text_table.duration(h:percentile(99) / 1e6)) }
+-- A line for reads, and one for queries, from the first second on that has some.
+local function read_lines(self, point, block)
+  for _, kind in ipairs(work) do
+    local count, h = point.counters[kind.count], point[kind.series]
+    self.is_shown[kind] = self.is_shown[kind] or count > 0
+    if kind.name ~= "write" and self.is_shown[kind] then
+      block[#block + 1] = { text = ("  %s %s/s   p50 %s   p99 %s"):format(text_table.count(count), kind.many,
+        text_table.duration(h:percentile(50) / 1e6), text_table.duration(h:percentile(99) / 1e6)) }
+    end
+  end
 end
 
 --- The block of a second.
@@ -131,12 +136,10 @@ function methods:show(run, point, planned_s)
     { text = ("  %s acknowledged/s   p50 %s   p99 %s   late at most %s"):format(text_table.count(c.ops_acked),
       text_table.duration(point.latency:percentile(50) / 1e6), text_table.duration(point.latency:percentile(99) / 1e6),
       text_table.duration(point.lateness_max_s)) },
-    { text = ("  in flight %s   in the log %s   users %s   cpu %.2f   errors %s"):format(text_table.count(g.in_flight),
-      text_table.count(g.log_depth), text_table.count(g.vus), g.cpu, text_table.count(c.errors)), paint = c.errors > 0 and "33" or nil },
   }
-  for _, kind in ipairs(work) do
-    if kind.name ~= "write" and c[kind.count] > 0 then table.insert(block, 3, read_line(kind, point)) end
-  end
+  read_lines(self, point, block)
+  block[#block + 1] = { text = ("  in flight %s   in the log %s   users %s   cpu %.2f   errors %s"):format(text_table.count(g.in_flight),
+    text_table.count(g.log_depth), text_table.count(g.vus), g.cpu, text_table.count(c.errors)), paint = c.errors > 0 and "33" or nil }
   scenario_lines(self, run, block)
   node_lines(self, point, block)
   self:draw(block)
