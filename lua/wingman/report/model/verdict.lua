@@ -70,13 +70,15 @@ local function error_count(document)
   return n
 end
 
--- "5,000 reads in 30 s", of which 12 failed; nil when there were none.
+-- "5,000 reads in 30 s, 3 of absent keys, 12 failed"; nil when there were none.
 local function answered(document, kind, time)
-  local done, failed = view.count(document, kind.count), view.count(document, kind.count .. "_failed")
+  local done, absent, failed = view.count(document, kind.count), view.count(document, kind.count .. "_absent"), view.count(document, kind.count .. "_failed")
   if done + failed == 0 then return nil end
-  local text = ("%s %s"):format(format.count(done), done == 1 and kind.name or kind.many)
-  if time then text = text .. " in " .. time end
-  return failed > 0 and ("%s, %s failed"):format(text, format.count(failed)) or text
+  local parts = { ("%s %s"):format(format.count(done), done == 1 and kind.name or kind.many) }
+  if time then parts[1] = parts[1] .. " in " .. time end
+  if absent > 0 then parts[#parts + 1] = format.count(absent) .. " of absent keys" end
+  if failed > 0 then parts[#parts + 1] = format.count(failed) .. " failed" end
+  return table.concat(parts, ", ")
 end
 
 -- "60,000 operations acknowledged in 30 s, none unacknowledged, 900 reads, 12 errors".
