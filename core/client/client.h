@@ -27,6 +27,7 @@ typedef struct wm_client_options {
     wm_node_pool_options pool;
     wm_message_limits messages; /* for messages that Lua decodes; the limit of bytes is the transport's, too */
     wm_batch_limits batch;
+    uint32_t windowed_ops; /* operations in one OP_BATCH to a v2 server */
     wm_oplog_limits log;
     const char *oplog_path;    /* file of the op log; NULL: in memory only */
     bool oplog_sync;           /* wait for the disk after each write to the file */

@@ -4,11 +4,12 @@
 #include "client/client.h"
 #include "client/parts/indoubt_writes.h"
 #include "client/parts/recent_acks.h"
+#include "client/parts/send_window.h"
 #include "cluster/route_table.h"
 #include "oplog/dead_letters.h"
 
 /* The state of a client, for its own files. In this folder, each using those before it: figures.c
- * (statistics), throttle.c, rules.c (what servers cannot store), map_table.c, merge.c (incoming records),
+ * (statistics), throttle.c (with the send windows), rules.c (what servers cannot store), map_table.c, merge.c (incoming records),
  * backpressure.c, write_path.c (recording operations), rejection.c (dead letters), judge.c (operations
  * recorded before the server family was known), routes.c, membership.c (repeating operations after a
  * membership change). In client/traffic: messages.c, poison.c, recovery.c (the op log's file),
@@ -20,7 +21,8 @@
 /* What the client knows of a connection, beside the pool: whether operations may use it, its
  * throttle, and its tests of whether the server answers. */
 typedef struct wm_client_connection {
-    bool usable; /* it is known which node answers there; of a listening one: its node does */
+    bool usable;           /* it is known which node answers there; of a listening one: its node does */
+    wm_send_window window; /* of a v2 server */
     uint64_t throttled_until_us;
     uint64_t backoff_us;                   /* length of the last throttle; 0 after an acknowledgement */
     struct wm_refusals *refusals;          /* what errors say about batches in flight; NULL: none came yet */
@@ -188,6 +190,7 @@ struct wm_client {
     uint64_t now_us; /* time of the current message or tick */
     wm_message_limits message_limits;
     uint64_t ack_timeout_us;
+    uint32_t windowed_ops;  /* operations in one batch on a connection with a send window */
     int foreign_connection; /* of a provider outside the pool; WM_NO_CONNECTION: none yet */
     uint8_t max_tries;
     bool forwards_acks; /* unmatched acknowledgements become messages for the script */
@@ -227,6 +230,14 @@ void wm_client_on_text(void *user, int connection, const uint8_t *bytes, size_t 
 /* Throttles the connection: nothing is sent on it for 50 ms, and for twice as long at each further call,
  * up to 2 s, until an acknowledgement comes. */
 void wm_client_throttle(wm_client *c, int connection);
+/* Gives a connection that has become ready its send window. */
+void wm_client_open_window(wm_client *c, int connection, bool is_v2);
+/* Adapts the window of a v2 server's connection: a batch of `ops` operations, which still count as in
+ * flight, was acknowledged; or the server refused one. `is_rate`: because of their rate. */
+void wm_client_window_acked(wm_client *c, int connection, uint32_t ops, uint64_t cut_us);
+void wm_client_window_refused(wm_client *c, int connection, bool is_rate);
+/* Notes that a batch of `ops` operations was cut: the next one may have to wait. */
+void wm_client_pace(wm_client *c, int connection, uint32_t ops, uint64_t now_us);
 /* Rejects an operation that is in flight on the connection, or set aside after it failed there: it is
  * settled and becomes a dead letter, and WM_EVENT_OP_REJECTED reports it. `reason`: text of the server
  * or of this client. */

@@ -70,6 +70,10 @@ int wm_batcher_set_connections(wm_batcher *b, uint32_t count);
 /* Makes a connection serial: while an operation of a key is in flight, no other batch has one of
  * that key. For v2 servers, which reorder batches. */
 void wm_batcher_set_serial(wm_batcher *b, int connection, bool serial);
+/* Sets what is sent on a connection at once: at most `ops` operations in flight, in batches of at most
+ * `batch_ops`, within the limits of all connections. While nothing is in flight a batch may be sent,
+ * however small the window is. UINT32_MAX, which connections begin with: no limit. */
+void wm_batcher_set_window(wm_batcher *b, int connection, uint32_t batch_ops, uint32_t ops);
 /* Routes a partition to a connection, in the route table, too; with WM_NO_CONNECTION its operations are
  * held. Does nothing when that is its route already. */
 void wm_batcher_set_route(wm_batcher *b, uint32_t partition, int connection);
@@ -79,8 +83,8 @@ void wm_batcher_set_route(wm_batcher *b, uint32_t partition, int connection);
 int wm_batcher_repartition(wm_batcher *b, uint32_t (*partition_of)(void *user, const char *key, size_t len), void *user);
 
 /* Whether the connection has a batch to send now: a trial is due, or an operation is pending that is not
- * known to wait for another one of its key, fewer than max_in_flight batches are in flight, and the
- * batch is full or linger_us has passed. */
+ * known to wait for another one of its key, the window and max_in_flight allow it, and the batch is full
+ * or linger_us has passed. */
 bool wm_batcher_is_due(wm_batcher *b, int connection, uint64_t now_us);
 /* The same without regard to linger_us. */
 bool wm_batcher_has_due(wm_batcher *b, int connection, uint64_t now_us);

@@ -8,13 +8,30 @@
 
 /* -- cutting a batch --------------------------------------------------------------- */
 
+static uint32_t least(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+/* How many operations the next batch may have; 0: none may be sent now. Where the window has little room
+ * left, a batch waits for more, so that there are few small ones. */
+static uint32_t room_of(const wm_batcher *b, const connection *c)
+{
+    if (c->in_flight_batches >= b->limits.max_in_flight || c->is_closed) return 0;
+    uint32_t most = least(least(b->limits.max_ops, c->batch_ops), c->window > 0 ? c->window : 1);
+    if (c->in_flight_batches == 0) return most;
+    uint32_t left = c->window > c->in_flight_ops ? c->window - c->in_flight_ops : 0;
+    return left >= c->pending_ops || left > most / 2 ? least(left, most) : 0;
+}
+
 uint64_t wm_batcher_due_at(wm_batcher *b, int id)
 {
     wm_batcher_move_rerouted(b);
     const connection *c = &b->connections[id];
-    if ((c->ready == NO_PARTITION && c->send_head == WM_NO_OP) || c->in_flight_batches >= b->limits.max_in_flight || c->is_closed)
-        return UINT64_MAX;
-    bool full = c->pending_ops >= b->limits.max_ops || c->pending_bytes >= b->limits.max_bytes;
+    if (c->ready == NO_PARTITION && c->send_head == WM_NO_OP) return UINT64_MAX;
+    uint32_t room = room_of(b, c);
+    if (room == 0) return UINT64_MAX;
+    bool full = c->pending_ops >= room || c->pending_bytes >= b->limits.max_bytes;
     return full ? 0 : c->waiting_since_us + b->limits.linger_us;
 }
 
@@ -75,6 +92,11 @@ static bool fits(const budget *r, const batch *t, const wm_op *op)
     return t->count < r->max_ops && (t->count == 0 || r->bytes + op->len <= r->max_bytes);
 }
 
+/* A server splits a batch by partition, and works on the parts apart: few large ones cost it less than
+ * many small ones. So many operations of one partition follow each other in a batch, if there are as many:
+ * enough for that, and few enough for a batch to have work for several of its workers. */
+#define PART_OPS 16u
+
 /* From the retry queues of ready partitions, whose operations are older than those in the send queue. */
 static void choose_from_retry_queues(wm_batcher *b, connection *c, batch *t, budget *r)
 {
@@ -82,9 +104,9 @@ static void choose_from_retry_queues(wm_batcher *b, connection *c, batch *t, bud
     while (c->ready != NO_PARTITION && !full) {
         uint32_t pid = c->ready;
         partition *p = &b->partitions[pid];
-        uint32_t count = t->count, index, before;
+        uint32_t count = t->count, index, before, left = c->serial ? PART_OPS : UINT32_MAX;
         prefetch_ops(b, b->partitions[p->ready_next].head, PREFETCH_OPS);
-        while ((index = wm_batcher_first_ready(b, c, p, &before)) != WM_NO_OP) {
+        while (left-- > 0 && (index = wm_batcher_first_ready(b, c, p, &before)) != WM_NO_OP) {
             wm_op *op = wm_oplog_at(b->log, index);
             full = !fits(r, t, op);
             if (full) break;
@@ -122,6 +144,19 @@ static void choose_from_send_queue(wm_batcher *b, int id, batch *t, budget *r)
     }
 }
 
+/* Of more operations than a batch takes: the oldest in the send queue, so many times a batch, go to the
+ * retry queues of their partitions, so that batches can be made of whole parts. */
+#define SORTED_BATCHES 2u
+
+static void sort_by_partition(wm_batcher *b, connection *c, uint32_t max_ops)
+{
+    uint32_t ahead = prefetch_ops(b, c->send_head, PREFETCH_OPS);
+    for (uint32_t left = max_ops * SORTED_BATCHES; left > 0 && c->send_head != WM_NO_OP; left--) {
+        ahead = prefetch_ops(b, ahead, 1);
+        wm_batcher_queue_retry(b, wm_batcher_pop_send_queue(b, c));
+    }
+}
+
 /* Makes the operations of a batch that is not sent pending again. */
 static void undo(wm_batcher *b, batch *t, uint64_t now_us)
 {
@@ -137,13 +172,14 @@ WM_HOT_PATH int wm_batcher_take_at_most(wm_batcher *b, int id, wm_buffer *frame,
     wm_trial_state trial = b->groups > 0 ? wm_batcher_trial_state(b, id, now_us) : WM_TRIAL_NONE;
     int tried = trial == WM_TRIAL_DUE ? wm_batcher_take_trial(b, id, frame, now_us) : 0;
     if (trial == WM_TRIAL_ALONE || tried != 0) return tried;
-    if (c->in_flight_batches >= b->limits.max_in_flight || c->is_closed) return 0;
-    uint32_t max_ops = limits.max_ops < b->limits.max_ops ? limits.max_ops : b->limits.max_ops;
-    budget r = {.max_ops = c->pending_ops < max_ops ? c->pending_ops : max_ops,
+    uint32_t max_ops = least(limits.max_ops, room_of(b, c));
+    if (max_ops == 0) return 0;
+    budget r = {.max_ops = least(c->pending_ops, max_ops),
                 .max_bytes = limits.max_bytes < b->limits.max_bytes ? limits.max_bytes : b->limits.max_bytes};
     batch *t = wm_batcher_new_batch(b, r.max_ops);
     if (t == NULL) return WM_ENOMEM;
     c->others_first = false;
+    if (c->serial && c->pending_ops > max_ops) sort_by_partition(b, c, max_ops);
     choose_from_retry_queues(b, c, t, &r);
     choose_from_send_queue(b, id, t, &r);
     if (t->count == 0) {

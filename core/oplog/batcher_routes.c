@@ -51,7 +51,8 @@ int wm_batcher_set_connections(wm_batcher *b, uint32_t count)
     if (grown == NULL) return WM_ENOMEM;
     b->connections = grown;
     for (uint32_t i = b->connection_count; i < count; i++)
-        grown[i] = (connection){.ready = NO_PARTITION, .send_head = WM_NO_OP, .send_tail = WM_NO_OP};
+        grown[i] = (connection){
+            .batch_ops = UINT32_MAX, .window = UINT32_MAX, .ready = NO_PARTITION, .send_head = WM_NO_OP, .send_tail = WM_NO_OP};
     b->connection_count = count;
     return WM_OK;
 }
@@ -62,6 +63,12 @@ void wm_batcher_set_serial(wm_batcher *b, int id, bool serial)
     if (c->serial == serial) return;
     c->serial = serial;
     for (uint32_t i = 0; i < b->partition_count; i++) wm_batcher_refresh_ready(b, i);
+}
+
+void wm_batcher_set_window(wm_batcher *b, int id, uint32_t batch_ops, uint32_t ops)
+{
+    b->connections[id].batch_ops = batch_ops > 0 ? batch_ops : 1;
+    b->connections[id].window = ops;
 }
 
 void wm_batcher_set_route(wm_batcher *b, uint32_t id, int to)

@@ -46,6 +46,8 @@ typedef struct batch {
 
 typedef struct connection {
     bool serial;
+    uint32_t batch_ops;    /* operations in one batch; UINT32_MAX: as many as b->limits allow */
+    uint32_t window;       /* operations in flight; UINT32_MAX: any number */
     bool is_closed;        /* nothing is sent: wm_batcher_close_window */
     bool others_first;     /* a trial has ended: one batch of other operations is sent before the next trial */
     batch *trial;          /* in flight */

@@ -1,26 +1,26 @@
 #include "wire/refusal.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 typedef struct known_words {
     wm_refusal_kind kind;
     const char *begin;  /* the words begin with this, or hold it when they are about the server */
     const char *behind; /* what must follow the name of the map, or the figures */
+    bool is_rate;
 } known_words;
 
 /* Of the v2 server, 2.2.0 and newer; each of the first three is the Display form of one of its
  * errors. A reserved name is refused with the words of an access rule. 0.11 refuses no write
  * of an OP_BATCH. */
 static const known_words table[] = {
-    {WM_REFUSAL_MAP, "write access denied for map: ", ""},
-    {WM_REFUSAL_IN_MAP, "schema validation failed for map '", "'"},
-    {WM_REFUSAL_WRITE, "value size ", " exceeds maximum "},
-    {WM_REFUSAL_BUSY, "capacity exceeded", NULL},
-    {WM_REFUSAL_BUSY, "overloaded", NULL},
-    {WM_REFUSAL_BUSY, "rate limit", NULL},
-    {WM_REFUSAL_BUSY, "timed out", NULL},
-    {WM_REFUSAL_BUSY, "authentication required", NULL},
+    {WM_REFUSAL_MAP, "write access denied for map: ", "", false},
+    {WM_REFUSAL_IN_MAP, "schema validation failed for map '", "'", false},
+    {WM_REFUSAL_WRITE, "value size ", " exceeds maximum ", false},
+    {WM_REFUSAL_BUSY, "capacity exceeded", NULL, true},
+    {WM_REFUSAL_BUSY, "overloaded", NULL, false},
+    {WM_REFUSAL_BUSY, "rate limit", NULL, true},
+    {WM_REFUSAL_BUSY, "timed out", NULL, false},
+    {WM_REFUSAL_BUSY, "authentication required", NULL, false},
 };
 
 /* Numbers that speak of the server whatever the words. */
@@ -55,7 +55,7 @@ static bool matches(const known_words *k, const char *words, size_t len, wm_refu
 wm_refusal wm_refusal_of(uint64_t code, const char *words, size_t len)
 {
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        wm_refusal found = {.kind = table[i].kind};
+        wm_refusal found = {.kind = table[i].kind, .is_rate = table[i].is_rate};
         if (matches(&table[i], words, len, &found)) return found;
     }
     if (is_other_code(code)) return (wm_refusal){.kind = WM_REFUSAL_OTHER};

@@ -1,5 +1,6 @@
 #ifndef WM_REFUSAL_H
 #define WM_REFUSAL_H
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,6 +19,7 @@ typedef enum wm_refusal_kind {
 
 typedef struct wm_refusal {
     wm_refusal_kind kind;
+    bool is_rate;    /* WM_REFUSAL_BUSY: it came too fast for a rate limit, or for the disk; else too much at once */
     const char *map; /* points into the text; NULL when it names no map */
     size_t map_len;
 } wm_refusal;

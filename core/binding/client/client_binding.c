@@ -75,6 +75,7 @@ static int l_client(lua_State *L)
                     },
             },
         .messages = limits,
+        .windowed_ops = (uint32_t)number_option(L, "windowed_ops"),
         .batch =
             {
                 .max_ops = (uint32_t)number_option(L, "batch_ops"),

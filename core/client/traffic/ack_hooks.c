@@ -50,6 +50,7 @@ WM_HOT_PATH static void on_acked(void *user, int connection, const uint32_t *ops
         if (is_v2) keep_times_in_order(c, op, node_index, route);
         if (route->moved_us != 0 && node_index == route->node_index) tell_resumed(c, connection, op->partition, route);
     }
+    if (is_v2) wm_client_window_acked(c, connection, (uint32_t)acked, times->cut_us);
     if (c->membership.acks != NULL && is_own && !is_v2) wm_client_keep_acked(c, ops, count, times->cut_us);
     if (c->figures.metrics != NULL) wm_op_metrics_acked(c->figures.metrics, c->log, ops, count, node_index, times, c->now_us);
     c->figures.stats.ops_acked += acked;

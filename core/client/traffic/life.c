@@ -102,6 +102,7 @@ wm_client *wm_client_new(wm_loop *loop, const wm_client_options *options, wm_log
     c->foreign_connection = WM_NO_CONNECTION;
     c->message_limits = options->messages;
     c->ack_timeout_us = options->batch.ack_timeout_us;
+    c->windowed_ops = options->windowed_ops;
     c->max_tries = options->max_tries;
     c->writer.drop_oldest = options->drop_oldest;
     c->rules.checks_map_names = options->checks_map_names;

@@ -202,6 +202,7 @@ static bool refuse_batches(wm_client *c, int connection, const wm_refusal *found
     if (is_of_server) {
         wm_client_throttle(c, connection);
         c->figures.stats.overloads++;
+        if (found->kind == WM_REFUSAL_BUSY) wm_client_window_refused(c, connection, found->is_rate);
     }
     note(r, found, words, len, c->now_us);
     if (r->doubted_us == 0 && found->map == NULL && owes_control(c, connection)) r->doubted_us = c->now_us;

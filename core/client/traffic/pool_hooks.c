@@ -27,10 +27,12 @@ static void on_ready(void *user, int connection)
     /* A new connection does not make up for batches that were not answered in time. */
     wm_client_connection *state = &c->connections.all[connection];
     *state = (wm_client_connection){
+        .window = state->window,
         .throttled_until_us = state->throttled_until_us,
         .backoff_us = state->backoff_us,
         .refusals = state->refusals,
     };
+    wm_client_open_window(c, connection, family == WM_DIALECT_V2);
     wm_client_forget_refusals(c, connection);
     wm_map_chooser_source_began(c->chooser, wm_node_pool_node_of(c->pool, connection));
     wm_client_event(c, (wm_event){.type = WM_EVENT_READY, .connection = connection}, NULL, 0);
@@ -85,6 +87,8 @@ static void on_batch(void *user, int connection, wm_buffer *out)
         node->batches_sent++;
         node->bytes_sent += out->len - before;
         wm_histogram_record(c->figures.batch_sizes, (uint64_t)ops);
+        wm_client_pace(c, connection, (uint32_t)ops, now);
+        if (c->connections.all[connection].throttled_until_us > now) return;
     }
     if (wm_batcher_is_due(c->batcher, connection, now)) wm_node_pool_want_batch(c->pool, connection);
 }

@@ -41,9 +41,9 @@
 ---@class wingman.client_options.batch: table<"ack_timeout"|"bytes"|"in_flight"|"linger"|"ops"|"tries", any>
 ---@field ack_timeout? number|string age of an unacknowledged batch at which the client acts: it bisects the batch when later ones were acknowledged, else it waits on
 ---@field bytes? number bytes of one OP_BATCH
----@field in_flight? number unacknowledged batches per connection
+---@field in_flight? number unacknowledged batches per connection; on v2 the send window allows fewer operations, as the server keeps up
 ---@field linger? number|string how long an operation waits for others to fill its batch; 0: until the end of the tick
----@field ops? number operations in one OP_BATCH; default 1000, single server 65535
+---@field ops? number operations in one OP_BATCH; default: 250 on v2, where larger ones cost other clients events; on 0.11 1000, single server 65535
 ---@field tries? number failed sends of an operation after which the event op_tries is emitted; the operation stays in the op log
 
 ---@class wingman.client_options.circuit: table<"failures"|"first"|"reset", any>

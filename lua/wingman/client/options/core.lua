@@ -4,6 +4,10 @@ local uuid = require "wingman.base.uuid"
 
 local M = {}
 
+-- A v2 server drops events beyond the 256 that wait for a connection: larger batches cost those who
+-- listen to it more of them.
+local V2_BATCH_OPS = 250
+
 -- Those that Wingman starts are on this machine.
 local function is_embedded(options)
   return type(options.cluster) == "string" and embedded_cluster.is_url(options.cluster)
@@ -34,6 +38,7 @@ function M.of(options)
     heartbeat_interval = options.heartbeat.interval,
     heartbeat_timeout = options.heartbeat.timeout,
     batch_ops = batch.ops or (options.server and 65535 or 1000),
+    windowed_ops = batch.ops or V2_BATCH_OPS,
     batch_bytes = batch.bytes,
     max_in_flight = batch.in_flight,
     linger = batch.linger,

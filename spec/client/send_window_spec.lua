@@ -1,0 +1,129 @@
+--- The send window of a connection to a v2 server: what is in flight follows what the server does.
+local eventually = require "spec.support.eventually"
+local clusters = require "spec.support.cluster"
+local loop = require "wingman.loop"
+
+--- Operations of one batch, and in flight at the beginning.
+local BATCH, FIRST = 250, 250
+local PATIENCE = 60
+
+clusters.on_each(getfenv(), "the send window", function(shared, it)
+  local client, map, written
+
+  -- A client with options of its own, and the faults (name -> arguments) of a slow or full node.
+  local function start(faults, batch)
+    for name, arguments in pairs(faults) do assert(shared.cluster:fault("all", name, unpack(arguments))) end
+    assert(shared.cluster:reset_stats())
+    client = shared:started { batch = batch }
+    map, written = client:map(shared:map_name()), 0
+  end
+
+  after_each(function() assert(shared.cluster:fault("all", "none")) end)
+
+  local function stats() return assert(shared.cluster:stats())["node-1"] end
+
+  local function write(count, first)
+    for i = 1, count do assert(map:set("key-" .. (first or 0) + i, i)) end
+  end
+
+  local function drain() assert(client:drain(PATIENCE)) end
+
+  -- The most operations that were in flight, until all are acknowledged.
+  local function watch()
+    local most = 0
+    while client:pending_ops() > 0 do
+      most = math.max(most, client:backlog().sent)
+      loop.sleep(0.005)
+    end
+    return most
+  end
+
+  -- Writes, so that operations always wait, until `is_so(in flight)`. Returns how many were written so far.
+  local function write_until(what, is_so)
+    eventually(what, function()
+      if client:backlog().queued < 10000 then
+        write(5000, written)
+        written = written + 5000
+      end
+      local sent = client:backlog().sent
+      return is_so(sent), sent
+    end, PATIENCE)
+    return written
+  end
+
+  it("keeps the backlog of a slow node short, and nothing is sent twice", function()
+    start { speed = { 4000 } }
+    write(3000)
+    local most = watch()
+    drain()
+    assert.is_true(most <= FIRST, "in flight: " .. most)
+    assert.equal(3000, stats().ops)
+    assert.equal(0, client:stats().ops_resent)
+  end)
+
+  it("grows as far as a fast node lets it, in batches that listeners can follow", function()
+    start { speed = { 200000 } }
+    write_until("the window is wide", function(sent) return sent > 4 * FIRST end)
+    drain()
+    for _, size in ipairs(stats().batch_sizes) do assert.is_true(size <= BATCH, "a batch of " .. size) end
+  end)
+
+  it("follows a node that is slow for a while, and grows again", function()
+    start { speed = { 100000 } }
+    write_until("the window is wide", function(sent) return sent > 2 * FIRST end)
+    assert(shared.cluster:fault("all", "speed", 3000))
+    write_until("the window is narrow", function(sent) return sent <= FIRST / 2 end)
+    assert(shared.cluster:fault("all", "speed", 100000))
+    local count = write_until("the window is wide again", function(sent) return sent > 2 * FIRST end)
+    drain()
+    assert.equal(count, stats().ops)
+    assert.equal(0, client:stats().ops_resent)
+  end)
+
+  it("has at most 1 % of batches refused by full workers, and loses nothing", function()
+    start({ speed = { 20000 }, inbox = { 100 } }, { ops = 50 })
+    -- No batch is like another, as writes come: some alone, some thousands at once.
+    for round = 1, 30 do
+      write(round % 3 == 0 and 2500 or 40, round * 10000)
+      loop.sleep(0)
+    end
+    drain()
+    local sent, refused = stats().op_batches, stats().overloads
+    assert.is_true(refused <= sent / 100, ("%d of %d batches were refused"):format(refused, sent))
+  end)
+
+  it("paces writes that come faster than the disk takes them", function()
+    start { ["write-behind"] = { 500, 2000 } }
+    write(3000)
+    drain()
+    local sent, refused = stats().op_batches, stats().overloads
+    assert.is_true(refused > 0, "nothing was refused")
+    assert.is_true(refused <= sent / 4, ("%d of %d batches were refused"):format(refused, sent))
+  end)
+
+  it("never exceeds what the options say", function()
+    start({ speed = { 50000 } }, { ops = 20, in_flight = 3 })
+    write(2000)
+    local most = watch()
+    drain()
+    assert.is_true(most <= 60, "in flight: " .. most)
+    for _, size in ipairs(stats().batch_sizes) do assert.is_true(size <= 20, "a batch of " .. size) end
+  end)
+
+  it("lets batches be as large as the option batch.ops says", function()
+    start({}, { ops = 2000 })
+    write(20000)
+    drain()
+    local largest = 0
+    for _, size in ipairs(stats().batch_sizes) do largest = math.max(largest, size) end
+    assert.is_true(largest > BATCH, "the largest batch: " .. largest)
+  end)
+
+  it("always lets one batch go, however slow the node is", function()
+    start { speed = { 400 } }
+    write(260)
+    drain()
+    assert.equal(260, stats().ops)
+    assert.equal(0, client:stats().ops_resent)
+  end)
+end, { "sim://1" })
