@@ -101,4 +101,26 @@ describe("errors of a load test", function()
       assert.equal(2, metric(document, "errors", { scenario = "a" }).count)
     end
   end)
+
+  it("are not what a server refused for its load in the set-up, which is sent again", function()
+    for _, case in ipairs { { "setup", 0 }, { "exec", 3 } } do
+      local where, expected = unpack(case)
+      local document, code, out, err = run(([[
+        local load = require "wingman.load"
+        local function refuse(cluster) assert(cluster:fault("node-1", "error", "429", 3)) end
+        return load.test { cluster = "sim://1",
+          setup = function(hand)
+            if %q == "setup" then refuse(hand.client:cluster()) end
+            assert(hand:map "m":set("k", 1))
+            assert(hand.client:drain "60s")
+            assert(hand.client:stats().overloads == (%q == "setup" and 3 or 0), hand.client:stats().overloads .. " overloads")
+          end,
+          scenarios = { a = { executor = "per-vu-iterations", vus = 1, iterations = 1, exec = function(vu)
+            if %q == "exec" then refuse(vu.client:cluster()) end
+            assert(vu:wait(vu:map "m":set("k", 2), nil, "60s"))
+          end } } }]]):format(where, where, where))
+      assert.equal(0, code, out .. err)
+      assert.same(expected > 0 and { { code = "OVERLOADED", count = expected } } or {}, document.errors, where)
+    end
+  end)
 end)

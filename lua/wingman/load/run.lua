@@ -204,11 +204,11 @@ local function listen(self)
     end
   end)
   client:on("map_changed", function() self.map_versions = self.map_versions + 1 end)
-  for _, event in ipairs { "server_error", "op_rejected", "op_dropped" } do
-    client:on(event, function(err) self:saw_error(err) end)
-  end
+  for _, event in ipairs { "op_rejected", "op_dropped" } do client:on(event, function(err) self:saw_error(err) end) end
   client:on("op_dropped", function() self.was_full = true end)
-  client:on("ack_timeout", function() self:count_error "ACK_TIMEOUT" end)
+  -- What a server refused or was late for in the set-up was sent again: the set-up ends when everything is acknowledged.
+  client:on("server_error", function(err) if self.state ~= "setup" then self:saw_error(err) end end)
+  client:on("ack_timeout", function() if self.state ~= "setup" then self:count_error "ACK_TIMEOUT" end end)
 end
 
 -- The place in the script that a call into Wingman comes from: "script.lua:3: ".
