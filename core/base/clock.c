@@ -28,29 +28,28 @@ uint64_t wm_wall_ms(void)
 #include <unistd.h>
 #include <x86intrin.h>
 
-/* How long the counter alone is gone by before the kernel is asked again. */
+/* How long time is told by the counter alone, before the kernel's clock is read again. */
 #define ANCHOR_NS 10000000u
-/* Two readings that are to be of one moment: with more between them somebody else had the
- * processor. Some 0.7 us, which over 10 ms puts the rate off by 70 ppm: 0.7 us again. */
+/* Ticks at most between the readings of the two clocks (some 0.7 us): with more, the thread was interrupted
+ * between them. An error of 0.7 us in a rate over 10 ms is 70 ppm, or 0.7 us until the next reading. */
 #define SAME_MOMENT_TICKS 2000u
 
-/* A moment that was read on both clocks, and the rate from there on. */
+/* A moment that was read on both clocks, and the counter's rate since the one before. */
 typedef struct anchor {
     uint64_t ticks;
-    uint64_t ns;          /* 0: there is none */
-    uint64_t valid_ticks; /* how far the rate carries; 0: it is not known */
+    uint64_t ns;          /* 0: no anchor yet */
+    uint64_t valid_ticks; /* ticks for which the rate may be used; 0: it is not known */
     uint64_t ns_per_tick; /* in units of 2^-32 */
-    uint64_t last_us;     /* what was told last */
+    uint64_t last_us;     /* the time that was returned last */
 } anchor;
 
-/* In the thread's static block: found without a call. */
+/* In the thread's static TLS block: access needs no function call. */
 static _Thread_local anchor at __attribute__((tls_model("initial-exec")));
 
 static bool counter_is_trusted;
 static pthread_once_t looked = PTHREAD_ONCE_INIT;
 
-/* The kernel watches the counters of all processors, and takes another clock when they
- * do not run evenly and together. */
+/* The kernel uses the counter as its clock only while all processors' counters are steady and in step. */
 static void look(void)
 {
     char name[8] = "";
@@ -60,8 +59,8 @@ static void look(void)
     close(fd);
 }
 
-/* Asks the kernel, and drops an anchor: with the rate since the last one, when that is
- * neither too near for one nor so far that the machine may have slept since. */
+/* Reads the kernel's clock and makes that the anchor. The rate is taken from the last anchor, unless that
+ * is too close for precision, or so long ago that the machine may have slept. */
 static uint64_t ask_kernel(void)
 {
     pthread_once(&looked, look);

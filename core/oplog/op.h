@@ -26,7 +26,7 @@ typedef struct wm_op {
     uint32_t template; /* wm_oplog_template */
     uint32_t partition;
     uint32_t late_us;      /* lateness: how much earlier than recorded_us it was due to be recorded */
-    uint32_t file_version; /* the newest version of the log's file that has it (op_store.c writes the file anew at
+    uint32_t file_version; /* the newest version of the log's file that has it (op_store.c rewrites the file at
                             * times, and numbers the versions); 0: not in the file yet */
     uint16_t key_len;
     uint16_t tag; /* of a load test, see op_metrics.h; 0: none */

@@ -9,27 +9,26 @@
 #include "oplog/file/seq_list.h"
 #include "oplog/retained_ops.h"
 
-/* A file is written anew when it is so many times as large as what is left in it, and larger
- * than this by itself. */
+/* A file is rewritten when it is larger than SPARSE times its live content plus WM_STORE_SPARSE_MIN. */
 #define SPARSE 3u
-#ifndef WM_STORE_SPARSE_MIN /* smaller in a fuzzer, which does not write so much */
+#ifndef WM_STORE_SPARSE_MIN /* a fuzzer writes less, and sets a smaller one */
 #define WM_STORE_SPARSE_MIN ((uint64_t)4 << 20)
 #endif
-/* How much of that a commit does: so many times what it wrote, and no less than this. The file
- * grows by a half of what is left, at most, until it is done. */
+/* A commit copies COPY_RATIO times as many bytes as it wrote, and at least WM_STORE_COPY_MIN. So the file
+ * grows by at most half of its live content until the copy is complete. */
 #define COPY_RATIO 2u
 #ifndef WM_STORE_COPY_MIN
 #define WM_STORE_COPY_MIN (64u * 1024u)
 #endif
 
-/* Of a file that was written anew a commit gives so much space back. */
+/* Bytes of the replaced file that one commit frees on the disk. */
 #define SHRINK_BYTES ((uint64_t)512 << 10)
-/* A restart writes again no more than this part of what the file has. */
+/* The file is restarted when its live content is at most 1/RESTART_SPARSE of it. */
 #define RESTART_SPARSE 8u
-/* So many settled operations may be in the list of those in the file. */
+/* Settled operations that `ops` may hold before they are removed from it. */
 #define OPS_SPARE 1024u
 
-/* The place of an operation in the log, as long as an unsettled one with this seq is there. */
+/* The index of an operation in the table. It is valid while an unsettled operation with this seq is there. */
 typedef struct stored_op {
     uint64_t seq;
     uint32_t index;
@@ -44,20 +43,20 @@ typedef struct dead_letter {
 
 struct wm_op_store {
     wm_log_file *file;
-    wm_log_file *old;      /* whose place `file` took, while its space is given back; NULL else */
-    wm_log_file *next;     /* that is to take the place of `file`; NULL when none is being written */
+    wm_log_file *old;      /* the file that `file` has replaced, while its space is freed; or NULL */
+    wm_log_file *next;     /* the copy that will replace `file`; NULL while there is none */
     uint32_t file_version; /* the number of the last file that was begun; wm_op.file_version says which has it */
-    size_t cursor;         /* of `ops`, so many were copied to `next` */
-    bool write_anew;       /* the file is of no use any more */
-    bool looks_closely;    /* there was another one in its place */
-    uint64_t sparse_from;  /* no new one is begun below this size: the last try failed */
+    size_t cursor;         /* how many of `ops` were copied to `next` */
+    bool must_rewrite;     /* the next commit writes a new file: this one was removed or cut */
+    bool checks_place;     /* another file was in its place: each commit checks again */
+    uint64_t sparse_from;  /* after a failed copy: the size at which the next one may begin */
     wm_buffer frame;
-    stored_op *ops; /* those in the file, some of them settled by now; then those that are to come into it */
+    stored_op *ops; /* first those in the file, some of them settled; then those that the next commit writes */
     size_t op_count, op_cap, in_file;
-    wm_retained_ops retained; /* in the file, and settled otherwise */
+    wm_retained_ops retained; /* in the file, and settled in the log */
     /* What the next commit writes: */
-    wm_seq_list settled, dropped; /* operations that left the log, and dead letters */
-    wm_seq_list acknowledged;     /* operations that left the log, and are retained */
+    wm_seq_list settled, dropped; /* seqs of settled operations, and of removed dead letters */
+    wm_seq_list acknowledged;     /* seqs of settled operations that are retained */
     dead_letter *letters;
     size_t letter_count, letter_cap, fresh_letters;
     uint32_t live_ops;   /* in the file */
@@ -127,7 +126,7 @@ bool wm_op_store_put_letter(wm_op_store *s, uint64_t seq, const uint8_t *bytes, 
         s->letters = grown;
         s->letter_cap = cap;
     }
-    /* So that every one of them can be dropped without more memory. */
+    /* So that dropping letters never needs memory. */
     if (!wm_seq_list_reserve(&s->dropped, s->dropped.count + s->letter_count + 1)) return false;
     uint8_t *copy = malloc(len > 0 ? len : 1);
     if (copy == NULL) return false;
@@ -222,7 +221,7 @@ static bool load_frame(void *user, const uint8_t *payload, size_t len)
     return ok;
 }
 
-/* The last commit said how many there are. */
+/* Compares what was read with the counts of the last commit. */
 static bool agrees(const wm_op_store *s, const wm_op_tally *t, wm_log_error *e)
 {
     wm_op_counts counts = wm_op_counts_read(wm_log_file_counts(s->file));
@@ -257,7 +256,7 @@ bool wm_op_store_recorded(wm_op_store *s, uint32_t index, uint64_t seq)
         s->ops = grown;
         s->op_cap = cap;
     }
-    /* So that every one of them can be settled without more memory. */
+    /* So that settling operations never needs memory. */
     size_t all = s->live_ops + s->retained.count + (s->op_count - s->in_file) + 1;
     if (!wm_seq_list_reserve(&s->settled, s->settled.count + all)) return false;
     if (s->retained.max_bytes > 0 && !wm_seq_list_reserve(&s->acknowledged, s->acknowledged.count + all)) return false;
@@ -268,7 +267,7 @@ bool wm_op_store_recorded(wm_op_store *s, uint32_t index, uint64_t seq)
 
 void wm_op_store_settled(wm_op_store *s, const wm_op *op)
 {
-    if (op->file_version == 0) return; /* not in the file yet: the next commit passes it over */
+    if (op->file_version == 0) return; /* not in the file yet: the next commit leaves it out */
     s->live_ops--;
     if (op->is_retained) {
         s->acknowledged.seqs[s->acknowledged.count++] = op->seq;
@@ -297,7 +296,7 @@ void wm_op_store_release(wm_op_store *s, uint64_t before_us)
 {
     const wm_retained_op *op;
     while ((op = wm_retained_ops_oldest(&s->retained)) != NULL && op->since_us < before_us) {
-        s->settled.seqs[s->settled.count++] = op->seq; /* there is room: wm_op_store_recorded */
+        s->settled.seqs[s->settled.count++] = op->seq; /* wm_op_store_recorded has reserved the memory */
         s->live_bytes -= op->len + WM_OP_ENTRY_HEAD;
         wm_retained_ops_pop(&s->retained);
     }
@@ -309,7 +308,7 @@ static bool is_live(wm_op_table *table, const stored_op *stored)
     return op->state != WM_OP_FREE && op->seq == stored->seq;
 }
 
-/* Takes those out that were settled, from place `from` on. */
+/* Removes settled operations from `ops`, beginning at the index `from`. */
 static void drop_settled(wm_op_store *s, wm_op_table *table, size_t from)
 {
     size_t kept = from;
@@ -320,7 +319,7 @@ static void drop_settled(wm_op_store *s, wm_op_table *table, size_t from)
 
 /* -- entries -------------------------------------------------------------------------------- */
 
-static void abandon_next(wm_op_store *s)
+static void abandon_copy(wm_op_store *s)
 {
     if (s->next == NULL) return;
     wm_log_file_close(s->next);
@@ -341,8 +340,8 @@ static bool write_seqs(wm_entry_writer *w, uint32_t kind, const wm_seq_list *l)
     return wm_entry_writer_put_seqs(w, kind, l->seqs, l->count);
 }
 
-/* All of them, or those that are in no file yet. What came while `next` was being written is in
- * it already. */
+/* Writes all letters, or only those that are in no file yet. Letters that were added during a copy are in
+ * `next` already. */
 static bool write_letters(wm_entry_writer *w, const wm_op_store *s, bool all)
 {
     for (size_t i = 0; i < s->letter_count; i++) {
@@ -354,7 +353,7 @@ static bool write_letters(wm_entry_writer *w, const wm_op_store *s, bool all)
     return true;
 }
 
-/* All of them, or those that `next` does not have. */
+/* Writes all retained operations to `file`, or those to `next` that it lacks. */
 static bool write_retained(wm_entry_writer *w, const wm_op_store *s)
 {
     for (wm_retained_op *op = wm_retained_ops_oldest(&s->retained); op != NULL; op = wm_retained_ops_behind(&s->retained, op)) {
@@ -365,7 +364,7 @@ static bool write_retained(wm_entry_writer *w, const wm_op_store *s)
     return true;
 }
 
-/* For a file that is written anew; there is room: wm_op_store_recorded. */
+/* Before all entries are written again. wm_op_store_recorded has reserved the memory. */
 static void acknowledge_all_retained(wm_op_store *s)
 {
     s->acknowledged.count = 0;
@@ -378,15 +377,15 @@ static bool write_client(wm_entry_writer *w, const wm_op_store *s)
     return wm_entry_writer_put(w, WM_ENTRY_CLIENT, s->last_seq, s->client_id, strlen(s->client_id));
 }
 
-/* Those that are in the file after a commit. */
+/* The counts of the file's content after a commit. */
 static void count_all(const wm_op_store *s, const wm_op_table *table, uint64_t out[2])
 {
     wm_op_counts_write(&(wm_op_counts){table->count, s->retained.count, (uint32_t)s->letter_count}, out);
 }
 
-/* -- the file anew ------------------------------------------------------------------------- */
+/* -- copying to a new file ---------------------------------------------------------------- */
 
-static bool begin_anew(wm_op_store *s, wm_log_error *e)
+static bool begin_copy(wm_op_store *s, wm_log_error *e)
 {
     s->next = wm_log_file_beside(s->file, e);
     if (s->next == NULL) return false;
@@ -396,7 +395,7 @@ static bool begin_anew(wm_op_store *s, wm_log_error *e)
     return wm_entry_writer_begin(&w) && write_client(&w, s) && wm_entry_writer_flush(&w);
 }
 
-static bool belongs_in_next(const wm_op_store *s, wm_op_table *table, const stored_op *stored)
+static bool is_to_be_copied(const wm_op_store *s, wm_op_table *table, const stored_op *stored)
 {
     return is_live(table, stored) && wm_op_table_at(table, stored->index)->file_version != s->file_version;
 }
@@ -408,17 +407,17 @@ static bool copy_operations(wm_op_store *s, wm_op_table *table, size_t end, uint
     if (!wm_entry_writer_begin(&w)) return false;
     for (; s->cursor < end && w.written + s->frame.len < bytes; s->cursor++) {
         const stored_op *stored = &s->ops[s->cursor];
-        if (!belongs_in_next(s, table, stored)) continue;
+        if (!is_to_be_copied(s, table, stored)) continue;
         wm_op *op = wm_op_table_at(table, stored->index);
         if (!write_operation(&w, table, op)) return false;
-        if (op->file_version != 0) op->file_version = s->file_version; /* should it be retained before `next` takes its place */
+        if (op->file_version != 0) op->file_version = s->file_version; /* it may be retained before `next` replaces `file` */
     }
     return wm_entry_writer_flush(&w);
 }
 
-/* `next` has all operations that are not settled: what is left are those that stay all the same,
- * and the letters. Then it takes its place. */
-static bool end_anew(wm_op_store *s, wm_op_table *table, wm_log_error *e)
+/* Completes `next`, which has all unsettled operations: adds the retained ones and the letters, and
+ * replaces `file` by it. */
+static bool finish_copy(wm_op_store *s, wm_op_table *table, wm_log_error *e)
 {
     wm_entry_writer w = {.frame = &s->frame, .next = s->next, .error = e};
     uint64_t counts[2];
@@ -443,17 +442,17 @@ static bool is_sparse(const wm_op_store *s)
     return length > SPARSE * s->live_bytes + WM_STORE_SPARSE_MIN && length >= s->sparse_from;
 }
 
-/* After a commit that wrote `written` bytes. What fails here costs nothing but the space: it is
- * begun again later. */
-static void go_on_anew(wm_op_store *s, wm_op_table *table, uint64_t written)
+/* Continues the copy, or begins one if the file is sparse, after a commit that wrote `written` bytes. A
+ * failure loses nothing: the copy is begun again later. */
+static void continue_copy(wm_op_store *s, wm_op_table *table, uint64_t written)
 {
     wm_log_error ignored;
     if (s->next == NULL && !is_sparse(s)) return;
     uint64_t bytes = written * COPY_RATIO > WM_STORE_COPY_MIN ? written * COPY_RATIO : WM_STORE_COPY_MIN;
-    bool ok = (s->next != NULL || begin_anew(s, &ignored)) && copy_operations(s, table, s->in_file, bytes, &ignored);
-    if (ok && s->cursor == s->in_file) ok = end_anew(s, table, &ignored);
+    bool ok = (s->next != NULL || begin_copy(s, &ignored)) && copy_operations(s, table, s->in_file, bytes, &ignored);
+    if (ok && s->cursor == s->in_file) ok = finish_copy(s, table, &ignored);
     if (ok) return;
-    abandon_next(s);
+    abandon_copy(s);
     s->sparse_from = wm_log_file_length(s->file) + WM_STORE_SPARSE_MIN;
 }
 
@@ -487,7 +486,7 @@ static bool write_changes(wm_entry_writer *w, const wm_op_store *s, wm_op_table 
            write_letters(w, s, false) && write_seqs(w, WM_ENTRY_LETTERS_DROPPED, &s->dropped);
 }
 
-/* What a restart writes, with the headers of frames that may be half full. */
+/* At most so many bytes a restart writes. Frames may be half full, and each has a header. */
 static uint64_t size_of_all(const wm_op_store *s, wm_op_table *table)
 {
     uint64_t bytes = s->live_bytes + strlen(s->client_id) + WM_OP_ENTRY_HEAD + wm_entry_writer_size_of_seqs(s->retained.count);
@@ -498,8 +497,8 @@ static uint64_t size_of_all(const wm_op_store *s, wm_op_table *table)
     return bytes + (bytes / (WM_ENTRY_FRAME_BYTES / 2) + 2) * (sizeof(wm_log_frame) + 8);
 }
 
-/* With little left in the file this commit brings all of it again, and everything before it is
- * of no use. */
+/* Whether this commit writes all live content again, at the start of the file, because little of the file
+ * is live. */
 static bool restart(wm_op_store *s, wm_op_table *table)
 {
     if (s->next != NULL || s->live_bytes > wm_log_file_used(s->file) / RESTART_SPARSE) return false;
@@ -529,26 +528,26 @@ static bool append_changes(wm_op_store *s, wm_op_table *table, wm_log_error *e)
     count_all(s, table, counts);
     bool ok = wm_entry_writer_begin(&w) && (restart(s, table) ? write_all(&w, s, table) : write_changes(&w, s, table)) && wm_entry_writer_flush(&w) &&
               wm_log_file_commit(s->file, counts, e);
-    if (w.has_next_failed) abandon_next(s);
+    if (w.has_next_failed) abandon_copy(s);
     if (!ok) {
         wm_log_file_rollback(s->file);
-        abandon_next(s); /* it has frames of a commit that did not happen */
+        abandon_copy(s); /* it has frames of the commit that failed */
         return false;
     }
     after_commit(s, table);
     shrink_old(s);
-    go_on_anew(s, table, w.written);
+    continue_copy(s, table, w.written);
     return true;
 }
 
-static bool write_all_anew(wm_op_store *s, wm_op_table *table, wm_log_error *e)
+static bool rewrite(wm_op_store *s, wm_op_table *table, wm_log_error *e)
 {
-    abandon_next(s);
-    if (!begin_anew(s, e) || !copy_operations(s, table, s->op_count, UINT64_MAX, e) || !end_anew(s, table, e)) {
-        abandon_next(s);
+    abandon_copy(s);
+    if (!begin_copy(s, e) || !copy_operations(s, table, s->op_count, UINT64_MAX, e) || !finish_copy(s, table, e)) {
+        abandon_copy(s);
         return false;
     }
-    s->write_anew = false;
+    s->must_rewrite = false;
     after_commit(s, table);
     return true;
 }
@@ -556,16 +555,16 @@ static bool write_all_anew(wm_op_store *s, wm_op_table *table, wm_log_error *e)
 bool wm_op_store_is_in_place(wm_op_store *s, wm_log_error *e)
 {
     bool is_in_place = wm_log_file_is_in_place(s->file, e);
-    s->looks_closely = !is_in_place;
-    s->write_anew |= !is_in_place && (e->problem == WM_LOG_REMOVED || e->problem == WM_LOG_CHANGED);
+    s->checks_place = !is_in_place;
+    s->must_rewrite |= !is_in_place && (e->problem == WM_LOG_REMOVED || e->problem == WM_LOG_CHANGED);
     return is_in_place;
 }
 
 bool wm_op_store_commit(wm_op_store *s, wm_op_table *table, wm_log_error *e)
 {
     drop_settled(s, table, s->in_file);
-    if (s->write_anew) return write_all_anew(s, table, e);
-    if ((s->looks_closely || !wm_log_file_is_there(s->file)) && !wm_op_store_is_in_place(s, e)) return false;
+    if (s->must_rewrite) return rewrite(s, table, e);
+    if ((s->checks_place || !wm_log_file_is_there(s->file)) && !wm_op_store_is_in_place(s, e)) return false;
     return !wm_op_store_is_dirty(s) || append_changes(s, table, e);
 }
 
