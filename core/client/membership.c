@@ -1,25 +1,24 @@
-/* A 0.11 cluster acknowledges and drops writes for a moment at each membership change: its
- * nodes change their partition maps one up to 150 ms after the other, and a batch that
- * reaches a node that is not the owner by its own map is acknowledged and stored nowhere. A
- * node that dies takes what it has not yet given to a backup with it, too. So what was
- * acknowledged shortly before a change is sent again, with its old time, once the nodes
- * agree: last write wins, so that a second copy changes nothing. */
+/* Repeats of writes around a membership change of a 0.11 cluster. Its nodes update their partition maps
+ * up to 150 ms apart. A node that is not the owner by its own map acknowledges a batch and stores
+ * nothing; and a node that dies takes with it what no backup has yet. So writes that were acknowledged
+ * shortly before a change are sent again with their old timestamps, once the nodes agree. The last write
+ * wins, so a second copy of a write changes nothing. */
 #include "base/status.h"
 #include "client/state.h"
 
-/* What was acknowledged so long before a change may be lost: a backup has a record within
- * 0.6 s, and a change is noticed by the client somewhat later than by the nodes. */
+/* Writes that were acknowledged within this time before a change may be lost: a backup has a record after
+ * at most 0.6 s, and the client notices a change later than the nodes do. */
 #define BEFORE_US 1300000u
-/* So long after a change all nodes have noticed it. */
+/* Time after which all nodes have noticed a change. */
 #define AFTER_US 300000u
-/* Changes that follow each other delay the sending no longer than this. */
+/* Further changes delay the repeats by at most this. */
 #define AFTER_MAX_US 2000000u
-/* What a lost node acknowledged is kept so long for the change that follows, at most. */
+/* Time for which the acknowledgements of a lost node are kept, at most, until the change that follows. */
 #define LOSS_MAX_US (WM_RECENT_ACKS_SPAN_US - BEFORE_US)
-/* A node pushes its new map within 10 ms of the first write that it drops: after so long
- * without news an acknowledgement was none of those. */
+/* A node sends its new map within 10 ms of the first write that it drops. So a write is safe if no map
+ * came within this time of its acknowledgement. */
 #define NEWS_US 50000u
-/* Operations that are repeated in one iteration: some 500 us. */
+/* Operations that are repeated in one iteration; they take some 500 us. */
 #define OPS_PER_TURN 1000u
 #define KEYS_NEAR 8u
 
@@ -48,14 +47,14 @@ bool wm_client_keeps_acks(wm_client *c, size_t bytes)
     return false;
 }
 
-/* Whether what was sent then may have reached a node before it had noticed the last change
- * that is dealt with: a busy node acknowledges late. */
+/* Whether a write that was sent at `sent_us` may have reached a node before that noticed the last change.
+ * A busy node acknowledges late. */
 static bool is_late(const wm_client *c, uint64_t sent_us)
 {
     return sent_us < c->membership.agreed_us;
 }
 
-/* Whether there is a membership that can change. */
+/* Whether the cluster has members that can change. */
 static bool is_of_several(const wm_client *c)
 {
     const wm_partition_map *map = wm_map_chooser_map(c->chooser);
@@ -79,7 +78,7 @@ void wm_client_keep_acked(wm_client *c, const uint32_t *ops, uint32_t count, uin
 void wm_client_keep_loaded(wm_client *c, uint32_t index)
 {
     wm_membership *m = &c->membership;
-    if (m->acks != NULL) { /* else nothing is ever sent again */
+    if (m->acks != NULL) { /* else nothing is repeated */
         const wm_op *op = wm_oplog_at(c->log, index);
         wm_recent_acks_add(m->acks, c->now_us, op->template, wm_op_key(op), op->key_len);
         wm_oplog_retain(c->log, index, c->now_us);
@@ -88,7 +87,7 @@ void wm_client_keep_loaded(wm_client *c, uint32_t index)
     wm_batcher_settle(c->batcher, index);
 }
 
-/* The oldest acknowledgement that a change that is noticed now makes doubtful. */
+/* The time of the oldest acknowledgement that is in doubt if a change is noticed now. */
 static uint64_t horizon(const wm_client *c)
 {
     const wm_membership *m = &c->membership;
@@ -146,12 +145,12 @@ static void close_window(wm_client *c)
     m->is_open = false;
     m->until_us = m->changed_again_us = 0;
     if (again_us == 0) return;
-    c->now_us = again_us; /* the change was then */
+    c->now_us = again_us; /* the time of that change */
     open_window(c);
     c->now_us = now_us;
 }
 
-/* False when there is no room for more: the rest waits. */
+/* Repeats one write. False when there is no room for it now. */
 static bool send_again(wm_client *c, const wm_recent_ack *ack)
 {
     int result = wm_client_repeat(c, ack->template, ack->key, ack->key_len);
@@ -164,8 +163,8 @@ static bool send_again(wm_client *c, const wm_recent_ack *ack)
     return true;
 }
 
-/* Sends what was acknowledged from `from_us` to `until_us`, `most` operations at most. True
- * when nothing of it is left. */
+/* Repeats at most `most` writes that were acknowledged from `from_us` to `until_us`. True when none of
+ * them is left. */
 static bool send_from(wm_client *c, wm_recent_acks *acks, uint64_t from_us, uint64_t until_us, uint32_t most)
 {
     wm_recent_ack ack;
@@ -183,9 +182,9 @@ static void send_late(wm_client *c)
     if (send_from(c, m->late_acks, 0, c->now_us, OPS_PER_TURN)) tell_pushed_out(c, m->late_acks, 0);
 }
 
-/* A process that has died around a change, for all that is known, left this: it is sent again as
- * after one. A v2 server would take the old values for new ones. False while the cluster is not
- * known. */
+/* Acknowledged writes from the op log's file: the process before may have died during a change, so they
+ * are repeated as after one; but not to a v2 server, which would take the old values for new ones. False
+ * while the server family is not known. */
 static bool judge_loaded(wm_client *c)
 {
     wm_membership *m = &c->membership;
@@ -216,7 +215,8 @@ void wm_client_check_membership(wm_client *c)
     if (send_from(c, m->acks, m->from_us, m->until_us, OPS_PER_TURN)) close_window(c);
 }
 
-/* False is certain; operations next to the last that was sent again may stand for it. */
+/* Whether repeats are pending. True also for other operations that were recorded next to the last
+ * repeat. */
 static bool has_pending_repeats(const wm_client *c)
 {
     uint64_t last = c->membership.last_repeat;
@@ -227,7 +227,7 @@ static wm_membership_state state_of(const wm_client *c)
 {
     const wm_membership *m = &c->membership;
     if (m->acks == NULL) return WM_MEMBERSHIP_CALM;
-    if (m->has_loaded && c->rules.family == WM_DIALECT_UNKNOWN) return WM_MEMBERSHIP_CALM; /* nothing can come of waiting */
+    if (m->has_loaded && c->rules.family == WM_DIALECT_UNKNOWN) return WM_MEMBERSHIP_CALM; /* waiting would not help */
     bool has_late = wm_recent_acks_count(m->late_acks) > 0;
     if (m->is_open || has_late || has_pending_repeats(c)) return WM_MEMBERSHIP_CHANGED;
     if (!is_of_several(c)) return WM_MEMBERSHIP_CALM;
@@ -239,7 +239,7 @@ uint64_t wm_client_unverified(const wm_client *c, wm_membership_state *state)
     const wm_membership *m = &c->membership;
     *state = state_of(c);
     if (m->is_given_up) return 0;
-    if (*state == WM_MEMBERSHIP_CALM) return 0; /* what was loaded is safe in the file */
+    if (*state == WM_MEMBERSHIP_CALM) return 0; /* those from the file are still there */
     return wm_recent_acks_count(m->late_acks) + (m->is_open ? wm_recent_acks_count(m->acks) : 0);
 }
 
