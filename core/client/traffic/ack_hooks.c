@@ -2,7 +2,7 @@
 
 #include "base/compiler.h"
 
-/* Acknowledgements after more than this are late: see keep_times_in_order. */
+/* An acknowledgement is late when it takes longer than this. */
 #define LONG_WAIT_US 100000u
 
 /* Calls wm_client_acked_late for a write that was recorded before its partition moved, or long before its

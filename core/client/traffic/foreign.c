@@ -1,4 +1,4 @@
-/* For a provider with a transport of its own: operations leave and are settled by its hand. */
+/* For a provider with a transport of its own, which takes operations and settles them. */
 #include "base/status.h"
 #include "client/state.h"
 

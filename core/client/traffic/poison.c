@@ -1,6 +1,6 @@
-/* Batches that fail: what a server does not answer, what it refuses, and what it ends the
- * connection over. Each is brought to the batcher, which looks for the operation (see
- * batcher.h); what it finds is rejected here. */
+/* Failed batches: those that a server does not answer or refuses, and those over which it ends the
+ * connection. The batcher searches them for the poison message (see batcher.h), which is rejected
+ * here. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,43 +8,43 @@
 #include "client/state.h"
 #include "wire/refusal.h"
 
-/* After an ERROR of a 0.11 server how long acknowledgements may still come before what is in
- * flight is taken for refused (it answers within milliseconds). */
+/* 0.11: how long acknowledgements are awaited after an ERROR. What is in flight then counts as refused. A
+ * server answers within milliseconds. */
 #define AFTER_ERROR_US 500000u
-/* After an ERROR of a v2 server about an overload how long the acknowledgement may still come: its
- * words are the same for any request. The connection is throttled for as long, at least. */
+/* v2: how long acknowledgements are awaited after an ERROR about an overload, which may be about any
+ * request. The connection is throttled for at least as long. */
 #define AFTER_OVERLOAD_US 50000u
-/* An operation whose connection ended without a word came back so often before it is looked
- * at: connections end for many reasons. */
+/* How often an operation returns from connections that ended without a reason before it is suspected:
+ * connections end for many reasons. */
 #define CUTS 2u
-/* After so many times ack_timeout a 0.11 server is sent a batch again that nothing is known of:
- * it drops one without a word when it has too much to do. It goes by the time of the write, so
- * that changes nothing where it was only slow. */
+/* 0.11: a batch without an answer is sent again after so many times ack_timeout, as an overloaded server
+ * drops batches silently. Records are ordered by the time of the write, so a second copy changes
+ * nothing. */
 #define PATIENCE 16u
-/* Maps that a connection's errors name, until it is known which batches they were about. */
+/* Maps that may be named by a connection's errors before it is known which batches these were about. */
 #define MAPS_MAX 8u
 #define MAP_NAME_MAX 256u
 #define WORDS_MAX 200u
 
-/* Maps that a server named, and whether all of their writes are refused. */
+/* A map that an error named. */
 typedef struct refused_map {
     char name[MAP_NAME_MAX];
     size_t len;
     bool all;
-    uint32_t errors; /* that named it */
+    uint32_t errors; /* how many named it */
 } refused_map;
 
 struct wm_refusals {
-    uint32_t errors;        /* that came while batches were in flight; on v2 each stands for one of them */
-    uint32_t overloads;     /* among them: of a batch or of any other request */
-    uint64_t overloaded_us; /* when the last of these came */
-    bool awaits_acks;       /* all that is in flight may be refused, or none: see may_be_of_others */
-    bool has_unknown;       /* one of them may be about an operation */
-    bool is_for_good;       /* one of them is, and does not say which */
-    uint64_t doubted_us;    /* when one came that may be the answer to a control batch; 0: none */
+    uint32_t errors;        /* received while batches were in flight; on v2 each of them answers one batch */
+    uint32_t overloads;     /* those of them about an overload, of a batch or of another request */
+    uint64_t overloaded_us; /* time of the last overload */
+    bool awaits_acks;       /* the errors may be about all batches or about none: see may_be_of_others */
+    bool has_unknown;       /* an error without a map may be about an operation */
+    bool is_for_good;       /* an operation is refused for ever, and the error does not say which */
+    uint64_t doubted_us;    /* time of an error that may answer a control batch; 0: none */
     refused_map maps[MAPS_MAX];
     uint32_t map_count;
-    char words[WORDS_MAX]; /* of the last one about an operation */
+    char words[WORDS_MAX]; /* of the last error about an operation */
     size_t words_len;
 };
 
@@ -83,7 +83,7 @@ static struct wm_refusals *refusals_of(wm_client *c, int connection)
     return state->refusals;
 }
 
-/* The words stay: what is found to be poison later is rejected with them. */
+/* Keeps `words`: a poison message that is found later is rejected with them. */
 void wm_client_forget_refusals(wm_client *c, int connection)
 {
     struct wm_refusals *r = c->connections.all[connection].refusals;
@@ -97,7 +97,7 @@ void wm_client_forget_refusals(wm_client *c, int connection)
 static void note_map(struct wm_refusals *r, const wm_refusal *found)
 {
     bool fits = found->map_len <= MAP_NAME_MAX && r->map_count < MAPS_MAX;
-    if (!fits) { /* it is searched for like any other */
+    if (!fits) { /* the operation is searched for without the map */
         r->has_unknown = true;
         return;
     }
@@ -143,18 +143,18 @@ static bool is_of_map(void *user, const wm_op *op)
     return view.map_len == q->map->len && memcmp(view.map_name, q->map->name, q->map->len) == 0;
 }
 
-/* What the errors say of all that is in flight, which they are about. */
+/* Applies the errors to all batches in flight. */
 static void take_refused(wm_client *c, int connection, struct wm_refusals *r)
 {
     wm_connection_load load = wm_batcher_load(c->batcher, connection);
     uint32_t before = load.in_flight_ops;
-    bool is_for_good = r->is_for_good && load.in_flight_batches == 1; /* among several another one may be meant */
+    bool is_for_good = r->is_for_good && load.in_flight_batches == 1; /* of several, any batch may be meant */
     for (uint32_t i = 0; i < r->map_count; i++) {
         map_question q = {c, &r->maps[i]};
         wm_batch_refusal refusal = {.is_refused = is_of_map, .user = &q, .all = r->maps[i].all, .count = r->maps[i].errors};
         wm_batcher_refuse(c->batcher, connection, &refusal, c->now_us);
     }
-    /* An operation alone whose refusal is for good needs no proof that others are taken. */
+    /* A single operation that is refused for ever needs no proof that other operations are accepted. */
     if (r->has_unknown) wm_batcher_fail_all(c->batcher, connection, WM_FAULT_REFUSED, 0, is_for_good ? WM_POISON_PROOFS : 0, c->now_us);
     wm_batcher_release_connection(c->batcher, connection, c->now_us);
     c->figures.stats.ops_resent += before - wm_batcher_load(c->batcher, connection).in_flight_ops;
@@ -162,25 +162,25 @@ static void take_refused(wm_client *c, int connection, struct wm_refusals *r)
     wm_client_reject_poison(c);
 }
 
-/* Whether an error may be the answer to a control batch. One that was sent long ago is lost, and
- * so may its answer be. */
+/* Whether a control batch awaits an answer, which an error may be. One that was sent long ago counts as
+ * lost. */
 static bool owes_control(const wm_client *c, int connection)
 {
     const wm_client_connection *state = &c->connections.all[connection];
     return state->controls > 0 && c->now_us - state->controls_us[state->controls - 1] < c->ack_timeout_us;
 }
 
-/* Whether the errors may all be about other requests, so that acknowledgements may still come. */
+/* Whether all errors may be about other requests, so that acknowledgements are still possible. */
 static bool may_be_of_others(const wm_client *c, const struct wm_refusals *r)
 {
     return r->overloads == r->errors && c->now_us - r->overloaded_us < AFTER_OVERLOAD_US;
 }
 
-/* A v2 server answers each batch, by an acknowledgement or by an error that does not say
- * which: once there are as many errors as batches, those sent to ask among them, it is all of
- * them, and sending them again duplicates nothing. An overload may have refused other requests
- * than batches, so acknowledgements are waited for a moment. With a trial alone in flight it is clear in
- * both families. */
+/* A v2 server answers each batch with an acknowledgement or an error, which does not name its batch. Once
+ * there are as many errors as batches in flight, control batches included, all of them were refused, and
+ * sending them again duplicates nothing. Errors about an overload may be about other requests, so
+ * acknowledgements are awaited for a moment. If a single trial is in flight, an error is about it in both
+ * families. */
 void wm_client_settle_refused(wm_client *c, int connection)
 {
     struct wm_refusals *r = c->connections.all[connection].refusals;
@@ -197,7 +197,7 @@ static bool refuse_batches(wm_client *c, int connection, const wm_refusal *found
 {
     if (wm_batcher_load(c->batcher, connection).in_flight_batches == 0) return false;
     struct wm_refusals *r = refusals_of(c, connection);
-    if (r == NULL) return true; /* out of memory: as if it had not been answered */
+    if (r == NULL) return true; /* out of memory: the batch counts as unanswered */
     bool is_of_server = found->kind == WM_REFUSAL_BUSY || found->kind == WM_REFUSAL_ROUTE || found->kind == WM_REFUSAL_UNKNOWN;
     if (is_of_server) {
         wm_client_throttle(c, connection);
@@ -206,7 +206,7 @@ static bool refuse_batches(wm_client *c, int connection, const wm_refusal *found
     }
     note(r, found, words, len, c->now_us);
     if (r->doubted_us == 0 && found->map == NULL && owes_control(c, connection)) r->doubted_us = c->now_us;
-    /* No batch more until it is known which of them were refused: milliseconds. */
+    /* No batch is sent until it is known which were refused; that takes milliseconds. */
     wm_batcher_close_window(c->batcher, connection, true);
     if (wm_node_pool_connection(c->pool, connection).dialect != WM_DIALECT_V2)
         wm_batcher_hasten(c->batcher, connection, c->now_us + AFTER_ERROR_US);
@@ -239,13 +239,12 @@ bool wm_client_refused(wm_client *c, int connection, const wm_message *m)
 
 /* -- never answered -------------------------------------------------------------------- */
 
-/* A batch that changes nothing and is acknowledged: of no operations on v2; on 0.11, which does
- * not answer that, with one that it counts as done and does not carry out (a removal without
- * a record). */
+/* A control batch. On v2 it has no operations; 0.11 does not answer such a batch, so there it has a
+ * removal without a record, which is acknowledged and ignored. */
 typedef struct control {
     const uint8_t *frame;
     size_t len;
-    const char *last_id; /* of its acknowledgement */
+    const char *last_id; /* the `lastId` of its acknowledgement */
 } control;
 
 static control control_of(bool is_v2)
@@ -269,7 +268,8 @@ static void send_control(wm_client *c, int connection, bool is_v2)
     if (wm_node_pool_send(c->pool, connection, k.frame, k.len) == WM_OK) state->controls_us[state->controls++] = c->now_us;
 }
 
-/* Acknowledgements of several are all alike, and some may be lost: this one may be the first's. */
+/* Acknowledgements of control batches are alike, and some may be lost: this one is taken for that of the
+ * oldest. */
 bool wm_client_is_control_ack(wm_client *c, int connection, const char *last_id, size_t len)
 {
     wm_client_connection *state = &c->connections.all[connection];
@@ -282,7 +282,7 @@ bool wm_client_is_control_ack(wm_client *c, int connection, const char *last_id,
     return true;
 }
 
-/* Whether the server answers at all, and whether it acknowledges. */
+/* Asks whether the server answers (PING), and whether it acknowledges (a control batch). */
 static void ask(wm_client *c, int connection, bool is_v2)
 {
     c->connections.all[connection].asked_us = c->now_us;
@@ -295,7 +295,7 @@ static uint64_t later(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
-/* All that the server owes is waited for: it answers, and is slow. */
+/* Extends the time for all answers: the server answers, and is slow. */
 static void wait_longer(wm_client *c, int connection, bool is_v2)
 {
     uint64_t since_us = wm_batcher_overdue_since(c->batcher, connection, c->now_us);
@@ -307,8 +307,9 @@ static void wait_longer(wm_client *c, int connection, bool is_v2)
     wm_client_event(c, (wm_event){.type = WM_EVENT_ACK_TIMEOUT, .connection = connection, .a = ops, .flag = again}, NULL, 0);
 }
 
-/* Nothing is answered. Sent again on the same connection, a batch could be overtaken by its
- * own first copy: a v2 server works on several at once and the last write wins. */
+/* The server answers nothing. On v2 the connection is ended: a batch that is sent again on it could be
+ * processed before its own first copy, as the server works on several at once, and the last write
+ * wins. */
 static void give_up(wm_client *c, int connection, bool is_v2)
 {
     uint32_t ops = wm_batcher_load(c->batcher, connection).in_flight_ops;
@@ -318,8 +319,8 @@ static void give_up(wm_client *c, int connection, bool is_v2)
     if (is_v2) wm_node_pool_fail(c->pool, connection, WM_END_ACK_TIMEOUT, "");
 }
 
-/* Batches sent later were answered, these were not. On v2 what is tried again leaves on a fresh
- * connection, a trial too: its first copy may only be slow. */
+/* Sets batches aside that were not answered while later ones were. On v2 the connection is ended, for a
+ * trial too: the first copy may only be slow. */
 static void set_aside(wm_client *c, int connection, bool is_v2, uint64_t before_us)
 {
     bool was_trial;
@@ -330,7 +331,7 @@ static void set_aside(wm_client *c, int connection, bool is_v2, uint64_t before_
     if (is_v2) wm_node_pool_fail(c->pool, connection, WM_END_ACK_TIMEOUT, "");
 }
 
-/* 0.11, some time after an ERROR: what is not acknowledged by now was refused. */
+/* 0.11, AFTER_ERROR_US after an ERROR: what is still not acknowledged was refused. */
 static bool take_hastened(wm_client *c, int connection, bool is_v2)
 {
     struct wm_refusals *r = c->connections.all[connection].refusals;
@@ -339,16 +340,15 @@ static bool take_hastened(wm_client *c, int connection, bool is_v2)
     return true;
 }
 
-/* A control batch that is not acknowledged some time after an error had it for its answer. If
- * it was a batch that was refused, and the other answer is lost, that one is found as one that
- * is never answered. */
+/* An error counts as the answer to a control batch that is still not acknowledged AFTER_ERROR_US later.
+ * If the error was about another batch after all, that one is found as a batch that is never answered. */
 static void settle_doubts(wm_client *c, int connection)
 {
     const struct wm_refusals *r = c->connections.all[connection].refusals;
     if (r != NULL && r->doubted_us != 0 && c->now_us - r->doubted_us >= AFTER_ERROR_US) wm_client_forget_refusals(c, connection);
 }
 
-/* The acknowledgements that were awaited after an overload have not come. */
+/* Ends the wait for acknowledgements after an overload. */
 static void settle_overload(wm_client *c, int connection)
 {
     const struct wm_refusals *r = c->connections.all[connection].refusals;
@@ -370,7 +370,7 @@ void wm_client_check_answers(wm_client *c, int connection)
                   (state->asked_us <= oldest_us || c->now_us - state->asked_us >= ack_timeout_us);
     if (is_due || (trial_us != 0 && state->asked_us <= trial_us)) ask(c, connection, is_v2);
     uint64_t overdue_us = wm_batcher_overdue_since(c->batcher, connection, c->now_us);
-    if (overdue_us == 0 || wm_node_pool_is_behind(c->pool, connection)) return; /* the answer may be here */
+    if (overdue_us == 0 || wm_node_pool_is_behind(c->pool, connection)) return; /* the answer may be among what is not read yet */
     if (take_hastened(c, connection, is_v2)) return;
     if (info.answered_us <= overdue_us) {
         if (state->asked_us > overdue_us && c->now_us - state->asked_us >= ack_timeout_us / 2) give_up(c, connection, is_v2);
@@ -383,7 +383,7 @@ void wm_client_check_answers(wm_client *c, int connection)
 
 /* -- the end of a connection ------------------------------------------------------------- */
 
-/* Ends that are about the server or the network, and those of this side. */
+/* Whether the server or the network ended the connection without a reason that concerns a message. */
 static bool is_without_a_word(const wm_connection_loss *loss)
 {
     if (loss->reason == WM_END_LOST) return true;
