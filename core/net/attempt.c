@@ -11,10 +11,10 @@
 #define READ_BYTES 4096
 
 typedef enum step {
-    CONNECT, /* the socket is on its way */
-    TUNNEL,  /* the proxy was asked for one */
+    CONNECT, /* TCP connects */
+    TUNNEL,  /* CONNECT was sent to the proxy */
     TLS,
-    UPGRADE, /* the server was asked for it */
+    UPGRADE, /* the upgrade request was sent */
 } step;
 
 struct wm_attempt {
@@ -23,8 +23,8 @@ struct wm_attempt {
     wm_attempt_target target;
     wm_channel *channel;
     step step;
-    wm_buffer out; /* what is not written of the request */
-    wm_buffer in;  /* of the answer's head */
+    wm_buffer out; /* the rest of the request, which is not written yet */
+    wm_buffer in;  /* bytes of the answer's head */
     char key[WM_WS_KEY_SIZE];
     uint64_t begun_us;
     uint64_t tls_us;
@@ -46,7 +46,7 @@ static void fail(wm_attempt *a, wm_end_reason reason, const char *detail)
     a->handlers->failed(a->user, a, reason, detail);
 }
 
-/* What goes wrong before a tunnel is there is the proxy's, and names it. */
+/* A failure before the tunnel stands is the proxy's, and is reported with its name. */
 static void fail_on_the_way(wm_attempt *a, wm_end_reason reason, const char *detail)
 {
     const wm_proxy *proxy = a->target.proxy;
@@ -60,7 +60,7 @@ static void fail_on_the_way(wm_attempt *a, wm_end_reason reason, const char *det
     fail(a, WM_END_PROXY, text);
 }
 
-/* Nobody who has not said a word has refused an upgrade. */
+/* An end before any answer is no refusal of the upgrade. */
 static wm_end_reason reason_without_answer(const wm_attempt *a)
 {
     return a->in.len == 0 ? WM_END_REFUSED : WM_END_UPGRADE;
@@ -106,7 +106,7 @@ static void append_text(wm_buffer *out, const char *text)
     wm_buffer_append(out, text, strlen(text));
 }
 
-/* Writes the request; what of it did not fit goes with the next call. */
+/* Writes the request, or as much of it as fits; the next call writes the rest. */
 static void ask(wm_attempt *a, step next)
 {
     a->step = next;
@@ -152,7 +152,7 @@ static void begin_tls(wm_attempt *a)
     else fail(a, WM_END_TLS, error);
 }
 
-/* There is a way to the node itself. */
+/* The stream to the node is there, directly or through a tunnel. */
 static void reached(wm_attempt *a)
 {
     if (a->target.url->tls) begin_tls(a);
@@ -185,7 +185,7 @@ static void tunnel_answered(wm_attempt *a, const wm_http_head *answer)
     char words[128], text[160];
     int status = wm_http_status(answer, &reason);
     if (status >= 200 && status < 300) {
-        wm_buffer_clear(&a->in); /* servers wait for us to speak */
+        wm_buffer_clear(&a->in); /* a server sends nothing before the request */
         reached(a);
         return;
     }
@@ -216,8 +216,8 @@ static ssize_t write_request(wm_attempt *a)
     return 0;
 }
 
-/* Reads until there is a whole head. Where nothing can be written any more what was sent to us
- * says more than that: the alert of a server that refuses our certificate. */
+/* Reads until there is a whole head. If writing has failed, what the server has sent may say why: the TLS
+ * alert of a server that refuses our certificate. */
 static void step_ask(wm_attempt *a)
 {
     ssize_t written = write_request(a), n;
@@ -245,8 +245,8 @@ static void step_ask(wm_attempt *a)
     }
 }
 
-/* Takes the step that is next; each calls this again when there is another one, or ends the
- * attempt, which is gone then. */
+/* Takes the next step. A step calls this again for the one that follows, or ends the attempt, which is
+ * freed then. */
 static void advance(void *user)
 {
     wm_attempt *a = user;

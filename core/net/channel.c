@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* How long a connection may take to close in order. */
+/* How long an orderly close may take. */
 #define FAREWELL_MS 1000
 #define FAREWELL_READ_BYTES 4096
 
@@ -44,13 +44,13 @@ static int connect_socket(int fd, const char *address, int port)
     return result == 0 || error == EINPROGRESS ? 0 : -error;
 }
 
-/* Descriptors are not for programs that this process starts. */
+/* Programs that this process starts do not inherit the descriptor. */
 static int new_socket(const char *address)
 {
     int family = strchr(address, ':') != NULL ? AF_INET6 : AF_INET, on = 1;
     int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) return -errno;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* batches are made here */
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* messages are batched here, so the kernel need not wait for more */
     return fd;
 }
 
@@ -93,7 +93,7 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     c->ready(c->user);
 }
 
-/* TLS may have to write before it can read, and the other way round. */
+/* TLS may have to write before it can read, or read before it can write. */
 static void update_poll(wm_channel *c)
 {
     bool waits_to_write = c->tls != NULL && wm_tls_waits_to_write(c->tls);
@@ -188,7 +188,7 @@ const char *wm_channel_problem(const wm_channel *c, ssize_t result)
 
 void wm_channel_close(wm_channel *c)
 {
-    /* In a forked child the socket is the parent's, who goes on: nothing may be said. */
+    /* In a forked child the socket is the parent's, which goes on using it: nothing may be sent. */
     bool ours = wm_loop_is_ours(c->loop);
     c->ready = NULL;
     if (c->tls != NULL && ours) wm_tls_shutdown(c->tls);
@@ -197,7 +197,7 @@ void wm_channel_close(wm_channel *c)
     close(c->fd);
 }
 
-/* A channel on its way out, which nobody else knows of. */
+/* A channel that is being closed and has no owner any more. */
 typedef struct farewell {
     wm_channel *channel;
     wm_buffer rest;
@@ -229,7 +229,7 @@ static void on_loop_end(void *user)
     end_farewell(user);
 }
 
-/* False when nothing can be written any more. */
+/* False when writing has failed for good. */
 static bool write_rest(farewell *f)
 {
     while (f->rest.len > 0) {

@@ -12,24 +12,21 @@
 #include "wire/ws_frame.h"
 #include "wire/ws_reader.h"
 
-/* What one write hands to the kernel at most, as a rule: over loopback its cost is mostly that
- * of the call and of waking the other side. */
+/* Bytes of one write, about: over loopback most of its cost is the system call and waking the other
+ * side. */
 #define WRITE_BYTES (256 * 1024)
-/* With so many bytes of frames a write waits for no further ones: with one more of usual
- * size it still goes out whole. */
+/* Bytes of frames with which a write begins: one more message of usual size would still fit into it. */
 #define GATHER_BYTES (WRITE_BYTES / 2)
-/* Writes of one connection in a row, where a turn between them would only make the next one
- * wait: some 200 us, in which the other side answers the first. */
+/* Writes of one connection in a row. They take some 200 us, in which the other side answers the first. */
 #define WRITES 4
 /* Reads of one connection in a row, before other connections are read. */
 #define READS 4
-/* With so many bytes unwritten, pings are not answered any more: the other side does not
- * read what it asks for. */
+/* Unwritten bytes at which pings are not answered any more: the other side does not read. */
 #define UNWRITTEN_PONGS (64 * 1024)
-/* So many bytes of a message that is not whole are a sign of life. A server that drips them would
- * hold a connection for ever. */
+/* Bytes of an incomplete message that count as a sign of life. With fewer, a server that sends byte by
+ * byte would keep a connection for ever. */
 #define HEARD_BYTES (8 * 1024)
-/* Of a close frame's reason (RFC 6455, section 5.5). */
+/* Bytes of a close frame's reason at most (RFC 6455, section 5.5). */
 #define REASON_MAX 123
 
 struct wm_transport {
@@ -42,27 +39,27 @@ struct wm_transport {
     wm_ws_masks masks;
 };
 
-/* Lives until its owner was told of the end, or has closed it, and no call of its own is
- * under way. */
+/* Freed once its end was reported to the owner, or the owner has closed it, and none of its calls is on
+ * the stack. */
 struct wm_connection {
     wm_transport *transport;
     const wm_connection_events *events; /* NULL once ended */
     void *user;
-    wm_dial *dial;       /* NULL once it is open, or will not be */
-    wm_channel *channel; /* NULL before and after */
+    wm_dial *dial;       /* while the connection is being opened, else NULL */
+    wm_channel *channel; /* while the connection is open, else NULL */
     wm_ws_reader reader;
-    wm_intake *intake;   /* NULL until something came */
-    size_t unheard;      /* bytes of a message that the owner was not told of */
+    wm_intake *intake;   /* NULL until bytes were received */
+    size_t unheard;      /* bytes of an incomplete message that were not reported as a sign of life */
     wm_buffer unwritten; /* the rest of the last write, and answers to pings */
     wm_work writing;     /* posted for the next write of the loop */
-    wm_work reading;     /* of what makes no socket readable */
+    wm_work reading;     /* for bytes that TLS holds, which make no socket readable */
     char *reading_proxy;
-    int calls;                   /* of this connection's that are under way */
-    bool has_unwritten_messages; /* ... are among what is unwritten */
-    bool gathering;              /* `writable` is being asked */
-    bool wants_write;            /* ... and has more to say */
+    int calls;                   /* calls of this connection on the stack */
+    bool has_unwritten_messages; /* ... are in `unwritten` */
+    bool gathering;              /* the callback `writable` is on the stack */
+    bool wants_write;            /* ... and has more messages */
     bool reading_paused;
-    bool broken; /* nothing can be written any more: what is left to read tells why */
+    bool broken; /* writing has failed: what is left to read may say why */
 };
 
 /* -- life ------------------------------------------------------------------------ */
@@ -87,7 +84,7 @@ static void end_call(wm_connection *c)
     free(c);
 }
 
-/* The connection is over for both sides. With a code, the other side is told in order. */
+/* Closes the socket; with a close code, after a close frame. */
 static void leave(wm_connection *c, int close_code, const uint8_t *payload, size_t len)
 {
     uint8_t code[2] = {(uint8_t)(close_code >> 8), (uint8_t)close_code};
@@ -108,8 +105,7 @@ static void leave(wm_connection *c, int close_code, const uint8_t *payload, size
     c->channel = NULL;
 }
 
-/* Ends the connection for its owner, once. `close_code`: what the other side is sent, 0:
- * nothing. */
+/* Reports the end to the owner, once. `close_code` is sent in a close frame; 0: no frame. */
 static void finish(wm_connection *c, int close_code, const wm_connection_end *end)
 {
     if (has_ended(c)) return;
@@ -135,7 +131,7 @@ static void watch(wm_connection *c)
     if (c->channel != NULL) wm_channel_watch(c->channel, !c->reading_paused, c->unwritten.len > 0 && !c->broken);
 }
 
-/* What the socket still has is read before the end is told: acknowledgements may be in it. */
+/* Reads what the socket still has before the end is reported: acknowledgements may be in it. */
 static void break_off(wm_connection *c)
 {
     c->broken = true;
@@ -144,7 +140,7 @@ static void break_off(wm_connection *c)
     if (!c->reading_paused) wm_loop_post(c->transport->loop, &c->reading);
 }
 
-/* What did not go out is kept. False when nothing can be written any more. */
+/* Writes bytes, and keeps what does not fit. False when writing has failed for good. */
 static bool write_frames(wm_connection *c, const uint8_t *bytes, size_t len)
 {
     size_t done = 0;
@@ -164,7 +160,7 @@ static void tell_written(wm_connection *c)
     if (!has_ended(c)) c->events->written(c->user);
 }
 
-/* Writes what is left; true once nothing is. */
+/* Writes the kept bytes; true once all are written. */
 static bool flush(wm_connection *c)
 {
     while (c->unwritten.len > 0) {
@@ -176,7 +172,7 @@ static bool flush(wm_connection *c)
         }
         wm_buffer_consume(&c->unwritten, (size_t)n);
     }
-    wm_buffer_close(&c->unwritten); /* seldom needed, and up to some MB */
+    wm_buffer_close(&c->unwritten); /* it is seldom needed, and may have grown to some MB */
     if (c->has_unwritten_messages) tell_written(c);
     return true;
 }
@@ -194,7 +190,7 @@ static bool gather(wm_connection *c, wm_buffer *out)
         if (!framed) break;
         out->len += WM_WS_HEADER_ROOM;
         c->events->writable(c->user, out);
-        if (out->len == at + WM_WS_HEADER_ROOM) { /* it has nothing to say, or not now */
+        if (out->len == at + WM_WS_HEADER_ROOM) { /* the owner has no messages now */
             out->len = at;
             break;
         }
@@ -213,7 +209,7 @@ static bool send_next(wm_connection *c)
     if (has_ended(c) || (framed && out->len == 0)) return false;
     wm_loop_note_activity(c->transport->loop);
     if (!framed || !write_frames(c, out->data, out->len)) {
-        break_off(c); /* a message is lost with its connection, which its owner sees */
+        break_off(c); /* out of memory: the connection ends, and the owner learns of it */
         return false;
     }
     c->has_unwritten_messages = c->unwritten.len > 0;
@@ -232,8 +228,8 @@ static void send_some(wm_connection *c)
     watch(c);
 }
 
-/* Writes without asking first whether the socket is writable, which it nearly always is,
- * and which costs four system calls. */
+/* Writes without waiting for the socket to be writable: it nearly always is, and waiting costs four
+ * system calls. */
 static wm_work_state write_now(void *user)
 {
     wm_connection *c = user;
@@ -261,7 +257,7 @@ static wm_end_reason reason_of_close(int code, const char *words)
     }
 }
 
-/* The other side closes: it is answered with the same code, and told. */
+/* The other side closes: answers with the same code, and reports the end. */
 static void receive_close(wm_connection *c, const uint8_t *payload, size_t len)
 {
     char words[REASON_MAX + 1];
@@ -291,7 +287,8 @@ static void refuse(wm_connection *c, int code, const char *problem)
     finish(c, code, &end);
 }
 
-/* The owner may end the connection in any of these; what else has come is nobody's then. */
+/* Reports one message. The owner may end the connection in any callback; the other bytes are dropped
+ * then. */
 static int on_message(void *user, const uint8_t *bytes, size_t len, bool text, wm_buffer *whole)
 {
     wm_connection *c = user;
@@ -334,7 +331,7 @@ static void receive(wm_connection *c, const uint8_t *bytes, size_t len)
         case WM_WS_PIECE: receive_piece(c); break;
         case WM_WS_CONTROL: receive_control(c); break;
         case WM_WS_ERROR: refuse(c, r->close_code, r->problem); break;
-        default: return; /* all of it was taken */
+        default: return; /* all bytes were read */
         }
     }
 }
@@ -362,7 +359,7 @@ static void read_some(wm_connection *c)
     bool is_dry = false;
     while (!is_dry && !has_ended(c) && !c->reading_paused && reads++ < READS && !(reads > 1 && wm_loop_is_bounded(loop)))
         is_dry = read_once(c);
-    /* What TLS holds makes no socket readable. */
+    /* Reads on with the bytes that TLS holds, which make no socket readable. */
     if (!has_ended(c) && !c->reading_paused && (c->broken || wm_channel_has_pending(c->channel))) wm_loop_post(loop, &c->reading);
 }
 
@@ -389,7 +386,7 @@ static void on_ready(void *user)
 
 /* -- connecting ------------------------------------------------------------------ */
 
-/* What the proxy of the environment is called, when it sees what is sent. */
+/* The name of the environment's proxy if it can read what is sent, else NULL. The caller frees it. */
 static char *reading_proxy_of(const wm_dial *d, bool tls)
 {
     const wm_proxy *proxy = wm_dial_proxy(d);

@@ -5,12 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* While an address has not answered for so long, the next one is tried as well
- * (RFC 8305, section 8: the recommended value). */
+/* Time without an answer after which the next address is tried as well (the value that RFC 8305, section
+ * 8, recommends). */
 #define ATTEMPT_STAGGER_MS 250
 #define DETAIL_MAX 640
 
-/* Lives until its timer handle is closed and its name look-up is over. */
+/* Freed once its timer handle is closed and its name look-up is over. */
 struct wm_dial {
     wm_loop *loop;
     const wm_dial_handlers *handlers; /* NULL once the race is over */
@@ -27,9 +27,9 @@ struct wm_dial {
     bool looking_up;
     wm_addresses addresses;
     wm_attempt *attempts[WM_ADDRESSES_MAX]; /* by address; NULL: not begun, or over */
-    int begun;                              /* attempts so far */
+    int begun;                              /* attempts that were begun */
     int running;                            /* attempts that have neither won nor failed */
-    wm_end_reason failure;                  /* of the attempt that came furthest; WM_END_LOCAL: none has failed */
+    wm_end_reason failure;                  /* of the failed attempt that got furthest; WM_END_LOCAL: none has failed */
     char failure_detail[DETAIL_MAX];
     int pending; /* handles and requests that still point here */
 };
@@ -64,13 +64,13 @@ static void give_up(wm_dial *d, wm_end_reason reason, const char *detail)
 {
     const wm_dial_handlers *handlers = d->handlers;
     void *user = d->user;
-    d->pending++; /* `detail` may be the dial's */
+    d->pending++; /* `detail` may point into the dial */
     wm_dial_end(d);
     handlers->failed(user, reason, detail);
     let_go(d);
 }
 
-/* How far an attempt came before it failed: what the furthest one says tells most. */
+/* How far an attempt got before it failed: the failure of the furthest one says most. */
 static int distance(wm_end_reason reason)
 {
     switch (reason) {
@@ -93,7 +93,7 @@ static void note_failure(wm_dial *d, wm_end_reason reason, const char *detail)
 
 static void on_timer(uv_timer_t *timer);
 
-/* The timer goes off for the next attempt, or for the end of all patience. */
+/* Sets the timer for the next attempt, or for the connect timeout. */
 static void arm(wm_dial *d)
 {
     uint64_t now = uv_now(d->timer.loop);
@@ -132,8 +132,7 @@ static void on_attempt_failed(void *user, wm_attempt *a, wm_end_reason reason, c
 
 static const wm_attempt_handlers attempt_handlers = {on_attempt_opened, on_attempt_failed};
 
-/* Begins the next attempt that can be; when there is none and none is running, that is the
- * end. */
+/* Begins the next attempt. If no address is left and no attempt is running, the dial has failed. */
 static void begin_next(wm_dial *d)
 {
     char detail[DETAIL_MAX];
@@ -208,7 +207,7 @@ static bool choose_proxy(wm_dial *d)
 {
     wm_proxy_choice choice = wm_proxy_for(&d->url, d->proxy_option, &d->proxy);
     d->has_proxy = choice == WM_PROXY_USED;
-    if (d->has_proxy) d->addresses.count = 0; /* those of the node are the proxy's affair */
+    if (d->has_proxy) d->addresses.count = 0; /* the proxy resolves the name of the node */
     return choice != WM_PROXY_WRONG;
 }
 

@@ -7,18 +7,18 @@
 
 typedef struct letter {
     struct letter *next;
-    const uint8_t *bytes; /* behind this struct, or in `memory` */
+    const uint8_t *bytes; /* the bytes, behind this struct or in `memory` */
     size_t len;
     wm_letter_kind kind;
-    wm_buffer memory; /* taken over from a buffer */
+    wm_buffer memory; /* memory that was taken over from a buffer */
 } letter;
 
 struct wm_inbox {
     letter *first, *last;
     size_t bytes;
-    wm_frame_reader reader; /* of the first letter */
-    bool reading;           /* inside a handler, which the letter has to outlive */
-    bool abandoned;         /* cleared meanwhile */
+    wm_frame_reader reader; /* bytes of the first letter that were handled */
+    bool reading;           /* a handler is on the stack, which uses the first letter */
+    bool abandoned;         /* the inbox was cleared by the handler */
 };
 
 wm_inbox *wm_inbox_new(void)

@@ -14,22 +14,21 @@ typedef struct wm_work_queue {
 
 struct wm_loop {
     uv_loop_t uv;
-    uv_poll_t bound; /* ends a turn that would wait for too long: a timer of the kernel, to the
-                        microsecond, where libuv's own count in milliseconds */
+    uv_poll_t bound; /* a kernel timer (timerfd) that bounds an iteration's wait to the microsecond; libuv's timers count milliseconds */
     int bound_fd;
-    uint64_t bound_us;    /* when it is up; 0: it is not set */
-    uv_async_t woken;     /* ends one from outside */
-    unsigned forks;       /* wm_forks when it was made */
-    bool is_apart;        /* from the parent's, in a child of a fork */
-    wm_loop *left_before; /* another one that was left to the parent */
+    uint64_t bound_us;    /* when the timer expires; 0: it is not set */
+    uv_async_t woken;     /* ends an iteration's wait from another thread */
+    unsigned forks;       /* the value of wm_forks when the loop was made */
+    bool is_apart;        /* handles of the parent, in a child of a fork */
+    wm_loop *left_before; /* another loop that was left to the parent */
     wm_loop_end_hook *end_hooks;
     uint8_t *read_bytes;
-    uint32_t holders;     /* the owner among them */
+    uint32_t holders;     /* references, the owner's included */
     uint64_t deadline_us; /* of the current iteration; UINT64_MAX: none */
     bool moved;
     work_queue work;
-    work_queue writes;  /* for the next time that writes are done */
-    work_queue writing; /* being done */
+    work_queue writes;  /* writes that are due */
+    work_queue writing; /* writes that are under way */
 };
 
 static void on_bound(uv_poll_t *poll, int status, int events)
@@ -38,14 +37,14 @@ static void on_bound(uv_poll_t *poll, int status, int events)
     wm_loop *loop = poll->data;
     (void)status;
     (void)events;
-    /* Waking up is all it is for. */
+    /* The callback has nothing to do: waking up was the purpose. */
     loop->bound_us = 0;
     if (read(loop->bound_fd, &expirations, sizeof expirations) < 0) return;
 }
 
-/* Sets the bound to `us` microseconds from now at the latest. An earlier bound of an earlier iteration stays: at
- * worst an iteration ends early once. Under load, where iterations seldom wait for long, that saves
- * thousands of system calls a second. */
+/* Bounds the wait to `us` microseconds. An earlier expiry, set by an earlier iteration, stays: at worst
+ * one iteration ends early. Under load, where iterations seldom wait, that saves thousands of system
+ * calls a second. */
 static void set_bound(wm_loop *loop, int64_t us)
 {
     uint64_t wanted = wm_now_us() + (uint64_t)us;
@@ -61,8 +60,8 @@ static void on_woken(uv_async_t *async)
 
 /* -- forks -- */
 
-/* A child's epoll instance is the parent's own: taking a socket out of it there would make
- * the parent deaf. With an instance of its own a child can do no harm. */
+/* A child of a fork shares the parent's epoll instance: removing a socket from it would stop the parent's
+ * events. So the child gets an instance of its own. */
 bool wm_loop_is_ours(wm_loop *loop)
 {
     if (loop->forks == wm_forks()) return true;
@@ -73,8 +72,8 @@ bool wm_loop_is_ours(wm_loop *loop)
     return false;
 }
 
-/* To run it out would read what children of the parent have written. What is on the loop
- * stays as it is, until the process ends. */
+/* Running the loop to its end would read what the parent's child processes have written. So everything on
+ * the loop stays as it is until the process ends. */
 static void leave_to_parent(wm_loop *loop)
 {
     static wm_loop *left;
@@ -84,9 +83,9 @@ static void leave_to_parent(wm_loop *loop)
 
 /* -- SIGPIPE -------------------------------------------------------------------- */
 
-/* Sockets are written to with MSG_NOSIGNAL, but libuv uses write() for the input of child
- * processes, and one that has gone would then end this one. How SIGPIPE is dealt with is the
- * host's affair, so the thread just does not take it while it is in here. */
+/* Sockets are written to with MSG_NOSIGNAL; but libuv uses write() for the input of child processes, and
+ * SIGPIPE would end this process when such a child is gone. The handler of SIGPIPE belongs to the host,
+ * so the thread only blocks the signal while it is in here. */
 typedef struct sigpipe_guard {
     sigset_t before;
     bool was_blocked;
@@ -103,7 +102,7 @@ static sigpipe_guard block_sigpipe(void)
     return g;
 }
 
-/* One that came meanwhile is ours: it is taken away before the next could be. */
+/* A SIGPIPE that is pending now is from our own write: it is taken before it is unblocked. */
 static void unblock_sigpipe(const sigpipe_guard *g)
 {
     if (g->was_blocked) return;
@@ -116,7 +115,7 @@ static void unblock_sigpipe(const sigpipe_guard *g)
     pthread_sigmask(SIG_SETMASK, &g->before, NULL);
 }
 
-/* Runs what is left to do, as far as it needs no waiting. */
+/* Runs the loop without waiting until its handles are closed. */
 static void run_out(wm_loop *loop)
 {
     for (int i = 0; i < 1000 && uv_run(&loop->uv, UV_RUN_NOWAIT) != 0; i++) {
@@ -147,7 +146,7 @@ void wm_loop_free(wm_loop *loop)
     free(loop->read_bytes);
     close(loop->bound_fd);
     loop->bound_fd = -1;
-    /* A name that is still looked up: libuv's thread will write here when it is done. */
+    /* A name look-up is still running: libuv's thread will write to the loop when it ends. */
     if (uv_loop_close(&loop->uv) != UV_EBUSY) free(loop);
     unblock_sigpipe(&guard);
 }
@@ -167,10 +166,10 @@ wm_loop *wm_loop_new(void)
     if (uv_async_init(&loop->uv, &loop->woken, on_woken) != 0 ||
         uv_poll_init(&loop->uv, &loop->bound, loop->bound_fd) != 0 ||
         uv_poll_start(&loop->bound, UV_READABLE, on_bound) != 0) {
-        close(loop->bound_fd); /* out of memory or descriptors; what libuv has stays with it */
+        close(loop->bound_fd); /* out of memory or descriptors; libuv's memory is not freed */
         return NULL;
     }
-    uv_unref((uv_handle_t *)&loop->woken); /* nothing to wait for */
+    uv_unref((uv_handle_t *)&loop->woken); /* there is nothing to wait for */
     uv_unref((uv_handle_t *)&loop->bound);
     loop->holders = 1;
     loop->deadline_us = UINT64_MAX;
@@ -255,7 +254,7 @@ static wm_work *take_work(work_queue *q)
     return work;
 }
 
-/* Work that is posted meanwhile is done in the next iteration. */
+/* Does the posted writes. Those that are posted meanwhile are done in the next iteration. */
 static void do_writes(wm_loop *loop)
 {
     while (loop->writes.first != NULL) append(&loop->writing, take_work(&loop->writes));
@@ -265,8 +264,8 @@ static void do_writes(wm_loop *loop)
     }
 }
 
-/* Does the pieces of all work alternately, at least one piece, until all is done or postponed, or the deadline has
- * passed. True when something was done. */
+/* Does the pieces of all posted work in turns, at least one piece, until all of it is done or postponed,
+ * or the deadline has passed. True when something was done. */
 static bool do_work(wm_loop *loop)
 {
     bool any = false;

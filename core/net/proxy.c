@@ -20,7 +20,7 @@ static int hex_digit(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* The user and the password without their percent signs; false when they are too long. */
+/* Decodes the percent escapes of the user and the password; false when they are too long. */
 static bool decode(const char *p, size_t len, char *out, size_t size)
 {
     size_t used = 0;
@@ -66,7 +66,7 @@ bool wm_proxy_parse(const char *text, wm_proxy *out)
 
 typedef struct ip {
     uint8_t bytes[16];
-    int size; /* 4, 16, or 0 for a name */
+    int size; /* bytes of the address: 4, 16, or 0 for a name */
 } ip;
 
 static ip read_ip(const char *text)
@@ -90,7 +90,7 @@ static bool is_loopback(const char *host)
 {
     static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff}, one[16] = {[15] = 1};
     size_t len = strlen(host);
-    if (len > 0 && host[len - 1] == '.') len--; /* the root of all names */
+    if (len > 0 && host[len - 1] == '.') len--; /* a name may end with the dot of the root */
     if (len >= 9 && strncasecmp(host + len - 9, "localhost", 9) == 0 && (len == 9 || host[len - 10] == '.')) return true;
     ip a = read_ip(host);
     if (a.size == 4) return a.bytes[0] == 127;
@@ -106,7 +106,7 @@ static bool is_name_below(const char *host, const char *name)
     return host_len == len || host[host_len - len - 1] == '.';
 }
 
-/* Takes a port off the end of an entry; an IPv6 address with one has brackets. 0: every port. */
+/* Cuts the port off the end of an entry; an IPv6 address with a port has brackets. 0: every port. */
 static int take_port(char *entry)
 {
     char *colon = strrchr(entry, ':');
@@ -152,7 +152,7 @@ bool wm_proxy_list_has(const char *list, const char *host, int port)
 
 /* -- the choice -- */
 
-/* The first of the variables that has a value; NULL: none has. */
+/* The first of the variables that has a value, or NULL. */
 static const char *variable(const char *const *names, const char **name)
 {
     for (; *names != NULL; names++) {

@@ -17,7 +17,7 @@
 #define FILES 3 /* ca_file, cert_file, key_file */
 #define PROBLEM_MAX 480
 
-/* A version of a file: another one has replaced it when these differ. */
+/* What identifies a file's content: if it differs, the file was replaced. */
 typedef struct file_version {
     ino_t inode;
     struct timespec changed;
@@ -25,12 +25,12 @@ typedef struct file_version {
 } file_version;
 
 struct wm_tls_settings {
-    char *paths[FILES]; /* NULL: not given */
+    char *paths[FILES]; /* path; NULL: the option is not set */
     file_version versions[FILES];
     bool verify;
     BIO_METHOD *method;
-    SSL_CTX *context; /* each session holds it, too */
-    int holders;      /* the owner, and sessions, which need `method` */
+    SSL_CTX *context; /* each session has a reference, too */
+    int holders;      /* references: of the owner, and of sessions, which need `method` */
 };
 
 struct wm_tls {
@@ -38,7 +38,7 @@ struct wm_tls {
     SSL *ssl;
     int fd;
     bool waits_to_write;
-    bool is_open; /* the handshake is through */
+    bool is_open; /* the handshake is complete */
     char host[256];
     char problem[PROBLEM_MAX];
 };
@@ -52,8 +52,8 @@ enum {
 
 /* -- the socket below -- */
 
-/* In place of OpenSSL's own, which writes without MSG_NOSIGNAL: a server that has gone
- * would send SIGPIPE. */
+/* Replaces OpenSSL's own, which writes without MSG_NOSIGNAL: writing to a closed socket would raise
+ * SIGPIPE. */
 static int bio_write(BIO *bio, const char *bytes, int len)
 {
     const wm_tls *t = BIO_get_data(bio);
@@ -77,7 +77,7 @@ static long bio_ctrl(BIO *bio, int command, long number, void *pointer)
     (void)bio;
     (void)number;
     (void)pointer;
-    return command == BIO_CTRL_FLUSH; /* nothing is held back */
+    return command == BIO_CTRL_FLUSH; /* there is no buffer to flush */
 }
 
 static int bio_create(BIO *bio)
@@ -99,7 +99,7 @@ static BIO_METHOD *new_method(void)
 
 /* -- certificates of servers -- */
 
-/* The names that a certificate is for, with commas between them. */
+/* The names in a certificate, with commas between them. */
 static void names_of(X509 *certificate, char *out, size_t size)
 {
     size_t used = 0;
@@ -123,7 +123,7 @@ static void names_of(X509 *certificate, char *out, size_t size)
     GENERAL_NAMES_free(names);
 }
 
-/* Asked for each certificate of a chain; OpenSSL's own verdict stands. */
+/* Called for each certificate of a chain. It keeps OpenSSL's verdict. */
 static int on_verified(int is_right, X509_STORE_CTX *chain)
 {
     wm_tls *t = SSL_get_app_data(X509_STORE_CTX_get_ex_data(chain, SSL_get_ex_data_X509_STORE_CTX_idx()));
@@ -167,7 +167,7 @@ static bool have_changed(const wm_tls_settings *s)
     return false;
 }
 
-/* OpenSSL's words for its last error, the first of the queue, which is emptied. */
+/* The text of OpenSSL's oldest error. Clears its error queue. */
 static const char *last_words(void)
 {
     const char *words = ERR_reason_error_string(ERR_peek_error());
@@ -209,7 +209,7 @@ static bool load_own(const wm_tls_settings *s, SSL_CTX *context, char *error, si
     return false;
 }
 
-/* A key that is encrypted is an error: OpenSSL would ask for its password at the terminal. */
+/* An encrypted key is an error, as OpenSSL would ask for its password at the terminal. */
 static int no_password(char *out, int size, int writing, void *user)
 {
     (void)out;
@@ -235,7 +235,7 @@ static SSL_CTX *load(const wm_tls_settings *s, char *error, size_t size)
     return NULL;
 }
 
-/* Takes what is in the files now, if that is something else. */
+/* Reads the files again if they were replaced. */
 static bool refresh(wm_tls_settings *s, char *error, size_t size)
 {
     if (s->context != NULL && !have_changed(s)) return true;
@@ -279,7 +279,7 @@ wm_tls_settings *wm_tls_settings_new(const wm_tls_files *files, bool verify, cha
         copied = s->paths[i] != NULL;
         names_files = true;
     }
-    /* The system's authorities, which take 25 ms, are for the first session to read. */
+    /* The system's authorities are read by the first session, as that takes 25 ms. */
     if (copied && (!names_files || refresh(s, error, size))) return s;
     let_go(s);
     return NULL;
@@ -293,7 +293,7 @@ static bool is_address(const char *host)
     return inet_pton(AF_INET, host, bytes) == 1 || inet_pton(AF_INET6, host, bytes) == 1;
 }
 
-/* Whom we want to talk to: checked in the certificate, and told to the server. */
+/* The server's name: it is checked in the certificate, and sent in the handshake (SNI). */
 static bool set_host(wm_tls *t)
 {
     X509_VERIFY_PARAM *param = SSL_get0_param(t->ssl);
@@ -321,7 +321,7 @@ wm_tls *wm_tls_new(wm_tls_settings *s, int fd, const char *host, char *error, si
     s->holders++;
     t->fd = fd;
     size_t len = strnlen(host, sizeof t->host - 1);
-    if (len > 1 && host[len - 1] == '.') len--; /* the root of all names is in no certificate */
+    if (len > 1 && host[len - 1] == '.') len--; /* the dot of the root is in no certificate */
     memcpy(t->host, host, len);
     t->ssl = SSL_new(s->context);
     if (t->ssl != NULL && set_bio(t) && set_host(t)) {
@@ -360,7 +360,7 @@ static int fail(wm_tls *t)
     return -EPROTO;
 }
 
-/* What a call of OpenSSL that did not succeed means. */
+/* What the failure of an OpenSSL call means. */
 static int result_of(wm_tls *t, int returned)
 {
     int saved = errno;
@@ -370,7 +370,7 @@ static int result_of(wm_tls *t, int returned)
     case SSL_ERROR_ZERO_RETURN: return 0;
     case SSL_ERROR_SYSCALL: return ERR_peek_error() == 0 && saved != 0 ? -saved : 0;
     default:
-        /* The end of the stream without TLS's own: a cut, and told as an end. */
+        /* The stream ended without a TLS close: reported as an end. */
         if (ERR_GET_REASON(ERR_peek_error()) != SSL_R_UNEXPECTED_EOF_WHILE_READING) return fail(t);
         ERR_clear_error();
         return 0;

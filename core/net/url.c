@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A request could be split at these, and a user and a password before the host would end
- * up as parts of its name. */
+/* Characters that no host may have: they could split a request, or hide a user and a password before the
+ * host. */
 static bool is_plain(const char *text)
 {
     for (; *text != 0; text++)
