@@ -1,4 +1,4 @@
-/* A client's life: it begins, its timer, its end. */
+/* Creating a client, its timer, and freeing it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 #include "client/traffic/pool_hooks.h"
 
 #define DEFAULT_PARTITIONS 271u
-/* How often deadlines and pauses are looked at (ms). */
+/* How often deadlines and pauses are checked (ms). */
 #define TIMER_MS 20
 /* Ack latencies are kept up to an hour, batch sizes up to the frame's limit. */
 #define LATENCY_MAX_US 3600000000u

@@ -1,5 +1,5 @@
-/* What servers say that the core needs itself: acknowledgements, partition maps,
- * errors. Everything else becomes an event for the script. */
+/* Messages that the core handles itself: acknowledgements, partition maps, errors. All others become
+ * events for the script. */
 #include <stdio.h>
 #include <string.h>
 
@@ -13,7 +13,8 @@ static bool is_of_subscription(const wm_client *c, const wm_message *m)
     return id->text != NULL && wm_client_is_subscription(c, id->text, id->len);
 }
 
-/* A subscription's answers nobody would have read. */
+/* Reports a message that was too large to receive, unless it is about a subscription: nobody reads those
+ * answers. */
 void wm_client_on_too_large(void *user, int connection, const uint8_t *description, size_t len)
 {
     wm_client *c = user;
@@ -23,7 +24,7 @@ void wm_client_on_too_large(void *user, int connection, const uint8_t *descripti
     wm_client_event(c, (wm_event){.type = WM_EVENT_TOO_LARGE, .connection = connection}, description, len);
 }
 
-/* Tells of a message that Lua is not to decode. */
+/* Reports a message that is too large for Lua to decode. */
 static void tell_too_large(wm_client *c, int connection, const wm_message *m, wm_message_limit limit)
 {
     wm_buffer description;
@@ -33,10 +34,10 @@ static void tell_too_large(wm_client *c, int connection, const wm_message *m, wm
     wm_buffer_close(&description);
 }
 
-/* A message of so many bytes is not copied when its memory can be had. */
+/* Bytes of a message from which its memory is taken over, if possible, in place of a copy. */
 #define TAKEN_MIN (64u * 1024)
 
-/* A message, or a part of it, for Lua to decode, unless it is beyond a limit. */
+/* Hands a message, or a part of it, to Lua for decoding, unless it is beyond a limit. */
 static void forward(wm_client *c, wm_event event, const wm_message *m, const uint8_t *text, size_t len)
 {
     wm_message_limit limit = wm_message_exceeds(&m->cost, &c->message_limits);
@@ -56,8 +57,8 @@ static bool field(const uint8_t *map, size_t map_len, const char *name, wm_mp_it
     return wm_mp_read(&r, out) >= 0;
 }
 
-/* A code by which a server says that the operation belongs to another node. Known
- * from the type definitions; no server of today sends one. */
+/* Whether an error's code says that the operation belongs to another node. The codes are known from the
+ * type definitions; no server sends them today. */
 static bool has_routing_code(const uint8_t *map, size_t len)
 {
     const uint8_t *bytes;
@@ -80,8 +81,8 @@ static bool speaks_of_routes(const uint8_t *map, size_t len)
     return wm_mp_find(map, len, "error", &error, &size) >= 0 && has_routing_code(error, size);
 }
 
-/* What an acknowledgement says of one operation: {opId, success, error?}. True when that
- * operation was in flight here. */
+/* Handles the result of one operation in an acknowledgement: {opId, success, error?}. True when the
+ * operation was in flight on this connection. */
 static bool take_result(wm_client *c, int connection, const uint8_t *result, size_t len)
 {
     wm_mp_item id, success, error;
@@ -99,8 +100,8 @@ static bool take_result(wm_client *c, int connection, const uint8_t *result, siz
     return true;
 }
 
-/* The results of an acknowledgement, which go before its `lastId`: how many operations they
- * settled. Known from the type definitions; no server of today sends them. */
+/* Handles the results in an acknowledgement, which come before its `lastId`. Returns how many operations
+ * they settled. They are known from the type definitions; no server sends them today. */
 static uint32_t take_results(wm_client *c, int connection, const wm_message *m)
 {
     const uint8_t *bytes;
@@ -126,7 +127,7 @@ static void on_op_ack(wm_client *c, int connection, const wm_message *m)
     if (last->text != NULL) settled += wm_batcher_ack(c->batcher, connection, last->text, last->len);
     if (settled == 0) {
         if (last->text != NULL && wm_client_is_control_ack(c, connection, last->text, last->len)) {
-            wm_client_settle_refused(c, connection); /* an error that came before was of a batch */
+            wm_client_settle_refused(c, connection); /* an error that was received before was about a batch */
             return;
         }
         c->figures.stats.unmatched_acks++;
@@ -149,7 +150,7 @@ static uint32_t rejected_op(wm_client *c, int connection, const wm_message *m)
     return wm_batcher_find_in_flight(c->batcher, connection, (const char *)id.bytes, id.len);
 }
 
-/* The newest v2 servers say it; where nothing is said it is. */
+/* The newest v2 servers say whether it is; without that field it is. */
 static bool is_for_good(const wm_message *m)
 {
     wm_mp_item it;
@@ -160,7 +161,7 @@ static void on_op_rejected(wm_client *c, int connection, const wm_message *m)
 {
     wm_mp_item reason;
     uint32_t index = rejected_op(c, connection, m);
-    if (index == WM_NO_OP) { /* of a message of the script's own, or late */
+    if (index == WM_NO_OP) { /* the acknowledgement of a message of the script's own, or a late one */
         forward(c, (wm_event){.type = WM_EVENT_MESSAGE, .connection = connection}, m, m->body, m->body_len);
         return;
     }
@@ -187,8 +188,7 @@ static void map_event(wm_client *c, int connection)
     wm_client_event(c, event, NULL, 0);
 }
 
-/* Whether a node's map says something else than it said before, or, when it has said
- * nothing yet, than the one that is believed. */
+/* Whether a node's map differs from its last one, or, for its first, from the map that is in use. */
 static bool is_membership_change(const wm_client *c, int connection, const wm_partition_map *map)
 {
     if (wm_node_pool_connection(c->pool, connection).dialect == WM_DIALECT_V2) return false;
@@ -202,7 +202,7 @@ static void refuse_map(wm_client *c, int connection, const char *error)
     wm_client_event(c, (wm_event){.type = WM_EVENT_MAP_ERROR, .connection = connection}, error, strlen(error));
 }
 
-/* A map or a delta is read in one go. */
+/* Refuses a map or a delta with too many elements: it is read in one go. */
 static bool is_too_long(wm_client *c, int connection, const wm_message *m)
 {
     char error[WM_MAP_ERROR_MAX];
@@ -246,7 +246,7 @@ static void on_error(wm_client *c, int connection, const wm_message *m)
     forward(c, event, m, m->body, m->body_len);
 }
 
-/* What is no map is for the script to refuse, as part of its message. */
+/* What is no map is left to the script, which refuses the message. */
 static bool is_change(const wm_message *m)
 {
     wm_mp_reader r;
@@ -256,7 +256,7 @@ static bool is_change(const wm_message *m)
     return wm_mp_read(&r, &payload) >= 0 && payload.kind == WM_MP_MAP;
 }
 
-/* What is about operations, or about the cluster. True when that is all. */
+/* Handles messages about operations and about the cluster. True when nothing else is to be done. */
 static bool take(wm_client *c, int connection, const wm_message *m)
 {
     switch (m->type) {
@@ -269,8 +269,8 @@ static bool take(wm_client *c, int connection, const wm_message *m)
     }
 }
 
-/* The same on a listening connection, where no operation is in flight. The node sends its maps on the
- * others, too. */
+/* The same for a listening connection, which has no operations in flight. The node sends its maps on the
+ * other connections, too. */
 static bool take_as_listener(wm_client *c, int connection, const wm_message *m)
 {
     if (m->type == WM_TYPE_ERROR) forward(c, (wm_event){.type = WM_EVENT_SERVER_ERROR, .connection = connection}, m, m->body, m->body_len);
@@ -295,8 +295,8 @@ void wm_client_on_map_event(void *user, int connection, const uint8_t *event, si
     forward(user, (wm_event){.type = WM_EVENT_MAP_EVENT, .connection = connection, .a = 1}, &m, event, len);
 }
 
-/* About what a text costs when it is decoded as JSON: outside of strings each value but the
- * first of a container follows a comma or a colon. */
+/* Estimates the cost of decoding a JSON text by the number of its values: outside of strings each of them
+ * but the first of a container follows a comma or a colon. */
 static wm_message_cost cost_of_json(const uint8_t *bytes, size_t len)
 {
     wm_message_cost cost = {.lua_bytes = len};
@@ -304,15 +304,16 @@ static wm_message_cost cost_of_json(const uint8_t *bytes, size_t len)
     for (size_t i = 0; i < len; i++) {
         uint8_t c = bytes[i];
         if (c == '"') in_string = !in_string;
-        else if (c == '\\') i++; /* what follows is part of a string, or the text is no JSON */
+        else if (c == '\\') i++; /* the rest is part of a string, or the text is no JSON */
         else if (in_string) continue;
         else if (c == ',' || c == ':' || c == '[' || c == '{') cost.elements++;
     }
-    cost.lua_bytes += (size_t)cost.elements * 88; /* as if each were a table */
+    cost.lua_bytes += (size_t)cost.elements * 88; /* as if each value were a table */
     return cost;
 }
 
-/* What a 0.11 cluster tells a subscription, by the fields in the order in which it writes them. */
+/* Whether a text begins as the updates for subscriptions that 0.11 clusters send: by the order of its
+ * fields. */
 static bool is_text_of_subscription(const wm_client *c, const uint8_t *bytes, size_t len)
 {
     static const char head[] = "{\"type\":\"QUERY_UPDATE\",\"payload\":{\"queryId\":\"";
@@ -322,7 +323,7 @@ static bool is_text_of_subscription(const wm_client *c, const uint8_t *bytes, si
     return end != NULL && wm_client_is_subscription(c, (const char *)id, (size_t)(end - id));
 }
 
-/* The parser of JSON, lua-cjson, takes a text in one go. */
+/* The JSON parser, lua-cjson, cannot decode a text in parts. */
 void wm_client_on_text(void *user, int connection, const uint8_t *bytes, size_t len)
 {
     wm_client *c = user;

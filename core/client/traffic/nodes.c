@@ -1,4 +1,4 @@
-/* Nodes come and go. */
+/* Adding, removing and losing nodes. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,7 +18,7 @@ int wm_client_add_node(wm_client *c, const char *url, const char *shown_url)
     if (all == NULL) return WM_ENOMEM;
     c->connections.all = all;
     memset(all + c->connections.count, 0, (connections - c->connections.count) * sizeof *all);
-    for (uint32_t i = 0; i <= wm_node_pool_per_node(c->pool); i++) { /* the index may have been that of a removed node */
+    for (uint32_t i = 0; i <= wm_node_pool_per_node(c->pool); i++) { /* a removed node may have had the index */
         wm_client_connection *state = &all[wm_node_pool_connection_of(c->pool, node_index, i)];
         free(state->refusals);
         *state = (wm_client_connection){0};
@@ -47,7 +47,7 @@ static bool is_named(const wm_client *c, const char *id)
     return false;
 }
 
-/* Whether a connection, a route or an operation is there. */
+/* Whether a connection, a route or an operation still uses the node index. */
 static bool is_in_use(const wm_client *c, int node_index)
 {
     for (uint32_t i = 0; i <= wm_node_pool_per_node(c->pool); i++) { /* the listening one is the last */

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* Bytes of traced messages that wait for the script. */
+/* Bytes of traced messages that may wait for the script. */
 #define TRACED_MAX (16u * 1024u * 1024u)
 /* Bytes of events for the script at which an iteration with a deadline stops reading. */
 #define EVENTS_ENOUGH (128u * 1024u)
@@ -24,7 +24,8 @@ static void on_ready(void *user, int connection)
     wm_dialect family = wm_node_pool_connection(c->pool, connection).dialect;
     wm_batcher_set_serial(c->batcher, connection, family == WM_DIALECT_V2);
     wm_client_know_family(c, family);
-    /* A new connection does not make up for batches that were not answered in time. */
+    /* What batches without a timely answer have caused outlasts the connection: the window and the
+     * throttle. */
     wm_client_connection *state = &c->connections.all[connection];
     *state = (wm_client_connection){
         .window = state->window,
@@ -38,7 +39,7 @@ static void on_ready(void *user, int connection)
     wm_client_event(c, (wm_event){.type = WM_EVENT_READY, .connection = connection}, NULL, 0);
 }
 
-/* What becomes of the operations that were in flight there. */
+/* Returns the operations that were in flight on the connection. */
 static void return_operations(wm_client *c, int connection, const wm_connection_loss *loss)
 {
     c->indoubt.is_losing_v2 = wm_node_pool_connection(c->pool, connection).dialect == WM_DIALECT_V2;

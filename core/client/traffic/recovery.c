@@ -1,4 +1,4 @@
-/* The op log's file: what the last process left in it, and when it is written. */
+/* The op log's file: loading what the last process left in it, and committing to it. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,9 +7,9 @@
 #include "base/status.h"
 #include "client/state.h"
 
-/* A file that cannot be written is tried again this often. */
+/* How often writing is tried again after a failure. */
 #define RETRY_US 100000u
-/* So often is looked whether the file is still where it was opened. */
+/* How often it is checked that the file is still at its path. */
 #define LOOK_US 100000u
 
 typedef struct loaded_op {
@@ -23,7 +23,8 @@ static int by_seq(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* Its record is readable, and the operation pending again, unless it was acknowledged. */
+/* Takes the record of a loaded operation into the local copy. The operation is pending again, unless it
+ * was acknowledged. */
 static bool restore(wm_client *c, uint32_t index, wm_log_error *e)
 {
     wm_op *op = wm_oplog_at(c->log, index);
@@ -77,7 +78,7 @@ static void forget_letter(void *user, uint64_t seq)
 typedef struct loading {
     wm_dead_letters *into;
     int result;
-    uint64_t seq; /* of the first that failed */
+    uint64_t seq; /* the error of the first that failed */
 } loading;
 
 static void load_letter(void *user, uint64_t seq, const uint8_t *bytes, uint32_t len)
@@ -98,7 +99,7 @@ static bool load_letters(wm_client *c, wm_log_error *e)
     return wm_log_fail(e, WM_LOG_DAMAGED, "the dead letter %llu cannot be read", (unsigned long long)l.seq);
 }
 
-/* What a user can do about it. */
+/* What a user can do about an error. */
 static const char *advice(wm_log_problem problem)
 {
     switch (problem) {
@@ -143,14 +144,14 @@ bool wm_client_open_log(wm_client *c, const wm_client_options *o, wm_log_problem
     return false;
 }
 
-/* A dead letter that memory did not suffice for when it came is tried again. Nothing is written
- * before it is there: so the file has its operation, which is pending, until it has the letter. */
+/* Adds a dead letter for which memory did not suffice before. No commit happens until it is there, so the
+ * file keeps the pending operation until it has the letter. */
 static int write_log(wm_client *c)
 {
     return wm_dead_letters_put_all(c->dead_letters) ? wm_oplog_sync(c->log) : wm_oplog_lacks_memory(c->log);
 }
 
-/* The file may be gone without a write that would show it. */
+/* Checks the file's place: without writes, its removal would go unnoticed. */
 static int sync_log(wm_client *c, uint64_t now)
 {
     if (now - c->log_file.looked_us >= LOOK_US) {
@@ -169,7 +170,7 @@ int wm_client_finish_log(wm_client *c)
     bool keeps_something = !is_calm || wm_oplog_count(c->log) > 0 || wm_dead_letters_count(c->dead_letters) > 0;
     if (keeps_something) wm_oplog_check_file(c->log);
     int result = write_log(c);
-    return result == WM_OK || !keeps_something ? WM_OK : write_log(c); /* one that is gone is written anew */
+    return result == WM_OK || !keeps_something ? WM_OK : write_log(c); /* a file that was removed is written again */
 }
 
 static void tell_script(wm_client *c)
