@@ -185,7 +185,8 @@ clusters.on_each(getfenv(1), "A hostile server", function(shared, it)
 
   it("records of a query that are none: the query fails", function()
     fresh()
-    local requests = client.provider.requests
+    assert(client:query "hostile") -- what it reads on has to be known to be the node's
+    local requests = client.listeners.requests
     for _, records in ipairs { 7, "x", core.null, { 7 }, { { record = {} } }, { { key = 7 } }, { { key = "k", record = { value = 1 } } } } do
       requests.request = function(_, _, message)
         if message.type == "SYNC_INIT" then return { type = "SYNC_RESP_ROOT", payload = { mapName = "hostile", rootHash = 1 } } end
@@ -201,8 +202,9 @@ clusters.on_each(getfenv(1), "A hostile server", function(shared, it)
 
   it("answers that are none while one is waited for: only the right one is taken", function()
     fresh()
+    assert(client:holdings(HOSTILE, "hostile"))
     assert(shared.cluster:fault(HOSTILE, "mute", true))
-    local requests = client.provider.requests
+    local requests = client.listeners.requests
     local reading = loop.spawn(client.holdings, client, HOSTILE, "hostile")
     eventually("something is asked", function() return next(requests.waiting) end)
     local function answer(message)
