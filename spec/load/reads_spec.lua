@@ -104,6 +104,25 @@ describe("reads of a load test", function()
     check(report.read(paths[3]))
   end)
 
+  it("find in workers what they go through open, where the set-up has read", function()
+    for _, case in ipairs { { 'assert(select(2, hand:map "m":read "k") == nil)', "true" }, { "", "false" } } do
+      local document, code, out, err = run(([[
+        local load = require "wingman.load"
+        return load.test {
+          cluster = "sim://2", thresholds = { checks = "rate==1" },
+          setup = function(hand) %s end,
+          scenarios = { main = { executor = "per-vu-iterations", vus = 2, iterations = 1, exec = function(vu)
+            local listeners, ready = vu.client.listeners, true
+            for _, node in ipairs(vu.client.provider:nodes()) do ready = ready and listeners:of(node) ~= nil end
+            vu:check("open", ready == %s)
+            vu:map "m":read "k"
+          end } },
+        }]]):format(unpack(case)), { "--workers", "2" })
+      assert.equal(0, code, out .. err)
+      assert.equal(2, metric(document, "reads").count)
+    end
+  end)
+
   it("count from when they were due", function()
     local document, code, out, err = run [[
       local load = require "wingman.load"

@@ -56,7 +56,8 @@ local function expect_codes(self)
 end
 
 ---@param options table   checked
----@param given { seed: integer|nil, shard: table|nil, custom: table|nil, policy: table|nil, listener: table|nil, cluster: table|nil }
+---@param given { seed: integer|nil, shard: table|nil, custom: table|nil, policy: table|nil, listener: table|nil, cluster: table|nil, has_read: boolean|nil }
+---  `has_read`: the set-up, which was another thread's, has read: what its client went through is opened here, too
 ---@return wingman.load.run
 function M.new(options, given)
   local self = setmetatable({
@@ -267,6 +268,19 @@ local function has_all_owners(client)
   return true
 end
 
+-- What the client reads through, to each node that is connected.
+local function open_listening(client)
+  local listeners = client.listeners
+  listeners:open()
+  loop.wait_until(function()
+    if client.closed then return true end
+    for _, node in ipairs(client.provider:nodes()) do
+      if not listeners:of(node) then return false end
+    end
+    return true
+  end, OWNERS_WAIT)
+end
+
 --- Connects, to all nodes that own something or for some seconds. True, or nil, err. Waits.
 ---@return boolean|nil, wingman.error|nil
 function methods:connect()
@@ -279,6 +293,7 @@ function methods:connect()
   local started, why = client:start()
   if not started then return nil, why end
   loop.wait_until(function() return client.closed or has_all_owners(client) end, OWNERS_WAIT)
+  if self.given.has_read and not client.closed then open_listening(client) end
   return true
 end
 

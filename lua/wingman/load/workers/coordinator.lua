@@ -160,7 +160,7 @@ function M.execute(test, options, hooks)
       text = options.script_text, chunk_name = options.chunk_name, script = options.script or "-", args = copy_list(options.script_args),
       seed = options.seed or test.options.seed or 1, policy = options.policy_file, data = run.data,
       cluster = cluster and { urls = cluster.urls, token = cluster.token } or nil,
-      connection = connection_options.chosen(),
+      connection = connection_options.chosen(), has_read = run.client.listeners.is_open,
     },
   }
   if not workers then return leave(err) end

@@ -86,6 +86,7 @@ local function work(peer)
   local run = run_module.new(part_of(test.options), {
     seed = task.seed, shard = task.shard, cluster = task.cluster, data = task.data ~= cjson.null and task.data or nil, script = task.script,
     policy = task.policy and dofile(task.policy) or nil, policy_file = task.policy, listener = listener_of(peer), start_at = start,
+    has_read = task.has_read,
   })
   load.attach(run.registry)
   local listening = loop.spawn(obey, run, peer, start)
