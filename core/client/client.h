@@ -190,6 +190,9 @@ void wm_client_forward_acks(wm_client *c, bool on);
  * as large as the map, and QUERY_UPDATE, each change once more) are not needed then. WM_OK or
  * WM_ENOMEM. */
 int wm_client_subscribed(wm_client *c, const char *query_id);
+/* Call it when such a query is sent on a listening connection. A write that was acknowledged before is not
+ * echoed there, and every event of its key that comes is a later one. */
+void wm_client_begins_to_hear(wm_client *c, int connection);
 /* Syncs the log and sends the batches that are due; with `all`, without regard to linger_us. Call it once
  * a tick. */
 void wm_client_flush(wm_client *c, bool all);

@@ -94,20 +94,27 @@ static bool is_late_arrival(const wm_map *m, const wm_record *event)
  * other clients are ignored for so long. */
 #define ECHO_MS 2000u
 
+uint64_t wm_client_record_ms(const wm_client *c)
+{
+    uint64_t wall_ms = wm_wall_ms(); /* the clock may be ahead of it */
+    return wall_ms > c->writer.clock.millis ? wall_ms : c->writer.clock.millis;
+}
+
 /* Whether an event of the key on this connection is older than our stored write. A v2 server echoes each
  * write to the writer's other connections, in the order of the key's writes and without the time that
  * the writer gave it. So an event that comes before the echo is older than our write, though that was
  * acknowledged on another connection already: if it were merged, an earlier removal of ours would undo the
- * later write. The connection that our writes of the key are sent on gets no echoes. */
+ * later write. There is no echo on the connection that our writes of the key are sent on, nor on one that was
+ * subscribed after the acknowledgement: writes from before its subscription are taken for such, as a write that is
+ * not acknowledged yet stays anyway. */
 static bool is_before_ours(const wm_map *m, const wm_record *stored, int connection)
 {
     const wm_client *c = m->client;
     if (connection == WM_NO_CONNECTION || stored->node != 0 || stored->echoed_by == echo_mark(connection)) return false;
     uint32_t partition = wm_route_table_partition_of(&c->routes, stored->key, stored->key_len);
     if (c->routes.all[partition].connection == connection) return false;
-    uint64_t wall_ms = wm_wall_ms(); /* the clock may be ahead of it */
-    uint64_t now_ms = wall_ms > c->writer.clock.millis ? wall_ms : c->writer.clock.millis;
-    return now_ms - stored->millis < ECHO_MS;
+    if (stored->millis < c->connections.all[connection].hears_since_ms) return false;
+    return wm_client_record_ms(c) - stored->millis < ECHO_MS;
 }
 
 typedef struct comparison {

@@ -21,8 +21,9 @@
 /* What the client knows of a connection, beside the pool: whether operations may use it, its
  * throttle, and its tests of whether the server answers. */
 typedef struct wm_client_connection {
-    bool usable;           /* it is known which node answers there; of a listening one: its node does */
-    wm_send_window window; /* of a v2 server */
+    bool usable;             /* it is known which node answers there; of a listening one: its node does */
+    wm_send_window window;   /* of a v2 server */
+    uint64_t hears_since_ms; /* of a listening one: when it was subscribed last, by the clock of records; 0: never */
     uint64_t throttled_until_us;
     uint64_t backoff_us;                   /* length of the last throttle; 0 after an acknowledgement */
     struct wm_refusals *refusals;          /* what errors say about batches in flight; NULL: none came yet */
@@ -280,6 +281,8 @@ void wm_client_retry_routes(wm_client *c);
 /* Gives every partition the connection of its route that is ready, or none. */
 void wm_client_apply_routes(wm_client *c);
 void wm_client_free_maps(wm_client *c);
+/* The time that a record would have which was written now, if the clock of records stood still otherwise. */
+uint64_t wm_client_record_ms(const wm_client *c);
 bool wm_client_is_subscription(const wm_client *c, const char *query_id, size_t len);
 void wm_client_free_subscriptions(wm_client *c);
 /* Opens the log's file, if the options name one. The client takes its id from the file, and the file's

@@ -15,6 +15,11 @@ int wm_client_subscribed(wm_client *c, const char *query_id)
     return WM_OK;
 }
 
+void wm_client_begins_to_hear(wm_client *c, int connection)
+{
+    c->connections.all[connection].hears_since_ms = wm_client_record_ms(c);
+}
+
 bool wm_client_is_subscription(const wm_client *c, const char *query_id, size_t len)
 {
     for (uint32_t i = 0; i < c->subscriptions.count; i++)

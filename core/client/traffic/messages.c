@@ -13,6 +13,14 @@ static bool is_of_subscription(const wm_client *c, const wm_message *m)
     return id->text != NULL && wm_client_is_subscription(c, id->text, id->len);
 }
 
+/* True when the message is nothing but the answer to a subscription, or one of its updates. */
+static bool take_of_subscription(wm_client *c, int connection, const wm_message *m)
+{
+    if (!is_of_subscription(c, m)) return false;
+    if (m->type == WM_TYPE_QUERY_RESP) wm_client_begins_to_hear(c, connection);
+    return true;
+}
+
 /* Reports a message that was too large to receive, unless it is about a subscription: nobody reads those
  * answers. */
 void wm_client_on_too_large(void *user, int connection, const uint8_t *description, size_t len)
@@ -284,7 +292,7 @@ void wm_client_on_message(void *user, int connection, const wm_message *m)
     bool is_listener = wm_node_pool_is_listener(c->pool, connection);
     if (is_listener ? take_as_listener(c, connection, m) : take(c, connection, m)) return;
     if (is_change(m)) forward(c, (wm_event){.type = WM_EVENT_MAP_EVENT, .connection = connection}, m, m->payload, m->payload_len);
-    else if (!is_of_subscription(c, m))
+    else if (!take_of_subscription(c, connection, m))
         forward(c, (wm_event){.type = WM_EVENT_MESSAGE, .connection = connection}, m, m->body, m->body_len);
 }
 

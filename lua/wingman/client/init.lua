@@ -168,8 +168,9 @@ function methods:start()
   self.provider, self.listeners = provider, provider.listeners
   local has_started = false
   self.engine = sync_engine.new(self.core, provider, function(...) self.options.log_to(...) end)
+  self.listeners:on("ready", function(_, connection_id) self:resubscribe(connection_id) end)
+  if next(self.subscriptions) then self.listeners:open() end
   provider:on("node_connected", function(node)
-    self:resubscribe()
     warnings.say(self)
     self.events:emit("node_connected", node)
   end)

@@ -11,8 +11,8 @@ local M = {}
 
 --- Reasons after which the delay before a reconnect keeps growing although connections succeed in
 --- between: the node is overloaded, or it cannot read what this client sends, which a repetition will
---- not change; or another node than the expected one answers there.
-local backs_off = { overloaded = true, bad_frame = true, other_node = true }
+--- not change; or another node than the expected one answers on a listening connection, or none says who it is.
+local backs_off = { overloaded = true, bad_frame = true, other_node = true, no_id = true }
 --- Tries in a row that say that a node is not there any more.
 local AWAY_AFTER = 3
 --- Connections that are being opened at a time to nodes that the user has not named, and how

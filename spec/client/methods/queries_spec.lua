@@ -10,7 +10,9 @@ local VALUE = { text = ("x"):rep(100) }
 
 local function received(client)
   local bytes = 0
-  for connection_id in pairs(client.provider.connections.by_id) do bytes = bytes + client.core:connection_info(connection_id).bytes_in end
+  for _, connections in ipairs { client.provider.connections, client.listeners.connections } do
+    for connection_id in pairs(connections.by_id) do bytes = bytes + client.core:connection_info(connection_id).bytes_in end
+  end
   return bytes
 end
 
@@ -42,8 +44,8 @@ clusters.on_each(getfenv(), "a subscription", function(shared, it)
     return (collectgarbage "count" - kilobytes) / 50
   end
 
-  it("leaves the copy of the map, which a server answers it with, in the core", function()
-    if shared:has_no_queries(getfenv()) then return end
+  it("leaves the copy of the map, which a 0.11 server answers it with, in the core", function()
+    if not shared.is_0_11 then return end
     local before = received(client)
     local heard = 0
     finally(function() collectgarbage "restart" end)
@@ -57,10 +59,23 @@ clusters.on_each(getfenv(), "a subscription", function(shared, it)
     collectgarbage "restart"
     assert.is_true(kilobytes < KEYS * 100 / 1024, ("%.0f KB"):format(kilobytes))
     assert.equal(0, heard)
-    if shared.is_0_11 then return end -- there, subscriptions are kept elsewhere
-    assert(writer:map(name):set("key-1", 1))
-    eventually("the change is heard of", function() return heard == 1, heard end)
-    assert.equal(1, client:map(name):get "key-1")
+  end)
+
+  it("gets no copy of the map from a v2 server, and each change once", function()
+    if shared.is_0_11 then return end
+    local before, heard, rounds = received(client), {}, 0
+    client:map(name):on("change", function(key, value) heard[#heard + 1] = { key, value } end)
+    eventually("a change is heard of", function()
+      rounds = rounds + 1
+      assert(writer:map(name):set("first", rounds))
+      return #heard > 0
+    end)
+    eventually("the last change is heard of", function() return client:map(name):get "first" == rounds end)
+    heard = {}
+    for i = 1, 50 do assert(writer:map(name):set("key-" .. i, i)) end
+    eventually("50 changes are heard of", function() return #heard == 50, #heard end)
+    assert.equal(50, client:map(name):get "key-50")
+    assert.is_true(received(client) - before < KEYS * 20, received(client) - before)
   end)
 
   it("keeps no answer from a query of the same map", function()

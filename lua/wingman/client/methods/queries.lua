@@ -18,27 +18,36 @@ local wire_name = require "wingman.base.wire_name"
 ---@class wingman.client
 local methods = {}
 
-local function send_subscription(self, name, node)
+-- A v2 server announces each change of a map to who has any query of it. This one matches nothing, so that the
+-- answer is empty and no change is told a second time, as that of a query. A 0.11 cluster wants one that matches.
+local function subscription(self, name, connection_id)
   local id = self.subscriptions[name]
-  local message = { type = "QUERY_SUB", payload = { queryId = id, mapName = name, query = {} } }
-  self.core:send(node.connection_ids[1], core.encode(message))
+  local is_v2 = self.core:connection_info(connection_id).dialect == "v2"
+  return { type = "QUERY_SUB", payload = { queryId = id, mapName = name, query = is_v2 and { where = { __wm_none = id } } or {} } }
 end
 
---- Internal: asks every node to announce changes of a map; again after each reconnection.
+local function send_subscription(self, name, connection_id)
+  if self.core:send(connection_id, core.encode(subscription(self, name, connection_id))) then self.core:begins_to_hear(connection_id) end
+end
+
+--- Internal: asks every node to announce changes of a map, on its listening connection.
 ---@param name string
 function methods:subscribe(name)
   if self.subscriptions[name] then return end
   self.subscriptions[name] = uuid.v4()
   self.core:subscribed(self.subscriptions[name])
-  if not self.provider then return end
-  for _, node in ipairs(self.provider:nodes()) do send_subscription(self, name, node) end
+  if not self.listeners then return end
+  self.listeners:open()
+  for _, node in ipairs(self.provider:nodes()) do
+    local connection_id = self.listeners:of(node)
+    if connection_id then send_subscription(self, name, connection_id) end
+  end
 end
 
---- Part of the provider's business: subscriptions die with their connection.
-function methods:resubscribe()
-  for name in pairs(self.subscriptions) do
-    for _, node in ipairs(self.provider:nodes()) do send_subscription(self, name, node) end
-  end
+--- Internal: a listening connection is ready; subscriptions die with their connection.
+---@param connection_id integer
+function methods:resubscribe(connection_id)
+  for name in pairs(self.subscriptions) do send_subscription(self, name, connection_id) end
 end
 
 -- The rows behind the first `offset`, `limit` of them at most.

@@ -15,6 +15,7 @@ local connections_module = require "wingman.cluster.connections"
 local emitter = require "wingman.base.emitter"
 local errors = require "wingman.base.error"
 local escape = require "wingman.base.escape"
+local log_throttle = require "wingman.loop.log_throttle"
 local loop = require "wingman.loop"
 local merkle_walk = require "wingman.cluster.merkle_walk"
 
@@ -46,16 +47,16 @@ local methods = {}
 methods.__index = methods
 
 -- Something on it that was there is over: who waits for an answer is told, and who listens.
-local function end_listening(self, listener, reason, detail)
+local function end_listening(self, listener, reason, code, detail)
   self.requests:connection_lost(listener.connection_ids[1])
   if not listener.is_ready then return end
   listener.is_ready = false
-  self.events:emit("lost", listener.of, listener.connection_ids[1], reason, detail)
+  self.events:emit("lost", listener.of, listener.connection_ids[1], reason, code, detail)
 end
 
 local function disconnect(self, listener)
   self.connections:disconnect(listener)
-  end_listening(self, listener, "local", "closed by this side")
+  end_listening(self, listener, "local", 0, "closed by this side")
 end
 
 local function connection_of(self, listener) return self.connections.by_id[listener.connection_ids[1]] end
@@ -65,7 +66,7 @@ local function connection_of(self, listener) return self.connections.by_id[liste
 -- Another node's connection, or one that does not say whose it is, ends as if the network had ended it.
 local function refuse(self, connection, reason, detail)
   self.core:disconnect(connection.id, 1000)
-  self.log("warn", "listener_refused", { url = connection.node.url, reason = detail })
+  self.log_seldom("warn", "listener_refused", { url = connection.node.url, reason = detail }, "listener_refused " .. connection.node.url)
   self.connections:handle("lost", connection.id, reason, 0, true, detail)
 end
 
@@ -91,7 +92,7 @@ local function identify(self, connection)
       return refuse(self, connection, "other_node", ("%s answers there, not %s"):format(escape.plain(id), escape.plain(expected)))
     end
   end
-  refuse(self, connection, "local", "it does not say which node it is")
+  refuse(self, connection, "no_id", "it does not say which node it is")
 end
 
 -- Opening and closing ---------------------------------------------------------------------
@@ -195,8 +196,8 @@ function methods:state_of(node)
   return state == "ready" and not listener.is_ready and "identifying" or state
 end
 
---- Calls fn(node, connection_id) each time that one is "ready", or fn(node, connection_id, reason, detail) when one that
---- was ready is "lost". What was asked on that one is not answered any more, and what it announced since is missed.
+--- Calls fn(node, connection_id) each time that one is "ready", or fn(node, connection_id, reason, code, detail) when one
+--- that was ready is "lost". What was asked on that one is not answered any more, and what it announced since is missed.
 ---@param event "ready"|"lost"
 ---@param fn function
 function methods:on(event, fn) self.events:on(event, fn) end
@@ -235,14 +236,14 @@ function M.new(core, options, reconnect, requests, host)
     options.log_to(level, event, fields)
   end
   local self = setmetatable({
-    core = core, requests = requests, host = host, log = log, is_open = false, closed = false, by_node = {}, trees = {},
+    core = core, requests = requests, host = host, log_seldom = log_throttle.new(log), is_open = false, closed = false, by_node = {}, trees = {},
     events = emitter.new { names = { ready = true, lost = true } },
   }, methods)
   self.connections = connections_module.new(core, options, reconnect, {
     ready = function(connection) loop.spawn(identify, self, connection) end,
-    lost = function(connection, reason, _, detail)
+    lost = function(connection, reason, code, detail)
       local listener = connection.node
-      end_listening(self, listener, reason, detail)
+      end_listening(self, listener, reason, code, detail)
       if not listener.of.usable then self.connections:disconnect(listener) end
     end,
     changed = function() end,
