@@ -50,11 +50,11 @@ M.rules = {
     timeout = { type = "duration", default = 15, min = 0.05, max = 3600, about = "silence after which a connection is dead" },
   } },
   batch = { type = "table", default = {}, about = "how operations are batched", group = {
-    ops = { type = "number", min = 1, max = 65535, 
+    ops = { type = "number", min = 1, max = 65535,
       about = "operations in one OP_BATCH; default: 250 on v2, where larger ones cost other clients events; on 0.11 1000, single server 65535" },
     bytes = { type = "number", default = 512 * 1024, min = 1024, max = 1024 * 1024, about = "bytes of one OP_BATCH" },
     linger = { type = "duration", default = 0, min = 0, max = 60, about = "how long an operation waits for others to fill its batch; 0: until the end of the tick" },
-    in_flight = { type = "number", default = 64, min = 1, max = 100000, 
+    in_flight = { type = "number", default = 64, min = 1, max = 100000,
       about = "unacknowledged batches per connection; on v2 the send window allows fewer operations, as the server keeps up" },
     ack_timeout = { type = "duration", default = 5, min = 0.05, max = 3600,
       about = "age of an unacknowledged batch at which the client acts: it bisects the batch when later ones were acknowledged, else it waits on" },
