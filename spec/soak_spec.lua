@@ -28,7 +28,7 @@ describe("memory", function()
     assert.equal(parts.writes.count, parts.writes.acked)
   end)
 
-  it("that grows by more than the bound is told by the exit code", function()
+  it("that grows by more than the bound decides the exit code", function()
     local code, parts = soak("--cycles", "20", "--seconds", "0", "--bound", "-1000")
     assert.equal(1, code)
     assert.is_false(parts.flat)

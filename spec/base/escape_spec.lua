@@ -57,13 +57,13 @@ clusters.on_each(getfenv(1), "What a server says", function(shared, it)
 
   it("is plain in log lines and events", function()
     local client = shared:started()
-    local told, lost
-    client:on("server_error", function(err) told = err end)
+    local reported, lost
+    client:on("server_error", function(err) reported = err end)
     client:on("node_lost", function(node) lost = node end)
     send("binary", core.encode { type = "ERROR", payload = { code = 500, message = EVIL } })
     check_log "server_error"
-    eventually("it is told", function() return told end)
-    assert_plain(told.message, "event")
+    eventually("the error is reported", function() return reported end)
+    assert_plain(reported.message, "event")
     send("raw", "\136" .. string.char(2 + #EVIL) .. "\3\232" .. EVIL)
     eventually("the connection is lost", function() return lost end)
     assert_plain(lost.detail, "the reason of a close")
@@ -77,11 +77,11 @@ clusters.on_each(getfenv(1), "What a server says", function(shared, it)
       local loop = require "wingman.loop"
       local client = require("wingman").client { cluster = { seeds = { %q } }, auth = { token = %q } }
       assert(client:start())
-      local told
-      client:on("server_error", function() told = true end)
+      local reported
+      client:on("server_error", function() reported = true end)
       io.stdout:write "ready\n"
       io.stdout:flush()
-      loop.wait_until(function() return told end, %d)
+      loop.wait_until(function() return reported end, %d)
       client:close()
     ]]):format(shared.cluster.nodes[2].url, shared.cluster.token, PATIENCE))
     file:close()

@@ -1,5 +1,5 @@
 --- Random faults while four clients write, remove and read; then every node is read
---- back and checked against what the clients were told. A failure prints its seed;
+--- back and checked against what the clients were answered. A failure prints its seed;
 --- WINGMAN_SEED=N replays it, and so does `wingman run scripts/chaos.lua --seed N`.
 package.path = "scripts/?.lua;" .. package.path
 local build = require "spec.support.build"

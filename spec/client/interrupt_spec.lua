@@ -401,7 +401,7 @@ clusters.on_each(getfenv(), "an interrupted script", function(shared, it)
     assert.equal(300, stored(300, -1))
   end)
 
-  it("that closes its client meanwhile is told what that one had", function()
+  it("that closes its client meanwhile learns what that one had", function()
     local wait, go_on = gate()
     local wait_again, close = gate()
     run(PATIENT, ([[

@@ -81,20 +81,20 @@ clusters.on_each(getfenv(), "authentication", function(shared, it)
       function() error "the token service is down" end, function() return nil end, function() return "" end,
       function() return 7 end, function() loop.sleep(60) end,
     }
-    local asked, told = 0, {}
+    local asked, reported = 0, {}
     local client = client_of(function()
       asked = asked + 1
       return (answers[asked] or good)()
     end, { auth_timeout = 0.5 })
-    client:on("auth_failed", function(err) told[#told + 1] = err end)
+    client:on("auth_failed", function(err) reported[#reported + 1] = err end)
     local ok, err = client:start()
     assert.is_nil(ok)
     assert.equal("AUTH_FAILED", err.code)
     eventually("it connects when the function has a token", function() return is_connected(client) end)
     assert.is_true(asked > #answers, asked .. " tokens were asked for")
-    assert.equal("AUTH_FAILED", told[1].code)
-    assert.truthy(told[1].message:find("the token service is down", 1, true), told[1].message)
-    assert.equal(told[1].url, shared.cluster.urls[1])
+    assert.equal("AUTH_FAILED", reported[1].code)
+    assert.truthy(reported[1].message:find("the token service is down", 1, true), reported[1].message)
+    assert.equal(reported[1].url, shared.cluster.urls[1])
     assert.is_true(client:stats().losses.auth_failed >= 1)
   end)
 
@@ -113,12 +113,12 @@ clusters.on_each(getfenv(), "authentication", function(shared, it)
   end)
 
   it("does not show a refused string again, and goes on at once with another", function()
-    local told = {}
+    local reported = {}
     local client = client_of(bad())
-    client:on("auth_failed", function(err) told[#told + 1] = err end)
+    client:on("auth_failed", function(err) reported[#reported + 1] = err end)
     assert.equal("AUTH_FAILED", select(2, client:start()).code)
     assert.equal("auth_failed", client:health().nodes[1].last_reason)
-    assert.equal(1, #told)
+    assert.equal(1, #reported)
     assert.equal(1, client:stats().losses.auth_failed)
     loop.sleep(0.2)
     assert.equal(1, client:stats().losses.auth_failed)
@@ -179,14 +179,14 @@ end)
 
 clusters.on_each(getfenv(), "authentication", function(shared, it)
   it("ends with close 4001 on an open connection: not again with that token", function()
-    local told = {}
+    local reported = {}
     local client = shared:started()
-    client:on("auth_failed", function(err) told[#told + 1] = err.node end)
+    client:on("auth_failed", function(err) reported[#reported + 1] = err.node end)
     assert(client:map(shared:map_name()):set("k", 1))
     assert(shared.cluster:command "expire-tokens")
-    eventually("it is told of three nodes", function() return #told == 3, #told end)
-    table.sort(told)
-    assert.same({ "node-1", "node-2", "node-3" }, told)
+    eventually("three nodes have refused it", function() return #reported == 3, #reported end)
+    table.sort(reported)
+    assert.same({ "node-1", "node-2", "node-3" }, reported)
     assert.equal("ERROR", client.state.current)
     loop.sleep(0.1)
     assert.equal(3, client:stats().losses.auth_failed)

@@ -86,14 +86,14 @@ describe("circuits", function()
   end)
 
   it("use a policy of the script's own, and survive its mistakes", function()
-    local told = {}
+    local reported = {}
     local c, node, world = on_nothing(function(of)
       assert(of.url == "ws://x")
       return {
-        failure = function(_, kind) told[#told + 1] = kind end,
+        failure = function(_, kind) reported[#reported + 1] = kind end,
         success = function() error "a mistake" end,
         connected = function() end,
-        state = function() return #told >= 2 and "open" or "closed" end,
+        state = function() return #reported >= 2 and "open" or "closed" end,
         due = function() end,
       }
     end)
@@ -101,7 +101,7 @@ describe("circuits", function()
     assert.is_true(c:is_closed(node))
     c:failure(node, "connect", "x")
     assert.is_false(c:is_closed(node))
-    assert.same({ "refused", "connect" }, told)
+    assert.same({ "refused", "connect" }, reported)
     world.acked = 1
     await(function() return #world.logged > 0 end)
     assert.equal("error circuit_policy", world.logged[1])

@@ -1,5 +1,5 @@
 --- Every way to lose a node: each has a reason that the event, health(), the counters
---- and the failover's record tell; routes without the node exist when it is told; the
+--- and the failover's record tell; routes without the node exist when it is reported; the
 --- other nodes go on, and what was written to the lost one arrives later.
 local clusters = require "spec.support.cluster"
 local eventually = require "spec.support.eventually"
@@ -51,24 +51,24 @@ clusters.on_each(getfenv(), "a node is lost by", function(shared, it)
     local possible = case.on == "any" or not shared.is_real
     if possible then
       it(case[1] .. ": " .. case.reason, function()
-        local told, routed_to
+        local reported, routed_to
         local client = started(case.reason)
         local map = client:map(shared:map_name())
         local keys, others = clusters.keys_of(client, VICTIM, 20), clusters.keys_of(client, OTHER, 20)
         local index_of = client.provider.index_of_key
         client:on("node_lost", function(node)
-          if node.id ~= VICTIM or told then return end
+          if node.id ~= VICTIM or reported then return end
           local lost_index
           for _, known in ipairs(client.provider.connections.nodes) do lost_index = known.id == VICTIM and known.index or lost_index end
-          told, routed_to = node, index_of(keys[1]) == lost_index and "the lost node" or "elsewhere"
+          reported, routed_to = node, index_of(keys[1]) == lost_index and "the lost node" or "elsewhere"
         end)
         if case.fault then assert(shared.cluster:fault(VICTIM, unpack(case.fault)))
         else assert(shared.cluster[case.order](shared.cluster, VICTIM)) end
         for _, key in ipairs(keys) do assert(map:set(key, 1)) end
-        eventually("it is noticed", function() return told end)
-        assert.equal(case.reason, told.reason, told.detail)
-        if case.code then assert.equal(case.code, told.code) end
-        assert.equal("elsewhere", routed_to, "it is told before the routes were computed anew")
+        eventually("it is noticed", function() return reported end)
+        assert.equal(case.reason, reported.reason, reported.detail)
+        if case.code then assert.equal(case.code, reported.code) end
+        assert.equal("elsewhere", routed_to, "it is reported before the new routes were computed")
         assert.is_true(client:stats().losses[case.reason] >= 1)
         assert.is_true(clusters.node_of(client, VICTIM).losses[case.reason] >= 1)
         local recorded = {}

@@ -149,7 +149,7 @@ describe("wingman bench", function()
     assert.equal(0, code, out .. err)
     assert.equal(20, metric(document, "reads").count)
     assert.equal(0, metric(document, "ops_recorded").count)
-    -- Whoever reads of a map what nobody wrote is told, unless absent keys are what the test is about.
+    -- Who reads of a map what nobody wrote is warned, unless absent keys are what the test is about.
     for threshold, expected in pairs { ["reads count==20"] = 99, ["reads_absent count>0"] = 0 } do
       local path = load_run.file("", ".lua")
       os.remove(path)
@@ -205,7 +205,7 @@ describe("wingman bench", function()
     assert.equal(20, metric(document, "errors").count)
   end)
 
-  it("is one of the commands, of which a wrong one is told with what is near it", function()
+  it("is one of the commands; an error about a wrong one names the nearest", function()
     local code, _, err = command { "benhc", "sim://1" }
     assert.equal(2, code)
     assert.truthy(err:find("'benhc' is not a command; did you mean 'bench'?", 1, true), err)

@@ -89,7 +89,7 @@ describe("wingman report", function()
     assert.same({ 98, "wingman report: --strict: 1 iteration was dropped\n" }, { strict, why })
   end)
 
-  it("compares, with exit codes for what is worse and for what cannot be told", function()
+  it("compares, with exit codes for what is worse and for what cannot be decided", function()
     local code, out = run("diff", path "whole.json", path "slow.json")
     assert.equal(99, code)
     assert.matches("^WORSE  p50 %+%d", out)

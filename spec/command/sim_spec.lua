@@ -31,7 +31,7 @@ describe("wingman sim", function()
     end
   end)
 
-  it("runs the nodes that it was told to, until SIGTERM", function()
+  it("runs the nodes of its options, until SIGTERM", function()
     local child = start("--nodes=2", "--dialect", "0.11", "--hash", "fnv1a,xxh64", "--secret", "a secret")
     assert.equal("A simulated TopGun cluster: 2 nodes, as the 0.11 server, keys hashed by mixed.", child:read_line(60))
     local text = {}

@@ -50,7 +50,7 @@ describe("little memory", function()
     return output
   end
 
-  it("for a dead letter is told by the op log's file, which has its operation until it has the letter", function()
+  it("for a dead letter is reported by the op log's file, which has its operation until it has the letter", function()
     os.execute(("rm -rf %s/log*"):format(folder))
     assert.equal("memory recovered\t1\n", run_script("little_memory_letter.lua", cluster))
     local client = assert(wingman.client { server = "ws://127.0.0.1:1", oplog = { path = folder .. "/log" }, log_to = function() end })
@@ -104,7 +104,7 @@ describe("little memory", function()
   end
 
   for name, oplog in pairs { ["in memory"] = false, ["with the op log's file"] = true } do
-    it("is told as an error, " .. name, function()
+    it("is reported as an error, " .. name, function()
       local code, _, text, count = run(0, oplog)
       assert.equal(0, code, text)
       assert.is_true(count > 100, count .. " allocations")

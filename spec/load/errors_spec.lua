@@ -85,7 +85,7 @@ describe("errors of a load test", function()
     assert.equal(4, metric(document, "errors", { scenario = "a" }).count)
   end)
 
-  it("are mistakes of the script when a value cannot be encoded, told with its line", function()
+  it("are mistakes of the script when a value cannot be encoded, reported with its line", function()
     for _, write in ipairs { "local ok = map:set('k', { f = print })", "map:set('k', print, { on_ack = print })" } do
       local document, code, out, err = run(([[
         local load = require "wingman.load"

@@ -41,7 +41,7 @@ describe("a user's own connection", function()
     assert.equal(3, own.open)
   end)
 
-  it("that breaks off is told, and the others too", function()
+  it("that breaks off is reported, and the others too", function()
     for id = 1, 3 do assert.is_true(own:connect(id)) end
     assert(cluster:command("kill " .. cluster.nodes[1].id))
     eventually("none is open", function() return own.open == 0, own.open end)
@@ -135,12 +135,12 @@ describe("a user's own connection", function()
     local most = inbox.MOST
     finally(function() inbox.MOST = most end)
     inbox.MOST = 2
-    local told = 0
-    own.on_inbox_full = function() told = told + 1 end
+    local reported = 0
+    own.on_inbox_full = function() reported = reported + 1 end
     assert.is_true(own:connect(1))
     for stamp = 1, 5 do assert.is_true(own:send(1, { type = "PING", timestamp = stamp })) end
     eventually("three are dropped", function() return own.inboxes.dropped == 3, own.inboxes.dropped end)
-    assert.same({ 1, 4, 5 }, { told, own:receive(1, "PONG", 0).timestamp, own:receive(1, "PONG", 0).timestamp })
+    assert.same({ 1, 4, 5 }, { reported, own:receive(1, "PONG", 0).timestamp, own:receive(1, "PONG", 0).timestamp })
   end)
 
   it("receives the PONG of a PING that its user sends, and no PONG of a heartbeat", function()

@@ -31,7 +31,7 @@ describe("a shard", function()
     assert.is_false(shard.is_rank(function() end))
   end)
 
-  it("that is told by halves is an error that says what to do", function()
+  it("that is given by halves is an error that says what to do", function()
     local one, err = found { JOB_COMPLETION_INDEX = "3" }
     assert.is_nil(one)
     assert.truthy(err:find("WINGMAN_SHARDS", 1, true))

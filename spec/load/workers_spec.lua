@@ -167,7 +167,7 @@ describe("a run with workers", function()
     assert.is_true(metric(document, "iterations").count > 100)
   end)
 
-  it("tells more of the clients of all once it is told to, by a step of the script as by an order", function()
+  it("logs more of the clients of all once it is ordered to, by a step of the script as by an order", function()
     for _, workers in ipairs { "1", "2" } do
       local _, code, out, err = run(script([[executor = "constant-arrival-rate", rate = 50, duration = "2s",
         exec = function(vu) vu.client.options.log_to("info", "iteration", { user = vu.id }) end]],

@@ -23,7 +23,7 @@ describe("the limit of a run", function()
     end
   end)
 
-  it("is told of the scenario that is the latest by its own latency", function()
+  it("is that of the scenario that is the latest by its own latency", function()
     local worst = scenario(500, 600)
     worst.name = "worst"
     local got = judged(scenario(5000, 20000), worst, scenario(1, 10))

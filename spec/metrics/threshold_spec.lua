@@ -139,7 +139,7 @@ describe("a threshold", function()
     end)
   end)
 
-  it("of milliseconds is told in seconds", function()
+  it("of milliseconds is shown in seconds", function()
     local trend = metrics.registry():trend("t", nil, "ms")
     trend:add(20)
     assert.near(0.02, threshold.value(trend, read("t", "max<50ms"), 1), 1e-9)

@@ -50,7 +50,7 @@ describe("the checker of options", function()
     end
   end)
 
-  it("raises at the caller that it is told", function()
+  it("raises at the caller of the given level", function()
     local function caller() check.check(RULES, {}, "f", 2) end
     local _, raised = pcall(function() caller() end)
     assert.truthy(raised:find "check_spec%.lua:%d+: f: option rate is needed", raised)

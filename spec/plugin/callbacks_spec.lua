@@ -1,4 +1,4 @@
---- The callback style, and the end: close() has told everybody when it returns.
+--- The callback style, and the end: close() has called everybody when it returns.
 local clusters = require "spec.support.cluster"
 local eventually = require "spec.support.eventually"
 local ffi = require "ffi"

@@ -116,7 +116,7 @@ describe("report diff", function()
     assert.matches("^too noisy to tell: .*p99 x %d+", got.sentence)
     assert.matches("\n  p99 +.* too noisy\n", report.diff_text(got, { "a", "b" }))
     assert.matches("^UNKNOWN  too noisy", report.diff_text(got, { "a", "b" }))
-    -- What is better is told, and is no verdict beside a tail that may be longer.
+    -- What is better is shown, and is no verdict beside a tail that may be longer.
     local faster = quiet { seed = 2, seconds = 12, stall = 2, slow = 0.5 }
     got = report.diff(a, faster)
     if row(got, "p50").verdict == "better" then assert.matches("; better: p50 %-", got.sentence) end

@@ -14,17 +14,17 @@ local client = assert(wingman.client {
   cluster = os.getenv "SPEC_URLS", auth = { token = os.getenv "SPEC_TOKEN" }, oplog = { path = os.getenv "SPEC_OPLOG" },
   log_to = function() end,
 })
-local told = {}
-client:on("oplog_error", function(err) told[#told + 1] = err.problem end)
-client:on("oplog_recovered", function() told[#told + 1] = "recovered" end)
+local reported = {}
+client:on("oplog_error", function(err) reported[#reported + 1] = err.problem end)
+client:on("oplog_recovered", function() reported[#reported + 1] = "recovered" end)
 loop.run(function()
   -- A v2 server stores nothing in a map of this name, which is known once it has answered.
   assert(client:map("bad-name"):set("k", { text = ("x"):rep(100000) }))
   assert(client:sync())
   ffi.C.fail_allocations(100000, 110000, 1, 2) -- the letter itself is the first one
   assert(client:start())
-  loop.wait_until(function() return #told == 2 end, 20)
-  print(table.concat(told, " "), #client:rejected())
+  loop.wait_until(function() return #reported == 2 end, 20)
+  print(table.concat(reported, " "), #client:rejected())
   io.stdout:flush()
   ffi.C._exit(0)
 end)

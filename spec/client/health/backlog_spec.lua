@@ -13,7 +13,7 @@ describe("a backlog", function()
 end)
 
 clusters.on_each(getfenv(), "the backlog", function(shared, it)
-  it("is told by cause, and by a drain that takes too long", function()
+  it("is reported by cause, and by a drain that takes too long", function()
     local client = shared:started {
       batch = { ops = 10, in_flight = 2, ack_timeout = 60, linger = 60 }, heartbeat = { timeout = 60 }, unanswered = 60,
       reconnect = function() return 60 end, map_requests = { refresh = 3600, throttle = function() return 3600 end },

@@ -123,12 +123,12 @@ clusters.on_each(getfenv(), "a server's error", function(shared, it)
     assert.same({ 0, 1 }, { client:stats().ops_rejected, client:stats().ops_resent })
   end)
 
-  it("that no server refuses a batch with is told, and the batch is waited for", function()
+  it("with which no server refuses a batch is reported, and the batch is awaited", function()
     local client, id, seq, op_id, seen = held_back { batch = { ack_timeout = 30 }, circuit = { failures = 1 } }
     for _, code in ipairs { 403, 501, 503 } do
       inject(id, { type = "ERROR", payload = { code = code, message = "of another request" } })
     end
-    eventually("three errors are told", function() return #seen == 3, #seen end)
+    eventually("three errors are reported", function() return #seen == 3, #seen end)
     assert.same({ 403, 501, 503 }, { seen[1].status, seen[2].status, seen[3].status })
     assert.same({ 0, 0, 0 }, { client:stats().ops_resent, client:stats().overloads, client:stats().ops_aside })
     assert.equal("closed", clusters.node_of(client, id).circuit)
@@ -137,7 +137,7 @@ clusters.on_each(getfenv(), "a server's error", function(shared, it)
     assert.equal(1, #assert(shared.cluster:received(id)).ids)
   end)
 
-  it("about an operation that is not in flight is told, and changes nothing", function()
+  it("about an operation that is not in flight is reported, and changes nothing", function()
     local client, id, seq, op_id, seen = held_back { batch = { ack_timeout = 30 } }
     inject(id, { type = "OP_REJECTED", payload = { opId = "of nobody", reason = "no", code = 403 } })
     inject(id, { type = "OP_REJECTED", payload = { opId = "of nobody", code = "NOT_OWNER" } })
@@ -154,7 +154,7 @@ clusters.on_each(getfenv(), "a server's error", function(shared, it)
     assert.equal(0, client:stats().ops_rejected)
   end)
 
-  it("of a conflict resolver is told with the map and the key", function()
+  it("of a conflict resolver is reported with the map and the key", function()
     local client, id, _, _, seen = held_back()
     inject(id, { type = "MERGE_REJECTED", mapName = "m", key = "k", reason = "older", attemptedValue = 5,
       timestamp = { millis = 1, counter = 0, nodeId = "n" } })
@@ -174,15 +174,15 @@ clusters.on_each(getfenv(), "a server's error", function(shared, it)
 
   it("that rejects an operation settles it with the reason", function()
     local client, id, seq, op_id = held_back()
-    local told
-    client:on("op_rejected", function(err) told = err end)
+    local reported
+    client:on("op_rejected", function(err) reported = err end)
     inject(id, { type = "OP_REJECTED", payload = { opId = op_id, reason = "Access Denied" } })
     local ok, err = client:wait(seq, 60)
     assert.is_nil(ok)
     assert.equal("REJECTED", err.code)
     assert.is_false(err.retriable)
     assert.truthy(err.message:find("Access Denied", 1, true))
-    assert.equal(told, err)
+    assert.equal(reported, err)
     assert.equal(0, client:pending_ops())
   end)
 
@@ -221,20 +221,20 @@ clusters.on_each(getfenv(), "a server's error", function(shared, it)
     assert.same({ map.name, keys[2], 2 }, { client:rejected()[1].map, client:rejected()[1].key, client:rejected()[1].value })
   end)
 
-  it("again and again is told once, and the operation stays in the log", function()
+  it("again and again is reported once, and the operation stays in the log", function()
     local client = shared:started { batch = { tries = 3 }, circuit = "never" }
     local id = client:connected_nodes()[1]
-    local told = {}
-    client:on("op_tries", function(err) told[#told + 1] = err end)
+    local reported = {}
+    client:on("op_tries", function(err) reported[#reported + 1] = err end)
     local key = clusters.keys_of(client, id, 1)[1]
     assert(shared.cluster:fault(id, "poison", key, "refused", "not now"))
     local seq = assert(client:map(shared:map_name()):set(key, { v = 1 }))
-    eventually("it is told", function() return told[1] end)
-    assert.equal("NOT_ACKNOWLEDGED", told[1].code)
-    assert.same({ key, seq, 3 }, { told[1].key, told[1].seq, told[1].tries })
+    eventually("it is reported", function() return reported[1] end)
+    assert.equal("NOT_ACKNOWLEDGED", reported[1].code)
+    assert.same({ key, seq, 3 }, { reported[1].key, reported[1].seq, reported[1].tries })
     assert.equal(1, client:pending_ops())
     assert(shared.cluster:fault(id, "none"))
     assert.is_true(client:wait(seq, 60))
-    assert.equal(1, #told)
+    assert.equal(1, #reported)
   end)
 end, { "sim://3", "sim://3?dialect=0.11" })

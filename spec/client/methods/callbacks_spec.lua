@@ -31,7 +31,7 @@ clusters.on_each(getfenv(), "callbacks", function(shared, it)
     return shared:started(options), lines
   end
 
-  it("that raise are told by log_to, once, with their own frames, and counted", function()
+  it("that raise are logged once, with their own frames, and counted", function()
     local client, lines = logging_client()
     local written = on_stderr(function()
       local name = shared:map_name()
@@ -43,9 +43,9 @@ clusters.on_each(getfenv(), "callbacks", function(shared, it)
       client:map(name):announce("k", 2)
     end)
     assert.equal("", written)
-    local told = {}
-    for _, line in ipairs(lines) do told[#told + 1] = line.callback .. ": " .. line.error:match ":%d+: ([^\n]+)" end
-    assert.same({ "on_ack: in on_ack", "message: in a listener", ("change of map '%s': in a change"):format(client.map_order[1]) }, told)
+    local reported = {}
+    for _, line in ipairs(lines) do reported[#reported + 1] = line.callback .. ": " .. line.error:match ":%d+: ([^\n]+)" end
+    assert.same({ "on_ack: in on_ack", "message: in a listener", ("change of map '%s': in a change"):format(client.map_order[1]) }, reported)
     assert.equal(3, client:stats().callback_errors)
     for _, line in ipairs(lines) do
       assert.equal("error", line.level)
@@ -55,7 +55,7 @@ clusters.on_each(getfenv(), "callbacks", function(shared, it)
     end
   end)
 
-  it("that raise again and again are told seldom, and all are counted", function()
+  it("that raise again and again are logged seldom, and all are counted", function()
     local client, lines = logging_client()
     for i = 1, 500 do
       assert(client:map "callbacks":set("k" .. i, i, { on_ack = function() error "every time" end }))
@@ -65,14 +65,14 @@ clusters.on_each(getfenv(), "callbacks", function(shared, it)
     assert.is_true(#lines >= 1 and #lines < 250, #lines .. " lines")
   end)
 
-  it("that are policies are told as seldom, and counted with the others", function()
+  it("that are policies are logged as seldom, and counted with the others", function()
     local client = shared:started()
     local before = client:stats().callback_errors
     for _ = 1, 200 do inspect.policy(client, "routing", function() error "no route" end) end
     assert.equal(before + 200, client:stats().callback_errors)
-    local told = shared:logged "routing_policy"
-    assert.is_true(#told >= 1 and #told < 100, #told .. " lines")
-    assert.truthy(told[1].error:find("no route", 1, true), told[1].error)
+    local reported = shared:logged "routing_policy"
+    assert.is_true(#reported >= 1 and #reported < 100, #reported .. " lines")
+    assert.truthy(reported[1].error:find("no route", 1, true), reported[1].error)
   end)
 
   it("that raise keep neither others from hearing nor the client from working", function()

@@ -52,15 +52,15 @@ clusters.on_each(getfenv(), "a rejected write", function(shared, it)
   end
 
   it("is a letter with all that was written, and counted", function()
-    local told
-    client:on("op_rejected", function(err) told = err end)
+    local reported
+    client:on("op_rejected", function(err) reported = err end)
     local key, seq = rejected(function(key) return map:set(key, { deep = { 1, "two" } }) end, "no such\27[31m column")
     assert.same({ { seq = seq, map = map.name, key = key, value = { deep = { 1, "two" } }, reason = "no such\27[31m column", node = id } },
       listed())
     assert.equal(0, client:rejected().displaced)
     assert.same({ 1, 1, 0 }, { client:stats().ops_rejected, client:stats().dead_letters, client:stats().dead_letters_displaced })
-    assert.same({ map.name, key, seq, id }, { told.map, told.key, told.seq, told.node })
-    assert.is_nil(told.message:find "\27", "the server's words are not escaped: " .. told.message)
+    assert.same({ map.name, key, seq, id }, { reported.map, reported.key, reported.seq, reported.node })
+    assert.is_nil(reported.message:find "\27", "the server's words are not escaped: " .. reported.message)
     assert.equal(0, client:pending_ops())
   end)
 
@@ -141,7 +141,7 @@ clusters.on_each(getfenv(), "a rejected write", function(shared, it)
     assert.equal(0, #client:rejected())
   end)
 
-  it("is told by the next drain, once", function()
+  it("is reported by the next drain, once", function()
     assert.is_true(client:drain(PATIENCE))
     rejected(function(key) return map:set(key, 1) end, "no")
     local ok, err = client:drain(PATIENCE)
@@ -173,7 +173,7 @@ clusters.on_each(getfenv(), "a rejected write", function(shared, it)
       assert.equal(0, client:pending_ops())
       assert.same(expected, listed())
       assert.equal(2, client:health().dead_letters)
-      assert.is_true(client:drain(PATIENCE)) -- they were told when they were rejected
+      assert.is_true(client:drain(PATIENCE)) -- they were reported when they were rejected
       local again = assert(client:rejected():resend(seq))
       assert.is_true(again > other, "a number was given twice")
       assert(client:rejected():drop(other))
@@ -212,7 +212,7 @@ describe("dead letters", function()
     assert.equal(0, #client:rejected())
     local ok, err = client:drain(0.01)
     assert.same({ nil, "TIMEOUT" }, { ok, err.code })
-    -- It is told once what waits is gone, not by the drain that gave up.
+    -- It is reported once what waits is gone, not by the drain that gave up.
     client.core:foreign_take()
     local newest = { seq = 0 }
     for _, op in ipairs(client.core:operations(0)) do newest = op.seq > newest.seq and op or newest end

@@ -137,28 +137,28 @@ for _, dialect in ipairs { "v2", "0.11" } do
 
     it("take it from --token-file", function()
       local path = file_with(cluster.token .. "\n")
-      each_command({ "--token-file", path }, nil, function(code, told) assert.equal(0, code, told) end)
+      each_command({ "--token-file", path }, nil, function(code, reported) assert.equal(0, code, reported) end)
     end)
 
     it("take it from WINGMAN_TOKEN", function()
-      each_command({}, cluster.token, function(code, told) assert.equal(0, code, told) end)
+      each_command({}, cluster.token, function(code, reported) assert.equal(0, code, reported) end)
     end)
 
     it("say AUTH_FAILED without one, with the option, the flag and the variable", function()
-      each_command({}, nil, function(code, told)
-        assert.is_true(code == 1 or code == 3, told)
+      each_command({}, nil, function(code, reported)
+        assert.is_true(code == 1 or code == 3, reported)
         for _, word in ipairs { "AUTH_FAILED", "auth.token", "--token-file", "WINGMAN_TOKEN" } do
-          assert.truthy(told:find(word, 1, true), told)
+          assert.truthy(reported:find(word, 1, true), reported)
         end
-        assert.is_nil(told:find("token_source.lua", 1, true), told)
+        assert.is_nil(reported:find("token_source.lua", 1, true), reported)
       end)
     end)
 
     it("end with 2 when a file of TLS cannot be read", function()
       for _, flag in ipairs { "--ca-file", "--cert-file", "--key-file" } do
-        each_command({ flag, "/no/such/file" }, cluster.token, function(code, told)
-          assert.equal(2, code, told)
-          assert.truthy(told:find(flag .. ": /no/such/file: No such file", 1, true), told)
+        each_command({ flag, "/no/such/file" }, cluster.token, function(code, reported)
+          assert.equal(2, code, reported)
+          assert.truthy(reported:find(flag .. ": /no/such/file: No such file", 1, true), reported)
         end)
       end
     end)

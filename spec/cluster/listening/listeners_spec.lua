@@ -117,9 +117,9 @@ clusters.on_each(getfenv(), "a listening connection", function(shared, it)
     write(1)
     assert.equal(1, (map:read(keys[1], LONG)))
     await_all(client, "ready")
-    local told, lost = {}, {}
+    local reported, lost = {}, {}
     for _, event in ipairs { "node_lost", "node_connected", "circuit", "failover", "map_changed", "state" } do
-      client:on(event, function() told[#told + 1] = event end)
+      client:on(event, function() reported[#reported + 1] = event end)
     end
     client.listeners:on("lost", function(node) lost[#lost + 1] = node.id end)
     local before, route_changes = client:stats(), client:router_stats().route_changes
@@ -133,7 +133,7 @@ clusters.on_each(getfenv(), "a listening connection", function(shared, it)
     end
     local stats = client:stats()
     assert.equal(9, #lost)
-    assert.same({}, told)
+    assert.same({}, reported)
     assert.same({ 60, 0, 0, before.losses },
       { stats.ops_acked - before.ops_acked, stats.ops_resent - before.ops_resent, stats.unmatched_acks, stats.losses })
     assert.equal(route_changes, client:router_stats().route_changes)

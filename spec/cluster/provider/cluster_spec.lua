@@ -191,7 +191,7 @@ clusters.on_each(getfenv(), "cluster provider and stale maps", function(shared, 
     assert(shared.cluster:fault("node-2", "close", 1001))
     eventually("node-2 is connected again", function() return is_back end)
     -- A new connection is asked, and answers with its old view under a new time.
-    eventually("the node has told the version of its map", function() return client.core:version_of(node.index) > 0, client.core:version_of(node.index) end)
+    eventually("the node has sent the version of its map", function() return client.core:version_of(node.index) > 0, client.core:version_of(node.index) end)
     assert.is_true(owns_none())
     set_all(client:map(shared:map_name()), 500)
     assert(client:drain(60))
@@ -215,10 +215,10 @@ clusters.on_each(getfenv(), "cluster provider and stale maps", function(shared, 
     assert(client:map(shared:map_name()):set(key, 1)) -- what has no route has the map asked for
     eventually("the map names other owners for the partitions of node-3", function() return not owned_by_node_3(client) end)
     return function(asked)
-      local told, route
-      client:on("node_lost", function() told, route = true, client.provider:node_of(asked) end)
+      local reported, route
+      client:on("node_lost", function() reported, route = true, client.provider:node_of(asked) end)
       assert(shared.cluster:kill "node-3")
-      eventually("it is told", function() return told end)
+      eventually("the loss is reported", function() return reported end)
       return route
     end
   end

@@ -155,7 +155,7 @@ clusters.on_each(getfenv(), "what a change of routes takes, with orders", functi
   end
 
   local function await_newer(before)
-    eventually("each node has told a newer map", function()
+    eventually("each node has sent a newer map", function()
       local now, newer = versions(), 0
       for i in ipairs(now) do newer = newer + (now[i] > before[i] and 1 or 0) end
       return newer == 3, now
@@ -167,9 +167,9 @@ clusters.on_each(getfenv(), "what a change of routes takes, with orders", functi
     client:on("map_changed", function() changed = changed + 1 end)
     local owner = another_than(client:partition_map().owners[8])
     local bytes = map_with(7, owner, 5000)
-    local before, told = forget(), versions()
+    local before, reported = forget(), versions()
     for _, id in ipairs { "node-1", "node-2", "node-3" } do push(id, bytes) end
-    await_newer(told)
+    await_newer(reported)
     local now = client:router_stats()
     assert.equal(owner, client:partition_map().owners[8])
     assert.same({ maps_decoded = 1, maps_seen = 1, map_changed = 1, asked = 1, route_changes = 1 }, {
@@ -195,10 +195,10 @@ clusters.on_each(getfenv(), "what a change of routes takes, with orders", functi
   it("for a partition that moves is one question, one call and one change, whatever each node pushes", function()
     local owners = client:partition_map().owners
     local owner = another_than(owners[20])
-    local before, told = forget(), versions()
+    local before, reported = forget(), versions()
     assert(shared.cluster:move(19, owner))
     eventually("the partition goes to its new owner", function() return client:partition_map().owners[20] == owner, client:partition_map().owners[20] end)
-    await_newer(told)
+    await_newer(reported)
     assert.equal(1, differences(owners, client:partition_map().owners)) -- 0.11 nodes list themselves first
     local now = client:router_stats()
     assert.same({ maps_decoded = 1, route_changes = 1 }, {

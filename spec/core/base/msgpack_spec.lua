@@ -218,7 +218,7 @@ describe("msgpack encode", function()
     end
   end)
 
-  it("starts and stops where it is told", function()
+  it("starts and stops at the given places", function()
     local bytes = assert(encode { a = 1 }) .. assert(encode "x") .. assert(encode(7))
     local value, pos = decode(bytes)
     assert.same({ a = 1 }, value)

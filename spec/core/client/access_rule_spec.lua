@@ -45,9 +45,9 @@ clusters.on_each(getfenv(), "a write that an access rule denies", function(share
     assert.is_nil(ok)
     assert.equal("REJECTED", err.code)
     assert.same({ 10, 300, 0 }, { #rejected, acked, client:pending_ops() })
-    for _, told in ipairs(rejected) do
-      assert.equal("REJECTED", told.code)
-      assert.equal("write access denied for map: secret", told.reason)
+    for _, reported in ipairs(rejected) do
+      assert.equal("REJECTED", reported.code)
+      assert.equal("write access denied for map: secret", reported.reason)
     end
     local stored = 0
     for _ in pairs(shared:values(client, "good")) do stored = stored + 1 end

@@ -116,7 +116,7 @@ clusters.on_each(getfenv(), "back-pressure", function(shared, it)
       local dropped, seqs = {}, {}
       client:on("op_dropped", function(err) dropped[#dropped + 1] = err end)
       for i, key in ipairs(keys) do seqs[i] = assert(map:set(key, value)) end
-      eventually("each one that was dropped is told", function() return #dropped == client:stats().ops_dropped, #dropped end)
+      eventually("each one that was dropped is reported", function() return #dropped == client:stats().ops_dropped, #dropped end)
       local count = client:stats().ops_dropped
       assert.is_true(count >= 145 and count <= 155, count .. " were dropped")
       assert.equal(count, #dropped)
@@ -290,7 +290,7 @@ clusters.on_each(getfenv(), "back-pressure", function(shared, it)
     resume()
   end)
 
-  it("of a full log is told of a write that is too large at once, and not that the log is full", function()
+  it("of a full log gets the error of a write that is too large at once, and not that the log is full", function()
     for _, when_full in ipairs { "pause", "fail" } do
       local client, map, keys = stalled { max_ops = 20, when_full = when_full }
       for i = 1, 20 do assert(map:set(keys[i], i)) end
@@ -303,23 +303,23 @@ clusters.on_each(getfenv(), "back-pressure", function(shared, it)
 
   it("tells once when the log is nearly full, and once when there is room again", function()
     local client, map, keys = stalled { max_ops = 100, high_watermark = 0.8, low_watermark = 0.3 }
-    local told = {}
-    client:on("high_watermark", function(ops) told[#told + 1] = "high " .. ops end)
-    client:on("low_watermark", function(ops) told[#told + 1] = "low " .. ops end)
+    local reported = {}
+    client:on("high_watermark", function(ops) reported[#reported + 1] = "high " .. ops end)
+    client:on("low_watermark", function(ops) reported[#reported + 1] = "low " .. ops end)
     for i = 1, 79 do assert(map:set(keys[i], i)) end
     loop.sleep(0.05)
-    assert.same({}, told)
+    assert.same({}, reported)
     for i = 80, 95 do assert(map:set(keys[i], i)) end
-    eventually("it is told that the log is nearly full", function() return told[1], told end)
+    eventually("the high watermark is reported", function() return reported[1], reported end)
     loop.sleep(0.05)
-    assert.same({ "high 80" }, told)
+    assert.same({ "high 80" }, reported)
     resume()
     assert(client:drain(60))
-    eventually("it is told that there is room again", function() return told[2], told end)
+    eventually("the low watermark is reported", function() return reported[2], reported end)
     loop.sleep(0.05)
-    assert.equal(2, #told)
-    local ops = tonumber(told[2]:match "^low (%d+)$")
-    assert.is_true(ops and ops <= 30, told[2])
+    assert.equal(2, #reported)
+    local ops = tonumber(reported[2]:match "^low (%d+)$")
+    assert.is_true(ops and ops <= 30, reported[2])
   end)
 
   it("of a slow node bounds what it was sent, and keeps no other node waiting", function()

@@ -24,15 +24,15 @@ for connections = 1, 2 do clusters.on_each(getfenv(), ("a client that hears of i
   end)
 
   -- What each node tells last: once that has come, all before has.
-  local told = 0
+  local reported = 0
   local function all_is_told()
-    told = told + 1
+    reported = reported + 1
     local markers = {}
     for i, id in ipairs(client:connected_nodes()) do markers[i] = clusters.keys_of(other.client, id, 1)[1] end
-    for _, marker in ipairs(markers) do assert(other:set(marker, told)) end
+    for _, marker in ipairs(markers) do assert(other:set(marker, reported)) end
     eventually("the last change of each node is heard of", function()
       for _, marker in ipairs(markers) do
-        if map:get(marker) ~= told then return false, marker, map:get(marker) end
+        if map:get(marker) ~= reported then return false, marker, map:get(marker) end
       end
       return true
     end)

@@ -231,11 +231,11 @@ clusters.on_each(getfenv(), "a membership change", function(shared, it)
     shared:restart("node-2", observer)
   end)
 
-  it("that close has no time for is an error that counts it, logged and told", function()
+  it("that close has no time for is an error that counts it, logged and reported", function()
     local client, observer = shared:started(), shared:started()
-    local map, told, figures = client:map(shared:map_name()), {}, nil
+    local map, reported, figures = client:map(shared:map_name()), {}, nil
     client:on("unverified", function(count)
-      told[#told + 1] = count
+      reported[#reported + 1] = count
       figures = { client:stats().ops_unverified, client:health().unverified_ops, client:backlog().unverified }
     end)
     local ok, err = at_the_change(shared, client, map, "node-2", function() return client:close(0) end)
@@ -243,7 +243,7 @@ clusters.on_each(getfenv(), "a membership change", function(shared, it)
     assert.equal("TIMEOUT", err.code)
     assert.is_true(err.unverified > 0)
     assert.truthy(err.message:find(err.unverified .. " writes are not sent again, and are unverified", 1, true), err.message)
-    assert.same({ err.unverified }, told)
+    assert.same({ err.unverified }, reported)
     assert.same({ err.unverified, err.unverified, 0 }, figures)
     assert.equal(err.unverified, shared:logged("writes_unverified")[1].count)
     assert.is_true(client:close())
@@ -355,10 +355,10 @@ clusters.on_each(getfenv(), "a membership change", function(shared, it)
     shared:restart("node-2", observer)
   end)
 
-  it("that memory does not reach for is counted as unverified, and told", function()
+  it("that memory does not reach for is counted as unverified, and reported", function()
     local client = shared:started { oplog = { recent_bytes = 65536 } }
-    local map, told = client:map(shared:map_name()), 0
-    client:on("unverified", function(count) told = told + count end)
+    local map, reported = client:map(shared:map_name()), 0
+    client:on("unverified", function(count) reported = reported + count end)
     local options, recent = recent_writes(client)
     for i = 1, 5000 do assert(map:set("key-" .. i, { n = i }, options)) end
     eventually("every write is acknowledged", function() return client:pending_ops() == 0, client:pending_ops() end)
@@ -368,9 +368,9 @@ clusters.on_each(getfenv(), "a membership change", function(shared, it)
     local stats = client:stats()
     assert.is_true(stats.ops_repeated + stats.ops_unverified >= recent())
     assert.is_true(stats.ops_repeated < 3000, stats.ops_repeated .. " were sent again")
-    assert.equal(stats.ops_unverified, told)
+    assert.equal(stats.ops_unverified, reported)
     assert.equal(stats.ops_unverified, client:health().unverified_ops)
-    if recent() >= 3000 then assert.equal(told, shared:logged("writes_unverified")[1].count) end
+    if recent() >= 3000 then assert.equal(reported, shared:logged("writes_unverified")[1].count) end
     shared:restart("node-2", client)
   end)
 
@@ -389,7 +389,7 @@ clusters.on_each(getfenv(), "a membership change", function(shared, it)
     assert(client:drain(60))
     local stats = client:stats()
     local kept = stats.ops_repeated + stats.ops_unverified
-    assert.is_true(kept >= recent() and kept <= count * changes(), ("%d were sent again or told, for %d changes"):format(kept, changes()))
+    assert.is_true(kept >= recent() and kept <= count * changes(), ("%d were sent again or reported, for %d changes"):format(kept, changes()))
     shared:restart("node-2", client)
   end)
 

@@ -1,4 +1,4 @@
---- The end of a script that ends by itself: what its clients hold is sent, or told.
+--- The end of a script that ends by itself: what its clients hold is sent, or reported.
 local clusters = require "spec.support.cluster"
 local files = require "spec.support.files"
 local process = require "wingman.loop.process"

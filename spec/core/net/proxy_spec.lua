@@ -1,4 +1,4 @@
---- Proxies: which way a connection goes, what a proxy is told, and what an error says of it.
+--- Proxies: which way a connection goes, what a proxy is sent, and what an error says of it.
 local eventually = require "spec.support.eventually"
 local ffi = require "ffi"
 local http_proxy = require "spec.support.http_proxy"
@@ -110,7 +110,7 @@ describe("A proxy", function()
     assert.equal("http://127.0.0.1:1 of http_proxy: connection refused", detail)
   end)
 
-  it("of the environment that is none is told by the variable's name", function()
+  it("of the environment that is none is reported with the variable's name", function()
     environment { http_proxy = "socks5://ann:secret@127.0.0.1:1" }
     local reason, detail = failure { server = "ws://cluster.example:9000" }
     assert.equal("proxy", reason)

@@ -154,15 +154,15 @@ describe("wss://", function()
     local client = wingman.client { server = "wss://localhost:" .. good, auth = { token = cluster.token }, tls = { ca_file = path },
       start_timeout = 60, reconnect = function() return 0.02 end, log_to = function() end }
     local starting = loop.spawn(client.start, client)
-    local function told(what)
+    local function reported(what)
       eventually("the end of a connection says: " .. what, function()
         local detail = client.provider and client.provider.connections.nodes[1].last_detail
         return tostring(detail):find(what, 1, true), detail
       end)
     end
-    told "the certificate was refused"
+    reported "the certificate was refused"
     run(("echo nothing > %s.new && mv %s.new %s"):format(path, path, path))
-    told "option tls.ca_file: the file has no certificate in PEM form"
+    reported "option tls.ca_file: the file has no certificate in PEM form"
     run(("cp %s/ca.pem %s"):format(folder, path))
     assert(starting:wait())
     client:close()

@@ -1,4 +1,4 @@
---- The way to an open WebSocket: what servers answer to the upgrade, told as what it is;
+--- The way to an open WebSocket: what servers answer to the upgrade, and how it is reported;
 --- the socket of an answer that is none is closed.
 local eventually = require "spec.support.eventually"
 local loop = require "wingman.loop"
@@ -74,7 +74,7 @@ describe("The upgrade", function()
   end
 
   for _, case in ipairs(answers) do
-    it(("is answered by %s: told, and the socket is closed"):format(case[1]), function()
+    it(("is answered by %s: reported, and the socket is closed"):format(case[1]), function()
       local node, peer = try(function(peer) peer:write(case[2]) end)
       assert.equal("upgrade", node.last_reason)
       assert.equal(case[3], client.provider.connections.nodes[1].last_detail)

@@ -1,4 +1,4 @@
---- Which operations came to be held: told once, and never by looking at all of them.
+--- The list of operations that lost their route: each is in it once, and no call looks at all operations.
 local loop = require "wingman.loop"
 local wingman = require "wingman"
 
@@ -24,7 +24,7 @@ describe("newly held operations", function()
     return keys
   end
 
-  it("are told once", function()
+  it("are listed once", function()
     write(1, 10)
     assert.same(set(1, 10), core:newly_held(0))
     assert.same({}, core:newly_held(0))

@@ -204,7 +204,7 @@ describe("the bound of the dead letters", function()
     cluster:stop()
   end)
 
-  it("is 10,000: the oldest make way, counted and told", function()
+  it("is 10,000: the oldest make way, counted and reported", function()
     local map = client:map "bad-name"
     for i = 1, 10003 do assert(map:set("k" .. i, i)) end
     assert(client:start())

@@ -87,7 +87,7 @@ clusters.on_each(getfenv(), "a change", function(shared, it)
     assert.same({ { "k", 1 }, { "k" } }, heard)
   end)
 
-  it("that is older than the local copy is told to nobody", function()
+  it("that is older than the local copy is reported to nobody", function()
     local older = time()
     send(event(str "record", map(str "value", "\2", str "timestamp", time())),
       event(str "record", map(str "value", "\1", str "timestamp", older)))

@@ -1,4 +1,4 @@
---- Messages that are too large to be read: who waits for one is told, nobody else is held up,
+--- Messages that are too large to be read: who waits for one gets an error, nobody else is held up,
 --- and the connection stays.
 local clusters = require "spec.support.cluster"
 local core = require "wingman.core"
@@ -133,7 +133,7 @@ clusters.on_each(getfenv(1), "A message beyond a limit", function(shared, it)
   end
 
   -- The line may come in a later turn than the acknowledgement.
-  local function told(count, kind)
+  local function reported(count, kind)
     local lines
     eventually(("%d messages are logged as too large"):format(count), function()
       lines = shared:logged "message_too_large"
@@ -155,7 +155,7 @@ clusters.on_each(getfenv(1), "A message beyond a limit", function(shared, it)
     read_through()
     assert.equal(before, connects_of(client))
     assert.same({ 1 }, heard)
-    told(1, "QUERY_RESP")
+    reported(1, "QUERY_RESP")
   end)
 
   it("goes by in fragments of any size", function()
@@ -167,10 +167,10 @@ clusters.on_each(getfenv(1), "A message beyond a limit", function(shared, it)
     read_through()
     assert.equal(before, connects_of(client))
     assert.same({ 1 }, heard)
-    told(4, "SYNC_RESP_LEAF")
+    reported(4, "SYNC_RESP_LEAF")
   end)
 
-  it("of a subscription is nobody's, and not told", function()
+  it("of a subscription is nobody's, and not reported", function()
     listen()
     local id = assert(client.subscriptions.limits)
     send_whole(of_empty_maps("QUERY_RESP", LARGE, { "queryId", id }))
@@ -178,7 +178,7 @@ clusters.on_each(getfenv(1), "A message beyond a limit", function(shared, it)
     send_whole(event(1))
     read_through()
     assert.same({ 1 }, heard)
-    told(0)
+    reported(0)
   end)
 
   it("in an envelope does not take the others with it", function()
@@ -201,7 +201,7 @@ clusters.on_each(getfenv(1), "A message beyond a limit", function(shared, it)
     send_raw(frame("\129", '{"type":"QUERY_UPDATE","x":"' .. ("x"):rep(LARGE) .. '"}'))
     read_through()
     assert.equal(before, connects_of(client))
-    told(1, "text message")
+    reported(1, "text message")
   end)
 
   it("that is a text has a limit of its own, beside it that of all messages", function()
@@ -215,7 +215,7 @@ clusters.on_each(getfenv(1), "A message beyond a limit", function(shared, it)
     send_raw(frame("\129", update:format(("x"):rep(room))))
     read_through()
     assert.same({ { room, NODE } }, heard)
-    told(1)
+    reported(1)
   end)
 
   it("that is a text with too many elements is not decoded", function()
@@ -266,7 +266,7 @@ clusters.on_each(getfenv(1), "A message beyond a limit", function(shared, it)
     send_raw "\161z\1"
     read_through()
     assert.is_true(peak() - before < 3 * MB, ("%.1f MB more"):format((peak() - before) / MB))
-    told(1, "QUERY_RESP")
+    reported(1, "QUERY_RESP")
   end)
 
 end, { "sim://3", "sim://3?dialect=0.11" })

@@ -12,13 +12,13 @@ describe("a plan", function()
     steps_of, steering = clock:require "wingman.load.control.planned_faults", clock:require "wingman.load.control.steering"
   end)
 
-  -- A run with one scenario, which writes down when it is told what; and how to end it.
+  -- A run with one scenario, which records its orders with their times; and how to end it.
   local function start(steps)
-    local run = { told = {}, faults = {} }
+    local run = { reported = {}, faults = {} }
     local executor = {}
     for _, order in ipairs { "pause", "resume", "set_rate" } do
       executor[order] = function(_, value)
-        run.told[#run.told + 1] = { order, value, at = clock:now() - run.begun }
+        run.reported[#run.reported + 1] = { order, value, at = clock:now() - run.begun }
         return true
       end
     end
@@ -42,8 +42,8 @@ describe("a plan", function()
     }
     clock.loop.sleep(3)
     for i, expected in ipairs { { "set_rate", 1000, 1.2 }, { "pause", nil, 1.5 }, { "resume", nil, 2 } } do
-      assert.same({ expected[1], expected[2] }, { run.told[i][1], run.told[i][2] })
-      near(expected[3], run.told[i].at)
+      assert.same({ expected[1], expected[2] }, { run.reported[i][1], run.reported[i][2] })
+      near(expected[3], run.reported[i].at)
     end
     for _, fault in ipairs(run.faults) do assert.is_true(fault.ok, fault.detail) end
   end)
@@ -64,7 +64,7 @@ describe("a plan", function()
     clock.loop.sleep(2)
     finish()
     clock.loop.sleep(2)
-    assert.same({ true, false, 1 }, { run.faults[1].ok, run.faults[2].ok, #run.told })
+    assert.same({ true, false, 1 }, { run.faults[1].ok, run.faults[2].ok, #run.reported })
     assert.truthy(run.faults[2].detail:find("planned for 3s", 1, true), run.faults[2].detail)
   end)
 end)

@@ -76,7 +76,7 @@ describe("a schedule", function()
     assert.is_true(list[300] < 4e6)
   end)
 
-  it("keeps what is due at another rate, and adds nothing however often that is told", function()
+  it("keeps what is due at another rate, and adds nothing however often that is set", function()
     local plan = schedule.new(0, { { seconds = 2, from = 0, to = 100 }, { seconds = 2, from = 100, to = 100 } }, WHOLE)
     for _ = 1, 10 do plan:take(1e6) end
     plan:set_rate(0, 1e6) -- 25 have come due

@@ -111,7 +111,7 @@ describe("a key chooser", function()
     end
   end)
 
-  it("scatters the frequent keys unless told otherwise", function()
+  it("scatters the frequent keys unless an option says otherwise", function()
     local count = counts(draw({ count = 1000, distribution = "zipf" }, 100000))
     local most, times = nil, 0
     for k, n in pairs(count) do

@@ -319,17 +319,17 @@ clusters.on_each(getfenv(), "a poison message", function(shared, it)
     -- A 0.11 node is sent what is unanswered for 16 times ack_timeout again.
     local client, seen = started { batch = { ack_timeout = 0.5 } }
     local map = client:map(shared:map_name())
-    local keys, told, told_before, is_mine = keys_of(client, 60, {}), 0, nil, {}
+    local keys, reported, told_before, is_mine = keys_of(client, 60, {}), 0, nil, {}
     for _, key in ipairs(keys) do is_mine[key] = true end
     client:on("ack_timeout", function(event)
-      told = told + 1
+      reported = reported + 1
       assert.is_false(event.again)
     end)
     assert(shared.cluster:reset_stats())
     assert(shared.cluster:fault("all", "ack-delay", 4000))
     for i, key in ipairs(keys) do
       assert(map:set(key, i, { on_ack = function(ok)
-        told_before = told_before or told
+        told_before = told_before or reported
         if ok then seen.acked = seen.acked + 1 end
       end }))
       if i % 20 == 0 then loop.sleep(0.15) end

@@ -373,14 +373,14 @@ describe("op log in a file", function()
 
   -- What becomes of a file while it is open, and what its client says.
   local function tell(client)
-    local told = {}
-    client:on("oplog_error", function(err) told[#told + 1] = err.problem end)
-    client:on("oplog_recovered", function() told[#told + 1] = "recovered" end)
-    return told
+    local reported = {}
+    client:on("oplog_error", function(err) reported[#reported + 1] = err.problem end)
+    client:on("oplog_recovered", function() reported[#reported + 1] = "recovered" end)
+    return reported
   end
 
-  local function wait_for(told, text)
-    eventually("the client says: " .. text, function() return table.concat(told, " ") == text, told end)
+  local function wait_for(reported, text)
+    eventually("the client says: " .. text, function() return table.concat(reported, " ") == text, reported end)
   end
 
   for what, damage in pairs { removed = os.remove, changed = function(path) files.write(path, "") end } do
@@ -388,12 +388,12 @@ describe("op log in a file", function()
       wingman.run(function()
         local path = new_path()
         local client = assert(open(path))
-        local told = tell(client)
+        local reported = tell(client)
         for i = 1, 100 do assert(client:map "m":set("k" .. i, { v = i })) end
         assert(client:sync())
         local before = pending(client)
         damage(path)
-        wait_for(told, what .. " recovered") -- with no write that shows it
+        wait_for(reported, what .. " recovered") -- with no write that shows it
         assert(client:map "m":set("k101", { v = 101 }))
         assert(client:sync())
         before.k101 = { v = 101 }
@@ -407,13 +407,13 @@ describe("op log in a file", function()
     wingman.run(function()
       local path = new_path()
       local client = assert(open(path))
-      local told = tell(client)
+      local reported = tell(client)
       for i = 1, 100 do assert(client:map "m":set("k" .. i, { v = i })) end
       assert(client:sync())
       local bytes = files.read(path)
       paths[#paths + 1] = path .. ".moved"
       os.rename(path, path .. ".moved")
-      wait_for(told, "removed recovered")
+      wait_for(reported, "removed recovered")
       for i = 1, 10 do
         assert(client:map "m":set("more" .. i, i))
         assert(client:sync())
@@ -481,19 +481,19 @@ describe("op log in a file", function()
     wingman.run(function()
       local path = new_path()
       local client = assert(open(path, { when_full = "fail" }))
-      local told = tell(client)
+      local reported = tell(client)
       assert(client:map "m":set("a", 1))
       assert(client:sync())
       os.rename(path, path .. ".aside")
       files.write(path, "mine")
-      wait_for(told, "replaced")
+      wait_for(reported, "replaced")
       local seq, err = client:map "m":set("b", 2)
       assert.is_nil(seq)
       assert.equal("OPLOG", err.code)
       assert.truthy(err.message:find("another file was put in its place", 1, true), err.message)
       assert.equal("mine", files.read(path))
       os.remove(path)
-      wait_for(told, "replaced recovered")
+      wait_for(reported, "replaced recovered")
       assert(client:map "m":set("b", 2))
       client:close()
       assert.same({ a = 1, b = 2 }, (pending(assert(open(path)))))

@@ -87,16 +87,16 @@ clusters.on_each(getfenv(), "a change", function(shared, it)
     assert.equal(0, #other:of_type "QUERY_UPDATE")
   end)
 
-  it("is not told to a query on 0.11 when it is one of numbers, or leads to false, 0 or \"\"; it is announced all the same", function()
+  it("is not sent to a query on 0.11 when it is one of numbers, or leads to false, 0 or \"\"; it is announced all the same", function()
     other:subscribe(name, {})
     local values = { 1, 2, 3, "text", false, 0, "", true, "more" }
     for _, value in ipairs(values) do write(raw.put(name, "a", value)) end
     write(raw.remove(name, "a"))
     if shared.is_0_11 then values = { 1, "text", true, "more" } end
     values[#values + 1] = core.null
-    local told = {}
-    for i, update in ipairs(other:expect(#values, "QUERY_UPDATE")) do told[i] = update.value end
-    assert.same(values, told)
+    local reported = {}
+    for i, update in ipairs(other:expect(#values, "QUERY_UPDATE")) do reported[i] = update.value end
+    assert.same(values, reported)
     assert.equal(10, #other:expect(10, "SERVER_EVENT"))
   end)
 
