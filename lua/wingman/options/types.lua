@@ -272,8 +272,8 @@
 ---@field event_queue? number v2: events that may wait for one connection, those beyond are dropped; 0: any number; default 256
 ---@field hash? string fnv1a or xxh64; with commas, of each node
 ---@field no_auth? boolean v2: no token is asked for
----@field nodes? number
----@field partitions? number
+---@field nodes? number how many
+---@field partitions? number how many
 ---@field ports? integer[] a list; default: any that are free
 ---@field rate? number v2: operations a second per connection before ERROR 429; 0: no limit; default: none, on head 20,000
 ---@field release? "2.2.0"|"head" v2: which release; head is the newest source (August 2026) with disk storage; default 2.2.0

@@ -33,7 +33,7 @@ end
 
 ---@type table<string, wingman.option_rule>
 M.RULES = {
-  nodes = { type = "number", whole = true, min = 1, max = 64, default = 3 },
+  nodes = { type = "number", whole = true, min = 1, max = 64, default = 3, about = "how many" },
   dialect = { type = "string", one_of = { "v2", "0.11" }, default = "v2", about = "what the nodes speak" },
   release = { type = "string", one_of = { "2.2.0", "head" },
     about = "v2: which release; head is the newest source (August 2026) with disk storage; default 2.2.0" },
@@ -41,7 +41,7 @@ M.RULES = {
     about = "fnv1a or xxh64; with commas, of each node" },
   secret = { type = "string", secret = true, is_right = function(text) return text ~= "" end, expected = "a text", about = "for tokens" },
   ports = { type = "table", is_right = are_ports, expected = "a list of ports", about = "a list; default: any that are free" },
-  partitions = { type = "number", whole = true, min = 1, max = 1024, default = 271 },
+  partitions = { type = "number", whole = true, min = 1, max = 1024, default = 271, about = "how many" },
   rate = { type = "number", min = 0, max = 2 ^ 32 - 1, about = "v2: operations a second per connection before ERROR 429; 0: no limit; default: none, on head 20,000" },
   event_queue = { type = "number", whole = true, min = 0, max = 2 ^ 32 - 1,
     about = "v2: events that may wait for one connection, those beyond are dropped; 0: any number; default 256" },

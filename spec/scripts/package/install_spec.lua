@@ -45,7 +45,7 @@ describe("an installation", function()
 
   it("has what a user reads: README, licence, pages, examples, plugins", function()
     for _, name in ipairs {
-      "README.md", "LICENSE", "CHANGELOG.md", "docs/install.md", "docs/reference/api.md", "scripts/load/mixed.lua",
+      "README.md", "LICENSE", "CHANGELOG.md", "docs/install.md", "docs/reference/api.md", "scripts/load/ycsb.lua",
       "scripts/plugins/tick_plugin.lua", "scripts/plugins/minetest/wingman_sync/init.lua",
     } do
       assert.equal(files.read(prefix .. "/share/doc/wingman/" .. name), files.read(name), name)
