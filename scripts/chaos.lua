@@ -1,5 +1,5 @@
 --- Random faults while clients write, and a check of
---- what every node holds afterwards against everything that clients were told.
+--- what every node holds afterwards against everything that clients were answered.
 ---
 --- usage: wingman run scripts/chaos.lua [--minutes M] [--seed N] [--cluster URL] [--json]
 local directory = arg[0]:match "^(.*)/[^/]*$" or "."

@@ -97,7 +97,7 @@ setup() {
 setup_packaging() { install_packages $packaging_packages; }
 
 # Pinned by spec/topgun/package-lock.json. Without it the specs that need it are
-# skipped, by name; so a failure here is told and is not the end.
+# skipped, by name; so a failure here is reported and is not the end.
 setup_server() {
   if [ -n "${WINGMAN_TOPGUN_SERVER:-}" ]; then return 0; fi
   local lock=build/topgun/package-lock.json

@@ -28,7 +28,7 @@ uint64_t wm_wall_ms(void)
 #include <unistd.h>
 #include <x86intrin.h>
 
-/* How long time is told by the counter alone, before the kernel's clock is read again. */
+/* How long the time is taken from the counter alone, before the kernel's clock is read again. */
 #define ANCHOR_NS 10000000u
 /* Ticks at most between the readings of the two clocks (some 0.7 us): with more, the thread was interrupted
  * between them. An error of 0.7 us in a rate over 10 ms is 70 ppm, or 0.7 us until the next reading. */

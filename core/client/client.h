@@ -127,7 +127,7 @@ typedef struct wm_listener_hooks {
     void *user;
 } wm_listener_hooks;
 
-/* Sets the hooks; `hooks.user` must outlive the client. Nodes that are listening already are not told. */
+/* Sets the hooks; `hooks.user` must outlive the client. Nodes that are listening already are not reported. */
 void wm_client_hook_listeners(wm_client *c, wm_listener_hooks hooks);
 
 /* Handles an overload error of the server. It names no request: after 429 a whole frame was dropped, after

@@ -95,7 +95,7 @@ void wm_client_judge_log(wm_client *c)
     judge j = {.client = c};
     wm_client_catch_up(c); /* an operation is settled once it is known what follows it */
     wm_batcher_sift(c->batcher, is_refused, taken, &j);
-    /* In the order in which they were written, so that they are told, and make way, in it. */
+    /* In the order of writing, so that they are reported, and displaced, in this order. */
     if (j.count > 0) qsort(j.refused, j.count, sizeof *j.refused, by_seq);
     for (size_t i = 0; i < j.count; i++) reject(&j, j.refused[i].index);
     free(j.refused);

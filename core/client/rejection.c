@@ -1,4 +1,4 @@
-/* Operations that no server takes: out of the log, kept as dead letters, told. */
+/* Rejecting operations that no server takes: they leave the log, become dead letters, and are reported. */
 #include "base/status.h"
 #include "client/state.h"
 

@@ -19,7 +19,7 @@ struct wm_node_connection {
     wm_connection *socket;
     wm_connection_info info;
     int id;
-    bool first_seen; /* the first message told the dialect */
+    bool first_seen; /* a message was received, which shows the dialect */
     bool token_wanted;
     uint64_t connecting_us;
     uint64_t opened_us;

@@ -65,7 +65,7 @@ static bool read_record(wm_mp_reader *r, wm_map_event *out)
         *r = peek;
         return true;
     }
-    out->time = (wm_timestamp){.millis = UINT64_MAX, .counter = UINT64_MAX}; /* not told yet */
+    out->time = (wm_timestamp){.millis = UINT64_MAX, .counter = UINT64_MAX}; /* not known yet */
     return read_map(r, read_record_field, out) && out->time.millis != UINT64_MAX &&
            out->time.counter != UINT64_MAX && out->time.node != NULL;
 }

@@ -1,4 +1,4 @@
---- Whether a generator that is told 50,000 operations a second keeps to it on one core, and
+--- Whether a generator keeps a rate of 50,000 operations a second on one core, and
 --- whether its report is right: against what the simulated cluster itself counted.
 local directory = arg[0]:match "^(.*)/[^/]*$" or "."
 package.path = directory .. "/?.lua;" .. package.path

@@ -15,8 +15,8 @@ local function settlements(index, report)
     -- only what it had not yet written to its file may be gone.
     local was_killed = op.invoked < client.starts[#client.starts]
     local arrived = index.history.arrivals == nil or index.arrivals_of[op.id]
-    local told = op.acked or op.failed or in_log or (was_killed and (not op.kept or arrived))
-    if op.recorded and not told then
+    local is_known = op.acked or op.failed or in_log or (was_killed and (not op.kept or arrived))
+    if op.recorded and not is_known then
       report:client("vanished", op, "recorded, and then neither acknowledged, nor reported, nor in the log")
     end
     if in_log then report:client("stuck", op, "still in the log after all nodes were back") end

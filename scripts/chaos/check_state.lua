@@ -1,4 +1,4 @@
---- Checks of what the nodes hold at the end against what clients were told. What is
+--- Checks of what the nodes hold at the end against what clients were answered. What is
 --- missing or older is traced to the server that lost it; where nothing that servers
 --- do explains it, the client has lost it.
 local workload = require "chaos.workload"

@@ -125,7 +125,7 @@ M.real = {
   paused,
   proxied("connections cut", "the connections to a node end", function(proxy) proxy:cut() end),
   proxied("cut after bytes", "a connection ends after so many bytes", function(proxy, rng) proxy:cut_after(rng:int(1, 5000)) end),
-  proxied("half-open (proxy)", "what is sent is lost, and neither side is told", function(proxy) proxy:abandon() end),
+  proxied("half-open (proxy)", "what is sent is lost, and neither side learns of it", function(proxy) proxy:abandon() end),
   proxied("refuse (proxy)", "nothing listens", function(proxy)
     proxy:refuse()
     return function() proxy:mend() end

@@ -102,7 +102,7 @@ end
 function methods:cut_after(bytes) self.budget = bytes end
 
 --- Half-open: what is sent over the present connections is lost from now on, in both
---- directions, and neither side is told. New ones work.
+--- directions, and neither side learns of it. New ones work.
 function methods:abandon()
   for pair in pairs(self.connections) do pair.abandoned = true end
 end

@@ -17,8 +17,8 @@ local MOST_FINDINGS = 50
 ---@field acknowledged integer
 ---@field duplicated integer   copies that nodes were sent, which change nothing
 ---@field resent integer       operations that went back to pending
----@field reported integer     errors that told the caller
----@field refused integer      never recorded, as the caller was told
+---@field reported integer     errors that the caller was given
+---@field refused integer      never recorded, with an error to the caller
 ---@field reads integer
 ---@field found integer        findings against the client, of any kind
 ---@field findings string[]    the first ones, in words
@@ -101,8 +101,8 @@ function methods:print(about)
   io.write("\nWhat became of the operations\n\n", text_table.format({
     { "written", self.ops, ("by the clients of %s schedules"):format(count(self.schedules)) },
     { "acknowledged", self.acknowledged, "" },
-    { "reported", self.reported, "errors that told the caller: a full log of the kind that drops" },
-    { "refused", self.refused, "never recorded, as the caller was told: a full log with when_full = 'fail'" },
+    { "reported", self.reported, "errors that the caller was given: a full log of the kind that drops" },
+    { "refused", self.refused, "never recorded, with an error to the caller: a full log with when_full = 'fail'" },
     { "sent again", self.resent, "after a connection, an acknowledgement or a batch was lost" },
     { "duplicated", self.duplicated, "copies that nodes got, which changed nothing" },
     { "reads", self.reads, "each a value that was written, the writer's own last one" },

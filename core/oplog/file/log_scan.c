@@ -173,7 +173,7 @@ static void find_id(wm_log_scan *s, const wm_log_beginning *b)
     }
 }
 
-/* What the first page says; what is damaged in it is told, and found in another way. */
+/* Reads the first page. Damage in it is reported, and what it says is found in another way. */
 static bool read_beginning(wm_log_scan *s, const char *kind, wm_log_error *e)
 {
     wm_log_beginning b;

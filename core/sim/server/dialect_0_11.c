@@ -208,7 +208,7 @@ static void send_text_late(void *owner, const uint8_t *bytes, size_t len)
     sim_session_send_text(owner, &text);
 }
 
-/* A query is told neither of a number in place of another, nor of a value that JavaScript takes for false. */
+/* A query gets no update for a number that replaces a number, nor for a value that is false in JavaScript. */
 static bool is_overlooked(const sim_subscription *sub, const sim_op *op)
 {
     if (sub->was_number && sim_is_number(op->value, op->value_len)) return true;

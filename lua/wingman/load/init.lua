@@ -37,7 +37,7 @@ local custom = {}
 function M.is_test(value) return getmetatable(value) == test_class end
 
 -- The line of the script's only `return load.test { … }`, which is a tail call and so leaves
--- no level of the script to point at; "" when it cannot be told.
+-- no level of the script to point at; "" when it is not known.
 local function place_of_tail_call()
   local found, number = nil, 0
   for line in (script.text or ""):gmatch "([^\n]*)\n?" do

@@ -40,8 +40,8 @@ end
 -- True, or nil and an error when writes have left the op log without being stored since the last such
 -- error.
 local function all_stored(self)
-  local stats, told = self.core:stats(), self.reported_losses or { rejected = 0, dropped = 0 }
-  local rejected, dropped = stats.ops_rejected - told.rejected, stats.ops_dropped - told.dropped
+  local stats, reported = self.core:stats(), self.reported_losses or { rejected = 0, dropped = 0 }
+  local rejected, dropped = stats.ops_rejected - reported.rejected, stats.ops_dropped - reported.dropped
   self.reported_losses = { rejected = stats.ops_rejected, dropped = stats.ops_dropped }
   if rejected + dropped == 0 then return true end
   return nil, errors.new("REJECTED", ("not all writes are stored: %d rejected (see client:rejected()), %d dropped from a full op log")

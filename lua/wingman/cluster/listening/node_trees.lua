@@ -43,7 +43,7 @@ function M.of(listeners, connection_id, map, ask)
   local epoch = answer.payload.coveringEpoch
   local has_sessions = epoch ~= nil and epoch ~= core.null
   known = listeners.trees[connection_id]
-  -- Another reader may have been told the same meanwhile, and have sessions.
+  -- Another reader may have had the same answer meanwhile, and have sessions.
   if not known or known.connects ~= connects then
     known = { connects = connects, sessions = has_sessions and {} }
     listeners.trees[connection_id] = known

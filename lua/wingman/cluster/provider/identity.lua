@@ -58,7 +58,7 @@ local function set_hash(self, kind, how)
   log(self, "info", "hash_found", { hash = kind, how = how })
 end
 
--- Draws the conclusion from what the nodes have shown. A difference is told once all have
+-- Draws the conclusion from what the nodes have shown. A difference is reported once all have
 -- answered, so that the error names them all.
 local function conclude(self, how)
   local by_hash = nodes_by_hash(self)

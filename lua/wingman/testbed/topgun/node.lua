@@ -132,7 +132,7 @@ function methods:pause()
   end, PAUSE_TIMEOUT) == true
 end
 
---- Whether it was told to stand still, and not to go on.
+--- Whether it was paused, and not resumed.
 function methods:is_paused() return self.last_signal == "stop" end
 
 --- Ends the server by "kill" or "term", and waits until it has ended.
