@@ -205,21 +205,26 @@ describe("metrics endpoint", function()
         local found = scraper:query(expression)
         return found[1] and found[1].value
       end
-      eventually("Prometheus finds it up", function() return value "up" == 1, value "up" end)
-      assert.equal(1000, value "wingman_ops_acked_total")
-      assert.equal(1000, value "sum(wingman_ops_acked_by_node_total)")
-      assert.equal(3, #scraper:query "wingman_ops_acked_by_node_total")
-      assert.equal(1000, value "wingman_op_latency_seconds_count")
-      local p50 = value "histogram_quantile(0.5, wingman_op_latency_seconds_bucket)"
+      -- Each is awaited: after a scrape that took too long, on a busy machine, it has none of them until the next.
+      local function has(expression, expected)
+        eventually(("Prometheus has %s = %g"):format(expression, expected), function()
+          local is = value(expression)
+          return is == expected, is
+        end)
+      end
+      has("up", 1)
+      has("wingman_ops_acked_total", 1000)
+      has("sum(wingman_ops_acked_by_node_total)", 1000)
+      has("count(wingman_ops_acked_by_node_total)", 3)
+      has("wingman_op_latency_seconds_count", 1000)
+      local p50 = eventually("Prometheus has the latency", function() return value "histogram_quantile(0.5, wingman_op_latency_seconds_bucket)" end)
       assert.is_true(p50 > 0.0001 and p50 < 0.0005, p50)
-      assert.equal("writes while a node dies", scraper:query "wingman_run_info"[1].labels.name)
+      local info = eventually("Prometheus has the run", function() return scraper:query "wingman_run_info"[1] end)
+      assert.equal("writes while a node dies", info.labels.name)
       acked.count = 1234
-      eventually("Prometheus has the new figure", function()
-        local is = value "wingman_ops_acked_total"
-        return is == 1234, is
-      end)
+      has("wingman_ops_acked_total", 1234)
       server:close()
-      eventually("Prometheus finds it down", function() return value "up" == 0, value "up" end)
+      has("up", 0)
     end)
     scraper:stop()
     if not ok then error(err, 0) end
