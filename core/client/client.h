@@ -5,12 +5,13 @@
 #include "base/hlc.h"
 #include "client/parts/event_queue.h"
 #include "client/parts/op_metrics.h"
-#include "client/parts/record_store.h"
+#include "replica/record_store.h"
 #include "cluster/map_chooser.h"
 #include "cluster/route_table.h"
 #include "net/node_pool.h"
 #include "oplog/batcher.h"
 #include "oplog/dead_letters.h"
+#include "replica/replica.h"
 #include "wire/map_event.h"
 
 /* A client of one cluster, or of one server: connects op log, batcher, map chooser and node pool. Policies
@@ -190,6 +191,9 @@ void wm_client_forward_acks(wm_client *c, bool on);
  * as large as the map, and QUERY_UPDATE, each change once more) are not needed then. WM_OK or
  * WM_ENOMEM. */
 int wm_client_subscribed(wm_client *c, const char *query_id);
+/* The same; a 0.11 cluster's messages of the query, which hold no times, tell a replica of the map that something
+ * has changed. */
+int wm_map_subscribed(wm_map *m, const char *query_id);
 /* Call it when such a query is sent on a listening connection. A write that was acknowledged before is not
  * echoed there, and every event of its key that comes is a later one. */
 void wm_client_begins_to_hear(wm_client *c, int connection);
@@ -247,6 +251,31 @@ int wm_map_forget(wm_map *m, const char *key, size_t key_len, int connection);
  * this client has no such map; WM_EINVAL when it has no maps at all: the script handles the event; or
  * another code of wm_map_merge. */
 int wm_client_take_map_event(wm_client *c, const wm_map_event *event, int connection);
+
+/* -- replicas -- */
+
+typedef struct wm_map_replica_options {
+    uint64_t check_us; /* see wm_sync_rhythm */
+    bool drops_lost;
+    bool is_mixed; /* the nodes mix the hashes of their trees (wm_merkle_rule) */
+} wm_map_replica_options;
+
+/* Makes the local copy a replica. The server family and the hash of the cluster have to be known. It follows a
+ * node from wm_replica_connect on, and sends its questions on that connection. WM_OK, also when it is one
+ * already; WM_EINVAL when the cluster is not known; WM_ENOMEM. */
+int wm_map_replicate(wm_map *m, const wm_map_replica_options *options);
+/* Ends it: what other clients wrote is forgotten. */
+void wm_map_end_replica(wm_map *m);
+/* NULL when the map is not replicated. Valid until wm_map_end_replica. */
+wm_replica *wm_map_replica(wm_map *m);
+/* Of all replicas: their turns (wm_replica_turns) and the changes that are to be taken. */
+void wm_client_replica_news(const wm_client *c, uint64_t *turns, uint64_t *changes);
+/* What the local copy shows of a key: of a replica as wm_replica_get, else the newest record that it has. */
+bool wm_map_get(wm_map *m, const char *key, size_t len, wm_record *out);
+/* Walks over what it shows, as wm_replica_next. */
+uint64_t wm_map_next(wm_map *m, uint64_t position, wm_record *out);
+/* Keys with a value. Of a replica they are counted each time. */
+size_t wm_map_size(wm_map *m);
 
 /* The write path, callable through the FFI: it never calls Lua, and allocates nothing after warm-up. Begin
  * returns where to write the MessagePack bytes of the value, at least `value_size` of them; NULL with

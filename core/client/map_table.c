@@ -35,8 +35,8 @@ wm_map *wm_client_map(wm_client *c, const char *name, size_t len)
     m->client = c;
     m->name = malloc(len + 1);
     m->store = wm_record_store_new(c->log);
-    m->put_template = wm_oplog_template(c->log, false, name, len, c->maps.node_names[0]);
-    m->remove_template = wm_oplog_template(c->log, true, name, len, c->maps.node_names[0]);
+    m->put_template = wm_oplog_template(c->log, false, name, len, c->maps.writers.all[0]);
+    m->remove_template = wm_oplog_template(c->log, true, name, len, c->maps.writers.all[0]);
     if (m->name == NULL || m->store == NULL || m->put_template == WM_NO_TEMPLATE || m->remove_template == WM_NO_TEMPLATE ||
         !wm_name_index_add(&c->maps.names, wm_hash_fnv1a(name, len), c->maps.count)) {
         free(m->name);
@@ -62,8 +62,7 @@ void wm_client_free_maps(wm_client *c)
     }
     free(c->maps.all);
     wm_name_index_close(&c->maps.names);
-    for (uint32_t i = 0; i < c->maps.node_name_count; i++) free(c->maps.node_names[i]);
-    free(c->maps.node_names);
+    wm_node_names_close(&c->maps.writers);
 }
 
 wm_record_store *wm_map_store(wm_map *m)
@@ -73,7 +72,7 @@ wm_record_store *wm_map_store(wm_map *m)
 
 const char *wm_client_node_name(const wm_client *c, uint32_t node)
 {
-    return c->maps.node_names[node];
+    return c->maps.writers.all[node];
 }
 
 uint64_t wm_map_allocations(const wm_map *m)
@@ -91,20 +90,5 @@ void wm_client_catch_up(wm_client *c)
 
 bool wm_client_intern_node(wm_client *c, const char *name, size_t len, uint32_t *out)
 {
-    for (uint32_t i = 0; i < c->maps.node_name_count; i++) {
-        if (strlen(c->maps.node_names[i]) == len && memcmp(c->maps.node_names[i], name, len) == 0) {
-            *out = i;
-            return true;
-        }
-    }
-    char **grown = realloc(c->maps.node_names, (c->maps.node_name_count + 1) * sizeof *grown);
-    if (grown == NULL) return false;
-    c->maps.node_names = grown;
-    char *copy = malloc(len + 1);
-    if (copy == NULL) return false;
-    memcpy(copy, name, len);
-    copy[len] = 0;
-    *out = c->maps.node_name_count;
-    grown[c->maps.node_name_count++] = copy;
-    return true;
+    return wm_node_names_intern(&c->maps.writers, name, len, out);
 }

@@ -140,7 +140,7 @@ static bool is_newer(void *user, const wm_record *stored)
 {
     comparison *x = user;
     if (stays(x, stored)) return false;
-    const char *node = x->map->client->maps.node_names[stored->node];
+    const char *node = x->map->client->maps.writers.all[stored->node];
     wm_timestamp held = {stored->millis, stored->counter, node, strlen(node)};
     return wm_timestamp_compare(x->time, &held) > 0;
 }
@@ -211,7 +211,7 @@ int wm_client_take_map_event(wm_client *c, const wm_map_event *event, int connec
 {
     if (c->maps.count == 0) return WM_EINVAL;
     wm_map *m = wm_client_find_map(c, event->map, event->map_len);
-    if (m == NULL) return 1;
+    if (m == NULL || m->replica != NULL) return 1; /* a replica takes its events itself */
     if (event->has_record)
         return wm_map_merge(m, event->key, event->key_len, event->value, event->value_len, &event->time,
                             event->stamped_on_arrival, connection);

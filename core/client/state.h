@@ -7,9 +7,12 @@
 #include "client/parts/send_window.h"
 #include "cluster/route_table.h"
 #include "oplog/dead_letters.h"
+#include "replica/node_names.h"
+#include "replica/replica.h"
 
 /* The state of a client, for its own files. In this folder, each using those before it: figures.c
- * (statistics), throttle.c (with the send windows), rules.c (what servers cannot store), map_table.c, merge.c (incoming records),
+ * (statistics), throttle.c (with the send windows), rules.c (what servers cannot store), map_table.c, merge.c
+ * (incoming records), replicas.c,
  * backpressure.c, write_path.c (recording operations), rejection.c (dead letters), judge.c (operations
  * recorded before the server family was known), routes.c, membership.c (repeating operations after a
  * membership change). In client/traffic: messages.c, poison.c, recovery.c (the op log's file),
@@ -45,6 +48,7 @@ struct wm_map {
     char *name;
     size_t name_len;
     wm_record_store *store;
+    wm_replica *replica;   /* NULL: the map is not replicated */
     uint32_t put_template; /* of its operations in the log */
     uint32_t remove_template;
     int name_status;   /* WM_OK, or why nothing can be written; rules.c sets these three */
@@ -108,10 +112,19 @@ typedef struct wm_map_table {
     wm_map **all;
     wm_map *lagging; /* maps that have to catch up before a batch is cut: wm_record_store_catch_up */
     uint32_t count;
-    wm_name_index names; /* places in `all` */
-    char **node_names;   /* interned node ids; 0 is this client */
-    uint32_t node_name_count;
+    wm_name_index names;   /* places in `all` */
+    wm_node_names writers; /* 0 is this client */
 } wm_map_table;
+
+/* Maps that are replicated; replicas.c. */
+typedef struct wm_replicas {
+    wm_map **maps;
+    uint32_t count;
+    wm_map **by_template; /* the maps of the log's templates; NULL where the map is not replicated */
+    uint32_t template_count;
+    wm_owners owners;
+    wm_buffer frame; /* of the question that is sent */
+} wm_replicas;
 
 /* In-doubt writes; merge.c. */
 typedef struct wm_indoubt {
@@ -153,9 +166,15 @@ typedef struct wm_log_file_watch {
     uint64_t failed_us; /* when writing it failed last; 0: it did not */
 } wm_log_file_watch;
 
-/* Ids of queries; subscriptions.c. */
+/* A query whose messages are not for the script. */
+typedef struct wm_subscription {
+    char *id;
+    wm_map *map; /* that it is about, if its messages are hints for a replica; or NULL */
+} wm_subscription;
+
+/* subscriptions.c. */
 typedef struct wm_subscriptions {
-    char **ids;
+    wm_subscription *all;
     uint32_t count;
 } wm_subscriptions;
 
@@ -180,6 +199,7 @@ struct wm_client {
     wm_client_connections connections;
     wm_server_rules rules;
     wm_map_table maps;
+    wm_replicas replicas;
     wm_writer writer;
     wm_indoubt indoubt;
     wm_backpressure backpressure;
@@ -283,7 +303,8 @@ void wm_client_apply_routes(wm_client *c);
 void wm_client_free_maps(wm_client *c);
 /* The time that a record would have which was written now, if the clock of records stood still otherwise. */
 uint64_t wm_client_record_ms(const wm_client *c);
-bool wm_client_is_subscription(const wm_client *c, const char *query_id, size_t len);
+/* NULL: none has this id. */
+const wm_subscription *wm_client_subscription(const wm_client *c, const char *query_id, size_t len);
 void wm_client_free_subscriptions(wm_client *c);
 /* Opens the log's file, if the options name one. The client takes its id from the file, and the file's
  * operations are pending and in the local copy. False with the problem, and the reason in `error`. */
@@ -326,6 +347,19 @@ void wm_client_check_membership(wm_client *c);
  * or an unsettled operation of the key; WM_EFULL, WM_ENODE or WM_ENOMEM: try again later; another
  * negative status: the server family does not store it. `template`: of an operation of the map. */
 int wm_client_repeat(wm_client *c, uint32_t template, const char *key, size_t key_len);
+/* -- replicas.c: each returns at once when no map is replicated -- */
+/* Takes a message if it is for a replica; false when it is not. */
+bool wm_client_replica_takes(wm_client *c, int connection, const wm_message *m);
+/* The same for one event of a SERVER_BATCH_EVENT. */
+bool wm_client_replica_takes_event(wm_client *c, int connection, const uint8_t *event, size_t len);
+/* A node has acknowledged the operation, which is not settled yet. */
+void wm_client_replica_acked(wm_client *c, int node_index, const wm_op *op, uint32_t index);
+/* Something has changed in the map; which node knows it is not told. */
+void wm_client_replica_hint(wm_client *c, const wm_map *m);
+void wm_client_replica_lost(wm_client *c, int connection);
+/* Sends what is due. Call it at each tick of the timer. */
+void wm_client_tend_replicas(wm_client *c);
+void wm_client_free_replicas(wm_client *c);
 /* Adds a write that returned from a v2 connection that ended to the in-doubt writes. */
 void wm_client_note_indoubt(wm_client *c, const wm_op *op);
 #endif

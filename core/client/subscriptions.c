@@ -4,13 +4,14 @@
 #include "base/status.h"
 #include "client/state.h"
 
-int wm_client_subscribed(wm_client *c, const char *query_id)
+static int add(wm_client *c, const char *query_id, wm_map *map)
 {
-    char **grown = realloc(c->subscriptions.ids, (c->subscriptions.count + 1) * sizeof *grown);
+    wm_subscription *grown = realloc(c->subscriptions.all, (c->subscriptions.count + 1) * sizeof *grown);
     if (grown == NULL) return WM_ENOMEM;
-    c->subscriptions.ids = grown;
-    grown[c->subscriptions.count] = strdup(query_id);
-    if (grown[c->subscriptions.count] == NULL) return WM_ENOMEM;
+    c->subscriptions.all = grown;
+    wm_subscription *added = &grown[c->subscriptions.count];
+    *added = (wm_subscription){strdup(query_id), map};
+    if (added->id == NULL) return WM_ENOMEM;
     c->subscriptions.count++;
     return WM_OK;
 }
@@ -20,15 +21,27 @@ void wm_client_begins_to_hear(wm_client *c, int connection)
     c->connections.all[connection].hears_since_ms = wm_client_record_ms(c);
 }
 
-bool wm_client_is_subscription(const wm_client *c, const char *query_id, size_t len)
+int wm_client_subscribed(wm_client *c, const char *query_id)
 {
-    for (uint32_t i = 0; i < c->subscriptions.count; i++)
-        if (strlen(c->subscriptions.ids[i]) == len && memcmp(c->subscriptions.ids[i], query_id, len) == 0) return true;
-    return false;
+    return add(c, query_id, NULL);
+}
+
+int wm_map_subscribed(wm_map *m, const char *query_id)
+{
+    return add(m->client, query_id, m);
+}
+
+const wm_subscription *wm_client_subscription(const wm_client *c, const char *query_id, size_t len)
+{
+    for (uint32_t i = 0; i < c->subscriptions.count; i++) {
+        const wm_subscription *s = &c->subscriptions.all[i];
+        if (strlen(s->id) == len && memcmp(s->id, query_id, len) == 0) return s;
+    }
+    return NULL;
 }
 
 void wm_client_free_subscriptions(wm_client *c)
 {
-    for (uint32_t i = 0; i < c->subscriptions.count; i++) free(c->subscriptions.ids[i]);
-    free(c->subscriptions.ids);
+    for (uint32_t i = 0; i < c->subscriptions.count; i++) free(c->subscriptions.all[i].id);
+    free(c->subscriptions.all);
 }

@@ -190,7 +190,7 @@ static bool has_newer(const wm_map *m, uint32_t hash, const wm_op_view *view)
 {
     wm_record record;
     if (!wm_record_store_get(m->store, hash, view->key, view->key_len, &record)) return false;
-    const char *node = m->client->maps.node_names[record.node];
+    const char *node = m->client->maps.writers.all[record.node];
     wm_timestamp held = {record.millis, record.counter, node, strlen(node)};
     return wm_timestamp_compare(&held, &view->time) > 0;
 }

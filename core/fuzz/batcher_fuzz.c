@@ -12,7 +12,7 @@
 
 #include "base/hash.h"
 #include "base/status.h"
-#include "client/parts/record_store.h"
+#include "replica/record_store.h"
 #include "oplog/batcher.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -54,7 +54,7 @@ static bool read_record_field(const wm_mp_item *name, wm_mp_reader *r, wm_map_ev
     return wm_mp_skip(r) == 0;
 }
 
-static bool read_record(wm_mp_reader *r, wm_map_event *out)
+bool wm_map_event_read_record(wm_mp_reader *r, wm_map_event *out)
 {
     wm_mp_reader peek = *r;
     wm_mp_item it;
@@ -74,7 +74,7 @@ static bool read_event_field(const wm_mp_item *name, wm_mp_reader *r, wm_map_eve
 {
     if (wm_mp_is(name, "mapName")) return read_text(r, &out->map, &out->map_len);
     if (wm_mp_is(name, "key")) return read_text(r, &out->key, &out->key_len);
-    if (wm_mp_is(name, "record")) return read_record(r, out);
+    if (wm_mp_is(name, "record")) return wm_map_event_read_record(r, out);
     if (!wm_mp_is(name, "eventType")) return wm_mp_skip(r) == 0;
     wm_mp_item type;
     if (wm_mp_read(r, &type) < 0 || type.kind != WM_MP_STR) return false;

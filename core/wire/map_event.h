@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "base/hlc.h"
+#include "base/msgpack.h"
 
 /* A map event: the payload of a SERVER_EVENT, or one event of a SERVER_BATCH_EVENT. All pointers are
  * into the bytes that were read. */
@@ -22,6 +23,9 @@ typedef struct wm_map_event {
     wm_timestamp time;
 } wm_map_event;
 
+/* Reads the record that stands next, {value, timestamp}, into has_record, value and time. False when it is
+ * malformed. */
+bool wm_map_event_read_record(wm_mp_reader *r, wm_map_event *out);
 /* Reads a map event. False when it is malformed. */
 bool wm_map_event_read(const uint8_t *bytes, size_t len, wm_map_event *out);
 #endif

@@ -20,7 +20,9 @@ end
 local function classes()
   local client = assert(wingman.client { server = "ws://127.0.0.1:1" })
   local found = {}
-  for name, object in pairs { client = client, map = client:map "reference", letters = client:rejected() } do
+  local map = client:map "reference"
+  local copy, watch = map:replicate(), map:watch(nil, function() end)
+  for name, object in pairs { client = client, map = map, letters = client:rejected(), copy = copy, watch = watch } do
     found[name] = getmetatable(object).__index
   end
   client:close()
@@ -51,6 +53,10 @@ local sections = {
     functions = function() return class.client end },
   { title = "A map", prefix = "map:", about = "What `client:map(name)` returns.",
     functions = function() return class.map end },
+  { title = "A copy", prefix = "copy:", about = "What `map:replicate()` returns: a replica of the map.",
+    functions = function() return class.copy end },
+  { title = "A watch", prefix = "watch:", about = "What `map:watch(key, fn)` returns.",
+    functions = function() return class.watch end },
   { title = "Dead letters", prefix = "letters:", about = "What `client:rejected()` returns: a list of `{ seq, map, key, value, "
       .. "removed, millis, counter, reason, node }`, the oldest first.",
     functions = function() return class.letters end },

@@ -323,8 +323,8 @@ void wm_lua_open_client(lua_State *L)
         {NULL, NULL},
     };
     const luaL_Reg *const client[] = {own, wm_lua_client_routing_methods, wm_lua_client_log_methods, wm_lua_client_event_methods,
-                                      wm_lua_client_rejected_methods, NULL};
-    const luaL_Reg *const map[] = {wm_lua_map_methods, NULL};
+                                      wm_lua_client_rejected_methods, wm_lua_client_replica_methods, NULL};
+    const luaL_Reg *const map[] = {wm_lua_map_methods, wm_lua_replica_methods, NULL};
     wm_lua_new_class(L, WM_LUA_CLIENT, client, l_close);
     wm_lua_new_class(L, WM_LUA_MAP, map, NULL);
     lua_pushcfunction(L, l_client);

@@ -8,7 +8,7 @@
 
 /* The userdata of a client and of its maps, for the files that are their methods: client_binding.c
  * (life and nodes), client_routing_binding.c, client_log_binding.c (operations, figures),
- * client_event_binding.c, client_rejected_binding.c (dead letters), map_binding.c. */
+ * client_event_binding.c, client_rejected_binding.c (dead letters), map_binding.c, replica_binding.c. */
 
 #define WM_LUA_CLIENT "wingman.core.client"
 #define WM_LUA_MAP "wingman.core.map"
@@ -32,6 +32,8 @@ extern const luaL_Reg wm_lua_client_event_methods[];
 void wm_lua_forget_event(client_slot *slot);
 extern const luaL_Reg wm_lua_client_rejected_methods[];
 extern const luaL_Reg wm_lua_map_methods[];
+extern const luaL_Reg wm_lua_replica_methods[];
+extern const luaL_Reg wm_lua_client_replica_methods[];
 
 /* The client that is the first argument; raises when it is closed or something else. */
 wm_client *wm_lua_check_client(lua_State *L);
@@ -52,6 +54,10 @@ void wm_lua_give_back(client_slot *slot, wm_buffer *b);
 int wm_lua_push_result(lua_State *L, int status);
 /* Sets a field of the table on top. */
 void wm_lua_set_number(lua_State *L, const char *name, lua_Number n);
+/* The map that is the first argument; raises when its client is closed or it is something else. */
+wm_map *wm_lua_check_map(lua_State *L);
+/* Pushes the decoded value of a record; nil for an extension that Lua has no value for. */
+int wm_lua_push_map_value(lua_State *L, const uint8_t *bytes, size_t len);
 /* Pushes a new userdata for a map of the client that is the first argument. */
 int wm_lua_push_map(lua_State *L);
 /* v2_stores_map(name). */

@@ -6,7 +6,7 @@
 #include "binding/values/codec.h"
 #include "wire/family_rules.h"
 
-static wm_map *check_map(lua_State *L)
+wm_map *wm_lua_check_map(lua_State *L)
 {
     map_slot *slot = luaL_checkudata(L, 1, WM_LUA_MAP);
     if (slot->owner->client == NULL) luaL_error(L, "the client of this map is closed");
@@ -35,7 +35,7 @@ int wm_lua_push_map(lua_State *L)
 /* The address for the FFI; valid until the client is closed. */
 static int l_map_pointer(lua_State *L)
 {
-    lua_pushlightuserdata(L, check_map(L));
+    lua_pushlightuserdata(L, wm_lua_check_map(L));
     return 1;
 }
 
@@ -54,7 +54,7 @@ static int push_seq(lua_State *L, double seq)
  * a status as text, or the codec's reason. "integer beyond 2^53" has the place behind it. */
 static int l_map_set(lua_State *L)
 {
-    wm_map *m = check_map(L);
+    wm_map *m = wm_lua_check_map(L);
     size_t len;
     const char *key = luaL_checklstring(L, 2, &len);
     luaL_checkany(L, 3);
@@ -93,7 +93,7 @@ static int l_map_set(lua_State *L)
 
 static int l_map_remove(lua_State *L)
 {
-    wm_map *m = check_map(L);
+    wm_map *m = wm_lua_check_map(L);
     size_t len;
     const char *key = luaL_checklstring(L, 2, &len);
     return push_seq(L, wm_map_remove(m, key, len));
@@ -102,7 +102,7 @@ static int l_map_remove(lua_State *L)
 /* resend(key): the seq; nil and the reason. */
 static int l_map_resend(lua_State *L)
 {
-    wm_map *m = check_map(L);
+    wm_map *m = wm_lua_check_map(L);
     size_t len;
     const char *key = luaL_checklstring(L, 2, &len);
     return push_seq(L, wm_map_resend(m, key, len));
@@ -111,7 +111,7 @@ static int l_map_resend(lua_State *L)
 /* is_doubtful(key, value as MessagePack) */
 static int l_map_is_doubtful(lua_State *L)
 {
-    wm_map *m = check_map(L);
+    wm_map *m = wm_lua_check_map(L);
     size_t key_len, len;
     const char *key = luaL_checklstring(L, 2, &key_len);
     const char *value = luaL_checklstring(L, 3, &len);
@@ -138,20 +138,15 @@ static bool is_own(const wm_record *record)
     return record->node == 0;
 }
 
-static bool has_value(const wm_record *record)
-{
-    return record->value != NULL;
-}
-
 /* next_own(position): the next position and the key of a record that this client
  * wrote, removals included; nothing at the end. */
 static int l_map_next_own(lua_State *L)
 {
     wm_record record;
-    return push_next(L, check_map(L), is_own, &record) ? 2 : 0;
+    return push_next(L, wm_lua_check_map(L), is_own, &record) ? 2 : 0;
 }
 
-static int push_value(lua_State *L, const uint8_t *bytes, size_t len)
+int wm_lua_push_map_value(lua_State *L, const uint8_t *bytes, size_t len)
 {
     wm_mp_reader r;
     wm_mp_reader_init(&r, bytes, len);
@@ -161,28 +156,28 @@ static int push_value(lua_State *L, const uint8_t *bytes, size_t len)
 
 static int l_map_get(lua_State *L)
 {
-    wm_map *m = check_map(L);
+    wm_map *m = wm_lua_check_map(L);
     size_t len;
     const char *key = luaL_checklstring(L, 2, &len);
     wm_record record;
-    bool found = wm_record_store_get(wm_map_store(m), wm_hash_fnv1a(key, len), key, len, &record);
+    bool found = wm_map_get(m, key, len, &record);
     if (!found || record.value == NULL) {
         lua_pushnil(L);
         return 1;
     }
-    return push_value(L, record.value, record.value_len);
+    return wm_lua_push_map_value(L, record.value, record.value_len);
 }
 
 /* record(key): millis, counter, node id, and whether it is a tombstone; nothing
  * for an unknown key. */
 static int l_map_record(lua_State *L)
 {
-    wm_map *m = check_map(L);
+    wm_map *m = wm_lua_check_map(L);
     size_t len;
     const char *key = luaL_checklstring(L, 2, &len);
     map_slot *slot = lua_touserdata(L, 1);
     wm_record record;
-    if (!wm_record_store_get(wm_map_store(m), wm_hash_fnv1a(key, len), key, len, &record)) return 0;
+    if (!wm_map_get(m, key, len, &record)) return 0;
     lua_pushnumber(L, (lua_Number)record.millis);
     lua_pushnumber(L, (lua_Number)record.counter);
     lua_pushstring(L, wm_client_node_name(slot->owner->client, record.node));
@@ -193,15 +188,22 @@ static int l_map_record(lua_State *L)
 /* next(position): the next position, key and value; nothing at the end. */
 static int l_map_next(lua_State *L)
 {
+    wm_map *m = wm_lua_check_map(L);
+    uint64_t position = wm_lua_check_whole(L, 2);
     wm_record record;
-    if (!push_next(L, check_map(L), has_value, &record)) return 0;
-    push_value(L, record.value, record.value_len);
+    do {
+        position = wm_map_next(m, position, &record);
+        if (position == 0) return 0;
+    } while (record.value == NULL);
+    lua_pushnumber(L, (lua_Number)position);
+    lua_pushlstring(L, record.key, record.key_len);
+    wm_lua_push_map_value(L, record.value, record.value_len);
     return 3;
 }
 
 static int l_map_size(lua_State *L)
 {
-    lua_pushnumber(L, (lua_Number)wm_record_store_size(wm_map_store(check_map(L))));
+    lua_pushnumber(L, (lua_Number)wm_map_size(wm_lua_check_map(L)));
     return 1;
 }
 
@@ -209,7 +211,7 @@ static int l_map_size(lua_State *L)
  * changed, false when its record is newer; nil and the reason on failure. */
 static int l_map_merge(lua_State *L)
 {
-    wm_map *m = check_map(L);
+    wm_map *m = wm_lua_check_map(L);
     size_t key_len, node_len;
     const char *key = luaL_checklstring(L, 2, &key_len);
     lua_Number millis = luaL_checknumber(L, 4), counter = luaL_checknumber(L, 5);
@@ -245,7 +247,7 @@ static int l_map_merge(lua_State *L)
 
 static int l_map_forget(lua_State *L)
 {
-    wm_map *m = check_map(L);
+    wm_map *m = wm_lua_check_map(L);
     size_t len;
     const char *key = luaL_checklstring(L, 2, &len);
     lua_pushboolean(L, wm_map_forget(m, key, len, WM_NO_CONNECTION) == 0);
@@ -256,7 +258,7 @@ static int l_map_forget(lua_State *L)
  * was refused for its size. */
 static int l_map_size_limit(lua_State *L)
 {
-    const wm_map *m = check_map(L);
+    const wm_map *m = wm_lua_check_map(L);
     lua_pushnumber(L, (lua_Number)wm_map_record_max(m));
     lua_pushnumber(L, (lua_Number)wm_map_refused_bytes(m));
     return 2;
@@ -264,7 +266,7 @@ static int l_map_size_limit(lua_State *L)
 
 static int l_map_allocations(lua_State *L)
 {
-    lua_pushnumber(L, (lua_Number)wm_map_allocations(check_map(L)));
+    lua_pushnumber(L, (lua_Number)wm_map_allocations(wm_lua_check_map(L)));
     return 1;
 }
 

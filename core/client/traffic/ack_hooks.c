@@ -46,6 +46,7 @@ WM_HOT_PATH static void on_acked(void *user, int connection, const uint32_t *ops
         if (op->notify)
             wm_client_event(c, (wm_event){.type = WM_EVENT_OP_DONE, .connection = connection, .a = (int64_t)op->seq}, NULL, 0);
         if (!is_own) continue;
+        if (c->replicas.count > 0) wm_client_replica_acked(c, node_index, op, ops[i]);
         wm_partition_route *route = &c->routes.all[op->partition];
         if (is_v2) keep_times_in_order(c, op, node_index, route);
         if (route->moved_us != 0 && node_index == route->node_index) tell_resumed(c, connection, op->partition, route);

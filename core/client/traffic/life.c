@@ -41,6 +41,7 @@ static void on_timer(uv_timer_t *timer)
     refresh_time(c);
     wm_client_retry_routes(c);
     wm_client_check_membership(c);
+    wm_client_tend_replicas(c);
     uint32_t connections = wm_node_pool_connections(c->pool);
     for (uint32_t i = 0; i < connections; i++) wm_client_check_answers(c, (int)i);
     wm_client_flush(c, false);
@@ -52,6 +53,12 @@ void wm_client_forward_acks(wm_client *c, bool on)
 }
 
 /* -- life ------------------------------------------------------------------------------------------ */
+
+static void on_listener_lost(void *client, int node_index)
+{
+    const wm_client *c = client;
+    wm_client_replica_lost(client, wm_node_pool_listener_of(c->pool, node_index));
+}
 
 static bool set_up(wm_client *c, const wm_client_options *o, char *error, size_t size)
 {
@@ -69,17 +76,16 @@ static bool set_up(wm_client *c, const wm_client_options *o, char *error, size_t
     if (!c->figures.ack_latency || !c->figures.batch_sizes) return false;
     if (!wm_client_keeps_acks(c, o->recent_ack_bytes)) return false;
     c->batcher = wm_batcher_new(c->log, &c->routes, o->batch, wm_client_batcher_hooks(c));
-    c->maps.node_names = calloc(1, sizeof *c->maps.node_names);
-    if (!c->batcher || !c->maps.node_names) return false;
-    c->maps.node_names[0] = strdup(o->client_id);
-    c->maps.node_name_count = 1;
+    uint32_t own;
+    if (!c->batcher || !wm_node_names_intern(&c->maps.writers, o->client_id, strlen(o->client_id), &own)) return false;
     c->tick.timer = calloc(1, sizeof *c->tick.timer);
-    if (!c->maps.node_names[0] || !c->tick.timer) return false;
+    if (!c->tick.timer) return false;
     uv_timer_init(wm_loop_uv(c->loop), c->tick.timer);
     c->tick.timer->data = c;
     uv_timer_start(c->tick.timer, on_timer, TIMER_MS, TIMER_MS);
     wm_op_ids_init(&c->writer.ids, o->op_prefix);
     refresh_time(c);
+    wm_client_hook_listeners(c, (wm_listener_hooks){.user = c, .lost = on_listener_lost});
     return true;
 }
 
@@ -144,6 +150,7 @@ void wm_client_free(wm_client *c)
     wm_event_queue_close(&c->events);
     wm_indoubt_writes_free(c->indoubt.writes);
     wm_client_free_acks(c);
+    wm_client_free_replicas(c);
     wm_client_free_maps(c);
     wm_client_free_subscriptions(c);
     wm_route_table_close(&c->routes);

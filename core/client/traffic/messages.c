@@ -10,14 +10,16 @@ static bool is_of_subscription(const wm_client *c, const wm_message *m)
 {
     const wm_message_name *id = &m->names[WM_MESSAGE_QUERY];
     if (m->type != WM_TYPE_QUERY_RESP && m->type != WM_TYPE_QUERY_UPDATE) return false;
-    return id->text != NULL && wm_client_is_subscription(c, id->text, id->len);
+    return id->text != NULL && wm_client_subscription(c, id->text, id->len) != NULL;
 }
 
 /* True when the message is nothing but the answer to a subscription, or one of its updates. */
 static bool take_of_subscription(wm_client *c, int connection, const wm_message *m)
 {
     if (!is_of_subscription(c, m)) return false;
-    if (m->type == WM_TYPE_QUERY_RESP) wm_client_begins_to_hear(c, connection);
+    const wm_message_name *id = &m->names[WM_MESSAGE_QUERY];
+    bool is_of_replica = wm_client_subscription(c, id->text, id->len)->map != NULL; /* whose events go elsewhere */
+    if (m->type == WM_TYPE_QUERY_RESP && !is_of_replica) wm_client_begins_to_hear(c, connection);
     return true;
 }
 
@@ -291,6 +293,7 @@ void wm_client_on_message(void *user, int connection, const wm_message *m)
     c->now_us = wm_now_us();
     bool is_listener = wm_node_pool_is_listener(c->pool, connection);
     if (is_listener ? take_as_listener(c, connection, m) : take(c, connection, m)) return;
+    if (wm_client_replica_takes(c, connection, m)) return;
     if (is_change(m)) forward(c, (wm_event){.type = WM_EVENT_MAP_EVENT, .connection = connection}, m, m->payload, m->payload_len);
     else if (!take_of_subscription(c, connection, m))
         forward(c, (wm_event){.type = WM_EVENT_MESSAGE, .connection = connection}, m, m->body, m->body_len);
@@ -298,6 +301,7 @@ void wm_client_on_message(void *user, int connection, const wm_message *m)
 
 void wm_client_on_map_event(void *user, int connection, const uint8_t *event, size_t len, const wm_message_cost *cost)
 {
+    if (wm_client_replica_takes_event(user, connection, event, len)) return;
     const char *name = wm_message_type_name(WM_TYPE_SERVER_BATCH_EVENT);
     wm_message m = {.type_name = name, .type_name_len = strlen(name), .body = event, .body_len = len, .cost = *cost};
     forward(user, (wm_event){.type = WM_EVENT_MAP_EVENT, .connection = connection, .a = 1}, &m, event, len);
@@ -320,22 +324,26 @@ static wm_message_cost cost_of_json(const uint8_t *bytes, size_t len)
     return cost;
 }
 
-/* Whether a text begins as the updates for subscriptions that 0.11 clusters send: by the order of its
- * fields. */
-static bool is_text_of_subscription(const wm_client *c, const uint8_t *bytes, size_t len)
+/* The subscription that a text is about: one that begins as the updates that 0.11 clusters send, by the order of its
+ * fields. NULL when it is about none. */
+static const wm_subscription *subscription_of_text(const wm_client *c, const uint8_t *bytes, size_t len)
 {
     static const char head[] = "{\"type\":\"QUERY_UPDATE\",\"payload\":{\"queryId\":\"";
     const size_t head_len = sizeof head - 1;
-    if (len <= head_len || memcmp(bytes, head, head_len) != 0) return false;
+    if (len <= head_len || memcmp(bytes, head, head_len) != 0) return NULL;
     const uint8_t *id = bytes + head_len, *end = memchr(id, '"', len - head_len);
-    return end != NULL && wm_client_is_subscription(c, (const char *)id, (size_t)(end - id));
+    return end != NULL ? wm_client_subscription(c, (const char *)id, (size_t)(end - id)) : NULL;
 }
 
 /* The JSON parser, lua-cjson, cannot decode a text in parts. */
 void wm_client_on_text(void *user, int connection, const uint8_t *bytes, size_t len)
 {
     wm_client *c = user;
-    if (is_text_of_subscription(c, bytes, len)) return; /* nobody would read it */
+    const wm_subscription *told = subscription_of_text(c, bytes, len);
+    if (told != NULL) { /* nobody would read it */
+        if (told->map != NULL) wm_client_replica_hint(c, told->map);
+        return;
+    }
     wm_message m = {.type_name = "", .body = bytes, .body_len = len};
     if (len > c->message_limits.text_bytes) {
         tell_too_large(c, connection, &m, WM_LIMIT_TEXT);

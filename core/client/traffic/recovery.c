@@ -123,11 +123,7 @@ static bool is_of_this_client(wm_client *c, const wm_client_options *o, wm_log_e
     if (!o->client_id_is_default)
         return wm_log_fail(e, WM_LOG_OTHER_CLIENT, "it is the log of the client '%.80s', and the option client_id says '%.80s'",
                            stored, o->client_id);
-    char *copy = strdup(stored);
-    if (copy == NULL) return wm_log_fail_io(e, ENOMEM);
-    free(c->maps.node_names[0]);
-    c->maps.node_names[0] = copy;
-    return true;
+    return wm_node_names_rename(&c->maps.writers, 0, stored) || wm_log_fail_io(e, ENOMEM);
 }
 
 bool wm_client_open_log(wm_client *c, const wm_client_options *o, wm_log_problem *problem, char *error, size_t size)

@@ -42,7 +42,7 @@ methods.__index = methods
 
 for _, part in ipairs {
   require "wingman.client.methods.callbacks", require "wingman.client.methods.figures",
-  require "wingman.client.methods.queries", require "wingman.client.methods.rejected",
+  require "wingman.client.methods.queries", require "wingman.client.methods.copies", require "wingman.client.methods.rejected",
   require "wingman.client.methods.send", require "wingman.client.methods.ticks", require "wingman.client.methods.waits",
 } do
   for name, method in pairs(part) do methods[name] = method end
@@ -103,6 +103,7 @@ function M.new(given)
     map_order = {},
     subscriptions = {},
     query_readings = {},
+    copies = {},
     ending = loop.future(),
     waiting_ops = {},
     ack_callbacks = {},
@@ -114,7 +115,10 @@ function M.new(given)
   }, methods)
   options.log_to = self:counting_log(options.log_to)
   self.events = emitter.new { names = events, failed = function(...) self:callback_failed(...) end }
-  self.state = connection_state.new(function(to, from, reason) self.events:emit("state", to, from, reason) end)
+  self.state = connection_state.new(function(to, from, reason)
+    self:note_nodes()
+    self.events:emit("state", to, from, reason)
+  end)
   local handle, err, log_problem = core.client(loop.handle(), core_options.of(options))
   if not handle then
     if not log_problem then error("wingman.client: " .. err, 2) end
@@ -170,6 +174,12 @@ function methods:start()
   self.engine = sync_engine.new(self.core, provider, function(...) self.options.log_to(...) end)
   self.listeners:on("ready", function(_, connection_id) self:resubscribe(connection_id) end)
   if next(self.subscriptions) then self.listeners:open() end
+  for _, name in ipairs { "node_connected", "node_lost", "map_changed", "discovered" } do
+    provider:on(name, function() self:note_nodes() end)
+  end
+  for _, name in ipairs { "ready", "lost" } do
+    self.listeners:on(name, function() self:note_nodes() end)
+  end
   provider:on("node_connected", function(node)
     warnings.say(self)
     self.events:emit("node_connected", node)
@@ -208,6 +218,7 @@ function methods:start()
 end
 
 local function end_waits(self)
+  for _, copy in pairs(self.copies) do copy:close() end
   if self.engine then self.engine:close() end
   if self.provider then self.provider:close() end
   self:end_waits(errors.new("CLOSED", "the client was closed"))
@@ -286,6 +297,7 @@ function methods:drain_events(deadline)
     elseif self.provider then self.provider:handle(event, connection_id, a, b, flag, text) end
     if deadline and now() >= deadline then return true end
   end
+  if next(self.copies) and not self.closed and self:work_on_copies(deadline) then return true end
   if self.provider and not self.closed then self.provider.failovers:look() end
 end
 

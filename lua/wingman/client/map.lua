@@ -2,7 +2,9 @@
 --- writes change it and are recorded for the cluster in the same call. The newest
 --- record by hybrid logical clock wins, whoever wrote it.
 local call_options = require "wingman.client.options.calls"
+local copy_module = require "wingman.client.replica.copy"
 local core = require "wingman.core"
+local duration = require "wingman.base.duration"
 local emitter = require "wingman.base.emitter"
 local errors = require "wingman.base.error"
 local loop = require "wingman.loop"
@@ -295,12 +297,55 @@ function methods:forget(key)
   if self.core_map:forget(key) then self:announce(key, nil) end
 end
 
+--- Makes the local copy a replica: it holds what the nodes of the cluster hold, and follows every change. Returns
+--- at once; map:synced() waits until everything is there. A second call returns the same copy, whatever its options.
+--- The nodes' changes come as they announce them; what they drop is found by comparing hashes with each node, twice a
+--- second while the map changes, and after each reconnection. `get`, `each` and `size` show it, with the writes of this
+--- client that were not seen back yet in front.
+---@param options wingman.replicate_options|nil  { check = 0.5 s, on_loss = "keep" }
+---@return wingman.copy
+function methods:replicate(options)
+  options = options_check.check(call_options.replicate, options or {}, "map:replicate", 2)
+  if self.client.closed then error("map:replicate: the client is closed", 2) end
+  if not self.copy then
+    self.copy = copy_module.new(self.client, self, options)
+    self.client.copies[self.name] = self.copy
+  end
+  return self.copy
+end
+
+--- Waits until the replica was equal to what each node holds, at a moment after this call. Makes the map one if it is
+--- none.
+---@param timeout number|string|nil  a duration: seconds or "5s"; default: 5 s
+---@return boolean|nil ok, wingman.error|nil err  TIMEOUT, CLOSED
+function methods:synced(timeout)
+  timeout = duration.limit(timeout, "map:synced", 2) or 5
+  return self:replicate():synced(timeout)
+end
+
+--- Calls `fn(key, value, origin)` with what is there, and then after changes: once for a key, with the value that it
+--- has by then; nil: it has none. `origin`: "snapshot", "remote" (announced by a node), "repair" (found by
+--- comparing), "lost" (with on_loss = "drop"). Own writes are not told, but what replaces them is. Makes the map a replica
+--- if it is none.
+---@param key string|nil  one key; nil: all
+---@param fn fun(key: string, value: any, origin: string)
+---@param options wingman.watch_options|nil  { initial = true }
+---@return wingman.watch  with close()
+function methods:watch(key, fn, options)
+  if key ~= nil then check_key(key, "map:watch") end
+  if type(fn) ~= "function" then error("map:watch: a function is expected, got " .. type(fn), 2) end
+  options = options_check.check(call_options.watch, options or {}, "map:watch", 2)
+  return self:replicate():watch(key, fn, options.initial)
+end
+
 --- Calls `fn(key, value, origin)` for each change by another client; value is nil for a removal. The
---- first listener subscribes to the map at every node. A 0.11 cluster sends no changes.
+--- first listener subscribes to the map at every node. A 0.11 cluster sends no changes. Of a map that is a replica
+--- (map:replicate) it is told what a watch is told, on either family.
 ---@param event "change"
 ---@param fn fun(key: string, value: any, origin: string)
 function methods:on(event, fn)
   self.events:on(event, fn, "map:on", 3)
+  if self.copy then self.copy:tell_changes() end
   self.client:subscribe(self.name)
 end
 

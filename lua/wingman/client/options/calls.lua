@@ -30,6 +30,21 @@ M.read = {
   node = { type = "string", about = "id or URL of the node to ask, which need not be the owner" },
 }
 
+--- map:replicate.
+---@type table<string, wingman.option_rule>
+M.replicate = {
+  check = { type = "duration", default = 0.5, min = 0.02, max = 3600,
+    about = "while the map changes, the copy is compared with each node this often; while it does not, every 30 s" },
+  on_loss = { type = "string", default = "keep", one_of = { "keep", "drop" },
+    about = "what a node came up without is shown on and counted (keep), or removed (drop)" },
+}
+
+--- map:watch.
+---@type table<string, wingman.option_rule>
+M.watch = {
+  initial = { type = "boolean", default = true, about = "false: what is there already is not told" },
+}
+
 local function has_fields(value)
   for field in pairs(value) do
     if type(field) ~= "string" then return false end

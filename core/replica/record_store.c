@@ -1,4 +1,4 @@
-#include "client/parts/record_store.h"
+#include "replica/record_store.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +10,7 @@
 typedef struct entry {
     uint64_t millis;
     uint64_t counter;
+    uint64_t seen;
     uint32_t node;
     uint32_t key_len;
     uint32_t value_len;
@@ -17,6 +18,7 @@ typedef struct entry {
     uint32_t op;     /* the last one of ours; stays when another client's write comes */
     uint32_t op_seq; /* the last 32 bits of its seq */
     uint16_t echoed_by;
+    uint8_t marks;
     bool removed;
     char key[]; /* key_len bytes, then value_cap bytes */
 } entry;
@@ -235,6 +237,8 @@ static void fill(entry *e, const wm_record *r)
     e->counter = r->counter;
     e->node = r->node;
     e->echoed_by = r->echoed_by;
+    e->marks = r->marks;
+    e->seen = r->seen;
     e->value_len = e->removed ? 0 : r->value_len;
     if (!e->removed) memcpy(value_of(e), r->value, r->value_len);
 }
@@ -379,6 +383,8 @@ static void read_entry(entry *e, wm_record *out)
         .node = e->node,
         .op = e->op,
         .echoed_by = e->echoed_by,
+        .marks = e->marks,
+        .seen = e->seen,
     };
 }
 
@@ -426,6 +432,35 @@ void wm_record_store_set_echoed_by(wm_record_store *s, uint32_t hash, const char
     wm_record_store_catch_up(s);
     slot *at = find(s, hash, key, len);
     if (at->entry != NULL) at->entry->echoed_by = echoed_by;
+}
+
+void wm_record_store_mark(wm_record_store *s, uint32_t hash, const char *key, size_t len, uint8_t marks, uint64_t seen)
+{
+    wm_record_store_catch_up(s);
+    entry *e = find(s, hash, key, len)->entry;
+    if (e == NULL) return;
+    e->marks = marks;
+    e->seen = seen;
+}
+
+/* In one table: how many of the hash there are is subtracted from *nth. */
+static entry *nth_of_hash(const table *t, size_t moved, uint32_t hash, uint32_t *nth)
+{
+    for (size_t i = home(t, hash); t->slots[i].entry != NULL; i = (i + 1) & t->mask) {
+        if (i < moved || t->slots[i].hash != hash) continue;
+        if (*nth == 0) return t->slots[i].entry;
+        --*nth;
+    }
+    return NULL;
+}
+
+bool wm_record_store_of_hash(wm_record_store *s, uint32_t hash, uint32_t nth, wm_record *out)
+{
+    wm_record_store_catch_up(s);
+    entry *e = nth_of_hash(&s->table, 0, hash, &nth);
+    if (e == NULL && s->old.slots != NULL) e = nth_of_hash(&s->old, s->moved, hash, &nth);
+    if (e != NULL) read_entry(e, out);
+    return e != NULL;
 }
 
 size_t wm_record_store_size(wm_record_store *s)

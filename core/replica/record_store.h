@@ -6,7 +6,7 @@
 
 #include "oplog/oplog.h"
 
-/* The local copy of one map: the newest record of each key, by last write wins. Values are MessagePack
+/* Records by their keys: the local copy of one map, or what a node holds of it. Values are MessagePack
  * bytes, so a reader cannot change what is stored. A removed key stays as a tombstone, which is
  * compared with later records like any other. */
 typedef struct wm_record_store wm_record_store;
@@ -22,10 +22,12 @@ typedef struct wm_record {
     uint32_t op;        /* when stored: the operation of this client that writes it, WM_NO_OP for none. When read:
                          * the last such operation; if it is settled, its index may be another one's by now */
     uint16_t echoed_by; /* connection index + 1 on which the server last echoed this client's record; 0: none */
+    uint8_t marks;      /* of a replica, as are these: see replica/holding.h and replica/overlay.h */
+    uint64_t seen;      /* when it was heard of, or acknowledged: the replica's count of arrivals */
 } wm_record;
 
 /* `log` is borrowed: the store calls wm_oplog_follow for operations of one key, as it knows the earlier
- * one. NULL when out of memory. */
+ * one. NULL for records that no operation writes. NULL when out of memory. */
 wm_record_store *wm_record_store_new(wm_oplog *log);
 void wm_record_store_free(wm_record_store *s);
 /* Prefetches the place of a key with this hash, for a put that follows. Changes nothing. */
@@ -46,6 +48,11 @@ int wm_record_store_merge(wm_record_store *s, uint32_t hash, const wm_record *r,
 /* The record of a key; false when there is none. Pointers hold until the next
  * put or merge. */
 bool wm_record_store_get(wm_record_store *s, uint32_t hash, const char *key, size_t len, wm_record *out);
+/* The record number `nth`, from 0, of those whose key has this hash; false when there are fewer. A put may
+ * change their order. */
+bool wm_record_store_of_hash(wm_record_store *s, uint32_t hash, uint32_t nth, wm_record *out);
+/* Sets `marks` and `seen` of a record that exists. */
+void wm_record_store_mark(wm_record_store *s, uint32_t hash, const char *key, size_t len, uint8_t marks, uint64_t seen);
 /* Notes that `op` writes the stored record of the key once more. The key must exist. */
 void wm_record_store_written(wm_record_store *s, uint32_t hash, const char *key, size_t len, uint32_t op);
 /* Makes `before` the last operation of the key's record, if `op` is the last one. */

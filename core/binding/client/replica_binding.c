@@ -1,0 +1,187 @@
+/* The replica of a map, as methods of the map. */
+#include "base/status.h"
+#include "binding/client/client_userdata.h"
+
+static wm_replica *check_replica(lua_State *L)
+{
+    wm_replica *r = wm_map_replica(wm_lua_check_map(L));
+    if (r == NULL) luaL_error(L, "the map is not replicated");
+    return r;
+}
+
+/* replicate(check_us, drops_lost, is_mixed): true; nil and the reason. */
+static int l_replicate(lua_State *L)
+{
+    wm_map_replica_options options = {
+        .check_us = wm_lua_check_whole(L, 2),
+        .drops_lost = lua_toboolean(L, 3),
+        .is_mixed = lua_toboolean(L, 4),
+    };
+    return wm_lua_push_result(L, wm_map_replicate(wm_lua_check_map(L), &options));
+}
+
+static int l_end(lua_State *L)
+{
+    wm_map_end_replica(wm_lua_check_map(L));
+    return 0;
+}
+
+/* connect(node index, connection): true; nil and the reason. */
+static int l_connect(lua_State *L)
+{
+    wm_replica *r = check_replica(L);
+    wm_client *c = ((map_slot *)lua_touserdata(L, 1))->owner->client;
+    int node_index = wm_lua_check_node(L, c, 2), connection = wm_lua_check_connection(L, c, 3);
+    return wm_lua_push_result(L, wm_replica_connect(r, node_index, connection));
+}
+
+static int l_disconnect(lua_State *L)
+{
+    wm_replica *r = check_replica(L);
+    wm_client *c = ((map_slot *)lua_touserdata(L, 1))->owner->client;
+    wm_replica_disconnect(r, wm_lua_check_node(L, c, 2));
+    return 0;
+}
+
+/* subscribed(query id): see wm_map_subscribed. */
+static int l_subscribed(lua_State *L)
+{
+    return wm_lua_push_result(L, wm_map_subscribed(wm_lua_check_map(L), luaL_checkstring(L, 2)));
+}
+
+/* forsake(node index): see wm_replica_forsake. */
+static int l_forsake(lua_State *L)
+{
+    wm_replica_forsake(check_replica(L), (int)luaL_checkinteger(L, 2));
+    return 0;
+}
+
+static int l_watch(lua_State *L)
+{
+    wm_replica_watch(check_replica(L));
+    return 0;
+}
+
+/* The number of changes that next_change has. */
+static int l_changes(lua_State *L)
+{
+    lua_pushnumber(L, (lua_Number)wm_replica_changes(check_replica(L)));
+    return 1;
+}
+
+/* next_change(): the key, its origin and its value; nothing at the end. */
+static int l_next_change(lua_State *L)
+{
+    wm_record record;
+    wm_change_origin origin;
+    if (!wm_replica_next_change(check_replica(L), &record, &origin)) return 0;
+    lua_pushlstring(L, record.key, record.key_len);
+    lua_pushstring(L, wm_change_origin_name(origin));
+    if (record.value == NULL) lua_pushnil(L);
+    else wm_lua_push_map_value(L, record.value, record.value_len);
+    return 3;
+}
+
+static const char *state_name(wm_sync_state state)
+{
+    static const char *const names[] = {"off", "waiting", "asking", "matching", "walking"};
+    return names[state];
+}
+
+/* node(node index): state, whether the roots were never equal on this connection, seconds since they were last
+ * (nil: never), requests, comparisons, walks, refused answers, records. Nothing for a node that was never connected. */
+static int l_node(lua_State *L)
+{
+    const wm_sync *s = wm_replica_sync(check_replica(L), (int)luaL_checkinteger(L, 2));
+    if (s == NULL) return 0;
+    lua_pushstring(L, state_name(s->state));
+    lua_pushboolean(L, s->is_new);
+    if (s->equal_us > 0) lua_pushnumber(L, (lua_Number)s->equal_us / 1e6);
+    else lua_pushnil(L);
+    lua_pushnumber(L, (lua_Number)s->requests);
+    lua_pushnumber(L, (lua_Number)s->compares);
+    lua_pushnumber(L, (lua_Number)s->walks);
+    lua_pushnumber(L, (lua_Number)s->refused);
+    lua_pushnumber(L, (lua_Number)wm_holding_count(s->holding));
+    return 8;
+}
+
+/* figures(): events, repairs, lost, gone, records, and how often memory was wanting. */
+static int l_figures(lua_State *L)
+{
+    wm_replica_figures f = wm_replica_figures_of(check_replica(L));
+    lua_pushnumber(L, (lua_Number)f.events);
+    lua_pushnumber(L, (lua_Number)f.repairs);
+    lua_pushnumber(L, (lua_Number)f.lost);
+    lua_pushnumber(L, (lua_Number)f.gone);
+    lua_pushnumber(L, (lua_Number)f.records);
+    lua_pushnumber(L, (lua_Number)f.no_memory);
+    return 6;
+}
+
+/* next_lost(position): the next position and a key that is lost; nothing at the end. */
+static int l_next_lost(lua_State *L)
+{
+    wm_record record;
+    uint64_t position = wm_replica_next_lost(check_replica(L), wm_lua_check_whole(L, 2), &record);
+    if (position == 0) return 0;
+    lua_pushnumber(L, (lua_Number)position);
+    lua_pushlstring(L, record.key, record.key_len);
+    return 2;
+}
+
+/* hurry(node index): the next comparison comes at once. */
+static int l_hurry(lua_State *L)
+{
+    wm_sync *s = wm_replica_sync(check_replica(L), (int)luaL_checkinteger(L, 2));
+    if (s != NULL) wm_sync_hurry(s);
+    return 0;
+}
+
+/* where(key): the index of the node that holds what is shown, -1 for none; whether it is an own write that was
+ * not seen back; whether its node has lost it. Nothing for an unknown key. */
+static int l_where(lua_State *L)
+{
+    size_t len;
+    const char *key = luaL_checklstring(L, 2, &len);
+    wm_replica_place place;
+    wm_record record;
+    if (!wm_replica_get(check_replica(L), key, len, &record, &place)) return 0;
+    lua_pushinteger(L, place.node_index);
+    lua_pushboolean(L, place.is_own);
+    lua_pushboolean(L, place.is_lost);
+    return 3;
+}
+
+/* replica_news(), a method of the client: see wm_client_replica_news. */
+static int l_news(lua_State *L)
+{
+    uint64_t turns, changes;
+    wm_client_replica_news(wm_lua_check_client(L), &turns, &changes);
+    lua_pushnumber(L, (lua_Number)turns);
+    lua_pushnumber(L, (lua_Number)changes);
+    return 2;
+}
+
+const luaL_Reg wm_lua_client_replica_methods[] = {
+    {"replica_news", l_news},
+    {NULL, NULL},
+};
+
+const luaL_Reg wm_lua_replica_methods[] = {
+    {"replicate", l_replicate},
+    {"replica_end", l_end},
+    {"replica_connect", l_connect},
+    {"replica_disconnect", l_disconnect},
+    {"replica_subscribed", l_subscribed},
+    {"replica_forsake", l_forsake},
+    {"replica_watch", l_watch},
+    {"replica_changes", l_changes},
+    {"replica_next_change", l_next_change},
+    {"replica_node", l_node},
+    {"replica_figures", l_figures},
+    {"replica_next_lost", l_next_lost},
+    {"replica_hurry", l_hurry},
+    {"replica_where", l_where},
+    {NULL, NULL},
+};

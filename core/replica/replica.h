@@ -1,0 +1,131 @@
+#ifndef WM_REPLICA_H
+#define WM_REPLICA_H
+#include "replica/key_queue.h"
+#include "replica/sync.h"
+
+/* A replica of one map: what each node holds of it (its holdings: the base), and what this client wrote and
+ * has not seen back (the overlay). What it shows of a key is a function of these and of the partition map:
+ * the overlay, else the owner's record, else the newest record of another node.
+ *
+ * The overlay is in the local copy of the client, `own`: its records that this client wrote and that are not
+ * marked WM_RECORD_OVER. One that is not acknowledged hides the base. One that is acknowledged ends when the
+ * node sends it back, or was read or compared after the acknowledgement. */
+typedef struct wm_replica wm_replica;
+
+/* Marks of records in `own`. */
+#define WM_RECORD_OVER 4u   /* the base is as new */
+#define WM_RECORD_ECHOED 8u /* its node has sent it back, and did not acknowledge it yet */
+
+/* The nodes that own the partitions. */
+typedef struct wm_owners {
+    int *node_index; /* by partition; -1: not known */
+    uint32_t count;
+} wm_owners;
+
+typedef struct wm_replica_options {
+    wm_holding_rules rules;
+    wm_sync_rhythm rhythm;
+    bool merges;     /* 0.11: records have their writers' times, and the newest of any node counts; tombstones are records */
+    bool drops_lost; /* what a node has lost is removed; else it is shown on, and counted */
+} wm_replica_options;
+
+/* What it looks at; borrowed. */
+typedef struct wm_replica_sources {
+    wm_record_store *own;
+    wm_node_names *names;
+    const wm_owners *owners;
+    /* Whether the operation that wrote a record of `own` is unsettled. */
+    bool (*is_unsettled)(const void *user, const wm_record *own);
+    const void *user;
+} wm_replica_sources;
+
+/* Why the value of a key has changed: X(NAME, "lua name"). */
+#define WM_CHANGE_ORIGINS(X) \
+    X(SNAPSHOT, "snapshot")  \
+    X(REMOTE, "remote")      \
+    X(REPAIR, "repair")      \
+    X(LOST, "lost")
+typedef enum wm_change_origin {
+#define X(name, text) WM_CHANGE_##name,
+    WM_CHANGE_ORIGINS(X)
+#undef X
+} wm_change_origin;
+/* Static. */
+const char *wm_change_origin_name(wm_change_origin origin);
+
+/* NULL when out of memory. */
+wm_replica *wm_replica_new(wm_replica_options options, wm_replica_sources sources);
+void wm_replica_free(wm_replica *r);
+void wm_replica_set_rhythm(wm_replica *r, wm_sync_rhythm rhythm);
+
+/* -- nodes -- */
+
+/* A connection to a node, which hears the map's events. WM_OK or WM_ENOMEM. */
+int wm_replica_connect(wm_replica *r, int node_index, int connection);
+void wm_replica_disconnect(wm_replica *r, int node_index);
+/* The cluster does without a node that is not connected: what only it held is lost. */
+void wm_replica_forsake(wm_replica *r, int node_index);
+/* One more than the highest node index so far. */
+uint32_t wm_replica_node_count(const wm_replica *r);
+/* The node's sync; NULL when it was never connected. Valid until the replica is freed. */
+wm_sync *wm_replica_sync(wm_replica *r, int node_index);
+/* The owners have changed. */
+void wm_replica_owners_changed(wm_replica *r);
+
+/* -- what happens -- */
+
+/* A node reports a change; ignored when it is not connected. Returns WM_OK; 1 when nothing changed; WM_EINVAL for
+ * an impossible time; WM_ENOMEM. */
+int wm_replica_event(wm_replica *r, int node_index, const wm_map_event *event, uint64_t now_us);
+/* A node acknowledged the operation `op`, which wrote this key. Call it before the operation is settled. */
+void wm_replica_acked(wm_replica *r, int node_index, const char *key, size_t len, uint32_t op, uint64_t now_us);
+/* Work that is bounded by `*most`, about so many records. Call it at each tick. */
+void wm_replica_work(wm_replica *r, uint32_t *most);
+/* The latest time of all records so far, for the client's clock. */
+wm_hlc wm_replica_latest(const wm_replica *r);
+/* Arrivals so far. */
+uint64_t wm_replica_seen(const wm_replica *r);
+const wm_sync_rhythm *wm_replica_rhythm(const wm_replica *r);
+
+/* -- what it shows -- */
+
+/* Where a record comes from. */
+typedef struct wm_replica_place {
+    int node_index; /* of the node that holds it; -1: none does */
+    bool is_own;    /* of the overlay */
+    bool is_lost;   /* the node that held it came up without it */
+} wm_replica_place;
+
+/* The record of a key, which may be a tombstone; false when there is none. Pointers hold until the replica or
+ * `own` changes. `place` may be NULL. */
+bool wm_replica_get(wm_replica *r, const char *key, size_t len, wm_record *out, wm_replica_place *place);
+/* Walks over all records that it shows, tombstones included, as wm_record_store_next. A position is below
+ * 2^53. */
+uint64_t wm_replica_next(wm_replica *r, uint64_t position, wm_record *out);
+
+/* -- changes -- */
+
+/* Keeps a list of the keys whose value changes, from now on. Each key is in it once. */
+void wm_replica_watch(wm_replica *r);
+size_t wm_replica_changes(const wm_replica *r);
+/* Takes the key that changed first. `out`: its record, whose value is NULL when there is none. False when the list
+ * is empty. */
+bool wm_replica_next_change(wm_replica *r, wm_record *out, wm_change_origin *origin);
+
+/* -- figures -- */
+
+/* Grows when a node is connected or lost, when it is equal first on a connection, and when it has lost records. */
+uint64_t wm_replica_turns(const wm_replica *r);
+
+typedef struct wm_replica_figures {
+    uint64_t events;
+    uint64_t repairs; /* differences that walks found after the snapshot */
+    uint64_t lost;    /* records that nodes have lost and that are shown on */
+    uint64_t gone;    /* of them, those of which it is not known yet whether they are lost or removed */
+    uint64_t records; /* that nodes hold, each as often as it is held */
+    uint64_t no_memory;
+} wm_replica_figures;
+wm_replica_figures wm_replica_figures_of(const wm_replica *r);
+/* Walks over the keys that are lost. */
+uint64_t wm_replica_next_lost(wm_replica *r, uint64_t position, wm_record *out);
+#endif

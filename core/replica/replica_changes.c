@@ -1,0 +1,196 @@
+/* The keys of a replica whose value has changed. */
+#include <stdlib.h>
+
+#include "base/value_hash.h"
+#include "replica/replica_state.h"
+
+const char *wm_change_origin_name(wm_change_origin origin)
+{
+    static const char *const names[] = {
+#define X(name, text) text,
+        WM_CHANGE_ORIGINS(X)
+#undef X
+    };
+    return names[origin];
+}
+
+wm_replica_sight wm_replica_look(wm_replica *r, const wm_replica_key *k)
+{
+    wm_replica_sight sight = {0};
+    wm_replica_place place;
+    wm_record record;
+    if (!r->is_watched || !wm_replica_show(r, k, &record, &place) || record.value == NULL) return sight;
+    sight.has_value = wm_value_hash(record.value, record.value_len, &sight.hash);
+    return sight;
+}
+
+/* -- the marks --------------------------------------------------------------------------- */
+
+/* In one of the holdings that know the key: whether it is in the list already. */
+static bool is_marked(const wm_replica *r, const wm_replica_key *k, wm_holding **unmarked)
+{
+    wm_record record;
+    for (uint32_t i = 0; i < r->node_count; i++) {
+        wm_holding *h = r->nodes[i] != NULL ? r->nodes[i]->holding : NULL;
+        if (h == NULL || !wm_holding_look(h, k->hash, k->text, k->len, &record)) continue;
+        if (record.marks & WM_RECORD_CHANGED) return true;
+        *unmarked = h;
+    }
+    return false;
+}
+
+static void set_mark(wm_holding *h, const wm_replica_key *k, bool is_changed)
+{
+    wm_record record;
+    if (!wm_holding_look(h, k->hash, k->text, k->len, &record)) return;
+    uint8_t marks = (uint8_t)(is_changed ? record.marks | WM_RECORD_CHANGED : record.marks & ~WM_RECORD_CHANGED);
+    wm_holding_mark(h, k->hash, k->text, k->len, marks, record.seen);
+}
+
+static void add(wm_replica *r, const wm_replica_key *k, wm_change_origin origin)
+{
+    wm_holding *unmarked = NULL;
+    if (is_marked(r, k, &unmarked)) return;
+    if (!wm_key_queue_push(&r->changes, k->text, k->len, origin)) r->figures.no_memory++;
+    else if (unmarked != NULL) set_mark(unmarked, k, true);
+}
+
+void wm_replica_tell(wm_replica *r, const wm_replica_key *k, const wm_replica_sight *before, wm_change_origin origin)
+{
+    if (!r->is_watched) return;
+    wm_replica_sight after = wm_replica_look(r, k);
+    if (after.has_value != before->has_value || after.hash != before->hash) add(r, k, origin);
+}
+
+/* -- taking them ------------------------------------------------------------------------- */
+
+void wm_replica_watch(wm_replica *r)
+{
+    r->is_watched = true;
+}
+
+size_t wm_replica_changes(const wm_replica *r)
+{
+    return r->changes.count;
+}
+
+bool wm_replica_next_change(wm_replica *r, wm_record *out, wm_change_origin *origin)
+{
+    wm_queued_key queued;
+    wm_replica_place place;
+    if (!wm_key_queue_first(&r->changes, &queued)) return false;
+    wm_key_queue_pop(&r->changes);
+    wm_replica_key k = wm_replica_key_of(r, queued.key, queued.key_len);
+    for (uint32_t i = 0; i < r->node_count; i++)
+        if (r->nodes[i] != NULL) set_mark(r->nodes[i]->holding, &k, false);
+    *origin = (wm_change_origin)queued.note;
+    if (!wm_replica_show(r, &k, out, &place)) *out = (wm_record){.key = k.text, .key_len = k.len};
+    return true;
+}
+
+/* -- what is told bit by bit --------------------------------------------------------------- */
+
+void wm_replica_dismiss(wm_replica *r, wm_holding *h, wm_change_origin origin)
+{
+    wm_dismissed *grown = r->is_watched ? realloc(r->dismissed, (r->dismissed_count + 1) * sizeof *grown) : NULL;
+    if (grown == NULL) { /* nobody is to be told, or there is no memory for it */
+        r->figures.no_memory += r->is_watched;
+        wm_holding_free(h);
+        return;
+    }
+    r->dismissed = grown;
+    r->dismissed[r->dismissed_count++] = (wm_dismissed){h, 0, origin};
+}
+
+static void tell_dismissed(wm_replica *r, uint32_t *most)
+{
+    wm_record record;
+    while (r->dismissed_count > 0 && *most > 0) {
+        wm_dismissed *d = &r->dismissed[r->dismissed_count - 1];
+        d->position = wm_holding_next(d->holding, d->position, &record);
+        if (d->position == 0) {
+            wm_holding_free(d->holding);
+            r->dismissed_count--;
+            continue;
+        }
+        wm_replica_key k = wm_replica_key_of(r, record.key, record.key_len);
+        add(r, &k, d->origin);
+        --*most;
+    }
+}
+
+/* What another node holds is not lost. */
+static void sift_lost(wm_replica *r, wm_lost *lost, uint32_t *most)
+{
+    wm_record record, held;
+    wm_replica_place place;
+    while (!lost->is_sifted && *most > 0) {
+        lost->position = wm_holding_next(lost->holding, lost->position, &record);
+        lost->is_sifted = lost->position == 0;
+        r->turns += lost->is_sifted;
+        if (lost->is_sifted) return;
+        wm_replica_key k = wm_replica_key_of(r, record.key, record.key_len);
+        if (wm_replica_held(r, &k, &held, &place)) wm_holding_drop(lost->holding, k.hash, k.text, k.len, 0);
+        --*most;
+    }
+}
+
+/* Own records that were acknowledged before the map was followed: the base is shown now, which may differ. */
+static void tell_own(wm_replica *r, uint32_t *most)
+{
+    wm_record record;
+    while (r->is_own_due && *most > 0) {
+        r->own_position = wm_record_store_next(r->sources.own, r->own_position, &record);
+        r->is_own_due = r->own_position > 0;
+        --*most;
+        if (!r->is_own_due || record.node != 0 || record.seen > 0 || r->sources.is_unsettled(r->sources.user, &record)) continue;
+        wm_replica_key k = wm_replica_key_of(r, record.key, record.key_len);
+        wm_replica_sight before = {.has_value = record.value != NULL};
+        if (before.has_value) wm_value_hash(record.value, record.value_len, &before.hash);
+        wm_replica_tell(r, &k, &before, WM_CHANGE_SNAPSHOT);
+    }
+}
+
+void wm_replica_owners_changed(wm_replica *r)
+{
+    r->is_moving = r->is_watched && !r->options.merges;
+    r->moved_node = 0;
+    r->moved_position = 0;
+}
+
+/* Whether the nodes that hold the key hold different records. */
+static bool is_contested(const wm_replica *r, const wm_replica_key *k)
+{
+    wm_record first = {0}, record;
+    uint32_t holders = 0;
+    for (uint32_t i = 0; i < r->node_count; i++) {
+        if (r->nodes[i] == NULL || !wm_holding_get(r->nodes[i]->holding, k->hash, k->text, k->len, &record)) continue;
+        if (holders++ == 0) first = record;
+        else if (record.millis != first.millis || record.counter != first.counter || record.node != first.node) return true;
+    }
+    return false;
+}
+
+/* After the owners changed: of a key that several nodes hold, another record may be shown now. */
+static void tell_moved(wm_replica *r, uint32_t *most)
+{
+    wm_record record;
+    while (r->is_moving && *most > 0) {
+        wm_replica_node *n = r->moved_node < r->node_count ? r->nodes[r->moved_node] : NULL;
+        r->moved_position = n != NULL ? wm_holding_next(n->holding, r->moved_position, &record) : 0;
+        if (r->moved_position == 0) r->is_moving = ++r->moved_node < r->node_count;
+        if (r->moved_position == 0) continue;
+        wm_replica_key k = wm_replica_key_of(r, record.key, record.key_len);
+        if (is_contested(r, &k)) add(r, &k, WM_CHANGE_REPAIR);
+        --*most;
+    }
+}
+
+void wm_replica_work(wm_replica *r, uint32_t *most)
+{
+    tell_dismissed(r, most);
+    for (uint32_t i = 0; i < r->lost_count; i++) sift_lost(r, &r->lost[i], most);
+    if (!r->is_watched) r->is_own_due = false;
+    tell_own(r, most);
+    tell_moved(r, most);
+}

@@ -1,0 +1,407 @@
+/* A replica: its nodes, and what they report. What it shows is in replica_view.c, the keys that changed in
+ * replica_changes.c. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/status.h"
+#include "base/value_hash.h"
+#include "replica/replica_state.h"
+
+/* As in client/merge.c: what is no time, and no id. */
+#define MILLIS_MAX ((uint64_t)1 << 48)
+#define WRITER_MAX 256u
+/* Records at least of which more than half are gone before that is taken for a loss. */
+#define LOSS_MIN 16u
+
+/* -- records ------------------------------------------------------------------------- */
+
+/* WM_OK, WM_EINVAL for what no server may say, or WM_ENOMEM. */
+static int read_record(wm_replica *r, const wm_map_event *e, wm_record *out)
+{
+    const wm_timestamp *time = &e->time;
+    if (time->millis > MILLIS_MAX || time->counter > UINT32_MAX || e->key_len > UINT16_MAX) return WM_EINVAL;
+    if (time->node_len > WRITER_MAX || memchr(time->node, 0, time->node_len) != NULL) return WM_EINVAL;
+    *out = (wm_record){
+        .key = e->key,
+        .key_len = (uint32_t)e->key_len,
+        .value = e->value,
+        .value_len = e->value == NULL ? 0 : (uint32_t)e->value_len,
+        .millis = time->millis,
+        .counter = time->counter,
+        .seen = ++r->seen,
+    };
+    if (time->millis > r->latest.millis || (time->millis == r->latest.millis && time->counter > r->latest.counter))
+        r->latest = (wm_hlc){time->millis, time->counter};
+    return wm_node_names_intern(r->sources.names, time->node, time->node_len, &out->node) ? WM_OK : WM_ENOMEM;
+}
+
+static wm_replica_node *node_of(wm_replica *r, int node_index)
+{
+    return node_index >= 0 && (uint32_t)node_index < r->node_count ? r->nodes[node_index] : NULL;
+}
+
+static wm_replica_node *owner_of_sync(wm_sync *s)
+{
+    return (wm_replica_node *)((char *)s - offsetof(wm_replica_node, sync));
+}
+
+/* -- own writes ------------------------------------------------------------------------ */
+
+static bool has_same_value(const wm_record *own, const wm_map_event *e)
+{
+    uint64_t a, b;
+    if (own->value == NULL || e->value == NULL) return own->value == NULL && e->value == NULL;
+    return wm_value_hash(own->value, own->value_len, &a) && wm_value_hash(e->value, e->value_len, &b) && a == b;
+}
+
+static void mark_own(wm_replica *r, const wm_replica_key *k, uint8_t marks, uint64_t seen)
+{
+    wm_record_store_mark(r->sources.own, k->own_hash, k->text, k->len, marks, seen);
+}
+
+/* An event of a key that this client wrote: is it that write, sent back? A node sends the events of one key
+ * in the order of its stamps, so what comes before is older than the write. */
+static void note_echo(wm_replica *r, const wm_replica_key *k, const wm_map_event *e)
+{
+    wm_record own;
+    if (!wm_replica_own(r, k, &own) || own.marks & WM_RECORD_OVER || r->options.merges) return;
+    bool is_echo = has_same_value(&own, e), is_acked = own.seen > 0;
+    if (is_acked && is_echo) mark_own(r, k, WM_RECORD_OVER, own.seen);
+    else if (!is_acked) mark_own(r, k, is_echo ? WM_RECORD_ECHOED : 0, 0);
+}
+
+void wm_replica_acked(wm_replica *r, int node_index, const char *key, size_t len, uint32_t op, uint64_t now_us)
+{
+    wm_replica_node *n = node_of(r, node_index);
+    wm_replica_key k = wm_replica_key_of(r, key, len);
+    wm_record own;
+    if (!wm_replica_own(r, &k, &own) || own.op != op || own.marks & WM_RECORD_OVER) return;
+    if (own.marks & WM_RECORD_ECHOED) {
+        mark_own(r, &k, WM_RECORD_OVER, ++r->seen);
+        return;
+    }
+    mark_own(r, &k, 0, ++r->seen);
+    if (n == NULL || !wm_key_queue_push(&n->acked, key, len, r->seen)) r->figures.no_memory++;
+    if (n != NULL) wm_sync_changed(&n->sync, now_us);
+}
+
+/* What was acknowledged up to `seen` is in the node's holding, or the node has it no more. */
+static void end_acked(wm_replica *r, wm_replica_node *n, uint64_t seen)
+{
+    wm_queued_key queued;
+    wm_record own;
+    while (wm_key_queue_first(&n->acked, &queued) && queued.note <= seen) {
+        wm_replica_key k = wm_replica_key_of(r, queued.key, queued.key_len);
+        wm_key_queue_pop(&n->acked);
+        if (!wm_replica_own(r, &k, &own) || own.marks & WM_RECORD_OVER || own.seen != queued.note) continue;
+        wm_replica_sight before = wm_replica_look(r, &k);
+        mark_own(r, &k, WM_RECORD_OVER, own.seen);
+        wm_replica_tell(r, &k, &before, WM_CHANGE_REMOTE);
+    }
+}
+
+/* The node was read after the acknowledgement: what it has of the key counts. */
+static void end_read(wm_replica *r, const wm_replica_key *k, const wm_walk_step *step)
+{
+    wm_record own;
+    if (!wm_replica_own(r, k, &own) || own.marks & WM_RECORD_OVER) return;
+    if (own.seen > 0 && own.seen <= step->seen) mark_own(r, k, WM_RECORD_OVER, own.seen);
+}
+
+/* -- events ---------------------------------------------------------------------------- */
+
+static int put_event(wm_replica *r, wm_replica_node *n, const wm_replica_key *k, const wm_map_event *e)
+{
+    wm_record record;
+    int status = read_record(r, e, &record);
+    if (status < 0) return status;
+    if (!wm_holding_is_news(n->holding, k->hash, &record)) return 1;
+    return wm_holding_put(n->holding, k->hash, &record);
+}
+
+int wm_replica_event(wm_replica *r, int node_index, const wm_map_event *e, uint64_t now_us)
+{
+    wm_replica_node *n = node_of(r, node_index);
+    if (n == NULL || n->sync.state == WM_SYNC_OFF || e->key_len > UINT16_MAX) return 1;
+    if (!e->has_record && !e->is_removal) return 1;
+    wm_replica_key k = wm_replica_key_of(r, e->key, e->key_len);
+    wm_replica_sight before = wm_replica_look(r, &k);
+    r->figures.events++;
+    int status = e->has_record ? put_event(r, n, &k, e) : wm_holding_drop(n->holding, k.hash, e->key, e->key_len, ++r->seen);
+    if (status == WM_OK) {
+        wm_replica_found(r, &k);
+        note_echo(r, &k, e);
+        wm_replica_tell(r, &k, &before, WM_CHANGE_REMOTE);
+    }
+    if (status == WM_ENOMEM) r->figures.no_memory++;
+    if (status != WM_EINVAL) wm_sync_changed(&n->sync, now_us); /* also of what was dropped for want of memory */
+    return status;
+}
+
+/* -- walks ----------------------------------------------------------------------------- */
+
+static wm_change_origin origin_of(const wm_sync *s)
+{
+    return s->equal_us == 0 ? WM_CHANGE_SNAPSHOT : WM_CHANGE_REPAIR;
+}
+
+static bool is_same_time(const wm_record *a, const wm_record *b)
+{
+    return a->millis == b->millis && a->counter == b->counter && a->node == b->node;
+}
+
+static void on_found(void *user, wm_sync *s, const wm_map_event *e, const wm_walk_step *step)
+{
+    wm_replica *r = user;
+    wm_replica_key k = wm_replica_key_of(r, e->key, e->key_len);
+    wm_record held, record;
+    int status = read_record(r, e, &record);
+    bool is_known = status == WM_OK && wm_holding_look(s->holding, k.hash, k.text, k.len, &held);
+    if (is_known && held.seen > step->seen) return; /* heard of later than the node was asked */
+    wm_replica_sight before = wm_replica_look(r, &k);
+    if (status == WM_OK && is_known && !(held.marks & WM_RECORD_GRAVE) && is_same_time(&held, &record)) {
+        wm_holding_mark(s->holding, k.hash, k.text, k.len, held.marks, record.seen);
+    } else if (status == WM_OK) {
+        status = wm_holding_put(s->holding, k.hash, &record);
+        r->figures.repairs += origin_of(s) == WM_CHANGE_REPAIR;
+    }
+    if (status == WM_ENOMEM) r->figures.no_memory++;
+    if (status < 0) return;
+    wm_replica_found(r, &k);
+    end_read(r, &k, step);
+    wm_replica_tell(r, &k, &before, origin_of(s));
+}
+
+/* Whether a record that the node holds no more may be lost: then it is kept until that is known. */
+static bool keep_gone(wm_replica *r, wm_replica_node *n, const wm_replica_key *k, const wm_record *held)
+{
+    if (!n->sync.is_new || n->count_before < LOSS_MIN) return true;
+    if (n->gone == NULL) n->gone = wm_holding_new(r->options.rules, r->sources.names);
+    return n->gone != NULL && wm_holding_put(n->gone, k->hash, held) == WM_OK;
+}
+
+static void remove_absent(wm_replica *r, wm_replica_node *n, const wm_record *held, const wm_walk_step *step)
+{
+    wm_replica_key k = wm_replica_key_of(r, held->key, held->key_len);
+    wm_replica_sight before = wm_replica_look(r, &k);
+    if (!keep_gone(r, n, &k, held)) {
+        r->figures.no_memory++;
+        return; /* the next walk will find it again */
+    }
+    wm_holding_drop(n->holding, k.hash, k.text, k.len, ++r->seen);
+    r->figures.repairs += origin_of(&n->sync) == WM_CHANGE_REPAIR;
+    end_read(r, &k, step);
+    wm_replica_tell(r, &k, &before, origin_of(&n->sync));
+}
+
+/* The first record of a hash, from number `from` on, that the node holds no more. */
+static bool next_absent(wm_holding *h, uint32_t hash, uint64_t upto, wm_record *out)
+{
+    for (uint32_t nth = 0; wm_holding_of_hash(h, hash, nth, out); nth++)
+        if (!(out->marks & WM_RECORD_GRAVE) && out->seen <= upto) return true;
+    return false;
+}
+
+static void on_leaf_read(void *user, wm_sync *s, uint32_t leaf, const wm_walk_step *step)
+{
+    wm_replica *r = user;
+    wm_record held;
+    uint32_t count;
+    wm_holding_leaf(s->holding, leaf, &count);
+    for (uint32_t i = count; i-- > 0;) { /* backwards: what is removed changes places with the last */
+        const uint32_t *hashes = wm_holding_leaf(s->holding, leaf, &count);
+        if (i >= count) continue;
+        uint32_t hash = hashes[i];
+        if (next_absent(s->holding, hash, step->seen, &held)) remove_absent(r, owner_of_sync(s), &held, step);
+    }
+}
+
+/* -- losses ---------------------------------------------------------------------------- */
+
+static bool add_lost(wm_replica *r, wm_holding *h)
+{
+    wm_lost *grown = realloc(r->lost, (r->lost_count + 1) * sizeof *grown);
+    if (grown == NULL) return false;
+    r->lost = grown;
+    r->lost[r->lost_count++] = (wm_lost){.holding = h};
+    return true;
+}
+
+/* What becomes of records that are gone: lost and shown on, or removed, which is told bit by bit. */
+static void settle_gone(wm_replica *r, wm_holding *gone, bool is_lost)
+{
+    if (is_lost && !r->options.drops_lost && add_lost(r, gone)) return;
+    wm_replica_dismiss(r, gone, is_lost ? WM_CHANGE_LOST : WM_CHANGE_REPAIR);
+}
+
+/* All that the node held is lost. Without memory for that, the next walk removes the records. */
+static void lose_all(wm_replica *r, wm_replica_node *n)
+{
+    wm_holding *fresh = wm_holding_new(r->options.rules, r->sources.names), *gone = n->holding;
+    if (fresh == NULL) {
+        r->figures.no_memory++;
+        return;
+    }
+    n->holding = n->sync.holding = fresh;
+    settle_gone(r, gone, true);
+}
+
+static void on_came_up_empty(void *user, wm_sync *s)
+{
+    lose_all(user, owner_of_sync(s));
+}
+
+void wm_replica_forsake(wm_replica *r, int node_index)
+{
+    wm_replica_node *n = node_of(r, node_index);
+    if (n != NULL && n->sync.state == WM_SYNC_OFF && wm_holding_count(n->holding) > 0) lose_all(r, n);
+}
+
+static void on_equal(void *user, wm_sync *s, uint64_t seen)
+{
+    wm_replica *r = user;
+    wm_replica_node *n = owner_of_sync(s);
+    if (n->gone != NULL) {
+        wm_holding *gone = n->gone;
+        n->gone = NULL;
+        settle_gone(r, gone, wm_holding_count(gone) * 2 > n->count_before);
+    }
+    end_acked(r, n, seen);
+    r->turns += s->is_new;
+    if (s->equal_us > 0) return;
+    r->is_own_due = true;
+    r->own_position = 0;
+}
+
+static const wm_sync_hooks sync_hooks = {NULL, on_found, on_leaf_read, on_equal, on_came_up_empty};
+
+/* -- nodes ----------------------------------------------------------------------------- */
+
+static bool make_space(wm_replica *r, uint32_t count)
+{
+    if (count <= r->node_count) return true;
+    wm_replica_node **grown = realloc(r->nodes, count * sizeof *grown);
+    if (grown == NULL) return false;
+    r->nodes = grown;
+    while (r->node_count < count) r->nodes[r->node_count++] = NULL;
+    return true;
+}
+
+static wm_replica_node *add_node(wm_replica *r, int node_index)
+{
+    wm_replica_node *n = calloc(1, sizeof *n);
+    if (n == NULL) return NULL;
+    n->holding = wm_holding_new(r->options.rules, r->sources.names);
+    if (n->holding == NULL) {
+        free(n);
+        return NULL;
+    }
+    wm_sync_init(&n->sync, n->holding, &r->hooks, node_index);
+    r->nodes[node_index] = n;
+    return n;
+}
+
+int wm_replica_connect(wm_replica *r, int node_index, int connection)
+{
+    if (!make_space(r, (uint32_t)node_index + 1)) return WM_ENOMEM;
+    wm_replica_node *n = r->nodes[node_index];
+    if (n == NULL) n = add_node(r, node_index);
+    if (n == NULL) return WM_ENOMEM;
+    n->count_before = wm_holding_count(n->holding) + (n->gone != NULL ? wm_holding_count(n->gone) : 0);
+    wm_sync_connected(&n->sync, connection);
+    r->turns++;
+    return WM_OK;
+}
+
+void wm_replica_disconnect(wm_replica *r, int node_index)
+{
+    wm_replica_node *n = node_of(r, node_index);
+    if (n == NULL || n->sync.state == WM_SYNC_OFF) return;
+    wm_sync_disconnected(&n->sync);
+    r->turns++;
+}
+
+uint32_t wm_replica_node_count(const wm_replica *r)
+{
+    return r->node_count;
+}
+
+wm_sync *wm_replica_sync(wm_replica *r, int node_index)
+{
+    wm_replica_node *n = node_of(r, node_index);
+    return n != NULL ? &n->sync : NULL;
+}
+
+wm_hlc wm_replica_latest(const wm_replica *r)
+{
+    return r->latest;
+}
+
+uint64_t wm_replica_seen(const wm_replica *r)
+{
+    return r->seen;
+}
+
+const wm_sync_rhythm *wm_replica_rhythm(const wm_replica *r)
+{
+    return &r->options.rhythm;
+}
+
+void wm_replica_set_rhythm(wm_replica *r, wm_sync_rhythm rhythm)
+{
+    r->options.rhythm = rhythm;
+}
+
+/* -- life ------------------------------------------------------------------------------ */
+
+wm_replica *wm_replica_new(wm_replica_options options, wm_replica_sources sources)
+{
+    wm_replica *r = calloc(1, sizeof *r);
+    if (r == NULL) return NULL;
+    r->options = options;
+    r->sources = sources;
+    r->hooks = sync_hooks;
+    r->hooks.user = r;
+    return r;
+}
+
+static void free_node(wm_replica_node *n)
+{
+    if (n == NULL) return;
+    wm_sync_close(&n->sync);
+    wm_holding_free(n->holding);
+    wm_holding_free(n->gone);
+    wm_key_queue_close(&n->acked);
+    free(n);
+}
+
+void wm_replica_free(wm_replica *r)
+{
+    if (r == NULL) return;
+    for (uint32_t i = 0; i < r->node_count; i++) free_node(r->nodes[i]);
+    for (uint32_t i = 0; i < r->lost_count; i++) wm_holding_free(r->lost[i].holding);
+    for (uint32_t i = 0; i < r->dismissed_count; i++) wm_holding_free(r->dismissed[i].holding);
+    free(r->nodes);
+    free(r->lost);
+    free(r->dismissed);
+    wm_key_queue_close(&r->changes);
+    free(r);
+}
+
+uint64_t wm_replica_turns(const wm_replica *r)
+{
+    return r->turns;
+}
+
+wm_replica_figures wm_replica_figures_of(const wm_replica *r)
+{
+    wm_replica_figures f = r->figures;
+    for (uint32_t i = 0; i < r->node_count; i++) {
+        if (r->nodes[i] == NULL) continue;
+        f.records += wm_holding_count(r->nodes[i]->holding);
+        if (r->nodes[i]->gone != NULL) f.gone += wm_holding_count(r->nodes[i]->gone);
+    }
+    for (uint32_t i = 0; i < r->lost_count; i++)
+        *(r->lost[i].is_sifted ? &f.lost : &f.gone) += wm_holding_count(r->lost[i].holding);
+    return f;
+}

@@ -1,0 +1,85 @@
+#ifndef WM_REPLICA_STATE_H
+#define WM_REPLICA_STATE_H
+#include "replica/replica.h"
+
+/* The state of a replica, for its own files: replica_view.c (what it shows), replica_changes.c (whose value
+ * changed), replica_nodes.c, each using those before it. */
+
+typedef struct wm_replica_node {
+    wm_holding *holding;
+    wm_holding *gone;      /* on a new connection: what it no longer holds, until it is known whether that is lost; or NULL */
+    uint32_t count_before; /* records before that connection */
+    wm_sync sync;
+    wm_key_queue acked; /* own writes that it acknowledged and did not send back by then, with their `seen` */
+} wm_replica_node;
+
+/* Records that a node came up without. */
+typedef struct wm_lost {
+    wm_holding *holding;
+    size_t position; /* where looking for those that other nodes hold goes on */
+    bool is_sifted;  /* there are none */
+} wm_lost;
+
+/* Records that are shown no more, whose keys are still to be told. */
+typedef struct wm_dismissed {
+    wm_holding *holding;
+    size_t position;
+    wm_change_origin origin;
+} wm_dismissed;
+
+struct wm_replica {
+    wm_replica_options options;
+    wm_replica_sources sources;
+    wm_sync_hooks hooks;
+    wm_replica_node **nodes; /* by node index; NULL: never connected */
+    uint32_t node_count;
+    wm_lost *lost;
+    uint32_t lost_count;
+    wm_dismissed *dismissed;
+    uint32_t dismissed_count;
+    uint64_t turns; /* see wm_replica_turns */
+    uint64_t seen;
+    wm_hlc latest;
+    bool is_watched;
+    wm_key_queue changes; /* with their origins */
+    bool is_own_due;      /* a node was equal first: `own` is looked through */
+    size_t own_position;  /* where that goes on */
+    uint32_t moved_node;  /* where looking through the holdings goes on after the owners changed */
+    size_t moved_position;
+    bool is_moving;
+    wm_replica_figures figures;
+};
+
+/* -- replica_view.c -- */
+
+typedef struct wm_replica_key {
+    const char *text;
+    uint32_t len;
+    uint32_t hash;     /* of the cluster */
+    uint32_t own_hash; /* of `own` */
+} wm_replica_key;
+
+wm_replica_key wm_replica_key_of(const wm_replica *r, const char *key, size_t len);
+/* The record of a key in `own`, if this client wrote it. */
+bool wm_replica_own(const wm_replica *r, const wm_replica_key *k, wm_record *out);
+/* As wm_replica_get. */
+bool wm_replica_show(wm_replica *r, const wm_replica_key *k, wm_record *out, wm_replica_place *place);
+/* The newest record of a key that any node holds. */
+bool wm_replica_held(const wm_replica *r, const wm_replica_key *k, wm_record *out, wm_replica_place *place);
+/* The key is held by a node: what is lost of it does not count any more. */
+void wm_replica_found(wm_replica *r, const wm_replica_key *k);
+
+/* -- replica_changes.c -- */
+
+/* What is shown of a key at a moment; not looked at unless changes are watched. */
+typedef struct wm_replica_sight {
+    bool has_value;
+    uint64_t hash;
+} wm_replica_sight;
+
+wm_replica_sight wm_replica_look(wm_replica *r, const wm_replica_key *k);
+/* Adds the key to the changes if it is not shown as before. */
+void wm_replica_tell(wm_replica *r, const wm_replica_key *k, const wm_replica_sight *before, wm_change_origin origin);
+/* Takes over records that are shown no more, and tells their keys bit by bit. */
+void wm_replica_dismiss(wm_replica *r, wm_holding *h, wm_change_origin origin);
+#endif

@@ -1,0 +1,192 @@
+/* What a replica shows. */
+#include <string.h>
+
+#include "replica/replica_state.h"
+
+wm_replica_key wm_replica_key_of(const wm_replica *r, const char *key, size_t len)
+{
+    uint32_t own_hash = wm_hash_fnv1a(key, len);
+    bool is_other = r->options.rules.hash == WM_HASH_XXH64;
+    return (wm_replica_key){key, (uint32_t)len, is_other ? wm_hash_xxh64(key, len) : own_hash, own_hash};
+}
+
+/* -- the base -------------------------------------------------------------------------- */
+
+static wm_timestamp time_of(const wm_replica *r, const wm_record *record)
+{
+    const char *writer = r->sources.names->all[record->node];
+    return (wm_timestamp){record->millis, record->counter, writer, strlen(writer)};
+}
+
+static bool is_newer(const wm_replica *r, const wm_record *a, const wm_record *b)
+{
+    wm_timestamp of_a = time_of(r, a), of_b = time_of(r, b);
+    return wm_timestamp_compare(&of_a, &of_b) > 0;
+}
+
+static int owner_of(const wm_replica *r, const wm_replica_key *k)
+{
+    const wm_owners *o = r->sources.owners;
+    return o->count > 0 ? o->node_index[k->hash % o->count] : -1;
+}
+
+static wm_replica_node *node_at(const wm_replica *r, int node_index)
+{
+    return node_index >= 0 && (uint32_t)node_index < r->node_count ? r->nodes[node_index] : NULL;
+}
+
+static bool take_newer(const wm_replica *r, wm_holding *h, const wm_replica_key *k, bool is_found, wm_record *out)
+{
+    wm_record record;
+    if (h == NULL || !wm_holding_get(h, k->hash, k->text, k->len, &record)) return false;
+    if (is_found && !is_newer(r, &record, out)) return false;
+    *out = record;
+    return true;
+}
+
+bool wm_replica_held(const wm_replica *r, const wm_replica_key *k, wm_record *out, wm_replica_place *place)
+{
+    bool is_found = false;
+    for (uint32_t i = 0; i < r->node_count; i++) {
+        if (r->nodes[i] == NULL || !take_newer(r, r->nodes[i]->holding, k, is_found, out)) continue;
+        place->node_index = (int)i;
+        is_found = true;
+    }
+    return is_found;
+}
+
+static bool newest_lost(const wm_replica *r, const wm_replica_key *k, wm_record *out)
+{
+    bool is_found = false;
+    for (uint32_t i = 0; i < r->node_count; i++)
+        if (r->nodes[i] != NULL) is_found |= take_newer(r, r->nodes[i]->gone, k, is_found, out);
+    for (uint32_t i = 0; i < r->lost_count; i++) is_found |= take_newer(r, r->lost[i].holding, k, is_found, out);
+    return is_found;
+}
+
+static bool show_base(const wm_replica *r, const wm_replica_key *k, wm_record *out, wm_replica_place *place)
+{
+    wm_replica_node *owner = r->options.merges ? NULL : node_at(r, owner_of(r, k));
+    if (owner != NULL && wm_holding_get(owner->holding, k->hash, k->text, k->len, out)) {
+        place->node_index = owner->sync.node_index;
+        return true;
+    }
+    if (wm_replica_held(r, k, out, place)) return true;
+    return place->is_lost = newest_lost(r, k, out);
+}
+
+void wm_replica_found(wm_replica *r, const wm_replica_key *k)
+{
+    wm_record record;
+    for (uint32_t i = 0; i < r->node_count; i++) {
+        wm_holding *gone = r->nodes[i] != NULL ? r->nodes[i]->gone : NULL;
+        if (gone != NULL && wm_holding_get(gone, k->hash, k->text, k->len, &record)) wm_holding_drop(gone, k->hash, k->text, k->len, 0);
+    }
+    for (uint32_t i = 0; i < r->lost_count; i++)
+        if (wm_holding_get(r->lost[i].holding, k->hash, k->text, k->len, &record))
+            wm_holding_drop(r->lost[i].holding, k->hash, k->text, k->len, 0);
+}
+
+/* -- the overlay ----------------------------------------------------------------------- */
+
+bool wm_replica_own(const wm_replica *r, const wm_replica_key *k, wm_record *out)
+{
+    return wm_record_store_get(r->sources.own, k->own_hash, k->text, k->len, out) && out->node == 0;
+}
+
+/* Whether the key's owner was compared since this client follows it. */
+static bool is_owner_known(const wm_replica *r, const wm_replica_key *k)
+{
+    const wm_replica_node *owner = node_at(r, owner_of(r, k));
+    if (owner != NULL) return owner->sync.equal_us > 0;
+    for (uint32_t i = 0; i < r->node_count; i++)
+        if (r->nodes[i] != NULL && r->nodes[i]->sync.equal_us > 0) return true;
+    return false;
+}
+
+/* Whether an own record is shown, not the base (NULL: there is none). */
+static bool hides_base(const wm_replica *r, const wm_replica_key *k, const wm_record *own, const wm_record *base)
+{
+    if (own->marks & WM_RECORD_OVER) return false;
+    if (r->options.merges && base != NULL) return is_newer(r, own, base);
+    if (own->seen > 0 || r->sources.is_unsettled(r->sources.user, own)) return true;
+    return base == NULL && !is_owner_known(r, k); /* it was acknowledged before the map was followed */
+}
+
+bool wm_replica_show(wm_replica *r, const wm_replica_key *k, wm_record *out, wm_replica_place *place)
+{
+    wm_record own;
+    *place = (wm_replica_place){.node_index = -1};
+    bool is_own = wm_replica_own(r, k, &own), has_base = show_base(r, k, out, place);
+    if (!is_own || !hides_base(r, k, &own, has_base ? out : NULL)) return has_base;
+    *place = (wm_replica_place){.node_index = -1, .is_own = true};
+    *out = own;
+    return true;
+}
+
+bool wm_replica_get(wm_replica *r, const char *key, size_t len, wm_record *out, wm_replica_place *place)
+{
+    wm_replica_key k = wm_replica_key_of(r, key, len);
+    wm_replica_place where;
+    return wm_replica_show(r, &k, out, place != NULL ? place : &where);
+}
+
+/* -- all of it ------------------------------------------------------------------------- */
+
+/* A position: the part it is in (own, each node, what is gone of each, each of the lost), then the place there. */
+#define PART_SHIFT 40
+#define PLACE_MASK ((UINT64_C(1) << PART_SHIFT) - 1)
+
+static uint32_t parts(const wm_replica *r)
+{
+    return 1 + 2 * r->node_count + r->lost_count;
+}
+
+static wm_holding *holding_of(const wm_replica *r, uint32_t part)
+{
+    uint32_t i = part - 1;
+    if (i < r->node_count) return r->nodes[i] != NULL ? r->nodes[i]->holding : NULL;
+    i -= r->node_count;
+    if (i < r->node_count) return r->nodes[i] != NULL ? r->nodes[i]->gone : NULL;
+    return r->lost[i - r->node_count].holding;
+}
+
+static size_t next_in(const wm_replica *r, uint32_t part, size_t place, wm_record *out)
+{
+    if (part == 0) return wm_record_store_next(r->sources.own, place, out);
+    wm_holding *h = holding_of(r, part);
+    return h != NULL ? wm_holding_next(h, place, out) : 0;
+}
+
+/* Whether this record of a part is the one that is shown of its key. */
+static bool is_shown(wm_replica *r, const wm_record *record)
+{
+    wm_replica_key k = wm_replica_key_of(r, record->key, record->key_len);
+    wm_replica_place place;
+    wm_record shown;
+    return wm_replica_show(r, &k, &shown, &place) && shown.key == record->key;
+}
+
+uint64_t wm_replica_next(wm_replica *r, uint64_t position, wm_record *out)
+{
+    uint32_t part = (uint32_t)(position >> PART_SHIFT);
+    size_t place = position & PLACE_MASK;
+    while (part < parts(r)) {
+        place = next_in(r, part, place, out);
+        if (place == 0) part++;
+        else if (is_shown(r, out)) return (uint64_t)part << PART_SHIFT | place;
+    }
+    return 0;
+}
+
+uint64_t wm_replica_next_lost(wm_replica *r, uint64_t position, wm_record *out)
+{
+    uint32_t part = (uint32_t)(position >> PART_SHIFT);
+    size_t place = position & PLACE_MASK;
+    while (part < r->lost_count) {
+        place = wm_holding_next(r->lost[part].holding, place, out);
+        if (place > 0) return (uint64_t)part << PART_SHIFT | place;
+        part++;
+    }
+    return 0;
+}

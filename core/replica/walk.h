@@ -1,0 +1,44 @@
+#ifndef WM_WALK_H
+#define WM_WALK_H
+#include "replica/merkle_answer.h"
+
+/* A walk through the Merkle tree of a node: which places are still to be asked for, and which were and are
+ * not answered. Bounded in requests and in memory: each place is visited at most once. A zeroed walk is over. */
+
+#define WM_WALK_IN_FLIGHT 64u
+
+typedef struct wm_walk_step {
+    wm_merkle_place place;
+    bool is_absent; /* nothing is there: the place is not asked for */
+    uint64_t seen;  /* the arrivals before the question about it, or about the place above an absent one */
+    uint64_t sent_us;
+} wm_walk_step;
+
+typedef struct wm_walk {
+    wm_walk_step *todo; /* NULL while no walk is under way */
+    uint32_t todo_count;
+    wm_walk_step in_flight[WM_WALK_IN_FLIGHT];
+    uint32_t in_flight_count;
+} wm_walk;
+
+/* Begins at the root. False when out of memory. */
+bool wm_walk_begin(wm_walk *w);
+/* Ends the walk, and frees its memory. Safe twice. */
+void wm_walk_end(wm_walk *w);
+/* Whether nothing is left, neither to be asked for nor in flight. */
+bool wm_walk_is_over(const wm_walk *w);
+/* Adds a place below one that was answered. */
+void wm_walk_add(wm_walk *w, wm_merkle_place place, bool is_absent, uint64_t seen);
+/* Takes the next step. One that is to be asked for is in flight from now on, with these arrivals before it.
+ * False when there is none, or WM_WALK_IN_FLIGHT are in flight. */
+bool wm_walk_next(wm_walk *w, uint64_t seen, uint64_t now_us, wm_walk_step *out);
+/* The question about this place could not be sent: it is to be asked for again. */
+void wm_walk_put_back(wm_walk *w, wm_merkle_place place);
+/* Whether the place was asked for and not answered. */
+bool wm_walk_awaits(const wm_walk *w, wm_merkle_place place);
+/* Takes an answered place out of those in flight. False when it was not. */
+bool wm_walk_arrived(wm_walk *w, wm_merkle_place place, wm_walk_step *out);
+/* Gives up what was sent before this time: a v2 server is silent about a place that was emptied meanwhile. The
+ * next walk finds what is there now. */
+void wm_walk_give_up(wm_walk *w, uint64_t before_us);
+#endif

@@ -1,0 +1,287 @@
+--- A replica of a map: the local copy follows what the nodes of the cluster hold. The core compares and reads
+--- (core/replica); this connects it with the nodes, and says how things stand.
+local core = require "wingman.core"
+local emitter = require "wingman.base.emitter"
+local errors = require "wingman.base.error"
+local feed = require "wingman.client.replica.feed"
+local loop = require "wingman.loop"
+local watches = require "wingman.client.replica.watches"
+local wire_name = require "wingman.base.wire_name"
+
+local M = {}
+
+--- The events of a copy.
+local EVENTS = { synced = true, state = true, lost = true }
+
+---@class wingman.copy
+---@field package client wingman.client
+---@field package map wingman.map
+---@field package options table
+---@field package feeds table<wingman.node, wingman.feed>
+---@field package known table<wingman.node, boolean>  those that were followed ever
+---@field package watches wingman.watches
+---@field package state string
+---@field package since number      of loop.now: when it became so
+---@field package behind_since number  of loop.now: since when it has not been live
+---@field package has_begun boolean the core has a replica
+---@field package was_synced boolean
+---@field package is_turned boolean  something may have changed about nodes
+---@field package lost integer      records that were lost when it was told last
+local methods = {}
+methods.__index = methods
+
+-- Nodes ---------------------------------------------------------------------------------
+
+-- Ids of the nodes that own partitions; nil where there is no partition map.
+local function owner_ids(client)
+  local map = client.provider and client.provider.map
+  if not map then return nil end
+  local ids = {}
+  for _, id in ipairs(map.owners) do
+    if id then ids[id] = true end
+  end
+  return ids
+end
+
+if jit then jit.off(owner_ids) end
+
+-- What the core knows of a node.
+local function sync_of(self, node)
+  local state, is_new, equal_at, requests, compares, walks, refused, records = self.map.core_map:replica_node(node.index)
+  return state and { state = state, is_new = is_new, equal_at = equal_at, requests = requests, compares = compares,
+    walks = walks, refused = refused, records = records }
+end
+
+-- The nodes that are followed, by id; how many of them were not compared yet on their connection; and the id
+-- of a node that is not followed, and that owns partitions or had records of the map when it was last.
+local function followed(self)
+  local nodes, new, missing, owners = {}, 0, nil, owner_ids(self.client) or {}
+  for node in pairs(self.known) do
+    local id, sync = node.id or node.url, sync_of(self, node)
+    if sync and sync.state ~= "off" then
+      nodes[id] = sync
+      new = new + (sync.is_new and 1 or 0)
+    elseif sync and sync.records > 0 then
+      missing = id
+    end
+  end
+  for id in pairs(owners) do
+    if not nodes[id] then missing = id end
+  end
+  return nodes, new, missing
+end
+
+-- State ---------------------------------------------------------------------------------
+
+-- The state, and why it is not "live".
+local function state_now(self)
+  if self.closed then return "off", "closed" end
+  if not self.has_begun then return "snapshot", "the cluster is not known yet" end
+  local nodes, new, missing = followed(self)
+  local before = not self.was_synced and "snapshot" or nil
+  if next(nodes) == nil then return before or "stale", "no node is connected" end
+  if missing then return before or "partial", ("%s is not connected"):format(missing) end
+  if new > 0 then return before or "catching_up", ("%d of the nodes were not compared yet"):format(new) end
+  return "live", "equal"
+end
+
+local function tell_lost(self)
+  local _, _, lost = self.map.core_map:replica_figures()
+  if lost <= self.lost then
+    self.lost = lost
+    return
+  end
+  self.lost = lost
+  local keys, core_map = {}, self.map.core_map
+  local position, key = core_map:replica_next_lost(0)
+  while position do
+    keys[#keys + 1] = key
+    position, key = core_map:replica_next_lost(position)
+  end
+  self.client.log_seldom("warn", "replica_lost", { map = self.map.name, keys = #keys }, "replica_lost " .. self.map.name)
+  self.events:emit("lost", keys)
+end
+
+-- Looks how things stand; after each turn of the core's replicas, and of the connections.
+local function look(self)
+  local state, why = state_now(self)
+  if self.has_begun and not self.closed then tell_lost(self) end
+  if state == self.state then return end
+  local from, seconds = self.state, loop.now() - self.behind_since
+  if from == "live" then self.behind_since = loop.now() end
+  self.state, self.since = state, loop.now()
+  if state == "live" then self.was_synced = true end
+  self.events:emit("state", state, from, why)
+  if state == "live" and not self.closed then self.events:emit("synced", self.map:size(), seconds) end
+end
+
+-- Following -----------------------------------------------------------------------------
+
+-- The core needs to know the cluster's family and hash.
+local function begin(self)
+  if self.has_begun or self.closed then return end
+  local ok, reason = self.map.core_map:replicate(self.options.check * 1e6, self.options.on_loss == "drop", false)
+  if not ok then
+    if reason == core.statuses.EINVAL.text then return end
+    error(("map:replicate: %s"):format(reason), 0)
+  end
+  self.has_begun = true
+  if self.watches:is_used() or self.map.events:has "change" then self.map.core_map:replica_watch() end
+end
+
+-- A 0.11 cluster does without a node that has no partitions: the backups of its records were made owners.
+local function forsake(self)
+  local owners = self.client:dialect() ~= "v2" and owner_ids(self.client)
+  for node in pairs(self.known) do
+    local sync = sync_of(self, node)
+    if self.client.provider.connections.by_index[node.index] ~= node then self.known[node] = nil
+    elseif owners and sync and sync.state == "off" and not owners[node.id] then self.map.core_map:replica_forsake(node.index) end
+  end
+end
+
+-- Follows the nodes that can be followed and are not yet, and forgets the others.
+local function follow(self)
+  begin(self)
+  if not self.has_begun or self.closed then return end
+  for node, one in pairs(self.feeds) do
+    if not feed.is_open(one) then self.feeds[node] = nil end
+  end
+  forsake(self)
+  for node, connection_id in pairs(feed.possible(self.client)) do
+    if not self.feeds[node] then
+      self.feeds[node] = feed.open(self.client, self.map, node, connection_id)
+      self.known[node] = true
+    end
+  end
+  feed.choose_one(self.feeds)
+end
+
+--- Part of the client's business, in each turn of the loop: follows nodes that have come, tells states and
+--- values. True when something is left, as the deadline (of loop.now) has come.
+---@param deadline number|nil
+---@return boolean left
+function methods:work(deadline)
+  if self.is_turned then
+    self.is_turned = false
+    follow(self)
+    look(self)
+  end
+  if self.has_begun and not self.closed then return self.watches:work(deadline) end
+  return false
+end
+
+-- Interface -----------------------------------------------------------------------------
+
+local function why_not_synced(self, since)
+  local nodes, _, missing = followed(self)
+  if missing then return ("%s is not connected"):format(missing) end
+  for id, sync in pairs(nodes) do
+    if not sync.equal_at or sync.equal_at < since then return ("%s was not found equal"):format(id) end
+  end
+  return next(nodes) == nil and "no node is connected" or nil
+end
+
+--- Waits until the copy was equal to what each node holds, at a moment after this call.
+---@param timeout number  seconds
+---@return boolean|nil ok
+---@return wingman.error|nil err  TIMEOUT, CLOSED
+function methods:synced(timeout)
+  local since = loop.now()
+  local function hurry()
+    for node in pairs(self.feeds) do self.map.core_map:replica_hurry(node.index) end
+  end
+  if self.has_begun and not self.closed then hurry() end
+  local what = ("map %s"):format(wire_name.shown(self.map.name))
+  local function is_over() return self.closed or self.client.closed or (self.has_begun and not why_not_synced(self, since)) end
+  loop.wait_until(is_over, timeout)
+  if self.closed or self.client.closed then return nil, errors.new("CLOSED", what .. ": the copy was closed", { map = self.map.name }) end
+  local why = not self.has_begun and "no node is connected" or why_not_synced(self, since)
+  if not why then
+    look(self)
+    return true
+  end
+  return nil, errors.new("TIMEOUT", ("%s: not equal to the nodes within %g s: %s"):format(what, timeout, why), { map = self.map.name, retriable = true })
+end
+
+---@class wingman.copy_status
+---@field state "snapshot"|"live"|"catching_up"|"partial"|"stale"|"off"
+---@field since number      seconds for which it is so
+---@field records integer   keys with a value; they are counted
+---@field equal_at table<string, number>  by node id: seconds since the copy was known to be equal to what the node holds
+---@field events integer    changes that nodes have announced
+---@field repairs integer   records that comparisons found to differ, and that were read
+---@field lost integer      records that a node came up without, and that are shown on
+---@field behind integer    keys whose change was not told yet
+---@field requests integer  sent for the copy
+
+--- How things stand. `snapshot`: not everything was read yet. `live`: equal to each node, and following. `catching_up`:
+--- a node was away, and is being compared. `partial`: a node that owns
+--- partitions, or that had records, is not connected. `stale`: no node is. `off`: closed.
+---@return wingman.copy_status
+function methods:status()
+  local status = {
+    state = state_now(self), since = loop.now() - self.since, records = self.client.closed and 0 or self.map:size(), equal_at = {},
+    events = 0, repairs = 0, lost = 0, behind = 0, requests = 0,
+  }
+  if not self.has_begun or self.closed then return status end
+  local events, repairs, lost, gone = self.map.core_map:replica_figures()
+  status.events, status.repairs, status.lost, status.behind = events, repairs, lost + gone, self.map.core_map:replica_changes()
+  for id, sync in pairs((followed(self))) do
+    status.equal_at[id] = sync.equal_at and loop.now() - sync.equal_at
+    status.requests = status.requests + sync.requests
+  end
+  return status
+end
+
+--- Internal: the listeners of map:on "change" are told what watches are told.
+function methods:tell_changes()
+  if self.has_begun then self.map.core_map:replica_watch() end
+end
+
+--- Internal: see map:watch.
+---@return wingman.watch
+function methods:watch(key, fn, tells_first) return self.watches:add(key, fn, tells_first) end
+
+--- Calls `fn` at an event: "state" (to, from, why); "synced" (records, seconds since map:replicate, or since it was live last), when it
+--- becomes live; "lost" (keys), when a node came up without records that it had held: all keys that are lost now.
+---@param event "state"|"synced"|"lost"
+---@param fn function
+function methods:on(event, fn) self.events:on(event, fn, "copy:on", 3) end
+
+--- Removes a listener.
+---@param event "state"|"synced"|"lost"
+---@param fn function
+function methods:off(event, fn) self.events:off(event, fn, "copy:off", 3) end
+
+--- Ends the replica and its watches. The local copy has this client's own writes again, and nothing else. Safe twice.
+function methods:close()
+  if self.closed then return end
+  self.closed = true
+  self.watches:close()
+  for _, one in pairs(self.feeds) do feed.close(one) end
+  self.feeds = {}
+  self.client.copies[self.map.name], self.map.copy = nil, nil
+  if not self.client.closed then self.map.core_map:replica_end() end
+  look(self)
+end
+
+---@param client wingman.client
+---@param map wingman.map
+---@param options { check: number, on_loss: "keep"|"drop" }  checked
+---@return wingman.copy
+function M.new(client, map, options)
+  local self = setmetatable({
+    client = client, map = map, options = options, feeds = {}, known = {}, state = "snapshot", behind_since = loop.now(), since = loop.now(),
+    has_begun = false, was_synced = false, lost = 0, closed = false, is_turned = true,
+    events = emitter.new {
+      names = EVENTS, failed = function(event, err) client:callback_failed(("%s of the copy of '%s'"):format(event, map.name), err) end,
+    },
+  }, methods)
+  self.watches = watches.new(client, map)
+  self.watches.is_open = function() return not self.closed and not client.closed end
+  self.watches.has_begun = function() return self.has_begun end
+  follow(self)
+  return self
+end
+
+return M

@@ -1,0 +1,88 @@
+--- How a replica hears of the changes at one node: by a query on a listening connection.
+---
+--- A v2 node announces every change of a map to whoever has a query on it, whatever the query selects, so it is
+--- one that selects nothing. A lone 0.11 server does the same. The nodes of a 0.11 cluster tell only of what a
+--- query selects, each of all nodes, and without times: so one of them is asked for everything, and what it
+--- says is taken as a hint that the roots are to be compared.
+local core = require "wingman.core"
+local uuid = require "wingman.base.uuid"
+
+local M = {}
+
+---@class wingman.feed
+---@field client wingman.client
+---@field map wingman.map
+---@field node wingman.node
+---@field connection_id integer
+---@field is_subscribed boolean
+
+--- The nodes that can be followed, with their listening connections, which are opened if need be.
+---@param client wingman.client
+---@return table<wingman.node, integer>
+function M.possible(client)
+  local found, listeners = {}, client.listeners
+  if not listeners then return found end -- it is not started
+  listeners:open()
+  for _, node in ipairs(client.provider:nodes()) do found[node] = listeners:of(node) end
+  return found
+end
+
+---@param feed wingman.feed
+---@return boolean
+function M.is_open(feed)
+  local state = feed.map.core_map:replica_node(feed.node.index)
+  return state ~= nil and state ~= "off"
+end
+
+local function send(feed, message) feed.client.core:send(feed.connection_id, core.encode(message)) end
+
+-- No record has this field.
+local NOTHING = { where = { __wingman_none = "none" } }
+
+-- One id for a map, as the core remembers it.
+local function query_id(map)
+  if not map.feed_id then
+    map.feed_id = uuid.v4()
+    map.core_map:replica_subscribed(map.feed_id)
+  end
+  return map.feed_id
+end
+
+local function subscribe(feed)
+  local query = feed.node.dialect == "v2" and NOTHING or {}
+  feed.is_subscribed = true
+  send(feed, { type = "QUERY_SUB", payload = { queryId = query_id(feed.map), mapName = feed.map.name, query = query } })
+end
+
+--- Begins to follow a node.
+---@param client wingman.client
+---@param map wingman.map
+---@param node wingman.node
+---@param connection_id integer
+---@return wingman.feed
+function M.open(client, map, node, connection_id)
+  local feed = { client = client, map = map, node = node, connection_id = connection_id, is_subscribed = false }
+  if node.dialect == "v2" then subscribe(feed) end
+  map.core_map:replica_connect(node.index, connection_id)
+  return feed
+end
+
+--- Of the feeds of a map, one has to tell of a 0.11 cluster's changes.
+---@param feeds table<wingman.node, wingman.feed>  those that are open
+function M.choose_one(feeds)
+  local chosen
+  for node, feed in pairs(feeds) do
+    if feed.is_subscribed then return end
+    if not chosen or node.index < chosen.node.index then chosen = feed end
+  end
+  if chosen then subscribe(chosen) end
+end
+
+--- Ends it.
+---@param feed wingman.feed
+function M.close(feed)
+  if feed.client.closed or not feed.is_subscribed then return end
+  send(feed, { type = "QUERY_UNSUB", payload = { queryId = query_id(feed.map) } })
+end
+
+return M
