@@ -14,8 +14,8 @@ local loop = require "wingman.loop"
 local pool = require "chaos.pool"
 local schedule = require "chaos.schedule"
 local summary_module = require "chaos.summary"
-local command_line = require "wingman.options.arguments"
 local text_table = require "wingman.text.table"
+local usage = require "wingman.options.usage"
 local wingman = require "wingman"
 
 local USAGE = [[
@@ -48,25 +48,14 @@ local RULES = {
   json = { type = "boolean" },
 }
 
-local function fail(code, message)
-  io.stderr:write("chaos: ", message, "\n")
-  os.exit(code, true)
+local function check(options)
+  if not options.cluster then return true end
+  local ok, wrong = cluster_url.check_embedded(options.cluster)
+  if not ok then return nil, ("--cluster: %s: what is killed must have been started here"):format(wrong) end
+  return true
 end
 
-local function parse(words)
-  local options, mistake = command_line.read(RULES, words)
-  if not options then fail(2, mistake .. "\n\n" .. USAGE) end
-  if options.help then
-    io.write(USAGE)
-    os.exit(0, true)
-  end
-  local ok, wrong = true, nil
-  if options.cluster then ok, wrong = cluster_url.check_embedded(options.cluster) end
-  if not ok then fail(2, ("--cluster: %s: what is killed must have been started here"):format(wrong)) end
-  return options
-end
-
-local options = parse(arg)
+local options = usage.read_script(RULES, USAGE, check)
 local is_real = options.cluster ~= nil and options.cluster:match "^topgun" ~= nil
 local seed = options.seed or os.time() % 1000000
 local count = options.schedules or (options.minutes and math.huge) or (options.seed and 1) or 60

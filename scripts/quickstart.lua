@@ -9,13 +9,14 @@ package.path = directory .. "/?.lua;" .. package.path
 
 local cjson = require "cjson"
 local cluster_url = require "wingman.client.options.cluster_url"
+local command_line = require "wingman.options.arguments"
 local connection_options = require "wingman.client.options.connection"
 local core = require "wingman.core"
 local interrupt = require "wingman.interrupt"
 local loop = require "wingman.loop"
 local records_module = require "quickstart.records"
-local command_line = require "wingman.options.arguments"
 local text_table = require "wingman.text.table"
+local usage = require "wingman.options.usage"
 local verify = require "quickstart.verify"
 
 local USAGE = [[
@@ -58,21 +59,13 @@ local function fail(code, message)
   os.exit(code, true)
 end
 
-local function parse(given)
-  local options, wrong = command_line.read(command_line.all(RULES, connection_options.RULES), given)
-  if not options then fail(2, wrong .. "\n\n" .. USAGE) end
-  if options.help then
-    io.write(USAGE)
-    os.exit(0, true)
-  end
-  local ok
-  ok, wrong = cluster_url.check(options.cluster)
-  if not ok then fail(2, "--cluster: " .. wrong) end
-  connection_options.choose(options)
-  return options
+local function check(options)
+  local ok, wrong = cluster_url.check(options.cluster)
+  return ok, not ok and "--cluster: " .. wrong or nil
 end
 
-local options = parse(arg)
+local options = usage.read_script(command_line.all(RULES, connection_options.RULES), USAGE, check)
+connection_options.choose(options)
 local function say(format, ...)
   if options.json then return end
   io.write(format:format(...))

@@ -9,8 +9,8 @@ local cluster_url = require "wingman.client.options.cluster_url"
 local embedded_cluster = require "wingman.testbed"
 local interrupt = require "wingman.interrupt"
 local loop = require "wingman.loop"
-local command_line = require "wingman.options.arguments"
 local text_table = require "wingman.text.table"
+local usage = require "wingman.options.usage"
 
 local USAGE = [[
 usage: wingman run scripts/soak.lua [OPTIONS]
@@ -47,16 +47,9 @@ local function fail(code, message)
   os.exit(code, true)
 end
 
-local function parse(words)
-  local options, mistake = command_line.read(RULES, words)
-  if not options then fail(2, mistake .. "\n\n" .. USAGE) end
-  if options.help then
-    io.write(USAGE)
-    os.exit(0, true)
-  end
+local function check(options)
   local ok, wrong = cluster_url.check_embedded(options.cluster)
-  if not ok then fail(2, "--cluster: " .. wrong) end
-  return options
+  return ok, not ok and "--cluster: " .. wrong or nil
 end
 
 -- Resident memory in bytes, garbage aside.
@@ -146,7 +139,7 @@ local function print_parts(parts, options)
   print(parts.flat and ("flat: neither grew by %g MB"):format(options.bound) or ("grew by more than %g MB"):format(options.bound))
 end
 
-local options = parse(arg)
+local options = usage.read_script(RULES, USAGE, check)
 local parts = wingman.run(function()
   local cluster, err = embedded_cluster.start(options.cluster)
   if not cluster then fail(1, tostring(err)) end

@@ -45,6 +45,17 @@ describe("every command", function()
     end
   end)
 
+  it("refuses as the scripts do that have options", function()
+    for _, name in ipairs { "soak", "chaos", "quickstart", "bench/oplog" } do
+      local script = ("scripts/%s.lua"):format(name)
+      local code, help = wingman("run", script, "--help")
+      assert.equal(0, code)
+      assert.truthy(help:find("usage: wingman run " .. script, 1, true), help)
+      assert.same({ 2, "", ("wingman run %s: unknown option '--hlep'; did you mean '--help'?\nsee wingman run %s --help\n"):format(script, script) },
+        { wingman("run", script, "--hlep") })
+    end
+  end)
+
   it("that needs more words than none says which", function()
     for command, wrong in pairs {
       run = "a script is missing", ctl = "a PATH is missing, and an order", probe = "a URL is missing",
