@@ -36,7 +36,7 @@ describe("wingman bench", function()
   end)
 
   it("has users that wait for their acknowledgement, with --vus", function()
-    local document, code, out, err = bench { "sim://1", "--vus", "3", "--duration", "300ms", "--value", "0" }
+    local document, code, out, err = bench { "sim://2", "--vus", "3", "--duration", "300ms", "--value", "0" }
     assert.equal(0, code, out .. err)
     assert.equal("constant-vus", document.scenarios[1].executor)
     assert.equal(3, document.scenarios[1].vus_max)
@@ -47,7 +47,7 @@ describe("wingman bench", function()
   end)
 
   it("does not measure what it writes to warm up", function()
-    local document, code, out, err = bench { "sim://1", "--rate", "100", "--duration", "500ms", "--warmup", "200ms" }
+    local document, code, out, err = bench { "sim://2", "--rate", "100", "--duration", "500ms", "--warmup", "200ms" }
     assert.equal(0, code, out .. err)
     assert.equal(50, metric(document, "ops_acked").count)
     assert.equal(50, metric(document, "op_latency").count)
@@ -65,7 +65,7 @@ describe("wingman bench", function()
 
   it("saves the script that does the same, and takes no file's place", function()
     local path = load_run.file("", ".lua")
-    local args = { "bench", "sim://1", "--rate", "100", "--duration", "500ms", "--warmup", "10ms", "--threshold", "ops_acked count==50",
+    local args = { "bench", "sim://2", "--rate", "100", "--duration", "500ms", "--warmup", "10ms", "--threshold", "ops_acked count==50",
       "--threshold", "ops_acked{scenario:writes} count==50", "--save", path }
     local code, _, err = command(args)
     assert.equal(2, code)
@@ -93,7 +93,7 @@ describe("wingman bench", function()
     file:close()
     assert.falsy(text:find("secret", 1, true), text)
     assert.truthy(text:find("127.0.0.1:9?token=***", 1, true), text)
-    code, out, err = command({ "run", "--quiet", path }, { WINGMAN_CLUSTER = "sim://1" })
+    code, out, err = command({ "run", "--quiet", path }, { WINGMAN_CLUSTER = "sim://2" })
     assert.equal(0, code, out .. err)
     code, out, err = command { "run", "--quiet", path }
     assert.equal(1, code, out)
@@ -123,7 +123,7 @@ describe("wingman bench", function()
 
   it("only reads with --read 1, with users that wait for their answers, in each shard", function()
     for shard = 0, 1 do
-      local document, code, out, err = bench { "sim://1?dialect=0.11", "--vus", "4", "--duration", "300ms", "--read", "1", "--keys", "50", "--shard", shard .. "/2" }
+      local document, code, out, err = bench { "sim://2?dialect=0.11", "--vus", "4", "--duration", "300ms", "--read", "1", "--keys", "50", "--shard", shard .. "/2" }
       assert.equal(0, code, out .. err)
       local reads = metric(document, "reads").count
       assert.is_true(reads > 0 and reads == metric(document, "iterations").count, reads .. " reads")
@@ -134,7 +134,7 @@ describe("wingman bench", function()
   end)
 
   it("fails when what it reads is not there, and takes your word with --loaded after a look", function()
-    local _, code, out, err = bench { "sim://1", "--duration", "100ms", "--read", "0.5", "--loaded", "--keys", "20" }
+    local _, code, out, err = bench { "sim://2", "--duration", "100ms", "--read", "0.5", "--loaded", "--keys", "20" }
     assert.equal(1, code, out)
     assert.truthy(err:find("20 of 20 keys that were looked for are not in the map 'bench'", 1, true), err)
     local cluster = assert(sim.start { nodes = 2 })
@@ -153,7 +153,7 @@ describe("wingman bench", function()
     for threshold, expected in pairs { ["reads count==20"] = 99, ["reads_absent count>0"] = 0 } do
       local path = load_run.file("", ".lua")
       os.remove(path)
-      assert.equal(0, (command { "bench", "sim://1", "--rate", "100", "--duration", "200ms", "--read", "100%", "--loaded", "--threshold", threshold, "--save", path }))
+      assert.equal(0, (command { "bench", "sim://2", "--rate", "100", "--duration", "200ms", "--read", "100%", "--loaded", "--threshold", threshold, "--save", path }))
       local file = assert(io.open(path))
       local text = file:read "*a"
       file:close()
@@ -164,29 +164,29 @@ describe("wingman bench", function()
 
   it("ends with 2 for a mistake, names it and what is near it", function()
     for _, case in ipairs {
-      { { "sim://1", "--rat", "5" }, "unknown option '--rat'; did you mean '--rate'?" },
-      { { "sim://1", "--stricd" }, "did you mean '--strict'?" },
-      { { "sim://1", "--rate" }, "--rate needs a value" },
-      { { "sim://1", "--rate", "fast" }, "--rate: a number of operations a second is expected, got 'fast'\nsee wingman bench --help\n" },
-      { { "sim://1", "--vus", "0" }, "--vus: a whole number from 1" },
-      { { "sim://1", "--rate", "1", "--vus", "1" }, "one of --rate and --vus" },
-      { { "sim://1", "--keys", "zip:10" }, "did you mean 'zipf'?" },
-      { { "sim://1", "--rate", "0" }, "--rate: a number of operations a second is expected, got 0" },
-      { { "sim://1", "--shard", "2/2" }, "--shard: I/N with I from 0 to N-1 is expected" },
-      { { "sim://1", "--workers", "0" }, "--workers: a whole number from 1 to 256 is expected, got 0" },
-      { { "sim://1", "--duration", "soon" }, "--duration: a time" },
-      { { "sim://1", "--warmup", "99999999999999999999" }, "--warmup: a time like 10s or 1m30s, of at most 1000000000 s, is expected" },
-      { { "sim://1", "--read", "95" }, "--read: a share from 0 to 1, or a percentage like 95%, is expected, got '95'; did you mean 95%?" },
-      { { "sim://1", "--read", "some" }, "--read: a share from 0 to 1, or a percentage like 95%, is expected, got 'some'" },
-      { { "sim://1", "--read=101%" }, "got '101%'" },
-      { { "sim://1", "--read=-0.1" }, "got '-0.1'" },
-      { { "sim://1", "--read=nan" }, "got 'nan'" },
-      { { "sim://1", "--loaded" }, "--loaded needs --read" },
-      { { "sim://1", "--strict=no" }, "--strict takes no value, got 'no'" },
-      { { "sim://1", "--value", "big" }, "or file:FILE is expected, got 'big'" },
-      { { "sim://1", "--threshold", "p(99)<5ms" }, "'METRIC EXPRESSION'" },
-      { { "sim://1", "--threshold", "op_latenzy p(99)<5ms" }, "no metric 'op_latenzy'" },
-      { { "sim://1", "--value", "file:/none.csv" }, "/none.csv" },
+      { { "sim://2", "--rat", "5" }, "unknown option '--rat'; did you mean '--rate'?" },
+      { { "sim://2", "--stricd" }, "did you mean '--strict'?" },
+      { { "sim://2", "--rate" }, "--rate needs a value" },
+      { { "sim://2", "--rate", "fast" }, "--rate: a number of operations a second is expected, got 'fast'\nsee wingman bench --help\n" },
+      { { "sim://2", "--vus", "0" }, "--vus: a whole number from 1" },
+      { { "sim://2", "--rate", "1", "--vus", "1" }, "one of --rate and --vus" },
+      { { "sim://2", "--keys", "zip:10" }, "did you mean 'zipf'?" },
+      { { "sim://2", "--rate", "0" }, "--rate: a number of operations a second is expected, got 0" },
+      { { "sim://2", "--shard", "2/2" }, "--shard: I/N with I from 0 to N-1 is expected" },
+      { { "sim://2", "--workers", "0" }, "--workers: a whole number from 1 to 256 is expected, got 0" },
+      { { "sim://2", "--duration", "soon" }, "--duration: a time" },
+      { { "sim://2", "--warmup", "99999999999999999999" }, "--warmup: a time like 10s or 1m30s, of at most 1000000000 s, is expected" },
+      { { "sim://2", "--read", "95" }, "--read: a share from 0 to 1, or a percentage like 95%, is expected, got '95'; did you mean 95%?" },
+      { { "sim://2", "--read", "some" }, "--read: a share from 0 to 1, or a percentage like 95%, is expected, got 'some'" },
+      { { "sim://2", "--read=101%" }, "got '101%'" },
+      { { "sim://2", "--read=-0.1" }, "got '-0.1'" },
+      { { "sim://2", "--read=nan" }, "got 'nan'" },
+      { { "sim://2", "--loaded" }, "--loaded needs --read" },
+      { { "sim://2", "--strict=no" }, "--strict takes no value, got 'no'" },
+      { { "sim://2", "--value", "big" }, "or file:FILE is expected, got 'big'" },
+      { { "sim://2", "--threshold", "p(99)<5ms" }, "'METRIC EXPRESSION'" },
+      { { "sim://2", "--threshold", "op_latenzy p(99)<5ms" }, "no metric 'op_latenzy'" },
+      { { "sim://2", "--value", "file:/none.csv" }, "/none.csv" },
       { { "sim://0" }, "a whole number from 1 to 64" },
       { { "sim://1", "sim://2" }, "one URL is expected" },
       { {}, "a URL is missing" },
@@ -200,7 +200,7 @@ describe("wingman bench", function()
   end)
 
   it("does not pass when nothing of it is stored", function()
-    local document, code, out, err = bench { "sim://1", "--rate", "100", "--duration", "200ms", "--map", "a b" }
+    local document, code, out, err = bench { "sim://2", "--rate", "100", "--duration", "200ms", "--map", "a b" }
     assert.equal(99, code, out .. err)
     assert.equal(20, metric(document, "errors").count)
   end)

@@ -107,8 +107,8 @@ describe("errors of a load test", function()
       local where, expected = unpack(case)
       local document, code, out, err = run(([[
         local load = require "wingman.load"
-        local function refuse(cluster) assert(cluster:fault("node-1", "error", "429", 3)) end
-        return load.test { cluster = "sim://1",
+        local function refuse(cluster) assert(cluster:fault("all", "error", "429", 3)) end
+        return load.test { cluster = "sim://2",
           setup = function(hand)
             if %q == "setup" then refuse(hand.client:cluster()) end
             assert(hand:map "m":set("k", 1))

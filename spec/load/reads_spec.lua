@@ -90,12 +90,12 @@ describe("reads of a load test", function()
   end
 
   it("are the sum of what workers read, and of shards that are merged", function()
-    local document, code, out, err = run(SCRIPT:format "sim://1", { "--workers", "2" })
+    local document, code, out, err = run(SCRIPT:format "sim://2", { "--workers", "2" })
     assert.equal(0, code, out .. err)
     check(document)
     local paths = { load_run.file "", load_run.file "", load_run.file "" }
     for i = 1, 2 do
-      code, out, err = load_run.finish(load_run.start(SCRIPT:format "sim://1", { "--shard", (i - 1) .. "/2", "--out", "json=" .. paths[i] }))
+      code, out, err = load_run.finish(load_run.start(SCRIPT:format "sim://2", { "--shard", (i - 1) .. "/2", "--out", "json=" .. paths[i] }))
       assert.equal(0, code, out .. err)
     end
     code, out, err = load_run.finish(assert(require("wingman.loop.process").spawn { file = require("wingman.loop.process").wingman_path(),
@@ -128,7 +128,7 @@ describe("reads of a load test", function()
       local load = require "wingman.load"
       local loop = require "wingman.loop"
       return load.test {
-        cluster = "sim://1",
+        cluster = "sim://2",
         scenarios = { main = { executor = "constant-arrival-rate", rate = 200, duration = "500ms", graceful_stop = "60s", max_vus = 1, pre_allocated_vus = 1,
           exec = function(vu)
             vu:map "m":read "k"
@@ -147,7 +147,7 @@ describe("reads of a load test", function()
     local document, code, out, err = run [[
       local load = require "wingman.load"
       return load.test {
-        cluster = "sim://1",
+        cluster = "sim://2",
         scenarios = { main = { executor = "per-vu-iterations", vus = 1, iterations = 2, exec = function(vu)
           vu:map "m":read("k", { node = vu.iteration == 2 and "nobody" or nil })
         end } },
