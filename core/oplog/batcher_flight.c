@@ -147,6 +147,8 @@ static void choose_from_send_queue(wm_batcher *b, int id, batch *t, budget *r)
 /* Of more operations than a batch takes: the oldest in the send queue, so many times a batch, go to the
  * retry queues of their partitions, so that batches can be made of whole parts. */
 #define SORTED_BATCHES 2u
+/* A server with a larger window is faster than this is worth. */
+#define SORTED_WINDOW 4096u
 
 static void sort_by_partition(wm_batcher *b, connection *c, uint32_t max_ops)
 {
@@ -179,7 +181,7 @@ WM_HOT_PATH int wm_batcher_take_at_most(wm_batcher *b, int id, wm_buffer *frame,
     batch *t = wm_batcher_new_batch(b, r.max_ops);
     if (t == NULL) return WM_ENOMEM;
     c->others_first = false;
-    if (c->serial && c->pending_ops > max_ops) sort_by_partition(b, c, max_ops);
+    if (c->serial && c->window <= SORTED_WINDOW && c->pending_ops > max_ops) sort_by_partition(b, c, max_ops);
     choose_from_retry_queues(b, c, t, &r);
     choose_from_send_queue(b, id, t, &r);
     if (t->count == 0) {

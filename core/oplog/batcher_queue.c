@@ -112,7 +112,7 @@ void wm_batcher_queue_retry(wm_batcher *b, uint32_t index)
 {
     uint32_t id = wm_oplog_at(b->log, index)->partition;
     append_to_retry_queue(b, &b->partitions[id], index);
-    wm_batcher_refresh_ready(b, id);
+    if (!b->partitions[id].ready) wm_batcher_refresh_ready(b, id);
 }
 
 void wm_batcher_put_back(wm_batcher *b, uint32_t index, uint64_t now_us)
