@@ -11,6 +11,8 @@
  * with a PING (protocol, section 3). */
 #define SILENT_OPEN_US 1000000u
 #define MESSAGE_MAX (1024u * 1024u)
+/* PONGs after which a server has not answered DEVICE_HELLO: that of the PING behind it may overtake the answer. */
+#define PONGS_WITHOUT_ACK 2
 /* Bytes that wait in a connection's inbox before its socket is not read any more. */
 #define INBOX_ENOUGH (256u * 1024u)
 
@@ -25,8 +27,9 @@ struct wm_node_connection {
     uint64_t opened_us;
     uint64_t token_sent_us;
     uint64_t ping_due_us;
-    double ping_stamp; /* what the PONG of the last PING must echo; -1: answered */
-    double late_stamp; /* that of the PING before, if it was not answered in time; -1: it was */
+    uint8_t pongs_left; /* until DEVICE_HELLO counts as not answered; 0: none was sent, or it is over */
+    double ping_stamp;  /* what the PONG of the last PING must echo; -1: answered */
+    double late_stamp;  /* that of the PING before, if it was not answered in time; -1: it was */
     uint64_t ping_sent_us;
     bool batch_wanted;
     bool batch_in_write; /* a batch is among the messages that are being written */
@@ -42,6 +45,12 @@ const char *wm_dialect_name(wm_dialect d)
 {
     static const char *const names[] = {"unknown", "0.11", "v2"};
     return names[d];
+}
+
+const char *wm_release_name(wm_release r)
+{
+    static const char *const names[] = {"unknown", "0.11", "2.2.0", "head"};
+    return names[r];
 }
 
 static void count(wm_histogram *h, uint64_t from_us, uint64_t to_us)
@@ -77,6 +86,17 @@ static void send_ping(connection *c, uint64_t now_us)
     wm_mp_write_float64(&b, c->ping_stamp);
     if (!b.failed) enqueue(c, b.data, b.len);
     wm_buffer_close(&b);
+}
+
+static void send_hello(connection *c)
+{
+    wm_buffer b;
+    wm_buffer_init(&b);
+    wm_mp_write_map(&b, 1);
+    wm_message_write_type(&b, WM_TYPE_DEVICE_HELLO);
+    if (!b.failed) enqueue(c, b.data, b.len);
+    wm_buffer_close(&b);
+    c->pongs_left = PONGS_WITHOUT_ACK;
 }
 
 static void on_writable(void *user, wm_buffer *out)
@@ -123,6 +143,7 @@ static void reset(connection *c)
     c->info.rtt_us = c->info.answered_us = 0;
     c->first_seen = c->token_wanted = c->batch_wanted = c->batch_in_write = false;
     c->token_sent_us = 0;
+    c->pongs_left = 0;
     c->ping_stamp = c->late_stamp = -1;
     wm_buffer_clear(&c->queue);
     wm_inbox_clear(c->inbox);
@@ -157,6 +178,7 @@ static void become_ready(connection *c)
     c->info.connected_at_us = now;
     c->info.connects++;
     count(c->shared->times.auth, c->opened_us, now);
+    if (c->info.release == WM_RELEASE_UNKNOWN) send_hello(c);
     send_ping(c, now);
     c->shared->events.ready(c->shared->user, c->id);
 }
@@ -192,6 +214,15 @@ static double echoed_stamp(const wm_message *m)
     return wm_mp_read(&r, &it) >= 0 && wm_mp_as_uint(&it, &echoed) ? (double)echoed : -2;
 }
 
+static void tell_release(connection *c, const wm_message *m)
+{
+    const uint8_t *device;
+    size_t len;
+    bool is_head = wm_mp_find(m->body, m->body_len, "deviceId", &device, &len) == WM_OK && device != NULL;
+    if (c->info.dialect == WM_DIALECT_V2) c->info.release = is_head ? WM_RELEASE_HEAD : WM_RELEASE_2_2_0;
+    c->pongs_left = 0;
+}
+
 /* A PONG that answers no PING of the heartbeat answers one of the script's: it is a message like
  * any other. */
 static void on_pong(connection *c, const wm_message *m)
@@ -202,6 +233,7 @@ static void on_pong(connection *c, const wm_message *m)
         c->info.rtt_us = now - c->ping_sent_us;
         c->info.answered_us = c->ping_sent_us;
         c->ping_stamp = -1;
+        if (c->pongs_left > 0 && --c->pongs_left == 0) c->info.release = WM_RELEASE_2_2_0;
         count(c->shared->times.heartbeat, c->ping_sent_us, now);
     } else if (stamp == c->late_stamp) {
         c->late_stamp = -1;
@@ -236,9 +268,14 @@ static int on_message(void *user, const wm_message *m)
     case WM_TYPE_PONG: on_pong(c, m); break;
     case WM_TYPE_AUTH_REQUIRED: on_auth_required(c); break;
     case WM_TYPE_AUTH_ACK:
+        tell_release(c, m);
         if (c->info.state == WM_CONNECTION_AUTHENTICATING) become_ready(c);
         break;
     case WM_TYPE_AUTH_FAIL: on_auth_fail(c, m); break;
+    case WM_TYPE_DEVICE_ACK:
+        tell_release(c, m);
+        shared->events.message(shared->user, c->id, m);
+        break;
     default: shared->events.message(shared->user, c->id, m); break;
     }
     return WM_OK;
@@ -347,6 +384,7 @@ static void on_received(void *user, const uint8_t *message, size_t len, bool tex
     if (!text && !c->first_seen && len > 0) {
         c->first_seen = true;
         c->info.dialect = message[0] == 0xde ? WM_DIALECT_TS : WM_DIALECT_V2;
+        if (c->info.dialect == WM_DIALECT_TS) c->info.release = WM_RELEASE_0_11;
     }
     read_or_keep(c, message, len, text ? WM_LETTER_TEXT : WM_LETTER_BINARY, whole);
 }
@@ -439,6 +477,7 @@ int wm_node_connection_open(connection *c, const wm_url *url, const wm_addresses
     if (c->socket != NULL) return WM_OK;
     reset(c);
     c->info.dialect = WM_DIALECT_UNKNOWN;
+    c->info.release = WM_RELEASE_UNKNOWN;
     c->socket = wm_connection_open(c->shared->transport, url, addresses, &connection_events, c);
     if (c->socket == NULL) return WM_ENOMEM;
     c->info.state = WM_CONNECTION_CONNECTING;

@@ -16,6 +16,18 @@ typedef enum wm_dialect {
 /* "unknown", "0.11" or "v2". */
 const char *wm_dialect_name(wm_dialect d);
 
+/* Which server of its family answers. The releases of v2 differ where one reads (docs/protocol.md): in Merkle
+ * trees, in queries, in what stays over a restart. Told by AUTH_ACK; where the server asks for no token, by the
+ * answer to a DEVICE_HELLO, so that it is unknown until that has come, or a heartbeat later has not. */
+typedef enum wm_release {
+    WM_RELEASE_UNKNOWN,
+    WM_RELEASE_0_11,
+    WM_RELEASE_2_2_0, /* and older ones of v2 */
+    WM_RELEASE_HEAD,  /* the source of August 2026, with or without disk storage */
+} wm_release;
+/* "unknown", "0.11", "2.2.0" or "head". */
+const char *wm_release_name(wm_release r);
+
 typedef enum wm_connection_state {
     WM_CONNECTION_IDLE,           /* neither connected nor connecting */
     WM_CONNECTION_CONNECTING,     /* TCP, TLS, upgrade */
@@ -73,6 +85,7 @@ typedef struct wm_connection_times {
 typedef struct wm_connection_info {
     wm_connection_state state;
     wm_dialect dialect;
+    wm_release release;
     uint64_t connected_at_us; /* of the present WebSocket; 0: none */
     uint64_t rtt_us;          /* last heartbeat round trip, 0 until the first */
     uint64_t last_heard_us;   /* when bytes were received last, plus the time for which the loop stood still since */

@@ -249,6 +249,8 @@ static int l_connection_info(lua_State *L)
     lua_setfield(L, -2, "state");
     lua_pushstring(L, wm_dialect_name(info.dialect));
     lua_setfield(L, -2, "dialect");
+    lua_pushstring(L, wm_release_name(info.release));
+    lua_setfield(L, -2, "release");
     wm_lua_set_number(L, "rtt", (lua_Number)info.rtt_us / 1e6);
     wm_lua_set_number(L, "bytes_in", (lua_Number)info.bytes_in);
     wm_lua_set_number(L, "bytes_out", (lua_Number)info.bytes_out);

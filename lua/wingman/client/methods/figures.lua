@@ -19,6 +19,7 @@ local methods = {}
 ---@field url string
 ---@field state string
 ---@field dialect string
+---@field release string      "0.11", "2.2.0", "head" or "unknown"
 ---@field rtt number|nil        seconds
 ---@field usable boolean
 ---@field connects integer
@@ -101,7 +102,7 @@ function methods:health()
   for _, node in ipairs(self.provider and self.provider.connections.nodes or {}) do
     local info = self.core:connection_info(node.connection_ids[1])
     nodes[#nodes + 1] = {
-      id = node.id, url = node.url, state = info.state, dialect = info.dialect, rtt = info.rtt,
+      id = node.id, url = node.url, state = info.state, dialect = info.dialect, release = info.release, rtt = info.rtt,
       usable = node.usable or info.state == "ready", connects = info.connects,
       listening = self.listeners:state_of(node),
       circuit = self.provider.circuits and self.provider.circuits:state_of(node) or "closed", last_reason = node.last_reason,
@@ -143,6 +144,19 @@ function methods:dialect()
   local found
   for _, node in ipairs(self.provider and self.provider.connections.nodes or {}) do
     if node.dialect then found = (found == nil or found == node.dialect) and node.dialect or "mixed" end
+  end
+  return found or "unknown"
+end
+
+--- Which server of its family answers: "0.11", "2.2.0", "head" (the source of August 2026), or "unknown"; "mixed" when
+--- nodes differ. A v2 cluster that asks for no token is known by the answer to a question, or, being 2.2.0, by none until
+--- the second heartbeat.
+---@return string
+function methods:release()
+  local found
+  for _, node in ipairs(self.provider and self.provider.connections.nodes or {}) do
+    local release = self.core:connection_info(node.connection_ids[1]).release
+    if release ~= "unknown" then found = (found == nil or found == release) and release or "mixed" end
   end
   return found or "unknown"
 end

@@ -27,17 +27,21 @@ function M.about(type_name, map_name)
   end
 end
 
---- Which tree a v2 node has; asked once for each connection. Servers newer than 2.2.0 with disk storage are
---- silent about the paths of partitions. They are known by a field of the answer about OR-maps.
+--- Which tree a v2 node has. Servers newer than 2.2.0 with disk storage are silent about the paths of partitions. They
+--- are known by a field of the answer about OR-maps, which is asked for once for each connection, unless its release is 2.2.0.
 ---@param listeners wingman.listeners
 ---@param connection_id integer
 ---@param map string
 ---@param ask wingman.node_trees.ask
 ---@return wingman.node_tree|nil, any err
 function M.of(listeners, connection_id, map, ask)
-  local connects = listeners.core:connection_info(connection_id).connects
-  local known = listeners.trees[connection_id]
+  local info = listeners.core:connection_info(connection_id)
+  local connects, known = info.connects, listeners.trees[connection_id]
   if known and known.connects == connects then return known end
+  if info.release == "2.2.0" then
+    listeners.trees[connection_id] = { connects = connects, sessions = false }
+    return listeners.trees[connection_id]
+  end
   local answer, err = ask({ type = "ORMAP_DIFF_REQUEST", payload = { mapName = map, keys = msgpack.array {} } }, M.about("ORMAP_DIFF_RESPONSE", map))
   if not answer then return nil, err end
   local epoch = answer.payload.coveringEpoch
