@@ -67,12 +67,12 @@ describe("reads of a load test", function()
       assert.equal(0, code, out .. err)
       check(document)
       assert.matches("^PASSED 5 operations acknowledged in [^,]+, none unacknowledged, 100 reads, 40 of absent keys, 5 failed, 10 queries, 5 errors ", (out:match("PASSED.*"):gsub("%s+", " ")))
-      for _, line in ipairs { "\n  throughput [^\n]+ ops/s acknowledged +[%d.,]+ reads/s", "\n  latency +p50 [^\n]+", "\n  reads +p50 [^\n]+", "\n  queries +p50 [^\n]+",
+      for _, line in ipairs { "\n  throughput [^\n]+ ops/s acknowledged +[%d.,]+ reads/s", "\n  writes +p50 [^\n]+", "\n  reads +p50 [^\n]+", "\n  queries +p50 [^\n]+",
         "reads of absent keys 40", "reads failed 5" } do
         assert.matches(line, out)
       end
       local page = report.render(document, "html")
-      for _, text in ipairs { "<dt>reads/s</dt>", "<dt>read p99</dt>", "<dt>query p99</dt>", "<dt>reads failed</dt><dd class=\"bad\">5<", "<td>read_latency</td>",
+      for _, text in ipairs { "<dt>reads/s</dt>", "<dt>write p99</dt>", "<dt>read p99</dt>", "<dt>query p99</dt>", "<dt>reads failed</dt><dd class=\"bad\">5<", "<td>read_latency</td>",
         "<td>query_rows</td>", ">read, ", ">query, " } do
         assert.truthy(page:find(text, 1, true), text)
       end

@@ -81,7 +81,7 @@ describe("reads in a report", function()
   it("have their own lines in the drawings, and columns in the series", function()
     local with, without = fixture.document(quiet()), fixture.document(quiet { reads = false })
     local page = report.render(with, "html")
-    for _, text in ipairs { ">latency of reads<", ">reads<", ">acknowledged<", ">operation, ", ">read, ", "<dt>reads/s</dt><dd>200<", "<td>read_latency</td>" } do
+    for _, text in ipairs { ">latency of reads<", ">latency of writes<", ">reads<", ">acknowledged<", ">operation, ", ">read, ", "<dt>reads/s</dt><dd>200<", "<td>read_latency</td>" } do
       assert.truthy(page:find(text, 1, true), text)
       if text:find "read" then assert.is_nil(report.render(without, "html"):find(text, 1, true), text) end
     end

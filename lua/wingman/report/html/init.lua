@@ -57,7 +57,7 @@ local function numbers_of(document)
     add(of .. "max", format.quantity(metric.max, metric.unit))
   end
   local latencies = view.latencies(document)
-  for _, one in ipairs(latencies) do add_latency(one.kind.name == "write" and "" or one.kind.name .. " ", one.metric) end
+  for _, one in ipairs(latencies) do add_latency(one.kind.name == "write" and #latencies == 1 and "" or one.kind.name .. " ", one.metric) end
   local iterations = #latencies == 0 and view.main_latency(document)
   if iterations then add_latency("iteration ", iterations) end
   local unacknowledged, known = view.count(document, "ops_unacknowledged")

@@ -65,11 +65,11 @@ local function percentiles_of(metric)
   return pieces
 end
 
-local labels = { write = "latency", read = "reads", query = "queries" }
-
 local function latency(out, document)
   local list = view.latencies(document)
-  for _, one in ipairs(list) do field(out, labels[one.kind.name], percentiles_of(one.metric), 2) end
+  for _, one in ipairs(list) do
+    field(out, one.kind.name == "write" and #list == 1 and "latency" or one.kind.many, percentiles_of(one.metric), 2)
+  end
   local iterations = #list == 0 and view.main_latency(document)
   if iterations then field(out, "iteration", percentiles_of(iterations), 2) end
 end

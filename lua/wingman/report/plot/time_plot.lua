@@ -86,7 +86,7 @@ local function throughput_panel(document)
 end
 
 -- The latency over time of one kind of work.
-local function latency_panel(document, kind)
+local function latency_panel(document, kind, is_only)
   local lists = { {}, {}, {} }
   for i, point in ipairs(shown_points(document)) do
     local exported = point[kind.series]
@@ -97,7 +97,7 @@ local function latency_panel(document, kind)
     end
     if h then h:close() end
   end
-  return { title = kind.name == "write" and "latency" or "latency of " .. kind.many, height = 140, log = true, text = format.duration, lines = {
+  return { title = is_only and kind.name == "write" and "latency" or "latency of " .. kind.many, height = 140, log = true, text = format.duration, lines = {
     { name = "max", class = "faint", values = lists[3] }, { name = "p99", class = "second", values = lists[2] },
     { name = "p50", class = "main", values = lists[1] },
   } }
@@ -137,7 +137,8 @@ end
 local function panels_of(document)
   local list = {}
   local all = { throughput_panel(document) }
-  for _, kind in ipairs(work) do all[#all + 1] = latency_panel(document, kind) end
+  local is_only = #view.latencies(document) <= 1
+  for _, kind in ipairs(work) do all[#all + 1] = latency_panel(document, kind, is_only) end
   all[#all + 1], all[#all + 2] = waiting_panel(document), generator_panel(document)
   for _, panel in ipairs(all) do
     local shown = false
