@@ -50,10 +50,10 @@ describe("the options of a command line", function()
   end)
 
   it("have values of their own kinds, words of their own, and lists that share an order", function()
-    local read = assert(arguments.read(MORE, { "--shard=1/4", "-e", "a", "--code", "b", "-e", "", "-", "-5" }))
+    local read = assert(arguments.read(MORE, { "--shard=1/4", "-e", "a", "--code", "b", "-e", "", "-", "-5", "-inf" }))
     assert.same({ 1, 4 }, read.shard)
     assert.same({ "a", "[b]", "" }, read.code)
-    assert.same({ "-", "-5" }, read.words)
+    assert.same({ "-", "-5", "-inf" }, read.words)
   end)
 
   it("are read in front of the first other word, and later ones join them", function()

@@ -60,8 +60,8 @@ local function asks_for_help(words)
   return false
 end
 
--- "-" stands for a standard stream, and -5 is a number.
-local function looks_like_option(word) return word:match "^%-[^%d.]" ~= nil end
+-- "-" stands for a standard stream, and -5 and -nan are numbers.
+local function looks_like_option(word) return word:match "^%-." ~= nil and tonumber(word) == nil end
 
 -- Where the words behind `i`, the last that was read, begin.
 local function behind(words, i) return { unpack(words, i + 1) } end

@@ -79,7 +79,7 @@ describe("the control socket", function()
   it("refuses numbers that make no sense, with workers and without, and goes on", function()
     for _, workers in ipairs { "1", "2" } do
       local _, path, finish = start(RATE, { "--workers", workers })
-      for _, rate in ipairs { "nan", "inf", "1e999", "-0", "-1", "2e9" } do
+      for _, rate in ipairs { "nan", "-nan", "inf", "1e999", "-0", "-1", "2e9" } do
         local code, _, err = ctl(path, "rate", rate)
         assert.equal(1, code, rate)
         assert.truthy(err:find("0 or more and at most 1000000000", 1, true), err)
