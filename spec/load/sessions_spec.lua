@@ -96,12 +96,12 @@ describe("a user's own connection", function()
     local inboxes = own.inboxes
     eventually("all have come", function() return inboxes.count >= 30, inboxes.count end) -- with the acknowledgements of user 1
     local seen = {}
-    for i = 1, 10 do seen[i] = assert(own:receive(2, "SERVER_EVENT", 0)).payload.record.value end
+    for i = 1, 10 do seen[i] = assert(own:receive(2, "SERVER_EVENT", PATIENCE)).payload.record.value end
     table.sort(seen) -- of several batches the nodes of v2 may work on one before another
     assert.same({ 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 }, seen)
-    for _ = 1, 10 do assert(own:receive(2, function(message) return message.type == "QUERY_UPDATE" end, 0)) end
+    for _ = 1, 10 do assert(own:receive(2, function(message) return message.type == "QUERY_UPDATE" end, PATIENCE)) end
     assert.equal("TIMEOUT", select(2, own:receive(2, "QUERY_UPDATE", 0.01)).code)
-    assert.is_true(own:receive(1, "OP_ACK", 0) ~= nil)
+    assert.is_true(own:receive(1, "OP_ACK", PATIENCE) ~= nil)
     own:disconnect(1)
     assert.equal(0, inboxes.count)
     assert.equal(0, inboxes.dropped)
