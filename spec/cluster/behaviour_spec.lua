@@ -115,16 +115,16 @@ clusters.on_each(getfenv(), "cluster behaviour", function(shared, it)
     assert.is_nil(client.provider.send_batch)
     assert.is_false(client:is_routing_active())
     if not shared.is_real then assert(shared.cluster:reset_stats()) end
-    local map = client:map(shared:map_name())
-    for i = 1, OPS do assert(map:set("key-" .. i, { i = i })) end
+    local map, count = client:map(shared:map_name()), 200 -- to a v2 server they are not more than 250
+    for i = 1, count do assert(map:set("key-" .. i, { i = i })) end
     assert(client:drain(60))
     local stats = client:stats()
     assert.equal(1, stats.batches_sent)
-    assert.equal(OPS, stats.ops_acked)
+    assert.equal(count, stats.ops_acked)
     if not shared.is_real then
       local nodes = assert(shared.cluster:stats())
       assert.same({ 0, 1, 0 }, { nodes["node-1"].op_batches, nodes["node-2"].op_batches, nodes["node-3"].op_batches })
-      assert.equal(OPS, nodes["node-2"].ops)
+      assert.equal(count, nodes["node-2"].ops)
     end
   end)
 

@@ -66,7 +66,7 @@ clusters.on_each(getfenv(), "a listening connection", function(shared, it)
 
   before_each(function()
     name = shared:map_name()
-    client = shared:started { reconnect = function() return 0.01 end }
+    client = shared:started { reconnect = function() return 0.01 end, map_requests = { refresh = 600 } }
     map, keys = client:map(name), {}
     eventually("every node is connected", function() return #client:connected_nodes() == 3 end)
     for i, node in ipairs(shared.cluster.nodes) do keys[i] = clusters.keys_of(client, node.id, 1)[1] end
@@ -117,6 +117,9 @@ clusters.on_each(getfenv(), "a listening connection", function(shared, it)
     write(1)
     assert.equal(1, (map:read(keys[1], LONG)))
     await_all(client, "ready")
+    -- It is asked for once more when the nodes have connected; what comes may be newer by its time.
+    local requests = client.provider.map_refresh
+    eventually("the map is not asked for any more", function() return not requests.debounce_timer and not requests.answer_timer end)
     local reported, lost = {}, {}
     for _, event in ipairs { "node_lost", "node_connected", "circuit", "failover", "map_changed", "state" } do
       client:on(event, function() reported[#reported + 1] = event end)
