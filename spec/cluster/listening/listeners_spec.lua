@@ -13,7 +13,9 @@ local PATIENCE = 60
 -- The states of a client's listening connections, by node.
 local function states(client)
   local found = {}
-  for _, node in ipairs(client:health().nodes) do found[node.id] = node.listening end
+  for _, node in ipairs(client:health().nodes) do
+    if node.id then found[node.id] = node.listening end -- at a new address it has not said yet which node it is
+  end
   return found
 end
 
@@ -155,6 +157,16 @@ clusters.on_each(getfenv(), "a listening connection", function(shared, it)
     local key = clusters.keys_of(client, "node-3", 1)[1]
     assert(client:wait(assert(map:set(key, "again")), PATIENCE))
     assert.equal("again", (map:read(key, LONG)))
+  end)
+
+  it("that is ready when the client is closed is none for who waited for it", function()
+    local reading = loop.spawn(client.holdings, client, "node-2", name)
+    client.listeners:on("ready", function(node)
+      if node.id == "node-2" then client:close() end
+    end)
+    local held, err = reading:wait(PATIENCE)
+    assert.is_nil(held)
+    assert.equal("CLOSED", err.code)
   end)
 
   it("ends with the client", function()

@@ -151,12 +151,12 @@ end
 
 -- Use -----------------------------------------------------------------------------------
 
---- The listening connection of a node; nil while it has none that is ready.
+--- The listening connection of a node; nil while it has none that is ready, and after `close`.
 ---@param node wingman.node
 ---@return integer|nil connection_id
 function methods:of(node)
   local listener = self.by_node[node]
-  return listener and listener.is_ready and listener.connection_ids[1] or nil
+  return not self.closed and listener and listener.is_ready and listener.connection_ids[1] or nil
 end
 
 --- Opens them if need be, and waits for that of one node.
