@@ -1,9 +1,9 @@
 #include "oplog/file/op_salvage.h"
 
-#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "oplog/file/entry_writer.h"
 #include "wire/op_decoding.h"
 
 typedef struct salvage {
@@ -11,6 +11,7 @@ typedef struct salvage {
     wm_log_file *to;
     wm_op_tally tally;
     wm_buffer frame;
+    wm_entry_writer writer; /* to `to` */
     wm_op_findings *out;
     wm_log_error *error;
 } salvage;
@@ -21,7 +22,7 @@ static bool count_frame(void *user, const uint8_t *payload, size_t len)
     return wm_op_tally_add(&v->tally, payload, len, v->error);
 }
 
-/* The client's id is in the times of its operations, too. */
+/* Without an entry for it, the client's id is found in the timestamp of an operation. */
 static bool find_client(void *user, const uint8_t *payload, size_t len)
 {
     salvage *v = user;
@@ -70,48 +71,34 @@ bool wm_op_inspect(const char *path, wm_op_findings *out, wm_log_error *e)
 
 /* -- the new file -------------------------------------------------------------------------- */
 
-static bool write_entry(salvage *v, uint32_t kind, uint64_t seq, const void *bytes, uint32_t len)
-{
-    uint8_t *at = wm_op_entry_begin(&v->frame, kind, seq, len);
-    if (at == NULL) return wm_log_fail_io(v->error, ENOMEM);
-    if (len > 0) memcpy(at, bytes, len);
-    return true;
-}
-
-static bool begin_frame(salvage *v)
-{
-    return wm_log_frame_begin(&v->frame) || wm_log_fail_io(v->error, ENOMEM);
-}
-
 static bool write_client(salvage *v)
 {
-    return begin_frame(v) && write_entry(v, WM_ENTRY_CLIENT, v->tally.last_seq, v->tally.id, v->tally.id_len) &&
-           wm_log_file_append(v->to, &v->frame, v->error);
+    return wm_entry_writer_put(&v->writer, WM_ENTRY_CLIENT, v->tally.last_seq, v->tally.id, v->tally.id_len);
 }
 
-/* A frame with what is still there of an old one. */
-static bool copy_frame(void *user, const uint8_t *payload, size_t len)
+/* Writes the live operations and dead letters of a frame. */
+static bool copy_live(void *user, const uint8_t *payload, size_t len)
 {
     salvage *v = user;
     const uint8_t *at = payload;
     wm_op_entry entry;
-    if (!begin_frame(v)) return false;
     while (wm_op_entry_next(&at, payload + len, &entry)) {
         if (entry.kind != WM_ENTRY_OPERATION && entry.kind != WM_ENTRY_LETTER) continue;
         if (!wm_op_tally_is_live(&v->tally, &entry)) continue;
-        if (!write_entry(v, entry.kind, entry.seq, entry.bytes, entry.len)) return false;
+        if (!wm_entry_writer_put(&v->writer, entry.kind, entry.seq, entry.bytes, entry.len)) return false;
         if (entry.kind != WM_ENTRY_OPERATION || !wm_op_tally_is_acknowledged(&v->tally, entry.seq)) continue;
-        if (!write_entry(v, WM_ENTRY_ACKNOWLEDGED, 0, &entry.seq, sizeof entry.seq)) return false;
+        if (!wm_entry_writer_put_seqs(&v->writer, WM_ENTRY_ACKNOWLEDGED, &entry.seq, 1)) return false;
     }
-    return v->frame.len == sizeof(wm_log_frame) || wm_log_file_append(v->to, &v->frame, v->error);
+    return true;
 }
 
 static bool write_all(salvage *v)
 {
     uint64_t counts[2];
     wm_op_counts_write(&v->out->counts, counts);
-    return write_client(v) && wm_log_scan_read(v->from, copy_frame, v, v->error) &&
-           wm_log_file_commit(v->to, counts, v->error);
+    v->writer = (wm_entry_writer){.frame = &v->frame, .file = v->to, .error = v->error};
+    return wm_entry_writer_begin(&v->writer) && write_client(v) && wm_log_scan_read(v->from, copy_live, v, v->error) &&
+           wm_entry_writer_flush(&v->writer) && wm_log_file_commit(v->to, counts, v->error);
 }
 
 static bool make_file(salvage *v, const char *to)
