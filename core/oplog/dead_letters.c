@@ -11,13 +11,13 @@
 typedef struct letter {
     uint64_t seq;
     uint32_t len;
-    bool is_put; /* where the hooks keep it, or there are none */
+    bool is_put; /* the hooks have stored it, or there are no hooks */
     uint8_t *bytes;
 } letter;
 
 struct wm_dead_letters {
     letter *room; /* `cap` places */
-    letter *all;  /* by seq; behind those in `room` that are free, as the oldest make way */
+    letter *all;  /* the letters, by seq; in `room`, behind the places of displaced ones */
     uint32_t count;
     uint32_t cap;
     uint32_t not_put;
@@ -171,7 +171,7 @@ static bool read_letter(uint64_t seq, const uint8_t *bytes, size_t len, wm_dead_
 
 int wm_dead_letters_load(wm_dead_letters *d, uint64_t seq, const uint8_t *bytes, size_t len)
 {
-    wm_dead_letter read; /* only to see that it can be */
+    wm_dead_letter read; /* only to check it */
     if (len > UINT32_MAX || is_at(d, place_of(d, seq), seq) || !read_letter(seq, bytes, len, &read)) return WM_EINVAL;
     uint8_t *copy = malloc(len);
     if (copy != NULL) memcpy(copy, bytes, len);
@@ -189,7 +189,7 @@ bool wm_dead_letters_find(const wm_dead_letters *d, uint64_t seq, wm_dead_letter
 void wm_dead_letters_at(const wm_dead_letters *d, uint32_t place, wm_dead_letter *out)
 {
     const letter *l = &d->all[place];
-    (void)read_letter(l->seq, l->bytes, l->len, out); /* it was one when it came */
+    (void)read_letter(l->seq, l->bytes, l->len, out); /* it was checked when it was added */
 }
 
 bool wm_dead_letters_drop(wm_dead_letters *d, uint64_t seq)

@@ -44,8 +44,8 @@ static wm_log_slot slot_at(const wm_log_beginning *b, size_t i)
     return slot;
 }
 
-/* Nothing is left of a file that is never written without its beginning: somebody cut it, or the
- * file system lost what was in it. */
+/* Whether the file is empty or zeros: a log is never written without its beginning, so it was cut, or the
+ * file system lost its content. */
 static bool is_blank(const wm_log_beginning *b)
 {
     if (b->len > WM_LOG_FRAMES_AT) return false;
@@ -54,7 +54,7 @@ static bool is_blank(const wm_log_beginning *b)
     return true;
 }
 
-/* Whether a file whose head is damaged once was a log. */
+/* Whether a file with a damaged head was a log. */
 static bool was_log(const wm_log_beginning *b, const wm_log_head *head)
 {
     wm_log_slot slots[2] = {slot_at(b, 0), slot_at(b, 1)};

@@ -17,14 +17,14 @@
 struct wm_log_file {
     int fd; /* holds the file's lock */
     bool sync;
-    bool is_beside; /* has not taken its place yet */
+    bool is_beside; /* has not replaced the other file yet */
     bool slot_written;
-    uint64_t on_its_way; /* up to here the system was asked to write a file beside another */
-    char *path;          /* as it was given */
-    char *real_path;     /* where the file is */
+    uint64_t on_its_way; /* beside another file: how far the system was asked to write it to the disk */
+    char *path;          /* as the option says */
+    char *real_path;     /* with links resolved */
     char kind[16];
     wm_log_slot committed;
-    wm_log_slot next; /* with what was appended since */
+    wm_log_slot next; /* the next commit's, with what was appended */
 };
 
 /* -- bytes --------------------------------------------------------------------------------- */
@@ -49,7 +49,7 @@ static bool reach_disk(const wm_log_file *f, wm_log_error *e)
     return !f->sync || fdatasync(f->fd) == 0 || wm_log_fail_io(e, errno);
 }
 
-/* A directory's entries are on the disk with the directory. */
+/* A new name is on the disk once its directory is. */
 static void sync_directory(const char *path)
 {
     char *directory = strdup(path);
@@ -85,19 +85,18 @@ static bool write_beginning(wm_log_file *f, wm_log_error *e)
     return write_at(f, page, sizeof page, 0, e);
 }
 
-/* Gives the file `from` the name `to`, unless there is something of that name: EEXIST then. */
+/* Renames a file, unless the new name exists: then EEXIST. */
 static bool rename_to_free(const char *from, const char *to)
 {
     if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0) return true;
-    if (errno != EINVAL && errno != ENOSYS) return false; /* the file system can do it */
+    if (errno != EINVAL && errno != ENOSYS) return false; /* the file system supports it */
     if (link(from, to) != 0) return false;
     unlink(from);
     return true;
 }
 
-/* Writes the beginning to a file beside the path, which then gets the path's name: so that there
- * is a whole file at the path, or none, whenever the process or the machine ends. `*made` is
- * false when somebody else was faster. */
+/* Writes the beginning to a temporary file and renames that to the path: so at any time there is a
+ * complete file at the path, or none. `*made` is false when another process was faster. */
 static bool make_file(wm_log_file *f, bool *made, wm_log_error *e)
 {
     char *beside = NULL;
@@ -128,8 +127,8 @@ static bool is_same_file(const struct stat *a, const struct stat *b)
     return a->st_ino == b->st_ino && a->st_dev == b->st_dev;
 }
 
-/* The lock is that of the file, not of its path: one that was replaced between opening and
- * locking is opened anew. */
+/* A lock belongs to the file, not to its path: if the file was replaced between opening and locking, it
+ * is opened again. */
 static bool open_locked(wm_log_file *f, int flags, struct stat *info, wm_log_error *e)
 {
     struct stat at_path;
@@ -158,8 +157,8 @@ static bool read_beginning(wm_log_file *f, const struct stat *info, wm_log_error
     return true;
 }
 
-/* Makes the file when there is none. Others may make it and remove it meanwhile, but not again
- * and again. */
+/* Opens the file, and makes it if there is none. Other processes may make and remove it meanwhile, so
+ * this is tried a few times. */
 static bool open_or_make(wm_log_file *f, wm_log_error *e)
 {
     struct stat info;
@@ -250,7 +249,7 @@ static bool damaged_at(const wm_log_slot *slot, uint64_t number, uint64_t at, wm
                        (unsigned long long)(number - slot->first) + 1, (unsigned long long)(slot->next - slot->first));
 }
 
-/* Reads the frame at `at` into the buffer, which must be frame `number`, behind one with the
+/* Reads the frame at `at` into the buffer. It must have the number `number`, and follow one with the
  * checksum `before`. */
 static bool read_frame(wm_log_file *f, wm_buffer *b, uint64_t at, uint64_t number, uint64_t before, wm_log_error *e)
 {
@@ -269,7 +268,7 @@ static bool read_frame(wm_log_file *f, wm_buffer *b, uint64_t at, uint64_t numbe
     if (wm_buffer_reserve(b, size) == NULL) return wm_log_fail_io(e, ENOMEM);
     n = wm_log_read_at(f->fd, b->data, size, at, e);
     if (n < 0) return false;
-    /* The header is looked at again: what was checked is what is used. */
+    /* The header is read again with the payload, so that what was checked is what is used. */
     if ((size_t)n < size || memcmp(b->data, &frame, sizeof frame) != 0 ||
         !wm_log_frame_is_whole((const wm_log_frame *)(const void *)b->data))
         return damaged_at(slot, number, at, e);
@@ -314,7 +313,7 @@ bool wm_log_file_restart(wm_log_file *f, uint64_t size)
     const wm_log_slot *slot = &f->committed;
     uint64_t at = WM_LOG_FRAMES_AT;
     if (wm_log_file_used(f) < WM_LOG_REGION) return false;
-    if (slot->start < second) { /* behind what is there, if that is not far away */
+    if (slot->start < second) { /* behind the committed frames, unless these reach too far */
         if (slot->end > second + WM_LOG_REGION) return false;
         at = slot->end > second ? slot->end : second;
     } else if (size > slot->start - at) {
@@ -326,14 +325,14 @@ bool wm_log_file_restart(wm_log_file *f, uint64_t size)
     return true;
 }
 
-/* What the last commit speaks of stays as it is until the next one is whole. */
+/* Whether an append would overwrite committed frames, which stay until the next commit is complete. */
 static bool overwrites_committed(const wm_log_file *f, uint64_t size)
 {
     return f->next.end < f->committed.start && size > f->committed.start - f->next.end;
 }
 
-/* A file that takes the place of another is written to the disk then, by the file system, while
- * the caller waits: most of it is to be there by then. */
+/* Starts writing a new file to the disk early: when it replaces the other one the file system writes the
+ * rest while the caller waits. */
 static void write_behind(wm_log_file *f)
 {
     uint64_t len = f->next.end - f->on_its_way;
@@ -376,7 +375,7 @@ bool wm_log_file_commit(wm_log_file *f, const uint64_t counts[2], wm_log_error *
 {
     f->next.commit = f->committed.commit + 1;
     memcpy(f->next.counts, counts, sizeof f->next.counts);
-    /* The slot must not reach the disk before what it speaks of. */
+    /* The slot must not reach the disk before the frames that it commits. */
     if (!reach_disk(f, e) || !write_slot(f, e) || !reach_disk(f, e)) return false;
     f->slot_written = false;
     f->committed = f->next;
@@ -395,7 +394,7 @@ void wm_log_file_rollback(wm_log_file *f)
         }
     }
     f->next = f->committed;
-    if (ftruncate(f->fd, (off_t)f->committed.end) != 0) return; /* what is behind the last commit does not count */
+    if (ftruncate(f->fd, (off_t)f->committed.end) != 0) return; /* bytes behind the last commit are ignored */
 }
 
 /* -- its place ----------------------------------------------------------------------------- */
@@ -430,7 +429,7 @@ static bool make_beside(wm_log_file *next, const wm_log_file *f, wm_log_error *e
         next->path = NULL;
         return wm_log_fail_io(e, ENOMEM);
     }
-    unlink(next->path); /* of a process that was killed: the lock of `f` is ours */
+    unlink(next->path); /* left by a process that was killed: this process has the lock of `f` */
     next->is_beside = true;
     if (!open_locked(next, O_CREAT | O_EXCL, &info, e)) return false;
     if (fstat(f->fd, &info) == 0) (void)!fchmod(next->fd, info.st_mode & 07777);
@@ -454,7 +453,7 @@ static bool rename_to(const char *from, const wm_log_file *f, wm_log_error *e)
     bool in_place = wm_log_file_is_in_place(f, e);
     if (!in_place && e->problem != WM_LOG_REMOVED && e->problem != WM_LOG_CHANGED) return false;
     if (in_place || e->problem == WM_LOG_CHANGED) return rename(from, f->real_path) == 0 || wm_log_fail_io(e, errno);
-    /* There may be another file by now. */
+    /* Another process may have made the file. */
     return rename_to_free(from, f->real_path) || wm_log_fail_io(e, errno);
 }
 

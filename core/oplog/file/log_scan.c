@@ -125,7 +125,7 @@ static int by_number(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* A page that stands at a second place has its frames twice. */
+/* Leaves out frames that were found twice, as those of a page that is at a second place. */
 static void leave_out_copies(wm_log_scan *s)
 {
     size_t kept = 0;
@@ -135,8 +135,8 @@ static void leave_out_copies(wm_log_scan *s)
     s->count = kept;
 }
 
-/* Those that a later restart stood for are of no use; and without the last commit's mark, the
- * last restart is the one that counts. */
+/* Leaves out frames from before the last restart, and those behind the last commit. If the last commit is
+ * not known, the last restart is found by the frames. */
 static void leave_out_old(wm_log_scan *s)
 {
     uint64_t first = s->slot.first;
@@ -158,7 +158,7 @@ static void leave_out_old(wm_log_scan *s)
 
 /* -- the beginning ------------------------------------------------------------------------- */
 
-/* Without a part that is whole, the first frame that is found says it. */
+/* Finds the file's id in the head or a slot; else the first frame that is found has it. */
 static void find_id(wm_log_scan *s, const wm_log_beginning *b)
 {
     wm_log_head head;
@@ -173,7 +173,7 @@ static void find_id(wm_log_scan *s, const wm_log_beginning *b)
     }
 }
 
-/* Reads the first page. Damage in it is reported, and what it says is found in another way. */
+/* Reads the first page. If it is damaged, that is reported, and its content is found by other means. */
 static bool read_beginning(wm_log_scan *s, const char *kind, wm_log_error *e)
 {
     wm_log_beginning b;
@@ -194,7 +194,7 @@ static bool read_beginning(wm_log_scan *s, const char *kind, wm_log_error *e)
     return true;
 }
 
-/* A file that is in use may be written to while it is read: once more is enough. */
+/* A file in use may be written to while it is read; reading it once more is enough. */
 static bool look_at_commit(wm_log_scan *s, const char *kind, wm_log_error *e)
 {
     if (!read_beginning(s, kind, e)) return false;

@@ -50,7 +50,7 @@ bool wm_op_tally_add(wm_op_tally *t, const uint8_t *payload, size_t len, wm_log_
     wm_op_entry entry;
     while (wm_op_entry_next(&at, end, &entry))
         if (!add(t, &entry)) return wm_log_fail_io(e, ENOMEM);
-    /* The checksum was right: what is there was written so. */
+    /* The checksum was right, so the file was written like this. */
     return at == end || wm_log_fail(e, WM_LOG_NEW_FORMAT, "it has entries that this version of Wingman does not know");
 }
 
