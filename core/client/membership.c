@@ -19,7 +19,7 @@
  * came within this time of its acknowledgement. */
 #define NEWS_US 50000u
 /* Operations that are repeated in one iteration; they take some 500 us. */
-#define OPS_PER_TURN 1000u
+#define OPS_PER_ITERATION 1000u
 #define KEYS_NEAR 8u
 
 static uint64_t before(uint64_t us, uint64_t span)
@@ -132,7 +132,7 @@ static void count_unverified(wm_client *c, uint64_t count)
     wm_client_event(c, (wm_event){.type = WM_EVENT_UNVERIFIED, .a = (int64_t)count}, NULL, 0);
 }
 
-static void tell_pushed_out(wm_client *c, wm_recent_acks *acks, uint64_t from_us)
+static void report_pushed_out(wm_client *c, wm_recent_acks *acks, uint64_t from_us)
 {
     count_unverified(c, wm_recent_acks_take_pushed_out(acks, from_us));
 }
@@ -141,7 +141,7 @@ static void close_window(wm_client *c)
 {
     wm_membership *m = &c->membership;
     uint64_t again_us = m->changed_again_us, now_us = c->now_us;
-    tell_pushed_out(c, m->acks, m->from_us);
+    report_pushed_out(c, m->acks, m->from_us);
     m->is_open = false;
     m->until_us = m->changed_again_us = 0;
     if (again_us == 0) return;
@@ -179,7 +179,7 @@ static bool send_from(wm_client *c, wm_recent_acks *acks, uint64_t from_us, uint
 static void send_late(wm_client *c)
 {
     wm_membership *m = &c->membership;
-    if (send_from(c, m->late_acks, 0, c->now_us, OPS_PER_TURN)) tell_pushed_out(c, m->late_acks, 0);
+    if (send_from(c, m->late_acks, 0, c->now_us, OPS_PER_ITERATION)) report_pushed_out(c, m->late_acks, 0);
 }
 
 /* Acknowledged writes from the op log's file: the process before may have died during a change, so they
@@ -212,7 +212,7 @@ void wm_client_check_membership(wm_client *c)
     }
     if (c->now_us < m->due_us) return;
     if (m->until_us == 0) m->until_us = m->agreed_us = c->now_us;
-    if (send_from(c, m->acks, m->from_us, m->until_us, OPS_PER_TURN)) close_window(c);
+    if (send_from(c, m->acks, m->from_us, m->until_us, OPS_PER_ITERATION)) close_window(c);
 }
 
 /* Whether repeats are pending. True also for other operations that were recorded next to the last

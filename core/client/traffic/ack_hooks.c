@@ -18,7 +18,7 @@ static void keep_times_in_order(wm_client *c, const wm_op *op, int node_index, w
 }
 
 /* The first acknowledgement of a partition by the node that it moved to. */
-static void tell_resumed(wm_client *c, int connection, uint32_t partition, wm_partition_route *route)
+static void report_resumed(wm_client *c, int connection, uint32_t partition, wm_partition_route *route)
 {
     wm_event event = {
         .type = WM_EVENT_RESUMED,
@@ -49,7 +49,7 @@ WM_HOT_PATH static void on_acked(void *user, int connection, const uint32_t *ops
         if (c->replicas.count > 0) wm_client_replica_acked(c, node_index, op, ops[i]);
         wm_partition_route *route = &c->routes.all[op->partition];
         if (is_v2) keep_times_in_order(c, op, node_index, route);
-        if (route->moved_us != 0 && node_index == route->node_index) tell_resumed(c, connection, op->partition, route);
+        if (route->moved_us != 0 && node_index == route->node_index) report_resumed(c, connection, op->partition, route);
     }
     if (is_v2) wm_client_window_acked(c, connection, (uint32_t)acked, times->cut_us);
     if (c->membership.acks != NULL && is_own && !is_v2) wm_client_keep_acked(c, ops, count, times->cut_us);

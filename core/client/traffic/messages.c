@@ -35,7 +35,7 @@ void wm_client_on_too_large(void *user, int connection, const uint8_t *descripti
 }
 
 /* Reports a message that is too large for Lua to decode. */
-static void tell_too_large(wm_client *c, int connection, const wm_message *m, wm_message_limit limit)
+static void report_too_large(wm_client *c, int connection, const wm_message *m, wm_message_limit limit)
 {
     wm_buffer description;
     wm_buffer_init(&description);
@@ -51,7 +51,7 @@ static void tell_too_large(wm_client *c, int connection, const wm_message *m, wm
 static void forward(wm_client *c, wm_event event, const wm_message *m, const uint8_t *text, size_t len)
 {
     wm_message_limit limit = wm_message_exceeds(&m->cost, &c->message_limits);
-    if (limit != WM_LIMIT_NONE) tell_too_large(c, event.connection, m, limit);
+    if (limit != WM_LIMIT_NONE) report_too_large(c, event.connection, m, limit);
     else if (m->memory != NULL && len >= TAKEN_MIN) wm_event_queue_push_taken(&c->events, event, text, len, m->memory);
     else wm_client_event(c, event, text, len);
 }
@@ -346,7 +346,7 @@ void wm_client_on_text(void *user, int connection, const uint8_t *bytes, size_t 
     }
     wm_message m = {.type_name = "", .body = bytes, .body_len = len};
     if (len > c->message_limits.text_bytes) {
-        tell_too_large(c, connection, &m, WM_LIMIT_TEXT);
+        report_too_large(c, connection, &m, WM_LIMIT_TEXT);
         return;
     }
     m.cost = cost_of_json(bytes, len);

@@ -169,7 +169,7 @@ int wm_client_finish_log(wm_client *c)
     return result == WM_OK || !keeps_something ? WM_OK : write_log(c); /* a file that was removed is written again */
 }
 
-static void tell_script(wm_client *c)
+static void report_script(wm_client *c)
 {
     const wm_log_error *e = wm_oplog_error(c->log);
     const char *name = wm_log_problem_name(e->problem);
@@ -187,6 +187,6 @@ int wm_client_sync_log(wm_client *c)
     int result = sync_log(c, now);
     if (result == WM_OK && !was_failing) return WM_OK;
     c->log_file.failed_us = result == WM_OK ? 0 : now;
-    if ((result == WM_OK) == was_failing) tell_script(c);
+    if ((result == WM_OK) == was_failing) report_script(c);
     return result;
 }

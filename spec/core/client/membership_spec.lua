@@ -67,7 +67,7 @@ local function await_ownership(client, id, expected)
   eventually(id .. (expected and " owns partitions" or " owns no partition"), function() return owns(client, id) == expected end)
 end
 
--- How many of the writes are certain to be doubtful: acknowledged at most 0.8 s before the
+-- How many of the writes are certain to be in doubt: acknowledged at most 0.8 s before the
 -- first loss, of 1.3 s that the client goes back. `options` are those of the writes.
 local function recent_writes(client)
   local acknowledged_at, lost_at = {}, nil
@@ -517,7 +517,7 @@ clusters.on_each(getfenv(), "what was acknowledged just before the process died"
 end, { "sim://3?dialect=0.11" })
 
 clusters.on_each(getfenv(), "a membership change of v2", function(shared, it)
-  it("makes no acknowledgement doubtful: nothing is sent again", function()
+  it("leaves no acknowledgement in doubt: nothing is sent again", function()
     local client = shared:started()
     local map = client:map(shared:map_name())
     for i = 1, 100 do assert(map:set("key-" .. i, { n = i })) end
