@@ -18,6 +18,7 @@ local function run(specs, options)
   options = options or {}
   files.write(folder .. "/scripts/setup.sh", SETUP:format(options.build or ":"))
   files.write(folder .. "/scripts/test/longest", options.longest or "")
+  files.write(folder .. "/scripts/test/plain_only", options.plain_only or "")
   for name, text in pairs(specs) do files.write(folder .. "/spec/" .. name .. "_spec.lua", text) end
   files.write(folder .. "/build/fuzz/fuzz/a_fuzz", options.fuzzer or FUZZER)
   sh("chmod +x '%s'/build/fuzz/fuzz/a_fuzz", folder)
@@ -110,6 +111,19 @@ describe("scripts/test.sh", function()
       assert.is_truthy(text:find("passed  " .. job, 1, true), text)
     end
     assert.is_truthy(text:find("memcheck: ", 1, true), text)
+  end)
+
+  it("runs the files of its other list without the sanitizers, unless they are named", function()
+    local specs = { a = SUCCESS, b = SUCCESS }
+    local text, _, sums = run(specs, { args = {}, plain_only = "spec/a_spec.lua\n" })
+    assert.is_truthy(text:find("passed  spec sanitized spec/b_spec.lua", 1, true), text)
+    assert.is_nil(text:find("spec sanitized spec/a_spec.lua", 1, true), text)
+    assert.equal("9 passed", sums:match "^%d+ passed", text) -- three specs, two checkers, and the fuzzer
+    text = run(specs, { args = { "spec/a_spec.lua" }, plain_only = "spec/a_spec.lua\n" })
+    assert.is_truthy(text:find("passed  spec sanitized spec/a_spec.lua", 1, true), text)
+    text, _, sums = run(specs, { plain_only = "spec/gone_spec.lua\n" })
+    assert.equal("4 passed, 1 failed, 0 skipped", sums, text)
+    assert.is_truthy(text:find("scripts/test/plain_only names spec/gone_spec.lua, which is not there", 1, true), text)
   end)
 
   it("counts as failed a tree that cannot be built, and a fuzzer that finds something", function()
