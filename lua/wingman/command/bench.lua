@@ -209,11 +209,8 @@ local function usage_error(...) return usage.refuse("bench", ...) end
 ---@return integer
 function M.main(args)
   local options, wrong = read(args)
-  if not options then return usage_error(wrong) end
-  if options.help then
-    io.stdout:write(M.help)
-    return 0
-  end
+  local code = usage.answer("bench", M.help, options, wrong)
+  if code then return code end
   connection_options.choose(options)
   if options.save then
     local ok

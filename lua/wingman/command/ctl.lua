@@ -59,11 +59,8 @@ end
 ---@return integer exit code
 function M.main(args)
   local options, wrong = command_line.read(M.RULES, args)
-  if not options then return usage.refuse("ctl", wrong) end
-  if options.help then
-    io.stdout:write(M.help)
-    return 0
-  end
+  local code = usage.answer("ctl", M.help, options, wrong)
+  if code then return code end
   local words = options.words
   if not words[1] then return usage.refuse("ctl", "a PATH is missing, and an order") end
   if words[1]:match "^%a+://" then

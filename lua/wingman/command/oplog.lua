@@ -114,11 +114,8 @@ M.RULES = { out = { type = "string" }, json = { type = "boolean" } }
 ---@return integer exit_code
 function M.main(arguments)
   local options, wrong = command_line.read(M.RULES, arguments)
-  if not options then return usage_error(wrong) end
-  if options.help then
-    io.write(M.help)
-    return 0
-  end
+  local code = usage.answer("oplog", M.help, options, wrong)
+  if code then return code end
   local name, file, second = unpack(options.words)
   if not name then return usage_error "inspect or salvage is expected" end
   if not commands[name] then

@@ -87,11 +87,8 @@ end
 ---@return integer exit_code
 function M.main(arguments)
   local options, wrong = parse(arguments)
-  if not options then return usage.refuse("probe", wrong) end
-  if options.help then
-    io.write(M.help)
-    return 0
-  end
+  local code = usage.answer("probe", M.help, options, wrong)
+  if code then return code end
   return loop.run(function()
     local failed = 0
     for _, url in ipairs(options.urls) do

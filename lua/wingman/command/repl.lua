@@ -198,11 +198,8 @@ end
 ---@return integer exit_code
 function M.main(words)
   local options, wrong = arguments.parse(words)
-  if not options then return usage.refuse("repl", wrong) end
-  if options.help then
-    io.write(arguments.help)
-    return 0
-  end
+  local code = usage.answer("repl", arguments.help, options, wrong)
+  if code then return code end
   if options.attach then return (run_attached(options)) end
   local terminal = require "wingman.terminal"
   local is_batch = options.stdin or (options.has_code and not options.has_script)

@@ -159,15 +159,12 @@ end
 ---@return integer exit_code
 function M.main(arguments)
   local options, wrong = parse(arguments)
-  if not options then return usage_error(wrong) end
-  if options.help then
-    io.write(M.help)
-    return 0
-  end
+  local code = usage.answer("report", M.help, options, wrong)
+  if code then return code end
   local name = options.command
   if not name then return usage_error "show, diff or merge is expected" end
   if not commands[name] then return usage_error(("'%s' is none of show, diff, merge%s"):format(name, nearest.hint(name, commands))) end
-  local code = commands[name](options)
+  code = commands[name](options)
   local flushed, why = io.stdout:flush()
   if not flushed then return fail("standard output: " .. tostring(why)) end
   return code

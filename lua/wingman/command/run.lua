@@ -147,11 +147,8 @@ end
 ---@param args string[]
 function M.main(args)
   local options, of_tests = read_options(args)
-  if not options then return refuse(of_tests) end
-  if options.help then
-    io.stdout:write(M.help)
-    return 0
-  end
+  local code = usage.answer("run", M.help, options, of_tests)
+  if code then return code end
   connection_options.choose(options)
   local path = options.words[1]
   if not path then return refuse "a script is missing" end

@@ -48,11 +48,8 @@ M.RULES = command_line.all(sim_options.RULES, {
 ---@return integer exit_code
 function M.main(arguments)
   local options, wrong = command_line.read(M.RULES, arguments)
-  if not options then return usage.refuse("sim", wrong) end
-  if options.help then
-    io.stdout:write(M.help)
-    return 0
-  end
+  local code = usage.answer("sim", M.help, options, wrong)
+  if code then return code end
   if options.words[1] then return usage.refuse("sim", ("'%s' is no option"):format(options.words[1])) end
   local completed, name, reason = sim_options.complete(options)
   if not completed then return usage.refuse("sim", ("--%s: %s"):format(name:gsub("_", "-"), reason)) end

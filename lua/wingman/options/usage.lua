@@ -18,6 +18,19 @@ function M.refuse(command, ...)
   return usage_error.EXIT_CODE
 end
 
+--- Answers a command line that runs nothing: says what is wrong, or prints the help that was asked for.
+---@param command string
+---@param help string
+---@param options table|nil  as wingman.options.arguments reads them; nil: something is wrong
+---@param wrong string|nil
+---@return integer|nil exit_code  nil: the command is to be run
+function M.answer(command, help, options, wrong)
+  if not options then return M.refuse(command, wrong) end
+  if not options.help then return nil end
+  io.stdout:write(help)
+  return 0
+end
+
 --- The options of the script that runs. Ends the process when its help is asked for (0), and when an option is wrong (2).
 ---@param rules table<string, wingman.option_rule>
 ---@param help string
