@@ -43,7 +43,7 @@ describe("a read at a server that lists a map per session", function()
 
     client = {
       reads = {},
-      listeners = { core = { connection_info = function() return { connects = 1 } end }, trees = {} },
+      listeners = { core = { connection_info = function() return { connects = 1 } end }, trees = {}, large = {} },
       provider = {
         owner_of = function() return node end,
         requests = { request = function(_, connection_id, message, matches)

@@ -1,5 +1,6 @@
 --- The record of a key at one node, by the tree that servers of its family and release have. What a read
 --- waits for can be cancelled.
+local large_leaves = require "wingman.cluster.listening.large_leaves"
 local loop = require "wingman.loop"
 local merkle_answer = require "wingman.cluster.merkle_answer"
 local node_trees = require "wingman.cluster.listening.node_trees"
@@ -38,12 +39,21 @@ local function request(read, connection_id, message, matches)
   return answer, err
 end
 
+-- The answer about a path; nil, err.
+local function ask_path(read, connection_id, path)
+  local map, listeners, node = read.call.map, read.call.client.listeners, read.asked
+  local known = large_leaves.known(listeners, node, connection_id, map, path)
+  if known then return nil, known end
+  local answer, err = request(read, connection_id, { type = "MERKLE_REQ_BUCKET", payload = { mapName = map, path = path } },
+    merkle_answer.matches(map, path))
+  if answer or not large_leaves.is_suspect(err) then return answer, err end
+  if read.was_cut_short then return nil, large_leaves.verdict(listeners, node, connection_id, map, path, err) end
+  read.was_cut_short = true
+  return nil, err
+end
+
 local function record_by(read, connection_id, ways)
-  local map = read.call.map
-  return point_read.record(function(path)
-    return request(read, connection_id, { type = "MERKLE_REQ_BUCKET", payload = { mapName = map, path = path } },
-      merkle_answer.matches(map, path))
-  end, ways, read.key)
+  return point_read.record(function(path) return ask_path(read, connection_id, path) end, ways, read.key)
 end
 
 -- A key that is there is found without SYNC_INIT where the map was listed before. An absent one costs a SYNC_INIT.

@@ -4,6 +4,7 @@ local core = require "wingman.core"
 local errors = require "wingman.base.error"
 local loop = require "wingman.loop"
 local node_reads = require "wingman.client.node_reads"
+local requests_module = require "wingman.cluster.requests"
 local url = require "wingman.base.url"
 local wire_name = require "wingman.base.wire_name"
 
@@ -16,7 +17,7 @@ local IN_FLIGHT = 64
 local MOST_LOSSES = 3
 
 --- Reasons for which a read asks again; the others are errors.
-local MOVED, LOST = node_reads.MOVED, "connection lost"
+local MOVED, LOST = node_reads.MOVED, requests_module.LOST
 
 ---@class wingman.owner_reads.call
 ---@field client wingman.client
@@ -31,6 +32,7 @@ local MOVED, LOST = node_reads.MOVED, "connection lost"
 ---@field call wingman.owner_reads.call
 ---@field key string
 ---@field asked wingman.node|nil  the node that was asked last
+---@field was_cut_short boolean|nil  the server closed the connection, perhaps in place of the answer
 
 local function describe(read) return ("map %s, key %s"):format(wire_name.shown(read.call.map), wire_name.shown(read.key)) end
 
@@ -87,6 +89,8 @@ end
 
 -- Asking it ---------------------------------------------------------------------------
 
+local function is_loss(reason) return type(reason) == "string" and reason:find(LOST, 1, true) == 1 end
+
 -- The error for a reason after which nobody is asked again.
 local function failure(read, node, reason)
   local name = node.id or node.url
@@ -94,12 +98,23 @@ local function failure(read, node, reason)
   if reason == "timeout" then
     return failed("TIMEOUT", read, "no answer of %s in %g s%s", name, read.call.timeout,
       node.dialect == "v2" and "; a v2 server does not answer when it denies the token the map, either" or "")
-  elseif reason == LOST then
+  elseif is_loss(reason) then
     return failed("NOT_CONNECTED", read, "the connection to %s ended %d times before it answered", name, MOST_LOSSES)
   elseif reason == core.statuses.EFULL.text then
     return failed("BUSY", read, "%s: the queue of the connection is full", name)
   end
   return failed("REFUSED", read, "the answer of %s cannot be read: %s", name, tostring(reason))
+end
+
+-- One whose answer may be what ends connections is asked about when no other such one is.
+local function ask(read, node, connection_id)
+  if not read.was_cut_short then return node_reads.record(read, node, connection_id) end
+  local call = read.call
+  return call.client.listeners:alone(node, call.deadline, function()
+    local same, ready_id = await_target(read)
+    if same ~= node then return nil, call.client.closed and LOST or MOVED end
+    return node_reads.record(read, node, ready_id)
+  end)
 end
 
 local function is_target_still(read, node) return node_to_ask(read) == node end
@@ -111,11 +126,12 @@ local function read_key(read)
   while true do
     local node, connection_id = await_target(read)
     if not node then return nil, nil, connection_id end
-    local record, reason = node_reads.record(read, node, connection_id)
+    local record, reason = ask(read, node, connection_id)
     if call.client.closed or call.err then return nil end
     if reason == nil and is_target_still(read, node) then return record, node end
-    if reason == LOST then losses = losses + 1 end
-    local asks_again = reason == nil or reason == MOVED or (reason == LOST and losses < MOST_LOSSES and not call.node)
+    if is_loss(reason) then losses = losses + 1 end
+    local asks_again = reason == nil or reason == MOVED
+      or (is_loss(reason) and losses < MOST_LOSSES and (read.was_cut_short or not call.node))
     if not asks_again then return nil, nil, select(2, failure(read, node, reason)) end
   end
 end

@@ -5,6 +5,7 @@ local core = require "wingman.core"
 local loop = require "wingman.loop"
 local merkle_answer = require "wingman.cluster.merkle_answer"
 local protected = require "wingman.base.protected"
+local requests_module = require "wingman.cluster.requests"
 
 local M = {}
 
@@ -128,6 +129,16 @@ function M.first_leaf(requests, connection_id, map_name)
   end
 end
 
+-- Whether the connection has ended.
+local function is_loss(err) return type(err) == "string" and err:find(requests_module.LOST, 1, true) == 1 end
+
+local function sorted(set)
+  local list = {}
+  for name in pairs(set) do list[#list + 1] = name end
+  table.sort(list)
+  return list
+end
+
 -- Goes on when a path has been visited. False at the deadline.
 local function await_visit(walk, deadline)
   local wake = loop.future()
@@ -148,12 +159,15 @@ end
 ---@param map_name string
 ---@param fn fun(key: string, record: table)  does not wait; what it raises ends the visits, and is raised here
 ---@param deadline number|nil  of loop.now: "timeout" then
----@return boolean|nil ok, string|wingman.error|nil err
+---@return boolean|nil ok, string|wingman.error|nil err, string[]|nil paths  that were asked about when the connection ended
 function M.below(requests, connection_id, map_name, fn, deadline)
   local queue, failure, running, known = { "" }, nil, 0, 1
-  local walk = { wake = nil }
+  local walk, asked = { wake = nil }, {}
   local function visit(path)
+    asked[path] = true
     local records, paths, err = bucket(requests, connection_id, map_name, path)
+    if is_loss(err) then walk.unanswered = walk.unanswered or sorted(asked) end
+    asked[path] = nil
     running = running - 1
     if walk.is_over then return end
     if err then failure = failure or type(err) == "table" and err or ("path '" .. path .. "': " .. tostring(err)) end
@@ -173,7 +187,7 @@ function M.below(requests, connection_id, map_name, fn, deadline)
   end
   walk.is_over = true
   if walk.raised then error(walk.raised, 0) end
-  if failure then return nil, failure end
+  if failure then return nil, failure, walk.unanswered end
   return true
 end
 
@@ -184,7 +198,7 @@ end
 ---@param map_name string
 ---@param fn fun(key: string, record: table)
 ---@param deadline number|nil  of loop.now: "timeout" then
----@return boolean|nil ok, string|wingman.error|nil err
+---@return boolean|nil ok, string|wingman.error|nil err, string[]|nil paths  that were asked about when the connection ended
 function M.each(requests, connection_id, map_name, fn, deadline)
   local left = deadline and math.max(deadline - loop.now(), 0) or M.SILENCE
   local root, err = M.root(requests, connection_id, map_name, math.min(left, M.SILENCE))

@@ -11,6 +11,10 @@ local M = {}
 --- let it fall, as v2 servers do with what they do not like. And how many of a connection are.
 local EXPECTED, MOST_EXPECTED = 60, 256
 
+--- Why a wait ends with its connection: it was lost; perhaps by an answer that a v2 server cannot send, as it is of more
+--- than 512 KiB; or so it seems, as it was the only one, and the connection ended in the way of that.
+M.LOST, M.CUT_SHORT, M.CUT_SHORT_ALONE = "connection lost", "connection lost: perhaps by an answer", "connection lost: in place of the answer"
+
 ---@class wingman.requests
 ---@field private last integer  number of the newest waiter
 ---@field private given_up table<integer, wingman.request_waiter[]>  by connection, the oldest first
@@ -53,7 +57,7 @@ function methods:request(connection_id, message, matches, timeout, owner)
     if wait_err == "timeout" then give_up(self, waiter) end
   end
   self:forget(waiter)
-  if not ok then return nil, send_err == core.statuses.EINVAL.text and "connection lost" or send_err end
+  if not ok then return nil, send_err == core.statuses.EINVAL.text and M.LOST or send_err end
   return answer, wait_err
 end
 
@@ -149,13 +153,18 @@ function methods:cancel(owner, reason)
 end
 
 --- Rejects every wait on a connection that has ended.
-function methods:connection_lost(connection_id)
+---@param connection_id integer
+---@param cut_short "perhaps"|"likely"|nil  whether the server may have ended it in place of an answer
+function methods:connection_lost(connection_id, cut_short)
   self.given_up[connection_id] = nil
+  local lost = {}
   for waiter in pairs(self.waiting) do
-    if waiter.connection_id == connection_id then
-      self.waiting[waiter] = nil
-      waiter.future:reject("connection lost")
-    end
+    if waiter.connection_id == connection_id then lost[#lost + 1] = waiter end
+  end
+  local reason = not cut_short and M.LOST or cut_short == "likely" and #lost == 1 and M.CUT_SHORT_ALONE or M.CUT_SHORT
+  for _, waiter in ipairs(lost) do
+    self.waiting[waiter] = nil
+    waiter.future:reject(reason)
   end
 end
 

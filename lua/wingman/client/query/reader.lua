@@ -82,12 +82,12 @@ local function visitor(client, node, reading)
 end
 
 --- Codes of errors by the end of their text; else the node's answer made no sense.
-local CODES = { timeout = "TIMEOUT", ["connection lost"] = "NOT_CONNECTED", closed = "CLOSED" }
+local CODES = { timeout = "TIMEOUT", closed = "CLOSED" }
 
 local function error_of(reason, node, name)
   if type(reason) == "table" then return reason end
   local text = reason:match "^path '.-': (.*)$" or reason
-  return errors.new(CODES[text] or "REFUSED", ("%s: map '%s': %s"):format(node.url, name, reason))
+  return errors.new(CODES[text] or text:find("^connection lost") and "NOT_CONNECTED" or "REFUSED", ("%s: map '%s': %s"):format(node.url, name, reason))
 end
 
 local function read_nodes(client, name, nodes, reading)

@@ -23,10 +23,14 @@ local M = {}
 
 --- Tries to learn a node's id; then the connection is opened again.
 local IDENTIFY_TRIES = 3
+--- RFC 6455: the close frame had no code.
+local NO_CODE = 1005
 
 ---@class wingman.listener: wingman.node  what `connections` keeps of a listening connection
 ---@field of wingman.node   its node
 ---@field is_ready boolean  it is open, and leads to this node
+---@field ends integer  how often it has ended
+---@field cut_short "perhaps"|"likely"|nil  whether its last end may have been in place of an answer
 
 ---@class wingman.listeners_host
 ---@field beside wingman.connections  those for operations
@@ -40,15 +44,26 @@ local IDENTIFY_TRIES = 3
 ---@field core userdata
 ---@field requests wingman.requests
 ---@field trees table<integer, wingman.node_tree>  see wingman.cluster.listening.node_trees
+---@field large table<string, wingman.large_leaf>  see wingman.cluster.listening.large_leaves
+---@field private busy table<wingman.node, wingman.future>
 ---@field private connections wingman.connections
 ---@field private by_node table<wingman.node, wingman.listener>
 ---@field private events wingman.emitter
 local methods = {}
 methods.__index = methods
 
+-- Whether a v2 server may have ended it in place of an answer that is too large: it closes it without a code then, or,
+-- when more questions are under way, breaks it off, or goes silent (2.2.0).
+local function cut_short_by(reason, code)
+  if reason == "closed" and code == NO_CODE then return "likely" end
+  return (reason == "lost" or reason == "heartbeat") and "perhaps" or nil
+end
+
 -- Something on it that was there is over: who waits for an answer is told, and who listens.
 local function end_listening(self, listener, reason, code, detail)
-  self.requests:connection_lost(listener.connection_ids[1])
+  listener.ends = listener.ends + 1
+  listener.cut_short = listener.of.dialect == "v2" and cut_short_by(reason, code) or nil
+  self.requests:connection_lost(listener.connection_ids[1], listener.cut_short)
   if not listener.is_ready then return end
   listener.is_ready = false
   self.events:emit("lost", listener.of, listener.connection_ids[1], reason, code, detail)
@@ -100,7 +115,7 @@ end
 local function adopt(self, node)
   local listener = {
     index = node.index, url = node.url, whole_url = node.whole_url, connection_ids = { self.core:listener_of(node.index) },
-    is_seed = false, settled = false, losses = {}, of = node, is_ready = false,
+    is_seed = false, settled = false, losses = {}, of = node, is_ready = false, ends = 0,
   }
   self.connections:adopt(listener)
   self.by_node[node] = listener
@@ -174,6 +189,35 @@ function methods:await(node, deadline)
   return nil, errors.new("NOT_CONNECTED", ("%s: %s"):format(node.id or node.url, self:problem_of(node)), { node = node.id, retriable = true })
 end
 
+--- How often the listening connection of a node has ended, and whether the last end may have been in place of an answer.
+---@param node wingman.node
+---@return integer count, boolean was_cut_short
+function methods:ends_of(node)
+  local listener = self.by_node[node]
+  if not listener then return 0, false end
+  return listener.ends, listener.cut_short ~= nil
+end
+
+--- Runs fn() while no other such call for the node does; for questions that may end the connection. What fn returns;
+--- nil, "timeout" without a call after the deadline.
+---@param node wingman.node
+---@param deadline number  of loop.now
+---@param fn fun(): any, any
+---@return any, any
+function methods:alone(node, deadline, fn)
+  while self.busy[node] do
+    local left = deadline - loop.now()
+    if left <= 0 then return nil, "timeout" end
+    self.busy[node]:wait(left)
+  end
+  local over = loop.future()
+  self.busy[node] = over
+  local result, err = fn()
+  self.busy[node] = nil
+  over:resolve(true)
+  return result, err
+end
+
 --- Why a node's listening connection is not ready, for people.
 ---@param node wingman.node
 ---@return string
@@ -236,7 +280,7 @@ function M.new(core, options, reconnect, requests, host)
     options.log_to(level, event, fields)
   end
   local self = setmetatable({
-    core = core, requests = requests, host = host, log_seldom = log_throttle.new(log), is_open = false, closed = false, by_node = {}, trees = {},
+    core = core, requests = requests, host = host, log_seldom = log_throttle.new(log), is_open = false, closed = false, by_node = {}, trees = {}, large = {}, busy = {},
     events = emitter.new { names = { ready = true, lost = true } },
   }, methods)
   self.connections = connections_module.new(core, options, reconnect, {

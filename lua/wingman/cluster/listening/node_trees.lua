@@ -2,6 +2,7 @@
 --- share of it. Whoever asks about trees there goes through this module, so that no question disturbs another.
 local core = require "wingman.core"
 local errors = require "wingman.base.error"
+local large_leaves = require "wingman.cluster.listening.large_leaves"
 local loop = require "wingman.loop"
 local merkle_walk = require "wingman.cluster.merkle_walk"
 local msgpack = require "wingman.base.msgpack"
@@ -9,6 +10,9 @@ local tree_session = require "wingman.cluster.listening.tree_session"
 local wire_name = require "wingman.base.wire_name"
 
 local M = {}
+
+--- Seconds until the reason for the end of a connection is known at the latest.
+local END_IS_KNOWN = 1
 
 ---@class wingman.node_tree  of a v2 node, on one connection
 ---@field connects integer  how often the connection was made when this was found
@@ -83,14 +87,41 @@ end
 
 -- Reads the whole list while it stays as it is.
 local function each_listed(requests, connection_id, session, ask, map, fn, deadline)
-  local ok, err = session:renew(loop.now(), function() return M.root(ask, map) end, deadline)
+  local ok, err, unanswered = session:renew(loop.now(), function() return M.root(ask, map) end, deadline)
   if not ok then return nil, err end
-  ok, err = session:walk(function() return merkle_walk.below(requests, connection_id, map, fn, deadline) end, deadline)
-  if not ok and err then return nil, err end
+  session:walk(function()
+    ok, err, unanswered = merkle_walk.below(requests, connection_id, map, fn, deadline)
+    return ok
+  end, deadline)
+  if not ok then return nil, err, unanswered end
   return true
 end
 
+local function walk(listeners, node, connection_id, map, fn, deadline)
+  local requests = listeners.requests
+  if node.dialect ~= "v2" then return merkle_walk.each(requests, connection_id, map, fn, deadline) end
+  local function ask(message, matches)
+    local left = deadline and math.max(0, deadline - loop.now()) or math.huge
+    return requests:request(connection_id, message, matches, math.min(left, merkle_walk.SILENCE))
+  end
+  local tree, err = M.of(listeners, connection_id, map, ask)
+  if not tree then return nil, err end
+  if not tree.sessions then return merkle_walk.each(requests, connection_id, map, fn, deadline) end
+  local session
+  session, err = M.session(tree, map, node)
+  if not session then return nil, err end
+  return each_listed(requests, connection_id, session, ask, map, fn, deadline or math.huge)
+end
+
+-- Whether the connection may have ended in place of an answer. That nothing can be sent any more may be known before why.
+local function was_cut_short(listeners, node, ends_before)
+  loop.wait_until(function() return listeners.closed or listeners:ends_of(node) > ends_before end, END_IS_KNOWN)
+  local _, is_so = listeners:ends_of(node)
+  return is_so and not listeners.closed
+end
+
 --- Visits every record that a node holds of a map, as merkle_walk.each, on its listening connection. Waits for that, too.
+--- When the connection ends meanwhile, a leaf that is too large to be sent is looked for (wingman.cluster.listening.large_leaves).
 ---@param listeners wingman.listeners
 ---@param node wingman.node
 ---@param map string
@@ -98,21 +129,15 @@ end
 ---@param deadline number|nil  of loop.now: "timeout" then; default: the walk may last, and the connection may take 30 s
 ---@return boolean|nil ok, string|wingman.error|nil err
 function M.each(listeners, node, map, fn, deadline)
-  local requests = listeners.requests
-  local connection_id, err = listeners:await(node, deadline or loop.now() + merkle_walk.SILENCE)
-  if not connection_id then return nil, err end
-  if node.dialect ~= "v2" then return merkle_walk.each(requests, connection_id, map, fn, deadline) end
-  local function ask(message, matches)
-    local left = deadline and math.max(0, deadline - loop.now()) or math.huge
-    return requests:request(connection_id, message, matches, math.min(left, merkle_walk.SILENCE))
-  end
-  local tree, session
-  tree, err = M.of(listeners, connection_id, map, ask)
-  if not tree then return nil, err end
-  if not tree.sessions then return merkle_walk.each(requests, connection_id, map, fn, deadline) end
-  session, err = M.session(tree, map, node)
-  if not session then return nil, err end
-  return each_listed(requests, connection_id, session, ask, map, fn, deadline or math.huge)
+  local patience = deadline or loop.now() + merkle_walk.SILENCE
+  local connection_id, problem = listeners:await(node, patience)
+  if not connection_id then return nil, problem end
+  local known = large_leaves.known_of(listeners, node, connection_id, map)
+  if known then return nil, known end
+  local ends_before = listeners:ends_of(node)
+  local ok, err, unanswered = walk(listeners, node, connection_id, map, fn, deadline)
+  if ok or not unanswered or not was_cut_short(listeners, node, ends_before) then return ok, err end
+  return nil, large_leaves.among(listeners, node, map, unanswered, deadline or loop.now() + merkle_walk.SILENCE) or err
 end
 
 return M
