@@ -30,16 +30,8 @@ function methods:submit(line, finished)
   return state, text
 end
 
---- As submit, and waits; nil when more lines are needed.
----@param line string
----@return boolean|nil ok
-function methods:run(line)
-  local done = loop.future()
-  local state = self:submit(line, function(ok) done:resolve(ok) end)
-  if state == "more" then return nil end
-  if state == "running" then return done:wait() end
-  return state ~= "error"
-end
+--- As submit, and waits.
+methods.run = reader.run_line
 
 function methods:complain(err) self.write_error(tostring(err) .. "\n") end
 

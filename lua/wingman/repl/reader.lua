@@ -1,5 +1,7 @@
 --- From typed lines to chunks. The parser says whether a chunk is whole: it wants more
 --- when its error is about the end of the text.
+local loop = require "wingman.loop"
+
 local M = {}
 
 ---@class wingman.repl.reader
@@ -56,6 +58,18 @@ function methods:abandon()
   if text == "" then return nil end
   local _, err = M.compile(text)
   return err
+end
+
+--- Submits a line to a session, and waits: true when it went well; nil when more lines are needed.
+---@param session table  with submit(line, finished)
+---@param line string
+---@return boolean|nil ok
+function M.run_line(session, line)
+  local done = loop.future()
+  local state = session:submit(line, function(ok) done:resolve(ok) end)
+  if state == "more" then return nil end
+  if state == "running" then return done:wait() end
+  return state ~= "error"
 end
 
 ---@return wingman.repl.reader

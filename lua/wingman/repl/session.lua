@@ -113,16 +113,9 @@ function methods:submit(line, finished)
   return state, text
 end
 
---- As submit, and waits: true when it went well; nil when more lines are needed.
----@param line string
----@return boolean|nil ok
-function methods:run(line)
-  local done = loop.future()
-  local state = self:submit(line, function(ok) done:resolve(ok) end)
-  if state == "more" then return nil end
-  if state == "running" then return done:wait() end
-  return state ~= "error"
-end
+--- As submit, and waits.
+---@type fun(self: wingman.repl.session, line: string): boolean|nil
+methods.run = reader.run_line
 
 --- Runs a script as a chunk, with the prompt's globals, and waits: true when it went well.
 ---@param path string
