@@ -63,6 +63,7 @@ typedef struct fuzz {
     uint32_t template, salt;
     wm_route_table routes;
     bool serial[CONNECTIONS];
+    uint32_t window[CONNECTIONS]; /* operations in flight; UINT32_MAX: any number */
     model_op ops[OPS_MAX];
     uint32_t count;
     model_batch batches[OPS_MAX];
@@ -257,13 +258,17 @@ static void take(fuzz *f, int connection)
     wm_buffer_init(&frame);
     wm_record_store_catch_up(f->records);
     bool due = wm_batcher_has_due(f->batcher, connection, f->now_us);
-    bool open = wm_batcher_load(f->batcher, connection).in_flight_batches < f->limits.max_in_flight;
+    wm_connection_load load = wm_batcher_load(f->batcher, connection);
+    bool fits = load.in_flight_batches < f->limits.max_in_flight;
+    bool open = fits && (load.in_flight_batches == 0 || f->window[connection] == UINT32_MAX);
     bool is_searched = wm_batcher_trial_cut_us(f->batcher, connection) != 0 || count_aside(f) > 0;
     uint32_t before = f->batch_count;
     int taken = wm_batcher_take(f->batcher, connection, &frame, f->now_us);
     REQUIRE(taken >= 0 && (frame.len > 0) == (taken > 0) && f->batch_count == before + (taken > 0));
-    if (taken > 0) REQUIRE(due && open && (uint32_t)taken <= f->limits.max_ops);
-    else if (open && !is_searched) check_nothing_left(f, connection);
+    bool is_windowed = !is_searched && load.in_flight_batches > 0;
+    if (taken > 0) REQUIRE(due && fits && (uint32_t)taken <= f->limits.max_ops);
+    if (taken > 0 && is_windowed) REQUIRE(load.in_flight_ops + (uint32_t)taken <= f->window[connection]);
+    if (taken == 0 && open && !is_searched) check_nothing_left(f, connection);
     wm_buffer_close(&frame);
 }
 
@@ -382,6 +387,12 @@ static void set_serial(fuzz *f, int connection, bool serial)
     if (wm_batcher_load(f->batcher, connection).in_flight_batches > 0) return; /* a new connection's */
     f->serial[connection] = serial;
     wm_batcher_set_serial(f->batcher, connection, serial);
+}
+
+static void set_window(fuzz *f, int connection, uint32_t ops)
+{
+    f->window[connection] = ops;
+    wm_batcher_set_window(f->batcher, connection, ops % 5, ops);
 }
 
 /* -- batches that fail ---------------------------------------------------------------------- */
@@ -537,7 +548,10 @@ static void step(fuzz *f, uint8_t what, uint8_t with)
     case 11: (with % 2 ? reject : return_one)(f, with / 2); break;
     case 12: with % 2 ? drop(f, with / 2 % (CONNECTIONS + 1) - 1) : write_of_another(f, with / 2 % KEYS); break;
     case 13: with % 8 == 7 ? sift(f, with / 8 % KEYS) : check_backlog(f, with, what); break;
-    case 14: with & 1 ? set_serial(f, connection, with & 2) : fail_some(f, connection, with / 2); break;
+    case 14:
+        if (with % 4 == 3) set_window(f, connection, with / 16u);
+        else with & 1 ? set_serial(f, connection, with & 8) : fail_some(f, connection, with / 2);
+        break;
     case 15:
         f->salt = with / 8;
         wm_route_table_close(&f->routes);
@@ -563,7 +577,10 @@ static void start(fuzz *f, const uint8_t *data)
     f->batcher = wm_batcher_new(f->log, &f->routes, f->limits, (wm_batcher_hooks){f, on_acked, on_routed, on_returned, on_settles_out_of_order});
     REQUIRE(f->batcher != NULL && f->records != NULL && wm_batcher_set_connections(f->batcher, CONNECTIONS) == WM_OK);
     wm_op_ids_init(&f->ids, "abcdefgh");
-    for (int i = 0; i < CONNECTIONS; i++) set_serial(f, i, data[3] >> i & 1);
+    for (int i = 0; i < CONNECTIONS; i++) {
+        f->window[i] = UINT32_MAX;
+        set_serial(f, i, data[3] >> i & 1);
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -119,8 +119,8 @@ clusters.on_each(getfenv(), "the send window", function(shared, it)
     assert.is_true(largest > BATCH, "the largest batch: " .. largest)
   end)
 
-  it("always lets one batch go, however slow the node is", function()
-    start { speed = { 400 } }
+  it("always lets one batch go, however slow the node is, and waits for it beyond ack_timeout", function()
+    start({ speed = { 400 } }, { ack_timeout = 0.1 })
     write(260)
     drain()
     assert.equal(260, stats().ops)
