@@ -8,11 +8,11 @@
 
 struct input_watch {
     uv_poll_t poll;
-    bool can_poll; /* a file cannot: it is always readable */
+    bool can_poll; /* a file cannot be polled: it is always readable */
     bool watching;
 };
 
-/* The script reads; until it does, more wake-ups would keep the loop spinning. */
+/* The script reads. Until then the watch is off, as further events would keep the loop busy. */
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
     (void)status;
@@ -26,8 +26,8 @@ input_watch *input_watch_new(uv_loop_t *loop)
 {
     input_watch *w = calloc(1, sizeof *w);
     if (w == NULL) return NULL;
-    /* libuv makes it non-blocking, and with it what others have of the same terminal:
-     * our standard output, the shell that waits for us. Reading looks first instead. */
+    /* libuv makes the descriptor non-blocking, and with it all that share the terminal: our standard
+     * output, and the shell that waits for us. So it is made blocking again, and reading polls first. */
     int flags = fcntl(STDIN_FILENO, F_GETFL);
     w->can_poll = uv_poll_init(loop, &w->poll, STDIN_FILENO) == 0;
     if (flags != -1) fcntl(STDIN_FILENO, F_SETFL, flags);

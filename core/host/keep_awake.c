@@ -1,4 +1,4 @@
-/* `wingman keep-awake`: nobody else's processor time is taken, but no processor halts. */
+/* `wingman keep-awake`: keeps processors from halting, with time that nobody else wants. */
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
@@ -25,7 +25,7 @@ static const char help[] =
 /* What all threads share. */
 static atomic_bool over;
 static sem_t begun;
-static int refusal; /* of the thread that has begun last, an errno */
+static int refusal; /* the errno of the thread that began last */
 
 static void *stay_awake(void *user)
 {
@@ -34,13 +34,13 @@ static void *stay_awake(void *user)
     refusal = sched_setscheduler(0, SCHED_IDLE, &none) == 0 ? 0 : errno;
     bool refused = refusal != 0;
     sem_post(&begun);
-    /* No pause instruction: hypervisors take a processor that repeats it for one that waits. */
+    /* No pause instruction: hypervisors take a processor that repeats it for an idle one. */
     while (!refused && !atomic_load_explicit(&over, memory_order_relaxed)) {
     }
     return NULL;
 }
 
-/* A thread on this processor: 0, or an errno. */
+/* Starts a thread on a processor. 0, or an errno. */
 static int occupy(int processor, pthread_t *thread)
 {
     cpu_set_t one;
@@ -59,9 +59,9 @@ static int occupy(int processor, pthread_t *thread)
     return refusal;
 }
 
-/* Kernels that share processors between sessions first (autogroup) give a session of
- * threads that may wait the same as one of threads that may not; this one asks for the
- * least. The session of a shell is not ours to slow down. */
+/* With autogroup the kernel divides processors between sessions first, whatever the threads' policies
+ * are. So this session gets the lowest priority, unless it is that of a shell, which must not become
+ * slower. */
 static void make_session_nice(void)
 {
     if (getsid(0) != getpid()) return;

@@ -21,7 +21,7 @@
 
 #define STACK_BYTES (256u * 1024u)
 #define HISTORY_ENTRIES 10000
-/* How a terminal marks what was pasted (xterm's bracketed paste). */
+/* How a terminal marks a paste (xterm's bracketed paste). */
 #define PASTE_ON "\033[?2004h"
 #define PASTE_OFF "\033[?2004l"
 #define PASTE_END L"\033[201~"
@@ -30,7 +30,7 @@ struct line_editor {
     EditLine *el;
     History *history;
     char *prompt;
-    char *typed; /* bytes that libedit has not had yet */
+    char *typed; /* bytes that libedit has not read yet */
     size_t typed_len;
     size_t typed_cap;
     char *line; /* a finished line */
@@ -38,7 +38,7 @@ struct line_editor {
     line_editor_event event;
     bool editing; /* a line was begun and is not finished */
     bool shown;
-    bool cancelled; /* the line that is being edited shall end */
+    bool cancelled; /* the line that is being edited is to end */
     bool input_ended;
     char *completion;
     ucontext_t outside;
@@ -50,7 +50,7 @@ struct line_editor {
 
 static struct termios terminal_before;
 static bool terminal_known;
-/* The terminal understands escape sequences. Emacs' shell and others say TERM=dumb. */
+/* Whether the terminal understands escape sequences. Emacs' shell and others set TERM=dumb. */
 static bool has_escapes;
 
 void line_editor_restore_terminal(void)
@@ -98,8 +98,7 @@ static char *show_prompt(EditLine *el)
     return e->prompt;
 }
 
-/* One character of what was typed; 0 when it is not whole yet. Bytes that are no
- * UTF-8 are dropped. */
+/* Reads one typed character; 0 when it is incomplete. Bytes that are no UTF-8 are dropped. */
 static int take_character(line_editor *e, wchar_t *c)
 {
     while (e->typed_len > 0) {
@@ -140,7 +139,7 @@ static unsigned char complete(EditLine *el, int c)
     return result < 0 ? CC_ERROR : CC_REFRESH;
 }
 
-/* A paste goes into the line as it is, its line ends too: nothing runs before Enter. */
+/* Inserts a paste into the line with its line ends: nothing runs before Enter. */
 static unsigned char paste(EditLine *el, int c)
 {
     (void)c;
@@ -162,7 +161,7 @@ static unsigned char paste(EditLine *el, int c)
         break;
     }
     if (text == NULL) return CC_ERROR;
-    while (len > 0 && text[len - 1] == L'\n') len--; /* Enter is the person's */
+    while (len > 0 && text[len - 1] == L'\n') len--; /* a typed Enter */
     text[len] = L'\0';
     int result = len > 0 ? el_winsertstr(el, text) : 0;
     free(text);
@@ -242,7 +241,7 @@ static bool make_stack(line_editor *e)
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     char *pages = mmap(NULL, STACK_BYTES + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
     if (pages == MAP_FAILED) return false;
-    mprotect(pages, page, PROT_NONE); /* an overflow is a fault, not damage */
+    mprotect(pages, page, PROT_NONE); /* an overflow is detected, not written */
     e->stack = pages + page;
     getcontext(&e->inside);
     e->inside.uc_stack.ss_sp = e->stack;
@@ -276,8 +275,7 @@ line_editor *line_editor_new(void)
     bind_keys(e->el);
     el_set(e->el, EL_PROMPT, show_prompt);
     el_wset(e->el, EL_GETCFN, read_character);
-    /* Between lines, too, what is typed is not echoed: it appears where it belongs,
-     * in the next line. */
+    /* Typed text is not echoed between lines either: it appears in the next line. */
     el_set(e->el, EL_SETTY, "-x", "-icanon", "-echo", NULL);
     if (has_escapes) fputs(PASTE_ON, stdout);
     fflush(stdout);
@@ -323,11 +321,11 @@ typedef struct place {
     int column;
 } place;
 
-/* How libedit puts a character on the screen (its re_addc). */
+/* Advances by a character as libedit draws it (its re_addc). */
 static void advance(place *at, wchar_t c, int width)
 {
     int cells = wcwidth(c);
-    if (c == L'\n') cells = width; /* the next row, from wherever */
+    if (c == L'\n') cells = width; /* the start of the next row */
     else if (c == L'\t') cells = 8 - at->column % 8;
     else if (iswcntrl((wint_t)c)) cells = 2;
     else if (cells < 0) cells = 8;
@@ -336,7 +334,7 @@ static void advance(place *at, wchar_t c, int width)
     if (at->column >= width) *at = (place){at->row + 1, 0};
 }
 
-/* In which row, from the prompt's, the cursor is, and which is the last one. */
+/* Finds the rows of the cursor and of the line's end, counted from the prompt's. */
 static void measure(line_editor *e, int *cursor_row, int *last_row)
 {
     int width = columns(), height = lines();
@@ -353,13 +351,13 @@ static void measure(line_editor *e, int *cursor_row, int *last_row)
     }
     if (line->cursor >= line->lastchar) *cursor_row = at.row;
     *last_row = at.row;
-    /* What does not fit scrolls off the top. */
+    /* Rows that do not fit have scrolled off the top. */
     if (*cursor_row > height - 1) *cursor_row = height - 1;
     if (*last_row > height - 1) *last_row = height - 1;
 }
 
-/* Takes the line off a terminal that cannot go up: one of a single row is written over,
- * a longer one stays. */
+/* Removes the line from a terminal that cannot move the cursor up: a single row is overwritten, a longer
+ * line stays. */
 static void hide_plainly(int last_row)
 {
     if (last_row > 0) {

@@ -1,4 +1,4 @@
-/* Commands that a Lua module does: its main(arg) returns the exit code. */
+/* Commands that Lua modules implement: main(arg) of the module returns the exit code. */
 #include <lauxlib.h>
 #include <stdio.h>
 
@@ -25,7 +25,7 @@ void host_hint(const char *wrong, const char *const *names, size_t count, char *
     lua_close(L);
 }
 
-/* Load tests have threads. */
+/* For the workers of load tests. */
 static const host_module workers = {"wingman.workers", host_open_workers};
 static const host_module terminal = {"wingman.terminal", host_open_terminal};
 

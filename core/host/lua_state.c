@@ -122,8 +122,7 @@ static void keep_exit_code(lua_State *L)
     lua_setfield(L, LUA_REGISTRYINDEX, EXIT_CODE_KEY);
 }
 
-/* Leaves the error with the frames of the script alone on top, when the module for that is
- * loaded. */
+/* Pushes the error with a traceback of the script's own frames, if the module for that is loaded. */
 static bool add_script_traceback(lua_State *L)
 {
     lua_getfield(L, LUA_REGISTRYINDEX, "_LOADED");
@@ -136,7 +135,7 @@ static bool add_script_traceback(lua_State *L)
 
 static int traceback(lua_State *L)
 {
-    if (!lua_isstring(L, 1)) { /* an error object speaks for itself */
+    if (!lua_isstring(L, 1)) { /* an error object has its own text */
         keep_exit_code(L);
         if (luaL_callmeta(L, 1, "__tostring")) return 1;
         lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, 1));
@@ -147,11 +146,11 @@ static int traceback(lua_State *L)
     return 1;
 }
 
-/* Whether a client can be there. A module whose loading the signal has ended is no table. */
+/* Whether there can be a client. If the signal ended the loading of the module, it is no table. */
 #define IS_LOADED "type(package.loaded['wingman.client.interrupt']) == 'table'"
 
-/* The script was ended by the error: what its loop has begun is waited for, or done now
- * when the loop has not heard of the signal. */
+/* After the error ended the script: waits for the drain that the loop has begun, or drains now if the
+ * loop did not receive the signal. */
 static void finish(lua_State *L, int number)
 {
     static const char code[] = "if " IS_LOADED " then require('wingman.interrupt').finish(...) end";
@@ -189,8 +188,8 @@ static int returned_code(lua_State *L)
     return HOST_FAILED;
 }
 
-/* What the script's clients hold is sent. False when some of it is not acknowledged, or an error
- * in a task was heard by nobody. */
+/* Drains the script's clients. False when a write stays unacknowledged, or an error in a task was only
+ * written to standard error. */
 static bool send_the_rest(lua_State *L)
 {
     static const char code[] = "return type(package.loaded['wingman.loop']) ~= 'table' or "
@@ -228,7 +227,7 @@ static int end_of_script(lua_State *L, int status)
     bool is_signalled = host_signals_seen() != 0;
     if (status != 0 && !(is_signalled && host_signals_is_interruption(lua_tostring(L, -1)))) return end_by_error(L);
     bool all = is_signalled || send_the_rest(L);
-    int number = host_signals_seen(); /* one may have come meanwhile */
+    int number = host_signals_seen(); /* a signal may have arrived meanwhile */
     bool is_own_end = number == 0 || is_answered(L);
     /* os.exit is one way to an exit code, `return 3` in the script another. */
     if (is_own_end && status == 0 && lua_isnumber(L, -1)) {

@@ -1,4 +1,4 @@
-/* Run when the build is configured: is this LuaJIT one that Wingman can run on? */
+/* Run when the build is configured: checks that Wingman can run on this LuaJIT. */
 #include <stdio.h>
 
 #include <lauxlib.h>

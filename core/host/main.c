@@ -1,4 +1,4 @@
-/* The executable: which command is it, and what do the exit codes say. */
+/* The executable: chooses the command. Its help explains the exit codes. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -48,7 +48,7 @@ static void usage(FILE *out)
           out);
 }
 
-/* Names a wrong command, and the one that is near it. */
+/* Reports a wrong command, with the nearest one. */
 static void complain(const char *wrong)
 {
     const char *names[sizeof commands / sizeof *commands];
@@ -59,9 +59,8 @@ static void complain(const char *wrong)
     fprintf(stderr, "wingman: '%s' is not a command%s\n\n", wrong, hint);
 }
 
-/* A standard stream that was closed would be the number of the next file or socket that is
- * opened. It is /dev/null now, opened the other way round, so that it still fails as a
- * closed one does: reading and writing with EBADF. */
+/* The descriptor of a closed standard stream would be given to the next file or socket. So such a stream
+ * is opened as /dev/null in the other direction: using it still fails with EBADF. */
 static void keep_standard_streams(void)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {

@@ -9,14 +9,14 @@
 
 #include "host/line_editor.h"
 
-/* So many Ctrl-C that nobody has taken: the loop itself is stuck in a script. LuaJIT's
- * compiled code never looks for the hook. */
+/* After so many unhandled Ctrl-C the loop is stuck in a script: LuaJIT's compiled code does not run
+ * hooks. */
 #define UNANSWERED_MAX 3
 
 static const int taken[] = {SIGINT, SIGWINCH, SIGCONT, SIGTERM, SIGHUP};
 #define TAKEN (sizeof taken / sizeof *taken)
 
-static pthread_t thread; /* the one that runs Lua */
+static pthread_t thread; /* the thread that runs Lua */
 static uv_async_t *wake; /* freed by its close callback */
 static struct sigaction before[TAKEN];
 static volatile sig_atomic_t interrupts;
@@ -34,17 +34,17 @@ static void unhook(lua_State *L)
 
 static void on_wake(uv_async_t *async)
 {
-    (void)async; /* waking up is all it is for */
+    (void)async; /* the callback has nothing to do: waking up was the purpose */
 }
 
-/* Hooks belong to the whole state, so this one also runs in tasks and in the loop: they
- * go on. A coroutine that the chunk runs itself is a part of it: then the chunk has
- * not yielded. The first interrupt may be caught by a pcall; from the second on, none
- * of the chunk's instructions runs any more. */
+/* A hook belongs to the whole state, so this one also runs in tasks and in the loop, which it does not
+ * interrupt. It interrupts the chunk and the coroutines that the chunk runs: then the chunk has not
+ * yielded. A pcall may catch the first interrupt; from the second on, every instruction of the chunk
+ * raises. */
 static void end_chunk(lua_State *L, lua_Debug *ar)
 {
     (void)ar;
-    if (chunk == NULL || lua_status(chunk) > LUA_YIELD) { /* none, or it has died */
+    if (chunk == NULL || lua_status(chunk) > LUA_YIELD) { /* no chunk runs, or it has ended */
         chunk = NULL;
         unhook(L);
         return;
@@ -110,7 +110,7 @@ int prompt_signals_begin(uv_loop_t *loop)
     struct sigaction action = {.sa_handler = on_signal};
     sigemptyset(&action.sa_mask);
     for (size_t i = 0; i < TAKEN; i++) {
-        action.sa_flags = taken[i] == SIGINT ? 0 : SA_RESTART; /* a read that waits ends, too */
+        action.sa_flags = taken[i] == SIGINT ? 0 : SA_RESTART; /* also ends a read that waits */
         sigaction(taken[i], &action, &before[i]);
     }
     return 0;
@@ -140,5 +140,5 @@ prompt_news prompt_signals_take(void)
 void prompt_signals_arm(lua_State *co)
 {
     chunk = co;
-    chunk_interrupts = hooked = 0; /* a hook of the script's own may have taken its place */
+    chunk_interrupts = hooked = 0; /* the script may have set a hook of its own */
 }

@@ -10,7 +10,7 @@
 #include "os/interruption.h"
 
 #define INTERRUPTED "interrupted"
-/* How long a script may go without its loop. */
+/* How long a script may run without returning to its loop. */
 #define GRACE_US 1000000u
 #define STUCK_S 5u
 
@@ -25,7 +25,7 @@ static bool is_waiting(void)
     return interruption.signal != 0 && !interruption.taken;
 }
 
-/* Runs for every instruction that is interpreted, until the loop has taken over. */
+/* Runs for every interpreted instruction until the loop handles the signal. */
 static void hook(lua_State *L, lua_Debug *ar)
 {
     if (!is_waiting()) {
@@ -49,8 +49,8 @@ static void on_signal(int number)
     came_us = wm_now_us_in_signal();
     interruption.signal = number;
     if (interruption.wake != NULL) interruption.wake(interruption.loop);
-    /* Made for use in signal handlers. The hook runs when Lua does: a script that waits
-     * in a system call is woken by the signal. */
+    /* lua_sethook may be called in signal handlers. The hook runs when Lua does; a system call in which
+     * the script waits is interrupted by the signal. */
     lua_sethook(state, hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
     alarm(STUCK_S);
 }
@@ -73,7 +73,7 @@ static void handle(int number, void (*handler)(int), int flags)
     sigaction(number, &action, NULL);
 }
 
-/* A script that nohup started is not to hear of a terminal that goes away. */
+/* A script under nohup ignores SIGHUP. */
 static bool is_ignored(int number)
 {
     struct sigaction present;
@@ -88,10 +88,10 @@ void host_signals_start(lua_State *L, const char *prefix)
     interruption = (wm_interruption){0};
     lua_pushlightuserdata(L, &interruption);
     lua_setfield(L, LUA_REGISTRYINDEX, WM_INTERRUPTION_KEY);
-    handle(SIGPIPE, SIG_IGN, 0); /* a closed socket is an error of a call, not an end */
-    handle(SIGXFSZ, SIG_IGN, 0); /* and so is a file that may not grow */
+    handle(SIGPIPE, SIG_IGN, 0); /* writing to a closed socket is an error of the call */
+    handle(SIGXFSZ, SIG_IGN, 0); /* writing to a file at its size limit is one, too */
     handle(SIGALRM, on_alarm, SA_RESTART);
-    handle(SIGINT, on_signal, 0); /* a script that reads from its terminal is to hear of it */
+    handle(SIGINT, on_signal, 0); /* a read from the terminal is interrupted */
     handle(SIGTERM, on_signal, 0);
     if (!is_ignored(SIGHUP)) handle(SIGHUP, on_signal, 0);
 }
@@ -119,5 +119,5 @@ bool host_signals_is_interruption(const char *message)
 {
     size_t len = sizeof INTERRUPTED - 1;
     if (message == NULL || strncmp(message, INTERRUPTED, len) != 0) return false;
-    return message[len] == '\0' || message[len] == '\n'; /* a task's error has its traceback with it */
+    return message[len] == '\0' || message[len] == '\n'; /* the error of a task has a traceback */
 }

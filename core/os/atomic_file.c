@@ -31,8 +31,8 @@ static int write_in_place(const char *path, const void *data, size_t len)
     return rc;
 }
 
-/* A new file beside `target`, whose name goes into `temporary`. The file that a
- * process of the same number left when it was killed is stepped over. */
+/* Creates a temporary file beside `target`, and stores its name in `temporary`. A file that a killed
+ * process with the same id has left is skipped. */
 static int create_beside(const char *target, char *temporary, size_t size)
 {
     for (int i = 0; i < 100; i++) {
@@ -43,7 +43,7 @@ static int create_beside(const char *target, char *temporary, size_t size)
     return -1;
 }
 
-/* The rename is in the directory: it is synced too, where that can be had. */
+/* The rename is part of the directory, so that is synced, too, where the file system supports it. */
 static void sync_directory(char *path)
 {
     char *slash = strrchr(path, '/');
@@ -55,7 +55,7 @@ static void sync_directory(char *path)
     close(fd);
 }
 
-/* `old` is what is there now, or NULL. */
+/* `old` is the status of the present file, or NULL. */
 static int replace(char *target, const struct stat *old, const void *data, size_t len)
 {
     char temporary[PATH_MAX + 48];
@@ -71,8 +71,8 @@ static int replace(char *target, const struct stat *old, const void *data, size_
     return rc;
 }
 
-/* The file that `path` names, through links, into `target` (PATH_MAX bytes); `old` is what is
- * there, and `*exists` whether there is one. An errno for what can never be written. */
+/* Resolves the links of `path` into `target` (PATH_MAX bytes). `*exists` tells whether the file exists,
+ * and `old` its status. Returns an errno for what can never be written. */
 static int find_target(const char *path, char *target, struct stat *old, bool *exists)
 {
     *exists = stat(path, old) == 0;

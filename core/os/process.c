@@ -17,7 +17,7 @@
 typedef struct output {
     uv_pipe_t pipe;
     wm_buffer bytes;
-    size_t start; /* what stands before it was consumed */
+    size_t start; /* bytes before it were read by the script */
     bool captured;
     bool ended;
     bool paused;
@@ -32,7 +32,7 @@ struct wm_process {
     wm_buffer input;
     size_t input_start;
     wm_loop *loop;
-    unsigned forks; /* wm_forks when it was started: its parent is this process only then */
+    unsigned forks; /* the value of wm_forks when it was started: it is this process's child only while that is the same */
     int pid;
     int exit_code;
     int exit_signal;
@@ -256,7 +256,8 @@ static bool is_replaced(const char *entry, const char *const *added)
     return false;
 }
 
-/* Our own environment with `added` over it; only the array is new. */
+/* The environment of this process with `added` in place of or beside its variables. Only the array is new
+ * memory. */
 static char **merge_environment(const char *const *added)
 {
     size_t count = 1;
@@ -294,7 +295,7 @@ static void capture(wm_process *p, wm_loop *loop, wm_process_stream stream, uv_s
     stdio->data.stream = (uv_stream_t *)&o->pipe;
 }
 
-/* The child's end, or a negative error. */
+/* The descriptor of the child's end, or a negative error. */
 static int open_input(wm_process *p, wm_loop *loop)
 {
     int ends[2];
@@ -372,7 +373,7 @@ int wm_process_spawn(wm_loop *loop, const wm_process_options *options, wm_proces
 void wm_process_free(wm_process *p, bool loop_closed)
 {
     if (p == NULL) return;
-    if (!loop_closed) wm_loop_is_ours(p->loop); /* what is closed here stays open in a parent */
+    if (!loop_closed) wm_loop_is_ours(p->loop); /* in a child of a fork: the parent's descriptors stay open */
     if (!p->exited && p->forks == wm_forks()) {
         kill(p->pid, SIGKILL);
         while (waitpid(p->pid, NULL, 0) < 0 && errno == EINTR) {

@@ -17,14 +17,14 @@
 struct wm_stream {
     uv_poll_t poll;
     wm_loop *loop;
-    unsigned forks; /* wm_forks when it was made */
+    unsigned forks; /* the value of wm_forks when it was made */
     int fd;
-    int error; /* the socket's, once a write has failed */
+    int error; /* the socket's error, once a write has failed */
     bool is_watched;
     wm_buffer unwritten;
-    size_t start; /* what stands before it in `unwritten` is written */
+    size_t start; /* bytes of `unwritten` before it are written */
     uint32_t changes;
-    char *path; /* of a listener: its file, as long as that is the one it made */
+    char *path; /* of a listener: its file, removed only while it is the one with these numbers */
     dev_t device;
     ino_t inode;
 };
@@ -80,8 +80,8 @@ static void flush(wm_stream *s)
 static void on_ready(uv_poll_t *poll, int status, int events)
 {
     wm_stream *s = poll->data;
-    /* libuv calls every error of a socket EBADF, and does not poll it any more. What
-     * came before the error can still be read, and the calls below tell its name. */
+    /* libuv reports every error of a socket as EBADF, and does not poll it any more. Bytes that were
+     * received before it can still be read, and the calls below return the error itself. */
     if (events & UV_READABLE || status < 0) {
         s->is_watched = false;
         s->changes++;
@@ -141,7 +141,7 @@ static int open_socket(const socket_address *address)
 
 /* -- listening -- */
 
-/* Whether the file is a socket that nobody listens on, left by a process that died. */
+/* Whether the file is a socket that a process left when it died: nobody listens on it. */
 static bool is_stale(const socket_address *address, socklen_t len)
 {
     struct stat status;
@@ -192,7 +192,7 @@ int wm_stream_listen(wm_loop *loop, const wm_stream_address *address, unsigned m
     err = wrap(loop, fd, &s);
     if (err != 0) return err;
     if (address->path != NULL) err = keep_path(s, address->path);
-    /* Before listen(): until then nobody can connect, whatever the file's mode. */
+    /* Sets the mode before listen(): until then nobody can connect. */
     if (err == 0 && address->path != NULL && chmod(address->path, mode) != 0) err = -errno;
     if (err == 0 && listen(fd, BACKLOG) != 0) err = -errno;
     if (err != 0) wm_stream_free(s, false);
@@ -290,7 +290,7 @@ static void remove_path(const wm_stream *s)
 void wm_stream_free(wm_stream *s, bool loop_closed)
 {
     if (s == NULL) return;
-    if (!loop_closed) wm_loop_is_ours(s->loop); /* what is closed here stays open in a parent */
+    if (!loop_closed) wm_loop_is_ours(s->loop); /* in a child of a fork: the parent's descriptors stay open */
     if (s->forks == wm_forks()) remove_path(s);
     if (!loop_closed) uv_close((uv_handle_t *)&s->poll, on_closed); /* before the descriptor, as libuv asks */
     close(s->fd);
