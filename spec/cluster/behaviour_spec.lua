@@ -2,6 +2,7 @@
 local clusters = require "spec.support.cluster"
 local eventually = require "spec.support.eventually"
 local loop = require "wingman.loop"
+local process_size = require "spec.support.process_size"
 local vectors = require "spec.core.support"
 
 local OPS = 300
@@ -11,32 +12,6 @@ local function recorded_partition(key, kind)
   for _, case in ipairs(vectors.vectors "hash.json".cases) do
     if case.s == key then return kind == "fnv1a" and case.p_fnv or case.p_xxh end
   end
-end
-
-local function count_fds()
-  local listing = assert(io.popen "ls /proc/$PPID/fd")
-  local count = 0
-  for _ in listing:lines() do count = count + 1 end
-  listing:close()
-  return count
-end
-
---- The count when it has stopped changing: a socket says goodbye before it is closed.
-local function settled_fds()
-  local count, since = count_fds(), loop.now()
-  eventually("the number of file descriptors settles", function()
-    local now = count_fds()
-    if now ~= count then count, since = now, loop.now() end
-    return loop.now() - since > 0.3, count
-  end)
-  return count
-end
-
---- Frees what can be; compiled traces would count as memory that grew.
-local function collect()
-  jit.flush()
-  collectgarbage()
-  collectgarbage()
 end
 
 local function sum(t)
@@ -182,20 +157,19 @@ clusters.on_each(getfenv(), "cluster behaviour", function(shared, it)
       local client = shared:started()
       client:map("closing"):set("a", 1)
       assert(client:drain(60))
+      assert.equal(1, (client:map("closing"):read("a", { timeout = 60 })))
       client:map("closing"):set("b", 2)
       client:close()
       shared.clients = {}
     end
     for _ = 1, 50 do cycle() end
-    collect()
-    local timers, memory, fds = loop.timer_count(), collectgarbage "count", settled_fds()
+    local timers, memory, fds = loop.timer_count(), process_size.kilobytes(), process_size.settled_fds()
     for _ = 1, 50 do cycle() end
-    collect()
     assert.equal(timers, loop.timer_count())
-    assert.is_true(collectgarbage "count" - memory < 64, "Lua memory grew")
+    assert.is_true(process_size.kilobytes() - memory < 64, "Lua memory grew")
     -- A busy node takes its time for its side of a close; 50 clients that left one each are more.
     eventually("no more file descriptors are open than after the first 50 clients", function()
-      local count = count_fds()
+      local count = process_size.count_fds()
       return count <= fds, count, fds
     end)
   end)

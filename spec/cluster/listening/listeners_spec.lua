@@ -5,6 +5,8 @@ local core = require "wingman.core"
 local eventually = require "spec.support.eventually"
 local inspect = require "wingman.inspect"
 local loop = require "wingman.loop"
+local process_size = require "spec.support.process_size"
+local raw_connections = require "spec.support.raw_connections"
 
 --- Seconds: a green spec does not wait for them.
 local LONG = { timeout = 60 }
@@ -199,4 +201,88 @@ clusters.on_each(getfenv(), "a listening connection", function(shared, it)
     assert(other:holdings("node-1", name))
     assert.equal(3, given)
   end)
+
+  it("brings changes again once it is made again, and none of this client's own writes", function()
+    local writer, heard = shared:started(), {}
+    map:on("change", function(key, value) heard[key] = value end)
+    for round = 1, 3 do
+      for i, key in ipairs(keys) do
+        if shared.is_0_11 then break end -- a cluster of these announces nothing
+        eventually("a change at node " .. i .. " is heard of", function()
+          assert(writer:map(name):set(key, round))
+          return heard[key] == round, heard[key]
+        end)
+      end
+      await_all(client, "ready")
+      for _, node in ipairs(shared.cluster.nodes) do cut(shared, client, node.id) end
+      await_all(client, "ready")
+      heard = {}
+      for i = 1, 20 do assert(map:set("own-" .. i, round)) end
+      assert(client:drain(PATIENCE))
+    end
+    assert.is_nil(next(heard))
+  end)
+
+  it("of another node than the expected one is refused, and tried again", function()
+    write(1)
+    local id_of = client.listeners.host.id_of
+    client.listeners.host.id_of = function(node) return node.id == "node-2" and "node-9" or id_of(node) end
+    local value, err = map:read(keys[2], { timeout = 0.3 })
+    assert.same({ nil, "NOT_CONNECTED" }, { value, err.code })
+    assert.truthy(err.message:find("other_node (node-2 answers there, not node-9)", 1, true), err.message)
+    assert.is_true(shared:logged("listener_refused")[1].listening)
+    assert.equal(1, (map:read(keys[1], LONG)))
+    write(2)
+    assert.equal(3, #client:connected_nodes())
+    client.listeners.host.id_of = id_of
+    assert.equal(2, (map:read(keys[2], LONG)))
+  end)
 end)
+
+clusters.on_each(getfenv(), "a listening connection to a single server", function(shared, it)
+  it("is known to lead to the same node, also when the server is not asked as one of a cluster", function()
+    local client = shared:started { server = shared.cluster.urls[1] }
+    local map = client:map(shared:map_name())
+    assert(client:wait(assert(map:set("a", 1)), PATIENCE))
+    assert.equal("off", client:health().nodes[1].listening)
+    assert.equal(1, (map:read("a", LONG)))
+    assert.equal("ready", client:health().nodes[1].listening)
+  end)
+
+  it("that the policy has given up is opened again by the next read", function()
+    local client = shared:started { reconnect = function() return nil end }
+    local map, node = client:map(shared:map_name()), client.provider:nodes()[1]
+    for round = 1, 3 do
+      assert(client:wait(assert(map:set("a", round)), PATIENCE))
+      assert.equal(round, (map:read("a", LONG)))
+      cut(shared, client, node.id)
+      eventually("it is given up", function() return client.listeners:state_of(node) == "given_up", client.listeners:state_of(node) end)
+    end
+    assert.equal(1, client:health().nodes[1].connects)
+  end)
+
+  it("leaves nothing behind, however often it ends", function()
+    local client = shared:started { reconnect = function() return 0 end }
+    local map, node = client:map(shared:map_name()), client.provider:nodes()[1]
+    assert(client:wait(assert(map:set("a", 1)), PATIENCE))
+    local function cycle()
+      local connection_id = assert(client.listeners:await(node, loop.now() + PATIENCE))
+      client.core:disconnect(connection_id, 1000)
+      client.provider:handle("lost", connection_id, "lost", 0, true, "")
+      assert.equal(1, (map:read("a", LONG)))
+    end
+    for _ = 1, 50 do cycle() end
+    local timers, memory, fds = loop.timer_count(), process_size.kilobytes(), process_size.settled_fds()
+    for _ = 1, 50 do cycle() end
+    assert.equal(timers, loop.timer_count())
+    assert.is_true(process_size.kilobytes() - memory < 64, "Lua memory grew")
+    eventually("no more file descriptors are open than before", function() return process_size.count_fds() <= fds, process_size.count_fds(), fds end)
+  end)
+end, { "sim://1", "sim://1?dialect=0.11", "topgun://1" })
+
+clusters.on_each(getfenv(), "users' own connections", function(shared, it)
+  it("have no listening ones beside them", function()
+    raw_connections.open(shared, 3)
+    assert.equal(3, #assert(shared.cluster:connections "node-1"))
+  end)
+end, { "sim://1" })
