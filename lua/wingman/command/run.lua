@@ -5,6 +5,7 @@ local escape = require "wingman.base.escape"
 local script = require "wingman.base.script"
 local url = require "wingman.base.url"
 local usage = require "wingman.options.usage"
+local usage_error = require "wingman.base.usage_error"
 
 local M = {}
 
@@ -125,15 +126,15 @@ local function read_options(args)
   return options, of_tests
 end
 
--- The script's function. Nil and why not.
+-- The script's function. Nil, why not, and whether that is a mistake of the script, not of the command line.
 local function load_script(path, of_tests)
   if path:match "^%a+://" then
     return nil, ("'%s' is a URL, not a script: `wingman bench URL` tests it, `wingman repl URL` looks at it"):format(url.shown(path))
   end
   local text, name = read_script(path)
-  if not text then return nil, name end
+  if not text then return nil, name, true end
   local chunk, err = loadstring(text, name)
-  if not chunk then return nil, err end
+  if not chunk then return nil, err, true end
   if of_tests and is_no_test(text) then
     return nil, ("%s: only load tests take options, and %s is none: it never loads wingman.load; it was not run. "
       .. "ARGS of a script stand behind its name"):format(of_tests, path)
@@ -154,7 +155,11 @@ function M.main(args)
   if not path then return refuse "a script is missing" end
   local script_args = { [0] = path, unpack(options.words, 2) }
   _G.arg = script_args
-  local chunk, wrong = load_script(path, of_tests)
+  local chunk, wrong, is_of_script = load_script(path, of_tests)
+  if is_of_script then
+    io.stderr:write("wingman run: ", escape.lines(wrong), "\n")
+    return usage_error.EXIT_CODE
+  end
   if not chunk then return refuse(wrong) end
   return finish(options, of_tests, script_args, chunk(unpack(script_args)))
 end
