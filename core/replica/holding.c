@@ -5,6 +5,8 @@
 
 #include "base/status.h"
 
+#define KEPT_MARKS (WM_RECORD_CHANGED | WM_RECORD_FIRST)
+
 struct wm_holding {
     wm_holding_rules rules;
     const wm_node_names *names;
@@ -116,7 +118,7 @@ int wm_holding_put(wm_holding *h, uint32_t hash, const wm_record *r)
 {
     wm_record held, next = *r;
     bool is_known = wm_record_store_get(h->records, hash, r->key, r->key_len, &held);
-    next.marks = is_known ? held.marks & WM_RECORD_CHANGED : 0;
+    next.marks = is_known ? held.marks & KEPT_MARKS : 0;
     if (!is_known || is_grave(&held)) return add(h, hash, &next);
     uint32_t before = item_of(h, hash, &held), after = item_of(h, hash, r);
     int status = wm_record_store_put(h->records, hash, &next);
@@ -144,6 +146,6 @@ int wm_holding_drop(wm_holding *h, uint32_t hash, const char *key, size_t len, u
         wm_leaf_index_remove(&h->leaves, hash);
         h->count--;
     }
-    wm_record_store_mark(h->records, hash, key, len, (held.marks & WM_RECORD_CHANGED) | WM_RECORD_GRAVE, seen);
+    wm_record_store_mark(h->records, hash, key, len, (held.marks & KEPT_MARKS) | WM_RECORD_GRAVE, seen);
     return WM_OK;
 }

@@ -13,7 +13,8 @@ typedef struct wm_holding wm_holding;
 
 /* Marks of a record. */
 #define WM_RECORD_GRAVE 1u   /* the node does not hold the key */
-#define WM_RECORD_CHANGED 2u /* the key is in the list of changes; stays whatever becomes of the record */
+#define WM_RECORD_CHANGED 2u /* the key is in the list of changes; stays, like the next one, whatever becomes of the record */
+#define WM_RECORD_FIRST 16u  /* as one of the snapshot */
 
 typedef struct wm_holding_rules {
     wm_hash_kind hash; /* of keys and items */

@@ -26,33 +26,38 @@ wm_replica_sight wm_replica_look(wm_replica *r, const wm_replica_key *k)
 
 /* -- the marks --------------------------------------------------------------------------- */
 
-/* In one of the holdings that know the key: whether it is in the list already. */
-static bool is_marked(const wm_replica *r, const wm_replica_key *k, wm_holding **unmarked)
+/* The marks of a key that is in the list, in one of the holdings that know the key; 0: it is not. *known: one of
+ * those holdings. */
+static uint8_t marks_of(const wm_replica *r, const wm_replica_key *k, wm_holding **known)
 {
     wm_record record;
     for (uint32_t i = 0; i < r->node_count; i++) {
         wm_holding *h = r->nodes[i] != NULL ? r->nodes[i]->holding : NULL;
         if (h == NULL || !wm_holding_look(h, k->hash, k->text, k->len, &record)) continue;
-        if (record.marks & WM_RECORD_CHANGED) return true;
-        *unmarked = h;
+        *known = h;
+        if (record.marks & WM_RECORD_CHANGED) return record.marks & (WM_RECORD_CHANGED | WM_RECORD_FIRST);
     }
-    return false;
+    return 0;
 }
 
-static void set_mark(wm_holding *h, const wm_replica_key *k, bool is_changed)
+static void set_marks(wm_holding *h, const wm_replica_key *k, uint8_t marks)
 {
     wm_record record;
     if (!wm_holding_look(h, k->hash, k->text, k->len, &record)) return;
-    uint8_t marks = (uint8_t)(is_changed ? record.marks | WM_RECORD_CHANGED : record.marks & ~WM_RECORD_CHANGED);
-    wm_holding_mark(h, k->hash, k->text, k->len, marks, record.seen);
+    uint8_t others = record.marks & (uint8_t) ~(WM_RECORD_CHANGED | WM_RECORD_FIRST);
+    wm_holding_mark(h, k->hash, k->text, k->len, others | marks, record.seen);
 }
 
+/* What is in the list as part of the snapshot, and has changed since, is added once more: who does not want
+ * the snapshot wants that. */
 static void add(wm_replica *r, const wm_replica_key *k, wm_change_origin origin)
 {
-    wm_holding *unmarked = NULL;
-    if (is_marked(r, k, &unmarked)) return;
+    wm_holding *known = NULL;
+    uint8_t marks = marks_of(r, k, &known);
+    bool is_first = origin == WM_CHANGE_SNAPSHOT;
+    if (marks != 0 && (is_first || !(marks & WM_RECORD_FIRST))) return;
     if (!wm_key_queue_push(&r->changes, k->text, k->len, origin)) r->figures.no_memory++;
-    else if (unmarked != NULL) set_mark(unmarked, k, true);
+    else if (known != NULL) set_marks(known, k, is_first ? WM_RECORD_CHANGED | WM_RECORD_FIRST : WM_RECORD_CHANGED);
 }
 
 void wm_replica_tell(wm_replica *r, const wm_replica_key *k, const wm_replica_sight *before, wm_change_origin origin)
@@ -74,16 +79,27 @@ size_t wm_replica_changes(const wm_replica *r)
     return r->changes.count;
 }
 
+/* Whether the key is in the list once more, with another origin. */
+static bool is_outdated(const wm_replica *r, const wm_replica_key *k, wm_change_origin origin)
+{
+    wm_holding *known;
+    uint8_t marks = marks_of(r, k, &known);
+    return origin == WM_CHANGE_SNAPSHOT && marks != 0 && !(marks & WM_RECORD_FIRST);
+}
+
 bool wm_replica_next_change(wm_replica *r, wm_record *out, wm_change_origin *origin)
 {
     wm_queued_key queued;
     wm_replica_place place;
-    if (!wm_key_queue_first(&r->changes, &queued)) return false;
-    wm_key_queue_pop(&r->changes);
-    wm_replica_key k = wm_replica_key_of(r, queued.key, queued.key_len);
+    wm_replica_key k;
+    do {
+        if (!wm_key_queue_first(&r->changes, &queued)) return false;
+        wm_key_queue_pop(&r->changes);
+        k = wm_replica_key_of(r, queued.key, queued.key_len);
+        *origin = (wm_change_origin)queued.note;
+    } while (is_outdated(r, &k, *origin));
     for (uint32_t i = 0; i < r->node_count; i++)
-        if (r->nodes[i] != NULL) set_mark(r->nodes[i]->holding, &k, false);
-    *origin = (wm_change_origin)queued.note;
+        if (r->nodes[i] != NULL) set_marks(r->nodes[i]->holding, &k, 0);
     if (!wm_replica_show(r, &k, out, &place)) *out = (wm_record){.key = k.text, .key_len = k.len};
     return true;
 }

@@ -80,9 +80,11 @@ void wm_replica_acked(wm_replica *r, int node_index, const char *key, size_t len
         mark_own(r, &k, WM_RECORD_OVER, ++r->seen);
         return;
     }
-    mark_own(r, &k, 0, ++r->seen);
-    if (n == NULL || !wm_key_queue_push(&n->acked, key, len, r->seen)) r->figures.no_memory++;
-    if (n != NULL) wm_sync_changed(&n->sync, now_us);
+    if (n == NULL) return; /* as acknowledged before the node is followed, whose snapshot will have it */
+    bool is_queued = wm_key_queue_push(&n->acked, key, len, ++r->seen);
+    if (is_queued) mark_own(r, &k, 0, r->seen);
+    else r->figures.no_memory++; /* it is as acknowledged before, too */
+    wm_sync_changed(&n->sync, now_us);
 }
 
 /* What was acknowledged up to `seen` is in the node's holding, or the node has it no more. */

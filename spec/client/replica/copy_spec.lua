@@ -159,6 +159,17 @@ clusters.on_each(env, "a replica", function(shared, it)
     eventually("both are told", function() return told.mine == "none" and told.ours == 2, told end)
   end)
 
+  it("shows what replaced an own write that was acknowledged before the nodes were followed", function()
+    map:replicate()
+    for i = 1, 100 do
+      if i % 2 == 0 then assert(map:set("k" .. i, "own")) else assert(map:remove("k" .. i)) end
+    end
+    assert(reader:drain(60))
+    write(1, 100, function(i) return i end)
+    assert_right(map)
+    for i = 1, 100 do assert.equal(i, map:get("k" .. i)) end
+  end)
+
   it("misses nothing of a burst, of which nodes drop announcements", function()
     assert(map:synced(60))
     write(1, 3000, function(i) return { v = i } end)

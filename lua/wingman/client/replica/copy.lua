@@ -172,9 +172,17 @@ end
 
 -- Interface -----------------------------------------------------------------------------
 
+-- Why a node is not followed.
+local function problem_of(self, id)
+  for _, node in ipairs(self.client.provider:nodes()) do
+    if node.id == id then return ("%s: %s"):format(id, self.client.listeners:problem_of(node)) end
+  end
+  return id .. " is not connected"
+end
+
 local function why_not_synced(self, since)
   local nodes, _, missing = followed(self)
-  if missing then return ("%s is not connected"):format(missing) end
+  if missing then return problem_of(self, missing) end
   for id, sync in pairs(nodes) do
     if not sync.equal_at or sync.equal_at < since then return ("%s was not found equal"):format(id) end
   end

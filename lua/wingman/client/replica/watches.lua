@@ -8,6 +8,7 @@ local M = {}
 ---@field package list wingman.watches
 ---@field package key string|nil     nil: every key
 ---@field package fn function
+---@field package wants_first boolean  what was there already
 ---@field package position integer|nil  where telling what was there goes on; nil: it is over
 local watch_methods = {}
 watch_methods.__index = watch_methods
@@ -35,6 +36,7 @@ end
 
 local function call(self, watch, key, value, origin)
   if watch.is_closed or (watch.key and watch.key ~= key) then return end
+  if origin == "snapshot" and not watch.wants_first then return end
   self.client:call_back(self.what, function() watch.fn(key, value, origin) end)
 end
 
@@ -43,7 +45,7 @@ end
 ---@param tells_first boolean  what is there
 ---@return wingman.watch
 function methods:add(key, fn, tells_first)
-  local watch = setmetatable({ list = self, key = key, fn = fn, position = tells_first and 0 or nil }, watch_methods)
+  local watch = setmetatable({ list = self, key = key, fn = fn, wants_first = tells_first, position = tells_first and 0 or nil }, watch_methods)
   local all = { unpack(self.all) } -- a new list: telling may be under way
   all[#all + 1] = watch
   self.all = all
@@ -82,7 +84,7 @@ function methods:work(deadline)
   while self.is_open() and core_map:replica_changes() > 0 do
     local key, origin, value = core_map:replica_next_change()
     for _, watch in ipairs(self.all) do call(self, watch, key, value, origin) end
-    self.map.events:emit("change", key, value, origin)
+    if origin and origin ~= "snapshot" then self.map.events:emit("change", key, value, origin) end
     if is_late(deadline) then return true end
   end
   return false
