@@ -280,9 +280,66 @@ clusters.on_each(getfenv(), "a listening connection to a single server", functio
   end)
 end, { "sim://1", "sim://1?dialect=0.11", "topgun://1" })
 
+clusters.on_each(getfenv(), "a listening connection whose token expires", function(shared, it)
+  local function token(seconds)
+    return core.jwt_sign(cjson.encode { sub = "user" .. seconds, exp = math.ceil(core.wall_ms() / 1000) + seconds }, shared.cluster.secret)
+  end
+
+  it("goes on with the next one, of a function or of the script", function()
+    local given = 0
+    local client = shared:started {
+      reconnect = function() return 0.01 end, auth = { token = function()
+        given = given + 1
+        return token(3600 + given)
+      end },
+    }
+    local map = client:map(shared:map_name())
+    local function works(value)
+      assert(client:wait(assert(map:set("a", value)), PATIENCE))
+      assert.equal(value, (map:read("a", LONG)))
+    end
+    works(1)
+    assert(shared.cluster:command "expire-tokens")
+    eventually("both connections have a new token", function() return given >= 4, given end)
+    works(2)
+    client:set_auth_token(token(7200))
+    assert(shared.cluster:command "expire-tokens")
+    local node = client.provider.connections.nodes[1]
+    eventually("both are refused", function()
+      local found = { client.listeners:state_of(node), client.state.current }
+      return found[1] ~= "ready" and found[2] == "ERROR", found
+    end)
+    client:set_auth_token(token(7300))
+    works(3)
+    assert.equal("ready", client.listeners:state_of(node))
+  end)
+end, { "sim://1", "sim://1?dialect=0.11" })
+
 clusters.on_each(getfenv(), "users' own connections", function(shared, it)
   it("have no listening ones beside them", function()
     raw_connections.open(shared, 3)
     assert.equal(3, #assert(shared.cluster:connections "node-1"))
   end)
 end, { "sim://1" })
+
+clusters.on_each(getfenv(), "the acknowledgement of a write", function(shared, it)
+  local RECORDS, QUESTIONS = 400, 40
+
+  it("does not wait for the answers to what is asked on the listening connection", function()
+    local client = shared:started()
+    local map, node = client:map(shared:map_name()), client.provider:nodes()[1]
+    for i = 1, RECORDS do assert(map:set("key-" .. i, ("x"):rep(1000))) end
+    assert(client:drain(PATIENCE))
+    local connection_id = assert(client.listeners:await(node, loop.now() + PATIENCE))
+    local function received() return client.core:connection_info(connection_id).bytes_in end
+    local before, whole = received(), QUESTIONS * RECORDS * 1000
+    for i = 1, QUESTIONS do
+      local question = { type = "QUERY_SUB", payload = { queryId = "q-" .. i, mapName = map.name, query = {} } }
+      assert(client.core:send(connection_id, core.encode(question)))
+    end
+    assert(client:wait(assert(map:set("lone", 1)), PATIENCE))
+    local when_acked = received() - before
+    eventually("every answer has come", function() return received() - before >= whole, received() - before end)
+    assert.is_true(when_acked < whole, when_acked)
+  end)
+end, { "sim://1", "sim://1?dialect=0.11" })
