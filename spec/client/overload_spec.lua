@@ -32,8 +32,7 @@ end
 -- "Write-behind capacity exceeded" (10,000 operations) in the real one.
 clusters.on_each(getfenv(), "overload", function(shared, it)
   it("slows a connection down and loses nothing", function()
-    -- One real server: while it stands still the others of a cluster would take it for dead
-    -- and give its partitions away, and a query asks the owners of the moment.
+    -- One real server: of a cluster, each node would have to be given more than it takes.
     local client = shared:started(shared.is_real and { server = shared.cluster.urls[1] } or nil)
     local count = shared.is_real and 40000 or 9000
     local name = shared:map_name()
