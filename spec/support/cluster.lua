@@ -6,6 +6,7 @@ local core = require "wingman.core"
 local embedded_cluster = require "wingman.testbed"
 local eventually = require "spec.support.eventually"
 local loop = require "wingman.loop"
+local node_report = require "wingman.client.node_report"
 local topgun_binary = require "wingman.testbed.topgun.binary"
 local wingman = require "wingman"
 
@@ -145,10 +146,23 @@ function methods:map_name()
   return "m" .. self.names
 end
 
+-- What each real node's own partition map says, one line each: which side of a missing node does not know it.
+local function own_maps(self)
+  local lines = {}
+  for _, node in ipairs(self.is_real and self.cluster.nodes or {}) do
+    local report, err = node_report.ask(node.url, { token = self.cluster.token })
+    local owned = {}
+    for i, member in ipairs(report and report.nodes or {}) do owned[i] = ("%s has %d"):format(member.id, member.partitions) end
+    lines[#lines + 1] = ("\n  the map of %s: version %s, %s"):format(node.id, report and report.map_version or "none",
+      report and table.concat(owned, ", ") or tostring(err))
+  end
+  return table.concat(lines)
+end
+
 --- Starts a node and waits until a client sees it own partitions and can use it.
 function methods:restart(id, client)
   assert(self.cluster:restart(id))
-  eventually(id .. " owns partitions and is connected", function()
+  local ok, err = pcall(eventually, id .. " owns partitions and is connected", function()
     local owns, connected = false, client:connected_nodes()
     for _, owner in ipairs(client:partition_map().owners) do owns = owns or owner == id end
     for _, other in ipairs(connected) do
@@ -156,6 +170,7 @@ function methods:restart(id, client)
     end
     return false, { owns = owns, connected = connected }
   end)
+  if not ok then error(err .. own_maps(self), 0) end
 end
 
 --- What the client's health says of a node; nil while it does not know the node.
