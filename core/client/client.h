@@ -257,13 +257,14 @@ int wm_client_take_map_event(wm_client *c, const wm_map_event *event, int connec
 typedef struct wm_map_replica_options {
     uint64_t check_us; /* see wm_sync_rhythm */
     bool drops_lost;
-    bool is_mixed; /* the nodes mix the hashes of their trees (wm_merkle_rule) */
 } wm_map_replica_options;
 
 /* Makes the local copy a replica. The server family and the hash of the cluster have to be known. It follows a
- * node from wm_replica_connect on, and sends its questions on that connection. WM_OK, also when it is one
+ * node from wm_map_follow on, and sends its questions on that connection. WM_OK, also when it is one
  * already; WM_EINVAL when the cluster is not known; WM_ENOMEM. */
 int wm_map_replicate(wm_map *m, const wm_map_replica_options *options);
+/* Follows a node on one of its connections, which hears the map's events; see wm_replica_connect. */
+int wm_map_follow(wm_map *m, int connection);
 /* Ends it: what other clients wrote is forgotten. */
 void wm_map_end_replica(wm_map *m);
 /* NULL when the map is not replicated. Valid until wm_map_end_replica. */

@@ -277,7 +277,7 @@ static wm_replica_options options_of(const wm_map *m, const wm_map_replica_optio
     const wm_client *c = m->client;
     uint64_t idle = (uint64_t)IDLE_PER_NODE_US * wm_node_pool_count(c->pool);
     return (wm_replica_options){
-        .rules = {c->routes.hash, o->is_mixed ? WM_MERKLE_MIXED : WM_MERKLE_PLAIN, c->routes.count},
+        .rules = {c->routes.hash, WM_MERKLE_PLAIN, c->routes.count},
         .rhythm = {o->check_us, idle > IDLE_US ? idle : IDLE_US},
         .merges = c->rules.family == WM_DIALECT_TS,
         .drops_lost = o->drops_lost,
@@ -298,6 +298,13 @@ int wm_map_replicate(wm_map *m, const wm_map_replica_options *options)
     all->by_template[m->put_template] = all->by_template[m->remove_template] = m;
     refresh_owners(c);
     return WM_OK;
+}
+
+int wm_map_follow(wm_map *m, int connection)
+{
+    const wm_node_pool *pool = m->client->pool;
+    bool is_head = wm_node_pool_connection(pool, connection).release == WM_RELEASE_HEAD;
+    return wm_replica_connect(m->replica, wm_node_pool_node_of(pool, connection), connection, is_head ? WM_MERKLE_MIXED : WM_MERKLE_PLAIN);
 }
 
 void wm_map_end_replica(wm_map *m)

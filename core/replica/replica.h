@@ -60,8 +60,9 @@ void wm_replica_set_rhythm(wm_replica *r, wm_sync_rhythm rhythm);
 
 /* -- nodes -- */
 
-/* A connection to a node, which hears the map's events. WM_OK or WM_ENOMEM. */
-int wm_replica_connect(wm_replica *r, int node_index, int connection);
+/* A connection to a node, which hears the map's events, and the rule by which the node hashes its trees. WM_OK or
+ * WM_ENOMEM. */
+int wm_replica_connect(wm_replica *r, int node_index, int connection, wm_merkle_rule rule);
 void wm_replica_disconnect(wm_replica *r, int node_index);
 /* The cluster does without a node that is not connected: what only it held is lost. */
 void wm_replica_forsake(wm_replica *r, int node_index);

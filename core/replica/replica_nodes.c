@@ -196,7 +196,8 @@ static void remove_absent(wm_replica *r, wm_replica_node *n, const wm_record *he
     wm_replica_tell(r, &k, &before, origin_of(&n->sync));
 }
 
-/* The first record of a hash, from number `from` on, that the node holds no more. */
+/* The first record of a hash that the node holds no more. What was heard of since the root was asked for counts as
+ * held: head lists in a leaf only keys that it had then. */
 static bool next_absent(wm_holding *h, uint32_t hash, uint64_t upto, wm_record *out)
 {
     for (uint32_t nth = 0; wm_holding_of_hash(h, hash, nth, out); nth++)
@@ -214,7 +215,7 @@ static void on_leaf_read(void *user, wm_sync *s, uint32_t leaf, const wm_walk_st
         const uint32_t *hashes = wm_holding_leaf(s->holding, leaf, &count);
         if (i >= count) continue;
         uint32_t hash = hashes[i];
-        if (next_absent(s->holding, hash, step->seen, &held)) remove_absent(r, owner_of_sync(s), &held, step);
+        if (next_absent(s->holding, hash, s->asked_seen, &held)) remove_absent(r, owner_of_sync(s), &held, step);
     }
 }
 
@@ -236,10 +237,17 @@ static void settle_gone(wm_replica *r, wm_holding *gone, bool is_lost)
     wm_replica_dismiss(r, gone, is_lost ? WM_CHANGE_LOST : WM_CHANGE_REPAIR);
 }
 
+static wm_holding *new_holding(const wm_replica *r, wm_merkle_rule rule)
+{
+    wm_holding_rules rules = r->options.rules;
+    rules.sums = rule;
+    return wm_holding_new(rules, r->sources.names);
+}
+
 /* All that the node held is lost. Without memory for that, the next walk removes the records. */
 static void lose_all(wm_replica *r, wm_replica_node *n)
 {
-    wm_holding *fresh = wm_holding_new(r->options.rules, r->sources.names), *gone = n->holding;
+    wm_holding *fresh = new_holding(r, n->rule), *gone = n->holding;
     if (fresh == NULL) {
         r->figures.no_memory++;
         return;
@@ -289,11 +297,12 @@ static bool make_space(wm_replica *r, uint32_t count)
     return true;
 }
 
-static wm_replica_node *add_node(wm_replica *r, int node_index)
+static wm_replica_node *add_node(wm_replica *r, int node_index, wm_merkle_rule rule)
 {
     wm_replica_node *n = calloc(1, sizeof *n);
     if (n == NULL) return NULL;
-    n->holding = wm_holding_new(r->options.rules, r->sources.names);
+    n->rule = rule;
+    n->holding = new_holding(r, rule);
     if (n->holding == NULL) {
         free(n);
         return NULL;
@@ -303,12 +312,23 @@ static wm_replica_node *add_node(wm_replica *r, int node_index)
     return n;
 }
 
-int wm_replica_connect(wm_replica *r, int node_index, int connection)
+/* The node runs another release than before: what it held is read anew. */
+static bool change_rule(wm_replica *r, wm_replica_node *n, wm_merkle_rule rule)
+{
+    wm_holding *fresh = new_holding(r, rule);
+    if (fresh == NULL) return false;
+    wm_replica_dismiss(r, n->holding, WM_CHANGE_REPAIR);
+    n->holding = n->sync.holding = fresh;
+    n->rule = rule;
+    return true;
+}
+
+int wm_replica_connect(wm_replica *r, int node_index, int connection, wm_merkle_rule rule)
 {
     if (!make_space(r, (uint32_t)node_index + 1)) return WM_ENOMEM;
     wm_replica_node *n = r->nodes[node_index];
-    if (n == NULL) n = add_node(r, node_index);
-    if (n == NULL) return WM_ENOMEM;
+    if (n == NULL) n = add_node(r, node_index, rule);
+    if (n == NULL || (n->rule != rule && !change_rule(r, n, rule))) return WM_ENOMEM;
     n->count_before = wm_holding_count(n->holding) + (n->gone != NULL ? wm_holding_count(n->gone) : 0);
     wm_sync_connected(&n->sync, connection);
     r->turns++;

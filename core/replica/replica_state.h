@@ -6,6 +6,7 @@
  * changed), replica_nodes.c, each using those before it. */
 
 typedef struct wm_replica_node {
+    wm_merkle_rule rule;
     wm_holding *holding;
     wm_holding *gone;      /* on a new connection: what it no longer holds, until it is known whether that is lost; or NULL */
     uint32_t count_before; /* records before that connection */

@@ -4,11 +4,13 @@
  * for. */
 #define TRAILING_US 100000u
 /* Silence about a root; and about a place of a v2 server, which does not speak of what was emptied. */
-#define ROOT_TIMEOUT_US 3000000u
+#define ROOT_TIMEOUT_US 20000000u
 #define PLACE_TIMEOUT_US 2000000u
 /* Walks, or silent questions, in a row after which the pauses between comparisons grow. */
 #define PATIENCE 3u
 #define PAUSE_MAX_US 30000000u
+/* A node spends at most one part in so many of its time on comparisons: head lists the map for each. */
+#define ANSWER_SHARE 20u
 
 void wm_sync_init(wm_sync *s, wm_holding *holding, const wm_sync_hooks *hooks, int node_index)
 {
@@ -96,6 +98,7 @@ static void begin_walk(wm_sync *s, bool is_empty)
 static void take_root(wm_sync *s, uint32_t root, uint64_t now_us)
 {
     s->root = root;
+    s->answer_us = now_us - s->asked_us;
     if (root == 0 && s->is_new && wm_holding_count(s->holding) > 0) {
         s->hooks->came_up_empty(s->hooks->user, s);
         note_root(s);
@@ -114,7 +117,8 @@ static void take_root(wm_sync *s, uint32_t root, uint64_t now_us)
 static uint64_t pause(const wm_sync *s, const wm_sync_rhythm *rhythm)
 {
     uint32_t doublings = s->in_vain > PATIENCE ? s->in_vain - PATIENCE : 0;
-    uint64_t us = doublings < 16 ? rhythm->check_us << doublings : PAUSE_MAX_US;
+    uint64_t least = s->answer_us * ANSWER_SHARE > rhythm->check_us ? s->answer_us * ANSWER_SHARE : rhythm->check_us;
+    uint64_t us = doublings < 16 ? least << doublings : PAUSE_MAX_US;
     return us < PAUSE_MAX_US ? us : PAUSE_MAX_US;
 }
 

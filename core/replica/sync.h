@@ -31,7 +31,7 @@ typedef struct wm_sync_hooks {
     /* The node held this record when it answered the question of `step`. */
     void (*found)(void *user, wm_sync *s, const wm_map_event *record, const wm_walk_step *step);
     /* After all `found` of a leaf, or without them: the node held none of the leaf's other records, those
-     * whose wm_record.seen is not above that of the step. */
+     * whose wm_record.seen is not above asked_seen. */
     void (*leaf_read)(void *user, wm_sync *s, uint32_t leaf, const wm_walk_step *step);
     /* The roots were equal at a time after `seen` arrivals. */
     void (*equal)(void *user, wm_sync *s, uint64_t seen);
@@ -53,6 +53,7 @@ struct wm_sync {
     uint32_t root;     /* as answered last */
     uint64_t asked_us; /* when the root was asked for last */
     uint64_t asked_seen;
+    uint64_t answer_us; /* how long the last answer about the root took */
     uint64_t match_until_us;
     uint64_t changed_us;           /* the first change since then; 0: none */
     uint64_t event_us;             /* the last one */

@@ -9,13 +9,12 @@ static wm_replica *check_replica(lua_State *L)
     return r;
 }
 
-/* replicate(check_us, drops_lost, is_mixed): true; nil and the reason. */
+/* replicate(check_us, drops_lost): true; nil and the reason. */
 static int l_replicate(lua_State *L)
 {
     wm_map_replica_options options = {
         .check_us = wm_lua_check_whole(L, 2),
         .drops_lost = lua_toboolean(L, 3),
-        .is_mixed = lua_toboolean(L, 4),
     };
     return wm_lua_push_result(L, wm_map_replicate(wm_lua_check_map(L), &options));
 }
@@ -26,13 +25,13 @@ static int l_end(lua_State *L)
     return 0;
 }
 
-/* connect(node index, connection): true; nil and the reason. */
-static int l_connect(lua_State *L)
+/* follow(connection): true; nil and the reason. */
+static int l_follow(lua_State *L)
 {
-    wm_replica *r = check_replica(L);
-    wm_client *c = ((map_slot *)lua_touserdata(L, 1))->owner->client;
-    int node_index = wm_lua_check_node(L, c, 2), connection = wm_lua_check_connection(L, c, 3);
-    return wm_lua_push_result(L, wm_replica_connect(r, node_index, connection));
+    check_replica(L);
+    map_slot *slot = lua_touserdata(L, 1);
+    int connection = wm_lua_check_connection(L, slot->owner->client, 2);
+    return wm_lua_push_result(L, wm_map_follow(slot->map, connection));
 }
 
 static int l_disconnect(lua_State *L)
@@ -171,7 +170,7 @@ const luaL_Reg wm_lua_client_replica_methods[] = {
 const luaL_Reg wm_lua_replica_methods[] = {
     {"replicate", l_replicate},
     {"replica_end", l_end},
-    {"replica_connect", l_connect},
+    {"replica_follow", l_follow},
     {"replica_disconnect", l_disconnect},
     {"replica_subscribed", l_subscribed},
     {"replica_forsake", l_forsake},

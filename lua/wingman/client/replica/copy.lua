@@ -120,7 +120,7 @@ end
 -- The core needs to know the cluster's family and hash.
 local function begin(self)
   if self.has_begun or self.closed then return end
-  local ok, reason = self.map.core_map:replicate(self.options.check * 1e6, self.options.on_loss == "drop", false)
+  local ok, reason = self.map.core_map:replicate(self.options.check * 1e6, self.options.on_loss == "drop")
   if not ok then
     if reason == core.statuses.EINVAL.text then return end
     error(("map:replicate: %s"):format(reason), 0)

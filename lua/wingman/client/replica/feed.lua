@@ -63,7 +63,7 @@ end
 function M.open(client, map, node, connection_id)
   local feed = { client = client, map = map, node = node, connection_id = connection_id, is_subscribed = false }
   if node.dialect == "v2" then subscribe(feed) end
-  map.core_map:replica_connect(node.index, connection_id)
+  map.core_map:replica_follow(connection_id)
   return feed
 end
 
