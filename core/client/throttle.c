@@ -50,7 +50,6 @@ void wm_client_window_acked(wm_client *c, int connection, uint32_t ops, uint64_t
         .in_flight = load.in_flight_ops,
         .is_full = is_full(w, &load, c->windowed_ops),
         .took_us = c->now_us - cut_us,
-        .trip_us = wm_node_pool_connection(c->pool, connection).rtt_us,
     };
     wm_send_window_acked(w, &ack, c->now_us);
     apply(c, connection);

@@ -1,8 +1,7 @@
 #include "client/parts/send_window.h"
 
-/* Of as many partitions, they fit into the inbox of one worker of server 2.2.0. */
-#define FIRST_OPS 250u
-/* Few enough for the slowest server to acknowledge them in time. */
+/* The smallest window, and the first: few enough for the slowest server to acknowledge them in time, and
+ * for the first acknowledgements to show how long one takes without waiting. */
 #define LEAST_OPS 32u
 #define MOST_OPS (1u << 20)
 /* How long operations wait at the server, beside the round trip: enough for it to have work while an
@@ -12,7 +11,7 @@
 #define EVENT_US 50000u
 #define CEILING_FIRST_US 10000000u
 #define CEILING_LAST_US 160000000u
-#define TRIP_SPAN_US 30000000u
+#define LEAST_SPAN_US 30000000u
 /* Operations that are sent at intervals go in batches of this time. */
 #define PACED_BATCH_US 50000u
 #define GAP_SHORTEST_NS 1000u
@@ -44,19 +43,20 @@ static void begin_round(wm_send_window *w, uint64_t now_us)
 
 wm_send_window wm_send_window_new(uint64_t now_us)
 {
-    wm_send_window w = {.ops = FIRST_OPS, .trip_us = {UINT64_MAX, UINT64_MAX}, .trip_since_us = now_us};
+    wm_send_window w = {.ops = LEAST_OPS, .least_us = {UINT64_MAX, UINT64_MAX}, .least_since_us = now_us};
     begin_round(&w, now_us);
     return w;
 }
 
-static void note_trip(wm_send_window *w, uint64_t trip_us, uint64_t now_us)
+/* The shortest time is measured anew, with few operations in flight. */
+static void look_again(wm_send_window *w, uint64_t now_us)
 {
-    if (now_us - w->trip_since_us >= TRIP_SPAN_US) {
-        w->trip_us[1] = w->trip_us[0];
-        w->trip_us[0] = UINT64_MAX;
-        w->trip_since_us = now_us;
-    }
-    w->trip_us[0] = least(w->trip_us[0], trip_us);
+    w->least_us[1] = w->least_us[0];
+    w->least_us[0] = UINT64_MAX;
+    w->least_since_us = now_us;
+    w->kept = w->ops;
+    w->ops = within(w->ops / 4);
+    begin_round(w, now_us);
 }
 
 /* The window for what operations took, of which `target_us` is wished. */
@@ -64,14 +64,18 @@ static uint64_t follow(const wm_send_window *w, uint64_t target_us)
 {
     if (w->took_us > target_us) return w->ops - w->ops * least(w->took_us - target_us, w->took_us / 2) / w->took_us;
     if (!w->was_full) return w->ops;
-    return w->ops + w->ops * (target_us - w->took_us) / target_us / 2 + 1;
+    return w->ops + w->ops * least(target_us - w->took_us, WAIT_US) / WAIT_US;
 }
 
 static void end_round(wm_send_window *w, uint64_t now_us)
 {
-    w->ops = within(follow(w, least(w->trip_us[0], w->trip_us[1]) + WAIT_US));
+    uint64_t target_us = least(w->least_us[0], w->least_us[1]) + WAIT_US;
+    if (w->ops == LEAST_OPS && w->took_us > target_us) w->least_us[0] = w->least_us[1] = w->took_us;
+    w->ops = w->kept > 0 ? w->kept : within(follow(w, target_us));
+    w->kept = 0;
     if (now_us < w->ceiling_until_us && w->ops > w->ceiling) w->ops = w->ceiling;
-    begin_round(w, now_us);
+    if (now_us - w->least_since_us >= LEAST_SPAN_US) look_again(w, now_us);
+    else begin_round(w, now_us);
 }
 
 static void speed_up(wm_send_window *w, uint64_t now_us)
@@ -84,7 +88,7 @@ static void speed_up(wm_send_window *w, uint64_t now_us)
 
 void wm_send_window_acked(wm_send_window *w, const wm_send_ack *ack, uint64_t now_us)
 {
-    note_trip(w, ack->trip_us > 0 ? least(ack->trip_us, ack->took_us) : ack->took_us, now_us);
+    w->least_us[0] = least(w->least_us[0], ack->took_us);
     w->rate = (uint32_t)least((uint64_t)ack->in_flight * 1000000 / (ack->took_us + 1), UINT32_MAX);
     w->taken += ack->ops;
     speed_up(w, now_us);
@@ -117,6 +121,7 @@ static void narrow(wm_send_window *w, uint32_t refused, uint64_t now_us)
     w->refused_at = refused;
     w->ceiling = within((uint64_t)refused * 7 / 8);
     w->ops = within((uint64_t)refused * 5 / 8);
+    w->kept = 0;
     begin_round(w, now_us);
 }
 

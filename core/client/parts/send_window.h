@@ -6,10 +6,12 @@
 /* The send window of one connection: how many operations may be in flight, found by what the server does.
  *
  * Acknowledgements: once a server works without a pause, more operations in flight only wait longer there.
- * So the window follows the time to the acknowledgement. It grows by up to a half for each window that was
- * acknowledged, as long as that time is below the shortest round trip plus 25 ms, and shrinks by up to a
- * half above it; it stays where operations wait for 25 ms, whatever the server's rate and distance are. It
- * grows only while it is what holds operations back.
+ * So the window follows the time to the acknowledgement. It is doubled at most for each window that was
+ * acknowledged, as long as that time is below the shortest one plus 25 ms, and shrinks by up to a half above
+ * it; it stays where operations wait for 25 ms, whatever the server's rate and distance are. It grows only
+ * while it is what holds operations back. The shortest time is that of the last 30 to 60 s: as often the
+ * window is small for one round, so that a time without waiting is seen. If the smallest window waits
+ * longer than that, the server or the network has become slower, and its time is the shortest from then on.
  *
  * Refusals: of what a server has no place for (its workers' inboxes are full) less is sent at once, and for
  * a while the window stays below the size that was refused. What comes too fast (a rate limit, a disk that
@@ -31,8 +33,9 @@ typedef struct wm_send_window {
     uint64_t took_us;          /* the shortest time to an acknowledgement in this round; UINT64_MAX: none came */
     uint32_t acked;            /* operations that were acknowledged in this round */
     bool was_full;             /* the window held operations back in this round */
-    uint64_t trip_us[2];       /* the shortest round trip of the present 30 s, and of the 30 s before */
-    uint64_t trip_since_us;
+    uint64_t least_us[2];      /* the shortest time to an acknowledgement of the present 30 s, and of the 30 s before */
+    uint64_t least_since_us;
+    uint32_t kept;           /* the window after this round, which is to show that time; 0: it is no such round */
     uint32_t gap_ns;         /* between two operations; 0: batches leave as the window allows */
     uint64_t gap_changed_us; /* when it was last made shorter or longer */
     uint32_t rate;           /* operations a second at the last acknowledgement: those in flight by its time */
@@ -46,7 +49,6 @@ typedef struct wm_send_ack {
     uint32_t in_flight; /* operations, with these */
     bool is_full;       /* operations wait for room in the window */
     uint64_t took_us;   /* since the batch was cut */
-    uint64_t trip_us;   /* the last round trip of the heartbeat; 0: none yet */
 } wm_send_ack;
 
 void wm_send_window_acked(wm_send_window *w, const wm_send_ack *ack, uint64_t now_us);
