@@ -332,7 +332,7 @@ function methods:handle(event, connection_id, a, b, flag, text)
   local connection = self.by_id[connection_id]
   if event == "auth_required" or event == "ready" or event == "lost" then end_dial(self, connection) end
   -- From before it was disconnected: the event had not been handled yet.
-  if connection.state == "idle" and (event == "auth_required" or event == "ready") then return true end
+  if (event == "auth_required" or event == "ready") and connection.state == "idle" then return true end
   if event == "auth_required" then
     self.authentication:show(connection)
   elseif event == "ready" then
