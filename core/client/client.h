@@ -277,6 +277,8 @@ bool wm_map_get(wm_map *m, const char *key, size_t len, wm_record *out);
 uint64_t wm_map_next(wm_map *m, uint64_t position, wm_record *out);
 /* Keys with a value. Of a replica they are counted each time. */
 size_t wm_map_size(wm_map *m);
+/* Bytes of the keys that have a value, and of their values as MessagePack. They are counted each time. */
+uint64_t wm_map_record_bytes(wm_map *m);
 
 /* The write path, callable through the FFI: it never calls Lua, and allocates nothing after warm-up. Begin
  * returns where to write the MessagePack bytes of the value, at least `value_size` of them; NULL with

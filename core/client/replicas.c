@@ -251,6 +251,15 @@ size_t wm_map_size(wm_map *m)
     return count;
 }
 
+uint64_t wm_map_record_bytes(wm_map *m)
+{
+    wm_record record;
+    uint64_t bytes = 0;
+    for (uint64_t at = wm_map_next(m, 0, &record); at != 0; at = wm_map_next(m, at, &record))
+        if (record.value != NULL) bytes += record.key_len + record.value_len;
+    return bytes;
+}
+
 /* -- life ------------------------------------------------------------------------------- */
 
 static bool is_unsettled(const void *map, const wm_record *own)

@@ -221,6 +221,15 @@ static int l_width(lua_State *L)
     return 1;
 }
 
+/* height() -> lines of the terminal of standard output; 24 when it is none. */
+static int l_height(lua_State *L)
+{
+    struct winsize size;
+    bool known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0;
+    lua_pushinteger(L, known ? size.ws_row : 24);
+    return 1;
+}
+
 /* append(path, text) -> true, or nil and the error: to a file that only its owner may
  * read, which is made when it is not there. */
 static int l_append(lua_State *L)
@@ -277,6 +286,7 @@ int host_open_terminal(lua_State *L)
         {"append", l_append},
         {"is_terminal", l_is_terminal},
         {"width", l_width},
+        {"height", l_height},
         {NULL, NULL},
     };
     open_class(L, EDITOR, editor, l_editor_close);

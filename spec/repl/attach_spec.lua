@@ -106,7 +106,7 @@ describe("wingman repl --attach", function()
 
   it("ends a conversation that it does not understand, and goes on", function()
     for _, line in ipairs { "GET / HTTP/1.1", "{}", '{"op":"run","text":"done = true"}', '{"op":"hello"}\n{"op":"run"}',
-      '{"op":"hello","width":"wide"}', '{"op":"hello"}\n{"op":"complete","text":"x"}', "[" } do
+      '{"op":"hello","width":"wide"}', '{"op":"hello","height":{}}', '{"op":"more"}', '{"op":"hello"}\n{"op":"complete","text":"x"}', "[" } do
       local connection = assert(stream.connect { path = path })
       connection:write(line .. "\n")
       local text, err
@@ -118,7 +118,7 @@ describe("wingman repl --attach", function()
   end)
 
   -- A conversation without a prompt: sends orders, and awaits an answer.
-  local function converse(...)
+  local function converse_with(hello, ...)
     local connection = assert(stream.connect { path = path })
     local function send(...)
       for _, message in ipairs { ... } do connection:write(cjson.encode(message) .. "\n") end
@@ -133,9 +133,11 @@ describe("wingman repl --attach", function()
         if message.op == op then return message, table.concat(said, " ") end
       end
     end
-    send({ op = "hello" }, ...)
+    hello.op = "hello"
+    send(hello, ...)
     return connection, send, await
   end
+  local function converse(...) return converse_with({}, ...) end
 
   it("ends a chunk that computes, when it is told to, and the program goes on", function()
     local _, before = attached "counted"
@@ -151,6 +153,27 @@ describe("wingman repl --attach", function()
       local _, later = attached "counted"
       return tonumber(later) > tonumber(before), later
     end)
+    connection:close()
+  end)
+
+  it("has pages for a prompt that says how high its screen is", function()
+    local ROWS = "local all = require('wingman.client.query.rows').of {} for i = 1, 30 do all[i] = { key = 'k' .. i, value = i } end return all"
+    local connection, _, await = converse { op = "run", text = ROWS }
+    local finished, said = await "finished"
+    assert.is_nil(finished.more)
+    assert.truthy(said:find("k30", 1, true), said)
+    connection:close()
+    local send
+    connection, send, await = converse_with({ height = 23 }, { op = "run", text = ROWS })
+    finished, said = await "finished"
+    assert.equal("-- 20 of 30; Enter: more, q: end -- ", finished.more)
+    assert.truthy(said:find("k20", 1, true) and not said:find("k21", 1, true), said)
+    send { op = "more" }
+    finished, said = await "finished"
+    assert.is_nil(finished.more)
+    assert.truthy(said:find("k21", 1, true) and said:find("k30", 1, true), said)
+    send { op = "more" } -- there is none
+    assert.is_true((await "finished").ok)
     connection:close()
   end)
 
@@ -214,6 +237,14 @@ describe("wingman repl --attach", function()
     t:await "\nbegun\n?"
     t:press "C-c"
     t:await "interrupted\n.*wingman>$"
+    t:enter "all = require('wingman.client.query.rows').of {} for i = 1, 90 do all[i] = { key = 'k' .. i, value = i } end return all"
+    t:await "\nk27 +27\n%-%- 27 of 90; Enter: more, q: end %-%-$"
+    t:press "Enter"
+    t:await "\nk54 +54\n%-%- 54 of 90; Enter: more, q: end %-%-$"
+    t:press "C-c"
+    t:await_prompt()
+    t:press "Enter" -- no page comes
+    t:await "wingman> *\nwingman>$"
     t:type "half a li"
     attached "client:cluster():kill 'node-2'"
     t:await "node%-2 lost: [^\n]*\n.*wingman> half a li$"

@@ -47,7 +47,7 @@ describe("commands", function()
     assert.truthy(run(".route player-3"):find("goes to +node%-%d at ws://"))
     assert.truthy(run('.route "player-3"'):find("is here in +players"))
     assert.truthy(run(".stats"):find("acknowledged +20\n"))
-    assert.truthy(run(".records players player-1"):find("player%-1 +%d%d%d%d%-%d%d%-%d%d .* this client +{ x = 1 }"))
+    assert.truthy(run(".records players player-1 copy"):find("player%-1 +%d%d%d%d%-%d%d%-%d%d .* this client +{ x = 1 }"))
   end)
 
   it("show what the owner of a key has", function()
@@ -88,6 +88,53 @@ describe("commands", function()
         assert.is_true(require("wingman.base.escape").width(row) <= 90, row)
       end
     end
+  end)
+
+  it("show a list that is longer than a screen in pages, where there is one", function()
+    local map = client:map "long"
+    for i = 1, 60 do map:set(("k%02d"):format(i), { n = i }) end
+    assert(client:drain(PATIENCE))
+    local QUERY = "client:query('long', { sort = 'n' })"
+    local function keys(text)
+      local found = {}
+      for key in text:gmatch "%f[^\n%z](k%d%d) " do found[#found + 1] = key end
+      return #found, found[1], found[#found]
+    end
+    local function more()
+      out = {}
+      local ok
+      session:more(function(was_ok) ok = was_ok end)
+      eventually("the page is shown", function() return ok end)
+      return table.concat(out)
+    end
+    -- Without a screen it is cut.
+    local text = run(QUERY)
+    assert.same({ 50, "k01", "k50" }, { keys(text) })
+    assert.truthy(text:find("\n10 more\n$"), text)
+    assert.is_nil(session:more_prompt())
+    session.page_rows = function() return 25 end
+    text = run(QUERY)
+    assert.same({ 25, "k01", "k25" }, { keys(text) })
+    assert.equal("-- 25 of 60; Enter: more, q: end -- ", session:more_prompt())
+    text = more()
+    assert.truthy(text:find "^key  +n\n")
+    assert.same({ 25, "k26", "k50" }, { keys(text) })
+    assert.same({ 10, "k51", "k60" }, { keys(more()) })
+    assert.is_nil(session:more_prompt())
+    text = run ".records long"
+    assert.truthy(text:find "^from 2 nodes, read now\nkey ")
+    assert.same({ 25, "k01", "k25" }, { keys(text) })
+    text = more()
+    assert.truthy(text:find "^key ")
+    assert.same({ 25, "k26", "k50" }, { keys(text) })
+    session:interrupt()
+    assert.is_nil(session:more_prompt())
+    run(QUERY)
+    assert.truthy(session:more_prompt())
+    assert.equal("2\n", (run "1 + 1"))
+    assert.is_nil(session:more_prompt())
+    run "return client:query('long', { limit = 25 })"
+    assert.is_nil(session:more_prompt())
   end)
 
   it("say how they are called", function()
@@ -180,7 +227,7 @@ describe("commands", function()
   it("say a mistake in one line, without Wingman's own frames", function()
     for _, line in ipairs {
       ".foo", ".route", ".records", ".log foo", ".rejected resend 5", ".rejected send 5", ".sim kill", ".sim kll 1", ".sim kill 9",
-      ".trace loud", ".watch", ".policy routing fastest", ".policy rooting direct", ".load /no/such/file", ".save /no/such/folder/file",
+      ".trace loud", ".watch", ".policy routing fastest", ".policy rooting direct", ".replicate", ".replicate players soon", ".diff", ".records players p somewhere", ".load /no/such/file", ".save /no/such/folder/file",
       ".whatif /no/such/file", ".time", ".map /no/such/folder/file", "client:map(nil)", "client:query('players', { limt = 1 })",
       "client:wait(12345)", "require('wingman').spawn 'x'", "client:drain 'soon'",
     } do

@@ -153,6 +153,36 @@ describe("wingman repl at a terminal", function()
     t:await '"still here"\nwingman>$'
   end)
 
+  it("shows a long list in pages, and ends them with Ctrl-C, q, Ctrl-D or another line", function()
+    open({ "sim://1" }, { height = 13 })
+    t:await "connected: 1 node"
+    t:enter "m = client:map 'm' for i = 10, 44 do m:set('k' .. i, i) end client:drain(60)"
+    t:await "drain%(60%)\nwingman>$"
+    t:enter "client:query 'm'"
+    local screen = t:await "\nk19 +19\n%-%- 10 of 35; Enter: more, q: end %-%-$"
+    assert.truthy(screen:find("\nkey +value\nk10 +10\n"), screen)
+    t:press "Enter"
+    t:await "\nkey +value\nk20 .*k29 +29\n%-%- 20 of 35; Enter: more, q: end %-%-$"
+    t:enter "wingman.spawn(function() sleep(0.01) print 'a task' end)" -- is no answer
+    t:await "a task\nwingman>$"
+    for _, press in ipairs { { "C-c" }, { "q", "Enter" }, { "C-d" } } do
+      t:enter ".records m"
+      t:await "10 of 35; Enter: more, q: end %-%-$"
+      t:press "Enter"
+      t:await "20 of 35; Enter: more, q: end %-%-$"
+      t:press(unpack(press))
+      t:await_prompt()
+    end
+    t:enter ".records m"
+    t:await "10 of 35[^\n]*$"
+    for shown = 20, 30, 10 do
+      t:press "Enter"
+      t:await(shown .. " of 35[^\n]*$")
+    end
+    t:press "Enter"
+    t:await "k44 [^\n]*\nwingman>$"
+  end)
+
   it("drops the line, or the chunk that was begun, with Ctrl-C", function()
     open {}
     t:await_prompt()

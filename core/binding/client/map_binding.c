@@ -207,6 +207,12 @@ static int l_map_size(lua_State *L)
     return 1;
 }
 
+static int l_map_bytes(lua_State *L)
+{
+    lua_pushnumber(L, (lua_Number)wm_map_record_bytes(wm_lua_check_map(L)));
+    return 1;
+}
+
 /* merge(key, value, millis, counter, node, tombstone, stamped_on_arrival): true when the local copy
  * changed, false when its record is newer; nil and the reason on failure. */
 static int l_map_merge(lua_State *L)
@@ -290,6 +296,7 @@ const luaL_Reg wm_lua_map_methods[] = {
     {"record", l_map_record},
     {"next", l_map_next},
     {"size", l_map_size},
+    {"bytes", l_map_bytes},
     {"merge", l_map_merge},
     {"forget", l_map_forget},
     {"size_limit", l_map_size_limit},

@@ -128,6 +128,7 @@ local function run_interactive(options)
       write = function(text) self:say(text) end,
       colour = colours.wanted(),
       width = terminal.width,
+      page_rows = function() return session_module.page_rows(terminal.height()) end,
       json = options.json,
       has_signals = true,
     }
@@ -162,7 +163,7 @@ local function run_attached(options)
   end
   local session, err = attach.open(options.attach, {
     write = write, write_error = function(text) io.stderr:write(text) end,
-    width = terminal.width, colour = not is_batch and colours.wanted(), json = options.json,
+    width = terminal.width, height = not is_batch and not options.json and terminal.height or nil, colour = not is_batch and colours.wanted(), json = options.json,
     left = function(reason)
       gone = reason or "the program has ended the conversation"
       if prompt then prompt:leave() end

@@ -5,11 +5,13 @@
 ---   print(inspect.nodes(client))
 ---   for _, node in ipairs(inspect.nodes(client)) do assert(node.circuit == "closed") end
 local control = require "wingman.inspect.control"
+local diff = require "wingman.inspect.diff"
 local measure = require "wingman.inspect.measure"
 local nodes = require "wingman.inspect.nodes"
 local partitions = require "wingman.inspect.partitions"
 local records = require "wingman.inspect.records"
 local rejected = require "wingman.inspect.rejected"
+local replicas = require "wingman.inspect.replicas"
 local script = require "wingman.inspect.script"
 local stats = require "wingman.inspect.stats"
 local trace = require "wingman.inspect.trace"
@@ -24,6 +26,10 @@ return {
   records = records.of,
   read = records.read,
   watch = records.watch,
+  maps = replicas.maps,
+  replicate = replicas.replicate,
+  replicas = replicas.of,
+  diff = diff.of,
   rejected = rejected.of,
   order_rejected = rejected.order,
   trace = trace.start,

@@ -9,12 +9,6 @@ local M = {}
 --- Letters that are shown; all are in the list.
 local MAX_SHOWN = 50
 
--- A line that goes beyond the width, cut between two characters.
-local function fit(line, width)
-  if escape.width(line) <= width then return line end
-  return line:sub(1, width - 1):gsub("[\192-\255][\128-\191]*$", "") .. "…"
-end
-
 local function render(list, paint, width)
   local show = printer.new { width = function() return 100000 end }
   local rows = { { "write", "map", "key", "rejected by", "reason", "value" } }
@@ -25,7 +19,7 @@ local function render(list, paint, width)
       letter.removed and "removed" or show:format(letter.value) }
   end
   local lines = {}
-  for line in text_table.format(rows, { heading = true }):gmatch "[^\n]+" do lines[#lines + 1] = fit(line, width) end
+  for line in text_table.format(rows, { heading = true }):gmatch "[^\n]+" do lines[#lines + 1] = text_table.clip(line, width) end
   lines[1] = paint("heading", lines[1])
   local function comment(format, ...) lines[#lines + 1] = paint("comment", format:format(...)) end
   if #list > MAX_SHOWN then comment("%s more", text_table.count(#list - MAX_SHOWN)) end

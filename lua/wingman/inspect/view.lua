@@ -8,10 +8,13 @@ local function plain(_, text) return text end
 ---@generic T: table
 ---@param data T
 ---@param render fun(data: T, paint: (fun(kind: string, text: string): string), width: integer): string
+---@param page nil|(fun(data: T, paint: (fun(kind: string, text: string): string), width: integer, first: integer, most: integer): string)
+---  of a list: its elements from `first` on, `most` of them
 ---@return T
-function M.of(data, render)
+function M.of(data, render, page)
   return setmetatable(data, {
     render = render,
+    page = page,
     __tostring = function(self) return (render(self, plain, 80):gsub("\n$", "")) end,
   })
 end

@@ -35,7 +35,15 @@ methods.run = reader.run_line
 
 function methods:complain(err) self.write_error(tostring(err) .. "\n") end
 
+function methods:more_prompt() return self.more_text end
+
+function methods:more(finished)
+  self.finished = finished
+  send(self, { op = "more" })
+end
+
 function methods:interrupt()
+  self.more_text = nil
   if self.finished then send(self, { op = "interrupt" }) else self.reader:abandon() end
 end
 
@@ -53,7 +61,7 @@ function on.out(self, message) self.write(message.text) end
 
 function on.finished(self, message)
   local finished = self.finished
-  self.finished = nil
+  self.finished, self.more_text = nil, type(message.more) == "string" and message.more or nil
   if finished then finished(message.ok) end
 end
 
@@ -79,12 +87,12 @@ local function listen(self)
   end
 end
 
---- Tells the screen's width, when it has changed.
-function methods:tell_width()
-  local width = self.width()
-  if width == self.told_width then return end
-  self.told_width = width
-  send(self, { op = "width", width = width })
+--- Tells the screen's size, when it has changed.
+function methods:tell_size()
+  local width, height = self.width(), self.height and self.height()
+  if width == self.told_width and height == self.told_height then return end
+  self.told_width, self.told_height = width, height
+  send(self, { op = "width", width = width, height = height })
 end
 
 function methods:close() self.connection:close() end
@@ -94,20 +102,20 @@ function methods:close() self.connection:close() end
 ---@return string|nil about, string|nil err
 function methods:greet(timeout)
   loop.spawn(listen, self)
-  self.told_width = self.width()
-  send(self, { op = "hello", width = self.told_width, colour = self.colour, json = self.json })
+  self.told_width, self.told_height = self.width(), self.height and self.height()
+  send(self, { op = "hello", width = self.told_width, height = self.told_height, colour = self.colour, json = self.json })
   return self.about:wait(timeout)
 end
 
 ---@param path string
----@param options { write: fun(text: string), write_error: fun(text: string), width: fun(): integer, colour: boolean, json: boolean|nil, left: fun(reason: string|nil) }
+---@param options { write: fun(text: string), write_error: fun(text: string), width: fun(): integer, height: nil|(fun(): integer), colour: boolean, json: boolean|nil, left: fun(reason: string|nil) }
 ---@return wingman.repl.attachment|nil, string|nil err
 function M.open(path, options)
   local connection, err = stream.connect { path = path }
   if not connection then return nil, err end
   return setmetatable({
     connection = connection, reader = reader.new(), about = loop.future(), write = options.write,
-    write_error = options.write_error, width = options.width, colour = options.colour, json = options.json, left = options.left,
+    write_error = options.write_error, width = options.width, height = options.height, colour = options.colour, json = options.json, left = options.left,
   }, methods)
 end
 

@@ -27,10 +27,16 @@ local function client_of(session)
   return client
 end
 
--- The words of the rest; fewer than `needed` are an error that shows how it is called.
+-- The words of the rest, which may be in quotes; fewer than `needed` are an error that shows how it is called.
 local function words(name, rest, needed)
-  local list = {}
-  for word in rest:gmatch "%S+" do list[#list + 1] = word:match '^"(.*)"$' or word:match "^'(.*)'$" or word end
+  local list, at = {}, 1
+  while true do
+    local quoted, after = rest:match("^%s*\"([^\"]*)\"%f[%s%z]()", at)
+    if not quoted then quoted, after = rest:match("^%s*'([^']*)'%f[%s%z]()", at) end
+    if not quoted then quoted, after = rest:match("^%s*(%S+)()", at) end
+    if not quoted then break end
+    list[#list + 1], at = quoted, after
+  end
   if #list < needed then fail("usage: .%s %s", name, M.list[name].arguments) end
   return list
 end
@@ -59,10 +65,14 @@ M.list.route = { arguments = "KEY", summary = "the partition and owner of a key,
 M.list.stats = { arguments = "", summary = "the client's counters, and the latency of acknowledgements",
   run = function(session) return inspect.stats(client_of(session)) end }
 
-M.list.records = { arguments = "MAP [PATTERN]", summary = "the records in the local copy, with their times", takes = { "map" },
+M.list.maps = { arguments = "", summary = "the maps of this client, and which of them are replicas",
+  run = function(session) return inspect.maps(client_of(session)) end }
+
+M.list.records = { arguments = "MAP [PATTERN] [copy|cluster]", summary = "the records with their times, of a replica or read from the nodes",
+  takes = { "map", "key", { "copy", "cluster" } },
   run = function(session, rest)
     local args = words("records", rest, 1)
-    return inspect.records(client_of(session):map(args[1]), args[2])
+    return inspect.records(client_of(session):map(args[1]), args[2], session.page_rows and math.huge or nil, args[3])
   end }
 
 M.list.read = { arguments = "MAP KEY", summary = "a key's value as its owner has it, with its time", takes = { "map", "key" },
@@ -72,6 +82,20 @@ M.list.read = { arguments = "MAP KEY", summary = "a key's value as its owner has
     if not found then fail("%s", tostring(err)) end
     return found
   end }
+
+M.list.replicate = { arguments = "MAP [SECONDS]", summary = "make a map a replica, and wait until it is equal to the nodes", takes = { "map" },
+  run = function(session, rest)
+    local args = words("replicate", rest, 1)
+    local synced, err = inspect.replicate(client_of(session):map(args[1]), tonumber(args[2]) or args[2])
+    if not synced and err.code == "TIMEOUT" then session.write(session.paint("comment", "the replica goes on; .replicas shows it") .. "\n") end
+    return synced, err
+  end }
+
+M.list.replicas = { arguments = "", summary = "the replicas: state, records, repairs, and when each node was found equal",
+  run = function(session) return inspect.replicas(client_of(session)) end }
+
+M.list.diff = { arguments = "MAP", summary = "the local copy against what each node holds", takes = { "map" },
+  run = function(session, rest) return inspect.diff(client_of(session):map(words("diff", rest, 1)[1])) end }
 
 M.list.rejected = { arguments = "[resend|drop SEQ|all]", summary = "the rejected writes (dead letters); send them again, or drop them",
   takes = { { "resend", "drop" }, { "all" } },

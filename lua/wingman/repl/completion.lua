@@ -69,7 +69,7 @@ function kinds.event()
     "op_dropped", "op_rejected", "op_tries", "ack_timeout", "oplog_error", "oplog_recovered", "server_error", "message", "change" }
 end
 
-function kinds.key(context)
+function kinds.key(context, prefix)
   local keys = {}
   local maps = context.map and { context.map } or {}
   if not context.map then
@@ -77,7 +77,7 @@ function kinds.key(context)
   end
   for _, map in ipairs(maps) do
     for key in map:each() do
-      keys[#keys + 1] = key
+      if key:sub(1, #prefix) == prefix then keys[#keys + 1] = key end
       if #keys >= MAX_KEYS then return keys end
     end
   end
@@ -91,7 +91,7 @@ local of_method = {
   map = "map", query = "map", known_map = "map", repair = "map", holdings = "node", subscribe = "map",
   kill = "node", restart = "node", pause = "node", resume = "node", stop_node = "node", fault = "node",
   received = "node", dump = "map", counts = "map",
-  get = "key", set = "key", remove = "key", record = "key", resend = "key", partition_of = "key", connection = "key",
+  get = "key", read = "key", watch = "key", set = "key", remove = "key", record = "key", resend = "key", partition_of = "key", connection = "key",
   on = "event", off = "event",
 }
 
@@ -146,14 +146,14 @@ end
 
 -- Candidates --------------------------------------------------------------------------
 
-local function in_string(context, head)
+local function in_string(context, head, prefix)
   local values = option_values(head)
   if values then return values end
   local object, method = head:match "([%w_%.:]-)[:%.]([%w_]+)%s*%(?%s*$"
   local kind = method and of_method[method]
   if kind then
     local value = object ~= "" and resolve(context.environment, object) or nil
-    return kinds[kind] { client = context.client, map = is_map(value) and value or nil }
+    return kinds[kind]({ client = context.client, map = is_map(value) and value or nil }, prefix)
   end
   local names = {}
   for _, name in ipairs(kinds.map(context)) do names[#names + 1] = name end
@@ -216,11 +216,17 @@ local function command_line(context, before)
   name, rest = before:match "^%s*%.(%a+)%s+(.*)$"
   local command = name and commands.list[name]
   if not command then return false end
-  local words = select(2, rest:gsub("%S+%s+", ""))
-  local kind = command.takes and command.takes[words + 1]
+  local words = {}
+  for word in rest:gmatch "(%S+)%s+" do words[#words + 1] = word end
+  local prefix, kind = rest:match "%S*$", command.takes and command.takes[#words + 1]
   if kind == "expression" or not kind then return false end
-  if type(kind) == "table" then return true, outcome(kind, rest:match "%S*$", " ") end
-  return true, outcome(kinds[kind] and kinds[kind](context) or {}, rest:match "%S*$", " ")
+  if type(kind) == "table" then return true, outcome(kind, prefix, " ") end
+  local about = { client = context.client }
+  if kind == "key" and command.takes[#words] == "map" then -- a map that is not known yet has no keys
+    about.map = context.client and context.client.maps[words[#words]]
+    if not about.map then return true, "", {} end
+  end
+  return true, outcome(kinds[kind] and kinds[kind](about, prefix) or {}, prefix, " ")
 end
 
 --- What could be typed at the cursor: the text that all candidates go on with, and the
@@ -235,7 +241,8 @@ function M.complete(context, text, cursor)
   if is_command then return insert, list end
   local quote = open_string(before)
   if quote then
-    return outcome(in_string(context, before:sub(1, quote - 1)), before:sub(quote + 1), before:sub(quote, quote))
+    local prefix = before:sub(quote + 1)
+    return outcome(in_string(context, before:sub(1, quote - 1), prefix), prefix, before:sub(quote, quote))
   end
   local prefix = before:match "[%w_]*$"
   if prefix == "" and not before:match "[%.:]$" and not before:match "[{,%s]$" then return "", {} end

@@ -8,9 +8,10 @@
 --- the loop, beside the program's own; while it computes without waiting, the program
 --- stands still, so it may do that for two seconds, or what `chunk_limit` says.
 ---
---- The conversation is one JSON object a line. From the prompt: hello (width, colour, json),
---- run (text), complete (text, cursor), interrupt, width. To it: hello (about), out
---- (text), finished (ok), completed (insert, candidates).
+--- The conversation is one JSON object a line. From the prompt: hello (width, height, colour, json),
+--- run (text), more, complete (text, cursor), interrupt, width (width, height). To it: hello (about), out
+--- (text), finished (ok, more: what asks for the next page of a list), completed (insert, candidates). Who says no
+--- height gets no pages.
 local cjson = require "cjson"
 local check_options = require("wingman.options.check").check
 local loop = require "wingman.loop"
@@ -70,12 +71,13 @@ end
 
 local function open_session(self, conversation, hello)
   local function write(text) send(conversation, { op = "out", text = text }) end
-  conversation.width = tonumber(hello.width) or 80
+  conversation.width, conversation.height = tonumber(hello.width) or 80, hello.height
   local session = session_module.new {
     write = write,
     colour = hello.colour == true,
     json = hello.json == true,
     width = function() return conversation.width end,
+    page_rows = hello.height and function() return session_module.page_rows(conversation.height) end or nil,
     environment = make_environment(self.globals, write),
     watch = { limit = self.chunk_limit, now = self.now, wants_end = function() return wants_end(conversation) end },
   }
@@ -97,13 +99,19 @@ function on.hello(self, conversation, message)
   if not conversation.session then open_session(self, conversation, message) end
 end
 
+local function finished(conversation, ok)
+  send(conversation, { op = "finished", ok = ok, more = conversation.session:more_prompt() })
+end
+
 function on.run(_, conversation, message)
   local session = conversation.session
   if session:is_running() then return end
-  local state = session:submit(message.text, function(ok) send(conversation, { op = "finished", ok = ok }) end)
+  local state = session:submit(message.text, function(ok) finished(conversation, ok) end)
   if state == "more" then session:complain(session.reader:abandon()) end
   if state ~= "running" then send(conversation, { op = "finished", ok = state == "nothing" }) end
 end
+
+function on.more(_, conversation) conversation.session:more(function(ok) finished(conversation, ok) end) end
 
 function on.complete(_, conversation, message)
   conversation.session:complete(message.text, message.cursor, function(insert, candidates)
@@ -113,9 +121,12 @@ end
 
 function on.interrupt(_, conversation) conversation.session:interrupt() end
 
-function on.width(_, conversation, message) conversation.width = tonumber(message.width) or conversation.width end
+function on.width(_, conversation, message)
+  conversation.width = tonumber(message.width) or conversation.width
+  conversation.height = message.height or conversation.height
+end
 
-local types = { text = "string", cursor = "number", width = "number", colour = "boolean", json = "boolean" }
+local types = { text = "string", cursor = "number", width = "number", height = "number", colour = "boolean", json = "boolean" }
 
 -- A message that is well formed and in its place; else the conversation ends.
 local function understood(conversation, line)

@@ -7,6 +7,7 @@ local json = require "wingman.repl.json"
 local loop = require "wingman.loop"
 local printer = require "wingman.text.printer"
 local reader = require "wingman.repl.reader"
+local text_table = require "wingman.text.table"
 
 local M = {}
 
@@ -22,6 +23,8 @@ local M = {}
 ---@field lines string[]  chunks that have run, for .save
 ---@field environment table  the globals of what is typed
 ---@field settings table<string, any>  of the commands
+---@field page_rows (fun(): integer)|nil  rows of a page, where somebody sits at a screen and can ask for the next; nil: lists are cut
+---@field paged { value: table, shown: integer }|nil  the list of which there is more
 local methods = {}
 methods.__index = methods
 
@@ -38,9 +41,19 @@ end
 
 function methods:complain(err) self.write_error(self.paint("error", self:error_text(err)) .. "\n") end
 
+-- A list that is longer than a screen, where somebody sits at one: its first page.
+local function first_page(self, value, meta)
+  local rows = self.page_rows and self.page_rows()
+  if not rows or not meta.page or #value <= rows then return nil end
+  self.paged = { value = value, shown = rows }
+  return meta.page(value, self.paint, self.width(), 1, rows)
+end
+
 -- A view of wingman.inspect knows how it looks.
-local function show_value(self, value)
+local function show_value(self, value, is_last)
   local meta = type(value) == "table" and getmetatable(value)
+  local page = is_last and meta and first_page(self, value, meta)
+  if page then return (page:gsub("\n$", "")) end
   if meta and meta.render then return meta.render(value, self.paint, self.width()):gsub("\n$", "") end
   return self.printer:format(value)
 end
@@ -66,7 +79,7 @@ function methods:show(results)
   local last = results.n
   while last > 2 and results[last] == nil do last = last - 1 end -- value, nil: there was no error
   for i = 2, last do
-    self.write((self.json and show_json(results[i]) or show_value(self, results[i])) .. "\n")
+    self.write((self.json and show_json(results[i]) or show_value(self, results[i], i == last)) .. "\n")
   end
   if results[2] ~= nil then self.environment._ = results[2] end
   return true
@@ -97,6 +110,7 @@ end
 ---@return "more"|"running"|"nothing"|"error" state
 ---@return string text  of the whole chunk
 function methods:submit(line, finished)
+  self.paged = nil
   if not self.reader:is_open() and line:match "^%s*%.%a" then
     local commands = require "wingman.repl.commands"
     self:start(function() return commands.run(self, line) end, finished)
@@ -134,8 +148,29 @@ function methods:start_script(path, finished)
   self:start(function() return inspect.load(path, self.environment) end, finished)
 end
 
---- Ends the running chunk; without one, drops the lines of the chunk that was begun.
+--- What asks for the next page of the list that was shown last; nil: there is none.
+---@return string|nil
+function methods:more_prompt()
+  local paged = self.paged
+  return paged and ("-- %s of %s; Enter: more, q: end -- "):format(text_table.count(paged.shown), text_table.count(#paged.value))
+end
+
+--- Shows the next page. `finished(ok)` is called then.
+---@param finished fun(ok: boolean)
+function methods:more(finished)
+  local paged = self.paged
+  if paged then
+    local rows = self.page_rows()
+    self.write(getmetatable(paged.value).page(paged.value, self.paint, self.width(), paged.shown + 1, rows))
+    paged.shown = paged.shown + rows
+    if paged.shown >= #paged.value then self.paged = nil end
+  end
+  loop.soon(finished, true)
+end
+
+--- Ends the running chunk; without one, drops the lines of the chunk that was begun, and the pages that were not shown.
 function methods:interrupt()
+  self.paged = nil
   if self.running then self.running:interrupt() else self.reader:abandon() end
 end
 
@@ -161,7 +196,12 @@ function methods:close()
   live.stop(self, "log")
 end
 
----@param options { write: fun(text: string), write_error: fun(text: string)|nil, colour: boolean|nil, width: nil|(fun(): integer), json: boolean|nil, has_signals: boolean|nil, watch: wingman.repl.watch|nil, environment: table|nil }
+--- Rows of a page on a screen: its lines less those of the source, the heading and the prompt.
+---@param height integer
+---@return integer
+function M.page_rows(height) return math.max(5, math.floor(height) - 3) end
+
+---@param options { write: fun(text: string), write_error: fun(text: string)|nil, colour: boolean|nil, width: nil|(fun(): integer), page_rows: nil|(fun(): integer), json: boolean|nil, has_signals: boolean|nil, watch: wingman.repl.watch|nil, environment: table|nil }
 ---@return wingman.repl.session
 function M.new(options)
   local width = options.width or function() return 80 end
@@ -172,6 +212,7 @@ function M.new(options)
     width = width,
     colour = options.colour or false,
     json = options.json,
+    page_rows = not options.json and options.page_rows or nil,
     has_signals = options.has_signals or false,
     watch = options.watch,
     printer = printer.new { colour = options.colour, width = width },

@@ -31,6 +31,15 @@ function M.duration(seconds)
   return ("%.2f s"):format(seconds)
 end
 
+--- A line, cut with an ellipsis where it goes beyond the width.
+---@param line string  without colours
+---@param most integer
+---@return string
+function M.clip(line, most)
+  if width(line) <= most then return line end
+  return line:sub(1, most - 1):gsub("[\192-\255][\128-\191]*$", "") .. "…"
+end
+
 -- 7,910 or 12.5 ms or 93 %: a number and at most its unit.
 local function is_quantity(text) return text:match "^%-?%d[%d.,]*%s?%a*%%?$" ~= nil end
 

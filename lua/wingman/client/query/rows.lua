@@ -13,9 +13,9 @@ local MOST_BYTES = 256
 local function is_record(value) return type(value) == "table" and getmetatable(value) == nil and type(next(value)) == "string" end
 
 -- The fields that get a column each, sorted; nil when the values are no records, or have too many.
-local function columns_of(rows)
+local function columns_of(rows, first, last)
   local seen, fields = {}, {}
-  for i = 1, math.min(#rows, MOST_SHOWN) do
+  for i = first, last do
     if not is_record(rows[i].value) then return nil end
     for field in pairs(rows[i].value) do
       if not seen[field] then fields[#fields + 1] = tostring(field) end
@@ -45,30 +45,31 @@ local function cells_of(row, columns, show)
   return cells
 end
 
-local function clip(line, width)
-  if escape.width(line) <= width then return line end
-  return line:sub(1, width - 1):gsub("[\192-\255][\128-\191]*$", "") .. "…"
+local function page(rows, paint, width, first, most)
+  local show, last = printer.new { width = function() return 100000 end }, math.min(#rows, first + most - 1)
+  local columns = columns_of(rows, first, last)
+  local heading = { "key" }
+  for _, field in ipairs(columns or { "value" }) do heading[#heading + 1] = cut(field) end
+  local cells = { heading }
+  for i = first, last do cells[#cells + 1] = cells_of(rows[i], columns, show) end
+  local lines = {}
+  for line in text_table.format(cells, { heading = true }):gmatch "[^\n]+" do
+    line = text_table.clip(line, width)
+    lines[#lines + 1] = (#lines == 0 and paint("heading", line) or line) .. "\n"
+  end
+  return table.concat(lines)
 end
 
 local function render(rows, paint, width)
   if #rows == 0 then return paint("comment", "no rows") .. "\n" end
-  local show, columns = printer.new { width = function() return 100000 end }, columns_of(rows)
-  local heading = { "key" }
-  for _, field in ipairs(columns or { "value" }) do heading[#heading + 1] = cut(field) end
-  local cells = { heading }
-  for i = 1, math.min(#rows, MOST_SHOWN) do cells[i + 1] = cells_of(rows[i], columns, show) end
-  local lines = {}
-  for line in text_table.format(cells, { heading = true }):gmatch "[^\n]+" do
-    line = clip(line, width)
-    lines[#lines + 1] = (#lines == 0 and paint("heading", line) or line) .. "\n"
-  end
-  if #rows > MOST_SHOWN then lines[#lines + 1] = paint("comment", ("%s more"):format(text_table.count(#rows - MOST_SHOWN))) .. "\n" end
-  return table.concat(lines)
+  local text = page(rows, paint, width, 1, MOST_SHOWN)
+  if #rows <= MOST_SHOWN then return text end
+  return text .. paint("comment", ("%s more"):format(text_table.count(#rows - MOST_SHOWN))) .. "\n"
 end
 
 local function plain(_, text) return text end
 
-local meta = { render = render, __tostring = function(rows) return (render(rows, plain, 80):gsub("\n$", "")) end }
+local meta = { render = render, page = page, __tostring = function(rows) return (render(rows, plain, 80):gsub("\n$", "")) end }
 
 --- Marks a list of rows: `tostring` and the prompt show it as a table.
 ---@param rows wingman.rows

@@ -45,13 +45,31 @@ end
 local function finished(self)
   if self.ended then return end
   self.input:want(true)
-  begin(self, PROMPT)
+  begin(self, self.session:more_prompt() or PROMPT)
   advance(self, "")
+end
+
+-- A line was typed where more of a list can be had: nothing asks for it, q ends it, and anything else is meant for the
+-- prompt, which returns nil. True when the prompt goes on at once.
+local function answer_page(self, line)
+  if line == "" then
+    self.input:want(false)
+    self.session:more(function() finished(self) end)
+    return false
+  end
+  self.session:interrupt()
+  if not line:match "^%s*[qQ]%s*$" then return nil end
+  begin(self, PROMPT)
+  return true
 end
 
 -- A whole line was typed. True when the prompt goes on at once.
 local function submit(self, line)
   output.at_line_start = true -- Enter has moved to the next one
+  if self.session:more_prompt() then
+    local goes_on = answer_page(self, line)
+    if goes_on ~= nil then return goes_on end
+  end
   local state, text = self.session:submit(line, function() finished(self) end)
   if state == "more" then
     begin(self, CONTINUATION)
@@ -66,10 +84,10 @@ local function submit(self, line)
   return true
 end
 
--- Ctrl-D: the chunk that was begun is dropped, else the prompt is left.
+-- Ctrl-D: the chunk that was begun is dropped, or the pages that were not shown; else the prompt is left.
 local function end_of_input(self)
   io.stdout:write "\n"
-  if not self.session:is_open() then
+  if not self.session:is_open() and not self.session:more_prompt() then
     self.ended = true
     return false
   end
@@ -118,7 +136,7 @@ local function read_news(self)
   if redraw and not self.session:is_running() then
     hide(self)
     self.editor:take_terminal()
-    if self.session.tell_width then self.session:tell_width() end
+    if self.session.tell_size then self.session:tell_size() end
   end
   if interrupts > 0 then on_interrupt(self) end
 end
@@ -176,7 +194,7 @@ function methods:close()
 end
 
 --- Takes the terminal. `make_session(self)` gives the session: submit, complete,
---- interrupt, is_running, is_open.
+--- interrupt, is_running, is_open, more_prompt, more.
 ---@param make_session fun(self: wingman.repl.interactive): table
 ---@return wingman.repl.interactive|nil  nil when standard input is no terminal
 function M.open(make_session)
