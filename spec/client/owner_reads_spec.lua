@@ -173,7 +173,7 @@ clusters.on_each(getfenv(), "map:read", function(shared, it)
     assert.are_not.equal("node-3", owner)
     if shared.is_0_11 then assert.same({ "kept", owner }, { value, record.holder }) else assert.is_nil(value) end
   end)
-end)
+end, { "sim://3", "sim://3?release=head", "sim://3?dialect=0.11", "topgun://3" })
 
 clusters.on_each(getfenv(), "map:read of a node that does not answer", function(shared, it)
   local name, client, map
@@ -256,7 +256,7 @@ clusters.on_each(getfenv(), "map:read of a map whose name no disk storage takes"
     local value, err = map:read "ann"
     assert.same({ nil, shared:keeps_records() and "UNSUPPORTED" or nil }, { value, err and err.code })
   end)
-end, { "sim://1", "topgun://1" })
+end, { "sim://1", "sim://1?release=head", "topgun://1" })
 
 describe("map:read", function()
   it("says what is wrong with its arguments, at the caller's line", function()
