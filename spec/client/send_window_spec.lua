@@ -63,28 +63,28 @@ clusters.on_each(getfenv(), "the send window", function(shared, it)
 
   it("grows as far as a fast node lets it, in batches that listeners can follow", function()
     start { speed = { 200000 } }
-    write_until("the window is wide", function(sent) return sent > 4 * BATCH end)
+    write_until("the window is wide", function(sent) return sent > 2 * BATCH end)
     drain()
     for _, size in ipairs(stats().batch_sizes) do assert.is_true(size <= BATCH, "a batch of " .. size) end
   end)
 
   it("is as wide for a node that is far away, or becomes so", function()
     start { ["ack-delay"] = { 20 } }
-    write_until("the window is wide", function(sent) return sent > 4 * BATCH end)
+    write_until("the window is wide", function(sent) return sent > 2 * BATCH end)
     assert(shared.cluster:fault("all", "ack-delay", 100))
     write_until("the window is narrow", function(sent) return sent <= BATCH end)
-    write_until("the window is wide again", function(sent) return sent > 4 * BATCH end)
+    write_until("the window is wide again", function(sent) return sent > 2 * BATCH end)
     drain()
     assert.equal(0, client:stats().ops_resent)
   end)
 
   it("follows a node that is slow for a while, and grows again", function()
     start { speed = { 100000 } }
-    write_until("the window is wide", function(sent) return sent > 2 * BATCH end)
+    write_until("the window is wide", function(sent) return sent > BATCH end)
     assert(shared.cluster:fault("all", "speed", 3000))
     write_until("the window is narrow", function(sent) return sent <= BATCH / 2 end)
     assert(shared.cluster:fault("all", "speed", 100000))
-    local count = write_until("the window is wide again", function(sent) return sent > 2 * BATCH end)
+    local count = write_until("the window is wide again", function(sent) return sent > BATCH end)
     drain()
     assert.equal(count, stats().ops)
     assert.equal(0, client:stats().ops_resent)

@@ -62,7 +62,7 @@ static void look_again(wm_send_window *w, uint64_t now_us)
 /* The window for what operations took, of which `target_us` is wished. */
 static uint64_t follow(const wm_send_window *w, uint64_t target_us)
 {
-    if (w->took_us > target_us) return w->ops - w->ops * least(w->took_us - target_us, w->took_us / 2) / w->took_us;
+    if (w->took_us > target_us) return w->ops - w->ops * least(w->took_us - target_us, w->took_us / 4) / w->took_us;
     if (!w->was_full) return w->ops;
     return w->ops + w->ops * least(target_us - w->took_us, WAIT_US) / WAIT_US;
 }

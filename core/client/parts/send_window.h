@@ -7,7 +7,7 @@
  *
  * Acknowledgements: once a server works without a pause, more operations in flight only wait longer there.
  * So the window follows the time to the acknowledgement. It is doubled at most for each window that was
- * acknowledged, as long as that time is below the shortest one plus 25 ms, and shrinks by up to a half above
+ * acknowledged, as long as that time is below the shortest one plus 25 ms, and shrinks by up to a quarter above
  * it; it stays where operations wait for 25 ms, whatever the server's rate and distance are. It grows only
  * while it is what holds operations back. The shortest time is that of the last 30 to 60 s: as often the
  * window is small for one round, so that a time without waiting is seen. If the smallest window waits
