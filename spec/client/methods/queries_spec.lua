@@ -63,14 +63,21 @@ clusters.on_each(getfenv(), "a subscription", function(shared, it)
 
   it("gets no copy of the map from a v2 server, and each change once", function()
     if shared.is_0_11 then return end
-    local before, heard, rounds = received(client), {}, 0
-    client:map(name):on("change", function(key, value) heard[#heard + 1] = { key, value } end)
-    eventually("a change is heard of", function()
-      rounds = rounds + 1
-      assert(writer:map(name):set("first", rounds))
-      return #heard > 0
+    local before, heard, last = received(client), {}, {}
+    client:map(name):on("change", function(key, value)
+      heard[#heard + 1] = { key, value }
+      last[key] = value
     end)
-    eventually("the last change is heard of", function() return client:map(name):get "first" == rounds end)
+    -- Each node tells of its own, once its listening connection is there.
+    for _, node in ipairs(shared.cluster.nodes) do
+      local key, rounds = clusters.keys_of(writer, node.id, 1)[1], 0
+      eventually("a change is heard of from " .. node.id, function()
+        rounds = rounds + 1
+        assert(writer:map(name):set(key, "round " .. rounds))
+        return last[key]
+      end)
+      eventually("the last change is heard of", function() return last[key] == "round " .. rounds, last[key] end)
+    end
     heard = {}
     for i = 1, 50 do assert(writer:map(name):set("key-" .. i, i)) end
     eventually("50 changes are heard of", function() return #heard == 50, #heard end)
