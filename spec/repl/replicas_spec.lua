@@ -245,4 +245,24 @@ clusters.on_each(env, "the prompt", function(shared, it)
     assert.same({ "", { "k1", "k2", "k3" } }, complete "m:read('k")
     assert.is_nil(client.maps.nobody)
   end)
+
+  it("shows what a node has lost, and that the replica alone has it", function()
+    if shared.is_0_11 then return end -- the backups have it
+    write(other, 1, 90, function(i) return i end)
+    assert(map:synced(60))
+    assert(shared.cluster:kill "node-2")
+    for _, one in ipairs { client, other } do
+      eventually("node-2 is lost", function() return #one:connected_nodes() == 2 end)
+    end
+    shared:restart("node-2", other)
+    eventually("node-2 is followed again", function() return #client:connected_nodes() == 3 end)
+    assert(map:synced(60))
+    local lost = inspect.replicas(client)[1].lost
+    assert(lost > 10)
+    local data = inspect.diff(map)
+    assert.same({ lost, 0, 0 }, { #data.only_here, #data.differ, #data.only_there })
+    for _, one in ipairs(data.only_here) do assert.equal("lost by its node", one.reason) end
+    assert.truthy(run(".diff %s"):find(("\n  %d more\n"):format(lost - 10), 1, true))
+    assert.truthy(run(".replicas"):find((" +%d +0 +[%%d,]+\n  equal to"):format(lost)))
+  end)
 end, { "sim://3", "sim://3?dialect=0.11" })
