@@ -4,6 +4,7 @@
 
 #include "base/status.h"
 #include "client/state.h"
+#include "wire/message_type.h"
 
 /* While a map does not change: seconds between comparisons with each node, and at least so many for each
  * node, so that a map costs at most one request in so many seconds however many nodes there are. */
@@ -19,8 +20,7 @@
 static void write_root_question(const wm_map *m, wm_buffer *b)
 {
     wm_mp_write_map(b, 3);
-    wm_mp_write_cstr(b, "type");
-    wm_mp_write_cstr(b, "SYNC_INIT");
+    wm_message_write_type(b, WM_TYPE_SYNC_INIT);
     wm_mp_write_cstr(b, "mapName");
     wm_mp_write_str(b, m->name, m->name_len);
     wm_mp_write_cstr(b, "lastSyncTimestamp");
@@ -32,8 +32,7 @@ static void write_place_question(const wm_map *m, wm_merkle_place place, wm_buff
     char path[WM_MERKLE_PATH_MAX];
     size_t len = wm_merkle_path_write(place, path);
     wm_mp_write_map(b, 2);
-    wm_mp_write_cstr(b, "type");
-    wm_mp_write_cstr(b, "MERKLE_REQ_BUCKET");
+    wm_message_write_type(b, WM_TYPE_MERKLE_REQ_BUCKET);
     wm_mp_write_cstr(b, "payload");
     wm_mp_write_map(b, 2);
     wm_mp_write_cstr(b, "mapName");
