@@ -323,6 +323,7 @@ void wm_map_end_replica(wm_map *m)
     while (all->maps[i] != m) i++;
     all->maps[i] = all->maps[--all->count];
     all->by_template[m->put_template] = all->by_template[m->remove_template] = NULL;
+    wm_replica_release(m->replica);
     wm_replica_free(m->replica);
     m->replica = NULL;
 }

@@ -21,7 +21,8 @@ typedef struct wm_record {
     uint32_t node;      /* index of a node id, as the caller interned it */
     uint32_t op;        /* when stored: the operation of this client that writes it, WM_NO_OP for none. When read:
                          * the last such operation; if it is settled, its index may be another one's by now */
-    uint16_t echoed_by; /* connection index + 1 on which the server last echoed this client's record; 0: none */
+    uint16_t echoed_by; /* connection index + 1 on which the server last echoed this client's record; in a replica:
+                         * index + 1 of the node that acknowledged it; 0: none */
     uint8_t marks;      /* of a replica, as are these: see replica/holding.h and replica/overlay.h */
     uint64_t seen;      /* when it was heard of, or acknowledged: the replica's count of arrivals */
 } wm_record;

@@ -55,7 +55,10 @@ const char *wm_change_origin_name(wm_change_origin origin);
 
 /* NULL when out of memory. */
 wm_replica *wm_replica_new(wm_replica_options options, wm_replica_sources sources);
+/* NULL is allowed. `own` keeps its marks. */
 void wm_replica_free(wm_replica *r);
+/* Takes the marks off the records of `own`, which stays: the next replica knows nothing of what this one heard. */
+void wm_replica_release(wm_replica *r);
 void wm_replica_set_rhythm(wm_replica *r, wm_sync_rhythm rhythm);
 
 /* -- nodes -- */

@@ -45,6 +45,45 @@ static wm_replica_node *owner_of_sync(wm_sync *s)
     return (wm_replica_node *)((char *)s - offsetof(wm_replica_node, sync));
 }
 
+static wm_holding *new_holding(const wm_replica *r, wm_merkle_rule rule)
+{
+    wm_holding_rules rules = r->options.rules;
+    rules.sums = rule;
+    return wm_holding_new(rules, r->sources.names);
+}
+
+static bool make_space(wm_replica *r, uint32_t count)
+{
+    if (count <= r->node_count) return true;
+    wm_replica_node **grown = realloc(r->nodes, count * sizeof *grown);
+    if (grown == NULL) return false;
+    r->nodes = grown;
+    while (r->node_count < count) r->nodes[r->node_count++] = NULL;
+    return true;
+}
+
+static wm_replica_node *add_node(wm_replica *r, int node_index, wm_merkle_rule rule)
+{
+    wm_replica_node *n = calloc(1, sizeof *n);
+    if (n == NULL) return NULL;
+    n->rule = rule;
+    n->holding = new_holding(r, rule);
+    if (n->holding == NULL) {
+        free(n);
+        return NULL;
+    }
+    wm_sync_init(&n->sync, n->holding, &r->hooks, node_index);
+    r->nodes[node_index] = n;
+    return n;
+}
+
+/* NULL when out of memory. */
+static wm_replica_node *node_or_new(wm_replica *r, int node_index, wm_merkle_rule rule)
+{
+    if (!make_space(r, (uint32_t)node_index + 1)) return NULL;
+    return r->nodes[node_index] != NULL ? r->nodes[node_index] : add_node(r, node_index, rule);
+}
+
 /* -- own writes ------------------------------------------------------------------------ */
 
 static bool has_same_value(const wm_record *own, const wm_map_event *e)
@@ -60,19 +99,21 @@ static void mark_own(wm_replica *r, const wm_replica_key *k, uint8_t marks, uint
 }
 
 /* An event of a key that this client wrote: is it that write, sent back? A node sends the events of one key
- * in the order of its stamps, so what comes before is older than the write. */
-static void note_echo(wm_replica *r, const wm_replica_key *k, const wm_map_event *e)
+ * in the order of its stamps, so what comes before is older than the write. Where another node acknowledged the
+ * write, it never comes: what the owner has counts. */
+static void note_echo(wm_replica *r, int node_index, const wm_replica_key *k, const wm_map_event *e)
 {
     wm_record own;
     if (!wm_replica_own(r, k, &own) || own.marks & WM_RECORD_OVER || r->options.merges) return;
     bool is_echo = has_same_value(&own, e), is_acked = own.seen > 0;
-    if (is_acked && is_echo) mark_own(r, k, WM_RECORD_OVER, own.seen);
-    else if (!is_acked) mark_own(r, k, is_echo ? WM_RECORD_ECHOED : 0, 0);
+    if (!is_acked) mark_own(r, k, is_echo ? WM_RECORD_ECHOED : 0, 0);
+    else if (is_echo || (!wm_replica_acked_by(&own, node_index) && wm_replica_decides(r, k, &own, node_index)))
+        mark_own(r, k, WM_RECORD_OVER, own.seen);
 }
 
 void wm_replica_acked(wm_replica *r, int node_index, const char *key, size_t len, uint32_t op, uint64_t now_us)
 {
-    wm_replica_node *n = node_of(r, node_index);
+    wm_replica_node *n = node_or_new(r, node_index, WM_MERKLE_PLAIN); /* connecting it may change the rule */
     wm_replica_key k = wm_replica_key_of(r, key, len);
     wm_record own;
     if (!wm_replica_own(r, &k, &own) || own.op != op || own.marks & WM_RECORD_OVER) return;
@@ -80,10 +121,12 @@ void wm_replica_acked(wm_replica *r, int node_index, const char *key, size_t len
         mark_own(r, &k, WM_RECORD_OVER, ++r->seen);
         return;
     }
-    if (n == NULL) return; /* as acknowledged before the node is followed, whose snapshot will have it */
-    bool is_queued = wm_key_queue_push(&n->acked, key, len, ++r->seen);
-    if (is_queued) mark_own(r, &k, 0, r->seen);
-    else r->figures.no_memory++; /* it is as acknowledged before, too */
+    if (n == NULL || !wm_key_queue_push(&n->acked, key, len, ++r->seen)) { /* as acknowledged before the map was followed */
+        r->figures.no_memory++;
+        return;
+    }
+    mark_own(r, &k, 0, r->seen);
+    wm_record_store_set_echoed_by(r->sources.own, k.own_hash, key, len, (uint16_t)(node_index + 1));
     wm_sync_changed(&n->sync, now_us);
 }
 
@@ -103,11 +146,11 @@ static void end_acked(wm_replica *r, wm_replica_node *n, uint64_t seen)
 }
 
 /* The node was read after the acknowledgement: what it has of the key counts. */
-static void end_read(wm_replica *r, const wm_replica_key *k, const wm_walk_step *step)
+static void end_read(wm_replica *r, const wm_sync *s, const wm_replica_key *k, const wm_walk_step *step)
 {
     wm_record own;
     if (!wm_replica_own(r, k, &own) || own.marks & WM_RECORD_OVER) return;
-    if (own.seen > 0 && own.seen <= step->seen) mark_own(r, k, WM_RECORD_OVER, own.seen);
+    if (own.seen <= step->seen && wm_replica_decides(r, k, &own, s->node_index)) mark_own(r, k, WM_RECORD_OVER, own.seen);
 }
 
 /* -- events ---------------------------------------------------------------------------- */
@@ -132,7 +175,7 @@ int wm_replica_event(wm_replica *r, int node_index, const wm_map_event *e, uint6
     int status = e->has_record ? put_event(r, n, &k, e) : wm_holding_drop(n->holding, k.hash, e->key, e->key_len, ++r->seen);
     if (status == WM_OK) {
         wm_replica_found(r, &k);
-        note_echo(r, &k, e);
+        note_echo(r, node_index, &k, e);
         wm_replica_tell(r, &k, &before, WM_CHANGE_REMOTE);
     }
     if (status == WM_ENOMEM) r->figures.no_memory++;
@@ -165,12 +208,13 @@ static void on_found(void *user, wm_sync *s, const wm_map_event *e, const wm_wal
         wm_holding_mark(s->holding, k.hash, k.text, k.len, held.marks, record.seen);
     } else if (status == WM_OK) {
         status = wm_holding_put(s->holding, k.hash, &record);
+        s->has_found |= status == WM_OK;
         r->figures.repairs += origin_of(s) == WM_CHANGE_REPAIR;
     }
     if (status == WM_ENOMEM) r->figures.no_memory++;
     if (status < 0) return;
     wm_replica_found(r, &k);
-    end_read(r, &k, step);
+    end_read(r, s, &k, step);
     wm_replica_tell(r, &k, &before, origin_of(s));
 }
 
@@ -191,8 +235,9 @@ static void remove_absent(wm_replica *r, wm_replica_node *n, const wm_record *he
         return; /* the next walk will find it again */
     }
     wm_holding_drop(n->holding, k.hash, k.text, k.len, ++r->seen);
+    n->sync.has_found = true;
     r->figures.repairs += origin_of(&n->sync) == WM_CHANGE_REPAIR;
-    end_read(r, &k, step);
+    end_read(r, &n->sync, &k, step);
     wm_replica_tell(r, &k, &before, origin_of(&n->sync));
 }
 
@@ -235,13 +280,6 @@ static void settle_gone(wm_replica *r, wm_holding *gone, bool is_lost)
 {
     if (is_lost && !r->options.drops_lost && add_lost(r, gone)) return;
     wm_replica_dismiss(r, gone, is_lost ? WM_CHANGE_LOST : WM_CHANGE_REPAIR);
-}
-
-static wm_holding *new_holding(const wm_replica *r, wm_merkle_rule rule)
-{
-    wm_holding_rules rules = r->options.rules;
-    rules.sums = rule;
-    return wm_holding_new(rules, r->sources.names);
 }
 
 /* All that the node held is lost. Without memory for that, the next walk removes the records. */
@@ -287,31 +325,6 @@ static const wm_sync_hooks sync_hooks = {NULL, on_found, on_leaf_read, on_equal,
 
 /* -- nodes ----------------------------------------------------------------------------- */
 
-static bool make_space(wm_replica *r, uint32_t count)
-{
-    if (count <= r->node_count) return true;
-    wm_replica_node **grown = realloc(r->nodes, count * sizeof *grown);
-    if (grown == NULL) return false;
-    r->nodes = grown;
-    while (r->node_count < count) r->nodes[r->node_count++] = NULL;
-    return true;
-}
-
-static wm_replica_node *add_node(wm_replica *r, int node_index, wm_merkle_rule rule)
-{
-    wm_replica_node *n = calloc(1, sizeof *n);
-    if (n == NULL) return NULL;
-    n->rule = rule;
-    n->holding = new_holding(r, rule);
-    if (n->holding == NULL) {
-        free(n);
-        return NULL;
-    }
-    wm_sync_init(&n->sync, n->holding, &r->hooks, node_index);
-    r->nodes[node_index] = n;
-    return n;
-}
-
 /* The node runs another release than before: what it held is read anew. */
 static bool change_rule(wm_replica *r, wm_replica_node *n, wm_merkle_rule rule)
 {
@@ -325,9 +338,7 @@ static bool change_rule(wm_replica *r, wm_replica_node *n, wm_merkle_rule rule)
 
 int wm_replica_connect(wm_replica *r, int node_index, int connection, wm_merkle_rule rule)
 {
-    if (!make_space(r, (uint32_t)node_index + 1)) return WM_ENOMEM;
-    wm_replica_node *n = r->nodes[node_index];
-    if (n == NULL) n = add_node(r, node_index, rule);
+    wm_replica_node *n = node_or_new(r, node_index, rule);
     if (n == NULL || (n->rule != rule && !change_rule(r, n, rule))) return WM_ENOMEM;
     n->count_before = wm_holding_count(n->holding) + (n->gone != NULL ? wm_holding_count(n->gone) : 0);
     wm_sync_connected(&n->sync, connection);
@@ -395,6 +406,17 @@ static void free_node(wm_replica_node *n)
     wm_holding_free(n->gone);
     wm_key_queue_close(&n->acked);
     free(n);
+}
+
+void wm_replica_release(wm_replica *r)
+{
+    wm_record own;
+    for (size_t at = wm_record_store_next(r->sources.own, 0, &own); at != 0; at = wm_record_store_next(r->sources.own, at, &own)) {
+        if (own.node != 0 || (own.marks == 0 && own.seen == 0)) continue;
+        wm_replica_key k = wm_replica_key_of(r, own.key, own.key_len);
+        mark_own(r, &k, 0, 0);
+        wm_record_store_set_echoed_by(r->sources.own, k.own_hash, own.key, own.key_len, 0);
+    }
 }
 
 void wm_replica_free(wm_replica *r)

@@ -63,6 +63,10 @@ typedef struct wm_replica_key {
 wm_replica_key wm_replica_key_of(const wm_replica *r, const char *key, size_t len);
 /* The record of a key in `own`, if this client wrote it. */
 bool wm_replica_own(const wm_replica *r, const wm_replica_key *k, wm_record *out);
+/* Whether this node acknowledged an own record. */
+bool wm_replica_acked_by(const wm_record *own, int node_index);
+/* Whether what this node has of the key, as of a time after the acknowledgement, ends an own record. */
+bool wm_replica_decides(const wm_replica *r, const wm_replica_key *k, const wm_record *own, int node_index);
 /* As wm_replica_get. */
 bool wm_replica_show(wm_replica *r, const wm_replica_key *k, wm_record *out, wm_replica_place *place);
 /* The newest record of a key that any node holds. */

@@ -104,11 +104,28 @@ static bool is_owner_known(const wm_replica *r, const wm_replica_key *k)
     return false;
 }
 
+/* What another node than the owner acknowledged is a record of that node: the owner's record counts. */
+static bool is_passed_over(const wm_replica *r, const wm_replica_key *k, const wm_record *own, const wm_replica_place *base)
+{
+    return own->seen > 0 && base->node_index >= 0 && base->node_index == owner_of(r, k) && !wm_replica_acked_by(own, base->node_index);
+}
+
+bool wm_replica_acked_by(const wm_record *own, int node_index)
+{
+    return own->echoed_by == (uint16_t)(node_index + 1);
+}
+
+bool wm_replica_decides(const wm_replica *r, const wm_replica_key *k, const wm_record *own, int node_index)
+{
+    return own->seen > 0 && (wm_replica_acked_by(own, node_index) || owner_of(r, k) == node_index);
+}
+
 /* Whether an own record is shown, not the base (NULL: there is none). */
-static bool hides_base(const wm_replica *r, const wm_replica_key *k, const wm_record *own, const wm_record *base)
+static bool hides_base(const wm_replica *r, const wm_replica_key *k, const wm_record *own, const wm_record *base, const wm_replica_place *place)
 {
     if (own->marks & WM_RECORD_OVER) return false;
     if (r->options.merges && base != NULL) return is_newer(r, own, base);
+    if (is_passed_over(r, k, own, place)) return false;
     if (own->seen > 0 || r->sources.is_unsettled(r->sources.user, own)) return true;
     return base == NULL && !is_owner_known(r, k); /* it was acknowledged before the map was followed */
 }
@@ -118,7 +135,7 @@ bool wm_replica_show(wm_replica *r, const wm_replica_key *k, wm_record *out, wm_
     wm_record own;
     *place = (wm_replica_place){.node_index = -1};
     bool is_own = wm_replica_own(r, k, &own), has_base = show_base(r, k, out, place);
-    if (!is_own || !hides_base(r, k, &own, has_base ? out : NULL)) return has_base;
+    if (!is_own || !hides_base(r, k, &own, has_base ? out : NULL, place)) return has_base;
     *place = (wm_replica_place){.node_index = -1, .is_own = true};
     *out = own;
     return true;

@@ -6,7 +6,8 @@
 /* Silence about a root; and about a place of a v2 server, which does not speak of what was emptied. */
 #define ROOT_TIMEOUT_US 20000000u
 #define PLACE_TIMEOUT_US 2000000u
-/* Walks, or silent questions, in a row after which the pauses between comparisons grow. */
+/* Walks, or silent questions, in a row after which there are pauses between comparisons; and after which these grow, if
+ * they found nothing. While others write without end each walk finds something, and the roots may never be equal. */
 #define PATIENCE 3u
 #define PAUSE_MAX_US 30000000u
 /* A node spends at most one part in so many of its time on comparisons: head lists the map for each. */
@@ -35,7 +36,7 @@ void wm_sync_disconnected(wm_sync *s)
     wm_walk_end(&s->walk);
     s->state = WM_SYNC_OFF;
     s->connection = -1;
-    s->in_vain = 0;
+    s->in_vain = s->idle = 0;
     s->is_new = s->is_hurried = false;
 }
 
@@ -72,7 +73,7 @@ static void become_equal(wm_sync *s, uint64_t now_us)
     /* The subscription may have begun after the answer: compare once more, as if something had happened. */
     if (s->is_new) s->changed_us = s->event_us = now_us;
     s->is_new = false;
-    s->in_vain = 0;
+    s->in_vain = s->idle = 0;
     s->equal_us = s->asked_us;
 }
 
@@ -92,6 +93,7 @@ static void begin_walk(wm_sync *s, bool is_empty)
     s->walk.todo[0].is_absent = is_empty;
     s->walk.todo[0].seen = s->asked_seen;
     s->state = WM_SYNC_WALKING;
+    s->has_found = false;
     s->walks++;
 }
 
@@ -116,7 +118,7 @@ static void take_root(wm_sync *s, uint32_t root, uint64_t now_us)
 
 static uint64_t pause(const wm_sync *s, const wm_sync_rhythm *rhythm)
 {
-    uint32_t doublings = s->in_vain > PATIENCE ? s->in_vain - PATIENCE : 0;
+    uint32_t doublings = s->idle > PATIENCE ? s->idle - PATIENCE : 0;
     uint64_t least = s->answer_us * ANSWER_SHARE > rhythm->check_us ? s->answer_us * ANSWER_SHARE : rhythm->check_us;
     uint64_t us = doublings < 16 ? least << doublings : PAUSE_MAX_US;
     return us < PAUSE_MAX_US ? us : PAUSE_MAX_US;
@@ -176,6 +178,7 @@ static wm_sync_question walk_on(wm_sync *s, uint64_t seen, uint64_t now_us, wm_s
     if (!wm_walk_is_over(&s->walk)) return WM_ASK_NOTHING;
     wm_walk_end(&s->walk);
     s->in_vain++;
+    s->idle = s->has_found ? 0 : s->idle + 1;
     s->is_hurried = true;
     s->state = WM_SYNC_WAITING;
     return WM_ASK_NOTHING;
@@ -186,6 +189,7 @@ wm_sync_question wm_sync_next(wm_sync *s, const wm_sync_rhythm *rhythm, uint64_t
 {
     if (s->state == WM_SYNC_ASKING && now_us - s->asked_us > ROOT_TIMEOUT_US) {
         s->in_vain++;
+        s->idle++;
         s->is_hurried = true;
         s->state = WM_SYNC_WAITING;
     }

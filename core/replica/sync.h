@@ -50,6 +50,8 @@ struct wm_sync {
     bool is_new;       /* the connection is, and the roots were not equal on it yet */
     bool is_hurried;   /* compare at once */
     uint32_t in_vain;  /* walks since the roots were equal last, or silent questions for the root */
+    uint32_t idle;     /* of them, those in a row that found nothing: the node does not become equal by walks */
+    bool has_found;    /* the walk under way has changed the holding; set by the hooks */
     uint32_t root;     /* as answered last */
     uint64_t asked_us; /* when the root was asked for last */
     uint64_t asked_seen;
