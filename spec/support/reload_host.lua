@@ -37,7 +37,7 @@ for i = 1, count do
   local client = wingman.client { cluster = { seeds = urls }, auth = { token = token } }
   assert(client:start())
   local map = client:map "reload"
-  map:on("change", function() end)
+  map:on("change", function() end, { replicate = false })
   assert(map:set("a", { n = i }))
   assert(client:drain(60))
   wingman.spawn(function() client:drain() end) -- somebody waits

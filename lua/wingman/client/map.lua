@@ -338,18 +338,21 @@ function methods:watch(key, fn, options)
   return self:replicate():watch(key, fn, options.initial)
 end
 
---- Calls `fn(key, value, origin)` for each change by another client; value is nil for a removal. The
---- first listener subscribes to the map at every node. A 0.11 cluster sends no changes. Of a map that is a replica
---- (map:replicate) it is told what a watch is told, on either family.
+--- Calls `fn(key, value, origin)` after a key has changed by another client's doing, as a watch of every key does that
+--- does not want to know what is there already: final values; nil for a removal. The first listener makes the map a
+--- replica (map:replicate), so that nothing is missed. With `{ replicate = false }` the nodes are only asked to
+--- announce changes: what they drop or could not announce while their connection was away is missed, and a 0.11 cluster
+--- announces none.
 ---@param event "change"
 ---@param fn fun(key: string, value: any, origin: string)
-function methods:on(event, fn)
+---@param options wingman.change_options|nil  { replicate = true }
+function methods:on(event, fn, options)
+  options = options_check.check(call_options.change, options or {}, "map:on", 2)
   self.events:on(event, fn, "map:on", 3)
-  if self.copy then self.copy:tell_changes() end
-  self.client:subscribe(self.name)
+  if self.copy or options.replicate then self:replicate():tell_changes() else self.client:subscribe(self.name) end
 end
 
---- Removes a listener. The nodes keep sending the changes of the map.
+--- Removes a listener. The map stays what it is.
 ---@param event "change"
 ---@param fn function
 function methods:off(event, fn) self.events:off(event, fn, "map:off", 3) end

@@ -195,7 +195,7 @@ function M.watch(client, name, pattern, fn)
     fn(key, value, origin)
   end
   function watch.stop() map:off("change", listen) end
-  map:on("change", listen)
+  map:on("change", listen, { replicate = false })
   return watch
 end
 

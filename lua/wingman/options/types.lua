@@ -97,6 +97,16 @@
 ---@field node? string id or URL of the node to ask, which need not be the owner
 ---@field timeout? number|string how long the call may take, with the wait for an owner that is not connected
 
+---@class wingman.replicate_options: table<"check"|"on_loss", any>
+---@field check? number|string while the map changes, the copy is compared with each node this often; while it does not, every 30 s
+---@field on_loss? "keep"|"drop" what a node came up without is shown on and counted (keep), or removed (drop)
+
+---@class wingman.watch_options: table<"initial", any>
+---@field initial? boolean false: what is there already is not told
+
+---@class wingman.change_options: table<"replicate", any>
+---@field replicate? boolean false: hints only, as far as nodes announce changes, and no replica
+
 ---@class wingman.query_options: table<"limit"|"offset"|"predicate"|"sort"|"timeout"|"where", any>
 ---@field limit? number rows at most; default: all
 ---@field offset? number rows to leave out at the start

@@ -52,7 +52,7 @@ clusters.on_each(getfenv(), "a subscription", function(shared, it)
     collectgarbage()
     collectgarbage "stop"
     local of_a_look, kilobytes = kilobytes_of_a_look(), collectgarbage "count"
-    client:map(name):on("change", function() heard = heard + 1 end)
+    client:map(name):on("change", function() heard = heard + 1 end, { replicate = false })
     local looks = await("most of the answer has come", before, function(bytes) return bytes > KEYS * 100 end)
     while not loop.step(1000) do end
     kilobytes = collectgarbage "count" - kilobytes - looks * of_a_look
@@ -67,7 +67,7 @@ clusters.on_each(getfenv(), "a subscription", function(shared, it)
     client:map(name):on("change", function(key, value)
       heard[#heard + 1] = { key, value }
       last[key] = value
-    end)
+    end, { replicate = false })
     -- Each node tells of its own, once its listening connection is there.
     for _, node in ipairs(shared.cluster.nodes) do
       local key, rounds = clusters.keys_of(writer, node.id, 1)[1], 0
@@ -87,7 +87,7 @@ clusters.on_each(getfenv(), "a subscription", function(shared, it)
 
   it("keeps no answer from a query of the same map", function()
     if shared:has_no_queries(getfenv()) then return end
-    client:map(name):on("change", function() end)
+    client:map(name):on("change", function() end, { replicate = false })
     local values = wingman.by_key(assert(client:query(name, { where = {} })))
     assert.same(VALUE, values["key-1"])
   end)
@@ -96,7 +96,7 @@ end)
 clusters.on_each(getfenv(), "a subscription of a cluster that tells it of changes by JSON texts", function(shared, it)
   it("does not warn of a text that is too large, as nobody reads it", function()
     local name, writer, client = shared:map_name(), shared:started(), shared:started()
-    client:map(name):on("change", function() end)
+    client:map(name):on("change", function() end, { replicate = false })
     assert(writer:map(name):set("first", 1))
     assert(writer:drain(30))
     local before, size = received(client), client.options.max_text_bytes + 1000

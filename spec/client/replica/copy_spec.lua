@@ -236,6 +236,30 @@ clusters.on_each(env, "a replica", function(shared, it)
     assert.not_equal(copy, map:replicate())
   end)
 
+  it("is what a listener of changes makes of a map, unless it wants hints only", function()
+    write(1, 50, function(i) return i end)
+    local last, hints = {}, reader:map(shared:map_name())
+    map:on("change", function(key, value, origin)
+      last[key] = value == nil and "none" or value
+      assert.not_equal("snapshot", origin)
+    end)
+    assert_right(map)
+    assert.same({}, last)
+    write(1, 30, function(i) return -i end)
+    assert(written:remove "k50")
+    assert(writer:drain(60))
+    assert_right(map)
+    eventually("all is heard of", function()
+      for i = 1, 30 do
+        if last["k" .. i] ~= -i then return false, i, last["k" .. i] end
+      end
+      return last.k50 == "none"
+    end)
+    hints:on("change", function() end, { replicate = false })
+    assert.is_nil(hints.copy)
+    assert.error_matches(function() map:on("change", print, { replicat = false }) end, "did you mean 'replicate'")
+  end)
+
   it("refuses options that do not exist", function()
     assert.error_matches(function() map:replicate { on_los = "drop" } end, "did you mean 'on_loss'")
     assert.error_matches(function() map:watch("k", 5) end, "a function is expected, got number")

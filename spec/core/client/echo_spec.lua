@@ -13,7 +13,7 @@ for connections = 1, 2 do clusters.on_each(getfenv(), ("a client that hears of i
   before_each(function()
     client = shared:started { connections_per_node = connections }
     map = client:map(shared:map_name())
-    map:on("change", function() end)
+    map:on("change", function() end, { replicate = false })
     other = shared:started():map(map.name)
     key = ("%s-%%d"):format(map.name)
     -- Both are subscribed once each hears of the other.
@@ -56,7 +56,7 @@ for connections = 1, 2 do clusters.on_each(getfenv(), ("a client that hears of i
       local lost = {}
       map:on("change", function(name, value)
         if name:find(map.name, 1, true) then lost[#lost + 1] = name .. " = " .. tostring(value and value.v) end
-      end)
+      end, { replicate = false })
       for i = 1, KEYS do
         local name = key:format(i)
         assert(map:set(name, { v = "old" }))
@@ -104,7 +104,7 @@ for connections = 1, 2 do clusters.on_each(getfenv(), ("a client that hears of i
     local theirs = other.client:map(late.name)
     for i = 1, KEYS do assert(late:set(key:format(i), "mine")) end
     assert(late.client:drain(60))
-    late:on("change", function() end)
+    late:on("change", function() end, { replicate = false })
     for _, node in ipairs(shared.cluster.nodes) do
       local marker, n = clusters.keys_of(late.client, node.id, KEYS + 1)[KEYS + 1], 0
       eventually("it is subscribed at " .. node.id, function()

@@ -95,7 +95,7 @@ clusters.on_each(getfenv(), "a write", function(shared, it)
       if shared:has_no_queries(getfenv()) then return end
       local writer, name, key = shared:started(), shared:map_name(), ("k"):rep(100)
       local listener, heard = shared:started(), nil
-      listener:map(name):on("change", function(_, value) heard = value end)
+      listener:map(name):on("change", function(_, value) heard = value end, { replicate = false })
       assert(listener:query(name)) -- answered after the subscriptions, which went before
       local map, most = writer:map(name), V2_RECORD - #name - #key
       local seq, err = map:set(key, texts(most + 1))

@@ -19,7 +19,7 @@ clusters.on_each(getfenv(), "a change", function(shared, it)
 
   before_each(function()
     client, name, heard, clock = shared:started(), shared:map_name(), {}, 0
-    client:map(name):on("change", function(key, value) heard[#heard + 1] = { key, value } end)
+    client:map(name):on("change", function(key, value) heard[#heard + 1] = { key, value } end, { replicate = false })
   end)
 
   local function time()

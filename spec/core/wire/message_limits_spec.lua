@@ -123,7 +123,7 @@ clusters.on_each(getfenv(1), "A message beyond a limit", function(shared, it)
 
   local function listen()
     client.listeners.open = function() end -- a listening connection would bring what the node sends once more
-    map:on("change", function(changed, value) if changed == "other" then heard[#heard + 1] = value end end)
+    map:on("change", function(changed, value) if changed == "other" then heard[#heard + 1] = value end end, { replicate = false })
   end
 
   -- What was sent has been read once a write behind it is acknowledged.

@@ -45,6 +45,12 @@ M.watch = {
   initial = { type = "boolean", default = true, about = "false: what is there already is not told" },
 }
 
+--- map:on.
+---@type table<string, wingman.option_rule>
+M.change = {
+  replicate = { type = "boolean", default = true, about = "false: hints only, as far as nodes announce changes, and no replica" },
+}
+
 local function has_fields(value)
   for field in pairs(value) do
     if type(field) ~= "string" then return false end

@@ -34,9 +34,9 @@ function Hub.new(wingman, options, server, expiry, hooks)
   self.players_map = self.client:map "minetest_players"
   self.chat_map = self.client:map "minetest_chat"
   self.scores_map = self.client:map "minetest_scores"
-  self.players_map:on("change", function(name, value) self:player_changed(name, value) end)
-  self.chat_map:on("change", function(_, value) self:heard_line(value) end)
-  self.scores_map:on("change", function(name, value) self:score_changed(name, value) end)
+  self.players_map:on("change", function(name, value) self:player_changed(name, value) end, { replicate = false })
+  self.chat_map:on("change", function(_, value) self:heard_line(value) end, { replicate = false })
+  self.scores_map:on("change", function(name, value) self:score_changed(name, value) end, { replicate = false })
   -- What a node says while it is away is missed.
   self.client:on("node_lost", function() self.knows_scores, self.misses = false, self.misses + 1 end)
   -- A node that is new, or back, knows nothing of what went by; and a node that died may
