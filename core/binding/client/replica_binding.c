@@ -12,11 +12,12 @@ static wm_replica *check_replica(lua_State *L)
 /* replicate(check_us, drops_lost): true; nil and the reason. */
 static int l_replicate(lua_State *L)
 {
+    wm_map *m = wm_lua_check_map(L);
     wm_map_replica_options options = {
         .check_us = wm_lua_check_whole(L, 2),
         .drops_lost = lua_toboolean(L, 3),
     };
-    return wm_lua_push_result(L, wm_map_replicate(wm_lua_check_map(L), &options));
+    return wm_lua_push_result(L, wm_map_replicate(m, &options));
 }
 
 static int l_end(lua_State *L)
@@ -45,13 +46,15 @@ static int l_disconnect(lua_State *L)
 /* subscribed(query id): see wm_map_subscribed. */
 static int l_subscribed(lua_State *L)
 {
-    return wm_lua_push_result(L, wm_map_subscribed(wm_lua_check_map(L), luaL_checkstring(L, 2)));
+    wm_map *m = wm_lua_check_map(L);
+    return wm_lua_push_result(L, wm_map_subscribed(m, luaL_checkstring(L, 2)));
 }
 
 /* forsake(node index): see wm_replica_forsake. */
 static int l_forsake(lua_State *L)
 {
-    wm_replica_forsake(check_replica(L), (int)luaL_checkinteger(L, 2));
+    wm_replica *r = check_replica(L);
+    wm_replica_forsake(r, (int)luaL_checkinteger(L, 2));
     return 0;
 }
 
@@ -91,7 +94,8 @@ static const char *state_name(wm_sync_state state)
  * (nil: never), requests, comparisons, walks, refused answers, records. Nothing for a node that was never connected. */
 static int l_node(lua_State *L)
 {
-    const wm_sync *s = wm_replica_sync(check_replica(L), (int)luaL_checkinteger(L, 2));
+    wm_replica *r = check_replica(L);
+    const wm_sync *s = wm_replica_sync(r, (int)luaL_checkinteger(L, 2));
     if (s == NULL) return 0;
     lua_pushstring(L, state_name(s->state));
     lua_pushboolean(L, s->is_new);
@@ -122,7 +126,8 @@ static int l_figures(lua_State *L)
 static int l_next_lost(lua_State *L)
 {
     wm_record record;
-    uint64_t position = wm_replica_next_lost(check_replica(L), wm_lua_check_whole(L, 2), &record);
+    wm_replica *r = check_replica(L);
+    uint64_t position = wm_replica_next_lost(r, wm_lua_check_whole(L, 2), &record);
     if (position == 0) return 0;
     lua_pushnumber(L, (lua_Number)position);
     lua_pushlstring(L, record.key, record.key_len);
@@ -132,7 +137,8 @@ static int l_next_lost(lua_State *L)
 /* hurry(node index): the next comparison comes at once. */
 static int l_hurry(lua_State *L)
 {
-    wm_sync *s = wm_replica_sync(check_replica(L), (int)luaL_checkinteger(L, 2));
+    wm_replica *r = check_replica(L);
+    wm_sync *s = wm_replica_sync(r, (int)luaL_checkinteger(L, 2));
     if (s != NULL) wm_sync_hurry(s);
     return 0;
 }
@@ -142,10 +148,11 @@ static int l_hurry(lua_State *L)
 static int l_where(lua_State *L)
 {
     size_t len;
+    wm_replica *r = check_replica(L);
     const char *key = luaL_checklstring(L, 2, &len);
     wm_replica_place place;
     wm_record record;
-    if (!wm_replica_get(check_replica(L), key, len, &record, &place)) return 0;
+    if (!wm_replica_get(r, key, len, &record, &place)) return 0;
     lua_pushinteger(L, place.node_index);
     lua_pushboolean(L, place.is_own);
     lua_pushboolean(L, place.is_lost);
