@@ -101,7 +101,8 @@ static void take_root(wm_sync *s, uint32_t root, uint64_t now_us)
 {
     s->root = root;
     s->answer_us = now_us - s->asked_us;
-    if (root == 0 && s->is_new && wm_holding_count(s->holding) > 0) {
+    /* Where the holding was empty when the question was sent, what it has by now came later than the answer. */
+    if (root == 0 && s->is_new && wm_holding_count(s->holding) > 0 && !had_root(s)) {
         s->hooks->came_up_empty(s->hooks->user, s);
         note_root(s);
     }

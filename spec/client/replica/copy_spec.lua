@@ -309,6 +309,27 @@ clusters.on_each(env, "a replica", function(shared, it)
   end
 end)
 
+clusters.on_each(env, "a replica of an empty map", function(shared, it)
+  it("takes what was announced before the first answer for no loss", function()
+    local writer, reader = shared:started(), shared:started()
+    local map, told, lost = reader:map "m", {}, 0
+    assert(reader:map "another":synced(60)) -- the listening connection is there
+    assert(shared.cluster:fault("all", "root-delay", 3600000)) -- the answer is given below
+    map:replicate { on_loss = "drop" }:on("lost", function() lost = lost + 1 end)
+    map:watch(nil, function(_, value) told[#told + 1] = value == nil and "none" or value end)
+    eventually("the root is asked for", function() return (map.core_map:replica_node(0)) == "asking" end)
+    assert(writer:map "m":set("k", "value"))
+    eventually("it is announced", function() return map:get "k" end)
+    local answer = core.encode { type = "SYNC_RESP_ROOT", payload = { mapName = "m", rootHash = 0, timestamp = { millis = 1, counter = 0, nodeId = "n" } } }
+    assert(shared.cluster:command("send node-1 binary " .. hex(answer)))
+    eventually("it is live", function() return map:replicate():status().state == "live" end)
+    assert.same({ "value", 0 }, { map:get "k", map:replicate():status().lost })
+    eventually("all is told", function() return told[1] and map:replicate():status().behind == 0 end)
+    assert.same({ 0, 0 }, { lost, #told - 1 })
+    assert(shared.cluster:fault("all", "none"))
+  end)
+end, { "sim://1" })
+
 describe("a replica, of nodes that talk nonsense", function()
   local HOSTILE = {
     { type = "SYNC_RESP_ROOT", payload = { mapName = "m", rootHash = "no number" } },
