@@ -308,11 +308,25 @@ int wm_map_replicate(wm_map *m, const wm_map_replica_options *options)
     return WM_OK;
 }
 
+/* A node that was followed at another of its addresses: what is known of it stays. */
+static void find_again(wm_map *m, int node_index)
+{
+    const wm_node_pool *pool = m->client->pool;
+    const char *id = wm_node_pool_id(pool, node_index);
+    for (uint32_t i = 0; id[0] != 0 && i < wm_replica_node_count(m->replica); i++) {
+        wm_sync *s = wm_replica_sync(m->replica, (int)i);
+        if (s != NULL && (int)i != node_index && strcmp(wm_node_pool_id(pool, (int)i), id) == 0)
+            wm_replica_rename(m->replica, (int)i, node_index);
+    }
+}
+
 int wm_map_follow(wm_map *m, int connection)
 {
     const wm_node_pool *pool = m->client->pool;
     bool is_head = wm_node_pool_connection(pool, connection).release == WM_RELEASE_HEAD;
-    return wm_replica_connect(m->replica, wm_node_pool_node_of(pool, connection), connection, is_head ? WM_MERKLE_MIXED : WM_MERKLE_PLAIN);
+    int node_index = wm_node_pool_node_of(pool, connection);
+    find_again(m, node_index);
+    return wm_replica_connect(m->replica, node_index, connection, is_head ? WM_MERKLE_MIXED : WM_MERKLE_PLAIN);
 }
 
 void wm_map_end_replica(wm_map *m)

@@ -66,6 +66,9 @@ void wm_replica_set_rhythm(wm_replica *r, wm_sync_rhythm rhythm);
 /* A connection to a node, which hears the map's events, and the rule by which the node hashes its trees. WM_OK or
  * WM_ENOMEM. */
 int wm_replica_connect(wm_replica *r, int node_index, int connection, wm_merkle_rule rule);
+/* The node is known by another index from now on, as it is reached by another address. Call it before it is
+ * connected; nothing happens while one of the two is connected. */
+void wm_replica_rename(wm_replica *r, int from, int to);
 void wm_replica_disconnect(wm_replica *r, int node_index);
 /* The cluster does without a node that is not connected: what only it held is lost. */
 void wm_replica_forsake(wm_replica *r, int node_index);

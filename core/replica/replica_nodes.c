@@ -346,6 +346,18 @@ int wm_replica_connect(wm_replica *r, int node_index, int connection, wm_merkle_
     return WM_OK;
 }
 
+void wm_replica_rename(wm_replica *r, int from, int to)
+{
+    wm_replica_node *n = node_of(r, from);
+    if (from == to || n == NULL || n->sync.state != WM_SYNC_OFF || !make_space(r, (uint32_t)to + 1)) return;
+    wm_replica_node *other = r->nodes[to];
+    if (other != NULL && other->sync.state != WM_SYNC_OFF) return;
+    r->nodes[to] = n;
+    r->nodes[from] = other;
+    n->sync.node_index = to;
+    if (other != NULL) other->sync.node_index = from;
+}
+
 void wm_replica_disconnect(wm_replica *r, int node_index)
 {
     wm_replica_node *n = node_of(r, node_index);

@@ -1,5 +1,5 @@
---- When an own write that was acknowledged, and whose announcement never came, is shown no more; and that a replica
---- keeps up with writing that does not end.
+--- When an own write that was acknowledged, and whose announcement never came, is shown no more; that a replica keeps
+--- up with writing that does not end; and that it knows a node at each of its addresses.
 local checker = require "spec.support.replica_checker"
 local clusters = require "spec.support.cluster"
 local eventually = require "spec.support.eventually"
@@ -103,3 +103,27 @@ clusters.on_each(env, "a replica while others write without end", function(share
     is_on = false
   end)
 end, { "sim://3?event_queue=1", "sim://3?dialect=0.11" })
+
+clusters.on_each(env, "a replica of nodes with several addresses", function(shared, it)
+  it("follows a node that is reached at another one", function()
+    local seeds = {}
+    for _, url in ipairs(shared.cluster.urls) do
+      seeds[#seeds + 1] = url
+      seeds[#seeds + 1] = (url:gsub("127%.0%.0%.1", "localhost"))
+    end
+    local other, reader = shared:started(), shared:started { cluster = { seeds = seeds } }
+    local others, map = other:map "m", reader:map "m"
+    for i = 1, 60 do assert(others:set("k" .. i, i)) end
+    assert(other:drain(60))
+    assert(map:synced(60))
+    for round = 1, 4 do
+      assert(shared.cluster:fault("all", "reset"))
+      for i = 1, 60 do
+        if (i + round) % 4 == 0 then assert(others:remove("k" .. i)) else assert(others:set("k" .. i, round)) end
+      end
+      assert(other:drain(60))
+      assert_right(map, other)
+      assert.equal("live", map:replicate():status().state)
+    end
+  end)
+end, { "sim://2", "sim://2?dialect=0.11" })
