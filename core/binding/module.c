@@ -41,6 +41,7 @@ int luaopen_wingman_core(lua_State *L)
     wm_lua_open_jwt(L);
     wm_lua_open_loop(L);
     wm_lua_open_merkle_sums(L);
+    wm_lua_open_send_window(L);
     wm_lua_open_op_metrics(L);
     wm_lua_open_oplog_file(L);
     wm_lua_open_process(L);

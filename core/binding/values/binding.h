@@ -14,6 +14,7 @@ void wm_lua_open_histogram(lua_State *L);
 void wm_lua_open_jwt(lua_State *L);
 void wm_lua_open_loop(lua_State *L);
 void wm_lua_open_merkle_sums(lua_State *L);
+void wm_lua_open_send_window(lua_State *L);
 void wm_lua_open_op_metrics(lua_State *L);
 void wm_lua_open_oplog_file(lua_State *L);
 void wm_lua_open_process(lua_State *L);
