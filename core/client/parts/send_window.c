@@ -1,8 +1,10 @@
 #include "client/parts/send_window.h"
 
-/* The smallest window, and the first: few enough for the slowest server to acknowledge them in time, and
- * for the first acknowledgements to show how long one takes without waiting. */
+/* The smallest window: few enough for the slowest server to acknowledge them in time. */
 #define LEAST_OPS 32u
+/* The first: a whole batch, so that what a script writes first leaves in one message for each node. How long
+ * an acknowledgement takes without waiting, the smallest one after it shows. */
+#define FIRST_OPS 250u
 #define MOST_OPS (1u << 20)
 /* How long operations wait at the server, beside the round trip: enough for it to have work while an
  * acknowledgement and the next batch travel and either side is busy elsewhere. */
@@ -43,20 +45,27 @@ static void begin_round(wm_send_window *w, uint64_t now_us)
 
 wm_send_window wm_send_window_new(uint64_t now_us)
 {
-    wm_send_window w = {.ops = LEAST_OPS, .least_us = {UINT64_MAX, UINT64_MAX}, .least_since_us = now_us};
+    wm_send_window w = {
+        .ops = FIRST_OPS, .is_first = true, .least_us = {UINT64_MAX, UINT64_MAX}, .least_since_us = now_us};
     begin_round(&w, now_us);
     return w;
 }
 
-/* The shortest time is measured anew, with few operations in flight. */
+/* A round with few operations in flight. */
+static void look(wm_send_window *w, uint32_t ops, uint64_t now_us)
+{
+    w->kept = w->ops;
+    w->ops = ops;
+    begin_round(w, now_us);
+}
+
+/* The shortest time is measured anew. */
 static void look_again(wm_send_window *w, uint64_t now_us)
 {
     w->least_us[1] = w->least_us[0];
     w->least_us[0] = UINT64_MAX;
     w->least_since_us = now_us;
-    w->kept = w->ops;
-    w->ops = within(w->ops / 4);
-    begin_round(w, now_us);
+    look(w, within(w->ops / 4), now_us);
 }
 
 /* The window for what operations took, of which `target_us` is wished. */
@@ -69,6 +78,11 @@ static uint64_t follow(const wm_send_window *w, uint64_t target_us)
 
 static void end_round(wm_send_window *w, uint64_t now_us)
 {
+    if (w->is_first) {
+        w->is_first = false;
+        look(w, LEAST_OPS, now_us);
+        return;
+    }
     uint64_t target_us = least(w->least_us[0], w->least_us[1]) + WAIT_US;
     if (w->ops == LEAST_OPS && w->took_us > target_us) w->least_us[0] = w->least_us[1] = w->took_us;
     w->ops = w->kept > 0 ? w->kept : within(follow(w, target_us));
@@ -88,7 +102,7 @@ static void speed_up(wm_send_window *w, uint64_t now_us)
 
 void wm_send_window_acked(wm_send_window *w, const wm_send_ack *ack, uint64_t now_us)
 {
-    w->least_us[0] = least(w->least_us[0], ack->took_us);
+    if (!w->is_first) w->least_us[0] = least(w->least_us[0], ack->took_us);
     w->rate = (uint32_t)least((uint64_t)ack->in_flight * 1000000 / (ack->took_us + 1), UINT32_MAX);
     w->taken += ack->ops;
     speed_up(w, now_us);

@@ -32,6 +32,7 @@ typedef struct wm_send_window {
     uint64_t since_us;         /* batches that were cut since then are of this round */
     uint64_t took_us;          /* the shortest time to an acknowledgement in this round; UINT64_MAX: none came */
     uint32_t acked;            /* operations that were acknowledged in this round */
+    bool is_first;             /* no round has ended yet */
     bool was_full;             /* the window held operations back in this round */
     uint64_t least_us[2];      /* the shortest time to an acknowledgement of the present 30 s, and of the 30 s before */
     uint64_t least_since_us;
