@@ -150,8 +150,8 @@ end
 ---@field here any          the value in the local copy
 ---@field there any         the value at the nodes
 ---@field node string|nil   that holds it
----@field owner string|nil  in not_owned: the node that owns the key
----@field reason string|nil in only_here, of a replica: "own write", which was not seen back yet, or "lost by its node"
+---@field owner string|nil  the node that owns the key, in not_owned
+---@field reason string|nil why it is only here, of a replica: "own write", which was not seen back yet, or "lost by its node"
 
 ---@class wingman.inspect.diff
 ---@field map string
