@@ -39,7 +39,7 @@ end
 --- an error that names a node; the replica goes on. For a map that is a replica it is a comparison with each node.
 ---@param map wingman.map
 ---@param timeout number|string|nil  a duration; default: 30 s
----@return wingman.inspect.replicated|nil, wingman.error|nil  TIMEOUT, CLOSED
+---@return wingman.inspect.replicated|nil, wingman.error|nil err  TIMEOUT, CLOSED
 function M.replicate(map, timeout)
   local most = duration.limit(timeout, "inspect.replicate", 2) or PATIENCE
   local copy, began = map:replicate(), loop.now()

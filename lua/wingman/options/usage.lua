@@ -46,7 +46,7 @@ function M.read_script(rules, help, check)
   if ok and check then ok, wrong = check(options) end
   if ok then return options end
   complain("run " .. arg[0], wrong)
-  os.exit(usage_error.EXIT_CODE, true)
+  return os.exit(usage_error.EXIT_CODE, true)
 end
 
 return M

@@ -149,7 +149,7 @@ function M.new(core, options, policies, state, map_names)
     nodes = function() return self:nodes() end,
     id_of = function(given)
       for _, id in ipairs(given.connection_ids) do
-        if self.connections.by_id[id].state == "ready" then return merkle_walk.node_id(self.requests, id, root_map(id)) end
+        if self.connections.by_id[id].state == "ready" then return (merkle_walk.node_id(self.requests, id, root_map(id))) end
       end
     end,
     root_map = root_map,
