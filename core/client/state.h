@@ -354,7 +354,7 @@ bool wm_client_replica_takes(wm_client *c, int connection, const wm_message *m);
 bool wm_client_replica_takes_event(wm_client *c, int connection, const uint8_t *event, size_t len);
 /* A node has acknowledged the operation, which is not settled yet. */
 void wm_client_replica_acked(wm_client *c, int node_index, const wm_op *op, uint32_t index);
-/* Something has changed in the map; which node knows it is not told. */
+/* Something has changed in the map; it is not known at which node. */
 void wm_client_replica_hint(wm_client *c, const wm_map *m);
 void wm_client_replica_lost(wm_client *c, int connection);
 /* Sends what is due. Call it at each tick of the timer. */

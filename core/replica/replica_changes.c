@@ -104,12 +104,12 @@ bool wm_replica_next_change(wm_replica *r, wm_record *out, wm_change_origin *ori
     return true;
 }
 
-/* -- what is told bit by bit --------------------------------------------------------------- */
+/* -- keys that are reported in parts -------------------------------------------------------- */
 
 void wm_replica_dismiss(wm_replica *r, wm_holding *h, wm_change_origin origin)
 {
     wm_dismissed *grown = r->is_watched ? realloc(r->dismissed, (r->dismissed_count + 1) * sizeof *grown) : NULL;
-    if (grown == NULL) { /* nobody is to be told, or there is no memory for it */
+    if (grown == NULL) { /* nobody wants a report, or there is no memory for it */
         r->figures.no_memory += r->is_watched;
         wm_holding_free(h);
         return;

@@ -275,7 +275,7 @@ static bool add_lost(wm_replica *r, wm_holding *h)
     return true;
 }
 
-/* What becomes of records that are gone: lost and shown on, or removed, which is told bit by bit. */
+/* What becomes of records that are gone: lost and shown on, or removed, which is reported in parts. */
 static void settle_gone(wm_replica *r, wm_holding *gone, bool is_lost)
 {
     if (is_lost && !r->options.drops_lost && add_lost(r, gone)) return;

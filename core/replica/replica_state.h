@@ -21,7 +21,7 @@ typedef struct wm_lost {
     bool is_sifted;  /* there are none */
 } wm_lost;
 
-/* Records that are shown no more, whose keys are still to be told. */
+/* Records that are shown no more, whose keys are still to be reported. */
 typedef struct wm_dismissed {
     wm_holding *holding;
     size_t position;

@@ -4,7 +4,7 @@
 #include "replica/walk.h"
 
 /* Keeps a holding equal to what its node holds: compares the roots, and walks to the leaves that differ. It says
- * what is to be asked, and is told the answers; it neither sends nor reads a clock.
+ * what is to be asked, and takes the answers; it neither sends nor reads a clock.
  *
  * A difference under traffic proves nothing, as events and answers overtake each other. So it is not walked
  * for before the events had time to arrive; if at any moment since the question was sent the holding had the

@@ -15,7 +15,7 @@
  *
  * Refusals: of what a server has no place for (its workers' inboxes are full) less is sent at once, and for
  * a while the window stays below the size that was refused. What comes too fast (a rate limit, a disk that
- * cannot keep up) is told by no acknowledgement's time; so batches leave at intervals then. What a server
+ * cannot keep up) shows in no acknowledgement's time; so batches leave at intervals then. What a server
  * took between two such refusals, at both of which it was full, is what it can take in that time. The rate
  * grows by an eighth each second, and faster after some seconds without a refusal.
  *

@@ -339,9 +339,9 @@ static const wm_subscription *subscription_of_text(const wm_client *c, const uin
 void wm_client_on_text(void *user, int connection, const uint8_t *bytes, size_t len)
 {
     wm_client *c = user;
-    const wm_subscription *told = subscription_of_text(c, bytes, len);
-    if (told != NULL) { /* nobody would read it */
-        if (told->map != NULL) wm_client_replica_hint(c, told->map);
+    const wm_subscription *subscription = subscription_of_text(c, bytes, len);
+    if (subscription != NULL) { /* nobody would read it */
+        if (subscription->map != NULL) wm_client_replica_hint(c, subscription->map);
         return;
     }
     wm_message m = {.type_name = "", .body = bytes, .body_len = len};

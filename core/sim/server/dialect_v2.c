@@ -226,7 +226,7 @@ static void query_response(sim_session *s, sim_subscription *sub)
     free(found);
 }
 
-/* Only the rows that a limit left out are told of. Cursors are not simulated. */
+/* Only that a limit left rows out is reported. Cursors are not simulated. */
 static void query_response_head(sim_session *s, sim_subscription *sub)
 {
     const sim_map *map = sim_store_find_map(&s->node->store, sub->map);

@@ -188,13 +188,15 @@ clusters.on_each(env, "a replica", function(shared, it)
       loop.sleep(0.8)
       return since == copy:status().requests
     end)
-    local before = copy:status().requests
+    local before, began = copy:status().requests, loop.now()
     for i = 1, 30 do
       assert(writer:map "another":set("k" .. i, i))
       assert(writer:drain(60))
       loop.sleep(0.02)
     end
-    assert.equal(before, copy:status().requests)
+    -- At rest each node is compared every 30 s: a machine that takes so long for this sees some of that.
+    local rounds = math.floor((loop.now() - began) / 20)
+    assert.is_true(copy:status().requests <= before + rounds * #shared.cluster.nodes, copy:status().requests - before)
   end)
 
   it("reads after a loss only what differs", function()
