@@ -73,6 +73,7 @@ static wm_replica_node *add_node(wm_replica *r, int node_index, wm_merkle_rule r
         return NULL;
     }
     wm_sync_init(&n->sync, n->holding, &r->hooks, node_index);
+    n->sync.may_be_silent = !r->options.merges;
     r->nodes[node_index] = n;
     return n;
 }

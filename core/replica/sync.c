@@ -3,9 +3,8 @@
 /* So long after the last event the roots are compared, and after an answer that differs, events are waited
  * for. */
 #define TRAILING_US 100000u
-/* Silence about a root; and about a place of a v2 server, which does not speak of what was emptied. */
-#define ROOT_TIMEOUT_US 20000000u
-#define PLACE_TIMEOUT_US 2000000u
+/* Silence about a root, or about a place and the one above it. */
+#define SILENCE_US 20000000u
 /* Walks, or silent questions, in a row after which there are pauses between comparisons; and after which these grow, if
  * they found nothing. While others write without end each walk finds something, and the roots may never be equal. */
 #define PATIENCE 3u
@@ -167,7 +166,7 @@ static void visit_absent(wm_sync *s, const wm_walk_step *step, wm_sync_budget *b
 static wm_sync_question walk_on(wm_sync *s, uint64_t seen, uint64_t now_us, wm_sync_budget *budget, wm_merkle_place *place)
 {
     wm_walk_step step;
-    wm_walk_give_up(&s->walk, now_us > PLACE_TIMEOUT_US ? now_us - PLACE_TIMEOUT_US : 0);
+    wm_walk_give_up(&s->walk, now_us > SILENCE_US ? now_us - SILENCE_US : 0);
     while (budget->leaves > 0 && wm_walk_next(&s->walk, seen, now_us, &step)) {
         *place = step.place;
         if (!step.is_absent) {
@@ -176,7 +175,13 @@ static wm_sync_question walk_on(wm_sync *s, uint64_t seen, uint64_t now_us, wm_s
         }
         visit_absent(s, &step, budget);
     }
+    if (s->may_be_silent && wm_walk_next_fence(&s->walk, seen, now_us, &step)) {
+        *place = step.place;
+        s->requests++;
+        return WM_ASK_PLACE;
+    }
     if (!wm_walk_is_over(&s->walk)) return WM_ASK_NOTHING;
+    s->refused += s->walk.unexplained;
     wm_walk_end(&s->walk);
     s->in_vain++;
     s->idle = s->has_found ? 0 : s->idle + 1;
@@ -188,7 +193,7 @@ static wm_sync_question walk_on(wm_sync *s, uint64_t seen, uint64_t now_us, wm_s
 wm_sync_question wm_sync_next(wm_sync *s, const wm_sync_rhythm *rhythm, uint64_t seen, uint64_t now_us,
                               wm_sync_budget *budget, wm_merkle_place *place)
 {
-    if (s->state == WM_SYNC_ASKING && now_us - s->asked_us > ROOT_TIMEOUT_US) {
+    if (s->state == WM_SYNC_ASKING && now_us - s->asked_us > SILENCE_US) {
         s->in_vain++;
         s->idle++;
         s->is_hurried = true;
@@ -241,6 +246,14 @@ static void take_leaf(wm_sync *s, wm_merkle_answer *a, const wm_walk_step *step)
     s->hooks->leaf_read(s->hooks->user, s, a->place.digits, step);
 }
 
+static uint16_t listed(const wm_merkle_answer *a)
+{
+    uint16_t bits = 0;
+    for (uint32_t digit = 0; digit < 16; digit++)
+        if (a->below[digit] != 0) bits |= (uint16_t)(1u << digit);
+    return bits;
+}
+
 /* Of a malformed answer, its place counts as visited. */
 static void forget_place(wm_sync *s, const wm_message *m)
 {
@@ -249,7 +262,9 @@ static void forget_place(wm_sync *s, const wm_message *m)
     wm_walk_step step;
     s->refused++;
     if (m->type == WM_TYPE_SYNC_RESP_ROOT || path->text == NULL) return;
-    if (wm_merkle_path_read(path->text, path->len, &place)) wm_walk_arrived(&s->walk, place, &step);
+    if (!wm_merkle_path_read(path->text, path->len, &place)) return;
+    if (wm_walk_is_fence(&s->walk, place)) wm_walk_fence_arrived(&s->walk, UINT16_MAX);
+    else wm_walk_arrived(&s->walk, place, &step);
 }
 
 bool wm_sync_take(wm_sync *s, const wm_message *m, uint64_t now_us)
@@ -262,6 +277,10 @@ bool wm_sync_take(wm_sync *s, const wm_message *m, uint64_t now_us)
     }
     if (a.type == WM_TYPE_SYNC_RESP_ROOT) {
         take_root(s, a.root, now_us);
+        return true;
+    }
+    if (wm_walk_is_fence(&s->walk, a.place)) {
+        wm_walk_fence_arrived(&s->walk, listed(&a));
         return true;
     }
     if (!wm_walk_arrived(&s->walk, a.place, &step)) return true;

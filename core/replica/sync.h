@@ -47,13 +47,14 @@ struct wm_sync {
     int node_index;
     int connection;
     wm_sync_state state;
-    bool is_new;       /* the connection is, and the roots were not equal on it yet */
-    bool is_hurried;   /* compare at once */
-    uint32_t in_vain;  /* walks since the roots were equal last, or silent questions for the root */
-    uint32_t idle;     /* of them, those in a row that found nothing: the node does not become equal by walks */
-    bool has_found;    /* the walk under way has changed the holding; set by the hooks */
-    uint32_t root;     /* as answered last */
-    uint64_t asked_us; /* when the root was asked for last */
+    bool is_new;        /* the connection is, and the roots were not equal on it yet */
+    bool is_hurried;    /* compare at once */
+    bool may_be_silent; /* the node does not answer for a leaf that was emptied: v2; set by the owner */
+    uint32_t in_vain;   /* walks since the roots were equal last, or silent questions for the root */
+    uint32_t idle;      /* of them, those in a row that found nothing: the node does not become equal by walks */
+    bool has_found;     /* the walk under way has changed the holding; set by the hooks */
+    uint32_t root;      /* as answered last */
+    uint64_t asked_us;  /* when the root was asked for last */
     uint64_t asked_seen;
     uint64_t answer_us; /* how long the last answer about the root took */
     uint64_t match_until_us;
@@ -66,7 +67,7 @@ struct wm_sync {
     uint64_t compares; /* figures */
     uint64_t walks;
     uint64_t requests;
-    uint64_t refused; /* answers that were malformed */
+    uint64_t refused; /* answers that were malformed, and places that were silent though they were listed */
 };
 
 void wm_sync_init(wm_sync *s, wm_holding *holding, const wm_sync_hooks *hooks, int node_index);
