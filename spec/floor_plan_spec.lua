@@ -8,7 +8,7 @@ local FLOORS = {
   "base", "options", "text", "loop", "policy", "cluster", "cluster/listening", "cluster/provider", "testbed/topgun", "testbed",
   "client/health", "client/query", "client/replica", "client/options", "client/incoming", "client/methods", "client", ".", "inspect", "metrics",
   "report/model", "report/output", "report/plot", "report/html", "report/merge", "report/diff", "report",
-  "load/input", "load/executor", "load/scenario", "load/control", "load", "load/workers",
+  "load/input", "load/executor", "load/follow", "load/scenario", "load/control", "load", "load/workers",
   "repl", "repl/terminal", "command/load", "command",
 }
 local MOST = 15

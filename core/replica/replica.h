@@ -127,6 +127,7 @@ uint64_t wm_replica_turns(const wm_replica *r);
 typedef struct wm_replica_figures {
     uint64_t events;
     uint64_t repairs; /* differences that walks found after the snapshot */
+    uint64_t missed;  /* of them, those on a connection that had heard every change: an event was dropped, or is late */
     uint64_t lost;    /* records that nodes have lost and that are shown on */
     uint64_t gone;    /* of them, those of which it is not known yet whether they are lost or removed */
     uint64_t records; /* that nodes hold, each as often as it is held */

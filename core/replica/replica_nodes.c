@@ -191,6 +191,13 @@ static wm_change_origin origin_of(const wm_sync *s)
     return s->equal_us == 0 ? WM_CHANGE_SNAPSHOT : WM_CHANGE_REPAIR;
 }
 
+static void count_repair(wm_replica *r, const wm_sync *s)
+{
+    if (origin_of(s) != WM_CHANGE_REPAIR) return;
+    r->figures.repairs++;
+    r->figures.missed += !s->is_new;
+}
+
 static bool is_same_time(const wm_record *a, const wm_record *b)
 {
     return a->millis == b->millis && a->counter == b->counter && a->node == b->node;
@@ -210,7 +217,7 @@ static void on_found(void *user, wm_sync *s, const wm_map_event *e, const wm_wal
     } else if (status == WM_OK) {
         status = wm_holding_put(s->holding, k.hash, &record);
         s->has_found |= status == WM_OK;
-        r->figures.repairs += origin_of(s) == WM_CHANGE_REPAIR;
+        count_repair(r, s);
     }
     if (status == WM_ENOMEM) r->figures.no_memory++;
     if (status < 0) return;
@@ -237,7 +244,7 @@ static void remove_absent(wm_replica *r, wm_replica_node *n, const wm_record *he
     }
     wm_holding_drop(n->holding, k.hash, k.text, k.len, ++r->seen);
     n->sync.has_found = true;
-    r->figures.repairs += origin_of(&n->sync) == WM_CHANGE_REPAIR;
+    count_repair(r, &n->sync);
     end_read(r, &n->sync, &k, step);
     wm_replica_tell(r, &k, &before, origin_of(&n->sync));
 }

@@ -12,7 +12,7 @@ local M = {}
 ---@type table<string, integer>
 M.seconds = {
   smoke = 1, throughput = 2, ["write-heavy"] = 1, ["read-heavy"] = 1, ycsb = 1, ["connection-storm"] = 1, soak = 1,
-  failover = 3, rebalance = 3, ["hot-key"] = 1, ["large-values"] = 1,
+  failover = 3, rebalance = 3, ["hot-key"] = 1, ["large-values"] = 1, ["replica-lag"] = 1,
 }
 
 --- The folder of the scripts, from here, with a slash.

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/status.h"
+#include "base/value_hash.h"
 #include "binding/client/client_userdata.h"
 #include "binding/values/codec.h"
 #include "wire/family_rules.h"
@@ -168,6 +169,20 @@ static int l_map_get(lua_State *L)
     return wm_lua_push_map_value(L, record.value, record.value_len);
 }
 
+/* value_hash(key): of the value that is shown, by its meaning (base/value_hash.h), as a number; false without one. */
+static int l_map_value_hash(lua_State *L)
+{
+    wm_map *m = wm_lua_check_map(L);
+    size_t len;
+    const char *key = luaL_checklstring(L, 2, &len);
+    wm_record record;
+    uint64_t hash;
+    bool has_value = wm_map_get(m, key, len, &record) && record.value != NULL && wm_value_hash(record.value, record.value_len, &hash);
+    if (has_value) lua_pushnumber(L, (lua_Number)(hash >> 11)); /* a number has 53 bits */
+    else lua_pushboolean(L, false);
+    return 1;
+}
+
 /* record(key): millis, counter, node id, and whether it is a tombstone; nothing
  * for an unknown key. */
 static int l_map_record(lua_State *L)
@@ -294,6 +309,7 @@ const luaL_Reg wm_lua_map_methods[] = {
     {"next_own", l_map_next_own},
     {"get", l_map_get},
     {"record", l_map_record},
+    {"value_hash", l_map_value_hash},
     {"next", l_map_next},
     {"size", l_map_size},
     {"bytes", l_map_bytes},

@@ -109,7 +109,8 @@ static int l_node(lua_State *L)
     return 8;
 }
 
-/* figures(): events, repairs, lost, gone, records, and how often memory was wanting. */
+/* figures(): events, repairs, lost, gone, records, how often memory was wanting, and the repairs that events should
+ * have spared. */
 static int l_figures(lua_State *L)
 {
     wm_replica_figures f = wm_replica_figures_of(check_replica(L));
@@ -119,7 +120,8 @@ static int l_figures(lua_State *L)
     lua_pushnumber(L, (lua_Number)f.gone);
     lua_pushnumber(L, (lua_Number)f.records);
     lua_pushnumber(L, (lua_Number)f.no_memory);
-    return 6;
+    lua_pushnumber(L, (lua_Number)f.missed);
+    return 7;
 }
 
 /* next_lost(position): the next position and a key that is lost; nothing at the end. */

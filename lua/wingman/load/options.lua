@@ -10,6 +10,9 @@ local threshold = require "wingman.metrics.threshold"
 
 local M = {}
 
+--- Why a test whose users have connections of their own follows no map.
+M.NO_FOLLOWING = 'refused with connections = "per-vu": a copy belongs to the client that all users share, and a user\'s own connection neither has one nor writes through that client'
+
 --- What the table of a test may hold.
 ---@type table<string, wingman.option_rule>
 M.rules = {
@@ -25,6 +28,7 @@ M.rules = {
   teardown = { type = "function", about = "after the scenarios" },
   seed = { type = "number", about = "of what is random" },
   tags = { type = "table", about = "name -> value, for all samples of the test" },
+  follow = { type = "table", default = {}, about = "names of maps that are followed from before the test begins, see vu:follow" },
   drain = { type = "duration", default = 30, min = 0, about = "how long the test waits for acknowledgements at its end" },
   connections = { type = "string", default = "shared", one_of = { "shared", "per-vu" },
     about = "one client for all users, or a connection for each" },
@@ -50,12 +54,13 @@ end
 
 -- A latency is that of an acknowledged write: a test whose writes nobody acknowledges would keep
 -- every threshold on latencies. So each has this one, unless it says itself how many may be left.
--- A read that fails has no latency, either: a test with a threshold on one expects that none fails.
+-- A read that fails has no latency, either: a test with a threshold on one expects that none fails; and a write that
+-- no other client sees has no lag.
 local function with_defaults(given)
   local all = {}
   for metric, expressions in pairs(given) do all[metric] = expressions end
   if not has_threshold(given, "ops_unacknowledged") then all.ops_unacknowledged = "count==0" end
-  for latency, failed in pairs { read_latency = "reads_failed", query_latency = "queries_failed" } do
+  for latency, failed in pairs { read_latency = "reads_failed", query_latency = "queries_failed", replica_lag = "replica_unseen" } do
     if has_threshold(given, latency) and not has_threshold(given, failed) then all[failed] = "count==0" end
   end
   return all
@@ -96,6 +101,15 @@ local function check_times(steps, scenarios)
   end
 end
 
+-- Maps to follow are known by their names, and need the client that all users share.
+local function check_followed(checked)
+  for i, name in ipairs(checked.follow) do
+    if type(name) ~= "string" then error(("option follow[%d]: the name of a map is expected, got %s"):format(i, type(name)), 0) end
+  end
+  if next(checked.follow) ~= nil and #checked.follow == 0 then error('option follow: a list of names is expected: { "players" }', 0) end
+  if #checked.follow > 0 and checked.connections == "per-vu" then error("option follow: " .. M.NO_FOLLOWING, 0) end
+end
+
 --- The checked options of a test; raises a text for what is wrong.
 ---@param given table
 ---@param custom table<string, { type: string, unit: string }>  metrics that the script made
@@ -108,6 +122,7 @@ function M.check(given, custom)
   if given.nemesis and #given.nemesis == 0 and next(given.nemesis) ~= nil then
     error("option nemesis: a list of steps is expected: { { at = \"10s\", … }, … }", 0)
   end
+  check_followed(checked)
   checked.nemesis = nemesis.check(checked.nemesis, checked.scenarios)
   check_times(checked.nemesis, checked.scenarios)
   check_client(given)

@@ -3,6 +3,7 @@
 local checks = require "wingman.metrics.checks"
 local core = require "wingman.core"
 local data = require "wingman.load.input.data"
+local follow = require "wingman.load.follow"
 local histogram = require "wingman.base.histogram"
 local inbox = require "wingman.load.inbox"
 local log_levels = require "wingman.loop.log_levels"
@@ -11,6 +12,7 @@ local measures = require "wingman.metrics.builtin"
 local metrics = require "wingman.metrics.registry"
 local native = require "wingman.load.executor.native"
 local nemesis = require "wingman.load.control.planned_faults"
+local options_module = require "wingman.load.options"
 local random = require "wingman.base.random"
 local reads = require "wingman.metrics.reads"
 local scenario_module = require "wingman.load.scenario"
@@ -26,6 +28,8 @@ local M = {}
 --- Seconds for the owners of partitions to be connected before the test begins. Writes for one
 --- that is not would wait, and their wait would be measured.
 local OWNERS_WAIT = 5
+--- Seconds for the maps of the option `follow` to be there.
+local FOLLOW_WAIT = 60
 --- Faults and failovers that are kept; a run with more of them says how many there were.
 local MOST_FAULTS = 1000
 --- Seconds between two looks at how late the loop is.
@@ -328,6 +332,33 @@ function methods:own_sessions()
   return self.sessions
 end
 
+-- A second client of the same cluster, which only follows what the users' client writes: its events and its
+-- op log are none of the run's.
+local function make_observer(self)
+  local options, cluster = client_options(self), self.client:cluster()
+  options.oplog, options.client_id = nil, nil
+  if cluster then
+    options.cluster, options.server = { seeds = cluster.urls }, nil
+    options.auth = { token = cluster.token }
+  end
+  local client, err = wingman.client(options)
+  if not client then return nil, err end
+  local ok, why = client:start()
+  if ok then return client end
+  client:close()
+  return nil, why
+end
+
+--- What the test follows; raises when users have connections of their own.
+---@return wingman.load.follow
+function methods:own_follows()
+  if self.options.connections == "per-vu" then
+    error("vu:follow: " .. options_module.NO_FOLLOWING, 3)
+  end
+  self.follows = self.follows or follow.new(self, function() return make_observer(self) end)
+  return self.follows
+end
+
 -- Ending ------------------------------------------------------------------------
 
 --- Ends the run before its time; what is under way has `grace` seconds. The first reason
@@ -436,6 +467,18 @@ local function set_up(self)
   return false
 end
 
+-- Before the test, so that no iteration waits for it.
+local function follow_all(self)
+  for _, name in ipairs(self.options.follow) do
+    local ok, err = self:own_follows():follow(name, FOLLOW_WAIT)
+    if not ok then
+      self:abort("error", ("map '%s' cannot be followed: %s"):format(name, tostring(err)))
+      return false
+    end
+  end
+  return true
+end
+
 local function start_scenarios(self)
   for _, scenario in ipairs(self.scenarios) do
     local wait = scenario.options.start_time
@@ -454,8 +497,10 @@ local function drain(self)
   self.state = "draining"
   if self.client.closed then return end
   local grace = self.outcome == "interrupted" and 1 or self.options.drain
+  local deadline = loop.now() + grace
   self.client:drain(grace)
   self.ops_unacknowledged = self.client:pending_ops()
+  if self.follows then self.follows:drain(math.max(0, deadline - loop.now())) end
 end
 
 -- Shards with the same start time begin together, as far as their clocks agree.
@@ -480,7 +525,7 @@ function methods:prepare()
     self.outcome, self.reason, self.connect_error = "error", tostring(err), err
     return false
   end
-  if not set_up(self) then return false end
+  if not set_up(self) or not follow_all(self) then return false end
   measures.baseline(self)
   self.was_full = nil -- by what the set-up wrote
   self.series = series.new(self)
@@ -545,6 +590,7 @@ end
 --- Ends the client and the cluster that it started.
 function methods:close()
   if self.sessions then self.sessions:close() end
+  if self.follows then self.follows:close() end
   if self.client then self.client:close() end
 end
 

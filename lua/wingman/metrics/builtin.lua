@@ -192,6 +192,7 @@ function M.gauges(run)
     vus = users, in_flight = in_flight, log_depth = run.client:pending_ops(), cpu = run.cpu_share, rss_bytes = core.resident_bytes(),
   }
   if run.sessions then values.sessions = run.sessions.open end
+  if run.follows then run.follows:refresh() end
   for name, value in pairs(values) do get(run, name):set(value) end
   return values, health
 end
@@ -206,6 +207,7 @@ function M.refresh(run)
   client_totals(run)
   errors(run)
   failovers(run)
+  if run.follows then run.follows:refresh() end
 end
 
 return M

@@ -73,6 +73,11 @@ local function per_vu(test)
   return 'only tests with connections = "per-vu" have sessions'
 end
 
+local function shared(test)
+  if test.connections ~= "per-vu" then return nil end
+  return 'tests with connections = "per-vu" follow no map'
+end
+
 -- What only some tests have.
 local needs = {
   lateness = function(test, scenario)
@@ -84,6 +89,9 @@ local needs = {
   end,
   sessions = per_vu, messages_dropped = per_vu,
 }
+for name in pairs(measures.builtin) do
+  if name:find "^replica_" or name == "snapshot_time" or name == "catch_up_time" then needs[name] = shared end
+end
 
 --- Raises a text when a threshold looks at what this test cannot measure.
 ---@param one wingman.load.threshold

@@ -2,6 +2,7 @@
 --- it is given there. An iteration that does not wait costs no switch of coroutines; a
 --- user that waits goes on with its own tag and its own lateness.
 local duration = require "wingman.base.duration"
+local errors = require "wingman.base.error"
 local loop = require "wingman.loop"
 local native = require "wingman.load.executor.native"
 local payload = require "wingman.load.input.payload"
@@ -241,6 +242,39 @@ function methods:wait(seq, err, timeout)
   local ok, why = self.client:wait(seq, timeout)
   if ok or why.code ~= "TIMEOUT" then return ok, why end -- the client reports others
   return counted(self, nil, why)
+end
+
+--- Follows a map: the users' client has a replica of it from now on, and so has another client that the test makes, the
+--- observer. Waits until both have the map. From then on each write of a user to it is timed until the observer's copy
+--- shows it, whether anybody waits for that or not: replica_lag. The values that are written to a key have to differ, or
+--- nobody can see that one arrives. What an iteration waits here is in iteration_duration alone; maps in the test's option
+--- `follow` are there before it begins. Refused with `connections = "per-vu"`. A failure counts as an error of the scenario.
+---@param map string
+---@param timeout number|string|nil  a duration; default 30 s
+---@return wingman.copy|nil copy  of the users' client
+---@return wingman.error|nil err
+function methods:follow(map, timeout)
+  timeout = duration.limit(timeout or PATIENCE, "vu:follow", 2)
+  local ok, err = counted(self, self.scenario.run:own_follows():follow(map, timeout))
+  if not ok then return nil, err end
+  return self:map(map).copy
+end
+
+--- Waits until the observer's copy of a followed map is as new as the last write of the key by the users' client: it
+--- shows its value, a later one, or one of another client that the cluster has put after it. Waiting longer than
+--- `timeout` counts as an error TIMEOUT of the scenario. Raises for a key that no user has written since vu:follow.
+---@param map string
+---@param key string
+---@param timeout number|string|nil  a duration; default 30 s
+---@return boolean|nil ok, wingman.error|nil err
+function methods:wait_seen(map, key, timeout)
+  timeout = duration.limit(timeout or PATIENCE, "vu:wait_seen", 2)
+  local followed = self.scenario.run:own_follows():map(map)
+  if not followed then error(("vu:wait_seen: map '%s' is not followed; vu:follow does that"):format(tostring(map)), 2) end
+  if not followed:knows(key) then error(("vu:wait_seen: no user has written '%s' since vu:follow"):format(tostring(key)), 2) end
+  if followed:wait_seen(key, timeout) then return true end
+  return counted(self, nil, errors.new("TIMEOUT", ("map %s, key %s: no other client saw the write within %g s"):format(map, key, timeout),
+    { map = map, key = key, retriable = true }))
 end
 
 --- Writes a value under a new key, one beyond the last, and waits for the acknowledgement. From then on vu:key chooses

@@ -86,7 +86,7 @@ end
 local function without_scenarios(options)
   local own = {}
   for name, value in pairs(options) do own[name] = value end
-  own.scenarios, own.thresholds, own.connections = {}, {}, "shared"
+  own.scenarios, own.thresholds, own.connections, own.follow = {}, {}, "shared", {}
   return own
 end
 

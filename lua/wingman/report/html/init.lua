@@ -60,11 +60,17 @@ local function numbers_of(document)
   for _, one in ipairs(latencies) do add_latency(one.kind.name == "write" and #latencies == 1 and "" or one.kind.name .. " ", one.metric) end
   local iterations = #latencies == 0 and view.main_latency(document)
   if iterations then add_latency("iteration ", iterations) end
+  local lag = view.total(document, "replica_lag")
+  if lag and lag.count > 0 then add_latency("seen after ", lag) end
   local unacknowledged, known = view.count(document, "ops_unacknowledged")
   if known then add("unacknowledged", format.count(unacknowledged), unacknowledged > 0) end
   for _, name in ipairs { "reads", "queries" } do
     local failed = view.count(document, name .. "_failed")
     if failed > 0 then add(name .. " failed", format.count(failed), true) end
+  end
+  for metric, name in pairs { replica_unseen = "seen by no other client", replica_lost = "lost by nodes" } do
+    local count = view.count(document, metric)
+    if count > 0 then add(name, format.count(count), true) end
   end
   add("limit", document.limit, document.limit ~= "none")
   local worst

@@ -8,7 +8,7 @@ local M = {}
 
 -- States, of which the highest counts; every other gauge of ours is an amount, and
 -- amounts add. A script's own gauges are taken for states, too: their sum may mean nothing.
-local amounts = { in_flight = true, log_depth = true, vus = true, cpu = true, rss_bytes = true }
+local amounts = { in_flight = true, log_depth = true, vus = true, cpu = true, rss_bytes = true, replica_behind = true }
 
 local function copy(value)
   if type(value) ~= "table" then return value end

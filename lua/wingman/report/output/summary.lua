@@ -72,6 +72,8 @@ local function latency(out, document)
   end
   local iterations = #list == 0 and view.main_latency(document)
   if iterations then field(out, "iteration", percentiles_of(iterations), 2) end
+  local lag = view.total(document, "replica_lag")
+  if lag and lag.count > 0 then field(out, "seen after", percentiles_of(lag), 2) end
 end
 
 local function operations(out, document)
@@ -83,6 +85,7 @@ local function operations(out, document)
   for _, other in ipairs { { "ops_unverified", "unverified" }, { "ops_rejected", "rejected" }, { "ops_dropped", "displaced" },
     { "ops_resent", "sent again" }, { "ops_repeated", "repeated after a membership change" },
     { "reads_absent", "reads of absent keys" }, { "reads_failed", "reads failed", "bad" }, { "queries_failed", "queries failed", "bad" },
+    { "replica_unseen", "seen by no other client", "bad" }, { "replica_lost", "lost by nodes that came up", "bad" },
     { "iterations_dropped", "iterations dropped" }, { "messages_dropped", "messages to users dropped", "bad" },
     { "reconnects", "reconnects" } } do
     local n = view.count(document, other[1])
