@@ -47,6 +47,7 @@ int luaopen_wingman_core(lua_State *L)
     wm_lua_open_process(L);
     wm_lua_open_status(L);
     wm_lua_open_stream(L);
+    wm_lua_open_port_guard(L);
     wm_lua_open_proxy(L);
     wm_lua_open_url(L);
     wm_lua_open_usage(L);

@@ -9,6 +9,7 @@
 #include <uv.h>
 
 #include "base/buffer.h"
+#include "os/port_guard.h"
 
 static const char help[] =
     "usage: wingman relay [--heartbeats] COUNT\n\n"
@@ -253,12 +254,6 @@ static int listen_anywhere(uv_loop_t *loop, uv_tcp_t *tcp, uv_connection_cb on)
     return rc != 0 ? rc : uv_listen((uv_stream_t *)tcp, 128, on);
 }
 
-static void refuse(uv_stream_t *listener, int status)
-{
-    (void)listener;
-    (void)status;
-}
-
 /* -- the process -- */
 
 static void on_input(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
@@ -267,21 +262,17 @@ static void on_input(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     if (n < 0) uv_stop(stream->loop);
 }
 
+/* The targets' ports are kept for the servers that will listen there, until the process ends. */
 static int open_relays(uv_loop_t *loop, relay *relays, int count)
 {
-    uv_tcp_t chosen[RELAYS_MAX]; /* held together, so that all are different */
     int rc = 0;
     for (int i = 0; i < count && rc == 0; i++) {
-        rc = listen_anywhere(loop, &chosen[i], refuse);
-        relays[i].target_port = local_port(&chosen[i]);
-        if (rc == 0) rc = listen_anywhere(loop, &relays[i].listener, on_connection);
+        if (wm_port_guard_open(&relays[i].target_port, true) < 0) return UV_EADDRINUSE;
+        rc = listen_anywhere(loop, &relays[i].listener, on_connection);
         relays[i].listener.data = &relays[i];
         relays[i].listen_port = local_port(&relays[i].listener);
     }
-    if (rc != 0) return rc;
-    for (int i = 0; i < count; i++) uv_close((uv_handle_t *)&chosen[i], NULL);
-    uv_run(loop, UV_RUN_NOWAIT); /* the chosen ports are free when the line is printed */
-    return 0;
+    return rc;
 }
 
 /* A timer belongs to a hop, which closes all of its own. */

@@ -1,4 +1,5 @@
 --- Listeners that are up to no good: plain sockets, which nobody serves.
+local core = require "wingman.core"
 local ffi = require "ffi"
 local loop = require "wingman.loop"
 
@@ -73,6 +74,17 @@ function M.listen(address, port, backlog)
   return setmetatable({ fd = fd, address = address, port = swapped(where.port), peers = {} }, listener)
 end
 
+local guards = {}
+
+--- A TCP port of the loopback address for a program that cannot be given port 0. It is kept for it until this process
+--- ends.
+---@return integer
+function M.free_tcp_port()
+  local port, guard = assert(core.port_guard())
+  guards[#guards + 1] = guard
+  return port
+end
+
 local function own_pid()
   local file = assert(io.open "/proc/self/stat")
   local pid = file:read "*n"
@@ -82,14 +94,15 @@ end
 
 local ports_given = 0
 
--- A port that can be bound now. The system gives those from 32768 on to whoever connects, so it is
--- one below; each process has others of them, and gives each once.
-local function free_port(kind)
+--- The same for UDP, where nobody can keep a port for another: one that can be bound now. The system gives those from
+--- 32768 on to whoever connects, so it is one below; each process has others of them, and gives each once.
+---@return integer
+function M.free_udp_port()
   for _ = 1, 100 do
     local port = 10000 + (own_pid() * 53 + ports_given) % 22000
     ports_given = ports_given + 1
     local where = sockaddr("127.0.0.1", port)
-    local fd = C.socket(AF_INET, kind + SOCK_CLOEXEC, 0)
+    local fd = C.socket(AF_INET, SOCK_DGRAM + SOCK_CLOEXEC, 0)
     local is_free = C.bind(fd, where, ffi.sizeof(where)) == 0
     C.close(fd)
     if is_free then return port end
@@ -97,13 +110,16 @@ local function free_port(kind)
   error "no port is free"
 end
 
---- A TCP port of the loopback address for a program that cannot be given port 0.
----@return integer
-function M.free_tcp_port() return free_port(SOCK_STREAM) end
-
---- The same for UDP.
----@return integer
-function M.free_udp_port() return free_port(SOCK_DGRAM) end
+--- Whether a TCP port of the loopback address is bound, listening or not: whoever takes any port never gets it.
+---@param port integer
+---@return boolean
+function M.is_kept(port)
+  local where = sockaddr("127.0.0.1", port)
+  local fd = C.socket(AF_INET, SOCK_STREAM + SOCK_CLOEXEC, 0)
+  local is_free = C.bind(fd, where, ffi.sizeof(where)) == 0
+  C.close(fd)
+  return not is_free
+end
 
 --- A listener whose queue is full: a connection to it neither comes about nor fails.
 ---@param address string

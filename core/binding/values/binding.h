@@ -20,6 +20,7 @@ void wm_lua_open_oplog_file(lua_State *L);
 void wm_lua_open_process(lua_State *L);
 void wm_lua_open_status(lua_State *L);
 void wm_lua_open_stream(lua_State *L);
+void wm_lua_open_port_guard(lua_State *L);
 void wm_lua_open_proxy(lua_State *L);
 void wm_lua_open_url(lua_State *L);
 void wm_lua_open_usage(lua_State *L);

@@ -82,7 +82,7 @@ struct sim_node {
     bool failed;    /* was killed and has not returned: v2 lists it as FAILED */
     int port;       /* for clients */
     int peer_port;  /* which 0.11 advertises in place of `port`; bound, but nobody listens there */
-    int port_guard; /* a bound socket that reserves `port` while the node is down */
+    int port_guard; /* keeps `port` while the node is down: see os/port_guard.h */
     int peer_guard; /* the same for `peer_port` */
     sim_view view;
     uint64_t map_version;

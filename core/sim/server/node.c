@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "os/port_guard.h"
 #include "sim/server/socket.h"
 #include "sim/session/dialect.h"
 #include "sim/session/fields.h"
@@ -16,28 +17,6 @@
 #define BACKLOG 1024
 #define IDLE_CHECK_MS 5000
 #define RETRY_AFTER_MS 5000
-
-/* -- ports -- */
-
-/* Binds a port of 127.0.0.1 without listening, so that nobody else gets it and
- * connecting there is refused. The socket, or -1; *port is what was bound. */
-static int reserve_port(int *port)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)*port)};
-    socklen_t len = sizeof address;
-    int yes = 1;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0) return -1;
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-    if (bind(fd, (struct sockaddr *)&address, sizeof address) != 0 ||
-        getsockname(fd, (struct sockaddr *)&address, &len) != 0) {
-        close(fd);
-        return -1;
-    }
-    *port = ntohs(address.sin_port);
-    return fd;
-}
 
 sim_node *sim_node_new(sim_cluster *c, uint16_t index, int port)
 {
@@ -52,8 +31,8 @@ sim_node *sim_node_new(sim_cluster *c, uint16_t index, int port)
     n->store.hash = c->options->hashes[index];
     n->store.tree_count = c->dialect->has_partition_trees ? c->options->partitions : 0;
     snprintf(n->id, sizeof n->id, "node-%u", index + 1u);
-    n->port_guard = reserve_port(&n->port);
-    n->peer_guard = reserve_port(&n->peer_port);
+    n->port_guard = wm_port_guard_open(&n->port, false);
+    n->peer_guard = wm_port_guard_open(&n->peer_port, false);
     if (n->port_guard < 0 || n->peer_guard < 0) {
         fprintf(stderr, "wingman sim: %s: port %d of 127.0.0.1 cannot be used\n", n->id, port);
         sim_node_free(n);
@@ -97,8 +76,10 @@ static int open_listener(sim_node *n)
     uv_tcp_init(n->cluster->loop, listener);
     listener->data = n;
     uv_ip4_addr("127.0.0.1", n->port, &address);
+    wm_port_guard_share(n->port_guard, true);
     int rc = uv_tcp_bind(listener, (struct sockaddr *)&address, 0);
     if (rc == 0) rc = uv_listen((uv_stream_t *)listener, BACKLOG, on_connection);
+    wm_port_guard_share(n->port_guard, false);
     if (rc != 0) uv_close((uv_handle_t *)listener, free_handle);
     else n->listener = listener;
     return rc;

@@ -49,6 +49,18 @@ describe("wingman relay", function()
     assert.equal(wanted, came)
   end
 
+  it("keeps the ports that it has chosen for the servers behind it, also while these are down", function()
+    local child = keep(assert(process.spawn { file = process.wingman_path(), args = { "relay", "3" }, stdin = true }))
+    local line = assert(child:read_line(60))
+    for _, ports in ipairs(cjson.decode(line).ports) do
+      assert.is_true(sockets.is_kept(ports.target))
+      for _ = 1, 2 do
+        assert(sockets.listen("127.0.0.1", ports.target)):close()
+        assert.is_true(sockets.is_kept(ports.target))
+      end
+    end
+  end)
+
   it("forwards frames in both directions, in order, and the end", function()
     local near, far = connection()
     local sent = {}

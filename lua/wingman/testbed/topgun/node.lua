@@ -1,6 +1,7 @@
 --- One process of the real server. It works in a folder of its own, so that whatever a
 --- server writes by a relative path stays there: the newest one has a write-ahead log
 --- (`topgun-wal`) and index files besides its database.
+local core = require "wingman.core"
 local errors = require "wingman.base.error"
 local ffi = require "ffi"
 local loop = require "wingman.loop"
@@ -36,7 +37,8 @@ exit "$code"
 ---@class wingman.topgun.node
 ---@field id string
 ---@field url string|nil  where clients connect; the same after a restart
----@field port integer|nil
+---@field port integer|nil  for clients
+---@field package guard userdata|nil  keeps the port while the server is down
 ---@field cluster_port integer
 ---@field folder string
 ---@field log string     the file that its output goes to
@@ -51,7 +53,8 @@ methods.__index = methods
 ---@param cluster_port integer
 ---@return wingman.topgun.node
 function M.new(id, folder, cluster_port)
-  return setmetatable({ id = id, folder = folder, log = folder .. "/log", cluster_port = cluster_port, seen = 0 }, methods)
+  local port, guard = core.port_guard()
+  return setmetatable({ id = id, folder = folder, log = folder .. "/log", cluster_port = cluster_port, seen = 0, port = port, guard = guard }, methods)
 end
 
 local function read_file(path)
@@ -71,8 +74,7 @@ local function last_lines(self)
   return table.concat(lines, "\n", math.max(1, #lines - 4))
 end
 
---- Starts the server; waits until it has opened its port. The port for clients is
---- the system's choice the first time.
+--- Starts the server; waits until it has opened its port.
 ---@param binary string  an absolute path
 ---@param secret string   of the tokens
 ---@param seeds string[]  host:port of other nodes' cluster ports
