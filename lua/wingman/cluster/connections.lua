@@ -32,6 +32,7 @@ local CALM = 60
 ---@field is_seed boolean  the user gave its URL
 ---@field listed_as string|nil  the id under which a partition map gave its URL
 ---@field settled boolean  a first connection has worked or failed
+---@field ready_turn integer|nil  which of all connections that became ready its last one was
 ---@field last_reason string|nil  why the last connection ended
 ---@field last_detail string|nil
 ---@field losses table<string, integer>  how often its connections ended, or could not be made, by reason
@@ -337,7 +338,8 @@ function methods:handle(event, connection_id, a, b, flag, text)
     self.authentication:show(connection)
   elseif event == "ready" then
     connection.attempt_before, connection.attempt, connection.ready_at = connection.attempt, 0, loop.now()
-    connection.node.settled = true
+    self.times_ready = self.times_ready + 1
+    connection.node.settled, connection.node.ready_turn = true, self.times_ready
     connection.node.last_reason, connection.node.last_detail = nil, nil
     set_state(self, connection, "ready")
     self.hooks.ready(connection)
@@ -352,6 +354,26 @@ end
 --- Sets a new token. Connections that were refused are opened again at once.
 ---@param token string|function
 function methods:set_token(token) self.authentication:set(token) end
+
+local function is_ready(self, node)
+  for _, connection_id in ipairs(node.connection_ids) do
+    if self.by_id[connection_id].state == "ready" then return true end
+  end
+  return false
+end
+
+--- The indexes of the nodes that can be asked, the one that connected last at the end. It is read from the
+--- connections at each call: a list of its own would go on naming a node that was forgotten.
+---@return integer[]
+function methods:ready_indexes()
+  local nodes, indexes = {}, {}
+  for _, node in ipairs(self.nodes) do
+    if is_ready(self, node) then nodes[#nodes + 1] = node end
+  end
+  table.sort(nodes, function(a, b) return a.ready_turn < b.ready_turn end)
+  for i, node in ipairs(nodes) do indexes[i] = node.index end
+  return indexes
+end
 
 --- How many connections are in each state.
 ---@return table<string, integer>
@@ -427,6 +449,7 @@ function M.new(core, options, reconnect, hooks, others)
     by_id = {},
     waiting = {},
     dialing = 0,
+    times_ready = 0,
     dialing_unproven = 0,
     losses = {},
     closed = false,

@@ -54,7 +54,7 @@ clusters.on_each(getfenv(1), "Partition maps", function(shared, it)
     end
     for _, id in ipairs(ghosts) do
       nodes[#nodes + 1] = { nodeId = id, status = "ACTIVE",
-        endpoints = { websocket = ("ws://127.0.0.1:%d/%s"):format(listener.port, id) } }
+        endpoints = { websocket = elsewhere and elsewhere[id] or ("ws://127.0.0.1:%d/%s"):format(listener.port, id) } }
     end
     for p = 0, 270 do
       partitions[p + 1] = { partitionId = p, ownerNodeId = shared.cluster.nodes[p % 3 + 1].id }
@@ -158,6 +158,17 @@ clusters.on_each(getfenv(1), "Partition maps", function(shared, it)
     eventually("node-2 is connected", function() return #client:connected_nodes() == 3, client:connected_nodes() end)
     eventually("the other address is forgotten", function() return #urls() == #before, urls() end)
     assert.same(before, urls())
+    write()
+  end)
+
+  it("that name a node once more at another address: once it is forgotten, it is asked for nothing", function()
+    local provider = client.provider
+    send_map({ "again" }, { again = (shared.cluster.nodes[2].url:gsub("127%.0%.0%.1", "localhost")) })
+    eventually("the other address is known as the same node", function() return shared:logged("same_node_twice")[1], shared.log end)
+    send_map {}
+    eventually("it is forgotten", function() return #provider.connections.nodes == 3, #provider.connections.nodes end)
+    assert.is_true(provider.map_refresh:ask_any())
+    assert.equal(3, #provider.connections:ready_indexes())
     write()
   end)
 

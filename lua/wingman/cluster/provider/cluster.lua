@@ -106,7 +106,6 @@ end
 -- Events of connections ---------------------------------------------------------------
 
 local function on_ready(self, connection)
-  self.ready_order[#self.ready_order + 1] = connection.node.index
   if connection.node.twin_of and not connection.node.twin_of.usable then connection.node.twin_of = nil end
   self.map_refresh:node_connected(connection.node.index)
   loop.spawn(identity.identify, self, connection)
@@ -120,9 +119,6 @@ local function on_lost(self, connection, reason, code, detail, was_ready)
   node.unidentified = nil
   node.usable = false
   for _, connection_id in ipairs(node.connection_ids) do node.usable = node.usable or self.connections.by_id[connection_id].usable end
-  for i = #self.ready_order, 1, -1 do
-    if self.ready_order[i] == node.index and not node.usable then table.remove(self.ready_order, i) end
-  end
   if was_ready and not node.usable then
     for _, other in ipairs(self.connections.nodes) do
       if other.twin_of == node then
@@ -392,7 +388,6 @@ function M.new(core, options, policies, state, map_names)
     log_seldom = log_throttle.new(function(...) options.log_to(...) end),
     requests = requests_module.new(core),
     index_of_key = key_route.new(core),
-    ready_order = {},
     hashes = {},
     hash_is_old = {},
     asking_hash = {},
@@ -443,7 +438,7 @@ function M.new(core, options, policies, state, map_names)
   })
   self.map_refresh = map_requests.new(options.map_requests, {
     send = function(node_index) return request_map(self, node_index) end,
-    ready_indexes = function() return self.ready_order end,
+    ready_indexes = function() return self.connections:ready_indexes() end,
     has_map = function() return self.map ~= nil end,
     route_is_missing = function()
       local _, _, held = core:pending()
