@@ -3,6 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#define POSSIBLE_MILLIS ((uint64_t)1 << 48)
+#define POSSIBLE_NODE 256u
+
 /* The next event within the same millisecond. A counter that no peer could
  * hold exactly runs over into the milliseconds, as in the v2 server. */
 static void count(wm_hlc *c, uint64_t counter)
@@ -67,6 +70,12 @@ bool wm_hlc_update_within(wm_hlc *c, uint64_t wall_ms, uint64_t remote_millis, u
 bool wm_hlc_update_strict(wm_hlc *c, uint64_t wall_ms, uint64_t remote_millis, uint64_t remote_counter)
 {
     return wm_hlc_update_within(c, wall_ms, remote_millis, remote_counter, WM_HLC_MAX_DRIFT_MS);
+}
+
+bool wm_timestamp_is_possible(const wm_timestamp *t)
+{
+    if (t->millis > POSSIBLE_MILLIS || t->counter > UINT32_MAX) return false;
+    return t->node_len <= POSSIBLE_NODE && memchr(t->node, 0, t->node_len) == NULL;
 }
 
 int wm_timestamp_compare(const wm_timestamp *a, const wm_timestamp *b)

@@ -35,6 +35,9 @@ bool wm_hlc_update_strict(wm_hlc *c, uint64_t wall_ms, uint64_t remote_millis, u
 /* The same with another limit in place of WM_HLC_MAX_DRIFT_MS. */
 bool wm_hlc_update_within(wm_hlc *c, uint64_t wall_ms, uint64_t remote_millis, uint64_t remote_counter,
                           uint64_t max_drift_ms);
+/* Whether a server may say this time. Others could drag the clock along (millis from the year 10889 on), or fill the
+ * memory with names of writers. */
+bool wm_timestamp_is_possible(const wm_timestamp *t);
 /* -1, 0 or 1 by millis, counter, node id (bytewise, as the v2 server; equal to
  * the 0.11 order for lower-case UUIDs). */
 int wm_timestamp_compare(const wm_timestamp *a, const wm_timestamp *b);

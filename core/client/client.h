@@ -194,9 +194,6 @@ int wm_client_subscribed(wm_client *c, const char *query_id);
 /* The same; a 0.11 cluster's messages of the query, which hold no times, tell a replica of the map that something
  * has changed. */
 int wm_map_subscribed(wm_map *m, const char *query_id);
-/* Call it when such a query is sent on a listening connection. A write that was acknowledged before is not
- * echoed there, and every event of its key that comes is a later one. */
-void wm_client_begins_to_hear(wm_client *c, int connection);
 /* Syncs the log and sends the batches that are due; with `all`, without regard to linger_us. Call it once
  * a tick. */
 void wm_client_flush(wm_client *c, bool all);
@@ -225,32 +222,19 @@ bool wm_client_drop_rejected(wm_client *c, uint64_t seq);
 
 /* The map of this name, created by the first call; NULL when out of memory. */
 wm_map *wm_client_map(wm_client *c, const char *name, size_t len);
-/* The local copy of the map, which the map owns. */
-wm_record_store *wm_map_store(wm_map *m);
+/* Walks over the records of this client of which no other value is known, as wm_record_store_next. */
+size_t wm_map_next_own(wm_map *m, size_t position, wm_record *out);
 /* The id of the writer that a record's `node` stands for. */
 const char *wm_client_node_name(const wm_client *c, uint32_t node);
 
-/* Merges a record that a server sent on `connection` (WM_NO_CONNECTION: not known) by last write wins,
- * and advances the clock. `value` NULL is a tombstone. `stamped_on_arrival`: the server stamped the
- * record when it received the write (v2). Such a time may be later than that of a newer local write, so
- * a local record of this client also stays, whatever the times say,
- *   - while it is not acknowledged,
- *   - when the received record is its echo,
- *   - until its echo was received on this connection,
- *   - when the received record is an earlier, in-doubt write of this client (wm_map_is_indoubt).
- * WM_OK; 1 when the local record stayed; WM_EINVAL for an impossible time; WM_ENOMEM. */
-int wm_map_merge(wm_map *m, const char *key, size_t key_len, const uint8_t *value, size_t value_len,
-                 const wm_timestamp *time, bool stamped_on_arrival, int connection);
-/* Removes a value that a server reported on `connection` as removed, without a time (v2 REMOVE). The value
- * stays when this client has an unacknowledged write of the key, or one whose echo has not been
- * received on this connection yet, or when the removal is an earlier one of this client that arrived
- * late. WM_OK; 1 when it stayed; WM_ENOMEM. */
-int wm_map_forget(wm_map *m, const char *key, size_t key_len, int connection);
-
-/* Merges a map event that a server sent on `connection`. WM_OK: the local copy changed; 1: it did not, or
- * this client has no such map; WM_EINVAL when it has no maps at all: the script handles the event; or
- * another code of wm_map_merge. */
+/* Takes a map event that a server sent on `connection`, if the map exists and is not replicated. WM_OK: the local
+ * copy shows another value; 1: it does not; WM_EINVAL for an impossible time, and when there are no maps at all: the
+ * script handles the event; WM_ENOMEM. */
 int wm_client_take_map_event(wm_client *c, const wm_map_event *event, int connection);
+/* The local copy shows from now on, or from when the server family is known, what servers announce, too. Call it
+ * when that is asked of them; a map that is not replicated begins by itself with the first event. What is acknowledged before is taken for older than
+ * any event. WM_OK or WM_ENOMEM. */
+int wm_map_hear(wm_map *m);
 
 /* -- replicas -- */
 
@@ -259,19 +243,19 @@ typedef struct wm_map_replica_options {
     bool drops_lost;
 } wm_map_replica_options;
 
-/* Makes the local copy a replica. The server family and the hash of the cluster have to be known. It follows a
+/* Makes the local copy a replica that is compared with the nodes. The server family and the hash of the cluster have to be known. It follows a
  * node from wm_map_follow on, and sends its questions on that connection. WM_OK, also when it is one
  * already; WM_EINVAL when the cluster is not known; WM_ENOMEM. */
 int wm_map_replicate(wm_map *m, const wm_map_replica_options *options);
 /* Follows a node on one of its connections, which hears the map's events; see wm_replica_connect. */
 int wm_map_follow(wm_map *m, int connection);
-/* Ends it: what other clients wrote is forgotten. */
+/* Ends it: what other clients wrote is forgotten; what is announced is heard on, if it was before. */
 void wm_map_end_replica(wm_map *m);
-/* NULL when the map is not replicated. Valid until wm_map_end_replica. */
+/* NULL when the map is not replicated, or only hears. Valid until wm_map_end_replica. */
 wm_replica *wm_map_replica(wm_map *m);
 /* Of all replicas: their turns (wm_replica_turns) and the changes that are to be taken. */
 void wm_client_replica_news(const wm_client *c, uint64_t *turns, uint64_t *changes);
-/* What the local copy shows of a key: of a replica as wm_replica_get, else the newest record that it has. */
+/* What the local copy shows of a key: as wm_replica_get where it is a replica or hears, else this client's record. */
 bool wm_map_get(wm_map *m, const char *key, size_t len, wm_record *out);
 /* Walks over what it shows, as wm_replica_next. */
 uint64_t wm_map_next(wm_map *m, uint64_t position, wm_record *out);

@@ -106,5 +106,6 @@ void wm_client_know_family(wm_client *c, wm_dialect family)
     if (family == c->rules.family || family == WM_DIALECT_UNKNOWN) return;
     c->rules.family = family;
     for (uint32_t i = 0; i < c->maps.count; i++) wm_map_apply_rules(c->maps.all[i]);
+    wm_client_hear_maps(c);
     wm_client_judge_log(c);
 }

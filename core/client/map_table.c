@@ -65,11 +65,6 @@ void wm_client_free_maps(wm_client *c)
     wm_node_names_close(&c->maps.writers);
 }
 
-wm_record_store *wm_map_store(wm_map *m)
-{
-    return m->store;
-}
-
 const char *wm_client_node_name(const wm_client *c, uint32_t node)
 {
     return c->maps.writers.all[node];

@@ -115,10 +115,31 @@ static void refresh_owners(wm_client *c)
 
 /* -- time ------------------------------------------------------------------------------- */
 
+/* Tells the script what the local copy shows since something other than an event changed it. */
+static void tell_shown(wm_map *m)
+{
+    wm_record record;
+    wm_change_origin origin;
+    while (wm_replica_next_change(m->replica, &record, &origin)) {
+        wm_buffer text;
+        wm_buffer_init(&text);
+        wm_buffer_append(&text, record.key, record.key_len);
+        wm_buffer_append(&text, m->name, m->name_len);
+        wm_event event = {.type = WM_EVENT_SHOWN, .connection = WM_NO_CONNECTION, .a = (int64_t)record.key_len};
+        if (!text.failed) wm_client_event(m->client, event, text.data, text.len);
+        wm_buffer_close(&text);
+    }
+}
+
 static void tend(wm_map *m, wm_sync_budget *budget)
 {
     uint32_t most = RECORDS_AT_ONCE;
     wm_replica_work(m->replica, &most);
+    if (wm_replica_only_hears(m->replica)) {
+        wm_replica_await_echoes(m->replica, m->client->now_us);
+        tell_shown(m);
+        return;
+    }
     for (uint32_t i = 0; i < wm_replica_node_count(m->replica); i++) {
         wm_sync *s = wm_replica_sync(m->replica, (int)i);
         budget->leaves = LEAVES_AT_ONCE;
@@ -154,7 +175,7 @@ static void keep_clock(wm_client *c, const wm_map *m)
 static wm_map *replicated(const wm_client *c, const char *name, size_t len)
 {
     wm_map *m = name != NULL ? wm_client_find_map(c, name, len) : NULL;
-    return m != NULL && m->replica != NULL ? m : NULL;
+    return m != NULL && wm_map_replica(m) != NULL ? m : NULL;
 }
 
 bool wm_client_replica_takes_event(wm_client *c, int connection, const uint8_t *bytes, size_t len)
@@ -292,20 +313,78 @@ static wm_replica_options options_of(const wm_map *m, const wm_map_replica_optio
     };
 }
 
-int wm_map_replicate(wm_map *m, const wm_map_replica_options *options)
+static int begin(wm_map *m, wm_replica_options options)
 {
-    wm_client *c = m->client;
-    wm_replicas *all = &c->replicas;
-    wm_replica_sources sources = {m->store, &c->maps.writers, &all->owners, is_unsettled, m};
-    if (m->replica != NULL) return WM_OK;
-    if (c->rules.family == WM_DIALECT_UNKNOWN || c->routes.hash == WM_HASH_UNKNOWN) return WM_EINVAL;
+    wm_replicas *all = &m->client->replicas;
+    wm_replica_sources sources = {m->store, &m->client->maps.writers, &all->owners, is_unsettled, m};
     if (!make_space(all, m)) return WM_ENOMEM;
-    m->replica = wm_replica_new(options_of(m, options), sources);
+    m->replica = wm_replica_new(options, sources);
     if (m->replica == NULL) return WM_ENOMEM;
     all->maps[all->count++] = m;
     all->by_template[m->put_template] = all->by_template[m->remove_template] = m;
-    refresh_owners(c);
+    refresh_owners(m->client);
     return WM_OK;
+}
+
+static void end(wm_map *m)
+{
+    wm_replicas *all = &m->client->replicas;
+    uint32_t i = 0;
+    while (all->maps[i] != m) i++;
+    all->maps[i] = all->maps[--all->count];
+    all->by_template[m->put_template] = all->by_template[m->remove_template] = NULL;
+    wm_replica_release(m->replica);
+    wm_replica_free(m->replica);
+    m->replica = NULL;
+}
+
+static int begin_hearing(wm_map *m)
+{
+    wm_replica_options options = options_of(m, &(wm_map_replica_options){0});
+    options.only_hears = true;
+    if (options.rules.hash == WM_HASH_UNKNOWN) options.rules.hash = WM_HASH_FNV1A; /* any will do for a table */
+    int status = begin(m, options);
+    if (status == WM_OK) wm_replica_watch(m->replica);
+    return status;
+}
+
+int wm_map_hear(wm_map *m)
+{
+    m->hears = true;
+    bool is_known = m->client->rules.family != WM_DIALECT_UNKNOWN;
+    return m->replica == NULL && is_known ? begin_hearing(m) : WM_OK;
+}
+
+void wm_client_hear_maps(wm_client *c)
+{
+    for (uint32_t i = 0; i < c->maps.count; i++)
+        if (c->maps.all[i]->hears) wm_map_hear(c->maps.all[i]); /* out of memory: with the first event */
+}
+
+int wm_map_replicate(wm_map *m, const wm_map_replica_options *options)
+{
+    wm_client *c = m->client;
+    wm_replica_options all = options_of(m, options);
+    if (wm_map_replica(m) != NULL) return WM_OK;
+    if (c->rules.family == WM_DIALECT_UNKNOWN || c->routes.hash == WM_HASH_UNKNOWN) return WM_EINVAL;
+    if (m->replica != NULL && wm_replica_begin_comparing(m->replica, all)) return WM_OK;
+    if (m->replica != NULL) end(m);
+    return begin(m, all);
+}
+
+int wm_client_take_map_event(wm_client *c, const wm_map_event *event, int connection)
+{
+    wm_record shown;
+    wm_change_origin origin;
+    if (c->maps.count == 0) return WM_EINVAL;
+    wm_map *m = wm_client_find_map(c, event->map, event->map_len);
+    if (m == NULL || wm_map_replica(m) != NULL) return 1; /* a replica takes its events itself */
+    m->hears = true;
+    if (m->replica == NULL && begin_hearing(m) < 0) return WM_ENOMEM;
+    int status = wm_replica_event(m->replica, wm_node_pool_node_of(c->pool, connection), event, c->now_us);
+    if (status < 0) return status;
+    keep_clock(c, m);
+    return wm_replica_next_change(m->replica, &shown, &origin) ? WM_OK : 1;
 }
 
 /* A node that was followed at another of its addresses: what is known of it stays. */
@@ -331,25 +410,19 @@ int wm_map_follow(wm_map *m, int connection)
 
 void wm_map_end_replica(wm_map *m)
 {
-    wm_replicas *all = &m->client->replicas;
-    if (m->replica == NULL) return;
-    uint32_t i = 0;
-    while (all->maps[i] != m) i++;
-    all->maps[i] = all->maps[--all->count];
-    all->by_template[m->put_template] = all->by_template[m->remove_template] = NULL;
-    wm_replica_release(m->replica);
-    wm_replica_free(m->replica);
-    m->replica = NULL;
+    if (wm_map_replica(m) == NULL) return;
+    end(m);
+    if (m->hears) wm_map_hear(m); /* out of memory: with the next event */
 }
 
 wm_replica *wm_map_replica(wm_map *m)
 {
-    return m->replica;
+    return m->replica != NULL && !wm_replica_only_hears(m->replica) ? m->replica : NULL;
 }
 
 void wm_client_free_replicas(wm_client *c)
 {
-    while (c->replicas.count > 0) wm_map_end_replica(c->replicas.maps[0]);
+    while (c->replicas.count > 0) end(c->replicas.maps[0]);
     free(c->replicas.maps);
     free(c->replicas.by_template);
     free(c->replicas.owners.node_index);

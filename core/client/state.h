@@ -11,9 +11,8 @@
 #include "replica/replica.h"
 
 /* The state of a client, for its own files. In this folder, each using those before it: figures.c
- * (statistics), throttle.c (with the send windows), rules.c (what servers cannot store), map_table.c, merge.c
- * (incoming records), replicas.c,
- * backpressure.c, write_path.c (recording operations), rejection.c (dead letters), judge.c (operations
+ * (statistics), throttle.c (with the send windows), rules.c (what servers cannot store), map_table.c, own_records.c
+ * (what becomes of records of this client), replicas.c, backpressure.c, write_path.c (recording operations), rejection.c (dead letters), judge.c (operations
  * recorded before the server family was known), routes.c, membership.c (repeating operations after a
  * membership change). In client/traffic: messages.c, poison.c, recovery.c (the op log's file),
  * ack_hooks.c, listeners.c, pool_hooks.c, nodes.c, foreign.c, life.c. */
@@ -24,9 +23,8 @@
 /* What the client knows of a connection, beside the pool: whether operations may use it, its
  * throttle, and its tests of whether the server answers. */
 typedef struct wm_client_connection {
-    bool usable;             /* it is known which node answers there; of a listening one: its node does */
-    wm_send_window window;   /* of a v2 server */
-    uint64_t hears_since_ms; /* of a listening one: when it was subscribed last, by the clock of records; 0: never */
+    bool usable;           /* it is known which node answers there; of a listening one: its node does */
+    wm_send_window window; /* of a v2 server */
     uint64_t throttled_until_us;
     uint64_t backoff_us;                   /* length of the last throttle; 0 after an acknowledgement */
     struct wm_refusals *refusals;          /* what errors say about batches in flight; NULL: none came yet */
@@ -48,7 +46,8 @@ struct wm_map {
     char *name;
     size_t name_len;
     wm_record_store *store;
-    wm_replica *replica;   /* NULL: the map is not replicated */
+    wm_replica *replica;   /* NULL: the local copy is what this client wrote */
+    bool hears;            /* beside or without comparing, servers announce what changes */
     uint32_t put_template; /* of its operations in the log */
     uint32_t remove_template;
     int name_status;   /* WM_OK, or why nothing can be written; rules.c sets these three */
@@ -116,17 +115,17 @@ typedef struct wm_map_table {
     wm_node_names writers; /* 0 is this client */
 } wm_map_table;
 
-/* Maps that are replicated; replicas.c. */
+/* Maps that are replicated, or hear; replicas.c. */
 typedef struct wm_replicas {
     wm_map **maps;
     uint32_t count;
-    wm_map **by_template; /* the maps of the log's templates; NULL where the map is not replicated */
+    wm_map **by_template; /* the maps of the log's templates; NULL where the map is none of these */
     uint32_t template_count;
     wm_owners owners;
     wm_buffer frame; /* of the question that is sent */
 } wm_replicas;
 
-/* In-doubt writes; merge.c. */
+/* In-doubt writes; own_records.c. */
 typedef struct wm_indoubt {
     wm_indoubt_writes *writes; /* NULL until a v2 connection ends with batches in flight */
     bool is_losing_v2;         /* operations that return now are in doubt */
@@ -301,15 +300,16 @@ void wm_client_retry_routes(wm_client *c);
 /* Gives every partition the connection of its route that is ready, or none. */
 void wm_client_apply_routes(wm_client *c);
 void wm_client_free_maps(wm_client *c);
-/* The time that a record would have which was written now, if the clock of records stood still otherwise. */
-uint64_t wm_client_record_ms(const wm_client *c);
 /* NULL: none has this id. */
 const wm_subscription *wm_client_subscription(const wm_client *c, const char *query_id, size_t len);
 void wm_client_free_subscriptions(wm_client *c);
 /* Opens the log's file, if the options name one. The client takes its id from the file, and the file's
  * operations are pending and in the local copy. False with the problem, and the reason in `error`. */
 bool wm_client_open_log(wm_client *c, const wm_client_options *o, wm_log_problem *problem, char *error, size_t size);
-/* Merges the record of an operation from the log's file, whose index is `op`. Returns as wm_map_merge. */
+/* The record of a key if it is this client's, and no other value is known of the key. */
+bool wm_map_own(wm_map *m, uint32_t hash, const char *key, size_t len, wm_record *out);
+/* Takes the record of an operation from the log's file, whose index is `op`, if it is newer than the stored one. WM_OK;
+ * 1 when that stays; WM_EINVAL for an impossible time; WM_ENOMEM. */
 int wm_map_restore(wm_map *m, const wm_op_view *view, uint32_t op);
 /* Sets name_status, value_max and record_max, by the map's name and the server family. */
 void wm_map_apply_rules(wm_map *m);
@@ -325,7 +325,8 @@ void wm_client_judge_log(wm_client *c);
 double wm_map_write_again(wm_map *m, const wm_op_view *view);
 /* Gives the local record of a write the time of its acknowledgement, if a v2 node acknowledged it after the
  * partition had moved, or late. v2 servers stamp records when they arrive, so an older write of the key,
- * at the partition's former node, may have a later time than this write had here. */
+ * at the partition's former node, may have a later time than this write had here. Only client:repair compares these
+ * times with a server's, for maps of which nothing is heard; what the local copy shows does not depend on them. */
 void wm_client_acked_late(wm_client *c, const wm_op *op);
 /* Keeps the keys that 0.11 nodes acknowledge from now on, in at most twice this many bytes; 0: none. False
  * when out of memory. */
@@ -347,11 +348,13 @@ void wm_client_check_membership(wm_client *c);
  * or an unsettled operation of the key; WM_EFULL, WM_ENODE or WM_ENOMEM: try again later; another
  * negative status: the server family does not store it. `template`: of an operation of the map. */
 int wm_client_repeat(wm_client *c, uint32_t template, const char *key, size_t key_len);
-/* -- replicas.c: each returns at once when no map is replicated -- */
+/* -- replicas.c: each returns at once when no map is replicated or hears -- */
 /* Takes a message if it is for a replica; false when it is not. */
 bool wm_client_replica_takes(wm_client *c, int connection, const wm_message *m);
 /* The same for one event of a SERVER_BATCH_EVENT. */
 bool wm_client_replica_takes_event(wm_client *c, int connection, const uint8_t *event, size_t len);
+/* The server family is known: maps that are to hear begin. */
+void wm_client_hear_maps(wm_client *c);
 /* A node has acknowledged the operation, which is not settled yet. */
 void wm_client_replica_acked(wm_client *c, int node_index, const wm_op *op, uint32_t index);
 /* Something has changed in the map; it is not known at which node. */
@@ -360,6 +363,6 @@ void wm_client_replica_lost(wm_client *c, int connection);
 /* Sends what is due. Call it at each tick of the timer. */
 void wm_client_tend_replicas(wm_client *c);
 void wm_client_free_replicas(wm_client *c);
-/* Adds a write that returned from a v2 connection that ended to the in-doubt writes. */
+/* Adds a write to the in-doubt writes. */
 void wm_client_note_indoubt(wm_client *c, const wm_op *op);
 #endif

@@ -16,11 +16,6 @@ static int add(wm_client *c, const char *query_id, wm_map *map)
     return WM_OK;
 }
 
-void wm_client_begins_to_hear(wm_client *c, int connection)
-{
-    c->connections.all[connection].hears_since_ms = wm_client_record_ms(c);
-}
-
 int wm_client_subscribed(wm_client *c, const char *query_id)
 {
     return add(c, query_id, NULL);

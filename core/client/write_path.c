@@ -156,9 +156,8 @@ static uint32_t record_again(wm_map *m, const char *key, size_t key_len)
     wm_record record;
     c->writer.status = WM_EUTF8;
     if (!look_ahead(m, key, key_len)) return WM_NO_OP;
-    bool found = wm_record_store_get(m->store, c->writer.open.hash, key, key_len, &record);
     c->writer.status = WM_EINVAL;
-    if (!found || record.node != 0) return WM_NO_OP;
+    if (!wm_map_own(m, c->writer.open.hash, key, key_len, &record)) return WM_NO_OP;
     bool remove = record.value == NULL;
     size_t value_len = remove ? sizeof wm_removed_value : record.value_len;
     wm_hlc time = c->writer.clock;
@@ -186,13 +185,18 @@ double wm_map_resend(wm_map *m, const char *key, size_t key_len)
     return enqueue(c, index);
 }
 
-static bool has_newer(const wm_map *m, uint32_t hash, const wm_op_view *view)
+static bool is_newer(const wm_map *m, const wm_record *record, const wm_op_view *view)
 {
-    wm_record record;
-    if (!wm_record_store_get(m->store, hash, view->key, view->key_len, &record)) return false;
-    const char *node = m->client->maps.writers.all[record.node];
-    wm_timestamp held = {record.millis, record.counter, node, strlen(node)};
+    const char *node = m->client->maps.writers.all[record->node];
+    wm_timestamp held = {record->millis, record->counter, node, strlen(node)};
     return wm_timestamp_compare(&held, &view->time) > 0;
+}
+
+static bool has_newer(wm_map *m, uint32_t hash, const wm_op_view *view)
+{
+    wm_record own, shown;
+    if (wm_record_store_get(m->store, hash, view->key, view->key_len, &own) && is_newer(m, &own, view)) return true;
+    return wm_map_get(m, view->key, view->key_len, &shown) && is_newer(m, &shown, view);
 }
 
 double wm_map_write_again(wm_map *m, const wm_op_view *view)
@@ -224,8 +228,8 @@ int wm_client_repeat(wm_client *c, uint32_t template, const char *key, size_t ke
     const char *name = wm_oplog_map_of(c->log, template, &name_len);
     wm_map *m = wm_client_find_map(c, name, name_len);
     wm_record record;
-    if (m == NULL || !wm_record_store_get(m->store, wm_hash_fnv1a(key, key_len), key, key_len, &record)) return 1;
-    if (record.node != 0 || wm_map_is_unsettled(m, &record)) return 1;
+    if (m == NULL || !wm_map_own(m, wm_hash_fnv1a(key, key_len), key, key_len, &record)) return 1;
+    if (wm_map_is_unsettled(m, &record)) return 1;
     if (wm_oplog_is_full(c->log) || wm_client_is_node_full(c, wm_route_table_partition_of(&c->routes, key, key_len))) return WM_EFULL;
     uint32_t index = record_again(m, key, key_len);
     if (index == WM_NO_OP) return c->writer.status;

@@ -17,7 +17,7 @@ typedef struct entry {
     uint32_t value_cap;
     uint32_t op;     /* the last one of ours; stays when another client's write comes */
     uint32_t op_seq; /* the last 32 bits of its seq */
-    uint16_t echoed_by;
+    uint16_t acked_by;
     uint8_t marks;
     bool removed;
     char key[]; /* key_len bytes, then value_cap bytes */
@@ -236,7 +236,7 @@ static void fill(entry *e, const wm_record *r)
     e->millis = r->millis;
     e->counter = r->counter;
     e->node = r->node;
-    e->echoed_by = r->echoed_by;
+    e->acked_by = r->acked_by;
     e->marks = r->marks;
     e->seen = r->seen;
     e->value_len = e->removed ? 0 : r->value_len;
@@ -382,7 +382,7 @@ static void read_entry(entry *e, wm_record *out)
         .counter = e->counter,
         .node = e->node,
         .op = e->op,
-        .echoed_by = e->echoed_by,
+        .acked_by = e->acked_by,
         .marks = e->marks,
         .seen = e->seen,
     };
@@ -427,11 +427,11 @@ void wm_record_store_rewind(wm_record_store *s, uint32_t hash, const char *key, 
     e->op_seq = (uint32_t)wm_oplog_at(s->log, before)->seq;
 }
 
-void wm_record_store_set_echoed_by(wm_record_store *s, uint32_t hash, const char *key, size_t len, uint16_t echoed_by)
+void wm_record_store_set_acked_by(wm_record_store *s, uint32_t hash, const char *key, size_t len, uint16_t acked_by)
 {
     wm_record_store_catch_up(s);
     slot *at = find(s, hash, key, len);
-    if (at->entry != NULL) at->entry->echoed_by = echoed_by;
+    if (at->entry != NULL) at->entry->acked_by = acked_by;
 }
 
 void wm_record_store_mark(wm_record_store *s, uint32_t hash, const char *key, size_t len, uint8_t marks, uint64_t seen)

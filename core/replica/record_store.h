@@ -18,13 +18,12 @@ typedef struct wm_record {
     uint64_t counter;
     uint32_t key_len;
     uint32_t value_len;
-    uint32_t node;      /* index of a node id, as the caller interned it */
-    uint32_t op;        /* when stored: the operation of this client that writes it, WM_NO_OP for none. When read:
+    uint32_t node;     /* index of a node id, as the caller interned it */
+    uint32_t op;       /* when stored: the operation of this client that writes it, WM_NO_OP for none. When read:
                          * the last such operation; if it is settled, its index may be another one's by now */
-    uint16_t echoed_by; /* connection index + 1 on which the server last echoed this client's record; in a replica:
-                         * index + 1 of the node that acknowledged it; 0: none */
-    uint8_t marks;      /* of a replica, as are these: see replica/holding.h and replica/overlay.h */
-    uint64_t seen;      /* when it was heard of, or acknowledged: the replica's count of arrivals */
+    uint16_t acked_by; /* of a replica, as are these: index + 1 of the node that acknowledged it; 0: none */
+    uint8_t marks;     /* see replica/holding.h and replica/replica.h */
+    uint64_t seen;     /* when it was heard of, or acknowledged: the replica's count of arrivals */
 } wm_record;
 
 /* `log` is borrowed: the store calls wm_oplog_follow for operations of one key, as it knows the earlier
@@ -58,8 +57,8 @@ void wm_record_store_mark(wm_record_store *s, uint32_t hash, const char *key, si
 void wm_record_store_written(wm_record_store *s, uint32_t hash, const char *key, size_t len, uint32_t op);
 /* Makes `before` the last operation of the key's record, if `op` is the last one. */
 void wm_record_store_rewind(wm_record_store *s, uint32_t hash, const char *key, size_t len, uint32_t op, uint32_t before);
-/* Sets echoed_by of a record that exists. */
-void wm_record_store_set_echoed_by(wm_record_store *s, uint32_t hash, const char *key, size_t len, uint16_t echoed_by);
+/* Sets acked_by of a record that exists. */
+void wm_record_store_set_acked_by(wm_record_store *s, uint32_t hash, const char *key, size_t len, uint16_t acked_by);
 /* Keys with a value. */
 size_t wm_record_store_size(wm_record_store *s);
 /* Walks over all records, with tombstones, in no particular order: begin with position 0, pass each result

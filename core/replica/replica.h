@@ -27,6 +27,8 @@ typedef struct wm_replica_options {
     wm_sync_rhythm rhythm;
     bool merges;     /* 0.11: records have their writers' times, and the newest of any node counts; tombstones are records */
     bool drops_lost; /* what a node has lost is removed; else it is shown on, and counted */
+    bool only_hears; /* it is not compared: a holding is what its node has announced, and what it has not announced is not
+                      * known. So an own write is shown until something is heard of later. */
 } wm_replica_options;
 
 /* What it looks at; borrowed. */
@@ -59,7 +61,9 @@ wm_replica *wm_replica_new(wm_replica_options options, wm_replica_sources source
 void wm_replica_free(wm_replica *r);
 /* Takes the marks off the records of `own`, which stays: the next replica knows nothing of what this one heard. */
 void wm_replica_release(wm_replica *r);
-void wm_replica_set_rhythm(wm_replica *r, wm_sync_rhythm rhythm);
+/* One that only heard is compared from now on. False when it was made by other rules: it stays as it was. */
+bool wm_replica_begin_comparing(wm_replica *r, wm_replica_options options);
+bool wm_replica_only_hears(const wm_replica *r);
 
 /* -- nodes -- */
 
@@ -81,11 +85,14 @@ void wm_replica_owners_changed(wm_replica *r);
 
 /* -- what happens -- */
 
-/* A node reports a change; ignored when it is not connected. Returns WM_OK; 1 when nothing changed; WM_EINVAL for
+/* A node reports a change; ignored when it is compared and not connected. Returns WM_OK; 1 when nothing changed; WM_EINVAL for
  * an impossible time; WM_ENOMEM. */
 int wm_replica_event(wm_replica *r, int node_index, const wm_map_event *event, uint64_t now_us);
 /* A node acknowledged the operation `op`, which wrote this key. Call it before the operation is settled. */
 void wm_replica_acked(wm_replica *r, int node_index, const char *key, size_t len, uint32_t op, uint64_t now_us);
+/* Of a replica that only hears: an own write whose echo has not come 2 s after its acknowledgement is as old as
+ * that, as the node has dropped the echo. Call it at each tick. */
+void wm_replica_await_echoes(wm_replica *r, uint64_t now_us);
 /* Work that is bounded by `*most`, about so many records. Call it at each tick. */
 void wm_replica_work(wm_replica *r, uint32_t *most);
 /* The latest time of all records so far, for the client's clock. */
@@ -109,6 +116,9 @@ bool wm_replica_get(wm_replica *r, const char *key, size_t len, wm_record *out, 
 /* Walks over all records that it shows, tombstones included, as wm_record_store_next. A position is below
  * 2^53. */
 uint64_t wm_replica_next(wm_replica *r, uint64_t position, wm_record *out);
+
+/* Whether a record of `own` is what is known of its key: no other value is shown. */
+bool wm_replica_stands(wm_replica *r, const wm_record *own);
 
 /* -- changes -- */
 

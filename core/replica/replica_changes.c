@@ -159,7 +159,7 @@ static void tell_own(wm_replica *r, uint32_t *most)
         r->own_position = wm_record_store_next(r->sources.own, r->own_position, &record);
         r->is_own_due = r->own_position > 0;
         --*most;
-        if (!r->is_own_due || record.node != 0 || record.seen > 0 || r->sources.is_unsettled(r->sources.user, &record)) continue;
+        if (!r->is_own_due || record.node != 0 || record.seen > 0 || record.marks & WM_RECORD_OVER || r->sources.is_unsettled(r->sources.user, &record)) continue;
         wm_replica_key k = wm_replica_key_of(r, record.key, record.key_len);
         wm_replica_sight before = {.has_value = record.value != NULL};
         if (before.has_value) wm_value_hash(record.value, record.value_len, &before.hash);

@@ -7,9 +7,6 @@
 #include "base/value_hash.h"
 #include "replica/replica_state.h"
 
-/* As in client/merge.c: what is no time, and no id. */
-#define MILLIS_MAX ((uint64_t)1 << 48)
-#define WRITER_MAX 256u
 /* Records at least of which more than half are gone before that is taken for a loss. */
 #define LOSS_MIN 16u
 
@@ -19,8 +16,7 @@
 static int read_record(wm_replica *r, const wm_map_event *e, wm_record *out)
 {
     const wm_timestamp *time = &e->time;
-    if (time->millis > MILLIS_MAX || time->counter > UINT32_MAX || e->key_len > UINT16_MAX) return WM_EINVAL;
-    if (time->node_len > WRITER_MAX || memchr(time->node, 0, time->node_len) != NULL) return WM_EINVAL;
+    if (!wm_timestamp_is_possible(time) || e->key_len > UINT16_MAX) return WM_EINVAL;
     *out = (wm_record){
         .key = e->key,
         .key_len = (uint32_t)e->key_len,
@@ -119,15 +115,16 @@ void wm_replica_acked(wm_replica *r, int node_index, const char *key, size_t len
     wm_record own;
     if (!wm_replica_own(r, &k, &own) || own.op != op || own.marks & WM_RECORD_OVER) return;
     if (own.marks & WM_RECORD_ECHOED) {
-        mark_own(r, &k, WM_RECORD_OVER, ++r->seen);
+        mark_own(r, &k, WM_RECORD_OVER, 0); /* the base is its echo, or what came after that */
         return;
     }
+    if (r->options.only_hears && r->options.merges) return;                /* the times decide */
     if (n == NULL || !wm_key_queue_push(&n->acked, key, len, ++r->seen)) { /* as acknowledged before the map was followed */
         r->figures.no_memory++;
         return;
     }
     mark_own(r, &k, 0, r->seen);
-    wm_record_store_set_echoed_by(r->sources.own, k.own_hash, key, len, (uint16_t)(node_index + 1));
+    wm_record_store_set_acked_by(r->sources.own, k.own_hash, key, len, (uint16_t)(node_index + 1));
     wm_sync_changed(&n->sync, now_us);
 }
 
@@ -144,6 +141,26 @@ static void end_acked(wm_replica *r, wm_replica_node *n, uint64_t seen)
         mark_own(r, &k, WM_RECORD_OVER, own.seen);
         wm_replica_tell(r, &k, &before, WM_CHANGE_REMOTE);
     }
+}
+
+/* The echo and the acknowledgement arrive together but for the order in which sockets are served. */
+#define ECHO_US 2000000u
+
+static void await_echoes_of(wm_replica *r, wm_replica_node *n, uint64_t now_us)
+{
+    if (n->echoes_until_us != 0 && now_us >= n->echoes_until_us) {
+        end_acked(r, n, n->echoes_seen);
+        n->echoes_until_us = 0;
+    }
+    if (n->echoes_until_us != 0 || n->acked.count == 0) return;
+    n->echoes_until_us = now_us + ECHO_US;
+    n->echoes_seen = r->seen;
+}
+
+void wm_replica_await_echoes(wm_replica *r, uint64_t now_us)
+{
+    for (uint32_t i = 0; i < r->node_count; i++)
+        if (r->nodes[i] != NULL) await_echoes_of(r, r->nodes[i], now_us);
 }
 
 /* The node was read after the acknowledgement: what it has of the key counts. */
@@ -167,8 +184,9 @@ static int put_event(wm_replica *r, wm_replica_node *n, const wm_replica_key *k,
 
 int wm_replica_event(wm_replica *r, int node_index, const wm_map_event *e, uint64_t now_us)
 {
-    wm_replica_node *n = node_of(r, node_index);
-    if (n == NULL || n->sync.state == WM_SYNC_OFF || e->key_len > UINT16_MAX) return 1;
+    wm_replica_node *n = r->options.only_hears ? node_or_new(r, node_index, WM_MERKLE_PLAIN) : node_of(r, node_index);
+    bool is_heard = n != NULL && (r->options.only_hears || n->sync.state != WM_SYNC_OFF);
+    if (!is_heard || e->key_len > UINT16_MAX) return 1;
     if (!e->has_record && !e->is_removal) return 1;
     wm_replica_key k = wm_replica_key_of(r, e->key, e->key_len);
     wm_replica_sight before = wm_replica_look(r, &k);
@@ -400,9 +418,18 @@ const wm_sync_rhythm *wm_replica_rhythm(const wm_replica *r)
     return &r->options.rhythm;
 }
 
-void wm_replica_set_rhythm(wm_replica *r, wm_sync_rhythm rhythm)
+bool wm_replica_only_hears(const wm_replica *r)
 {
-    r->options.rhythm = rhythm;
+    return r->options.only_hears;
+}
+
+bool wm_replica_begin_comparing(wm_replica *r, wm_replica_options options)
+{
+    const wm_replica_options *o = &r->options;
+    if (o->rules.hash != options.rules.hash || o->rules.partitions != options.rules.partitions || o->merges != options.merges) return false;
+    r->options = options;
+    wm_replica_release(r); /* own writes are shown until their owners were compared */
+    return true;
 }
 
 /* -- life ------------------------------------------------------------------------------ */
@@ -435,7 +462,7 @@ void wm_replica_release(wm_replica *r)
         if (own.node != 0 || (own.marks == 0 && own.seen == 0)) continue;
         wm_replica_key k = wm_replica_key_of(r, own.key, own.key_len);
         mark_own(r, &k, 0, 0);
-        wm_record_store_set_echoed_by(r->sources.own, k.own_hash, own.key, own.key_len, 0);
+        wm_record_store_set_acked_by(r->sources.own, k.own_hash, own.key, own.key_len, 0);
     }
 }
 

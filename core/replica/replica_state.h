@@ -11,7 +11,10 @@ typedef struct wm_replica_node {
     wm_holding *gone;      /* on a new connection: what it no longer holds, until it is known whether that is lost; or NULL */
     uint32_t count_before; /* records before that connection */
     wm_sync sync;
-    wm_key_queue acked; /* own writes that it acknowledged and did not send back by then, with their `seen` */
+    wm_key_queue acked;       /* own writes that it acknowledged and did not send back by then, with their `seen` */
+    uint64_t echoes_until_us; /* of a replica that only hears: then those up to echoes_seen are as old as their
+                               * acknowledgements; 0: there are none */
+    uint64_t echoes_seen;
 } wm_replica_node;
 
 /* Records that a node came up without. */

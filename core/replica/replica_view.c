@@ -1,6 +1,7 @@
 /* What a replica shows. */
 #include <string.h>
 
+#include "base/value_hash.h"
 #include "replica/replica_state.h"
 
 wm_replica_key wm_replica_key_of(const wm_replica *r, const char *key, size_t len)
@@ -112,7 +113,7 @@ static bool is_passed_over(const wm_replica *r, const wm_replica_key *k, const w
 
 bool wm_replica_acked_by(const wm_record *own, int node_index)
 {
-    return own->echoed_by == (uint16_t)(node_index + 1);
+    return own->acked_by == (uint16_t)(node_index + 1);
 }
 
 bool wm_replica_decides(const wm_replica *r, const wm_replica_key *k, const wm_record *own, int node_index)
@@ -120,14 +121,26 @@ bool wm_replica_decides(const wm_replica *r, const wm_replica_key *k, const wm_r
     return own->seen > 0 && (wm_replica_acked_by(own, node_index) || owner_of(r, k) == node_index);
 }
 
+/* Whether something was heard of a key after an own write of it was acknowledged. */
+static bool is_heard_since(const wm_replica *r, const wm_replica_key *k, const wm_record *own)
+{
+    wm_record record;
+    for (uint32_t i = 0; i < r->node_count; i++) {
+        wm_holding *h = r->nodes[i] != NULL ? r->nodes[i]->holding : NULL;
+        if (h != NULL && wm_holding_look(h, k->hash, k->text, k->len, &record) && record.seen > own->seen) return true;
+    }
+    return false;
+}
+
 /* Whether an own record is shown, not the base (NULL: there is none). */
 static bool hides_base(const wm_replica *r, const wm_replica_key *k, const wm_record *own, const wm_record *base, const wm_replica_place *place)
 {
-    if (own->marks & WM_RECORD_OVER) return false;
+    if (own->marks & WM_RECORD_OVER) return r->options.only_hears && !is_heard_since(r, k, own);
     if (r->options.merges && base != NULL) return is_newer(r, own, base);
     if (is_passed_over(r, k, own, place)) return false;
     if (own->seen > 0 || r->sources.is_unsettled(r->sources.user, own)) return true;
-    return base == NULL && !is_owner_known(r, k); /* it was acknowledged before the map was followed */
+    if (base != NULL) return false; /* it was acknowledged before the map was followed */
+    return r->options.only_hears ? !is_heard_since(r, k, own) : !is_owner_known(r, k);
 }
 
 bool wm_replica_show(wm_replica *r, const wm_replica_key *k, wm_record *out, wm_replica_place *place)
@@ -139,6 +152,21 @@ bool wm_replica_show(wm_replica *r, const wm_replica_key *k, wm_record *out, wm_
     *place = (wm_replica_place){.node_index = -1, .is_own = true};
     *out = own;
     return true;
+}
+
+static bool has_same_value(const wm_record *a, const wm_record *b)
+{
+    uint64_t of_a, of_b;
+    if (a->value == NULL || b->value == NULL) return a->value == b->value;
+    return wm_value_hash(a->value, a->value_len, &of_a) && wm_value_hash(b->value, b->value_len, &of_b) && of_a == of_b;
+}
+
+bool wm_replica_stands(wm_replica *r, const wm_record *own)
+{
+    wm_replica_key k = wm_replica_key_of(r, own->key, own->key_len);
+    wm_replica_place place;
+    wm_record shown;
+    return !wm_replica_show(r, &k, &shown, &place) || place.is_own || has_same_value(own, &shown);
 }
 
 bool wm_replica_get(wm_replica *r, const char *key, size_t len, wm_record *out, wm_replica_place *place)

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/status.h"
 #include "binding/client/client_userdata.h"
 #include "binding/values/codec.h"
 
@@ -205,7 +206,29 @@ static int l_next_event(lua_State *L)
     return 6;
 }
 
+/* take_map_event(connection, MessagePack): true when the local copy shows another value, else false; nil and the reason
+ * for what is no map event. */
+static int l_take_map_event(lua_State *L)
+{
+    wm_client *c = wm_lua_check_client(L);
+    int connection = wm_lua_check_connection(L, c, 2);
+    size_t len;
+    const char *bytes = luaL_checklstring(L, 3, &len);
+    wm_map_event event;
+    bool is_event = wm_map_event_read((const uint8_t *)bytes, len, &event);
+    int status = is_event ? wm_client_take_map_event(c, &event, connection) : WM_EINVAL;
+    if (status >= 0) {
+        lua_pushboolean(L, status == WM_OK);
+        return 1;
+    }
+    lua_pushnil(L);
+    if (status == WM_EINVAL) lua_pushliteral(L, "a time that is none");
+    else lua_pushstring(L, wm_status_text(status));
+    return 2;
+}
+
 const luaL_Reg wm_lua_client_event_methods[] = {
     {"next_event", l_next_event},
+    {"take_map_event", l_take_map_event},
     {NULL, NULL},
 };

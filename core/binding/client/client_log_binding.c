@@ -45,13 +45,6 @@ static int l_forward_acks(lua_State *L)
     return 0;
 }
 
-static int l_begins_to_hear(lua_State *L)
-{
-    wm_client *c = wm_lua_check_client(L);
-    wm_client_begins_to_hear(c, wm_lua_check_connection(L, c, 2));
-    return 0;
-}
-
 static int l_subscribed(lua_State *L)
 {
     wm_client *c = wm_lua_check_client(L);
@@ -292,7 +285,6 @@ const luaL_Reg wm_lua_client_log_methods[] = {
     {"flush", l_flush},
     {"forward_acks", l_forward_acks},
     {"subscribed", l_subscribed},
-    {"begins_to_hear", l_begins_to_hear},
     {"sync_log", l_sync_log},
     {"finish_log", l_finish_log},
     {"client_id", l_client_id},

@@ -120,31 +120,23 @@ static int l_map_is_doubtful(lua_State *L)
     return 1;
 }
 
-/* Pushes the position and the key of the next record that is wanted. False at the end; then
- * nothing is pushed. */
-static bool push_next(lua_State *L, wm_map *m, bool (*is_wanted)(const wm_record *record), wm_record *record)
-{
-    size_t position = (size_t)wm_lua_check_whole(L, 2);
-    do {
-        position = wm_record_store_next(wm_map_store(m), position, record);
-        if (position == 0) return false;
-    } while (!is_wanted(record));
-    lua_pushnumber(L, (lua_Number)position);
-    lua_pushlstring(L, record->key, record->key_len);
-    return true;
-}
-
-static bool is_own(const wm_record *record)
-{
-    return record->node == 0;
-}
-
-/* next_own(position): the next position and the key of a record that this client
- * wrote, removals included; nothing at the end. */
+/* next_own(position): the next position and the key of a record that this client wrote, removals included,
+ * and of which no other value is known; nothing at the end. */
 static int l_map_next_own(lua_State *L)
 {
+    wm_map *m = wm_lua_check_map(L);
     wm_record record;
-    return push_next(L, wm_lua_check_map(L), is_own, &record) ? 2 : 0;
+    size_t position = wm_map_next_own(m, (size_t)wm_lua_check_whole(L, 2), &record);
+    if (position == 0) return 0;
+    lua_pushnumber(L, (lua_Number)position);
+    lua_pushlstring(L, record.key, record.key_len);
+    return 2;
+}
+
+/* hear(): see wm_map_hear. True; nil and the reason. */
+static int l_map_hear(lua_State *L)
+{
+    return wm_lua_push_result(L, wm_map_hear(wm_lua_check_map(L)));
 }
 
 int wm_lua_push_map_value(lua_State *L, const uint8_t *bytes, size_t len)
@@ -228,53 +220,6 @@ static int l_map_bytes(lua_State *L)
     return 1;
 }
 
-/* merge(key, value, millis, counter, node, tombstone, stamped_on_arrival): true when the local copy
- * changed, false when its record is newer; nil and the reason on failure. */
-static int l_map_merge(lua_State *L)
-{
-    wm_map *m = wm_lua_check_map(L);
-    size_t key_len, node_len;
-    const char *key = luaL_checklstring(L, 2, &key_len);
-    lua_Number millis = luaL_checknumber(L, 4), counter = luaL_checknumber(L, 5);
-    const char *node = luaL_checklstring(L, 6, &node_len);
-    bool tombstone = lua_toboolean(L, 7);
-    if (!(millis >= 0 && millis < 9007199254740992.0) || !(counter >= 0 && counter < 4294967296.0)) {
-        lua_pushnil(L);
-        lua_pushliteral(L, "a timestamp that is not one");
-        return 2;
-    }
-    wm_timestamp time = {(uint64_t)millis, (uint64_t)counter, node, node_len};
-    client_slot *owner = ((map_slot *)lua_touserdata(L, 1))->owner;
-    wm_buffer value = wm_lua_borrow(owner);
-    const char *error = NULL;
-    int result = tombstone ? 0 : wm_lua_encode(L, 3, &value, &error);
-    if (owner->client == NULL) {
-        wm_buffer_close(&value);
-        return luaL_error(L, "the client of this map is closed");
-    }
-    if (result >= 0) {
-        result = wm_map_merge(m, key, key_len, tombstone ? NULL : value.data, value.len, &time, lua_toboolean(L, 8), WM_NO_CONNECTION);
-        if (result < 0) error = wm_status_text(result);
-    }
-    wm_lua_give_back(owner, &value);
-    if (result >= 0) {
-        lua_pushboolean(L, result == 0);
-        return 1;
-    }
-    lua_pushnil(L);
-    lua_pushstring(L, error);
-    return 2;
-}
-
-static int l_map_forget(lua_State *L)
-{
-    wm_map *m = wm_lua_check_map(L);
-    size_t len;
-    const char *key = luaL_checklstring(L, 2, &len);
-    lua_pushboolean(L, wm_map_forget(m, key, len, WM_NO_CONNECTION) == 0);
-    return 1;
-}
-
 /* size_limit(): bytes that key and value of a record may have, and had when the last write
  * was refused for its size. */
 static int l_map_size_limit(lua_State *L)
@@ -307,14 +252,13 @@ const luaL_Reg wm_lua_map_methods[] = {
     {"resend", l_map_resend},
     {"is_doubtful", l_map_is_doubtful},
     {"next_own", l_map_next_own},
+    {"hear", l_map_hear},
     {"get", l_map_get},
     {"record", l_map_record},
     {"value_hash", l_map_value_hash},
     {"next", l_map_next},
     {"size", l_map_size},
     {"bytes", l_map_bytes},
-    {"merge", l_map_merge},
-    {"forget", l_map_forget},
     {"size_limit", l_map_size_limit},
     {"allocations", l_map_allocations},
     {NULL, NULL},

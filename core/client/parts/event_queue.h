@@ -14,6 +14,7 @@
     X(MAP_ERROR, "map_error")               /* connection, text */                                                                                     \
     X(MESSAGE, "message")                   /* connection, text: the MessagePack message */                                                            \
     X(MAP_EVENT, "map_event")               /* connection, a: 1 for one of a SERVER_BATCH_EVENT, 0 for a SERVER_EVENT; text: MessagePack */            \
+    X(SHOWN, "shown")                       /* a: length of the key; text: key, map: the local copy shows another value */                             \
     X(TOO_LARGE, "too_large")               /* connection, text: wm_message_describe of a message that was not read */                                 \
     X(TEXT, "text")                         /* connection, text: JSON */                                                                               \
     X(SERVER_ERROR, "server_error")         /* connection, text: the MessagePack message; flag: batches were in flight */                              \

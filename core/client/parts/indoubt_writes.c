@@ -12,9 +12,7 @@ struct wm_indoubt_writes {
     uint64_t hashes[WM_INDOUBT_WRITES_MAX];
     uint32_t chain[WM_INDOUBT_WRITES_MAX]; /* the next older entry of the bucket */
     uint32_t buckets[WM_INDOUBT_WRITES_MAX];
-    uint16_t copies[WM_INDOUBT_WRITES_MAX];  /* events of it that are still expected */
-    uint64_t last_ms[WM_INDOUBT_WRITES_MAX]; /* when it was remembered last */
-    uint32_t next;                           /* where the next one goes */
+    uint32_t next; /* where the next one goes */
     uint32_t count;
 };
 
@@ -62,22 +60,14 @@ static void forget(wm_indoubt_writes *d, uint32_t entry)
 }
 
 void wm_indoubt_writes_add(wm_indoubt_writes *d, const char *map, size_t map_len, const char *key, size_t key_len,
-                           const uint8_t *value, size_t value_len, uint64_t now_ms)
+                           const uint8_t *value, size_t value_len)
 {
     uint64_t hash;
-    if (!hash_write(map, map_len, key, key_len, value, value_len, &hash)) return;
-    uint32_t known = find(d, hash);
-    if (known != NONE) {
-        if (d->copies[known] < UINT16_MAX) d->copies[known]++;
-        d->last_ms[known] = now_ms;
-        return;
-    }
+    if (!hash_write(map, map_len, key, key_len, value, value_len, &hash) || find(d, hash) != NONE) return;
     if (d->count == WM_INDOUBT_WRITES_MAX) forget(d, d->next);
     else d->count++;
     uint32_t bucket = bucket_of(hash);
     d->hashes[d->next] = hash;
-    d->copies[d->next] = 1;
-    d->last_ms[d->next] = now_ms;
     d->chain[d->next] = d->buckets[bucket];
     d->buckets[bucket] = d->next;
     d->next = (d->next + 1) % WM_INDOUBT_WRITES_MAX;
@@ -88,15 +78,4 @@ bool wm_indoubt_writes_has(const wm_indoubt_writes *d, const char *map, size_t m
 {
     uint64_t hash;
     return hash_write(map, map_len, key, key_len, value, value_len, &hash) && find(d, hash) != NONE;
-}
-
-bool wm_indoubt_writes_arrived(wm_indoubt_writes *d, const char *map, size_t map_len, const char *key, size_t key_len,
-                               const uint8_t *value, size_t value_len, uint64_t now_ms)
-{
-    uint64_t hash;
-    if (!hash_write(map, map_len, key, key_len, value, value_len, &hash)) return false;
-    uint32_t at = find(d, hash);
-    if (at == NONE || d->copies[at] == 0 || now_ms - d->last_ms[at] > WM_INDOUBT_WRITES_ECHO_MS) return false;
-    d->copies[at]--;
-    return true;
 }

@@ -6,21 +6,12 @@
 #include "base/status.h"
 #include "client/state.h"
 
+/* Whether the message is nothing but the answer to a subscription, or one of its updates. */
 static bool is_of_subscription(const wm_client *c, const wm_message *m)
 {
     const wm_message_name *id = &m->names[WM_MESSAGE_QUERY];
     if (m->type != WM_TYPE_QUERY_RESP && m->type != WM_TYPE_QUERY_UPDATE) return false;
     return id->text != NULL && wm_client_subscription(c, id->text, id->len) != NULL;
-}
-
-/* True when the message is nothing but the answer to a subscription, or one of its updates. */
-static bool take_of_subscription(wm_client *c, int connection, const wm_message *m)
-{
-    if (!is_of_subscription(c, m)) return false;
-    const wm_message_name *id = &m->names[WM_MESSAGE_QUERY];
-    bool is_of_replica = wm_client_subscription(c, id->text, id->len)->map != NULL; /* whose events go elsewhere */
-    if (m->type == WM_TYPE_QUERY_RESP && !is_of_replica) wm_client_begins_to_hear(c, connection);
-    return true;
 }
 
 /* Reports a message that was too large to receive, unless it is about a subscription: nobody reads those
@@ -295,7 +286,7 @@ void wm_client_on_message(void *user, int connection, const wm_message *m)
     if (is_listener ? take_as_listener(c, connection, m) : take(c, connection, m)) return;
     if (wm_client_replica_takes(c, connection, m)) return;
     if (is_change(m)) forward(c, (wm_event){.type = WM_EVENT_MAP_EVENT, .connection = connection}, m, m->payload, m->payload_len);
-    else if (!take_of_subscription(c, connection, m))
+    else if (!is_of_subscription(c, m))
         forward(c, (wm_event){.type = WM_EVENT_MESSAGE, .connection = connection}, m, m->body, m->body_len);
 }
 

@@ -271,31 +271,10 @@ end
 ---@return integer
 function methods:size() return self.core_map:size() end
 
---- Internal: merges a record of a server. True when the local copy changed.
----@param key string
----@param value any
----@param timestamp { millis: number, counter: number, nodeId: string }
----@param removed boolean
----@param stamped_on_arrival boolean|nil  by a v2 server: a write of this client that is not
----  acknowledged yet comes later, whatever its time says, and stays
-function methods:merge(key, value, timestamp, removed, stamped_on_arrival)
-  local changed, err = self.core_map:merge(key, value, timestamp.millis, timestamp.counter, timestamp.nodeId, removed,
-    stamped_on_arrival or false)
-  if removed then value = nil end
-  if changed then self:announce(key, value) end
-  return changed, err
-end
-
 --- Internal: notifies the listeners of a change of the local copy.
 ---@param key string
 ---@param value any  nil: it was removed
 function methods:announce(key, value) self.events:emit("change", key, value, "remote") end
-
---- Internal: a server removed the key without saying when.
----@param key string
-function methods:forget(key)
-  if self.core_map:forget(key) then self:announce(key, nil) end
-end
 
 --- Makes the local copy a replica: it holds what the nodes of the cluster hold, and follows every change. Returns
 --- at once; map:synced() waits until everything is there. A second call returns the same copy, whatever its options.

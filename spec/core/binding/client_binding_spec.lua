@@ -62,15 +62,16 @@ describe("core client", function()
     assert.equal("it is no ws:// or wss:// URL", err)
   end)
 
-  it("refuses times that are none, and merges the others", function()
-    for _, bad in ipairs { -1, NAN, INFINITY, 2 ^ 53 } do
-      assert.same({ nil, "a timestamp that is not one" }, { map:merge("k", 1, bad, 0, "n") })
+  it("refuses map events whose times are none, and takes the others", function()
+    client.core:add_node "ws://127.0.0.1:1"
+    local function take(value, millis, counter)
+      return client.core:take_map_event(0, core.encode { mapName = "binding", key = "k", eventType = "PUT",
+        record = { value = value, timestamp = { millis = millis, counter = counter, nodeId = "n" } } })
     end
-    for _, bad in ipairs { -1, NAN, 2 ^ 32 } do
-      assert.same({ nil, "a timestamp that is not one" }, { map:merge("k", 1, 1, bad, "n") })
-    end
-    assert.is_true(map:merge("k", { a = 1 }, 5, 0, "n"))
-    assert.is_false(map:merge("k", { a = 2 }, 4, 0, "n"))
+    for _, bad in ipairs { -1, NAN, INFINITY, 2 ^ 53 } do assert.same({ nil, "a time that is none" }, { take(1, bad, 0) }) end
+    for _, bad in ipairs { -1, NAN, 2 ^ 32 } do assert.same({ nil, "a time that is none" }, { take(1, 1, bad) }) end
+    assert.is_true(take({ a = 1 }, 5, 0))
+    assert.is_false(take({ a = 2 }, 4, 0))
     assert.same({ a = 1 }, map:get "k")
   end)
 

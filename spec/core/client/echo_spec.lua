@@ -1,5 +1,6 @@
 --- A v2 server tells the writer's other connections of each write: what was written before
 --- must not take away what was written since.
+local announcement = require "spec.support.announcement"
 local clusters = require "spec.support.cluster"
 local eventually = require "spec.support.eventually"
 
@@ -39,7 +40,7 @@ for connections = 1, 2 do clusters.on_each(getfenv(), ("a client that hears of i
   end
 
   local function run_ahead()
-    assert(map:merge("clock", 1, { millis = require "wingman.core".wall_ms() + AHEAD_MS, counter = 0, nodeId = "x" }, false))
+    announcement.put(map, "clock", 1, { millis = require "wingman.core".wall_ms() + AHEAD_MS, counter = 0, nodeId = "x" })
   end
 
   -- What the map has of each key, by its number.

@@ -34,8 +34,9 @@ clusters.on_each(getfenv(), "a change", function(shared, it)
       local bytes = map(str "type", str "SERVER_EVENT", str "payload", payload)
       assert(shared.cluster:command(("send %s binary %s"):format(node, sim_support.hex(bytes))))
     end
+    local timestamp = time()
     local last = map(str "type", str "SERVER_EVENT", str "payload", map(str "mapName", str(name), str "key", str "last",
-      str "record", map(str "value", "\1", str "timestamp", time())))
+      str "record", map(str "value", string.char(clock), str "timestamp", timestamp)))
     assert(shared.cluster:command(("send %s binary %s"):format(node, sim_support.hex(last))))
     eventually("the last change is heard of", function() return heard[#heard] and heard[#heard][1] == "last" end)
     heard[#heard] = nil

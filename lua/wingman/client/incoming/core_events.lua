@@ -55,17 +55,23 @@ end
 
 function handlers.too_large(self, connection_id, _, _, _, text) messages.too_large(self, connection_id, core.decode(text)) end
 
--- Of what the core has merged it says what changed, if something did: the map's name, the
+-- Of what the core has taken it says what changed, if something did: the map's name, the
 -- key, the value. The rest comes decoded, or nil and why not.
-function handlers.map_event(self, connection_id, is_batched, _, is_merged, changed, detail, value)
-  if is_merged then
+function handlers.map_event(self, connection_id, is_batched, _, is_taken, changed, detail, value)
+  if is_taken then
     local map = changed and self.maps[changed]
     if map then map:announce(detail, value) end
     return
   end
   if changed == nil then return messages.refuse(self, connection_id, "message_not_read", nil, detail) end
-  local refused = server_events.merge(self, changed)
+  local refused = server_events.take(self, connection_id, changed)
   if refused then messages.refuse(self, connection_id, "message_refused", is_batched == 1 and "SERVER_BATCH_EVENT" or "SERVER_EVENT", refused) end
+end
+
+-- Later than an event: the map, and what it shows of the key now.
+function handlers.shown(self, _, key_len, _, _, text)
+  local key, map = text:sub(1, key_len), self.maps[text:sub(key_len + 1)]
+  if map then map:announce(key, map.core_map:get(key)) end
 end
 
 function handlers.text(self, connection_id, _, _, _, text)

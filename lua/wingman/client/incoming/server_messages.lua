@@ -76,7 +76,7 @@ function M.take(self, connection_id, message)
     return M.failed(self, connection_id, err, about_batches and self.core:refuse_batches(connection_id))
   end
   if self.provider:offer(connection_id, message) then return end
-  local is_announcement, refused = server_events.handle(self, message)
+  local is_announcement, refused = server_events.handle(self, connection_id, message)
   if refused then M.refuse(self, connection_id, "message_refused", message.type, refused) end
   if is_announcement then return end
   if read_by_who_asked[message.type] then return end

@@ -27,7 +27,7 @@ local function subscription(self, name, connection_id)
 end
 
 local function send_subscription(self, name, connection_id)
-  if self.core:send(connection_id, core.encode(subscription(self, name, connection_id))) then self.core:begins_to_hear(connection_id) end
+  self.core:send(connection_id, core.encode(subscription(self, name, connection_id)))
 end
 
 --- Internal: asks every node to announce changes of a map, on its listening connection.
@@ -36,6 +36,7 @@ function methods:subscribe(name)
   if self.subscriptions[name] then return end
   self.subscriptions[name] = uuid.v4()
   self.core:subscribed(self.subscriptions[name])
+  self:map(name).core_map:hear()
   if not self.listeners then return end
   self.listeners:open()
   for _, node in ipairs(self.provider:nodes()) do
