@@ -13,13 +13,18 @@ local watched -- the cluster whose log is shown
 ---@param shared spec.shared_cluster|nil
 function M.watch(shared) watched = shared end
 
--- "node-2 ws://127.0.0.1:9000: ready, usable, circuit closed, 3 pending, 0 in flight, lost 2 (heartbeat)"
+-- "never lost", or "lost: 2 heartbeat, 1 network"
+local function losses_of(node)
+  local parts = {}
+  for reason, count in pairs(node.losses or {}) do parts[#parts + 1] = count .. " " .. reason end
+  table.sort(parts)
+  return parts[1] and "lost: " .. table.concat(parts, ", ") or "never lost"
+end
+
+-- "node-2 ws://127.0.0.1:9000: ready, usable, circuit closed, 3 pending, 0 in flight, lost: 2 heartbeat"
 local function node_line(node)
-  local losses = 0
-  for _, count in pairs(node.losses or {}) do losses = losses + count end
-  return ("    %s %s: %s%s, circuit %s, %d pending, %d in flight, lost %d%s"):format(node.id or "?", node.url, node.state,
-    node.usable and ", usable" or "", node.circuit, node.pending_ops, node.in_flight_ops, losses,
-    node.last_reason and (" (%s)"):format(node.last_reason) or "")
+  return ("    %s %s: %s%s, circuit %s, %d pending, %d in flight, %s"):format(node.id or "?", node.url, node.state,
+    node.usable and ", usable" or "", node.circuit, node.pending_ops, node.in_flight_ops, losses_of(node))
 end
 
 local function add_clients(lines)

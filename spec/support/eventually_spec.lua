@@ -39,7 +39,7 @@ clusters.on_each(getfenv(), "eventually", function(shared, it)
   it("shows each node of a client", function()
     shared:started()
     local _, message = pcall(eventually, "it works", function() end, 0)
-    assert.matches("\n    node%-1 ws://%S+: ready, usable, circuit closed, 0 pending, 0 in flight, lost 0\n", message)
+    assert.matches("\n    node%-1 ws://%S+: ready, usable, circuit closed, 0 pending, 0 in flight, never lost\n", message)
   end)
 
   it("shows the last lines that the clients of a shared cluster logged", function()

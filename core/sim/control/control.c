@@ -158,7 +158,7 @@ static const command commands[] = {
     {"expire-tokens", 0, 0, "", on_expire_tokens},
     {"inject", 2, ARGS_MAX - 1, "ID CONNECTION [HEX...]", sim_control_inject},
     {"inject-text", 3, ARGS_MAX - 1, "ID CONNECTION HEX...", sim_control_inject_text},
-    {"send", 2, 3, "ID binary|text|raw [HEX]", sim_control_send},
+    {"send", 2, 4, "ID binary|text|raw [HEX [TIMES]]", sim_control_send},
     {"take-frames", 1, 1, "CONNECTION", sim_control_take_frames},
     {"quit", 0, 0, "", on_quit},
 };

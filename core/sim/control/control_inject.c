@@ -11,6 +11,9 @@
 #include "sim/wire/alloc.h"
 #include "sim/wire/json.h"
 
+/* The most times that one `send` repeats its bytes. */
+#define MOST_TIMES 10000
+
 typedef struct sim_injected {
     struct sim_injected *next;
     char *name;
@@ -132,10 +135,12 @@ bool sim_control_send(sim_control *k, int argc, char **argv)
     while (form < sizeof forms / sizeof *forms && strcmp(forms[form].name, argv[1]) != 0) form++;
     if (form == sizeof forms / sizeof *forms)
         return sim_control_fail(k, "send: expected binary, text or raw, got '%s'", argv[1]);
+    uint64_t times = 1;
+    if (argc > 3 && !sim_control_number(k, "send", argv[3], MOST_TIMES, &times)) return false;
     wm_buffer bytes;
     wm_buffer_init(&bytes);
     bool ok = argc < 3 || read_hex(k, argv[2], &bytes);
-    if (ok) sim_sockets_send(n, forms[form].as, bytes.data, bytes.len);
+    for (uint64_t i = 0; ok && i < times; i++) sim_sockets_send(n, forms[form].as, bytes.data, bytes.len);
     wm_buffer_close(&bytes);
     return ok;
 }

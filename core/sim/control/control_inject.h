@@ -11,7 +11,7 @@
 bool sim_control_inject(sim_control *k, int argc, char **argv);
 /* The same with text frames. */
 bool sim_control_inject_text(sim_control *k, int argc, char **argv);
-/* ID binary|text|raw [HEX]: the node sends these bytes to all its clients that have sockets. */
+/* ID binary|text|raw [HEX [TIMES]]: the node sends these bytes, so often (1), to all its clients that have sockets. */
 bool sim_control_send(sim_control *k, int argc, char **argv);
 /* CONNECTION: answers with the frames that the node sent on it since the last take-frames, and with the
  * close code if it was closed. The connection stays. */

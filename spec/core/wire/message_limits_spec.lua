@@ -255,14 +255,15 @@ clusters.on_each(getfenv(1), "A message beyond a limit", function(shared, it)
     end
     local SIZE = 10
     local payload = of_empty_maps("QUERY_RESP", 1, {})
-    local blank = ("send %s raw %s"):format(NODE, ("80"):rep(MB))
-    local before
+    -- Hex digits for some of them only: a 0.11 node ends a connection that has been silent for 20 s.
+    local function send_blank(megabytes)
+      assert(shared.cluster:command(("send %s raw %s %d"):format(NODE, ("80"):rep(64 * KB), megabytes * 16)))
+    end
     send_raw("\130\127" .. be(#payload - 3 - 5 - 1 + 5 + SIZE * MB + 3, 8))
     send_raw(payload:sub(1, -10) .. "\221" .. be(SIZE * MB, 4))
-    for i = 1, SIZE do
-      assert(shared.cluster:command(blank))
-      if i == 3 then before = peak() end
-    end
+    send_blank(3)
+    local before = peak()
+    send_blank(SIZE - 3)
     send_raw "\161z\1"
     read_through()
     assert.is_true(peak() - before < 3 * MB, ("%.1f MB more"):format((peak() - before) / MB))

@@ -34,6 +34,7 @@ describe("wingman.sim", function()
     ["fault node-1 poison k"] = "fault: usage: fault ID poison TEXT unanswered|refused|cut [WORDS]",
     ["send node-1 base64 00"] = "send: expected binary, text or raw, got 'base64'",
     ["send node-1 raw 0g"] = "frame: pairs of lower-case hex digits are expected",
+    ["send node-1 raw 00 many"] = "send: expected a number up to 10000, got 'many'",
     ["nonsense"] = "unknown command 'nonsense'",
     ["kill"] = "kill: usage: kill ID",
   }
