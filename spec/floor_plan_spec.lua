@@ -6,7 +6,7 @@ local here = debug.getinfo(1, "S").source:match "^@(.*)spec/floor_plan_spec%.lua
 -- From the ground up. A folder uses itself and what stands before it; "." is lua/wingman itself.
 local FLOORS = {
   "base", "options", "text", "loop", "policy", "cluster", "cluster/listening", "cluster/provider", "testbed/topgun", "testbed",
-  "client/health", "client/query", "client/replica", "client/options", "client/incoming", "client/methods", "client", ".", "inspect", "metrics",
+  "client/health", "client/query", "client/replica", "client/live", "client/options", "client/incoming", "client/methods", "client", ".", "inspect", "metrics",
   "report/model", "report/output", "report/plot", "report/html", "report/merge", "report/diff", "report",
   "load/input", "load/executor", "load/follow", "load/scenario", "load/control", "load", "load/workers",
   "repl", "repl/terminal", "command/load", "command",

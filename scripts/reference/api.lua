@@ -22,7 +22,8 @@ local function classes()
   local found = {}
   local map = client:map "reference"
   local copy, watch = map:replicate(), map:watch(nil, function() end)
-  for name, object in pairs { client = client, map = map, letters = client:rejected(), copy = copy, watch = watch } do
+  local live = client:live_query "reference"
+  for name, object in pairs { client = client, map = map, letters = client:rejected(), copy = copy, watch = watch, live = live } do
     found[name] = getmetatable(object).__index
   end
   client:close()
@@ -57,6 +58,8 @@ local sections = {
     functions = function() return class.copy end },
   { title = "A watch", prefix = "watch:", about = "What `map:watch(key, fn)` returns.",
     functions = function() return class.watch end },
+  { title = "A live query", prefix = "live:", about = "What `client:live_query(map, query)` returns.",
+    functions = function() return class.live end },
   { title = "Dead letters", prefix = "letters:", about = "What `client:rejected()` returns: a list of `{ seq, map, key, value, "
       .. "removed, millis, counter, reason, node }`, the oldest first.",
     functions = function() return class.letters end },

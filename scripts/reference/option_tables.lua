@@ -25,6 +25,8 @@ local tables = {
   { title = "Watches", class = "wingman.watch_options", call = "map:watch(key, fn, { … })", rules = call.watch },
   { title = "Changes", class = "wingman.change_options", call = 'map:on("change", fn, { … })', rules = call.change },
   { title = "Queries", class = "wingman.query_options", call = "client:query(map, { … })", rules = call.query },
+  { title = "Live queries", class = "wingman.live_query_options", call = "client:live_query(map, { … })", about = "They mean what they mean in a query.",
+    rules = call.live_query },
   { title = "Messages of one's own", class = "wingman.send_options", call = "client:send_with_retry(message, key, { … })", rules = call.send },
   { title = "Reconnect policy", class = "wingman.exponential_options", call = "wingman.policy.reconnect.exponential { … }", about = "So is the client's option `reconnect`.",
     rules = require("wingman.policy.reconnect").options },

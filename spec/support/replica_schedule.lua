@@ -124,7 +124,7 @@ local function begin(shared, seed)
   return run
 end
 
-local function assert_equal(run)
+local function assert_equal(run, follow)
   local observer = run.shared:started()
   connected(run.shared, observer)
   for i, map in ipairs(run.replicas) do
@@ -133,7 +133,9 @@ local function assert_equal(run)
     eventually(("replica %d is what the nodes hold"):format(i), function()
       local ok, err = map:synced(60)
       if not ok then return false, err end
-      differences = checker.differences(map, checker.expected(observer, run.name), lost_keys(map))
+      local expected, lost = checker.expected(observer, run.name), lost_keys(map)
+      differences = checker.differences(map, expected, lost)
+      if follow and not differences then differences = follow.wrong(map, expected, lost) end
       return not differences, differences
     end)
   end
@@ -142,8 +144,11 @@ end
 --- Runs the schedule of a seed; raises when a replica differs at its end.
 ---@param shared spec.shared_cluster
 ---@param seed integer
-function M.run(shared, seed)
+---@param follow nil|{ begin: fun(map: wingman.map), wrong: fun(map: wingman.map, expected: table, lost: table): any }  what
+---  runs over each replica besides, and what is wrong with it at the end
+function M.run(shared, seed, follow)
   local run = begin(shared, seed)
+  for _, map in ipairs(follow and run.replicas or {}) do follow.begin(map) end
   local names = names_of(actions, shared.is_real and {} or faults)
   for _ = 1, STEPS do
     local name = one_of(run, names)
@@ -154,7 +159,7 @@ function M.run(shared, seed)
   end
   faults.restart(run)
   for _, map in ipairs(run.writers) do assert(map.client:drain(60)) end
-  local ok, err = pcall(assert_equal, run)
+  local ok, err = pcall(assert_equal, run, follow)
   if not ok then error(("seed %d, after %s: %s"):format(seed, table.concat(run.log, " "), tostring(err)), 0) end
 end
 

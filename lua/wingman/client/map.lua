@@ -22,6 +22,7 @@ local EVENTS = { change = true }
 
 ---@class wingman.map
 ---@field name string
+---@field noting wingman.copy|false  who wants to know of own writes
 local methods = {}
 methods.__index = methods
 
@@ -40,6 +41,7 @@ function M.new(client, name)
     client = client,
     name = name,
     core_map = core_map,
+    noting = false, -- a field of its own, as each write looks at it
     set_flat = shape_encoder.setter and shape_encoder.setter(core_map:pointer()),
     events = emitter.new {
       names = EVENTS, failed = function(event, err) client:callback_failed(("%s of map '%s'"):format(event, name), err) end,
@@ -111,7 +113,10 @@ local function write_slowly(self, key, write)
     if began and measured then measured.since(began) end
     local seq, reason, detail = write()
     if began and measured then measured.since(0) end
-    if seq then return seq end
+    if seq then
+      if self.noting then self.noting:note_own(key) end
+      return seq
+    end
     if not is_full(reason) or self.client.options.oplog.when_full ~= "pause" then return refuse(self, key, reason, detail) end
     began = began or loop.now()
     if measured then measured.waiting_for_log(1) end
@@ -171,7 +176,10 @@ function methods:set(key, value, options)
   local reason
   if type(value) == "table" and self.set_flat then
     local seq, status = self.set_flat(key, value)
-    if seq then return seq end
+    if seq then
+      if self.noting then self.noting:note_own(key) end
+      return seq
+    end
     reason = status and statuses[status].text
   elseif value == nil then
     error("map:set: the value is nil; use map:remove(key), or wingman.null inside a value", 2)
@@ -286,8 +294,17 @@ function methods:announce(key, value) self.events:emit("change", key, value, "re
 function methods:replicate(options)
   options = options_check.check(call_options.replicate, options or {}, "map:replicate", 2)
   if self.client.closed then error("map:replicate: the client is closed", 2) end
+  local copy = self:open_copy(options)
+  copy.is_wanted = true
+  return copy
+end
+
+--- Internal: the map's copy, which is made if there is none.
+---@param options table|nil  checked; default: the defaults
+---@return wingman.copy
+function methods:open_copy(options)
   if not self.copy then
-    self.copy = copy_module.new(self.client, self, options)
+    self.copy = copy_module.new(self.client, self, options or options_check.check(call_options.replicate, {}, "map:replicate", 2))
     self.client.copies[self.name] = self.copy
   end
   return self.copy

@@ -107,12 +107,22 @@
 ---@class wingman.change_options: table<"replicate", any>
 ---@field replicate? boolean false: hints only, as far as nodes announce changes, and no replica
 
----@class wingman.query_options: table<"limit"|"offset"|"predicate"|"sort"|"timeout"|"where", any>
+---@class wingman.query_options: table<"limit"|"offset"|"predicate"|"select"|"sort"|"source"|"timeout"|"where", any>
 ---@field limit? number rows at most; default: all
 ---@field offset? number rows to leave out at the start
 ---@field predicate? table a condition in TopGun's own form, { op = "gte", attribute = "score", value = 900 }, with and, or, not; with where: both must hold
+---@field select? table the fields of values that rows have, { "score", "team" }; default: whole values; of a value that is no table, none
 ---@field sort? string|table what to sort by: "score desc", { "team", "score desc" }, or { score = "desc" }; default: by key
+---@field source? "cluster"|"copy" who is asked: the nodes (cluster), or the local copy of a map that map:replicate has made a replica (copy)
 ---@field timeout? number|string how long the query may take
+---@field where? table fields, and the values that they must have, or operators: { score = { gte = 900 }, team = "red" }; operators: eq, neq, gt, gte, lt, lte, in, between
+
+---@class wingman.live_query_options: table<"limit"|"offset"|"predicate"|"select"|"sort"|"where", any>
+---@field limit? number rows at most; default: all
+---@field offset? number rows to leave out at the start
+---@field predicate? table a condition in TopGun's own form, { op = "gte", attribute = "score", value = 900 }, with and, or, not; with where: both must hold
+---@field select? table the fields of values that rows have, { "score", "team" }; default: whole values; of a value that is no table, none
+---@field sort? string|table what to sort by: "score desc", { "team", "score desc" }, or { score = "desc" }; default: by key
 ---@field where? table fields, and the values that they must have, or operators: { score = { gte = 900 }, team = "red" }; operators: eq, neq, gt, gte, lt, lte, in, between
 
 ---@class wingman.send_options: table<"answer"|"max_retries"|"retry_delay"|"retry_on_not_owner"|"timeout", any>

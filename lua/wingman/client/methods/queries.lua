@@ -4,10 +4,10 @@ local call_options = require "wingman.client.options.calls"
 local check_options = require("wingman.options.check").check
 local core = require "wingman.core"
 local errors = require "wingman.base.error"
-local filter = require "wingman.client.query.filter"
+local live_query = require "wingman.client.live.live_query"
 local loop = require "wingman.loop"
 local node_trees = require "wingman.cluster.listening.node_trees"
-local order = require "wingman.client.query.order"
+local plan_module = require "wingman.client.query.plan"
 local reader = require "wingman.client.query.reader"
 local repair = require "wingman.client.methods.repair"
 local rows = require "wingman.client.query.rows"
@@ -51,19 +51,39 @@ function methods:resubscribe(connection_id)
   for name in pairs(self.subscriptions) do send_subscription(self, name, connection_id) end
 end
 
--- The rows behind the first `offset`, `limit` of them at most.
-local function cut(sorted, offset, limit)
-  if offset == 0 and #sorted <= limit then return sorted end
-  local part = {}
-  for i = offset + 1, math.min(#sorted, offset + limit) do part[#part + 1] = sorted[i] end
-  return part
-end
-
 ---@class wingman.row
 ---@field key string
 ---@field value any  never nil; false, 0 and "" are values
 
 ---@alias wingman.rows wingman.row[]  `print` and the prompt show them as a table
+
+-- The plan of a query, and its checked options. Raises two levels up.
+local function plan_of(rules, query, what)
+  local checked = check_options(rules, query == nil and {} or query, what, 3)
+  local plan, wrong = plan_module.of(checked)
+  if not plan then error(what .. ": " .. wrong, 3) end
+  return plan, checked
+end
+
+-- The rows of the local copy that match, once it was equal to the nodes.
+local function rows_of_copy(map, matches, timeout)
+  if not map.copy.was_synced then
+    local ok, err = map.copy:synced(timeout)
+    if not ok then return nil, err end
+  end
+  local found = {}
+  for key, value in map:each() do
+    if matches(value) then found[#found + 1] = { key = key, value = value } end
+  end
+  return found
+end
+
+local function check_replicated(self, name)
+  local map = self.maps[name]
+  if map and map.copy then return end
+  error(("client:query: the map %s has no replica to ask: call client:map(%q):replicate() first, or leave out source = \"copy\"")
+    :format(wire_name.shown(name), name), 3)
+end
 
 --- Reads a map from every connected node, and returns the rows that match in order: sorted, and cut to
 --- `limit`, over the whole cluster. Each key is there once: the owner's record counts, or, where the
@@ -74,24 +94,47 @@ end
 --- reading. Nodes are not read at one moment. Returns nil, err when a node
 --- cannot be read, and while an owner of partitions is not connected. Raises for an option that is
 --- unknown or wrong.
+---
+--- With `source = "copy"` the same query is asked of the local copy, which `map:replicate` has made a replica: no node
+--- is asked, and writes of this client are seen before they are acknowledged. It waits only while the replica was never
+--- equal to the nodes. Raises where the map has no replica.
 ---@param name string
 ---@param query wingman.query_options|nil  { where = { team = "red", score = { gte = 900 } }, sort = "score desc",
----  limit = 10, offset = 0 }; default: everything
+---  limit = 10, offset = 0, select = { "score" } }; default: everything
 ---@return wingman.rows|nil rows, wingman.error|nil
 function methods:query(name, query)
   local began = loop.now()
   wire_name.check_map(name, "client:query", 2)
-  local checked = check_options(call_options.query, query == nil and {} or query, "client:query", 2)
-  local matches, wrong = filter.of(checked.where, checked.predicate)
-  if not matches then error("client:query: " .. wrong, 2) end
+  local plan, checked = plan_of(call_options.query, query, "client:query")
   if self.closed then return nil, errors.new("CLOSED", "the client is closed") end
-  local found, err = reader.rows(self, name, matches, checked.timeout)
-  if found then
-    order.sort(found, order.read(checked.sort or {}))
-    found = rows.of(cut(found, checked.offset, checked.limit or math.huge))
+  local found, err
+  if checked.source == "copy" then
+    check_replicated(self, name)
+    found, err = rows_of_copy(self.maps[name], plan.matches, checked.timeout)
+  else
+    found, err = reader.rows(self, name, plan.matches, checked.timeout)
   end
+  if found then found = rows.of(plan_module.arrange(plan, found)) end
   if self.measured then self.measured.query(name, loop.now() - began, found and #found, err) end -- for a load test
   return found, err
+end
+
+--- Keeps the rows of a query while the map changes: `live:rows()` has them, and `live:on("row", fn)` tells how they
+--- change. It runs over the local copy, and makes the map a replica if it is none, for as long as it is open; so it has
+--- the same rows as client:query, what servers do not announce is found, and own writes are in it at once. What was not
+--- read yet when it begins is told as it comes. Several changes of a key before the loop gets to it are told once.
+---
+--- Each row that matches is kept in memory, also those beyond `limit`, so that a row that leaves lets the next one in. A
+--- change costs a search in the order of the rows, and no sorting. Raises for an option that is unknown or wrong.
+---@param name string
+---@param query wingman.live_query_options|nil  { where = { team = "red" }, sort = "score desc", limit = 10 }
+---@return wingman.live_query live
+function methods:live_query(name, query)
+  wire_name.check_map(name, "client:live_query", 2)
+  local plan = plan_of(call_options.live_query, query, "client:live_query")
+  if self.closed then error("client:live_query: the client is closed", 2) end
+  local map = self:map(name)
+  return live_query.new(self, map, map:open_copy(), plan)
 end
 
 --- The records of a map that one node stores itself, read through its Merkle tree: key -> record

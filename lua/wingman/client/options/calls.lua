@@ -58,9 +58,18 @@ local function has_fields(value)
   return true
 end
 
---- client:query. wingman.client.query.filter says what is wrong inside of where and predicate.
+local function are_fields(value)
+  for i, field in ipairs(value) do
+    if type(field) ~= "string" or i > #value then return false end
+  end
+  local count = 0
+  for _ in pairs(value) do count = count + 1 end
+  return count == #value and count > 0
+end
+
+--- client:live_query. wingman.client.query.filter says what is wrong inside of where and predicate.
 ---@type table<string, wingman.option_rule>
-M.query = {
+M.live_query = {
   where = { type = "table", expected = "a table of fields and their values", is_right = has_fields,
     about = "fields, and the values that they must have, or operators: { score = { gte = 900 }, team = \"red\" }; operators: eq, neq, gt, gte, lt, lte, in, between" },
   predicate = { type = "table", expected = "a table, a predicate of TopGun,", is_right = has_fields,
@@ -70,7 +79,17 @@ M.query = {
     about = 'what to sort by: "score desc", { "team", "score desc" }, or { score = "desc" }; default: by key' },
   limit = { type = "number", whole = true, min = 1, max = MOST_ROWS, about = "rows at most; default: all" },
   offset = { type = "number", whole = true, min = 0, max = MOST_ROWS, default = 0, about = "rows to leave out at the start" },
+  select = { type = "table", expected = "a list of fields", is_right = are_fields,
+    about = 'the fields of values that rows have, { "score", "team" }; default: whole values; of a value that is no table, none' },
+}
+
+--- client:query.
+---@type table<string, wingman.option_rule>
+M.query = {
+  source = { type = "string", default = "cluster", one_of = { "cluster", "copy" },
+    about = "who is asked: the nodes (cluster), or the local copy of a map that map:replicate has made a replica (copy)" },
   timeout = { type = "duration", default = 30, min = 0, max = math.huge, about = "how long the query may take" },
 }
+for name, rule in pairs(M.live_query) do M.query[name] = rule end
 
 return M

@@ -185,6 +185,12 @@ end
 ---@return wingman.query_test|nil test, string|nil wrong
 function M.of_predicate(predicate) return read_node(predicate, 0) end
 
+--- Whether two decoded values are the same, tables by what they hold.
+---@param a any
+---@param b any
+---@return boolean
+function M.is_equal(a, b) return is_equal(a, b, 0) end
+
 --- The test of both, for whole values: null matches nothing.
 ---@param where table|nil
 ---@param predicate table|nil

@@ -61,6 +61,10 @@ end
 
 -- -1 when `a` comes before `b`, 1 when behind, 0 when the field does not say.
 local function compare(a, b, descending)
+  if type(a) == "number" and type(b) == "number" and a == a and b == b then -- most are
+    if a == b then return 0 end
+    return (a < b) ~= descending and -1 or 1
+  end
   local rank, other = rank_of(a), rank_of(b)
   if rank ~= other then return rank < other and -1 or 1 end
   if rank >= LAST - 1 then return 0 end
@@ -79,17 +83,24 @@ local function value_of(row, name)
   return row.value[name]
 end
 
---- Sorts rows in place.
----@param rows { key: string, value: any }[]
+--- The order that fields give to rows; the key decides where they do not.
 ---@param sorts wingman.query_sort[]
-function M.sort(rows, sorts)
-  table.sort(rows, function(a, b)
-    for _, sort in ipairs(sorts) do
+---@return fun(a: wingman.row, b: wingman.row): boolean is_before
+function M.by(sorts)
+  local count = #sorts
+  return function(a, b)
+    for i = 1, count do
+      local sort = sorts[i]
       local order = compare(value_of(a, sort.field), value_of(b, sort.field), sort.descending)
       if order ~= 0 then return order < 0 end
     end
     return a.key < b.key
-  end)
+  end
 end
+
+--- Sorts rows in place.
+---@param rows { key: string, value: any }[]
+---@param sorts wingman.query_sort[]
+function M.sort(rows, sorts) table.sort(rows, M.by(sorts)) end
 
 return M

@@ -27,6 +27,8 @@ local EVENTS = { synced = true, state = true, lost = true }
 ---@field package was_synced boolean
 ---@field package is_turned boolean  something may have changed about nodes
 ---@field package lost integer      records that were lost when it was told last
+---@field package lives wingman.live_query[]
+---@field package is_wanted boolean the script has asked for the replica, and not only for live queries
 local methods = {}
 methods.__index = methods
 
@@ -126,7 +128,7 @@ local function begin(self)
     error(("map:replicate: %s"):format(reason), 0)
   end
   self.has_begun = true
-  if self.watches:is_used() or self.map.events:has "change" then self.map.core_map:replica_watch() end
+  if self.watches:is_used() or self.lives[1] or self.map.events:has "change" then self.map.core_map:replica_watch() end
 end
 
 -- A 0.11 cluster does without a node that has no partitions: the backups of its records were made owners.
@@ -166,8 +168,11 @@ function methods:work(deadline)
     follow(self)
     look(self)
   end
-  if self.has_begun and not self.closed then return self.watches:work(deadline) end
-  return false
+  local lives, left = self.lives, false
+  for _, live in ipairs(lives) do live:begin_step() end
+  if self.has_begun and not self.closed then left = self.watches:work(deadline) end
+  for _, live in ipairs(lives) do left = live:work(deadline) or left end
+  return left
 end
 
 -- Interface -----------------------------------------------------------------------------
@@ -262,6 +267,45 @@ end
 ---@return wingman.watch
 function methods:watch(key, fn, tells_first) return self.watches:add(key, fn, tells_first) end
 
+--- Internal: the state that was told last, and for how many seconds it has been so.
+---@return string state, number since
+function methods:standing() return self.state, loop.now() - self.since end
+
+-- Live queries --------------------------------------------------------------------------
+
+-- A new list: work may be under way. Own writes are only noted where somebody wants to know of them.
+local function set_lives(self, lives)
+  self.lives = lives
+  self.watches.lives = lives
+  self.map.noting = lives[1] ~= nil and self
+end
+
+--- Internal: a live query that is to hear of every change.
+---@param live wingman.live_query
+function methods:add_live(live)
+  local lives = { unpack(self.lives) }
+  lives[#lives + 1] = live
+  set_lives(self, lives)
+  self:tell_changes()
+end
+
+--- Internal: it was closed.
+---@param live wingman.live_query
+function methods:remove_live(live)
+  local lives = {}
+  for _, other in ipairs(self.lives) do
+    if other ~= live then lives[#lives + 1] = other end
+  end
+  set_lives(self, lives)
+  if not lives[1] and not self.is_wanted then self:close() end
+end
+
+--- Internal: this client has written a key.
+---@param key string
+function methods:note_own(key)
+  for _, live in ipairs(self.lives) do live:note_own(key) end
+end
+
 --- Calls `fn` at an event: "state" (to, from, why); "synced" (records, seconds since map:replicate, or since it was live last), when it
 --- becomes live; "lost" (keys), when a node came up without records that it had held: all keys that are lost now.
 ---@param event "state"|"synced"|"lost"
@@ -283,6 +327,7 @@ function methods:close()
   self.client.copies[self.map.name], self.map.copy = nil, nil
   if not self.client.closed then self.map.core_map:replica_end() end
   look(self)
+  for _, live in ipairs(self.lives) do live:close() end
 end
 
 ---@param client wingman.client
@@ -292,7 +337,7 @@ end
 function M.new(client, map, options)
   local self = setmetatable({
     client = client, map = map, options = options, feeds = {}, known = {}, state = "snapshot", behind_since = loop.now(), since = loop.now(),
-    has_begun = false, was_synced = false, lost = 0, closed = false, is_turned = true,
+    has_begun = false, was_synced = false, lost = 0, lives = {}, is_wanted = false, closed = false, is_turned = true,
     events = emitter.new {
       names = EVENTS, failed = function(event, err) client:callback_failed(("%s of the copy of '%s'"):format(event, map.name), err) end,
     },

@@ -17,13 +17,14 @@ watch_methods.__index = watch_methods
 ---@field package all wingman.watch[]
 ---@field is_open fun(): boolean    the copy and its client are
 ---@field has_begun fun(): boolean  the core has a replica
+---@field lives wingman.live_query[]  they hear of everything, before the watches
 local methods = {}
 methods.__index = methods
 
 ---@param client wingman.client
 ---@param map wingman.map
 ---@return wingman.watches
-function M.new(client, map) return setmetatable({ client = client, map = map, all = {}, what = ("watch of map '%s'"):format(map.name) }, methods) end
+function M.new(client, map) return setmetatable({ client = client, map = map, all = {}, lives = {}, what = ("watch of map '%s'"):format(map.name) }, methods) end
 
 --- Ends the calls of the watch's function. Safe twice.
 function watch_methods:close()
@@ -83,6 +84,9 @@ function methods:work(deadline)
   end
   while self.is_open() and core_map:replica_changes() > 0 do
     local key, origin, value = core_map:replica_next_change()
+    if key then
+      for _, live in ipairs(self.lives) do live:note(key, value) end
+    end
     for _, watch in ipairs(self.all) do call(self, watch, key, value, origin) end
     if origin and origin ~= "snapshot" then self.map.events:emit("change", key, value, origin) end
     if is_late(deadline) then return true end
