@@ -131,7 +131,8 @@ bool wm_replica_next_change(wm_replica *r, wm_record *out, wm_change_origin *ori
 
 /* -- figures -- */
 
-/* Grows when a node is connected or lost, when it is equal first on a connection, and when it has lost records. */
+/* Grows when a node is connected or lost, when it is equal first on a connection, after each walk before that, and when it
+ * has lost records. */
 uint64_t wm_replica_turns(const wm_replica *r);
 
 typedef struct wm_replica_figures {

@@ -244,10 +244,16 @@ static void on_found(void *user, wm_sync *s, const wm_map_event *e, const wm_wal
     wm_replica_tell(r, &k, &before, origin_of(s));
 }
 
+/* Head has its records after a restart: what it holds no more was removed. */
+static bool loses_records(const wm_replica_node *n)
+{
+    return n->rule == WM_MERKLE_PLAIN;
+}
+
 /* Whether a record that the node holds no more may be lost: then it is kept until that is known. */
 static bool keep_gone(wm_replica *r, wm_replica_node *n, const wm_replica_key *k, const wm_record *held)
 {
-    if (!n->sync.is_new || n->count_before < LOSS_MIN) return true;
+    if (!loses_records(n) || !n->sync.is_new || n->count_before < LOSS_MIN) return true;
     if (n->gone == NULL) n->gone = wm_holding_new(r->options.rules, r->sources.names);
     return n->gone != NULL && wm_holding_put(n->gone, k->hash, held) == WM_OK;
 }
@@ -322,7 +328,7 @@ static void lose_all(wm_replica *r, wm_replica_node *n)
 
 static void on_came_up_empty(void *user, wm_sync *s)
 {
-    lose_all(user, owner_of_sync(s));
+    if (loses_records(owner_of_sync(s))) lose_all(user, owner_of_sync(s));
 }
 
 void wm_replica_forsake(wm_replica *r, int node_index)
@@ -347,7 +353,19 @@ static void on_equal(void *user, wm_sync *s, uint64_t seen)
     r->own_position = 0;
 }
 
-static const wm_sync_hooks sync_hooks = {NULL, on_found, on_leaf_read, on_equal, on_came_up_empty};
+static void on_walked(void *user, wm_sync *s)
+{
+    wm_replica *r = user;
+    r->turns += s->is_new;
+}
+
+static const wm_sync_hooks sync_hooks = {
+    .found = on_found,
+    .leaf_read = on_leaf_read,
+    .equal = on_equal,
+    .walked = on_walked,
+    .came_up_empty = on_came_up_empty,
+};
 
 /* -- nodes ----------------------------------------------------------------------------- */
 

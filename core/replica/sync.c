@@ -9,6 +9,12 @@
  * they found nothing. While others write without end each walk finds something, and the roots may never be equal. */
 #define PATIENCE 3u
 #define PAUSE_MAX_US 30000000u
+/* Walks after which a map that changes counts as read. */
+#define READ_WALKS 2u
+/* What the first answer about a root is taken for at most, and how much longer than the one before a later one. Head holds
+ * answers back for 5 s after a subscription, also of another map: those say nothing of what a comparison costs. */
+#define FIRST_ANSWER_US 100000u
+#define ANSWER_GROWTH 2u
 /* A node spends at most one part in so many of its time on comparisons: head lists the map for each. */
 #define ANSWER_SHARE 20u
 
@@ -37,6 +43,11 @@ void wm_sync_disconnected(wm_sync *s)
     s->connection = -1;
     s->in_vain = s->idle = 0;
     s->is_new = s->is_hurried = false;
+}
+
+bool wm_sync_is_read(const wm_sync *s)
+{
+    return s->state != WM_SYNC_OFF && (!s->is_new || s->in_vain >= READ_WALKS);
 }
 
 void wm_sync_hurry(wm_sync *s)
@@ -96,10 +107,16 @@ static void begin_walk(wm_sync *s, bool is_empty)
     s->walks++;
 }
 
+static void note_answer_time(wm_sync *s, uint64_t took_us)
+{
+    uint64_t most = s->answer_us * ANSWER_GROWTH > FIRST_ANSWER_US ? s->answer_us * ANSWER_GROWTH : FIRST_ANSWER_US;
+    s->answer_us = took_us < most ? took_us : most;
+}
+
 static void take_root(wm_sync *s, uint32_t root, uint64_t now_us)
 {
     s->root = root;
-    s->answer_us = now_us - s->asked_us;
+    note_answer_time(s, now_us - s->asked_us);
     /* Where the holding was empty when the question was sent, what it has by now came later than the answer. */
     if (root == 0 && s->is_new && wm_holding_count(s->holding) > 0 && !had_root(s)) {
         s->hooks->came_up_empty(s->hooks->user, s);
@@ -187,6 +204,7 @@ static wm_sync_question walk_on(wm_sync *s, uint64_t seen, uint64_t now_us, wm_s
     s->idle = s->has_found ? 0 : s->idle + 1;
     s->is_hurried = true;
     s->state = WM_SYNC_WAITING;
+    s->hooks->walked(s->hooks->user, s);
     return WM_ASK_NOTHING;
 }
 

@@ -35,6 +35,8 @@ typedef struct wm_sync_hooks {
     void (*leaf_read)(void *user, wm_sync *s, uint32_t leaf, const wm_walk_step *step);
     /* The roots were equal at a time after `seen` arrivals. */
     void (*equal)(void *user, wm_sync *s, uint64_t seen);
+    /* A walk is over. The roots may be equal now or not. */
+    void (*walked)(void *user, wm_sync *s);
     /* On a new connection: the node holds nothing at all, and the holding does. */
     void (*came_up_empty)(void *user, wm_sync *s);
 } wm_sync_hooks;
@@ -56,7 +58,7 @@ struct wm_sync {
     uint32_t root;      /* as answered last */
     uint64_t asked_us;  /* when the root was asked for last */
     uint64_t asked_seen;
-    uint64_t answer_us; /* how long the last answer about the root took */
+    uint64_t answer_us; /* what an answer about the root takes */
     uint64_t match_until_us;
     uint64_t changed_us;           /* the first change since then; 0: none */
     uint64_t event_us;             /* the last one */
@@ -75,6 +77,9 @@ void wm_sync_close(wm_sync *s);
 /* A connection that hears the map's events from now on; the roots are compared on it at once. */
 void wm_sync_connected(wm_sync *s, int connection);
 void wm_sync_disconnected(wm_sync *s);
+/* Whether it is time to subscribe to the map's events where that holds up the answers to questions: the roots were
+ * equal on the connection, or two walks did not make them so, as the map changes. Compare at once then. */
+bool wm_sync_is_read(const wm_sync *s);
 /* Call it after each change of the holding, and when the node has changed without it. */
 void wm_sync_changed(wm_sync *s, uint64_t now_us);
 /* Compares at the next wm_sync_next. */

@@ -91,7 +91,7 @@ static const char *state_name(wm_sync_state state)
 }
 
 /* node(node index): state, whether the roots were never equal on this connection, seconds since they were last
- * (nil: never), requests, comparisons, walks, refused answers, records. Nothing for a node that was never connected. */
+ * (nil: never), requests, comparisons, walks, refused answers, records, whether it was read (wm_sync_is_read). Nothing for a node that was never connected. */
 static int l_node(lua_State *L)
 {
     wm_replica *r = check_replica(L);
@@ -106,7 +106,8 @@ static int l_node(lua_State *L)
     lua_pushnumber(L, (lua_Number)s->walks);
     lua_pushnumber(L, (lua_Number)s->refused);
     lua_pushnumber(L, (lua_Number)wm_holding_count(s->holding));
-    return 8;
+    lua_pushboolean(L, wm_sync_is_read(s));
+    return 9;
 }
 
 /* figures(): events, repairs, lost, gone, records, how often memory was wanting, and the repairs that events should

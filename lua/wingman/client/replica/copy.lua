@@ -156,6 +156,7 @@ local function follow(self)
     end
   end
   feed.choose_one(self.feeds)
+  feed.subscribe_late(self.feeds)
 end
 
 --- Part of the client's business, in each turn of the loop: follows nodes that have come, tells states and

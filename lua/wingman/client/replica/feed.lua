@@ -4,6 +4,10 @@
 --- one that selects nothing. A lone 0.11 server does the same. The nodes of a 0.11 cluster tell only of what a
 --- query selects, each of all nodes, and without times: so one of them is asked for everything, and what it
 --- says is taken as a hint that the roots are to be compared.
+---
+--- In a cluster of head a subscription holds up the answers to all questions on its connection for 5 s. So a node is
+--- read first, and subscribed to when no map is to be read there any more; then it is compared again, which finds what
+--- changed in between.
 local core = require "wingman.core"
 local uuid = require "wingman.base.uuid"
 
@@ -15,6 +19,7 @@ local M = {}
 ---@field node wingman.node
 ---@field connection_id integer
 ---@field is_subscribed boolean
+---@field subscribes_late boolean
 
 --- The nodes that can be followed, with their listening connections, which are opened if need be.
 ---@param client wingman.client
@@ -61,10 +66,36 @@ end
 ---@param connection_id integer
 ---@return wingman.feed
 function M.open(client, map, node, connection_id)
-  local feed = { client = client, map = map, node = node, connection_id = connection_id, is_subscribed = false }
-  if node.dialect == "v2" then subscribe(feed) end
+  local feed = {
+    client = client, map = map, node = node, connection_id = connection_id, is_subscribed = false,
+    subscribes_late = client.core:connection_info(connection_id).release == "head",
+  }
+  if node.dialect == "v2" and not feed.subscribes_late then subscribe(feed) end
   map.core_map:replica_follow(connection_id)
   return feed
+end
+
+local function is_read(feed) return (select(9, feed.map.core_map:replica_node(feed.node.index))) end
+
+-- Whether other maps are still to be read on the connection.
+local function is_busy(client, connection_id)
+  for _, copy in pairs(client.copies) do
+    for _, feed in pairs(copy.feeds) do
+      if feed.connection_id == connection_id and M.is_open(feed) and not is_read(feed) then return true end
+    end
+  end
+  return false
+end
+
+--- Subscribes at nodes whose subscriptions come late, when it is time.
+---@param feeds table<wingman.node, wingman.feed>  those that are open
+function M.subscribe_late(feeds)
+  for node, feed in pairs(feeds) do
+    if feed.subscribes_late and not feed.is_subscribed and not is_busy(feed.client, feed.connection_id) then
+      subscribe(feed)
+      feed.map.core_map:replica_hurry(node.index)
+    end
+  end
 end
 
 --- Of the feeds of a map, one has to tell of a 0.11 cluster's changes.
@@ -72,7 +103,7 @@ end
 function M.choose_one(feeds)
   local chosen
   for node, feed in pairs(feeds) do
-    if feed.is_subscribed then return end
+    if feed.is_subscribed or feed.subscribes_late then return end
     if not chosen or node.index < chosen.node.index then chosen = feed end
   end
   if chosen then subscribe(chosen) end
