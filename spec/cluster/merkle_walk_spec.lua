@@ -194,17 +194,37 @@ describe("A Merkle walk", function()
 
   it("asks again for what a node that was silent altogether had no time to answer", function()
     local top, found = buckets("", { a = 1 }), leaf("a", { { key = "x", record = record(1) } })
-    local records, err, asked = asked_of { SYNC_INIT = { root(), root() }, [""] = { top }, a = { false, found } }
+    local records, err, asked = asked_of { SYNC_INIT = { root() }, [""] = { top, top }, a = { false, found } }
     assert.is_nil(err)
     assert.equal(1, records.x.value)
-    assert.same({ "SYNC_INIT", "", "a", "SYNC_INIT", "a" }, asked)
+    assert.same({ "SYNC_INIT", "", "a", "", "a" }, asked)
   end)
 
-  it("ends when a node that answers is silent about a path twice", function()
-    local records, err, asked = asked_of { SYNC_INIT = { root(), root() }, [""] = { buckets("", { a = 1 }) }, a = {} }
+  it("ends when a node is silent about a path that it lists, three times", function()
+    local top = buckets("", { a = 1 })
+    local records, err, asked = asked_of { SYNC_INIT = { root() }, [""] = { top, top, top, top }, a = {} }
     assert.is_nil(records)
     assert.equal("path 'a': timeout", err)
-    assert.same({ "SYNC_INIT", "", "a", "SYNC_INIT", "a" }, asked)
+    assert.same({ "SYNC_INIT", "", "a", "", "a", "", "a", "" }, asked)
+  end)
+
+  it("takes a place that is not listed any more for empty when a node is silent about it", function()
+    local top, found = buckets("", { a = 1, b = 1 }), leaf("b", { { key = "x", record = record(1) } })
+    for _, later in ipairs { buckets("", { b = 1 }), buckets("", { a = 0, b = 1 }), leaf("", {}) } do
+      local records, err = asked_of { SYNC_INIT = { root() }, [""] = { top, later }, a = {}, b = { found } }
+      assert.is_nil(err)
+      assert.equal(1, records.x.value)
+    end
+  end)
+
+  it("goes up as far as the node is silent, and takes a map that has become empty for that", function()
+    local empty = root()
+    empty.payload.rootHash = 0
+    local records, err, asked = asked_of { SYNC_INIT = { root(), empty }, [""] = { buckets("", { a = 1 }) },
+      a = { buckets("a", { b = 1 }) }, ab = {} }
+    assert.is_nil(err)
+    assert.same({}, records)
+    assert.same({ "SYNC_INIT", "", "a", "ab", "a", "", "SYNC_INIT" }, asked)
   end)
 
   it("ends when a node has become silent altogether", function()

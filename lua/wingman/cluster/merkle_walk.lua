@@ -11,8 +11,9 @@ local M = {}
 
 --- Seconds to wait for the answer about a root: a node that is well answers at once.
 local ROOT_TIMEOUT = 2
---- The same for a path. A v2 server answers an unknown one never.
-local PATH_TIMEOUT = 3
+--- The same for a path, each time that it is asked about. Between two of them the place above is asked about, as a v2
+--- server is silent about a place that it holds nothing at: only a place that is listed above, and silent, is an error.
+local PATH_TIMEOUTS = { 0.5, 1, 3 }
 --- Seconds for which a node that is being read may say nothing at all: server 2.2.0 with an
 --- overload behind it was silent for 10 on a machine that had much else to do.
 M.SILENCE = 30
@@ -33,23 +34,45 @@ local function children(path, buckets)
   return held
 end
 
--- The answer about a path; nil and why there is none. A node that is silent about a path
--- is asked for the root, which it always answers: only who has done so, and is silent
--- about the path again, does not know it.
-local function ask(requests, connection_id, map_name, path)
+local ask
+
+-- Whether the node still has something at a path, by what it says of the place above. nil, err.
+local function is_listed(requests, connection_id, map_name, path)
+  if path == "" then
+    local root, err = M.root(requests, connection_id, map_name, M.SILENCE)
+    if not root then return nil, err end
+    return root.rootHash ~= 0
+  end
+  local above = path:sub(1, -2)
+  local answer, err = ask(requests, connection_id, map_name, above)
+  if not answer then return answer, err end
+  if answer.type ~= "SYNC_RESP_BUCKETS" then return false end
+  local paths, wrong = children(above, answer.payload.buckets)
+  if not paths then return nil, wrong end
+  for _, child in ipairs(paths) do
+    if child == path then return true end
+  end
+  return false
+end
+
+-- The answer about a path; false: the node has nothing there any more. nil and why there is no answer.
+function ask(requests, connection_id, map_name, path)
   local question = { type = "MERKLE_REQ_BUCKET", payload = { mapName = map_name, path = path } }
-  local answer, err = requests:request(connection_id, question, merkle_answer.matches(map_name, path), PATH_TIMEOUT)
-  if answer or err ~= "timeout" then return answer, err end
-  local root
-  root, err = M.root(requests, connection_id, map_name, M.SILENCE)
-  if not root then return nil, err end
-  return requests:request(connection_id, question, merkle_answer.matches(map_name, path), PATH_TIMEOUT)
+  for _, timeout in ipairs(PATH_TIMEOUTS) do
+    local answer, err = requests:request(connection_id, question, merkle_answer.matches(map_name, path), timeout)
+    if answer or err ~= "timeout" then return answer, err end
+    local is_there
+    is_there, err = is_listed(requests, connection_id, map_name, path)
+    if not is_there then return is_there, err end
+  end
+  return nil, "timeout"
 end
 
 -- One step down: the records of a leaf, or the paths below. nil, nil and what is
 -- wrong.
 local function bucket(requests, connection_id, map_name, path)
   local answer, err = ask(requests, connection_id, map_name, path)
+  if answer == false then return {} end -- it was emptied since it was listed
   if not answer then return nil, nil, err end
   if answer.type == "SYNC_RESP_BUCKETS" then
     local paths, wrong = children(path, answer.payload.buckets)

@@ -99,6 +99,24 @@ clusters.on_each(getfenv(), "a query", function(shared, it)
     assert.equal(20, #assert(client:query(name)))
   end)
 
+  it("has its rows while others remove what it is about to read", function()
+    local values, map = fill(1200), client:map(name)
+    local reader = shared:started()
+    local remover = loop.spawn(function()
+      for i = 1, 1200, 3 do
+        assert(map:remove("p" .. i))
+        if i % 60 == 1 then assert(client:drain(PATIENCE)) end
+      end
+      return assert(client:drain(PATIENCE))
+    end)
+    repeat
+      local rows = wingman.by_key(assert(reader:query(name)))
+      for i = 2, 1200, 3 do assert.same(values["p" .. i], rows["p" .. i]) end
+    until remover.done
+    assert(remover:wait())
+    assert.equal(800, #assert(reader:query(name)))
+  end)
+
   it("ends with TIMEOUT when it may not take long", function()
     fill(50)
     local rows, err = client:query(name, { timeout = 0 })
