@@ -94,6 +94,43 @@ describe("map", function()
     assert.is_nil(map:get "k")
   end)
 
+  describe("in which nothing can be found warns", function()
+    local lines
+    before_each(function()
+      lines = {}
+      client:close()
+      client = wingman.client { server = "ws://127.0.0.1:1", log_to = function(level, event, fields)
+        if level == "warn" then lines[#lines + 1] = ("%s %s"):format(event, fields.map) end
+      end }
+    end)
+
+    local looks = {
+      get = function(map) return map:get "k" end,
+      size = function(map) return map:size() end,
+      each = function(map) return map:each()() end,
+    }
+    for name, look in pairs(looks) do
+      it("of it once: " .. name, function()
+        for _ = 1, 3 do
+          look(client:map "m")
+          look(client:map "other")
+        end
+        assert.same({ "map_not_replicated m", "map_not_replicated other" }, lines)
+      end)
+    end
+
+    it("not of one that was written, is heard of, or is a replica", function()
+      assert(client:map("removed"):remove "k")
+      assert(client:map("written"):set("j", 1))
+      client:map("heard"):on("change", print, { replicate = false })
+      client:map("replica"):replicate()
+      for _, map in ipairs { "removed", "written", "heard", "replica" } do
+        for _, look in pairs(looks) do look(client:map(map)) end
+      end
+      assert.same({}, lines)
+    end)
+  end)
+
   it("raises for what no program means", function()
     local map = client:map "m"
     assert.error_matches(function() map:set("k", nil) end, "the value is nil")

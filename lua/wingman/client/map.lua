@@ -42,6 +42,7 @@ function M.new(client, name)
     name = name,
     core_map = core_map,
     noting = false, -- a field of its own, as each write looks at it
+    is_looked_for = false, -- whether it was noticed once that there was nothing to see
     set_flat = shape_encoder.setter and shape_encoder.setter(core_map:pointer()),
     events = emitter.new {
       names = EVENTS, failed = function(event, err) client:callback_failed(("%s of map '%s'"):format(event, name), err) end,
@@ -209,18 +210,30 @@ function methods:resend(key)
   return write_slowly(self, key, function() return self.core_map:resend(key) end)
 end
 
+-- The local copy has nothing. Newcomers expect the cluster's records in it: a map that has no source of them says so, once.
+local function look_for_source(self)
+  self.is_looked_for = true
+  if self.copy or self.client.subscriptions[self.name] or self.core_map:next_own(0) then return end
+  self.client.options.log_to("warn", "map_not_replicated", { map = self.name,
+    text = ("%s is not replicated: get sees only what this client wrote; use map:replicate() or map:read(key)"):format(wire_name.shown(self.name)) })
+end
+
 --- The value of a key in the local copy, nil when there is none. It is decoded at each call:
 --- changing a returned table changes nothing stored.
 --- The local copy has one record of each key: the last one that this client wrote or received. A
 --- write of this client is in it as soon as `set` returns, and stays in it when the write is
 --- rejected (the event op_rejected, client:rejected) or dropped from a full op log, although no
 --- node has it. To correct that, write the key anew, or read the nodes with client:query.
+--- What other clients write is in it if the map is a replica (map:replicate). The first nil of a map that has no
+--- source of records, as this client neither wrote it nor follows it, is logged: map_not_replicated.
 ---@param key string
 ---@return any
 function methods:get(key)
   check_key(key, "map:get")
   if self.client.closed then error("map:get: the client is closed", 2) end
-  return self.core_map:get(key)
+  local value = self.core_map:get(key)
+  if value == nil and not self.is_looked_for then look_for_source(self) end
+  return value
 end
 
 --- Reads a key from the node that owns it. The local copy is not looked at and not changed, and a write of
@@ -271,13 +284,18 @@ function methods:each()
   return function()
     local key, value
     position, key, value = self.core_map:next(position or 0)
+    if not position and not self.is_looked_for then look_for_source(self) end
     return key, value
   end
 end
 
 --- How many keys have a value in the local copy.
 ---@return integer
-function methods:size() return self.core_map:size() end
+function methods:size()
+  local size = self.core_map:size()
+  if size == 0 and not self.is_looked_for then look_for_source(self) end
+  return size
+end
 
 --- Internal: notifies the listeners of a change of the local copy.
 ---@param key string
