@@ -257,6 +257,24 @@ wm_replica *wm_map_replica(wm_map *m);
 void wm_client_replica_news(const wm_client *c, uint64_t *turns, uint64_t *changes);
 /* What the local copy shows of a key: as wm_replica_get where it is a replica or hears, else this client's record. */
 bool wm_map_get(wm_map *m, const char *key, size_t len, wm_record *out);
+/* What is known of a record: X(NAME, "lua name"). */
+#define WM_RECORD_STATES(X)                                                                               \
+    X(PENDING, "pending")           /* a write of this client that is in the op log */                    \
+    X(ACKNOWLEDGED, "acknowledged") /* such a write; nothing was heard of the record since */             \
+    X(SYNCED, "synced")             /* a node holds the record, as it has announced or was read */        \
+    X(LOST, "lost")                 /* the node that held it came up without it, and no other one does */ \
+    X(REJECTED, "rejected")         /* a write of this client that no server takes */                     \
+    X(DROPPED, "dropped")           /* one that was dropped from a full op log */
+typedef enum wm_record_state {
+#define X(name, text) WM_RECORD_IS_##name,
+    WM_RECORD_STATES(X)
+#undef X
+} wm_record_state;
+/* Static. */
+const char *wm_record_state_name(wm_record_state state);
+/* As wm_map_get, with the state. `holder`: the index of the node that holds the record or has acknowledged it; -1: not
+ * known. */
+bool wm_map_look(wm_map *m, const char *key, size_t len, wm_record *out, wm_record_state *state, int *holder);
 /* Walks over what it shows, as wm_replica_next. */
 uint64_t wm_map_next(wm_map *m, uint64_t position, wm_record *out);
 /* Keys with a value. Of a replica they are counted each time. */

@@ -34,6 +34,16 @@ void wm_client_acked_late(wm_client *c, const wm_op *op)
     wm_record_store_put(m->store, hash, &record); /* out of memory: the old time stays */
 }
 
+void wm_client_note_not_stored(wm_client *c, uint32_t op, uint8_t mark)
+{
+    wm_op_view view = wm_oplog_read(c->log, wm_oplog_at(c->log, op));
+    const wm_map *m = wm_client_find_map(c, view.map_name, view.map_len);
+    uint32_t hash = wm_hash_fnv1a(view.key, view.key_len);
+    wm_record own;
+    if (m == NULL || !wm_record_store_get(m->store, hash, view.key, view.key_len, &own)) return;
+    if (own.node == 0 && own.op == op) wm_record_store_mark(m->store, hash, view.key, view.key_len, own.marks | mark, own.seen);
+}
+
 void wm_client_note_indoubt(wm_client *c, const wm_op *op)
 {
     wm_op_view view = wm_oplog_read(c->log, op);
@@ -73,6 +83,12 @@ static bool is_newer(void *user, const wm_record *stored)
     return time->millis > stored->millis || (time->millis == stored->millis && time->counter > stored->counter);
 }
 
+void wm_map_written_again(wm_map *m, uint32_t hash, const char *key, size_t len, uint32_t op)
+{
+    wm_record_store_mark(m->store, hash, key, len, 0, 0);
+    wm_record_store_written(m->store, hash, key, len, op);
+}
+
 int wm_map_restore(wm_map *m, const wm_op_view *view, uint32_t op)
 {
     wm_client *c = m->client;
@@ -92,6 +108,6 @@ int wm_map_restore(wm_map *m, const wm_op_view *view, uint32_t op)
     if (!wm_client_intern_node(c, time.node, time.node_len, &record.node)) return WM_ENOMEM;
     int result = wm_record_store_merge(m->store, hash, &record, is_newer, &time);
     /* One that was sent again has the time of the record: that stays, and is followed. */
-    if (result == 1) wm_record_store_written(m->store, hash, view->key, view->key_len, op);
+    if (result == 1) wm_map_written_again(m, hash, view->key, view->key_len, op);
     return result;
 }

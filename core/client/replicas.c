@@ -256,6 +256,35 @@ bool wm_map_get(wm_map *m, const char *key, size_t len, wm_record *out)
     return wm_record_store_get(m->store, wm_hash_fnv1a(key, len), key, len, out);
 }
 
+const char *wm_record_state_name(wm_record_state state)
+{
+    static const char *const names[] = {
+#define X(name, text) text,
+        WM_RECORD_STATES(X)
+#undef X
+    };
+    return names[state];
+}
+
+static wm_record_state state_of(const wm_map *m, const wm_record *record, const wm_replica_place *place)
+{
+    if (place->is_lost) return WM_RECORD_IS_LOST;
+    if (!place->is_own) return WM_RECORD_IS_SYNCED;
+    if (wm_map_is_unsettled(m, record)) return WM_RECORD_IS_PENDING;
+    if (record->marks & WM_RECORD_REJECTED) return WM_RECORD_IS_REJECTED;
+    return record->marks & WM_RECORD_DROPPED ? WM_RECORD_IS_DROPPED : WM_RECORD_IS_ACKNOWLEDGED;
+}
+
+bool wm_map_look(wm_map *m, const char *key, size_t len, wm_record *out, wm_record_state *state, int *holder)
+{
+    wm_replica_place place = {.node_index = -1, .is_own = true};
+    bool is_found = m->replica != NULL ? wm_replica_get(m->replica, key, len, out, &place) : wm_map_get(m, key, len, out);
+    if (!is_found) return false;
+    *state = state_of(m, out, &place);
+    *holder = *state == WM_RECORD_IS_ACKNOWLEDGED ? (int)out->acked_by - 1 : place.node_index;
+    return true;
+}
+
 uint64_t wm_map_next(wm_map *m, uint64_t position, wm_record *out)
 {
     return m->replica != NULL ? wm_replica_next(m->replica, position, out) : wm_record_store_next(m->store, (size_t)position, out);

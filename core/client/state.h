@@ -308,6 +308,8 @@ void wm_client_free_subscriptions(wm_client *c);
 bool wm_client_open_log(wm_client *c, const wm_client_options *o, wm_log_problem *problem, char *error, size_t size);
 /* The record of a key if it is this client's, and no other value is known of the key. */
 bool wm_map_own(wm_map *m, uint32_t hash, const char *key, size_t len, wm_record *out);
+/* Notes that `op` writes the stored record of a key once more: it is pending again. */
+void wm_map_written_again(wm_map *m, uint32_t hash, const char *key, size_t len, uint32_t op);
 /* Takes the record of an operation from the log's file, whose index is `op`, if it is newer than the stored one. WM_OK;
  * 1 when that stays; WM_EINVAL for an impossible time; WM_ENOMEM. */
 int wm_map_restore(wm_map *m, const wm_op_view *view, uint32_t op);
@@ -363,6 +365,9 @@ void wm_client_replica_lost(wm_client *c, int connection);
 /* Sends what is due. Call it at each tick of the timer. */
 void wm_client_tend_replicas(wm_client *c);
 void wm_client_free_replicas(wm_client *c);
+/* Marks the record of a write that is about to be settled without an acknowledgement: WM_RECORD_REJECTED or
+ * WM_RECORD_DROPPED. */
+void wm_client_note_not_stored(wm_client *c, uint32_t op, uint8_t mark);
 /* Adds a write to the in-doubt writes. */
 void wm_client_note_indoubt(wm_client *c, const wm_op *op);
 #endif

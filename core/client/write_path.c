@@ -173,7 +173,7 @@ static uint32_t record_again(wm_map *m, const char *key, size_t key_len)
     if (c->writer.status < 0) return WM_NO_OP;
     uint32_t index = wm_oplog_commit(c->log, c->writer.open.template, wm_op_kept_head(key_len) + value_len, key_len);
     c->writer.status = WM_ENOMEM;
-    if (index != WM_NO_OP) wm_record_store_written(m->store, c->writer.open.hash, key, key_len, index);
+    if (index != WM_NO_OP) wm_map_written_again(m, c->writer.open.hash, key, key_len, index);
     return index;
 }
 

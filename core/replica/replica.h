@@ -15,6 +15,9 @@ typedef struct wm_replica wm_replica;
 /* Marks of records in `own`. */
 #define WM_RECORD_OVER 4u   /* the base is as new */
 #define WM_RECORD_ECHOED 8u /* its node has sent it back, and did not acknowledge it yet */
+/* Of every local copy: what became of the write, if it was not acknowledged. */
+#define WM_RECORD_REJECTED 32u
+#define WM_RECORD_DROPPED 64u /* from a full op log */
 
 /* The nodes that own the partitions. */
 typedef struct wm_owners {

@@ -479,7 +479,7 @@ void wm_replica_release(wm_replica *r)
     for (size_t at = wm_record_store_next(r->sources.own, 0, &own); at != 0; at = wm_record_store_next(r->sources.own, at, &own)) {
         if (own.node != 0 || (own.marks == 0 && own.seen == 0)) continue;
         wm_replica_key k = wm_replica_key_of(r, own.key, own.key_len);
-        mark_own(r, &k, 0, 0);
+        mark_own(r, &k, own.marks & (WM_RECORD_REJECTED | WM_RECORD_DROPPED), 0);
         wm_record_store_set_acked_by(r->sources.own, k.own_hash, own.key, own.key_len, 0);
     }
 }

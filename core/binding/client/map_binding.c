@@ -175,21 +175,27 @@ static int l_map_value_hash(lua_State *L)
     return 1;
 }
 
-/* record(key): millis, counter, node id, and whether it is a tombstone; nothing
- * for an unknown key. */
+/* record(key): millis, counter, node id, whether it is a tombstone, its state, and the id of the node that holds it or nil;
+ * nothing for an unknown key. */
 static int l_map_record(lua_State *L)
 {
     wm_map *m = wm_lua_check_map(L);
     size_t len;
     const char *key = luaL_checklstring(L, 2, &len);
-    map_slot *slot = lua_touserdata(L, 1);
+    wm_client *c = ((map_slot *)lua_touserdata(L, 1))->owner->client;
     wm_record record;
-    if (!wm_map_get(m, key, len, &record)) return 0;
+    wm_record_state state;
+    int holder;
+    if (!wm_map_look(m, key, len, &record, &state, &holder)) return 0;
     lua_pushnumber(L, (lua_Number)record.millis);
     lua_pushnumber(L, (lua_Number)record.counter);
-    lua_pushstring(L, wm_client_node_name(slot->owner->client, record.node));
+    lua_pushstring(L, wm_client_node_name(c, record.node));
     lua_pushboolean(L, record.value == NULL);
-    return 4;
+    lua_pushstring(L, wm_record_state_name(state));
+    const char *id = holder >= 0 ? wm_node_pool_id(wm_client_pool(c), holder) : "";
+    if (id[0] != 0) lua_pushstring(L, id);
+    else lua_pushnil(L);
+    return 6;
 }
 
 /* next(position): the next position, key and value; nothing at the end. */

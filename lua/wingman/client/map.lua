@@ -265,15 +265,26 @@ function methods:read(key, options)
   return value, err, record
 end
 
---- The time and the writer of a key's record in the local copy: { millis, counter,
---- node, removed }; nil for an unknown key.
+---@class wingman.record
+---@field millis integer    when it was written, with the counter; on v2 by the clock of the node that took it, once that is known
+---@field counter integer
+---@field node string       its writer: a client, or the v2 node that gave it its time
+---@field removed boolean   a tombstone
+---@field state "pending"|"acknowledged"|"synced"|"lost"|"rejected"|"dropped"
+---@field holder string|nil the node that holds it or has acknowledged it, as far as it is known: of replicas, and of maps
+---  whose changes are announced
+
+--- The record of a key in the local copy, nil for an unknown key. Its `state`: a write of this client is `pending` while
+--- it is in the op log, and then `acknowledged`, `rejected` or `dropped`; none of these says that a node stores it. It becomes
+--- `synced` when a node announces it or is read, as records of others are: only in a replica, or where changes are
+--- announced. `lost`: the node that held it came up without it, and no other one has it.
 ---@param key string
----@return { millis: integer, counter: integer, node: string, removed: boolean }|nil
+---@return wingman.record|nil
 function methods:record(key)
   check_key(key, "map:record")
-  local millis, counter, node, removed = self.core_map:record(key)
+  local millis, counter, node, removed, state, holder = self.core_map:record(key)
   if not millis then return nil end
-  return { millis = millis, counter = counter, node = node, removed = removed }
+  return { millis = millis, counter = counter, node = node, removed = removed, state = state, holder = holder }
 end
 
 --- Iterates over the keys and values of the local copy, in no particular order:

@@ -52,7 +52,7 @@ clusters.on_each(getfenv(), "a change", function(shared, it)
       str "mapName", str(name)))
     assert.same({ n = 1 }, get())
     assert.same({ { "k", { n = 1 } } }, heard)
-    assert.same({ millis = 100, counter = 1, node = "other", removed = false }, client:map(name):record "k")
+    assert.same({ millis = 100, counter = 1, node = "other", removed = false, state = "synced", holder = "node-1" }, client:map(name):record "k")
   end)
 
   it("is taken in the longer forms of lengths and numbers", function()
@@ -61,7 +61,7 @@ clusters.on_each(getfenv(), "a change", function(shared, it)
     send(map16(str "mapName", str(name), str "key", "\217\1k", str "eventType", str "UPDATED", str "record",
       map16(str "value", map16(str "n", "\1", str "u", UNDEFINED), str "timestamp", timestamp)))
     assert.same({ n = 1 }, get())
-    assert.same({ millis = 100, counter = 7, node = "other", removed = false }, client:map(name):record "k")
+    assert.same({ millis = 100, counter = 7, node = "other", removed = false, state = "synced", holder = "node-1" }, client:map(name):record "k")
   end)
 
   for what, value in pairs { ["that is nil"] = str "value" .. NIL, ["that is undefined"] = str "value" .. UNDEFINED } do
