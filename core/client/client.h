@@ -251,6 +251,8 @@ int wm_map_replicate(wm_map *m, const wm_map_replica_options *options);
 int wm_map_follow(wm_map *m, int connection);
 /* Ends it: what other clients wrote is forgotten; what is announced is heard on, if it was before. */
 void wm_map_end_replica(wm_map *m);
+/* Of a map that is replicated: its list of changes has this client's writes, too. */
+void wm_map_watch_own(wm_map *m);
 /* NULL when the map is not replicated, or only hears. Valid until wm_map_end_replica. */
 wm_replica *wm_map_replica(wm_map *m);
 /* Of all replicas: their turns (wm_replica_turns) and the changes that are to be taken. */

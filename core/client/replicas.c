@@ -365,6 +365,7 @@ static void end(wm_map *m)
     wm_replica_release(m->replica);
     wm_replica_free(m->replica);
     m->replica = NULL;
+    m->tells_own = false;
 }
 
 static int begin_hearing(wm_map *m)
@@ -442,6 +443,12 @@ void wm_map_end_replica(wm_map *m)
     if (wm_map_replica(m) == NULL) return;
     end(m);
     if (m->hears) wm_map_hear(m); /* out of memory: with the next event */
+}
+
+void wm_map_watch_own(wm_map *m)
+{
+    wm_replica_watch(m->replica);
+    m->tells_own = true;
 }
 
 wm_replica *wm_map_replica(wm_map *m)

@@ -115,6 +115,7 @@ static double commit(wm_map *m, bool remove, size_t value_len)
         c->maps.lagging = m;
     }
     c->writer.clock = w->time;
+    if (m->tells_own) wm_replica_wrote(m->replica, record.key, record.key_len);
     return enqueue(c, index);
 }
 

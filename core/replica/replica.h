@@ -15,6 +15,7 @@ typedef struct wm_replica wm_replica;
 /* Marks of records in `own`. */
 #define WM_RECORD_OVER 4u   /* the base is as new */
 #define WM_RECORD_ECHOED 8u /* its node has sent it back, and did not acknowledge it yet */
+#define WM_RECORD_TOLD 128u /* it was taken from the list of changes */
 /* Of every local copy: what became of the write, if it was not acknowledged. */
 #define WM_RECORD_REJECTED 32u
 #define WM_RECORD_DROPPED 64u /* from a full op log */
@@ -49,7 +50,8 @@ typedef struct wm_replica_sources {
     X(SNAPSHOT, "snapshot")  \
     X(REMOTE, "remote")      \
     X(REPAIR, "repair")      \
-    X(LOST, "lost")
+    X(LOST, "lost")          \
+    X(LOCAL, "local")
 typedef enum wm_change_origin {
 #define X(name, text) WM_CHANGE_##name,
     WM_CHANGE_ORIGINS(X)
@@ -127,6 +129,9 @@ bool wm_replica_stands(wm_replica *r, const wm_record *own);
 
 /* Keeps a list of the keys whose value changes, from now on. Each key is in it once. */
 void wm_replica_watch(wm_replica *r);
+/* This client has written a key: it is in the list, too, as WM_CHANGE_LOCAL. Until it is taken, several writes of a key
+ * are in it several times, and the last is taken once. */
+void wm_replica_wrote(wm_replica *r, const char *key, size_t len);
 size_t wm_replica_changes(const wm_replica *r);
 /* Takes the key that changed first. `out`: its record, whose value is NULL when there is none. False when the list
  * is empty. */

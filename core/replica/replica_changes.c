@@ -87,6 +87,19 @@ static bool is_outdated(const wm_replica *r, const wm_replica_key *k, wm_change_
     return origin == WM_CHANGE_SNAPSHOT && marks != 0 && !(marks & WM_RECORD_FIRST);
 }
 
+void wm_replica_wrote(wm_replica *r, const char *key, size_t len)
+{
+    if (!wm_key_queue_push(&r->changes, key, len, WM_CHANGE_LOCAL)) r->figures.no_memory++;
+}
+
+/* Takes an own write; false when it was taken before, or is not what is shown. */
+static bool take_local(wm_replica *r, const wm_replica_key *k, wm_record *out)
+{
+    if (!wm_replica_own(r, k, out) || out->marks & WM_RECORD_TOLD || !wm_replica_stands(r, out)) return false;
+    wm_record_store_mark(r->sources.own, k->own_hash, k->text, k->len, out->marks | WM_RECORD_TOLD, out->seen);
+    return true;
+}
+
 bool wm_replica_next_change(wm_replica *r, wm_record *out, wm_change_origin *origin)
 {
     wm_queued_key queued;
@@ -97,7 +110,8 @@ bool wm_replica_next_change(wm_replica *r, wm_record *out, wm_change_origin *ori
         wm_key_queue_pop(&r->changes);
         k = wm_replica_key_of(r, queued.key, queued.key_len);
         *origin = (wm_change_origin)queued.note;
-    } while (is_outdated(r, &k, *origin));
+        if (*origin == WM_CHANGE_LOCAL && take_local(r, &k, out)) return true;
+    } while (*origin == WM_CHANGE_LOCAL || is_outdated(r, &k, *origin));
     for (uint32_t i = 0; i < r->node_count; i++)
         if (r->nodes[i] != NULL) set_marks(r->nodes[i]->holding, &k, 0);
     if (!wm_replica_show(r, &k, out, &place)) *out = (wm_record){.key = k.text, .key_len = k.len};

@@ -90,9 +90,10 @@ static bool has_same_value(const wm_record *own, const wm_map_event *e)
     return wm_value_hash(own->value, own->value_len, &a) && wm_value_hash(e->value, e->value_len, &b) && a == b;
 }
 
-static void mark_own(wm_replica *r, const wm_replica_key *k, uint8_t marks, uint64_t seen)
+static void mark_own(wm_replica *r, const wm_replica_key *k, const wm_record *own, uint8_t marks, uint64_t seen)
 {
-    wm_record_store_mark(r->sources.own, k->own_hash, k->text, k->len, marks, seen);
+    uint8_t kept = own->marks & (WM_RECORD_TOLD | WM_RECORD_REJECTED | WM_RECORD_DROPPED);
+    wm_record_store_mark(r->sources.own, k->own_hash, k->text, k->len, kept | marks, seen);
 }
 
 /* An event of a key that this client wrote: is it that write, sent back? A node sends the events of one key
@@ -103,9 +104,9 @@ static void note_echo(wm_replica *r, int node_index, const wm_replica_key *k, co
     wm_record own;
     if (!wm_replica_own(r, k, &own) || own.marks & WM_RECORD_OVER || r->options.merges) return;
     bool is_echo = has_same_value(&own, e), is_acked = own.seen > 0;
-    if (!is_acked) mark_own(r, k, is_echo ? WM_RECORD_ECHOED : 0, 0);
+    if (!is_acked) mark_own(r, k, &own, is_echo ? WM_RECORD_ECHOED : 0, 0);
     else if (is_echo || (!wm_replica_acked_by(&own, node_index) && wm_replica_decides(r, k, &own, node_index)))
-        mark_own(r, k, WM_RECORD_OVER, own.seen);
+        mark_own(r, k, &own, WM_RECORD_OVER, own.seen);
 }
 
 void wm_replica_acked(wm_replica *r, int node_index, const char *key, size_t len, uint32_t op, uint64_t now_us)
@@ -115,7 +116,7 @@ void wm_replica_acked(wm_replica *r, int node_index, const char *key, size_t len
     wm_record own;
     if (!wm_replica_own(r, &k, &own) || own.op != op || own.marks & WM_RECORD_OVER) return;
     if (own.marks & WM_RECORD_ECHOED) {
-        mark_own(r, &k, WM_RECORD_OVER, 0); /* the base is its echo, or what came after that */
+        mark_own(r, &k, &own, WM_RECORD_OVER, 0); /* the base is its echo, or what came after that */
         return;
     }
     if (r->options.only_hears && r->options.merges) return;                /* the times decide */
@@ -123,7 +124,7 @@ void wm_replica_acked(wm_replica *r, int node_index, const char *key, size_t len
         r->figures.no_memory++;
         return;
     }
-    mark_own(r, &k, 0, r->seen);
+    mark_own(r, &k, &own, 0, r->seen);
     wm_record_store_set_acked_by(r->sources.own, k.own_hash, key, len, (uint16_t)(node_index + 1));
     wm_sync_changed(&n->sync, now_us);
 }
@@ -138,7 +139,7 @@ static void end_acked(wm_replica *r, wm_replica_node *n, uint64_t seen)
         wm_key_queue_pop(&n->acked);
         if (!wm_replica_own(r, &k, &own) || own.marks & WM_RECORD_OVER || own.seen != queued.note) continue;
         wm_replica_sight before = wm_replica_look(r, &k);
-        mark_own(r, &k, WM_RECORD_OVER, own.seen);
+        mark_own(r, &k, &own, WM_RECORD_OVER, own.seen);
         wm_replica_tell(r, &k, &before, WM_CHANGE_REMOTE);
     }
 }
@@ -168,7 +169,7 @@ static void end_read(wm_replica *r, const wm_sync *s, const wm_replica_key *k, c
 {
     wm_record own;
     if (!wm_replica_own(r, k, &own) || own.marks & WM_RECORD_OVER) return;
-    if (own.seen <= step->seen && wm_replica_decides(r, k, &own, s->node_index)) mark_own(r, k, WM_RECORD_OVER, own.seen);
+    if (own.seen <= step->seen && wm_replica_decides(r, k, &own, s->node_index)) mark_own(r, k, &own, WM_RECORD_OVER, own.seen);
 }
 
 /* -- events ---------------------------------------------------------------------------- */
@@ -479,7 +480,7 @@ void wm_replica_release(wm_replica *r)
     for (size_t at = wm_record_store_next(r->sources.own, 0, &own); at != 0; at = wm_record_store_next(r->sources.own, at, &own)) {
         if (own.node != 0 || (own.marks == 0 && own.seen == 0)) continue;
         wm_replica_key k = wm_replica_key_of(r, own.key, own.key_len);
-        mark_own(r, &k, own.marks & (WM_RECORD_REJECTED | WM_RECORD_DROPPED), 0);
+        mark_own(r, &k, &own, 0, 0);
         wm_record_store_set_acked_by(r->sources.own, k.own_hash, own.key, own.key_len, 0);
     }
 }

@@ -58,9 +58,12 @@ static int l_forsake(lua_State *L)
     return 0;
 }
 
+/* watch(own): own writes are changes, too, from now on. */
 static int l_watch(lua_State *L)
 {
-    wm_replica_watch(check_replica(L));
+    wm_replica *r = check_replica(L);
+    if (lua_toboolean(L, 2)) wm_map_watch_own(wm_lua_check_map(L));
+    else wm_replica_watch(r);
     return 0;
 }
 

@@ -350,17 +350,18 @@ end
 
 --- Calls `fn(key, value, origin)` with what is there, and then after changes: once for a key, with the value that it
 --- has by then; nil: it has none. `origin`: "snapshot", "remote" (announced by a node), "repair" (found by
---- comparing), "lost" (with on_loss = "drop"). Own writes are not told, but what replaces them is. Makes the map a replica
+--- comparing), "lost" (with on_loss = "drop"), "local" (written by this client). Own writes are told with `own = true` only, and
+--- not before `set` has returned; what replaces them is told always. Makes the map a replica
 --- if it is none.
 ---@param key string|nil  one key; nil: all
 ---@param fn fun(key: string, value: any, origin: string)
----@param options wingman.watch_options|nil  { initial = true }
+---@param options wingman.watch_options|nil  { initial = true, own = false }
 ---@return wingman.watch  with close()
 function methods:watch(key, fn, options)
   if key ~= nil then check_key(key, "map:watch") end
   if type(fn) ~= "function" then error("map:watch: a function is expected, got " .. type(fn), 2) end
   options = options_check.check(call_options.watch, options or {}, "map:watch", 2)
-  return self:replicate():watch(key, fn, options.initial)
+  return self:replicate():watch(key, fn, options)
 end
 
 --- Calls `fn(key, value, origin)` after a key has changed by another client's doing, as a watch of every key does that

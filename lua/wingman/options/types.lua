@@ -101,8 +101,9 @@
 ---@field check? number|string while the map changes, the copy is compared with each node this often; while it does not, every 30 s
 ---@field on_loss? "keep"|"drop" what a node came up without is shown on and counted (keep), or removed (drop)
 
----@class wingman.watch_options: table<"initial", any>
+---@class wingman.watch_options: table<"initial"|"own", any>
 ---@field initial? boolean false: what is there already is not told
+---@field own? boolean this client's writes are told, too
 
 ---@class wingman.change_options: table<"replicate", any>
 ---@field replicate? boolean false: hints only, as far as nodes announce changes, and no replica

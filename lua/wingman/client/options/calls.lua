@@ -43,6 +43,7 @@ M.replicate = {
 ---@type table<string, wingman.option_rule>
 M.watch = {
   initial = { type = "boolean", default = true, about = "false: what is there already is not told" },
+  own = { type = "boolean", default = false, about = "this client's writes are told, too" },
 }
 
 --- map:on.

@@ -128,7 +128,9 @@ local function begin(self)
     error(("map:replicate: %s"):format(reason), 0)
   end
   self.has_begun = true
-  if self.watches:is_used() or self.lives[1] or self.map.events:has "change" then self.map.core_map:replica_watch() end
+  if self.watches:is_used() or self.lives[1] or self.map.events:has "change" then
+    self.map.core_map:replica_watch(self.watches:wants_own())
+  end
 end
 
 -- A 0.11 cluster does without a node that has no partitions: the backups of its records were made owners.
@@ -266,7 +268,7 @@ end
 
 --- Internal: see map:watch.
 ---@return wingman.watch
-function methods:watch(key, fn, tells_first) return self.watches:add(key, fn, tells_first) end
+function methods:watch(key, fn, options) return self.watches:add(key, fn, options) end
 
 --- Internal: the state that was told last, and for how many seconds it has been so.
 ---@return string state, number since

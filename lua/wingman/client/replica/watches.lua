@@ -9,6 +9,7 @@ local M = {}
 ---@field package key string|nil     nil: every key
 ---@field package fn function
 ---@field package wants_first boolean  what was there already
+---@field package wants_own boolean    what this client writes
 ---@field package position integer|nil  where telling what was there goes on; nil: it is over
 local watch_methods = {}
 watch_methods.__index = watch_methods
@@ -37,20 +38,22 @@ end
 
 local function call(self, watch, key, value, origin)
   if watch.is_closed or (watch.key and watch.key ~= key) then return end
-  if origin == "snapshot" and not watch.wants_first then return end
+  if (origin == "snapshot" and not watch.wants_first) or (origin == "local" and not watch.wants_own) then return end
   self.client:call_back(self.what, function() watch.fn(key, value, origin) end)
 end
 
 ---@param key string|nil
 ---@param fn fun(key: string, value: any, origin: string)
----@param tells_first boolean  what is there
+---@param options { initial: boolean, own: boolean }  whether what is there is told, and what this client writes
 ---@return wingman.watch
-function methods:add(key, fn, tells_first)
-  local watch = setmetatable({ list = self, key = key, fn = fn, wants_first = tells_first, position = tells_first and 0 or nil }, watch_methods)
+function methods:add(key, fn, options)
+  local watch = setmetatable({
+    list = self, key = key, fn = fn, wants_first = options.initial, wants_own = options.own, position = options.initial and 0 or nil,
+  }, watch_methods)
   local all = { unpack(self.all) } -- a new list: telling may be under way
   all[#all + 1] = watch
   self.all = all
-  if self.has_begun() then self.map.core_map:replica_watch() end
+  if self.has_begun() then self.map.core_map:replica_watch(options.own) end
   return watch
 end
 
@@ -84,12 +87,20 @@ function methods:work(deadline)
   end
   while self.is_open() and core_map:replica_changes() > 0 do
     local key, origin, value = core_map:replica_next_change()
-    if key then
-      for _, live in ipairs(self.lives) do live:note(key, value) end
-    end
+    if not key then break end -- what was left had been told
+    for _, live in ipairs(self.lives) do live:note(key, value) end
     for _, watch in ipairs(self.all) do call(self, watch, key, value, origin) end
-    if origin and origin ~= "snapshot" then self.map.events:emit("change", key, value, origin) end
+    if origin ~= "snapshot" and origin ~= "local" then self.map.events:emit("change", key, value, origin) end
     if is_late(deadline) then return true end
+  end
+  return false
+end
+
+--- Whether somebody wants to be told what this client writes.
+---@return boolean
+function methods:wants_own()
+  for _, watch in ipairs(self.all) do
+    if watch.wants_own then return true end
   end
   return false
 end

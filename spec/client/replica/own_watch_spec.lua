@@ -1,0 +1,56 @@
+--- map:watch with own = true: this client's writes are told, once each, and to nobody who did not ask for them.
+local clusters = require "spec.support.cluster"
+local eventually = require "spec.support.eventually"
+local loop = require "wingman.loop"
+
+clusters.on_each(getfenv(), "a watch of own writes", function(shared, it)
+  local client, map, other, theirs, told, others, heard
+
+  before_each(function()
+    client, other = shared:started(), shared:started()
+    map = client:map(shared:map_name())
+    theirs = other:map(map.name)
+    told, others, heard = {}, {}, {}
+    assert(map:set("before", 0))
+    assert(map:synced(60))
+    map:on("change", function(key, value, origin) heard[#heard + 1] = { key, value, origin } end)
+    map:watch(nil, function(key, value, origin) others[#others + 1] = { key, value, origin } end, { initial = false })
+    map:watch(nil, function(key, value, origin) told[#told + 1] = { key, value, origin } end, { own = true })
+    eventually("what is there is told", function() return #told > 0 end)
+    assert.same({ { "before", 0, "snapshot" } }, told)
+    told = {}
+  end)
+
+  it("tells the last of several, and no echo", function()
+    for i = 1, 100 do assert(map:set("k", i)) end
+    assert(map:set("gone", 1))
+    assert(map:remove "gone")
+    loop.wait_until(function() return #told >= 2 end, 60)
+    assert.same({ { "k", 100, "local" }, { "gone", nil, "local" } }, told)
+    assert(client:drain(60))
+    assert(map:synced(60))
+    assert(map:set("k", 100)) -- a write, although the value is the same
+    eventually("it is told", function() return #told == 3 end)
+    assert(client:drain(60))
+    assert(map:synced(60))
+    assert.same({ "k", 100, "local" }, told[3])
+    assert.equal(3, #told)
+    assert.same({}, others)
+    assert.same({}, heard)
+  end)
+
+  it("tells others' writes as any watch does, between own ones", function()
+    assert(map:set("k", "own"))
+    assert(client:drain(60))
+    assert(theirs:set("k", "theirs"))
+    eventually("theirs is told", function() return #told == 2, told end)
+    assert(map:set("k", "own again"))
+    eventually("the last one is told", function() return #told == 3, told end)
+    assert.same({ "k", "own", "local" }, told[1])
+    assert.same({ "k", "theirs" }, { told[2][1], told[2][2] })
+    assert.is_true(told[2][3] == "remote" or told[2][3] == "repair", told[2][3])
+    assert.same({ "k", "own again", "local" }, told[3])
+    assert.same({ told[2] }, others)
+    assert.same({ told[2] }, heard)
+  end)
+end, { "sim://3", "sim://3?dialect=0.11", "topgun://3" })
