@@ -195,6 +195,28 @@ describe("commands", function()
     other:close()
   end)
 
+  it("show the rows of a live query whenever they change, and end it with its replica", function()
+    local map = client:map "scores"
+    for i = 1, 30 do assert(map:set("p" .. i, { score = i, team = i % 2 == 0 and "red" or "blue" })) end
+    local function await(pattern)
+      eventually(pattern .. " is shown", function() return table.concat(out):find(pattern), table.concat(out) end)
+    end
+    run ".live scores { sort = 'score desc', limit = 2 }"
+    await "scores: 2 of 30 rows\nkey +score +team *\np30 +30 +red *\np29 +29 +blue *\n"
+    out = {}
+    map:set("p1", { score = 50, team = "red" })
+    await "\np1 +50 +red *\np30 +30 +red *\n"
+    run ".live off"
+    run ".live \"scores\" team = 'blue', score = { gte = 20 }"
+    await "scores: 5 of 5 rows\n"
+    run ".live off"
+    assert.is_nil(map.copy)
+    out = {}
+    map:set("p2", { score = 21, team = "blue" })
+    assert(client:drain(PATIENCE))
+    assert.equal("", table.concat(out))
+  end)
+
   it("take the time, once and over and over", function()
     assert.truthy(run(".time 1 + 1"):find("^took [%d.]+ %a+\n2\n"))
     assert.truthy(run(".bench 1 + 1"):find("calls a second", 1, true))
@@ -227,7 +249,7 @@ describe("commands", function()
   it("say a mistake in one line, without Wingman's own frames", function()
     for _, line in ipairs {
       ".foo", ".route", ".records", ".log foo", ".rejected resend 5", ".rejected send 5", ".sim kill", ".sim kll 1", ".sim kill 9",
-      ".trace loud", ".watch", ".policy routing fastest", ".policy rooting direct", ".replicate", ".replicate players soon", ".diff", ".records players p somewhere", ".load /no/such/file", ".save /no/such/folder/file",
+      ".trace loud", ".watch", ".live", ".live players n = { gtee = 1 }", ".live players 5", ".live players n =", ".policy routing fastest", ".policy rooting direct", ".replicate", ".replicate players soon", ".diff", ".records players p somewhere", ".load /no/such/file", ".save /no/such/folder/file",
       ".whatif /no/such/file", ".time", ".map /no/such/folder/file", "client:map(nil)", "client:query('players', { limt = 1 })",
       "client:wait(12345)", "require('wingman').spawn 'x'", "client:drain 'soon'",
     } do

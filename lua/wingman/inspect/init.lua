@@ -29,6 +29,7 @@ return {
   maps = replicas.maps,
   replicate = replicas.replicate,
   replicas = replicas.of,
+  live = replicas.live,
   diff = diff.of,
   rejected = rejected.of,
   order_rejected = rejected.order,

@@ -143,4 +143,35 @@ function M.maps(client)
   return view.of(list, render_maps)
 end
 
+--- Seconds between two calls of what shows a live query.
+local SHOWN_EVERY = 0.1
+
+---@class wingman.inspect.live
+---@field live wingman.live_query
+---@field stop fun(self: wingman.inspect.live)
+
+--- Calls `fn(rows, status)` with the rows of a live query once it has read the map, and whenever they have changed, ten
+--- times a second at most.
+---@param client wingman.client
+---@param name string  of the map
+---@param query wingman.live_query_options|nil
+---@param fn fun(rows: wingman.rows, status: wingman.live_status)
+---@return wingman.inspect.live
+function M.live(client, name, query, fn)
+  if type(fn) ~= "function" then error("inspect.live: a function is expected, got " .. type(fn), 2) end
+  local live, timer = client:live_query(name, query), nil
+  local function tell()
+    timer = nil
+    local status = live:status()
+    if not live.closed and (status.state ~= "snapshot" or status.rows > 0) then fn(live:rows(), status) end
+  end
+  local function changed() timer = timer or loop.timer(SHOWN_EVERY, tell) end
+  for _, event in ipairs { "row", "reset", "state" } do live:on(event, changed) end
+  changed()
+  return { live = live, stop = function()
+    if timer then timer:cancel() end
+    live:close()
+  end }
+end
+
 return M

@@ -130,6 +130,27 @@ M.list.watch = { arguments = "MAP [PATTERN] | off", summary = "show the changes 
     live.watch(session, client_of(session), args[1], args[2])
   end }
 
+-- Rows of a live query, unless it says how many.
+local MOST_ROWS = 20
+
+-- A table is the whole query; anything else are fields for `where`.
+local function live_query_of(session, text)
+  if text == "" then text = "{}" end
+  if text:sub(1, 1) ~= "{" then text = "{ where = { " .. text .. " } }" end
+  local query = evaluator(session, "live", text)()
+  if type(query) ~= "table" then fail("usage: .live %s", M.list.live.arguments) end
+  query.limit = query.limit or MOST_ROWS
+  return query
+end
+
+M.list.live = { arguments = "MAP [FIELDS | QUERY] | off", summary = "show the rows of a live query whenever they change", takes = { "map", "expression" },
+  run = function(session, rest)
+    local name = words("live", rest, 1)[1]
+    if name == "off" then return live.stop(session, "live") end
+    local text = rest:gsub("^%s*[\"']?" .. name:gsub("%p", "%%%0") .. "[\"']?%s*", "")
+    live.live(session, client_of(session), name, live_query_of(session, text))
+  end }
+
 M.list.trace = { arguments = "on|full|off", summary = "show frames in both directions, decoded; full: not cut to one line",
   takes = { { "on", "off", "full" } },
   run = function(session, rest)

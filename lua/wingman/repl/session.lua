@@ -193,6 +193,7 @@ function methods:close()
   local live = require "wingman.repl.subscriptions"
   live.stop(self, "trace")
   live.stop(self, "watch")
+  live.stop(self, "live")
   live.stop(self, "log")
 end
 

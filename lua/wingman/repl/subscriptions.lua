@@ -1,8 +1,9 @@
---- What the prompt shows as it happens: changes of maps, frames on the wire. It goes on
+--- What the prompt shows as it happens: changes of maps, rows of live queries, frames on the wire. It goes on
 --- until it is stopped, or the session ends.
 local escape = require "wingman.base.escape"
 local inspect = require "wingman.inspect"
 local printer = require "wingman.text.printer"
+local text_table = require "wingman.text.table"
 
 local M = {}
 
@@ -31,7 +32,7 @@ end
 
 --- Ends what was started of one kind.
 ---@param session wingman.repl.session
----@param kind "watch"|"trace"|"log"
+---@param kind "watch"|"live"|"trace"|"log"
 function M.stop(session, kind)
   for _, handle in ipairs(session.settings[kind] or {}) do handle.stop() end
   session.settings[kind] = nil
@@ -47,6 +48,19 @@ function M.watch(session, client, name, pattern)
   remember(session, "watch", inspect.watch(client, name, pattern, function(key, value)
     local text = value == nil and session.paint("warning", "removed") or show:format(value)
     session.write(fit(("%s%s %s = %s"):format(stamp(session), escape.plain(name), escape.plain(key), text), session.width()) .. "\n")
+  end))
+end
+
+--- Shows the rows of a live query, anew whenever they change.
+---@param session wingman.repl.session
+---@param client wingman.client
+---@param name string
+---@param query wingman.live_query_options
+function M.live(session, client, name, query)
+  remember(session, "live", inspect.live(client, name, query, function(rows, status)
+    local heading = ("%s%s: %s of %s rows"):format(stamp(session), escape.plain(name), text_table.count(status.rows), text_table.count(status.matching))
+    if status.state ~= "live" then heading = ("%s (%s)"):format(heading, session.paint("warning", status.state)) end
+    session.write(heading .. "\n" .. getmetatable(rows).render(rows, session.paint, session.width()))
   end))
 end
 
