@@ -133,6 +133,8 @@ void wm_replica_watch(wm_replica *r);
  * are in it several times, and the last is taken once. */
 void wm_replica_wrote(wm_replica *r, const char *key, size_t len);
 size_t wm_replica_changes(const wm_replica *r);
+/* How many keys are still to be taken, at most: those in the list, and those that are looked through for it. 0: none. */
+size_t wm_replica_behind(const wm_replica *r);
 /* Takes the key that changed first. `out`: its record, whose value is NULL when there is none. False when the list
  * is empty. */
 bool wm_replica_next_change(wm_replica *r, wm_record *out, wm_change_origin *origin);

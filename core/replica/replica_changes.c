@@ -64,7 +64,9 @@ void wm_replica_tell(wm_replica *r, const wm_replica_key *k, const wm_replica_si
 {
     if (!r->is_watched) return;
     wm_replica_sight after = wm_replica_look(r, k);
-    if (after.has_value != before->has_value || after.hash != before->hash) add(r, k, origin);
+    bool is_other = after.has_value != before->has_value || after.hash != before->hash;
+    /* `before` is what was shown since the owners changed; what was told may be what was shown before that. */
+    if (is_other || (r->is_moving && before->has_value)) add(r, k, origin);
 }
 
 /* -- taking them ------------------------------------------------------------------------- */
@@ -77,6 +79,14 @@ void wm_replica_watch(wm_replica *r)
 size_t wm_replica_changes(const wm_replica *r)
 {
     return r->changes.count;
+}
+
+size_t wm_replica_behind(const wm_replica *r)
+{
+    size_t behind = r->changes.count + r->is_moving + r->is_own_due;
+    for (uint32_t i = 0; i < r->dismissed_count; i++) behind += wm_holding_count(r->dismissed[i].holding);
+    for (uint32_t i = 0; i < r->lost_count; i++) behind += r->lost[i].is_sifted ? 0 : wm_holding_count(r->lost[i].holding) + 1;
+    return behind;
 }
 
 /* Whether the key is in the list once more, with another origin. */
@@ -149,6 +159,24 @@ static void tell_dismissed(wm_replica *r, uint32_t *most)
     }
 }
 
+/* The key is shown from another place: reported where it was not compared with what was shown before. */
+static void find_lost(wm_replica *r, wm_lost *lost, const wm_replica_key *k)
+{
+    wm_holding_drop(lost->holding, k->hash, k->text, k->len, 0);
+    if (!lost->is_sifted && r->is_watched) add(r, k, WM_CHANGE_REPAIR);
+}
+
+void wm_replica_found(wm_replica *r, const wm_replica_key *k)
+{
+    wm_record record;
+    for (uint32_t i = 0; i < r->node_count; i++) {
+        wm_holding *gone = r->nodes[i] != NULL ? r->nodes[i]->gone : NULL;
+        if (gone != NULL && wm_holding_get(gone, k->hash, k->text, k->len, &record)) wm_holding_drop(gone, k->hash, k->text, k->len, 0);
+    }
+    for (uint32_t i = 0; i < r->lost_count; i++)
+        if (wm_holding_get(r->lost[i].holding, k->hash, k->text, k->len, &record)) find_lost(r, &r->lost[i], k);
+}
+
 /* What another node holds is not lost. */
 static void sift_lost(wm_replica *r, wm_lost *lost, uint32_t *most)
 {
@@ -160,7 +188,7 @@ static void sift_lost(wm_replica *r, wm_lost *lost, uint32_t *most)
         r->turns += lost->is_sifted;
         if (lost->is_sifted) return;
         wm_replica_key k = wm_replica_key_of(r, record.key, record.key_len);
-        if (wm_replica_held(r, &k, &held, &place)) wm_holding_drop(lost->holding, k.hash, k.text, k.len, 0);
+        if (wm_replica_held(r, &k, &held, &place)) find_lost(r, lost, &k);
         --*most;
     }
 }

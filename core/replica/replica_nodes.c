@@ -7,13 +7,24 @@
 #include "base/value_hash.h"
 #include "replica/replica_state.h"
 
-/* Records at least of which more than half are gone before that is taken for a loss. */
+/* Records at least of which more than half are gone, and none is left, before that is taken for a loss. */
 #define LOSS_MIN 16u
 
 /* -- records ------------------------------------------------------------------------- */
 
+static bool is_later(wm_hlc a, wm_hlc b)
+{
+    return a.millis > b.millis || (a.millis == b.millis && a.counter > b.counter);
+}
+
+static void note_time(wm_hlc *latest, const wm_record *record)
+{
+    wm_hlc time = {record->millis, record->counter};
+    if (is_later(time, *latest)) *latest = time;
+}
+
 /* WM_OK, WM_EINVAL for what no server may say, or WM_ENOMEM. */
-static int read_record(wm_replica *r, const wm_map_event *e, wm_record *out)
+static int read_record(wm_replica *r, wm_replica_node *n, const wm_map_event *e, wm_record *out)
 {
     const wm_timestamp *time = &e->time;
     if (!wm_timestamp_is_possible(time) || e->key_len > UINT16_MAX) return WM_EINVAL;
@@ -26,8 +37,8 @@ static int read_record(wm_replica *r, const wm_map_event *e, wm_record *out)
         .counter = time->counter,
         .seen = ++r->seen,
     };
-    if (time->millis > r->latest.millis || (time->millis == r->latest.millis && time->counter > r->latest.counter))
-        r->latest = (wm_hlc){time->millis, time->counter};
+    note_time(&r->latest, out);
+    note_time(&n->latest, out);
     return wm_node_names_intern(r->sources.names, time->node, time->node_len, &out->node) ? WM_OK : WM_ENOMEM;
 }
 
@@ -177,7 +188,7 @@ static void end_read(wm_replica *r, const wm_sync *s, const wm_replica_key *k, c
 static int put_event(wm_replica *r, wm_replica_node *n, const wm_replica_key *k, const wm_map_event *e)
 {
     wm_record record;
-    int status = read_record(r, e, &record);
+    int status = read_record(r, n, e, &record);
     if (status < 0) return status;
     if (!wm_holding_is_news(n->holding, k->hash, &record)) return 1;
     return wm_holding_put(n->holding, k->hash, &record);
@@ -227,7 +238,7 @@ static void on_found(void *user, wm_sync *s, const wm_map_event *e, const wm_wal
     wm_replica *r = user;
     wm_replica_key k = wm_replica_key_of(r, e->key, e->key_len);
     wm_record held, record;
-    int status = read_record(r, e, &record);
+    int status = read_record(r, owner_of_sync(s), e, &record);
     bool is_known = status == WM_OK && wm_holding_look(s->holding, k.hash, k.text, k.len, &held);
     if (is_known && held.seen > step->seen) return; /* heard of later than the node was asked */
     wm_replica_sight before = wm_replica_look(r, &k);
@@ -338,6 +349,21 @@ void wm_replica_forsake(wm_replica *r, int node_index)
     if (n != NULL && n->sync.state == WM_SYNC_OFF && wm_holding_count(n->holding) > 0) lose_all(r, n);
 }
 
+/* Whether the node holds a record from before it was away: then it has its memory still, and what is gone was removed. */
+static bool has_survivor(wm_replica_node *n)
+{
+    wm_record record;
+    for (size_t at = wm_holding_next(n->holding, 0, &record); at != 0; at = wm_holding_next(n->holding, at, &record))
+        if (!is_later((wm_hlc){record.millis, record.counter}, n->latest_before)) return true;
+    return false;
+}
+
+/* 0.11: a node that came up empty has records from before, too, of the nodes that had their backups. */
+static bool are_lost(const wm_replica *r, wm_replica_node *n, const wm_holding *gone)
+{
+    return wm_holding_count(gone) * 2 > n->count_before && (r->options.merges || !has_survivor(n));
+}
+
 static void on_equal(void *user, wm_sync *s, uint64_t seen)
 {
     wm_replica *r = user;
@@ -345,7 +371,7 @@ static void on_equal(void *user, wm_sync *s, uint64_t seen)
     if (n->gone != NULL) {
         wm_holding *gone = n->gone;
         n->gone = NULL;
-        settle_gone(r, gone, wm_holding_count(gone) * 2 > n->count_before);
+        settle_gone(r, gone, are_lost(r, n, gone));
     }
     end_acked(r, n, seen);
     r->turns += s->is_new;
@@ -381,11 +407,18 @@ static bool change_rule(wm_replica *r, wm_replica_node *n, wm_merkle_rule rule)
     return true;
 }
 
+/* What it holds now is what it held before, if it has not been away since it was equal last. */
+static void note_before(wm_replica_node *n)
+{
+    if (n->sync.state != WM_SYNC_OFF && (!n->sync.is_new || n->sync.equal_us == 0)) n->latest_before = n->latest;
+}
+
 int wm_replica_connect(wm_replica *r, int node_index, int connection, wm_merkle_rule rule)
 {
     wm_replica_node *n = node_or_new(r, node_index, rule);
     if (n == NULL || (n->rule != rule && !change_rule(r, n, rule))) return WM_ENOMEM;
     n->count_before = wm_holding_count(n->holding) + (n->gone != NULL ? wm_holding_count(n->gone) : 0);
+    note_before(n);
     wm_sync_connected(&n->sync, connection);
     r->turns++;
     return WM_OK;
@@ -407,6 +440,7 @@ void wm_replica_disconnect(wm_replica *r, int node_index)
 {
     wm_replica_node *n = node_of(r, node_index);
     if (n == NULL || n->sync.state == WM_SYNC_OFF) return;
+    note_before(n);
     wm_sync_disconnected(&n->sync);
     r->turns++;
 }

@@ -10,6 +10,8 @@ typedef struct wm_replica_node {
     wm_holding *holding;
     wm_holding *gone;      /* on a new connection: what it no longer holds, until it is known whether that is lost; or NULL */
     uint32_t count_before; /* records before that connection */
+    wm_hlc latest;         /* the latest time of its records so far */
+    wm_hlc latest_before;  /* the same, before the first of the connections on which it was not equal yet */
     wm_sync sync;
     wm_key_queue acked;       /* own writes that it acknowledged and did not send back by then, with their `seen` */
     uint64_t echoes_until_us; /* of a replica that only hears: then those up to echoes_seen are as old as their
@@ -74,8 +76,6 @@ bool wm_replica_decides(const wm_replica *r, const wm_replica_key *k, const wm_r
 bool wm_replica_show(wm_replica *r, const wm_replica_key *k, wm_record *out, wm_replica_place *place);
 /* The newest record of a key that any node holds. */
 bool wm_replica_held(const wm_replica *r, const wm_replica_key *k, wm_record *out, wm_replica_place *place);
-/* The key is held by a node: what is lost of it does not count any more. */
-void wm_replica_found(wm_replica *r, const wm_replica_key *k);
 
 /* -- replica_changes.c -- */
 
@@ -88,6 +88,8 @@ typedef struct wm_replica_sight {
 wm_replica_sight wm_replica_look(wm_replica *r, const wm_replica_key *k);
 /* Adds the key to the changes if it is not shown as before. */
 void wm_replica_tell(wm_replica *r, const wm_replica_key *k, const wm_replica_sight *before, wm_change_origin origin);
+/* The key is held by a node: what is lost of it does not count any more. */
+void wm_replica_found(wm_replica *r, const wm_replica_key *k);
 /* Takes over records that are shown no more, and tells their keys bit by bit. */
 void wm_replica_dismiss(wm_replica *r, wm_holding *h, wm_change_origin origin);
 #endif

@@ -76,18 +76,6 @@ static bool show_base(const wm_replica *r, const wm_replica_key *k, wm_record *o
     return place->is_lost = newest_lost(r, k, out);
 }
 
-void wm_replica_found(wm_replica *r, const wm_replica_key *k)
-{
-    wm_record record;
-    for (uint32_t i = 0; i < r->node_count; i++) {
-        wm_holding *gone = r->nodes[i] != NULL ? r->nodes[i]->gone : NULL;
-        if (gone != NULL && wm_holding_get(gone, k->hash, k->text, k->len, &record)) wm_holding_drop(gone, k->hash, k->text, k->len, 0);
-    }
-    for (uint32_t i = 0; i < r->lost_count; i++)
-        if (wm_holding_get(r->lost[i].holding, k->hash, k->text, k->len, &record))
-            wm_holding_drop(r->lost[i].holding, k->hash, k->text, k->len, 0);
-}
-
 /* -- the overlay ----------------------------------------------------------------------- */
 
 bool wm_replica_own(const wm_replica *r, const wm_replica_key *k, wm_record *out)

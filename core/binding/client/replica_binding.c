@@ -74,6 +74,13 @@ static int l_changes(lua_State *L)
     return 1;
 }
 
+/* behind(): see wm_replica_behind. */
+static int l_behind(lua_State *L)
+{
+    lua_pushnumber(L, (lua_Number)wm_replica_behind(check_replica(L)));
+    return 1;
+}
+
 /* next_change(): the key, its origin and its value; nothing at the end. */
 static int l_next_change(lua_State *L)
 {
@@ -189,6 +196,7 @@ const luaL_Reg wm_lua_replica_methods[] = {
     {"replica_forsake", l_forsake},
     {"replica_watch", l_watch},
     {"replica_changes", l_changes},
+    {"replica_behind", l_behind},
     {"replica_next_change", l_next_change},
     {"replica_node", l_node},
     {"replica_figures", l_figures},

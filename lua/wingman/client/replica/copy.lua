@@ -226,7 +226,7 @@ end
 ---  later than the comparison. What was dropped, and written again before it was compared, is not known. nil on 0.11,
 ---  whose nodes announce only that something has changed
 ---@field lost integer      records that a node came up without, and that are shown on
----@field behind integer    keys whose change was not told yet
+---@field behind integer    keys whose change was not told yet, at most; 0: all is told
 
 ---@class wingman.copy_status: wingman.copy_figures
 ---@field state "snapshot"|"live"|"catching_up"|"partial"|"stale"|"off"
@@ -242,7 +242,7 @@ function methods:figures()
   local core_map = self.map.core_map
   local events, repairs, lost, gone, _, _, missed = core_map:replica_figures()
   return { events = events, repairs = repairs, dropped = self.client:dialect() == "v2" and missed or nil, lost = lost + gone,
-    behind = core_map:replica_changes() }
+    behind = core_map:replica_behind() }
 end
 
 --- How things stand. `snapshot`: not everything was read yet. `live`: equal to each node, and following. `catching_up`:
