@@ -175,6 +175,18 @@ static int l_map_value_hash(lua_State *L)
     return 1;
 }
 
+/* encoded(key): the value's MessagePack as it is stored, for comparing byte by byte; nil when there is none. */
+static int l_map_encoded(lua_State *L)
+{
+    wm_map *m = wm_lua_check_map(L);
+    size_t len;
+    const char *key = luaL_checklstring(L, 2, &len);
+    wm_record record;
+    if (!wm_map_get(m, key, len, &record) || record.value == NULL) return 0;
+    lua_pushlstring(L, (const char *)record.value, record.value_len);
+    return 1;
+}
+
 /* record(key): millis, counter, node id, whether it is a tombstone, its state, and the id of the node that holds it or nil;
  * nothing for an unknown key. */
 static int l_map_record(lua_State *L)
@@ -260,6 +272,7 @@ const luaL_Reg wm_lua_map_methods[] = {
     {"next_own", l_map_next_own},
     {"hear", l_map_hear},
     {"get", l_map_get},
+    {"encoded", l_map_encoded},
     {"record", l_map_record},
     {"value_hash", l_map_value_hash},
     {"next", l_map_next},
