@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -171,6 +172,13 @@ ssize_t wm_channel_write(wm_channel *c, const void *bytes, size_t len)
     }
     if (n > 0) acknowledge_at_once(c->fd);
     return n;
+}
+
+size_t wm_channel_unread(const wm_channel *c)
+{
+    int bytes = 0;
+    if (ioctl(c->fd, FIONREAD, &bytes) < 0 || bytes < 0) bytes = 0;
+    return (size_t)bytes + wm_channel_has_pending(c);
 }
 
 bool wm_channel_has_pending(const wm_channel *c)

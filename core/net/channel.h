@@ -33,6 +33,8 @@ int wm_channel_handshake(wm_channel *c);
 ssize_t wm_channel_read(wm_channel *c, void *bytes, size_t size);
 ssize_t wm_channel_write(wm_channel *c, const void *bytes, size_t len);
 bool wm_channel_has_pending(const wm_channel *c);
+/* Bytes that have arrived and were not read, those that TLS holds as one. A system call. */
+size_t wm_channel_unread(const wm_channel *c);
 /* A text for a negative result of these functions. Valid until the channel is closed. */
 const char *wm_channel_problem(const wm_channel *c, ssize_t result);
 

@@ -457,6 +457,11 @@ void wm_connection_pause_reading(wm_connection *c, bool paused)
     if (!paused && (c->broken || wm_channel_has_pending(c->channel))) wm_loop_post(c->transport->loop, &c->reading);
 }
 
+size_t wm_connection_unread(const wm_connection *c)
+{
+    return c->channel != NULL && !has_ended(c) ? wm_channel_unread(c->channel) : 0;
+}
+
 const char *wm_connection_reading_proxy(const wm_connection *c)
 {
     return c->reading_proxy;

@@ -65,6 +65,8 @@ void wm_connection_want_write(wm_connection *c);
 /* Pauses (`held`) or resumes reading. Bytes that were read before, WM_LOOP_READ_BYTES at most, are still
  * reported. */
 void wm_connection_pause_reading(wm_connection *c, bool held);
+/* Bytes that wait in the socket, 0 while it is not open. A system call. */
+size_t wm_connection_unread(const wm_connection *c);
 /* A text that names the proxy, and the environment variable that chose it ("http://host:port of
  * http_proxy"), when this connection has no TLS, so that the proxy can read it. NULL for other
  * connections. Valid as long as the connection. */

@@ -336,6 +336,7 @@ bool wm_loop_iterate_until(wm_loop *loop, uint64_t deadline_us)
     if (!wm_loop_is_ours(loop)) return true;
     sigpipe_guard guard = block_sigpipe();
     loop->deadline_us = deadline_us;
+    do_writes(loop); /* before there is more to read than there is time: what is never sent is never acknowledged */
     do_work(loop);
     do {
         loop->moved = false;

@@ -421,7 +421,13 @@ static const wm_connection_events connection_events = {
 
 bool wm_node_connection_is_behind(const connection *c)
 {
-    return c->reading_paused || !wm_inbox_is_empty(c->inbox);
+    return c->reading_paused || !wm_inbox_is_empty(c->inbox) || (c->socket != NULL && wm_connection_unread(c->socket) > 0);
+}
+
+size_t wm_node_connection_unread(const connection *c)
+{
+    if (c->socket == NULL) return 0;
+    return wm_connection_unread(c->socket) + (c->inbox != NULL ? wm_inbox_bytes(c->inbox) : 0);
 }
 
 void wm_node_connection_check(connection *c, uint64_t now, uint64_t stalled_us)
@@ -429,7 +435,10 @@ void wm_node_connection_check(connection *c, uint64_t now, uint64_t stalled_us)
     const wm_node_connection_options *o = &c->shared->options;
     if (c->info.state < WM_CONNECTION_AUTHENTICATING) return;
     c->info.last_heard_us += stalled_us;
-    if (wm_node_connection_is_behind(c)) c->info.last_heard_us = now;
+    if (wm_node_connection_is_behind(c)) {
+        c->info.last_heard_us = now;
+        if (c->token_sent_us != 0) c->token_sent_us = now; /* the answer may be among what is not read yet */
+    }
     if (c->token_sent_us != 0 && c->info.state == WM_CONNECTION_AUTHENTICATING && now - c->token_sent_us > o->auth_timeout_us) {
         wm_node_connection_fail(c, WM_END_AUTH_TIMEOUT, "");
         return;

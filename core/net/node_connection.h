@@ -132,6 +132,8 @@ void wm_node_connection_ask(wm_node_connection *c);
 void wm_node_connection_check(wm_node_connection *c, uint64_t now_us, uint64_t stalled_us);
 /* Puts off reading the socket until the next iteration. */
 void wm_node_connection_read_later(wm_node_connection *c);
+/* Bytes that were received and not read, those that wait in the socket included. A system call. */
+size_t wm_node_connection_unread(const wm_node_connection *c);
 /* As wm_node_pool_is_behind. */
 bool wm_node_connection_is_behind(const wm_node_connection *c);
 wm_connection_info wm_node_connection_info(const wm_node_connection *c);

@@ -270,6 +270,14 @@ bool wm_node_pool_is_behind(const wm_node_pool *pool, int id)
     return wm_node_connection_is_behind(connection_at(pool, id));
 }
 
+size_t wm_node_pool_unread(const wm_node_pool *pool)
+{
+    size_t bytes = 0;
+    uint32_t connections = wm_node_pool_connections(pool);
+    for (uint32_t i = 0; i < connections; i++) bytes += wm_node_connection_unread(connection_at(pool, (int)i));
+    return bytes;
+}
+
 wm_connection_info wm_node_pool_connection(const wm_node_pool *pool, int id)
 {
     return wm_node_connection_info(connection_at(pool, id));

@@ -73,6 +73,9 @@ void wm_node_pool_ask(wm_node_pool *pool, int connection);
 /* Whether messages were received, or wait in the socket, that were not read yet. An acknowledgement may be
  * among them, so no batch is overdue then. */
 bool wm_node_pool_is_behind(const wm_node_pool *pool, int connection);
+/* Bytes that all connections have received and not read, those that wait in the sockets included. A system call for
+ * each connection. */
+size_t wm_node_pool_unread(const wm_node_pool *pool);
 
 wm_connection_info wm_node_pool_connection(const wm_node_pool *pool, int connection);
 #endif

@@ -286,6 +286,13 @@ static int l_refuse_batches(lua_State *L)
     return 1;
 }
 
+/* unread(): bytes that were received and not read, those that wait in the sockets included. */
+static int l_unread(lua_State *L)
+{
+    lua_pushnumber(L, (lua_Number)wm_node_pool_unread(wm_client_pool(wm_lua_check_client(L))));
+    return 1;
+}
+
 static int l_trace(lua_State *L)
 {
     wm_client *c = wm_lua_check_client(L);
@@ -317,6 +324,7 @@ void wm_lua_open_client(lua_State *L)
         {"authenticate", l_authenticate},
         {"send", l_send},
         {"use_connection", l_use_connection},
+        {"unread", l_unread},
         {"trace", l_trace},
         {"refuse_batches", l_refuse_batches},
         {"connection_info", l_connection_info},

@@ -284,20 +284,23 @@ end
 
 --- Part of the loop: hands out what the network brought; with a deadline (of
 --- loop.now) one event, or a part of a large one, at least, and none after it. True when
---- some are left.
+--- some are left. Values of replicas come last: what is read before them need not be told twice.
 ---@param deadline number|nil
+---@param values_until number|false|nil  the deadline for these values; nil: the other one; false: none now, as sockets are served next
 ---@return boolean|nil left
-function methods:drain_events(deadline)
-  local most = deadline and DECODED_AT_ONCE or nil
+function methods:drain_events(deadline, values_until)
+  local most, is_late = deadline and DECODED_AT_ONCE or nil, false
   while not self.closed do
     local event, connection_id, a, b, flag, text, err, value = self.core:next_event(most)
     if not event then break end
     local handler = core_events[event]
     if handler then handler(self, connection_id, a, b, flag, text, err, value)
     elseif self.provider then self.provider:handle(event, connection_id, a, b, flag, text) end
-    if deadline and now() >= deadline then return true end
+    is_late = deadline ~= nil and now() >= deadline
+    if is_late then break end
   end
-  if next(self.copies) and not self.closed and self:work_on_copies(deadline) then return true end
+  if values_until ~= false and next(self.copies) and not self.closed and self:work_on_copies(values_until or deadline) then return true end
+  if is_late then return true end
   if self.provider and not self.closed then self.provider.failovers:look() end
 end
 

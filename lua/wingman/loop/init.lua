@@ -375,13 +375,12 @@ function M.is_stopped() return stopped ~= nil end
 
 -- Turning ---------------------------------------------------------------------
 
---- Seconds that a step gives to the sockets even when its budget is used up.
-local SOCKETS = 50e-6
+--- Seconds that a step gives to the sockets, and to values of replicas, even when its budget is used up.
+local SOCKETS, VALUES = 50e-6, 50e-6
 
 --- Internal: registers an object. Each method is called if the object has it: `flush()` before
---- the sockets are serviced; `drain_events(deadline)` afterwards, which in a step ends
---- at the deadline (of M.now) and says whether events are left; `has_work()`: whether
---- an iteration should come at once.
+--- the sockets are serviced; `drain_events(deadline, values_until)` afterwards, in a step also before, which in a
+--- step ends at the deadline (of M.now), for final values at another (false: none now), and says whether events are left; `stepped()` at the end of a step; `has_work()`: whether an iteration should come at once.
 function M.add_source(source) sources[#sources + 1] = source end
 
 --- Internal: takes an object out again. Safe when it is not there.
@@ -459,14 +458,14 @@ end
 function M.send_now() service(0, 0) end
 
 -- Hands out events; with a deadline each source gets one at least, and another is the
--- first one each time. True when some are left.
+-- first one each time. True when some are left. See M.add_source.
 local first_source = 0
-local function hand_out(until_time)
+local function hand_out(until_time, values_until)
   local left = false
   first_source = first_source + 1
   for i = 1, #sources do
     local source = sources[(first_source + i) % #sources + 1]
-    if source and source.drain_events and guarded(source.drain_events, source, until_time) then left = true end
+    if source and source.drain_events and guarded(source.drain_events, source, until_time, values_until) then left = true end
   end
   return left
 end
@@ -515,10 +514,11 @@ function M.step(budget_us)
   local half = begun + budget / 2
   run_due_timers(half)
   run_ready(half)
-  hand_out(half)
+  hand_out(half, false)
   each_source "flush"
   local done = service(0, math.max(begun + budget * 0.75, now() + SOCKETS))
-  local left = hand_out(begun + budget)
+  local left = hand_out(begun + budget, math.max(begun + budget, now() + VALUES))
+  each_source "stepped"
   return done and not left and ready_head > ready_tail
 end
 

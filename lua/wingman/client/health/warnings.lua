@@ -1,9 +1,12 @@
 --- What a client's options cost on the cluster that they met: said once in the log, and
 --- in `health().warnings` for as long as it is so.
+local loop = require "wingman.loop"
+local starving = require "wingman.client.health.starving"
+
 local M = {}
 
 ---@class wingman.warning
----@field code "HASHES_DIFFER"|"SERVER_OF_CLUSTER"|"ROUTING_LOSES"|"NODES_WITHOUT_ADDRESS"
+---@field code "HASHES_DIFFER"|"SERVER_OF_CLUSTER"|"ROUTING_LOSES"|"NODES_WITHOUT_ADDRESS"|"STARVING"
 ---@field message string  what it costs, and what to do
 
 local function warning(code, format, ...) return { code = code, message = format:format(...) } end
@@ -86,6 +89,14 @@ local function nodes_without_address(client)
     names, whose, owned, owned == 1 and "partition" or "partitions", does, urls)
 end
 
+local function too_small_steps(client)
+  local left = client.starving
+  local seconds = left and loop.now() - left.since or 0
+  if seconds < starving.PATIENCE then return nil end
+  return warning("STARVING", "each step of the last %.0f s left something: %d bytes were received and not read, and %d keys of replicas not told. "
+    .. "Values are told late, and those in between not at all; raise the budget of client:step, or step more often.", seconds, left.bytes, left.keys)
+end
+
 --- What is to be said of a started client now.
 ---@param client wingman.client
 ---@return wingman.warning[]
@@ -95,11 +106,12 @@ function M.of(client)
   local dialect = client:dialect()
   if client.options.server then
     found[1] = server_of_cluster(client, dialect)
-    return found
+  else
+    found[1] = client.provider.hash_conflict
+    found[#found + 1] = routing_loses(client, dialect)
+    found[#found + 1] = nodes_without_address(client)
   end
-  found[1] = client.provider.hash_conflict
-  found[#found + 1] = routing_loses(client, dialect)
-  found[#found + 1] = nodes_without_address(client)
+  found[#found + 1] = too_small_steps(client)
   return found
 end
 

@@ -1,4 +1,6 @@
 --- The replicas of a client, as parts of its loop.
+local loop = require "wingman.loop"
+
 ---@class wingman.client
 ---@field copies table<string, wingman.copy>  by map
 local methods = {}
@@ -15,20 +17,23 @@ end
 --- Internal: notes that nodes have come or gone, or own other partitions.
 function methods:note_nodes() self.node_changes = (self.node_changes or 0) + 1 end
 
---- Internal: in each turn of the loop. True when something is left, as the deadline (of loop.now) has come.
+--- Internal: in each turn of the loop, and each time another copy is the first one. True when something is left, as the
+--- deadline (of loop.now) has come.
 ---@param deadline number|nil
 ---@return boolean left
 function methods:work_on_copies(deadline)
-  local copies, turned = {}, is_turned(self)
+  local copies, turned, left = {}, is_turned(self), false
   for _, copy in pairs(self.copies) do
     copies[#copies + 1] = copy
     copy.is_turned = copy.is_turned or turned
   end
-  for _, copy in ipairs(copies) do
+  self.copy_turns = (self.copy_turns or 0) + 1
+  for i = 1, #copies do
     if self.closed then return false end
-    if copy:work(deadline) then return true end
+    if left and loop.now() >= deadline then break end
+    left = copies[(self.copy_turns + i) % #copies + 1]:work(deadline) or left
   end
-  return false
+  return left
 end
 
 return methods

@@ -1,6 +1,8 @@
 --- A client in a host that owns the loop. The loop belongs to the Lua state: one step
 --- serves all its clients.
 local loop = require "wingman.loop"
+local starving = require "wingman.client.health.starving"
+local warnings = require "wingman.client.health.warnings"
 
 ---@class wingman.client
 local methods = {}
@@ -9,6 +11,11 @@ local methods = {}
 ---@param budget_us number|nil  default 1000
 ---@return boolean done  false when something is left
 function methods:step(budget_us) return loop.step(budget_us) end
+
+--- Internal: part of the loop, at the end of a step.
+function methods:stepped()
+  if not self.closed and starving.look(self, loop.now()) then warnings.say(self) end
+end
 
 --- File descriptors that are readable when a step has work.
 ---@return integer[]

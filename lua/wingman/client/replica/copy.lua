@@ -229,6 +229,7 @@ end
 ---@field behind integer    keys whose change was not told yet, at most; 0: all is told
 
 ---@class wingman.copy_status: wingman.copy_figures
+---@field unread integer    bytes that the client has received and not read, for whatever map
 ---@field state "snapshot"|"live"|"catching_up"|"partial"|"stale"|"off"
 ---@field since number      seconds for which it is so
 ---@field records integer   keys with a value; they are counted
@@ -252,7 +253,7 @@ end
 function methods:status()
   local status = self:figures()
   status.state, status.since, status.equal_at, status.requests = state_now(self), loop.now() - self.since, {}, 0
-  status.records = self.client.closed and 0 or self.map:size()
+  status.records, status.unread = self.client.closed and 0 or self.map:size(), self.client.closed and 0 or self.client.core:unread()
   if not self.has_begun or self.closed then return status end
   for id, sync in pairs((followed(self))) do
     status.equal_at[id] = sync.equal_at and loop.now() - sync.equal_at
