@@ -36,7 +36,7 @@ clusters.on_each(getfenv(), "overload", function(shared, it)
   it("slows a connection down and loses nothing", function()
     -- One real server: of a cluster, each node would have to be given more than it takes.
     local client = shared:started(shared.is_real and { server = shared.cluster.urls[1] } or nil)
-    local count = shared.is_real and 25000 or 9000
+    local count = shared.is_real and 25000 or 3000
     local name = shared:map_name()
     local map = client:map(name)
     set_all(map, count)
@@ -44,7 +44,7 @@ clusters.on_each(getfenv(), "overload", function(shared, it)
     assert.is_true(client:stats().overloads > 0, "there was no overload")
     assert.equal(count, #found_by_query(client, name))
   end)
-end, with_real("sim://3?rate=1000", "topgun://1"))
+end, with_real("sim://3?rate=300", "topgun://1"))
 
 -- A v2 server leaves out of its answer, silently, what goes beyond 10,000 rows.
 clusters.on_each(getfenv(), "queries", function(shared, it)

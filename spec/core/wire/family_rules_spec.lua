@@ -196,7 +196,7 @@ describe("the bound of the dead letters", function()
 
   before_each(function()
     cluster, log = assert(sim.start { nodes = 1 }), {}
-    client = wingman.client { cluster = { seeds = cluster.urls }, auth = { token = cluster.token },
+    client = wingman.client { cluster = { seeds = cluster.urls }, auth = { token = cluster.token }, start_timeout = PATIENCE,
       log_to = function(_, event, fields) log[event] = fields end }
   end)
   after_each(function()

@@ -108,9 +108,9 @@ clusters.on_each(getfenv(1), "A message beyond a limit", function(shared, it)
   end
 
   before_each(function()
-    -- No PONG and no map comes between the parts of a frame.
+    -- No PONG and no map comes between the parts of a frame, and a write behind them waits for as long as they take.
     client = shared:started {
-      max_message_bytes = 100 * KB, heartbeat = { interval = 3600, timeout = 3600 },
+      max_message_bytes = 100 * KB, heartbeat = { interval = 3600, timeout = 3600 }, batch = { ack_timeout = PATIENCE },
       map_requests = { debounce = 60, max_wait = 60, refresh = 3600 },
     }
     client.log_seldom = function(level, name, fields) client.options.log_to(level, name, fields) end

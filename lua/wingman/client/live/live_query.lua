@@ -262,8 +262,8 @@ end
 
 ---@class wingman.live_status
 ---@field state "snapshot"|"live"|"catching_up"|"partial"|"stale"|"off"  of the copy: see copy:status
----@field since number     seconds for which it is so
----@field rows integer     in the window
+---@field since number  seconds for which it is so
+---@field rows integer  those of the window
 ---@field matching integer rows that match, without limit and offset
 ---@field behind integer   keys that were not evaluated yet
 
