@@ -108,6 +108,15 @@ describe("a live query of a client that has not started", function()
     assert.truthy(log[1].fields.callback:find("row of a live query of 'm'", 1, true))
   end)
 
+  it("raises where one of its functions would wait for itself", function()
+    local live = client:live_query "m"
+    live:on("row", function() live:synced(60) end)
+    set("a", 1)
+    client:drain_events()
+    assert.equal("callback_failed", log[1].event)
+    assert.truthy(log[1].fields.error:find("live_query_spec.lua:%d+: live:synced: .* use wingman.spawn"), log[1].fields.error)
+  end)
+
   it("is told in parts to a host whose steps are short, each key once, and ends with the same rows", function()
     for i = 1, 60 do set("k" .. i, i) end
     local windows = {}

@@ -243,11 +243,14 @@ function methods:size()
 end
 
 --- Waits until the copy was equal to what each node holds, at a moment after this call, and until the rows are those of
---- it and were told.
+--- it and were told. In a function of the live query itself it raises, as that would wait for itself: use wingman.spawn.
 ---@param timeout number|string|nil  a duration: seconds or "5s"; default: 5 s
 ---@return boolean|nil ok, wingman.error|nil err  TIMEOUT, CLOSED
 function methods:synced(timeout)
   timeout = duration.limit(timeout, "live:synced", 2) or 5
+  if self.is_telling and not loop.is_task(coroutine.running()) then
+    error("live:synced: it cannot end before the function of this live query that calls it has: use wingman.spawn", 2)
+  end
   local deadline = loop.now() + timeout
   if self.closed then return nil, errors.new("CLOSED", "the live query is closed", { map = self.map.name }) end
   local ok, err = self.copy:synced(timeout)

@@ -1,5 +1,7 @@
 --- What can be read of a client: single facts, counters, how everything is.
+local abilities = require "wingman.client.health.abilities"
 local backlog = require "wingman.client.health.backlog"
+local nearest = require "wingman.base.nearest"
 local warnings = require "wingman.client.health.warnings"
 
 ---@class wingman.client
@@ -159,6 +161,41 @@ function methods:release()
     if release ~= "unknown" then found = (found == nil or found == release) and release or "mixed" end
   end
   return found or "unknown"
+end
+
+-- The releases of the connected nodes, as keys, and their number.
+local function releases_of(self)
+  local releases, count = {}, 0
+  for _, node in ipairs(self.provider and self.provider:nodes() or {}) do
+    releases[self.core:connection_info(node.connection_ids[1]).release] = true
+    count = count + 1
+  end
+  return releases, count
+end
+
+--- Whether the servers of this cluster have what a script relies on: true, or false and why not, with the family and
+--- version that lacks it. Of nodes of several versions all have to have it. False while no node is connected, or while its version is
+--- not known. Raises for a name that is none:
+---
+--- `announced_changes`: nodes announce each change of a map with its value. `backups`: a record has a copy on another node.
+--- `restarts`: a node has its records again after a restart, with disk storage. `tombstones`: a removal leaves a mark, which
+--- wins over older writes. `writers_times`: of two writes the one with the newer time of its writer wins.
+---@param name "announced_changes"|"backups"|"restarts"|"tombstones"|"writers_times"
+---@return boolean
+---@return string|nil why
+function methods:supports(name)
+  if not abilities.list[name] then
+    error(("client:supports: there is no '%s'%s"):format(tostring(name), nearest.hint(tostring(name), abilities.list)), 2)
+  end
+  local releases, count = releases_of(self)
+  if count == 0 then return false, "no node is connected" end
+  if releases.unknown then return false, name .. ": the version of a node is not known yet" end
+  local map = self:partition_map()
+  for release in pairs(releases) do
+    local has, why = abilities.has(name, release, map and #map.nodes or count)
+    if not has then return false, why end
+  end
+  return true
 end
 
 --- The partition map in use: version, nodes, owners[partition + 1]; nil when there is none.

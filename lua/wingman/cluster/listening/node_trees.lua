@@ -66,7 +66,7 @@ end
 ---@return wingman.tree_session|nil, wingman.error|nil
 function M.session(tree, map, node)
   if not core.v2_stores_map(map) then
-    return nil, errors.new("UNSUPPORTED", ("map %s: %s has disk storage, and holds no map of this name; see the option check_map_names")
+    return nil, errors.new("UNSUPPORTED", ("map %s: %s is a v2 server newer than 2.2.0 with disk storage, and holds no map of this name; see the option check_map_names")
       :format(wire_name.shown(map), node.id or node.url), { map = map, node = node.id })
   end
   tree.sessions[map] = tree.sessions[map] or tree_session.new()
