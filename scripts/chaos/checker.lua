@@ -27,6 +27,8 @@ M.client_kinds = {
   clock = "a stamp that is not later than the one before",
   time = "held with another time than it was written at",
   stale_read = "a client did not read its own write",
+  replica_differs = "a replica is not what the nodes hold",
+  replica_late = "a replica did not become equal to the nodes",
 }
 
 --- What servers did with acknowledged operations, by kind.

@@ -1,10 +1,11 @@
---- One schedule: a cluster, four clients that write, remove and read, and a nemesis;
+--- One schedule: a cluster, four clients that write, remove and read, one that follows, and a nemesis;
 --- then everything is healed, read back and checked. All of it follows from the seed,
 --- but for the times at which things happen.
 local arena_module = require "chaos.arena"
 local busyness = require "chaos.busyness"
 local checker = require "chaos.checker"
 local client_options = require "chaos.client_options"
+local follower = require "chaos.follower"
 local history_module = require "chaos.history"
 local local_client = require "chaos.local_client"
 local loop = require "wingman.loop"
@@ -23,6 +24,9 @@ local CLIENTS = 4
 --- for what the nodes still have in their hands to be applied, and their maps to agree; for a
 --- real cluster to be whole. The second and the third are multiples of the patience, too.
 local START_TIMEOUT, SETTLE_TIMEOUT, QUIET, WHOLE_TIMEOUT = 5, 20, 0.25, 8
+
+--- Seconds for a replica to be equal to the nodes: an answer that was lost, and not its connection, is waited for 20 s.
+local FOLLOW_TIMEOUT = 60
 
 --- How much longer than on a quiet machine the clients wait for an answer, at most.
 local PATIENCE_MOST = 64
@@ -61,6 +65,7 @@ local function start_local(run, name, seed)
 end
 
 local function start_clients(run)
+  run.follower = follower.start(client_options.of(run.target, random.new(run.seed * 31), run.patience), run.work.own)
   local processes = nemesis.kills_clients(run.rounds) and 1 or 0
   for i = 1, CLIENTS do
     local name, seed = "c" .. i, run.seed * 31 + i
@@ -145,6 +150,7 @@ local function read_and_check(run)
   run.report = checker.check(run.history, state)
   if not run.whole then return end
   compare_maps(run, run.report)
+  run.follower:check(run, run.report, FOLLOW_TIMEOUT * run.patience)
   -- What two nodes have forgotten one after the other nobody can know.
   run.repaired = run.arena.losses <= 1 and repair(run, run.report)
 end
@@ -152,6 +158,7 @@ end
 local function clean_up(run)
   for _, client in ipairs(run.arena.clients) do client:close() end
   if run.reader then run.reader:close() end
+  if run.follower then run.follower:close() end
   run.arena:heal()
   run.target.release()
 end
