@@ -6,10 +6,12 @@
 #include "client/state.h"
 #include "wire/message_type.h"
 
-/* While a map does not change: seconds between comparisons with each node, and at least so many for each
- * node, so that a map costs at most one request in so many seconds however many nodes there are. */
+/* While a map does not change: seconds between comparisons with each node. */
 #define IDLE_US 30000000u
+/* Between comparisons with one node, at least so much for each node that is followed: so a map costs at most one
+ * comparison in so many seconds at rest, and six a second while it changes, however many nodes there are. */
 #define IDLE_PER_NODE_US 6000000u
+#define CHECK_PER_NODE_US 166667u
 /* Work of one tick for one replica, and comparisons of one tick for all of them. */
 #define LEAVES_AT_ONCE 64u
 #define RECORDS_AT_ONCE 2000u
@@ -51,12 +53,32 @@ static bool ask(wm_map *m, const wm_sync *s, wm_sync_question question, wm_merkl
     return !b->failed && wm_node_pool_send(c->pool, s->connection, b->data, b->len) == WM_OK;
 }
 
+static uint32_t followed(const wm_map *m)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < wm_replica_node_count(m->replica); i++) {
+        const wm_sync *s = wm_replica_sync(m->replica, (int)i);
+        count += s != NULL && s->state != WM_SYNC_OFF;
+    }
+    return count;
+}
+
+static wm_sync_rhythm rhythm_of(const wm_map *m)
+{
+    wm_sync_rhythm rhythm = *wm_replica_rhythm(m->replica);
+    uint64_t nodes = followed(m), check = CHECK_PER_NODE_US * nodes, idle = IDLE_PER_NODE_US * nodes;
+    if (nodes > 3 && check > rhythm.check_us) rhythm.check_us = check;
+    if (idle > rhythm.idle_us) rhythm.idle_us = idle;
+    return rhythm;
+}
+
 static void ask_all(wm_map *m, wm_sync *s, wm_sync_budget *budget)
 {
+    wm_sync_rhythm rhythm = rhythm_of(m);
     wm_merkle_place place = {0};
     for (;;) {
         wm_sync_question question =
-            wm_sync_next(s, wm_replica_rhythm(m->replica), wm_replica_seen(m->replica), m->client->now_us, budget, &place);
+            wm_sync_next(s, &rhythm, wm_replica_seen(m->replica), m->client->now_us, budget, &place);
         if (question == WM_ASK_NOTHING) return;
         if (ask(m, s, question, place)) continue;
         wm_sync_not_sent(s, question, place);
@@ -333,10 +355,9 @@ static bool make_space(wm_replicas *all, const wm_map *m)
 static wm_replica_options options_of(const wm_map *m, const wm_map_replica_options *o)
 {
     const wm_client *c = m->client;
-    uint64_t idle = (uint64_t)IDLE_PER_NODE_US * wm_node_pool_count(c->pool);
     return (wm_replica_options){
         .rules = {c->routes.hash, WM_MERKLE_PLAIN, c->routes.count},
-        .rhythm = {o->check_us, idle > IDLE_US ? idle : IDLE_US},
+        .rhythm = {o->check_us, IDLE_US},
         .merges = c->rules.family == WM_DIALECT_TS,
         .drops_lost = o->drops_lost,
     };
