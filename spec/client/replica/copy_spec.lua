@@ -278,6 +278,28 @@ clusters.on_each(env, "a replica", function(shared, it)
   end
 
   for _, on_loss in ipairs { "keep", "drop" } do
+    it("of a node that is gone for good is live without it, and " .. on_loss .. "s what it held", function()
+      write(1, 300, function(i) return i end)
+      local copy = map:replicate { on_loss = on_loss }
+      assert(map:synced(60))
+      local held = 0
+      for _ in pairs(assert(writer:holdings("node-2", map.name))) do held = held + 1 end
+      if shared.is_0_11 then held = 0 end -- the backups have it
+      assert(shared.cluster:kill "node-2")
+      eventually("it is live without the node", function()
+        local status = copy:status()
+        return status.state == "live" and not status.equal_at["node-2"], status
+      end, 120)
+      assert(map:synced(60))
+      local keeps = on_loss == "keep"
+      assert.same({ keeps and held or 0, keeps and 300 or 300 - held }, { copy:status().lost, map:size() })
+      shared:restart("node-2", writer)
+      eventually("it is followed again", function() return copy:status().equal_at["node-2"] end)
+      if shared:keeps_records() then
+        eventually("what it has is lost no more", function() return copy:status().lost == 0 and map:size() == 300 end)
+      end
+    end)
+
     it("of a node that came up empty " .. on_loss .. "s what it held", function()
       if shared:keeps_records() then return end
       write(1, 300, function(i) return i end)

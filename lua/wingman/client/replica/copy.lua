@@ -133,9 +133,10 @@ local function begin(self)
   end
 end
 
--- A 0.11 cluster does without a node that has no partitions: the backups of its records were made owners.
+-- A cluster does without a node that is away and has no partitions. On 0.11 the backups of its records were made owners;
+-- on v2 its records are lost, until it comes back with them.
 local function forsake(self)
-  local owners = self.client:dialect() ~= "v2" and owner_ids(self.client)
+  local owners = owner_ids(self.client)
   for node in pairs(self.known) do
     local sync = sync_of(self, node)
     if self.client.provider.connections.by_index[node.index] ~= node then self.known[node] = nil
