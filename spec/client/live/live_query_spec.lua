@@ -192,6 +192,29 @@ describe("a live query of a client that has not started", function()
     copy:close()
   end)
 
+  it("leaves a set in its place that something else has given the map, below its own or above", function()
+    local calls = 0
+    local function counting(below)
+      return function(...)
+        calls = calls + 1
+        return below(...)
+      end
+    end
+    map.set = counting(map.set)
+    local live = client:live_query "m"
+    set("a", 1)
+    live:close()
+    set("b", 1)
+    assert.equal(2, calls)
+    live = client:live_query "m"
+    map.set = counting(map.set)
+    live:close()
+    live = client:live_query "m"
+    set("c", 1)
+    assert.equal(4, calls)
+    assert.equal("c", keys_of(live:rows())) -- own writes show before the copy was read
+  end)
+
   it("is closed with its copy, keeps its last rows, and tells the state", function()
     local live, states = client:live_query "m", {}
     live:on("state", function(to) states[#states + 1] = to end)

@@ -282,7 +282,7 @@ function methods:standing() return self.state, loop.now() - self.since end
 local function set_lives(self, lives)
   self.lives = lives
   self.watches.lives = lives
-  self.map.noting = lives[1] ~= nil and self
+  self.map:note_writes_for(lives[1] and self)
 end
 
 --- Internal: a live query that is to hear of every change.
