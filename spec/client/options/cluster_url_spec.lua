@@ -69,6 +69,7 @@ describe("A wrong URL of a cluster ends with 2, without a traceback,", function(
     ["soak.lua"] = { "run", "scripts/soak.lua", "--cluster", "URL" },
     ["chaos.lua"] = { "run", "scripts/chaos.lua", "--cluster", "URL" },
     ["bench/failover.lua"] = { "run", "scripts/bench/failover.lua", "--cluster", "URL" },
+    ["bench/replica.lua"] = { "run", "scripts/bench/replica.lua", "--cluster", "URL" },
     ["bench/reads.lua"] = { "run", "scripts/bench/reads.lua", "--cluster", "URL" },
     ["a load test"] = { "run", "scripts/load/smoke.lua" },
   }
