@@ -1,6 +1,7 @@
 --- One schedule: a cluster, writers and replicas, and faults; then everything is healed, and each replica is compared
 --- with what the nodes hold.
 local arena_module = require "chaos.arena"
+local busyness = require "chaos.busyness"
 local client_options = require "chaos.client_options"
 local compare = require "converge.compare"
 local faults = require "chaos.faults"
@@ -41,24 +42,42 @@ local READINGS = 50
 -- A schedule needs no history of what nodes did.
 local NO_HISTORY = { node_ended = function() end, node_started = function() end, node_paused = function() end }
 
---- The catalog without the end of client processes: there are none.
-local function catalog_of(all)
-  local left = {}
+-- Keys that several writers write get another owner, and later one more: so an owner may have an older record than others.
+local wander = {
+  name = "wander", about = "the partitions of contested keys change their owners", apply = function(arena, _, rng)
+    local cluster, ids = arena.cluster, arena:node_ids()
+    local function move_all()
+      for _, partition in ipairs(writes.contested_partitions(cluster.hash)) do
+        local id = rng:pick(ids)
+        if arena:is_up(id) then assert(cluster:move(partition, id)) end
+      end
+    end
+    move_all()
+    return move_all
+  end,
+}
+
+--- The catalog without the end of client processes, as there are none, and with what only replicas notice.
+local function catalog_of(all, ...)
+  local left = { ... }
   for _, fault in ipairs(all) do
     if fault ~= faults.client_killed then left[#left + 1] = fault end
   end
   return left
 end
 
-M.simulated_faults, M.real_faults = catalog_of(faults.simulated), catalog_of(faults.real)
+-- More often than others.
+M.simulated_faults, M.real_faults = catalog_of(faults.simulated, wander, wander, wander, wander), catalog_of(faults.real)
 
 local function start_client(run)
   local target = run.target
   local client = assert(wingman.client {
     cluster = { seeds = target.urls }, endpoint = target.proxies and "seeds" or "auto",
     auth = { token = client_options.token_function(target.cluster.secret) },
-    reconnect = function() return 0.05 end, heartbeat = { interval = 0.25, timeout = run.plan.release == "head" and HEAD_SILENCE or 2 }, batch = { ack_timeout = 1 },
-    connect_timeout = 1.5, auth_timeout = 1.5, circuit = "never", log_to = function() end,
+    reconnect = function() return 0.05 end,
+    heartbeat = { interval = 0.25, timeout = (run.plan.release == "head" and HEAD_SILENCE or 2) * run.patience },
+    batch = { ack_timeout = run.patience }, connect_timeout = 1.5 * run.patience, auth_timeout = 1.5 * run.patience,
+    circuit = "never", log_to = function() end,
   })
   run.clients[#run.clients + 1] = client
   client:start() -- while no node can be reached it goes on trying
@@ -78,7 +97,7 @@ end
 local function begin(target, plan)
   local run = {
     target = target, plan = plan, name = ("m%d"):format(plan.seed), is_v2 = plan.release ~= "0.11", clients = {}, writers = {},
-    replicas = {}, arena = arena_module.new(target.cluster, NO_HISTORY, target.proxies), undo = {},
+    replicas = {}, patience = busyness.factor(), arena = arena_module.new(target.cluster, NO_HISTORY, target.proxies), undo = {},
   }
   for i = 1, plan.writers do run.writers[i] = start_client(run):map(run.name) end
   for i = 1, LASTING do assert(run.writers[1]:set("l" .. i, i)) end

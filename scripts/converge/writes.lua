@@ -1,4 +1,5 @@
 --- What the writers of a schedule do in a step.
+local core = require "wingman.core"
 local loop = require "wingman.loop"
 local values = require "converge.values"
 
@@ -6,8 +7,19 @@ local M = {}
 
 --- Few keys, so that writers meet, and many, so that bursts are longer than the nodes' queues.
 local CONTESTED, BURST, BURSTS = 16, 120, 3
+--- Of every cluster, unless its options say otherwise.
+local PARTITIONS = 271
 
 local function set(run, map, key, rng) assert(map:set(key, values.random(rng, run.is_v2))) end
+
+--- The partitions of the keys that writers meet at.
+---@param hash "fnv1a"|"xxh64"
+---@return integer[]
+function M.contested_partitions(hash)
+  local partitions = {}
+  for i = 1, CONTESTED do partitions[i] = core["hash_" .. hash]("c" .. i) % PARTITIONS end
+  return partitions
+end
 
 --- Puts and removals of several writers race.
 function M.contest(run, rng)
