@@ -12,6 +12,7 @@
 #include "oplog/batcher.h"
 #include "oplog/dead_letters.h"
 #include "replica/replica.h"
+#include "replica/saved/saved_copy.h"
 #include "wire/map_event.h"
 
 /* A client of one cluster, or of one server: connects op log, batcher, map chooser and node pool. Policies
@@ -243,7 +244,13 @@ typedef struct wm_map_replica_options {
     bool drops_lost;
 } wm_map_replica_options;
 
-/* Makes the local copy a replica that is compared with the nodes. The server family and the hash of the cluster have to be known. It follows a
+/* Keeps the replica that wm_map_replicate makes next in a file, and shows what is in the file: see wm_saved_copy_open. False with
+ * the reason in `e`. */
+bool wm_map_keep(wm_map *m, const char *path, wm_log_error *e);
+/* NULL when the map is not kept. Valid until wm_map_end_replica. */
+const wm_saved_copy *wm_map_saved(const wm_map *m);
+/* Makes the local copy a replica that is compared with the nodes. The server family and the hash of the cluster have to be known, or
+ * a file that has a copy. It follows a
  * node from wm_map_follow on, and sends its questions on that connection. WM_OK, also when it is one
  * already; WM_EINVAL when the cluster is not known; WM_ENOMEM. */
 int wm_map_replicate(wm_map *m, const wm_map_replica_options *options);

@@ -56,6 +56,7 @@ void wm_client_free_maps(wm_client *c)
 {
     for (uint32_t i = 0; i < c->maps.count; i++) {
         wm_map *m = c->maps.all[i];
+        wm_saved_copy_close(m->saved, NULL, (wm_node_words){0}, 0);
         free(m->name);
         wm_record_store_free(m->store);
         free(m);

@@ -153,6 +153,21 @@ static void tell_shown(wm_map *m)
     }
 }
 
+static const char *id_of(const void *pool, int node_index)
+{
+    return wm_node_pool_id(pool, node_index);
+}
+
+static const char *url_of(const void *pool, int node_index)
+{
+    return wm_node_pool_shown_url(pool, node_index);
+}
+
+static wm_node_words node_words(const wm_map *m)
+{
+    return (wm_node_words){id_of, url_of, m->client->pool};
+}
+
 static void tend(wm_map *m, wm_sync_budget *budget)
 {
     uint32_t most = RECORDS_AT_ONCE;
@@ -162,6 +177,7 @@ static void tend(wm_map *m, wm_sync_budget *budget)
         tell_shown(m);
         return;
     }
+    if (m->saved != NULL) wm_saved_copy_tend(m->saved, m->replica, node_words(m), m->client->now_us);
     for (uint32_t i = 0; i < wm_replica_node_count(m->replica); i++) {
         wm_sync *s = wm_replica_sync(m->replica, (int)i);
         budget->leaves = LEAVES_AT_ONCE;
@@ -266,6 +282,7 @@ void wm_client_replica_news(const wm_client *c, uint64_t *turns, uint64_t *chang
     *turns = *changes = 0;
     for (uint32_t i = 0; i < c->replicas.count; i++) {
         *turns += wm_replica_turns(c->replicas.maps[i]->replica);
+        if (c->replicas.maps[i]->saved != NULL) *turns += wm_saved_copy_turns(c->replicas.maps[i]->saved);
         *changes += wm_replica_changes(c->replicas.maps[i]->replica);
     }
 }
@@ -363,6 +380,22 @@ static wm_replica_options options_of(const wm_map *m, const wm_map_replica_optio
     };
 }
 
+static wm_copy_rules copy_rules(const wm_replica_options *o)
+{
+    return (wm_copy_rules){o->rules.hash, o->rules.partitions, o->merges};
+}
+
+/* While the cluster is not known: the rules by which the records in the file are kept. False when there are none. */
+static bool take_saved_rules(const wm_map *m, wm_replica_options *o)
+{
+    wm_copy_rules rules;
+    if (m->saved == NULL || !wm_saved_copy_rules(m->saved, &rules)) return false;
+    o->rules.hash = rules.hash;
+    o->rules.partitions = rules.partitions;
+    o->merges = rules.merges;
+    return true;
+}
+
 static int begin(wm_map *m, wm_replica_options options)
 {
     wm_replicas *all = &m->client->replicas;
@@ -370,6 +403,10 @@ static int begin(wm_map *m, wm_replica_options options)
     if (!make_space(all, m)) return WM_ENOMEM;
     m->replica = wm_replica_new(options, sources);
     if (m->replica == NULL) return WM_ENOMEM;
+    if (m->saved != NULL && !options.only_hears) {
+        wm_saved_copy_give(m->saved, m->replica, copy_rules(&options));
+        keep_clock(m->client, m);
+    }
     all->maps[all->count++] = m;
     all->by_template[m->put_template] = all->by_template[m->remove_template] = m;
     refresh_owners(m->client);
@@ -412,13 +449,35 @@ void wm_client_hear_maps(wm_client *c)
         if (c->maps.all[i]->hears) wm_map_hear(c->maps.all[i]); /* out of memory: with the first event */
 }
 
+static bool is_cluster_known(const wm_client *c)
+{
+    return c->rules.family != WM_DIALECT_UNKNOWN && c->routes.hash != WM_HASH_UNKNOWN;
+}
+
+bool wm_map_keep(wm_map *m, const char *path, wm_log_error *e)
+{
+    if (m->saved == NULL) m->saved = wm_saved_copy_open(path, m->name, m->name_len, &m->client->maps.writers, e);
+    return m->saved != NULL;
+}
+
+const wm_saved_copy *wm_map_saved(const wm_map *m)
+{
+    return m->saved;
+}
+
+static void end_saving(wm_map *m)
+{
+    wm_saved_copy_close(m->saved, wm_map_replica(m), node_words(m), wm_now_us());
+    m->saved = NULL;
+}
+
 int wm_map_replicate(wm_map *m, const wm_map_replica_options *options)
 {
     wm_client *c = m->client;
     wm_replica_options all = options_of(m, options);
     if (wm_map_replica(m) != NULL) return WM_OK;
-    if (c->rules.family == WM_DIALECT_UNKNOWN || c->routes.hash == WM_HASH_UNKNOWN) return WM_EINVAL;
-    if (m->replica != NULL && wm_replica_begin_comparing(m->replica, all)) return WM_OK;
+    if (!is_cluster_known(c) && !take_saved_rules(m, &all)) return WM_EINVAL;
+    if (m->replica != NULL && m->saved == NULL && wm_replica_begin_comparing(m->replica, all)) return WM_OK;
     if (m->replica != NULL) end(m);
     return begin(m, all);
 }
@@ -450,17 +509,27 @@ static void find_again(wm_map *m, int node_index)
     }
 }
 
+/* What an earlier process knew of the node. */
+static void find_saved(wm_map *m, int node_index)
+{
+    const wm_client *c = m->client;
+    wm_saved_copy_check(m->saved, m->replica, (wm_copy_rules){c->routes.hash, c->routes.count, c->rules.family == WM_DIALECT_TS});
+    wm_replica_adopt(m->replica, node_index, wm_node_pool_id(c->pool, node_index), wm_node_pool_shown_url(c->pool, node_index));
+}
+
 int wm_map_follow(wm_map *m, int connection)
 {
     const wm_node_pool *pool = m->client->pool;
     bool is_head = wm_node_pool_connection(pool, connection).release == WM_RELEASE_HEAD;
     int node_index = wm_node_pool_node_of(pool, connection);
     find_again(m, node_index);
+    if (m->saved != NULL) find_saved(m, node_index);
     return wm_replica_connect(m->replica, node_index, connection, is_head ? WM_MERKLE_MIXED : WM_MERKLE_PLAIN);
 }
 
 void wm_map_end_replica(wm_map *m)
 {
+    end_saving(m);
     if (wm_map_replica(m) == NULL) return;
     end(m);
     if (m->hears) wm_map_hear(m); /* out of memory: with the next event */

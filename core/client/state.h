@@ -48,6 +48,7 @@ struct wm_map {
     wm_record_store *store;
     wm_replica *replica;   /* NULL: the local copy is what this client wrote */
     bool tells_own;        /* the replica lists this client's writes as changes, too */
+    wm_saved_copy *saved;  /* the file that keeps the replica; or NULL */
     bool hears;            /* beside or without comparing, servers announce what changes */
     uint32_t put_template; /* of its operations in the log */
     uint32_t remove_template;

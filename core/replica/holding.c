@@ -5,7 +5,15 @@
 
 #include "base/status.h"
 
-#define KEPT_MARKS (WM_RECORD_CHANGED | WM_RECORD_FIRST)
+#define KEPT_MARKS (WM_RECORD_CHANGED | WM_RECORD_FIRST | WM_RECORD_UNSAVED)
+
+/* Hashes of records that have changed. */
+typedef struct unsaved_list {
+    uint32_t *hashes;
+    size_t count, cap;
+    bool is_kept;
+    bool is_lost; /* for want of memory: all records count as changed */
+} unsaved_list;
 
 struct wm_holding {
     wm_holding_rules rules;
@@ -14,6 +22,8 @@ struct wm_holding {
     wm_merkle_sums *sums;
     wm_leaf_index leaves; /* of records that are no graves */
     uint32_t count;
+    unsaved_list unsaved;
+    uint32_t number; /* wm_holding_number */
 };
 
 wm_holding *wm_holding_new(wm_holding_rules rules, const wm_node_names *names)
@@ -35,6 +45,7 @@ void wm_holding_free(wm_holding *h)
     wm_record_store_free(h->records);
     wm_merkle_sums_free(h->sums);
     wm_leaf_index_close(&h->leaves);
+    free(h->unsaved.hashes);
     free(h);
 }
 
@@ -80,6 +91,72 @@ const uint32_t *wm_holding_leaf(const wm_holding *h, uint32_t leaf, uint32_t *co
     return wm_leaf_index_read(&h->leaves, leaf, count);
 }
 
+/* -- saving ---------------------------------------------------------------------------- */
+
+uint32_t *wm_holding_number(wm_holding *h)
+{
+    return &h->number;
+}
+
+static bool list_unsaved(unsaved_list *l, uint32_t hash)
+{
+    if (l->count == l->cap) {
+        size_t cap = l->cap > 0 ? l->cap * 2 : 64;
+        uint32_t *grown = realloc(l->hashes, cap * sizeof *grown);
+        if (grown == NULL) return !(l->is_lost = true);
+        l->hashes = grown;
+        l->cap = cap;
+    }
+    l->hashes[l->count++] = hash;
+    return true;
+}
+
+/* The marks of a record that changes now. */
+static uint8_t note_change(wm_holding *h, uint32_t hash, uint8_t marks)
+{
+    if (!h->unsaved.is_kept || marks & WM_RECORD_UNSAVED || !list_unsaved(&h->unsaved, hash)) return marks;
+    return marks | WM_RECORD_UNSAVED;
+}
+
+static void mark_saved(wm_holding *h, uint32_t hash)
+{
+    wm_record r;
+    for (uint32_t nth = 0; wm_record_store_of_hash(h->records, hash, nth, &r); nth++)
+        if (r.marks & WM_RECORD_UNSAVED)
+            wm_record_store_mark(h->records, hash, r.key, r.key_len, r.marks & (uint8_t)~WM_RECORD_UNSAVED, r.seen);
+}
+
+void wm_holding_track(wm_holding *h, bool all)
+{
+    unsaved_list *l = &h->unsaved;
+    wm_record r;
+    l->is_kept = true;
+    l->is_lost = false;
+    if (!all) return;
+    for (size_t at = wm_record_store_next(h->records, 0, &r); at != 0; at = wm_record_store_next(h->records, at, &r)) {
+        uint32_t hash = wm_hash(h->rules.hash, r.key, r.key_len);
+        uint8_t marks = note_change(h, hash, r.marks);
+        if (marks != r.marks) wm_record_store_mark(h->records, hash, r.key, r.key_len, marks, r.seen);
+    }
+}
+
+const uint32_t *wm_holding_unsaved(wm_holding *h, size_t *count)
+{
+    if (h->unsaved.is_lost) wm_holding_track(h, true);
+    *count = h->unsaved.count;
+    return h->unsaved.hashes;
+}
+
+void wm_holding_saved(wm_holding *h, size_t count)
+{
+    unsaved_list *l = &h->unsaved;
+    for (size_t i = 0; i < count; i++) mark_saved(h, l->hashes[i]);
+    l->count -= count;
+    if (l->count > 0) memmove(l->hashes, l->hashes + count, l->count * sizeof *l->hashes);
+}
+
+/* -- changes --------------------------------------------------------------------------- */
+
 static wm_timestamp time_of(const wm_holding *h, const wm_record *r)
 {
     const char *node = h->names->all[r->node];
@@ -118,7 +195,7 @@ int wm_holding_put(wm_holding *h, uint32_t hash, const wm_record *r)
 {
     wm_record held, next = *r;
     bool is_known = wm_record_store_get(h->records, hash, r->key, r->key_len, &held);
-    next.marks = is_known ? held.marks & KEPT_MARKS : 0;
+    next.marks = note_change(h, hash, is_known ? held.marks & KEPT_MARKS : 0);
     if (!is_known || is_grave(&held)) return add(h, hash, &next);
     uint32_t before = item_of(h, hash, &held), after = item_of(h, hash, r);
     int status = wm_record_store_put(h->records, hash, &next);
@@ -146,6 +223,7 @@ int wm_holding_drop(wm_holding *h, uint32_t hash, const char *key, size_t len, u
         wm_leaf_index_remove(&h->leaves, hash);
         h->count--;
     }
-    wm_record_store_mark(h->records, hash, key, len, (held.marks & KEPT_MARKS) | WM_RECORD_GRAVE, seen);
+    uint8_t marks = is_grave(&held) ? held.marks : note_change(h, hash, held.marks);
+    wm_record_store_mark(h->records, hash, key, len, (marks & KEPT_MARKS) | WM_RECORD_GRAVE, seen);
     return WM_OK;
 }

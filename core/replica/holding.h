@@ -12,9 +12,10 @@
 typedef struct wm_holding wm_holding;
 
 /* Marks of a record. */
-#define WM_RECORD_GRAVE 1u   /* the node does not hold the key */
-#define WM_RECORD_CHANGED 2u /* the key is in the list of changes; stays, like the next one, whatever becomes of the record */
-#define WM_RECORD_FIRST 16u  /* as one of the snapshot */
+#define WM_RECORD_GRAVE 1u    /* the node does not hold the key */
+#define WM_RECORD_CHANGED 2u  /* the key is in the list of changes; stays, like the next one, whatever becomes of the record */
+#define WM_RECORD_FIRST 16u   /* as one of the snapshot */
+#define WM_RECORD_UNSAVED 32u /* it has changed since the holding was saved; only if that is tracked */
 
 typedef struct wm_holding_rules {
     wm_hash_kind hash; /* of keys and items */
@@ -52,4 +53,17 @@ int wm_holding_put(wm_holding *h, uint32_t hash, const wm_record *r);
 void wm_holding_mark(wm_holding *h, uint32_t hash, const char *key, size_t len, uint8_t marks, uint64_t seen);
 /* Makes the record of a key a grave. WM_OK, or WM_ENOMEM: nothing changed. */
 int wm_holding_drop(wm_holding *h, uint32_t hash, const char *key, size_t len, uint64_t seen);
+
+/* -- saving -- */
+
+/* Notes from now on which records change. `all`: each record counts as changed now. What cannot be noted for want of
+ * memory makes wm_holding_unsaved do this again. */
+void wm_holding_track(wm_holding *h, bool all);
+/* The hashes of the records that changed since they were saved, graves included, each at least once: those with
+ * WM_RECORD_UNSAVED. Valid until the holding changes. */
+const uint32_t *wm_holding_unsaved(wm_holding *h, size_t *count);
+/* The records of the first `count` of these hashes are saved. */
+void wm_holding_saved(wm_holding *h, size_t count);
+/* A number of whoever saves it; 0 in a new holding. */
+uint32_t *wm_holding_number(wm_holding *h);
 #endif

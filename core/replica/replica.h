@@ -88,6 +88,35 @@ wm_sync *wm_replica_sync(wm_replica *r, int node_index);
 /* The owners have changed. */
 void wm_replica_owners_changed(wm_replica *r);
 
+/* -- saving -- */
+
+/* What a node held, or a process that has ended knew of it. */
+typedef struct wm_kept_holding {
+    int node_index; /* -1: not connected in this process */
+    const char *id; /* of the node, when node_index is -1 */
+    const char *url;
+    wm_merkle_rule rule;
+    uint64_t equal_ms; /* it was last equal then, as a time of the wall clock; 0: never */
+    wm_holding *holding;
+} wm_kept_holding;
+
+/* Notes from now on which records change: wm_holding_track. */
+void wm_replica_track(wm_replica *r);
+/* Adds what a node held when another process ended, whose holding is taken over, and id and URL copied. It is shown like
+ * what a node holds that is away, until wm_replica_adopt or wm_replica_drop_restored. False when out of memory: nothing was taken. */
+bool wm_replica_restore(wm_replica *r, const wm_kept_holding *kept);
+/* Makes what was restored the holding of a node that has this id, or else this URL, unless something is known of the node already.
+ * Call it before the node is connected. */
+void wm_replica_adopt(wm_replica *r, int node_index, const char *id, const char *url);
+/* Removes what was restored of nodes that are no more; their keys are told as repaired. */
+void wm_replica_drop_restored(wm_replica *r);
+/* The cluster turned out to have other rules than those it was made by: what was restored is removed. False once a node
+ * was connected, and when out of memory. */
+bool wm_replica_change_rules(wm_replica *r, wm_hash_kind hash, uint32_t partitions, bool merges);
+/* The number `i` of its holdings, with those that were restored; false at the end. Pointers hold until the replica
+ * changes. */
+bool wm_replica_kept(const wm_replica *r, uint32_t i, uint64_t now_us, uint64_t wall_ms, wm_kept_holding *out);
+
 /* -- what happens -- */
 
 /* A node reports a change; ignored when it is compared and not connected. Returns WM_OK; 1 when nothing changed; WM_EINVAL for

@@ -56,7 +56,9 @@ static wm_holding *new_holding(const wm_replica *r, wm_merkle_rule rule)
 {
     wm_holding_rules rules = r->options.rules;
     rules.sums = rule;
-    return wm_holding_new(rules, r->sources.names);
+    wm_holding *h = wm_holding_new(rules, r->sources.names);
+    if (h != NULL && r->is_tracked) wm_holding_track(h, false);
+    return h;
 }
 
 static bool make_space(wm_replica *r, uint32_t count)
@@ -85,8 +87,7 @@ static wm_replica_node *add_node(wm_replica *r, int node_index, wm_merkle_rule r
     return n;
 }
 
-/* NULL when out of memory. */
-static wm_replica_node *node_or_new(wm_replica *r, int node_index, wm_merkle_rule rule)
+wm_replica_node *wm_replica_node_or_new(wm_replica *r, int node_index, wm_merkle_rule rule)
 {
     if (!make_space(r, (uint32_t)node_index + 1)) return NULL;
     return r->nodes[node_index] != NULL ? r->nodes[node_index] : add_node(r, node_index, rule);
@@ -122,7 +123,7 @@ static void note_echo(wm_replica *r, int node_index, const wm_replica_key *k, co
 
 void wm_replica_acked(wm_replica *r, int node_index, const char *key, size_t len, uint32_t op, uint64_t now_us)
 {
-    wm_replica_node *n = node_or_new(r, node_index, WM_MERKLE_PLAIN); /* connecting it may change the rule */
+    wm_replica_node *n = wm_replica_node_or_new(r, node_index, WM_MERKLE_PLAIN); /* connecting it may change the rule */
     wm_replica_key k = wm_replica_key_of(r, key, len);
     wm_record own;
     if (!wm_replica_own(r, &k, &own) || own.op != op || own.marks & WM_RECORD_OVER) return;
@@ -196,7 +197,7 @@ static int put_event(wm_replica *r, wm_replica_node *n, const wm_replica_key *k,
 
 int wm_replica_event(wm_replica *r, int node_index, const wm_map_event *e, uint64_t now_us)
 {
-    wm_replica_node *n = r->options.only_hears ? node_or_new(r, node_index, WM_MERKLE_PLAIN) : node_of(r, node_index);
+    wm_replica_node *n = r->options.only_hears ? wm_replica_node_or_new(r, node_index, WM_MERKLE_PLAIN) : node_of(r, node_index);
     bool is_heard = n != NULL && (r->options.only_hears || n->sync.state != WM_SYNC_OFF);
     if (!is_heard || e->key_len > UINT16_MAX) return 1;
     if (!e->has_record && !e->is_removal) return 1;
@@ -415,7 +416,7 @@ static void note_before(wm_replica_node *n)
 
 int wm_replica_connect(wm_replica *r, int node_index, int connection, wm_merkle_rule rule)
 {
-    wm_replica_node *n = node_or_new(r, node_index, rule);
+    wm_replica_node *n = wm_replica_node_or_new(r, node_index, rule);
     if (n == NULL || (n->rule != rule && !change_rule(r, n, rule))) return WM_ENOMEM;
     n->count_before = wm_holding_count(n->holding) + (n->gone != NULL ? wm_holding_count(n->gone) : 0);
     note_before(n);
@@ -525,6 +526,12 @@ void wm_replica_free(wm_replica *r)
     for (uint32_t i = 0; i < r->node_count; i++) free_node(r->nodes[i]);
     for (uint32_t i = 0; i < r->lost_count; i++) wm_holding_free(r->lost[i].holding);
     for (uint32_t i = 0; i < r->dismissed_count; i++) wm_holding_free(r->dismissed[i].holding);
+    for (uint32_t i = 0; i < r->restored_count; i++) {
+        free(r->restored[i].id);
+        free(r->restored[i].url);
+        wm_holding_free(r->restored[i].holding);
+    }
+    free(r->restored);
     free(r->nodes);
     free(r->lost);
     free(r->dismissed);
@@ -545,6 +552,7 @@ wm_replica_figures wm_replica_figures_of(const wm_replica *r)
         f.records += wm_holding_count(r->nodes[i]->holding);
         if (r->nodes[i]->gone != NULL) f.gone += wm_holding_count(r->nodes[i]->gone);
     }
+    for (uint32_t i = 0; i < r->restored_count; i++) f.records += wm_holding_count(r->restored[i].holding);
     for (uint32_t i = 0; i < r->lost_count; i++)
         *(r->lost[i].is_sifted ? &f.lost : &f.gone) += wm_holding_count(r->lost[i].holding);
     return f;

@@ -3,7 +3,7 @@
 #include "replica/replica.h"
 
 /* The state of a replica, for its own files: replica_view.c (what it shows), replica_changes.c (whose value
- * changed), replica_nodes.c, each using those before it. */
+ * changed), replica_nodes.c, replica_restored.c, each using those before it. */
 
 typedef struct wm_replica_node {
     wm_merkle_rule rule;
@@ -13,6 +13,7 @@ typedef struct wm_replica_node {
     wm_hlc latest;         /* the latest time of its records so far */
     wm_hlc latest_before;  /* the same, before the first of the connections on which it was not equal yet */
     wm_sync sync;
+    uint64_t equal_ms;        /* when it was last equal in another process; see wm_kept_holding */
     wm_key_queue acked;       /* own writes that it acknowledged and did not send back by then, with their `seen` */
     uint64_t echoes_until_us; /* of a replica that only hears: then those up to echoes_seen are as old as their
                                * acknowledgements; 0: there are none */
@@ -33,12 +34,24 @@ typedef struct wm_dismissed {
     wm_change_origin origin;
 } wm_dismissed;
 
+/* What another process knew of a node that was not connected in this one. */
+typedef struct wm_restored {
+    char *id, *url;
+    wm_merkle_rule rule;
+    uint64_t equal_ms;
+    wm_hlc latest; /* time of its records */
+    wm_holding *holding;
+} wm_restored;
+
 struct wm_replica {
     wm_replica_options options;
     wm_replica_sources sources;
     wm_sync_hooks hooks;
     wm_replica_node **nodes; /* by node index; NULL: never connected */
     uint32_t node_count;
+    wm_restored *restored;
+    uint32_t restored_count;
+    bool is_tracked; /* wm_replica_track */
     wm_lost *lost;
     uint32_t lost_count;
     wm_dismissed *dismissed;
@@ -92,4 +105,9 @@ void wm_replica_tell(wm_replica *r, const wm_replica_key *k, const wm_replica_si
 void wm_replica_found(wm_replica *r, const wm_replica_key *k);
 /* Takes over records that are shown no more, and tells their keys bit by bit. */
 void wm_replica_dismiss(wm_replica *r, wm_holding *h, wm_change_origin origin);
+
+/* -- replica_nodes.c -- */
+
+/* The node, which is made if need be; NULL when out of memory. */
+wm_replica_node *wm_replica_node_or_new(wm_replica *r, int node_index, wm_merkle_rule rule);
 #endif

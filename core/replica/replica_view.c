@@ -53,6 +53,11 @@ bool wm_replica_held(const wm_replica *r, const wm_replica_key *k, wm_record *ou
         place->node_index = (int)i;
         is_found = true;
     }
+    for (uint32_t i = 0; i < r->restored_count; i++) {
+        if (!take_newer(r, r->restored[i].holding, k, is_found, out)) continue;
+        place->node_index = -1;
+        is_found = true;
+    }
     return is_found;
 }
 
@@ -166,13 +171,14 @@ bool wm_replica_get(wm_replica *r, const char *key, size_t len, wm_record *out, 
 
 /* -- all of it ------------------------------------------------------------------------- */
 
-/* A position: the part it is in (own, each node, what is gone of each, each of the lost), then the place there. */
+/* A position: the part it is in (own, each node, what is gone of each, what was restored, each of the lost), then the place
+ * there. */
 #define PART_SHIFT 40
 #define PLACE_MASK ((UINT64_C(1) << PART_SHIFT) - 1)
 
 static uint32_t parts(const wm_replica *r)
 {
-    return 1 + 2 * r->node_count + r->lost_count;
+    return 1 + 2 * r->node_count + r->restored_count + r->lost_count;
 }
 
 static wm_holding *holding_of(const wm_replica *r, uint32_t part)
@@ -181,7 +187,9 @@ static wm_holding *holding_of(const wm_replica *r, uint32_t part)
     if (i < r->node_count) return r->nodes[i] != NULL ? r->nodes[i]->holding : NULL;
     i -= r->node_count;
     if (i < r->node_count) return r->nodes[i] != NULL ? r->nodes[i]->gone : NULL;
-    return r->lost[i - r->node_count].holding;
+    i -= r->node_count;
+    if (i < r->restored_count) return r->restored[i].holding;
+    return r->lost[i - r->restored_count].holding;
 }
 
 static size_t next_in(const wm_replica *r, uint32_t part, size_t place, wm_record *out)

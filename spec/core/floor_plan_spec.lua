@@ -5,7 +5,7 @@ local here = debug.getinfo(1, "S").source:match "^@(.*)spec/core/floor_plan_spec
 
 -- From the ground up. A folder uses itself and what stands before it.
 local FLOORS = {
-  "base", "wire", "cluster", "oplog/file", "oplog", "replica", "net", "client/parts", "client", "client/traffic", "os",
+  "base", "wire", "cluster", "oplog/file", "oplog", "replica", "replica/saved", "net", "client/parts", "client", "client/traffic", "os",
   "binding/values", "binding/os", "binding/client", "binding",
   "sim/wire", "sim/model", "sim/session", "sim/server", "sim/control", "relay", "host", "fuzz",
 }

@@ -1,4 +1,5 @@
 /* The replica of a map, as methods of the map. */
+#include "base/clock.h"
 #include "base/status.h"
 #include "binding/client/client_userdata.h"
 
@@ -18,6 +19,56 @@ static int l_replicate(lua_State *L)
         .drops_lost = lua_toboolean(L, 3),
     };
     return wm_lua_push_result(L, wm_map_replicate(m, &options));
+}
+
+/* keep(path): true; nil, the reason and the problem's name. See wm_map_keep. */
+static int l_keep(lua_State *L)
+{
+    wm_log_error e;
+    if (wm_map_keep(wm_lua_check_map(L), luaL_checkstring(L, 2), &e)) {
+        lua_pushboolean(L, true);
+        return 1;
+    }
+    lua_pushnil(L);
+    lua_pushstring(L, e.text);
+    lua_pushstring(L, wm_log_problem_name(e.problem));
+    return 3;
+}
+
+/* saved(): bytes of the file; why what was in it was dropped, or nil; why it cannot be written, or nil, and the problem's name.
+ * Nothing for a map that is not kept. */
+static int l_saved(lua_State *L)
+{
+    const wm_saved_copy *s = wm_map_saved(wm_lua_check_map(L));
+    if (s == NULL) return 0;
+    const wm_log_error *problem = wm_saved_copy_problem(s);
+    lua_pushnumber(L, (lua_Number)wm_saved_copy_bytes(s));
+    lua_pushstring(L, wm_saved_copy_dropped(s));
+    if (problem->problem == WM_LOG_NONE) return 2;
+    lua_pushstring(L, problem->text);
+    lua_pushstring(L, wm_log_problem_name(problem->problem));
+    return 4;
+}
+
+/* kept(i): the number i, from 0, of the holdings: index of the node (-1: it was not connected in this process), its id then, seconds since it
+ * was last equal (nil: never), records. Nothing at the end. */
+static int l_kept(lua_State *L)
+{
+    wm_kept_holding n;
+    uint64_t wall_ms = wm_wall_ms();
+    if (!wm_replica_kept(check_replica(L), (uint32_t)luaL_checkinteger(L, 2), wm_now_us(), wall_ms, &n)) return 0;
+    lua_pushinteger(L, n.node_index);
+    lua_pushstring(L, n.id);
+    if (n.equal_ms > 0) lua_pushnumber(L, wall_ms > n.equal_ms ? (lua_Number)(wall_ms - n.equal_ms) / 1000 : 0);
+    else lua_pushnil(L);
+    lua_pushnumber(L, (lua_Number)wm_holding_count(n.holding));
+    return 4;
+}
+
+static int l_drop_restored(lua_State *L)
+{
+    wm_replica_drop_restored(check_replica(L));
+    return 0;
 }
 
 static int l_end(lua_State *L)
@@ -189,6 +240,10 @@ const luaL_Reg wm_lua_client_replica_methods[] = {
 
 const luaL_Reg wm_lua_replica_methods[] = {
     {"replicate", l_replicate},
+    {"replica_keep", l_keep},
+    {"replica_saved", l_saved},
+    {"replica_kept", l_kept},
+    {"replica_drop_restored", l_drop_restored},
     {"replica_end", l_end},
     {"replica_follow", l_follow},
     {"replica_disconnect", l_disconnect},

@@ -334,23 +334,35 @@ function methods:announce(key, value) self.events:emit("change", key, value, "re
 --- The nodes' changes come as they announce them; what they drop is found by comparing hashes with each node, twice a
 --- second while the map changes, and after each reconnection. `get`, `each` and `size` show it, with the writes of this
 --- client that were not seen back yet in front.
----@param options wingman.replicate_options|nil  { check = 0.5 s, on_loss = "keep" }
----@return wingman.copy
+--- With `persist` the copy is in a file, too: after a restart it is there at once, as old as it was (copy:status), and of each
+--- node only what differs is read. The file is a cache; writes of this client are the op log's.
+---@param options wingman.replicate_options|nil  { check = 0.5 s, on_loss = "keep", persist = false }
+---@return wingman.copy|nil copy
+---@return wingman.error|nil err  with persist: BUSY (another client has the file open), COPY (the file cannot be used)
 function methods:replicate(options)
   options = options_check.check(call_options.replicate, options or {}, "map:replicate", 2)
   if self.client.closed then error("map:replicate: the client is closed", 2) end
-  local copy = self:open_copy(options)
+  if options.persist and not self.client.options.copy.path then
+    error("map:replicate: persist takes the client option copy.path, a folder for the files of the copies", 2)
+  elseif options.persist and self.copy and not self.copy.file then
+    error(("map:replicate: map %s is replicated already, without persist: close that copy first, or replicate with persist before "
+      .. "map:watch, map:on and client:live_query"):format(wire_name.shown(self.name)), 2)
+  end
+  local copy, err = self:open_copy(options)
+  if not copy then return nil, err end
   copy.is_wanted = true
   return copy
 end
 
 --- Internal: the map's copy, which is made if there is none.
 ---@param options table|nil  checked; default: the defaults
----@return wingman.copy
+---@return wingman.copy|nil
+---@return wingman.error|nil err
 function methods:open_copy(options)
   if not self.copy then
-    self.copy = copy_module.new(self.client, self, options or options_check.check(call_options.replicate, {}, "map:replicate", 2))
-    self.client.copies[self.name] = self.copy
+    local copy, err = copy_module.new(self.client, self, options or options_check.check(call_options.replicate, {}, "map:replicate", 2))
+    if not copy then return nil, err end
+    self.copy, self.client.copies[self.name] = copy, copy
   end
   return self.copy
 end

@@ -2,7 +2,7 @@
 -- Written by scripts/reference.lua from the lists of options and events, for editors and
 -- checkers that read LuaLS annotations. Nothing requires it.
 
----@class wingman.client_options: table<"auth"|"auth_timeout"|"batch"|"check_map_names"|"circuit"|"client_id"|"cluster"|"connect_timeout"|"connections_per_node"|"endpoint"|"fallback"|"hash"|"heartbeat"|"log_to"|"map_requests"|"max_decoded_bytes"|"max_message_bytes"|"max_message_elements"|"max_queued_bytes"|"max_table_elements"|"max_text_bytes"|"oplog"|"probe_map"|"proxy"|"reconnect"|"resolver"|"routing"|"server"|"start_timeout"|"tls"|"unanswered", any>
+---@class wingman.client_options: table<"auth"|"auth_timeout"|"batch"|"check_map_names"|"circuit"|"client_id"|"cluster"|"connect_timeout"|"connections_per_node"|"copy"|"endpoint"|"fallback"|"hash"|"heartbeat"|"log_to"|"map_requests"|"max_decoded_bytes"|"max_message_bytes"|"max_message_elements"|"max_queued_bytes"|"max_table_elements"|"max_text_bytes"|"oplog"|"probe_map"|"proxy"|"reconnect"|"resolver"|"routing"|"server"|"start_timeout"|"tls"|"unanswered", any>
 ---@field auth? wingman.client_options.auth how to authenticate
 ---@field auth_timeout? number|string limit for the answer to the token
 ---@field batch? wingman.client_options.batch how operations are batched
@@ -12,6 +12,7 @@
 ---@field cluster? string|wingman.client_options.cluster sim://N, topgun://N, the URLs of nodes with commas between them, or { seeds = { urls } , nodes = { id = url } }
 ---@field connect_timeout? number|string limit for TCP, TLS and the upgrade together
 ---@field connections_per_node? number connections to each node
+---@field copy? wingman.client_options.copy copies of maps (map:replicate)
 ---@field endpoint? "auto"|"advertised"|"seeds"|function|table under which URL a node is reached: auto, advertised, seeds, or a policy (docs/policies.md)
 ---@field fallback? boolean direct routing: send to another node while the owner cannot be reached (docs/guarantees.md says what that costs)
 ---@field hash? "auto"|"fnv1a"|"xxh64" the cluster's key hash
@@ -55,6 +56,9 @@
 ---@field nodes? table node id -> URL, for nodes that are reached under another URL than the partition map says
 ---@field seeds? table a list of URLs of nodes
 
+---@class wingman.client_options.copy: table<"path", any>
+---@field path? string a folder for the copies that are kept (persist = true), one file for each map; it is made if its parent is there
+
 ---@class wingman.client_options.heartbeat: table<"interval"|"timeout", any>
 ---@field interval? number|string time between two PINGs
 ---@field timeout? number|string silence after which a connection is dead
@@ -97,9 +101,10 @@
 ---@field node? string id or URL of the node to ask, which need not be the owner
 ---@field timeout? number|string how long the call may take, with the wait for an owner that is not connected
 
----@class wingman.replicate_options: table<"check"|"on_loss", any>
+---@class wingman.replicate_options: table<"check"|"on_loss"|"persist", any>
 ---@field check? number|string while the map changes, the copy is compared with each node this often; while it does not, every 30 s
 ---@field on_loss? "keep"|"drop" what a node came up without is shown on and counted (keep), or removed (drop)
+---@field persist? boolean keep the copy in a file below the client option copy.path, so that it is there at once when the process starts again
 
 ---@class wingman.watch_options: table<"initial"|"own", any>
 ---@field initial? boolean false: what is there already is not told

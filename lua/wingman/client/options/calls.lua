@@ -37,6 +37,8 @@ M.replicate = {
     about = "while the map changes, the copy is compared with each node this often; while it does not, every 30 s" },
   on_loss = { type = "string", default = "keep", one_of = { "keep", "drop" },
     about = "what a node came up without is shown on and counted (keep), or removed (drop)" },
+  persist = { type = "boolean", default = false,
+    about = "keep the copy in a file below the client option copy.path, so that it is there at once when the process starts again" },
 }
 
 --- map:watch.

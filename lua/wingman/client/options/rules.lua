@@ -76,6 +76,10 @@ M.rules = {
     high_watermark = { type = "number", default = 0.8, min = 0, max = 1, about = "fill, as a share of the limits, at which high_watermark is emitted" },
     low_watermark = { type = "number", default = 0.5, min = 0, max = 1, about = "fill at which low_watermark is emitted, and at which set goes on after a pause" },
   } },
+  copy = { type = "table", default = {}, about = "copies of maps (map:replicate)", group = {
+    path = { type = "string",
+      about = "a folder for the copies that are kept (persist = true), one file for each map; it is made if its parent is there" },
+  } },
   map_requests = { type = "table", default = {}, about = "when the partition map is requested", group = {
     debounce = { type = "duration", default = 0.5, min = 0, max = 60, about = "connections made within this time cause one request" },
     max_wait = { type = "duration", default = 2, min = 0, max = 600, about = "the longest delay by debounce" },

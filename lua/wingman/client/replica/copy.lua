@@ -4,6 +4,7 @@ local core = require "wingman.core"
 local emitter = require "wingman.base.emitter"
 local errors = require "wingman.base.error"
 local feed = require "wingman.client.replica.feed"
+local kept_file = require "wingman.client.replica.kept_file"
 local loop = require "wingman.loop"
 local watches = require "wingman.client.replica.watches"
 local wire_name = require "wingman.base.wire_name"
@@ -29,6 +30,7 @@ local EVENTS = { synced = true, state = true, lost = true }
 ---@field package lost integer      records that were lost when it was told last
 ---@field package lives wingman.live_query[]
 ---@field package is_wanted boolean the script has asked for the replica, and not only for live queries
+---@field file wingman.kept_file|nil  with persist
 local methods = {}
 methods.__index = methods
 
@@ -80,7 +82,7 @@ local function state_now(self)
   if self.closed then return "off", "closed" end
   if not self.has_begun then return "snapshot", "the cluster is not known yet" end
   local nodes, new, missing = followed(self)
-  local before = not self.was_synced and "snapshot" or nil
+  local before = not self.was_synced and not self.was_restored and "snapshot" or nil
   if next(nodes) == nil then return before or "stale", "no node is connected" end
   if missing then return before or "partial", ("%s is not connected"):format(missing) end
   if new > 0 then return before or "catching_up", ("%d of the nodes were not compared yet"):format(new) end
@@ -104,10 +106,40 @@ local function tell_lost(self)
   self.events:emit("lost", keys)
 end
 
+-- What each node holds, as far as this process or an earlier one knows: index of the node, or nil for one that was not connected in
+-- this process; id; seconds since it was last equal, or nil; records.
+local function kept(self)
+  local list, i = {}, 0
+  local index, id, age, records = self.map.core_map:replica_kept(i)
+  while index do
+    list[#list + 1] = { index = index >= 0 and index or nil, id = id, age = age, records = records }
+    i = i + 1
+    index, id, age, records = self.map.core_map:replica_kept(i)
+  end
+  return list
+end
+
+-- Whether an earlier process found equal all that is shown before any node was compared.
+local function is_restored(self)
+  local restored = false
+  for _, one in ipairs(kept(self)) do
+    if one.records > 0 and not one.age then return false end
+    restored = restored or one.age ~= nil
+  end
+  return restored
+end
+
 -- Looks how things stand; after each turn of the core's replicas, and of the connections.
 local function look(self)
+  if self.file and not self.closed then
+    self.file:look()
+    self.was_restored = self.was_restored and self.file.dropped == ""
+  end
   local state, why = state_now(self)
-  if self.has_begun and not self.closed then tell_lost(self) end
+  if self.has_begun and not self.closed then
+    if state == "live" then self.map.core_map:replica_drop_restored() end -- of nodes that are no more
+    tell_lost(self)
+  end
   if state == self.state then return end
   local from, seconds = self.state, loop.now() - self.behind_since
   if from == "live" then self.behind_since = loop.now() end
@@ -128,6 +160,7 @@ local function begin(self)
     error(("map:replicate: %s"):format(reason), 0)
   end
   self.has_begun = true
+  self.was_restored = self.file ~= nil and is_restored(self)
   if self.watches:is_used() or self.lives[1] or self.map.events:has "change" then
     self.map.core_map:replica_watch(self.watches:wants_own())
   end
@@ -234,8 +267,13 @@ end
 ---@field state "snapshot"|"live"|"catching_up"|"partial"|"stale"|"off"
 ---@field since number      seconds for which it is so
 ---@field records integer   keys with a value; they are counted
----@field equal_at table<string, number>  by node id: seconds since the copy was known to be equal to what the node holds
+---@field equal_at table<string, number>  by node id: seconds since the copy was known to be equal to what the node holds; with persist
+---  also of nodes that an earlier process was connected to
+---@field age number|nil    seconds since the copy was known to be equal to what the nodes hold, of the node for which that is longest; nil: for
+---  one of them it never was
 ---@field requests integer  sent for the copy
+---@field file { path: string, bytes: integer, dropped: string|nil, problem: string|nil }|nil  with persist: why what was in it was
+---  not used, why it cannot be written
 
 --- Internal: the counters of a status. Nothing in it takes longer for a larger map.
 ---@return wingman.copy_figures
@@ -247,15 +285,28 @@ function methods:figures()
     behind = core_map:replica_behind() }
 end
 
+local function add_ages(self, status)
+  local is_known = true
+  for _, one in ipairs(kept(self)) do
+    is_known = is_known and (one.age ~= nil or one.records == 0)
+    if not one.index then status.equal_at[one.id] = one.age end
+    if one.age then status.age = math.max(status.age or 0, one.age) end
+  end
+  if not is_known then status.age = nil end
+end
+
 --- How things stand. `snapshot`: not everything was read yet. `live`: equal to each node, and following. `catching_up`:
 --- a node was away, and is being compared. `partial`: a node that owns
---- partitions, or that had records, is not connected. `stale`: no node is. `off`: closed.
+--- partitions, or that had records, is not connected. `stale`: no node is; with persist also at once after a restart.
+--- `off`: closed.
 ---@return wingman.copy_status
 function methods:status()
   local status = self:figures()
   status.state, status.since, status.equal_at, status.requests = state_now(self), loop.now() - self.since, {}, 0
   status.records, status.unread = self.client.closed and 0 or self.map:size(), self.client.closed and 0 or self.client.core:unread()
+  if self.file and not self.closed then status.file = self.file:status() end
   if not self.has_begun or self.closed then return status end
+  add_ages(self, status)
   for id, sync in pairs((followed(self))) do
     status.equal_at[id] = sync.equal_at and loop.now() - sync.equal_at
     status.requests = status.requests + sync.requests
@@ -330,19 +381,26 @@ function methods:close()
   for _, one in pairs(self.feeds) do feed.close(one) end
   self.feeds = {}
   self.client.copies[self.map.name], self.map.copy = nil, nil
-  if not self.client.closed then self.map.core_map:replica_end() end
+  if not self.client.closed or self.file then self.map.core_map:replica_end() end -- which writes the rest of the file
   look(self)
   for _, live in ipairs(self.lives) do live:close() end
 end
 
 ---@param client wingman.client
 ---@param map wingman.map
----@param options { check: number, on_loss: "keep"|"drop" }  checked
----@return wingman.copy
+---@param options { check: number, on_loss: "keep"|"drop", persist: boolean }  checked
+---@return wingman.copy|nil
+---@return wingman.error|nil err  with persist: BUSY, COPY
 function M.new(client, map, options)
+  local file, err
+  if options.persist then
+    file, err = kept_file.open(client, map)
+    if not file then return nil, err end
+  end
   local self = setmetatable({
     client = client, map = map, options = options, feeds = {}, known = {}, state = "snapshot", behind_since = loop.now(), since = loop.now(),
-    has_begun = false, was_synced = false, lost = 0, lives = {}, is_wanted = false, closed = false, is_turned = true,
+    has_begun = false, was_synced = false, was_restored = false, lost = 0, lives = {}, is_wanted = false, file = file, closed = false,
+    is_turned = true,
     events = emitter.new {
       names = EVENTS, failed = function(event, err) client:callback_failed(("%s of the copy of '%s'"):format(event, map.name), err) end,
     },
@@ -350,6 +408,7 @@ function M.new(client, map, options)
   self.watches = watches.new(client, map)
   self.watches.is_open = function() return not self.closed and not client.closed end
   self.watches.has_begun = function() return self.has_begun end
+  if file then file:look() end
   follow(self)
   return self
 end

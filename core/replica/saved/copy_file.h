@@ -1,0 +1,28 @@
+#ifndef WM_COPY_FILE_H
+#define WM_COPY_FILE_H
+#include "replica/saved/copy_reader.h"
+
+/* The file of one map's saved copy. It is a log of what the nodes' holdings became: a commit has whole records, and
+ * those of one call are there together or not at all. What is outdated in it goes when the file is written anew beside
+ * itself, a part with each call. It does not wait for the disk: it survives the process, and a power cut may leave a
+ * damaged file, which is told when it is read. One process uses it at a time. */
+typedef struct wm_copy_file wm_copy_file;
+
+/* Opens the file, or creates it, and reads it. NULL with the reason in `e`: nothing changed, and `content` is empty.
+ * `names` are borrowed, and outlive it. */
+wm_copy_file *wm_copy_file_open(const char *path, const char *map, size_t map_len, wm_node_names *names, wm_copy_content *content,
+                                wm_log_error *e);
+/* Closes it without writing. */
+void wm_copy_file_close(wm_copy_file *f);
+/* What is in the file does not count any more: the next save writes a new one. */
+void wm_copy_file_begin_anew(wm_copy_file *f);
+
+/* Writes what changed in these holdings since they were saved, of which about `*records` may be records; what was written is
+ * subtracted. Holdings that are not given any more are emptied. False with the reason in `e`: the file is as it was, what changed is kept,
+ * and the next call writes the file anew. */
+bool wm_copy_file_save(wm_copy_file *f, const wm_copy_rules *rules, const wm_kept_holding *all, uint32_t count, uint32_t *records,
+                       wm_log_error *e);
+/* Whether the next save has something to write: records, or the rest of a new file that is needed. */
+bool wm_copy_file_is_behind(const wm_copy_file *f, const wm_kept_holding *all, uint32_t count);
+uint64_t wm_copy_file_length(const wm_copy_file *f);
+#endif

@@ -1,0 +1,37 @@
+#ifndef WM_SAVED_COPY_H
+#define WM_SAVED_COPY_H
+#include "replica/saved/copy_file.h"
+
+/* What connects a replica with the file that keeps it: what is in the file is given to the replica, and what changes in the
+ * replica is written, in bulk, with each tick. */
+typedef struct wm_saved_copy wm_saved_copy;
+
+/* How the nodes of a replica are called, by node index; "" when that is not known. */
+typedef struct wm_node_words {
+    const char *(*id)(const void *user, int node_index);
+    const char *(*url)(const void *user, int node_index);
+    const void *user;
+} wm_node_words;
+
+/* Opens the file of a map's copy, or creates it. One that is damaged, or the copy of something else, is set aside as
+ * `path`.damaged: wm_saved_copy_dropped. NULL with the reason in `e`: it is in use, of another kind, or cannot be opened. */
+wm_saved_copy *wm_saved_copy_open(const char *path, const char *map, size_t map_len, wm_node_names *names, wm_log_error *e);
+/* Writes what is left to be written if `r` is not NULL, and closes the file. NULL is allowed. */
+void wm_saved_copy_close(wm_saved_copy *s, wm_replica *r, wm_node_words words, uint64_t now_us);
+/* By which rules its records are kept; false when the file is new. */
+bool wm_saved_copy_rules(const wm_saved_copy *s, wm_copy_rules *out);
+/* Gives a new replica, which has these rules, what is in the file, and keeps what becomes of it. */
+void wm_saved_copy_give(wm_saved_copy *s, wm_replica *r, wm_copy_rules rules);
+/* The cluster has these rules. When the file's are others the replica is given them, and what was restored is dropped. Call it before a node
+ * is connected. */
+void wm_saved_copy_check(wm_saved_copy *s, wm_replica *r, wm_copy_rules rules);
+/* Call it at each tick. */
+void wm_saved_copy_tend(wm_saved_copy *s, wm_replica *r, wm_node_words words, uint64_t now_us);
+/* Why it cannot be written now; WM_LOG_NONE when it can. */
+const wm_log_error *wm_saved_copy_problem(const wm_saved_copy *s);
+/* Why what was in the file was not used; "" when it was. */
+const char *wm_saved_copy_dropped(const wm_saved_copy *s);
+/* Grows when one of these two changes. */
+uint64_t wm_saved_copy_turns(const wm_saved_copy *s);
+uint64_t wm_saved_copy_bytes(const wm_saved_copy *s);
+#endif
