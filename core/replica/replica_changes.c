@@ -83,7 +83,7 @@ size_t wm_replica_changes(const wm_replica *r)
 
 size_t wm_replica_behind(const wm_replica *r)
 {
-    size_t behind = r->changes.count + r->is_moving + r->is_own_due;
+    size_t behind = r->changes.count + r->is_moving + (r->is_watched && r->is_own_due);
     for (uint32_t i = 0; i < r->dismissed_count; i++) behind += wm_holding_count(r->dismissed[i].holding);
     for (uint32_t i = 0; i < r->lost_count; i++) behind += r->lost[i].is_sifted ? 0 : wm_holding_count(r->lost[i].holding) + 1;
     return behind;
