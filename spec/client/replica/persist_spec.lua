@@ -253,6 +253,23 @@ clusters.on_each(env, "the file of a kept copy", function(shared, it)
     assert.same({ 202, 2, 1 }, { map:size(), map:get "k1".v, map:get "k6".v })
   end)
 
+  it("stays small though all of it is written again and again, and has the last values", function()
+    local map, copy, client = h.online()
+    local rewrites, before, text = 0, 0, ("x"):rep(4000)
+    for round = 1, 12 do
+      h.write(1, 300, function() return { v = round, text = text } end)
+      assert(map:synced(60))
+      local bytes = copy:status().file.bytes
+      rewrites, before = rewrites + (bytes < before and 1 or 0), bytes
+      assert.is_true(bytes < 12 * 1024 * 1024, bytes)
+    end
+    assert.is_true(rewrites > 0, "the file was never written anew")
+    client:close()
+    map, copy = h.offline()
+    assert.same({ 300, "stale" }, { map:size(), copy:status().state })
+    for _, value in map:each() do assert.same({ v = 12, text = text }, value) end
+  end)
+
   it("of another cluster is dropped, and told", function()
     h.write(1, 50, function(i) return { v = i } end)
     h.keep()
