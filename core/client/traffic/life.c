@@ -141,6 +141,7 @@ void wm_client_free(wm_client *c)
     }
     wm_node_pool_free(c->pool);
     wm_transport_free(c->transport);
+    wm_client_free_replicas(c); /* their own records are looked up in the log */
     wm_batcher_free(c->batcher);
     wm_oplog_free(c->log);
     wm_dead_letters_free(c->dead_letters);
@@ -150,7 +151,6 @@ void wm_client_free(wm_client *c)
     wm_event_queue_close(&c->events);
     wm_indoubt_writes_free(c->indoubt.writes);
     wm_client_free_acks(c);
-    wm_client_free_replicas(c);
     wm_client_free_maps(c);
     wm_client_free_subscriptions(c);
     wm_route_table_close(&c->routes);
