@@ -100,6 +100,9 @@ int wm_client_add_node(wm_client *c, const char *url, const char *shown_url);
 int wm_client_forget_node(wm_client *c, int node_index);
 /* Turns WM_EVENT_FRAME for every message on or off. */
 void wm_client_trace(wm_client *c, bool on);
+/* In place of the send windows: batches of so many operations, and so many in flight on each connection. For
+ * measurements of what the windows are worth; call it before the client connects. */
+void wm_client_fix_windows(wm_client *c, uint32_t batch_ops, uint32_t ops);
 /* Allows operations on a connection that is ready, until it ends. Call it once it is known which node
  * is at the other end. A listening connection, which never carries operations, is listening then. */
 void wm_client_use_connection(wm_client *c, int connection);

@@ -213,6 +213,7 @@ struct wm_client {
     wm_message_limits message_limits;
     uint64_t ack_timeout_us;
     uint32_t windowed_ops;  /* operations in one batch on a connection with a send window */
+    uint32_t fixed_ops;     /* in flight, in place of what the send windows say; 0: they say it */
     int foreign_connection; /* of a provider outside the pool; WM_NO_CONNECTION: none yet */
     uint8_t max_tries;
     bool forwards_acks; /* unmatched acknowledgements become messages for the script */

@@ -18,7 +18,14 @@ void wm_client_throttle(wm_client *c, int connection)
 static void apply(wm_client *c, int connection)
 {
     const wm_send_window *w = &c->connections.all[connection].window;
-    wm_batcher_set_window(c->batcher, connection, wm_send_window_batch(w, c->windowed_ops), w->ops);
+    if (c->fixed_ops > 0) wm_batcher_set_window(c->batcher, connection, c->windowed_ops, c->fixed_ops);
+    else wm_batcher_set_window(c->batcher, connection, wm_send_window_batch(w, c->windowed_ops), w->ops);
+}
+
+void wm_client_fix_windows(wm_client *c, uint32_t batch_ops, uint32_t ops)
+{
+    c->windowed_ops = batch_ops;
+    c->fixed_ops = ops;
 }
 
 void wm_client_open_window(wm_client *c, int connection, bool is_v2)
@@ -70,7 +77,7 @@ void wm_client_window_refused(wm_client *c, int connection, bool is_rate)
 void wm_client_pace(wm_client *c, int connection, uint32_t ops, uint64_t now_us)
 {
     wm_client_connection *state = &c->connections.all[connection];
-    uint64_t pause_us = wm_send_window_pause_us(&state->window, ops);
+    uint64_t pause_us = c->fixed_ops > 0 ? 0 : wm_send_window_pause_us(&state->window, ops);
     if (pause_us == 0) return;
     bool is_timely = state->throttled_until_us + LATE_US > now_us;
     state->throttled_until_us = (is_timely ? state->throttled_until_us : now_us) + pause_us;

@@ -300,6 +300,14 @@ static int l_trace(lua_State *L)
     return 0;
 }
 
+/* fix_windows(operations of a batch, in flight): see wm_client_fix_windows. */
+static int l_fix_windows(lua_State *L)
+{
+    wm_client *c = wm_lua_check_client(L);
+    wm_client_fix_windows(c, (uint32_t)luaL_checkinteger(L, 2), (uint32_t)luaL_checkinteger(L, 3));
+    return 0;
+}
+
 static int l_use_connection(lua_State *L)
 {
     wm_client *c = wm_lua_check_client(L);
@@ -326,6 +334,7 @@ void wm_lua_open_client(lua_State *L)
         {"use_connection", l_use_connection},
         {"unread", l_unread},
         {"trace", l_trace},
+        {"fix_windows", l_fix_windows},
         {"refuse_batches", l_refuse_batches},
         {"connection_info", l_connection_info},
         {"node_stats", l_node_stats},

@@ -19,9 +19,9 @@
 #define GAP_SHORTEST_NS 1000u
 #define GAP_LONGEST_NS 50000000u
 /* How the interval is made shorter: each step by the 2^GAP_SHIFT-th part, and by twice as much after each
- * GAP_FASTER_US without a refusal, up to an eighth. */
+ * GAP_FASTER_US without a refusal, up to a sixteenth. */
 #define GAP_STEP_US 125000u
-#define GAP_SHIFT 6u
+#define GAP_SHIFT 8u
 #define GAP_FASTER_US 4000000u
 
 static uint64_t least(uint64_t a, uint64_t b)
@@ -124,7 +124,7 @@ static void slow_down(wm_send_window *w, uint64_t now_us)
 {
     uint64_t rate = taken_rate(w, now_us);
     uint64_t gap_ns = rate > 0 ? UINT64_C(1000000000) / rate : (uint64_t)w->gap_ns * 2;
-    w->gap_ns = (uint32_t)least(gap_ns + gap_ns / 16 + GAP_SHORTEST_NS, GAP_LONGEST_NS);
+    w->gap_ns = (uint32_t)least(gap_ns + gap_ns / 4 + GAP_SHORTEST_NS, GAP_LONGEST_NS);
     w->gap_changed_us = w->paced_us = now_us;
     w->taken = 0;
 }

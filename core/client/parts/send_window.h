@@ -17,7 +17,8 @@
  * a while the window stays below the size that was refused. What comes too fast (a rate limit, a disk that
  * cannot keep up) shows in no acknowledgement's time; so batches leave at intervals then. What a server
  * took between two such refusals, at both of which it was full, is what it can take in that time. The rate
- * grows by an eighth each second, and faster after some seconds without a refusal.
+ * is a fifth less then, as a queue that was full lasts, and grows by a thirtieth each second, and faster after some
+ * seconds without a refusal.
  *
  * Integers only; times are microseconds. */
 typedef struct wm_send_window {
