@@ -347,7 +347,10 @@ static void on_came_up_empty(void *user, wm_sync *s)
 void wm_replica_forsake(wm_replica *r, int node_index)
 {
     wm_replica_node *n = node_of(r, node_index);
-    if (n != NULL && n->sync.state == WM_SYNC_OFF && wm_holding_count(n->holding) > 0) lose_all(r, n);
+    uint32_t before = r->lost_count;
+    if (n == NULL || n->sync.state != WM_SYNC_OFF || wm_holding_count(n->holding) == 0) return;
+    lose_all(r, n);
+    if (r->lost_count > before) r->lost[before].forsaken = n;
 }
 
 /* Whether the node holds a record from before it was away: then it has its memory still, and what is gone was removed. */
@@ -357,6 +360,19 @@ static bool has_survivor(wm_replica_node *n)
     for (size_t at = wm_holding_next(n->holding, 0, &record); at != 0; at = wm_holding_next(n->holding, at, &record))
         if (!is_later((wm_hlc){record.millis, record.counter}, n->latest_before)) return true;
     return false;
+}
+
+/* A node that was done without is back and was read. If it has its memory still, what it does not hold was removed. */
+static void settle_forsaken(wm_replica *r, wm_replica_node *n)
+{
+    for (uint32_t i = r->lost_count; i-- > 0;) {
+        wm_lost lost = r->lost[i];
+        if (lost.forsaken != n) continue;
+        r->lost[i].forsaken = NULL;
+        if (r->options.merges || (loses_records(n) && !has_survivor(n))) continue;
+        r->lost[i] = r->lost[--r->lost_count];
+        wm_replica_dismiss(r, lost.holding, WM_CHANGE_REPAIR);
+    }
 }
 
 /* 0.11: a node that came up empty has records from before, too, of the nodes that had their backups. */
@@ -374,6 +390,7 @@ static void on_equal(void *user, wm_sync *s, uint64_t seen)
         n->gone = NULL;
         settle_gone(r, gone, are_lost(r, n, gone));
     }
+    if (s->is_new) settle_forsaken(r, n);
     end_acked(r, n, seen);
     r->turns += s->is_new;
     if (s->equal_us > 0) return;

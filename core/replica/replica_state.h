@@ -23,8 +23,9 @@ typedef struct wm_replica_node {
 /* Records that a node came up without. */
 typedef struct wm_lost {
     wm_holding *holding;
-    size_t position; /* where looking for those that other nodes hold goes on */
-    bool is_sifted;  /* there are none */
+    size_t position;                 /* where looking for those that other nodes hold goes on */
+    bool is_sifted;                  /* there are none */
+    const wm_replica_node *forsaken; /* the node that is away with them, and may come back with them; or NULL */
 } wm_lost;
 
 /* Records that are shown no more, whose keys are still to be reported. */
