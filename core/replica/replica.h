@@ -184,6 +184,9 @@ typedef struct wm_replica_figures {
     uint64_t no_memory;
 } wm_replica_figures;
 wm_replica_figures wm_replica_figures_of(const wm_replica *r);
+/* The next loss of which the script was not told, and that is known to be one: its keys are those that wm_replica_next_lost
+ * gives from `*first` on, up to positions below `*end`. `node_index`: that the node had. False: there is none. */
+bool wm_replica_next_loss(wm_replica *r, int *node_index, uint64_t *first, uint64_t *end);
 /* Walks over the keys that are lost. */
 uint64_t wm_replica_next_lost(wm_replica *r, uint64_t position, wm_record *out);
 #endif

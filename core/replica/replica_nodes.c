@@ -311,19 +311,19 @@ static void on_leaf_read(void *user, wm_sync *s, uint32_t leaf, const wm_walk_st
 
 /* -- losses ---------------------------------------------------------------------------- */
 
-static bool add_lost(wm_replica *r, wm_holding *h)
+static bool add_lost(wm_replica *r, wm_holding *h, int node_index)
 {
     wm_lost *grown = realloc(r->lost, (r->lost_count + 1) * sizeof *grown);
     if (grown == NULL) return false;
     r->lost = grown;
-    r->lost[r->lost_count++] = (wm_lost){.holding = h};
+    r->lost[r->lost_count++] = (wm_lost){.holding = h, .node_index = node_index};
     return true;
 }
 
 /* What becomes of records that are gone: lost and shown on, or removed, which is reported in parts. */
-static void settle_gone(wm_replica *r, wm_holding *gone, bool is_lost)
+static void settle_gone(wm_replica *r, int node_index, wm_holding *gone, bool is_lost)
 {
-    if (is_lost && !r->options.drops_lost && add_lost(r, gone)) return;
+    if (is_lost && !r->options.drops_lost && add_lost(r, gone, node_index)) return;
     wm_replica_dismiss(r, gone, is_lost ? WM_CHANGE_LOST : WM_CHANGE_REPAIR);
 }
 
@@ -336,7 +336,7 @@ static void lose_all(wm_replica *r, wm_replica_node *n)
         return;
     }
     n->holding = n->sync.holding = fresh;
-    settle_gone(r, gone, true);
+    settle_gone(r, n->sync.node_index, gone, true);
 }
 
 static void on_came_up_empty(void *user, wm_sync *s)
@@ -388,7 +388,7 @@ static void on_equal(void *user, wm_sync *s, uint64_t seen)
     if (n->gone != NULL) {
         wm_holding *gone = n->gone;
         n->gone = NULL;
-        settle_gone(r, gone, are_lost(r, n, gone));
+        settle_gone(r, s->node_index, gone, are_lost(r, n, gone));
     }
     if (s->is_new) settle_forsaken(r, n);
     end_acked(r, n, seen);

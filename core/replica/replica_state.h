@@ -23,6 +23,8 @@ typedef struct wm_replica_node {
 /* Records that a node came up without. */
 typedef struct wm_lost {
     wm_holding *holding;
+    int node_index; /* that the node had */
+    bool is_told;
     size_t position;                 /* where looking for those that other nodes hold goes on */
     bool is_sifted;                  /* there are none */
     const wm_replica_node *forsaken; /* the node that is away with them, and may come back with them; or NULL */

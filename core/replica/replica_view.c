@@ -220,6 +220,20 @@ uint64_t wm_replica_next(wm_replica *r, uint64_t position, wm_record *out)
     return 0;
 }
 
+bool wm_replica_next_loss(wm_replica *r, int *node_index, uint64_t *first, uint64_t *end)
+{
+    for (uint32_t i = 0; i < r->lost_count; i++) {
+        wm_lost *lost = &r->lost[i];
+        if (lost->is_told || !lost->is_sifted) continue;
+        lost->is_told = true;
+        *node_index = lost->node_index;
+        *first = (uint64_t)i << PART_SHIFT;
+        *end = (uint64_t)(i + 1) << PART_SHIFT;
+        return true;
+    }
+    return false;
+}
+
 uint64_t wm_replica_next_lost(wm_replica *r, uint64_t position, wm_record *out)
 {
     uint32_t part = (uint32_t)(position >> PART_SHIFT);

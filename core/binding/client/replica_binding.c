@@ -54,9 +54,11 @@ static int l_saved(lua_State *L)
  * was last equal (nil: never), records. Nothing at the end. */
 static int l_kept(lua_State *L)
 {
+    const wm_replica *r = check_replica(L); /* before the other arguments, whose order C leaves open */
+    uint32_t i = (uint32_t)luaL_checkinteger(L, 2);
     wm_kept_holding n;
     uint64_t wall_ms = wm_wall_ms();
-    if (!wm_replica_kept(check_replica(L), (uint32_t)luaL_checkinteger(L, 2), wm_now_us(), wall_ms, &n)) return 0;
+    if (!wm_replica_kept(r, i, wm_now_us(), wall_ms, &n)) return 0;
     lua_pushinteger(L, n.node_index);
     lua_pushstring(L, n.id);
     if (n.equal_ms > 0) lua_pushnumber(L, wall_ms > n.equal_ms ? (lua_Number)(wall_ms - n.equal_ms) / 1000 : 0);
@@ -186,6 +188,19 @@ static int l_figures(lua_State *L)
     return 7;
 }
 
+/* next_loss(): the node index, and the positions from which and up to which next_lost has the keys of a loss that was not
+ * told yet; nothing when there is none. */
+static int l_next_loss(lua_State *L)
+{
+    int node_index;
+    uint64_t first, end;
+    if (!wm_replica_next_loss(check_replica(L), &node_index, &first, &end)) return 0;
+    lua_pushinteger(L, node_index);
+    lua_pushnumber(L, (lua_Number)first);
+    lua_pushnumber(L, (lua_Number)end);
+    return 3;
+}
+
 /* next_lost(position): the next position and a key that is lost; nothing at the end. */
 static int l_next_lost(lua_State *L)
 {
@@ -255,6 +270,7 @@ const luaL_Reg wm_lua_replica_methods[] = {
     {"replica_next_change", l_next_change},
     {"replica_node", l_node},
     {"replica_figures", l_figures},
+    {"replica_next_loss", l_next_loss},
     {"replica_next_lost", l_next_lost},
     {"replica_hurry", l_hurry},
     {"replica_where", l_where},

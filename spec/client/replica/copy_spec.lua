@@ -304,7 +304,7 @@ clusters.on_each(env, "a replica", function(shared, it)
       if shared:keeps_records() then return end
       write(1, 300, function(i) return i end)
       local copy, told, removed = map:replicate { on_loss = on_loss }, nil, 0
-      copy:on("lost", function(keys)
+      copy:on("lost", function(_, keys)
         told = {}
         for _, key in ipairs(keys) do told[key] = true end
       end)

@@ -20,6 +20,7 @@ local EVENTS = { synced = true, state = true, lost = true }
 ---@field package options table
 ---@field package feeds table<wingman.node, wingman.feed>
 ---@field package known table<wingman.node, boolean>  those that were followed ever
+---@field package ids table<integer, string>  of those that were followed ever, by node index
 ---@field package watches wingman.watches
 ---@field package state string
 ---@field package since number      of loop.now: when it became so
@@ -27,7 +28,6 @@ local EVENTS = { synced = true, state = true, lost = true }
 ---@field package has_begun boolean the core has a replica
 ---@field package was_synced boolean
 ---@field package is_turned boolean  something may have changed about nodes
----@field package lost integer      records that were lost when it was told last
 ---@field package lives wingman.live_query[]
 ---@field package is_wanted boolean the script has asked for the replica, and not only for live queries
 ---@field file wingman.kept_file|nil  with persist
@@ -89,21 +89,28 @@ local function state_now(self)
   return "live", "equal"
 end
 
-local function tell_lost(self)
-  local _, _, lost = self.map.core_map:replica_figures()
-  if lost <= self.lost then
-    self.lost = lost
-    return
-  end
-  self.lost = lost
-  local keys, core_map = {}, self.map.core_map
-  local position, key = core_map:replica_next_lost(0)
-  while position do
+-- The keys of one loss.
+local function keys_lost(core_map, first, last)
+  local keys = {}
+  local position, key = core_map:replica_next_lost(first)
+  while position and position < last do
     keys[#keys + 1] = key
     position, key = core_map:replica_next_lost(position)
   end
-  self.client.log_seldom("warn", "replica_lost", { map = self.map.name, keys = #keys }, "replica_lost " .. self.map.name)
-  self.events:emit("lost", keys)
+  return keys
+end
+
+-- A listener may close the copy, or the client.
+local function tell_losses(self)
+  while self.has_begun and not self.closed and not self.client.closed do
+    local index, first, last = self.map.core_map:replica_next_loss()
+    if not index then return end
+    local id, keys = self.ids[index] or "a node of an earlier process", keys_lost(self.map.core_map, first, last)
+    if #keys > 0 then
+      self.client.log_seldom("warn", "replica_lost", { map = self.map.name, node = id, keys = #keys }, "replica_lost " .. self.map.name .. id)
+      self.events:emit("lost", id, keys)
+    end
+  end
 end
 
 -- What each node holds, as far as this process or an earlier one knows: index of the node, or nil for one that was not connected in
@@ -135,11 +142,9 @@ local function look(self)
     self.file:look()
     self.was_restored = self.was_restored and self.file.dropped == ""
   end
+  tell_losses(self)
   local state, why = state_now(self)
-  if self.has_begun and not self.closed then
-    if state == "live" then self.map.core_map:replica_drop_restored() end -- of nodes that are no more
-    tell_lost(self)
-  end
+  if state == "live" and self.has_begun and not self.closed then self.map.core_map:replica_drop_restored() end -- of nodes that are no more
   if state == self.state then return end
   local from, seconds = self.state, loop.now() - self.behind_since
   if from == "live" then self.behind_since = loop.now() end
@@ -189,6 +194,7 @@ local function follow(self)
     if not self.feeds[node] then
       self.feeds[node] = feed.open(self.client, self.map, node, connection_id)
       self.known[node] = true
+      self.ids[node.index] = node.id or node.url
     end
   end
   feed.choose_one(self.feeds)
@@ -363,7 +369,8 @@ function methods:note_own(key)
 end
 
 --- Calls `fn` at an event: "state" (to, from, why); "synced" (records, seconds since map:replicate, or since it was live last), when it
---- becomes live; "lost" (keys), when a node came up without records that it had held: all keys that are lost now.
+--- becomes live; "lost" (node, keys), when a node came up without records that it had held:
+--- its id, and the keys that no other node has. With on_loss = "drop" watches are told instead.
 ---@param event "state"|"synced"|"lost"
 ---@param fn function
 function methods:on(event, fn) self.events:on(event, fn, "copy:on", 3) end
@@ -398,8 +405,8 @@ function M.new(client, map, options)
     if not file then return nil, err end
   end
   local self = setmetatable({
-    client = client, map = map, options = options, feeds = {}, known = {}, state = "snapshot", behind_since = loop.now(), since = loop.now(),
-    has_begun = false, was_synced = false, was_restored = false, lost = 0, lives = {}, is_wanted = false, file = file, closed = false,
+    client = client, map = map, options = options, feeds = {}, known = {}, ids = {}, state = "snapshot", behind_since = loop.now(), since = loop.now(),
+    has_begun = false, was_synced = false, was_restored = false, lives = {}, is_wanted = false, file = file, closed = false,
     is_turned = true,
     events = emitter.new {
       names = EVENTS, failed = function(event, err) client:callback_failed(("%s of the copy of '%s'"):format(event, map.name), err) end,
