@@ -163,11 +163,13 @@ local function reload(cluster, prefix, count)
   local child = assert(process.spawn { file = "luajit", args = {
     "spec/support/reload_host.lua", prefix, table.concat(cluster.urls, ","), cluster.token, tostring(count),
   } })
-  local fds, rss, fds_after, rss_after = (child:read_all(600) or ""):match "(%d+)%s+(%d+)%s+(%d+)%s+(%d+)"
+  local left = {}
+  for fds, rss in (child:read_all(600) or ""):gmatch "left%s+(%d+)%s+(%d+)" do left[#left + 1] = { fds = fds, rss = rss } end
   child:wait(60)
   child:close()
-  assert(fds_after, "the reloads failed (the first 50 are not counted: --reloads is more than that)")
-  return { reloads = count, descriptors_more = fds_after - fds, resident_kb_more = rss_after - rss }
+  assert(#left > 1, "the reloads failed (the first 25 are not counted: --reloads is at least twice that)")
+  local first, last = left[1], left[#left]
+  return { reloads = count, descriptors_more = last.fds - first.fds, resident_kb_more = last.rss - first.rss }
 end
 
 local function rows_of(title, list)

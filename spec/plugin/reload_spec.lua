@@ -11,7 +11,7 @@ clusters.on_each(getfenv(1), "a host that reloads", function(shared, it)
 
   local in_foreign_host = installed.it_in(it, pending)
 
-  local times = 400
+  local times = 200
   in_foreign_host("luajit", ("is loaded %d times and leaves nothing behind"):format(times), function()
     local code, out, err = run("luajit", {
       "spec/support/reload_host.lua", env.WINGMAN_PREFIX, env.WINGMAN_CLUSTER, env.WINGMAN_TOKEN, tostring(times),
@@ -21,12 +21,12 @@ clusters.on_each(getfenv(1), "a host that reloads", function(shared, it)
     for descriptors, kilobytes in out:gmatch "left%s+(%d+)%s+(%d+)" do
       fds[#fds + 1], rss[#rss + 1] = descriptors, tonumber(kilobytes)
     end
-    assert.equal(times / 50, #rss)
+    assert.equal(times / 25, #rss)
     assert.equal(fds[1], fds[#fds])
     for i = 2, #rss do growth[i - 1] = rss[i] - rss[i - 1] end
     table.sort(growth)
     -- What is kept of each load grows between any two figures; pools of LuaJIT and of malloc grow now and then, by
     -- 64 KiB and more. Usually there is no growth at all; two kilobytes for each load are too much.
-    assert(growth[math.ceil(#growth / 2)] < 100, "resident KiB after every 50 loads: " .. table.concat(rss, " "))
+    assert(growth[math.ceil(#growth / 2)] < 50, "resident KiB after every 25 loads: " .. table.concat(rss, " "))
   end)
 end, { "sim://3", "sim://3?dialect=0.11" })

@@ -1,5 +1,5 @@
 -- usage: luajit reload_host.lua PREFIX URLS TOKEN COUNT
--- Loads Wingman, writes, unloads it, COUNT times; prints what is left after every 50: descriptors and
+-- Loads Wingman, writes, unloads it, COUNT times; prints what is left after every 25: descriptors and
 -- resident kilobytes.
 local prefix, urls, token, count = arg[1], {}, arg[3], tonumber(arg[4])
 package.path = prefix .. "/share/lua/5.1/?.lua;" .. prefix .. "/share/lua/5.1/?/init.lua;" .. package.path
@@ -43,7 +43,7 @@ for i = 1, count do
   wingman.spawn(function() client:drain() end) -- somebody waits
   map:set("b", { n = i }, { on_ack = function() end })
   wingman.unload()
-  if i % 50 == 0 then
+  if i % 25 == 0 then
     print_state()
     io.stdout:flush() -- the spec sees that it goes on
   end
