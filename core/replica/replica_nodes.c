@@ -121,24 +121,32 @@ static void note_echo(wm_replica *r, int node_index, const wm_replica_key *k, co
         mark_own(r, k, &own, WM_RECORD_OVER, own.seen);
 }
 
-void wm_replica_acked(wm_replica *r, int node_index, const char *key, size_t len, uint32_t op, uint64_t now_us)
+static void note_ack(wm_replica *r, int node_index, const wm_replica_key *k, const wm_record *own, uint64_t now_us)
 {
     wm_replica_node *n = wm_replica_node_or_new(r, node_index, WM_MERKLE_PLAIN); /* connecting it may change the rule */
-    wm_replica_key k = wm_replica_key_of(r, key, len);
-    wm_record own;
-    if (!wm_replica_own(r, &k, &own) || own.op != op || own.marks & WM_RECORD_OVER) return;
-    if (own.marks & WM_RECORD_ECHOED) {
-        mark_own(r, &k, &own, WM_RECORD_OVER, 0); /* the base is its echo, or what came after that */
+    if (own->marks & WM_RECORD_ECHOED) {
+        mark_own(r, k, own, WM_RECORD_OVER, 0); /* the base is its echo, or what came after that */
         return;
     }
-    if (r->options.only_hears && r->options.merges) return;                /* the times decide */
-    if (n == NULL || !wm_key_queue_push(&n->acked, key, len, ++r->seen)) { /* as acknowledged before the map was followed */
+    if (r->options.only_hears && r->options.merges) return;                       /* the times decide */
+    if (n == NULL || !wm_key_queue_push(&n->acked, k->text, k->len, ++r->seen)) { /* as acknowledged before the map was followed */
         r->figures.no_memory++;
         return;
     }
-    mark_own(r, &k, &own, 0, r->seen);
-    wm_record_store_set_acked_by(r->sources.own, k.own_hash, key, len, (uint16_t)(node_index + 1));
+    mark_own(r, k, own, 0, r->seen);
+    wm_record_store_set_acked_by(r->sources.own, k->own_hash, k->text, k->len, (uint16_t)(node_index + 1));
     wm_sync_changed(&n->sync, now_us);
+}
+
+void wm_replica_acked(wm_replica *r, int node_index, const char *key, size_t len, uint32_t op, uint64_t now_us)
+{
+    wm_replica_key k = wm_replica_key_of(r, key, len);
+    wm_record own;
+    if (!wm_replica_own(r, &k, &own) || own.op != op || own.marks & WM_RECORD_OVER) return;
+    /* What came after its echo is shown from now on, as is the owner's record when it was another node that acknowledged. */
+    wm_replica_sight before = wm_replica_look(r, &k);
+    note_ack(r, node_index, &k, &own, now_us);
+    wm_replica_tell(r, &k, &before, WM_CHANGE_REMOTE);
 }
 
 /* What was acknowledged up to `seen` is in the node's holding, or the node has it no more. */

@@ -54,3 +54,43 @@ clusters.on_each(getfenv(), "a watch of own writes", function(shared, it)
     assert.same({ told[2] }, heard)
   end)
 end, { "sim://3", "sim://3?dialect=0.11", "topgun://3" })
+
+clusters.on_each(getfenv(), "an own removal", function(shared, it)
+  local function owners_of(client) return client:partition_map().owners end
+
+  -- Of the keys of a node one that gets another owner while the first node is away.
+  local function wandering_key(client, keys)
+    assert(shared.cluster:kill "node-1")
+    eventually("node-1 owns nothing", function()
+      for _, id in ipairs(owners_of(client)) do
+        if id == "node-1" then return false end
+      end
+      return true
+    end)
+    for _, key in ipairs(keys) do
+      if owners_of(client)[client:partition_of(key) + 1] == "node-2" then return key end
+    end
+    error "no partition has moved from node-3 to node-2"
+  end
+
+  it("is followed by the record that the key's former owner still holds, also when it is sent back before it is acknowledged", function()
+    local client, told = shared:started(), {}
+    local map = client:map(shared:map_name())
+    local keys = clusters.keys_of(client, "node-3", 40)
+    for _, key in ipairs(keys) do assert(map:set(key, "there")) end
+    assert(client:drain(60))
+    assert(map:synced(60))
+    local key = wandering_key(client, keys)
+    local live = client:live_query(map.name)
+    map:watch(key, function(_, value) told[#told + 1] = tostring(value) end, { own = true })
+    eventually("what is there is told", function() return told[1] == "there" and live:size() == 40 end)
+    assert(shared.cluster:fault("node-2", "ack-delay", 1000))
+    assert(map:remove(key))
+    assert.equal(39, live:size())
+    assert(client:drain(60))
+    eventually("the former owner's record is shown", function() return map:get(key) == "there" end)
+    eventually("the watch and the live query are told", function() return live:size() == 40 and told[3] == "there", told end)
+    assert.same({ "there", "nil", "there" }, told)
+    assert(shared.cluster:fault("node-2", "ack-delay", 0))
+  end)
+end, { "sim://3" })
