@@ -1,5 +1,6 @@
 --- What many schedules come to, as numbers and as text.
 local checker = require "chaos.checker"
+local sorted = require "wingman.base.sorted"
 local text_table = require "wingman.text.table"
 
 local M = {}
@@ -80,10 +81,8 @@ end
 function methods:is_clean() return #self.failed == 0 and #self.broken == 0 end
 
 local function rows_of(counts, words)
-  local names, rows = {}, {}
-  for name in pairs(counts) do names[#names + 1] = name end
-  table.sort(names)
-  for i, name in ipairs(names) do rows[i] = { name, counts[name], words and words[name] or nil } end
+  local rows = {}
+  for i, name in ipairs(sorted.keys(counts)) do rows[i] = { name, counts[name], words and words[name] or nil } end
   return rows
 end
 

@@ -1,6 +1,6 @@
 --- The page of the Lua API, from doc comments.
 local help = require "wingman.repl.help"
-local markdown = require "reference.markdown"
+local sorted = require "wingman.base.sorted"
 local types = require "reference.types"
 local wingman = require "wingman"
 
@@ -170,7 +170,7 @@ function M.page()
   for _, section in ipairs(sections) do
     parts[#parts + 1] = ("## %s\n\n%s\n"):format(section.title, section.about)
     local docs = documented(section)
-    for _, name in ipairs(markdown.sorted(docs)) do parts[#parts + 1] = entry(section, name, docs[name]) end
+    for _, name in ipairs(sorted.keys(docs)) do parts[#parts + 1] = entry(section, name, docs[name]) end
   end
   parts[#parts + 1] = types.section(table.concat(parts, "\n"))
   return table.concat(parts, "\n")

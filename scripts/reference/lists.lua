@@ -5,8 +5,9 @@ local exit_codes = require "wingman.report.exit_codes"
 local markdown = require "reference.markdown"
 local metrics = require "wingman.metrics.list"
 local server_error = require "wingman.client.incoming.server_error"
+local sorted = require "wingman.base.sorted"
 
-local code, sorted = markdown.code, markdown.sorted
+local code = markdown.code
 
 local M = {}
 
@@ -20,7 +21,7 @@ end
 
 function M.events()
   local rows = {}
-  for _, name in ipairs(sorted(client_events)) do rows[#rows + 1] = event_row(name, client_events[name]) end
+  for _, name in ipairs(sorted.keys(client_events)) do rows[#rows + 1] = event_row(name, client_events[name]) end
   return [[
 # Events
 
@@ -39,7 +40,7 @@ end
 
 function M.metrics()
   local rows = {}
-  for _, name in ipairs(sorted(metrics)) do
+  for _, name in ipairs(sorted.keys(metrics)) do
     local kind = metrics[name]
     local tags = {}
     for i, tag in ipairs(kind.tags) do tags[i] = code(tag) end
@@ -71,8 +72,8 @@ end
 
 function M.errors()
   local rows, from_servers = {}, {}
-  for _, name in ipairs(sorted(errors.codes)) do rows[#rows + 1] = { code(name), errors.codes[name] } end
-  for _, name in ipairs(sorted(server_error.codes)) do
+  for _, name in ipairs(sorted.keys(errors.codes)) do rows[#rows + 1] = { code(name), errors.codes[name] } end
+  for _, name in ipairs(sorted.keys(server_error.codes)) do
     from_servers[#from_servers + 1] = { code(name), server_error.codes[name] and "yes" or "no" }
   end
   return [[

@@ -24,14 +24,4 @@ end
 ---@return string
 function M.code(text) return "`" .. text .. "`" end
 
---- The keys of a table, sorted.
----@param set table<string, any>
----@return string[]
-function M.sorted(set)
-  local names = {}
-  for name in pairs(set) do names[#names + 1] = name end
-  table.sort(names)
-  return names
-end
-
 return M

@@ -1,8 +1,9 @@
 --- The page of all options, made from the rules that they are checked by.
 local markdown = require "reference.markdown"
 local option_tables = require "reference.option_tables"
+local sorted = require "wingman.base.sorted"
 
-local code, sorted = markdown.code, markdown.sorted
+local code = markdown.code
 
 local HEAD = [[
 # Options
@@ -40,7 +41,7 @@ local function kind_of(rule, is_bytes)
 end
 
 local function add_options(rows, rules, prefix)
-  for _, name in ipairs(sorted(rules)) do
+  for _, name in ipairs(sorted.keys(rules)) do
     local rule, is_bytes = rules[name], name:find "bytes$" ~= nil
     local option = code(prefix .. name)
     rows[#rows + 1] = { rule.required and "**" .. option .. "**" or option, kind_of(rule, is_bytes),

@@ -1,5 +1,6 @@
 --- The types that doc comments name: `---@class` with its `---@field` lines.
 local markdown = require "reference.markdown"
+local sorted = require "wingman.base.sorted"
 
 local M = {}
 
@@ -49,7 +50,7 @@ function M.section(text)
   local found = assert(io.popen "find lua -name '*.lua' -not -name types.lua | sort")
   for path in found:lines() do read(path, classes) end
   found:close()
-  for _, name in ipairs(markdown.sorted(classes)) do
+  for _, name in ipairs(sorted.keys(classes)) do
     local is_named = text:find("%f[%w_.]" .. name:gsub("%.", "%%.") .. "%f[^%w_.]")
     if is_named and #classes[name] > 0 then
       parts[#parts + 1] = ("### %s\n\n%s"):format(name, markdown.table({ "field", "type", "" }, classes[name]))

@@ -2,9 +2,9 @@
 --- lists: so it finds a wrong name in a script.
 local client_events = require "wingman.client.events"
 local keys = require "wingman.load.input.keys"
-local markdown = require "reference.markdown"
 local option_tables = require "reference.option_tables"
 local scenario = require "wingman.load.scenario"
+local sorted = require "wingman.base.sorted"
 
 local M = {}
 
@@ -52,8 +52,8 @@ end
 -- Its parent says which keys a table of the class may have: a checker refuses any other one.
 local function add_class(lines, class, rules, types)
   local inner = {}
-  lines[#lines + 1] = ("---@class %s: table<%s, any>"):format(class, quoted(markdown.sorted(rules)))
-  for _, name in ipairs(markdown.sorted(rules)) do
+  lines[#lines + 1] = ("---@class %s: table<%s, any>"):format(class, quoted(sorted.keys(rules)))
+  for _, name in ipairs(sorted.keys(rules)) do
     local rule, own = rules[name], class .. "." .. name
     local kind = types[name] or type_of(rule, own)
     lines[#lines + 1] = ("---@field %s%s %s %s"):format(name, rule.required and "" or "?", kind, rule.about or ""):gsub(" +$", "")
@@ -86,7 +86,7 @@ function M.text()
   end
   add_class(lines, "wingman.load.keys_options", keys.options, {})
   lines[#lines + 1] = "---@alias wingman.load.scenario_options " .. table.concat(scenarios, "|")
-  lines[#lines + 1] = "---@alias wingman.client_event " .. quoted(markdown.sorted(client_events))
+  lines[#lines + 1] = "---@alias wingman.client_event " .. quoted(sorted.keys(client_events))
   return HEAD .. table.concat(lines, "\n") .. "\n"
 end
 

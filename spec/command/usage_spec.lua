@@ -2,6 +2,7 @@
 local arguments = require "wingman.options.arguments"
 local load_run = require "spec.support.load_run"
 local process = require "wingman.loop.process"
+local sorted = require "wingman.base.sorted"
 
 -- The module of each command that reads its options by rules.
 local MODULES = {
@@ -17,10 +18,7 @@ local function flags_in(help)
   local flags = {}
   for word in help:gsub("see wingman [^\n]+", ""):gsub("`[^`]+`", ""):gmatch "%f[^%s`,]%-%-?%a[%w-]*" do flags[word] = true end
   flags["--help"] = true
-  local sorted = {}
-  for word in pairs(flags) do sorted[#sorted + 1] = word end
-  table.sort(sorted)
-  return sorted
+  return sorted.keys(flags)
 end
 
 describe("every command", function()

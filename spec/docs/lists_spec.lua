@@ -7,6 +7,7 @@ local prompt_commands = require "wingman.repl.commands"
 local report = require "wingman.report"
 local scenario = require "wingman.load.scenario"
 local server_error = require "wingman.client.incoming.server_error"
+local sorted = require "wingman.base.sorted"
 
 -- What a command prints, both streams.
 local function output_of(arguments)
@@ -14,13 +15,6 @@ local function output_of(arguments)
   local text = child:read "*a"
   child:close()
   return text
-end
-
-local function names_of(set)
-  local names = {}
-  for name in pairs(set) do names[#names + 1] = name end
-  table.sort(names)
-  return names
 end
 
 -- Fails with every name for which the page has no such text.
@@ -51,7 +45,7 @@ describe("docs/troubleshooting.md", function()
   end
 
   it("has a section for every error code, and for no other", function()
-    expect_on(page, names_of(known), function(name) return "\n### " .. name .. "\n" end)
+    expect_on(page, sorted.keys(known), function(name) return "\n### " .. name .. "\n" end)
     for name in files.read(page):gmatch "\n### ([^\n]+)" do assert(known[name], "no error has the code " .. name) end
   end)
 
@@ -78,26 +72,26 @@ describe("docs/troubleshooting.md", function()
   end)
 
   it("has every code that load tests count besides", function()
-    expect_on(page, names_of(found_in("find lua/wingman/load -name '*.lua'", 'count_error%(?%s*"([A-Z_]+)"')), code)
+    expect_on(page, sorted.keys(found_in("find lua/wingman/load -name '*.lua'", 'count_error%(?%s*"([A-Z_]+)"')), code)
   end)
 
   it("has every warning", function()
     local warnings = found_in("find lua/wingman -name 'warnings.lua'", 'warning%(%s*"([A-Z_]+)"')
     assert(next(warnings), "no warnings are found")
-    expect_on(page, names_of(warnings), code)
+    expect_on(page, sorted.keys(warnings), code)
   end)
 
   it("has every reason of the end of a connection", function()
     local reasons = found_in("find core -name end_reason.h", 'X%([A-Z_]+, "([a-z_]+)"')
     assert(next(reasons), "no reasons are found")
-    expect_on(page, names_of(reasons), code)
+    expect_on(page, sorted.keys(reasons), code)
   end)
 
   it("has every log line that a user sees", function()
     for level, example in pairs { warn = "send_batch_failed", error = "routing_policy" } do
       local lines = found_in("find lua -name '*.lua'", 'log[%w_]*%([^"\n]*"' .. level .. '",%s*"([a-z_]+)"')
       assert(lines[example], "no log lines are found")
-      expect_on(page, names_of(lines), code)
+      expect_on(page, sorted.keys(lines), code)
     end
   end)
 end)
@@ -128,11 +122,11 @@ describe("docs/load-testing.md", function()
     end
   end)
 
-  it("has every option that all scenarios have", function() expect_on(page, names_of(scenario.common), code) end)
+  it("has every option that all scenarios have", function() expect_on(page, sorted.keys(scenario.common), code) end)
 
   it("has every option of wingman run and of wingman bench", function()
     local function flag(name) return "--" .. name:gsub("_", "-") end
-    expect_on(page, names_of(command.RULES), flag)
+    expect_on(page, sorted.keys(command.RULES), flag)
     local bench = {}
     for name in output_of "bench --help":gmatch "\n  %-%-([%a-]+)" do bench[#bench + 1] = name end
     assert(#bench > 8, "bench --help shows no options")
@@ -169,7 +163,7 @@ end)
 
 describe("docs/prompt.md", function()
   it("has every command", function()
-    expect_on("docs/prompt.md", names_of(prompt_commands.list), function(name) return "`." .. name end)
+    expect_on("docs/prompt.md", sorted.keys(prompt_commands.list), function(name) return "`." .. name end)
   end)
 end)
 
@@ -186,10 +180,10 @@ describe("docs/simulated-clusters.md", function()
   it("has every fault and every order", function()
     local faults = found_in("find core/sim -name control_fault.c", '\n    {"([a-z-]+)", "[^"]*", %d')
     assert(faults["ack-drop"], "no faults are found")
-    expect_on(page, names_of(faults), function(name) return "`" .. name end)
+    expect_on(page, sorted.keys(faults), function(name) return "`" .. name end)
     local orders = found_in("find core/sim -name control.c", '\n    {"([a-z-]+)", %d, ')
     assert(orders.kill, "no orders are found")
-    expect_on(page, names_of(orders), function(name) return "`" .. name end)
+    expect_on(page, sorted.keys(orders), function(name) return "`" .. name end)
   end)
 end)
 

@@ -1,6 +1,8 @@
 --- Checks the structure of sources: every folder is a floor, and a file uses only its own floor and
 --- those below it. In C an arrow is an include, or the use of a function or of data that another unit
 --- defines; in Lua it is a module's name in quotes, wherever it stands: a require inside a function counts.
+local sorted = require "wingman.base.sorted"
+
 local M = {}
 
 --- A unit is a .c file and the header of its name, or one of them alone; or a Lua module.
@@ -141,22 +143,15 @@ local function read_modules(files, problems)
   return units
 end
 
-local function sorted_keys(t)
-  local keys = {}
-  for key in pairs(t) do keys[#keys + 1] = key end
-  table.sort(keys)
-  return keys
-end
-
 local function check_floors(units, floors, problems)
   local level = {}
   for i, folder in ipairs(floors) do level[folder] = i end
-  for _, name in ipairs(sorted_keys(units)) do
+  for _, name in ipairs(sorted.keys(units)) do
     local unit = units[name]
     if not level[unit.folder] then
       problems[#problems + 1] = ("%s stands in the folder '%s', which has no place in the order of floors"):format(name, unit.folder)
     end
-    for _, target in ipairs(sorted_keys(unit.arrows)) do
+    for _, target in ipairs(sorted.keys(unit.arrows)) do
       local from, to = level[unit.folder], level[units[target].folder]
       if from and to and to > from then
         problems[#problems + 1] = ("%s uses %s of %s, a floor above its own"):format(name, unit.arrows[target], target)
@@ -168,7 +163,7 @@ end
 local function check_sizes(units, most, problems)
   local counts = {}
   for _, unit in pairs(units) do counts[unit.folder] = (counts[unit.folder] or 0) + 1 end
-  for _, folder in ipairs(sorted_keys(counts)) do
+  for _, folder in ipairs(sorted.keys(counts)) do
     if counts[folder] > most then
       problems[#problems + 1] = ("the folder '%s' has %d units, and at most %d are allowed"):format(folder, counts[folder], most)
     end
@@ -182,7 +177,7 @@ local function circles(units)
     count = count + 1
     index[name], low[name] = count, count
     stack[#stack + 1], on_stack[name] = name, true
-    for _, target in ipairs(sorted_keys(units[name].arrows)) do
+    for _, target in ipairs(sorted.keys(units[name].arrows)) do
       if not index[target] then
         visit(target)
         low[name] = math.min(low[name], low[target])
@@ -199,7 +194,7 @@ local function circles(units)
     until last == name
     if #members > 1 then found[#found + 1] = members end
   end
-  for _, name in ipairs(sorted_keys(units)) do
+  for _, name in ipairs(sorted.keys(units)) do
     if not index[name] then visit(name) end
   end
   return found
@@ -211,7 +206,7 @@ local function check_circles(units, problems)
     for _, name in ipairs(members) do inside[name] = true end
     table.sort(members)
     for _, name in ipairs(members) do
-      for _, target in ipairs(sorted_keys(units[name].arrows)) do
+      for _, target in ipairs(sorted.keys(units[name].arrows)) do
         if inside[target] then ties[#ties + 1] = ("  %s uses %s of %s"):format(name, units[name].arrows[target], target) end
       end
     end

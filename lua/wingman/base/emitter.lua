@@ -1,6 +1,7 @@
 --- Named events with listeners: the `on`/`off` of clients, providers and maps.
 local nearest = require "wingman.base.nearest"
 local protected = require "wingman.base.protected"
+local sorted = require "wingman.base.sorted"
 
 local M = {}
 
@@ -25,9 +26,7 @@ end
 -- `level` as in `error`, seen from the caller.
 local function check_name(self, event, what, level)
   if not self.names or self.names[event] then return end
-  local names = {}
-  for name in pairs(self.names) do names[#names + 1] = name end
-  table.sort(names)
+  local names = sorted.keys(self.names)
   error(("%s: there is no event '%s'%s; the events are %s"):format(what, tostring(event), nearest.hint(event, names),
     table.concat(names, ", ")), level + 1)
 end

@@ -3,6 +3,7 @@
 --- server or a cluster: it tests for `send_batch` and nothing else.
 local loop = require "wingman.loop"
 local operations_module = require "wingman.client.operations"
+local sorted = require "wingman.base.sorted"
 
 local M = {}
 
@@ -35,11 +36,9 @@ end
 
 -- One structured warning for all keys that failed since the last one.
 local function warn(self)
-  local keys = {}
-  for key in pairs(self.failed) do keys[#keys + 1] = key end
+  local keys = sorted.keys(self.failed)
   if #keys == 0 then return end
   self.failed = {}
-  table.sort(keys)
   local count = #keys
   for i = count, NAMED_KEYS + 1, -1 do keys[i] = nil end
   self.log_to("warn", "send_batch_failed", { failed_keys = keys, count = count })

@@ -6,6 +6,7 @@ local loop = require "wingman.loop"
 local merkle_answer = require "wingman.cluster.merkle_answer"
 local protected = require "wingman.base.protected"
 local requests_module = require "wingman.cluster.requests"
+local sorted = require "wingman.base.sorted"
 
 local M = {}
 
@@ -155,13 +156,6 @@ end
 -- Whether the connection has ended.
 local function is_loss(err) return type(err) == "string" and err:find(requests_module.LOST, 1, true) == 1 end
 
-local function sorted(set)
-  local list = {}
-  for name in pairs(set) do list[#list + 1] = name end
-  table.sort(list)
-  return list
-end
-
 -- Goes on when a path has been visited. False at the deadline.
 local function await_visit(walk, deadline)
   local wake = loop.future()
@@ -189,7 +183,7 @@ function M.below(requests, connection_id, map_name, fn, deadline)
   local function visit(path)
     asked[path] = true
     local records, paths, err = bucket(requests, connection_id, map_name, path)
-    if is_loss(err) then walk.unanswered = walk.unanswered or sorted(asked) end
+    if is_loss(err) then walk.unanswered = walk.unanswered or sorted.keys(asked) end
     asked[path] = nil
     running = running - 1
     if walk.is_over then return end

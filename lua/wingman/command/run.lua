@@ -2,7 +2,7 @@
 local command_line = require "wingman.options.arguments"
 local connection_options = require "wingman.client.options.connection"
 local escape = require "wingman.base.escape"
-local script = require "wingman.base.script"
+local script = require "wingman.load.input.script"
 local url = require "wingman.base.url"
 local usage = require "wingman.options.usage"
 local usage_error = require "wingman.base.usage_error"

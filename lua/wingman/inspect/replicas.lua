@@ -4,6 +4,7 @@ local escape = require "wingman.base.escape"
 local holdings = require "wingman.inspect.holdings"
 local loop = require "wingman.loop"
 local quantities = require "wingman.text.quantities"
+local sorted = require "wingman.base.sorted"
 local text_table = require "wingman.text.table"
 local view = require "wingman.inspect.view"
 
@@ -11,13 +12,6 @@ local M = {}
 
 --- How long M.replicate waits (seconds).
 local PATIENCE = 30
-
-local function sorted_keys(set)
-  local list = {}
-  for key in pairs(set) do list[#list + 1] = key end
-  table.sort(list)
-  return list
-end
 
 local function render_synced(data, paint)
   local line = ("%s: %s, %s, %s; %s; equal on %d of %s"):format(escape.plain(data.map), quantities.plural(data.records, "record"),
@@ -51,7 +45,7 @@ function M.replicate(map, timeout)
   for _, ago in pairs(status.equal_at) do equal = equal + (ago <= seconds and 1 or 0) end
   return view.of({
     map = map.name, state = status.state, records = status.records, requests = status.requests - before, seconds = seconds,
-    equal = equal, nodes = #sorted_keys(holdings.node_ids(map.client)),
+    equal = equal, nodes = #sorted.keys(holdings.node_ids(map.client)),
   }, render_synced)
 end
 
@@ -103,8 +97,8 @@ end
 ---@param client wingman.client
 ---@return wingman.inspect.replica[]
 function M.of(client)
-  local list, nodes = {}, sorted_keys(holdings.node_ids(client))
-  for i, name in ipairs(sorted_keys(client.copies)) do
+  local list, nodes = {}, sorted.keys(holdings.node_ids(client))
+  for i, name in ipairs(sorted.keys(client.copies)) do
     local status = client.copies[name]:status()
     list[i] = {
       map = name, state = status.state, seconds = status.since, records = status.records, bytes = client:map(name).core_map:bytes(),

@@ -3,6 +3,7 @@
 local cjson = require "cjson"
 local core = require "wingman.core"
 local escape = require "wingman.base.escape"
+local sorted = require "wingman.base.sorted"
 local text_table = require "wingman.text.table"
 local view = require "wingman.inspect.view"
 
@@ -151,10 +152,8 @@ local function arrow(before, after)
 end
 
 local function node_rows(data)
-  local ids, rows = {}, { { "node", "partitions", "keys" } }
-  for id in pairs(data.nodes) do ids[#ids + 1] = id end
-  table.sort(ids)
-  for _, id in ipairs(ids) do
+  local rows = { { "node", "partitions", "keys" } }
+  for _, id in ipairs(sorted.keys(data.nodes)) do
     local node = data.nodes[id]
     rows[#rows + 1] = { escape.plain(id), arrow(node.partitions, node.new_partitions), arrow(node.keys, node.new_keys) }
   end

@@ -16,7 +16,7 @@ local measures = require "wingman.metrics.builtin"
 local metrics = require "wingman.metrics.registry"
 local options_module = require "wingman.load.options"
 local payload = require "wingman.load.input.payload"
-local script = require "wingman.base.script"
+local script = require "wingman.load.input.script"
 local sizes = require "wingman.load.input.sizes"
 local usage_error = require "wingman.base.usage_error"
 

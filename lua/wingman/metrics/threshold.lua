@@ -3,6 +3,7 @@ local check_options = require("wingman.options.check").check
 local duration = require "wingman.base.duration"
 local metrics = require "wingman.metrics.registry"
 local selector = require "wingman.metrics.selector"
+local sorted = require "wingman.base.sorted"
 
 local M = {}
 
@@ -88,13 +89,10 @@ end
 ---@return wingman.load.threshold[]
 function M.read(given)
   local list = {}
-  local names = {}
   for metric in pairs(given) do
     if type(metric) ~= "string" then error("thresholds: the keys are names of metrics", 0) end
-    names[#names + 1] = metric
   end
-  table.sort(names)
-  for _, metric in ipairs(names) do
+  for _, metric in ipairs(sorted.keys(given)) do
     local name, tags = selector.parse(metric)
     if not name then error(("threshold on '%s': %s"):format(metric, tags), 0) end
     local expressions = given[metric]

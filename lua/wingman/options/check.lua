@@ -4,6 +4,7 @@
 --- All errors have one form: "NAME: unknown option 'raet'; did you mean 'rate'?",
 --- "NAME: option rate: a number from 0 is expected, got 'fast'", "NAME: option rate is needed".
 local nearest = require "wingman.base.nearest"
+local sorted = require "wingman.base.sorted"
 local value_of = require "wingman.options.value"
 
 local M = {}
@@ -11,15 +12,8 @@ local M = {}
 --- So many options at most are listed for a name that is near none of them.
 local MOST_LISTED = 15
 
-local function sorted(rules)
-  local names = {}
-  for name in pairs(rules) do names[#names + 1] = name end
-  table.sort(names)
-  return names
-end
-
 local function unknown(rules, option, prefix)
-  local names = sorted(rules)
+  local names = sorted.keys(rules)
   local near = type(option) == "string" and nearest.find(option, names)
   local hint = near and ("; did you mean '%s%s'?"):format(prefix, near)
     or #names <= MOST_LISTED and ("; there are %s"):format(table.concat(names, ", ")) or ""
@@ -38,7 +32,7 @@ local function fill_each(rules, given, prefix)
     if not read then return nil, wrong end
     list[i] = read
   end
-  if #list == 0 then return nil, ("option %s: a list of tables with %s is expected"):format(prefix, table.concat(sorted(rules), ", ")) end
+  if #list == 0 then return nil, ("option %s: a list of tables with %s is expected"):format(prefix, table.concat(sorted.keys(rules), ", ")) end
   return list
 end
 
@@ -55,7 +49,7 @@ function fill(rules, given, prefix)
   for option in pairs(given) do
     if not rules[option] then return nil, unknown(rules, option, prefix) end
   end
-  for _, option in ipairs(sorted(rules)) do
+  for _, option in ipairs(sorted.keys(rules)) do
     local rule, value = rules[option], given[option]
     if value == nil then value = rule.default end
     if value ~= nil then

@@ -5,6 +5,7 @@ local live = require "wingman.repl.subscriptions"
 local log_levels = require "wingman.loop.log_levels"
 local policies = require "wingman.policy.list"
 local reader = require "wingman.repl.reader"
+local sorted = require "wingman.base.sorted"
 local text_table = require "wingman.text.table"
 
 local M = {}
@@ -207,10 +208,8 @@ M.list.bench = { arguments = "EXPR", summary = "run it repeatedly and print how 
   run = function(session, rest) return inspect.bench(evaluator(session, "bench", rest)) end }
 
 local function help_text(session)
-  local names, rows = {}, {}
-  for name in pairs(M.list) do names[#names + 1] = name end
-  table.sort(names)
-  for i, name in ipairs(names) do rows[i] = { "." .. name .. " " .. M.list[name].arguments, M.list[name].summary } end
+  local rows = {}
+  for i, name in ipairs(sorted.keys(M.list)) do rows[i] = { "." .. name .. " " .. M.list[name].arguments, M.list[name].summary } end
   return session.paint("heading", "Lua, and these commands (each is a function of wingman.inspect):") .. "\n"
     .. text_table.format(rows, { indent = "  " }) .. [[
 Globals: client, cluster (of sim:// and topgun://), wingman, connect(url), sleep(s), help(x), _ (the last result).

@@ -1,5 +1,6 @@
 --- Help from doc comments: the `---` lines above a function in its file.
 local escape = require "wingman.base.escape"
+local sorted = require "wingman.base.sorted"
 
 local M = {}
 
@@ -122,17 +123,12 @@ local function collect(value, found)
 end
 
 local function of_table(value, paint)
-  local found, names, widest = {}, {}, 0
+  local found, lines, widest = {}, {}, 0
   collect(value, found)
-  for name, doc in pairs(found) do
-    names[#names + 1] = name
-    widest = math.max(widest, #signature(name, doc))
-  end
-  if #names == 0 then return "it has no documented functions\n" end
-  table.sort(names)
-  local lines = {}
+  for name, doc in pairs(found) do widest = math.max(widest, #signature(name, doc)) end
+  if not next(found) then return "it has no documented functions\n" end
   widest = math.min(widest, 34)
-  for i, name in ipairs(names) do
+  for i, name in ipairs(sorted.keys(found)) do
     local head = signature(name, found[name])
     lines[i] = paint("heading", head) .. (" "):rep(widest - #head) .. "  " .. first_sentence(found[name])
   end

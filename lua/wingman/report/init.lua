@@ -9,6 +9,7 @@ local check_options = require("wingman.options.check").check
 local core = require "wingman.core"
 local json = require "wingman.report.model.json"
 local report_options = require "wingman.report.options"
+local sorted = require "wingman.base.sorted"
 local summary = require "wingman.report.output.summary"
 local terminal = require "wingman.text.terminal"
 local validate = require "wingman.report.model.validate"
@@ -28,12 +29,7 @@ local formats = {
 
 --- The names of the formats that `write` knows, sorted.
 ---@return string[]
-function M.formats()
-  local names = {}
-  for name in pairs(formats) do names[#names + 1] = name end
-  table.sort(names)
-  return names
-end
+function M.formats() return sorted.keys(formats) end
 
 --- Splits "FORMAT=FILE", so that a wrong one is refused before the run.
 ---@param target string

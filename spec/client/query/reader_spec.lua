@@ -3,6 +3,7 @@ local clusters = require "spec.support.cluster"
 local core = require "wingman.core"
 local eventually = require "spec.support.eventually"
 local loop = require "wingman.loop"
+local sorted = require "wingman.base.sorted"
 local wingman = require "wingman"
 
 local PATIENCE = 60
@@ -40,9 +41,7 @@ clusters.on_each(getfenv(), "a query", function(shared, it)
   end)
 
   it("has its rows in the order of keys without a sort, so that pages fit together", function()
-    local values, keys, paged = fill(50), {}, {}
-    for key in pairs(values) do keys[#keys + 1] = key end
-    table.sort(keys)
+    local keys, paged = sorted.keys(fill(50)), {}
     for offset = 0, 49, 7 do
       for _, row in ipairs(assert(client:query(name, { limit = 7, offset = offset }))) do paged[#paged + 1] = row.key end
     end

@@ -17,6 +17,7 @@ local map_requests = require "wingman.cluster.map_refresh"
 local merkle_walk = require "wingman.cluster.merkle_walk"
 local requests_module = require "wingman.cluster.requests"
 local routes = require "wingman.cluster.provider.route_updates"
+local sorted = require "wingman.base.sorted"
 
 local M = {}
 
@@ -282,12 +283,7 @@ end
 
 --- Ids of the nodes that can be used, sorted.
 ---@return string[]
-function methods:connected_nodes()
-  local ids = {}
-  for id in pairs(self:nodes_by_id()) do ids[#ids + 1] = id end
-  table.sort(ids)
-  return ids
-end
+function methods:connected_nodes() return sorted.keys(self:nodes_by_id()) end
 
 --- The usable nodes themselves.
 ---@return wingman.node[]

@@ -3,6 +3,7 @@
 --- policy or the partitions themselves are other ones.
 local identity = require "wingman.cluster.provider.identity"
 local script_traceback = require "wingman.base.script_traceback"
+local sorted = require "wingman.base.sorted"
 
 local M = {}
 
@@ -27,9 +28,7 @@ local function usable_nodes(self)
 end
 
 local function make_view(usable)
-  local ids = {}
-  for id in pairs(usable) do ids[#ids + 1] = id end
-  table.sort(ids)
+  local ids = sorted.keys(usable)
   return {
     usable = function(_, id) return usable[id] ~= nil end,
     nodes = function() return ids end,

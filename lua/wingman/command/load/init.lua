@@ -20,7 +20,7 @@ local prompt_server = require "wingman.repl.server"
 local report = require "wingman.report"
 local run_module = require "wingman.load.run"
 local same_file = require "wingman.report.same_file"
-local script = require "wingman.base.script"
+local script = require "wingman.load.input.script"
 local shard = require "wingman.load.shard"
 local usage = require "wingman.options.usage"
 

@@ -4,7 +4,7 @@
 ---   local people = load.data "people.csv"
 ---   exec = function(vu) local row = people:next() … end
 local cjson = require "cjson"
-local script = require "wingman.base.script"
+local script = require "wingman.load.input.script"
 local usage_error = require "wingman.base.usage_error"
 
 local M = {}

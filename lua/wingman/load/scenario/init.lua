@@ -5,6 +5,7 @@ local keys = require "wingman.load.input.keys"
 local loop = require "wingman.loop"
 local native = require "wingman.load.executor.native"
 local rules = require "wingman.load.executor.rules"
+local sorted = require "wingman.base.sorted"
 local value_of = require "wingman.options.value"
 local vu_module = require "wingman.load.scenario.vu"
 
@@ -41,14 +42,10 @@ M.executors = {
 local methods = {}
 methods.__index = methods
 
-local executor_names = {}
-for name in pairs(M.executors) do executor_names[#executor_names + 1] = name end
-table.sort(executor_names)
-
 --- What every scenario may have besides its executor's options.
 ---@type table<string, wingman.option_rule>
 M.common = {
-  executor = { type = "string", required = true, one_of = executor_names, about = "the rule by which iterations begin" },
+  executor = { type = "string", required = true, one_of = sorted.keys(M.executors), about = "the rule by which iterations begin" },
   exec = { type = "function", required = true, about = "one iteration" },
   start_time = rules.time "how long after the test's start it begins; default 0",
   graceful_stop = rules.time "how long iterations under way may go on at the end; default 30s",

@@ -10,7 +10,7 @@ local load = require "wingman.load"
 local loop = require "wingman.loop"
 local measures = require "wingman.metrics.builtin"
 local run_module = require "wingman.load.run"
-local script = require "wingman.base.script"
+local script = require "wingman.load.input.script"
 local series = require "wingman.metrics.series"
 local stream = require "wingman.loop.stream"
 

@@ -2,6 +2,7 @@
 --- process started. Every count stays; a point's time is right to half an interval.
 local merge_metrics = require "wingman.report.merge.metrics"
 local schema = require "wingman.report.model.schema"
+local sorted = require "wingman.base.sorted"
 local work = require "wingman.metrics.work"
 
 local M = {}
@@ -46,10 +47,8 @@ local function add_series(places, series, place, joined)
 end
 
 local function series_of(places, interval_s)
-  local list, points = {}, {}
-  for at in pairs(places) do list[#list + 1] = at end
-  table.sort(list)
-  for i, at in ipairs(list) do
+  local points = {}
+  for i, at in ipairs(sorted.keys(places)) do
     points[i] = places[at]
     points[i].t_s = at * interval_s
   end

@@ -3,6 +3,7 @@
 local cjson = require "cjson"
 local schema = require "wingman.report.model.schema"
 local shape = require "wingman.report.model.table_schema"
+local sorted = require "wingman.base.sorted"
 local utf8_text = require "wingman.text.utf8"
 local validate = require "wingman.report.model.validate"
 
@@ -27,13 +28,6 @@ local function decimal(n)
   return ("%.17g"):format(n)
 end
 
-local function sorted_keys(value)
-  local keys = {}
-  for key in pairs(value) do keys[#keys + 1] = key end
-  table.sort(keys)
-  return keys
-end
-
 local encode
 
 local function encode_list(rule, value, depth)
@@ -48,7 +42,7 @@ end
 
 local function encode_object(rule, value, depth)
   local parts = {}
-  for i, key in ipairs(sorted_keys(value)) do
+  for i, key in ipairs(sorted.keys(value)) do
     local inner = rule and (rule.of or rule.fields and rule.fields[key])
     parts[i] = codec.encode(utf8_text.clean(key)) .. ":" .. encode(inner, value[key], depth + 1)
   end

@@ -4,6 +4,7 @@
 --- number may be infinite.
 local cjson = require "cjson"
 local histogram = require "wingman.base.histogram"
+local sorted = require "wingman.base.sorted"
 
 local floor, huge = math.floor, math.huge
 
@@ -102,9 +103,7 @@ end
 
 --- An object with these fields. Others may be there: documents grow.
 function M.object(fields)
-  local names = {}
-  for name in pairs(fields) do names[#names + 1] = name end
-  table.sort(names)
+  local names = sorted.keys(fields)
   return { kind = "object", fields = fields, check = function(value, path)
     if type(value) ~= "table" then return expected("an object", value, path) end
     local place = path == "" and "" or path .. "."
@@ -122,9 +121,7 @@ end
 
 --- An object whose field `by` says which shape it has.
 function M.variant(by, variants)
-  local names = {}
-  for name in pairs(variants) do names[#names + 1] = name end
-  table.sort(names)
+  local names = sorted.keys(variants)
   return { kind = "variant", by = by, variants = variants, check = function(value, path)
     if type(value) ~= "table" then return expected("an object", value, path) end
     local chosen = type(value[by]) == "string" and variants[value[by]]

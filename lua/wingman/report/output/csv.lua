@@ -1,5 +1,6 @@
 --- The time series as CSV (RFC 4180, with \n): a line for each point, latencies in
 --- seconds. A cell is empty where nothing was measured.
+local sorted = require "wingman.base.sorted"
 local view = require "wingman.report.model.view"
 local work = require "wingman.metrics.work"
 
@@ -19,15 +20,11 @@ end
 
 -- The names that any point has, sorted.
 local function names(points, field)
-  local seen, list = {}, {}
+  local seen = {}
   for _, point in ipairs(points) do
-    for name in pairs(point[field]) do
-      if not seen[name] then list[#list + 1] = name end
-      seen[name] = true
-    end
+    for name in pairs(point[field]) do seen[name] = true end
   end
-  table.sort(list)
-  return list
+  return sorted.keys(seen)
 end
 
 local percentiles = { { "p50_s", 50 }, { "p90_s", 90 }, { "p99_s", 99 }, { "p99_9_s", 99.9 }, { "max_s", 100 } }

@@ -4,6 +4,7 @@
 --- nothing twice: wingman_ops_acked_total is the total, wingman_ops_acked_by_node_total
 --- the same by node. Trends are histograms with cumulative buckets.
 local builtin = require "wingman.metrics.list"
+local sorted = require "wingman.base.sorted"
 local utf8_text = require "wingman.text.utf8"
 local view = require "wingman.report.model.view"
 
@@ -54,9 +55,7 @@ local function label_value(text) return (utf8_text.clean(text):gsub('[\\"\n]', e
 
 -- 'node="a",scenario="b"' of tags; "" without any.
 local function labels_of(tags)
-  local names, used, parts = {}, {}, {}
-  for name in pairs(tags) do names[#names + 1] = name end
-  table.sort(names)
+  local names, used, parts = sorted.keys(tags), {}, {}
   for i, name in ipairs(names) do parts[i] = ('%s="%s"'):format(label_name(name, used), label_value(tags[name])) end
   return table.concat(parts, ","), names
 end
@@ -151,12 +150,10 @@ local function escape_help(text) return (utf8_text.clean(text):gsub("[\\\n]", es
 ---@param document table
 ---@return string
 function M.format(document)
-  local families, names, lines = {}, {}, {}
+  local families, lines = {}, {}
   add_run(families, document)
   for _, metric in ipairs(document.metrics) do add_metric(families, metric) end
-  for name in pairs(families) do names[#names + 1] = name end
-  table.sort(names)
-  for _, name in ipairs(names) do
+  for _, name in ipairs(sorted.keys(families)) do
     local f = families[name]
     lines[#lines + 1] = ("# HELP %s %s"):format(name, escape_help(f.help))
     lines[#lines + 1] = ("# TYPE %s %s"):format(name, f.kind)

@@ -1,5 +1,6 @@
 --- SVG, element by element. All text and all attributes are escaped here and nowhere
 --- else; colours are classes of wingman.report.plot.theme.
+local sorted = require "wingman.base.sorted"
 local utf8_text = require "wingman.text.utf8"
 
 local M = {}
@@ -13,10 +14,8 @@ local function place(n)
 end
 
 local function attributes(list)
-  local names, parts = {}, {}
-  for name in pairs(list) do names[#names + 1] = name end
-  table.sort(names)
-  for _, name in ipairs(names) do
+  local parts = {}
+  for _, name in ipairs(sorted.keys(list)) do
     local value = list[name]
     parts[#parts + 1] = (' %s="%s"'):format(name, type(value) == "number" and place(value) or escape(value))
   end

@@ -2,6 +2,7 @@
 local clusters = require "spec.support.cluster"
 local core = require "wingman.core"
 local raw = require "spec.support.raw_connections"
+local sorted = require "wingman.base.sorted"
 
 local SILENCE = "silence"
 local KEYS = { "apple", "k1", "k2" }
@@ -46,10 +47,7 @@ clusters.on_each(env, "a Merkle path", function(shared, it)
 
   local function names_of(buckets)
     if type(buckets) ~= "table" then return buckets end
-    local names = {}
-    for child in pairs(buckets) do names[#names + 1] = child end
-    table.sort(names)
-    return names
+    return sorted.keys(buckets)
   end
 
   local unknown = shared.is_0_11 and {} or SILENCE
