@@ -55,7 +55,7 @@ sim_admission sim_backlog_take(sim_backlog *b, const sim_faults *f, uint32_t par
 
 void sim_backlog_end(sim_backlog *b, const sim_faults *f, uint64_t now_us)
 {
-    b->wait_ms = 0;
+    b->done_ms = 0;
     if (f->speed == 0) return;
     if (b->idle_us < now_us) b->idle_us = now_us;
     b->idle_us += (uint64_t)b->ops * 1000000 / f->speed;
@@ -64,7 +64,7 @@ void sim_backlog_end(sim_backlog *b, const sim_faults *f, uint64_t now_us)
         b->batches[(b->first + b->count++) % SIM_BATCHES_AT_WORK] = (sim_at_work){b->idle_us, b->new_parts};
         b->parts += b->new_parts;
     }
-    b->wait_ms = (b->idle_us - now_us) / 1000;
+    b->done_ms = b->idle_us / 1000;
 }
 
 void sim_backlog_clear(sim_backlog *b)

@@ -30,7 +30,7 @@ typedef struct sim_backlog {
     uint32_t parts;      /* of these batches */
     double unwritten;    /* operations that wait for the disk */
     uint64_t written_us; /* when `unwritten` was last reduced */
-    uint64_t wait_ms;    /* until the acknowledgement of the batch that is handled now leaves */
+    uint64_t done_ms;    /* when the batch that is handled now is worked off, and acknowledged; 0: at once */
     /* Of that batch. */
     uint8_t seen[SIM_PARTITIONS_MAX];
     uint32_t new_parts;
@@ -43,11 +43,11 @@ typedef enum sim_admission {
     SIM_WRITE_BEHIND_FULL,
 } sim_admission;
 
-/* Begins a batch at `now_us`. */
+/* Begins a batch at `now_us`, of the loop's clock. */
 void sim_backlog_begin(sim_backlog *b, const sim_faults *f, uint64_t now_us);
 /* Whether one operation of that batch is taken. */
 sim_admission sim_backlog_take(sim_backlog *b, const sim_faults *f, uint32_t partition);
-/* Ends the batch: sets wait_ms. */
+/* Ends the batch: sets done_ms. */
 void sim_backlog_end(sim_backlog *b, const sim_faults *f, uint64_t now_us);
 /* Forgets all that waits. */
 void sim_backlog_clear(sim_backlog *b);

@@ -100,7 +100,8 @@ static sim_admission admit(sim_node *n, uint32_t *count)
 {
     sim_admission result = SIM_ADMITTED;
     sim_op *ops = n->cluster->ops;
-    uint64_t now_us = uv_hrtime() / 1000;
+    uv_update_time(n->cluster->loop);
+    uint64_t now_us = uv_now(n->cluster->loop) * 1000;
     uint32_t taken = 0;
     sim_backlog_begin(&n->backlog, &n->faults, now_us);
     for (uint32_t i = 0; i < *count; i++) {
@@ -120,7 +121,7 @@ static void write_batch(sim_session *s, uint32_t count)
     sim_node *n = s->node;
     sim_admission admission = admit(n, &count);
     n->cluster->dialect->write_batch(s, n->cluster->ops, count, admission);
-    n->backlog.wait_ms = 0;
+    n->backlog.done_ms = 0;
 }
 
 bool sim_on_op_batch(sim_session *s, const wm_message *m)

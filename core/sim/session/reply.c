@@ -56,10 +56,11 @@ void sim_reply_ack(sim_session *s, sim_span id, const char *level)
         copies = 2;
     }
     /* v2 reorders whole batches before they are applied, see dispatch.c. */
-    uint64_t delay = f->ack_delay_ms + s->node->backlog.wait_ms;
+    uint64_t delay = f->ack_delay_ms, done = s->node->backlog.done_ms;
     if (f->reorder && c->family == SIM_FAMILY_0_11) delay += sim_random(c, SIM_REORDER_MS + 1);
     for (; copies > 0; copies--) {
-        if (delay == 0) send_ack(s, b);
+        if (done != 0) sim_delay_until(&s->delays, done + delay, send_late_ack, s, b->data, b->len);
+        else if (delay == 0) send_ack(s, b);
         else sim_delay_call(&s->delays, delay, send_late_ack, s, b->data, b->len);
     }
 }

@@ -36,7 +36,7 @@ static void on_due(uv_timer_t *timer)
     d->fn(d->owner, d->bytes, d->len);
 }
 
-void sim_delay_call(sim_delays *list, uint64_t ms, sim_delay_fn fn, void *owner, const void *bytes, size_t len)
+static sim_delay *new_delay(sim_delays *list, sim_delay_fn fn, void *owner, const void *bytes, size_t len)
 {
     sim_delay *d = sim_alloc(sizeof *d + len);
     d->list = list;
@@ -50,7 +50,19 @@ void sim_delay_call(sim_delays *list, uint64_t ms, sim_delay_fn fn, void *owner,
     uv_timer_init(list->loop, &d->timer);
     d->timer.data = d;
     uv_update_time(list->loop); /* else the wait counts from when the loop last polled */
-    uv_timer_start(&d->timer, on_due, ms, 0);
+    return d;
+}
+
+void sim_delay_call(sim_delays *list, uint64_t ms, sim_delay_fn fn, void *owner, const void *bytes, size_t len)
+{
+    uv_timer_start(&new_delay(list, fn, owner, bytes, len)->timer, on_due, ms, 0);
+}
+
+void sim_delay_until(sim_delays *list, uint64_t due_ms, sim_delay_fn fn, void *owner, const void *bytes, size_t len)
+{
+    sim_delay *d = new_delay(list, fn, owner, bytes, len);
+    uint64_t now_ms = uv_now(list->loop);
+    uv_timer_start(&d->timer, on_due, due_ms > now_ms ? due_ms - now_ms : 0, 0);
 }
 
 void sim_delays_cancel(sim_delays *list)

@@ -42,6 +42,15 @@ describe("a simulated node that is", function()
     end)
   end
 
+  it("slow acknowledges small batches in the order in which they came", function()
+    start "v2"
+    assert(cluster:fault("node-1", "speed", 1000))
+    connection:message(batch(1, 20)) -- all of the others wait for it, and are done within a millisecond
+    assert(cluster:fault("node-1", "speed", 1000000))
+    for i = 21, 320 do connection:message(batch(i, 1)) end
+    for i = 20, 320 do assert.equal("op" .. i, connection:receive().payload.lastId) end
+  end)
+
   it("full of parts refuses those that do not fit, and takes the others", function()
     start "v2"
     assert(cluster:fault("node-1", "speed", 1))
