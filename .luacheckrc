@@ -1,4 +1,4 @@
--- For `luacheck lua scripts spec`, which scripts/test/lint.sh runs: any warning fails the tests.
+-- For `luacheck lua scripts spec`, which scripts/test/check.sh runs: any warning fails the tests.
 std = "luajit"
 max_line_length = false -- a text for users stays in one piece, so that it is found
 

@@ -8,9 +8,15 @@ local M = {}
 local function split_type(text)
   local arguments, rest = text:match "^(fun%b())(.*)$"
   if not arguments then return text:match "^(.-)  +(.*)$" end
-  local result, about = rest:match "^(:%s%S+,%s%S+)%s*(.*)$"
+  local result, about = rest:match "^(|%S+)%s*(.*)$"
+  if not result then result, about = rest:match "^(:%s%S+,%s%S+)%s*(.*)$" end
   if not result then result, about = rest:match "^(:%s%S+)%s*(.*)$" end
   return arguments .. (result or ""), about or rest:match "^%s*(.*)$"
+end
+
+-- One space behind a type makes its words part of it.
+local function check_type(field, kind)
+  if kind:find "^[%w_.|%[%]\"]+%s" then error("two spaces belong between the type and its words: @field " .. field, 0) end
 end
 
 -- "name type  words" as a row; nil for a field that is nobody's business.
@@ -19,17 +25,19 @@ local function row_of(field)
   local name, rest = field:match "^(%[?[%w_]+%]?%??)%s+(.*)$"
   if not name then return nil end
   local kind, about = split_type(rest)
+  check_type(field, kind or rest)
   return { markdown.code(name), markdown.code(kind or rest), about or "" }
 end
 
--- Adds the classes of a file: name -> rows.
+-- Adds the classes of a file: name -> rows, with the name of the class that it inherits fields from as `parent`.
 local function read(path, classes)
   local rows
   for line in io.lines(path) do
-    local class, field = line:match "^%-%-%-@class ([%w_.]+)", line:match "^%-%-%-@field (.*)$"
+    local class, parent = line:match "^%-%-%-@class ([%w_.]+):?%s*([%w_.]*)"
+    local field = line:match "^%-%-%-@field (.*)$"
     local continued = line:match "^%-%-%-%s+(%S.*)$"
     if class then
-      rows = {}
+      rows = { parent = parent }
       classes[class] = rows
     elseif rows and field then
       rows[#rows + 1] = row_of(field)
@@ -39,6 +47,15 @@ local function read(path, classes)
       rows = nil
     end
   end
+end
+
+-- The rows of a class: those that it inherits, and its own.
+local function all_rows(classes, name)
+  local rows = {}
+  local own = classes[name] or {}
+  if own.parent and own.parent ~= "" then rows = all_rows(classes, own.parent) end
+  for _, row in ipairs(own) do rows[#rows + 1] = row end
+  return rows
 end
 
 --- The types that a text names, as a section. One that has no fields to show is left out.
@@ -52,8 +69,9 @@ function M.section(text)
   found:close()
   for _, name in ipairs(sorted.keys(classes)) do
     local is_named = text:find("%f[%w_.]" .. name:gsub("%.", "%%.") .. "%f[^%w_.]")
-    if is_named and #classes[name] > 0 then
-      parts[#parts + 1] = ("### %s\n\n%s"):format(name, markdown.table({ "field", "type", "" }, classes[name]))
+    local rows = is_named and all_rows(classes, name) or {}
+    if #rows > 0 then
+      parts[#parts + 1] = ("### %s\n\n%s"):format(name, markdown.table({ "field", "type", "" }, rows))
     end
   end
   return "## Types\n\n" .. table.concat(parts, "\n")

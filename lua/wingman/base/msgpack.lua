@@ -98,8 +98,8 @@ function M.bin(bytes)
 end
 
 ---@class wingman.timestamp
----@field seconds integer since 1970
----@field nanoseconds integer 0 .. 999999999
+---@field seconds integer  since 1970
+---@field nanoseconds integer  0 .. 999999999
 
 --- Whether a decoded value came from a timestamp extension.
 ---@param value any

@@ -22,7 +22,7 @@ local EVENTS = { change = true }
 
 ---@class wingman.map
 ---@field name string
----@field noting wingman.copy|false  who wants to know of own writes
+---@field package noting wingman.copy|false  the copy that own writes are reported to
 local methods = {}
 methods.__index = methods
 
@@ -287,8 +287,8 @@ end
 ---@field node string       its writer: a client, or the v2 node that gave it its time
 ---@field removed boolean   a tombstone
 ---@field state "pending"|"acknowledged"|"synced"|"lost"|"rejected"|"dropped"
----@field holder string|nil the node that holds it or has acknowledged it, as far as it is known: of replicas, and of maps
----  whose changes are announced
+---@field holder string|nil  the node that holds it or has acknowledged it; nil: not known. It is known in replicas, and in
+---  maps whose changes are announced
 
 --- The record of a key in the local copy, nil for an unknown key. Its `state`: a write of this client is `pending` while
 --- it is in the op log, and then `acknowledged`, `rejected` or `dropped`; none of these says that a node stores it. It becomes

@@ -8,7 +8,7 @@ local M = {}
 ---@field seq integer
 ---@field partition integer
 ---@field routed boolean    it has a route now
----@field in_flight boolean sent and not yet acknowledged
+---@field in_flight boolean  sent and not yet acknowledged
 ---@field bytes string      the operation's MessagePack map
 
 ---@class wingman.operations

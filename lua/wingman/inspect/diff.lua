@@ -151,7 +151,7 @@ end
 ---@field there any         the value at the nodes
 ---@field node string|nil   that holds it
 ---@field owner string|nil  the node that owns the key, in not_owned
----@field reason string|nil why it is only here, of a replica: "own write", which was not seen back yet, or "lost by its node"
+---@field reason string|nil  why it is only here, of a replica: "own write", which was not seen back yet, or "lost by its node"
 
 ---@class wingman.inspect.diff
 ---@field map string

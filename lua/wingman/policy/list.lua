@@ -13,7 +13,7 @@ local M = {}
 ---@class wingman.policy_kind
 ---@field option string         of a client
 ---@field decides string
----@field is_changeable boolean a running client takes another one
+---@field is_changeable boolean  a running client takes another one
 ---@field names string[]        the default stands first, unless it is made from settings
 ---@field by_name table<string, function>
 ---@field takes string          what the option may be besides a name: "function", "function|table"

@@ -2,12 +2,12 @@
 local M = {}
 
 ---@class wingman.backlog
----@field pending integer  all of them
----@field held integer     for a route: the node that it belongs to cannot be used, or is not known
----@field queued integer   to be sent: it has a route and is not in flight
----@field sent integer     for its acknowledgement
----@field unverified integer  not pending: acknowledged by a 0.11 cluster just before its membership changed,
----  and sent again a moment later
+---@field pending integer  operations that are recorded and not acknowledged
+---@field held integer     of these, without a route: the node of their partition cannot be used, or is not known
+---@field queued integer   of these, with a route, and not sent yet
+---@field sent integer     of these, sent, and not acknowledged yet
+---@field unverified integer  besides: operations that a 0.11 cluster acknowledged just before its membership changed,
+---  and that are sent again a moment later
 
 ---@param client wingman.client
 ---@return wingman.backlog

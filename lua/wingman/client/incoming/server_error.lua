@@ -11,7 +11,7 @@ local M = {}
 ---@class wingman.server_error: wingman.error
 ---@field code string        as in M.codes
 ---@field retriable boolean  whether the same again may succeed
----@field status integer|nil the server's number, for ERROR and OP_REJECTED
+---@field status integer|nil  the server's number, for ERROR and OP_REJECTED
 ---@field is_rate boolean|nil  it speaks of the client's rate, not of the node's health
 ---@field hint table|nil     what the server says would help: currentOwner, mapVersion, ...
 ---@field op_id string|nil   the operation, for OP_REJECTED

@@ -267,7 +267,7 @@ end
 ---@field state "snapshot"|"live"|"catching_up"|"partial"|"stale"|"off"  of the copy: see copy:status
 ---@field since number  seconds for which it is so
 ---@field rows integer  those of the window
----@field matching integer rows that match, without limit and offset
+---@field matching integer  rows that match, without limit and offset
 ---@field behind integer   keys that were not evaluated yet
 
 --- How things stand.

@@ -262,24 +262,24 @@ end
 ---@class wingman.copy_figures
 ---@field events integer    changes that nodes have announced
 ---@field repairs integer   records that comparisons found to differ, and that were read
----@field dropped integer|nil  of the repairs those that an event of a v2 node should have spared: it was dropped, or came
----  later than the comparison. What was dropped, and written again before it was compared, is not known. nil on 0.11,
----  whose nodes announce only that something has changed
----@field lost integer      records that a node came up without, and that are shown on
----@field behind integer    keys whose change was not told yet, at most; 0: all is told
+---@field dropped integer|nil  repairs of records whose event a v2 node dropped, or sent after the comparison. A lower bound:
+---  a record that was written again before the comparison is not counted. nil on 0.11, whose nodes announce only that
+---  something has changed
+---@field lost integer      records that a node came up without, and that are still shown
+---@field behind integer    keys whose change the watches do not have yet, at most; 0: they have every change
 
 ---@class wingman.copy_status: wingman.copy_figures
----@field unread integer    bytes that the client has received and not read, for whatever map
+---@field unread integer    bytes that the client has received and not read yet, for all its maps
 ---@field state "snapshot"|"live"|"catching_up"|"partial"|"stale"|"off"
----@field since number      seconds for which it is so
----@field records integer   keys with a value; they are counted
+---@field since number      seconds for which it has had this state
+---@field records integer   keys with a value; a call counts them
 ---@field equal_at table<string, number>  by node id: seconds since the copy was known to be equal to what the node holds; with persist
 ---  also of nodes that an earlier process was connected to
 ---@field age number|nil    seconds since the copy was known to be equal to what the nodes hold, of the node for which that is longest; nil: for
 ---  one of them it never was
 ---@field requests integer  sent for the copy
----@field file { path: string, bytes: integer, dropped: string|nil, problem: string|nil }|nil  with persist: why what was in it was
----  not used, why it cannot be written
+---@field file { path: string, bytes: integer, dropped: string|nil, problem: string|nil }|nil  with persist. dropped: why
+---  its former content was not used; problem: why it cannot be written
 
 --- Internal: the counters of a status. Nothing in it takes longer for a larger map.
 ---@return wingman.copy_figures

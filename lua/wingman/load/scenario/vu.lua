@@ -24,8 +24,8 @@ local PATIENCE = 30
 ---@field client wingman.client
 ---@field data any           what the test's set-up returned
 ---@field env table          of the scenario
----@field busy boolean       within an iteration
----@field sleeping boolean   within vu:sleep
+---@field package busy boolean       within an iteration
+---@field package sleeping boolean   within vu:sleep
 ---@field package late_us integer
 ---@field package tag integer
 ---@field package began_us number

@@ -101,7 +101,7 @@ end
 ---@class wingman.report.headline
 ---@field word string     "PASSED", "FAILED", …
 ---@field good boolean
----@field sentence string why, or what was done
+---@field sentence string  why, or what was done
 ---@field work string     what was done
 
 --- How many of the shards that were started are in the document: nil when all are.
