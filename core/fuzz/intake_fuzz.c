@@ -1,17 +1,12 @@
 /* Any bytes as a message that comes in pieces, under a limit: one within it is handed over
  * as it is, and of one beyond it the skim says what wm_message_parse says of the whole. */
-#include <stdlib.h>
 #include <string.h>
 
+#include "fuzz/require.h"
 #include "wire/intake.h"
 #include "wire/skim.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define REQUIRE(condition)         \
-    do {                           \
-        if (!(condition)) abort(); \
-    } while (0)
 
 typedef struct heard {
     const uint8_t *bytes;

@@ -9,13 +9,9 @@
 #include <string.h>
 
 #include "base/msgpack.h"
+#include "fuzz/require.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define REQUIRE(condition)         \
-    do {                           \
-        if (!(condition)) abort(); \
-    } while (0)
 
 /* Levels that msgpack-c keeps on its own stack; deeper input it refuses. */
 #define DEPTH_MAX 30

@@ -1,17 +1,12 @@
 /* Any bytes, read in every way the reader offers: no way may leave the input,
  * all must agree on where a value ends, and what was read as a scalar is read
  * the same after it was written. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/msgpack.h"
+#include "fuzz/require.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define REQUIRE(condition)         \
-    do {                           \
-        if (!(condition)) abort(); \
-    } while (0)
 
 static bool same_double(double a, double b)
 {

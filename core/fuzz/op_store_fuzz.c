@@ -13,18 +13,11 @@
 #include <unistd.h>
 
 #include "base/status.h"
+#include "fuzz/require.h"
 #include "oplog/file/op_salvage.h"
 #include "oplog/oplog.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define REQUIRE(condition)                                                  \
-    do {                                                                    \
-        if (!(condition)) {                                                 \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
-            abort();                                                        \
-        }                                                                   \
-    } while (0)
 
 #define OPS_MAX 2000u
 

@@ -8,13 +8,9 @@
 
 #include "base/status.h"
 #include "cluster/partition_map.h"
+#include "fuzz/require.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define REQUIRE(condition)         \
-    do {                           \
-        if (!(condition)) abort(); \
-    } while (0)
 
 static bool is_node(const wm_partition_map *m, uint16_t index)
 {

@@ -4,9 +4,9 @@
  * Input: one byte (bit 0: the family, bit 1: authenticated, bit 2: one node only);
  * then frames of two bytes (length, little-endian; the highest bit: text) and the
  * bytes themselves. */
-#include <stdlib.h>
 #include <string.h>
 
+#include "fuzz/require.h"
 #include "sim/model/state.h"
 #include "sim/model/subscription.h"
 #include "sim/server/cluster.h"
@@ -17,11 +17,6 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerInitialize(int *argc, char ***argv);
-
-#define REQUIRE(condition)         \
-    do {                           \
-        if (!(condition)) abort(); \
-    } while (0)
 
 #define SECRET "topgun-secret-dev"
 
