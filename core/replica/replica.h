@@ -30,9 +30,9 @@ typedef struct wm_replica_options {
     wm_holding_rules rules;
     wm_sync_rhythm rhythm;
     bool merges;     /* 0.11: records have their writers' times, and the newest of any node counts; tombstones are records */
-    bool drops_lost; /* what a node has lost is removed; else it is shown on, and counted */
-    bool only_hears; /* it is not compared: a holding is what its node has announced, and what it has not announced is not
-                      * known. So an own write is shown until something is heard of later. */
+    bool drops_lost; /* what a node has lost is removed; else it stays shown, and is counted */
+    bool only_hears; /* it is not compared: a holding has what its node has announced, and nothing else is known of the
+                      * node. So an own write is shown until the node announces something later. */
 } wm_replica_options;
 
 /* What it looks at; borrowed. */
@@ -108,7 +108,7 @@ bool wm_replica_restore(wm_replica *r, const wm_kept_holding *kept);
 /* Makes what was restored the holding of a node that has this id, or else this URL, unless something is known of the node already.
  * Call it before the node is connected. */
 void wm_replica_adopt(wm_replica *r, int node_index, const char *id, const char *url);
-/* Removes what was restored of nodes that are no more; their keys are told as repaired. */
+/* Removes what was restored of nodes that are no more; their keys change as by a repair. */
 void wm_replica_drop_restored(wm_replica *r);
 /* The cluster turned out to have other rules than those it was made by: what was restored is removed. False once a node
  * was connected, and when out of memory. */
@@ -177,15 +177,15 @@ uint64_t wm_replica_turns(const wm_replica *r);
 typedef struct wm_replica_figures {
     uint64_t events;
     uint64_t repairs; /* differences that walks found after the snapshot */
-    uint64_t missed;  /* of them, those on a connection that had heard every change: an event was dropped, or is late */
-    uint64_t lost;    /* records that nodes have lost and that are shown on */
+    uint64_t missed;  /* of the repairs, those on a connection that had been equal: an event was dropped, or is late */
+    uint64_t lost;    /* records that nodes have lost and that are still shown */
     uint64_t gone;    /* of them, those of which it is not known yet whether they are lost or removed */
     uint64_t records; /* that nodes hold, each as often as it is held */
     uint64_t no_memory;
 } wm_replica_figures;
 wm_replica_figures wm_replica_figures_of(const wm_replica *r);
-/* The next loss of which the script was not told, and that is known to be one: its keys are those that wm_replica_next_lost
- * gives from `*first` on, up to positions below `*end`. `node_index`: that the node had. False: there is none. */
+/* The next loss that was not reported to the script, and that is known to be one. wm_replica_next_lost gives its keys from
+ * `*first` on, up to positions below `*end`. `node_index`: of the node that lost them. False: there is none. */
 bool wm_replica_next_loss(wm_replica *r, int *node_index, uint64_t *first, uint64_t *end);
 /* Walks over the keys that are lost. */
 uint64_t wm_replica_next_lost(wm_replica *r, uint64_t position, wm_record *out);

@@ -98,7 +98,7 @@ clusters.on_each(getfenv(1), "a host with small ticks", function(shared, it)
     assert.is_true(host.client:stats().ops_acked > acked, "nothing of the host was acknowledged within 30 ticks")
     local warnings = shared:logged "starving"
     assert.equal(1, #warnings)
-    assert.matches("each step of the last %d+ s left something: %d+ bytes were received and not read, and %d+ keys of replicas not told", warnings[1].message)
+    assert.matches("each step of the last %d+ s left something: %d+ bytes were received and not read, and %d+ keys of replicas have changes", warnings[1].message)
     local found = host.client:health().warnings
     assert.equal("STARVING", found[#found].code)
     starving.PATIENCE = patience

@@ -5,7 +5,7 @@
 /* The file of one map's saved copy. It is a log of what the nodes' holdings became: a commit has whole records, and
  * those of one call are there together or not at all. What is outdated in it goes when the file is written anew beside
  * itself, a part with each call. It does not wait for the disk: it survives the process, and a power cut may leave a
- * damaged file, which is told when it is read. One process uses it at a time. */
+ * damaged file, which reading detects. One process uses it at a time. */
 typedef struct wm_copy_file wm_copy_file;
 
 /* Opens the file, or creates it, and reads it. NULL with the reason in `e`: nothing changed, and `content` is empty.

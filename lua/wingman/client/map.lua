@@ -376,11 +376,11 @@ function methods:synced(timeout)
   return self:replicate():synced(timeout)
 end
 
---- Calls `fn(key, value, origin)` with what is there, and then after changes: once for a key, with the value that it
---- has by then; nil: it has none. `origin`: "snapshot", "remote" (announced by a node), "repair" (found by
---- comparing), "lost" (with on_loss = "drop"), "local" (written by this client). Own writes are told with `own = true` only, and
---- not before `set` has returned; what replaces them is told always. Makes the map a replica
---- if it is none.
+--- Calls `fn(key, value, origin)` with what is there, and then after changes: once for a changed key, with the value that
+--- it has by then, or nil when it has none. `origin`: "snapshot" (read first), "remote" (announced by a node), "repair"
+--- (found by comparing), "lost" (removed, with on_loss = "drop"), "local" (written by this client). After own writes `fn` is
+--- called with `own = true` only, and not before `set` has returned; after what replaces them, always. Makes the map a
+--- replica if it is none.
 ---@param key string|nil  one key; nil: all
 ---@param fn fun(key: string, value: any, origin: string)
 ---@param options wingman.watch_options|nil  { initial = true, own = false }
@@ -392,11 +392,10 @@ function methods:watch(key, fn, options)
   return self:replicate():watch(key, fn, options)
 end
 
---- Calls `fn(key, value, origin)` after a key has changed by another client's doing, as a watch of every key does that
---- does not want to know what is there already: final values; nil for a removal. The first listener makes the map a
---- replica (map:replicate), so that nothing is missed. With `{ replicate = false }` the nodes are only asked to
---- announce changes: what they drop or could not announce while their connection was away is missed, and a 0.11 cluster
---- announces none.
+--- Calls `fn(key, value, origin)` after another client has changed a key: with its final value, or nil for a removal. The
+--- first listener makes the map a replica (map:replicate), so that nothing is missed; it is a watch of every key that is
+--- not called for what is there already. With `{ replicate = false }` the nodes are only asked to announce changes: what
+--- they drop, or cannot announce while their connection is away, is missed, and a 0.11 cluster announces none.
 ---@param event "change"
 ---@param fn fun(key: string, value: any, origin: string)
 ---@param options wingman.change_options|nil  { replicate = true }

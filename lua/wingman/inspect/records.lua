@@ -112,7 +112,7 @@ end
 ---@field holder string|nil   the node that it was read from
 
 ---@class wingman.inspect.records: wingman.inspect.record[]
----@field total integer          so many records match
+---@field total integer          how many records match
 ---@field source "copy"|"cluster"
 ---@field state string|nil       of the replica that they come from
 ---@field nodes string[]|nil     that were read

@@ -90,7 +90,7 @@ end
 ---@field events integer    changes that nodes have announced
 ---@field repairs integer   records that comparisons found to differ, and that were read
 ---@field lost integer      records that a node came up without, and that are shown on
----@field behind integer    keys whose change was not told yet
+---@field behind integer    keys whose change the watches do not have yet
 ---@field requests integer
 
 --- The replicas of a client, by the names of their maps.

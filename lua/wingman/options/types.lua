@@ -107,8 +107,8 @@
 ---@field persist? boolean keep the copy in a file below the client option copy.path, so that it is there at once when the process starts again
 
 ---@class wingman.watch_options: table<"initial"|"own", any>
----@field initial? boolean false: what is there already is not told
----@field own? boolean this client's writes are told, too
+---@field initial? boolean false: no calls for what is there already
+---@field own? boolean calls for this client's own writes, too
 
 ---@class wingman.change_options: table<"replicate", any>
 ---@field replicate? boolean false: hints only, as far as nodes announce changes, and no replica

@@ -1,5 +1,5 @@
---- Whether the steps of a host are too small for what arrives: when each leaves something, values come ever later,
---- and fewer of those in between are told.
+--- Whether the steps of a host are too small for what arrives: when each leaves something, watches get values
+--- ever later, and fewer of those in between.
 local M = {}
 
 --- Seconds after which that is a warning.
@@ -8,7 +8,7 @@ M.PATIENCE = 5
 ---@class wingman.starving
 ---@field since number     of loop.now: when a step left something first, and all after it did
 ---@field bytes integer    received and not read, those that wait in the sockets included
----@field keys integer     of replicas, whose change was not told
+---@field keys integer     of replicas, whose change the watches do not have yet
 
 local function keys_behind(client)
   local keys = 0

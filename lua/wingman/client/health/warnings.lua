@@ -93,8 +93,8 @@ local function too_small_steps(client)
   local left = client.starving
   local seconds = left and loop.now() - left.since or 0
   if seconds < starving.PATIENCE then return nil end
-  return warning("STARVING", "each step of the last %.0f s left something: %d bytes were received and not read, and %d keys of replicas not told. "
-    .. "Values are told late, and those in between not at all; raise the budget of client:step, or step more often.", seconds, left.bytes, left.keys)
+  return warning("STARVING", "each step of the last %.0f s left something: %d bytes were received and not read, and %d keys of replicas have changes "
+    .. "that watches do not have. They get values late, and those in between not at all; raise the budget of client:step, or step more often.", seconds, left.bytes, left.keys)
 end
 
 --- What is to be said of a started client now.

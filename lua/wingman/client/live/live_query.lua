@@ -243,7 +243,8 @@ function methods:size()
 end
 
 --- Waits until the copy was equal to what each node holds, at a moment after this call, and until the rows are those of
---- it and were told. In a function of the live query itself it raises, as that would wait for itself: use wingman.spawn.
+--- the copy and their changes were reported. In a function of the live query itself it raises, as that would wait for
+--- itself: use wingman.spawn.
 ---@param timeout number|string|nil  a duration: seconds or "5s"; default: 5 s
 ---@return boolean|nil ok, wingman.error|nil err  TIMEOUT, CLOSED
 function methods:synced(timeout)
@@ -259,7 +260,7 @@ function methods:synced(timeout)
     math.max(0, deadline - loop.now()))
   if self.closed then return nil, errors.new("CLOSED", "the live query was closed", { map = self.map.name }) end
   if not is_behind(self) and not self.is_touched then return true end
-  return nil, errors.new("TIMEOUT", ("the rows of map '%s' were not told within %g s"):format(self.map.name, timeout),
+  return nil, errors.new("TIMEOUT", ("the rows of map '%s' were not all reported within %g s"):format(self.map.name, timeout),
     { map = self.map.name, retriable = true })
 end
 

@@ -119,10 +119,10 @@ function methods:query(name, query)
   return found, err
 end
 
---- Keeps the rows of a query while the map changes: `live:rows()` has them, and `live:on("row", fn)` tells how they
---- change. It runs over the local copy, and makes the map a replica if it is none, for as long as it is open; so it has
---- the same rows as client:query, what servers do not announce is found, and own writes are in it at once. What was not
---- read yet when it begins is told as it comes. Several changes of a key before the loop gets to it are told once.
+--- Keeps the rows of a query up to date while the map changes: `live:rows()` has them, and `live:on("row", fn)` reports
+--- their changes. It runs over the local copy, and makes the map a replica, if it is none, for as long as it is open. So
+--- it has the rows of client:query, finds what servers do not announce, and has own writes at once. What is not read yet
+--- when it begins is reported as it comes. Several changes of a key before the loop gets to it are one event.
 ---
 --- Each row that matches is kept in memory, also those beyond `limit`, so that a row that leaves lets the next one in. A
 --- change costs a search in the order of the rows, and no sorting. Raises for an option that is unknown or wrong.

@@ -44,8 +44,8 @@ M.replicate = {
 --- map:watch.
 ---@type table<string, wingman.option_rule>
 M.watch = {
-  initial = { type = "boolean", default = true, about = "false: what is there already is not told" },
-  own = { type = "boolean", default = false, about = "this client's writes are told, too" },
+  initial = { type = "boolean", default = true, about = "false: no calls for what is there already" },
+  own = { type = "boolean", default = false, about = "calls for this client's own writes, too" },
 }
 
 --- map:on.

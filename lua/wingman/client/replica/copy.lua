@@ -320,7 +320,7 @@ function methods:status()
   return status
 end
 
---- Internal: the listeners of map:on "change" are told what watches are told.
+--- Internal: from now on the listeners of map:on "change" get what watches get.
 function methods:tell_changes()
   if self.has_begun then self.map.core_map:replica_watch() end
 end
@@ -329,7 +329,7 @@ end
 ---@return wingman.watch
 function methods:watch(key, fn, options) return self.watches:add(key, fn, options) end
 
---- Internal: the state that was told last, and for how many seconds it has been so.
+--- Internal: the state that was reported last, and for how many seconds it has been so.
 ---@return string state, number since
 function methods:standing() return self.state, loop.now() - self.since end
 
@@ -368,9 +368,9 @@ function methods:note_own(key)
   for _, live in ipairs(self.lives) do live:note_own(key) end
 end
 
---- Calls `fn` at an event: "state" (to, from, why); "synced" (records, seconds since map:replicate, or since it was live last), when it
---- becomes live; "lost" (node, keys), when a node came up without records that it had held:
---- its id, and the keys that no other node has. With on_loss = "drop" watches are told instead.
+--- Calls `fn` at an event. "state" (to, from, why). "synced" (records, seconds): the copy has become live, that long after
+--- map:replicate, or after it was live last. "lost" (node, keys): a node came up without records that it had held; its id,
+--- and the keys that no other node has. With on_loss = "drop" watches are called instead.
 ---@param event "state"|"synced"|"lost"
 ---@param fn function
 function methods:on(event, fn) self.events:on(event, fn, "copy:on", 3) end

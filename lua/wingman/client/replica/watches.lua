@@ -1,5 +1,5 @@
 --- The functions that a script wants to be called with the values of a replicated map: what is there first,
---- and what becomes of it. Final values: a key that changes often before the loop gets to it is told once.
+--- and what becomes of it. Final values: for a key that changes often before the loop gets to it they are called once.
 local loop = require "wingman.loop"
 
 local M = {}
@@ -44,7 +44,7 @@ end
 
 ---@param key string|nil
 ---@param fn fun(key: string, value: any, origin: string)
----@param options { initial: boolean, own: boolean }  whether what is there is told, and what this client writes
+---@param options { initial: boolean, own: boolean }  whether it is called for what is there, and for what this client writes
 ---@return wingman.watch
 function methods:add(key, fn, options)
   local watch = setmetatable({
