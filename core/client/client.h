@@ -100,8 +100,8 @@ int wm_client_add_node(wm_client *c, const char *url, const char *shown_url);
 int wm_client_forget_node(wm_client *c, int node_index);
 /* Turns WM_EVENT_FRAME for every message on or off. */
 void wm_client_trace(wm_client *c, bool on);
-/* In place of the send windows: batches of so many operations, and so many in flight on each connection. For
- * measurements of what the windows are worth; call it before the client connects. */
+/* In place of the send windows: batches of `batch_ops` operations, and `ops` in flight on each connection. For
+ * measuring what the windows are worth; call it before the client connects. */
 void wm_client_fix_windows(wm_client *c, uint32_t batch_ops, uint32_t ops);
 /* Allows operations on a connection that is ready, until it ends. Call it once it is known which node
  * is at the other end. A listening connection, which never carries operations, is listening then. */
@@ -235,9 +235,9 @@ const char *wm_client_node_name(const wm_client *c, uint32_t node);
  * copy shows another value; 1: it does not; WM_EINVAL for an impossible time, and when there are no maps at all: the
  * script handles the event; WM_ENOMEM. */
 int wm_client_take_map_event(wm_client *c, const wm_map_event *event, int connection);
-/* The local copy shows from now on, or from when the server family is known, what servers announce, too. Call it
- * when that is asked of them; a map that is not replicated begins by itself with the first event. What is acknowledged before is taken for older than
- * any event. WM_OK or WM_ENOMEM. */
+/* From now on, or once the server family is known, the local copy also shows what servers announce. Call it when they
+ * are asked to; a map that is not replicated begins by itself with the first event. Writes that were acknowledged before
+ * count as older than any event. WM_OK or WM_ENOMEM. */
 int wm_map_hear(wm_map *m);
 
 /* -- replicas -- */
@@ -252,14 +252,13 @@ typedef struct wm_map_replica_options {
 bool wm_map_keep(wm_map *m, const char *path, wm_log_error *e);
 /* NULL when the map is not kept. Valid until wm_map_end_replica. */
 const wm_saved_copy *wm_map_saved(const wm_map *m);
-/* Makes the local copy a replica that is compared with the nodes. The server family and the hash of the cluster have to be known, or
- * a file that has a copy. It follows a
- * node from wm_map_follow on, and sends its questions on that connection. WM_OK, also when it is one
- * already; WM_EINVAL when the cluster is not known; WM_ENOMEM. */
+/* Makes the local copy a replica that is compared with the nodes. The server family and the hash of the cluster have to
+ * be known, or be in the map's file (wm_map_keep). It follows a node from wm_map_follow on, and sends its questions on that
+ * connection. WM_OK, also when it is one already; WM_EINVAL when the cluster is not known; WM_ENOMEM. */
 int wm_map_replicate(wm_map *m, const wm_map_replica_options *options);
 /* Follows a node on one of its connections, which hears the map's events; see wm_replica_connect. */
 int wm_map_follow(wm_map *m, int connection);
-/* Ends it: what other clients wrote is forgotten; what is announced is heard on, if it was before. */
+/* Ends the replica, and forgets what other clients wrote. A map that showed announcements before goes on with that. */
 void wm_map_end_replica(wm_map *m);
 /* Of a map that is replicated: its list of changes has this client's writes, too. */
 void wm_map_watch_own(wm_map *m);

@@ -11,10 +11,10 @@
 #include "replica/replica.h"
 
 /* The state of a client, for its own files. In this folder, each using those before it: figures.c
- * (statistics), throttle.c (with the send windows), rules.c (what servers cannot store), map_table.c, own_records.c
- * (what becomes of records of this client), replicas.c, backpressure.c, write_path.c (recording operations), rejection.c (dead letters), judge.c (operations
- * recorded before the server family was known), routes.c, membership.c (repeating operations after a
- * membership change). In client/traffic: messages.c, poison.c, recovery.c (the op log's file),
+ * (statistics), throttle.c (with the send windows), rules.c (what servers cannot store), map_table.c,
+ * own_records.c (what becomes of records of this client), replicas.c, backpressure.c, write_path.c (recording
+ * operations), rejection.c (dead letters), judge.c (operations recorded before the server family was known),
+ * routes.c, membership.c (repeating operations after a membership change). In client/traffic: messages.c, poison.c, recovery.c (the op log's file),
  * ack_hooks.c, listeners.c, pool_hooks.c, nodes.c, foreign.c, life.c. */
 
 /* The wait before each control is twice the one before: 256 times ack_timeout in all. */

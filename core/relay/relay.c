@@ -17,8 +17,8 @@ static const char help[] =
     "topgun://N puts it between the nodes of a cluster. It listens at COUNT free ports, 1 to\n"
     "64, and chooses a free port as the target of each. Prints one line of JSON:\n"
     "{\"ports\":[{\"listen\":P,\"target\":P},...]}. Runs until its standard input ends.\n\n"
-    "  --heartbeats  forward the nodes' heartbeats, too. A node that never had one of another does\n"
-    "                not suspect it when it is late, and still notices that its connection ended\n\n"
+    "  --heartbeats  forward the nodes' heartbeats, too. Without them a busy node is not suspected\n"
+    "                of having died; the end of its connection is noticed all the same\n\n"
     "exit codes: 0 done, 1 no port can be opened, 2 usage error\n";
 
 enum {

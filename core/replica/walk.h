@@ -2,13 +2,13 @@
 #define WM_WALK_H
 #include "replica/merkle_answer.h"
 
-/* A walk through the Merkle tree of a node: which places are still to be asked for, and which were and are
- * not answered. Bounded in requests and in memory: each place is visited at most once. A zeroed walk is over.
+/* A walk through the Merkle tree of a node: the places that have to be asked for, and those that were asked for and are
+ * not answered yet. Bounded in requests and in memory: each place is visited at most once. A zeroed walk is over.
  *
- * A v2 node is silent about a leaf that was emptied after it was listed. No time tells that from an answer that is
- * on its way: the place above is asked for once more, a *fence*, when nothing else is left to ask, or 64 questions later
- * than the leaf's were answered. It lists the leaf no more: the leaf is empty. It does: the leaf is asked for again, as
- * answers may overtake each other, three times at most. */
+ * A v2 node does not answer for a leaf that was emptied after it was listed. No time limit can tell that from an answer
+ * that is on its way. So the place above is asked for once more, which is called a *fence*: when nothing else is left to
+ * ask, or when 64 questions that were sent after the leaf's have been answered. If the fence no longer lists the leaf, it
+ * is empty. If it does, the leaf is asked for again, as answers may overtake each other; three times at most. */
 
 #define WM_WALK_IN_FLIGHT 64u
 

@@ -4,12 +4,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* In-doubt writes: the writes that were in flight to a v2 server when their connection ended, or that moved or waited
- * long before their acknowledgement. The server may read them much later (after SIGCONT, say) and stamp them with that
- * time. Then a write that has been sent again, and overwritten since, is the newest of its key there: that is what the
- * local copy shows once it is announced. client:repair, which reads the nodes, has to know that such a record is older
- * than what this client wrote last: neither times nor what was announced say so. So hashes of map, key and value of
- * the last WM_INDOUBT_WRITES_MAX writes are kept. */
+/* In-doubt writes: writes that were in flight to a v2 server when their connection ended, or whose acknowledgement came
+ * late or after their partition had moved. The server may read such a write much later (after SIGCONT, say), and stamps
+ * it with that time. If the client has sent it again and overwritten it since, the old value is the newest record of its
+ * key there, and the local copy shows it once it is announced. client:repair has to know that such a record is older than
+ * the client's last write. Neither timestamps nor announcements say so. So hashes of map, key and value of the last
+ * WM_INDOUBT_WRITES_MAX such writes are kept. */
 typedef struct wm_indoubt_writes wm_indoubt_writes;
 
 #define WM_INDOUBT_WRITES_MAX 65536u

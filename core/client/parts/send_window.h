@@ -3,22 +3,23 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The send window of one connection: how many operations may be in flight, found by what the server does.
+/* The send window of one connection: how many operations may be in flight. It follows what the server does.
  *
- * Acknowledgements: once a server works without a pause, more operations in flight only wait longer there.
- * So the window follows the time to the acknowledgement. It is doubled at most for each window that was
- * acknowledged, as long as that time is below the shortest one plus 25 ms, and shrinks by up to a quarter above
- * it; it stays where operations wait for 25 ms, whatever the server's rate and distance are. It grows only
- * while it is what holds operations back. The shortest time is that of the last 30 to 60 s: as often the
- * window is small for one round, so that a time without waiting is seen. If the smallest window waits
- * longer than that, the server or the network has become slower, and its time is the shortest from then on.
+ * Acknowledgements. Once a server works without a pause, more operations in flight only wait longer there. So the
+ * window aims at a time to the acknowledgement: the shortest that was seen, which is that of operations that do not
+ * wait, plus 25 ms. In rounds of one window of acknowledged operations it grows, at most to twice its size, while the
+ * time is below that, and shrinks, by up to a quarter, while it is above. It grows only if operations wait for space
+ * in it. The shortest time is that of the last 30 to 60 s; every 30 s the window is small for one round, so that a time
+ * without waiting is seen. If the smallest window takes longer than the aim, the server or the network has become
+ * slower, and that time is the shortest from then on.
  *
- * Refusals: of what a server has no place for (its workers' inboxes are full) less is sent at once, and for
- * a while the window stays below the size that was refused. What comes too fast (a rate limit, a disk that
- * cannot keep up) shows in no acknowledgement's time; so batches leave at intervals then. What a server
- * took between two such refusals, at both of which it was full, is what it can take in that time. The rate
- * is a fifth less then, as a queue that was full lasts, and grows by a thirtieth each second, and faster after some
- * seconds without a refusal.
+ * Refusals for want of space (a worker's inbox is full). The window shrinks, and stays below the size that was refused
+ * for a while.
+ *
+ * Refusals for the rate (a rate limit, a disk that cannot keep up). The time to the acknowledgement does not show these,
+ * so batches leave at intervals from then on. At both of two such refusals the server was full; so what it took between
+ * them is the rate that it can take. Batches leave at four fifths of it, so that the full queue empties. The rate grows
+ * by a thirtieth each second, and faster after some seconds without a refusal.
  *
  * Integers only; times are microseconds. */
 typedef struct wm_send_window {
@@ -49,7 +50,7 @@ wm_send_window wm_send_window_new(uint64_t now_us);
 typedef struct wm_send_ack {
     uint32_t ops;       /* in the batch */
     uint32_t in_flight; /* operations, with these */
-    bool is_full;       /* operations wait for room in the window */
+    bool is_full;       /* operations wait for space in the window */
     uint64_t took_us;   /* since the batch was cut */
 } wm_send_ack;
 
@@ -59,6 +60,6 @@ void wm_send_window_acked(wm_send_window *w, const wm_send_ack *ack, uint64_t no
 void wm_send_window_refused(wm_send_window *w, uint32_t batches, uint32_t ops, bool is_rate, uint64_t now_us);
 /* The most operations of one batch, of `most` that are allowed otherwise. */
 uint32_t wm_send_window_batch(const wm_send_window *w, uint32_t most);
-/* How long to wait after a batch of so many operations before the next one; 0: not at all. */
+/* How long to wait after a batch of `ops` operations before the next one; 0: not at all. */
 uint64_t wm_send_window_pause_us(const wm_send_window *w, uint32_t ops);
 #endif

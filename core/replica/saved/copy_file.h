@@ -2,10 +2,10 @@
 #define WM_COPY_FILE_H
 #include "replica/saved/copy_reader.h"
 
-/* The file of one map's saved copy. It is a log of what the nodes' holdings became: a commit has whole records, and
- * those of one call are there together or not at all. What is outdated in it goes when the file is written anew beside
- * itself, a part with each call. It does not wait for the disk: it survives the process, and a power cut may leave a
- * damaged file, which reading detects. One process uses it at a time. */
+/* The file of one map's saved copy: a log of the changes of the nodes' holdings. A commit has whole records, and the
+ * records of one call are all there or none of them is. To get rid of outdated entries the file is written anew beside
+ * itself, a part with each call. Nothing waits for the disk: the file survives the process; after a power cut it may be
+ * damaged, which reading detects. One process uses it at a time. */
 typedef struct wm_copy_file wm_copy_file;
 
 /* Opens the file, or creates it, and reads it. NULL with the reason in `e`: nothing changed, and `content` is empty.

@@ -2,7 +2,8 @@
 #define WM_COPY_READER_H
 #include "replica/saved/copy_format.h"
 
-/* What the file of a saved copy has. Free it with wm_copy_content_close, but for holdings that were taken (NULL). */
+/* The content of a saved copy's file. wm_copy_content_close frees it, without the holdings that the caller took over: set
+ * these to NULL. */
 typedef struct wm_copy_content {
     bool has_rules; /* false: nothing is in it */
     wm_copy_rules rules;
@@ -14,8 +15,8 @@ typedef struct wm_copy_content {
     uint64_t puts;     /* how many there are */
 } wm_copy_content;
 
-/* Reads it. Writers are added to `names`. False with the reason in `e`, WM_LOG_DAMAGED where it is no whole copy of this map: what was
- * read is to be closed all the same. */
+/* Reads the file, and adds writers to `names`. False with the reason in `e`: WM_LOG_DAMAGED if it is no whole copy of this
+ * map. Close the content in any case. */
 bool wm_copy_read(wm_log_file *file, const char *map, size_t map_len, wm_node_names *names, wm_copy_content *out, wm_log_error *e);
 void wm_copy_content_close(wm_copy_content *c);
 #endif

@@ -2,11 +2,11 @@
 #define WM_SAVED_COPY_H
 #include "replica/saved/copy_file.h"
 
-/* What connects a replica with the file that keeps it: what is in the file is given to the replica, and what changes in the
- * replica is written, in bulk, with each tick. */
+/* Connects a replica with the file that keeps it: gives the replica the content of the file, and with each tick writes
+ * what has changed in the replica. */
 typedef struct wm_saved_copy wm_saved_copy;
 
-/* How the nodes of a replica are called, by node index; "" when that is not known. */
+/* Id and URL of the nodes of a replica, by node index; "" when they are not known. */
 typedef struct wm_node_words {
     const char *(*id)(const void *user, int node_index);
     const char *(*url)(const void *user, int node_index);
@@ -18,12 +18,12 @@ typedef struct wm_node_words {
 wm_saved_copy *wm_saved_copy_open(const char *path, const char *map, size_t map_len, wm_node_names *names, wm_log_error *e);
 /* Writes what is left to be written if `r` is not NULL, and closes the file. NULL is allowed. */
 void wm_saved_copy_close(wm_saved_copy *s, wm_replica *r, wm_node_words words, uint64_t now_us);
-/* By which rules its records are kept; false when the file is new. */
+/* The rules by which its records are hashed and ordered; false when the file is new. */
 bool wm_saved_copy_rules(const wm_saved_copy *s, wm_copy_rules *out);
-/* Gives a new replica, which has these rules, what is in the file, and keeps what becomes of it. */
+/* Gives a new replica, which has these rules, the content of the file, and saves its changes from now on. */
 void wm_saved_copy_give(wm_saved_copy *s, wm_replica *r, wm_copy_rules rules);
-/* The cluster has these rules. When the file's are others the replica is given them, and what was restored is dropped. Call it before a node
- * is connected. */
+/* The cluster has these rules. If the file has others, the replica gets the cluster's, and what was restored is dropped.
+ * Call it before a node is connected. */
 void wm_saved_copy_check(wm_saved_copy *s, wm_replica *r, wm_copy_rules rules);
 /* Call it at each tick. */
 void wm_saved_copy_tend(wm_saved_copy *s, wm_replica *r, wm_node_words words, uint64_t now_us);
