@@ -52,10 +52,10 @@ list_sanitized() {
   fi
 }
 
-# run_jobs N: reads jobs, one a line, and runs N of them at a time: `spec plain FILE` is
-# scripts/test/spec.sh with those arguments. A job that is killed ends no other.
+# run_jobs N: reads jobs, one a line, and runs at most N of them at a time, each when its turn has come
+# (scripts/test/turn.sh): `spec plain FILE` is scripts/test/spec.sh with those arguments. A job that is killed ends no other.
 run_jobs() {
-  tee -a build/specs/jobs | xargs -r -L 1 -P "$1" sh -c 'bash "scripts/test/$0.sh" "$@" || :'
+  tee -a build/specs/jobs | xargs -r -L 1 -P "$1" sh -c 'bash scripts/test/turn.sh; bash "scripts/test/$0.sh" "$@" || :'
 }
 
 # How long a fuzzer takes, in shares: those of one parser reach what they find in a few
