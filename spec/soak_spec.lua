@@ -1,5 +1,6 @@
 --- The short form of scripts/soak.lua: memory is flat over many connections and many
 --- writes. The long form is run by hand.
+local build = require "spec.support.build"
 local cjson = require "cjson"
 local process = require "wingman.loop.process"
 
@@ -16,14 +17,17 @@ local function soak(...)
   return code, text ~= "" and cjson.decode(text) or {}
 end
 
+-- With the sanitizers few: they find what is left at the end, and keep what is freed, so that memory grows at first.
+local CYCLES = build.is_sanitized and 400 or 2000
+
 describe("memory", function()
-  it("is flat over 2,000 clients of three connections and 10 s of writes", function()
-    local code, parts = soak("--cycles", "2000", "--seconds", "10", "--bound", "4")
+  it(("is flat over %d clients of three connections and 10 s of writes"):format(CYCLES), function()
+    local code, parts = soak("--cycles", tostring(CYCLES), "--seconds", "10", "--bound", "4")
     assert.equal(0, code, "cycles " .. tostring(parts.cycles and parts.cycles.growth) .. " bytes, writes "
       .. tostring(parts.writes and parts.writes.growth) .. " bytes")
-    assert.equal(2000, parts.cycles.count)
-    -- A leak of 700 bytes in each of the 1,600 that are measured.
-    assert.is_true(parts.cycles.growth < 1.1e6, parts.cycles.growth .. " bytes")
+    assert.equal(CYCLES, parts.cycles.count)
+    -- A leak of 700 bytes in each of the 1,600 of 2,000 that are measured.
+    if not build.is_sanitized then assert.is_true(parts.cycles.growth < 1.1e6, parts.cycles.growth .. " bytes") end
     assert.is_true(parts.writes.count > 1000, parts.writes.count .. " writes")
     assert.equal(parts.writes.count, parts.writes.acked)
   end)

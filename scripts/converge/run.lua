@@ -15,9 +15,10 @@ local writes = require "converge.writes"
 
 local M = {}
 
---- Seconds, on a machine that has much else to do: for clients to be connected with every node and to agree on the
---- owners; for what was written to be acknowledged; for replicas to be equal.
-local CONNECTED, DRAINED, SYNCED = 60, 60, 90
+--- Seconds after which a schedule counts as one that hangs, many times what it takes, as the machine may have much
+--- else to do: for clients to be connected with every node and to agree on the owners; for what was written to be
+--- acknowledged; for replicas to be equal.
+local CONNECTED, DRAINED, SYNCED = 300, 300, 300
 --- The same for a real cluster to be whole again; some never are, as a restarted node is not taken back.
 local WHOLE = 10
 --- Head in a cluster answers nothing for 5 s on a connection that subscribes, no PING either.

@@ -293,7 +293,7 @@ end)
 describe("msgpack round trips", function()
   it("keep every value (seed " .. support.seed .. ")", function()
     math.randomseed(support.seed)
-    for _ = 1, 500 do
+    for _ = 1, 200 do
       local value = support.random_value(4, true)
       local bytes = assert(encode(value))
       local decoded, next_pos = decode(bytes)
@@ -306,7 +306,7 @@ describe("msgpack round trips", function()
   it("refuse every truncation (seed " .. support.seed .. ")", function()
     math.randomseed(support.seed + 1)
     local cuts = 0
-    for _ = 1, 300 do
+    for _ = 1, 100 do
       local bytes = assert(encode(support.random_value(3, true)))
       for len = 0, math.min(#bytes - 1, 400) do
         local value, err = decode(bytes:sub(1, len))
@@ -320,7 +320,7 @@ describe("msgpack round trips", function()
 
   it("survive changed bytes (seed " .. support.seed .. ")", function()
     math.randomseed(support.seed + 2)
-    for _ = 1, 3000 do
+    for _ = 1, 1000 do
       local bytes = assert(encode(support.random_value(3, true)))
       if #bytes < 5000 then
         for _ = 1, 5 do
@@ -361,7 +361,7 @@ describe("msgpack beside another implementation", function()
 
   it("is read by it (seed " .. support.seed .. ")", function()
     math.randomseed(support.seed + 3)
-    for _ = 1, 2000 do
+    for _ = 1, 700 do
       local value = support.random_value(4, false)
       assert.is_nil(difference(without_null(value), peer.unpack(assert(encode(value)))))
     end
@@ -369,7 +369,7 @@ describe("msgpack beside another implementation", function()
 
   it("reads what it writes, in all its ways (seed " .. support.seed .. ")", function()
     math.randomseed(support.seed + 4)
-    for i = 1, 2000 do
+    for i = 1, 700 do
       peer.set_integer(i % 2 == 0 and "signed" or "unsigned")
       peer.set_string(i % 3 == 0 and "binary" or i % 3 == 1 and "string" or "string_compat")
       local value = without_null(support.random_value(4, false))
@@ -386,7 +386,7 @@ describe("msgpack beside another implementation", function()
     math.randomseed(support.seed + 5)
     local leads = unhex "80818f90919fa0a1c0c2c3c4c5cacbcccdcecfd0d1d2d3d9dadcdddedf01ff61"
     local both, neither = 0, 0
-    for _ = 1, 20000 do
+    for _ = 1, 8000 do
       local parts = {}
       for i = 1, math.random(1, 12) do
         local at = math.random(#leads)
