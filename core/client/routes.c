@@ -146,9 +146,8 @@ static bool has_usable_connection(const wm_client *c, uint32_t node_index)
     return false;
 }
 
-/* What is seen of each node. One that is reached by another URL than this one is not
- * lost. */
-static void look_around(const wm_client *c, wm_map_chooser_node *nodes, uint32_t count)
+/* Each node with its id, and whether it can be reached. A node that another URL reaches is not lost. */
+static void list_nodes(const wm_client *c, wm_map_chooser_node *nodes, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
         const char *id = wm_node_pool_id(c->pool, (int)i);
@@ -168,7 +167,7 @@ static bool choose(wm_client *c, bool *changed)
     uint32_t count = wm_node_pool_count(c->pool);
     wm_map_chooser_node *nodes = calloc(count + 1, sizeof *nodes);
     if (nodes == NULL) return false;
-    look_around(c, nodes, count);
+    list_nodes(c, nodes, count);
     *changed = wm_map_chooser_choose(c->chooser, nodes, count);
     free(nodes);
     return true;

@@ -10,10 +10,10 @@ int wm_map_status(const wm_map *m)
     return m->client->writer.status;
 }
 
-/* Whose write it will be: the key's record is asked for early, as it lies anywhere in
- * memory. False when the key is not valid UTF-8: a v2 server drops a frame with such a
- * string and answers nothing, so that the whole batch would wait for ever. */
-static bool look_ahead(wm_map *m, const char *key, size_t key_len)
+/* Hashes the key, and prefetches its record, which is likely not in the cache. False when the key is not
+ * valid UTF-8: a v2 server drops a frame with such a string and answers nothing, so that the whole batch
+ * would wait for ever. */
+static bool hash_and_prefetch(wm_map *m, const char *key, size_t key_len)
 {
     wm_client *c = m->client;
     wm_open_write *w = &c->writer.open;
@@ -23,8 +23,8 @@ static bool look_ahead(wm_map *m, const char *key, size_t key_len)
     return true;
 }
 
-/* Gives a place for the value, behind the head of an operation of this time; after
- * look_ahead. */
+/* Reserves space in the log, and writes the head of an operation with this timestamp. Returns where the value
+ * goes. Call hash_and_prefetch first. */
 static uint8_t *begin_at(wm_map *m, bool remove, const char *key, size_t key_len, size_t value_size,
                          const wm_hlc *time)
 {
@@ -52,7 +52,7 @@ static uint8_t *begin_at(wm_map *m, bool remove, const char *key, size_t key_len
 static uint8_t *begin(wm_map *m, bool remove, const char *key, size_t key_len, size_t value_size)
 {
     wm_client *c = m->client;
-    if (!look_ahead(m, key, key_len)) {
+    if (!hash_and_prefetch(m, key, key_len)) {
         c->writer.status = WM_EUTF8;
         return NULL;
     }
@@ -156,7 +156,7 @@ static uint32_t record_again(wm_map *m, const char *key, size_t key_len)
     wm_client *c = m->client;
     wm_record record;
     c->writer.status = WM_EUTF8;
-    if (!look_ahead(m, key, key_len)) return WM_NO_OP;
+    if (!hash_and_prefetch(m, key, key_len)) return WM_NO_OP;
     c->writer.status = WM_EINVAL;
     if (!wm_map_own(m, c->writer.open.hash, key, key_len, &record)) return WM_NO_OP;
     bool remove = record.value == NULL;
@@ -203,7 +203,7 @@ static bool has_newer(wm_map *m, uint32_t hash, const wm_op_view *view)
 double wm_map_write_again(wm_map *m, const wm_op_view *view)
 {
     wm_client *c = m->client;
-    if (!look_ahead(m, view->key, view->key_len)) return c->writer.status = WM_EUTF8;
+    if (!hash_and_prefetch(m, view->key, view->key_len)) return c->writer.status = WM_EUTF8;
     if (has_newer(m, c->writer.open.hash, view)) return c->writer.status = WM_ESTALE;
     size_t value_len = view->removed ? sizeof wm_removed_value : view->value_len;
     char path[64];

@@ -62,8 +62,8 @@ static bool is_below(const wm_walk_step *step, wm_merkle_place place)
     return step->place.depth == place.depth + 1 && step->place.digits >> 4 == place.digits;
 }
 
-/* Whether it is time to doubt that a place is answered. */
-static bool is_doubtful(const wm_walk *w, const wm_walk_step *step, uint64_t now_us)
+/* Whether a place is unanswered for so long that it may have been emptied. */
+static bool is_silent(const wm_walk *w, const wm_walk_step *step, uint64_t now_us)
 {
     if (step->place.depth == 0) return false;
     if (now_us - step->sent_us >= LATE_US) return true;
@@ -71,20 +71,20 @@ static bool is_doubtful(const wm_walk *w, const wm_walk_step *step, uint64_t now
     return w->todo_count == 0 || w->answers - step->answers >= WM_WALK_IN_FLIGHT;
 }
 
-/* The doubtful place that was asked for first; NULL when there is none. */
-static const wm_walk_step *most_doubtful(const wm_walk *w, uint64_t now_us)
+/* The silent place that was asked for first; NULL when there is none. */
+static const wm_walk_step *oldest_silent(const wm_walk *w, uint64_t now_us)
 {
     const wm_walk_step *first = NULL;
     for (uint32_t i = 0; i < w->in_flight_count; i++) {
         const wm_walk_step *step = &w->in_flight[i];
-        if (is_doubtful(w, step, now_us) && (first == NULL || step->number < first->number)) first = step;
+        if (is_silent(w, step, now_us) && (first == NULL || step->number < first->number)) first = step;
     }
     return first;
 }
 
 bool wm_walk_next_fence(wm_walk *w, uint64_t seen, uint64_t now_us, wm_walk_step *out)
 {
-    const wm_walk_step *step = w->fence.is_fence ? NULL : most_doubtful(w, now_us);
+    const wm_walk_step *step = w->fence.is_fence ? NULL : oldest_silent(w, now_us);
     if (step == NULL) return false;
     w->fence = (wm_walk_step){
         .place = {(uint8_t)(step->place.depth - 1), (uint16_t)(step->place.digits >> 4)}, .is_fence = true, .seen = seen};

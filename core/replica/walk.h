@@ -7,7 +7,7 @@
  *
  * A v2 node does not answer for a leaf that was emptied after it was listed. No time limit can tell that from an answer
  * that is on its way. So the place above is asked for once more, which is called a *fence*: when nothing else is left to
- * ask, or when 64 questions that were sent after the leaf's have been answered. If the fence no longer lists the leaf, it
+ * ask, or when 64 other questions have been answered since. If the fence no longer lists the leaf, it
  * is empty. If it does, the leaf is asked for again, as answers may overtake each other; three times at most. */
 
 #define WM_WALK_IN_FLIGHT 64u

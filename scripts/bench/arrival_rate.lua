@@ -11,7 +11,7 @@ local load = require "wingman.load"
 local loop = require "wingman.loop"
 local run_module = require "wingman.load.run"
 local sim = require "wingman.sim"
-local stolen = require "wingman.metrics.cpu_steal"
+local cpu_steal = require "wingman.metrics.cpu_steal"
 local text_table = require "wingman.text.table"
 
 local USAGE = [[
@@ -58,7 +58,7 @@ local function measure(cluster)
   }
   local run = run_module.new(test.options, {})
   local began, used, taken
-  run.listener.ready = function() began, used, taken = loop.now(), core.cpu_seconds(), stolen.since_now() end
+  run.listener.ready = function() began, used, taken = loop.now(), core.cpu_seconds(), cpu_steal.since_now() end
   assert(run:execute(), run.reason)
   local seconds = loop.now() - began
   local counted = 0

@@ -1,5 +1,5 @@
 --- Metrics of this moment.
-local measures = require "wingman.metrics.builtin"
+local builtin_metrics = require "wingman.metrics.builtin"
 local metrics = require "wingman.metrics.registry"
 
 describe("the gauges of a run", function()
@@ -14,7 +14,7 @@ describe("the gauges of a run", function()
     finally(function() core.thread_cpu_seconds = seconds end)
     local function cpu(at, used)
       now, core.thread_cpu_seconds = at, function() return used end
-      return (measures.gauges(run)).cpu
+      return (builtin_metrics.gauges(run)).cpu
     end
     assert.equal(0.25, cpu(100, 25))
     assert.equal(0.25, cpu(100.05, 25.05), "busy for 50 ms")

@@ -48,8 +48,8 @@ describe("the limit of a run", function()
     assert.truthy(full.reason:find("the op log was full", 1, true))
   end)
 
-  it("names what the host took, when the generator was late and it is much", function()
-    local function reason(share, late) return limit.judge { scenarios = { scenario(late and 5000 or 0, 1000) }, stolen = share }.reason end
+  it("names what the hypervisor took, when the generator was late and it is much", function()
+    local function reason(share, late) return limit.judge { scenarios = { scenario(late and 5000 or 0, 1000) }, cpu_steal = share }.reason end
     assert.truthy(reason(0.125, true):find("the hypervisor took 12.5 % of the processors' time", 1, true))
     assert.is_nil(reason(0.001, true):find("the host", 1, true))
     assert.is_nil(reason(nil, true):find("the host", 1, true))

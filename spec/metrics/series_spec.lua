@@ -1,15 +1,15 @@
 --- The time series of a long run: neighbours are joined, and nothing that was counted is
 --- lost by that.
 local histogram = require "wingman.histogram"
-local measures = require "wingman.metrics.builtin"
+local builtin_metrics = require "wingman.metrics.builtin"
 local series = require "wingman.metrics.series"
 
 describe("a series", function()
-  local gauges = measures.gauges
+  local gauges = builtin_metrics.gauges
   local run, one, latencies
 
   before_each(function()
-    measures.gauges = function() return { in_flight = run.iterations }, { nodes = {} } end
+    builtin_metrics.gauges = function() return { in_flight = run.iterations }, { nodes = {} } end
     latencies = histogram.new(3600e6, 2)
     run = {
       iterations = 0, errors = {}, base = { stats = { bytes_sent = 1000 } }, sent = 1000,
@@ -31,7 +31,7 @@ describe("a series", function()
     run.scenarios = { setmetatable({ tag = 1, groups = {}, dropped = 0 }, { __index = function(_, name) return name == "iterations" and run.iterations or nil end }) }
     one = series.new(run)
   end)
-  after_each(function() measures.gauges = gauges end)
+  after_each(function() builtin_metrics.gauges = gauges end)
 
   -- Second `t`: t + 1 iterations, each of that many microseconds.
   local function second(t)

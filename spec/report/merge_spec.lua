@@ -257,13 +257,13 @@ describe("report merge", function()
     assert.same({ 3, 1, 4 }, { got.partitions.owners[1], got.partitions.owners[2], got.partitions.owners[3] })
   end)
 
-  it("tells of the machine whose host took the most of its processors", function()
+  it("has the CPU steal of the machine that had the most", function()
     local parts = copy { shards[1], shards[2] }
-    assert.is_nil(report.merge(parts).environment.stolen)
-    parts[1].environment.stolen, parts[2].environment.stolen = 0.25, 0.04
-    assert.equal(0.25, report.merge(parts).environment.stolen)
-    parts[1].environment.stolen = nil
-    assert.equal(0.04, report.merge(parts).environment.stolen)
+    assert.is_nil(report.merge(parts).environment.cpu_steal)
+    parts[1].environment.cpu_steal, parts[2].environment.cpu_steal = 0.25, 0.04
+    assert.equal(0.25, report.merge(parts).environment.cpu_steal)
+    parts[1].environment.cpu_steal = nil
+    assert.equal(0.04, report.merge(parts).environment.cpu_steal)
   end)
 
   it("adds amounts of gauges and takes the highest of states", function()

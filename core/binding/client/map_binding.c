@@ -109,8 +109,8 @@ static int l_map_resend(lua_State *L)
     return push_seq(L, wm_map_resend(m, key, len));
 }
 
-/* is_doubtful(key, value as MessagePack) */
-static int l_map_is_doubtful(lua_State *L)
+/* is_indoubt(key, value as MessagePack) */
+static int l_map_is_indoubt(lua_State *L)
 {
     wm_map *m = wm_lua_check_map(L);
     size_t key_len, len;
@@ -268,7 +268,7 @@ const luaL_Reg wm_lua_map_methods[] = {
     {"set", l_map_set},
     {"remove", l_map_remove},
     {"resend", l_map_resend},
-    {"is_doubtful", l_map_is_doubtful},
+    {"is_indoubt", l_map_is_indoubt},
     {"next_own", l_map_next_own},
     {"hear", l_map_hear},
     {"get", l_map_get},

@@ -72,7 +72,7 @@ function methods:show(connection)
   end)
 end
 
--- Asks the function, by and by, until it has a token that the node has not refused.
+-- Asks the function again, after delays, until it has a token that the node has not refused.
 local function ask_again(self, connection)
   connection.attempt = connection.attempt + 1
   local delay = connection.attempt == 1 and 0 or self.host.delay(connection)

@@ -87,7 +87,7 @@ local function environment(run)
   return {
     wingman = core.version, cluster = url.shown(type(cluster) == "table" and table.concat(cluster.seeds or {}, ",") or cluster),
     dialect = client:dialect(), hash = stats.hash, nodes = ids, partition_count = stats.partition_count,
-    policy = run.given.policy_file, processors_awake = run.given.processors_awake, stolen = run.stolen(),
+    policy = run.given.policy_file, processors_awake = run.given.processors_awake, cpu_steal = run.cpu_steal(),
   }
 end
 

@@ -12,7 +12,7 @@
 ---     thresholds = { ["op_latency{scenario:writes}"] = { "p(99)<50ms" }, ops_unacknowledged = { "count==0" } },
 ---   }
 local data = require "wingman.load.input.data"
-local measures = require "wingman.metrics.builtin"
+local builtin_metrics = require "wingman.metrics.builtin"
 local metrics = require "wingman.metrics.registry"
 local options_module = require "wingman.load.options"
 local payload = require "wingman.load.input.payload"
@@ -83,7 +83,7 @@ local function declare(kind, name, unit)
   if unit ~= nil and type(unit) ~= "string" then
     usage_error.raise(("load.%s: '%s': a unit is a text, got %s"):format(kind, name, type(unit)), 2)
   end
-  if measures.builtin[name] then usage_error.raise(("load.%s: '%s' is a built-in metric"):format(kind, name), 2) end
+  if builtin_metrics.builtin[name] then usage_error.raise(("load.%s: '%s' is a built-in metric"):format(kind, name), 2) end
   local known = custom[name]
   if known and known.type ~= kind then usage_error.raise(("load.%s: '%s' is a %s"):format(kind, name, known.type), 2) end
   known = known or setmetatable({ name = name, type = kind, unit = unit or "" }, metric_class)

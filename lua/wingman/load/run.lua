@@ -8,7 +8,7 @@ local histogram = require "wingman.base.histogram"
 local inbox = require "wingman.load.inbox"
 local log_levels = require "wingman.loop.log_levels"
 local loop = require "wingman.loop"
-local measures = require "wingman.metrics.builtin"
+local builtin_metrics = require "wingman.metrics.builtin"
 local metrics = require "wingman.metrics.registry"
 local native = require "wingman.load.executor.native"
 local nemesis = require "wingman.load.control.planned_faults"
@@ -384,7 +384,7 @@ local function check_aborting(self)
   local any = false
   for _, one in ipairs(self.options.thresholds) do any = any or one.abort end
   if not any or self.outcome then return end
-  measures.refresh(self)
+  builtin_metrics.refresh(self)
   for _, one in ipairs(self.options.thresholds) do
     if one.abort and elapsed >= one.delay then
       local metric = self:metric(one)
@@ -526,7 +526,7 @@ function methods:prepare()
     return false
   end
   if not set_up(self) or not follow_all(self) then return false end
-  measures.baseline(self)
+  builtin_metrics.baseline(self)
   self.was_full = nil -- by what the set-up wrote
   self.series = series.new(self)
   self.started_at = core.wall_ms() / 1000
@@ -563,8 +563,8 @@ function methods:execute()
   self.lateness_sampler:cancel()
   self.series:take(self.seconds)
   self:tear_down()
-  measures.refresh(self)
-  measures.metric(self, "ops_unacknowledged").count = self.ops_unacknowledged
+  builtin_metrics.refresh(self)
+  builtin_metrics.metric(self, "ops_unacknowledged").count = self.ops_unacknowledged
   self.state = "ended"
   return true
 end

@@ -2,7 +2,7 @@
 --- process when somebody looks. Nothing here runs per operation.
 local core = require "wingman.core"
 local list = require "wingman.metrics.list"
-local stolen = require "wingman.metrics.cpu_steal"
+local cpu_steal = require "wingman.metrics.cpu_steal"
 
 local M = {}
 
@@ -38,7 +38,7 @@ function M.baseline(run)
   run.client.core:forget_batch_sizes()
   run.map_versions = 0
   run.cpu_base, run.cpu_at = core.thread_cpu_seconds(), run.now()
-  run.stolen = stolen.since_now()
+  run.cpu_steal = cpu_steal.since_now()
 end
 
 local function refill(metric) -- a trend that is merged anew

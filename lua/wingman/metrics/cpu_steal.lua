@@ -1,5 +1,5 @@
---- Processor time that the host of a virtual machine did not give it although it was
---- wanted: what makes a generator late that has done nothing wrong.
+--- CPU steal: processor time that a virtual machine wanted and that the hypervisor gave to others.
+--- It makes a generator late that has done nothing wrong.
 local M = {}
 
 --- The share from which on it is reported.
@@ -12,14 +12,14 @@ local function read(path)
   if not file then return end
   local line = file:read "*l" or ""
   file:close()
-  local stolen, all, n = 0, 0, 0
+  local steal, all, n = 0, 0, 0
   for word in (line:match "^cpu%s+(.*)" or ""):gmatch "%d+" do
     n = n + 1
     if n > 8 then break end
     all = all + tonumber(word)
-    stolen = tonumber(word)
+    steal = tonumber(word)
   end
-  if n >= 8 then return stolen, all end
+  if n >= 8 then return steal, all end
 end
 
 --- A function that gives the share of this machine's processor time, 0 to 1, that was stolen
@@ -28,11 +28,11 @@ end
 ---@return fun(): number|nil
 function M.since_now(path)
   path = path or "/proc/stat"
-  local stolen_before, all_before = read(path)
+  local steal_before, all_before = read(path)
   return function()
-    local stolen, all = read(path)
-    if not stolen or not stolen_before or all <= all_before then return nil end
-    return math.max(0, stolen - stolen_before) / (all - all_before)
+    local steal, all = read(path)
+    if not steal or not steal_before or all <= all_before then return nil end
+    return math.max(0, steal - steal_before) / (all - all_before)
   end
 end
 

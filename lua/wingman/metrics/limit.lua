@@ -1,6 +1,6 @@
 --- The limit of a run: what kept it from more load. A late generator comes first, because its own
 --- lateness is in its measurements; otherwise the most frequent reason for dropped iterations.
-local stolen = require "wingman.metrics.cpu_steal"
+local cpu_steal = require "wingman.metrics.cpu_steal"
 local work = require "wingman.metrics.work"
 
 local M = {}
@@ -21,7 +21,7 @@ local LATE_SHARE, LATE_US = 0.1, 100
 ---@class wingman.load.limit.figures
 ---@field scenarios wingman.load.limit.scenario[]
 ---@field was_full boolean|nil       the op log was full: a write waited, was refused or was dropped
----@field stolen number|nil          share of the processors' time that the host took
+---@field cpu_steal number|nil       share of the processors' time that the hypervisor took
 
 local function time(us) return us < 1000 and ("%.0f us"):format(us) or ("%.1f ms"):format(us / 1000) end
 
@@ -79,8 +79,8 @@ function M.judge(figures)
   local late, sums, reasons = latest(figures), dropped(figures), {}
   if late then
     reasons[1] = lateness_reason(late)
-    if (figures.stolen or 0) >= stolen.WORTH_TELLING then
-      reasons[2] = ("the hypervisor took %.1f %% of the processors' time"):format(figures.stolen * 100)
+    if (figures.cpu_steal or 0) >= cpu_steal.WORTH_TELLING then
+      reasons[2] = ("the hypervisor took %.1f %% of the processors' time"):format(figures.cpu_steal * 100)
     end
   end
   for _, cause in ipairs(causes) do
@@ -137,7 +137,7 @@ function M.figures(run)
       is_closed = not scenario.executor.schedule, drops = scenario.drops,
     }
   end
-  return { scenarios = list, was_full = run.was_full, stolen = run.stolen() }
+  return { scenarios = list, was_full = run.was_full, cpu_steal = run.cpu_steal() }
 end
 
 return M

@@ -1,6 +1,6 @@
 --- What a threshold can look at: the metrics of a test and the tags that they have. What
 --- nothing will ever be measured for is refused before the run.
-local measures = require "wingman.metrics.builtin"
+local builtin_metrics = require "wingman.metrics.builtin"
 local nearest = require "wingman.base.nearest"
 local threshold = require "wingman.metrics.threshold"
 
@@ -60,7 +60,7 @@ local function no_metric(one, custom)
     error(("threshold on '%s': there is no metric '%s'; what it counted is %s"):format(one.metric, one.name, renamed[one.name]), 0)
   end
   local names = {}
-  for _, set in ipairs { measures.builtin, custom } do
+  for _, set in ipairs { builtin_metrics.builtin, custom } do
     for name in pairs(set) do names[name] = true end
   end
   error(("threshold on '%s': there is no metric '%s'%s"):format(one.metric, one.name, nearest.hint(one.name, names)), 0)
@@ -89,7 +89,7 @@ local needs = {
   end,
   sessions = per_vu, messages_dropped = per_vu,
 }
-for name in pairs(measures.builtin) do
+for name in pairs(builtin_metrics.builtin) do
   if name:find "^replica_" or name == "snapshot_time" or name == "catch_up_time" then needs[name] = shared end
 end
 
@@ -98,7 +98,7 @@ end
 ---@param test { scenarios: table[], tags: table|nil, connections: string|nil }  checked
 ---@param custom table<string, { type: string, unit: string }>  metrics of the script
 function M.check(one, test, custom)
-  local builtin = measures.builtin[one.name]
+  local builtin = builtin_metrics.builtin[one.name]
   local known = builtin or custom[one.name]
   if not known then no_metric(one, custom) end
   threshold.check_fits(one, known.type, known.unit)

@@ -2,7 +2,7 @@
 --- are joined and a point stands for twice as long: the memory of a run does not grow with
 --- its length.
 local histogram = require "wingman.base.histogram"
-local measures = require "wingman.metrics.builtin"
+local builtin_metrics = require "wingman.metrics.builtin"
 local work = require "wingman.metrics.work"
 
 local M = {}
@@ -88,7 +88,7 @@ function methods:take(t_s)
   local counters = {}
   for name, value in pairs(now) do counters[name] = value - (before[name] or 0) end
   self.before = now
-  local gauges, health = measures.gauges(run)
+  local gauges, health = builtin_metrics.gauges(run)
   local nodes = {}
   for i, node in ipairs(health.nodes) do
     nodes[i] = { id = node.id or node.url, acked = node.stats.ops_acked, usable = node.usable and true or false }

@@ -56,9 +56,9 @@ describe("report summary", function()
 
   it("says what the host of the machine took, when it is much", function()
     local document = fixture.document { rate = 50 }
-    document.environment.stolen = 0.031
-    assert.matches("\n  generator +on time .*the host took 3.1 %% of the processors", report.summary(document, { width = 200 }))
-    document.environment.stolen = 0.004
+    document.environment.cpu_steal = 0.031
+    assert.matches("\n  generator +on time .*the hypervisor took 3.1 %% of the processors", report.summary(document, { width = 200 }))
+    document.environment.cpu_steal = 0.004
     assert.is_nil(report.summary(document):find "the host")
   end)
 

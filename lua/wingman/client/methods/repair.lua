@@ -31,7 +31,7 @@ local function is_stale(held, map, key, holdings)
   if is_equal(held.value, own) then return false end
   if is_before(held.timestamp, map:record(key)) then return true end
   local bytes = core.encode(held.value)
-  if bytes and map.core_map:is_doubtful(key, bytes) then return true end
+  if bytes and map.core_map:is_indoubt(key, bytes) then return true end
   for _, records in pairs(holdings) do
     local other = records[key]
     if other and is_before(held.timestamp, other.timestamp) and is_equal(other.value, own) then return true end

@@ -14,7 +14,7 @@ local loop = require "wingman.loop"
 local duration = require "wingman.base.duration"
 local endpoint = require "wingman.report.output.endpoint"
 local exit_codes = require "wingman.report.exit_codes"
-local measures = require "wingman.metrics.builtin"
+local builtin_metrics = require "wingman.metrics.builtin"
 local policies = require "wingman.policy.list"
 local prompt_server = require "wingman.repl.server"
 local report = require "wingman.report"
@@ -225,7 +225,7 @@ local function run_here(test, options)
   local release = take_signals(run, options)
   options.listener.ready = function()
     leave = attend(run, options, function()
-      measures.refresh(run)
+      builtin_metrics.refresh(run)
       return document.build(run)
     end)
   end

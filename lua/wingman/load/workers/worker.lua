@@ -8,7 +8,7 @@ local document = require "wingman.load.document"
 local frames = require "wingman.load.workers.frames"
 local load = require "wingman.load"
 local loop = require "wingman.loop"
-local measures = require "wingman.metrics.builtin"
+local builtin_metrics = require "wingman.metrics.builtin"
 local run_module = require "wingman.load.run"
 local script = require "wingman.load.input.script"
 local series = require "wingman.metrics.series"
@@ -66,10 +66,10 @@ local function obey(run, peer, start)
     if not message then return run:abort("error", "the coordinator is gone", 0) end
     if message.start_at then start:resolve(message.start_at)
     elseif message.report then
-      measures.refresh(run)
+      builtin_metrics.refresh(run)
       peer:send { partial = document.build(run), number = message.report }
     elseif message.metrics then
-      measures.refresh(run)
+      builtin_metrics.refresh(run)
       peer:send { partial = { metrics = document.metrics(run, message.metrics) }, number = message.number }
     elseif message.order then
       local answer = control.obey(run, message.order)

@@ -189,7 +189,7 @@ local function everything(document)
   if environment.processors_awake then
     facts[#facts + 1] = { "processors kept awake", tostring(environment.processors_awake) }
   end
-  if environment.stolen then facts[#facts + 1] = { "processor time that the host took", format.share(environment.stolen) } end
+  if environment.cpu_steal then facts[#facts + 1] = { "processor time that the hypervisor took (steal)", format.share(environment.cpu_steal) } end
   facts[#facts + 1] = { "script", document.script or "" }
   facts[#facts + 1] = { "partitions", tostring(environment.partition_count) }
   for _, shard in ipairs(document.shards) do

@@ -224,8 +224,8 @@ local function environment_of(documents, nodes)
   for k, v in pairs(documents[1].environment) do out[k] = v end
   out.nodes = nodes
   for _, document in ipairs(documents) do -- the worst machine's
-    local stolen = document.environment.stolen
-    if stolen then out.stolen = math.max(out.stolen or 0, stolen) end
+    local steal = document.environment.cpu_steal
+    if steal then out.cpu_steal = math.max(out.cpu_steal or 0, steal) end
   end
   return out
 end

@@ -21,7 +21,7 @@ end
 local function judge(document, was_full)
   local list = {}
   for i, scenario in ipairs(document.scenarios) do list[i] = figures_of_scenario(document, scenario) end
-  return limit.judge { scenarios = list, was_full = was_full, stolen = document.environment.stolen }
+  return limit.judge { scenarios = list, was_full = was_full, cpu_steal = document.environment.cpu_steal }
 end
 
 -- Reports of earlier versions do not say what iterations were dropped for.

@@ -91,7 +91,7 @@ M.document = object {
     wingman = optional(text), cluster = optional(text), dialect = optional(text), hash = optional(text),
     nodes = list(text), partition_count = whole, policy = optional(text),
     processors_awake = optional(whole),  -- with --keep-awake: how many were kept from halting
-    stolen = optional(amount),           -- share of the processors' time that the host did not give
+    cpu_steal = optional(amount),        -- share of the processors' time that the hypervisor took
   },
   scenarios = list(object {
     name = text, executor = text, start_s = optional(amount), duration_s = optional(amount), vus_max = optional(whole),

@@ -2,7 +2,7 @@
 --- they are made of.
 local format = require "wingman.text.quantities"
 local layout = require "wingman.text.layout"
-local stolen = require "wingman.metrics.cpu_steal"
+local cpu_steal = require "wingman.metrics.cpu_steal"
 local verdict = require "wingman.report.model.verdict"
 local view = require "wingman.report.model.view"
 
@@ -123,9 +123,9 @@ local function generator(out, document)
   local cpu = 0
   for _, point in ipairs(document.series.points) do cpu = math.max(cpu, point.gauges.cpu or 0) end
   if cpu > 0 then pieces[#pieces + 1] = { text = ("cpu at most %.2f of a core"):format(cpu), whole = true } end
-  local taken = document.environment.stolen or 0
-  if taken >= stolen.WORTH_TELLING then
-    pieces[#pieces + 1] = { text = ("the host took %s of the processors"):format(format.share(taken)), style = "warn", whole = true }
+  local taken = document.environment.cpu_steal or 0
+  if taken >= cpu_steal.WORTH_TELLING then
+    pieces[#pieces + 1] = { text = ("the hypervisor took %s of the processors"):format(format.share(taken)), style = "warn", whole = true }
   end
   field(out, "generator", pieces)
 end
