@@ -40,6 +40,7 @@ typedef struct wm_client_options {
     double high_watermark;     /* as a share of the log's limits, 0..1 */
     double low_watermark;
     size_t recent_ack_bytes; /* memory for keys that a 0.11 cluster acknowledged lately; 0: none are kept */
+    uint64_t copy_records;   /* that all replicas may have together: wm_record_space */
     double node_share;       /* the share of the log's limits, 0..1, that one node's unacknowledged operations may fill;
                               * without effect while there is only one node */
 } wm_client_options;

@@ -377,6 +377,7 @@ static wm_replica_options options_of(const wm_map *m, const wm_map_replica_optio
         .rhythm = {o->check_us, IDLE_US},
         .merges = c->rules.family == WM_DIALECT_TS,
         .drops_lost = o->drops_lost,
+        .space = &m->client->replicas.space,
     };
 }
 
@@ -424,12 +425,14 @@ static void end(wm_map *m)
     wm_replica_free(m->replica);
     m->replica = NULL;
     m->tells_own = false;
+    for (i = 0; i < all->count; i++) wm_replica_resume(all->maps[i]->replica);
 }
 
 static int begin_hearing(wm_map *m)
 {
     wm_replica_options options = options_of(m, &(wm_map_replica_options){0});
     options.only_hears = true;
+    options.space = NULL;
     if (options.rules.hash == WM_HASH_UNKNOWN) options.rules.hash = WM_HASH_FNV1A; /* any will do for a table */
     int status = begin(m, options);
     if (status == WM_OK) wm_replica_watch(m->replica);
@@ -456,7 +459,7 @@ static bool is_cluster_known(const wm_client *c)
 
 bool wm_map_keep(wm_map *m, const char *path, wm_log_error *e)
 {
-    if (m->saved == NULL) m->saved = wm_saved_copy_open(path, m->name, m->name_len, &m->client->maps.writers, e);
+    if (m->saved == NULL) m->saved = wm_saved_copy_open(path, m->name, m->name_len, &m->client->maps.writers, &m->client->replicas.space, e);
     return m->saved != NULL;
 }
 

@@ -124,7 +124,8 @@ typedef struct wm_replicas {
     wm_map **by_template; /* the maps of the log's templates; NULL where the map is none of these */
     uint32_t template_count;
     wm_owners owners;
-    wm_buffer frame; /* of the question that is sent */
+    wm_record_space space; /* of all that are compared */
+    wm_buffer frame;       /* of the question that is sent */
 } wm_replicas;
 
 /* In-doubt writes; own_records.c. */

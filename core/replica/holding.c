@@ -22,6 +22,8 @@ struct wm_holding {
     wm_merkle_sums *sums;
     wm_leaf_index leaves; /* of records that are no graves */
     uint32_t count;
+    uint32_t keys;          /* with graves */
+    wm_record_space *space; /* that the keys count into; or NULL */
     unsaved_list unsaved;
     uint32_t number; /* wm_holding_number */
 };
@@ -42,11 +44,31 @@ wm_holding *wm_holding_new(wm_holding_rules rules, const wm_node_names *names)
 void wm_holding_free(wm_holding *h)
 {
     if (h == NULL) return;
+    wm_holding_count_in(h, NULL);
     wm_record_store_free(h->records);
     wm_merkle_sums_free(h->sums);
     wm_leaf_index_close(&h->leaves);
     free(h->unsaved.hashes);
     free(h);
+}
+
+void wm_holding_count_in(wm_holding *h, wm_record_space *space)
+{
+    if (h->space != NULL) h->space->used -= h->keys;
+    h->space = space;
+    if (space != NULL) space->used += h->keys;
+}
+
+bool wm_holding_takes(wm_holding *h, uint32_t hash, const char *key, size_t len)
+{
+    wm_record r;
+    return h->space == NULL || h->space->used < h->space->most || wm_record_store_get(h->records, hash, key, len, &r);
+}
+
+static void count_key(wm_holding *h)
+{
+    h->keys++;
+    if (h->space != NULL) h->space->used++;
 }
 
 uint32_t wm_holding_count(const wm_holding *h)
@@ -196,7 +218,11 @@ int wm_holding_put(wm_holding *h, uint32_t hash, const wm_record *r)
     wm_record held, next = *r;
     bool is_known = wm_record_store_get(h->records, hash, r->key, r->key_len, &held);
     next.marks = note_change(h, hash, is_known ? held.marks & KEPT_MARKS : 0);
-    if (!is_known || is_grave(&held)) return add(h, hash, &next);
+    if (!is_known || is_grave(&held)) {
+        int added = add(h, hash, &next);
+        if (added == WM_OK && !is_known) count_key(h);
+        return added;
+    }
     uint32_t before = item_of(h, hash, &held), after = item_of(h, hash, r);
     int status = wm_record_store_put(h->records, hash, &next);
     if (status == WM_OK) wm_merkle_sums_change(h->sums, hash, before, after);
@@ -211,7 +237,9 @@ void wm_holding_mark(wm_holding *h, uint32_t hash, const char *key, size_t len, 
 static int dig(wm_holding *h, uint32_t hash, const char *key, size_t len, uint64_t seen)
 {
     wm_record grave = {.key = key, .key_len = (uint32_t)len, .marks = WM_RECORD_GRAVE, .seen = seen};
-    return wm_record_store_put(h->records, hash, &grave);
+    int status = wm_record_store_put(h->records, hash, &grave);
+    if (status == WM_OK) count_key(h);
+    return status;
 }
 
 int wm_holding_drop(wm_holding *h, uint32_t hash, const char *key, size_t len, uint64_t seen)

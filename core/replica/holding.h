@@ -23,11 +23,21 @@ typedef struct wm_holding_rules {
     uint32_t partitions;
 } wm_holding_rules;
 
+/* How many records several holdings may have together. */
+typedef struct wm_record_space {
+    uint64_t most;
+    uint64_t used; /* graves included, as they take memory, too */
+} wm_record_space;
+
 /* `names` are borrowed. NULL when out of memory. */
 wm_holding *wm_holding_new(wm_holding_rules rules, const wm_node_names *names);
 /* NULL is allowed. */
 void wm_holding_free(wm_holding *h);
 
+/* Its records count into this space, which is borrowed, until it is freed. It keeps no limit itself: see wm_holding_takes. */
+void wm_holding_count_in(wm_holding *h, wm_record_space *space);
+/* Whether there is room for a record of the key, as the key is known or the space is not used up. */
+bool wm_holding_takes(wm_holding *h, uint32_t hash, const char *key, size_t len);
 /* The number of records, 0.11's tombstones included. */
 uint32_t wm_holding_count(const wm_holding *h);
 const wm_merkle_sums *wm_holding_sums(const wm_holding *h);

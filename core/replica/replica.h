@@ -29,10 +29,11 @@ typedef struct wm_owners {
 typedef struct wm_replica_options {
     wm_holding_rules rules;
     wm_sync_rhythm rhythm;
-    bool merges;     /* 0.11: records have their writers' times, and the newest of any node counts; tombstones are records */
-    bool drops_lost; /* what a node has lost is removed; else it stays shown, and is counted */
-    bool only_hears; /* it is not compared: a holding has what its node has announced, and nothing else is known of the
+    bool merges;            /* 0.11: records have their writers' times, and the newest of any node counts; tombstones are records */
+    bool drops_lost;        /* what a node has lost is removed; else it stays shown, and is counted */
+    bool only_hears;        /* it is not compared: a holding has what its node has announced, and nothing else is known of the
                       * node. So an own write is shown until the node announces something later. */
+    wm_record_space *space; /* that its records count into, borrowed; NULL: they are not counted */
 } wm_replica_options;
 
 /* What it looks at; borrowed. */
@@ -98,6 +99,7 @@ typedef struct wm_kept_holding {
     wm_merkle_rule rule;
     uint64_t equal_ms; /* it was last equal then, as a time of the wall clock; 0: never */
     wm_holding *holding;
+    bool is_cut; /* there was no room for all of it */
 } wm_kept_holding;
 
 /* Notes from now on which records change: wm_holding_track. */
@@ -127,6 +129,8 @@ void wm_replica_acked(wm_replica *r, int node_index, const char *key, size_t len
 /* Of a replica that only hears: an own write whose echo has not come 2 s after its acknowledgement is as old as
  * that, as the node has dropped the echo. Call it at each tick. */
 void wm_replica_await_echoes(wm_replica *r, uint64_t now_us);
+/* There may be room again for records that were refused. */
+void wm_replica_resume(wm_replica *r);
 /* Work that is bounded by `*most`, about so many records. Call it at each tick. */
 void wm_replica_work(wm_replica *r, uint32_t *most);
 /* The latest time of all records so far, for the client's clock. */
@@ -182,6 +186,8 @@ typedef struct wm_replica_figures {
     uint64_t gone;    /* of them, those of which it is not known yet whether they are lost or removed */
     uint64_t records; /* that nodes hold, each as often as it is held */
     uint64_t no_memory;
+    uint32_t short_of; /* holdings that lack records for want of room: wm_replica_options.space */
+    bool is_full;      /* there is no room for them now */
 } wm_replica_figures;
 wm_replica_figures wm_replica_figures_of(const wm_replica *r);
 /* The next loss that was not reported to the script, and that is known to be one. wm_replica_next_lost gives its keys from

@@ -247,6 +247,7 @@ static void tell_moved(wm_replica *r, uint32_t *most)
 void wm_replica_work(wm_replica *r, uint32_t *most)
 {
     tell_dismissed(r, most);
+    wm_replica_resume(r);
     for (uint32_t i = 0; i < r->lost_count; i++) sift_lost(r, &r->lost[i], most);
     if (!r->is_watched) r->is_own_due = false;
     tell_own(r, most);

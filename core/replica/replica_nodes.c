@@ -57,6 +57,7 @@ static wm_holding *new_holding(const wm_replica *r, wm_merkle_rule rule)
     wm_holding_rules rules = r->options.rules;
     rules.sums = rule;
     wm_holding *h = wm_holding_new(rules, r->sources.names);
+    if (h != NULL) wm_holding_count_in(h, r->options.space);
     if (h != NULL && r->is_tracked) wm_holding_track(h, false);
     return h;
 }
@@ -200,7 +201,16 @@ static int put_event(wm_replica *r, wm_replica_node *n, const wm_replica_key *k,
     int status = read_record(r, n, e, &record);
     if (status < 0) return status;
     if (!wm_holding_is_news(n->holding, k->hash, &record)) return 1;
-    return wm_holding_put(n->holding, k->hash, &record);
+    if (wm_holding_takes(n->holding, k->hash, k->text, k->len)) return wm_holding_put(n->holding, k->hash, &record);
+    wm_replica_run_short(r, n);
+    return 1;
+}
+
+/* A grave that there is no room for is not needed: nothing brings the record back. */
+static int drop_event(wm_replica *r, wm_replica_node *n, const wm_replica_key *k)
+{
+    if (!wm_holding_takes(n->holding, k->hash, k->text, k->len)) return WM_OK;
+    return wm_holding_drop(n->holding, k->hash, k->text, k->len, ++r->seen);
 }
 
 int wm_replica_event(wm_replica *r, int node_index, const wm_map_event *e, uint64_t now_us)
@@ -212,7 +222,7 @@ int wm_replica_event(wm_replica *r, int node_index, const wm_map_event *e, uint6
     wm_replica_key k = wm_replica_key_of(r, e->key, e->key_len);
     wm_replica_sight before = wm_replica_look(r, &k);
     r->figures.events++;
-    int status = e->has_record ? put_event(r, n, &k, e) : wm_holding_drop(n->holding, k.hash, e->key, e->key_len, ++r->seen);
+    int status = e->has_record ? put_event(r, n, &k, e) : drop_event(r, n, &k);
     if (status == WM_OK) {
         wm_replica_found(r, &k);
         note_echo(r, node_index, &k, e);
@@ -250,6 +260,10 @@ static void on_found(void *user, wm_sync *s, const wm_map_event *e, const wm_wal
     int status = read_record(r, owner_of_sync(s), e, &record);
     bool is_known = status == WM_OK && wm_holding_look(s->holding, k.hash, k.text, k.len, &held);
     if (is_known && held.seen > step->seen) return; /* heard of later than the node was asked */
+    if (status == WM_OK && !wm_holding_takes(s->holding, k.hash, k.text, k.len)) {
+        wm_replica_run_short(r, owner_of_sync(s));
+        return;
+    }
     wm_replica_sight before = wm_replica_look(r, &k);
     if (status == WM_OK && is_known && !(held.marks & WM_RECORD_GRAVE) && is_same_time(&held, &record)) {
         wm_holding_mark(s->holding, k.hash, k.text, k.len, held.marks, record.seen);
@@ -275,7 +289,10 @@ static bool loses_records(const wm_replica_node *n)
 static bool keep_gone(wm_replica *r, wm_replica_node *n, const wm_replica_key *k, const wm_record *held)
 {
     if (!loses_records(n) || !n->sync.is_new || n->count_before < LOSS_MIN) return true;
-    if (n->gone == NULL) n->gone = wm_holding_new(r->options.rules, r->sources.names);
+    if (n->gone == NULL) {
+        n->gone = wm_holding_new(r->options.rules, r->sources.names);
+        if (n->gone != NULL) wm_holding_count_in(n->gone, r->options.space);
+    }
     return n->gone != NULL && wm_holding_put(n->gone, k->hash, held) == WM_OK;
 }
 
@@ -400,7 +417,7 @@ static void on_equal(void *user, wm_sync *s, uint64_t seen)
     }
     if (s->is_new) settle_forsaken(r, n);
     end_acked(r, n, seen);
-    r->turns += s->is_new;
+    r->turns += s->is_new || s->is_short;
     if (s->equal_us > 0) return;
     r->is_own_due = true;
     r->own_position = 0;
@@ -507,6 +524,8 @@ bool wm_replica_begin_comparing(wm_replica *r, wm_replica_options options)
     const wm_replica_options *o = &r->options;
     if (o->rules.hash != options.rules.hash || o->rules.partitions != options.rules.partitions || o->merges != options.merges) return false;
     r->options = options;
+    for (uint32_t i = 0; i < r->node_count; i++)
+        if (r->nodes[i] != NULL) wm_holding_count_in(r->nodes[i]->holding, options.space);
     wm_replica_release(r); /* own writes are shown until their owners were compared */
     return true;
 }
@@ -562,23 +581,4 @@ void wm_replica_free(wm_replica *r)
     free(r->dismissed);
     wm_key_queue_close(&r->changes);
     free(r);
-}
-
-uint64_t wm_replica_turns(const wm_replica *r)
-{
-    return r->turns;
-}
-
-wm_replica_figures wm_replica_figures_of(const wm_replica *r)
-{
-    wm_replica_figures f = r->figures;
-    for (uint32_t i = 0; i < r->node_count; i++) {
-        if (r->nodes[i] == NULL) continue;
-        f.records += wm_holding_count(r->nodes[i]->holding);
-        if (r->nodes[i]->gone != NULL) f.gone += wm_holding_count(r->nodes[i]->gone);
-    }
-    for (uint32_t i = 0; i < r->restored_count; i++) f.records += wm_holding_count(r->restored[i].holding);
-    for (uint32_t i = 0; i < r->lost_count; i++)
-        *(r->lost[i].is_sifted ? &f.lost : &f.gone) += wm_holding_count(r->lost[i].holding);
-    return f;
 }

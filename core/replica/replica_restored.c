@@ -38,7 +38,7 @@ bool wm_replica_restore(wm_replica *r, const wm_kept_holding *kept)
         return false;
     }
     wm_hlc latest = latest_of(kept->holding);
-    r->restored[r->restored_count++] = (wm_restored){id, url, kept->rule, kept->equal_ms, latest, kept->holding};
+    r->restored[r->restored_count++] = (wm_restored){id, url, kept->rule, kept->is_cut ? 0 : kept->equal_ms, kept->is_cut, latest, kept->holding};
     if (is_later(latest, r->latest)) r->latest = latest;
     wm_holding_track(kept->holding, false);
     return true;
@@ -75,6 +75,7 @@ void wm_replica_adopt(wm_replica *r, int node_index, const char *id, const char 
     n->rule = found->rule;
     n->equal_ms = found->equal_ms;
     n->latest = n->latest_before = found->latest;
+    n->sync.is_short = found->is_cut;
     take_out(r, i);
 }
 
@@ -99,6 +100,7 @@ static bool renew_holding(wm_replica *r, wm_replica_node *n)
 {
     wm_holding *fresh = wm_holding_new(r->options.rules, r->sources.names);
     if (fresh == NULL) return false;
+    wm_holding_count_in(fresh, r->options.space);
     wm_holding_track(fresh, false);
     wm_holding_free(n->holding);
     n->holding = n->sync.holding = fresh;

@@ -3,7 +3,7 @@
 #include "replica/replica.h"
 
 /* The state of a replica, for its own files: replica_view.c (what it shows), replica_changes.c (whose value
- * changed), replica_nodes.c, replica_restored.c, each using those before it. */
+ * changed), replica_figures.c, replica_nodes.c, replica_restored.c, each using those before it. */
 
 typedef struct wm_replica_node {
     wm_merkle_rule rule;
@@ -42,6 +42,7 @@ typedef struct wm_restored {
     char *id, *url;
     wm_merkle_rule rule;
     uint64_t equal_ms;
+    bool is_cut;   /* as of wm_kept_holding */
     wm_hlc latest; /* time of its records */
     wm_holding *holding;
 } wm_restored;
@@ -108,6 +109,11 @@ void wm_replica_tell(wm_replica *r, const wm_replica_key *k, const wm_replica_si
 void wm_replica_found(wm_replica *r, const wm_replica_key *k);
 /* Takes over records that are shown no more, and tells their keys bit by bit. */
 void wm_replica_dismiss(wm_replica *r, wm_holding *h, wm_change_origin origin);
+
+/* -- replica_figures.c -- */
+
+/* There was no room for a record of the node. */
+void wm_replica_run_short(wm_replica *r, wm_replica_node *n);
 
 /* -- replica_nodes.c -- */
 

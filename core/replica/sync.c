@@ -42,7 +42,7 @@ void wm_sync_disconnected(wm_sync *s)
     s->state = WM_SYNC_OFF;
     s->connection = -1;
     s->in_vain = s->idle = 0;
-    s->is_new = s->is_hurried = false;
+    s->is_new = s->is_hurried = s->is_resting = false;
 }
 
 bool wm_sync_is_read(const wm_sync *s)
@@ -53,6 +53,19 @@ bool wm_sync_is_read(const wm_sync *s)
 void wm_sync_hurry(wm_sync *s)
 {
     s->is_hurried = true;
+}
+
+void wm_sync_run_short(wm_sync *s)
+{
+    s->is_short = s->is_resting = true;
+}
+
+void wm_sync_resume(wm_sync *s)
+{
+    if (!s->is_resting) return;
+    s->is_resting = false;
+    s->is_hurried = true;
+    s->in_vain = s->idle = 0;
 }
 
 /* -- comparing ------------------------------------------------------------------------- */
@@ -82,7 +95,7 @@ static void become_equal(wm_sync *s, uint64_t now_us)
     s->state = WM_SYNC_WAITING;
     /* The subscription may have begun after the answer: compare once more, as if something had happened. */
     if (s->is_new) s->changed_us = s->event_us = now_us;
-    s->is_new = false;
+    s->is_new = s->is_short = s->is_resting = false;
     s->in_vain = s->idle = 0;
     s->equal_us = s->asked_us;
 }
@@ -124,6 +137,7 @@ static void take_root(wm_sync *s, uint32_t root, uint64_t now_us)
     }
     if (had_root(s)) become_equal(s, now_us);
     else if (root == 0) begin_walk(s, true);
+    else if (s->is_resting) s->state = WM_SYNC_WAITING;
     else if (s->is_new && s->in_vain == 0) begin_walk(s, false);
     else {
         s->state = WM_SYNC_MATCHING;
@@ -145,6 +159,7 @@ static bool is_due(const wm_sync *s, const wm_sync_rhythm *rhythm, uint64_t now_
 {
     uint64_t since = now_us - s->asked_us;
     if (s->asked_us == 0) return true;
+    if (s->is_resting) return since >= rhythm->idle_us;
     if (s->is_hurried) return s->in_vain < PATIENCE || since >= pause(s, rhythm);
     if (s->changed_us == 0) return since >= rhythm->idle_us;
     bool is_quiet = now_us - s->event_us >= TRAILING_US || now_us - s->changed_us >= rhythm->check_us;
@@ -184,6 +199,7 @@ static wm_sync_question walk_on(wm_sync *s, uint64_t seen, uint64_t now_us, wm_s
 {
     wm_walk_step step;
     wm_walk_give_up(&s->walk, now_us > SILENCE_US ? now_us - SILENCE_US : 0);
+    if (s->is_resting) wm_walk_ask_no_more(&s->walk);
     while (budget->leaves > 0 && wm_walk_next(&s->walk, seen, now_us, &step)) {
         *place = step.place;
         if (!step.is_absent) {
@@ -217,6 +233,7 @@ wm_sync_question wm_sync_next(wm_sync *s, const wm_sync_rhythm *rhythm, uint64_t
         s->is_hurried = true;
         s->state = WM_SYNC_WAITING;
     }
+    if (s->state == WM_SYNC_MATCHING && s->is_resting) s->state = WM_SYNC_WAITING;
     if (s->state == WM_SYNC_MATCHING && now_us >= s->match_until_us) begin_walk(s, false);
     if (s->state == WM_SYNC_WALKING) {
         wm_sync_question question = walk_on(s, seen, now_us, budget, place);

@@ -51,6 +51,8 @@ struct wm_sync {
     wm_sync_state state;
     bool is_new;        /* the connection is, and the roots were not equal on it yet */
     bool is_hurried;    /* compare at once */
+    bool is_short;      /* records of the node were refused since the roots were equal last: wm_sync_run_short */
+    bool is_resting;    /* nothing is asked for, but the root now and then, as there is no room for answers */
     bool may_be_silent; /* the node does not answer for a leaf that was emptied: v2; set by the owner */
     uint32_t in_vain;   /* walks since the roots were equal last, or silent questions for the root */
     uint32_t idle;      /* of them, those in a row that found nothing: the node does not become equal by walks */
@@ -84,6 +86,11 @@ bool wm_sync_is_read(const wm_sync *s);
 void wm_sync_changed(wm_sync *s, uint64_t now_us);
 /* Compares at the next wm_sync_next. */
 void wm_sync_hurry(wm_sync *s);
+/* There was no room for a record of the node. It is not walked for until wm_sync_resume: the root is compared as at rest, in
+ * case the node has no more than the holding some day. */
+void wm_sync_run_short(wm_sync *s);
+/* There is room again. */
+void wm_sync_resume(wm_sync *s);
 
 typedef enum wm_sync_question {
     WM_ASK_NOTHING,

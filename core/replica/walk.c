@@ -37,6 +37,14 @@ void wm_walk_add(wm_walk *w, wm_merkle_place place, bool is_absent, uint64_t see
     w->todo[w->todo_count++] = (wm_walk_step){.place = place, .is_absent = is_absent, .seen = seen};
 }
 
+void wm_walk_ask_no_more(wm_walk *w)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < w->todo_count; i++)
+        if (w->todo[i].is_absent) w->todo[kept++] = w->todo[i];
+    w->todo_count = kept;
+}
+
 static void number(wm_walk *w, wm_walk_step *step, uint64_t now_us)
 {
     step->number = w->asked++;

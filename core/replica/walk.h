@@ -43,6 +43,8 @@ void wm_walk_end(wm_walk *w);
 bool wm_walk_is_over(const wm_walk *w);
 /* Adds a place below one that was answered. */
 void wm_walk_add(wm_walk *w, wm_merkle_place place, bool is_absent, uint64_t seen);
+/* Drops what is still to be asked for: what is in flight is awaited, and what the node does not have is dealt with. */
+void wm_walk_ask_no_more(wm_walk *w);
 /* Takes the next step. One that is to be asked for is in flight from now on, with these arrivals before it.
  * False when there is none, or WM_WALK_IN_FLIGHT are in flight. */
 bool wm_walk_next(wm_walk *w, uint64_t seen, uint64_t now_us, wm_walk_step *out);

@@ -98,6 +98,7 @@ static int l_client(lua_State *L)
         .high_watermark = number_option(L, "high_watermark"),
         .low_watermark = number_option(L, "low_watermark"),
         .recent_ack_bytes = (size_t)number_option(L, "recent_ack_bytes"),
+        .copy_records = (uint64_t)number_option(L, "copy_records"),
         .node_share = number_option(L, "node_share"),
     };
     if (o.client_id == NULL || o.op_prefix == NULL || strlen(o.op_prefix) != 8)

@@ -154,7 +154,8 @@ static const char *state_name(wm_sync_state state)
 }
 
 /* node(node index): state, whether the roots were never equal on this connection, seconds since they were last
- * (nil: never), requests, comparisons, walks, refused answers, records, whether it was read (wm_sync_is_read). Nothing for a node that was never connected. */
+ * (nil: never), requests, comparisons, walks, refused answers, records, whether it was read (wm_sync_is_read), whether records
+ * of it were refused for want of room, and whether there is none now. Nothing for a node that was never connected. */
 static int l_node(lua_State *L)
 {
     wm_replica *r = check_replica(L);
@@ -170,11 +171,13 @@ static int l_node(lua_State *L)
     lua_pushnumber(L, (lua_Number)s->refused);
     lua_pushnumber(L, (lua_Number)wm_holding_count(s->holding));
     lua_pushboolean(L, wm_sync_is_read(s));
-    return 9;
+    lua_pushboolean(L, s->is_short);
+    lua_pushboolean(L, s->is_resting);
+    return 11;
 }
 
-/* figures(): events, repairs, lost, gone, records, how often memory was wanting, and the repairs that events should
- * have spared. */
+/* figures(): events, repairs, lost, gone, records, how often memory was wanting, the repairs that events should
+ * have spared, holdings that lack records for want of room, and whether there is none now. */
 static int l_figures(lua_State *L)
 {
     wm_replica_figures f = wm_replica_figures_of(check_replica(L));
@@ -185,7 +188,9 @@ static int l_figures(lua_State *L)
     lua_pushnumber(L, (lua_Number)f.records);
     lua_pushnumber(L, (lua_Number)f.no_memory);
     lua_pushnumber(L, (lua_Number)f.missed);
-    return 7;
+    lua_pushnumber(L, f.short_of);
+    lua_pushboolean(L, f.is_full);
+    return 9;
 }
 
 /* next_loss(): the node index, and the positions from which and up to which next_lost has the keys of a loss that was not

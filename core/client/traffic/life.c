@@ -110,6 +110,7 @@ wm_client *wm_client_new(wm_loop *loop, const wm_client_options *options, wm_log
     c->ack_timeout_us = options->batch.ack_timeout_us;
     c->windowed_ops = options->windowed_ops;
     c->max_tries = options->max_tries;
+    c->replicas.space.most = options->copy_records;
     c->writer.drop_oldest = options->drop_oldest;
     c->rules.checks_map_names = options->checks_map_names;
     c->backpressure.high = watermark(&options->log, options->high_watermark);

@@ -91,8 +91,8 @@ static bool note_content(wm_copy_file *f, const wm_copy_content *c)
     return true;
 }
 
-wm_copy_file *wm_copy_file_open(const char *path, const char *map, size_t map_len, wm_node_names *names, wm_copy_content *content,
-                                wm_log_error *e)
+wm_copy_file *wm_copy_file_open(const char *path, const char *map, size_t map_len, wm_node_names *names, wm_record_space *space,
+                                wm_copy_content *content, wm_log_error *e)
 {
     wm_copy_file *f = calloc(1, sizeof *f);
     *content = (wm_copy_content){0};
@@ -106,7 +106,7 @@ wm_copy_file *wm_copy_file_open(const char *path, const char *map, size_t map_le
     f->names = names;
     wm_buffer_init(&f->frame);
     f->file = wm_log_file_open(path, WM_COPY_KIND, false, e);
-    if (f->file != NULL && wm_copy_read(f->file, map, map_len, names, content, e)) {
+    if (f->file != NULL && wm_copy_read(f->file, map, map_len, names, space, content, e)) {
         if (note_content(f, content)) return f;
         wm_log_fail_io(e, ENOMEM);
     }

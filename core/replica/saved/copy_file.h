@@ -9,9 +9,9 @@
 typedef struct wm_copy_file wm_copy_file;
 
 /* Opens the file, or creates it, and reads it. NULL with the reason in `e`: nothing changed, and `content` is empty.
- * `names` are borrowed, and outlive it. */
-wm_copy_file *wm_copy_file_open(const char *path, const char *map, size_t map_len, wm_node_names *names, wm_copy_content *content,
-                                wm_log_error *e);
+ * `names` and `space` are borrowed, and outlive it; see wm_copy_read. */
+wm_copy_file *wm_copy_file_open(const char *path, const char *map, size_t map_len, wm_node_names *names, wm_record_space *space,
+                                wm_copy_content *content, wm_log_error *e);
 /* Closes it without writing. */
 void wm_copy_file_close(wm_copy_file *f);
 /* What is in the file does not count any more: the next save writes a new one. */

@@ -11,6 +11,7 @@ typedef struct reader {
     const char *map;
     size_t map_len;
     wm_node_names *names;
+    wm_record_space *space;
     wm_log_error *error;
 } reader;
 
@@ -89,6 +90,7 @@ static bool read_node(reader *r, const wm_op_entry *entry)
     forget_name(n);
     n->rule = (wm_merkle_rule)number_at(entry->bytes);
     n->holding = wm_holding_new((wm_holding_rules){c->rules.hash, n->rule, c->rules.partitions}, r->names);
+    if (n->holding != NULL) wm_holding_count_in(n->holding, r->space);
     return n->holding != NULL || wm_log_fail_io(r->error, ENOMEM);
 }
 
@@ -113,15 +115,16 @@ static bool read_name(reader *r, const wm_op_entry *entry)
 
 /* -- records ----------------------------------------------------------------------------- */
 
-static bool put(reader *r, const wm_kept_holding *n, const wm_record *record)
+static bool put(reader *r, wm_kept_holding *n, const wm_record *record)
 {
     uint32_t hash = wm_hash(r->out->rules.hash, record->key, record->key_len);
+    if (!wm_holding_takes(n->holding, hash, record->key, record->key_len)) return r->out->is_cut = n->is_cut = true;
     return wm_holding_put(n->holding, hash, record) == WM_OK || wm_log_fail_io(r->error, ENOMEM);
 }
 
 static bool read_put(reader *r, const wm_op_entry *entry)
 {
-    const wm_kept_holding *n = node_of(r, entry->seq);
+    wm_kept_holding *n = node_of(r, entry->seq);
     uint64_t writer = entry->seq >> 32;
     uint32_t key_len = entry->len >= WM_COPY_PUT_HEAD ? number_at(entry->bytes + 16) : UINT32_MAX;
     if (n == NULL || writer >= r->out->writer_count || key_len > UINT16_MAX || key_len > entry->len - WM_COPY_PUT_HEAD)
@@ -147,6 +150,7 @@ static bool read_drop(reader *r, const wm_op_entry *entry)
     const wm_kept_holding *n = node_of(r, entry->seq);
     if (n == NULL) return is_wrong(r, "a removal cannot be read");
     uint32_t hash = wm_hash(r->out->rules.hash, (const char *)entry->bytes, entry->len);
+    if (!wm_holding_takes(n->holding, hash, (const char *)entry->bytes, entry->len)) return true;
     return wm_holding_drop(n->holding, hash, (const char *)entry->bytes, entry->len, 0) == WM_OK || wm_log_fail_io(r->error, ENOMEM);
 }
 
@@ -175,9 +179,9 @@ static bool read_frame(void *user, const uint8_t *payload, size_t len)
     return at == payload + len || is_wrong(user, "an entry cannot be read");
 }
 
-bool wm_copy_read(wm_log_file *file, const char *map, size_t map_len, wm_node_names *names, wm_copy_content *out, wm_log_error *e)
+bool wm_copy_read(wm_log_file *file, const char *map, size_t map_len, wm_node_names *names, wm_record_space *space, wm_copy_content *out, wm_log_error *e)
 {
-    reader r = {.out = out, .map = map, .map_len = map_len, .names = names, .error = e};
+    reader r = {.out = out, .map = map, .map_len = map_len, .names = names, .space = space, .error = e};
     *out = (wm_copy_content){0};
     return wm_log_file_read(file, read_frame, &r, e);
 }

@@ -47,7 +47,7 @@ static bool set_aside(const char *path, wm_log_error *e)
     return ok;
 }
 
-wm_saved_copy *wm_saved_copy_open(const char *path, const char *map, size_t map_len, wm_node_names *names, wm_log_error *e)
+wm_saved_copy *wm_saved_copy_open(const char *path, const char *map, size_t map_len, wm_node_names *names, wm_record_space *space, wm_log_error *e)
 {
     wm_saved_copy *s = calloc(1, sizeof *s);
     if (s == NULL) {
@@ -55,11 +55,11 @@ wm_saved_copy *wm_saved_copy_open(const char *path, const char *map, size_t map_
         return NULL;
     }
     make_folder_of(path);
-    s->file = wm_copy_file_open(path, map, map_len, names, &s->content, e);
+    s->file = wm_copy_file_open(path, map, map_len, names, space, &s->content, e);
     if (s->file == NULL && e->problem == WM_LOG_DAMAGED) {
         snprintf(s->dropped, sizeof s->dropped, "%s", e->text);
         s->turns++;
-        if (set_aside(path, e)) s->file = wm_copy_file_open(path, map, map_len, names, &s->content, e);
+        if (set_aside(path, e)) s->file = wm_copy_file_open(path, map, map_len, names, space, &s->content, e);
     }
     if (s->file != NULL) return s;
     free(s);
@@ -117,6 +117,7 @@ void wm_saved_copy_give(wm_saved_copy *s, wm_replica *r, wm_copy_rules rules)
     if (s->content.has_rules && !is_same(&s->content.rules, &rules)) drop(s);
     else
         for (uint32_t i = 0; i < s->content.node_count; i++) restore(r, &s->content.nodes[i]);
+    if (s->content.is_cut) wm_copy_file_begin_anew(s->file); /* of what is left of it */
     wm_copy_content_close(&s->content);
     s->rules = rules;
     wm_replica_track(r);

@@ -14,8 +14,9 @@ typedef struct wm_node_words {
 } wm_node_words;
 
 /* Opens the file of a map's copy, or creates it. One that is damaged, or the copy of something else, is set aside as
- * `path`.damaged: wm_saved_copy_dropped. NULL with the reason in `e`: it is in use, of another kind, or cannot be opened. */
-wm_saved_copy *wm_saved_copy_open(const char *path, const char *map, size_t map_len, wm_node_names *names, wm_log_error *e);
+ * `path`.damaged: wm_saved_copy_dropped. NULL with the reason in `e`: it is in use, of another kind, or cannot be opened. What
+ * there is no room for in `space` is left out, and goes from the file, too. */
+wm_saved_copy *wm_saved_copy_open(const char *path, const char *map, size_t map_len, wm_node_names *names, wm_record_space *space, wm_log_error *e);
 /* Writes what is left to be written if `r` is not NULL, and closes the file. NULL is allowed. */
 void wm_saved_copy_close(wm_saved_copy *s, wm_replica *r, wm_node_words words, uint64_t now_us);
 /* The rules by which its records are hashed and ordered; false when the file is new. */

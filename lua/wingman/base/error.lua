@@ -32,6 +32,7 @@ M.codes = {
   UNSUPPORTED = "this server does not have what the call needs; nothing was changed",
   REFUSED = "the server answered with an error, or with what cannot be read",
   BUSY = "the queue of that connection is full; the message was not sent. Or another client has the file of a copy open; nothing was changed",
+  COPY_FULL = "the copies of the client have copy.max_records; this one lacks records, and nothing is said to be whole that is not",
   COPY = "the file of a copy cannot be used; it was not changed, and the map is not replicated",
   USAGE = "an argument is wrong",
   CLUSTER = "an embedded cluster could not be started or controlled",

@@ -370,7 +370,7 @@ end
 --- Waits until the replica was equal to what each node holds, at a moment after this call. Makes the map one if it is
 --- none.
 ---@param timeout number|string|nil  a duration: seconds or "5s"; default: 5 s
----@return boolean|nil ok, wingman.error|nil err  TIMEOUT, CLOSED
+---@return boolean|nil ok, wingman.error|nil err  TIMEOUT, CLOSED, COPY_FULL
 function methods:synced(timeout)
   timeout = duration.limit(timeout, "map:synced", 2) or 5
   return self:replicate():synced(timeout)

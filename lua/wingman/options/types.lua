@@ -56,7 +56,8 @@
 ---@field nodes? table node id -> URL, for nodes that are reached under another URL than the partition map says
 ---@field seeds? table a list of URLs of nodes
 
----@class wingman.client_options.copy: table<"path", any>
+---@class wingman.client_options.copy: table<"max_records"|"path", any>
+---@field max_records? number records that all copies of the client may have together, each as often as nodes hold it, and removed keys; beyond it copies are partial, COPY_FULL
 ---@field path? string a folder for the copies that are kept (persist = true), one file for each map; it is made if its parent is there
 
 ---@class wingman.client_options.heartbeat: table<"interval"|"timeout", any>

@@ -65,9 +65,9 @@ local function plan_of(rules, query, what)
   return plan, checked
 end
 
--- The rows of the local copy that match, once it was equal to the nodes.
+-- The rows of the local copy that match, once it was equal to the nodes, and lacks no records for want of room.
 local function rows_of_copy(map, matches, timeout)
-  if not map.copy.was_synced then
+  if not map.copy.was_synced or map.copy:figures().full then
     local ok, err = map.copy:synced(timeout)
     if not ok then return nil, err end
   end

@@ -53,6 +53,7 @@ function M.of(options)
     high_watermark = log.high_watermark,
     low_watermark = log.low_watermark,
     recent_ack_bytes = options.server and 0 or log.recent_bytes,
+    copy_records = options.copy.max_records,
     node_share = log.node_share,
   }
 end

@@ -79,6 +79,8 @@ M.rules = {
   copy = { type = "table", default = {}, about = "copies of maps (map:replicate)", group = {
     path = { type = "string",
       about = "a folder for the copies that are kept (persist = true), one file for each map; it is made if its parent is there" },
+    max_records = { type = "number", whole = true, default = 1000000, min = 1, max = 2 ^ 31,
+      about = "records that all copies of the client may have together, each as often as nodes hold it, and removed keys; beyond it copies are partial, COPY_FULL" },
   } },
   map_requests = { type = "table", default = {}, about = "when the partition map is requested", group = {
     debounce = { type = "duration", default = 0.5, min = 0, max = 60, about = "connections made within this time cause one request" },

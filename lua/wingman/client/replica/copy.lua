@@ -12,7 +12,7 @@ local wire_name = require "wingman.base.wire_name"
 local M = {}
 
 --- The events of a copy.
-local EVENTS = { synced = true, state = true, lost = true }
+local EVENTS = { synced = true, state = true, lost = true, full = true }
 
 ---@class wingman.copy
 ---@field package client wingman.client
@@ -27,6 +27,7 @@ local EVENTS = { synced = true, state = true, lost = true }
 ---@field package behind_since number  of loop.now: since when it has not been live
 ---@field package has_begun boolean the core has a replica
 ---@field package was_synced boolean
+---@field package is_full boolean  as told last
 ---@field package is_turned boolean  something may have changed about nodes
 ---@field package lives wingman.live_query[]
 ---@field package is_wanted boolean the script has asked for the replica, and not only for live queries
@@ -51,12 +52,12 @@ if jit then jit.off(owner_ids) end
 
 -- What the core knows of a node.
 local function sync_of(self, node)
-  local state, is_new, equal_at, requests, compares, walks, refused, records = self.map.core_map:replica_node(node.index)
+  local state, is_new, equal_at, requests, compares, walks, refused, records, _, is_short = self.map.core_map:replica_node(node.index)
   return state and { state = state, is_new = is_new, equal_at = equal_at, requests = requests, compares = compares,
-    walks = walks, refused = refused, records = records }
+    walks = walks, refused = refused, records = records, is_short = is_short }
 end
 
--- The nodes that are followed, by id; how many of them were not compared yet on their connection; and the id
+-- The nodes that are followed, by id; how many of them were not found equal yet on their connection, or since they were short of room; and the id
 -- of a node that is not followed, and that owns partitions or had records of the map when it was last.
 local function followed(self)
   local nodes, new, missing, owners = {}, 0, nil, owner_ids(self.client) or {}
@@ -64,7 +65,7 @@ local function followed(self)
     local id, sync = node.id or node.url, sync_of(self, node)
     if sync and sync.state ~= "off" then
       nodes[id] = sync
-      new = new + (sync.is_new and 1 or 0)
+      new = new + ((sync.is_new or sync.is_short) and 1 or 0)
     elseif sync and sync.records > 0 then
       missing = id
     end
@@ -77,6 +78,16 @@ end
 
 -- State ---------------------------------------------------------------------------------
 
+-- COPY_FULL while there is no room for records that the copy lacks; else nil.
+local function full_error(self)
+  if not self.has_begun or self.closed or self.client.closed then return nil end
+  local is_full = select(9, self.map.core_map:replica_figures())
+  if not is_full then return nil end
+  local limit = self.client.options.copy.max_records
+  return errors.new("COPY_FULL", ("%s: records are missing, as the client's copies have copy.max_records: %d; raise it, or close other copies"):format(
+    wire_name.shown(self.map.name), limit), { map = self.map.name, limit = limit, retriable = false })
+end
+
 -- The state, and why it is not "live".
 local function state_now(self)
   if self.closed then return "off", "closed" end
@@ -85,6 +96,8 @@ local function state_now(self)
   local before = not self.was_synced and not self.was_restored and "snapshot" or nil
   if next(nodes) == nil then return before or "stale", "no node is connected" end
   if missing then return before or "partial", ("%s is not connected"):format(missing) end
+  local full = full_error(self)
+  if full then return "partial", tostring(full) end
   if new > 0 then return before or "catching_up", ("%d of the nodes were not compared yet"):format(new) end
   return "live", "equal"
 end
@@ -136,6 +149,16 @@ local function is_restored(self)
   return restored
 end
 
+-- A copy that is full is told once, and once more if it was whole in between.
+local function tell_full(self)
+  local full = full_error(self)
+  if not full then self.is_full = self.is_full and self:figures().full end
+  if not full or self.is_full then return end
+  self.is_full = true
+  self.client.options.log_to("warn", "copy_full", { map = self.map.name, limit = full.limit })
+  self.events:emit("full", full)
+end
+
 -- Looks how things stand; after each turn of the core's replicas, and of the connections.
 local function look(self)
   if self.file and not self.closed then
@@ -143,6 +166,7 @@ local function look(self)
     self.was_restored = self.was_restored and self.file.dropped == ""
   end
   tell_losses(self)
+  tell_full(self)
   local state, why = state_now(self)
   if state == "live" and self.has_begun and not self.closed then self.map.core_map:replica_drop_restored() end -- of nodes that are no more
   if state == self.state then return end
@@ -240,7 +264,7 @@ end
 --- Waits until the copy was equal to what each node holds, at a moment after this call.
 ---@param timeout number  seconds
 ---@return boolean|nil ok
----@return wingman.error|nil err  TIMEOUT, CLOSED
+---@return wingman.error|nil err  TIMEOUT, CLOSED, COPY_FULL
 function methods:synced(timeout)
   local since = loop.now()
   local function hurry()
@@ -248,7 +272,7 @@ function methods:synced(timeout)
   end
   if self.has_begun and not self.closed then hurry() end
   local what = ("map %s"):format(wire_name.shown(self.map.name))
-  local function is_over() return self.closed or self.client.closed or (self.has_begun and not why_not_synced(self, since)) end
+  local function is_over() return self.closed or self.client.closed or (self.has_begun and not why_not_synced(self, since)) or full_error(self) end
   loop.wait_until(is_over, timeout)
   if self.closed or self.client.closed then return nil, errors.new("CLOSED", what .. ": the copy was closed", { map = self.map.name }) end
   local why = not self.has_begun and "no node is connected" or why_not_synced(self, since)
@@ -256,6 +280,8 @@ function methods:synced(timeout)
     look(self)
     return true
   end
+  local full = full_error(self)
+  if full then return nil, full end
   return nil, errors.new("TIMEOUT", ("%s: not equal to the nodes within %g s: %s"):format(what, timeout, why), { map = self.map.name, retriable = true })
 end
 
@@ -267,6 +293,7 @@ end
 ---  something has changed
 ---@field lost integer      records that a node came up without, and that are still shown
 ---@field behind integer    keys whose change the watches do not have yet, at most; 0: they have every change
+---@field full boolean     records are missing for want of room: the client option copy.max_records
 
 ---@class wingman.copy_status: wingman.copy_figures
 ---@field unread integer    bytes that the client has received and not read yet, for all its maps
@@ -284,11 +311,11 @@ end
 --- Internal: the counters of a status. Nothing in it takes longer for a larger map.
 ---@return wingman.copy_figures
 function methods:figures()
-  if not self.has_begun or self.closed or self.client.closed then return { events = 0, repairs = 0, lost = 0, behind = 0 } end
+  if not self.has_begun or self.closed or self.client.closed then return { events = 0, repairs = 0, lost = 0, behind = 0, full = false } end
   local core_map = self.map.core_map
-  local events, repairs, lost, gone, _, _, missed = core_map:replica_figures()
+  local events, repairs, lost, gone, _, _, missed, short_of = core_map:replica_figures()
   return { events = events, repairs = repairs, dropped = self.client:dialect() == "v2" and missed or nil, lost = lost + gone,
-    behind = core_map:replica_behind() }
+    behind = core_map:replica_behind(), full = short_of > 0 }
 end
 
 local function add_ages(self, status)
@@ -303,7 +330,7 @@ end
 
 --- How things stand. `snapshot`: not everything was read yet. `live`: equal to each node, and following. `catching_up`:
 --- a node was away, and is being compared. `partial`: a node that owns
---- partitions, or that had records, is not connected. `stale`: no node is; with persist also at once after a restart.
+--- partitions, or that had records, is not connected, or there is no room for records of a node (COPY_FULL). `stale`: no node is; with persist also at once after a restart.
 --- `off`: closed.
 ---@return wingman.copy_status
 function methods:status()
@@ -370,13 +397,14 @@ end
 
 --- Calls `fn` at an event. "state" (to, from, why). "synced" (records, seconds): the copy has become live, that long after
 --- map:replicate, or after it was live last. "lost" (node, keys): a node came up without records that it had held; its id,
---- and the keys that no other node has. With on_loss = "drop" watches are called instead.
----@param event "state"|"synced"|"lost"
+--- and the keys that no other node has. With on_loss = "drop" watches are called instead. "full" (err): there is no room
+--- for records of a node, COPY_FULL.
+---@param event "state"|"synced"|"lost"|"full"
 ---@param fn function
 function methods:on(event, fn) self.events:on(event, fn, "copy:on", 3) end
 
 --- Removes a listener.
----@param event "state"|"synced"|"lost"
+---@param event "state"|"synced"|"lost"|"full"
 ---@param fn function
 function methods:off(event, fn) self.events:off(event, fn, "copy:off", 3) end
 
@@ -406,7 +434,7 @@ function M.new(client, map, options)
   end
   local self = setmetatable({
     client = client, map = map, options = options, feeds = {}, known = {}, ids = {}, state = "snapshot", behind_since = loop.now(), since = loop.now(),
-    has_begun = false, was_synced = false, was_restored = false, lives = {}, is_wanted = false, file = file, closed = false,
+    has_begun = false, was_synced = false, was_restored = false, lives = {}, is_wanted = false, is_full = false, file = file, closed = false,
     is_turned = true,
     events = emitter.new {
       names = EVENTS, failed = function(event, err) client:callback_failed(("%s of the copy of '%s'"):format(event, map.name), err) end,
