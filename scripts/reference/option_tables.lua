@@ -34,7 +34,7 @@ local tables = {
     rules = require("wingman.policy.circuit").options },
   { title = "Refresh policy", class = "wingman.refresh_options", call = "wingman.policy.refresh.backoff { … }", rules = require("wingman.policy.refresh").options },
   { title = "Load test", class = "wingman.load.test_options", call = "load.test { … }", about = "[Load testing](../load-testing.md) explains them.", rules = load_options.rules },
-  { title = "Scenario", call = "scenarios = { name = { … } }", about = "Those of its executor come besides.", rules = scenario.common },
+  { title = "Scenario", call = "scenarios = { name = { … } }", about = "In addition to the options of its executor.", rules = scenario.common },
 }
 
 local function add(one) tables[#tables + 1] = one end

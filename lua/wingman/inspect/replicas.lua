@@ -89,7 +89,7 @@ end
 ---@field equal_at table<string, number>  by node id: seconds since it was known to be equal; none: it never was
 ---@field events integer    changes that nodes have announced
 ---@field repairs integer   records that comparisons found to differ, and that were read
----@field lost integer      records that a node came up without, and that are shown on
+---@field lost integer      records that a node came up without, and that are still shown
 ---@field behind integer    keys whose change the watches do not have yet
 ---@field requests integer
 

@@ -29,7 +29,7 @@ local units = { us = 1e-6, ms = 1e-3, s = 1 }
 ---@field limit number        a time in seconds
 ---@field has_unit boolean
 ---@field abort boolean       ends the run when it is crossed
----@field delay number        seconds from the start before it may
+---@field delay number        seconds after the start in which it does not end the run
 ---@field sum wingman.load.metric|nil  what its metrics add up to, when they are several
 
 local statistics = { avg = true, min = true, max = true, med = true, count = true, rate = true, value = true }
@@ -71,8 +71,8 @@ end
 --- What a threshold that is a table has besides its expression.
 ---@type table<string, wingman.option_rule>
 M.options = {
-  abort = { type = "boolean", default = false, about = "ends the run when it is crossed" },
-  delay = { type = "duration", default = 0, min = 0, about = "how long after the start before it may" },
+  abort = { type = "boolean", default = false, about = "end the run as soon as the threshold fails" },
+  delay = { type = "duration", default = 0, min = 0, about = "with abort: time after the start in which it does not end the run" },
 }
 
 local function read_options(entry, metric)

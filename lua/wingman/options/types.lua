@@ -104,7 +104,7 @@
 
 ---@class wingman.replicate_options: table<"check"|"on_loss"|"persist", any>
 ---@field check? number|string while the map changes, the copy is compared with each node this often; while it does not, every 30 s
----@field on_loss? "keep"|"drop" what a node came up without is shown on and counted (keep), or removed (drop)
+---@field on_loss? "keep"|"drop" records that a node came up without: keep shows them and counts them, drop removes them
 ---@field persist? boolean keep the copy in a file below the client option copy.path, so that it is there at once when the process starts again
 
 ---@class wingman.watch_options: table<"initial"|"own", any>
@@ -162,127 +162,127 @@
 ---@field cluster? string|table as of a client; one of cluster and server is needed
 ---@field connections? "shared"|"per-vu" one client for all users, or a connection for each
 ---@field drain? number|string how long the test waits for acknowledgements at its end
----@field follow? table names of maps that are followed from before the test begins, see vu:follow
----@field name? string of the test, in its reports; default: that of the script
+---@field follow? table names of maps to follow (vu:follow); they are read before the test begins
+---@field name? string name of the test in its reports; default: that of the script
 ---@field nemesis? wingman.load.fault_options[] planned faults: a list of steps
 ---@field scenarios table<string, wingman.load.scenario_options> name -> what users do; at least one is needed
----@field seed? number of what is random
+---@field seed? number seed of all random choices; default 1
 ---@field server? string as of a client
----@field setup? fun(hand: wingman.load.hand): any before the scenarios begin; what it returns is vu.data
+---@field setup? fun(hand: wingman.load.hand): any runs before the scenarios; what it returns is vu.data
 ---@field tags? table name -> value, for all samples of the test
----@field teardown? fun(hand: wingman.load.hand): any after the scenarios
----@field thresholds? table<string, string|(string|{ [1]: string, abort: boolean|nil, delay: number|string|nil })[]> metric -> what must hold for the test to pass
+---@field teardown? fun(hand: wingman.load.hand): any runs after the scenarios
+---@field thresholds? table<string, string|(string|{ [1]: string, abort: boolean|nil, delay: number|string|nil })[]> metric -> conditions for the test to pass
 
 ---@class wingman.load.constant_arrival_rate: table<"duration"|"env"|"exec"|"executor"|"graceful_stop"|"keys"|"max_vus"|"pre_allocated_vus"|"rate"|"start_time"|"tags"|"time_unit", any>
----@field duration number|string how long iterations begin
----@field env? table what iterations find as vu.env
+---@field duration number|string how long new iterations are begun
+---@field env? table a table of the script's own, which is vu.env
 ---@field exec fun(vu: wingman.load.vu): any one iteration
 ---@field executor "constant-arrival-rate" the rule by which iterations begin
----@field graceful_stop? number|string how long iterations under way may go on at the end; default 30s
----@field keys? wingman.load.keys_options how vu:key chooses
----@field max_vus? number the largest number of users
----@field pre_allocated_vus? number users that there are from the start; default 1
----@field rate number iterations that begin in each time_unit
----@field start_time? number|string how long after the test's start it begins; default 0
+---@field graceful_stop? number|string time that iterations under way have to finish at the end; default 30s
+---@field keys? wingman.load.keys_options the keys that vu:key chooses from, and how
+---@field max_vus? number users at most; default of open models: 1000
+---@field pre_allocated_vus? number users at the start; default 1
+---@field rate number iterations that begin in a time_unit
+---@field start_time? number|string time from the start of the test to that of the scenario; default 0
 ---@field tags? table name -> value, for all samples of the scenario
----@field time_unit? number|string what a rate is per; default 1s
+---@field time_unit? number|string the time that rates are counted in: rate = 60 with "1m" is one a second; default 1s
 
 ---@class wingman.load.constant_vus: table<"duration"|"env"|"exec"|"executor"|"graceful_stop"|"keys"|"start_time"|"tags"|"vus", any>
----@field duration number|string how long iterations begin
----@field env? table what iterations find as vu.env
+---@field duration number|string how long new iterations are begun
+---@field env? table a table of the script's own, which is vu.env
 ---@field exec fun(vu: wingman.load.vu): any one iteration
 ---@field executor "constant-vus" the rule by which iterations begin
----@field graceful_stop? number|string how long iterations under way may go on at the end; default 30s
----@field keys? wingman.load.keys_options how vu:key chooses
----@field start_time? number|string how long after the test's start it begins; default 0
+---@field graceful_stop? number|string time that iterations under way have to finish at the end; default 30s
+---@field keys? wingman.load.keys_options the keys that vu:key chooses from, and how
+---@field start_time? number|string time from the start of the test to that of the scenario; default 0
 ---@field tags? table name -> value, for all samples of the scenario
----@field vus number users
+---@field vus number number of users; default, where iterations are counted: 1
 
 ---@class wingman.load.externally_controlled: table<"duration"|"env"|"exec"|"executor"|"graceful_stop"|"keys"|"max_vus"|"start_time"|"tags"|"vus", any>
----@field duration number|string how long iterations begin
----@field env? table what iterations find as vu.env
+---@field duration number|string how long new iterations are begun
+---@field env? table a table of the script's own, which is vu.env
 ---@field exec fun(vu: wingman.load.vu): any one iteration
 ---@field executor "externally-controlled" the rule by which iterations begin
----@field graceful_stop? number|string how long iterations under way may go on at the end; default 30s
----@field keys? wingman.load.keys_options how vu:key chooses
----@field max_vus? number the largest number of users
----@field start_time? number|string how long after the test's start it begins; default 0
+---@field graceful_stop? number|string time that iterations under way have to finish at the end; default 30s
+---@field keys? wingman.load.keys_options the keys that vu:key chooses from, and how
+---@field max_vus? number users at most; default of open models: 1000
+---@field start_time? number|string time from the start of the test to that of the scenario; default 0
 ---@field tags? table name -> value, for all samples of the scenario
 ---@field vus? number users at the start; default 0
 
 ---@class wingman.load.per_vu_iterations: table<"env"|"exec"|"executor"|"graceful_stop"|"iterations"|"keys"|"max_duration"|"start_time"|"tags"|"vus", any>
----@field env? table what iterations find as vu.env
+---@field env? table a table of the script's own, which is vu.env
 ---@field exec fun(vu: wingman.load.vu): any one iteration
 ---@field executor "per-vu-iterations" the rule by which iterations begin
----@field graceful_stop? number|string how long iterations under way may go on at the end; default 30s
----@field iterations number iterations
----@field keys? wingman.load.keys_options how vu:key chooses
----@field max_duration? number|string how long it may take; default 10m
----@field start_time? number|string how long after the test's start it begins; default 0
+---@field graceful_stop? number|string time that iterations under way have to finish at the end; default 30s
+---@field iterations number number of iterations: of each user (per-vu-iterations) or in all (shared-iterations)
+---@field keys? wingman.load.keys_options the keys that vu:key chooses from, and how
+---@field max_duration? number|string how long all iterations may take; default 10m
+---@field start_time? number|string time from the start of the test to that of the scenario; default 0
 ---@field tags? table name -> value, for all samples of the scenario
----@field vus? number users
+---@field vus? number number of users; default, where iterations are counted: 1
 
 ---@class wingman.load.ramping_arrival_rate: table<"env"|"exec"|"executor"|"graceful_stop"|"keys"|"max_vus"|"pre_allocated_vus"|"stages"|"start_rate"|"start_time"|"tags"|"time_unit", any>
----@field env? table what iterations find as vu.env
+---@field env? table a table of the script's own, which is vu.env
 ---@field exec fun(vu: wingman.load.vu): any one iteration
 ---@field executor "ramping-arrival-rate" the rule by which iterations begin
----@field graceful_stop? number|string how long iterations under way may go on at the end; default 30s
----@field keys? wingman.load.keys_options how vu:key chooses
----@field max_vus? number the largest number of users
----@field pre_allocated_vus? number users that there are from the start; default 1
----@field stages wingman.load.ramping_arrival_rate.stages[] a list of { duration = , target = }: from the target before in a line to this one
----@field start_rate? number iterations that begin in each time_unit
----@field start_time? number|string how long after the test's start it begins; default 0
+---@field graceful_stop? number|string time that iterations under way have to finish at the end; default 30s
+---@field keys? wingman.load.keys_options the keys that vu:key chooses from, and how
+---@field max_vus? number users at most; default of open models: 1000
+---@field pre_allocated_vus? number users at the start; default 1
+---@field stages wingman.load.ramping_arrival_rate.stages[] a list of { duration = , target = }: the value changes linearly from the previous target to this one
+---@field start_rate? number iterations that begin in a time_unit
+---@field start_time? number|string time from the start of the test to that of the scenario; default 0
 ---@field tags? table name -> value, for all samples of the scenario
----@field time_unit? number|string what a rate is per; default 1s
+---@field time_unit? number|string the time that rates are counted in: rate = 60 with "1m" is one a second; default 1s
 
 ---@class wingman.load.ramping_arrival_rate.stages: table<"duration"|"target", any>
----@field duration number|string how long the stage is
----@field target number iterations that begin in each time_unit
+---@field duration number|string length of the stage
+---@field target number iterations that begin in a time_unit
 
 ---@class wingman.load.ramping_vus: table<"env"|"exec"|"executor"|"graceful_stop"|"keys"|"stages"|"start_time"|"start_vus"|"tags", any>
----@field env? table what iterations find as vu.env
+---@field env? table a table of the script's own, which is vu.env
 ---@field exec fun(vu: wingman.load.vu): any one iteration
 ---@field executor "ramping-vus" the rule by which iterations begin
----@field graceful_stop? number|string how long iterations under way may go on at the end; default 30s
----@field keys? wingman.load.keys_options how vu:key chooses
----@field stages wingman.load.ramping_vus.stages[] a list of { duration = , target = }: from the target before in a line to this one
----@field start_time? number|string how long after the test's start it begins; default 0
+---@field graceful_stop? number|string time that iterations under way have to finish at the end; default 30s
+---@field keys? wingman.load.keys_options the keys that vu:key chooses from, and how
+---@field stages wingman.load.ramping_vus.stages[] a list of { duration = , target = }: the value changes linearly from the previous target to this one
+---@field start_time? number|string time from the start of the test to that of the scenario; default 0
 ---@field start_vus? number users at the start; default 0
 ---@field tags? table name -> value, for all samples of the scenario
 
 ---@class wingman.load.ramping_vus.stages: table<"duration"|"target", any>
----@field duration number|string how long the stage is
+---@field duration number|string length of the stage
 ---@field target number users at its end
 
 ---@class wingman.load.shared_iterations: table<"env"|"exec"|"executor"|"graceful_stop"|"iterations"|"keys"|"max_duration"|"start_time"|"tags"|"vus", any>
----@field env? table what iterations find as vu.env
+---@field env? table a table of the script's own, which is vu.env
 ---@field exec fun(vu: wingman.load.vu): any one iteration
 ---@field executor "shared-iterations" the rule by which iterations begin
----@field graceful_stop? number|string how long iterations under way may go on at the end; default 30s
----@field iterations number iterations
----@field keys? wingman.load.keys_options how vu:key chooses
----@field max_duration? number|string how long it may take; default 10m
----@field start_time? number|string how long after the test's start it begins; default 0
+---@field graceful_stop? number|string time that iterations under way have to finish at the end; default 30s
+---@field iterations number number of iterations: of each user (per-vu-iterations) or in all (shared-iterations)
+---@field keys? wingman.load.keys_options the keys that vu:key chooses from, and how
+---@field max_duration? number|string how long all iterations may take; default 10m
+---@field start_time? number|string time from the start of the test to that of the scenario; default 0
 ---@field tags? table name -> value, for all samples of the scenario
----@field vus? number users
+---@field vus? number number of users; default, where iterations are counted: 1
 
 ---@class wingman.load.fault_options: table<"args"|"at"|"call"|"fault"|"kill"|"move"|"node"|"pause"|"rate"|"restart"|"resume"|"run"|"scenario"|"stop"|"to"|"vus", any>
----@field args? table of a fault
+---@field args? table arguments of the fault
 ---@field at number|string when, after the start of the test
----@field call? function fn(steering)
+---@field call? function fn(steering), which is called
 ---@field fault? string sim:// only: a fault of the simulated cluster, at `node` with `args`
----@field kill? string ends the process of a node
+---@field kill? string a node that is killed
 ---@field move? number sim:// only: a partition, which moves `to` a node
 ---@field node? string a node id, owner-of:KEY, last, any; for fault also all
----@field pause? string stops it until resume
+---@field pause? string a node that is paused (SIGSTOP)
 ---@field rate? number iterations per second from now on, of `scenario` or all
----@field restart? string starts it again
----@field resume? string lets it go on
----@field run? string a command of the shell, with WINGMAN_NODE
+---@field restart? string a node that is started again
+---@field resume? string a paused node that goes on
+---@field run? string a shell command; the variable WINGMAN_NODE is `node`
 ---@field scenario? string the scenario that rate and vus are for
----@field stop? string ends a node in order
----@field to? string the node that a partition moves to
+---@field stop? string a node that is shut down gracefully
+---@field to? string the node that the partition moves to
 ---@field vus? number users from now on, of `scenario` or all
 
 ---@class wingman.report.text_options: table<"colour"|"whole_rows"|"width", any>
@@ -291,23 +291,23 @@
 ---@field width? number columns at most
 
 ---@class wingman.report.diff_options: table<"names"|"tolerance", any>
----@field names? string[] what the two runs are called
+---@field names? string[] names of the two runs
 ---@field tolerance? number a share by which a figure may be worse and still count as the same
 
 ---@class wingman.sim.options: table<"detection_ms"|"dialect"|"event_queue"|"hash"|"no_auth"|"nodes"|"partitions"|"ports"|"rate"|"release"|"secret"|"seed"|"sink"|"spread_ms", any>
----@field detection_ms? number until nodes notice that one is gone
----@field dialect? "v2"|"0.11" what the nodes speak
+---@field detection_ms? number time that the other nodes take to notice a killed node
+---@field dialect? "v2"|"0.11" the server family that answers
 ---@field event_queue? number v2: events that may wait for one connection, those beyond are dropped; 0: any number; default 256
----@field hash? string fnv1a or xxh64; with commas, of each node
----@field no_auth? boolean v2: no token is asked for
----@field nodes? number how many
----@field partitions? number how many
----@field ports? integer[] a list; default: any that are free
+---@field hash? string hash of keys: fnv1a or xxh64, or one for each node with commas between them
+---@field no_auth? boolean v2: ask for no token
+---@field nodes? number number of nodes
+---@field partitions? number number of partitions
+---@field ports? integer[] a list of client ports, one for each node; default: free ports
 ---@field rate? number v2: operations a second per connection before ERROR 429; 0: no limit; default: none, on head 20,000
----@field release? "2.2.0"|"head" v2: which release; head is the newest source (August 2026) with disk storage; default 2.2.0
----@field secret? string for tokens
----@field seed? number of what is random
----@field sink? boolean nothing is stored, for measuring generators
+---@field release? "2.2.0"|"head" v2: the release that is imitated; head is the newest source (August 2026) with disk storage; default 2.2.0
+---@field secret? string HS256 secret of the tokens; default: random
+---@field seed? number seed of all random choices
+---@field sink? boolean store nothing, only acknowledge: for measuring load generators
 ---@field spread_ms? number 0.11: after a membership change each node updates its partition map at a random moment within this time; default 150
 
 ---@class wingman.topgun.options: table<"heartbeats"|"nodes"|"storage", any>

@@ -12,7 +12,7 @@ M.text = {
 --- report.diff.
 ---@type table<string, wingman.option_rule>
 M.diff = {
-  names = { type = "table", default = { "the first", "the second" }, about = "what the two runs are called" },
+  names = { type = "table", default = { "the first", "the second" }, about = "names of the two runs" },
   tolerance = { type = "number", default = 0, min = 0, about = "a share by which a figure may be worse and still count as the same" },
 }
 

@@ -33,24 +33,24 @@ end
 
 ---@type table<string, wingman.option_rule>
 M.RULES = {
-  nodes = { type = "number", whole = true, min = 1, max = 64, default = 3, about = "how many" },
-  dialect = { type = "string", one_of = { "v2", "0.11" }, default = "v2", about = "what the nodes speak" },
+  nodes = { type = "number", whole = true, min = 1, max = 64, default = 3, about = "number of nodes" },
+  dialect = { type = "string", one_of = { "v2", "0.11" }, default = "v2", about = "the server family that answers" },
   release = { type = "string", one_of = { "2.2.0", "head" },
-    about = "v2: which release; head is the newest source (August 2026) with disk storage; default 2.2.0" },
+    about = "v2: the release that is imitated; head is the newest source (August 2026) with disk storage; default 2.2.0" },
   hash = { type = "string", default = "fnv1a", is_right = are_hashes, expected = "fnv1a or xxh64, or one for each node with commas between them,",
-    about = "fnv1a or xxh64; with commas, of each node" },
-  secret = { type = "string", secret = true, is_right = function(text) return text ~= "" end, expected = "a text", about = "for tokens" },
-  ports = { type = "table", is_right = are_ports, expected = "a list of ports", about = "a list; default: any that are free" },
-  partitions = { type = "number", whole = true, min = 1, max = 1024, default = 271, about = "how many" },
+    about = "hash of keys: fnv1a or xxh64, or one for each node with commas between them" },
+  secret = { type = "string", secret = true, is_right = function(text) return text ~= "" end, expected = "a text", about = "HS256 secret of the tokens; default: random" },
+  ports = { type = "table", is_right = are_ports, expected = "a list of ports", about = "a list of client ports, one for each node; default: free ports" },
+  partitions = { type = "number", whole = true, min = 1, max = 1024, default = 271, about = "number of partitions" },
   rate = { type = "number", min = 0, max = 2 ^ 32 - 1, about = "v2: operations a second per connection before ERROR 429; 0: no limit; default: none, on head 20,000" },
   event_queue = { type = "number", whole = true, min = 0, max = 2 ^ 32 - 1,
     about = "v2: events that may wait for one connection, those beyond are dropped; 0: any number; default 256" },
   seed = { type = "number", whole = true, min = 0, is_right = function(seed) return seed < 2 ^ 53 end, expected = "a whole number from 0, below 2^53,",
-    default = 1, about = "of what is random" },
-  detection_ms = { type = "number", whole = true, min = 0, max = 3600000, default = 50, about = "until nodes notice that one is gone" },
+    default = 1, about = "seed of all random choices" },
+  detection_ms = { type = "number", whole = true, min = 0, max = 3600000, default = 50, about = "time that the other nodes take to notice a killed node" },
   spread_ms = { type = "number", whole = true, min = 0, max = 60000, about = "0.11: after a membership change each node updates its partition map at a random moment within this time; default 150" },
-  no_auth = { type = "boolean", about = "v2: no token is asked for" },
-  sink = { type = "boolean", about = "nothing is stored, for measuring generators" },
+  no_auth = { type = "boolean", about = "v2: ask for no token" },
+  sink = { type = "boolean", about = "store nothing, only acknowledge: for measuring load generators" },
 }
 
 --- The ports in a text.

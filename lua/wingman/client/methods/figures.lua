@@ -175,7 +175,7 @@ end
 
 --- Whether the servers of this cluster have what a script relies on: true, or false and why not, with the family and
 --- version that lacks it. Of nodes of several versions all have to have it. False while no node is connected, or while its version is
---- not known. Raises for a name that is none:
+--- not known. Raises for any other name than these:
 ---
 --- `announced_changes`: nodes announce each change of a map with its value. `backups`: a record has a copy on another node.
 --- `restarts`: a node has its records again after a restart, with disk storage. `tombstones`: a removal leaves a mark, which

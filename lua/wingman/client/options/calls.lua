@@ -36,7 +36,7 @@ M.replicate = {
   check = { type = "duration", default = 0.5, min = 0.02, max = 3600,
     about = "while the map changes, the copy is compared with each node this often; while it does not, every 30 s" },
   on_loss = { type = "string", default = "keep", one_of = { "keep", "drop" },
-    about = "what a node came up without is shown on and counted (keep), or removed (drop)" },
+    about = "records that a node came up without: keep shows them and counts them, drop removes them" },
   persist = { type = "boolean", default = false,
     about = "keep the copy in a file below the client option copy.path, so that it is there at once when the process starts again" },
 }

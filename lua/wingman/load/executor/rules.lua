@@ -25,22 +25,22 @@ end
 
 M.time, M.required = time, required
 
-M.vus = { type = "number", whole = true, min = 1, max = M.MOST_VUS, about = "users" }
-M.iterations = { type = "number", whole = true, min = 1, about = "iterations" }
-M.duration = time "how long iterations begin"
-M.max_duration = time "how long it may take; default 10m"
-M.time_unit = time "what a rate is per; default 1s"
-M.rate = { type = "number", min = 0, about = "iterations that begin in each time_unit" }
-M.pre_allocated_vus = { type = "number", whole = true, min = 1, max = M.MOST_VUS, about = "users that there are from the start; default 1" }
-M.max_vus = { type = "number", whole = true, min = 1, max = M.MOST_VUS, about = "the largest number of users" }
+M.vus = { type = "number", whole = true, min = 1, max = M.MOST_VUS, about = "number of users; default, where iterations are counted: 1" }
+M.iterations = { type = "number", whole = true, min = 1, about = "number of iterations: of each user (per-vu-iterations) or in all (shared-iterations)" }
+M.duration = time "how long new iterations are begun"
+M.max_duration = time "how long all iterations may take; default 10m"
+M.time_unit = time "the time that rates are counted in: rate = 60 with \"1m\" is one a second; default 1s"
+M.rate = { type = "number", min = 0, about = "iterations that begin in a time_unit" }
+M.pre_allocated_vus = { type = "number", whole = true, min = 1, max = M.MOST_VUS, about = "users at the start; default 1" }
+M.max_vus = { type = "number", whole = true, min = 1, max = M.MOST_VUS, about = "users at most; default of open models: 1000" }
 
 --- A list of { duration, target }; what the target is says `target`.
 ---@param target wingman.option_rule
 ---@return wingman.option_rule
 function M.stages(target)
   return {
-    type = "table", required = true, about = "a list of { duration = , target = }: from the target before in a line to this one",
-    each = { duration = required(time "how long the stage is"), target = required(target) },
+    type = "table", required = true, about = "a list of { duration = , target = }: the value changes linearly from the previous target to this one",
+    each = { duration = required(time "length of the stage"), target = required(target) },
   }
 end
 

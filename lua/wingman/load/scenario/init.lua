@@ -47,11 +47,11 @@ methods.__index = methods
 M.common = {
   executor = { type = "string", required = true, one_of = sorted.keys(M.executors), about = "the rule by which iterations begin" },
   exec = { type = "function", required = true, about = "one iteration" },
-  start_time = rules.time "how long after the test's start it begins; default 0",
-  graceful_stop = rules.time "how long iterations under way may go on at the end; default 30s",
+  start_time = rules.time "time from the start of the test to that of the scenario; default 0",
+  graceful_stop = rules.time "time that iterations under way have to finish at the end; default 30s",
   tags = { type = "table", about = "name -> value, for all samples of the scenario" },
-  env = { type = "table", about = "what iterations find as vu.env" },
-  keys = { type = "table", group = keys.options, about = "how vu:key chooses" },
+  env = { type = "table", about = "a table of the script's own, which is vu.env" },
+  keys = { type = "table", group = keys.options, about = "the keys that vu:key chooses from, and how" },
 }
 
 -- Every option that a scenario with this executor may have.
