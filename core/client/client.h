@@ -257,7 +257,10 @@ const wm_saved_copy *wm_map_saved(const wm_map *m);
  * be known, or be in the map's file (wm_map_keep). It follows a node from wm_map_follow on, and sends its questions on that
  * connection. WM_OK, also when it is one already; WM_EINVAL when the cluster is not known; WM_ENOMEM. */
 int wm_map_replicate(wm_map *m, const wm_map_replica_options *options);
-/* Follows a node on one of its connections, which hears the map's events; see wm_replica_connect. */
+/* Whether the server family and the hash of the cluster are known. */
+bool wm_client_knows_cluster(const wm_client *c);
+/* Follows a node on one of its connections, which hears the map's events; see wm_replica_connect. The cluster has to be known:
+ * what a file has of another one is dropped. */
 int wm_map_follow(wm_map *m, int connection);
 /* Ends the replica, and forgets what other clients wrote. A map that showed announcements before goes on with that. */
 void wm_map_end_replica(wm_map *m);

@@ -452,7 +452,7 @@ void wm_client_hear_maps(wm_client *c)
         if (c->maps.all[i]->hears) wm_map_hear(c->maps.all[i]); /* out of memory: with the first event */
 }
 
-static bool is_cluster_known(const wm_client *c)
+bool wm_client_knows_cluster(const wm_client *c)
 {
     return c->rules.family != WM_DIALECT_UNKNOWN && c->routes.hash != WM_HASH_UNKNOWN;
 }
@@ -479,7 +479,7 @@ int wm_map_replicate(wm_map *m, const wm_map_replica_options *options)
     wm_client *c = m->client;
     wm_replica_options all = options_of(m, options);
     if (wm_map_replica(m) != NULL) return WM_OK;
-    if (!is_cluster_known(c) && !take_saved_rules(m, &all)) return WM_EINVAL;
+    if (!wm_client_knows_cluster(c) && !take_saved_rules(m, &all)) return WM_EINVAL;
     if (m->replica != NULL && m->saved == NULL && wm_replica_begin_comparing(m->replica, all)) return WM_OK;
     if (m->replica != NULL) end(m);
     return begin(m, all);

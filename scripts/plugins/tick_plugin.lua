@@ -19,8 +19,8 @@ local client = assert(wingman.client {
 local map = client:map "tick_host"
 local me, ticks, acknowledged = assert(client.options.client_id), 0, 0
 
-map:on("change", function(key, value)
-  if key ~= me then io.stderr:write(("another plugin has %d ticks\n"):format(value.ticks)) end
+map:watch(nil, function(key, value) -- a replica: nothing is missed while the connection is away
+  if key ~= me and value then io.stderr:write(("another plugin has %d ticks\n"):format(value.ticks)) end
 end)
 wingman.spawn(function() -- start waits, so it gets a task; the ticks go on
   local ok, err = client:start()

@@ -21,7 +21,8 @@ end
 
 describe("wingman_sync, on two Minetest servers,", function()
   if missing then
-    for _, what in ipairs { "shares players, chat and scores", "survives the loss of a node", "survives the loss of a server" } do
+    for _, what in ipairs { "shares players, chat and scores", "survives the loss of a node", "survives the loss of a server",
+      "has the leaderboard after a restart without a network, and gives it to nodes that came up empty" } do
       pending(what .. " (skipped: " .. missing .. ")")
     end
     return
@@ -57,6 +58,12 @@ describe("wingman_sync, on two Minetest servers,", function()
     server.process:kill "SIGKILL"
     server.process:wait(PATIENCE)
     server.process:close()
+  end
+
+  local function start_again(server)
+    os.remove(server.world .. "/orders")
+    os.remove(server.world .. "/report")
+    start(server)
   end
 
   local function order(server, line) write(server.world .. "/orders", line .. "\n") end
@@ -132,11 +139,25 @@ describe("wingman_sync, on two Minetest servers,", function()
     sees(servers.west, "bob on east", false) -- it has been silent for too long
     order(servers.west, "dig ann")
     sees(servers.west, "1. ann 5")
-    os.remove(servers.east.world .. "/orders")
-    os.remove(servers.east.world .. "/report")
-    start(servers.east)
+    start_again(servers.east)
     sees(servers.east, "1. ann 5\n2. bob 1") -- what happened meanwhile, and what it was
     order(servers.east, "move bob 4 5 6")
     sees(servers.west, "bob on east at 4, 5, 6")
+  end)
+
+  it("has the leaderboard after a restart without a network, and gives it to nodes that came up empty", function()
+    kill(servers.east)
+    for _, node in ipairs(cluster.nodes) do assert(cluster:kill(node.id)) end
+    start_again(servers.east)
+    sees(servers.east, "1. ann 5\n2. bob 1\n(Parts of the cluster are away; as of ")
+    order(servers.east, "move bob 7 8 9")
+    order(servers.east, "dig bob")
+    sees(servers.east, "2. bob 2")
+    for _, node in ipairs(cluster.nodes) do assert(cluster:restart(node.id)) end
+    for _, server in pairs(servers) do
+      sees(server, "1. ann 5\n2. bob 2")
+      sees(server, "Parts of the cluster", false)
+    end
+    sees(servers.west, "bob on east at 7, 8, 9")
   end)
 end)

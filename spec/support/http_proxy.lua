@@ -1,4 +1,5 @@
---- A proxy that makes tunnels (CONNECT), and remembers what it was asked for.
+--- A proxy that makes tunnels (CONNECT), and remembers what it was asked for. It can be cut, which
+--- ends all tunnels and refuses others, until it is mended.
 local loop = require "wingman.loop"
 local stream = require "wingman.loop.stream"
 
@@ -35,7 +36,8 @@ local function serve(self, peer)
     peer:write(self.answer)
     return peer:close()
   end
-  local target = assert(stream.connect { host = "127.0.0.1", port = self.target })
+  local target = not self.is_cut and stream.connect { host = "127.0.0.1", port = self.target or tonumber(lines[1]:match ":(%d+) ") }
+  if not target then return peer:close() end
   peer:write "HTTP/1.1 200 Connection established\r\nVia: spec\r\n\r\n"
   self.streams[#self.streams + 1] = peer
   self.streams[#self.streams + 1] = target
@@ -43,8 +45,8 @@ local function serve(self, peer)
   pump(peer, target, function(bytes) self.sent[at] = self.sent[at] + bytes end)
 end
 
---- Starts one whose tunnels all lead to a port of this machine; with `answer` it says only
---- that.
+--- Starts one whose tunnels lead to the ports of this machine that they ask for, or all to `target`; with `answer` it says
+--- only that.
 ---@param options { target: integer|nil, answer: string|nil }
 ---@return spec.http_proxy
 function M.start(options)
@@ -62,9 +64,21 @@ function M.start(options)
   return self
 end
 
+local function end_tunnels(self)
+  for _, one in ipairs(self.streams) do one:close() end
+  self.streams = {}
+end
+
+function proxy:cut()
+  self.is_cut = true
+  end_tunnels(self)
+end
+
+function proxy:mend() self.is_cut = false end
+
 function proxy:close()
   self.listener:close()
-  for _, one in ipairs(self.streams) do one:close() end
+  end_tunnels(self)
 end
 
 return M

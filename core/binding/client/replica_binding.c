@@ -79,6 +79,15 @@ static int l_end(lua_State *L)
     return 0;
 }
 
+/* can_follow(): whether the cluster is known, which has to be so before a node is followed. */
+static int l_can_follow(lua_State *L)
+{
+    wm_lua_check_map(L);
+    map_slot *slot = lua_touserdata(L, 1);
+    lua_pushboolean(L, wm_client_knows_cluster(slot->owner->client));
+    return 1;
+}
+
 /* follow(connection): true; nil and the reason. */
 static int l_follow(lua_State *L)
 {
@@ -265,6 +274,7 @@ const luaL_Reg wm_lua_replica_methods[] = {
     {"replica_kept", l_kept},
     {"replica_drop_restored", l_drop_restored},
     {"replica_end", l_end},
+    {"replica_can_follow", l_can_follow},
     {"replica_follow", l_follow},
     {"replica_disconnect", l_disconnect},
     {"replica_subscribed", l_subscribed},

@@ -116,6 +116,20 @@ clusters.on_each(env, "a kept copy", function(shared, it)
     h.assert_right((h.online()))
   end)
 
+  it("that is replicated before the start is used, also where the hash of the cluster is found later", function()
+    h.write(1, 300, function(i) return { v = i } end)
+    h.keep()
+    local client = shared:client { copy = { path = h.folder } }
+    local map = client:map(h.name)
+    local copy = assert(map:replicate { persist = true })
+    assert(client:start())
+    h.assert_right(map)
+    assert.is_nil(copy:status().file.dropped)
+    assert.same({}, shared:logged "copy_dropped")
+    local requests = copy:status().requests
+    assert.is_true(requests <= 4 * #shared.cluster.nodes, requests .. " requests though nothing differs")
+  end)
+
   it("is read where it differs, and nowhere else", function()
     h.write(1, 2000, function(i) return { v = i } end)
     h.keep()

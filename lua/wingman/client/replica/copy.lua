@@ -209,7 +209,7 @@ end
 -- Follows the nodes that can be followed and are not yet, and forgets the others.
 local function follow(self)
   begin(self)
-  if not self.has_begun or self.closed then return end
+  if not self.has_begun or self.closed or not self.map.core_map:replica_can_follow() then return end -- a kept copy begins before
   for node, one in pairs(self.feeds) do
     if not feed.is_open(one) then self.feeds[node] = nil end
   end

@@ -1,47 +1,64 @@
 -- What servers share, without Minetest: players move, speak, score and leave here, and
--- what those on other servers do is told back. Three maps of the cluster:
+-- what those on other servers do is told back. Three maps of the cluster, each a replica here:
 --   minetest_players  name -> { server, x, y, z, beat }, beat grows while the server lives
 --   minetest_chat     server:0 .. server:49 in turns -> { server, name, text, n }, n grows for ever
 --   minetest_scores   name -> { score }
--- A score is read, added to and written: points wait in `earned` until this server has read
--- the board, and while it may have missed a change of it.
+-- A score is read from the node that owns it, added to and written: points wait in `earned` while
+-- that node cannot be asked.
 local Hub = {}
 Hub.__index = Hub
 
--- Seconds between two writes of all players, and between two of those that have moved.
-local BEAT, MOVES = 1, 0.2
+-- Seconds between two writes of all players, and between two of what has changed.
+local BEAT, CHANGES = 1, 0.2
 -- Chat lines of one server that are kept.
 local CHAT_LINES = 50
--- Numbers of lines that are remembered of each server: more than are kept, as a line of one
--- node may come long before one of another.
-local REMEMBERED_LINES = 4 * CHAT_LINES
--- A server numbers its chat lines from a second's time on, so that those of its next start
--- are higher: it would have to say more than so many a second, always, to repeat one.
+-- Chat lines are numbered from a second's time on, so that those of different servers have an
+-- order: a server would have to say more than so many a second, always, to leave it.
 local LINES_A_SECOND = 1000
+
+local function log_line(event, fields)
+  local parts = {}
+  for name, value in pairs(fields) do parts[#parts + 1] = ("%s: %s"):format(name, tostring(value)) end
+  table.sort(parts)
+  return ("%s (%s)"):format(event, table.concat(parts, ", "))
+end
+
+-- A board in a file is there after a restart, also without a network.
+local function replicate_scores(self, hooks)
+  if not self.client.options.copy.path then return self.scores_map:replicate() end
+  local copy, err = self.scores_map:replicate { persist = true }
+  if not copy then hooks.log("the leaderboard is in memory only: " .. tostring(err)) end
+  return copy or self.scores_map:replicate()
+end
+
+-- What is told of the three maps: what is there first, and then what others change.
+local function follow(self, hooks)
+  self.players_copy, self.chat_copy, self.scores_copy = self.players_map:replicate(), self.chat_map:replicate(), replicate_scores(self, hooks)
+  self.players_map:watch(nil, function(name, value, origin) self:player_changed(name, value, origin) end)
+  self.chat_map:watch(nil, function(key, value, origin) self:heard_line(key, value, origin) end)
+  self.scores_map:watch(nil, function(name, value) self:score_changed(name, value) end)
+  -- A node came up without them, and this server still has them.
+  self.scores_copy:on("lost", function(_, names)
+    for _, name in ipairs(names) do self.again[name] = true end
+  end)
+end
 
 -- `wingman` the module, `options` those of wingman.client, `hooks.said(server, name, text)`
 -- hears chat of other servers, `hooks.log(text)` what goes wrong.
 function Hub.new(wingman, options, server, expiry, hooks)
   options.oplog = { when_full = "fail" } -- a server step must not wait
   options.log_to = function(level, event, fields)
-    if level == "warn" or level == "error" then hooks.log(event .. " " .. tostring(fields.url or fields.reason or fields.error or "")) end
+    if level == "warn" or level == "error" then hooks.log(log_line(event, fields)) end
   end
   local self = setmetatable({
     wingman = wingman, client = wingman.client(options), server = server, expiry = expiry, hooks = hooks,
-    own = {}, others = {}, scores = {}, earned = {}, knows_scores = false, misses = 0, heard = {},
-    line = os.time() * LINES_A_SECOND, beat = os.time(), clock = 0, beat_at = 0, moves_at = 0,
+    own = {}, others = {}, scores = {}, earned = {}, saving = {}, again = {}, heard = {}, lines = {},
+    line = 0, beat = os.time(), clock = 0, beat_at = 0, changes_at = 0,
   }, Hub)
   self.players_map = self.client:map "minetest_players"
   self.chat_map = self.client:map "minetest_chat"
   self.scores_map = self.client:map "minetest_scores"
-  self.players_map:on("change", function(name, value) self:player_changed(name, value) end, { replicate = false })
-  self.chat_map:on("change", function(_, value) self:heard_line(value) end, { replicate = false })
-  self.scores_map:on("change", function(name, value) self:score_changed(name, value) end, { replicate = false })
-  -- What a node says while it is away is missed.
-  self.client:on("node_lost", function() self.knows_scores, self.misses = false, self.misses + 1 end)
-  -- A node that is new, or back, knows nothing of what went by; and a node that died may
-  -- have taken records with it that only we still have.
-  self.client:on("node_connected", function() wingman.spawn(function() self:catch_up() end) end)
+  follow(self, hooks)
   wingman.spawn(function()
     local ok, err = self.client:start()
     if not ok then hooks.log("not connected yet: " .. tostring(err)) end
@@ -49,90 +66,93 @@ function Hub.new(wingman, options, server, expiry, hooks)
   return self
 end
 
-function Hub:catch_up()
-  if self.client.closed then return end
-  self.client:repair "minetest_scores" -- and no chat, which nobody wants to hear again
-  self.client:repair "minetest_players"
-  self:learn_scores()
-  for _, row in ipairs(self.client:query "minetest_players" or {}) do self:player_changed(row.key, row.value) end
-end
-
 -- What other servers write is theirs, and may be anything.
 local function score_of(value) return type(value) == "table" and type(value.score) == "number" and value.score or nil end
 
--- Reads the whole board; true when all of it was there to be read. Waits.
-function Hub:learn_scores()
-  local misses = self.misses
-  local board = self.client:query "minetest_scores"
-  if not board or self.misses ~= misses then return false end
-  for _, row in ipairs(board) do
-    self.scores[row.key] = math.max(self.scores[row.key] or 0, score_of(row.value) or 0)
-  end
-  self.knows_scores = true
-  return true
+local function is_player(value)
+  return type(value) == "table" and type(value.server) == "string" and type(value.x) == "number" and type(value.y) == "number"
+    and type(value.z) == "number"
 end
 
--- A server that did not know a score has written a lower one: what is known is written again.
+local function is_line(value) return type(value) == "table" and type(value.server) == "string" and type(value.n) == "number" end
+
+-- A server that did not know a score has written a lower one: the higher one is written again.
 function Hub:score_changed(name, value)
   local score, known = score_of(value), self.scores[name] or 0
-  if score and score >= known then
+  if value == nil or score and score >= known then
     self.scores[name] = score
-  elseif score and self.knows_scores then
-    self.scores_map:set(name, { score = known })
+  elseif score then
+    self.again[name] = true
   end
 end
 
--- Writes the points that wait, once the board is known.
+function Hub:write_again()
+  for name in pairs(self.again) do
+    local score = self.scores[name]
+    if score and not self.scores_map:set(name, { score = score }) then return end -- the op log is full: later
+    self.again[name] = nil
+  end
+end
+
+-- Adds the points of one player to what the owner of the score has. Waits.
+function Hub:save_score(name)
+  local value, err = self.scores_map:read(name)
+  self.saving[name] = nil
+  local points = self.earned[name]
+  if err or not points then return end -- later
+  local score = math.max(score_of(value) or 0, self.scores[name] or 0) + points
+  if self.scores_map:set(name, { score = score }) then self.scores[name], self.earned[name] = score, nil end
+end
+
 function Hub:save_scores()
-  if not self.knows_scores then return end
-  for name, points in pairs(self.earned) do
-    local score = (self.scores[name] or 0) + points
-    if not self.scores_map:set(name, { score = score }) then return end -- the op log is full: later
-    self.scores[name], self.earned[name] = score, nil
+  if self.client.state.current ~= "CONNECTED" then return end
+  for name in pairs(self.earned) do
+    if not self.saving[name] then
+      self.saving[name] = true
+      self.wingman.spawn(function() self:save_score(name) end)
+    end
   end
-  -- These servers tell nobody of changes: the next points are added to what is read then.
-  if self.client:dialect() ~= "v2" then self.knows_scores = false end
 end
 
--- Reads the board in the background when points wait for it.
-function Hub:ask_for_scores()
-  if self.knows_scores or self.asking or next(self.earned) == nil or self.client.state.current ~= "CONNECTED" then return end
-  self.asking = true
-  self.wingman.spawn(function()
-    self:learn_scores()
-    self.asking = false
-  end)
-end
-
--- A repair writes old lines again, and they are changes then.
-function Hub:heard_line(value)
-  if type(value) ~= "table" or type(value.server) ~= "string" or type(value.n) ~= "number" or value.server == self.server then return end
-  local heard = self.heard[value.server] or { last = 0 }
-  self.heard[value.server] = heard
-  if value.n <= heard.last - REMEMBERED_LINES or heard[value.n] then return end
-  heard.last, heard[value.n] = math.max(heard.last, value.n), true
-  for n in pairs(heard) do
-    if n ~= "last" and n <= heard.last - REMEMBERED_LINES then heard[n] = nil end
+-- What was said before this server followed a node is over. A place in the map gets higher numbers only: a lower one is what
+-- a former owner still has.
+function Hub:heard_line(key, value, origin)
+  if not is_line(value) then return end
+  if value.server == self.server then
+    self.line = math.max(self.line, value.n) -- of an earlier start
+  elseif value.n > (self.heard[key] or 0) then
+    self.heard[key] = value.n
+    if origin ~= "snapshot" then self.lines[#self.lines + 1] = value end
   end
-  self.hooks.said(value.server, tostring(value.name), tostring(value.text))
 end
 
-function Hub:player_changed(name, value)
-  if value ~= nil and type(value) ~= "table" then return end
-  if value and value.server == self.server then return end
+-- Lines of one step are said in order: those that were missed come in any.
+function Hub:say_lines()
+  if not self.lines[1] then return end
+  local lines = self.lines
+  self.lines = {}
+  table.sort(lines, function(a, b) return a.n < b.n or a.n == b.n and a.server < b.server end)
+  for _, line in ipairs(lines) do self.hooks.said(line.server, tostring(line.name), tostring(line.text)) end
+end
+
+function Hub:player_changed(name, value, origin)
   local known = self.others[name]
-  if not value then
+  if not is_player(value) then
     self.others[name] = nil
-  elseif not known or known.beat ~= value.beat or known.server ~= value.server then
-    self.others[name] = { server = value.server, x = value.x, y = value.y, z = value.z, beat = value.beat, heard = self.clock }
+  elseif value.server == self.server then
+    self.others[name] = nil
+    if origin == "snapshot" and not self.own[name] then self.players_map:remove(name) end -- of a start that did not end well
   else
-    known.x, known.y, known.z = value.x, value.y, value.z
+    local is_same = known and known.value.beat == value.beat and known.value.server == value.server
+    self.others[name] = { value = value, heard = is_same and known.heard or self.clock }
   end
 end
 
+-- While a write waits, as its node is away, no other one is put behind it.
 local function write_player(self, name, p)
-  p.sent = true
-  self.players_map:set(name, { server = self.server, x = p.x, y = p.y, z = p.z, beat = self.beat })
+  local record = self.players_map:record(name)
+  if record and record.state == "pending" then return end
+  p.sent = self.players_map:set(name, { server = self.server, x = p.x, y = p.y, z = p.z, beat = self.beat }) ~= nil
 end
 
 function Hub:moved(name, x, y, z)
@@ -147,21 +167,19 @@ function Hub:left(name)
 end
 
 function Hub:said(name, text)
-  self.line = self.line + 1
+  self.line = math.max(self.line + 1, os.time() * LINES_A_SECOND)
   self.chat_map:set(self.server .. ":" .. self.line % CHAT_LINES, { server = self.server, name = name, text = text, n = self.line })
 end
 
-function Hub:scored(name, points)
-  self.earned[name] = (self.earned[name] or 0) + points
-  self:save_scores()
-end
+function Hub:scored(name, points) self.earned[name] = (self.earned[name] or 0) + points end
 
 -- The players on other servers whose server still lives.
 function Hub:players_elsewhere()
   local list = {}
   for name, p in pairs(self.others) do
+    local value = p.value
     if self.clock - p.heard > self.expiry then self.others[name] = nil
-    else list[#list + 1] = { name = name, server = p.server, x = p.x, y = p.y, z = p.z } end
+    else list[#list + 1] = { name = name, server = value.server, x = value.x, y = value.y, z = value.z } end
   end
   table.sort(list, function(a, b) return a.name < b.name end)
   return list
@@ -177,22 +195,43 @@ function Hub:top(count)
   return list
 end
 
+-- How far what is shown may be from what the cluster has: for each map the state of its replica
+-- ("live": nothing is missing), its age in seconds, nil if it was never complete, and how many changes wait for
+-- a later step; and the bytes that no step has read yet.
+function Hub:standing()
+  local list = {}
+  for i, of in ipairs { { "players", self.players_copy }, { "chat", self.chat_copy }, { "scores", self.scores_copy } } do
+    local status = of[2]:status()
+    list[i], list.unread = { map = of[1], state = status.state, age = status.age, behind = status.behind }, status.unread
+  end
+  return list
+end
+
+-- What players are told of a list of players or scores that may not be what the cluster has; nil: it is.
+local function note_on(copy)
+  local status = copy:status()
+  if status.state == "live" then return nil end
+  return status.age and ("(Parts of the cluster are away; as of %.0f s ago.)"):format(status.age) or "(Not everything is known yet.)"
+end
+
+function Hub:note_on_players() return note_on(self.players_copy) end
+function Hub:note_on_scores() return note_on(self.scores_copy) end
+
 -- Once a server step; seconds since the last one, microseconds for the network.
 function Hub:step(seconds, budget_us)
   self.clock = self.clock + seconds
   local all = self.clock >= self.beat_at
-  if all then
-    self.beat, self.beat_at = self.beat + 1, self.clock + BEAT
-    self:ask_for_scores()
-  end
-  self:save_scores()
-  if all or self.clock >= self.moves_at then
-    self.moves_at = self.clock + MOVES
+  if all then self.beat, self.beat_at = self.beat + 1, self.clock + BEAT end
+  if all or self.clock >= self.changes_at then
+    self.changes_at = self.clock + CHANGES
+    self:write_again()
+    self:save_scores()
     for name, p in pairs(self.own) do
       if all or not p.sent then write_player(self, name, p) end
     end
   end
   self.client:step(budget_us)
+  self:say_lines()
 end
 
 function Hub:close()

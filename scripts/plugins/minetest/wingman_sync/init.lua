@@ -32,6 +32,7 @@ local token = setting "token"
 local hub = Hub.new(load_wingman(setting("prefix", "/usr/local")), {
   cluster = { seeds = seeds },
   auth = token and { token = token } or nil,
+  copy = { path = minetest.get_worldpath() .. "/wingman_sync" },
 }, setting("server", "minetest"), tonumber(setting("expiry", "15")), {
   said = function(server, name, text) minetest.chat_send_all(("[%s] <%s> %s"):format(server, name, text)) end,
   log = function(text) minetest.log("warning", "[wingman_sync] " .. text) end,
@@ -54,6 +55,13 @@ minetest.register_on_dignode(function(_, _, digger)
 end)
 minetest.register_on_shutdown(function() hub:close() end)
 
+-- What a command answers: a list, or that it is empty, and what may be wrong with it.
+local function answer(lines, otherwise, note)
+  if #lines == 0 then lines[1] = otherwise end
+  lines[#lines + 1] = note
+  return true, table.concat(lines, "\n")
+end
+
 minetest.register_chatcommand("everybody", {
   description = "Players on all servers",
   func = function()
@@ -61,7 +69,7 @@ minetest.register_chatcommand("everybody", {
     for _, p in ipairs(hub:players_elsewhere()) do
       lines[#lines + 1] = ("%s on %s at %.0f, %.0f, %.0f"):format(p.name, p.server, p.x, p.y, p.z)
     end
-    return true, #lines > 0 and table.concat(lines, "\n") or "Nobody is on another server."
+    return answer(lines, "Nobody is on another server.", hub:note_on_players())
   end,
 })
 
@@ -70,6 +78,19 @@ minetest.register_chatcommand("top", {
   func = function()
     local lines = {}
     for i, entry in ipairs(hub:top(10)) do lines[i] = ("%d. %s %d"):format(i, entry.name, entry.score) end
-    return true, #lines > 0 and table.concat(lines, "\n") or "Nobody has dug yet."
+    return answer(lines, "Nobody has dug yet.", hub:note_on_scores())
+  end,
+})
+
+minetest.register_chatcommand("cluster", {
+  description = "How this server stands with the cluster",
+  privs = { server = true },
+  func = function()
+    local lines, standing = {}, hub:standing()
+    for i, one in ipairs(standing) do
+      local age = one.age and ("complete %.1f s ago"):format(one.age) or "never complete"
+      lines[i] = ("%s: %s, %s, %d changes wait"):format(one.map, one.state, age, one.behind)
+    end
+    return true, ("%s\n%d bytes were not read yet"):format(table.concat(lines, "\n"), standing.unread)
   end,
 })
