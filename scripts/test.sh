@@ -4,7 +4,8 @@
 # sources, and the fuzzers.
 #
 # usage: scripts/test.sh [--quick | --full] [SPEC FILES OR FOLDERS]
-#   --quick  the specs only, without sanitizers, valgrind, checkers and fuzzers
+#   --quick  the specs only, without sanitizers, valgrind, checkers and fuzzers, and without the
+#            random schedules and the soak (scripts/test/not_quick)
 #   --full   also what takes long: chaos with many seeds, the long soak, the Debian package
 #            in a clean Debian 12, the rock, and ten times the time for the fuzzers
 # WINGMAN_TEST_JOBS: how many spec files run at a time (seven for each core: they mostly wait)
@@ -41,14 +42,17 @@ list_specs() {
     scripts/test/longest - | sort -k1,1n -s | cut -d ' ' -f 2
 }
 
-# The same for the sanitizers, without the files of scripts/test/plain_only: these try code in Lua,
-# and of the core no line that no other spec runs with the sanitizers (by gcov: 16,193 lines with
-# them and without them).
-list_sanitized() {
+# list_without LIST FILES: the same; all specs, if none are named, without those of scripts/test/LIST.
+# - plain_only: files that try code in Lua, and of the core no line that no other spec runs with the
+#   sanitizers (by gcov: 16,193 lines with them and without them).
+# - not_quick: a quarter of the CPU time of all plain specs.
+list_without() {
+  local list=$1
+  shift
   if [ $# -gt 0 ]; then
     list_specs "$@"
   else
-    list_specs spec | { grep -vxFf scripts/test/plain_only || :; }
+    list_specs spec | { grep -vxFf "scripts/test/$list" || :; }
   fi
 }
 
@@ -86,11 +90,14 @@ other_tree() {
 # The specs in one pool: while the plain ones run, mostly waiting, the trees for the others
 # are built. `renice`: a compiler is in no hurry, a spec is.
 spec_jobs() {
+  if [ $extent = quick ]; then
+    list_without not_quick "$@" | sed 's/^/spec plain /'
+    return
+  fi
   list_specs "${@:-spec}" | sed 's/^/spec plain /'
-  if [ $extent = quick ]; then return; fi
   renice -n 5 "$BASHPID" >/dev/null
   other_tree build/sanitized -DWINGMAN_SANITIZE=ON -DCMAKE_BUILD_TYPE=Debug || return 1
-  list_sanitized "$@" | sed 's/^/spec sanitized /'
+  list_without plain_only "$@" | sed 's/^/spec sanitized /'
   if [ $# -gt 0 ]; then return; fi
   echo "check luacheck"
   echo "check clang-format"
@@ -129,7 +136,7 @@ count_results() {
     fail "$job: ended without a result"
   done < <(cut -f 1 build/specs/results | sort | comm -13 - <(sort build/specs/jobs))
   local list
-  for list in longest plain_only; do
+  for list in longest plain_only not_quick; do
     while read -r file; do
       if [ ! -f "$file" ]; then fail "scripts/test/$list names $file, which is not there"; fi
     done <"scripts/test/$list"

@@ -19,6 +19,7 @@ local function run(specs, options)
   files.write(folder .. "/scripts/setup.sh", SETUP:format(options.build or ":"))
   files.write(folder .. "/scripts/test/longest", options.longest or "")
   files.write(folder .. "/scripts/test/plain_only", options.plain_only or "")
+  files.write(folder .. "/scripts/test/not_quick", options.not_quick or "")
   for name, text in pairs(specs) do files.write(folder .. "/spec/" .. name .. "_spec.lua", text) end
   files.write(folder .. "/build/fuzz/fuzz/a_fuzz", options.fuzzer or FUZZER)
   sh("chmod +x '%s'/build/fuzz/fuzz/a_fuzz", folder)
@@ -38,6 +39,7 @@ describe("scripts/test.sh", function()
     os.remove(folder)
     sh("mkdir -p '%s' && cd '%s' && mkdir -p bin spec build/sanitized build/threads build/fuzz/fuzz core/fuzz && touch core/fuzz/a_fuzz.c", folder, folder)
     sh("cp -r scripts '%s'/", folder)
+    files.write(folder .. "/scripts/test/turn.sh", "") -- these jobs take no time
     for _, tree in ipairs { "", "sanitized/", "threads/" } do files.write(folder .. "/build/" .. tree .. "wingman", WINGMAN) end
     for _, name in ipairs { "luacheck", "clang-format-14" } do files.write(folder .. "/bin/" .. name, CHECKER) end
     sh("cd '%s' && chmod +x build/wingman build/*/wingman bin/*", folder)
@@ -124,6 +126,19 @@ describe("scripts/test.sh", function()
     text, _, sums = run(specs, { plain_only = "spec/gone_spec.lua\n" })
     assert.equal("4 passed, 1 failed, 0 skipped", sums, text)
     assert.is_truthy(text:find("scripts/test/plain_only names spec/gone_spec.lua, which is not there", 1, true), text)
+  end)
+
+  it("leaves the files of a third list out of a quick run, unless they are named", function()
+    local specs = { a = SUCCESS, b = SUCCESS }
+    local _, _, sums = run(specs, { not_quick = "spec/a_spec.lua\n" })
+    assert.equal("2 passed, 0 failed, 0 skipped", sums)
+    _, _, sums = run(specs, { args = { "--quick", "spec/a_spec.lua" }, not_quick = "spec/a_spec.lua\n" })
+    assert.equal("2 passed, 0 failed, 0 skipped", sums)
+    local text
+    text, _, sums = run(specs, { args = {}, not_quick = "spec/a_spec.lua\n" })
+    assert.equal("11 passed", sums:match "^%d+ passed", text) -- two specs in two trees, two checkers, and the fuzzer
+    _, _, sums = run(specs, { not_quick = "spec/gone_spec.lua\n" })
+    assert.equal("4 passed, 1 failed, 0 skipped", sums)
   end)
 
   it("counts as failed a tree that cannot be built, and a fuzzer that finds something", function()
