@@ -11,6 +11,7 @@
 
 #include "base/buffer.h"
 #include "base/forks.h"
+#include "os/unwritten.h"
 
 #define READ_CHUNK (64u << 10)
 
@@ -29,8 +30,7 @@ struct wm_process {
     uv_poll_t input_poll;
     int input_fd; /* -1: closed */
     bool input_closing;
-    wm_buffer input;
-    size_t input_start;
+    wm_unwritten input;
     wm_loop *loop;
     unsigned forks; /* the value of wm_forks when it was started: it is this process's child only while that is the same */
     int pid;
@@ -46,7 +46,7 @@ struct wm_process {
 static void release(wm_process *p)
 {
     for (int i = 0; i < WM_PROCESS_STREAMS; i++) wm_buffer_close(&p->outputs[i].bytes);
-    wm_buffer_close(&p->input);
+    wm_unwritten_close(&p->input);
     free(p);
 }
 
@@ -70,38 +70,26 @@ static void close_input(wm_process *p)
     close_handle((uv_handle_t *)&p->input_poll);
     close(p->input_fd);
     p->input_fd = -1;
-    wm_buffer_close(&p->input);
-    p->input_start = 0;
+    wm_unwritten_close(&p->input);
 }
 
 size_t wm_process_unwritten(const wm_process *p)
 {
-    return p->input.len - p->input_start;
+    return wm_unwritten_len(&p->input);
 }
 
 static void on_writable(uv_poll_t *poll, int status, int events);
 
 static void flush_input(wm_process *p)
 {
-    while (wm_process_unwritten(p) > 0) {
-        ssize_t n = send(p->input_fd, p->input.data + p->input_start, wm_process_unwritten(p), MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-            uv_poll_start(&p->input_poll, UV_WRITABLE, on_writable);
-            return;
-        }
-        if (n < 0) {
-            close_input(p);
-            p->changes++;
-            return;
-        }
-        p->input_start += (size_t)n;
+    int err = wm_unwritten_send(&p->input, p->input_fd);
+    if (err == UV_EAGAIN) {
+        uv_poll_start(&p->input_poll, UV_WRITABLE, on_writable);
+        return;
     }
-    wm_buffer_clear(&p->input);
-    p->input_start = 0;
-    uv_poll_stop(&p->input_poll);
     p->changes++;
-    if (p->input_closing) close_input(p);
+    if (err == 0) uv_poll_stop(&p->input_poll);
+    if (err != 0 || p->input_closing) close_input(p);
 }
 
 static void on_writable(uv_poll_t *poll, int status, int events)
@@ -120,15 +108,8 @@ int wm_process_write(wm_process *p, const void *bytes, size_t len)
 {
     if (p->input_fd < 0 || p->input_closing) return UV_EPIPE;
     if (len > WM_PROCESS_INPUT_MAX - wm_process_unwritten(p)) return UV_ENOBUFS;
-    wm_buffer_consume(&p->input, p->input_start);
-    p->input_start = 0;
-    uint8_t *room = wm_buffer_reserve(&p->input, len);
-    if (room == NULL) {
-        p->input.failed = false;
-        return UV_ENOMEM;
-    }
-    memcpy(room, bytes, len);
-    p->input.len += len;
+    int err = wm_unwritten_add(&p->input, bytes, len);
+    if (err != 0) return err;
     flush_input(p);
     return p->input_fd < 0 ? UV_EPIPE : 0;
 }

@@ -9,8 +9,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "base/buffer.h"
 #include "base/forks.h"
+#include "os/unwritten.h"
 
 #define BACKLOG 64
 
@@ -21,8 +21,7 @@ struct wm_stream {
     int fd;
     int error; /* the socket's error, once a write has failed */
     bool is_watched;
-    wm_buffer unwritten;
-    size_t start; /* bytes of `unwritten` before it are written */
+    wm_unwritten unwritten;
     uint32_t changes;
     char *path; /* of a listener: its file, removed only while it is the one with these numbers */
     dev_t device;
@@ -31,7 +30,7 @@ struct wm_stream {
 
 static void release(wm_stream *s)
 {
-    wm_buffer_close(&s->unwritten);
+    wm_unwritten_close(&s->unwritten);
     free(s->path);
     free(s);
 }
@@ -55,26 +54,15 @@ static void update_poll(wm_stream *s)
 static void fail(wm_stream *s, int error)
 {
     s->error = error;
-    wm_buffer_clear(&s->unwritten);
-    s->start = 0;
+    wm_unwritten_clear(&s->unwritten);
     s->changes++;
 }
 
 static void flush(wm_stream *s)
 {
-    while (wm_stream_unwritten(s) > 0) {
-        ssize_t n = send(s->fd, s->unwritten.data + s->start, wm_stream_unwritten(s), MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0 && errno == EAGAIN) return;
-        if (n < 0) {
-            fail(s, -errno);
-            return;
-        }
-        s->start += (size_t)n;
-    }
-    wm_buffer_clear(&s->unwritten);
-    s->start = 0;
-    s->changes++;
+    int err = wm_unwritten_send(&s->unwritten, s->fd);
+    if (err == 0) s->changes++;
+    else if (err != UV_EAGAIN) fail(s, err);
 }
 
 static void on_ready(uv_poll_t *poll, int status, int events)
@@ -249,15 +237,8 @@ int wm_stream_write(wm_stream *s, const void *bytes, size_t len)
 {
     if (s->error != 0) return s->error;
     if (len > WM_STREAM_UNWRITTEN_MAX - wm_stream_unwritten(s)) return UV_ENOBUFS;
-    wm_buffer_consume(&s->unwritten, s->start);
-    s->start = 0;
-    uint8_t *room = wm_buffer_reserve(&s->unwritten, len);
-    if (room == NULL) {
-        s->unwritten.failed = false;
-        return UV_ENOMEM;
-    }
-    memcpy(room, bytes, len);
-    s->unwritten.len += len;
+    int err = wm_unwritten_add(&s->unwritten, bytes, len);
+    if (err != 0) return err;
     flush(s);
     update_poll(s);
     return s->error;
@@ -265,7 +246,7 @@ int wm_stream_write(wm_stream *s, const void *bytes, size_t len)
 
 size_t wm_stream_unwritten(const wm_stream *s)
 {
-    return s->unwritten.len - s->start;
+    return wm_unwritten_len(&s->unwritten);
 }
 
 void wm_stream_watch(wm_stream *s)

@@ -1,23 +1,9 @@
 --- Keeps a copy of a map in a file until it is killed: `run copy_keeper.lua FOLDER MAP TOKEN URL...`. A line "has N" says that the key
 --- "round" has had the value N for 0.2 s: that and what came before is in the file. With FULL=1 in the environment its files may not
 --- grow beyond 100 KiB once the copy is synced; lines tell what is logged then.
-local ffi = require "ffi"
+local file_limit = require "spec.support.file_limit"
 local loop = require "wingman.loop"
 local wingman = require "wingman"
-
-ffi.cdef [[
-struct rlimit { unsigned long soft, hard; };
-int getrlimit(int what, struct rlimit *limit);
-int setrlimit(int what, const struct rlimit *limit);
-]]
-local RLIMIT_FSIZE = 1
-
-local function limit_files_to(bytes)
-  local limit = ffi.new "struct rlimit"
-  assert(ffi.C.getrlimit(RLIMIT_FSIZE, limit) == 0)
-  limit.soft = bytes or limit.hard
-  assert(ffi.C.setrlimit(RLIMIT_FSIZE, limit) == 0)
-end
 
 local folder, name, token = arg[1], arg[2], arg[3]
 local seeds = { unpack(arg, 4) }
@@ -38,11 +24,11 @@ wingman.run(function()
   local map = client:map(name)
   local copy = assert(map:replicate { persist = true })
   assert(copy:synced(60))
-  if os.getenv "FULL" then limit_files_to(100 * 1024) end
+  if os.getenv "FULL" then file_limit.set(100 * 1024) end
   say "synced"
   if os.getenv "FULL" then
     loop.wait_until(function() return map:get "grow" == false end, 60)
-    limit_files_to(nil)
+    file_limit.set(nil)
   end
   local last
   while true do

@@ -1,21 +1,7 @@
 --- An op log whose file may not grow for a while: `run oplog_disk_full.lua PATH WHEN_FULL`.
-local ffi = require "ffi"
+local file_limit = require "spec.support.file_limit"
 local loop = require "wingman.loop"
 local wingman = require "wingman"
-
-ffi.cdef [[
-struct rlimit { unsigned long soft, hard; };
-int getrlimit(int what, struct rlimit *limit);
-int setrlimit(int what, const struct rlimit *limit);
-]]
-local RLIMIT_FSIZE = 1
-
-local function limit_files_to(bytes)
-  local limit = ffi.new "struct rlimit"
-  assert(ffi.C.getrlimit(RLIMIT_FSIZE, limit) == 0)
-  limit.soft = bytes or limit.hard
-  assert(ffi.C.setrlimit(RLIMIT_FSIZE, limit) == 0)
-end
 
 local path = arg[1]
 local text = ("x"):rep(1000)
@@ -28,7 +14,7 @@ wingman.run(function()
   local client = open()
   local map, recorded, recovered = client:map "m", 0, false
   client:on("oplog_recovered", function() recovered = true end)
-  limit_files_to(200 * 1024)
+  file_limit.set(200 * 1024)
   local seq, err
   repeat
     seq, err = map:set("key-" .. recorded + 1, { text = text })
@@ -37,7 +23,7 @@ wingman.run(function()
   until not seq
   print(("full: %s %s"):format(err.code, err.message:match ": ([^:]*)$"))
   if client:stats().ops_dropped == 0 and client:pending_ops() == recorded and recorded < 1000 then print "everything recorded is pending" end
-  limit_files_to(nil)
+  file_limit.set(nil)
   assert(loop.wait_until(function() return recovered end, 5))
   assert(map:set("one more", true))
   print "recovered"

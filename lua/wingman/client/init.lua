@@ -8,8 +8,8 @@ local duration = require "wingman.base.duration"
 local embedded_cluster = require "wingman.testbed"
 local emitter = require "wingman.base.emitter"
 local errors = require "wingman.base.error"
-local escape = require "wingman.base.escape"
 local events = require "wingman.client.events"
+local log_fields = require "wingman.text.log_fields"
 local log_throttle = require "wingman.loop.log_throttle"
 local loop = require "wingman.loop"
 local map_module = require "wingman.client.map"
@@ -50,26 +50,7 @@ end
 
 local function default_log(level, event, fields)
   if level ~= "warn" and level ~= "error" then return end
-  local parts = {}
-  for name, value in pairs(fields) do
-    if type(value) == "table" then value = table.concat(value, ",") end
-    parts[#parts + 1] = name .. "=" .. tostring(value)
-  end
-  table.sort(parts)
-  io.stderr:write("wingman: ", level, " ", event, " ", table.concat(parts, " "), "\n")
-end
-
--- The fields of a log line as terminals may have them; they may be a server's words. A
--- script's own error keeps its lines.
-local plain_fields
-function plain_fields(fields)
-  local plain = {}
-  for name, value in pairs(fields) do
-    if type(value) == "string" then value = name == "error" and escape.lines(value) or escape.plain(value)
-    elseif type(value) == "table" then value = plain_fields(value) end
-    plain[name] = value
-  end
-  return plain
+  io.stderr:write("wingman: ", level, " ", event, " ", log_fields.format(log_fields.plain(fields)), "\n")
 end
 
 -- The script's log_to, which may itself raise: the line is written to standard error then,
@@ -77,7 +58,7 @@ end
 local function safe_log(log_to)
   local is_told = false
   return function(level, event, fields)
-    fields = plain_fields(fields)
+    fields = log_fields.plain(fields)
     local ok, err = protected.call(log_to, level, event, fields)
     if ok then return end
     if not is_told then default_log("error", "log_to_failed", { error = err }) end

@@ -5,7 +5,6 @@ local call_options = require "wingman.client.options.calls"
 local copy_module = require "wingman.client.replica.copy"
 local core = require "wingman.core"
 local duration = require "wingman.base.duration"
-local emitter = require "wingman.base.emitter"
 local errors = require "wingman.base.error"
 local loop = require "wingman.loop"
 local owner_reads = require "wingman.client.owner_reads"
@@ -44,9 +43,7 @@ function M.new(client, name)
     noting = false,
     is_looked_for = false, -- whether it was noticed once that there was nothing to see
     set_flat = shape_encoder.setter and shape_encoder.setter(core_map:pointer()),
-    events = emitter.new {
-      names = EVENTS, failed = function(event, err) client:callback_failed(("%s of map '%s'"):format(event, name), err) end,
-    },
+    events = client:emitter(EVENTS, ("map '%s'"):format(name)),
   }, methods)
 end
 

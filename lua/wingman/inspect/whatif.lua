@@ -12,12 +12,17 @@ local M = {}
 --- Keys that move, of each pair of nodes, that are named.
 local EXAMPLES = 3
 
-local function read_json(path)
+-- A file's text, and what it is as JSON: false and an error where it is none.
+local function read(path)
   local file, err = io.open(path, "r")
-  if not file then error("inspect.whatif: " .. err, 3) end
+  if not file then error("inspect.whatif: " .. err, 4) end
   local text = file:read "*a"
   file:close()
-  local ok, value = pcall(cjson.decode, text)
+  return text, pcall(cjson.decode, text)
+end
+
+local function read_json(path)
+  local _, ok, value = read(path)
   if not ok or type(value) ~= "table" then error(("inspect.whatif: %s is no JSON object: %s"):format(path, tostring(value)), 3) end
   return value
 end
@@ -55,11 +60,7 @@ local function read_map(source)
 end
 
 local function keys_of_file(path)
-  local file, err = io.open(path, "r")
-  if not file then error("inspect.whatif: " .. err, 3) end
-  local text = file:read "*a"
-  file:close()
-  local ok, value = pcall(cjson.decode, text)
+  local text, ok, value = read(path)
   local keys = {}
   if ok and type(value) == "table" then
     for name, item in pairs(value) do keys[#keys + 1] = type(name) == "string" and name or tostring(item) end

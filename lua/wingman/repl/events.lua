@@ -1,5 +1,6 @@
 --- What happens to a client, as lines for a person.
 local escape = require "wingman.base.escape"
+local log_fields = require "wingman.text.log_fields"
 local text_table = require "wingman.text.table"
 
 local M = {}
@@ -69,13 +70,7 @@ local level_colours = { error = "error", warn = "warning" }
 ---@param paint fun(kind: string, text: string): string
 ---@return string
 function M.format_log(paint, level, event, fields)
-  local parts = {}
-  for name, value in pairs(fields) do
-    if type(value) == "table" then value = table.concat(value, ",") end
-    parts[#parts + 1] = name .. "=" .. escape.plain(tostring(value))
-  end
-  table.sort(parts)
-  return stamp(paint) .. paint(level_colours[level] or "comment", event .. " " .. table.concat(parts, " ")) .. "\n"
+  return stamp(paint) .. paint(level_colours[level] or "comment", event .. " " .. escape.plain(log_fields.format(fields))) .. "\n"
 end
 
 --- The same; nil when an event says it, or when it is no warning.

@@ -169,20 +169,33 @@ describe("the events of a client", function()
   end)
 end)
 
+-- What fn writes to standard error.
+local function stderr_of(fn)
+  local stderr, written = io.stderr, {}
+  io.stderr = { write = function(_, ...) for i = 1, select("#", ...) do written[#written + 1] = tostring(select(i, ...)) end end }
+  local ok, err = pcall(fn)
+  io.stderr = stderr
+  assert.is_true(ok, err)
+  return table.concat(written)
+end
+
+describe("the log without log_to", function()
+  it("has nothing that a terminal would obey", function()
+    local client = wingman.client { server = "ws://127.0.0.1:1" }
+    local text = stderr_of(function() client.options.log_to("warn", "node_lost", { node = "n\27[31m", reasons = { "a\27b" } }) end)
+    client:close()
+    assert.equal("wingman: warn node_lost node=n\\027[31m reasons=a\\027b\n", text)
+  end)
+end)
+
 describe("a log_to that raises", function()
   it("ends nothing", function()
     local calls = 0
     local client = wingman.client { server = "ws://127.0.0.1:1", start_timeout = 1, reconnect = "never",
       log_to = function() calls = calls + 1 error "the log is full" end }
-    local stderr = io.stderr
-    local written = {}
-    io.stderr = { write = function(_, ...) for i = 1, select("#", ...) do written[#written + 1] = tostring(select(i, ...)) end end }
-    local ok, err = pcall(function() return client:start() end)
-    io.stderr = stderr
+    local text = stderr_of(function() return client:start() end)
     client:close()
-    assert.is_true(ok, err)
     assert.is_true(calls >= 1)
-    local text = table.concat(written)
     assert.truthy(text:find("log_to_failed", 1, true), text)
     assert.truthy(text:find("the log is full", 1, true), text)
     assert.truthy(text:find("node_given_up", 1, true), text)

@@ -4,7 +4,6 @@
 --- told as it is made. With one of them a window of the ranking is shown: after a step's changes what has become of the
 --- window is told. Own writes are noted by key and evaluated with the next step, or when somebody looks before that.
 local duration = require "wingman.base.duration"
-local emitter = require "wingman.base.emitter"
 local errors = require "wingman.base.error"
 local filter = require "wingman.client.query.filter"
 local loop = require "wingman.loop"
@@ -312,10 +311,7 @@ function M.new(client, map, copy, plan)
     client = client, map = map, copy = copy, plan = plan, found = {}, ranking = ranking.new(plan.is_before), own = {}, own_keys = {},
     told = has_window and {}, is_silent = false, is_touched = false, is_telling = false, has_begun = false, closed = false,
     show = plan.select and function(value) return plan_module.copied(plan.select(value)) end or plan_module.copied,
-    events = emitter.new {
-      names = EVENTS,
-      failed = function(event, err) client:callback_failed(("%s of a live query of '%s'"):format(event, map.name), err) end,
-    },
+    events = client:emitter(EVENTS, ("a live query of '%s'"):format(map.name)),
   }, methods)
   self.on_state = function(...) self.events:emit("state", ...) end
   copy:on("state", self.on_state)

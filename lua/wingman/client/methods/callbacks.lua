@@ -1,5 +1,6 @@
 --- The functions of a script that a client calls: listeners, on_ack, policies, the token
 --- function. An error in one is the script's own: it is logged and counted, and ends nothing else.
+local emitter = require "wingman.base.emitter"
 local log_throttle = require "wingman.loop.log_throttle"
 local policies = require "wingman.policy.list"
 local protected = require "wingman.base.protected"
@@ -38,6 +39,14 @@ function methods:callback_failed(what, err)
   count(self)
   local text = tostring(err)
   self.log_seldom("error", "callback_failed", { callback = what, error = text }, "callback " .. what .. place_of(text))
+end
+
+--- Internal: the events of an object of this client. An error of a listener is logged and counted.
+---@param names table<string, any>  the events that there are
+---@param of string                 what the events are of, for the log: "map 'players'"
+---@return wingman.emitter
+function methods:emitter(names, of)
+  return emitter.new { names = names, failed = function(event, err) self:callback_failed(event .. " of " .. of, err) end }
 end
 
 --- Internal: calls a function of the script with at most two arguments.

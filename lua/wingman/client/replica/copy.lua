@@ -1,7 +1,6 @@
 --- A replica of a map: the local copy follows what the nodes of the cluster hold. The core compares and reads
 --- (core/replica); this connects it with the nodes, and says how things stand.
 local core = require "wingman.core"
-local emitter = require "wingman.base.emitter"
 local errors = require "wingman.base.error"
 local feed = require "wingman.client.replica.feed"
 local kept_file = require "wingman.client.replica.kept_file"
@@ -436,9 +435,7 @@ function M.new(client, map, options)
     client = client, map = map, options = options, feeds = {}, known = {}, ids = {}, state = "snapshot", behind_since = loop.now(), since = loop.now(),
     has_begun = false, was_synced = false, was_restored = false, lives = {}, is_wanted = false, is_full = false, file = file, closed = false,
     is_turned = true,
-    events = emitter.new {
-      names = EVENTS, failed = function(event, err) client:callback_failed(("%s of the copy of '%s'"):format(event, map.name), err) end,
-    },
+    events = client:emitter(EVENTS, ("the copy of '%s'"):format(map.name)),
   }, methods)
   self.watches = watches.new(client, map)
   self.watches.is_open = function() return not self.closed and not client.closed end

@@ -1,6 +1,7 @@
 --- What a run says while it runs: a live view at a terminal, else plain lines. Warnings
 --- and errors go to standard error.
 local live = require "wingman.command.load.live_view"
+local log_fields = require "wingman.text.log_fields"
 local report = require "wingman.report"
 local text_table = require "wingman.text.table"
 local work = require "wingman.metrics.work"
@@ -35,12 +36,7 @@ local function plain_point(point)
 end
 
 local function log_line(level, event, fields)
-  local parts = {}
-  for name, value in pairs(fields) do
-    parts[#parts + 1] = name .. "=" .. (type(value) == "table" and table.concat(value, ",") or tostring(value))
-  end
-  table.sort(parts)
-  return ("wingman: %s %s %s"):format(level, event, table.concat(parts, " "))
+  return ("wingman: %s %s %s"):format(level, event, log_fields.format(fields))
 end
 
 -- A report on standard output is for a program, which is to find nothing else there.
