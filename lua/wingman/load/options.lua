@@ -1,8 +1,10 @@
 --- What a load test's table may say. A mistake is an error that names it.
-local check_options = require("wingman.options.check").check
+local call_options = require "wingman.client.options.calls"
 local client_options = require "wingman.client.options.rules"
 local duration = require "wingman.base.duration"
 local measurable = require "wingman.metrics.measurable"
+local options_check = require "wingman.options.check"
+local plan = require "wingman.client.query.plan"
 local nemesis = require "wingman.load.control.planned_faults"
 local policies = require "wingman.client.options.policies"
 local scenario = require "wingman.load.scenario"
@@ -29,6 +31,7 @@ M.rules = {
   seed = { type = "number", about = "seed of all random choices; default 1" },
   tags = { type = "table", about = "name -> value, for all samples of the test" },
   follow = { type = "table", default = {}, about = "names of maps to follow (vu:follow); they are read before the test begins" },
+  live = { type = "table", default = {}, about = "map -> a query as of client:live_query: the observer runs it from before the test begins, and follows the map" },
   drain = { type = "duration", default = 30, min = 0, about = "how long the test waits for acknowledgements at its end" },
   connections = { type = "string", default = "shared", one_of = { "shared", "per-vu" },
     about = "one client for all users, or a connection for each" },
@@ -110,12 +113,24 @@ local function check_followed(checked)
   if #checked.follow > 0 and checked.connections == "per-vu" then error("option follow: " .. M.NO_FOLLOWING, 0) end
 end
 
+-- Live queries belong to a client's copies, as what is followed does.
+local function check_live(checked)
+  for name, query in pairs(checked.live) do
+    if type(name) ~= "string" then error("option live: a table of maps and their queries is expected: { players = { limit = 10 } }", 0) end
+    if type(query) ~= "table" then error(("option live.%s: a table is expected, got %s"):format(name, type(query)), 0) end
+    local read, wrong = options_check.read(call_options.live_query, query)
+    if read then read, wrong = plan.of(read) end
+    if not read then error(("option live.%s: %s"):format(name, wrong), 0) end
+  end
+  if next(checked.live) and checked.connections == "per-vu" then error("option live: " .. M.NO_FOLLOWING, 0) end
+end
+
 --- The checked options of a test; raises a text for what is wrong.
 ---@param given table
 ---@param custom table<string, { type: string, unit: string }>  metrics that the script made
 ---@return table
 function M.check(given, custom)
-  local checked = check_options(M.rules, given, nil, 0)
+  local checked = options_check.check(M.rules, given, nil, 0)
   if (given.cluster == nil) == (given.server == nil) then error("one of cluster and server is needed", 0) end
   checked.scenarios = check_scenarios(checked.scenarios)
   checked.thresholds = check_thresholds(checked, with_defaults(checked.thresholds), custom)
@@ -123,6 +138,7 @@ function M.check(given, custom)
     error("option nemesis: a list of steps is expected: { { at = \"10s\", … }, … }", 0)
   end
   check_followed(checked)
+  check_live(checked)
   checked.nemesis = nemesis.check(checked.nemesis, checked.scenarios)
   check_times(checked.nemesis, checked.scenarios)
   check_client(given)

@@ -469,14 +469,11 @@ end
 
 -- Before the test, so that no iteration waits for it.
 local function follow_all(self)
-  for _, name in ipairs(self.options.follow) do
-    local ok, err = self:own_follows():follow(name, FOLLOW_WAIT)
-    if not ok then
-      self:abort("error", ("map '%s' cannot be followed: %s"):format(name, tostring(err)))
-      return false
-    end
-  end
-  return true
+  local names, live = self.options.follow, self.options.live
+  if #names == 0 and next(live) == nil then return true end
+  local ok, err = self:own_follows():begin(names, live, FOLLOW_WAIT)
+  if not ok then self:abort("error", err) end
+  return ok
 end
 
 local function start_scenarios(self)

@@ -12,6 +12,7 @@ local ROWS = {
   query_latency = { "trend", "s", "From the call of a query, or its iteration's intended start, to its rows", "scenario", "group", "map" },
   query_rows = { "trend", "rows", "Rows of a query", "scenario", "group", "map" },
   replica_lag = { "trend", "s", "From a user's write to a followed map, or its iteration's intended start, until the copy of another client of the test shows it, or a later one of the key by the users' client", "scenario", "map" },
+  live_latency = { "trend", "s", "From a user's write, or its iteration's intended start, until a live query of the observer (option live) has reported the row that the write made, changed or ended; of several writes of a key the last that was reported", "scenario", "map" },
   snapshot_time = { "trend", "s", "From following a map to a copy that is equal to what each node holds; the users' client and the observer have one each", "map" },
   catch_up_time = { "trend", "s", "From the connection of the last node that was away, or is new, to a copy that is equal again", "map" },
   iteration_duration = { "trend", "s", "How long an iteration of a scenario took", "scenario" },

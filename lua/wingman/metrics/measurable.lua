@@ -88,6 +88,10 @@ local needs = {
     return "only scenarios with an arrival rate have a schedule"
   end,
   sessions = per_vu, messages_dropped = per_vu,
+  live_latency = function(test)
+    if next(test.live or {}) then return nil end
+    return "only tests with the option live have a live query"
+  end,
 }
 for name in pairs(builtin_metrics.builtin) do
   if name:find "^replica_" or name == "snapshot_time" or name == "catch_up_time" then needs[name] = shared end

@@ -1,20 +1,31 @@
 --- What a run that follows maps measures: how far behind another client's copy is, and what became of the copies.
+local histogram = require "wingman.base.histogram"
 local list = require "wingman.metrics.list"
 
 local M = {}
 
 --- What users' writes are counted in, by scenario and map.
 local OF_WRITES = { lag = "replica_lag", untimed = "replica_untimed", unseen = "replica_unseen" }
+--- The same for maps with a live query.
+local OF_ROWS = { latency = "live_latency" }
+
+local TIME_MAX_US = 3600e6
 
 ---@class wingman.metrics.replicas
 ---@field package run wingman.load.run
----@field package places table<integer, table<string, table>>  by tag and map
+---@field package places table<table, table<integer, table<string, table>>>  by what is counted, tag and map
+---@field package intervals table<string, wingman.histogram>  of trends since they were taken
 local methods = {}
 methods.__index = methods
 
 ---@param run wingman.load.run
 ---@return wingman.metrics.replicas
-function M.new(run) return setmetatable({ run = run, places = {} }, methods) end
+function M.new(run)
+  return setmetatable({
+    run = run, places = { [OF_WRITES] = {}, [OF_ROWS] = {} },
+    intervals = { replica_lag = histogram.new(TIME_MAX_US, 2), live_latency = histogram.new(TIME_MAX_US, 2) },
+  }, methods)
+end
 
 local function get(self, name, tags)
   local listed = list[name]
@@ -28,18 +39,23 @@ local function with(tags, map)
 end
 
 -- Where the writes of a scenario to a map are counted: in the whole, and in its parts.
-local function place_of(self, map, tag)
-  local of_tag = self.places[tag] or {}
-  self.places[tag] = of_tag
+local function place_of(self, counted, map, tag)
+  local places = self.places[counted]
+  local of_tag = places[tag] or {}
+  places[tag] = of_tag
   local place = of_tag[map]
   if place then return place end
   local scenario = self.run.scenario_of_tag[tag]
   place = {}
-  for field, name in pairs(OF_WRITES) do
+  for field, name in pairs(counted) do
     place[field] = { get(self, name), get(self, name, scenario.tags), get(self, name, with(scenario.tags, map)) }
   end
   of_tag[map] = place
   return place
+end
+
+local function record(trends, us)
+  for i = 1, #trends do trends[i].histogram:record(us) end
 end
 
 local function count(metrics)
@@ -51,19 +67,37 @@ end
 ---@param tag integer  of the write
 ---@param us number    since it was due
 function methods:seen(map, tag, us)
-  local lag = place_of(self, map, tag).lag
-  for i = 1, #lag do lag[i].histogram:record(us) end
+  record(place_of(self, OF_WRITES, map, tag).lag, us)
+  self.intervals.replica_lag:record(us)
+end
+
+--- A live query has reported the row of a write.
+---@param map string
+---@param tag integer  of the write
+---@param us number    since it was due
+function methods:reported(map, tag, us)
+  record(place_of(self, OF_ROWS, map, tag).latency, us)
+  self.intervals.live_latency:record(us)
 end
 
 --- A write of which nobody can see when it arrived.
 ---@param map string
 ---@param tag integer
-function methods:untimed(map, tag) count(place_of(self, map, tag).untimed) end
+function methods:untimed(map, tag) count(place_of(self, OF_WRITES, map, tag).untimed) end
 
 --- A write that was not shown by the end of the run.
 ---@param map string
 ---@param tag integer
-function methods:unseen(map, tag) count(place_of(self, map, tag).unseen) end
+function methods:unseen(map, tag) count(place_of(self, OF_WRITES, map, tag).unseen) end
+
+--- Moves what was measured since the last call into a point of the series.
+---@param point table
+function methods:take_intervals(point)
+  for name, interval in pairs(self.intervals) do
+    point[name]:merge(interval)
+    interval:reset()
+  end
+end
 
 local function add_time(self, name, map, seconds)
   get(self, name):add(seconds)

@@ -3,7 +3,7 @@
 --- its length.
 local histogram = require "wingman.base.histogram"
 local builtin_metrics = require "wingman.metrics.builtin"
-local work = require "wingman.metrics.work"
+local timed = require "wingman.metrics.timed"
 
 local M = {}
 
@@ -45,7 +45,7 @@ local function join(a, b)
   for name, value in pairs(b.counters) do a.counters[name] = a.counters[name] + value end
   a.gauges = b.gauges
   a.lateness_max_s = math.max(a.lateness_max_s, b.lateness_max_s)
-  for _, kind in ipairs(work) do a[kind.series]:merge(b[kind.series]) end
+  for _, one in ipairs(timed) do a[one.series]:merge(b[one.series]) end
 end
 
 -- Twice the interval, and one point in the place of two.
@@ -69,9 +69,9 @@ local function keep(self, point)
     return keep(self, point)
   end
   local kept = { t_s = t_s, counters = {}, gauges = point.gauges, lateness_max_s = point.lateness_max_s }
-  for _, kind in ipairs(work) do
-    kept[kind.series] = histogram.new(TIME_MAX_US, 2) -- later seconds are joined to it
-    kept[kind.series]:merge(point[kind.series])
+  for _, one in ipairs(timed) do
+    kept[one.series] = histogram.new(TIME_MAX_US, 2) -- later seconds are joined to it
+    kept[one.series]:merge(point[one.series])
   end
   for name, value in pairs(point.counters) do kept.counters[name] = value end
   self.points[#self.points + 1] = kept
@@ -94,10 +94,11 @@ function methods:take(t_s)
     nodes[i] = { id = node.id or node.url, acked = node.stats.ops_acked, usable = node.usable and true or false }
   end
   local point = { t_s = t_s, counters = counters, gauges = gauges, lateness_max_s = self.lateness_max_us / 1e6, nodes = nodes }
-  for _, kind in ipairs(work) do point[kind.series] = histogram.new(TIME_MAX_US, 2) end
+  for _, one in ipairs(timed) do point[one.series] = histogram.new(TIME_MAX_US, 2) end
   run.op_metrics:take_interval(point.latency)
   run.reads:take_interval("read", point.read_latency)
   run.reads:take_interval("query", point.query_latency)
+  if run.follows then run.follows:take_intervals(point) end
   self.lateness_max_us = 0
   keep(self, point)
   return point
@@ -109,15 +110,15 @@ function methods:saw_lateness(us)
   if us > self.lateness_max_us then self.lateness_max_us = us end
 end
 
---- The latencies of a point as they stand in a report: those of reads and of queries only where there were any.
+--- The latencies of a point as they stand in a report: but for that of writes only where there were any.
 ---@param point table
 ---@param into table
 function M.export_latencies(point, into)
-  for _, kind in ipairs(work) do
-    local h = point[kind.series]
-    if kind.name == "write" or h:count() > 0 then
-      into[kind.series] = h:export()
-      into[kind.series].unit = "us"
+  for _, one in ipairs(timed) do
+    local h = point[one.series]
+    if one.is_always or h:count() > 0 then
+      into[one.series] = h:export()
+      into[one.series].unit = "us"
     end
   end
 end

@@ -156,13 +156,14 @@
 ---@field first? number|string wait after the first request
 ---@field max? number|string the longest wait
 
----@class wingman.load.test_options: table<"auth"|"client"|"cluster"|"connections"|"drain"|"follow"|"name"|"nemesis"|"scenarios"|"seed"|"server"|"setup"|"tags"|"teardown"|"thresholds", any>
+---@class wingman.load.test_options: table<"auth"|"client"|"cluster"|"connections"|"drain"|"follow"|"live"|"name"|"nemesis"|"scenarios"|"seed"|"server"|"setup"|"tags"|"teardown"|"thresholds", any>
 ---@field auth? wingman.client_options.auth as of a client
 ---@field client? wingman.client_options further options of the clients that the test makes
 ---@field cluster? string|table as of a client; one of cluster and server is needed
 ---@field connections? "shared"|"per-vu" one client for all users, or a connection for each
 ---@field drain? number|string how long the test waits for acknowledgements at its end
 ---@field follow? table names of maps to follow (vu:follow); they are read before the test begins
+---@field live? table map -> a query as of client:live_query: the observer runs it from before the test begins, and follows the map
 ---@field name? string name of the test in its reports; default: that of the script
 ---@field nemesis? wingman.load.fault_options[] planned faults: a list of steps
 ---@field scenarios table<string, wingman.load.scenario_options> name -> what users do; at least one is needed

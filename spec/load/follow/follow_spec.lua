@@ -147,6 +147,51 @@ describe("a map that a test follows", function()
     check_sum(document, 1)
   end)
 
+  -- Users write keys of two teams and of none; red ones are in a live query of the three best.
+  local ROWS = [[executor = "per-vu-iterations", vus = 1, iterations = 6, exec = function(vu)
+    local map, i = vu:map "scores", vu.iteration
+    local function write(key, value)
+      map:set(key, value)
+      vu:check("seen", vu:wait_seen("scores", key, "60s"))
+    end
+    write("in", { team = "red", score = 100 + i })
+    write("other", { team = "blue", score = 1000 + i })
+    write("low" .. i, { team = "red", score = 50 - i })
+    if i == 6 then
+      map:remove "in"
+      vu:check("seen", vu:wait_seen("scores", "in", "60s"))
+    end
+  end]]
+
+  for _, cluster in ipairs { "sim://2", "sim://2?dialect=0.11", "topgun://1" } do
+    it("has each write to a row timed until a live query reports the row (" .. cluster .. ")", function()
+      if cluster:find "^topgun" and not topgun_binary.find() then return pending "the TopGun server is not installed" end
+      local document, out = passed(script(cluster, ROWS, [[live = { scores = { where = { team = "red" }, sort = "score desc", limit = 3 } },
+        thresholds = { checks = "rate==1", ["live_latency{scenario:main,map:scores}"] = "p(99)<60s" }]]))
+      check_sum(document, 19)
+      -- "in" seven times, and the first two of the low ones. The third comes into the rows when "in" goes, long after its write.
+      local live, lag = metric(document, "live_latency", { scenario = "main", map = "scores" }), metric(document, "replica_lag")
+      assert.equal(9, live.count)
+      assert.is_true(live.min > 0 and live.max < 60 and lag.count == 19, ("%g s to %g s"):format(live.min, live.max))
+      assert.matches("\n  row after +p50 [^\n]+", out)
+      local csv, html = report.render(document, "csv"), report.render(document, "html")
+      for _, name in ipairs { "replica_lag_p50_s", "replica_lag_max_s", "live_latency_p99_s" } do assert.truthy(csv:find("," .. name .. ",", 1, true), name) end
+      assert.truthy(html:find("<td>live_latency</td>", 1, true))
+      local counts = { replica_lag = 0, live_latency = 0 }
+      for _, point in ipairs(document.series.points) do
+        for name, count_before in pairs(counts) do
+          if point[name] then counts[name] = count_before + histogram.import(point[name]):count() end
+        end
+      end
+      assert.same({ replica_lag = 19, live_latency = 9 }, counts)
+    end)
+  end
+
+  it("without a limit has each write to a row timed, and no other one", function()
+    local document = passed(script("sim://2", ROWS, [[live = { scores = { where = { team = "red" } } }, thresholds = { checks = "rate==1" }]]))
+    assert.equal(13, count(document, "live_latency"))
+  end)
+
   it("is refused where users have connections of their own, and where nothing was followed or written", function()
     for _, case in ipairs {
       { [[vu:follow "m"]], [[connections = "per-vu"]], 'vu:follow: refused with connections = "per-vu": a copy belongs to the client that all users share' },
@@ -161,6 +206,11 @@ describe("a map that a test follows", function()
       [ [[follow = { "m" }, connections = "per-vu"]] ] = 'option follow: refused with connections = "per-vu": a copy belongs',
       [ [[follow = { 1 }]] ] = "option follow[1]: the name of a map is expected, got number",
       [ [[follow = { m = true }]] ] = "option follow: a list of names is expected",
+      [ [[live = { m = { limt = 1 } }]] ] = "option live.m: unknown option 'limt'; did you mean 'limit'?",
+      [ [[live = { m = { where = { a = { near = 1 } } } }]] ] = "option live.m: ",
+      [ [[live = { "m" }]] ] = "option live: a table of maps and their queries is expected",
+      [ [[live = { m = {} }, connections = "per-vu"]] ] = 'option live: refused with connections = "per-vu": a copy belongs',
+      [ [[thresholds = { live_latency = "p(99)<1s" }]] ] = "only tests with the option live have a live query",
       [ [[connections = "per-vu", thresholds = { replica_lag = "p(99)<1s" }]] ] = 'tests with connections = "per-vu" follow no map',
     } do
       local _, code, _, err = run(script("sim://2", [[executor = "per-vu-iterations", vus = 1, iterations = 1, exec = print]], fields))

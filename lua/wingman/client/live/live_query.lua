@@ -36,6 +36,7 @@ local MOST_TOLD = 10000
 ---@field package position integer|nil        where reading the replica goes on
 ---@field package recheck string[]|nil        keys that are evaluated behind it: rows that were there before; nil: all is read
 ---@field package turns any[]                 what tells that nodes have changed meanwhile
+---@field told_all fun()|nil                 Internal: called at the end of a turn that leaves nothing to be told
 ---@field closed boolean
 local methods = {}
 methods.__index = methods
@@ -186,7 +187,9 @@ function methods:work(deadline)
   if not self.closed then ends_silence(self) end
   if not self.closed and self.told and self.is_touched and not self.is_silent then tell_window(self, deadline) end
   self.is_telling = false
-  return not self.closed and (self.recheck ~= nil or self.own_keys[1] ~= nil or (self.told and self.is_touched) or false)
+  local left = not self.closed and (self.recheck ~= nil or self.own_keys[1] ~= nil or (self.told and self.is_touched) or false)
+  if not left and self.told_all then self.told_all() end
+  return left
 end
 
 --- Internal: this client has written a key.

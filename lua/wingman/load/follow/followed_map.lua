@@ -12,6 +12,8 @@ local M = {}
 ---@field package own wingman.map
 ---@field package other wingman.map
 ---@field package writes wingman.load.pending
+---@field package live wingman.live_query|nil  of the observer
+---@field package unreported table<string, wingman.load.pending_write>  by key: the last write that the observer's copy shows, and its live query has not reported
 local methods = {}
 methods.__index = methods
 
@@ -40,10 +42,41 @@ local function look(self, key)
   local last = shown_of(list, hash)
   if last then
     local now_us = loop.now() * 1e6
+    if self.live then self.unreported[key] = list[last] end
     self.writes:finish(key, last, function(write) self.metrics:seen(self.own.name, write.tag, now_us - write.us) end)
   elseif is_overtaken(self, key, hash) then
     self.writes:finish(key, #list, function(write) self.metrics:untimed(self.own.name, write.tag) end)
   end
+end
+
+-- What a live query reports ----------------------------------------------------------
+
+-- A row has come, changed or gone. The watch may not have looked at the key yet. What was written by others, or went for
+-- another row's sake, is of no write.
+local function take_row(self, key)
+  look(self, key)
+  local write = self.unreported[key]
+  self.unreported[key] = nil
+  if not write or write.hash ~= self.other.core_map:value_hash(key) then return end
+  self.metrics:reported(self.own.name, write.tag, loop.now() * 1e6 - write.us)
+end
+
+-- What was evaluated by now and made no row is in none.
+local function forget_others(self)
+  if next(self.unreported) and self.live:status().behind == 0 then self.unreported = {} end
+end
+
+--- Lets the observer run a live query of the map; true once it has its rows, or nil, err.
+---@param query wingman.live_query_options
+---@param timeout number  seconds
+---@return boolean|nil, wingman.error|nil
+function methods:show(query, timeout)
+  local live = self.other.client:live_query(self.other.name, query)
+  live:on("row", function(key) take_row(self, key) end)
+  live:on("reset", function() self.unreported = {} end)
+  live.told_all = function() forget_others(self) end
+  self.live = live
+  return live:synced(timeout)
 end
 
 -- What is written -------------------------------------------------------------------
@@ -111,7 +144,7 @@ end
 ---@param other wingman.map  of the observer
 ---@return wingman.load.followed_map
 function M.new(run, metrics, own, other)
-  local self = setmetatable({ run = run, metrics = metrics, own = own, other = other, writes = pending.new(), is_ready = false }, methods)
+  local self = setmetatable({ run = run, metrics = metrics, own = own, other = other, writes = pending.new(), unreported = {}, is_ready = false }, methods)
   self.own_copy, self.other_copy = replicate(self, own), replicate(self, other)
   return self
 end

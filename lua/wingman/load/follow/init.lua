@@ -69,6 +69,28 @@ function methods:drain(timeout)
   for _, map in pairs(self.maps) do map:finish() end
 end
 
+--- Follows maps, and lets the observer run live queries; waits until both have what is there. True, or nil and why not.
+---@param names string[]
+---@param live table<string, wingman.live_query_options>  by map, which is followed, too
+---@param timeout number  seconds, for each
+---@return boolean|nil, string|nil
+function methods:begin(names, live, timeout)
+  for _, name in ipairs(names) do
+    local ok, err = self:follow(name, timeout)
+    if not ok then return nil, ("map '%s' cannot be followed: %s"):format(name, tostring(err)) end
+  end
+  for name, query in pairs(live) do
+    local ok, err = self:follow(name, timeout)
+    if ok then ok, err = self.maps[name]:show(query, timeout) end
+    if not ok then return nil, ("the live query of map '%s' has no rows: %s"):format(name, tostring(err)) end
+  end
+  return true
+end
+
+--- Moves what was measured since the last call into a point of the series.
+---@param point table
+function methods:take_intervals(point) self.metrics:take_intervals(point) end
+
 --- Brings the metrics up to date.
 function methods:refresh()
   for name, map in pairs(self.maps) do self.metrics:copies(name, map:copies()) end

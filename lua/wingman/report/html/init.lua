@@ -62,6 +62,8 @@ local function numbers_of(document)
   if iterations then add_latency("iteration ", iterations) end
   local lag = view.total(document, "replica_lag")
   if lag and lag.count > 0 then add_latency("seen after ", lag) end
+  local live = view.total(document, "live_latency")
+  if live and live.count > 0 then add_latency("row after ", live) end
   local unacknowledged, known = view.count(document, "ops_unacknowledged")
   if known then add("unacknowledged", format.count(unacknowledged), unacknowledged > 0) end
   for _, name in ipairs { "reads", "queries" } do

@@ -45,7 +45,7 @@ local function latency(document)
   local drawing = percentiles.draw(document)
   if not drawing then return nil end
   local rows = {}
-  for _, name in ipairs { "op_latency", "op_queue", "op_send", "op_ack", "read_latency", "query_latency", "query_rows", "iteration_duration", "lateness", "loop_lateness",
+  for _, name in ipairs { "op_latency", "op_queue", "op_send", "op_ack", "read_latency", "query_latency", "query_rows", "replica_lag", "live_latency", "iteration_duration", "lateness", "loop_lateness",
     "connect_time", "tls_time", "auth_time", "heartbeat_rtt", "failover_time", "batch_size" } do
     local m = view.total(document, name)
     if m and m.type == "trend" and m.count > 0 then

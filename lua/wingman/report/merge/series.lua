@@ -3,7 +3,7 @@
 local merge_metrics = require "wingman.report.merge.metrics"
 local schema = require "wingman.report.model.schema"
 local sorted = require "wingman.base.sorted"
-local work = require "wingman.metrics.work"
+local timed = require "wingman.metrics.timed"
 
 local M = {}
 
@@ -25,8 +25,8 @@ end
 local function add_point(into, from, joined)
   for name, n in pairs(from.counters) do into.counters[name] = (into.counters[name] or 0) + n end
   for name, n in pairs(from.gauges) do into.gauges[name] = joined and n or (into.gauges[name] or 0) + n end
-  for _, kind in ipairs(work) do
-    local err = add_latency(into, from, kind.series)
+  for _, one in ipairs(timed) do
+    local err = add_latency(into, from, one.series)
     if err then return err end
   end
   if from.lateness_max_s then into.lateness_max_s = math.max(into.lateness_max_s or 0, from.lateness_max_s) end

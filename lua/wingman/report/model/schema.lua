@@ -55,6 +55,7 @@ local metrics = list(shape.variant("type", {
 --- point in which nothing happened may be left out. counters are what happened in
 --- that time; gauges are as of its end; latency is of the operations acknowledged in
 --- it (2 digits), read_latency and query_latency of the reads and queries answered in it,
+--- replica_lag and live_latency of the writes that others were seen to show in it,
 --- lateness_max_s how late the generator was at worst.
 local point = object {
   t_s = amount,
@@ -63,6 +64,8 @@ local point = object {
   latency = optional(H),
   read_latency = optional(H),
   query_latency = optional(H),
+  replica_lag = optional(H),
+  live_latency = optional(H),
   lateness_max_s = optional(amount),
 }
 

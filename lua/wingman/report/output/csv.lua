@@ -1,8 +1,8 @@
 --- The time series as CSV (RFC 4180, with \n): a line for each point, latencies in
 --- seconds. A cell is empty where nothing was measured.
 local sorted = require "wingman.base.sorted"
+local timed = require "wingman.metrics.timed"
 local view = require "wingman.report.model.view"
-local work = require "wingman.metrics.work"
 
 local M = {}
 
@@ -29,13 +29,13 @@ end
 
 local percentiles = { { "p50_s", 50 }, { "p90_s", 90 }, { "p99_s", 99 }, { "p99_9_s", 99.9 }, { "max_s", 100 } }
 
--- Percentiles of writes always, of reads and queries where a point has them.
+-- Percentiles of writes always, of others where a point has them.
 local function latency_fields(points)
   local fields = {}
-  for _, kind in ipairs(work) do
-    local any = kind.name == "write"
-    for _, point in ipairs(points) do any = any or point[kind.series] ~= nil end
-    if any then fields[#fields + 1] = kind.series end
+  for _, one in ipairs(timed) do
+    local any = one.is_always
+    for _, point in ipairs(points) do any = any or point[one.series] ~= nil end
+    if any then fields[#fields + 1] = one.series end
   end
   return fields
 end

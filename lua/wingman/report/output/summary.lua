@@ -74,6 +74,8 @@ local function latency(out, document)
   if iterations then field(out, "iteration", percentiles_of(iterations), 2) end
   local lag = view.total(document, "replica_lag")
   if lag and lag.count > 0 then field(out, "seen after", percentiles_of(lag), 2) end
+  local live = view.total(document, "live_latency")
+  if live and live.count > 0 then field(out, "row after", percentiles_of(live), 2) end
 end
 
 local function operations(out, document)
