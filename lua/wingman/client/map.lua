@@ -326,6 +326,19 @@ end
 ---@param value any  nil: it was removed
 function methods:announce(key, value) self.events:emit("change", key, value, "remote") end
 
+-- What a copy might be and is not, with the reason.
+local function refused(self, options)
+  local why
+  if options.keys then
+    why = "keys: a node's hashes are those of all keys of the map, so a copy of some keys can never be compared with it, and what the node "
+      .. "does not announce would be missed; replicate the map, and watch or query the keys"
+  elseif options.visible == "owner" then
+    why = 'visible = "owner": a node that becomes an owner on v2 holds none of the partition\'s records, so each change of the partition '
+      .. "map would remove from the copy what other nodes hold; use map:read, which asks the owner alone"
+  end
+  return why and errors.new("UNSUPPORTED", "map:replicate: " .. why, { map = self.name, retriable = false })
+end
+
 --- Makes the local copy a replica: it holds what the nodes of the cluster hold, and follows every change. Returns
 --- at once; map:synced() waits until everything is there. A second call returns the same copy, whatever its options.
 --- The nodes' changes come as they announce them; what they drop is found by comparing hashes with each node, twice a
@@ -335,10 +348,13 @@ function methods:announce(key, value) self.events:emit("change", key, value, "re
 --- node only what differs is read. The file is a cache; writes of this client are the op log's.
 ---@param options wingman.replicate_options|nil  { check = 0.5 s, on_loss = "keep", persist = false }
 ---@return wingman.copy|nil copy
----@return wingman.error|nil err  with persist: BUSY (another client has the file open), COPY (the file cannot be used)
+---@return wingman.error|nil err  with persist: BUSY (another client has the file open), COPY (the file cannot be used). UNSUPPORTED: keys,
+---  and visible = "owner"
 function methods:replicate(options)
   options = options_check.check(call_options.replicate, options or {}, "map:replicate", 2)
   if self.client.closed then error("map:replicate: the client is closed", 2) end
+  local unsupported = refused(self, options)
+  if unsupported then return nil, unsupported end
   if options.persist and not self.client.options.copy.path then
     error("map:replicate: persist takes the client option copy.path, a folder for the files of the copies", 2)
   elseif options.persist and self.copy and not self.copy.file then

@@ -102,10 +102,12 @@
 ---@field node? string id or URL of the node to ask, which need not be the owner
 ---@field timeout? number|string how long the call may take, with the wait for an owner that is not connected
 
----@class wingman.replicate_options: table<"check"|"on_loss"|"persist", any>
+---@class wingman.replicate_options: table<"check"|"keys"|"on_loss"|"persist"|"visible", any>
 ---@field check? number|string while the map changes, the copy is compared with each node this often; while it does not, every 30 s
+---@field keys? string|table refused, UNSUPPORTED: a copy of some keys cannot be compared with a node
 ---@field on_loss? "keep"|"drop" records that a node came up without: keep shows them and counts them, drop removes them
 ---@field persist? boolean keep the copy in a file below the client option copy.path, so that it is there at once when the process starts again
+---@field visible? "any"|"owner" any: of a key that its owner does not hold, the newest record of the other nodes is shown; owner: refused, UNSUPPORTED
 
 ---@class wingman.watch_options: table<"initial"|"own", any>
 ---@field initial? boolean false: no calls for what is there already

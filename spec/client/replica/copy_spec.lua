@@ -264,6 +264,13 @@ clusters.on_each(env, "a replica", function(shared, it)
 
   it("refuses options that do not exist", function()
     assert.error_matches(function() map:replicate { on_los = "drop" } end, "did you mean 'on_loss'")
+    for name, options in pairs { ["keys: a node's hashes"] = { keys = { "k1" } }, ["keys:"] = { keys = "k" }, ['visible = "owner": a node'] = { visible = "owner" } } do
+      local copy, err = map:replicate(options)
+      assert.same({ "UNSUPPORTED", map.name, false }, { err.code, err.map, err.retriable })
+      assert.is_nil(copy)
+      assert.is_nil(map.copy)
+      assert.truthy(err.message:find(name, 1, true), err.message)
+    end
     assert.error_matches(function() map:watch("k", 5) end, "a function is expected, got number")
     assert.error_matches(function() map:watch("", print) end, "the key has 1 to 65535 bytes")
   end)

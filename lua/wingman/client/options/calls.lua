@@ -39,6 +39,9 @@ M.replicate = {
     about = "records that a node came up without: keep shows them and counts them, drop removes them" },
   persist = { type = "boolean", default = false,
     about = "keep the copy in a file below the client option copy.path, so that it is there at once when the process starts again" },
+  visible = { type = "string", default = "any", one_of = { "any", "owner" },
+    about = "any: of a key that its owner does not hold, the newest record of the other nodes is shown; owner: refused, UNSUPPORTED" },
+  keys = { type = "string|table", about = "refused, UNSUPPORTED: a copy of some keys cannot be compared with a node" },
 }
 
 --- map:watch.
