@@ -74,6 +74,34 @@ clusters.on_each(env, "the prompt", function(shared, it)
     assert.truthy(run(".replicate %s 60"):find("30 records, .*equal on 3 of 3 nodes\n"))
   end)
 
+  it("says why a replica is not live, and when a node that is away was equal last", function()
+    client = shared:started { heartbeat = { interval = 0.1, timeout = 0.5 } }
+    session.client = client
+    write(other, 1, 30, function(i) return i end)
+    assert.is_true(select(2, run ".replicate %s 60"))
+    assert(shared.cluster:pause "node-2") -- its partitions stay its own
+    eventually("node-2 is lost", function() return inspect.replicas(client)[1].state == "partial" end)
+    local text = run ".replicas"
+    assert(shared.cluster:resume "node-2")
+    assert.truthy(text:find("\n  node%-2 is not connected\n  equal to node%-1 [^,]+ ago, node%-2 [%d.]+ m?u?s ago, node%-3 [^,]+ ago\n"), text)
+    eventually("it is back", function() return inspect.replicas(client)[1].state == "live" end)
+    assert.is_nil(inspect.replicas(client)[1].why)
+  end)
+
+  it("takes no word for another one: what has blanks stands in quotes", function()
+    for _, line in ipairs { ".read %s ann lee", ".diff %s ann", ".replicate %s 5 6", ".records %s a copy b", ".route ann lee", ".watch %s a b" } do
+      local text, ok = run(line)
+      assert.is_false(ok, line)
+      assert.truthy(text:find("usage: %.%a+ .*; what has blanks stands in quotes\n"), text)
+    end
+  end)
+
+  it("says nothing of a map that has no source, which it only looks at", function()
+    for _, line in ipairs { ".maps", ".diff %s", ".records %s '' copy", ".route ann", ".replicas" } do assert.is_true(select(2, run(line)), line) end
+    completion.complete(session, (".read %s k"):format(name), #name + 8)
+    assert.same({}, shared:logged "map_not_replicated")
+  end)
+
   it("compares a replica with what each node holds", function()
     write(other, 1, 60, function(i) return { v = i, list = { 1, { i } } } end)
     assert(map:synced(60))
@@ -266,3 +294,24 @@ clusters.on_each(env, "the prompt", function(shared, it)
     assert.truthy(run(".replicas"):find((" +%d +0 +[%%d,]+\n  equal to"):format(lost)))
   end)
 end, { "sim://3", "sim://3?dialect=0.11" })
+
+clusters.on_each(env, "the prompt and a name that no disk storage takes", function(shared, it)
+  it("says so at once, and why the replica has nothing", function()
+    local client = shared:started()
+    local out = {}
+    local session = session_module.new { write = function(text) out[#out + 1] = text end, environment = _G, width = function() return 200 end }
+    session.client = client
+    for _, line in ipairs { ".replicate 'bad name'", ".read 'bad name' k", ".records 'bad name' '' cluster", ".diff 'bad name'" } do
+      out = {}
+      assert.is_false(session:run(line), line)
+      local text = table.concat(out)
+      assert.truthy(text:find("UNSUPPORTED: map 'bad name': ", 1, true), text)
+    end
+    out = {}
+    session:run ".replicas"
+    assert.truthy(table.concat(out):find("\n  UNSUPPORTED: map 'bad name': a v2 server newer than 2.2.0 with disk storage holds no map of this name", 1, true), table.concat(out))
+    local ok, err = client:map "bad name":synced(60)
+    assert.same({ nil, "UNSUPPORTED", false }, { ok, err.code, err.retriable or false })
+    session:close()
+  end)
+end, { "sim://3?release=head" })

@@ -300,15 +300,25 @@ function methods:record(key)
   return { millis = millis, counter = counter, node = node, removed = removed, state = state, holder = holder }
 end
 
---- Iterates over the keys and values of the local copy, in no particular order:
---- `for key, value in map:each() do`.
+--- Internal: as map:each, for what only looks: it says nothing of a map that has no source.
 ---@return fun(): string|nil, any
-function methods:each()
+function methods:each_here()
   local position = 0
   return function()
     local key, value
     position, key, value = self.core_map:next(position or 0)
-    if not position and not self.is_looked_for then look_for_source(self) end
+    return key, value
+  end
+end
+
+--- Iterates over the keys and values of the local copy, in no particular order:
+--- `for key, value in map:each() do`.
+---@return fun(): string|nil, any
+function methods:each()
+  local next_here = self:each_here()
+  return function()
+    local key, value = next_here()
+    if key == nil and not self.is_looked_for then look_for_source(self) end
     return key, value
   end
 end
@@ -383,7 +393,7 @@ end
 --- Waits until the replica was equal to what each node holds, at a moment after this call. Makes the map one if it is
 --- none.
 ---@param timeout number|string|nil  a duration: seconds or "5s"; default: 5 s
----@return boolean|nil ok, wingman.error|nil err  TIMEOUT, CLOSED, COPY_FULL
+---@return boolean|nil ok, wingman.error|nil err  TIMEOUT, CLOSED, COPY_FULL; UNSUPPORTED: as of map:read
 function methods:synced(timeout)
   timeout = duration.limit(timeout, "map:synced", 2) or 5
   return self:replicate():synced(timeout)

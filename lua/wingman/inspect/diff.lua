@@ -27,7 +27,7 @@ end
 -- Where the copy and the nodes differ: by key, what is here and what is there.
 local function differences(map, held)
   local shown, found, here = holdings.shown(map.client, held), {}, {}
-  for key, value in map:each() do
+  for key, value in map:each_here() do
     here[key] = true
     local there = shown[key]
     if not there then found[key] = { kind = "only_here", here = value }

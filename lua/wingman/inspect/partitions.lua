@@ -173,7 +173,7 @@ function M.route(client, key)
   local node = client.provider and client.provider.node_of and client.provider:node_of(key)
   local maps = {}
   for _, name in ipairs(client.map_order) do
-    if client:map(name):get(key) ~= nil then maps[#maps + 1] = name end
+    if client:map(name).core_map:get(key) ~= nil then maps[#maps + 1] = name end
   end
   return view.of({
     key = key, partition = partition, partition_count = router.partition_count, hash = router.hash,

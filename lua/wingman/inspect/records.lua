@@ -69,7 +69,7 @@ local function matching(pattern, iterator, state, start)
 end
 
 local function of_copy(map, pattern, limit)
-  local keys = matching(pattern, map:each())
+  local keys = matching(pattern, map:each_here())
   local list = { total = #keys, source = "copy", state = map.copy and map.copy:status().state or nil }
   for i = 1, math.min(#keys, limit) do
     local record = map:record(keys[i])

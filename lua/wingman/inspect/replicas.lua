@@ -33,7 +33,7 @@ end
 --- an error that names a node; the replica goes on. For a map that is a replica it is a comparison with each node.
 ---@param map wingman.map
 ---@param timeout number|string|nil  a duration; default: 30 s
----@return wingman.inspect.replicated|nil, wingman.error|nil err  TIMEOUT, CLOSED
+---@return wingman.inspect.replicated|nil, wingman.error|nil err  TIMEOUT, CLOSED, UNSUPPORTED
 function M.replicate(map, timeout)
   local most = duration.limit(timeout, "inspect.replicate", 2) or PATIENCE
   local copy, began = map:replicate(), loop.now()
@@ -73,6 +73,7 @@ local function render_replicas(list, paint, width)
     line = text_table.clip(line, width)
     if one then line = paint(state_colours[one.state] or "comment", line) else line = paint("heading", line) end
     lines[#lines + 1] = line .. "\n"
+    if one and one.why then lines[#lines + 1] = text_table.clip("  " .. escape.plain(one.why), width) .. "\n" end
     if one then lines[#lines + 1] = text_table.clip(equal_line(one), width) .. "\n" end
     i = i + 1
   end
@@ -82,6 +83,7 @@ end
 ---@class wingman.inspect.replica
 ---@field map string
 ---@field state string      see copy:status
+---@field why string|nil    why it is not live
 ---@field seconds number    for which it is so
 ---@field records integer   keys with a value
 ---@field bytes integer     of these keys and their values
@@ -101,7 +103,7 @@ function M.of(client)
   for i, name in ipairs(sorted.keys(client.copies)) do
     local status = client.copies[name]:status()
     list[i] = {
-      map = name, state = status.state, seconds = status.since, records = status.records, bytes = client:map(name).core_map:bytes(),
+      map = name, state = status.state, why = status.why, seconds = status.since, records = status.records, bytes = client:map(name).core_map:bytes(),
       nodes = nodes, equal_at = status.equal_at, events = status.events, repairs = status.repairs, lost = status.lost,
       behind = status.behind, requests = status.requests,
     }
@@ -131,7 +133,7 @@ function M.maps(client)
   local list = {}
   for i, name in ipairs(client.map_order) do
     local copy = client.copies[name]
-    list[i] = { map = name, records = client:map(name):size(), state = copy and copy:status().state or nil }
+    list[i] = { map = name, records = client:map(name).core_map:size(), state = copy and copy:status().state or nil }
   end
   table.sort(list, function(a, b) return a.map < b.map end)
   return view.of(list, render_maps)

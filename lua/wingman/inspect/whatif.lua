@@ -73,7 +73,7 @@ end
 local function keys_seen(client)
   local keys, known = {}, {}
   for _, name in ipairs(client.map_order) do
-    for key in client:map(name):each() do
+    for key in client:map(name):each_here() do
       if not known[key] then
         known[key] = true
         keys[#keys + 1] = key

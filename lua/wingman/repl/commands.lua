@@ -28,8 +28,9 @@ local function client_of(session)
   return client
 end
 
--- The words of the rest, which may be in quotes; fewer than `needed` are an error that shows how it is called.
-local function words(name, rest, needed)
+-- The words of the rest, which may be in quotes; fewer than `needed`, or more than `most`, are an error that shows how it is
+-- called.
+local function words(name, rest, needed, most)
   local list, at = {}, 1
   while true do
     local quoted, after = rest:match("^%s*\"([^\"]*)\"%f[%s%z]()", at)
@@ -39,6 +40,7 @@ local function words(name, rest, needed)
     list[#list + 1], at = quoted, after
   end
   if #list < needed then fail("usage: .%s %s", name, M.list[name].arguments) end
+  if most and #list > most then fail("usage: .%s %s; what has blanks stands in quotes", name, M.list[name].arguments) end
   return list
 end
 
@@ -61,7 +63,7 @@ M.list.map = { arguments = "[FILE]", summary = "the partition map: who owns whic
   end }
 
 M.list.route = { arguments = "KEY", summary = "the partition and owner of a key, and the node that gets its writes now", takes = { "key" },
-  run = function(session, rest) return inspect.route(client_of(session), words("route", rest, 1)[1]) end }
+  run = function(session, rest) return inspect.route(client_of(session), words("route", rest, 1, 1)[1]) end }
 
 M.list.stats = { arguments = "", summary = "the client's counters, and the latency of acknowledgements",
   run = function(session) return inspect.stats(client_of(session)) end }
@@ -72,13 +74,13 @@ M.list.maps = { arguments = "", summary = "the maps of this client, and which of
 M.list.records = { arguments = "MAP [PATTERN] [copy|cluster]", summary = "the records with their times, of a replica or read from the nodes",
   takes = { "map", "key", { "copy", "cluster" } },
   run = function(session, rest)
-    local args = words("records", rest, 1)
+    local args = words("records", rest, 1, 3)
     return inspect.records(client_of(session):map(args[1]), args[2], session.page_rows and math.huge or nil, args[3])
   end }
 
 M.list.read = { arguments = "MAP KEY", summary = "a key's value as its owner has it, with its time", takes = { "map", "key" },
   run = function(session, rest)
-    local args = words("read", rest, 2)
+    local args = words("read", rest, 2, 2)
     local found, err = inspect.read(client_of(session):map(args[1]), args[2])
     if not found then fail("%s", tostring(err)) end
     return found
@@ -86,7 +88,7 @@ M.list.read = { arguments = "MAP KEY", summary = "a key's value as its owner has
 
 M.list.replicate = { arguments = "MAP [SECONDS]", summary = "make a map a replica, and wait until it is equal to the nodes", takes = { "map" },
   run = function(session, rest)
-    local args = words("replicate", rest, 1)
+    local args = words("replicate", rest, 1, 2)
     local synced, err = inspect.replicate(client_of(session):map(args[1]), tonumber(args[2]) or args[2])
     if not synced and err.code == "TIMEOUT" then session.write(session.paint("comment", "the replica goes on; .replicas shows it") .. "\n") end
     return synced, err
@@ -96,7 +98,7 @@ M.list.replicas = { arguments = "", summary = "the replicas: state, records, rep
   run = function(session) return inspect.replicas(client_of(session)) end }
 
 M.list.diff = { arguments = "MAP", summary = "the local copy against what each node holds", takes = { "map" },
-  run = function(session, rest) return inspect.diff(client_of(session):map(words("diff", rest, 1)[1])) end }
+  run = function(session, rest) return inspect.diff(client_of(session):map(words("diff", rest, 1, 1)[1])) end }
 
 M.list.rejected = { arguments = "[resend|drop SEQ|all]", summary = "the rejected writes (dead letters); send them again, or drop them",
   takes = { { "resend", "drop" }, { "all" } },
@@ -126,7 +128,7 @@ M.list.sim = { arguments = "kill|restart|pause|resume|stop_node N", summary = "k
 
 M.list.watch = { arguments = "MAP [PATTERN] | off", summary = "show the changes of a map as they arrive", takes = { "map" },
   run = function(session, rest)
-    local args = words("watch", rest, 1)
+    local args = words("watch", rest, 1, 2)
     if args[1] == "off" then return live.stop(session, "watch") end
     live.watch(session, client_of(session), args[1], args[2])
   end }

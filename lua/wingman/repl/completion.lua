@@ -76,7 +76,7 @@ function kinds.key(context, prefix)
     for _, map in pairs(context.client and context.client.maps or {}) do maps[#maps + 1] = map end
   end
   for _, map in ipairs(maps) do
-    for key in map:each() do
+    for key in map:each_here() do
       if key:sub(1, #prefix) == prefix then keys[#keys + 1] = key end
       if #keys >= MAX_KEYS then return keys end
     end

@@ -248,7 +248,7 @@ end
 --- the copy and their changes were reported. In a function of the live query itself it raises, as that would wait for
 --- itself: use wingman.spawn.
 ---@param timeout number|string|nil  a duration: seconds or "5s"; default: 5 s
----@return boolean|nil ok, wingman.error|nil err  TIMEOUT, CLOSED, COPY_FULL
+---@return boolean|nil ok, wingman.error|nil err  TIMEOUT, CLOSED, COPY_FULL; UNSUPPORTED: as of map:read
 function methods:synced(timeout)
   timeout = duration.limit(timeout, "live:synced", 2) or 5
   if self.is_telling and not loop.is_task(coroutine.running()) then

@@ -87,6 +87,17 @@ local function full_error(self)
     wire_name.shown(self.map.name), limit), { map = self.map.name, limit = limit, retriable = false })
 end
 
+-- UNSUPPORTED where a head node with disk storage never says anything of a map of this name; else nil.
+local function name_error(self)
+  local client, name = self.client, self.map.name
+  if core.v2_stores_map(name) or client.closed or not client.options.check_map_names or client:release() ~= "head" then return nil end
+  return errors.new("UNSUPPORTED", ("map %s: a v2 server newer than 2.2.0 with disk storage holds no map of this name; see the option check_map_names")
+    :format(wire_name.shown(name)), { map = name })
+end
+
+-- What does not change by waiting.
+local function lasting_error(self) return full_error(self) or name_error(self) end
+
 -- The state, and why it is not "live".
 local function state_now(self)
   if self.closed then return "off", "closed" end
@@ -97,7 +108,7 @@ local function state_now(self)
   if missing then return before or "partial", ("%s is not connected"):format(missing) end
   local full = full_error(self)
   if full then return "partial", tostring(full) end
-  if new > 0 then return before or "catching_up", ("%d of the nodes were not compared yet"):format(new) end
+  if new > 0 then return before or "catching_up", tostring(name_error(self) or ("%d of the nodes were not compared yet"):format(new)) end
   return "live", "equal"
 end
 
@@ -263,7 +274,7 @@ end
 --- Waits until the copy was equal to what each node holds, at a moment after this call.
 ---@param timeout number  seconds
 ---@return boolean|nil ok
----@return wingman.error|nil err  TIMEOUT, CLOSED, COPY_FULL
+---@return wingman.error|nil err  TIMEOUT, CLOSED, COPY_FULL; UNSUPPORTED: as of map:read
 function methods:synced(timeout)
   local since = loop.now()
   local function hurry()
@@ -271,7 +282,7 @@ function methods:synced(timeout)
   end
   if self.has_begun and not self.closed then hurry() end
   local what = ("map %s"):format(wire_name.shown(self.map.name))
-  local function is_over() return self.closed or self.client.closed or (self.has_begun and not why_not_synced(self, since)) or full_error(self) end
+  local function is_over() return self.closed or self.client.closed or (self.has_begun and not why_not_synced(self, since)) or lasting_error(self) end
   loop.wait_until(is_over, timeout)
   if self.closed or self.client.closed then return nil, errors.new("CLOSED", what .. ": the copy was closed", { map = self.map.name }) end
   local why = not self.has_begun and "no node is connected" or why_not_synced(self, since)
@@ -279,8 +290,8 @@ function methods:synced(timeout)
     look(self)
     return true
   end
-  local full = full_error(self)
-  if full then return nil, full end
+  local lasting = lasting_error(self)
+  if lasting then return nil, lasting end
   return nil, errors.new("TIMEOUT", ("%s: not equal to the nodes within %g s: %s"):format(what, timeout, why), { map = self.map.name, retriable = true })
 end
 
@@ -298,6 +309,7 @@ end
 ---@field unread integer    bytes that the client has received and not read yet, for all its maps
 ---@field state "snapshot"|"live"|"catching_up"|"partial"|"stale"|"off"
 ---@field since number      seconds for which it has had this state
+---@field why string|nil     why it is not live
 ---@field records integer   keys with a value; a call counts them
 ---@field equal_at table<string, number>  by node id: seconds since the copy was known to be equal to what the node holds; with persist
 ---  also of nodes that an earlier process was connected to
@@ -318,10 +330,11 @@ function methods:figures()
 end
 
 local function add_ages(self, status)
-  local is_known = true
+  local is_known, owners = true, owner_ids(self.client) or {}
   for _, one in ipairs(kept(self)) do
     is_known = is_known and (one.age ~= nil or one.records == 0)
-    if not one.index then status.equal_at[one.id] = one.age end
+    local id = one.index and self.ids[one.index] or one.id
+    if not one.index or owners[id] then status.equal_at[id] = one.age end -- others that are away do not count any more
     if one.age then status.age = math.max(status.age or 0, one.age) end
   end
   if not is_known then status.age = nil end
@@ -334,13 +347,14 @@ end
 ---@return wingman.copy_status
 function methods:status()
   local status = self:figures()
-  status.state, status.since, status.equal_at, status.requests = state_now(self), loop.now() - self.since, {}, 0
+  local state, why = state_now(self)
+  status.state, status.why, status.since, status.equal_at, status.requests = state, state ~= "live" and why or nil, loop.now() - self.since, {}, 0
   status.records, status.unread = self.client.closed and 0 or self.map:size(), self.client.closed and 0 or self.client.core:unread()
   if self.file and not self.closed then status.file = self.file:status() end
   if not self.has_begun or self.closed then return status end
   add_ages(self, status)
   for id, sync in pairs((followed(self))) do
-    status.equal_at[id] = sync.equal_at and loop.now() - sync.equal_at
+    if sync.equal_at then status.equal_at[id] = loop.now() - sync.equal_at end
     status.requests = status.requests + sync.requests
   end
   return status
