@@ -59,6 +59,12 @@ local function write_some(map, writer, expected)
   end
 end
 
+local function owners_of(client)
+  local owners = {}
+  for i, owner in ipairs(client:partition_map().owners) do owners[i] = tostring(owner) end
+  return table.concat(owners, " ")
+end
+
 local function run(shared, seed)
   math.randomseed(seed)
   local cluster, name = shared.cluster, "lost" .. seed
@@ -83,7 +89,14 @@ local function run(shared, seed)
       eventually("3 nodes are connected", function() return #client:connected_nodes() == 3, client:connected_nodes() end)
       assert(client:drain(60))
     end
-    loop.sleep(0.2) -- for the maps of all nodes to agree
+    eventually("the clients know the same owners, of all nodes", function()
+      local maps = {}
+      for i, client in ipairs(clients) do maps[i] = owners_of(client) end
+      for i = 2, #maps do
+        if maps[i] ~= maps[1] then return false, maps end
+      end
+      return maps[1]:find "node%-1" and maps[1]:find "node%-2" and maps[1]:find "node%-3", maps
+    end)
     for _, client in ipairs(clients) do
       for round = 1, 6 do
         -- The short heartbeat may end a connection once more on a busy machine.

@@ -185,20 +185,21 @@ clusters.on_each(getfenv(), "faults of the reference client", function(shared, i
   it("15: a PONG, whose timestamp is a plain number, leaves the clock alone", function()
     local client = shared:started { heartbeat = { interval = 0.05 } }
     eventually("the nodes are pinged six times", function() return total(shared.cluster, "pings") >= 6, total(shared.cluster, "pings") end)
+    local before = core.wall_ms()
     assert(client:map("o"):set("k", 1))
-    local record = client:map("o"):record "k"
-    assert.is_true(math.abs(record.millis - core.wall_ms()) < 1000)
+    local millis = client:map("o"):record("k").millis
+    assert.is_true(millis >= before - 1000 and millis <= core.wall_ms() + 1000, millis - before)
     assert(client:drain(60))
     assert.equal(1, client:stats().ops_acked)
   end)
 
   it("16: connections that answer PING stay", function()
     assert(shared.cluster:reset_stats())
-    -- A node that stands still for a second would be lost; each is asked for longer than that.
-    local client = shared:started { heartbeat = { interval = 0.05, timeout = 1 } }
+    -- One that does not answer for 4 s would be lost; each is asked for longer than that.
+    local client = shared:started { heartbeat = { interval = 0.2, timeout = 4 } }
     local begun = loop.now()
-    eventually("every node is asked for 1.5 s", function()
-      if loop.now() - begun < 1.5 then return false end
+    eventually("every node is asked for 5 s", function()
+      if loop.now() - begun < 5 then return false end
       for _, node in pairs(assert(shared.cluster:stats())) do
         if node.pings < 10 then return false, node.pings end
       end

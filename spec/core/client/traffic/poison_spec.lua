@@ -318,7 +318,7 @@ clusters.on_each(getfenv(), "a poison message", function(shared, it)
 
   it("is no name for what is slow: it is waited for, and not sent again", function()
     -- A 0.11 node is sent what is unanswered for 16 times ack_timeout again.
-    local client, seen = started { batch = { ack_timeout = 0.5 } }
+    local client, seen = started { batch = { ack_timeout = 2 } }
     local map = client:map(shared:map_name())
     local keys, reported, told_before, is_mine = keys_of(client, 60, {}), 0, nil, {}
     for _, key in ipairs(keys) do is_mine[key] = true end
