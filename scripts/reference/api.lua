@@ -151,10 +151,22 @@ local function documented(section)
   return docs, silent
 end
 
---- Public functions without a doc comment that says what they do.
+-- The page without its types.
+local function functions_page()
+  local parts = { "# The Lua API\n\nIn a task of the loop a function that waits yields; elsewhere it runs the loop meanwhile. A function\nraises for a "
+    .. "programming error and returns `nil, err` for what can happen in a correct program.\n" }
+  for _, section in ipairs(sections) do
+    parts[#parts + 1] = ("## %s\n\n%s\n"):format(section.title, section.about)
+    local docs = documented(section)
+    for _, name in ipairs(sorted.keys(docs)) do parts[#parts + 1] = entry(section, name, docs[name]) end
+  end
+  return table.concat(parts, "\n")
+end
+
+--- Public functions without a doc comment that says what they do, and fields of the types of the page without words.
 ---@return string[]
 function M.silent()
-  local all = {}
+  local all = types.silent(functions_page())
   for _, section in ipairs(sections) do
     local _, silent = documented(section)
     for _, name in ipairs(silent) do all[#all + 1] = name end
@@ -165,15 +177,8 @@ end
 
 ---@return string
 function M.page()
-  local parts = { "# The Lua API\n\nIn a task of the loop a function that waits yields; elsewhere it runs the loop meanwhile. A function\nraises for a "
-    .. "programming error and returns `nil, err` for what can happen in a correct program.\n" }
-  for _, section in ipairs(sections) do
-    parts[#parts + 1] = ("## %s\n\n%s\n"):format(section.title, section.about)
-    local docs = documented(section)
-    for _, name in ipairs(sorted.keys(docs)) do parts[#parts + 1] = entry(section, name, docs[name]) end
-  end
-  parts[#parts + 1] = types.section(table.concat(parts, "\n"))
-  return table.concat(parts, "\n")
+  local text = functions_page()
+  return text .. "\n" .. types.section(text)
 end
 
 return M

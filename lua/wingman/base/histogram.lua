@@ -19,12 +19,12 @@ local M = {}
 ---@field record_n fun(self: wingman.histogram, value: number, count: integer) the same value several times
 ---@field merge fun(self: wingman.histogram, from: wingman.histogram) adds the other one's counts
 ---@field reset fun(self: wingman.histogram) forgets everything
----@field count fun(self: wingman.histogram): integer
+---@field count fun(self: wingman.histogram): integer how many values were recorded
 ---@field overflows fun(self: wingman.histogram): integer how many were above the largest value
 ---@field min fun(self: wingman.histogram): integer exact; 0 when empty
 ---@field max fun(self: wingman.histogram): integer exact, at most the largest value; 0 when empty
----@field mean fun(self: wingman.histogram): number
----@field stddev fun(self: wingman.histogram): number
+---@field mean fun(self: wingman.histogram): number of all values; 0 when empty
+---@field stddev fun(self: wingman.histogram): number their standard deviation
 ---@field percentile fun(self: wingman.histogram, percentile: number): integer 0 .. 100
 ---@field count_to fun(self: wingman.histogram, value: number): integer how many lie at or below the value, to the precision of the digits
 ---@field export fun(self: wingman.histogram): wingman.histogram.exported everything in it, as a table for JSON
@@ -38,12 +38,12 @@ local M = {}
 function M.new(max, digits) return core.histogram(max, digits) end
 
 ---@class wingman.histogram.exported
----@field digits integer
+---@field digits integer  significant digits
 ---@field lowest integer     always 1
 ---@field limit integer      the largest value that is kept as it is
 ---@field min integer        exact; 0 when empty
 ---@field max integer        exact; 0 when empty
----@field overflows integer
+---@field overflows integer  how many were above the largest value
 ---@field counts integer[]   slot, count, slot, count, …: ascending, each slot as its distance to the one before
 
 --- The histogram that `export` made the table of: every count, and the bounds.

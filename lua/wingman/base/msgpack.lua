@@ -87,7 +87,7 @@ function M.array(list) return setmetatable(list or {}, core.array_mark) end
 function M.map(fields) return setmetatable(fields or {}, core.map_mark) end
 
 ---@class wingman.bin
----@field bytes string
+---@field bytes string  that are encoded
 
 --- Wraps a string so that it is encoded as MessagePack bin even if it is valid UTF-8.
 ---@param bytes string

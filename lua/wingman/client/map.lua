@@ -20,7 +20,7 @@ local M = {}
 local EVENTS = { change = true }
 
 ---@class wingman.map
----@field name string
+---@field name string  of the map
 ---@field package noting wingman.copy|false  the copy that own writes are reported to
 local methods = {}
 methods.__index = methods
@@ -280,10 +280,10 @@ end
 
 ---@class wingman.record
 ---@field millis integer    when it was written, with the counter; on v2 by the clock of the node that took it, once that is known
----@field counter integer
+---@field counter integer  orders writes of one millisecond
 ---@field node string       its writer: a client, or the v2 node that gave it its time
 ---@field removed boolean   a tombstone
----@field state "pending"|"acknowledged"|"synced"|"lost"|"rejected"|"dropped"
+---@field state "pending"|"acknowledged"|"synced"|"lost"|"rejected"|"dropped"  see map:record
 ---@field holder string|nil  the node that holds it or has acknowledged it; nil: not known. It is known in replicas, and in
 ---  maps whose changes are announced
 

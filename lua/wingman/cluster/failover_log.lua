@@ -23,12 +23,12 @@ local FIRST_ACK_WITHIN = 1
 --- Times other than `detected_at` are seconds after it; nil: it has not happened.
 ---@class wingman.failover
 ---@field node string|nil        its id
----@field url string
+---@field url string  that it was reached at
 ---@field reason string          as in the event node_lost; "circuit": its circuit opened
----@field detail string|nil
+---@field detail string|nil  more about the reason, such as a server's words
 ---@field partitions integer     how many went there
 ---@field detected_at number     monotonic seconds, as loop.now()
----@field map_asked number|nil
+---@field map_asked number|nil  a partition map was requested
 ---@field map_received number|nil  the map that gave routes, or else the first one after them
 ---@field rerouted number|nil    each of the partitions has a node that can be used
 ---@field first_ack number|nil   a write to one of them was acknowledged; nil, too, when none was until a second after `drained`

@@ -146,7 +146,7 @@ local function render(data, paint, width)
 end
 
 ---@class wingman.inspect.difference
----@field key string
+---@field key string  that differs
 ---@field here any          the value in the local copy
 ---@field there any         the value at the nodes
 ---@field node string|nil   that holds it
@@ -154,14 +154,14 @@ end
 ---@field reason string|nil  why it is only here, of a replica: "own write", which was not seen back yet, or "lost by its node"
 
 ---@class wingman.inspect.diff
----@field map string
+---@field map string  its name
 ---@field state string|nil      of the replica; nil: the map is none
 ---@field nodes string[]        that were read
 ---@field missing string[]      that own partitions and are not connected
 ---@field keys integer          of the nodes
 ---@field differ wingman.inspect.difference[]      another value here than there
----@field only_here wingman.inspect.difference[]
----@field only_there wingman.inspect.difference[]
+---@field only_here wingman.inspect.difference[]  held by the local copy, and by no node
+---@field only_there wingman.inspect.difference[]  held by a node, and not by the local copy
 ---@field not_owned wingman.inspect.difference[]   held by a node that does not own them, and on 0.11 does not back them up
 ---@field changed integer       keys that changed while the nodes were read, and are in none of these lists
 

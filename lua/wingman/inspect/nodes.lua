@@ -16,7 +16,7 @@ local M = {}
 ---@field backups integer     that it is a backup of
 ---@field in_flight integer   operations sent and not acknowledged
 ---@field queued integer      operations in its send queue
----@field acknowledged integer
+---@field acknowledged integer  operations that it has acknowledged
 ---@field reason string|nil   why the last connection ended
 
 local function count_owned(map)

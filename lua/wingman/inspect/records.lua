@@ -103,17 +103,17 @@ local function of_cluster(map, pattern, limit)
 end
 
 ---@class wingman.inspect.record
----@field key string
----@field value any
+---@field key string  of the record
+---@field value any  decoded
 ---@field millis integer      when it was written
----@field counter integer
+---@field counter integer  orders writes of one millisecond
 ---@field node string         who wrote it
 ---@field own boolean         this client did
 ---@field holder string|nil   the node that it was read from
 
 ---@class wingman.inspect.records: wingman.inspect.record[]
 ---@field total integer          how many records match
----@field source "copy"|"cluster"
+---@field source "copy"|"cluster"  where they come from
 ---@field state string|nil       of the replica that they come from
 ---@field nodes string[]|nil     that were read
 ---@field missing string[]|nil   nodes that own partitions and are not connected: what they hold is not listed
@@ -149,13 +149,13 @@ local function render_read(found, paint, width)
 end
 
 ---@class wingman.inspect.read
----@field key string
----@field is_there boolean
+---@field key string  that was read
+---@field is_there boolean  the owner has a value of it
 ---@field value any             nil: there is none
 ---@field owner string|nil      node id; nil: not known, as of a lone server
 ---@field holder string|nil     the node that it was read from
 ---@field millis integer|nil    when it was written
----@field counter integer|nil
+---@field counter integer|nil  orders writes of one millisecond
 ---@field node string|nil       who wrote it
 ---@field own boolean|nil       this client did
 
@@ -176,7 +176,7 @@ end
 
 ---@class wingman.inspect.watch
 ---@field seen integer  changes so far
----@field stop fun(self: wingman.inspect.watch)
+---@field stop fun(self: wingman.inspect.watch)  ends it
 
 --- Calls `fn(key, value, origin)` for every change of a map that a server reports (a 0.11 cluster
 --- reports none).

@@ -21,9 +21,9 @@ local function render_synced(data, paint)
 end
 
 ---@class wingman.inspect.replicated
----@field map string
+---@field map string  its name
 ---@field state string      of the copy, see copy:status
----@field records integer
+---@field records integer  keys with a value
 ---@field requests integer  sent for it since the call
 ---@field seconds number    since the call
 ---@field equal integer     nodes that were found equal since the call
@@ -81,7 +81,7 @@ local function render_replicas(list, paint, width)
 end
 
 ---@class wingman.inspect.replica
----@field map string
+---@field map string  its name
 ---@field state string      see copy:status
 ---@field why string|nil    why it is not live
 ---@field seconds number    for which it is so
@@ -93,7 +93,7 @@ end
 ---@field repairs integer   records that comparisons found to differ, and that were read
 ---@field lost integer      records that a node came up without, and that are still shown
 ---@field behind integer    keys whose change the watches do not have yet
----@field requests integer
+---@field requests integer  sent for it
 
 --- The replicas of a client, by the names of their maps.
 ---@param client wingman.client
@@ -143,8 +143,8 @@ end
 local SHOWN_EVERY = 0.1
 
 ---@class wingman.inspect.live
----@field live wingman.live_query
----@field stop fun(self: wingman.inspect.live)
+---@field live wingman.live_query  which is shown
+---@field stop fun(self: wingman.inspect.live)  ends both
 
 --- Calls `fn(rows, status)` with the rows of a live query once it has read the map, and whenever they have changed, ten
 --- times a second at most.

@@ -46,7 +46,7 @@ end
 
 ---@class wingman.inspect.trace
 ---@field frames integer  so far
----@field stop fun()
+---@field stop fun()  ends it
 
 --- Calls `fn(frame)` for every frame in both directions, until `stop()`.
 ---@param client wingman.client

@@ -24,7 +24,7 @@ local M = {}
 
 ---@class wingman.load.test
 ---@field options table  checked
----@field custom table<string, { type: string, unit: string }>
+---@field custom table<string, { type: string, unit: string }>  the script's own metrics, by name
 local test_class = {}
 test_class.__index = test_class
 

@@ -118,7 +118,7 @@ local function push_ready(fn, a, b)
 end
 
 ---@class wingman.future
----@field done boolean
+---@field done boolean  it is settled
 ---@field package ok boolean
 ---@field package count integer        of values
 ---@field package first any            the first value

@@ -6,7 +6,7 @@ local M = {}
 ---@class wingman.timer
 ---@field due number  monotonic seconds
 ---@field fn fun(arg: any)|nil  nil once it has run or was cancelled
----@field arg any
+---@field arg any  what fn is called with
 ---@field index integer|false|nil  its place in the heap
 ---@field package heap wingman.timers
 local timer_methods = {}

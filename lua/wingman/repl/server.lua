@@ -24,7 +24,7 @@ local M = {}
 local CHUNK_LIMIT = 2
 
 ---@class wingman.repl.server
----@field path string
+---@field path string  of its socket
 ---@field chunk_limit number|nil  seconds; nil: none
 local methods = {}
 methods.__index = methods

@@ -23,25 +23,25 @@ local STOP_TIMEOUT = 5
 M.options = sim_options.RULES
 
 ---@class wingman.sim.node
----@field id string
----@field url string
+---@field id string  "node-1" and so on
+---@field url string  where clients connect; the same after a restart
 
 ---@class wingman.sim.record
 ---@field value any     decoded; core.null for a tombstone
----@field millis integer
----@field counter integer
----@field node string
----@field tombstone boolean|nil
+---@field millis integer  when it was written, with the counter
+---@field counter integer  orders writes of one millisecond
+---@field node string  its writer; on v2 the node that stamped it
+---@field tombstone boolean|nil  the key was removed
 
 ---@class wingman.sim.cluster
----@field kind "sim"
----@field dialect "v2"|"0.11"
----@field release "0.11"|"2.2.0"|"head"
----@field hash "fnv1a"|"xxh64"|"mixed"
----@field urls string[]
+---@field kind "sim"  tells it from clusters of topgun://
+---@field dialect "v2"|"0.11"  the server family that it imitates
+---@field release "0.11"|"2.2.0"|"head"  the release that it imitates
+---@field hash "fnv1a"|"xxh64"|"mixed"  the nodes' hash of keys
+---@field urls string[]  of the nodes, in their order
 ---@field token string   one that the cluster accepts
 ---@field secret string  for other tokens
----@field nodes wingman.sim.node[]
+---@field nodes wingman.sim.node[]  by their numbers
 ---@field package process table|nil  nil once it has ended
 ---@field package busy wingman.future|nil  settled when the order under way is answered
 local methods = {}

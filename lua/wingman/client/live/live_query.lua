@@ -36,8 +36,8 @@ local MOST_TOLD = 10000
 ---@field package position integer|nil        where reading the replica goes on
 ---@field package recheck string[]|nil        keys that are evaluated behind it: rows that were there before; nil: all is read
 ---@field package turns any[]                 what tells that nodes have changed meanwhile
----@field told_all fun()|nil                 Internal: called at the end of a turn that leaves nothing to be told
----@field closed boolean
+---@field package told_all fun()|nil         called at the end of a turn that leaves nothing to be told
+---@field closed boolean  live:close() was called, or the client was closed
 local methods = {}
 methods.__index = methods
 

@@ -8,41 +8,42 @@ local warnings = require "wingman.client.health.warnings"
 local methods = {}
 
 ---@class wingman.partition_map
----@field version integer
+---@field version integer  as the node counts that sent it
 ---@field generated_at number  Unix ms
 ---@field source integer       index of the node that sent it
----@field partition_count integer
----@field nodes { id: string, endpoint: string, status: string }[]
+---@field partition_count integer  how many partitions there are
+---@field nodes { id: string, endpoint: string, status: string }[]  the members
 ---@field owners (string|false)[]  node ids by partition + 1; false: no node
 ---@field backups string[][]       the same
 
 ---@class wingman.node_health
----@field id string
----@field url string
----@field state string
----@field dialect string
+---@field id string|nil       nil while it is not known
+---@field url string  without the values of its query
+---@field state string  of its first connection: "idle", "connecting", "authenticating" or "ready"
+---@field dialect string  "0.11", "v2" or "unknown"
 ---@field release string      "0.11", "2.2.0", "head" or "unknown"
----@field rtt number|nil        seconds
----@field usable boolean
----@field connects integer
----@field circuit string
+---@field rtt number            round trip of the last heartbeat in seconds; 0 before the first
+---@field usable boolean  operations can be sent to it
+---@field connects integer  how often its first connection was established
+---@field circuit string  state of its circuit breaker: "closed", "open" or "half_open"
 ---@field listening string      state of its listening connection: "off" until one is needed, "ready", or what it is about to become ready
----@field last_reason string|nil
----@field losses table<string, integer>  by reason
----@field pending_ops integer
----@field in_flight_ops integer
----@field index integer
----@field stats table
+---@field last_reason string|nil  why its last connection ended
+---@field losses table<string, integer>  how often its connections ended, by reason
+---@field pending_ops integer  operations that wait to be sent on its first connection
+---@field in_flight_ops integer  operations on it that are sent and not acknowledged
+---@field index integer  its number in the core
+---@field stats table  what was sent to it and acknowledged: ops_sent, ops_acked, batches_sent, bytes_sent, bytes_acked
 
 ---@class wingman.health
----@field state string
----@field connected integer
----@field routing_active boolean
----@field pending_ops integer
----@field unverified_ops integer
----@field dead_letters integer
----@field nodes wingman.node_health[]
----@field warnings { code: string, message: string }[]
+---@field state string  "DISCONNECTED" (nothing is tried), "CONNECTING", "AUTHENTICATING", "SYNCING" (node ids, partition map or
+---  hash are not known yet), "CONNECTED", "BACKOFF" (a try is due later) or "ERROR" (given up); also in the event `state`
+---@field connected integer  number of nodes that can be used
+---@field routing_active boolean  operations are routed by partition
+---@field pending_ops integer  operations that are recorded and not acknowledged
+---@field unverified_ops integer  acknowledged writes that a membership change of a 0.11 cluster has put in doubt
+---@field dead_letters integer  rejected writes that are kept
+---@field nodes wingman.node_health[]  every node that is known
+---@field warnings { code: string, message: string }[]  what the options cost on this cluster; each says what to do
 
 --- How operations were routed: direct_routes, fallback_routes, partition_misses,
 --- total_routes.

@@ -52,7 +52,7 @@ function methods:resubscribe(connection_id)
 end
 
 ---@class wingman.row
----@field key string
+---@field key string  of the record
 ---@field value any  never nil; false, 0 and "" are values
 
 ---@alias wingman.rows wingman.row[]  `print` and the prompt show them as a table

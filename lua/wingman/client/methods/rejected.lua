@@ -8,12 +8,12 @@ local methods = {}
 
 ---@class wingman.dead_letter
 ---@field seq number       what set or remove returned
----@field map string
----@field key string
+---@field map string  its name
+---@field key string  that was written
 ---@field value any        nil for a removal
 ---@field removed true|nil  it is a removal
 ---@field millis number    when it was made, with the counter; as map:record has it
----@field counter number
+---@field counter number  orders writes of one millisecond
 ---@field reason string    the server's words, or the rule that it breaks
 ---@field node string|nil  the id of the node that rejected it (its URL while that is not known); nil: none was asked
 
@@ -21,7 +21,7 @@ local methods = {}
 ---@class wingman.dead_letters
 ---@field displaced integer  letters that were removed because there were more than 10,000, or 16 MiB of them
 ---@field package client wingman.client
----@field [integer] wingman.dead_letter
+---@field [integer] wingman.dead_letter  the oldest write first
 local letters = {}
 letters.__index = letters
 

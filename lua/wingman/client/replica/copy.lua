@@ -30,7 +30,7 @@ local EVENTS = { synced = true, state = true, lost = true, full = true }
 ---@field package is_turned boolean  something may have changed about nodes
 ---@field package lives wingman.live_query[]
 ---@field package is_wanted boolean the script has asked for the replica, and not only for live queries
----@field file wingman.kept_file|nil  with persist
+---@field package file wingman.kept_file|nil  with persist
 local methods = {}
 methods.__index = methods
 
@@ -307,7 +307,7 @@ end
 
 ---@class wingman.copy_status: wingman.copy_figures
 ---@field unread integer    bytes that the client has received and not read yet, for all its maps
----@field state "snapshot"|"live"|"catching_up"|"partial"|"stale"|"off"
+---@field state "snapshot"|"live"|"catching_up"|"partial"|"stale"|"off"  see copy:status
 ---@field since number      seconds for which it has had this state
 ---@field why string|nil     why it is not live
 ---@field records integer   keys with a value; a call counts them

@@ -10,7 +10,7 @@ local usage_error = require "wingman.base.usage_error"
 local M = {}
 
 ---@class wingman.load.data
----@field rows table[]
+---@field rows table[]  all of them; read them only
 local methods = {}
 methods.__index = methods
 

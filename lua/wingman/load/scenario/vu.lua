@@ -19,9 +19,9 @@ local PATIENCE = 30
 ---@class wingman.load.vu
 ---@field id integer         from 1, in the whole test (shards share the numbers)
 ---@field iteration integer  of this user, from 1
----@field scenario wingman.load.scenario
----@field rng wingman.load.random
----@field client wingman.client
+---@field package scenario wingman.load.scenario
+---@field package rng wingman.load.random
+---@field client wingman.client  that all users share
 ---@field data any           what the test's set-up returned
 ---@field env table          of the scenario
 ---@field package busy boolean       within an iteration

@@ -73,13 +73,13 @@ wait
 ]]
 
 ---@class wingman.topgun.cluster
----@field kind "topgun"
----@field dialect "v2"
----@field hash "fnv1a"
----@field urls string[]
+---@field kind "topgun"  tells it from clusters of sim://
+---@field dialect "v2"  the server family
+---@field hash "fnv1a"  the nodes' hash of keys
+---@field urls string[]  of the nodes, in their order
 ---@field token string   one that the cluster accepts
 ---@field secret string  for other tokens
----@field nodes wingman.topgun.node[]
+---@field nodes wingman.topgun.node[]  by their numbers
 ---@field folder string|nil  nil once the cluster has ended
 ---@field package storage string|nil
 local methods = {}

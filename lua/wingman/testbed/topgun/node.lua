@@ -35,12 +35,12 @@ exit "$code"
 ]]
 
 ---@class wingman.topgun.node
----@field id string
+---@field id string  "node-1" and so on
 ---@field url string|nil  where clients connect; the same after a restart
 ---@field port integer|nil  for clients
 ---@field package guard userdata|nil  keeps the port while the server is down
----@field cluster_port integer
----@field folder string
+---@field cluster_port integer  for the other nodes
+---@field folder string  of its database and its log
 ---@field log string     the file that its output goes to
 ---@field pid integer|nil  of the server; nil while it does not run
 ---@field package last_signal string|nil
