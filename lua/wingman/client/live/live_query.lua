@@ -1,8 +1,9 @@
---- A live query: the rows of a query over a replica, kept in order while the replica changes, and told one by one.
+--- A live query: the rows of a query over a replica, kept in order while the replica changes; each change is an event.
 ---
---- Every value that matches is kept in a ranking. Without `limit` and `offset` the ranking is what was told: a change is
---- told as it is made. With one of them a window of the ranking is shown: after a step's changes what has become of the
---- window is told. Own writes are noted by key and evaluated with the next step, or when somebody looks before that.
+--- Every value that matches is kept in a ranking. Without `limit` and `offset` each change of the ranking is reported as
+--- it is made. With one of them a window of the ranking is shown: after the changes of a step the new window is compared
+--- with the one that was reported. Own writes are noted by key and evaluated with the next step, or when somebody looks
+--- before that.
 local duration = require "wingman.base.duration"
 local errors = require "wingman.base.error"
 local filter = require "wingman.client.query.filter"
@@ -10,14 +11,14 @@ local loop = require "wingman.loop"
 local plan_module = require "wingman.client.query.plan"
 local ranking = require "wingman.client.live.ranking"
 local rows_module = require "wingman.client.query.rows"
-local telling = require "wingman.client.live.telling"
+local row_events = require "wingman.client.live.row_events"
 
 local M = {}
 
 --- The events of a live query.
 local EVENTS = { row = true, reset = true, state = true }
---- Rows that are told one by one at most; of more only that they are others.
-local MOST_TOLD = 10000
+--- Rows that are reported one by one at most; above that the event "reset" says that they are others.
+local MOST_REPORTED = 10000
 
 ---@class wingman.live_query
 ---@field package client wingman.client
@@ -28,20 +29,20 @@ local MOST_TOLD = 10000
 ---@field package ranking wingman.ranking
 ---@field package own table<string, true>     keys that this client has written since they were evaluated
 ---@field package own_keys string[]           the same, in order
----@field package told wingman.row[]|false    the window that was told; false: it is all rows
----@field package is_silent boolean           nothing is told until all is evaluated, and then the event "reset"
+---@field package reported wingman.row[]|false    the window that was reported; false: it is all rows
+---@field package is_silent boolean           nothing is reported until all is evaluated, and then the event "reset"
 ---@field package is_touched boolean          the window may have changed
----@field package is_telling boolean
+---@field package is_reporting boolean
 ---@field package has_begun boolean           the core's replica is read
 ---@field package position integer|nil        where reading the replica goes on
 ---@field package recheck string[]|nil        keys that are evaluated behind it: rows that were there before; nil: all is read
----@field package turns any[]                 what tells that nodes have changed meanwhile
----@field package told_all fun()|nil         called at the end of a turn that leaves nothing to be told
+---@field package turns any[]                 by which changes of nodes meanwhile are known
+---@field package reported_all fun()|nil         called at the end of a step that leaves nothing to report
 ---@field closed boolean  live:close() was called, or the client was closed
 local methods = {}
 methods.__index = methods
 
--- Telling -------------------------------------------------------------------------------
+-- Reporting -----------------------------------------------------------------------------
 
 local function emit(self, change, row, index)
   if not self.events:has "row" then return end
@@ -59,7 +60,7 @@ local function last_of(self) return self.plan.offset + self.plan.limit end
 
 -- A row has come, gone, or has another value.
 local function note_change(self, old, row, from, index)
-  if self.told then
+  if self.reported then
     self.is_touched = self.is_touched or math.min(from or index, index or from) <= last_of(self)
   elseif not self.is_silent then
     if not row then emit(self, "leave", old, from)
@@ -83,16 +84,16 @@ local function evaluate(self, key, value)
   note_change(self, old, row, from, index)
 end
 
--- The window is larger than what is told one by one.
-local function replace_told(self, target)
-  self.told, self.is_touched = target, false
+-- The window is larger than what is reported one by one.
+local function replace_window(self, target)
+  self.reported, self.is_touched = target, false
   self.events:emit "reset"
 end
 
-local function tell_window(self, deadline)
+local function report_window(self, deadline)
   local target = self.ranking:slice(self.plan.offset + 1, last_of(self))
-  if math.max(#target, #self.told) > MOST_TOLD then return replace_told(self, target) end
-  local is_left = telling.pass(self.told, target, function(change, row, index, old, from)
+  if math.max(#target, #self.reported) > MOST_REPORTED then return replace_window(self, target) end
+  local is_left = row_events.pass(self.reported, target, function(change, row, index, old, from)
     if not (old and is_same_sight(self, old, row, from, index)) then emit(self, change, row, index) end
     return self.closed or (deadline ~= nil and loop.now() >= deadline)
   end)
@@ -113,13 +114,13 @@ local function evaluate_own(self, deadline)
   end
 end
 
--- What tells that keys may have come to places that were read already.
+-- Counts that change when keys may have come to places that were read already.
 local function turns_of(client) return { client.node_changes, client.core:replica_news() } end
 
 local function begin_reading(self)
   self.position, self.recheck, self.turns = 0, {}, turns_of(self.client)
   for key in pairs(self.found) do self.recheck[#self.recheck + 1] = key end
-  if self.map:size() > MOST_TOLD then self.is_silent = true end
+  if self.map:size() > MOST_REPORTED then self.is_silent = true end
 end
 
 -- The next value of the replica; behind the last one, the next row that was there before.
@@ -152,11 +153,11 @@ local function waits_of(self) return #self.own_keys + self.copy:figures().behind
 
 local function is_behind(self) return self.recheck ~= nil or waits_of(self) > 0 end
 
--- So much has been evaluated that the rest can be told one by one.
+-- So much has been evaluated that the rest can be reported one by one.
 local function ends_silence(self)
-  if not self.is_silent or self.recheck or waits_of(self) > MOST_TOLD / 2 then return end
+  if not self.is_silent or self.recheck or waits_of(self) > MOST_REPORTED / 2 then return end
   self.is_silent = false
-  if not self.told then self.events:emit "reset" end
+  if not self.reported then self.events:emit "reset" end
 end
 
 --- Part of the copy's work, before changes are handed out.
@@ -165,7 +166,7 @@ function methods:begin_step()
     self.has_begun = true
     begin_reading(self) -- the replica is shown from now on, and not what this client alone knew
   end
-  if not self.is_silent and waits_of(self) > MOST_TOLD then self.is_silent = true end
+  if not self.is_silent and waits_of(self) > MOST_REPORTED then self.is_silent = true end
 end
 
 --- Part of the copy's work: a key of the replica has changed.
@@ -180,15 +181,15 @@ end
 ---@param deadline number|nil
 ---@return boolean left
 function methods:work(deadline)
-  if self.closed or self.is_telling then return false end
-  self.is_telling = true
+  if self.closed or self.is_reporting then return false end
+  self.is_reporting = true
   evaluate_own(self, deadline)
   read(self, deadline)
   if not self.closed then ends_silence(self) end
-  if not self.closed and self.told and self.is_touched and not self.is_silent then tell_window(self, deadline) end
-  self.is_telling = false
-  local left = not self.closed and (self.recheck ~= nil or self.own_keys[1] ~= nil or (self.told and self.is_touched) or false)
-  if not left and self.told_all then self.told_all() end
+  if not self.closed and self.reported and self.is_touched and not self.is_silent then report_window(self, deadline) end
+  self.is_reporting = false
+  local left = not self.closed and (self.recheck ~= nil or self.own_keys[1] ~= nil or (self.reported and self.is_touched) or false)
+  if not left and self.reported_all then self.reported_all() end
   return left
 end
 
@@ -251,7 +252,7 @@ end
 ---@return boolean|nil ok, wingman.error|nil err  TIMEOUT, CLOSED, COPY_FULL; UNSUPPORTED: as of map:read
 function methods:synced(timeout)
   timeout = duration.limit(timeout, "live:synced", 2) or 5
-  if self.is_telling and not loop.is_task(coroutine.running()) then
+  if self.is_reporting and not loop.is_task(coroutine.running()) then
     error("live:synced: it cannot end before the function of this live query that calls it has: use wingman.spawn", 2)
   end
   local deadline = loop.now() + timeout
@@ -302,7 +303,7 @@ function methods:close()
   self.copy:remove_live(self)
 end
 
---- The rows of a query over a copy. Nothing is told before the next turn of the loop.
+--- The rows of a query over a copy. Nothing is reported before the next iteration of the loop.
 ---@param client wingman.client
 ---@param map wingman.map
 ---@param copy wingman.copy
@@ -312,7 +313,7 @@ function M.new(client, map, copy, plan)
   local has_window = plan.offset > 0 or plan.limit < math.huge
   local self = setmetatable({
     client = client, map = map, copy = copy, plan = plan, found = {}, ranking = ranking.new(plan.is_before), own = {}, own_keys = {},
-    told = has_window and {}, is_silent = false, is_touched = false, is_telling = false, has_begun = false, closed = false,
+    reported = has_window and {}, is_silent = false, is_touched = false, is_reporting = false, has_begun = false, closed = false,
     show = plan.select and function(value) return plan_module.copied(plan.select(value)) end or plan_module.copied,
     events = client:emitter(EVENTS, ("a live query of '%s'"):format(map.name)),
   }, methods)

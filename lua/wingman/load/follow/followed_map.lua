@@ -74,7 +74,7 @@ function methods:show(query, timeout)
   local live = self.other.client:live_query(self.other.name, query)
   live:on("row", function(key) take_row(self, key) end)
   live:on("reset", function() self.unreported = {} end)
-  live.told_all = function() forget_others(self) end
+  live.reported_all = function() forget_others(self) end
   self.live = live
   return live:synced(timeout)
 end

@@ -1,6 +1,6 @@
---- What has become of a list, told one by one.
+--- The changes of a list, reported one by one.
 local random = require "wingman.base.random"
-local telling = require "wingman.client.live.telling"
+local row_events = require "wingman.client.live.row_events"
 
 local SEED = tonumber(os.getenv "WINGMAN_SEED") or 5
 
@@ -44,21 +44,21 @@ local appliers = {
   end,
 }
 
-describe("telling", function()
+describe("row events", function()
   it(("makes a list what it is to be, each key once, also when it ends early, seed %d"):format(SEED), function()
     local generator = random.new(SEED, 0)
     local function below(n) return generator:int(1, n) end
-    local told, list, target, early = {}, {}, {}, 0
+    local reported, list, target, early = {}, {}, {}, 0
     for _ = 1, 500 do
       target = changed(target, below)
       repeat
         local seen, most = {}, below(8)
-        local is_left = telling.pass(told, target, function(change, row, index)
-          assert.is_nil(seen[row.key], row.key .. " is told twice")
+        local is_left = row_events.pass(reported, target, function(change, row, index)
+          assert.is_nil(seen[row.key], row.key .. " is reported twice")
           seen[row.key] = true
           appliers[change](list, row, index)
           most = most - 1
-          assert.equal(keys_of(told), keys_of(list))
+          assert.equal(keys_of(reported), keys_of(list))
           return most == 0
         end)
         early = early + (is_left and 1 or 0)
@@ -71,7 +71,7 @@ describe("telling", function()
 
   it("says nothing when nothing has changed", function()
     local rows = { { key = "a", value = 1 }, { key = "b", value = 2 } }
-    local told = { unpack(rows) }
-    assert.is_false(telling.pass(told, rows, function() error "told" end))
+    local reported = { unpack(rows) }
+    assert.is_false(row_events.pass(reported, rows, function() error "reported" end))
   end)
 end)
