@@ -196,13 +196,13 @@ function Hub:top(count)
 end
 
 -- How far what is shown may be from what the cluster has: for each map the state of its replica
--- ("live": nothing is missing), its age in seconds, nil if it was never complete, and how many changes wait for
+-- ("live": nothing is missing) and why it is not live, its age in seconds, nil if it was never complete, and how many changes wait for
 -- a later step; and the bytes that no step has read yet.
 function Hub:standing()
   local list = {}
   for i, of in ipairs { { "players", self.players_copy }, { "chat", self.chat_copy }, { "scores", self.scores_copy } } do
     local status = of[2]:status()
-    list[i], list.unread = { map = of[1], state = status.state, age = status.age, behind = status.behind }, status.unread
+    list[i], list.unread = { map = of[1], state = status.state, why = status.why, age = status.age, behind = status.behind }, status.unread
   end
   return list
 end
@@ -211,7 +211,7 @@ end
 local function note_on(copy)
   local status = copy:status()
   if status.state == "live" then return nil end
-  return status.age and ("(Parts of the cluster are away; as of %.0f s ago.)"):format(status.age) or "(Not everything is known yet.)"
+  return status.age and ("(This may be old: as of %.0f s ago.)"):format(status.age) or "(Not everything is known yet.)"
 end
 
 function Hub:note_on_players() return note_on(self.players_copy) end

@@ -89,7 +89,8 @@ minetest.register_chatcommand("cluster", {
     local lines, standing = {}, hub:standing()
     for i, one in ipairs(standing) do
       local age = one.age and ("complete %.1f s ago"):format(one.age) or "never complete"
-      lines[i] = ("%s: %s, %s, %d changes wait"):format(one.map, one.state, age, one.behind)
+      local state = one.why and ("%s (%s)"):format(one.state, one.why) or one.state
+      lines[i] = ("%s: %s, %s, %d changes wait"):format(one.map, state, age, one.behind)
     end
     return true, ("%s\n%d bytes were not read yet"):format(table.concat(lines, "\n"), standing.unread)
   end,
