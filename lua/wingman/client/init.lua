@@ -265,7 +265,7 @@ end
 
 --- Part of the loop: hands out what the network brought; with a deadline (of
 --- loop.now) one event, or a part of a large one, at least, and none after it. True when
---- some are left. Values of replicas come last: what is read before them need not be told twice.
+--- some are left. Changes of replicas come last: what is read before them need not be reported twice.
 ---@param deadline number|nil
 ---@param values_until number|false|nil  the deadline for these values; nil: the other one; false: none now, as sockets are served next
 ---@return boolean|nil left

@@ -193,8 +193,8 @@ local function has_backlog(clients)
   return total.pending > 0 or total.unverified > 0
 end
 
--- Tells of the tasks of a script that has never turned the loop. True when there are some.
-local function tell_unbegun()
+-- Reports the tasks of a script that never ran the loop. True when there are some.
+local function report_unbegun()
   local some = false
   for _, fn in ipairs(loop.iterations() == 0 and loop.unbegun() or {}) do
     local info = debug.getinfo(fn, "S")
@@ -212,7 +212,7 @@ end
 --- started have nowhere to send to.
 ---@return boolean  false: writes are left without an acknowledgement, an error was heard by nobody, or a task did not run
 function M.script_ended()
-  local all_ran = not tell_unbegun()
+  local all_ran = not report_unbegun()
   local started, others = by_start()
   if has_backlog(started) then drain(started) end
   if has_backlog(others) then report(others) end

@@ -32,8 +32,7 @@ end
 ---@return wingman.operation[]
 function methods:list() return self.core:operations(self.first - 1) end
 
---- The keys of those among them that have no route, 1,000 at most. Asked once: the next
---- answer leaves out what this one told.
+--- The keys of the operations that lost their route since the last call, 1,000 at most.
 ---@return table<string, false>
 function methods:newly_held() return self.core:newly_held(self.first - 1) end
 

@@ -156,12 +156,12 @@ local SHOWN_EVERY = 0.1
 function M.live(client, name, query, fn)
   if type(fn) ~= "function" then error("inspect.live: a function is expected, got " .. type(fn), 2) end
   local live, timer = client:live_query(name, query), nil
-  local function tell()
+  local function show()
     timer = nil
     local status = live:status()
     if not live.closed and (status.state ~= "snapshot" or status.rows > 0) then fn(live:rows(), status) end
   end
-  local function changed() timer = timer or loop.timer(SHOWN_EVERY, tell) end
+  local function changed() timer = timer or loop.timer(SHOWN_EVERY, show) end
   for _, event in ipairs { "row", "reset", "state" } do live:on(event, changed) end
   changed()
   return { live = live, stop = function()

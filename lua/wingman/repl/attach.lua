@@ -87,11 +87,11 @@ local function listen(self)
   end
 end
 
---- Tells the screen's size, when it has changed.
-function methods:tell_size()
+--- Sends the screen's size when it has changed.
+function methods:send_size()
   local width, height = self.width(), self.height and self.height()
-  if width == self.told_width and height == self.told_height then return end
-  self.told_width, self.told_height = width, height
+  if width == self.sent_width and height == self.sent_height then return end
+  self.sent_width, self.sent_height = width, height
   send(self, { op = "width", width = width, height = height })
 end
 
@@ -102,8 +102,8 @@ function methods:close() self.connection:close() end
 ---@return string|nil about, string|nil err
 function methods:greet(timeout)
   loop.spawn(listen, self)
-  self.told_width, self.told_height = self.width(), self.height and self.height()
-  send(self, { op = "hello", width = self.told_width, height = self.told_height, colour = self.colour, json = self.json })
+  self.sent_width, self.sent_height = self.width(), self.height and self.height()
+  send(self, { op = "hello", width = self.sent_width, height = self.sent_height, colour = self.colour, json = self.json })
   return self.about:wait(timeout)
 end
 

@@ -47,13 +47,13 @@ local function moved(before, now)
   return n
 end
 
-local function map_listener(client, tell)
+local function map_listener(client, show)
   local owners = client:partition_map() and client:partition_map().owners or {}
   return function(map)
     local before = owners
     owners = client:partition_map().owners
     local n = moved(before, owners)
-    if n > 0 then tell(("partition map version %d: %d partitions moved, %d nodes"):format(map.version, n, map.nodes), "comment") end
+    if n > 0 then show(("partition map version %d: %d partitions moved, %d nodes"):format(map.version, n, map.nodes), "comment") end
   end
 end
 
@@ -81,18 +81,18 @@ function M.log_line(paint, level, event, fields)
   return M.format_log(paint, level, event, fields)
 end
 
---- Tells the events of a client: `say(text)` with a whole line for each.
+--- Shows the events of a client: `say(text)` with a whole line for each.
 ---@param client wingman.client
 ---@param paint fun(kind: string, text: string): string
 ---@param say fun(text: string)
 ---@return fun()  ends it
 function M.follow(client, paint, say)
-  local function tell(line, kind)
+  local function show(line, kind)
     if line then say(stamp(paint) .. paint(kind, escape.plain(line)) .. "\n") end
   end
-  local listeners = { map_changed = map_listener(client, tell) }
+  local listeners = { map_changed = map_listener(client, show) }
   for event, text in pairs(texts) do
-    listeners[event] = function(...) tell(text(...)) end
+    listeners[event] = function(...) show(text(...)) end
   end
   for event, listener in pairs(listeners) do client:on(event, listener) end
   return function()

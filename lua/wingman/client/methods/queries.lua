@@ -18,8 +18,8 @@ local wire_name = require "wingman.base.wire_name"
 ---@class wingman.client
 local methods = {}
 
--- A v2 server announces each change of a map to who has any query of it. This one matches nothing, so that the
--- answer is empty and no change is told a second time, as that of a query. A 0.11 cluster wants one that matches.
+-- A v2 server announces each change of a map on every connection that has a query of it. This query matches nothing, so
+-- that the answer is empty and no change comes a second time, as one of the query. A 0.11 cluster needs one that matches.
 local function subscription(self, name, connection_id)
   local id = self.subscriptions[name]
   local is_v2 = self.core:connection_info(connection_id).dialect == "v2"

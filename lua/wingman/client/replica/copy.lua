@@ -26,7 +26,7 @@ local EVENTS = { synced = true, state = true, lost = true, full = true }
 ---@field package behind_since number  of loop.now: since when it has not been live
 ---@field package has_begun boolean the core has a replica
 ---@field package was_synced boolean
----@field package is_full boolean  as told last
+---@field package is_full boolean  as reported last
 ---@field package is_turned boolean  something may have changed about nodes
 ---@field package lives wingman.live_query[]
 ---@field package is_wanted boolean the script has asked for the replica, and not only for live queries
@@ -159,8 +159,8 @@ local function is_restored(self)
   return restored
 end
 
--- A copy that is full is told once, and once more if it was whole in between.
-local function tell_full(self)
+-- Reports once that a copy is full, and once more if it was whole in between.
+local function report_full(self)
   local full = full_error(self)
   if not full then self.is_full = self.is_full and self:figures().full end
   if not full or self.is_full then return end
@@ -176,7 +176,7 @@ local function look(self)
     self.was_restored = self.was_restored and self.file.dropped == ""
   end
   tell_losses(self)
-  tell_full(self)
+  report_full(self)
   local state, why = state_now(self)
   if state == "live" and self.has_begun and not self.closed then self.map.core_map:replica_drop_restored() end -- of nodes that are no more
   if state == self.state then return end
@@ -235,8 +235,7 @@ local function follow(self)
   feed.subscribe_late(self.feeds)
 end
 
---- Part of the client's business, in each turn of the loop: follows nodes that have come, tells states and
---- values. True when something is left, as the deadline (of loop.now) has come.
+--- Part of each iteration of the loop: follows nodes that have come, reports states, and calls watches. True when something is left, as the deadline (of loop.now) has come.
 ---@param deadline number|nil
 ---@return boolean left
 function methods:work(deadline)

@@ -1,9 +1,9 @@
---- How a replica hears of the changes at one node: by a query on a listening connection.
+--- How a replica gets the changes at one node: by a query on a listening connection.
 ---
---- A v2 node announces every change of a map to whoever has a query on it, whatever the query selects, so it is
---- one that selects nothing. A lone 0.11 server does the same. The nodes of a 0.11 cluster tell only of what a
---- query selects, each of all nodes, and without times: so one of them is asked for everything, and what it
---- says is taken as a hint that the roots are to be compared.
+--- A v2 node announces every change of a map on each connection that has a query of it, whatever the query selects; so
+--- this one selects nothing. A lone 0.11 server does the same. The nodes of a 0.11 cluster announce only what a query
+--- selects, each the changes of all nodes, and without timestamps. So one of them is asked for everything, and what it
+--- announces is a hint that the roots have to be compared.
 ---
 --- In a cluster of head a subscription holds up the answers to all questions on its connection for 5 s. So a node is
 --- read first, and subscribed to when no map is to be read there any more; then it is compared again, which finds what
@@ -98,7 +98,7 @@ function M.subscribe_late(feeds)
   end
 end
 
---- Of the feeds of a map, one has to tell of a 0.11 cluster's changes.
+--- Chooses the one feed of a map that gets the changes of a 0.11 cluster.
 ---@param feeds table<wingman.node, wingman.feed>  those that are open
 function M.choose_one(feeds)
   local chosen

@@ -10,7 +10,7 @@ local M = {}
 ---@field package fn function
 ---@field package wants_first boolean  what was there already
 ---@field package wants_own boolean    what this client writes
----@field package position integer|nil  where telling what was there goes on; nil: it is over
+---@field package position integer|nil  where the calls for what was there go on; nil: they are over
 local watch_methods = {}
 watch_methods.__index = watch_methods
 
@@ -18,7 +18,7 @@ watch_methods.__index = watch_methods
 ---@field package all wingman.watch[]
 ---@field is_open fun(): boolean    the copy and its client are
 ---@field has_begun fun(): boolean  the core has a replica
----@field lives wingman.live_query[]  they hear of everything, before the watches
+---@field lives wingman.live_query[]  they get every change, before the watches
 local methods = {}
 methods.__index = methods
 
@@ -50,15 +50,15 @@ function methods:add(key, fn, options)
   local watch = setmetatable({
     list = self, key = key, fn = fn, wants_first = options.initial, wants_own = options.own, position = options.initial and 0 or nil,
   }, watch_methods)
-  local all = { unpack(self.all) } -- a new list: telling may be under way
+  local all = { unpack(self.all) } -- a new list: calls may be under way
   all[#all + 1] = watch
   self.all = all
   if self.has_begun() then self.map.core_map:replica_watch(options.own) end
   return watch
 end
 
--- The next value that was there when the watch began: false at the end.
-local function tell_first(self, watch)
+-- Calls the watch with the next value that was there when it began.
+local function call_first(self, watch)
   local core_map = self.map.core_map
   if watch.key then
     watch.position = nil
@@ -73,21 +73,21 @@ end
 
 local function is_late(deadline) return deadline and loop.now() >= deadline end
 
---- Tells what is to be told; with a deadline (of loop.now) nothing is begun after it, but one thing at least is
---- told. True when something is left.
+--- Makes the calls that are due; with a deadline (of loop.now) one at least, and none after it. True when some are
+--- left.
 ---@param deadline number|nil
 ---@return boolean
 function methods:work(deadline)
   local core_map = self.map.core_map
   for _, watch in ipairs(self.all) do
     while watch.position and not watch.is_closed and self.is_open() do
-      tell_first(self, watch)
+      call_first(self, watch)
       if is_late(deadline) then return true end
     end
   end
   while self.is_open() and core_map:replica_changes() > 0 do
     local key, origin, value = core_map:replica_next_change()
-    if not key then break end -- what was left had been told
+    if not key then break end -- the changes that were left had been reported
     for _, live in ipairs(self.lives) do live:note(key, value) end
     for _, watch in ipairs(self.all) do call(self, watch, key, value, origin) end
     if origin ~= "snapshot" and origin ~= "local" then self.map.events:emit("change", key, value, origin) end
@@ -96,7 +96,7 @@ function methods:work(deadline)
   return false
 end
 
---- Whether somebody wants to be told what this client writes.
+--- Whether a watch is called for what this client writes.
 ---@return boolean
 function methods:wants_own()
   for _, watch in ipairs(self.all) do

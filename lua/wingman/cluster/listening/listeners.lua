@@ -5,9 +5,9 @@
 ---
 --- They are opened when one is first needed: to every node that is connected then, and to every node that connects
 --- later. A client that only writes has none. The reconnect policy, TLS, proxy, resolver and tokens are those of the
---- other connections. What becomes of one says nothing about its node: routes, circuit breakers and `node_lost`
---- do not know of it. While its node is not connected, one that is open stays, as what it tells is still true, and
---- one that is not waits for the node.
+--- other connections. The state of one says nothing about its node: routes, circuit breakers and `node_lost`
+--- take no notice of it. While its node is not connected, one that is open stays, as its answers are still true, and
+--- one that is not open waits for the node.
 ---
 --- Which node answers is asked, as on every connection. Another one than the expected is disconnected, and is tried
 --- again as the policy says.
@@ -59,7 +59,7 @@ local function cut_short_by(reason, code)
   return (reason == "lost" or reason == "heartbeat") and "perhaps" or nil
 end
 
--- Something on it that was there is over: who waits for an answer is told, and who listens.
+-- It was open, and is not any more: waits for answers end, and listeners are notified.
 local function end_listening(self, listener, reason, code, detail)
   listener.ends = listener.ends + 1
   listener.cut_short = listener.of.dialect == "v2" and cut_short_by(reason, code) or nil

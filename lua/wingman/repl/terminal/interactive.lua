@@ -136,7 +136,7 @@ local function read_news(self)
   if redraw and not self.session:is_running() then
     hide(self)
     self.editor:take_terminal()
-    if self.session.tell_size then self.session:tell_size() end
+    if self.session.send_size then self.session:send_size() end
   end
   if interrupts > 0 then on_interrupt(self) end
 end

@@ -1,5 +1,5 @@
---- While the prompt is on the screen, what anybody writes has to appear above it: the
---- standard streams of Lua tell before they write. For the process that has the
+--- While the prompt is on the screen, output has to appear above it: the standard streams
+--- of Lua report to the prompt before they write. For the process that has the
 --- prompt, and only for it.
 local M = {}
 
