@@ -10,7 +10,7 @@ describe("loop", function()
     loop = time.loop
   end)
 
-  it("refuses a time that is none, which would hide all other timers", function()
+  it("refuses a time that is no number, which would hide all other timers", function()
     assert.has_error(function() loop.timer(0 / 0, function() end) end)
     assert.has_error(function() loop.future():wait(0 / 0) end)
     assert.equal(0, loop.timer_count())
@@ -168,7 +168,7 @@ describe("loop", function()
     assert.truthy(heard:find("lost in a task", 1, true))
     assert.truthy(heard:find("loop_spec", 1, true))
     local value, err = task:wait(60)
-    assert.same({ nil, heard }, { value, err }, "who waits for it later does not hear of it")
+    assert.same({ nil, heard }, { value, err }, "a later wait does not get the error")
   end)
 
   it("steps within a budget and carries the rest over", function()

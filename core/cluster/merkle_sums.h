@@ -7,8 +7,8 @@
 #include "base/hlc.h"
 
 /* The hashes of the Merkle tree of one map at one node, as that node's server computes them from the
- * keys and timestamps of its records. Values are no part of them. Whoever holds the same records finds
- * equal hashes at every path.
+ * keys and timestamps of its records; values do not count. Two holders of the same records have equal
+ * hashes at every path.
  *
  * A path is the first 0 to 3 hex digits of a key's hash: `depth` digits with the value `digits`, so
  * depth 0 is the root and depth 3 are the leaves. A place that holds nothing has the hash 0. */

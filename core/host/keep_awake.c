@@ -1,4 +1,4 @@
-/* `wingman keep-awake`: keeps processors from halting, with time that nobody else wants. */
+/* `wingman keep-awake`: keeps processors from halting, with processor time that is left over. */
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>

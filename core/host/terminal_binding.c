@@ -212,7 +212,7 @@ static int l_is_terminal(lua_State *L)
     return 1;
 }
 
-/* width() -> columns of the terminal of standard output; 80 when it is none. */
+/* width() -> columns of the terminal of standard output; 80 when that is no terminal. */
 static int l_width(lua_State *L)
 {
     struct winsize size;
@@ -221,7 +221,7 @@ static int l_width(lua_State *L)
     return 1;
 }
 
-/* height() -> lines of the terminal of standard output; 24 when it is none. */
+/* height() -> lines of the terminal of standard output; 24 when that is no terminal. */
 static int l_height(lua_State *L)
 {
     struct winsize size;

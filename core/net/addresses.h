@@ -13,7 +13,7 @@ typedef struct wm_addresses {
 
 /* Whether the text is an IPv4 or IPv6 address. */
 bool wm_address_is_numeric(const char *text);
-/* Appends a numeric address. False when the text is none. Duplicates, and addresses after the first
+/* Appends a numeric address. False when the text is not one. Duplicates, and addresses after the first
  * WM_ADDRESSES_MAX, are ignored. */
 bool wm_addresses_add(wm_addresses *a, const char *text);
 /* Sorts IPv4 and IPv6 addresses alternately, beginning with the family of the first one (RFC 8305,

@@ -5,10 +5,10 @@
 #include "replica/node_names.h"
 #include "replica/record_store.h"
 
-/* What one node holds of one map, as far as this client has heard, and the hashes that the node's Merkle
- * tree has if that is so. `seen` of a record is the arrival, a count of the replica, by which it became
- * known. A key that the node no longer holds stays as a grave, so that an answer that is older than its
- * removal does not bring it back. */
+/* What one node holds of one map, as far as this client knows, and the hashes that the node's Merkle tree
+ * then has. `seen` of a record is the arrival that brought it: arrivals are counted by the replica. A key
+ * that the node no longer holds stays as a grave, so that an answer that is older than its removal does
+ * not bring it back. */
 typedef struct wm_holding wm_holding;
 
 /* Marks of a record. */
@@ -74,6 +74,6 @@ void wm_holding_track(wm_holding *h, bool all);
 const uint32_t *wm_holding_unsaved(wm_holding *h, size_t *count);
 /* The records of the first `count` of these hashes are saved. */
 void wm_holding_saved(wm_holding *h, size_t count);
-/* A number of whoever saves it; 0 in a new holding. */
+/* A number that the code that saves the holding may set; 0 in a new one. */
 uint32_t *wm_holding_number(wm_holding *h);
 #endif

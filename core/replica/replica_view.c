@@ -114,7 +114,7 @@ bool wm_replica_decides(const wm_replica *r, const wm_replica_key *k, const wm_r
     return own->seen > 0 && (wm_replica_acked_by(own, node_index) || owner_of(r, k) == node_index);
 }
 
-/* Whether something was heard of a key after an own write of it was acknowledged. */
+/* Whether a record of the key arrived after an own write of it was acknowledged. */
 static bool is_heard_since(const wm_replica *r, const wm_replica_key *k, const wm_record *own)
 {
     wm_record record;

@@ -76,7 +76,7 @@ struct wm_sync {
 
 void wm_sync_init(wm_sync *s, wm_holding *holding, const wm_sync_hooks *hooks, int node_index);
 void wm_sync_close(wm_sync *s);
-/* A connection that hears the map's events from now on; the roots are compared on it at once. */
+/* A connection on which the map's events arrive from now on; the roots are compared on it at once. */
 void wm_sync_connected(wm_sync *s, int connection);
 void wm_sync_disconnected(wm_sync *s);
 /* Whether it is time to subscribe to the map's events where that holds up the answers to questions: the roots were

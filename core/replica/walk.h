@@ -3,7 +3,7 @@
 #include "replica/merkle_answer.h"
 
 /* A walk through the Merkle tree of a node: the places that have to be asked for, and those that were asked for and are
- * not answered yet. Bounded in requests and in memory: each place is visited at most once. A zeroed walk is over.
+ * not answered yet. Bounded in requests and in memory: each place is visited at most once. A zeroed walk has ended.
  *
  * A v2 node does not answer for a leaf that was emptied after it was listed. No time limit can tell that from an answer
  * that is on its way. So the place above is asked for once more, which is called a *fence*: when nothing else is left to

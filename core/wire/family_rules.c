@@ -88,7 +88,7 @@ static bool map_fits(walk *w, uint32_t count, size_t path_len)
     return true;
 }
 
-/* The value at hand; true for bytes that are none, which others refuse. */
+/* The current value; true for bytes that are not MessagePack, which another check refuses. */
 static bool numbers_fit(walk *w, size_t path_len)
 {
     uint8_t *at = w->value + (w->at.pos - w->start);

@@ -71,7 +71,7 @@ clusters.on_each(getfenv(1), "callbacks", function(shared, it)
     local waited
     loop.spawn(function() waited = client:wait(seq, PATIENCE) end)
     loop.iterate(0)
-    -- In the turn that hears of it the waiter only becomes ready.
+    -- In the turn that reads the acknowledgement the waiter only becomes ready.
     while client:stats().ops_acked == 0 do loop.iterate(0.01) end
     assert.is_nil(waited)
     client:close()

@@ -158,7 +158,7 @@ clusters.on_each(getfenv(), "the hub of wingman_sync", function(shared, it)
       local hub = i % 2 == 0 and west or east
       hub:scored(name, 10)
       is_stored(name, i * 10)
-      await(function() return west.scores[name] == i * 10 and east.scores[name] == i * 10 end, "the other server does not hear of it")
+      await(function() return west.scores[name] == i * 10 and east.scores[name] == i * 10 end, "the other server does not get it")
     end
   end)
 

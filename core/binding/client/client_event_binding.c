@@ -222,7 +222,7 @@ static int l_take_map_event(lua_State *L)
         return 1;
     }
     lua_pushnil(L);
-    if (status == WM_EINVAL) lua_pushliteral(L, "a time that is none");
+    if (status == WM_EINVAL) lua_pushliteral(L, "an invalid time");
     else lua_pushstring(L, wm_status_text(status));
     return 2;
 }

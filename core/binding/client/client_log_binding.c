@@ -71,7 +71,7 @@ static int l_pending(lua_State *L)
 }
 
 /* has_backlog(partitions, seq): whether operations up to `seq` are not settled in one
- * of the listed partitions; numbers that are none are passed over. */
+ * of the listed partitions; numbers outside the range of partitions are ignored. */
 static int l_has_backlog(lua_State *L)
 {
     wm_client *c = wm_lua_check_client(L);

@@ -4,7 +4,7 @@
 #include "binding/values/binding.h"
 #include "net/proxy.h"
 
-/* "http://host:port" of a proxy's URL, without its user and password; nil when it is none. */
+/* "http://host:port" of a proxy's URL, without its user and password; nil when it is not a proxy's URL. */
 static int l_proxy_name(lua_State *L)
 {
     wm_proxy proxy;

@@ -6,7 +6,7 @@
 #include "base/value_hash.h"
 #include "binding/values/binding.h"
 
-/* A number would be hashed by its text, which nobody means. */
+/* A number would be hashed as its text, which is never what the caller means. */
 static const char *check_key(lua_State *L, int index, size_t *len)
 {
     luaL_checktype(L, index, LUA_TSTRING);
@@ -61,7 +61,7 @@ static int l_partition(lua_State *L)
     return 1;
 }
 
-/* value_hash(bytes): the hash of a MessagePack value as 8 bytes; nil for what is none. */
+/* value_hash(bytes): the hash of a MessagePack value as 8 bytes; nil where the bytes are not MessagePack. */
 static int l_value_hash(lua_State *L)
 {
     size_t len;

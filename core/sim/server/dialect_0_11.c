@@ -236,7 +236,7 @@ static void report(sim_node *owner, sim_subscription *sub, bool matches, const s
 static void live_update(sim_node *holder, sim_subscription *sub, bool matches, const sim_op *op,
                         const sim_session *writer)
 {
-    (void)writer; /* hears of its own writes, too */
+    (void)writer; /* it gets its own writes, too */
     if (is_overlooked(sub, op)) return;
     if (sim_cluster_is_multi_node(holder->cluster)) {
         report(holder, sub, matches, op);

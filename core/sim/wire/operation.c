@@ -66,7 +66,7 @@ static bool read_timestamp(const uint8_t *bytes, size_t len, sim_op *out)
     return seen == 7;
 }
 
-/* 0.11 wants a number above 0, and BigInts are none; v2 a whole number or nil. */
+/* 0.11 expects a number above 0, which a BigInt is not; v2 a whole number or nil. */
 static bool read_ttl(sim_family family, const wm_mp_item *it, const uint8_t *from, double *out)
 {
     uint64_t whole;

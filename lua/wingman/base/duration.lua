@@ -41,8 +41,8 @@ function M.check(value, what, level)
   error(("%s: %s"):format(what, M.refusal(value)), level and level + 1 or 0)
 end
 
---- How long somebody waits at most, in seconds, of what a script gave: nil and infinity are
---- for ever, a time that is over already (less than 0) is 0. Raises as `check` does.
+--- A timeout that a script gave, in seconds: nil and infinity are for ever, less than 0 is 0. Raises as
+--- `check` does.
 ---@param value any
 ---@param what string
 ---@param level integer|nil

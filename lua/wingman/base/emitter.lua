@@ -62,11 +62,11 @@ function methods:off(event, fn, what, level)
   self.listeners[event] = list[1] and list or nil
 end
 
---- Whether anybody listens.
+--- Whether the event has a listener.
 function methods:has(event) return self.listeners[event] ~= nil end
 
---- Calls the listeners in the order in which they came. One that raises does not
---- keep the others from hearing.
+--- Calls the listeners in the order in which they were added. All are called, also when
+--- one raises.
 function methods:emit(event, ...)
   local list = self.listeners[event]
   if not list then return end

@@ -1,4 +1,4 @@
---- What somebody may have meant who wrote a name that does not exist.
+--- The name that was probably meant by one that does not exist.
 local M = {}
 
 --- Edits that a name may be away, for names of at least this length; shorter ones have one.

@@ -1,6 +1,6 @@
---- Tracebacks for whoever wrote a script: the frames of the script, without those of
---- Wingman's own files between and below them. An error that is raised in one of these
---- files, at a line of it, is a mistake of ours: then every frame is shown.
+--- Tracebacks for the author of a script: the frames of the script, without those of
+--- Wingman's own files between and below them. An error whose place is in one of Wingman's
+--- files is a mistake of Wingman: then every frame is shown.
 local M = {}
 
 local getinfo = debug.getinfo

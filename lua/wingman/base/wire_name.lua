@@ -1,5 +1,5 @@
---- Names that travel as MessagePack strings: of keys, maps, clients. A string that is not
---- valid UTF-8 is none: a v2 server drops the frame that holds one, and answers nothing.
+--- Names that are sent as MessagePack strings: of keys, maps, clients. They have to be valid UTF-8:
+--- a v2 server drops a frame with another string in it, and answers nothing.
 local core = require "wingman.core"
 local escape = require "wingman.base.escape"
 

@@ -20,8 +20,8 @@ local MAX_STRING = 65535
 --- Shapes per map; a map whose values keep changing shape goes the general way.
 local MAX_SHAPES = 8
 
--- In C: each size of a number or a text would be another trace here, and a loop whose
--- values outgrow the size that it was compiled with would leave its fast way for good.
+-- In C: in Lua each size of a number or a text would be another trace, and a loop whose
+-- values outgrow the size that it was compiled for would stay slow.
 local put_number, put_str = C.wm_mp_put_number, C.wm_mp_put_str
 
 -- A string's room by its length, 9 for a number, 1 for a boolean; a negative

@@ -210,7 +210,7 @@ end
 --- Part of the executable: the script has ended by itself. Clients that it left open get the
 --- time for their acknowledgements that a signal would have given them; those that were never
 --- started have nowhere to send to.
----@return boolean  false: writes are left without an acknowledgement, an error was heard by nobody, or a task did not run
+---@return boolean  false: writes are left without an acknowledgement, no code took an error, or a task did not run
 function M.script_ended()
   local all_ran = not report_unbegun()
   local started, others = by_start()

@@ -190,8 +190,8 @@ local function set_noting(self, key, value, options)
   return (self.set_below or methods.set)(self, key, value, options)
 end
 
---- Internal: who wants to know of own writes. `set` itself asks nobody, as it is the hot path: the map gets another one. A
---- load test that follows the map has put one of its own there, below or above, which stays.
+--- Internal: the copy that is called after own writes; nil: none. `set` is the hot path and makes no check for it: the
+--- map gets another `set`. A load test that follows the map has put its own there, below or above, which stays.
 ---@param copy wingman.copy|nil
 function methods:note_writes_for(copy)
   self.noting = copy or false

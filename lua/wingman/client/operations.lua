@@ -1,5 +1,5 @@
---- What the engine hands to a provider: the operations recorded since the last
---- time. A view: nothing is copied until somebody looks.
+--- What the sync engine gives to a provider: the operations recorded since the last
+--- time. A view: nothing is copied before it is read.
 local M = {}
 
 ---@class wingman.operation

@@ -91,7 +91,7 @@ end
 
 local function is_loss(reason) return type(reason) == "string" and reason:find(LOST, 1, true) == 1 end
 
--- The error for a reason after which nobody is asked again.
+-- The error for a reason after which no node is asked again.
 local function failure(read, node, reason)
   local name = node.id or node.url
   if type(reason) == "table" then return nil, reason end
@@ -142,7 +142,7 @@ local function closed(call)
   return errors.new("CLOSED", ("map %s: the client was closed"):format(wire_name.shown(call.map)), { map = call.map })
 end
 
--- The value and what is known of its record; nil, err.
+-- The value, nil, and the time and the holder of its record; nil, err.
 local function read_one(call, key)
   local record, node, err = read_key { call = call, key = key }
   if call.client.closed then return nil, closed(call) end
@@ -151,7 +151,7 @@ local function read_one(call, key)
   return record.value, nil, { millis = time.millis, counter = time.counter, node = time.nodeId, holder = node.id or node.url }
 end
 
--- The others need not wait for answers that nobody wants.
+-- The other keys of the call need not wait for their answers.
 local function fail(call, err)
   if call.err then return end
   call.err = err

@@ -16,7 +16,7 @@ methods.__index = methods
 
 --- Keys that one warning names at most.
 local NAMED_KEYS = 20
---- Keys recorded before the start is over, and held, that are looked at then.
+--- Held keys of writes before the end of the start that are looked at when it ends.
 local REMEMBERED_KEYS = 1000
 --- Seconds between two warnings.
 local WARNING_INTERVAL = 1
@@ -72,8 +72,8 @@ end
 --- The client begins to start: that there are no routes yet, or not all, is nothing to warn of.
 function methods:start_begins() self.starting, self.starting_count = {}, 0 end
 
---- The start is over, and every node that can be reached has its routes: a key that has none now
---- is warned of. Does nothing the second time.
+--- The start has ended, and every node that can be reached has its routes: a key without a route is
+--- now reported. Does nothing the second time.
 function methods:start_is_over()
   local early, results = self.starting, {}
   if not early then return end

@@ -70,7 +70,7 @@ methods.__index = methods
 ---@field is_last_resort nil|fun(connection: wingman.connection): boolean  for the policy; default: it leads to a seed, and no
 ---  connection is ready
 
---- Adds a node by URL; nil, err when it is none, or one too many.
+--- Adds a node by URL; nil, err when the URL is invalid, or there are too many nodes.
 ---@param url string
 ---@param is_seed boolean  the user gave it
 ---@return wingman.node|nil, string|nil
@@ -159,7 +159,7 @@ local function dial_next(self)
   end
 end
 
--- The opening of a connection has succeeded or failed: it makes way for the next.
+-- An attempt to open a connection has ended: the next one may begin.
 local function end_dial(self, connection)
   if not connection.is_dialing then return end
   connection.is_dialing = nil

@@ -73,8 +73,8 @@ local function partitions_of(self, node_index)
   return list, set
 end
 
--- The partitions of a node that goes, and what is known of them by now. When nothing is left at
--- it, a map was faster than the end of its connection.
+-- The partitions of a node that is lost, and where they are now. When the node has none left, a
+-- partition map came before the end of its connection.
 local function case_of(self, node, record)
   local node_index = node.index
   local left = self.left[node_index]

@@ -60,7 +60,7 @@ function M.probe_key(map, node_id, prefix)
 end
 
 -- Sends the probe as a batch of one. Its acknowledgement proves nothing on such a
--- server, so nobody waits for it: the record is looked for instead.
+-- server: the record is looked for instead.
 local function write_probe(host, key)
   local message = {
     type = "OP_BATCH",

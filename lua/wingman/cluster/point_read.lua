@@ -38,7 +38,7 @@ function M.ways_0_11(key, hash_kind)
   return { { leaf_digits(core.hash_fnv1a(key)) }, { leaf_digits(core.hash_xxh64(key)) } }
 end
 
--- A tombstone is none, and neither is one whose time to live is over, which 0.11 removes later.
+-- nil for a tombstone, and for a record whose time to live has passed, which 0.11 removes later.
 local function live_record(record)
   if record.value == nil or record.value == core.null then return nil end
   local ttl = record.ttlMs

@@ -1,7 +1,7 @@
 --- Requests that wait for their answers. The protocol has no request numbers: an answer is
 --- recognised by its connection, its type and a field or two. Of several requests that are alike the
---- oldest gets the first answer, also when nobody waits for that one any more: an answer that comes too
---- late may be older than what the next one is asked about.
+--- oldest gets the first answer, also when it was given up: a late answer may be older than what the
+--- next one asks about.
 local loop = require "wingman.loop"
 local core = require "wingman.core"
 
@@ -83,7 +83,7 @@ function methods:expect(connection_id, matches, matches_description)
   return waiter
 end
 
---- Ends an `expect`. Safe when it is over.
+--- Ends an `expect`. Safe when it has ended.
 ---@param waiter wingman.request_waiter
 function methods:forget(waiter) self.waiting[waiter] = nil end
 

@@ -91,7 +91,7 @@ local function connect(session, prompt, url)
   return client
 end
 
--- Writes that nobody has acknowledged would be gone without a word.
+-- Unacknowledged writes would be gone without a word.
 local function close_client(session)
   local client = session.client
   if not client or client.closed then return end

@@ -332,8 +332,8 @@ function methods:own_sessions()
   return self.sessions
 end
 
--- A second client of the same cluster, which only follows what the users' client writes: its events and its
--- op log are none of the run's.
+-- A second client of the same cluster, which only follows what the users' client writes: the run counts
+-- neither its events nor its op log.
 local function make_observer(self)
   local options, cluster = client_options(self), self.client:cluster()
   options.oplog, options.client_id = nil, nil

@@ -138,7 +138,7 @@ function methods:send(id, message)
   return nil, errors.new("NOT_SENT", ("user %d: the message was not sent: %s"):format(id, reason))
 end
 
--- What comes as an error is one that was not read, with what is known of it.
+-- A message, or the error for one that was too large to read.
 local function outcome(entry)
   if entry.err then return nil, entry.err end
   return entry.message
@@ -215,7 +215,7 @@ local function received(self, connection_id, message)
   if type(message) == "table" then deliver(self, connection_id, { message = message }) end
 end
 
--- A message that was not read: what is known of it stands for it.
+-- A message that was not read: its description is delivered in its place.
 local function refused(self, connection_id, description)
   local url = self.urls[self.core:node_of(connection_id) + 1]
   deliver(self, connection_id, { message = description, err = errors.too_large(url, description) })

@@ -213,7 +213,7 @@ function resume(task)
     local trace = script_traceback.of(tostring(err), task.co)
     task.error = err
     if not (task.waiters or task.watched) then complain(trace) end
-    task:reject(trace) -- who waits for it later hears of it, too
+    task:reject(trace) -- a later wait gets the error, too
   end
 end
 

@@ -1,5 +1,5 @@
 --- Dead letters: what a server rejected is kept, with the reason, until it is sent again or
---- dropped; and whoever drains hears of it.
+--- dropped; and `drain` reports it.
 local clusters = require "spec.support.cluster"
 local core = require "wingman.core"
 local eventually = require "spec.support.eventually"

@@ -37,7 +37,7 @@ describe("jwt", function()
     end
   end)
 
-  it("gives the server's reason for a token that is none", function()
+  it("gives the server's reason for a text that is no token", function()
     local token = core.jwt_sign('{"sub":"u"}', secret)
     local header, payload, signature = token:match "^(.-)%.(.-)%.(.*)$"
     local cases = {

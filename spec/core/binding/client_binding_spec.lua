@@ -56,7 +56,7 @@ describe("core client", function()
     assert.is_nil((map:next_own(2 ^ 40)))
   end)
 
-  it("refuses a URL that is none", function()
+  it("refuses an invalid URL", function()
     local node_index, err = client.core:add_node "http://127.0.0.1"
     assert.is_nil(node_index)
     assert.equal("it is no ws:// or wss:// URL", err)
@@ -68,8 +68,8 @@ describe("core client", function()
       return client.core:take_map_event(0, core.encode { mapName = "binding", key = "k", eventType = "PUT",
         record = { value = value, timestamp = { millis = millis, counter = counter, nodeId = "n" } } })
     end
-    for _, bad in ipairs { -1, NAN, INFINITY, 2 ^ 53 } do assert.same({ nil, "a time that is none" }, { take(1, bad, 0) }) end
-    for _, bad in ipairs { -1, NAN, 2 ^ 32 } do assert.same({ nil, "a time that is none" }, { take(1, 1, bad) }) end
+    for _, bad in ipairs { -1, NAN, INFINITY, 2 ^ 53 } do assert.same({ nil, "an invalid time" }, { take(1, bad, 0) }) end
+    for _, bad in ipairs { -1, NAN, 2 ^ 32 } do assert.same({ nil, "an invalid time" }, { take(1, 1, bad) }) end
     assert.is_true(take({ a = 1 }, 5, 0))
     assert.is_false(take({ a = 2 }, 4, 0))
     assert.same({ a = 1 }, map:get "k")

@@ -8,7 +8,7 @@ local KEYS = 60
 --- How far the client's clock is ahead of the nodes' (ms).
 local AHEAD_MS = 1000
 
-for connections = 1, 2 do clusters.on_each(getfenv(), ("a client that hears of its own writes, of %d connections"):format(connections), function(shared, it)
+for connections = 1, 2 do clusters.on_each(getfenv(), ("a client that gets its own writes back, of %d connections"):format(connections), function(shared, it)
   local client, map, other, key
 
   before_each(function()

@@ -110,7 +110,7 @@ describe("A proxy", function()
     assert.equal("http://127.0.0.1:1 of http_proxy: connection refused", detail)
   end)
 
-  it("of the environment that is none is reported with the variable's name", function()
+  it("of the environment with an invalid URL is reported with the variable's name", function()
     environment { http_proxy = "socks5://ann:secret@127.0.0.1:1" }
     local reason, detail = failure { server = "ws://cluster.example:9000" }
     assert.equal("proxy", reason)

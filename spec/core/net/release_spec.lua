@@ -47,7 +47,7 @@ describe("the release where no token is asked for", function()
     return client
   end
 
-  it("is told by the answer about the device", function()
+  it("is known from the answer to DEVICE_HELLO", function()
     local client = started { release = "head" }
     eventually("head is known", function() return client:release() == "head", client:release() end)
     client:map("m"):set("k", 1)

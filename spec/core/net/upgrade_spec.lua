@@ -1,5 +1,5 @@
 --- The way to an open WebSocket: what servers answer to the upgrade, and how it is reported;
---- the socket of an answer that is none is closed.
+--- after an answer that is no upgrade the socket is closed.
 local eventually = require "spec.support.eventually"
 local loop = require "wingman.loop"
 local process = require "wingman.loop.process"

@@ -171,7 +171,7 @@ describe("metrics endpoint", function()
     assert.equal("the metrics cannot be had now\n", body)
   end)
 
-  it("names an address that is none, and one that is taken", function()
+  it("names an address that is invalid, and one that is taken", function()
     local port = serve()
     for _, address in ipairs { "9464", "host:", ":99999", "", "a b:1", ":-1" } do
       local _, err = endpoint.serve(address, answer)

@@ -83,7 +83,7 @@ end
 
 function handlers.op_done(self, connection_id, seq) settle(self, seq, node_of(self, connection_id)) end
 
--- Only while somebody traces; see wingman.inspect.trace.
+-- Comes only during a trace; see wingman.inspect.trace.
 function handlers.frame(self, connection_id, bytes, is_text, outward, message)
   self.events:emit("frame", self.provider:node_at(connection_id), outward, message, bytes, is_text == 1, self.listeners:has(connection_id))
 end

@@ -55,7 +55,7 @@ local needs_payload = {
   SYNC_RESP_LEAF = true, SYNC_RESET_REQUIRED = true, QUERY_RESP = true, QUERY_UPDATE = true,
 }
 
---- Messages that are nobody's when nobody waits for them.
+--- Messages that only a request reads: without one that waits for it such a message is dropped.
 local read_by_who_asked = { GC_PRUNE = true, OP_ACK = true, QUERY_UPDATE = true, QUERY_RESP = true }
 
 --- Takes a decoded message.

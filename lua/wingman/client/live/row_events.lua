@@ -20,7 +20,7 @@ local function place_of(rows, row)
   end
 end
 
--- Those that have gone, the last first. True when it is late.
+-- Removes the rows that `wanted` does not have, the last first. True when the time is up.
 local function report_gone(reported, wanted, report)
   for i = #reported, 1, -1 do
     if not wanted[reported[i].key] then
@@ -46,7 +46,7 @@ end
 ---@param reported wingman.row[]    the list as it was reported so far; it is changed
 ---@param target wingman.row[]
 ---@param report fun(change: "enter"|"update"|"leave", row: wingman.row, index: integer, old: wingman.row|nil, from: integer|nil): boolean
----  whether it is late; update: `old` was at the index `from`
+---  whether the time is up; update: `old` was at the index `from`
 ---@return boolean left
 function M.pass(reported, target, report)
   local olds, is_reported = by_key(reported), set_of(reported)

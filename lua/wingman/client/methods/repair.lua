@@ -64,7 +64,7 @@ local function is_at(time, record) return time ~= nil and time.millis == record.
 
 -- The keys of the client's own writes that their owner does not have, or has an
 -- older value of; nil and the owner, when one is not connected. What was rejected is not
--- lost: a dead letter is sent again by whoever knows why it was one.
+-- lost: the script sends a dead letter again when its reason is gone.
 local function lost_keys(map, owner_of, holdings, rejected)
   local lost, position, key = {}, 0
   while true do

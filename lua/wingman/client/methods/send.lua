@@ -38,7 +38,7 @@ local function target(self, key)
   return connection_id and node, connection_id, info
 end
 
--- The core keeps acknowledgements to itself but for those that somebody may wait for.
+-- The core reports acknowledgements only while a call waits for one.
 local function wait_for_acks(self, change)
   self.sending = (self.sending or 0) + change
   if not self.closed then self.core:forward_acks(self.sending > 0) end

@@ -1,6 +1,6 @@
 --- Where a cluster is, as an option, a command line or WINGMAN_CLUSTER says it: sim://N, topgun://N,
---- or the URLs of nodes with commas between them. What makes no sense is found here, before
---- anything is dialled, whoever was given it.
+--- or the URLs of nodes with commas between them. Mistakes are found here, before anything is
+--- dialled, wherever the text comes from.
 local core = require "wingman.core"
 local embedded_cluster = require "wingman.testbed"
 local url = require "wingman.base.url"

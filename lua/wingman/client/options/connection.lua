@@ -67,7 +67,7 @@ local function read_proxy(text)
   return nil, ("none or http://host:port is expected, got %s"):format(wire_name.shown(url.shown(text)))
 end
 
--- An empty variable is none.
+-- An empty variable counts as not set.
 local function variable_token()
   local token = os.getenv(M.TOKEN_VARIABLE)
   return token ~= "" and token or nil
@@ -99,8 +99,8 @@ function M.chosen() return chosen end
 ---@param from wingman.connection_options|nil  nil: nothing
 function M.adopt(from) chosen = from or { tls = {} } end
 
--- A group of options with those that it leaves out; one of the wrong kind is left to
--- whoever checks it.
+-- A group of options, completed by those that it leaves out. A group of the wrong type stays as it is:
+-- the check of the options refuses it.
 local function fill(group, with)
   if group ~= nil and type(group) ~= "table" then return group end
   local filled = {}

@@ -34,7 +34,7 @@ local function from_list(list)
 end
 
 --- Reads the option `sort`: "score desc"; a list of such texts, or of { field =, direction = }; or one
---- field, { score = "desc" }, as a table has no order for more. nil: it is none of them.
+--- field, { score = "desc" }, as a table has no order for more. nil: another form.
 ---@param sort any
 ---@return wingman.query_sort[]|nil
 function M.read(sort)

@@ -9,9 +9,9 @@ local wire_name = require "wingman.base.wire_name"
 
 local M = {}
 
---- Seconds for which a leaf is taken for too large without asking. Somebody may have made it smaller.
+--- Seconds for which a leaf counts as too large without a new question. Afterwards it may be smaller.
 local KNOWN = 10
---- Leaves that are known before those whose time is over are forgotten.
+--- With more known leaves than these, those whose time is up are forgotten.
 local MOST_KNOWN = 1000
 
 ---@class wingman.large_leaf

@@ -1,5 +1,5 @@
---- The Merkle trees of nodes on their listening connections: which kind a node has, and what all who read on a connection
---- share of it. Whoever asks about trees there goes through this module, so that no question disturbs another.
+--- The Merkle trees of nodes on their listening connections: which kind a node has, and the state that all readers of a
+--- connection share. Every question about trees there goes through this module, so that none disturbs another.
 local core = require "wingman.core"
 local errors = require "wingman.base.error"
 local large_leaves = require "wingman.cluster.listening.large_leaves"

@@ -1,4 +1,4 @@
---- Nodes that the partition map names and nobody has shown.
+--- Nodes that the partition map names and for which no endpoint is known.
 local loop = require "wingman.loop"
 local script_traceback = require "wingman.base.script_traceback"
 
@@ -80,9 +80,9 @@ local function awaits_hash(self)
   return false
 end
 
---- Notes whether discovery is over: it is known who owns what, every URL at hand, the advertised
+--- Notes whether discovery has ended: a partition map is known, every known URL, the advertised
 --- ones among them, has been tried, and each node that was reached has its routes. Emits
---- `discovered` each time that this becomes so.
+--- `discovered` each time that it ends.
 ---@param self wingman.cluster_provider
 function M.note_end(self)
   local was_over = self.discovery_is_over

@@ -1,9 +1,9 @@
---- The open models: iterations begin when the schedule says, whatever became of those
---- before. What is due is taken in batches, once a tick; no timer and no closure is made
+--- The open models: iterations begin when the schedule says, whether those before have ended
+--- or not. What is due is taken in batches, once a tick; no timer and no closure is made
 --- per arrival. An arrival that finds every user within an iteration, and no more users
 --- allowed, is dropped and counted; one that the generator itself was too slow for begins
---- late and is measured from when it was meant, or is dropped and counted when a second
---- after the planned end (graceful_stop, when that is less) is over, too.
+--- late and is measured from its due time, or is dropped and counted when it is more than a
+--- second (graceful_stop, when that is less) after the planned end.
 local loop = require "wingman.loop"
 local native = require "wingman.load.executor.native"
 local schedule = require "wingman.load.executor.schedule"

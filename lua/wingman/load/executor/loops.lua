@@ -1,5 +1,5 @@
---- The closed models: a number of users, each of which begins its next iteration when the
---- one before is over. An iteration that never waits would keep the sockets waiting, so a
+--- The closed models: a number of users, each of which begins its next iteration when its
+--- last one has ended. An iteration that never waits would keep the sockets waiting, so a
 --- user lets the loop run once its slice is used up.
 local loop = require "wingman.loop"
 local native = require "wingman.load.executor.native"

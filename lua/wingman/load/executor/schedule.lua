@@ -5,7 +5,7 @@
 local M = {}
 
 ---@class wingman.load.schedule
----@field next_us number  when the next arrival is meant; math.huge: there is none
+---@field next_us number  when the next arrival is due; math.huge: there is none
 ---@field ends_us number  when the plan ends
 ---@field private number integer  of the next arrival, in the whole plan
 ---@field private last integer    one more than the number of the last

@@ -1,5 +1,5 @@
---- Writes of users that another client's copy was not seen to show yet. A write is known by its key and the hash of
---- its value; it is over when the copy shows it, or a later one of the same key.
+--- Writes of users that another client's copy does not show yet. A write is known by its key and the hash of
+--- its value; it has arrived when the copy shows it, or a later one of the same key.
 local loop = require "wingman.loop"
 
 local M = {}
@@ -38,7 +38,7 @@ function methods:add(key, write)
   self.count = self.count + 1
 end
 
---- A write that nobody has to wait for.
+--- A write that is not waited for.
 ---@param key string
 function methods:pass(key) self.known[key] = true end
 
@@ -70,7 +70,7 @@ function methods:keys()
   return keys
 end
 
---- Waits until the newest write of the key is over; nil after the timeout.
+--- Waits until the newest write of the key has arrived; nil after the timeout.
 ---@param key string
 ---@param timeout number  seconds
 ---@return boolean|nil

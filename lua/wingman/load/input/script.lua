@@ -1,5 +1,5 @@
---- The script that `wingman run` or `wingman bench` runs in this Lua state. In a host that
---- embeds the module there is none, and all of it is nil.
+--- The script that `wingman run` or `wingman bench` runs in this Lua state. All is nil in a host that
+--- embeds the module.
 local M = {}
 
 ---@type string|nil  the script's source
