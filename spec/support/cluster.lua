@@ -37,8 +37,10 @@ function methods:client(options)
   return client
 end
 
---- A client that is connected to every node.
+--- A client that is connected, be it after a minute on a busy machine.
 function methods:started(options)
+  options = options or {}
+  options.start_timeout = options.start_timeout or 60
   local client = self:client(options)
   assert(client:start())
   return client

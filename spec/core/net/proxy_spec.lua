@@ -40,7 +40,8 @@ describe("A proxy", function()
   local function port_of(url) return tonumber(url:match ":(%d+)") end
 
   local function start(options)
-    local given = { auth = { token = cluster.token }, reconnect = function() return nil end, log_to = function() end, start_timeout = PATIENCE }
+    local given = { auth = { token = cluster.token }, reconnect = function() return nil end, log_to = function() end,
+      start_timeout = PATIENCE, connect_timeout = PATIENCE, auth_timeout = PATIENCE }
     for name, value in pairs(options) do given[name] = value end
     if options.cluster then given.auth = nil end -- it has a token of its own
     client = wingman.client(given)

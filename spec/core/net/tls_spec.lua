@@ -43,7 +43,8 @@ describe("wss://", function()
   end
 
   local function start(url, tls, resolver)
-    local client = wingman.client { server = url, auth = { token = cluster.token }, tls = tls, start_timeout = 60,
+    local client = wingman.client { server = url, auth = { token = cluster.token }, tls = tls, start_timeout = 60, connect_timeout = 60,
+      auth_timeout = 60,
       resolver = resolver, reconnect = function() return nil end, log_to = function() end }
     local ok, err = client:start()
     if ok then
