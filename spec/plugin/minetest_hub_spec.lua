@@ -337,6 +337,23 @@ clusters.on_each(getfenv(), "the hub of wingman_sync", function(shared, it)
     for name, value in pairs(scores) do is_stored(name, value.score) end
   end)
 
+  it("gives nodes that came up without them, while it was not there, the scores of its file", function()
+    local hub, scores, observer = live_server("west", { copy = { path = folder } }), {}, shared:started()
+    for _, name in ipairs(clusters.keys_of(observer, "node-2", 20)) do scores[name] = { score = 90 } end
+    write("minetest_scores", scores)
+    await(function()
+      for name in pairs(scores) do
+        if hub.scores[name] ~= 90 then return false end
+      end
+      return true
+    end, "it does not hear of the scores")
+    close_all()
+    assert(shared.cluster:kill "node-2")
+    shared:restart("node-2", observer)
+    live_server("west", { copy = { path = folder } })
+    for name in pairs(scores) do is_stored(name, 90) end
+  end)
+
   it("in a host without time tells one player in a step, says how far behind it is, and misses nothing", function()
     proxy = http_proxy.start {}
     local hub, _, logged = live_server("west", { proxy = "http://127.0.0.1:" .. proxy.port })
