@@ -17,13 +17,18 @@ local replayed = tonumber(os.getenv "WINGMAN_SEED")
 -- An even number: then pairs of seeds, one for each dialect, begin with the same fault.
 local first = replayed or math.floor(os.time() % 1000000 / 2) * 2
 
--- Each fault comes first, and alone, in one schedule: with the one dialect in the plain
--- build and with the other in that with sanitizers, by turns.
-local seeds = { replayed }
-if not replayed then
-  local turn = build.is_sanitized and 1 or 0
-  for i = 1, #faults.simulated do seeds[i] = first + 2 * (i - 1) + (i + turn) % 2 end
+-- Each fault comes first, and alone, in one schedule, in the plain build or in that with sanitizers: by turns, so that
+-- in four days it comes in both builds with both dialects.
+local function seeds_of_turn()
+  local list, turn = {}, math.floor(os.time() / 86400)
+  for i = 1, #faults.simulated do
+    if (i + turn + (build.is_sanitized and 1 or 0)) % 2 == 0 then
+      list[#list + 1] = first + 2 * (i - 1) + math.floor((i + turn) / 2) % 2
+    end
+  end
+  return list
 end
+local seeds = replayed and { replayed } or seeds_of_turn()
 
 describe("chaos on the simulated cluster:", function()
   local schedules, taken
@@ -46,14 +51,16 @@ describe("chaos on the simulated cluster:", function()
     end)
   end
 
-  it("every fault came alone at least once", function()
+  it("every fault of this build's turn came alone", function()
     if replayed then return end
-    local alone = {}
+    local alone, count = {}, 0
     for _, seed in ipairs(seeds) do
       local rounds = nemesis.plan(faults.simulated, { rounds = 1, first = schedule.of_seed(seed).first, nodes = 3 }, random.new(seed))
       assert.equal(1, #rounds[1].faults)
-      alone[rounds[1].faults[1].fault.name] = true
+      local name = rounds[1].faults[1].fault.name
+      count = count + (alone[name] and 0 or 1)
+      alone[name] = true
     end
-    for _, fault in ipairs(faults.simulated) do assert.is_true(alone[fault.name], fault.name) end
+    assert.is_true(count >= math.floor(#faults.simulated / 2))
   end)
 end)

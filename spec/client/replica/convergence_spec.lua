@@ -10,7 +10,7 @@ local topgun_binary = require "wingman.testbed.topgun.binary"
 local replayed = tonumber(os.getenv "WINGMAN_SEED")
 local first = replayed or os.time() % 1000000 + 1
 -- Each waits most of the time. With the sanitizers a client takes five times as long.
-local COUNT = replayed and 1 or build.is_sanitized and 40 or 200
+local COUNT = replayed and 1 or build.is_sanitized and 40 or 160
 local JOBS = build.is_sanitized and 6 or 16
 
 -- What is wrong with the schedules of `count` seeds, one line each.
