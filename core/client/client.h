@@ -292,7 +292,7 @@ const char *wm_record_state_name(wm_record_state state);
 bool wm_map_look(wm_map *m, const char *key, size_t len, wm_record *out, wm_record_state *state, int *holder);
 /* Walks over what it shows, as wm_replica_next. */
 uint64_t wm_map_next(wm_map *m, uint64_t position, wm_record *out);
-/* Keys with a value. Of a replica they are counted each time. */
+/* Keys with a value; see wm_replica_size. */
 size_t wm_map_size(wm_map *m);
 /* Bytes of the keys that have a value, and of their values as MessagePack. They are counted each time. */
 uint64_t wm_map_record_bytes(wm_map *m);

@@ -331,12 +331,7 @@ uint64_t wm_map_next(wm_map *m, uint64_t position, wm_record *out)
 
 size_t wm_map_size(wm_map *m)
 {
-    wm_record record;
-    size_t count = 0;
-    if (m->replica == NULL) return wm_record_store_size(m->store);
-    for (uint64_t at = wm_replica_next(m->replica, 0, &record); at != 0; at = wm_replica_next(m->replica, at, &record))
-        count += record.value != NULL;
-    return count;
+    return m->replica != NULL ? wm_replica_size(m->replica) : wm_record_store_size(m->store);
 }
 
 uint64_t wm_map_record_bytes(wm_map *m)

@@ -155,6 +155,10 @@ bool wm_replica_get(wm_replica *r, const char *key, size_t len, wm_record *out, 
  * 2^53. */
 uint64_t wm_replica_next(wm_replica *r, uint64_t position, wm_record *out);
 
+/* Keys with a value. It looks at the records of `own` and not at the others, which are counted as they change; once all of them
+ * after nodes came or went with records. */
+size_t wm_replica_size(wm_replica *r);
+
 /* Whether a record of `own` is what is known of its key: no other value is shown. */
 bool wm_replica_stands(wm_replica *r, const wm_record *own);
 

@@ -132,6 +132,7 @@ bool wm_replica_next_change(wm_replica *r, wm_record *out, wm_change_origin *ori
 
 void wm_replica_dismiss(wm_replica *r, wm_holding *h, wm_change_origin origin)
 {
+    r->is_uncounted |= wm_holding_count(h) > 0;
     wm_dismissed *grown = r->is_watched ? realloc(r->dismissed, (r->dismissed_count + 1) * sizeof *grown) : NULL;
     if (grown == NULL) { /* nobody wants a report, or there is no memory for it */
         r->figures.no_memory += r->is_watched;

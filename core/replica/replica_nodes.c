@@ -221,10 +221,12 @@ int wm_replica_event(wm_replica *r, int node_index, const wm_map_event *e, uint6
     if (!e->has_record && !e->is_removal) return 1;
     wm_replica_key k = wm_replica_key_of(r, e->key, e->key_len);
     wm_replica_sight before = wm_replica_look(r, &k);
+    bool did_count = wm_replica_counts(r, &k);
     r->figures.events++;
     int status = e->has_record ? put_event(r, n, &k, e) : drop_event(r, n, &k);
     if (status == WM_OK) {
         wm_replica_found(r, &k);
+        wm_replica_recount(r, &k, did_count);
         note_echo(r, node_index, &k, e);
         wm_replica_tell(r, &k, &before, WM_CHANGE_REMOTE);
     }
@@ -265,6 +267,7 @@ static void on_found(void *user, wm_sync *s, const wm_map_event *e, const wm_wal
         return;
     }
     wm_replica_sight before = wm_replica_look(r, &k);
+    bool did_count = wm_replica_counts(r, &k);
     if (status == WM_OK && is_known && !(held.marks & WM_RECORD_GRAVE) && is_same_time(&held, &record)) {
         wm_holding_mark(s->holding, k.hash, k.text, k.len, held.marks, record.seen);
     } else if (status == WM_OK) {
@@ -275,6 +278,7 @@ static void on_found(void *user, wm_sync *s, const wm_map_event *e, const wm_wal
     if (status == WM_ENOMEM) r->figures.no_memory++;
     if (status < 0) return;
     wm_replica_found(r, &k);
+    wm_replica_recount(r, &k, did_count);
     end_read(r, s, &k, step);
     wm_replica_tell(r, &k, &before, origin_of(s));
 }
@@ -300,11 +304,13 @@ static void remove_absent(wm_replica *r, wm_replica_node *n, const wm_record *he
 {
     wm_replica_key k = wm_replica_key_of(r, held->key, held->key_len);
     wm_replica_sight before = wm_replica_look(r, &k);
+    bool did_count = wm_replica_counts(r, &k);
     if (!keep_gone(r, n, &k, held)) {
         r->figures.no_memory++;
         return; /* the next walk will find it again */
     }
     wm_holding_drop(n->holding, k.hash, k.text, k.len, ++r->seen);
+    wm_replica_recount(r, &k, did_count);
     n->sync.has_found = true;
     count_repair(r, &n->sync);
     end_read(r, &n->sync, &k, step);
@@ -341,6 +347,7 @@ static bool add_lost(wm_replica *r, wm_holding *h, int node_index)
     wm_lost *grown = realloc(r->lost, (r->lost_count + 1) * sizeof *grown);
     if (grown == NULL) return false;
     r->lost = grown;
+    r->is_uncounted |= r->options.merges; /* a tombstone of another node may be the newest now */
     r->lost[r->lost_count++] = (wm_lost){.holding = h, .node_index = node_index};
     return true;
 }

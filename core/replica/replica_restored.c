@@ -38,6 +38,7 @@ bool wm_replica_restore(wm_replica *r, const wm_kept_holding *kept)
         return false;
     }
     wm_hlc latest = latest_of(kept->holding);
+    wm_replica_count_in(r, kept->holding);
     r->restored[r->restored_count++] = (wm_restored){id, url, kept->rule, kept->is_cut ? 0 : kept->equal_ms, kept->is_cut, latest, kept->holding};
     if (is_later(latest, r->latest)) r->latest = latest;
     wm_holding_track(kept->holding, false);

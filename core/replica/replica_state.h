@@ -71,6 +71,8 @@ struct wm_replica {
     size_t moved_position;
     bool is_moving;
     wm_replica_figures figures;
+    size_t base_count; /* keys of the base that have a value */
+    bool is_uncounted; /* base_count is not known */
 };
 
 /* -- replica_view.c -- */
@@ -91,8 +93,18 @@ bool wm_replica_acked_by(const wm_record *own, int node_index);
 bool wm_replica_decides(const wm_replica *r, const wm_replica_key *k, const wm_record *own, int node_index);
 /* As wm_replica_get. */
 bool wm_replica_show(wm_replica *r, const wm_replica_key *k, wm_record *out, wm_replica_place *place);
+/* What is shown of a key without `own`. */
+bool wm_replica_base(const wm_replica *r, const wm_replica_key *k, wm_record *out, wm_replica_place *place);
 /* The newest record of a key that any node holds. */
 bool wm_replica_held(const wm_replica *r, const wm_replica_key *k, wm_record *out, wm_replica_place *place);
+
+/* Whether a key counts in base_count: it has a value in the base. Ask before the base changes. On v2 each record has one, whatever node
+ * is the owner. */
+bool wm_replica_counts(const wm_replica *r, const wm_replica_key *k);
+/* Keeps base_count after what the base has of a key may have changed. `did_count`: of wm_replica_counts before that. */
+void wm_replica_recount(wm_replica *r, const wm_replica_key *k, bool did_count);
+/* The holding is about to be part of the base. */
+void wm_replica_count_in(wm_replica *r, wm_holding *h);
 
 /* -- replica_changes.c -- */
 

@@ -70,7 +70,7 @@ static bool newest_lost(const wm_replica *r, const wm_replica_key *k, wm_record 
     return is_found;
 }
 
-static bool show_base(const wm_replica *r, const wm_replica_key *k, wm_record *out, wm_replica_place *place)
+bool wm_replica_base(const wm_replica *r, const wm_replica_key *k, wm_record *out, wm_replica_place *place)
 {
     wm_replica_node *owner = r->options.merges ? NULL : node_at(r, owner_of(r, k));
     if (owner != NULL && wm_holding_get(owner->holding, k->hash, k->text, k->len, out)) {
@@ -140,7 +140,7 @@ bool wm_replica_show(wm_replica *r, const wm_replica_key *k, wm_record *out, wm_
 {
     wm_record own;
     *place = (wm_replica_place){.node_index = -1};
-    bool is_own = wm_replica_own(r, k, &own), has_base = show_base(r, k, out, place);
+    bool is_own = wm_replica_own(r, k, &own), has_base = wm_replica_base(r, k, out, place);
     if (!is_own || !hides_base(r, k, &own, has_base ? out : NULL, place)) return has_base;
     *place = (wm_replica_place){.node_index = -1, .is_own = true};
     *out = own;
@@ -218,6 +218,97 @@ uint64_t wm_replica_next(wm_replica *r, uint64_t position, wm_record *out)
         else if (is_shown(r, out)) return (uint64_t)part << PART_SHIFT | place;
     }
     return 0;
+}
+
+/* -- how much of it ---------------------------------------------------------------------- */
+
+bool wm_replica_counts(const wm_replica *r, const wm_replica_key *k)
+{
+    wm_replica_place place = {.node_index = -1};
+    wm_record record;
+    if (r->is_uncounted) return false;
+    if (r->options.merges) return wm_replica_base(r, k, &record, &place) && record.value != NULL;
+    for (uint32_t part = 1; part < parts(r); part++) {
+        wm_holding *h = holding_of(r, part);
+        if (h != NULL && wm_holding_get(h, k->hash, k->text, k->len, &record)) return true;
+    }
+    return false;
+}
+
+void wm_replica_recount(wm_replica *r, const wm_replica_key *k, bool did_count)
+{
+    bool counts = wm_replica_counts(r, k);
+    r->base_count += counts && !did_count;
+    r->base_count -= !counts && did_count;
+}
+
+void wm_replica_count_in(wm_replica *r, wm_holding *h)
+{
+    wm_record record;
+    r->is_uncounted |= r->options.merges;
+    if (r->base_count == 0 && !r->is_uncounted) { /* nothing is in it yet */
+        r->base_count = wm_holding_count(h);
+        return;
+    }
+    for (size_t at = wm_holding_next(h, 0, &record); !r->is_uncounted && at != 0; at = wm_holding_next(h, at, &record)) {
+        wm_replica_key k = wm_replica_key_of(r, record.key, record.key_len);
+        r->base_count += !wm_replica_counts(r, &k);
+    }
+}
+
+/* Whether this record of a part is the one of its key that counts. */
+static bool is_counted(const wm_replica *r, const wm_record *record)
+{
+    wm_replica_key k = wm_replica_key_of(r, record->key, record->key_len);
+    wm_replica_place place = {.node_index = -1};
+    wm_record base;
+    if (r->options.merges && record->value == NULL) return false;
+    return wm_replica_base(r, &k, &base, &place) && base.key == record->key;
+}
+
+static void count_base(wm_replica *r)
+{
+    wm_record record;
+    r->is_uncounted = false;
+    r->base_count = 0;
+    for (uint32_t part = 1; part < parts(r); part++)
+        for (size_t at = next_in(r, part, 0, &record); at != 0; at = next_in(r, part, at, &record)) r->base_count += is_counted(r, &record);
+}
+
+static bool are_owners_known(const wm_replica *r)
+{
+    const wm_owners *o = r->sources.owners;
+    for (uint32_t p = 0; p < o->count; p++) {
+        const wm_replica_node *owner = node_at(r, o->node_index[p]);
+        if (owner == NULL || owner->sync.equal_us == 0) return false;
+    }
+    return o->count > 0;
+}
+
+/* Whether an own record cannot hide the base, as far as that is known without its key: see hides_base. */
+static bool is_settled(const wm_replica *r, const wm_record *own, bool owners_known)
+{
+    if (own->node != 0) return true;
+    if (r->options.only_hears) return false;
+    if (own->marks & WM_RECORD_OVER) return true;
+    return owners_known && !r->options.merges && own->seen == 0 && !r->sources.is_unsettled(r->sources.user, own);
+}
+
+size_t wm_replica_size(wm_replica *r)
+{
+    wm_replica_place place;
+    wm_record own, shown;
+    if (r->is_uncounted) count_base(r);
+    size_t count = r->base_count;
+    bool owners_known = are_owners_known(r);
+    for (size_t at = wm_record_store_next(r->sources.own, 0, &own); at != 0; at = wm_record_store_next(r->sources.own, at, &own)) {
+        if (is_settled(r, &own, owners_known)) continue;
+        wm_replica_key k = wm_replica_key_of(r, own.key, own.key_len);
+        if (!wm_replica_show(r, &k, &shown, &place) || !place.is_own) continue;
+        count += own.value != NULL;
+        count -= wm_replica_counts(r, &k);
+    }
+    return count;
 }
 
 bool wm_replica_next_loss(wm_replica *r, int *node_index, uint64_t *first, uint64_t *end)

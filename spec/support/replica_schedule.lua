@@ -144,8 +144,9 @@ end
 --- Runs the schedule of a seed; raises when a replica differs at its end.
 ---@param shared spec.shared_cluster
 ---@param seed integer
----@param follow nil|{ begin: fun(map: wingman.map), wrong: fun(map: wingman.map, expected: table, lost: table): any }  what
----  runs over each replica besides, and what is wrong with it at the end
+---@param follow nil|{ begin: fun(map: wingman.map), step: nil|fun(map: wingman.map), wrong: fun(map: wingman.map, expected: table, lost: table): any }  what
+---  runs over each replica besides, and what is wrong with it at the end; `step`, if it is there, is called with each replica
+---  after each step
 function M.run(shared, seed, follow)
   local run = begin(shared, seed)
   for _, map in ipairs(follow and run.replicas or {}) do follow.begin(map) end
@@ -156,6 +157,7 @@ function M.run(shared, seed, follow)
     local ok, err = pcall(actions[name] or faults[name], run)
     if not ok then error(("seed %d, after %s: %s"):format(seed, table.concat(run.log, " "), tostring(err)), 0) end
     loop.sleep(0)
+    for _, map in ipairs(follow and follow.step and run.replicas or {}) do follow.step(map) end
   end
   faults.restart(run)
   for _, map in ipairs(run.writers) do assert(map.client:drain(60)) end

@@ -309,7 +309,7 @@ end
 ---@field state "snapshot"|"live"|"catching_up"|"partial"|"stale"|"off"  see copy:status
 ---@field since number      seconds for which it has had this state
 ---@field why string|nil     why it is not live
----@field records integer   keys with a value; a call counts them
+---@field records integer   keys with a value
 ---@field equal_at table<string, number>  by node id: seconds since the copy was known to be equal to what the node holds; with persist
 ---  also of nodes that an earlier process was connected to
 ---@field age number|nil    seconds since the copy was known to be equal to what the nodes hold, of the node for which that is longest; nil: for
