@@ -114,8 +114,7 @@ static bool drop_oldest(wm_client *c, int first, int last, uint32_t newest)
     wm_client_event(c, (wm_event){.type = WM_EVENT_OP_DROPPED, .a = (int64_t)op->seq}, wm_op_key(op),
                     op->key_len);
     c->figures.stats.ops_dropped++;
-    wm_client_note_not_stored(c, index, WM_RECORD_DROPPED);
-    wm_batcher_settle(c->batcher, index);
+    wm_client_settle_not_stored(c, index, WM_RECORD_DROPPED);
     return true;
 }
 

@@ -34,14 +34,32 @@ void wm_client_acked_late(wm_client *c, const wm_op *op)
     wm_record_store_put(m->store, hash, &record); /* out of memory: the old time stays */
 }
 
-void wm_client_note_not_stored(wm_client *c, uint32_t op, uint8_t mark)
+/* What the replica shows of a key, before something happens to its own record. */
+static wm_replica_sight before_own(const wm_map *m, const char *key, size_t len)
+{
+    return m->replica != NULL ? wm_replica_before_own(m->replica, key, len) : (wm_replica_sight){0};
+}
+
+static void after_own(const wm_map *m, const char *key, size_t len, const wm_replica_sight *before)
+{
+    if (m->replica != NULL) wm_replica_after_own(m->replica, key, len, before);
+}
+
+void wm_client_settle_not_stored(wm_client *c, uint32_t op, uint8_t mark)
 {
     wm_op_view view = wm_oplog_read(c->log, wm_oplog_at(c->log, op));
     const wm_map *m = wm_client_find_map(c, view.map_name, view.map_len);
     uint32_t hash = wm_hash_fnv1a(view.key, view.key_len);
     wm_record own;
-    if (m == NULL || !wm_record_store_get(m->store, hash, view.key, view.key_len, &own)) return;
-    if (own.node == 0 && own.op == op) wm_record_store_mark(m->store, hash, view.key, view.key_len, own.marks | mark, own.seen);
+    bool is_own = m != NULL && wm_record_store_get(m->store, hash, view.key, view.key_len, &own) && own.node == 0 && own.op == op;
+    if (!is_own) {
+        wm_batcher_settle(c->batcher, op);
+        return;
+    }
+    wm_replica_sight before = before_own(m, own.key, own.key_len);
+    wm_record_store_mark(m->store, hash, own.key, own.key_len, own.marks | mark, own.seen);
+    wm_batcher_settle(c->batcher, op); /* the key of the record stays */
+    after_own(m, own.key, own.key_len, &before);
 }
 
 void wm_client_note_indoubt(wm_client *c, const wm_op *op)
@@ -85,8 +103,10 @@ static bool is_newer(void *user, const wm_record *stored)
 
 void wm_map_written_again(wm_map *m, uint32_t hash, const char *key, size_t len, uint32_t op)
 {
+    wm_replica_sight before = before_own(m, key, len);
     wm_record_store_mark(m->store, hash, key, len, 0, 0);
     wm_record_store_written(m->store, hash, key, len, op);
+    after_own(m, key, len, &before);
 }
 
 int wm_map_restore(wm_map *m, const wm_op_view *view, uint32_t op)
@@ -106,8 +126,10 @@ int wm_map_restore(wm_map *m, const wm_op_view *view, uint32_t op)
     if (!wm_timestamp_is_possible(&time)) return WM_EINVAL;
     wm_hlc_update(&c->writer.clock, wm_wall_ms(), time.millis, time.counter);
     if (!wm_client_intern_node(c, time.node, time.node_len, &record.node)) return WM_ENOMEM;
+    wm_replica_sight before = before_own(m, view->key, view->key_len);
     int result = wm_record_store_merge(m->store, hash, &record, is_newer, &time);
     /* One that was sent again has the time of the record: that stays, and is followed. */
     if (result == 1) wm_map_written_again(m, hash, view->key, view->key_len, op);
+    else if (result == WM_OK) after_own(m, view->key, view->key_len, &before);
     return result;
 }

@@ -35,8 +35,7 @@ static void bury(wm_client *c, int connection, uint32_t index, const void *reaso
     tell(c, connection, op, reason, len);
     wm_dead_letters_add(c->dead_letters, c->log, op, node_of_connection(c, connection), reason, len); /* counted when it fails */
     c->figures.stats.ops_rejected++;
-    wm_client_note_not_stored(c, index, WM_RECORD_REJECTED);
-    wm_batcher_settle(c->batcher, index);
+    wm_client_settle_not_stored(c, index, WM_RECORD_REJECTED);
     wm_client_check_watermarks(c);
 }
 

@@ -369,9 +369,8 @@ void wm_client_replica_lost(wm_client *c, int connection);
 /* Sends what is due. Call it at each tick of the timer. */
 void wm_client_tend_replicas(wm_client *c);
 void wm_client_free_replicas(wm_client *c);
-/* Marks the record of a write that is about to be settled without an acknowledgement: WM_RECORD_REJECTED or
- * WM_RECORD_DROPPED. */
-void wm_client_note_not_stored(wm_client *c, uint32_t op, uint8_t mark);
+/* Settles an operation that no node has acknowledged, and marks its record: WM_RECORD_REJECTED or WM_RECORD_DROPPED. */
+void wm_client_settle_not_stored(wm_client *c, uint32_t op, uint8_t mark);
 /* Adds a write to the in-doubt writes. */
 void wm_client_note_indoubt(wm_client *c, const wm_op *op);
 #endif

@@ -169,6 +169,17 @@ void wm_replica_watch(wm_replica *r);
 /* This client has written a key: it is in the list, too, as WM_CHANGE_LOCAL. Until it is taken, several writes of a key
  * are in it several times, and the last is taken once. */
 void wm_replica_wrote(wm_replica *r, const char *key, size_t len);
+/* What is shown of a key at a moment; not looked at unless changes are watched. */
+typedef struct wm_replica_sight {
+    bool has_value;
+    uint64_t hash;
+} wm_replica_sight;
+
+/* Whatever else happens to a record of `own` or to its operation (it is sent again, or is settled without an
+ * acknowledgement) happens between these two: if the key is not shown as before, it is in the list as WM_CHANGE_REPAIR. So
+ * what wm_replica_get has of a key differs from what was told of it only while the key is in the list. */
+wm_replica_sight wm_replica_before_own(wm_replica *r, const char *key, size_t len);
+void wm_replica_after_own(wm_replica *r, const char *key, size_t len, const wm_replica_sight *before);
 size_t wm_replica_changes(const wm_replica *r);
 /* How many keys are still to be taken, at most: those in the list, and those that are looked through for it. 0: none. */
 size_t wm_replica_behind(const wm_replica *r);

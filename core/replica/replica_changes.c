@@ -69,6 +69,18 @@ void wm_replica_tell(wm_replica *r, const wm_replica_key *k, const wm_replica_si
     if (is_other || (r->is_moving && before->has_value)) add(r, k, origin);
 }
 
+wm_replica_sight wm_replica_before_own(wm_replica *r, const char *key, size_t len)
+{
+    wm_replica_key k = wm_replica_key_of(r, key, len);
+    return wm_replica_look(r, &k);
+}
+
+void wm_replica_after_own(wm_replica *r, const char *key, size_t len, const wm_replica_sight *before)
+{
+    wm_replica_key k = wm_replica_key_of(r, key, len);
+    wm_replica_tell(r, &k, before, WM_CHANGE_REPAIR);
+}
+
 /* -- taking them ------------------------------------------------------------------------- */
 
 void wm_replica_watch(wm_replica *r)

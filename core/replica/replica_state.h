@@ -108,12 +108,6 @@ void wm_replica_count_in(wm_replica *r, wm_holding *h);
 
 /* -- replica_changes.c -- */
 
-/* What is shown of a key at a moment; not looked at unless changes are watched. */
-typedef struct wm_replica_sight {
-    bool has_value;
-    uint64_t hash;
-} wm_replica_sight;
-
 wm_replica_sight wm_replica_look(wm_replica *r, const wm_replica_key *k);
 /* Adds the key to the changes if it is not shown as before. */
 void wm_replica_tell(wm_replica *r, const wm_replica_key *k, const wm_replica_sight *before, wm_change_origin origin);

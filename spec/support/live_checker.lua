@@ -114,11 +114,36 @@ function M.replay(live)
   return replay
 end
 
---- Opens a live query of each case.
+local is_watch_due = false
+
+--- Watches a map, with this client's own writes.
+---@param map wingman.map
+---@return table<string, { value: any }>  what was told last of each key that has a value
+function M.watch(map)
+  local told = {}
+  map:watch(nil, function(key, value) told[key] = value ~= nil and { value = value } or nil end, { own = true })
+  return told
+end
+
+-- Where what a watch was told differs from the records; nil when it does not.
+local function wrong_watch(told, records)
+  for key, record in pairs(records) do
+    if not told[key] then return key .. " was not told" end
+    local differs = difference(told[key].value, record.value, key)
+    if differs then return "it was told " .. differs end
+  end
+  for key in pairs(told) do
+    if not records[key] then return "it was not told that " .. key .. " is gone" end
+  end
+end
+
+--- Opens a live query of each case, and at every second call a watch, too: it makes the core list own writes.
 ---@param map wingman.map
 ---@return table[]
 function M.follow(map)
   local followers = {}
+  is_watch_due = not is_watch_due
+  followers.told = is_watch_due and M.watch(map) or nil
   for i, case in ipairs(M.cases) do
     local live = map.client:live_query(map.name, case.query)
     followers[i] = { case = case, live = live, replay = M.replay(live) }
@@ -138,6 +163,8 @@ function M.wrong(followers, records)
     wrong = follower.replay.wrong or M.difference(follower.replay.list, rows)
     if wrong then return ("query %d, as it was told: %s"):format(i, wrong) end
   end
+  local wrong = followers.told and wrong_watch(followers.told, records)
+  return wrong and "the watch: " .. wrong or nil
 end
 
 return M

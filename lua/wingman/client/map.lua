@@ -401,9 +401,9 @@ end
 
 --- Calls `fn(key, value, origin)` with what is there, and then after changes: once for a changed key, with the value that
 --- it has by then, or nil when it has none. `origin`: "snapshot" (read first), "remote" (announced by a node), "repair"
---- (found by comparing), "lost" (removed, with on_loss = "drop"), "local" (written by this client). After own writes `fn` is
---- called with `own = true` only, and not before `set` has returned; after what replaces them, always. Makes the map a
---- replica if it is none.
+--- (found by comparing; or an own write is sent again, or was rejected or dropped), "lost" (removed, with on_loss = "drop"),
+--- "local" (written by this client). After own writes `fn` is called with `own = true` only, and not before `set` has
+--- returned; after what replaces them, always. Makes the map a replica if it is none.
 ---@param key string|nil  one key; nil: all
 ---@param fn fun(key: string, value: any, origin: string)
 ---@param options wingman.watch_options|nil  { initial = true, own = false }

@@ -31,9 +31,8 @@ local function wrong_queries(map, records, has_lost)
 end
 
 clusters.on_each(getfenv(), "live queries", function(shared, it)
-  -- Seed 102 shows a known fault of 0.11: docs/guarantees.md, "What a live query promises".
-  local count = SEEDS or ((shared.is_real or shared.is_0_11 or shared:is_head()) and 1 or 2)
-  it(("have the rows of what the nodes hold, told once each, and a query of the copy those of the cluster, seeds %d to %d")
+  local count = SEEDS or ((shared.is_real or shared:is_head()) and 1 or 2)
+  it(("have the rows of what the nodes hold, told once each, as watches are, and a query of the copy those of the cluster, seeds %d to %d")
     :format(FIRST, FIRST + count - 1), function()
     for seed = FIRST, FIRST + count - 1 do
       local followers = {}

@@ -94,3 +94,67 @@ clusters.on_each(getfenv(), "an own removal", function(shared, it)
     assert(shared.cluster:fault("node-2", "ack-delay", 0))
   end)
 end, { "sim://3" })
+
+-- What the core does to own records by itself; where nothing of the key is shown without the write.
+clusters.on_each(getfenv(), "an own write that is not new", function(shared, it)
+  local client, map, live, told
+
+  -- What a live query has of the key, and what a watch was told last.
+  local function shown(key)
+    for _, row in ipairs(live:rows()) do
+      if row.key == key then return row.value, told[key] end
+    end
+    return nil, told[key]
+  end
+
+  local function begin(options)
+    client, told = shared:started(options), {}
+    eventually("every node is connected", function() return #client:connected_nodes() == 3 end)
+    map = client:map(shared:map_name())
+    map:replicate { on_loss = "drop" }
+    live = client:live_query(map.name)
+    map:watch(nil, function(key, value) told[key] = value end, { own = true })
+    assert(live:synced(60))
+  end
+
+  local function assert_told(what, key, value)
+    eventually(what, function()
+      local row, last = shown(key)
+      return map:get(key) == value and row == value and last == value, { tostring(map:get(key)), tostring(row), tostring(last) }
+    end)
+  end
+
+  local function kill_all()
+    for _, node in ipairs(shared.cluster.nodes) do assert(shared.cluster:kill(node.id)) end
+    eventually("no node is connected", function() return #client:connected_nodes() == 0 end)
+  end
+
+  local function restart_all()
+    for _, node in ipairs(shared.cluster.nodes) do shared:restart(node.id, client) end
+  end
+
+  it("is told when it is shown again, as it is sent again after all nodes lost it", function()
+    begin()
+    assert(map:set("k", 1))
+    assert(client:drain(60))
+    assert(live:synced(60))
+    kill_all()
+    restart_all()
+    assert(map:synced(60))
+    if not shared.is_0_11 then assert_told("its loss is told", "k", nil) end -- there the client may have repeated it
+    assert(map.core_map:resend "k") -- what repeats do, too
+    assert_told("it is told", "k", 1)
+  end)
+
+  it("is told when it is shown no more, as it is dropped from a full op log", function()
+    begin { oplog = { max_ops = 2, when_full = "drop_oldest" } }
+    kill_all()
+    assert(map:set("a", 1))
+    assert_told("it is told", "a", 1)
+    assert(map:set("b", 2))
+    assert(map:set("c", 3))
+    assert.is_nil(map:get "a")
+    assert_told("the drop is told", "a", nil)
+    restart_all()
+  end)
+end, { "sim://3", "sim://3?dialect=0.11" })
