@@ -67,11 +67,6 @@ bool wm_hlc_update_within(wm_hlc *c, uint64_t wall_ms, uint64_t remote_millis, u
     return true;
 }
 
-bool wm_hlc_update_strict(wm_hlc *c, uint64_t wall_ms, uint64_t remote_millis, uint64_t remote_counter)
-{
-    return wm_hlc_update_within(c, wall_ms, remote_millis, remote_counter, WM_HLC_MAX_DRIFT_MS);
-}
-
 bool wm_timestamp_is_possible(const wm_timestamp *t)
 {
     if (t->millis > POSSIBLE_MILLIS || t->counter > UINT32_MAX) return false;

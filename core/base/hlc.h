@@ -30,9 +30,7 @@ void wm_hlc_now(wm_hlc *c, uint64_t wall_ms);
 /* Merges a remote time. Returns false when it has drifted (WM_HLC_MAX_DRIFT_MS); it is merged all the
  * same, as the reference does by default. A time above WM_HLC_MAX is never merged: false. */
 bool wm_hlc_update(wm_hlc *c, uint64_t wall_ms, uint64_t remote_millis, uint64_t remote_counter);
-/* As wm_hlc_update, but a drifted time is refused: false, clock unchanged. */
-bool wm_hlc_update_strict(wm_hlc *c, uint64_t wall_ms, uint64_t remote_millis, uint64_t remote_counter);
-/* The same with another limit in place of WM_HLC_MAX_DRIFT_MS. */
+/* As wm_hlc_update, but a time that is ahead by more than `max_drift_ms` is refused: false, clock unchanged. */
 bool wm_hlc_update_within(wm_hlc *c, uint64_t wall_ms, uint64_t remote_millis, uint64_t remote_counter,
                           uint64_t max_drift_ms);
 /* Whether a server may say this time. Others could drag the clock along (millis from the year 10889 on), or fill the

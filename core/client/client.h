@@ -122,8 +122,6 @@ void wm_client_use_connection(wm_client *c, int connection);
 void wm_client_disconnect(wm_client *c, int connection, int close_code);
 /* Whether messages can be sent on the node's listening connection: it is open, and leads to this node. */
 bool wm_client_is_listening(const wm_client *c, int node_index);
-/* Sends a message (MessagePack) on it; as wm_node_pool_send. WM_EINVAL when it is not listening. */
-int wm_client_listener_send(wm_client *c, int node_index, const uint8_t *message, size_t len);
 
 /* For parts of the core that live on listening connections. They must not call Lua. What was asked on a
  * connection that is lost is never answered, and what was announced since is missed. */
@@ -159,8 +157,7 @@ bool wm_client_choose_map(wm_client *c);
 /* Sets the hash that the cluster uses, and assigns pending operations to their partitions again. WM_OK, or
  * WM_ENOMEM: it is tried again every 20 ms until WM_EVENT_MAP, and nothing is sent meanwhile. */
 int wm_client_set_hash(wm_client *c, wm_hash_kind kind);
-/* The hash in use; the partition of a key by that hash; and the number of partitions. */
-wm_hash_kind wm_client_hash(const wm_client *c);
+/* The partition of a key by the hash in use; and the number of partitions. */
 uint32_t wm_client_partition_of(const wm_client *c, const char *key, size_t len);
 uint32_t wm_client_partition_count(const wm_client *c);
 /* The index of the node that a key is routed to, -1 when it is held. For the FFI: hash, partition and
@@ -326,6 +323,4 @@ double wm_map_resend(wm_map *m, const char *key, size_t key_len);
 bool wm_map_is_indoubt(const wm_map *m, const char *key, size_t key_len, const uint8_t *value, size_t value_len);
 /* Requests WM_EVENT_OP_DONE for when the operation is settled. False when it is not in the log. */
 bool wm_client_notify(wm_client *c, uint64_t seq);
-/* The number of heap allocations of the write path so far. After warm-up it does not grow. */
-uint64_t wm_map_allocations(const wm_map *m);
 #endif

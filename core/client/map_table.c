@@ -71,11 +71,6 @@ const char *wm_client_node_name(const wm_client *c, uint32_t node)
     return c->maps.writers.all[node];
 }
 
-uint64_t wm_map_allocations(const wm_map *m)
-{
-    return wm_record_store_allocations(m->store);
-}
-
 void wm_client_catch_up(wm_client *c)
 {
     for (; c->maps.lagging != NULL; c->maps.lagging = c->maps.lagging->next_lagging) {

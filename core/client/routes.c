@@ -118,11 +118,6 @@ int wm_client_set_hash(wm_client *c, wm_hash_kind kind)
     return same ? WM_OK : repartition(c, c->routes.count);
 }
 
-wm_hash_kind wm_client_hash(const wm_client *c)
-{
-    return c->routes.hash;
-}
-
 uint32_t wm_client_partition_count(const wm_client *c)
 {
     return c->routes.count;

@@ -6,18 +6,7 @@ static const char *const keys[] = {
 #undef X
 };
 
-static const char *const texts[] = {
-#define X(name, key, text) text,
-    WM_END_REASONS(X)
-#undef X
-};
-
 const char *wm_end_reason_key(wm_end_reason reason)
 {
     return keys[reason];
-}
-
-const char *wm_end_reason_text(wm_end_reason reason)
-{
-    return texts[reason];
 }

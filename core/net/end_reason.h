@@ -1,7 +1,7 @@
 #ifndef WM_END_REASON_H
 #define WM_END_REASON_H
 
-/* Why a connection ended: X(NAME, "name for scripts", "text"). */
+/* Why a connection ended: X(NAME, "name for scripts", "text in docs/reference/errors.md"). */
 #define WM_END_REASONS(X)                                                                         \
     X(CLOSED, "closed", "the server closed the connection")                                       \
     X(LOST, "lost", "the connection broke off without a close frame")                             \
@@ -26,7 +26,6 @@ typedef enum wm_end_reason {
 #undef X
 } wm_end_reason;
 
-/* The name ("closed") and the text of a reason. Static. */
+/* The name of a reason ("closed"). Static. */
 const char *wm_end_reason_key(wm_end_reason reason);
-const char *wm_end_reason_text(wm_end_reason reason);
 #endif

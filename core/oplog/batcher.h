@@ -120,8 +120,6 @@ uint32_t wm_batcher_release_expired(wm_batcher *b, int connection, uint64_t now_
 /* Makes the deadlines of the connection's batches `at_us` at the latest. For an error that names no
  * operation. */
 void wm_batcher_hasten(wm_batcher *b, int connection, uint64_t at_us);
-/* The earliest deadline on the connection, UINT64_MAX when nothing is in flight. */
-uint64_t wm_batcher_deadline(const wm_batcher *b, int connection);
 
 /* -- poison messages ------------------------------------------------------------------
  *

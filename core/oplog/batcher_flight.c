@@ -365,14 +365,6 @@ void wm_batcher_hasten(wm_batcher *b, int id, uint64_t at_us)
         if (t->deadline_us > at_us) t->deadline_us = at_us;
 }
 
-uint64_t wm_batcher_deadline(const wm_batcher *b, int id)
-{
-    uint64_t earliest = UINT64_MAX;
-    for (const batch *t = b->connections[id].oldest; t != NULL; t = t->next)
-        if (t->deadline_us < earliest) earliest = t->deadline_us;
-    return earliest;
-}
-
 uint64_t wm_batcher_overdue_since(const wm_batcher *b, int id, uint64_t now_us)
 {
     for (const batch *t = b->connections[id].oldest; t != NULL; t = t->next)

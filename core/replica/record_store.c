@@ -62,7 +62,6 @@ struct wm_record_store {
     size_t used;
     size_t most; /* used slots before the table grows: three quarters */
     size_t live;
-    uint64_t allocations;
     waiting queue[WAITING];
     size_t first; /* the oldest put that waits */
     size_t count; /* of those that wait */
@@ -176,7 +175,6 @@ static bool grow(wm_record_store *s)
     size_t count = (s->table.mask + 1) * 2;
     slot *fresh = calloc(count, sizeof *fresh);
     if (fresh == NULL) return false;
-    s->allocations++;
     s->old = s->table;
     s->moved = 0;
     use_table(s, fresh, count);
@@ -202,7 +200,6 @@ static entry *make_entry(wm_record_store *s, slot *at, const wm_record *r)
     uint32_t cap = e == NULL ? r->value_len : larger(r->value_len);
     entry *made = realloc(e, sizeof *made + r->key_len + cap);
     if (made == NULL) return NULL;
-    s->allocations++;
     if (e == NULL) {
         made->key_len = r->key_len;
         made->op = WM_NO_OP;
@@ -316,7 +313,6 @@ static bool make_block(wm_record_store *s, waiting *w, size_t room)
     if (w->block != NULL && w->room >= room) return true;
     entry *block = realloc(w->block, sizeof *block + room);
     if (block == NULL) return false;
-    s->allocations++;
     w->block = block;
     w->room = room;
     return true;
@@ -486,9 +482,4 @@ size_t wm_record_store_next(wm_record_store *s, size_t position, wm_record *out)
         return (i + 1) * 2;
     }
     return 0;
-}
-
-uint64_t wm_record_store_allocations(const wm_record_store *s)
-{
-    return s->allocations;
 }

@@ -64,6 +64,4 @@ size_t wm_record_store_size(wm_record_store *s);
 /* Walks over all records, with tombstones, in no particular order: begin with position 0, pass each result
  * to the next call, end at 0. If records are added meanwhile, some may be missed or returned twice. */
 size_t wm_record_store_next(wm_record_store *s, size_t position, wm_record *out);
-/* The number of heap allocations so far. */
-uint64_t wm_record_store_allocations(const wm_record_store *s);
 #endif

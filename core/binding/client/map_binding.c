@@ -248,12 +248,6 @@ static int l_map_size_limit(lua_State *L)
     return 2;
 }
 
-static int l_map_allocations(lua_State *L)
-{
-    lua_pushnumber(L, (lua_Number)wm_map_allocations(wm_lua_check_map(L)));
-    return 1;
-}
-
 /* v2_stores_map(name): see family_rules.h. A function of the module, not of a map. */
 int wm_lua_v2_stores_map(lua_State *L)
 {
@@ -279,6 +273,5 @@ const luaL_Reg wm_lua_map_methods[] = {
     {"size", l_map_size},
     {"bytes", l_map_bytes},
     {"size_limit", l_map_size_limit},
-    {"allocations", l_map_allocations},
     {NULL, NULL},
 };

@@ -97,14 +97,6 @@ static int l_follow(lua_State *L)
     return wm_lua_push_result(L, wm_map_follow(slot->map, connection));
 }
 
-static int l_disconnect(lua_State *L)
-{
-    wm_replica *r = check_replica(L);
-    wm_client *c = ((map_slot *)lua_touserdata(L, 1))->owner->client;
-    wm_replica_disconnect(r, wm_lua_check_node(L, c, 2));
-    return 0;
-}
-
 /* subscribed(query id): see wm_map_subscribed. */
 static int l_subscribed(lua_State *L)
 {
@@ -276,7 +268,6 @@ const luaL_Reg wm_lua_replica_methods[] = {
     {"replica_end", l_end},
     {"replica_can_follow", l_can_follow},
     {"replica_follow", l_follow},
-    {"replica_disconnect", l_disconnect},
     {"replica_subscribed", l_subscribed},
     {"replica_forsake", l_forsake},
     {"replica_watch", l_watch},

@@ -8,16 +8,14 @@
  * lua/wingman/base/msgpack.lua. No user code runs: no metamethod is called. Both may raise, when Lua is
  * out of memory or a finalizer raises, so the caller's memory must belong to something that Lua frees. */
 
-/* Limit of wm_lua_encode; a larger message would end a server process. */
+/* The largest message: a larger one would end a server process. */
 #define WM_LUA_MAX_ENCODED (64u << 20)
 
-/* Appends the value at `index`. Returns 0, or < 0 with place and reason in `*err`, a text valid until
- * the next call on this Lua state; `out` has its old length then. Leaves the Lua stack as it was. */
-int wm_lua_encode(lua_State *L, int index, wm_buffer *out, const char **err);
-/* The same with another limit, in bytes, for what is appended. */
+/* Appends the value at `index`, at most `max_bytes`. Returns 0, or < 0 with place and reason in `*err`, a text
+ * valid until the next call on this Lua state; `out` has its old length then. Leaves the Lua stack as it was. */
 int wm_lua_encode_within(lua_State *L, int index, size_t max_bytes, wm_buffer *out, const char **err);
 
-/* The same for a value of a map: its nesting is limited, so that the op log's file and other clients
+/* The same for a value of a map, at most WM_LUA_MAX_ENCODED: its nesting is limited, so that the op log's file and other clients
  * can read it. */
 int wm_lua_encode_map_value(lua_State *L, int index, wm_buffer *out, const char **err);
 /* A message has WM_MP_MAX_DEPTH levels and needs 5 around a value: in an OP_BATCH the message, its

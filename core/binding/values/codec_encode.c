@@ -416,11 +416,6 @@ static int encode(lua_State *L, int index, size_t max_bytes, int max_depth, wm_b
     return -1;
 }
 
-int wm_lua_encode(lua_State *L, int index, wm_buffer *out, const char **err)
-{
-    return encode(L, index, WM_LUA_MAX_ENCODED, WM_MP_MAX_DEPTH, out, err);
-}
-
 int wm_lua_encode_within(lua_State *L, int index, size_t max_bytes, wm_buffer *out, const char **err)
 {
     return encode(L, index, max_bytes, WM_MP_MAX_DEPTH, out, err);

@@ -12,12 +12,6 @@ bool wm_client_is_listening(const wm_client *c, int node_index)
     return listener(c, node_index)->usable;
 }
 
-int wm_client_listener_send(wm_client *c, int node_index, const uint8_t *message, size_t len)
-{
-    if (!wm_client_is_listening(c, node_index)) return WM_EINVAL;
-    return wm_node_pool_send(c->pool, wm_node_pool_listener_of(c->pool, node_index), message, len);
-}
-
 void wm_client_disconnect(wm_client *c, int connection, int close_code)
 {
     wm_node_pool_disconnect(c->pool, connection, close_code);

@@ -36,10 +36,3 @@ uint8_t *wm_op_entry_begin(wm_buffer *frame, uint32_t kind, uint64_t seq, uint32
     frame->len += WM_OP_ENTRY_HEAD + (size_t)len;
     return at + WM_OP_ENTRY_HEAD;
 }
-
-uint64_t wm_op_entry_seq(const wm_op_entry *entry, uint32_t place)
-{
-    uint64_t seq;
-    memcpy(&seq, entry->bytes + (size_t)place * sizeof seq, sizeof seq);
-    return seq;
-}

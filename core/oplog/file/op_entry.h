@@ -43,6 +43,4 @@ bool wm_op_entry_next(const uint8_t **at, const uint8_t *end, wm_op_entry *out);
 /* Appends the head of an entry and `len` bytes for the caller to write. Returns where these begin; NULL
  * when out of memory. */
 uint8_t *wm_op_entry_begin(wm_buffer *frame, uint32_t kind, uint64_t seq, uint32_t len);
-/* The seq at index `place` of an entry that consists of seqs. */
-uint64_t wm_op_entry_seq(const wm_op_entry *entry, uint32_t place);
 #endif
