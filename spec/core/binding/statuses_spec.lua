@@ -1,5 +1,6 @@
 --- The one list of the core's statuses (core/base/status.h), and who takes them from it.
 local core = require "wingman.core"
+local emitter = require "wingman.base.emitter"
 local errors = require "wingman.base.error"
 local map = require "wingman.client.map"
 
@@ -25,6 +26,7 @@ local function refusing_map(status)
     options = { oplog = { when_full = "fail", node_share = 0.5 } },
     sync = function() return true end,
     pending_ops = function() return 7 end,
+    emitter = function(_, names) return emitter.new { names = names } end,
   }
   return map.new(client, "m")
 end
