@@ -229,11 +229,13 @@ void wm_replica_owners_changed(wm_replica *r)
     r->moved_position = 0;
 }
 
-/* Whether the nodes that hold the key hold different records. */
+/* Whether the nodes that hold the key hold different records, or an own one was acknowledged and not seen back: it makes way
+ * for the record of another owner. */
 static bool is_contested(const wm_replica *r, const wm_replica_key *k)
 {
     wm_record first = {0}, record;
     uint32_t holders = 0;
+    if (wm_replica_own(r, k, &record) && record.seen > 0 && !(record.marks & WM_RECORD_OVER)) return true;
     for (uint32_t i = 0; i < r->node_count; i++) {
         if (r->nodes[i] == NULL || !wm_holding_get(r->nodes[i]->holding, k->hash, k->text, k->len, &record)) continue;
         if (holders++ == 0) first = record;
@@ -242,7 +244,7 @@ static bool is_contested(const wm_replica *r, const wm_replica_key *k)
     return false;
 }
 
-/* After the owners changed: of a key that several nodes hold, another record may be shown now. */
+/* After the owners changed: of a key of which several records are known, another one may be shown now. */
 static void tell_moved(wm_replica *r, uint32_t *most)
 {
     wm_record record;

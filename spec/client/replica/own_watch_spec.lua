@@ -92,6 +92,30 @@ clusters.on_each(getfenv(), "an own removal", function(shared, it)
     eventually("the watch and the live query are told", function() return live:size() == 40 and told[3] == "there", told end)
     assert.same({ "there", "nil", "there" }, told)
     assert(shared.cluster:fault("node-2", "ack-delay", 0))
+    shared:restart("node-1", client)
+  end)
+
+  it("is followed by the record of the key's owner, when that comes back before the removal was seen at the node that took it", function()
+    local client, told = shared:started(), {}
+    local map = client:map(shared:map_name())
+    local keys = clusters.keys_of(client, "node-3", 40)
+    for _, key in ipairs(keys) do assert(map:set(key, "there")) end
+    assert(client:drain(60))
+    assert(map:synced(60))
+    local key = wandering_key(client, keys)
+    local live = client:live_query(map.name)
+    map:watch(key, function(_, value) told[#told + 1] = tostring(value) end, { own = true })
+    eventually("what is there is told", function() return told[1] == "there" and live:size() == 40 end)
+    for _, session in ipairs(assert(shared.cluster:connections "node-2")) do
+      if session.carried.QUERY_SUB then assert(shared.cluster:fault("node-2", "drop", session.number)) end
+    end
+    assert(map:remove(key))
+    assert(client:drain(60))
+    assert.equal("acknowledged", map:record(key).state)
+    eventually("the removal is told", function() return live:size() == 39 and told[#told] == "nil", told end)
+    shared:restart("node-1", client)
+    eventually("node-3's record is shown", function() return map:get(key) == "there" end)
+    eventually("the watch and the live query are told", function() return live:size() == 40 and told[#told] == "there", told end)
   end)
 end, { "sim://3" })
 
