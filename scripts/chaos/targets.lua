@@ -26,16 +26,25 @@ local WHOLE_TIMEOUT = 2
 ---@field rest number  of the clients
 ---@field release fun()
 
+--- A cluster that is there already, without proxies.
+---@param url string
+---@param cluster table
+---@return chaos.target
+function M.of(url, cluster)
+  local pace = cluster.kind == "sim" and SIMULATED or REAL
+  return {
+    url = url, cluster = cluster, urls = cluster.urls, catalog = faults.simulated, rounds = pace.rounds,
+    stretch = pace.stretch, rest = pace.rest, release = function() cluster:stop() end,
+  }
+end
+
 --- A simulated cluster.
 ---@param url string
 ---@return chaos.target|nil, wingman.error|nil
 function M.simulated(url)
   local cluster, err = embedded_cluster.start(url)
   if not cluster then return nil, err end
-  return {
-    url = url, cluster = cluster, urls = cluster.urls, catalog = faults.simulated, rounds = SIMULATED.rounds,
-    stretch = SIMULATED.stretch, rest = SIMULATED.rest, release = function() cluster:stop() end,
-  }
+  return M.of(url, cluster)
 end
 
 --- Whether every node of a cluster knows all of it.

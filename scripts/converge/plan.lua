@@ -53,23 +53,28 @@ local WRITES = { "contest", "contest", "burst", "removals", "rewrite", "drain", 
 local function step_of(plan, catalog, i, rng)
   local seed = rng:int(1, 2 ^ 30)
   local is_first = i == 2
-  if not is_first and not rng:chance(0.35) then return { what = rng:pick(WRITES), seed = seed } end
+  if #catalog == 0 or not is_first and not rng:chance(0.35) then return { what = rng:pick(WRITES), seed = seed } end
   -- Each fault is the first one of a seed in so many.
   local fault = is_first and catalog[math.floor(plan.seed / #RELEASES) % #catalog + 1] or rng:pick(catalog)
   return { what = "fault", seed = seed, fault = fault, node = rng:int(1, plan.nodes), hold = rng:int(1, HOLD) }
 end
 
+---@class converge.cluster
+---@field url string
+---@field release "0.11"|"2.2.0"|"head"
+---@field nodes integer
+
 --- The plan of a seed.
 ---@param seed integer
----@param catalog chaos.fault[]
----@param url string|nil  of a cluster of three nodes that is there already; nil: a simulated one of the seed's choice
+---@param catalog chaos.fault[]  may be empty
+---@param there converge.cluster|nil  that is there already; nil: a simulated one of the seed's choice
 ---@return converge.plan
-function M.of(seed, catalog, url)
+function M.of(seed, catalog, there)
   local rng = random.new(seed)
-  local own_url, release, nodes = cluster_of(seed, rng)
+  local url, release, nodes = cluster_of(seed, rng)
+  if there then url, release, nodes = there.url, there.release, there.nodes end
   local plan = {
-    seed = seed, url = url or own_url, release = url and "2.2.0" or release, nodes = url and 3 or nodes,
-    writers = rng:int(1, 4), replicas = {}, steps = {},
+    seed = seed, url = url, release = release, nodes = nodes, writers = rng:int(1, 4), replicas = {}, steps = {},
   }
   for i = 1, rng:int(STEPS_LEAST, STEPS_MOST) do plan.steps[i] = step_of(plan, catalog, i, rng) end
   replicas_of(plan, rng)

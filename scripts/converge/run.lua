@@ -19,6 +19,8 @@ local M = {}
 --- else to do: for clients to be connected with every node and to agree on the owners; for what was written to be
 --- acknowledged; for replicas to be equal.
 local CONNECTED, DRAINED, SYNCED = 300, 300, 300
+--- The same for what follows a replica that is right.
+local FOLLOWED = 60
 --- The same for a real cluster to be whole again; some never are, as a restarted node is not taken back.
 local WHOLE = 10
 --- Head in a cluster answers nothing for 5 s on a connection that subscribes, no PING either.
@@ -93,11 +95,12 @@ local function begin_replica(run, i)
   map:replicate { on_loss = planned.on_loss }
   map:watch(nil, function(key, value) replica.told[key] = value ~= nil and truth.canonical(value) or nil end)
   run.replicas[i] = replica
+  if run.follow then run.follow.begin(map) end
 end
 
-local function begin(target, plan)
+local function begin(target, plan, follow)
   local run = {
-    target = target, plan = plan, name = ("m%d"):format(plan.seed), is_v2 = plan.release ~= "0.11", clients = {}, writers = {},
+    target = target, plan = plan, follow = follow, name = ("m%d"):format(plan.seed), is_v2 = plan.release ~= "0.11", clients = {}, writers = {},
     replicas = {}, patience = busyness.factor(), arena = arena_module.new(target.cluster, NO_HISTORY, target.proxies), undo = {},
   }
   for i = 1, plan.writers do run.writers[i] = start_client(run):map(run.name) end
@@ -124,6 +127,7 @@ local function take_steps(run)
     undo_due(run, i)
     if step.what == "fault" then strike(run, step, i) else writes[step.what](run, random.new(step.seed)) end
     loop.sleep(0.005 * run.target.stretch)
+    for _, replica in pairs(run.follow and run.follow.step and run.replicas or {}) do run.follow.step(replica.map) end
   end
   for k in ipairs(run.plan.replicas) do
     if not run.replicas[k] then begin_replica(run, k) end
@@ -198,6 +202,17 @@ local function synchronize(run)
   end
 end
 
+-- What the script has over a replica that is right: its values are what it has to show.
+local function check_follower(run, i, expected)
+  if not run.follow then return end
+  local map, records = run.replicas[i].map, {}
+  for key in pairs(expected) do records[key] = { value = map:get(key) } end
+  await(("what follows replica %d is right"):format(i), FOLLOWED, function()
+    local wrong = run.follow.wrong(map, records, compare.lost_keys(map))
+    return not wrong, wrong
+  end)
+end
+
 -- `synced` promises that a replica is equal then: it is compared once, while the nodes did not change.
 local function check(run, result)
   for _ = 1, READINGS do
@@ -214,6 +229,7 @@ local function check(run, result)
         if not replica.is_writer then keep(result, i, compare.told(replica.map, replica.told)) end
         result.lost, result.repairs = result.lost + lost, result.repairs + replica.map.copy:status().repairs
         for _ in pairs(expected) do result.keys = result.keys + 1 end
+        if not next(differences) then check_follower(run, i, expected) end
       end
       return
     end
@@ -236,14 +252,21 @@ local function close(run)
   run.clients = {}
 end
 
+---@class converge.follow
+---@field begin fun(map: wingman.map)  called with each replica when it begins
+---@field step nil|fun(map: wingman.map)  called with each replica after each step
+---@field wrong fun(map: wingman.map, expected: table<string, { value: any }>, lost: table<string, boolean>): string|nil
+---  called at the end, with what the replica shows and the keys that it shows as lost: what is wrong
+
 --- Runs the schedule of a seed on a target. Raises when it cannot be run to its end, which counts as a failure, too.
 ---@param target chaos.target
 ---@param plan converge.plan
+---@param follow converge.follow|nil  what runs over each replica besides
 ---@return converge.result
-function M.on(target, plan)
+function M.on(target, plan, follow)
   local began = loop.now()
   local result = { seed = plan.seed, plan = plan_module.describe(plan), replicas = #plan.replicas, keys = 0, lost = 0, repairs = 0, differences = {} }
-  local run = begin(target, plan)
+  local run = begin(target, plan, follow)
   local ok, err = pcall(play, run, result)
   close(run)
   result.seconds = loop.now() - began
@@ -265,8 +288,8 @@ end
 ---@return fun(seed: integer): converge.result run, fun() finish
 function M.runner(url)
   if not url then return on_simulated, function() end end
-  local real = targets.real(url)
-  local function run(seed) return M.on(assert(real:acquire()), plan_module.of(seed, M.real_faults, url)) end
+  local real, there = targets.real(url), { url = url, release = "2.2.0", nodes = 3 }
+  local function run(seed) return M.on(assert(real:acquire()), plan_module.of(seed, M.real_faults, there)) end
   return run, function() real:stop() end
 end
 
