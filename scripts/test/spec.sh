@@ -19,7 +19,7 @@ if [ "$tree" = threads ] && ! timed "$executable" version; then
 fi
 
 status=0
-timed timeout --kill-after=10 600 "$executable" run spec/run.lua "$file" || status=$?
+timed timeout --kill-after=10 900 "$executable" run spec/run.lua "$file" || status=$?
 counts=$(sed -n 's/^\([0-9]*\) success[a-z]* \/ \([0-9]*\) failure[a-z]* \/ \([0-9]*\) errors\{0,1\} \/ \([0-9]*\) pending.*/\1 \2 \3 \4/p' "$log" | tail -n 1)
 if [ -z "$counts" ]; then echo "the run ended early, with exit code $status" >>"$log"; fi
 read -r passed failures errors skipped <<<"${counts:-0 0 1 0}"
