@@ -53,7 +53,7 @@ function Hub.new(wingman, options, server, expiry, hooks)
   local self = setmetatable({
     wingman = wingman, client = wingman.client(options), server = server, expiry = expiry, hooks = hooks,
     own = {}, others = {}, scores = {}, earned = {}, saving = {}, again = {}, heard = {}, lines = {},
-    line = 0, beat = os.time(), clock = 0, beat_at = 0, changes_at = 0,
+    line = 0, slot = -1, beat = os.time(), clock = 0, beat_at = 0, changes_at = 0,
   }, Hub)
   self.players_map = self.client:map "minetest_players"
   self.chat_map = self.client:map "minetest_chat"
@@ -168,7 +168,8 @@ end
 
 function Hub:said(name, text)
   self.line = math.max(self.line + 1, os.time() * LINES_A_SECOND)
-  self.chat_map:set(self.server .. ":" .. self.line % CHAT_LINES, { server = self.server, name = name, text = text, n = self.line })
+  self.slot = (self.slot + 1) % CHAT_LINES -- not of the number, which skips to the next second's
+  self.chat_map:set(self.server .. ":" .. self.slot, { server = self.server, name = name, text = text, n = self.line })
 end
 
 function Hub:scored(name, points) self.earned[name] = (self.earned[name] or 0) + points end
