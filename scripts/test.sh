@@ -9,7 +9,7 @@
 #   --full   also what takes long: chaos with many seeds, the long soak, the Debian package
 #            in a clean Debian 12, the rock, and ten times the time for the fuzzers
 # WINGMAN_TEST_JOBS: how many spec files run at a time (seven for each core: they mostly wait)
-# WINGMAN_FUZZ_SECONDS: how long all fuzzers together take, on one core (140)
+# WINGMAN_FUZZ_SECONDS: how long all fuzzers together take, on one core (100)
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -72,7 +72,7 @@ shares() {
   esac
 }
 fuzz_jobs() {
-  local seconds=${WINGMAN_FUZZ_SECONDS:-140} names name total=0
+  local seconds=${WINGMAN_FUZZ_SECONDS:-100} names name total=0
   if [ $extent = full ]; then seconds=$((seconds * 10)); fi
   names=$(basename -a -s .c core/fuzz/*_fuzz.c)
   for name in $names; do total=$((total + $(shares "$name"))); done

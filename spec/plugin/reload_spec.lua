@@ -29,4 +29,4 @@ clusters.on_each(getfenv(1), "a host that reloads", function(shared, it)
     -- 64 KiB and more. Usually there is no growth at all; two kilobytes for each load are too much.
     assert(growth[math.ceil(#growth / 2)] < 50, "resident KiB after every 25 loads: " .. table.concat(rss, " "))
   end)
-end, { "sim://3", "sim://3?dialect=0.11" })
+end, { "sim://3" })
