@@ -9,12 +9,16 @@
  *
  * The overlay is in the local copy of the client, `own`: its records that this client wrote and that are not
  * marked WM_RECORD_OVER. One that is not acknowledged hides the base. One that is acknowledged ends when the
- * node sends it back, or was read or compared after the acknowledgement. */
+ * node sends it back, or was read or compared after the acknowledgement. One that was acknowledged before the
+ * map was followed is shown while no node holds the key, and ends when the owner was compared. */
 typedef struct wm_replica wm_replica;
 
 /* Marks of records in `own`. */
 #define WM_RECORD_OVER 4u   /* the base is as new */
 #define WM_RECORD_ECHOED 8u /* its node has sent it back, and did not acknowledge it yet */
+/* It was not acknowledged while the map is followed, and its owner was compared: what the nodes hold counts, also when the key
+ * gets an owner that was not compared yet. */
+#define WM_RECORD_COMPARED 16u
 #define WM_RECORD_TOLD 128u /* it was taken from the list of changes */
 /* Of every local copy: what became of the write, if it was not acknowledged. */
 #define WM_RECORD_REJECTED 32u

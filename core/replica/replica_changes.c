@@ -69,6 +69,14 @@ void wm_replica_tell(wm_replica *r, const wm_replica_key *k, const wm_replica_si
     if (is_other || (r->is_moving && before->has_value)) add(r, k, origin);
 }
 
+/* True when what the nodes hold of a provisional record's key counts, for good. */
+static bool end_provisional(wm_replica *r, const wm_replica_key *k, const wm_record *own)
+{
+    if (!wm_replica_is_provisional(r, own) || !wm_replica_is_owner_known(r, k)) return false;
+    wm_record_store_mark(r->sources.own, k->own_hash, k->text, k->len, own->marks | WM_RECORD_COMPARED, own->seen);
+    return true;
+}
+
 wm_replica_sight wm_replica_before_own(wm_replica *r, const char *key, size_t len)
 {
     wm_replica_key k = wm_replica_key_of(r, key, len);
@@ -78,6 +86,8 @@ wm_replica_sight wm_replica_before_own(wm_replica *r, const char *key, size_t le
 void wm_replica_after_own(wm_replica *r, const char *key, size_t len, const wm_replica_sight *before)
 {
     wm_replica_key k = wm_replica_key_of(r, key, len);
+    wm_record own;
+    if (wm_replica_own(r, &k, &own)) end_provisional(r, &k, &own);
     wm_replica_tell(r, &k, before, WM_CHANGE_REPAIR);
 }
 
@@ -206,19 +216,38 @@ static void sift_lost(wm_replica *r, wm_lost *lost, uint32_t *most)
     }
 }
 
-/* Own records that were acknowledged before the map was followed: the base is shown now, which may differ. */
+void wm_replica_look_at_own(wm_replica *r, wm_change_origin origin)
+{
+    if (r->options.only_hears) return;
+    r->is_own_again |= r->is_own_due && origin == WM_CHANGE_REPAIR && wm_replica_is_any_known(r);
+    if (!r->is_own_due || origin == WM_CHANGE_REPAIR) r->own_origin = origin;
+    r->is_own_due = true;
+    r->own_position = 0;
+}
+
+/* Who was told of the record is told that it is shown no more, as its owner was compared. If the owners change before that, it
+ * is shown again, and a reader may have seen that it was not. */
+static void tell_provisional(wm_replica *r, const wm_replica_key *k, const wm_record *own)
+{
+    wm_replica_sight before = {.has_value = own->value != NULL};
+    if (before.has_value) wm_value_hash(own->value, own->value_len, &before.hash);
+    if (!end_provisional(r, k, own) && r->is_own_again && r->is_watched) add(r, k, r->own_origin);
+    else wm_replica_tell(r, k, &before, r->own_origin);
+}
+
+/* Own records that were acknowledged before the map was followed, or never: where their owners were compared, the base is shown
+ * now, and from now on. */
 static void tell_own(wm_replica *r, uint32_t *most)
 {
     wm_record record;
     while (r->is_own_due && *most > 0) {
         r->own_position = wm_record_store_next(r->sources.own, r->own_position, &record);
         r->is_own_due = r->own_position > 0;
+        r->is_own_again &= r->is_own_due;
         --*most;
-        if (!r->is_own_due || record.node != 0 || record.seen > 0 || record.marks & WM_RECORD_OVER || r->sources.is_unsettled(r->sources.user, &record)) continue;
+        if (!r->is_own_due || !wm_replica_is_provisional(r, &record)) continue;
         wm_replica_key k = wm_replica_key_of(r, record.key, record.key_len);
-        wm_replica_sight before = {.has_value = record.value != NULL};
-        if (before.has_value) wm_value_hash(record.value, record.value_len, &before.hash);
-        wm_replica_tell(r, &k, &before, WM_CHANGE_SNAPSHOT);
+        tell_provisional(r, &k, &record);
     }
 }
 
@@ -227,6 +256,7 @@ void wm_replica_owners_changed(wm_replica *r)
     r->is_moving = r->is_watched && !r->options.merges;
     r->moved_node = 0;
     r->moved_position = 0;
+    wm_replica_look_at_own(r, WM_CHANGE_REPAIR);
 }
 
 /* Whether the nodes that hold the key hold different records, or an own one was acknowledged and not seen back: it makes way
@@ -264,7 +294,6 @@ void wm_replica_work(wm_replica *r, uint32_t *most)
     tell_dismissed(r, most);
     wm_replica_resume(r);
     for (uint32_t i = 0; i < r->lost_count; i++) sift_lost(r, &r->lost[i], most);
-    if (!r->is_watched) r->is_own_due = false;
     tell_own(r, most);
     tell_moved(r, most);
 }

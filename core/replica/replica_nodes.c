@@ -105,7 +105,7 @@ static bool has_same_value(const wm_record *own, const wm_map_event *e)
 
 static void mark_own(wm_replica *r, const wm_replica_key *k, const wm_record *own, uint8_t marks, uint64_t seen)
 {
-    uint8_t kept = own->marks & (WM_RECORD_TOLD | WM_RECORD_REJECTED | WM_RECORD_DROPPED);
+    uint8_t kept = own->marks & (WM_RECORD_TOLD | WM_RECORD_REJECTED | WM_RECORD_DROPPED | WM_RECORD_COMPARED);
     wm_record_store_mark(r->sources.own, k->own_hash, k->text, k->len, kept | marks, seen);
 }
 
@@ -426,8 +426,7 @@ static void on_equal(void *user, wm_sync *s, uint64_t seen)
     end_acked(r, n, seen);
     r->turns += s->is_new || s->is_short;
     if (s->equal_us > 0) return;
-    r->is_own_due = true;
-    r->own_position = 0;
+    wm_replica_look_at_own(r, WM_CHANGE_SNAPSHOT);
 }
 
 static void on_walked(void *user, wm_sync *s)
@@ -484,6 +483,7 @@ void wm_replica_rename(wm_replica *r, int from, int to)
     r->nodes[from] = other;
     n->sync.node_index = to;
     if (other != NULL) other->sync.node_index = from;
+    wm_replica_owners_changed(r);
 }
 
 void wm_replica_disconnect(wm_replica *r, int node_index)
@@ -566,6 +566,7 @@ void wm_replica_release(wm_replica *r)
     for (size_t at = wm_record_store_next(r->sources.own, 0, &own); at != 0; at = wm_record_store_next(r->sources.own, at, &own)) {
         if (own.node != 0 || (own.marks == 0 && own.seen == 0)) continue;
         wm_replica_key k = wm_replica_key_of(r, own.key, own.key_len);
+        own.marks &= (uint8_t)~WM_RECORD_COMPARED;
         mark_own(r, &k, &own, 0, 0);
         wm_record_store_set_acked_by(r->sources.own, k.own_hash, own.key, own.key_len, 0);
     }

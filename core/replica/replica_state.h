@@ -65,9 +65,11 @@ struct wm_replica {
     wm_hlc latest;
     bool is_watched;
     wm_key_queue changes; /* with their origins */
-    bool is_own_due;      /* a node was equal first: `own` is looked through */
-    size_t own_position;  /* where that goes on */
-    uint32_t moved_node;  /* where looking through the holdings goes on after the owners changed */
+    bool is_own_due;      /* a node was equal first, or owners changed: `own` is looked through */
+    bool is_own_again;    /* owners changed while that was under way */
+    wm_change_origin own_origin;
+    size_t own_position; /* where that goes on */
+    uint32_t moved_node; /* where looking through the holdings goes on after the owners changed */
     size_t moved_position;
     bool is_moving;
     wm_replica_figures figures;
@@ -91,6 +93,13 @@ bool wm_replica_own(const wm_replica *r, const wm_replica_key *k, wm_record *out
 bool wm_replica_acked_by(const wm_record *own, int node_index);
 /* Whether what this node has of the key, as of a time after the acknowledgement, ends an own record. */
 bool wm_replica_decides(const wm_replica *r, const wm_replica_key *k, const wm_record *own, int node_index);
+/* Whether an own record is settled, and was not acknowledged since the map is followed: it is shown where no node holds its key,
+ * until its owner was compared. */
+bool wm_replica_is_provisional(const wm_replica *r, const wm_record *own);
+/* Whether a node was compared since this client follows it. */
+bool wm_replica_is_any_known(const wm_replica *r);
+/* Whether the key's owner was; where no owner is known, whether any node was. */
+bool wm_replica_is_owner_known(const wm_replica *r, const wm_replica_key *k);
 /* As wm_replica_get. */
 bool wm_replica_show(wm_replica *r, const wm_replica_key *k, wm_record *out, wm_replica_place *place);
 /* What is shown of a key without `own`. */
@@ -108,6 +117,8 @@ void wm_replica_count_in(wm_replica *r, wm_holding *h);
 
 /* -- replica_changes.c -- */
 
+/* Other owners than before may have been compared: what becomes of `own` is told bit by bit. */
+void wm_replica_look_at_own(wm_replica *r, wm_change_origin origin);
 wm_replica_sight wm_replica_look(wm_replica *r, const wm_replica_key *k);
 /* Adds the key to the changes if it is not shown as before. */
 void wm_replica_tell(wm_replica *r, const wm_replica_key *k, const wm_replica_sight *before, wm_change_origin origin);

@@ -88,14 +88,25 @@ bool wm_replica_own(const wm_replica *r, const wm_replica_key *k, wm_record *out
     return wm_record_store_get(r->sources.own, k->own_hash, k->text, k->len, out) && out->node == 0;
 }
 
-/* Whether the key's owner was compared since this client follows it. */
-static bool is_owner_known(const wm_replica *r, const wm_replica_key *k)
+bool wm_replica_is_provisional(const wm_replica *r, const wm_record *own)
 {
-    const wm_replica_node *owner = node_at(r, owner_of(r, k));
-    if (owner != NULL) return owner->sync.equal_us > 0;
+    return own->node == 0 && own->seen == 0 && !(own->marks & (WM_RECORD_OVER | WM_RECORD_COMPARED)) && !r->options.only_hears &&
+           !r->sources.is_unsettled(r->sources.user, own);
+}
+
+bool wm_replica_is_any_known(const wm_replica *r)
+{
     for (uint32_t i = 0; i < r->node_count; i++)
         if (r->nodes[i] != NULL && r->nodes[i]->sync.equal_us > 0) return true;
     return false;
+}
+
+bool wm_replica_is_owner_known(const wm_replica *r, const wm_replica_key *k)
+{
+    int index = owner_of(r, k);
+    if (index < 0) return wm_replica_is_any_known(r);
+    const wm_replica_node *owner = node_at(r, index);
+    return owner != NULL && owner->sync.equal_us > 0;
 }
 
 /* What another node than the owner acknowledged is a record of that node: the owner's record counts. */
@@ -133,7 +144,8 @@ static bool hides_base(const wm_replica *r, const wm_replica_key *k, const wm_re
     if (is_passed_over(r, k, own, place)) return false;
     if (own->seen > 0 || r->sources.is_unsettled(r->sources.user, own)) return true;
     if (base != NULL) return false; /* it was acknowledged before the map was followed */
-    return r->options.only_hears ? !is_heard_since(r, k, own) : !is_owner_known(r, k);
+    if (r->options.only_hears) return !is_heard_since(r, k, own);
+    return !(own->marks & WM_RECORD_COMPARED) && !wm_replica_is_owner_known(r, k);
 }
 
 bool wm_replica_show(wm_replica *r, const wm_replica_key *k, wm_record *out, wm_replica_place *place)
@@ -291,7 +303,8 @@ static bool is_settled(const wm_replica *r, const wm_record *own, bool owners_kn
     if (own->node != 0) return true;
     if (r->options.only_hears) return false;
     if (own->marks & WM_RECORD_OVER) return true;
-    return owners_known && !r->options.merges && own->seen == 0 && !r->sources.is_unsettled(r->sources.user, own);
+    bool is_compared = owners_known || own->marks & WM_RECORD_COMPARED;
+    return is_compared && !r->options.merges && own->seen == 0 && !r->sources.is_unsettled(r->sources.user, own);
 }
 
 size_t wm_replica_size(wm_replica *r)

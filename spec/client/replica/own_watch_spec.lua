@@ -187,3 +187,48 @@ clusters.on_each(getfenv(), "an own write that is not new", function(shared, it)
     restart_all()
   end)
 end, { "sim://3", "sim://3?dialect=0.11" })
+
+clusters.on_each(getfenv(), "an own write from before the map was followed", function(shared, it)
+  local function own_by(client, keys, id)
+    for _, key in ipairs(keys) do assert(shared.cluster:move(client:partition_of(key), id)) end
+    eventually(id .. " owns the keys", function()
+      local owners = client:partition_map().owners
+      for _, key in ipairs(keys) do
+        if owners[client:partition_of(key) + 1] ~= id then return false end
+      end
+      return true
+    end)
+  end
+
+  it("is shown no more once its owner was compared, and again when a node is found to hold it, which is told each time", function()
+    local client, told = shared:started(), {}
+    local map = client:map(shared:map_name())
+    eventually("every node is connected", function() return #client:connected_nodes() == 3 end)
+    local keys = clusters.keys_of(client, "node-1", 3)
+    for i, key in ipairs(keys) do assert(map:set(key, i)) end
+    assert(client:drain(60))
+    assert(client:map(shared:map_name()):synced(60)) -- listens at every node
+    assert(shared.cluster:pause "node-1") -- it holds the keys, and is not compared
+    finally(function() shared.cluster:resume "node-1" end)
+    local live = client:live_query(map.name)
+    map:watch(nil, function(key, value) told[key] = value end)
+    local function assert_all(what, count)
+      eventually(what, function()
+        local got, heard = 0, 0
+        for _, key in ipairs(keys) do
+          got = got + (map:get(key) and 1 or 0)
+          heard = heard + (told[key] and 1 or 0)
+        end
+        return got == count and heard == count and live:size() == count and map:size() == count, { got, heard, live:size(), map:size() }
+      end)
+    end
+    assert_all("they are shown, as their owner may hold them", 3)
+    own_by(client, keys, "node-2")
+    assert_all("they are gone, as their owner holds nothing", 0)
+    own_by(client, keys, "node-1")
+    loop.sleep(0.1)
+    assert.same({ 0, 0 }, { live:size(), map:size() }) -- nothing is known of the owner, and that was so before
+    assert(shared.cluster:resume "node-1")
+    assert_all("node-1's records are shown", 3)
+  end)
+end, { "sim://3" })
