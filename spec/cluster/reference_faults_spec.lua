@@ -115,8 +115,13 @@ clusters.on_each(getfenv(), "faults of the reference client", function(shared, i
   it("7: silence after a map request means that the held map is current", function()
     local client = shared:started { map_requests = { refresh = 0.1, answer_timeout = 0.1 } }
     fault("all", "map-withhold", true)
-    local version, asked = client:partition_map().version, client:router_stats().map_requests
-    eventually("the map is asked for three times", function() return client:router_stats().map_requests >= asked + 3, client:router_stats().map_requests end)
+    local function ask_three_times()
+      local asked = client:router_stats().map_requests
+      eventually("the map is asked for three times", function() return client:router_stats().map_requests >= asked + 3, client:router_stats().map_requests end)
+    end
+    ask_three_times() -- a map may still have been under way
+    local version = client:partition_map().version
+    ask_three_times()
     assert.equal(version, client:partition_map().version)
     assert.equal("CONNECTED", client.state.current)
     set_all(client:map "g", OPS)
