@@ -44,7 +44,7 @@ list_specs() {
 
 # list_without LIST FILES: the same; all specs, if none are named, without those of scripts/test/LIST.
 # - plain_only: files that try code in Lua, and of the core no line that no other spec runs with the
-#   sanitizers (by gcov: 16,193 lines with them and without them).
+#   sanitizers (by gcov: 16,193 lines with them and without them; the hub of the Minetest mod came later).
 # - not_quick: a quarter of the CPU time of all plain specs.
 list_without() {
   local list=$1
